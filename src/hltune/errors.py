@@ -1,0 +1,85 @@
+"""One exception tree; every message says what, where, expected, found and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+FailureKind = Literal["error", "crash", "timeout", "memory", "wrong output"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job produced no result: a value that can be stored, printed and compared.
+
+    Attributes:
+        stage: the step that failed, for example ``search``, ``compile`` or ``run``.
+        kind: how it failed.
+        message: one line for people.
+        log: the last lines that the failing process printed.
+    """
+
+    stage: str
+    kind: FailureKind
+    message: str
+    log: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.message}"
+
+
+class HltuneError(Exception):
+    """Base of all errors that hltune raises on purpose."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        todo: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.todo = todo
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.what}" if self.where else self.what]
+        for label, value in (("expected", self.expected), ("found", self.found), ("to do", self.todo)):
+            if value is not None:
+                lines.append(f"  {label}: {value}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors cross process borders; the default only carries `args`.
+        return _rebuild, (type(self), self.what, self._details())
+
+    def _details(self) -> dict[str, str | None]:
+        return {"where": self.where, "expected": self.expected, "found": self.found, "todo": self.todo}
+
+
+def _rebuild(cls: type[HltuneError], what: str, details: dict[str, str | None]) -> HltuneError:
+    return cls(what, **details)
+
+
+class InputError(HltuneError):
+    """What the user gave cannot be used: a file, an option, a pipeline, an image."""
+
+    exit_code = 2
+
+
+class JobFailed(HltuneError):
+    """A job in a worker ended without a result."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return JobFailed, (self.failure,)

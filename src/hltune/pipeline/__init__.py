@@ -1,0 +1,1 @@
+"""What to schedule: pipelines as values, and the sources they come from."""

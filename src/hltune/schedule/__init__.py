@@ -1,0 +1,1 @@
+"""Schedules as data: directives, text and JSON forms, replay, export."""

@@ -57,6 +57,15 @@ class Process:
         """Names what the job does from here on, and how long that may take."""
         self._connection.send(_Stage(stage, timeout_s))
 
+    def log_position(self) -> int:
+        """Where the log of this process stands now; native code writes to it as well."""
+        sys.stderr.flush()
+        return os.lseek(2, 0, os.SEEK_CUR)
+
+    def log_since(self, position: int) -> str:
+        """What was printed to standard output and error since `log_position`."""
+        return os.pread(2, self.log_position() - position, position).decode(errors="replace")
+
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
@@ -173,7 +182,7 @@ class Worker:
     def _spawn(self) -> None:
         self._kill()
         self._connection, theirs = Pipe()
-        with theirs, self._log.open("wb") as log:
+        with theirs, self._log.open("w+b") as log:
             fd = theirs.fileno()
             options = pickle.dumps((self._preload, self._memory_bytes, os.getpid()))
             self._popen = subprocess.Popen(

@@ -1,0 +1,1 @@
+"""The learned cost model. For now: its weights files."""

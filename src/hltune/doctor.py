@@ -1,0 +1,87 @@
+"""`hltune doctor`: what is installed, which machines are usable, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from typing import get_args
+
+from hltune import __version__, halide_api
+from hltune.errors import HltuneError, JobFailed
+from hltune.machine.options import physical_memory_bytes
+from hltune.pipeline.target import HOST, TargetJob
+from hltune.worker import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the diagnosis.
+
+    Attributes:
+        required: whether hltune is of no use without it.
+        todo: how to get it, if it is missing.
+    """
+
+    name: str
+    ok: bool
+    required: bool
+    found: str
+    todo: str | None = None
+
+
+def examine() -> list[Finding]:
+    """Looks at everything that hltune builds on."""
+    return [
+        _ok("hltune", __version__),
+        _ok("Python", platform.python_version()),
+        _halide(),
+        *(_plugin(name) for name in get_args(halide_api.Autoscheduler)),
+        _host(),
+        _compiler(),
+        _ok("cores", str(os.cpu_count())),
+        _ok("memory", f"{physical_memory_bytes() / 2**30:.1f} GiB"),
+    ]
+
+
+def _ok(name: str, found: str) -> Finding:
+    return Finding(name=name, ok=True, required=True, found=found)
+
+
+def _halide() -> Finding:
+    try:
+        halide_api.library_directory()
+        return _ok("halide", halide_api.halide_version())
+    except HltuneError as error:
+        return Finding(name="halide", ok=False, required=True, found=error.what, todo=error.todo)
+
+
+def _plugin(name: halide_api.Autoscheduler) -> Finding:
+    try:
+        return _ok(name, halide_api.plugin_path(name).name)
+    except HltuneError as error:
+        return Finding(name=name, ok=False, required=True, found=error.what, todo=error.todo)
+
+
+def _host() -> Finding:
+    try:
+        with Worker() as worker:
+            return _ok("target host", worker.run(TargetJob(HOST), timeout_s=60).name)
+    except (HltuneError, JobFailed) as error:
+        return Finding(name="target host", ok=False, required=True, found=str(error))
+
+
+def _compiler() -> Finding:
+    name = "C++ compiler"
+    for command in halide_api.CXX_COMPILERS:
+        path = shutil.which(command)
+        if path is not None:
+            return Finding(name=name, ok=True, required=False, found=path)
+    return Finding(
+        name=name,
+        ok=False,
+        required=False,
+        found="none; C++ generators cannot be loaded, everything else works",
+        todo="install one, for example: apt-get install g++",
+    )

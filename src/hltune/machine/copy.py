@@ -1,0 +1,48 @@
+"""The reference floor of memory-bound pipelines: a parallel, vectorised copy of the same number of bytes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from hltune.pipeline.spec import BufferArgument, Interval, PipelineSpec
+from hltune.worker import Process
+
+ROW_BYTES = 2**16
+
+COPY_SCHEDULE = "copy.compute_root().vectorize(x, {vector_bytes}).parallel(y);"
+
+
+def copied_bytes(spec: PipelineSpec) -> int:
+    """Half of what the pipeline reads and writes at least: a copy moves each of its bytes twice."""
+    inputs = sum(_bytes(a.dtype, a.estimate) for a in spec.inputs if isinstance(a, BufferArgument))
+    outputs = sum(_bytes(dtype, a.estimate) for a in spec.outputs for dtype in a.dtypes)
+    return (inputs + outputs + 1) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class CopySpecJob:
+    """Makes the copy that goes with a pipeline."""
+
+    spec: PipelineSpec
+
+    def run(self, process: Process) -> PipelineSpec:
+        """Runs in the worker, because it needs Halide."""
+        import halide as hl
+
+        from hltune.pipeline.build import spec_of
+
+        process.enter("copy", timeout_s=30)
+        size = ((0, ROW_BYTES), (0, max(1, copied_bytes(self.spec) // ROW_BYTES)))
+        x, y = hl.vars("x y")
+        source = hl.ImageParam(hl.UInt(8), 2, "source")
+        copy = hl.Func("copy")
+        copy[x, y] = source[x, y]
+        argument = BufferArgument(name="source", dtype="uint8", estimate=size)
+        return spec_of("copy", hl.serialize_pipeline(hl.Pipeline(copy)), [argument], [size])
+
+
+def _bytes(dtype: str, estimate: tuple[Interval, ...]) -> int:
+    return math.prod(extent for _, extent in estimate) * np.dtype(dtype).itemsize

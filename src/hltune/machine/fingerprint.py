@@ -1,0 +1,45 @@
+"""Which machine a measurement belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hltune.halide_api import halide_version
+from hltune.pipeline.target import TargetInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """What has to agree before two measurements may be compared.
+
+    Attributes:
+        target: the full Halide target string, with all CPU features.
+        threads: size of the thread pool.
+    """
+
+    cpu: str
+    target: str
+    threads: int
+    halide: str
+
+    @property
+    def key(self) -> str:
+        """Short and usable as the name of a directory."""
+        return hashlib.sha256(repr(asdict(self)).encode()).hexdigest()[:12]
+
+
+def fingerprint(target: TargetInfo, *, threads: int) -> Fingerprint:
+    """Of this machine, as far as this target and thread pool use it."""
+    return Fingerprint(cpu=_cpu_model(), target=target.name, threads=threads, halide=halide_version())
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

@@ -1,0 +1,132 @@
+"""What candidates run on: the user's images, or seeded random data.
+
+Arrays are NumPy's with Halide's dimensions reversed: an image of estimates (W, H) is an array of shape (H, W), one of
+(W, H, C) is planar, of shape (C, H, W).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hltune.errors import InputError
+from hltune.pipeline.spec import BufferArgument, Interval, PipelineSpec
+
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+
+_ALIGNMENT_BYTES = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Which data to run on; the data itself is made where it is used.
+
+    Attributes:
+        images: pairs of an input's name, or None for the next one that has no image yet, and a file.
+        seed: of the random data for the other inputs.
+    """
+
+    images: tuple[tuple[str | None, Path], ...] = ()
+    seed: int = 0
+
+    def assign(self, spec: PipelineSpec) -> Mapping[str, Path]:
+        """Which input gets which file.
+
+        Raises:
+            InputError: there is no such input, or there are more images than inputs.
+        """
+        free = [argument.name for argument in spec.buffers()]
+        known = ", ".join(free)
+        assigned: dict[str, Path] = {}
+        for name, path in sorted(self.images, key=lambda image: image[0] is None):
+            chosen = name if name is not None else next(iter(free), None)
+            if chosen not in free:
+                raise InputError(
+                    f"no input of {spec.name} is left for this image" if name is None else f"no input {name!r}",
+                    where=str(path),
+                    expected=f"each of these at most once: {known}",
+                )
+            free.remove(chosen)
+            assigned[chosen] = path
+        return assigned
+
+
+def aligned(shape: tuple[int, ...], dtype: str) -> Array:
+    """An uninitialised array that starts at a multiple of 128 bytes, as Halide allocates its own."""
+    # np.uint64 is 'L' on Linux, and the bindings only know 'Q'.
+    kind = np.dtype("Q" if dtype == "uint64" else dtype)
+    count = math.prod(shape) * kind.itemsize
+    raw = np.empty(count + _ALIGNMENT_BYTES, dtype=np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT_BYTES
+    return raw[start : start + count].view(kind).reshape(shape)
+
+
+def shape_of(estimate: tuple[Interval, ...]) -> tuple[int, ...]:
+    """NumPy's shape for Halide's intervals."""
+    return tuple(extent for _, extent in reversed(estimate))
+
+
+def random_array(argument: BufferArgument, *, seed: int) -> Array:
+    """Integers over the whole range of the type, floats over [0, 1)."""
+    shape = shape_of(argument.estimate)
+    rng = np.random.default_rng([seed, *argument.name.encode()])
+    array = aligned(shape, argument.dtype)
+    if array.dtype.kind == "f":
+        array[...] = rng.random(shape)
+    elif array.dtype.kind == "b":
+        array[...] = rng.integers(0, 2, shape, dtype=np.uint8)
+    else:
+        info = np.iinfo(array.dtype)
+        array[...] = rng.integers(info.min, info.max, shape, dtype=array.dtype.name, endpoint=True)
+    return array
+
+
+def read_image(path: Path, argument: BufferArgument) -> Array:
+    """Reads an image or a ``.npy`` file for an input, whatever its size; interleaved colour becomes planar.
+
+    Raises:
+        InputError: it cannot be read, or has another element type or number of dimensions than the input.
+    """
+    try:
+        image = _read(path)
+    except FileNotFoundError:
+        raise InputError("no such image", where=str(path)) from None
+    except (OSError, ValueError, SyntaxError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError("cannot read this as an image", where=str(path), found=reason) from None
+    dimensions = len(argument.estimate)
+    if image.dtype.name != argument.dtype or image.ndim != dimensions:
+        raise InputError(
+            f"the image does not fit input {argument.name}",
+            where=str(path),
+            expected=_form(argument.dtype, dimensions),
+            found=_form(image.dtype.name, image.ndim, image.shape[0] if image.ndim == 3 else None),
+            todo="convert the image, for example to 8-bit greyscale for a uint8 input of 2 dimensions",
+        )
+    array = aligned(image.shape, argument.dtype)
+    array[...] = image
+    return array
+
+
+def _read(path: Path) -> Array:
+    if path.suffix == ".npy":
+        return np.load(path)
+    import imageio.v3 as iio  # only loaded where an image is used
+
+    # Left to choose, imageio tries all its plugins on a damaged file, with warnings from most.
+    image = np.asarray(iio.imread(path, plugin="pillow"))
+    return np.moveaxis(image, 2, 0) if image.ndim == 3 else image
+
+
+def image_size(array: Array) -> str:
+    """Extents as people write them: WxH, or WxHxC."""
+    return "x".join(str(extent) for extent in reversed(array.shape))
+
+
+def _form(dtype: str, dimensions: int, channels: int | None = None) -> str:
+    return f"{dtype}, {dimensions} dimensions" + (f" ({channels} channels)" if channels else "")

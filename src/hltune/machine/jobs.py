@@ -1,0 +1,261 @@
+"""What the host machine has its worker do: compile, run, verify and time one schedule.
+
+Compiled schedules stay in the state of the process under their key until the process ends.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hltune.errors import Failure, HltuneError, InputError
+from hltune.machine.inputs import Array, Inputs, aligned, image_size, random_array, read_image, shape_of
+from hltune.machine.options import MeasureOptions
+from hltune.machine.timing import time_calls
+from hltune.machine.verify import difference
+from hltune.pipeline.spec import BufferArgument, PipelineSpec
+from hltune.schedule.directives import Schedule
+from hltune.worker import Process
+
+_POISON = 0xA5
+"""Outputs are filled with it first, so that an element that nobody wrote shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What to compile and run.
+
+    Attributes:
+        target: a full Halide target string that this machine can run.
+        reference: directory with the expected outputs, or None to accept any.
+    """
+
+    spec: PipelineSpec
+    schedule: Schedule
+    target: str
+    inputs: Inputs
+    reference: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A schedule that compiled, ran once and gave the expected output."""
+
+    compile_s: float
+    first_run_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumPyReference:
+    """A function of an installed module: arrays of all inputs by name -> arrays of all outputs."""
+
+    module: str
+    function: str
+
+    def __call__(self, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+        """Computes the expected outputs."""
+        return getattr(importlib.import_module(self.module), self.function)(arrays)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceJob:
+    """Runs a task and writes its outputs into a directory, where other tasks find what is expected of them.
+
+    Raises:
+        InputError: an image does not fit, or the default schedule itself cannot run on these inputs.
+        HltuneError: the outputs are not those of the independent NumPy version.
+    """
+
+    task: Task
+    options: MeasureOptions
+    directory: Path
+    numpy_reference: NumPyReference | None = None
+
+    def run(self, process: Process) -> None:
+        """Runs in the worker."""
+        arrays = input_arrays(process, self.task)
+        compiled = compile_task(process, self.task, arrays, self.options)
+        compiled.run(process, self.options)
+        for number, output in enumerate(compiled.outputs):
+            np.save(output_path(self.directory, number), output)
+        if self.numpy_reference is not None:
+            process.enter("NumPy reference", timeout_s=self.options.run_timeout_s)
+            named = {a.name: v for a, v in zip(self.task.spec.inputs, arrays, strict=True)}
+            wrong = compiled.differences(self.numpy_reference(named))
+            if wrong:
+                raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}",
+                                  where=self.task.spec.name)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareJob:
+    """Compiles a task, runs it once and verifies what it wrote."""
+
+    key: str
+    task: Task
+    options: MeasureOptions
+
+    def run(self, process: Process) -> Prepared | Failure:
+        """Runs in the worker."""
+        compiled = compile_task(process, self.task, input_arrays(process, self.task), self.options)
+        first_run_s = compiled.run(process, self.options)
+        failure = verify(process, compiled, self.task.reference, self.options)
+        if failure is not None:
+            return failure
+        process.state[self.key] = compiled
+        return Prepared(compile_s=compiled.compile_s, first_run_s=first_run_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeJob:
+    """Takes one turn with a prepared task.
+
+    Attributes:
+        last: verify the output again afterwards: a race need not show in the first run.
+    """
+
+    key: str
+    task: Task
+    first_run_s: float
+    options: MeasureOptions
+    last: bool
+
+    def run(self, process: Process) -> tuple[float, ...] | Failure:
+        """Runs in the worker; returns seconds per call."""
+        compiled: Compiled = process.state[self.key]
+        process.enter("timing", timeout_s=self.options.turn_s + 2 * self.options.run_timeout_s)
+        compiled.call()
+        repeats = time_calls(
+            compiled.call, first_s=self.first_run_s, turn_s=self.options.turn_s, sample_s=self.options.sample_s
+        )
+        failure = verify(process, compiled, self.task.reference, self.options) if self.last else None
+        return failure or repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Machine code with its buffers."""
+
+    call: Callable[[], object]
+    outputs: tuple[Array, ...]
+    output_names: tuple[str, ...]
+    compile_s: float
+
+    def run(self, process: Process, options: MeasureOptions) -> float:
+        """Runs once over poisoned outputs and returns the seconds."""
+        process.enter("run", timeout_s=options.run_timeout_s)
+        for output in self.outputs:
+            output.view(np.uint8).fill(_POISON)
+        began = time.perf_counter()
+        self.call()
+        return time.perf_counter() - began
+
+    def differences(self, expected: tuple[Array, ...]) -> str | None:
+        """How the outputs differ from the expected ones, or None."""
+        for name, found, wanted in zip(self.output_names, self.outputs, expected, strict=True):
+            text = difference(found, wanted, name=name)
+            if text is not None:
+                return text
+        return None
+
+
+def verify(process: Process, compiled: Compiled, reference: Path | None, options: MeasureOptions) -> Failure | None:
+    """Compares what the last run wrote with the stored outputs."""
+    if reference is None:
+        return None
+    process.enter("verify", timeout_s=options.run_timeout_s)
+    expected = tuple(np.load(output_path(reference, number)) for number in range(len(compiled.outputs)))
+    text = compiled.differences(expected)
+    return Failure(stage="verify", kind="wrong output", message=text) if text else None
+
+
+def output_path(directory: Path, number: int) -> Path:
+    """Where a reference output is stored."""
+    return directory / f"output{number}.npy"
+
+
+def input_arrays(process: Process, task: Task) -> tuple[Array | float, ...]:
+    """The inputs at the size of the estimates, in the order of the spec; made once per process."""
+    key = f"inputs {task.spec.content_hash} {task.inputs}"
+    if key not in process.state:
+        process.enter("inputs", timeout_s=120)
+        images = task.inputs.assign(task.spec)
+        process.state[key] = tuple(
+            _input_array(argument, images.get(argument.name), task.inputs.seed)
+            if isinstance(argument, BufferArgument)
+            else argument.estimate
+            for argument in task.spec.inputs
+        )
+    return process.state[key]
+
+
+def _input_array(argument: BufferArgument, image: Path | None, seed: int) -> Array:
+    if image is None:
+        return random_array(argument, seed=seed)
+    array = read_image(image, argument)
+    wanted = shape_of(argument.estimate)
+    if any(extent < least for extent, least in zip(array.shape, wanted, strict=True)):
+        size = "x".join(str(extent) for extent in reversed(wanted))
+        raise InputError(
+            f"the image is too small for input {argument.name}",
+            where=str(image),
+            expected=f"{size} or larger, the size that the pipeline is scheduled for",
+            found=image_size(array),
+            todo="give --example IMAGE to schedule for this size, or --size WxH for a built-in benchmark",
+        )
+    cropped = aligned(wanted, argument.dtype)
+    cropped[...] = array[tuple(slice(extent) for extent in wanted)]
+    return cropped
+
+
+def compile_task(
+    process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions
+) -> Compiled:
+    """Builds, schedules and compiles; nothing of it depends on earlier tasks of the process."""
+    import halide as hl  # the parent handles jobs without it
+
+    from hltune.pipeline.build import build
+    from hltune.schedule.apply import apply_schedule
+
+    process.enter("compile", timeout_s=options.compile_timeout_s)
+    began = time.perf_counter()
+    built = build(task.spec)
+    apply_schedule(built, task.spec, task.schedule)
+    function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
+    compile_s = time.perf_counter() - began
+    outputs = [
+        (output.name, aligned(shape_of(output.estimate), dtype), output.estimate)
+        for output in task.spec.outputs
+        for dtype in output.dtypes
+    ]
+    arguments = [
+        *(_halide_input(argument, value) for argument, value in zip(task.spec.inputs, arrays, strict=True)),
+        *(_buffer(array, [minimum for minimum, _ in estimate]) for _, array, estimate in outputs),
+    ]
+    return Compiled(
+        call=lambda: function(*arguments),
+        outputs=tuple(array for _, array, _ in outputs),
+        output_names=tuple(name for name, _, _ in outputs),
+        compile_s=compile_s,
+    )
+
+
+def _halide_input(argument: Any, value: Array | float) -> Any:
+    if isinstance(argument, BufferArgument):
+        assert isinstance(value, np.ndarray)
+        return _buffer(value, [minimum for minimum, _ in argument.estimate])
+    return value
+
+
+def _buffer(array: Array, minima: list[int]) -> Any:
+    import halide as hl
+
+    buffer = hl.Buffer(array)
+    buffer.set_min(minima)
+    return buffer

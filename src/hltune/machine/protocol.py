@@ -1,0 +1,64 @@
+"""What a machine is to the rest of hltune: schedules go in, measurements come out."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from hltune.errors import Failure
+from hltune.schedule.directives import Schedule
+
+Unit = Literal["s"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What running a candidate cost; its output was verified.
+
+    Attributes:
+        repeats: every repeat, in the order of measurement.
+        stopped_early: it was so much slower than the best that further repeats were not worth their time.
+    """
+
+    unit: Unit
+    repeats: tuple[float, ...]
+    stopped_early: bool = False
+
+    @property
+    def value(self) -> float:
+        """The fastest repeat: what disturbs a run only ever adds time."""
+        return min(self.repeats)
+
+    @property
+    def spread(self) -> float:
+        """How far the median repeat lies above the fastest, as a share of it."""
+        return statistics.median(self.repeats) / self.value - 1
+
+
+Measurement = Cost | Failure
+
+
+class Session(Protocol):
+    """A machine that is ready to measure schedules of one pipeline on one set of inputs.
+
+    Used by one thread. Leaving the context ends all processes of the session.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
+        """Measures schedules side by side, interleaved, with their outputs verified.
+
+        A schedule that fails is a `Failure` in the result and never disturbs the others.
+
+        Raises:
+            InputError: the inputs do not fit the pipeline.
+        """
+        ...

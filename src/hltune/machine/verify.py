@@ -1,0 +1,42 @@
+"""Is an output the right one? Exact for integers, within a stated tolerance for floats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+
+FLOAT_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}
+"""By element size in bytes, relative to the value or, near zero, to a hundredth of the largest value of the image.
+
+A schedule may reorder sums and contract multiplications with additions, so equal bytes are too much to ask of floats.
+"""
+
+
+def difference(found: Array, expected: Array, *, name: str) -> str | None:
+    """Says how an output differs from the expected one, or None when it does not.
+
+    Both have the same shape and element type. NaN and infinities have to be at the same places.
+    """
+    wrong = ~_equal(found, expected)
+    count = int(wrong.sum())
+    if count == 0:
+        return None
+    position = tuple(int(index) for index in np.argwhere(wrong)[0])
+    # NumPy's last axis is Halide's first dimension.
+    place = ", ".join(str(index) for index in reversed(position))
+    return (
+        f"wrong output {name}: {count} of {found.size} values differ, the first at ({place}): "
+        f"expected {expected[position]}, found {found[position]}"
+    )
+
+
+def _equal(found: Array, expected: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    if found.dtype.kind != "f":
+        return found == expected
+    tolerance = FLOAT_TOLERANCE[found.dtype.itemsize]
+    finite = expected[np.isfinite(expected)]
+    largest = float(np.abs(finite).max()) if finite.size else 0.0
+    return np.isclose(found, expected, rtol=tolerance, atol=tolerance * largest / 100, equal_nan=True)

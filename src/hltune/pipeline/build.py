@@ -1,0 +1,151 @@
+"""From a `PipelineSpec` to a fresh `halide.Pipeline`, and back. Runs in a worker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import halide as hl
+
+from hltune.errors import InputError
+from hltune.pipeline.spec import (
+    BufferArgument,
+    FuncInfo,
+    Interval,
+    OutputArgument,
+    PipelineSpec,
+    ScalarArgument,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A pipeline of this process, not yet scheduled.
+
+    Attributes:
+        funcs: by their names in `PipelineSpec.funcs`.
+        arguments: the inputs in their order, for the ``compile_to`` calls; outputs follow by themselves.
+    """
+
+    pipeline: hl.Pipeline
+    funcs: dict[str, hl.Func]
+    arguments: list[hl.Argument]
+
+
+def build(spec: PipelineSpec) -> Built:
+    """Builds a pipeline that nobody has scheduled yet, with all its estimates."""
+    parameters = hl.deserialize_parameters(spec.hlpipe)
+    for argument in spec.inputs:
+        parameter = parameters.get(argument.name)
+        if parameter is None:  # declared, but the algorithm does not use it
+            parameter = _unused_parameter(argument)
+            parameters[argument.name] = parameter
+        _set_estimate(parameter, argument)
+    pipeline = hl.deserialize_pipeline(spec.hlpipe, parameters)
+    for func, output in zip(pipeline.outputs(), spec.outputs, strict=True):
+        func.set_estimates([hl.Range(minimum, extent) for minimum, extent in output.estimate])
+    funcs = {info.name: pipeline.get_func(index) for index, info in enumerate(spec.funcs)}
+    return Built(pipeline, funcs, [parameters[argument.name]._to_argument() for argument in spec.inputs])
+
+
+def describe_funcs(pipeline: hl.Pipeline) -> tuple[FuncInfo, ...]:
+    """The Funcs of a pipeline in the order of ``get_func``."""
+    infos: list[FuncInfo] = []
+    for func in _all_funcs(pipeline):
+        args = tuple(plain_name(var.name()) for var in func.args())
+        updates = range(func.num_update_definitions())
+        infos.append(
+            FuncInfo(
+                name=plain_name(func.name()),
+                args=args,
+                updates=tuple(tuple(plain_name(rvar.name()) for rvar in func.rvars(k)) for k in updates),
+                update_args=tuple(_free_args(func, k) for k in updates),
+            )
+        )
+    return tuple(infos)
+
+
+def plain_name(name: str) -> str:
+    """A name of Halide's as it stands in source text: the schedulers print ``$`` as ``_``."""
+    return name.replace("$", "_")
+
+
+def _all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
+    funcs: list[hl.Func] = []
+    while True:
+        try:
+            funcs.append(pipeline.get_func(len(funcs)))
+        except hl.HalideError as error:
+            if "Index value passed" not in str(error):
+                raise
+            return funcs
+
+
+def _free_args(func: hl.Func, update: int) -> tuple[str, ...]:
+    """The pure variables that an update definition loops over.
+
+    The bindings print an expression as ``<halide.Expr of type int32: x>``; a bare name is a variable.
+    """
+    found = (re.fullmatch(r"<halide\.Expr of type \w+: (.*)>", str(arg)) for arg in func.update_args(update))
+    texts = {match.group(1) for match in found if match}
+    return tuple(plain_name(var.name()) for var in func.args() if var.name() in texts)
+
+
+def _unused_parameter(argument: BufferArgument | ScalarArgument) -> hl.Parameter:
+    if isinstance(argument, BufferArgument):
+        return hl.ImageParam(halide_type(argument.dtype), len(argument.estimate), argument.name).parameter()
+    return hl.Param(halide_type(argument.dtype), argument.name).parameter()
+
+
+def _set_estimate(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:
+    if isinstance(argument, ScalarArgument):
+        parameter.set_estimate(hl.cast(halide_type(argument.dtype), argument.estimate))
+        return
+    for dimension, (minimum, extent) in enumerate(argument.estimate):
+        parameter.set_min_constraint_estimate(dimension, minimum)
+        parameter.set_extent_constraint_estimate(dimension, extent)
+
+
+_TYPES: Mapping[str, hl.Type] = {
+    "bool": hl.Bool(),
+    **{f"uint{bits}": hl.UInt(bits) for bits in (8, 16, 32, 64)},
+    **{f"int{bits}": hl.Int(bits) for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": hl.Float(bits) for bits in (16, 32, 64)},
+}
+
+
+def halide_type(dtype: str) -> hl.Type:
+    """Halide's type for NumPy's name of it."""
+    return _TYPES[dtype]
+
+
+def dtype_name(kind: hl.Type, *, where: str) -> str:
+    """NumPy's name for a type of Halide's.
+
+    Raises:
+        InputError: NumPy has no such type.
+    """
+    for name, known in _TYPES.items():
+        if known == kind:
+            return name
+    raise InputError("this element type is not supported", where=where, expected=", ".join(_TYPES), found=str(kind))
+
+
+def spec_of(
+    name: str,
+    hlpipe: bytes,
+    inputs: Sequence[BufferArgument | ScalarArgument],
+    output_estimates: Sequence[tuple[Interval, ...]],
+) -> PipelineSpec:
+    """Completes a spec with what the serialized pipeline itself tells."""
+    pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
+    outputs = tuple(
+        OutputArgument(
+            name=plain_name(func.name()),
+            dtypes=tuple(dtype_name(kind, where=f"output {func.name()}") for kind in func.types()),
+            estimate=estimate,
+        )
+        for func, estimate in zip(pipeline.outputs(), output_estimates, strict=True)
+    )
+    return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=describe_funcs(pipeline))

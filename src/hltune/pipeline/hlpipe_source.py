@@ -1,0 +1,29 @@
+"""Loads a pipeline that somebody has serialized. The file keeps the estimates of outputs, but not those of inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import halide as hl
+
+from hltune.errors import InputError
+from hltune.pipeline.algorithm import Algorithm
+from hltune.pipeline.inputs import describe_input
+from hltune.pipeline.serialized import read_pipeline
+from hltune.pipeline.source import Source
+
+
+def load_hlpipe_file(source: Source) -> Algorithm:
+    """Reads a serialized pipeline; inputs in the order that Halide infers, images first.
+
+    Raises:
+        InputError: the file is none, is damaged, or is of another version.
+    """
+    data = Path(source.location).read_bytes()
+    read_pipeline(data, where=source.location)  # Halide does not check, and a damaged file can crash it
+    try:
+        parameters = hl.deserialize_parameters(data)
+        arguments = hl.deserialize_pipeline(data, parameters).infer_arguments()
+    except hl.HalideError as error:
+        raise InputError("Halide cannot read this file", where=source.location, found=str(error).strip()) from error
+    return Algorithm(hlpipe=data, inputs=tuple(describe_input(parameters[argument.name]) for argument in arguments))

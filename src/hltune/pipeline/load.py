@@ -1,0 +1,88 @@
+"""From a `Source` to a `PipelineSpec`.
+
+Reading map: `source` parses what the user wrote; `python_source`, `cpp_source` and `hlpipe_source` each turn one kind
+of file into an `Algorithm`; `serialized` reads what Halide wrote; `estimates` completes the sizes; `build` goes back
+from the spec to Halide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hltune.errors import InputError
+from hltune.pipeline.algorithm import Algorithm, ImageInput
+from hltune.pipeline.serialized import SerializedPipeline, read_pipeline
+from hltune.pipeline.source import Source
+from hltune.pipeline.spec import PipelineSpec
+from hltune.worker import Process
+
+_LOAD_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadJob:
+    """Loads a pipeline. Run it in a fresh worker: the names that Halide invents depend on the process's history,
+    and so does the content hash.
+
+    Attributes:
+        target: ``host`` or a Halide target string; a generator may ask for it.
+        cache: directory for the executables of C++ generators.
+    """
+
+    source: Source
+    target: str
+    cache: Path
+
+    def run(self, process: Process) -> PipelineSpec:
+        """Runs in the worker, because user code may do anything.
+
+        Raises:
+            InputError: the pipeline cannot be used as it is.
+        """
+        # Imported here because the parent, which makes the job, does without Halide.
+        from hltune.pipeline.build import spec_of
+        from hltune.pipeline.estimates import complete_estimates
+
+        process.enter("load", timeout_s=_LOAD_S)
+        algorithm = self._algorithm(process)
+        found = read_pipeline(algorithm.hlpipe, where=self.source.location)
+        self._check_usable(algorithm, found)
+        estimated = complete_estimates(algorithm.inputs, found.outputs, self.source)
+        return spec_of(self.source.name, algorithm.hlpipe, estimated.inputs, estimated.outputs)
+
+    def _algorithm(self, process: Process) -> Algorithm:
+        from hltune.pipeline.cpp_source import load_cpp_file
+        from hltune.pipeline.hlpipe_source import load_hlpipe_file
+        from hltune.pipeline.python_source import load_module_function, load_python_file
+
+        match self.source.kind:
+            case "python":
+                return load_python_file(self.source, self.target)
+            case "module":
+                return load_module_function(self.source)
+            case "cpp":
+                return load_cpp_file(self.source, self.target, self.cache, process)
+            case "hlpipe":
+                return load_hlpipe_file(self.source)
+
+    def _check_usable(self, algorithm: Algorithm, found: SerializedPipeline) -> None:
+        if found.scheduled:
+            raise InputError(
+                "the pipeline already has a schedule",
+                where=self.source.location,
+                expected="the algorithm alone",
+                found="scheduled: " + ", ".join(found.scheduled),
+                todo="remove the scheduling calls; in a generator, skip them if using_autoscheduler()",
+            )
+        images = [(f"input {i.name}", i.stride) for i in algorithm.inputs if isinstance(i, ImageInput)]
+        images += [(f"output {o.name}", o.stride) for o in found.outputs]
+        for name, stride in images:
+            if stride != 1:
+                raise InputError(
+                    f"{name} is not stored planar",
+                    where=self.source.location,
+                    expected="dimension 0 of every image with stride 1, Halide's default",
+                    found="any stride" if stride is None else f"stride {stride}",
+                    todo="leave out set_stride if using_autoscheduler()",
+                )

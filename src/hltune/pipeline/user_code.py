@@ -1,0 +1,61 @@
+"""Runs the user's Python; whatever goes wrong there becomes an error message with the user's file and line."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import traceback
+from collections.abc import Generator
+from pathlib import Path
+from types import ModuleType
+
+from hltune.errors import HltuneError, InputError
+
+
+@contextlib.contextmanager
+def user_code(file: Path) -> Generator[None]:
+    """Around everything that runs code of this file; its directory is importable meanwhile.
+
+    Raises:
+        InputError: the user's code raised, or ended the process politely.
+    """
+    sys.path.insert(0, str(file.parent))
+    try:
+        yield
+    except HltuneError:
+        raise
+    except SyntaxError as error:
+        raise InputError(f"SyntaxError: {error.msg}", where=f"{error.filename}:{error.lineno}") from error
+    except (Exception, SystemExit) as error:
+        text = str(error).strip()
+        name = type(error).__name__
+        raise InputError(f"{name}: {text}" if text else name, where=_user_line(error, file)) from error
+    finally:
+        sys.path.remove(str(file.parent))
+
+
+def execute_file(file: Path) -> ModuleType:
+    """The module that a file defines; always from its present text, never from a cache."""
+    module = ModuleType(f"user_{file.stem}")
+    module.__file__ = str(file)
+    # Dataclasses and annotations look their module up by its name.
+    sys.modules[module.__name__] = module
+    exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+    return module
+
+
+def import_installed(name: str) -> ModuleType:
+    """An installed module."""
+    return importlib.import_module(name)
+
+
+def _user_line(error: BaseException, file: Path) -> str:
+    """The innermost line of the user's own code that the error passed through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename, file)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(file)
+
+
+def _is_users(filename: str, file: Path) -> bool:
+    path = Path(filename)
+    return path == file or (path.is_relative_to(file.parent) and "site-packages" not in path.parts)

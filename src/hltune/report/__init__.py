@@ -1,0 +1,1 @@
+"""What people and scripts see: progress, tables and JSON documents."""

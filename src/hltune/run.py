@@ -1,0 +1,58 @@
+"""`hltune run`: the best known schedule on a real image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hltune.errors import HltuneError, InputError
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.machine.run_image import RunImageJob
+from hltune.schedule.directives import Schedule
+from hltune.subject import Subject
+from hltune.worker import Worker
+from hltune.workspace import check_writable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What was written.
+
+    Attributes:
+        sizes: WxH per file.
+    """
+
+    files: tuple[Path, ...]
+    sizes: tuple[str, ...]
+
+
+def run(
+    subject: Subject, schedule: Schedule, *, inputs: Inputs, outputs: tuple[Path, ...], measure: MeasureOptions
+) -> Ran:
+    """Applies a schedule to images.
+
+    Raises:
+        InputError: images or outputs do not fit.
+        JobFailed: the schedule does not compile or run.
+    """
+    if not subject.target.is_host:
+        raise HltuneError("code for this target does not run on this machine", where=subject.target.name,
+                          todo="run with --target host")  # fmt: skip
+    count = sum(len(output.dtypes) for output in subject.spec.outputs)
+    if len(outputs) != count:
+        raise InputError("wrong number of output files", where=subject.spec.name, expected=f"{count} times -o FILE",
+                         found=str(len(outputs)))  # fmt: skip
+    for path in outputs:
+        check_writable(path.parent)
+    job = RunImageJob(
+        spec=subject.spec,
+        schedule=schedule,
+        target=subject.target.name,
+        inputs=inputs,
+        outputs=outputs,
+        options=measure,
+    )
+    environment = {"HL_NUM_THREADS": str(measure.threads), "HL_PERMIT_FAILED_UNROLL": "1"}
+    with Worker(environment=environment, memory_bytes=measure.memory_bytes) as worker:
+        return Ran(files=outputs, sizes=worker.run(job, timeout_s=60))

@@ -1,0 +1,100 @@
+"""Replays a schedule on a pipeline of this process. Runs in a worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import halide as hl
+
+from hltune.errors import InputError
+from hltune.pipeline.build import Built
+from hltune.pipeline.spec import PipelineSpec
+from hltune.schedule.directives import OUTERMOST, Directive, Rfactor, Role, Schedule, Stage, form_of
+from hltune.schedule.loops import LoopNests, Origin, follow
+from hltune.schedule.text import directive_text
+
+
+def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> None:
+    """Gives a pipeline that nobody has scheduled yet this schedule.
+
+    Raises:
+        InputError: the schedule does not fit the pipeline, or Halide refuses a directive.
+    """
+    replay = _Replay(built, spec, follow(schedule, spec.funcs))
+    for directive in schedule.directives:
+        replay.call(directive)
+
+
+class _Replay:
+    """The Halide objects that the names in a schedule stand for.
+
+    Variables are found by name in Halide, so new objects of the right name and kind do; only the names that Halide
+    counted up (``r4$x``) have to be looked up.
+    """
+
+    def __init__(self, built: Built, spec: PipelineSpec, finished: LoopNests) -> None:
+        self._funcs = dict(built.funcs)
+        self._finished = finished
+        self._nests = LoopNests(spec.funcs)
+        # Before the first directive: an rfactor changes the lists that these names stand in.
+        self._real: dict[Origin, str] = {
+            origin: self._real_name(origin)
+            for names in self._nests.origins.values()
+            for origin in names.values()
+        }
+
+    def call(self, directive: Directive) -> None:
+        stage, form = directive.stage, form_of(type(directive))
+        self._nests.advance(directive)
+        func = self._funcs[stage.func]
+        target = func if stage.update is None else func.update(stage.update)
+        arguments: list[Any] = []
+        for name, role in form.arguments:
+            arguments += self._arguments(directive, role, getattr(directive, name))
+        try:
+            result = getattr(target, form.call)(*arguments)
+        except hl.HalideError as error:
+            raise InputError(
+                "Halide refuses a directive", where=directive_text(directive), found=str(error).strip()
+            ) from error
+        if isinstance(directive, Rfactor):
+            self._funcs[directive.intermediate] = result
+
+    def _arguments(self, directive: Directive, role: Role, value: Any) -> list[Any]:
+        stage = directive.stage
+        match role:
+            case Role.LOOP | Role.NEW_LOOP | Role.DIM:
+                return [self._var(stage, value)]
+            case Role.LOOPS | Role.DIMS:
+                return [self._var(stage, name) for name in value]
+            case Role.PRESERVED:
+                return [[(self._var(stage, old), hl.Var(new)) for old, new in value]]
+            case Role.CONSUMER:
+                return [self._funcs[value]]
+            case Role.LEVEL:
+                return [self._level(getattr(directive, "consumer"), value)]
+            case Role.TAIL:
+                return [getattr(hl.TailStrategy, value)]
+            case Role.MEMORY:
+                return [getattr(hl.MemoryType, value)]
+            case _:
+                return [value]
+
+    def _var(self, stage: Stage, name: str) -> hl.Var | hl.RVar:
+        return self._make(stage, name, rvar=self._nests.is_rvar(stage, name))
+
+    def _level(self, consumer: str, name: str) -> hl.Var | hl.RVar:
+        if name == OUTERMOST:
+            return hl.Var.outermost()
+        stage, loop = self._finished.level(consumer, name)
+        return self._make(stage, name, rvar=loop.rvar)
+
+    def _make(self, stage: Stage, name: str, *, rvar: bool) -> hl.Var | hl.RVar:
+        origin = self._finished.origins[stage].get(name)
+        real = self._real[origin] if origin else name
+        return hl.RVar(real) if rvar else hl.Var(real)
+
+    def _real_name(self, origin: Origin) -> str:
+        func, update = self._funcs[origin.stage.func], origin.stage.update
+        variables = func.args() if update is None else func.rvars(update)
+        return variables[origin.index].name()

@@ -1,0 +1,294 @@
+"""The loops of every stage while a schedule is applied: what exists, in which order, of which kind.
+
+This is the one model of what directives do to loops. The parser, the replay, the printed loop nest and the exported
+sources all follow a schedule with it, so that an unknown name is found before Halide sees it.
+
+Source: Halide 21 ``Stage::split``, ``fuse``, ``reorder``, ``set_dim_type`` and ``rfactor`` in ``Func.cpp``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Literal
+
+from hltune.errors import InputError
+from hltune.pipeline.spec import FuncInfo
+from hltune.schedule.directives import (
+    OUTERMOST,
+    AlignStorage,
+    ComputeAt,
+    ComputeRoot,
+    Directive,
+    FoldStorage,
+    Fuse,
+    Parallel,
+    Reorder,
+    ReorderStorage,
+    Rfactor,
+    Schedule,
+    Split,
+    Stage,
+    StoreAt,
+    StoreRoot,
+    Unroll,
+    Vectorize,
+)
+
+LoopKind = Literal["for", "parallel", "vectorized", "unrolled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One loop of a stage.
+
+    Attributes:
+        rvar: it is a reduction variable, or was made from one.
+        extent: the number of iterations, where the schedule tells it.
+    """
+
+    name: str
+    rvar: bool
+    kind: LoopKind = "for"
+    extent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The variable of the algorithm that a loop is named after.
+
+    Attributes:
+        stage: the pure stage for an element of ``args()``, an update for an element of ``rvars(k)``.
+    """
+
+    stage: Stage
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a Func is computed or stored: inside ``var`` of ``consumer``, or at root."""
+
+    consumer: str | None = None
+    var: str | None = None
+
+
+ROOT = Site()
+
+
+class LoopNests:
+    """The loops of all stages; `advance` applies one directive.
+
+    Attributes:
+        loops: the loops of every stage, innermost first, without the outermost loop of one iteration.
+        args: the pure variables of every Func.
+        compute: where each Func is computed; a Func that is not here is inlined.
+        store: where each Func is stored, if the schedule tells.
+        origins: per stage, the names that come from the algorithm; all others come from the schedule.
+    """
+
+    def __init__(self, funcs: Iterable[FuncInfo]) -> None:
+        self.loops: dict[Stage, tuple[Loop, ...]] = {}
+        self.args: dict[str, tuple[str, ...]] = {}
+        self.compute: dict[str, Site] = {}
+        self.store: dict[str, Site] = {}
+        self.origins: dict[Stage, dict[str, Origin]] = {}
+        self._free: dict[Stage, tuple[str, ...]] = {}
+        self._rvars: dict[tuple[Stage, str], bool] = {}
+        for func in funcs:
+            self._add_func(func)
+
+    def _add_func(self, func: FuncInfo) -> None:
+        pure = Stage(func.name)
+        self.args[func.name] = func.args
+        self.origins[pure] = {name: Origin(pure, i) for i, name in enumerate(func.args)}
+        self._set(pure, _loops(func.args, rvar=False))
+        for k, rvars in enumerate(func.updates):
+            update = Stage(func.name, k)
+            self._free[update] = func.update_args[k]
+            self.origins[update] = self.origins[pure] | {name: Origin(update, i) for i, name in enumerate(rvars)}
+            self._set(update, _loops(rvars, rvar=True) + _loops(func.update_args[k], rvar=False))
+
+    def stages(self, func: str) -> tuple[Stage, ...]:
+        """The stages of a Func, in the order in which they run."""
+        return tuple(stage for stage in self.loops if stage.func == func)
+
+    def loop(self, stage: Stage, name: str) -> Loop:
+        """Looks a loop up by name.
+
+        Raises:
+            InputError: the stage has no such loop, or there is no such stage.
+        """
+        for loop in self.of(stage):
+            if loop.name == name:
+                return loop
+        found = ", ".join(loop.name for loop in self.of(stage)) or "no loops"
+        raise InputError(f"{stage} has no loop {name!r} here", expected=f"one of {found}", found=name)
+
+    def of(self, stage: Stage) -> tuple[Loop, ...]:
+        """The loops of a stage.
+
+        Raises:
+            InputError: there is no such stage.
+        """
+        if stage not in self.loops:
+            known = [str(known) for known in self.loops if known.func == stage.func] or list(self.args)
+            raise InputError(f"the pipeline has no stage {stage}", expected="one of " + ", ".join(known))
+        return self.loops[stage]
+
+    def is_rvar(self, stage: Stage, name: str) -> bool:
+        """Whether a loop of the stage that exists, or existed before, is one of a reduction variable."""
+        return self._rvars[stage, name]
+
+    def level(self, consumer: str, var: str) -> tuple[Stage, Loop]:
+        """The loop of a consumer that a Func is computed or stored in; the last stage that has it counts.
+
+        Raises:
+            InputError: no stage of the consumer has such a loop.
+        """
+        if consumer not in self.args:
+            raise InputError(f"the pipeline has no Func {consumer!r}", expected="one of " + ", ".join(self.args))
+        if var == OUTERMOST:
+            return self.stages(consumer)[-1], Loop(OUTERMOST, rvar=False)
+        loops = {loop.name: (stage, loop) for stage in self.stages(consumer) for loop in self.loops[stage]}
+        if var in loops:
+            return loops[var]
+        names = ", ".join([*loops, OUTERMOST])
+        raise InputError(f"{consumer} has no loop {var!r}", expected=f"one of {names}", found=var)
+
+    def advance(self, directive: Directive) -> None:
+        """Applies a directive.
+
+        Raises:
+            InputError: it names a stage, loop or dimension that does not exist, or a new name that is taken.
+        """
+        stage = directive.stage
+        self.of(stage)
+        match directive:
+            case Split():
+                self._split(directive)
+            case Fuse():
+                self._fuse(directive)
+            case Reorder(_, names):
+                self._reorder(stage, names)
+            case Vectorize(_, var):
+                self._replace(stage, var, replace(self.loop(stage, var), kind="vectorized"))
+            case Unroll(_, var):
+                self._replace(stage, var, replace(self.loop(stage, var), kind="unrolled"))
+            case Parallel(_, var):
+                self._replace(stage, var, replace(self.loop(stage, var), kind="parallel"))
+            case Rfactor():
+                self._rfactor(directive)
+            case ComputeRoot():
+                self.compute[stage.func] = ROOT
+            case ComputeAt(_, consumer, var):
+                self.compute[stage.func] = Site(consumer, var)
+            case StoreRoot():
+                self.store[stage.func] = ROOT
+            case StoreAt(_, consumer, var):
+                self.store[stage.func] = Site(consumer, var)
+            case ReorderStorage(_, names):
+                self._check_dims(stage.func, names)
+            case AlignStorage(_, var) | FoldStorage(_, var):
+                self._check_dims(stage.func, (var,))
+            case _:
+                pass
+
+    def check_level(self, directive: Directive) -> None:
+        """Checks the loop that a Func is computed or stored in; call it when all directives are applied.
+
+        Raises:
+            InputError: the loop does not exist.
+        """
+        if isinstance(directive, ComputeAt | StoreAt):
+            self.level(directive.consumer, directive.var)
+
+    def _set(self, stage: Stage, loops: tuple[Loop, ...]) -> None:
+        names = [loop.name for loop in loops]
+        for loop in loops:
+            # A name stands for one kind of variable throughout, so that replaying needs no memory of when it was made.
+            if names.count(loop.name) > 1 or self._rvars.setdefault((stage, loop.name), loop.rvar) != loop.rvar:
+                raise InputError(f"{stage} has a loop {loop.name!r} already", expected="a new name", found=loop.name)
+        self.loops[stage] = loops
+
+    def _replace(self, stage: Stage, name: str, *new: Loop) -> None:
+        old = self.loop(stage, name)
+        at = self.loops[stage].index(old)
+        self._set(stage, self.loops[stage][:at] + new + self.loops[stage][at + 1 :])
+
+    def _split(self, split: Split) -> None:
+        old = self.loop(split.stage, split.old)
+        inner = replace(old, name=split.inner, extent=split.factor)
+        outer = replace(old, name=split.outer, extent=old.extent and -(-old.extent // split.factor))
+        self._replace(split.stage, split.old, inner, outer)
+
+    def _fuse(self, fuse: Fuse) -> None:
+        inner, outer = self.loop(fuse.stage, fuse.inner), self.loop(fuse.stage, fuse.outer)
+        if inner == outer:
+            raise InputError("a loop cannot be fused with itself", where=str(fuse.stage), found=fuse.inner)
+        extents = [loop.extent for loop in (inner, outer) if loop.extent is not None]
+        fused = replace(
+            inner,
+            name=fuse.fused,
+            rvar=inner.rvar or outer.rvar,
+            extent=prod(extents) if len(extents) == 2 else None,
+        )
+        self._replace(fuse.stage, fuse.outer)
+        self._replace(fuse.stage, fuse.inner, fused)
+
+    def _reorder(self, stage: Stage, names: tuple[str, ...]) -> None:
+        moved = [self.loop(stage, name) for name in names]
+        order = iter(moved)
+        self.loops[stage] = tuple(next(order) if loop in moved else loop for loop in self.loops[stage])
+
+    def _rfactor(self, rfactor: Rfactor) -> None:
+        stage, made = rfactor.stage, rfactor.intermediate
+        if made in self.args:
+            raise InputError(f"the pipeline has a Func {made!r} already", expected="a new name", found=made)
+        renamed = dict(rfactor.preserved)
+        for name in renamed:
+            if not self.loop(stage, name).rvar:
+                raise InputError(f"{name} of {stage} is not a reduction variable", where="rfactor")
+        loops, args = self.loops[stage], self.args[stage.func]
+        kept = [loop for loop in loops if loop.name in renamed]
+        preserved = tuple(renamed[loop.name] for loop in kept)
+        if len({*preserved, *(loop.name for loop in loops)}) < len(preserved) + len(loops):
+            raise InputError("a new name is taken", where=f"rfactor of {stage}", found=", ".join(preserved))
+        self.args[made] = args + preserved
+        self.origins[Stage(made)] = self.origins[Stage(stage.func)]
+        self.origins[Stage(made, 0)] = self.origins[stage]
+        self._set(Stage(made), _loops(args + preserved, rvar=False))
+        self._set(
+            Stage(made, 0), tuple(Loop(renamed[loop.name], rvar=False) if loop in kept else loop for loop in loops)
+        )
+        here = [loop for loop in loops if not loop.rvar or loop in kept]
+        missing = tuple(name for name in args if name not in self._free[stage])
+        self._set(stage, tuple(here) + _loops(missing, rvar=False))
+        self._free[Stage(made, 0)] = self._free[stage] + preserved
+        self._free[stage] = args
+
+    def _check_dims(self, func: str, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.args[func]:
+                raise InputError(
+                    f"{func} has no dimension {name!r}", expected="one of " + ", ".join(self.args[func]), found=name
+                )
+
+
+def follow(schedule: Schedule, funcs: Iterable[FuncInfo]) -> LoopNests:
+    """The loops after a whole schedule.
+
+    Raises:
+        InputError: the schedule does not fit the pipeline.
+    """
+    nests = LoopNests(funcs)
+    for directive in schedule.directives:
+        nests.advance(directive)
+    for directive in schedule.directives:
+        nests.check_level(directive)
+    return nests
+
+
+def _loops(names: Iterable[str], *, rvar: bool) -> tuple[Loop, ...]:
+    return tuple(Loop(name, rvar) for name in names)

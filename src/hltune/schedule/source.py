@@ -1,0 +1,221 @@
+"""Schedules as source code that needs nothing of ours: a Python module, or a C++ header for a generator.
+
+Both address Funcs by their number and the variables of the algorithm by their position, because the names that Halide
+counts up (``r4$x``) depend on what the process did before.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from hltune.pipeline.spec import PipelineSpec
+from hltune.schedule.directives import OUTERMOST, Directive, Rfactor, Role, Schedule, Stage, form_of
+from hltune.schedule.loops import LoopNests, Origin, follow
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """How the two languages write things; the fields of the templates are named at their uses."""
+
+    file: str
+    scope: str  # before the names of Halide
+    member: str  # between an enumeration and its element
+    func: str
+    new_func: str
+    arg: str
+    rvar: str
+    named: str
+    unnamed: str
+    end: str
+    braces: bool
+    reserved: frozenset[str]
+
+
+_PYTHON = _Language(
+    file='''"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
+
+import halide as hl
+
+
+def apply_schedule(pipeline: hl.Pipeline) -> None:
+    """Schedules the pipeline {name}."""
+{body}''',
+    scope="hl.",
+    member=".",
+    func="{id} = pipeline.get_func({index})",
+    new_func="",
+    arg="{id} = {func}.args()[{index}]",
+    rvar="{id} = {func}.rvars({update})[{index}]",
+    named='{id} = hl.{kind}("{name}")',
+    unnamed="{id} = hl.{kind}()",
+    end="",
+    braces=False,
+    reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "apply_schedule"]),
+)
+
+_CPP = _Language(
+    file="""// A schedule found by hltune. In the schedule() method of a generator:
+//     apply_schedule_{name}(get_pipeline(), get_target());
+#pragma once
+
+#include "Halide.h"
+
+inline void apply_schedule_{name}(::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {{
+{body}}}
+""",
+    scope="::Halide::",
+    member="::",
+    func="::Halide::Func {id} = pipeline.get_func({index})",
+    new_func="::Halide::Func {id}",
+    arg="::Halide::Var {id} = {func}.args()[{index}]",
+    rvar="::Halide::RVar {id}({func}.update({update}).get_schedule().rvars()[{index}].var)",
+    named='::Halide::{kind} {id}("{name}")',
+    unnamed="::Halide::{kind} {id}",
+    end=";",
+    braces=True,
+    reserved=frozenset(
+        """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
+        compl concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype
+        default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
+        int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
+        reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template
+        this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
+        while xor xor_eq pipeline""".split()
+    ),
+)
+
+
+def to_python(schedule: Schedule, spec: PipelineSpec) -> str:
+    """A module with a function ``apply_schedule(pipeline)``.
+
+    Raises:
+        InputError: the schedule does not fit the pipeline.
+    """
+    return _Writer(_PYTHON, schedule, spec).file()
+
+
+def to_cpp_header(schedule: Schedule, spec: PipelineSpec) -> str:
+    """A header with a function ``apply_schedule_NAME(pipeline, target)``, for the ``schedule()`` of a generator.
+
+    Raises:
+        InputError: the schedule does not fit the pipeline.
+    """
+    return _Writer(_CPP, schedule, spec).file()
+
+
+def function_suffix(spec: PipelineSpec) -> str:
+    """The name of the pipeline as part of an identifier."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", spec.name).strip("_") or "pipeline"
+
+
+class _Writer:
+    """Collects declarations while the directives are written.
+
+    Attributes:
+        declared: the identifier of every Func (by name) and variable (by origin, or by name and kind).
+    """
+
+    def __init__(self, language: _Language, schedule: Schedule, spec: PipelineSpec) -> None:
+        self._language = language
+        self._schedule = schedule
+        self._spec = spec
+        self._finished = follow(schedule, spec.funcs)
+        self._nests = LoopNests(spec.funcs)
+        self._declared: dict[object, str] = {}
+        self._funcs: list[str] = []
+        self._vars: list[str] = []
+
+    def file(self) -> str:
+        calls = [self._directive(directive) for directive in self._schedule.directives]
+        blocks = [lines for lines in (self._funcs, self._vars, calls) if lines]
+        indent, end = "    ", self._language.end
+        body = "\n".join("".join(f"{indent}{line}{end}\n" for line in lines) for lines in blocks)
+        return self._language.file.format(name=function_suffix(self._spec), body=body)
+
+    def _directive(self, directive: Directive) -> str:
+        self._nests.advance(directive)
+        form, stage = form_of(type(directive)), directive.stage
+        target = self._func(stage.func) + ("" if stage.update is None else f".update({stage.update})")
+        arguments = [self._argument(directive, role, getattr(directive, name)) for name, role in form.arguments]
+        call = f"{target}.{form.call}({', '.join(arguments)})"
+        return f"{self._func(directive.intermediate)} = {call}" if isinstance(directive, Rfactor) else call
+
+    def _argument(self, directive: Directive, role: Role, value: Any) -> str:
+        stage = directive.stage
+        match role:
+            case Role.LOOP | Role.NEW_LOOP | Role.DIM:
+                return self._var(stage, value)
+            case Role.LOOPS | Role.DIMS:
+                names = ", ".join(self._var(stage, name) for name in value)
+                return f"{{{names}}}" if self._language.braces else names
+            case Role.PRESERVED:
+                return self._pairs(directive, value)
+            case Role.CONSUMER:
+                return self._func(value)
+            case Role.LEVEL:
+                return self._level(getattr(directive, "consumer"), value)  # noqa: B009
+            case Role.TAIL | Role.MEMORY:
+                enumeration = "TailStrategy" if role is Role.TAIL else "MemoryType"
+                return f"{self._language.scope}{enumeration}{self._language.member}{value}"
+            case _:
+                return str(value)
+
+    def _pairs(self, directive: Directive, value: tuple[tuple[str, str], ...]) -> str:
+        made = Stage(getattr(directive, "intermediate"), 0)  # noqa: B009
+        pairs = [f"{self._var(directive.stage, old)}, {self._var(made, new)}" for old, new in value]
+        if self._language.braces:
+            return "{" + ", ".join(f"{{{pair}}}" for pair in pairs) + "}"
+        return "[" + ", ".join(f"({pair})" for pair in pairs) + "]"
+
+    def _level(self, consumer: str, name: str) -> str:
+        if name == OUTERMOST:
+            return f"{self._language.scope}Var{self._language.member}outermost()"
+        stage, loop = self._finished.level(consumer, name)
+        return self._declare(stage, name, rvar=loop.rvar)
+
+    def _var(self, stage: Stage, name: str) -> str:
+        return self._declare(stage, name, rvar=self._nests.is_rvar(stage, name))
+
+    def _func(self, name: str) -> str:
+        if name not in self._declared:
+            self._declared[name] = identifier = self._identifier(name)
+            known = [func.name for func in self._spec.funcs]
+            if name in known:
+                self._funcs.append(self._language.func.format(id=identifier, index=known.index(name)))
+            elif self._language.new_func:
+                self._funcs.append(self._language.new_func.format(id=identifier))
+        return self._declared[name]
+
+    def _declare(self, stage: Stage, name: str, *, rvar: bool) -> str:
+        """The identifier of a variable; equal names of the algorithm are one variable in all stages."""
+        origin = self._finished.origins[stage].get(name)
+        key = (name, rvar, origin is None)
+        if key not in self._declared:
+            self._declared[key] = self._identifier(name)
+            self._vars.append(self._declaration(self._declared[key], name, "RVar" if rvar else "Var", origin))
+        return self._declared[key]
+
+    def _declaration(self, identifier: str, name: str, kind: str, origin: Origin | None) -> str:
+        language = self._language
+        if origin is None:
+            # A counted name could be taken in the process that runs this: let Halide count there.
+            template = language.unnamed if re.fullmatch(r"v\d+", name) else language.named
+            return template.format(id=identifier, kind=kind, name=re.sub(r"[^\w$]", "_", name))
+        template = language.arg if origin.stage.update is None else language.rvar
+        func = self._func(origin.stage.func)
+        return template.format(id=identifier, func=func, update=origin.stage.update, index=origin.index)
+
+    def _identifier(self, name: str) -> str:
+        """A new identifier like the name; legal in both languages, so without double underscores."""
+        plain = re.sub(r"[^A-Za-z0-9]+", "_", name)
+        if plain[0].isdigit() or re.match(r"_[A-Z]", plain) or plain == "_":
+            plain = "x" + plain
+        taken = self._language.reserved | set(self._declared.values())
+        candidate, number = plain, 1
+        while candidate in taken:
+            number += 1
+            candidate = f"{plain.rstrip('_')}_{number}"
+        return candidate

@@ -1,0 +1,34 @@
+"""Writes directives in the syntax that `parse` reads and Halide's own schedulers print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hltune.schedule.directives import Directive, Rfactor, Role, Schedule, form_of
+
+
+def to_text(schedule: Schedule) -> str:
+    """A schedule, one directive per line."""
+    return "".join(f"{directive_text(directive)};\n" for directive in schedule.directives)
+
+
+def directive_text(directive: Directive) -> str:
+    """One directive, for example ``output.split(x, x, xi, 8, TailStrategy::GuardWithIf)``."""
+    form = form_of(type(directive))
+    arguments = ", ".join(_argument(role, getattr(directive, name)) for name, role in form.arguments)
+    made = f"{directive.intermediate} = " if isinstance(directive, Rfactor) else ""
+    return f"{made}{directive.stage}.{form.call}({arguments})"
+
+
+def _argument(role: Role, value: Any) -> str:
+    match role:
+        case Role.TAIL:
+            return f"TailStrategy::{value}"
+        case Role.MEMORY:
+            return f"MemoryType::{value}"
+        case Role.LOOPS | Role.DIMS:
+            return ", ".join(value)
+        case Role.PRESERVED:
+            return "{" + ", ".join(f"{{{old}, {new}}}" for old, new in value) + "}"
+        case _:
+            return str(value)

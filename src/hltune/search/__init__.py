@@ -1,0 +1,1 @@
+"""Where schedules come from: Halide's autoschedulers, run in a worker."""

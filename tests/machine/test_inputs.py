@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from hltune.errors import InputError
+from hltune.machine.inputs import Inputs, aligned, random_array, read_image
+from hltune.pipeline.spec import BufferArgument, PipelineSpec
+
+
+def image(name: str = "input", dtype: str = "uint8", size: tuple[int, ...] = (40, 30)) -> BufferArgument:
+    return BufferArgument(name=name, dtype=dtype, estimate=tuple((0, extent) for extent in size))
+
+
+def spec(*inputs: BufferArgument) -> PipelineSpec:
+    return PipelineSpec(name="p", hlpipe=b"", inputs=inputs, outputs=(), funcs=())
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32", "int64", "uint64"])
+def test_random_integers_cover_the_range(dtype: str) -> None:
+    array = random_array(image(dtype=dtype, size=(200, 200)), seed=1)
+    info = np.iinfo(dtype)
+    assert array.dtype == dtype
+    width = float(info.max) - float(info.min)
+    assert float(array.min()) < float(info.min) + width / 100
+    assert float(array.max()) > float(info.max) - width / 100
+
+
+def test_random_floats_and_bools() -> None:
+    floats = random_array(image(dtype="float32"), seed=1)
+    assert 0 <= floats.min() < 0.1 and 0.9 < floats.max() < 1
+    assert set(np.unique(random_array(image(dtype="bool"), seed=1))) == {False, True}
+
+
+def test_seed_and_name_decide() -> None:
+    first = random_array(image("a"), seed=1)
+    assert np.array_equal(first, random_array(image("a"), seed=1))
+    assert not np.array_equal(first, random_array(image("a"), seed=2))
+    assert not np.array_equal(first, random_array(image("b"), seed=1))
+
+
+def test_alignment() -> None:
+    assert aligned((3, 5), "uint64").ctypes.data % 128 == 0
+
+
+def test_images_go_to_named_inputs_first() -> None:
+    p = spec(image("a"), image("b"))
+    inputs = Inputs(images=((None, Path("x")), ("a", Path("y"))))
+    assert inputs.assign(p) == {"a": Path("y"), "b": Path("x")}
+
+
+def test_too_many_or_unknown_images() -> None:
+    with pytest.raises(InputError, match="is left for this image"):
+        Inputs(images=((None, Path("x")), (None, Path("y")))).assign(spec(image("a")))
+    with pytest.raises(InputError, match="no input 'c'"):
+        Inputs(images=(("c", Path("x")),)).assign(spec(image("a")))
+
+
+def test_colour_becomes_planar(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    iio.imwrite(tmp_path / "a.png", pixels)
+    planar = read_image(tmp_path / "a.png", image(size=(7, 5, 3)))
+    assert np.array_equal(planar[2], pixels[:, :, 2])
+
+
+def test_array_file(tmp_path: Path) -> None:
+    values = np.arange(9, dtype=np.int8).reshape(3, 3)
+    np.save(tmp_path / "mask.npy", values)
+    assert np.array_equal(read_image(tmp_path / "mask.npy", image(dtype="int8", size=(3, 3))), values)
+
+
+def test_unreadable_images(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such image"):
+        read_image(tmp_path / "none.png", image())
+    for name in ("bad.png", "bad.npy", "bad.xyz", "empty.png"):
+        (tmp_path / name).write_bytes(b"" if name.startswith("empty") else b"this is no image")
+        with pytest.raises(InputError, match="cannot read this as an image"):
+            read_image(tmp_path / name, image())
+    iio.imwrite(tmp_path / "colour.png", np.zeros((5, 7, 3), dtype=np.uint8))
+    with pytest.raises(InputError) as caught:
+        read_image(tmp_path / "colour.png", image())
+    assert caught.value.expected == "uint8, 2 dimensions"
+    assert caught.value.found == "uint8, 3 dimensions (3 channels)"

@@ -1,0 +1,110 @@
+"""Jobs that let Halide's own autoschedulers schedule a pipeline, beside our replay of what they printed."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hltune.halide_api import Autoscheduler, plugin_path
+from hltune.pipeline.spec import PipelineSpec
+from hltune.schedule.directives import Schedule
+from hltune.schedule.parse import parse_schedule
+from hltune.worker import Process
+
+ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
+ADAMS: Autoscheduler = "Adams2019"
+SEARCHES: list[tuple[Autoscheduler, dict[str, str]]] = [
+    (ADAMS, {"parallelism": "2", "beam_size": "8"}),
+    ("Mullapudi2016", {}),
+    ("Li2018", {"parallelism": "2"}),
+]
+
+
+def probe(seed: int) -> tuple[Autoscheduler, dict[str, str]]:
+    """A random probe of Adams2019."""
+    return ADAMS, {
+        "parallelism": "2",
+        "beam_size": "1",
+        "random_dropout": "1",
+        "random_dropout_seed": str(seed),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class MakeSpec:
+    """Builds one of the pipelines."""
+
+    name: str
+
+    def run(self, process: Process) -> PipelineSpec:  # noqa: ARG002
+        from tests.schedule.pipelines import PIPELINES
+
+        return PIPELINES[self.name]()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a plugin printed, and what Halide makes of the pipeline that it scheduled itself and of our replays."""
+
+    text: str
+    schedule: Schedule
+    plugin: str
+    replay: str
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAndReplay:
+    """Lets a plugin schedule, replays what it printed, and lowers both."""
+
+    spec: PipelineSpec
+    autoscheduler: Autoscheduler
+    parameters: dict[str, str]
+
+    def run(self, process: Process) -> Replayed:  # noqa: ARG002
+        import halide as hl
+
+        from hltune.pipeline.build import build
+        from hltune.schedule.apply import apply_schedule
+        from hltune.schedule.source import to_python
+
+        hl.load_plugin(str(plugin_path(self.autoscheduler)))
+        built = build(self.spec)
+        parameters = hl.AutoschedulerParams(self.autoscheduler, self.parameters)
+        text = built.pipeline.apply_autoscheduler(hl.get_host_target(), parameters).schedule_source
+        plugin = lowered(built)
+        schedule = parse_schedule(text, self.spec.funcs)
+        built = build(self.spec)
+        apply_schedule(built, self.spec, schedule)
+        replay = lowered(built)
+        built = build(self.spec)
+        module: dict[str, Callable[[hl.Pipeline], None]] = {}
+        exec(compile(to_python(schedule, self.spec), "schedule.py", "exec"), module)
+        module["apply_schedule"](built.pipeline)
+        return Replayed(text, schedule, plugin, replay, lowered(built))
+
+
+def lowered(built) -> str:  # noqa: ANN001
+    """The statement that Halide lowers a pipeline to, with the names normalised that count up in a process."""
+    import halide as hl
+
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "f.stmt"
+        built.pipeline.compile_to({hl.OutputFileType.stmt: str(path)}, built.arguments, "f", hl.get_host_target())
+        return normalised(path.read_text())
+
+
+def normalised(statement: str) -> str:
+    """Renames consistently every name that Halide made unique with a number."""
+    numbers: dict[str, dict[str, str]] = {}
+
+    def rename(match: re.Match[str]) -> str:
+        name = match[0]
+        base = re.sub(r"\$\d+|__\d+|(?<=\b[tv])\d+|(?<=_v)\d+(?=_|\b)", "#", name).replace("$", "_").replace("#", "")
+        known = numbers.setdefault(base, {})
+        return base + known.setdefault(name, f"#{len(known)}")
+
+    return re.sub(r"[A-Za-z_][\w$.]*", rename, statement)

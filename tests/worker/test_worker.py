@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hltune.errors import InputError, JobFailed
+from hltune.worker import Worker
+from tests.worker import jobs
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    with Worker() as worker:
+        yield worker
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def eventually(condition: Callable[[], bool], *, seconds: float = 5.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def failure_of(worker: Worker, job: object):
+    with pytest.raises(JobFailed) as caught:
+        worker.run(job, timeout_s=20)  # type: ignore[arg-type]
+    return caught.value.failure
+
+
+def test_result_comes_back(worker: Worker) -> None:
+    assert worker.run(jobs.Add(2, 3), timeout_s=20) == 5
+
+
+def test_state_lives_as_long_as_the_process(worker: Worker) -> None:
+    worker.run(jobs.Remember("a", 1), timeout_s=20)
+    assert worker.run(jobs.Remember("a", 2), timeout_s=20) == 1
+    failure_of(worker, jobs.Die("kill"))
+    assert worker.run(jobs.Remember("a", 3), timeout_s=20) == 3
+
+
+@pytest.mark.parametrize(("how", "reason"), [("abort", "SIGABRT"), ("kill", "SIGKILL"), ("7", "exit status 7")])
+def test_death_is_a_failure_with_stage_and_log(worker: Worker, how: str, reason: str) -> None:
+    failure = failure_of(worker, jobs.Die(how))
+    assert (failure.stage, failure.kind) == ("dying", "crash")
+    assert reason in failure.message
+    assert "last words" in failure.log
+    assert worker.run(jobs.Add(1, 1), timeout_s=20) == 2
+
+
+def test_stage_limit_replaces_the_first_limit(worker: Worker) -> None:
+    began = time.monotonic()
+    failure = failure_of(worker, jobs.Sleep("dozing", seconds=60, timeout_s=0.3))
+    assert (failure.stage, failure.kind) == ("dozing", "timeout")
+    assert "0.3 s" in failure.message
+    assert time.monotonic() - began < 15
+    assert worker.run(jobs.Add(1, 1), timeout_s=20) == 2
+
+
+def test_our_errors_cross_the_border_whole(worker: Worker) -> None:
+    with pytest.raises(InputError) as caught:
+        worker.run(jobs.Raise("ours"), timeout_s=20)
+    assert str(caught.value) == "f.py:3: too small\n  expected: 2\n  found: 1\n  to do: make it bigger"
+
+
+@pytest.mark.parametrize(("kind", "text"), [("other", "ValueError: not ours"), ("unpicklable", "cannot be sent")])
+def test_other_exceptions_become_failures(worker: Worker, kind: str, text: str) -> None:
+    failure = failure_of(worker, jobs.Raise(kind))
+    assert (failure.stage, failure.kind) == ("raising", "error")
+    assert text in failure.message
+    assert "Traceback" in failure.log
+
+
+def test_unpicklable_result_is_a_failure(worker: Worker) -> None:
+    assert "pickle" in failure_of(worker, jobs.UnpicklableResult()).message
+
+
+def test_memory_limit() -> None:
+    with Worker(memory_bytes=2**30) as worker:
+        failure = failure_of(worker, jobs.Leak())
+        assert failure.kind == "memory"
+        assert worker.run(jobs.Add(1, 1), timeout_s=20) == 2
+
+
+def test_environment_is_set_before_the_job() -> None:
+    with Worker(environment={"HL_NUM_THREADS": "3"}) as worker:
+        assert worker.run(jobs.Environment("HL_NUM_THREADS"), timeout_s=20) == "3"
+
+
+def test_close_ends_grandchildren() -> None:
+    with Worker() as worker:
+        grandchild = worker.run(jobs.Fork(), timeout_s=20)
+        assert alive(grandchild)
+    assert eventually(lambda: not alive(grandchild))
+
+
+def test_a_jobs_children_die_with_a_crash(worker: Worker) -> None:
+    grandchild = worker.run(jobs.Fork(), timeout_s=20)
+    failure_of(worker, jobs.Die("kill"))
+    assert eventually(lambda: not alive(grandchild))
+
+
+def test_killed_parent_takes_the_worker_with_it(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, sys, time
+            from hltune.worker import Worker
+            from tests.worker import jobs
+            worker = Worker()
+            worker.run(jobs.Add(1, 1), timeout_s=20)
+            print(worker._popen.pid, flush=True)
+            time.sleep(600)
+            """
+        )
+    )
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(root)}
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert alive(pid)
+        parent.send_signal(signal.SIGKILL)
+    assert eventually(lambda: not alive(pid))

@@ -21,7 +21,6 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -108,7 +107,8 @@ class Worker:
         self._environment = dict(environment or {})
         self._preload = preload
         self._memory_bytes = memory_bytes
-        self._log = Path(tempfile.mkstemp(prefix="hltune-", suffix=".log")[1])
+        # Without a name, so that not even a killed parent leaves it behind.
+        self._log = tempfile.TemporaryFile(prefix="hltune-")
         self._popen: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._stage = _Stage("start", 60.0)
@@ -170,26 +170,28 @@ class Worker:
 
     def log(self) -> str:
         """The last lines that the process printed."""
-        with self._log.open("rb") as file:
-            file.seek(max(0, self._log.stat().st_size - _LOG_TAIL_BYTES))
-            return file.read().decode(errors="replace")
+        size = os.fstat(self._log.fileno()).st_size
+        tail = os.pread(self._log.fileno(), _LOG_TAIL_BYTES, max(0, size - _LOG_TAIL_BYTES))
+        return tail.decode(errors="replace")
 
     def close(self) -> None:
         """Ends the process and everything that it started."""
         self._kill()
-        self._log.unlink(missing_ok=True)
+        self._log.close()
 
     def _spawn(self) -> None:
         self._kill()
+        self._log.seek(0)
+        self._log.truncate()
         self._connection, theirs = Pipe()
-        with theirs, self._log.open("w+b") as log:
+        with theirs:
             fd = theirs.fileno()
             options = pickle.dumps((self._preload, self._memory_bytes, os.getpid()))
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", "hltune.worker", str(fd), options.hex()],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=self._log,
+                stderr=self._log,
                 env={**os.environ, **self._environment},
                 pass_fds=[fd],
                 start_new_session=True,

@@ -100,10 +100,11 @@ def lowered(built) -> str:  # noqa: ANN001
 def normalised(statement: str) -> str:
     """Renames consistently every name that Halide made unique with a number."""
     numbers: dict[str, dict[str, str]] = {}
+    counted = re.compile(r"\$\d+|__\d+|_\d+(?=[_.]s\d+[_.])|(?<![A-Za-z0-9$])[rtv]\d+(?![A-Za-z0-9])")
 
     def rename(match: re.Match[str]) -> str:
         name = match[0]
-        base = re.sub(r"\$\d+|__\d+|(?<=\b[tv])\d+|(?<=_v)\d+(?=_|\b)", "#", name).replace("$", "_").replace("#", "")
+        base = counted.sub("", name).replace("$", "_")
         known = numbers.setdefault(base, {})
         return base + known.setdefault(name, f"#{len(known)}")
 

@@ -15,7 +15,9 @@ _LOOP_ROLES = {Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.LEVEL,
 
 
 def rename_fresh(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
-    """Renames loops like ``v52`` to ``v0, v1, ...`` and Funcs like ``f_intm_3`` to ``f_intm``, in order of appearance.
+    """Renames loops like ``v52`` and ``r7`` to ``v0, r1, ...`` and Funcs like ``f_intm_3`` to ``f_intm``.
+
+    The new numbers follow the order of appearance.
 
     Names of the pipeline itself stay.
     """
@@ -23,17 +25,22 @@ def rename_fresh(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
     taken = {func.name for func in funcs}
     loops: dict[str, str] = {}
     made: dict[str, str] = {}
-    numbers = (f"v{number}" for number in count() if f"v{number}" not in existing)
+    numbers = (number for number in count() if not existing & {f"v{number}", f"r{number}"})
     for directive in schedule.directives:
         for name, role in form_of(type(directive)).fields:
             value = getattr(directive, name)
             for new in _new_loops(role, value):
-                if re.fullmatch(r"v\d+", new) and new not in existing and new not in loops:
-                    loops[new] = next(numbers)
+                if is_counted(new) and new not in existing and new not in loops:
+                    loops[new] = f"{new[0]}{next(numbers)}"
             if role is Role.NEW_FUNC:
                 made[value] = _func_name(directive.stage.func, value, taken)
                 taken.add(made[value])
     return Schedule(tuple(_renamed(directive, loops, made) for directive in schedule.directives))
+
+
+def is_counted(name: str) -> bool:
+    """Whether a loop has a name such as Halide gives to a ``Var()`` or ``RVar()`` without one."""
+    return re.fullmatch(r"[rv]\d+", name) is not None
 
 
 def _new_loops(role: Role, value: Any) -> tuple[str, ...]:

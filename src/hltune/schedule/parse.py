@@ -154,7 +154,7 @@ class _Parser:
             made = tokens.name("the name of a Func")
             tokens.mark("=")
         stage = Stage(self._func())
-        while tokens.mark(".", ";") == ".":
+        while not self._ends_statement():
             call = tokens.name("a scheduling call")
             if call == "update" and stage.update is None:
                 stage = self._update(stage)
@@ -168,6 +168,12 @@ class _Parser:
             tokens.mark(")")
         if made is not None:
             raise InputError(f"nothing is assigned to {made}", expected="a call of rfactor")
+
+    def _ends_statement(self) -> bool:
+        """Reads ``.`` or ``;``; Li2018 forgets the semicolon before some statements that start a line."""
+        following = self._tokens.peek()
+        forgotten = following.kind == "name" and following.line > self._tokens.line
+        return forgotten or self._tokens.mark(".", ";") == ";"
 
     def _call(self, stage: Stage, call: str) -> None:
         if call in ("vectorize", "unroll", "parallel") and self._tokens.peek(1).text == ",":
@@ -189,7 +195,8 @@ class _Parser:
 
     def _split_and_mark(self, stage: Stage, call: str) -> None:
         var, factor, tail = self._value(Role.LOOP, first=True), self._value(Role.COUNT), self._value(Role.TAIL)
-        inner = next(name for number in count() if (name := f"v{number}") not in self._used)
+        letter = "r" if self._nests.loop(stage, var).rvar else "v"
+        inner = next(name for number in count() if (name := f"{letter}{number}") not in self._used)
         self._used.add(inner)
         self._add(Split(stage, var, var, inner, factor, tail))
         kinds = {"vectorize": Vectorize, "unroll": Unroll, "parallel": Parallel}

@@ -13,6 +13,7 @@ from typing import Any
 
 from hltune.pipeline.spec import PipelineSpec
 from hltune.schedule.directives import OUTERMOST, Directive, Rfactor, Role, Schedule, Stage, form_of
+from hltune.schedule.fresh import is_counted
 from hltune.schedule.loops import LoopNests, Origin, follow
 
 
@@ -202,7 +203,7 @@ class _Writer:
         language = self._language
         if origin is None:
             # A counted name could be taken in the process that runs this: let Halide count there.
-            template = language.unnamed if re.fullmatch(r"v\d+", name) else language.named
+            template = language.unnamed if is_counted(name) else language.named
             return template.format(id=identifier, kind=kind, name=re.sub(r"[^\w$]", "_", name))
         template = language.arg if origin.stage.update is None else language.rvar
         func = self._func(origin.stage.func)

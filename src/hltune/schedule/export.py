@@ -1,0 +1,82 @@
+"""A scheduled pipeline as compiled code: object file, static library and C header. Runs in a worker."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hltune.errors import HltuneError, InputError
+from hltune.pipeline.spec import PipelineSpec
+from hltune.schedule.directives import Schedule
+from hltune.worker import Process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileJob:
+    """Compiles ahead of time.
+
+    The files appear under their names when all are complete; their suffixes follow the operating system of the target.
+
+    Attributes:
+        target: a target string of Halide's, such as ``host`` or ``arm-64-android``.
+        directory: where the files go; absolute, made if it is missing.
+        function_name: the C function, and the files without their suffixes.
+    """
+
+    spec: PipelineSpec
+    schedule: Schedule
+    target: str
+    directory: Path
+    function_name: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z]\w*", self.function_name, re.ASCII):
+            raise InputError("not the name of a C function", expected="letters, digits and underscores",
+                             found=repr(self.function_name))  # fmt: skip
+        if not self.directory.is_absolute():
+            raise InputError("the directory is not absolute", expected="a path from the root", found=str(self.directory))
+
+    def run(self, process: Process) -> tuple[Path, ...]:  # noqa: ARG002
+        """Writes the files and returns their paths: object, static library, header.
+
+        Raises:
+            InputError: the target or the schedule cannot be used, or files cannot be written there.
+            HltuneError: Halide cannot compile this for the target.
+        """
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".hltune-", dir=self.directory) as scratch:
+                paths = self._compile(Path(scratch))
+                return tuple(path.replace(self.directory / path.name) for path in paths)
+        except OSError as error:
+            raise InputError("cannot write the compiled files", where=str(self.directory), found=str(error)) from error
+
+    def _compile(self, scratch: Path) -> list[Path]:
+        import halide as hl
+
+        from hltune.pipeline.build import build
+        from hltune.schedule.apply import apply_schedule
+
+        built = build(self.spec)
+        apply_schedule(built, self.spec, self.schedule)
+        try:
+            target = hl.Target(self.target)
+        except hl.HalideError as error:
+            raise InputError("Halide does not know this target", expected="for example host", found=self.target) from error
+        windows = target.os == hl.TargetOS.Windows
+        suffixes = {
+            hl.OutputFileType.object: ".obj" if windows else ".o",
+            hl.OutputFileType.static_library: ".lib" if windows else ".a",
+            hl.OutputFileType.c_header: ".h",
+        }
+        files = {kind: scratch / (self.function_name + suffix) for kind, suffix in suffixes.items()}
+        outputs = {kind: str(path) for kind, path in files.items()}
+        try:
+            built.pipeline.compile_to(outputs, built.arguments, self.function_name, target)
+        except hl.HalideError as error:
+            raise HltuneError(
+                "Halide cannot compile this", where=f"{self.spec.name} for {self.target}", found=str(error).strip()
+            ) from error
+        return list(files.values())

@@ -1,0 +1,92 @@
+"""The loop nest of a schedule as text for people, from the data alone.
+
+Like Halide's ``print_loop_nest``, with three differences that make it shorter: what consumes a Func follows it at the
+same depth, ``store f`` is a line (f is allocated from here to the end of the enclosing loop), and loops that turn out
+to have one iteration are shown, since only Halide's bounds inference knows them::
+
+    produce output:
+      parallel y:
+        store blur
+        for yi in 16:
+          produce blur:
+            ...
+          vectorized xi in 64:
+            output(...) = ...
+
+Limits: which stage of a consumer calls a producer is not known here; the last stage that has the loop is taken. Funcs
+with updates that are computed where they are used, having no place of their own, do not appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from hltune.pipeline.spec import PipelineSpec
+from hltune.schedule.directives import OUTERMOST, Rfactor, Schedule, Stage
+from hltune.schedule.loops import ROOT, Loop, LoopNests, Site, follow
+
+
+def render_loop_nest(schedule: Schedule, spec: PipelineSpec) -> str:
+    """The loop nest, two spaces per depth, one loop per line.
+
+    Raises:
+        InputError: the schedule does not fit the pipeline.
+    """
+    nests = follow(schedule, spec.funcs)
+    for output in spec.outputs:
+        nests.compute[output.name] = ROOT
+        nests.store[output.name] = ROOT
+    printer = _Printer(nests, _realization_order(schedule, spec))
+    return "\n".join(printer.site(ROOT)) + "\n"
+
+
+def _realization_order(schedule: Schedule, spec: PipelineSpec) -> list[str]:
+    """All Funcs, producers first; an intermediate Func comes just before the one that it was made from."""
+    order = [func.name for func in spec.funcs]
+    for directive in schedule.directives:
+        if isinstance(directive, Rfactor):
+            order.insert(order.index(directive.stage.func), directive.intermediate)
+    return order
+
+
+class _Printer:
+    def __init__(self, nests: LoopNests, order: list[str]) -> None:
+        self._nests = nests
+        self._order = order
+
+    def site(self, site: Site) -> Iterator[str]:
+        """What is stored and computed at a place."""
+        for func in self._order:
+            compute = self._nests.compute.get(func)
+            if compute is None:
+                continue
+            if self._nests.store.get(func, compute) == site != compute:
+                yield f"store {func}"
+            if compute == site:
+                yield f"produce {func}:"
+                for stage in self._nests.stages(func):
+                    yield from _indented(self._stage(stage))
+
+    def _stage(self, stage: Stage) -> Iterator[str]:
+        yield from self._inside(stage, OUTERMOST)
+        yield from self._loops(stage, self._nests.loops[stage][::-1])
+
+    def _loops(self, stage: Stage, loops: tuple[Loop, ...]) -> Iterator[str]:
+        """The loops of a stage from here inwards, the outermost first."""
+        if not loops:
+            yield f"{stage.func}(...) = ..."
+            return
+        loop, inner = loops[0], loops[1:]
+        extent = "" if loop.extent is None else f" in {loop.extent}"
+        yield f"{loop.kind} {loop.name}{extent}:"
+        yield from _indented(self._inside(stage, loop.name))
+        yield from _indented(self._loops(stage, inner))
+
+    def _inside(self, stage: Stage, loop: str) -> Iterator[str]:
+        last, _ = self._nests.level(stage.func, loop)
+        if stage == last:
+            yield from self.site(Site(stage.func, loop))
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    return (f"  {line}" for line in lines)

@@ -1,0 +1,53 @@
+"""Pipelines to measure, as functions of a module."""
+
+from __future__ import annotations
+
+import halide as hl
+import numpy as np
+
+
+def blur(width: int = 256, height: int = 128) -> hl.Func:
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    edge = hl.BoundaryConditions.repeat_edge(image)
+    rows = hl.Func("rows")
+    rows[x, y] = hl.cast(hl.UInt(16), edge[x - 1, y]) + edge[x, y] + edge[x + 1, y]
+    blurred = hl.Func("blurred")
+    blurred[x, y] = hl.cast(hl.UInt(8), (rows[x, y - 1] + rows[x, y] + rows[x, y + 1]) / 9)
+    image.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    blurred.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return blurred
+
+
+def blur_reference(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    padded = np.pad(arrays["image"].astype(np.uint16), 1, mode="edge")
+    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    return (((rows[:-2] + rows[1:-1] + rows[2:]) // 9).astype(np.uint8),)
+
+
+def wrong_reference(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    return (blur_reference(arrays)[0] + np.uint8(1),)
+
+
+def scaled(gain: int = 3) -> hl.Func:
+    """A scalar input, a float image, a Tuple-valued output and minima other than 0."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.Float(32), 1, "image")
+    factor = hl.Param(hl.Int(32), "factor")
+    pair = hl.Func("pair")
+    pair[x] = hl.Tuple((image[x] * factor, hl.cast(hl.Int(16), x)))
+    image.set_estimates([hl.Range(10, 50)])
+    factor.set_estimate(gain)
+    pair.set_estimates([hl.Range(10, 50)])
+    return pair
+
+
+def out_of_bounds() -> hl.Func:
+    """Reads more than its estimates promise."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.UInt(8), 1, "image")
+    shifted = hl.Func("shifted")
+    shifted[x] = image[x + 1]
+    image.set_estimates([hl.Range(0, 50)])
+    shifted.set_estimates([hl.Range(0, 50)])
+    return shifted

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from hltune.errors import Failure, HltuneError, InputError
+from hltune.machine.host import COPY, HostSession
+from hltune.machine.inputs import Inputs
+from hltune.machine.jobs import NumPyReference, output_path
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Cost
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import Source
+from hltune.pipeline.spec import PipelineSpec
+from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.schedule.directives import Schedule
+from hltune.schedule.parse import parse_schedule
+from hltune.worker import Worker
+
+MODULE = "tests.machine.pipelines"
+OPTIONS = MeasureOptions(threads=2, rounds=2, turn_s=0.005, memory_bytes=2**33)
+FAST = "blurred.split(y, y, yi, 16).vectorize(x, 16).parallel(y); rows.compute_at(blurred, y).vectorize(x, 16);"
+
+
+@pytest.fixture(scope="module")
+def host() -> TargetInfo:
+    with Worker() as worker:
+        return worker.run(TargetJob("host"), timeout_s=60)
+
+
+def load(entry: str, host: TargetInfo) -> PipelineSpec:
+    source = Source(kind="module", location=MODULE, entry=entry)
+    with Worker() as worker:
+        return worker.run(LoadJob(source=source, target=host.name, cache=Path("unused")), timeout_s=60)
+
+
+@pytest.fixture(scope="module")
+def blur(host: TargetInfo) -> PipelineSpec:
+    return load("blur", host)
+
+
+def reference(name: str) -> NumPyReference:
+    return NumPyReference(module=MODULE, function=name)
+
+
+@pytest.fixture
+def session(blur: PipelineSpec, host: TargetInfo) -> Iterator[HostSession]:
+    with HostSession(
+        blur, target=host, options=OPTIONS, inputs=Inputs(), numpy_reference=reference("blur_reference")
+    ) as session:
+        yield session
+
+
+def fast(spec: PipelineSpec) -> Schedule:
+    return parse_schedule(FAST, spec.funcs)
+
+
+def test_schedules_are_measured_side_by_side(session: HostSession, blur: PipelineSpec) -> None:
+    measured = session.measure_with_copy({"default": Schedule(), "fast": fast(blur)})
+    assert list(measured) == [COPY, "default", "fast"]
+    assert all(isinstance(cost, Cost) and cost.unit == "s" and cost.value > 0 for cost in measured.values())
+
+
+def test_default_is_checked_against_numpy(blur: PipelineSpec, host: TargetInfo) -> None:
+    with (
+        HostSession(
+            blur, target=host, options=OPTIONS, inputs=Inputs(), numpy_reference=reference("wrong_reference")
+        ) as session,
+        pytest.raises(HltuneError, match="disagrees with the NumPy reference"),
+    ):
+        session.measure({"default": Schedule()})
+
+
+def test_a_wrong_output_is_a_failure_and_no_time(session: HostSession, blur: PipelineSpec) -> None:
+    session.ready()
+    stored = output_path(session._reference, 0)
+    expected = np.load(stored)
+    expected[5, 7] ^= 1
+    np.save(stored, expected)
+    outcome = session.measure({"fast": fast(blur)})["fast"]
+    assert isinstance(outcome, Failure)
+    assert (outcome.stage, outcome.kind) == ("verify", "wrong output")
+    assert "1 of 32768 values differ, the first at (7, 5)" in outcome.message
+
+
+def test_a_schedule_that_does_not_compile_leaves_the_others_alone(session: HostSession, blur: PipelineSpec) -> None:
+    bad = parse_schedule("blurred.vectorize(x);", blur.funcs)
+    measured = session.measure({"bad": bad, "fast": fast(blur)})
+    assert isinstance(measured["fast"], Cost)
+    failure = measured["bad"]
+    assert isinstance(failure, Failure)
+    assert failure.stage == "compile"
+    assert "blurred" in failure.message
+
+
+def test_a_compile_limit_is_kept(blur: PipelineSpec, host: TargetInfo) -> None:
+    hasty = replace(OPTIONS, compile_timeout_s=1.0)
+    # Unrolling without end keeps the compiler busy for minutes.
+    endless = parse_schedule("blurred.unroll(x, 256).unroll(y, 128);", blur.funcs)
+    with HostSession(blur, target=host, options=hasty, inputs=Inputs()) as session:
+        measured = session.measure({"endless": endless, "fast": fast(blur)})
+    failure = measured["endless"]
+    assert isinstance(failure, Failure)
+    assert (failure.stage, failure.kind) == ("compile", "timeout")
+    assert isinstance(measured["fast"], Cost)
+
+
+def test_hopeless_schedules_leave_early(blur: PipelineSpec, host: TargetInfo) -> None:
+    options = replace(OPTIONS, rounds=6, hopeless_ratio=1.5)
+    with HostSession(blur, target=host, options=options, inputs=Inputs()) as session:
+        measured = session.measure({"default": Schedule(), "fast": fast(blur)})
+    slow, quick = measured["default"], measured["fast"]
+    assert isinstance(slow, Cost) and isinstance(quick, Cost)
+    assert slow.stopped_early and not quick.stopped_early
+    assert slow.value > quick.value
+
+
+def test_scalars_tuples_and_minima(host: TargetInfo) -> None:
+    with HostSession(load("scaled", host), target=host, options=OPTIONS, inputs=Inputs()) as session:
+        assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
+        image, number = (np.load(output_path(session._reference, k)) for k in range(2))
+    assert image.max() > 2.5
+    assert list(number) == list(range(10, 60))
+
+
+def test_wrong_estimates_are_reported(host: TargetInfo) -> None:
+    with (
+        HostSession(load("out_of_bounds", host), target=host, options=OPTIONS, inputs=Inputs()) as session,
+        pytest.raises(InputError, match="whatever its schedule") as caught,
+    ):
+        session.ready()
+    assert "beyond the max" in str(caught.value)
+
+
+def test_images_are_cropped_or_too_small(blur: PipelineSpec, host: TargetInfo, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 300), dtype=np.uint8)
+    for name, image in (("large", pixels), ("small", pixels[:127])):
+        iio.imwrite(tmp_path / f"{name}.png", image)
+    large = Inputs(images=((None, tmp_path / "large.png"),))
+    with HostSession(blur, target=host, options=OPTIONS, inputs=large) as session:
+        session.ready()
+        found = np.load(output_path(session._reference, 0))
+    from tests.machine.pipelines import blur_reference
+
+    assert np.array_equal(found, blur_reference({"image": pixels[:128, :256]})[0])
+    small = Inputs(images=((None, tmp_path / "small.png"),))
+    with (
+        HostSession(blur, target=host, options=OPTIONS, inputs=small) as session,
+        pytest.raises(InputError, match="too small for input image") as caught,
+    ):
+        session.ready()
+    assert caught.value.found == "300x127"

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import parse_source
+from hltune.pipeline.spec import PipelineSpec
+from hltune.worker import Worker
+
+PIPELINES = Path(__file__).parents[1] / "pipelines"
+
+Load = Callable[..., PipelineSpec]
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared, because compiling a generator takes seconds."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def load(cache: Path) -> Load:
+    """Loads a file in a fresh worker: ``load("blur.cpp:blur", p=["shift=1"], estimates=[...], examples=[...])``."""
+
+    def load(
+        text: str | Path,
+        *,
+        p: tuple[str, ...] = (),
+        estimates: tuple[str, ...] = (),
+        examples: tuple[str, ...] = (),
+        cache: Path = cache,
+        environment: dict[str, str] | None = None,
+    ) -> PipelineSpec:
+        source = parse_source(str(PIPELINES / text), parameters=p, estimates=estimates, examples=examples)
+        with Worker(environment=environment) as worker:
+            return worker.run(LoadJob(source=source, target="host", cache=cache), timeout_s=60)
+
+    return load

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from hltune.errors import InputError
+from hltune.pipeline.spec import BufferArgument, ScalarArgument
+from tests.pipeline.conftest import Load
+
+FILE = "bad/no_estimates.py"
+SCALARS = ("gain=2", "offset=-3", "flip=true")
+
+
+def message(load: Load, text: str, *estimates: str, examples: tuple[str, ...] = ()) -> str:
+    with pytest.raises(InputError) as caught:
+        load(text, estimates=estimates, examples=examples)
+    return str(caught.value)
+
+
+def image(path: Path, *shape: int) -> str:
+    iio.imwrite(path, np.zeros(shape, np.uint8))
+    return str(path)
+
+
+def test_all_that_is_missing_is_listed_once(load: Load) -> None:
+    text = message(load, FILE)
+    assert "none for input image (dimension 0, 1 of 2), output out (dimension 0, 1 of 2), scalar flip, " in text
+    assert "lut" not in text, "a fixed size needs no estimate"
+    assert "count" not in text
+    assert "set_estimates" in text
+    assert "--estimate image=WIDTHxHEIGHT --estimate out=WIDTHxHEIGHT --estimate flip=VALUE" in text
+    assert "--example image=image.png" in text
+
+
+def test_estimates_complete_the_pipeline(load: Load) -> None:
+    spec = load(FILE, estimates=("image=64x48", "out=64x48", "count=5", *SCALARS))
+    assert set(spec.inputs) == {
+        BufferArgument(name="image", dtype="uint8", estimate=((0, 64), (0, 48))),
+        BufferArgument(name="lut", dtype="uint8", estimate=((0, 256),)),
+        ScalarArgument(name="gain", dtype="float32", estimate=2.0),
+        ScalarArgument(name="offset", dtype="int8", estimate=-3),
+        ScalarArgument(name="flip", dtype="bool", estimate=True),
+    }
+    assert [output.estimate for output in spec.outputs] == [((0, 64), (0, 48)), ((0, 5),)]
+
+
+def test_an_empty_estimate_is_refused(load: Load) -> None:
+    text = message(load, FILE, "image=64x48", "out=64x48", *SCALARS)
+    assert "count, dimension 0: an estimate is empty\n  expected: an extent of at least 1\n  found: 0" in text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "expected"),
+    [
+        ("imgae=3x4", "no such input or output\n  expected: one of flip, gain, image, lut, offset, out, count"),
+        ("image=64", "expected: 2 extents of at least 1: image=WIDTHxHEIGHT\n  found: 64"),
+        ("out=64x48x3", "expected: 2 extents of at least 1: out=WIDTHxHEIGHT\n  found: 64x48x3"),
+        ("lut=0", "expected: 1 extents of at least 1: lut=WIDTH\n  found: 0"),
+        ("lut=2.5", "found: 2.5"),
+        ("gain=3x4", "expected: one value of type float32\n  found: 3x4"),
+        ("offset=200", "expected: one value of type int8\n  found: 200"),
+        ("offset=1.5", "expected: one value of type int8\n  found: 1.5"),
+        ("flip=2", "expected: one value of type bool\n  found: 2"),
+    ],
+)
+def test_an_estimate_must_fit_its_argument(load: Load, estimate: str, expected: str) -> None:
+    text = message(load, FILE, estimate)
+    if "one of" in expected:
+        expected_names = set(expected.partition("one of ")[2].split(", "))
+        assert set(text.partition("one of ")[2].partition("\n")[0].split(", ")) == expected_names
+    else:
+        assert expected in text
+
+
+def test_an_example_gives_its_shape_to_input_and_output(load: Load, tmp_path: Path) -> None:
+    path = image(tmp_path / "a.png", 48, 64)
+    spec = load(FILE, estimates=("count=5", *SCALARS), examples=(f"image={path}",))
+    assert {b.name: b.estimate for b in spec.buffers()}["image"] == ((0, 64), (0, 48))
+    assert spec.outputs[0].estimate == ((0, 64), (0, 48))
+
+
+def test_an_example_overrides_the_file_and_an_estimate_the_example(load: Load, tmp_path: Path) -> None:
+    path = image(tmp_path / "a.png", 48, 64)
+    spec = load("blur_function.py", examples=(path,))
+    assert next(spec.buffers()).estimate == ((0, 64), (0, 48))
+    assert spec.outputs[0].estimate == ((0, 192), (0, 128)), "it has an estimate in the file"
+    spec = load("blur_function.py", examples=(path,), estimates=("input=10x20",))
+    assert next(spec.buffers()).estimate == ((0, 10), (0, 20))
+
+
+def test_the_example_of_the_wrong_dimensions(load: Load, tmp_path: Path) -> None:
+    path = image(tmp_path / "colour.png", 48, 64, 3)
+    text = message(load, "blur_function.py", examples=(path,))
+    assert "expected: an image of 2 dimensions for input input\n  found: 3 dimensions: 64x48x3" in text
+
+
+def test_an_example_for_one_of_several_images(load: Load, tmp_path: Path) -> None:
+    path = image(tmp_path / "a.png", 48, 64)
+    text = message(load, FILE, examples=(path,))
+    assert "which input is the example for?\n  expected: the name of an input image: image, lut" in text
+    assert "no such input image" in message(load, FILE, examples=(f"gain={path}",))
+
+
+def test_a_file_that_is_no_image(load: Load, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_text("not an image")
+    assert "cannot read the image" in message(load, "blur_function.py", examples=(str(path),))

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hltune.errors import InputError, JobFailed
+from tests.pipeline.conftest import PIPELINES, Load
+
+
+def message(load: Load, text: str | Path, **options: tuple[str, ...]) -> str:
+    with pytest.raises(InputError) as caught:
+        load(text, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("syntax_error.py", "bad/syntax_error.py:3: SyntaxError: "),
+        (
+            "raises_on_import.py",
+            "bad/raises_on_import.py:3: AttributeError: module 'halide' has no attribute 'no_such_thing'",
+        ),
+        ("raises.py:pipeline", "bad/raises.py:5: ValueError: the kernel is odd"),
+        ("halide_rejects.py", "bad/halide_rejects.py:7: HalideError: "),
+        ("exits.py", "bad/exits.py:3: SystemExit: not today"),
+        ("not_a_pipeline.py", "bad/not_a_pipeline.py:1: function pipeline does not return a pipeline"),
+        (
+            "scheduled.py",
+            "the pipeline already has a schedule\n  expected: the algorithm alone\n  found: scheduled: f\n",
+        ),
+        ("interleaved.py:read", "input image is not stored planar"),
+        ("interleaved.py:write", "output f is not stored planar"),
+        ("bfloat.py", "input image: this element type is not supported"),
+    ],
+)
+def test_what_is_wrong_in_the_file(load: Load, file: str, expected: str) -> None:
+    assert expected in message(load, f"bad/{file}")
+
+
+def test_an_error_in_a_helper_points_at_the_helper(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "neighbour.py").write_text("def kernel():\n    return 1 / 0\n")
+    (tmp_path / "main.py").write_text("from neighbour import kernel\n\n\ndef pipeline():\n    return kernel()\n")
+    assert f"{tmp_path}/neighbour.py:2: ZeroDivisionError" in message(load, tmp_path / "main.py")
+
+
+def test_the_text_of_now_counts(load: Load, tmp_path: Path) -> None:
+    """Python's own cache compares seconds and sizes; two edits within a second must both be seen."""
+    file = tmp_path / "f.py"
+    text = "import halide as hl\ndef f():\n g = hl.Func('g'); x = hl.Var('x')\n g[x] = 1\n g.set_estimates([(0, 8)])\n return g\n"
+    file.write_text(text)
+    first = load(file)
+    file.write_text(text.replace("= 1", "= 2"))
+    assert load(file).hlpipe != first.hlpipe
+
+
+def test_a_crash_is_a_failure_with_its_stage(load: Load) -> None:
+    with pytest.raises(JobFailed) as caught:
+        load("bad/aborts.py")
+    assert (caught.value.failure.stage, caught.value.failure.kind) == ("load", "crash")
+    assert "SIGABRT" in str(caught.value)
+
+
+def test_several_need_a_name(load: Load) -> None:
+    text = message(load, "bad/several.py")
+    assert "several pipelines in this file" in text
+    assert "found: first, second\n" in text
+    assert f"as in {PIPELINES}/bad/several.py:first" in text
+
+
+def test_none(load: Load) -> None:
+    assert "no pipeline in this file" in message(load, "bad/none.py")
+
+
+def test_an_unknown_name_gets_a_suggestion(load: Load) -> None:
+    text = message(load, "bad/several.py:secnd")
+    assert "expected: one of first, second\n" in text
+    assert "did you mean second?" in text
+
+
+def test_generators_come_before_helper_functions(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "both.py"
+    file.write_text((PIPELINES / "sums_generator.py").read_text() + "\n\ndef helper():\n    return 3\n")
+    assert load(file).funcs[-1].name == "output"
+
+
+def test_an_unnamed_generator_goes_by_its_class(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "unnamed.py"
+    file.write_text((PIPELINES / "sums_generator.py").read_text().replace('generator("sums")', "generator()"))
+    assert load(f"{file}:Sums").name == "Sums"
+
+
+def test_an_imported_generator_is_not_the_files_own(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text((PIPELINES / "blur_generator.py").read_text())
+    file = tmp_path / "main.py"
+    file.write_text("from other import Blur\n" + (PIPELINES / "sums_generator.py").read_text())
+    assert load(file).funcs[-1].args == ("x",)
+
+
+def test_a_function_that_lacks_a_value(load: Load) -> None:
+    text = message(load, "bad/needs_parameter.py:pipeline")
+    assert "function pipeline needs a value for size" in text
+    assert "-p size=VALUE" in text
+
+
+def test_a_given_value_makes_a_function_callable(load: Load) -> None:
+    assert load("bad/needs_parameter.py:pipeline", p=("size=3", "scale=2")).name == "pipeline"
+
+
+@pytest.mark.parametrize(
+    ("file", "parameter", "expected"),
+    [
+        (
+            "needs_parameter.py:pipeline",
+            "size=3.5",
+            "-p size=3.5: the value does not fit the parameter\n  expected: int",
+        ),
+        (
+            "needs_parameter.py:pipeline",
+            "scale=x",
+            "-p scale=x: the value does not fit the parameter\n  expected: float",
+        ),
+        ("needs_parameter.py:pipeline", "siez=3", "expected: one of size (int), scale (float)"),
+        ("needs_parameter.py:pipeline", "siez=3", "did you mean size?"),
+        ("needs_parameter.py:odd", "shape=3", "-p shape: this parameter cannot be set from text"),
+        ("several.py:first", "size=3", "expected: none: this pipeline has no parameters"),
+        ("generator_raises.py", "blend=maybe", "expected: bool\n  found: 'maybe'"),
+        ("generator_raises.py", "element=uint9", "expected: Type\n  found: 'uint9'"),
+        ("generator_raises.py", "sise=3", "did you mean size?"),
+        (
+            "generator_raises.py",
+            "sise=3",
+            "one of size (int), blend (bool), rate (float), mode (str), element (Type), input.type (Type), input.dim (int)",
+        ),
+    ],
+)
+def test_parameters_are_checked(load: Load, file: str, parameter: str, expected: str) -> None:
+    assert expected in message(load, f"bad/{file}", p=(parameter,))
+
+
+def test_generator_parameters_have_their_types(load: Load) -> None:
+    """The generator puts them into the message of the error that it raises."""
+    values = ("size=5", "blend=False", "rate=1.5", "mode=slow", "element=int16", "input.type=uint8", "input.dim=3")
+    text = message(load, "bad/generator_raises.py", p=values)
+    assert re.search(r"bad/generator_raises.py:17: ", text)
+
+
+def test_defaults_are_kept(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "check.py"
+    source = (PIPELINES / "bad" / "generator_raises.py").read_text()
+    file.write_text(source.replace("self.output[x, x] = values", "raise ValueError(repr(values))"))
+    text = message(load, file, p=("blend=TRUE", "element=int16", "input.type=uint8", "input.dim=3"))
+    assert "(3, True, 0.5, 'fast', <halide.Type int16>, <halide.Type uint8>, 3)" in text

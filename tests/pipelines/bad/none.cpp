@@ -1,0 +1,1 @@
+#include "Halide.h"

@@ -1,0 +1,3 @@
+from halide import cast as convert
+
+_unused = convert

@@ -1,0 +1,3 @@
+import halide
+
+print(halide.no_such_thing)

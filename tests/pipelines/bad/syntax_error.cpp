@@ -1,0 +1,5 @@
+#include "Halide.h"
+
+int broken() {
+    return no_such_name;
+}

@@ -1,0 +1,4 @@
+import halide as hl
+
+def broken(:
+    return hl.Func()

@@ -11,6 +11,7 @@ from typing import get_args
 from hltune import __version__, halide_api
 from hltune.errors import HltuneError, JobFailed
 from hltune.machine.options import physical_memory_bytes
+from hltune.pipeline.cpp_build import COMPILERS
 from hltune.pipeline.target import HOST, TargetJob
 from hltune.worker import Worker
 
@@ -74,7 +75,7 @@ def _host() -> Finding:
 
 def _compiler() -> Finding:
     name = "C++ compiler"
-    for command in halide_api.CXX_COMPILERS:
+    for command in COMPILERS:
         path = shutil.which(command)
         if path is not None:
             return Finding(name=name, ok=True, required=False, found=path)

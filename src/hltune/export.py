@@ -64,13 +64,12 @@ def parse_forms(text: str) -> tuple[Form, ...]:
     Raises:
         InputError: one of them is unknown.
     """
-    forms: list[Form] = []
-    for word in text.split(","):
-        known = next((form for form in FORMS if form == word.strip()), None)
-        if known is None:
+    known: dict[str, Form] = {form: form for form in FORMS}
+    words = text.split(",")
+    for word in words:
+        if word not in known:
             raise InputError("unknown form", where="--format", expected=", ".join(FORMS), found=repr(word))
-        forms.append(known)
-    return tuple(forms)
+    return tuple(known[word] for word in words)
 
 
 def _text(form: Form, spec: PipelineSpec, schedule: Schedule, directory: Path) -> tuple[Path, str]:

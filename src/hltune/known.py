@@ -46,9 +46,7 @@ def keep_comparison(workspace: Workspace, result: Comparison, machine: Fingerpri
     """Keeps all schedules of a comparison that were verified."""
     for row in result.rows:
         if row.schedule is not None and isinstance(row.measurement, Cost):
-            record = Record(
-                name=row.name, schedule=row.schedule, cost_s=row.measurement.value, origin="hltune compare"
-            )
+            record = Record(name=row.name, schedule=row.schedule, cost_s=row.measurement.value, origin="hltune compare")
             workspace.keep(record, result.subject.spec, machine)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hltune.errors import InputError, JobFailed
 from hltune.machine.jobs import NumPyReference
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.source import Source, parse_source
+from hltune.pipeline.source import Source, parse_examples, parse_source
 from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetInfo, TargetJob
 from hltune.schedule.directives import Schedule

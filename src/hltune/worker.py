@@ -108,7 +108,7 @@ class Worker:
         self._preload = preload
         self._memory_bytes = memory_bytes
         # Without a name, so that not even a killed parent leaves it behind.
-        self._log = tempfile.TemporaryFile(prefix="hltune-")
+        self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
         self._popen: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._stage = _Stage("start", 60.0)
@@ -248,7 +248,7 @@ def _outcome(job: Job[Any], process: Process) -> _Done | _Raised:
         return _Done(job.run(process))
     except HltuneError as error:
         return _Raised(error, type(error).__name__, str(error))
-    except Exception as error:  # noqa: BLE001 - the border of the process: everything becomes a value
+    except Exception as error:
         traceback.print_exc()
         sys.stderr.flush()
         return _Raised(None, type(error).__name__, f"{type(error).__name__}: {error}".strip())

@@ -40,9 +40,24 @@ def height(spec: PipelineSpec) -> int:
     return next(spec.buffers()).estimate[1][1]
 
 
-def test_nothing_is_compiled_twice(load: Load, sums: Path, no_compiler: dict[str, str]) -> None:
-    first = load(sums)
+def test_only_a_new_compiler_compiles_again(
+    load: Load, sums: Path, tmp_path: Path, no_compiler: dict[str, str]
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    calls = tmp_path / "calls"
+    compiler = tools / "g++"
+    compiler.write_text(f'#!/bin/sh\necho called >> {calls}\nexec {shutil.which("g++")} "$@"\n')
+    compiler.chmod(0o755)
+    environment = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+    first = load(sums, environment=environment)
+    assert load(sums, environment=environment) == first
     assert load(sums, environment=no_compiler) == first
+    assert calls.read_text().splitlines() == ["called"]
+    with compiler.open("a") as file:
+        file.write("# another version\n")
+    assert load(sums, environment=environment) == first
+    assert calls.read_text().splitlines() == ["called", "called"]
 
 
 def test_a_changed_header_is_seen(load: Load, sums: Path, no_compiler: dict[str, str]) -> None:

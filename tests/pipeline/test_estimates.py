@@ -55,24 +55,20 @@ def test_an_empty_estimate_is_refused(load: Load) -> None:
 @pytest.mark.parametrize(
     ("estimate", "expected"),
     [
-        ("imgae=3x4", "no such input or output\n  expected: one of flip, gain, image, lut, offset, out, count"),
+        ("imgae=3x4", "no such input or output\n  expected: one of image, lut, flip, gain, offset, out, count"),
         ("image=64", "expected: 2 extents of at least 1: image=WIDTHxHEIGHT\n  found: 64"),
         ("out=64x48x3", "expected: 2 extents of at least 1: out=WIDTHxHEIGHT\n  found: 64x48x3"),
         ("lut=0", "expected: 1 extents of at least 1: lut=WIDTH\n  found: 0"),
         ("lut=2.5", "found: 2.5"),
         ("gain=3x4", "expected: one value of type float32\n  found: 3x4"),
+        ("gain=1e39", "expected: one value of type float32\n  found: 1e+39"),
         ("offset=200", "expected: one value of type int8\n  found: 200"),
         ("offset=1.5", "expected: one value of type int8\n  found: 1.5"),
         ("flip=2", "expected: one value of type bool\n  found: 2"),
     ],
 )
 def test_an_estimate_must_fit_its_argument(load: Load, estimate: str, expected: str) -> None:
-    text = message(load, FILE, estimate)
-    if "one of" in expected:
-        expected_names = set(expected.partition("one of ")[2].split(", "))
-        assert set(text.partition("one of ")[2].partition("\n")[0].split(", ")) == expected_names
-    else:
-        assert expected in text
+    assert expected in message(load, FILE, estimate)
 
 
 def test_an_example_gives_its_shape_to_input_and_output(load: Load, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hltune.pipeline.spec import PipelineSpec
 from hltune.worker import Worker
 from tests.schedule.plugin import ENVIRONMENT, MakeSpec
 
-NAMES = ("separable", "convolution", "channels", "two_outputs", "tuples", "histogram", "small")
+NAMES = ("separable", "convolution", "channels", "two_outputs", "tuples", "histogram", "small", "odd_names")
 
 
 @pytest.fixture(scope="session")
@@ -18,5 +18,11 @@ def worker() -> Iterator[Worker]:
 
 
 @pytest.fixture(scope="session")
-def specs(worker: Worker) -> dict[str, PipelineSpec]:
-    return {name: worker.run(MakeSpec(name), timeout_s=30) for name in NAMES}
+def specs() -> dict[str, PipelineSpec]:
+    return dict(zip(NAMES, map(_spec, NAMES), strict=True))
+
+
+def _spec(name: str) -> PipelineSpec:
+    """Built in a process of its own: the second Func called output would be named ``output$1``."""
+    with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
+        return worker.run(MakeSpec(name), timeout_s=30)

@@ -56,18 +56,17 @@ def _median(a: hl.Expr, b: hl.Expr, c: hl.Expr) -> hl.Expr:
 def convolution() -> PipelineSpec:
     x, y = hl.vars("x y")
     source, mask = hl.ImageParam(hl.UInt(8), 2, "input"), hl.ImageParam(hl.Int(16), 2, "mask")
-    r = hl.RDom([hl.Range(-1, 3), hl.Range(-1, 3)], "r")
-    bounded = hl.BoundaryConditions.constant_exterior(source, 0)
+    r = hl.RDom([hl.Range(0, 3), hl.Range(0, 3)], "r")
     total, output = hl.Func("total"), hl.Func("output")
     total[x, y] = hl.i32(1)
-    total[x, y] += hl.i32(bounded[x + r.x, y + r.y]) * mask[r.x + 1, r.y + 1]
+    total[x, y] += hl.i32(source[x + r.x, y + r.y]) * mask[r.x, r.y]
     total[x, 3] += x
     output[x, y] = hl.u8_sat(total[x, y] >> 4)
     return _spec(
         "convolution",
         [output],
         [_box(1000, 700)],
-        input=("uint8", _box(1000, 700)),
+        input=("uint8", _box(1002, 702)),
         mask=("int16", _box(3, 3)),
     )
 
@@ -99,9 +98,7 @@ def two_outputs() -> PipelineSpec:
     smooth[x, y] = (source[x, y] + source[x + 1, y + 1] + source[x, y + 2]) / 3
     edges[x, y] = hl.absd(smooth[x, y], smooth[x + 1, y])
     shade[x, y] = edges[x, y] // 2 + smooth[x, y + 1] // 2
-    return _spec(
-        "two_outputs", [edges, shade], [_box(801, 600), _box(800, 600)], input=("uint16", _box(804, 604))
-    )
+    return _spec("two_outputs", [edges, shade], [_box(801, 600), _box(800, 600)], input=("uint16", _box(804, 604)))
 
 
 @_register
@@ -145,3 +142,14 @@ def small() -> PipelineSpec:
     second[x, y] = hl.sqrt(first[x, y] + first[x + 1, y])
     output[x, y] = second[x, y] + second[x, y + 1]
     return _spec("small", [output], [_box(13, 5)], input=("float32", _box(14, 7)))
+
+
+@_register
+def odd_names() -> PipelineSpec:
+    x, y, z = hl.Var(), hl.Var("class"), hl.Var("a__b")
+    source = hl.ImageParam(hl.Float(32), 2, "input")
+    first, second, output = hl.Func("2x"), hl.Func("pipeline"), hl.Func("output")
+    first[x, y] = source[x, y] + source[x + 1, y]
+    second[y, z] = first[z, y] * first[z, y + 1]
+    output[x, y] = second[y, x] + second[y, x + 1]
+    return _spec("odd--names", [output], [_box(640, 480)], input=("float32", _box(642, 482)))

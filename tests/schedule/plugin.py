@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class SearchAndReplay:
     spec: PipelineSpec
     autoscheduler: Autoscheduler
     parameters: dict[str, str]
+    lower: bool = True
 
     def run(self, process: Process) -> Replayed:  # noqa: ARG002
         import halide as hl
@@ -75,8 +77,10 @@ class SearchAndReplay:
         built = build(self.spec)
         parameters = hl.AutoschedulerParams(self.autoscheduler, self.parameters)
         text = built.pipeline.apply_autoscheduler(hl.get_host_target(), parameters).schedule_source
-        plugin = lowered(built)
         schedule = parse_schedule(text, self.spec.funcs)
+        if not self.lower:
+            return Replayed(text, schedule, "", "", "")
+        plugin = lowered(built)
         built = build(self.spec)
         apply_schedule(built, self.spec, schedule)
         replay = lowered(built)
@@ -87,7 +91,48 @@ class SearchAndReplay:
         return Replayed(text, schedule, plugin, replay, lowered(built))
 
 
-def lowered(built) -> str:  # noqa: ANN001
+@dataclass(frozen=True, slots=True)
+class HalideLoopNest:
+    """What Halide itself prints of the loop nest of a schedule."""
+
+    spec: PipelineSpec
+    schedule: Schedule
+
+    def run(self, process: Process) -> str:  # noqa: ARG002
+        from hltune.pipeline.build import build
+        from hltune.schedule.apply import apply_schedule
+
+        built = build(self.spec)
+        apply_schedule(built, self.spec, self.schedule)
+        with tempfile.TemporaryFile() as file:
+            saved = os.dup(2)
+            os.dup2(file.fileno(), 2)
+            try:
+                built.pipeline.print_loop_nest()
+            finally:
+                os.dup2(saved, 2)
+                os.close(saved)
+            file.seek(0)
+            return file.read().decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Lower:
+    """Lowers a pipeline with a schedule."""
+
+    spec: PipelineSpec
+    schedule: Schedule
+
+    def run(self, process: Process) -> str:  # noqa: ARG002
+        from hltune.pipeline.build import build
+        from hltune.schedule.apply import apply_schedule
+
+        built = build(self.spec)
+        apply_schedule(built, self.spec, self.schedule)
+        return lowered(built)
+
+
+def lowered(built) -> str:
     """The statement that Halide lowers a pipeline to, with the names normalised that count up in a process."""
     import halide as hl
 
@@ -104,7 +149,7 @@ def normalised(statement: str) -> str:
 
     def rename(match: re.Match[str]) -> str:
         name = match[0]
-        base = counted.sub("", name).replace("$", "_")
+        base = re.sub(r"_+", "_", counted.sub("", name).replace("$", "_"))
         known = numbers.setdefault(base, {})
         return base + known.setdefault(name, f"#{len(known)}")
 

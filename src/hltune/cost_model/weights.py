@@ -43,7 +43,7 @@ def read_weights(path: Path) -> Weights:
     """Reads and checks a file.
 
     Raises:
-        InputError: it cannot be read, is damaged, or holds another format, version, shape or a value that is not finite.
+        InputError: it cannot be read, is damaged, of another format, version or shape, or not finite.
     """
     try:
         data = path.read_bytes()
@@ -83,9 +83,7 @@ class _Reader:
     def take(self, count: int, what: str) -> bytes:
         end = self.offset + count
         if end > len(self.data):
-            raise self.error(
-                f"the file ends within {what}", f"at least {end} bytes", f"{len(self.data)} bytes"
-            )
+            raise self.error(f"the file ends within {what}", f"at least {end} bytes", f"{len(self.data)} bytes")
         part = self.data[self.offset : end]
         self.offset = end
         return part

@@ -53,7 +53,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumPyReference:
-    """A function of an installed module: arrays of all inputs by name -> arrays of all outputs."""
+    """A function of an installed module: arrays of all images by name -> arrays of all outputs."""
 
     module: str
     function: str
@@ -86,8 +86,12 @@ class ReferenceJob:
             np.save(output_path(self.directory, number), output)
         if self.numpy_reference is not None:
             process.enter("NumPy reference", timeout_s=self.options.run_timeout_s)
-            named = {a.name: v for a, v in zip(self.task.spec.inputs, arrays, strict=True)}
-            wrong = compiled.differences(self.numpy_reference(named))
+            images = {
+                argument.name: value
+                for argument, value in zip(self.task.spec.inputs, arrays, strict=True)
+                if isinstance(value, np.ndarray)
+            }
+            wrong = compiled.differences(self.numpy_reference(images))
             if wrong:
                 raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}",
                                   where=self.task.spec.name)  # fmt: skip
@@ -214,9 +218,7 @@ def _input_array(argument: BufferArgument, image: Path | None, seed: int) -> Arr
     return cropped
 
 
-def compile_task(
-    process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions
-) -> Compiled:
+def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions) -> Compiled:
     """Builds, schedules and compiles; nothing of it depends on earlier tasks of the process."""
     import halide as hl  # the parent handles jobs without it
 

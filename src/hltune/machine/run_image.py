@@ -137,4 +137,3 @@ def write_image(path: Path, array: Array) -> None:
             found=f"{error} ({array.dtype.name}, {image_size(array)})",
             todo="choose a place that can be written to and a format that holds this, or .npy, which holds all",
         ) from None
-

@@ -25,7 +25,7 @@ from hltune.halide_api import halide_version, include_directory, library_directo
 from hltune.worker import Process
 
 _BUILD_S = 300.0
-_COMPILERS = ("g++", "clang++", "c++")
+COMPILERS = ("g++", "clang++", "c++")
 _FLAGS = ("-std=c++17", "-fno-rtti", "-pthread")
 _DRIVER = Path(__file__).with_name("generator_driver.cpp")
 _SHOWN_ERRORS = 3
@@ -83,13 +83,13 @@ def _read_manifest(path: Path) -> _Manifest | None:
 
 
 def _find_compiler(source: Path) -> Path:
-    for name in _COMPILERS:
+    for name in COMPILERS:
         if found := shutil.which(name):
             return Path(found)
     raise InputError(
         "a C++ generator needs a C++ compiler, and there is none",
         where=str(source),
-        expected="one of " + ", ".join(_COMPILERS) + " in PATH",
+        expected="one of " + ", ".join(COMPILERS) + " in PATH",
         todo="install one, for example apt install g++; Python files, .hlpipe files and built-in pipelines need none",
     )
 

@@ -121,7 +121,7 @@ def _converted(dtype: str, number: Number) -> Number | None:
     if dtype == "bool":
         return bool(number) if number in (0, 1) else None
     if dtype.startswith("float"):
-        return float(number)
+        return float(number) if abs(number) <= np.finfo(dtype).max else None
     limits = np.iinfo(dtype)
     return number if type(number) is int and limits.min <= number <= limits.max else None
 

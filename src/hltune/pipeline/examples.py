@@ -48,7 +48,7 @@ def _image_for(name: str | None, path: str, images: Sequence[ImageInput]) -> Ima
 
 def _extents(path: str) -> tuple[int, ...]:
     try:
-        shape = iio.imread(Path(path)).shape
+        shape = iio.imread(Path(path), plugin="pillow").shape  # pyright: ignore[reportUnknownMemberType] - annotated in part
     except (OSError, ValueError) as error:
         raise InputError("cannot read the image", where=f"--example {path}", found=str(error)) from error
     height, width, *channels = shape

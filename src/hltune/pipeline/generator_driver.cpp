@@ -11,6 +11,7 @@
 
 #include <Halide.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -62,7 +63,8 @@ std::string number_or_null(const Halide::Expr &e) {
     if (const auto value = e.defined() ? Halide::Internal::as_const_uint(e) : std::nullopt) {
         return std::to_string(*value);
     }
-    if (const auto value = e.defined() ? Halide::Internal::as_const_float(e) : std::nullopt) {
+    const auto value = e.defined() ? Halide::Internal::as_const_float(e) : std::nullopt;
+    if (value && std::isfinite(*value)) {
         std::ostringstream out;
         out << std::setprecision(17) << *value;
         return out.str();

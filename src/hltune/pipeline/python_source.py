@@ -1,13 +1,20 @@
-"""Loads a pipeline from Python: a generator class, or a function that returns Funcs."""
+"""Loads a pipeline from Python: a generator class, or a function that returns Funcs.
+
+The bindings offer no public way to list generators, nor to build one with its parameters and inputs; hence the private
+names of Halide's in this file.
+"""
+
+# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import halide as hl
 from halide import _generator_helpers as helpers
@@ -18,13 +25,12 @@ from hltune.pipeline.entries import choose_entry
 from hltune.pipeline.inputs import describe_input
 from hltune.pipeline.parameters import convert_parameters
 from hltune.pipeline.source import Source
-from hltune.pipeline.user_code import execute_file, import_installed, user_code
-
-AUTOSCHEDULER = hl.AutoschedulerParams("hltune", {})
-"""Tells generators that they are scheduled automatically, so that they leave their own schedule out."""
+from hltune.pipeline.user_code import execute_file, user_code
 
 _Parameters = Sequence[tuple[str, str]]
 _Function = Callable[..., Any]
+_Built = tuple[bytes, list[hl.Parameter]]
+"""The serialized pipeline and its inputs."""
 
 
 def load_python_file(source: Source, target: str) -> Algorithm:
@@ -47,8 +53,10 @@ def load_python_file(source: Source, target: str) -> Algorithm:
             kind="Halide generator or function that returns a Func",
         )
         if name in generators:
-            return _build_generator(generators[name], source.parameters, target)
-        return _call_function(functions[name], source.parameters)
+            hlpipe, inputs = _build_generator(generators[name], source.parameters, target)
+        else:
+            hlpipe, inputs = _call_function(functions[name], source.parameters)
+    return Algorithm(hlpipe=hlpipe, inputs=tuple(map(describe_input, inputs)))
 
 
 def load_module_function(source: Source) -> Algorithm:
@@ -60,7 +68,9 @@ def load_module_function(source: Source) -> Algorithm:
     spec = find_spec(source.location)
     assert spec is not None and spec.origin is not None and source.entry is not None, source
     with user_code(Path(spec.origin)):
-        return _call_function(getattr(import_installed(source.location), source.entry), source.parameters)
+        function = getattr(import_module(source.location), source.entry)
+        hlpipe, inputs = _call_function(function, source.parameters)
+    return Algorithm(hlpipe=hlpipe, inputs=tuple(map(describe_input, inputs)))
 
 
 def _generators(module: ModuleType) -> dict[str, str]:
@@ -80,8 +90,10 @@ def _functions(module: ModuleType) -> dict[str, _Function]:
     }
 
 
-def _build_generator(name: str, parameters: _Parameters, target: str) -> Algorithm:
-    generator = hl._create_python_generator(name, hl.GeneratorContext(hl.Target(target), AUTOSCHEDULER))
+def _build_generator(name: str, parameters: _Parameters, target: str) -> _Built:
+    # A named autoscheduler makes using_autoscheduler() true, so that generators leave their own schedule out.
+    context = hl.GeneratorContext(hl.Target(target), hl.AutoschedulerParams("hltune", {}))
+    generator: Any = helpers._create_python_generator(name, context)
     for key, value in convert_parameters(parameters, _parameter_types(generator)).items():
         if key in generator._gp_dict:
             # Halide's own setter makes a list of a Type, and then rejects lists.
@@ -90,26 +102,24 @@ def _build_generator(name: str, parameters: _Parameters, target: str) -> Algorit
             generator._set_generatorparam_value(key, value)
     pipeline = generator._build_pipeline()
     inputs = [info.name for info in generator._get_arginfos() if info.dir == hl.ArgInfoDirection.Input]
-    hlpipe = hl.serialize_pipeline(pipeline)
-    return Algorithm(
-        hlpipe=hlpipe, inputs=tuple(describe_input(generator._get_input_parameter(name)) for name in inputs)
-    )
+    return hl.serialize_pipeline(pipeline), [generator._get_input_parameter(name) for name in inputs]
 
 
-def _parameter_types(generator: hl.Generator) -> dict[str, type]:
+def _parameter_types(generator: Any) -> dict[str, type[Any]]:
     """GeneratorParams, and what inputs and outputs leave open."""
-    types = {name: type(parameter._value) for name, parameter in generator._gp_dict.items()}
-    kind = type(generator)
-    for name in dir(kind):
-        member = getattr(kind, name)
-        if isinstance(member, hl.InputBuffer | hl.InputScalar | hl.OutputBuffer):
-            element_types, dimensions = member._get_types_and_dimensions()
-            types |= {} if element_types else {f"{name}.type": hl.Type}
-            types |= {} if dimensions >= 0 else {f"{name}.dim": int}
+    types: dict[str, type[Any]] = {name: type(found._value) for name, found in generator._gp_dict.items()}
+    for name, member in inspect.getmembers(generator.__class__, _is_input_or_output):
+        element_types, dimensions = member._get_types_and_dimensions()
+        types |= {} if element_types else {f"{name}.type": hl.Type}
+        types |= {} if dimensions >= 0 else {f"{name}.dim": int}
     return types
 
 
-def _call_function(function: _Function, parameters: _Parameters) -> Algorithm:
+def _is_input_or_output(member: object) -> bool:
+    return isinstance(member, hl.InputBuffer | hl.InputScalar | hl.OutputBuffer)
+
+
+def _call_function(function: _Function, parameters: _Parameters) -> _Built:
     signature = inspect.signature(function, eval_str=True)
     types = {name: _parameter_type(parameter) for name, parameter in signature.parameters.items()}
     arguments = convert_parameters(parameters, types)
@@ -121,28 +131,29 @@ def _call_function(function: _Function, parameters: _Parameters) -> Algorithm:
     pipeline = _as_pipeline(function(**arguments), function)
     hlpipe, found = hl.serialize_pipeline(pipeline, get_params=True)
     names = [argument.name for argument in pipeline.infer_arguments()]
-    return Algorithm(hlpipe=hlpipe, inputs=tuple(describe_input(found[name]) for name in names))
+    # What only constrains the size of an input is inferred, but not kept.
+    return hlpipe, [found[name] for name in names if name in found]
 
 
-def _as_pipeline(result: Any, function: _Function) -> hl.Pipeline:
+def _as_pipeline(result: object, function: _Function) -> hl.Pipeline:
     if isinstance(result, hl.Pipeline):
         return result
-    if isinstance(result, hl.Func):
-        return hl.Pipeline(result)
-    if isinstance(result, list | tuple) and result and all(isinstance(item, hl.Func) for item in result):
-        return hl.Pipeline(list(result))
+    kind = type(result).__name__
+    results = cast("Sequence[Any]", result) if isinstance(result, list | tuple) else [result]
+    if results and all(isinstance(item, hl.Func) for item in results):
+        return hl.Pipeline(list(results))
     raise InputError(
         f"function {function.__name__} does not return a pipeline",
         where=f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}",
         expected="a Func, a Pipeline, or a tuple of Funcs",
-        found=type(result).__name__,
+        found=kind,
     )
 
 
-def _parameter_type(parameter: inspect.Parameter) -> type:
+def _parameter_type(parameter: inspect.Parameter) -> type[Any]:
     if parameter.annotation is not inspect.Parameter.empty:
         return parameter.annotation
-    return str if parameter.default is inspect.Parameter.empty else type(parameter.default)
+    return str if parameter.default is inspect.Parameter.empty else parameter.default.__class__
 
 
 def _lacking(function: _Function, parameters: _Parameters) -> list[str]:

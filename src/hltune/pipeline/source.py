@@ -78,8 +78,17 @@ def parse_source(text: str, *, parameters: Sequence[str], estimates: Sequence[st
         entry=entry,
         parameters=_unique("-p", (_parse_parameter(text) for text in parameters)),
         estimates=_unique("--estimate", (parse_estimate(text) for text in estimates)),
-        examples=_unique("--example", (_parse_example(text) for text in examples)),
+        examples=parse_examples(examples),
     )
+
+
+def parse_examples(texts: Sequence[str]) -> tuple[tuple[str | None, str], ...]:
+    """Reads each ``image.png`` or ``NAME=image.png``.
+
+    Raises:
+        InputError: one of them is malformed, given twice, or no file.
+    """
+    return _unique("--example", (_parse_example(text) for text in texts))
 
 
 def parse_estimate(text: str) -> tuple[str, tuple[Number, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
 import traceback
 from collections.abc import Generator
@@ -32,7 +31,8 @@ def user_code(file: Path) -> Generator[None]:
         name = type(error).__name__
         raise InputError(f"{name}: {text}" if text else name, where=_user_line(error, file)) from error
     finally:
-        sys.path.remove(str(file.parent))
+        with contextlib.suppress(ValueError):  # the user's code may have changed it
+            sys.path.remove(str(file.parent))
 
 
 def execute_file(file: Path) -> ModuleType:
@@ -43,11 +43,6 @@ def execute_file(file: Path) -> ModuleType:
     sys.modules[module.__name__] = module
     exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
     return module
-
-
-def import_installed(name: str) -> ModuleType:
-    """An installed module."""
-    return importlib.import_module(name)
 
 
 def _user_line(error: BaseException, file: Path) -> str:

@@ -37,11 +37,7 @@ def error(problem: HltuneError) -> Document:
 
 def benchmarks(suite: tuple[Benchmark, ...]) -> Document:
     """The built-in benchmarks."""
-    return {
-        "benchmarks": [
-            {"name": b.name, "summary": b.summary, "width": b.width, "height": b.height} for b in suite
-        ]
-    }
+    return {"benchmarks": [{"name": b.name, "summary": b.summary, "width": b.width, "height": b.height} for b in suite]}
 
 
 def autoscheduled(subject: Subject, result: Autoscheduled, files: tuple[Path, ...]) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -35,7 +35,7 @@ class _Plain:
 
 
 @contextlib.contextmanager
-def show_progress() -> Iterator[Progress]:
+def show_progress() -> Generator[Progress]:
     """Shows progress on standard error while the context lasts."""
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -11,6 +11,7 @@ from rich.text import Text
 from hltune.autoschedule import Autoscheduled
 from hltune.compare import Comparison, Row
 from hltune.doctor import Finding
+from hltune.errors import Failure
 from hltune.machine.protocol import Cost
 from hltune.run import Ran
 from hltune.schedule.render import render_loop_nest
@@ -33,30 +34,32 @@ def print_autoscheduled(console: Console, subject: Subject, result: Autoschedule
     console.print(Text(render_loop_nest(result.schedule, subject.spec).rstrip()), soft_wrap=True)
     console.print()
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("pipeline", f"{subject.spec.name} on {subject.target.name}")
+    grid.add_row("pipeline", subject.spec.name)
     grid.add_row("schedule", f"{result.name}, {len(result.schedule.directives)} directives")
     if result.candidate is not None:
         grid.add_row("search", f"{result.candidate.search_s:.2f} s")
         if result.candidate.predicted_ms is not None:
             grid.add_row("predicted", f"{result.candidate.predicted_ms:.3f} ms")
     grid.add_row("measured", _cost(result.cost))
-    for path in files:
-        grid.add_row("written", str(path))
-    console.print(grid, soft_wrap=True)
+    console.print(grid)
+    print_files(console, files)
 
 
 def print_comparison(console: Console, result: Comparison) -> None:
     """Result of `hltune compare`."""
     limit = "" if result.limit_s is None else f"; a copy of the same bytes takes {result.limit_s * 1e3:.3f} ms"
-    console.print(Text(f"{result.subject.spec.name} on {result.subject.target.name}{limit}"), soft_wrap=True)
+    console.print(Text(f"{result.subject.spec.name}{limit}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("schedule")
-    for heading in ("time [ms]", "spread", "ratio to best", "share of limit"):
+    for heading in ("time/ms", "spread", "ratio to best", "share of limit"):
         table.add_column(heading, justify="right")
     table.add_column("verified")
     for row in result.rows:
         table.add_row(*_cells(row, result))
     console.print(table)
+    for row in result.rows:
+        if isinstance(row.measurement, Failure):
+            console.print(Text(f"{row.name} failed. {row.measurement}"), soft_wrap=True)
     console.print()
 
 
@@ -84,7 +87,7 @@ def print_files(console: Console, files: tuple[Path, ...]) -> None:
 def _cells(row: Row, result: Comparison) -> tuple[str, ...]:
     cost = row.measurement
     if not isinstance(cost, Cost):
-        return row.name, "-", "-", "-", "-", f"no: {cost}"
+        return row.name, "-", "-", "-", "-", "no"
     best = result.best_s or cost.value
     share = "-" if result.limit_s is None else f"{result.limit_s / cost.value:.0%}"
     return (

@@ -9,8 +9,9 @@ import halide as hl
 from hltune.errors import InputError
 from hltune.pipeline.build import Built
 from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import OUTERMOST, Directive, Rfactor, Role, Schedule, Stage, form_of
+from hltune.schedule.directives import OUTERMOST, ComputeAt, Directive, Rfactor, Schedule, StoreAt
 from hltune.schedule.loops import LoopNests, Origin, follow
+from hltune.schedule.roles import Role, Stage, form_of
 from hltune.schedule.text import directive_text
 
 
@@ -38,9 +39,7 @@ class _Replay:
         self._nests = LoopNests(spec.funcs)
         # Before the first directive: an rfactor changes the lists that these names stand in.
         self._real: dict[Origin, str] = {
-            origin: self._real_name(origin)
-            for names in self._nests.origins.values()
-            for origin in names.values()
+            origin: self._real_name(origin) for names in self._nests.origins.values() for origin in names.values()
         }
 
     def call(self, directive: Directive) -> None:
@@ -72,7 +71,8 @@ class _Replay:
             case Role.CONSUMER:
                 return [self._funcs[value]]
             case Role.LEVEL:
-                return [self._level(getattr(directive, "consumer"), value)]
+                assert isinstance(directive, ComputeAt | StoreAt)
+                return [self._level(directive.consumer, value)]
             case Role.TAIL:
                 return [getattr(hl.TailStrategy, value)]
             case Role.MEMORY:

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 from hltune.errors import InputError
-from hltune.schedule.directives import Directive, Schedule, Stage, form_of, forms
+from hltune.schedule.directives import Directive, Schedule, kinds
+from hltune.schedule.roles import Stage, form_of
 
 FORMAT = "hltune schedule"
 VERSION = 1
@@ -38,7 +39,7 @@ def from_json(document: object) -> Schedule:
     document = _dict(document, "schedule")
     _check_keys(document, {"format", "version", "directives"}, "schedule")
     for key, expected in (("format", FORMAT), ("version", VERSION)):
-        if document[key] != expected or isinstance(document[key], bool):
+        if type(document[key]) is not type(expected) or document[key] != expected:
             raise InputError(
                 f"this schedule has another {key}",
                 where="schedule",
@@ -46,9 +47,10 @@ def from_json(document: object) -> Schedule:
                 found=repr(document[key]),
                 todo="use the version of hltune that wrote it",
             )
-    if not isinstance(document["directives"], list):
-        raise InputError("not a list", where="directives", expected="a list", found=type(document["directives"]).__name__)
-    return Schedule(tuple(_decode(item, f"directives[{i}]") for i, item in enumerate(document["directives"])))
+    items = document["directives"]
+    if not isinstance(items, list):
+        raise InputError("not a list", where="directives", expected="a list", found=type(items).__name__)
+    return Schedule(tuple(_decode(item, f"directives[{i}]") for i, item in enumerate(cast("list[object]", items))))
 
 
 def schedule_hash(schedule: Schedule) -> str:
@@ -70,16 +72,16 @@ def _encode(directive: Directive) -> dict[str, Any]:
 def _decode(item: object, where: str) -> Directive:
     item = _dict(item, where)
     call = item.get("op")
-    if not isinstance(call, str) or call not in forms():
-        raise InputError("no such directive is known", where=where, expected="one of " + ", ".join(forms()),
+    if not isinstance(call, str) or call not in kinds():
+        raise InputError("no such directive is known", where=where, expected="one of " + ", ".join(kinds()),
                          found=repr(call))  # fmt: skip
-    form = forms()[call]
-    names = [name for name, _ in form.fields[1:]]
+    kind = kinds()[call]
+    names = [name for name, _ in form_of(kind).fields[1:]]
     _check_keys(item, {"op", "func", *names} | ({"update"} & item.keys()), where)
     if "update" in item and item["update"] is None:
         raise InputError("update is null", where=where, expected="a number, or no such key", found="null")
     try:
-        return form.kind(Stage(item["func"], item.get("update")), *(_tuples(item[name]) for name in names))
+        return kind(Stage(item["func"], item.get("update")), *(_tuples(item[name]) for name in names))
     except InputError as error:
         error.where = where
         raise
@@ -88,7 +90,7 @@ def _decode(item: object, where: str) -> Directive:
 def _dict(value: object, where: str) -> dict[Any, Any]:
     if not isinstance(value, dict):
         raise InputError("not an object", where=where, expected="an object with keys", found=type(value).__name__)
-    return value  # pyright: ignore[reportUnknownVariableType]
+    return cast("dict[Any, Any]", value)
 
 
 def _check_keys(found: dict[Any, Any], expected: set[str], where: str) -> None:
@@ -102,8 +104,8 @@ def _check_keys(found: dict[Any, Any], expected: set[str], where: str) -> None:
 
 
 def _lists(value: Any) -> Any:
-    return [_lists(item) for item in value] if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType]
+    return [_lists(item) for item in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
 
 
 def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+    return tuple(_tuples(item) for item in cast("list[Any]", value)) if isinstance(value, list) else value

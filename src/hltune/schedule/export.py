@@ -36,7 +36,9 @@ class CompileJob:
             raise InputError("not the name of a C function", expected="letters, digits and underscores",
                              found=repr(self.function_name))  # fmt: skip
         if not self.directory.is_absolute():
-            raise InputError("the directory is not absolute", expected="a path from the root", found=str(self.directory))
+            raise InputError(
+                "the directory is not absolute", expected="a path from the root", found=str(self.directory)
+            )
 
     def run(self, process: Process) -> tuple[Path, ...]:  # noqa: ARG002
         """Writes the files and returns their paths: object, static library, header.
@@ -64,7 +66,9 @@ class CompileJob:
         try:
             target = hl.Target(self.target)
         except hl.HalideError as error:
-            raise InputError("Halide does not know this target", expected="for example host", found=self.target) from error
+            raise InputError(
+                "Halide does not know this target", expected="for example host", found=self.target
+            ) from error
         windows = target.os == hl.TargetOS.Windows
         suffixes = {
             hl.OutputFileType.object: ".obj" if windows else ".o",

@@ -9,7 +9,8 @@ from itertools import count
 from typing import Any
 
 from hltune.pipeline.spec import FuncInfo
-from hltune.schedule.directives import Directive, Role, Schedule, Stage, form_of
+from hltune.schedule.directives import Directive, Schedule
+from hltune.schedule.roles import Role, Stage, form_of
 
 _LOOP_ROLES = {Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.LEVEL, Role.DIM, Role.DIMS}
 

@@ -19,7 +19,6 @@ from hltune.schedule.directives import (
     OUTERMOST,
     AlignStorage,
     ComputeAt,
-    ComputeRoot,
     Directive,
     FoldStorage,
     Fuse,
@@ -29,12 +28,11 @@ from hltune.schedule.directives import (
     Rfactor,
     Schedule,
     Split,
-    Stage,
     StoreAt,
-    StoreRoot,
     Unroll,
     Vectorize,
 )
+from hltune.schedule.roles import Stage
 
 LoopKind = Literal["for", "parallel", "vectorized", "unrolled"]
 
@@ -66,33 +64,18 @@ class Origin:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where a Func is computed or stored: inside ``var`` of ``consumer``, or at root."""
-
-    consumer: str | None = None
-    var: str | None = None
-
-
-ROOT = Site()
-
-
 class LoopNests:
     """The loops of all stages; `advance` applies one directive.
 
     Attributes:
         loops: the loops of every stage, innermost first, without the outermost loop of one iteration.
         args: the pure variables of every Func.
-        compute: where each Func is computed; a Func that is not here is inlined.
-        store: where each Func is stored, if the schedule tells.
         origins: per stage, the names that come from the algorithm; all others come from the schedule.
     """
 
     def __init__(self, funcs: Iterable[FuncInfo]) -> None:
         self.loops: dict[Stage, tuple[Loop, ...]] = {}
         self.args: dict[str, tuple[str, ...]] = {}
-        self.compute: dict[str, Site] = {}
-        self.store: dict[str, Site] = {}
         self.origins: dict[Stage, dict[str, Origin]] = {}
         self._free: dict[Stage, tuple[str, ...]] = {}
         self._rvars: dict[tuple[Stage, str], bool] = {}
@@ -180,14 +163,6 @@ class LoopNests:
                 self._replace(stage, var, replace(self.loop(stage, var), kind="parallel"))
             case Rfactor():
                 self._rfactor(directive)
-            case ComputeRoot():
-                self.compute[stage.func] = ROOT
-            case ComputeAt(_, consumer, var):
-                self.compute[stage.func] = Site(consumer, var)
-            case StoreRoot():
-                self.store[stage.func] = ROOT
-            case StoreAt(_, consumer, var):
-                self.store[stage.func] = Site(consumer, var)
             case ReorderStorage(_, names):
                 self._check_dims(stage.func, names)
             case AlignStorage(_, var) | FoldStorage(_, var):

@@ -17,29 +17,27 @@ Source: Adams2019 ``State::apply_schedule``, Mullapudi2016 ``AutoSchedule``, Li2
 
 from __future__ import annotations
 
-import re
-from collections import ChainMap
 from itertools import count
-from typing import Any
 
 from hltune.errors import InputError
 from hltune.pipeline.spec import FuncInfo
+from hltune.schedule.arguments import Names
 from hltune.schedule.directives import (
-    OUTERMOST,
+    ComputeAt,
+    ComputeRoot,
     Directive,
     Parallel,
     Reorder,
     Rfactor,
-    Role,
     Schedule,
     Split,
-    Stage,
     Unroll,
     Vectorize,
-    forms,
+    kinds,
 )
 from hltune.schedule.fresh import rename_fresh
 from hltune.schedule.loops import LoopNests
+from hltune.schedule.roles import Role, Stage, form_of
 from hltune.schedule.tokens import Tokens
 
 
@@ -56,96 +54,45 @@ def parse_schedule(text: str, funcs: tuple[FuncInfo, ...]) -> Schedule:
 
 class _Parser:
     def __init__(self, text: str, funcs: tuple[FuncInfo, ...]) -> None:
-        self._funcs = funcs
         self._nests = LoopNests(funcs)
-        names = {func.name for func in funcs} | {loop.name for loops in self._nests.loops.values() for loop in loops}
-        self._tokens = Tokens(text, names)
-        self._used = names | self._tokens.texts()
-        self._func_names = {spelling: func.name for func in funcs for spelling in (_identifier(func.name), func.name)}
-        self._vars: ChainMap[str, str] = ChainMap()
-        self._directives: list[tuple[Directive, int]] = []
+        existing = {func.name for func in funcs} | {loop.name for loops in self._nests.loops.values() for loop in loops}
+        self._tokens = Tokens(text, existing)
+        self._taken = existing | self._tokens.texts()
+        self._names = Names(self._tokens, funcs, self._nests)
+        self._directives: list[Directive] = []
+        self._lines: list[int] = []
 
     def schedule(self) -> Schedule:
-        line = 0
         try:
             while self._tokens.peek().kind != "end":
                 self._statement()
-            if len(self._vars.maps) > 1:
+            if self._names.blocks:
                 raise self._tokens.unexpected("'}'")
-            for directive, line in self._directives:
-                self._nests.check_level(directive)
         except InputError as error:
-            error.where = f"schedule, line {line or self._tokens.line}"
+            error.where = f"schedule, line {self._tokens.line}"
             raise
-        return Schedule(tuple(directive for directive, _ in self._directives))
+        for directive, line in zip(self._directives, self._lines, strict=True):
+            try:
+                self._nests.check_level(directive)
+            except InputError as error:
+                error.where = f"schedule, line {line}"
+                raise
+        return Schedule(tuple(self._directives))
 
     def _statement(self) -> None:
         tokens = self._tokens
         if tokens.skip("{"):
-            self._vars = self._vars.new_child()
-        elif len(self._vars.maps) > 1 and tokens.skip("}"):
-            self._vars = self._vars.parents
-        elif tokens.peek(1).kind == "name" and (tokens.skip("Var") or tokens.skip("RVar")):
-            self._declare_vars()
-        elif tokens.peek(1).kind == "name" and tokens.skip("Func"):
-            self._declare_func()
+            self._names.open_block()
+        elif self._names.blocks and tokens.skip("}"):
+            self._names.close_block()
+        elif tokens.peek(1).kind != "name":
+            self._chain()
+        elif tokens.skip("Var") or tokens.skip("RVar"):
+            self._names.declare_vars()
+        elif tokens.skip("Func") and tokens.peek(2).text == "pipeline":
+            self._names.declare_func()
         else:
             self._chain()
-
-    # Declarations
-
-    def _declare_func(self) -> None:
-        if self._tokens.peek(2).text != "pipeline":
-            return self._chain()
-        name = self._tokens.name("the name of a Func")
-        self._tokens.marks("=", "pipeline", ".", "get_func", "(")
-        real = self._item("Func", [func.name for func in self._funcs])
-        if name not in (real, _identifier(real)):
-            raise InputError("the pipeline has another Func of this number", expected=real, found=name)
-        self._func_names[name] = real
-        self._tokens.marks(")", ";")
-        return None
-
-    def _declare_vars(self) -> None:
-        while True:
-            name = self._tokens.name("the name of a variable")
-            self._vars[name] = name
-            if self._tokens.skip("="):
-                self._vars[name] = self._declared_loop()
-            elif self._tokens.skip("("):
-                self._vars[name] = self._declared_loop()
-                self._tokens.mark(")")
-            if self._tokens.mark(",", ";") == ";":
-                return
-
-    def _declared_loop(self) -> str:
-        tokens = self._tokens
-        if tokens.peek().kind == "string":
-            return tokens.string()
-        stage = Stage(self._func())
-        tokens.mark(".")
-        if tokens.skip("update"):
-            stage = self._update(stage)
-            tokens.mark(".")
-        if tokens.mark("args", "get_schedule") == "args":
-            tokens.marks("(", ")", "[")
-            name = self._item("variable", self._nests.args[stage.func])
-            tokens.mark("]")
-            return name
-        tokens.marks("(", ")", ".")
-        only_rvars = tokens.mark("dims", "rvars") == "rvars"
-        tokens.marks("(", ")", "[")
-        name = self._item("loop", [loop.name for loop in self._nests.of(stage) if loop.rvar or not only_rvars])
-        tokens.marks("]", ".", "var")
-        return name
-
-    def _item(self, what: str, names: list[str] | tuple[str, ...]) -> str:
-        index = self._tokens.number(f"the number of a {what}")
-        if index >= len(names):
-            raise InputError(f"there is no {what} of this number", expected=f"less than {len(names)}", found=str(index))
-        return names[index]
-
-    # Scheduling calls
 
     def _chain(self) -> None:
         tokens = self._tokens
@@ -153,16 +100,16 @@ class _Parser:
         if tokens.peek(1).text == "=":
             made = tokens.name("the name of a Func")
             tokens.mark("=")
-        stage = Stage(self._func())
+        stage = Stage(self._names.func())
         while not self._ends_statement():
             call = tokens.name("a scheduling call")
             if call == "update" and stage.update is None:
-                stage = self._update(stage)
+                stage = self._names.update(stage.func)
                 continue
             tokens.mark("(")
             if call == "rfactor" and made is not None:
-                self._add(Rfactor(stage, self._value(Role.PRESERVED), made))
-                stage, made = self._new_func(made), None
+                self._add(Rfactor(stage, self._names.argument(Role.PRESERVED, first=True), made))
+                stage, made = self._names.add_func(made), None
             else:
                 self._call(stage, call)
             tokens.mark(")")
@@ -181,116 +128,48 @@ class _Parser:
         elif call == "tile":
             self._tile(stage)
         elif call == "compute_inline":
-            if stage.func in self._nests.compute:
+            if any(isinstance(known, ComputeRoot | ComputeAt) and known.stage == stage for known in self._directives):
                 raise InputError(f"{stage} was given another place before", expected="only one of the two")
         elif call == "rfactor":
             raise InputError("the Func that rfactor makes needs a name", expected=f"NAME = {stage}.rfactor(...)")
-        elif call in forms():
-            form = forms()[call]
-            values = [self._value(role, first=not number) for number, (_, role) in enumerate(form.arguments)]
-            self._add(form.kind(stage, *values))
+        elif call in kinds():
+            roles = [role for _, role in form_of(kinds()[call]).arguments]
+            values = [self._names.argument(role, first=not number) for number, role in enumerate(roles)]
+            self._add(kinds()[call](stage, *values))
         else:
-            known = ", ".join([*forms(), "tile", "compute_inline"])
+            known = ", ".join([*kinds(), "tile", "compute_inline"])
             raise InputError("no such scheduling call is known here", expected=f"one of {known}", found=call)
 
     def _split_and_mark(self, stage: Stage, call: str) -> None:
-        var, factor, tail = self._value(Role.LOOP, first=True), self._value(Role.COUNT), self._value(Role.TAIL)
+        read = self._names.argument
+        var, factor, tail = read(Role.LOOP, first=True), read(Role.COUNT), read(Role.TAIL)
         letter = "r" if self._nests.loop(stage, var).rvar else "v"
-        inner = next(name for number in count() if (name := f"{letter}{number}") not in self._used)
-        self._used.add(inner)
+        inner = next(name for number in count() if (name := f"{letter}{number}") not in self._taken)
+        self._taken.add(inner)
         self._add(Split(stage, var, var, inner, factor, tail))
-        kinds = {"vectorize": Vectorize, "unroll": Unroll, "parallel": Parallel}
-        self._add(kinds[call](stage, var if call == "parallel" else inner))
+        match call:
+            case "vectorize":
+                self._add(Vectorize(stage, inner))
+            case "unroll":
+                self._add(Unroll(stage, inner))
+            case _:
+                self._add(Parallel(stage, var))
 
     def _tile(self, stage: Stage) -> None:
-        names = [self._value(Role.LOOP, first=True)]
+        read = self._names.argument
+        names = [read(Role.LOOP, first=True)]
         while self._tokens.peek(1).kind != "number":
-            names.append(self._value(Role.LOOP))
+            names.append(read(Role.LOOP))
         if len(names) not in (4, 6):
             raise InputError("tile takes 4 or 6 loops", expected="x, y, [xo, yo,] xi, yi", found=", ".join(names))
         x, y, *outer, xi, yi = names
         xo, yo = outer or (x, y)
-        x_factor, y_factor, tail = self._value(Role.COUNT), self._value(Role.COUNT), self._value(Role.TAIL)
+        x_factor, y_factor, tail = read(Role.COUNT), read(Role.COUNT), read(Role.TAIL)
         self._add(Split(stage, x, xo, xi, x_factor, tail))
         self._add(Split(stage, y, yo, yi, y_factor, tail))
         self._add(Reorder(stage, (xi, yi, xo, yo)))
 
     def _add(self, directive: Directive) -> None:
         self._nests.advance(directive)
-        self._directives.append((directive, self._tokens.line))
-
-    # Names and arguments
-
-    def _func(self) -> str:
-        name = self._tokens.name("the name of a Func")
-        if name not in self._func_names:
-            raise InputError(
-                f"the pipeline has no Func {name!r}", expected="one of " + ", ".join(self._nests.args), found=name
-            )
-        return self._func_names[name]
-
-    def _new_func(self, name: str) -> Stage:
-        self._func_names[name] = name
-        return Stage(name)
-
-    def _update(self, stage: Stage) -> Stage:
-        self._tokens.mark("(")
-        number = self._tokens.number("the number of an update") if self._tokens.peek().text != ")" else 0
-        self._tokens.mark(")")
-        stage = Stage(stage.func, number)
-        self._nests.of(stage)
-        return stage
-
-    def _loop(self) -> str:
-        name = self._tokens.name(Role.LOOP.value)
-        if name == "Var" and self._tokens.skip("::"):
-            self._tokens.marks("outermost", "(", ")")
-            return OUTERMOST
-        return self._vars.get(name, name)
-
-    def _value(self, role: Role, *, first: bool = False) -> Any:
-        """Reads an argument, with the comma before it unless it is the first."""
-        if role is Role.TAIL and not self._tokens.skip(","):
-            return "Auto"
-        if not first and role not in (Role.TAIL, Role.PRESERVED):
-            self._tokens.mark(",")
-        match role:
-            case Role.COUNT:
-                return self._tokens.number(role.value)
-            case Role.CONSUMER:
-                return self._func()
-            case Role.TAIL | Role.MEMORY:
-                scope = "TailStrategy" if role is Role.TAIL else "MemoryType"
-                if self._tokens.skip(scope):
-                    self._tokens.mark("::")
-                return self._tokens.name(role.value)
-            case Role.LOOPS | Role.DIMS:
-                return self._names()
-            case Role.PRESERVED:
-                return self._pairs()
-            case _:
-                return self._loop()
-
-    def _names(self) -> tuple[str, ...]:
-        braces = self._tokens.skip("{")
-        names = [self._loop()]
-        while self._tokens.skip(","):
-            names.append(self._loop())
-        if braces:
-            self._tokens.mark("}")
-        return tuple(names)
-
-    def _pairs(self) -> tuple[tuple[str, ...], ...]:
-        """``{{r, u}, {s, v}}``, or ``r, u`` for one pair."""
-        if not self._tokens.skip("{"):
-            return (self._names(),)
-        pairs = [self._names()]
-        while self._tokens.skip(","):
-            pairs.append(self._names())
-        self._tokens.mark("}")
-        return tuple(pairs)
-
-
-def _identifier(name: str) -> str:
-    """A Func's name as Mullapudi2016 prints it."""
-    return re.sub(r"\W", "_", f"_{name}" if name[0].isdigit() else name, flags=re.ASCII)
+        self._directives.append(directive)
+        self._lines.append(self._tokens.line)

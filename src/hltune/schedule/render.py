@@ -20,10 +20,31 @@ with updates that are computed where they are used, having no place of their own
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import OUTERMOST, Rfactor, Schedule, Stage
-from hltune.schedule.loops import ROOT, Loop, LoopNests, Site, follow
+from hltune.schedule.directives import (
+    OUTERMOST,
+    ComputeAt,
+    ComputeRoot,
+    Rfactor,
+    Schedule,
+    StoreAt,
+    StoreRoot,
+)
+from hltune.schedule.loops import Loop, LoopNests, follow
+from hltune.schedule.roles import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Where a Func is computed or stored: inside a loop of a consumer, or outside of all loops."""
+
+    consumer: str | None = None
+    var: str | None = None
+
+
+_ROOT = _Site()
 
 
 def render_loop_nest(schedule: Schedule, spec: PipelineSpec) -> str:
@@ -32,12 +53,29 @@ def render_loop_nest(schedule: Schedule, spec: PipelineSpec) -> str:
     Raises:
         InputError: the schedule does not fit the pipeline.
     """
-    nests = follow(schedule, spec.funcs)
-    for output in spec.outputs:
-        nests.compute[output.name] = ROOT
-        nests.store[output.name] = ROOT
-    printer = _Printer(nests, _realization_order(schedule, spec))
-    return "\n".join(printer.site(ROOT)) + "\n"
+    printer = _Printer(follow(schedule, spec.funcs), _realization_order(schedule, spec), *_sites(schedule, spec))
+    return "\n".join(printer.site(_ROOT)) + "\n"
+
+
+def _sites(schedule: Schedule, spec: PipelineSpec) -> tuple[dict[str, _Site], dict[str, _Site]]:
+    """Where each Func is computed, and where it is stored; Funcs without a place are inlined."""
+    compute: dict[str, _Site] = {}
+    store: dict[str, _Site] = {}
+    for directive in schedule.directives:
+        func = directive.stage.func
+        match directive:
+            case ComputeRoot():
+                compute[func] = _ROOT
+            case ComputeAt(_, consumer, var):
+                compute[func] = _Site(consumer, var)
+            case StoreRoot():
+                store[func] = _ROOT
+            case StoreAt(_, consumer, var):
+                store[func] = _Site(consumer, var)
+            case _:
+                pass
+    root = {output.name: _ROOT for output in spec.outputs}
+    return compute | root, compute | store | root
 
 
 def _realization_order(schedule: Schedule, spec: PipelineSpec) -> list[str]:
@@ -50,17 +88,17 @@ def _realization_order(schedule: Schedule, spec: PipelineSpec) -> list[str]:
 
 
 class _Printer:
-    def __init__(self, nests: LoopNests, order: list[str]) -> None:
+    def __init__(self, nests: LoopNests, order: list[str], compute: dict[str, _Site], store: dict[str, _Site]) -> None:
         self._nests = nests
         self._order = order
+        self._compute = compute
+        self._store = store
 
-    def site(self, site: Site) -> Iterator[str]:
+    def site(self, site: _Site) -> Iterator[str]:
         """What is stored and computed at a place."""
         for func in self._order:
-            compute = self._nests.compute.get(func)
-            if compute is None:
-                continue
-            if self._nests.store.get(func, compute) == site != compute:
+            compute = self._compute.get(func)
+            if compute is not None and self._store[func] == site != compute:
                 yield f"store {func}"
             if compute == site:
                 yield f"produce {func}:"
@@ -85,7 +123,7 @@ class _Printer:
     def _inside(self, stage: Stage, loop: str) -> Iterator[str]:
         last, _ = self._nests.level(stage.func, loop)
         if stage == last:
-            yield from self.site(Site(stage.func, loop))
+            yield from self.site(_Site(stage.func, loop))
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:

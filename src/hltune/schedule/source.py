@@ -6,15 +6,17 @@ counts up (``r4$x``) depend on what the process did before.
 
 from __future__ import annotations
 
+import json
 import keyword
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import OUTERMOST, Directive, Rfactor, Role, Schedule, Stage, form_of
+from hltune.schedule.directives import OUTERMOST, ComputeAt, Directive, Rfactor, Schedule, StoreAt
 from hltune.schedule.fresh import is_counted
 from hltune.schedule.loops import LoopNests, Origin, follow
+from hltune.schedule.roles import Role, Stage, form_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,22 @@ def apply_schedule(pipeline: hl.Pipeline) -> None:
     new_func="",
     arg="{id} = {func}.args()[{index}]",
     rvar="{id} = {func}.rvars({update})[{index}]",
-    named='{id} = hl.{kind}("{name}")',
+    named="{id} = hl.{kind}({quoted})",
     unnamed="{id} = hl.{kind}()",
     end="",
     braces=False,
     reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "apply_schedule"]),
 )
+
+_CPP_RESERVED = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
+compl concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype
+default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
+int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
+reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template
+this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
+while xor xor_eq NULL EOF assert errno linux unix stdin stdout stderr pipeline
+"""
 
 _CPP = _Language(
     file="""// A schedule found by hltune. In the schedule() method of a generator:
@@ -64,7 +76,7 @@ _CPP = _Language(
 
 #include "Halide.h"
 
-inline void apply_schedule_{name}(::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {{
+inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {{
 {body}}}
 """,
     scope="::Halide::",
@@ -73,19 +85,11 @@ inline void apply_schedule_{name}(::Halide::Pipeline pipeline, const ::Halide::T
     new_func="::Halide::Func {id}",
     arg="::Halide::Var {id} = {func}.args()[{index}]",
     rvar="::Halide::RVar {id}({func}.update({update}).get_schedule().rvars()[{index}].var)",
-    named='::Halide::{kind} {id}("{name}")',
+    named="::Halide::{kind} {id}({quoted})",
     unnamed="::Halide::{kind} {id}",
     end=";",
     braces=True,
-    reserved=frozenset(
-        """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
-        compl concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype
-        default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
-        int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
-        reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template
-        this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
-        while xor xor_eq pipeline""".split()
-    ),
+    reserved=frozenset(_CPP_RESERVED.split()),
 )
 
 
@@ -153,20 +157,22 @@ class _Writer:
                 names = ", ".join(self._var(stage, name) for name in value)
                 return f"{{{names}}}" if self._language.braces else names
             case Role.PRESERVED:
-                return self._pairs(directive, value)
+                assert isinstance(directive, Rfactor)
+                return self._pairs(directive)
             case Role.CONSUMER:
                 return self._func(value)
             case Role.LEVEL:
-                return self._level(getattr(directive, "consumer"), value)  # noqa: B009
+                assert isinstance(directive, ComputeAt | StoreAt)
+                return self._level(directive.consumer, value)
             case Role.TAIL | Role.MEMORY:
                 enumeration = "TailStrategy" if role is Role.TAIL else "MemoryType"
                 return f"{self._language.scope}{enumeration}{self._language.member}{value}"
             case _:
                 return str(value)
 
-    def _pairs(self, directive: Directive, value: tuple[tuple[str, str], ...]) -> str:
-        made = Stage(getattr(directive, "intermediate"), 0)  # noqa: B009
-        pairs = [f"{self._var(directive.stage, old)}, {self._var(made, new)}" for old, new in value]
+    def _pairs(self, rfactor: Rfactor) -> str:
+        made = Stage(rfactor.intermediate, 0)
+        pairs = [f"{self._var(rfactor.stage, old)}, {self._var(made, new)}" for old, new in rfactor.preserved]
         if self._language.braces:
             return "{" + ", ".join(f"{{{pair}}}" for pair in pairs) + "}"
         return "[" + ", ".join(f"({pair})" for pair in pairs) + "]"
@@ -204,7 +210,7 @@ class _Writer:
         if origin is None:
             # A counted name could be taken in the process that runs this: let Halide count there.
             template = language.unnamed if is_counted(name) else language.named
-            return template.format(id=identifier, kind=kind, name=re.sub(r"[^\w$]", "_", name))
+            return template.format(id=identifier, kind=kind, quoted=json.dumps(name))
         template = language.arg if origin.stage.update is None else language.rvar
         func = self._func(origin.stage.func)
         return template.format(id=identifier, func=func, update=origin.stage.update, index=origin.index)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hltune.schedule.directives import Directive, Rfactor, Role, Schedule, form_of
+from hltune.schedule.directives import Directive, Rfactor, Schedule
+from hltune.schedule.roles import Role, form_of
 
 
 def to_text(schedule: Schedule) -> str:

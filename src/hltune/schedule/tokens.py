@@ -14,7 +14,7 @@ TokenKind = Literal["name", "number", "string", "mark", "end"]
 _TOKEN = r"""
     (?P<skip> \s+ | //[^\n]* | /\*.*?\*/ )
   | (?P<name> (?:ODD [A-Za-z_$]) [\w$]* )
-  | (?P<number> \d+ )
+  | (?P<number> \d{1,18} )
   | "(?P<string> [^"\n]* )"
   | (?P<mark> :: | [.,;=(){}\[\]] )
 """
@@ -37,7 +37,7 @@ class Tokens:
 
     Args:
         text: what a scheduler printed or a person wrote.
-        names: names in use; those that are no identifiers are recognised too, because Adams2019 prints them as they are.
+        names: names in use; those that are no identifiers are recognised too, as Adams2019 prints them unchanged.
     """
 
     def __init__(self, text: str, names: Iterable[str]) -> None:

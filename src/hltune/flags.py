@@ -1,0 +1,173 @@
+"""The flags that commands share, and what becomes of their values."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hltune.cost_model.weights import read_weights
+from hltune.errors import InputError
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions, physical_memory_bytes
+from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
+from hltune.subject import SubjectOptions
+
+PIPELINE_HELP = "A built-in name, file.py[:name], file.cpp[:name] or file.hlpipe."
+
+Pipeline = Annotated[str, typer.Argument(help=PIPELINE_HELP)]
+Pipelines = Annotated[list[str], typer.Argument(help=PIPELINE_HELP)]
+Target = Annotated[str, typer.Option(help="host, or a Halide target string.")]
+Size = Annotated[str | None, typer.Option(metavar="WxH", help="Size of a built-in benchmark.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Parameter of the generator or function.")
+]
+Estimates = Annotated[
+    list[str] | None, typer.Option("--estimate", metavar="NAME=WxH", help="Estimate of an input or output.")
+]
+Examples = Annotated[
+    list[str] | None, typer.Option("--example", metavar="[NAME=]IMAGE", help="Image whose size is the estimate.")
+]
+Images = Annotated[
+    list[str] | None, typer.Option("-i", "--input", metavar="[NAME=]IMAGE", help="Image or .npy file to run on.")
+]
+WorkspaceDir = Annotated[Path, typer.Option(help="Where schedules and caches are kept.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Parallelism = Annotated[int | None, typer.Option(help="Threads to schedule for and to run with.", show_default="cores")]
+BeamSize = Annotated[int, typer.Option(help="States that the tree search keeps; 1 is greedy.")]
+NumPasses = Annotated[
+    int | None, typer.Option(help="Passes of the tree search.", show_default="5; 1 when the beam is 1")
+]
+WeightsFile = Annotated[
+    Path | None, typer.Option(help="Weights of the cost model, a .weights file.", show_default="built-in")
+]
+MemoryLimit = Annotated[
+    str | None, typer.Option(metavar="BYTES", help="Memory that a schedule may allocate, such as 64M or 2G.")
+]
+SearchTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each search.")]
+CompileTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each compilation.")]
+RunTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each run.")]
+Seed = Annotated[int, typer.Option(help="Of random inputs and of the search's dropout.")]
+
+WORKSPACE = Path(".hltune")
+SEARCH_TIMEOUT_S = 120.0
+COMPILE_TIMEOUT_S = 60.0
+RUN_TIMEOUT_S = 20.0
+MEMORY_SHARE = 0.8
+
+
+def subject(
+    pipeline: str,
+    target: str,
+    size: str | None,
+    parameters: Iterable[str] | None,
+    estimates: Iterable[str] | None,
+    examples: Iterable[str] | None,
+) -> SubjectOptions:
+    """Which pipeline, on which target."""
+    return SubjectOptions(
+        pipeline=pipeline,
+        target=target,
+        size=size,
+        parameters=tuple(parameters or ()),
+        estimates=tuple(estimates or ()),
+        examples=tuple(examples or ()),
+    )
+
+
+def threads(max_parallelism: int | None) -> int:
+    """Size of the thread pool: all cores that this process may use, unless told otherwise."""
+    if max_parallelism is None:
+        return len(os.sched_getaffinity(0))
+    if max_parallelism < 1:
+        raise InputError(
+            "option out of range", where="--max-parallelism", expected="1 or more", found=str(max_parallelism)
+        )
+    return max_parallelism
+
+
+def adams2019(
+    threads: int,
+    beam_size: int,
+    num_passes: int | None,
+    weights: Path | None,
+    memory_limit: str | None,
+    random_dropout: int,
+    seed: int,
+) -> Adams2019Options:
+    """The tree search; the weights are checked here, because the plugin does not."""
+    if weights is not None:
+        read_weights(weights)
+    return Adams2019Options(
+        parallelism=threads,
+        beam_size=beam_size,
+        num_passes=num_passes,
+        weights=weights.absolute() if weights else None,
+        memory_limit_bytes=_bytes("--memory-limit", memory_limit) if memory_limit else None,
+        random_dropout=random_dropout,
+        seed=seed,
+    )
+
+
+def search_options(
+    autoscheduler: str, adams2019: Adams2019Options, *, last_level_cache: str, balance: float
+) -> SearchOptions:
+    """The options of the autoscheduler of this name."""
+    known: dict[str, SearchOptions] = {
+        "adams2019": adams2019,
+        "mullapudi2016": Mullapudi2016Options(
+            parallelism=adams2019.parallelism,
+            last_level_cache_bytes=_bytes("--last-level-cache", last_level_cache),
+            balance=balance,
+        ),
+        "li2018": Li2018Options(parallelism=adams2019.parallelism),
+    }
+    if autoscheduler not in known:
+        raise InputError(
+            "unknown autoscheduler", where="--autoscheduler", expected=", ".join(known), found=repr(autoscheduler)
+        )
+    return known[autoscheduler]
+
+
+def measure_options(threads: int, compile_timeout: float, run_timeout: float, *, rounds: int = 3) -> MeasureOptions:
+    """How to measure on this machine."""
+    return MeasureOptions(
+        threads=threads,
+        rounds=rounds,
+        compile_timeout_s=seconds("--compile-timeout", compile_timeout),
+        run_timeout_s=seconds("--run-timeout", run_timeout),
+        memory_bytes=int(physical_memory_bytes() * MEMORY_SHARE),
+    )
+
+
+def seconds(option: str, value: float) -> float:
+    """A limit in seconds, checked."""
+    if not 0 < value < float("inf"):
+        raise InputError("option out of range", where=option, expected="more than 0 seconds", found=str(value))
+    return value
+
+
+def _bytes(option: str, text: str) -> int:
+    match = re.fullmatch(r"([0-9]+)([KMG]?)", text)
+    if match is None:
+        raise InputError("malformed size", where=option, expected="bytes, or a number with K, M or G", found=repr(text))
+    return int(match[1]) * 1024 ** " KMG".index(match[2] or " ")
+
+
+def inputs_of(images: Iterable[str] | None, seed: int) -> Inputs:
+    """What to run on."""
+    return Inputs(images=tuple(_image(text) for text in images or ()), seed=seed)
+
+
+def _image(text: str) -> tuple[str | None, Path]:
+    name, equals, path = text.partition("=")
+    if not equals or Path(text).exists():
+        name, path = "", text
+    if not Path(path).is_file():
+        raise InputError("no such image", where=f"-i {text}", found=f"no file {path!r}")
+    return name or None, Path(path).absolute()

@@ -1,0 +1,1 @@
+"""Built-in benchmarks, one file each: algorithm, NumPy reference, expert schedule."""

@@ -1,0 +1,46 @@
+"""A built-in benchmark as a value; what it describes is imported when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from hltune.pipeline.source import Source
+
+_SIMPLE = "output.compute_root().vectorize(x, {vector_bytes}).parallel(y, 16);"
+"""What Halide's repository gives these pipelines on CPUs: one vector of pixels, everything else inlined."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """An image filter: the uint8 image ``input`` becomes the uint8 image ``output`` of the same size.
+
+    Pixels outside of ``input`` repeat its edge. The hand-written schedules need at least one vector in x and
+    `hltune.suite.strips.STRIP_ROWS` rows: 64 x 64 is enough on every CPU.
+
+    Attributes:
+        module: imports Halide and has ``pipeline(width, height) -> Func``, ``reference(arrays) -> tuple`` in NumPy
+            and ``expert(vector_bytes) -> str``.
+        width: what the benchmark is measured with, unless the user chooses another size.
+        height: likewise.
+    """
+
+    name: str
+    summary: str
+    module: str
+    width: int = 1536
+    height: int = 2560
+
+    def source(self, width: int, height: int) -> Source:
+        """Where the pipeline of this size is loaded from."""
+        parameters = (("width", str(width)), ("height", str(height)))
+        return Source(kind="module", location=self.module, entry="pipeline", parameters=parameters)
+
+    def schedules(self, vector_bytes: int) -> dict[str, str]:
+        """The hand-written schedules by name, as text for `hltune.schedule.parse.parse_schedule`.
+
+        Args:
+            vector_bytes: size of the target's vector registers.
+        """
+        expert: str = import_module(self.module).expert(vector_bytes)
+        return {"simple": _SIMPLE.format(vector_bytes=vector_bytes), "expert": expert}

@@ -1,0 +1,31 @@
+"""What the algorithms share: the input image and its repeated edge."""
+
+from __future__ import annotations
+
+import halide as hl
+
+
+def input_image(width: int, height: int) -> hl.ImageParam:
+    """A uint8 image ``input[x, y]`` of this estimated size."""
+    image = hl.ImageParam(hl.UInt(8), 2, "input")
+    image.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return image
+
+
+def repeat_edge(image: hl.ImageParam) -> hl.Func:
+    """A Func ``edge[x, y]`` of the image, for any coordinates.
+
+    Only x is marked as likely to be inside. Then Halide splits the loops over x into border and interior, and the
+    clamp of y remains: one scalar per row. With y marked as well, as ``BoundaryConditions.repeat_edge`` does, it splits
+    the strips of rows first and runs the outer ones entirely in the slow border form.
+    """
+    x, y = hl.vars("x y")
+    columns, rows = image.dim(0), image.dim(1)
+    edge = hl.Func("edge")
+    edge[x, y] = image[hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max())]
+    return edge
+
+
+def estimated(output: hl.Func, width: int, height: int) -> hl.Func:
+    """The output with its estimated size."""
+    return output.set_estimates([hl.Range(0, width), hl.Range(0, height)])

@@ -1,0 +1,32 @@
+"""The shape that all expert schedules have: strips of rows, with rolling line buffers of the repeated edge."""
+
+from __future__ import annotations
+
+STRIP_ROWS = 64
+"""Rows per task: many tasks for the threads, and the few rows that neighbouring strips both copy hardly count."""
+
+BLOCK_ROWS = 4
+"""Output rows computed together: they share loads of the same input rows, and still fit into the registers."""
+
+# A border vector of the edge is loaded byte by byte, in each row. Short vectors make that cheap, and copying the
+# interior is bound by memory either way.
+_EDGE_LANES = 16
+
+
+def strips(lanes: int) -> str:
+    """Schedules ``output``, with ``lanes`` pixels of ``BLOCK_ROWS`` rows at a time, and ``edge``.
+
+    The clamps of x would cost more than the filter: inlined, every tap of a border vector is loaded byte by byte. So
+    ``edge`` copies each row once, into a buffer that stays in the first-level cache. It is stored per strip and
+    computed per block: from one block to the next only the new rows are copied, and Halide folds the buffer to the rows
+    that are alive. The filter itself then has no border at all.
+
+    The loops of ``output``, outermost first: strip (parallel), block, xo, row (unrolled), xi (vectorised).
+    """
+    return f"""
+output.compute_root()
+    .split(y, strip, yi, {STRIP_ROWS}).split(yi, block, row, {BLOCK_ROWS}).split(x, xo, xi, {lanes})
+    .reorder(xi, row, xo, block, strip)
+    .vectorize(xi).unroll(row).parallel(strip);
+edge.store_at(output, strip).compute_at(output, block).vectorize(x, {_EDGE_LANES});
+"""

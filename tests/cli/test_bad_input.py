@@ -1,0 +1,102 @@
+"""Bad input gets one clear message and exit code 2, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from tests.cli.conftest import PIPELINES, Run
+
+BAD = PIPELINES / "bad"
+BLUR = PIPELINES / "blur_function.py"
+WEIGHTS = {
+    "damaged.weights": b"junk" * 5000,
+    "truncated.weights": b"\x31\x66\x77\x68\x03\0\0\0",
+    "old.weights": b"\x31\x66\x77\x68\x02\0\0\0" * 10,
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    for name, content in WEIGHTS.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "junk.png").write_bytes(b"no image")
+    iio.imwrite(tmp_path / "colour.png", np.zeros((128, 192, 3), dtype=np.uint8))
+    iio.imwrite(tmp_path / "small.png", np.zeros((20, 30), dtype=np.uint8))
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "junk.hlpipe").write_bytes(b"no pipeline")
+    (tmp_path / "notes.txt").write_text("no pipeline either")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        (("schedule", "median3"), ["unknown benchmark", "did you mean median3x3?"]),
+        (("schedule", "none.py"), ["no such file", "none.py"]),
+        (("schedule", "notes.txt"), ["not a pipeline", "file.py[:name]"]),
+        (("schedule", BAD / "none.py"), ["none.py"]),
+        (("schedule", BAD / "several.py"), ["several.py", "first", "second"]),
+        (("schedule", BAD / "syntax_error.py"), ["syntax_error.py:3", "SyntaxError"]),
+        (("schedule", BAD / "aborts.py"), ["loading failed", "SIGABRT"]),
+        (("schedule", BAD / "no_estimates.py"), ["estimate", "--estimate", "--example"]),
+        (("schedule", "junk.hlpipe"), ["junk.hlpipe", "Halide 21"]),
+        (("schedule", "sobel", "--weights", "damaged.weights"), ["magic number", "expected: 0x68776631"]),
+        (("schedule", "sobel", "--weights", "truncated.weights"), ["the file ends within"]),
+        (("schedule", "sobel", "--weights", "old.weights"), ["version of the pipeline features", "expected: 3"]),
+        (("schedule", "sobel", "--weights", "none.weights"), ["cannot read the weights"]),
+        (("schedule", "sobel", "--beam-size", 0), ["--beam-size", "expected: 1 or more", "found: 0"]),
+        (("schedule", "sobel", "--max-parallelism", -2), ["--max-parallelism", "expected: 1 or more"]),
+        (("schedule", "sobel", "--num-passes", 0), ["--num-passes"]),
+        (("schedule", "sobel", "--memory-limit", "lots"), ["--memory-limit", "lots"]),
+        (("schedule", "sobel", "--search-timeout", 0), ["--search-timeout"]),
+        (("schedule", "sobel", "--autoscheduler", "best"), ["unknown autoscheduler", "adams2019, mullapudi2016"]),
+        (("schedule", "sobel", "--target", "z80"), ["unknown target", "z80"]),
+        (("schedule", "sobel", "--target", "hexagon"), ["Hexagon", "not part of this version"]),
+        (("schedule", "sobel", "--size", "12"), ["malformed size", "1536x2560"]),
+        (("schedule", "sobel", "-p", "a=1"), ["no parameters"]),
+        (("schedule", BLUR, "--size", "64x64"), ["--size is for built-in benchmarks"]),
+        (("schedule", BLUR, "-p", "radius=2"), ["radius", "radius_is_one"]),
+        (("schedule", BLUR, "-i", "none.png"), ["no such image", "none.png"]),
+        (("schedule", BLUR, "-i", "junk.png"), ["cannot read this as an image", "junk.png"]),
+        (("schedule", BLUR, "-i", "colour.png"), ["expected: uint8, 2 dimensions", "3 dimensions (3 channels)"]),
+        (("schedule", BLUR, "-i", "small.png"), ["too small", "expected: 192x128", "found: 30x20"]),
+        (("schedule", BLUR, "-i", "mask=small.png"), ["no input 'mask'", "input"]),
+        (("schedule", BLUR, "-o", "file/below"), ["cannot write here", "file/below"]),
+        (("schedule", BLUR, "--workspace", "/proc/hltune"), ["cannot write here"]),
+        (("schedule", BLUR, "--example", "junk.png"), ["cannot read the image"]),
+        (("compare", BLUR, "nonsense"), ["unknown benchmark", "nonsense"]),
+        (("compare", BLUR, "--schedule", "notes.txt"), ["no JSON"]),
+        (("compare", BLUR, "--schedule", "none.json"), ["cannot read the schedule"]),
+        (("run", BLUR, "-i", "small.png", "-o", "out.png"), ["no schedule is known", "hltune schedule"]),
+        (("export", BLUR, "-o", "there"), ["no schedule is known"]),
+        (("export", BLUR, "-o", "there", "--format", "pdf"), ["unknown form", "json, python, cpp, object"]),
+    ],
+)
+def test_one_message_and_code_2(hltune: Run, files: Path, arguments: tuple[object, ...], texts: list[str]) -> None:
+    before = {path.name for path in files.iterdir()}
+    result = hltune(*arguments)
+    assert result.code == 2, result.err
+    assert result.out == ""
+    assert result.err.count("error: ") == 1
+    assert "Traceback" not in result.err
+    for text in texts:
+        assert text in result.err
+    created = {path.name for path in files.iterdir()} - before
+    left = [path for name in created for path in (files / name).rglob("*") if path.is_file()]
+    assert not left
+
+
+def test_errors_are_documents_too(hltune: Run) -> None:
+    result = hltune("schedule", "median3", "--json")
+    assert result.code == 2
+    assert result.document["error"]["what"] == "unknown benchmark"
+    assert result.document["exit_code"] == 2
+
+
+@pytest.mark.parametrize("arguments", [("schedule",), ("paint",), ("schedule", "sobel", "--beam-size", "many"), ()])
+def test_usage_errors(hltune: Run, arguments: tuple[str, ...]) -> None:
+    assert hltune(*arguments).code == 2

@@ -1,0 +1,120 @@
+"""The commands end to end, on small pipelines."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from tests.cli.conftest import PIPELINES, Run
+
+BLUR = PIPELINES / "blur_function.py"
+QUICK = ("--beam-size", 2, "--max-parallelism", 2)
+
+
+def test_schedule_writes_one_document(hltune: Run, tmp_path: Path) -> None:
+    result = hltune("schedule", BLUR, *QUICK, "--json")
+    assert result.code == 0, result.err
+    document = result.document
+    assert document["pipeline"] == "blur_function"
+    assert (document["name"], document["unit"], document["verified"]) == ("adams2019", "ms", True)
+    assert document["cost"] > 0 and document["predicted_ms"] > 0 and document["search_s"] > 0
+    assert {"op", "func"} <= set(document["schedule"][0])
+    files = [tmp_path / name for name in document["files"]]
+    assert [path.suffix for path in files] == [".json", ".py", ".h"]
+    assert all(path.stat().st_size > 100 for path in files)
+    assert "apply_schedule" in runpy.run_path(str(files[1]))
+
+
+def test_people_see_the_loop_nest(hltune: Run) -> None:
+    result = hltune("schedule", BLUR, *QUICK)
+    assert result.code == 0, result.err
+    assert "produce output" in result.out
+    assert "output verified" in result.out
+
+
+@pytest.mark.parametrize("autoscheduler", ["mullapudi2016", "li2018"])
+def test_other_autoschedulers(hltune: Run, autoscheduler: str) -> None:
+    document = hltune("schedule", BLUR, "--autoscheduler", autoscheduler, "--json").document
+    assert (document["name"], document["verified"], document["predicted_ms"]) == (autoscheduler, True, None)
+
+
+def test_same_seed_same_schedule(hltune: Run) -> None:
+    probe = (BLUR, "--beam-size", 1, "--random-dropout", 1, "--seed", 7, "--json")
+    first, second = (hltune("schedule", *probe).document for _ in range(2))
+    assert first["schedule"] == second["schedule"]
+
+
+def test_a_search_without_end_hits_its_limit_and_falls_back(hltune: Run) -> None:
+    result = hltune("schedule", BLUR, "--beam-size", 100000, "--num-passes", 1000, "--search-timeout", 0.5, "--json")
+    assert result.code == 0, result.err
+    assert "Adams2019 search: took longer than its limit of 0.5 s" in result.err
+    assert result.document["verified"]
+    assert result.document["fallbacks"][0]["kind"] == "timeout"
+
+
+def test_another_target_is_searched_but_not_run(hltune: Run) -> None:
+    document = hltune("schedule", BLUR, *QUICK, "--target", "arm-64-linux", "--json").document
+    assert (document["cost"], document["verified"]) == (None, False)
+    assert document["schedule"]
+
+
+def test_compare_all(hltune: Run) -> None:
+    result = hltune("compare", "sobel", "--size", "256x192", *QUICK, "--rounds", 2, "--json")
+    assert result.code == 0, result.err
+    document = result.document
+    assert document["pipeline"] == "sobel" and document["unit"] == "ms" and document["limit"] > 0
+    rows = {row["name"]: row for row in document["schedules"]}
+    assert set(rows) == {"default", "simple", "expert", "mullapudi2016", "li2018", "adams2019"}
+    assert all(row["verified"] and row["cost"] > 0 and row["failure"] is None for row in rows.values())
+    costs = [row["cost"] for row in document["schedules"]]
+    assert costs == sorted(costs)
+
+
+def test_compare_several(hltune: Run) -> None:
+    result = hltune("compare", "sobel", "dilate3x3", "--size", "128x96", *QUICK, "--rounds", 1, "--json")
+    assert [p["pipeline"] for p in result.document["pipelines"]] == ["sobel", "dilate3x3"]
+
+
+def test_known_schedules_are_run_and_exported(hltune: Run, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 128), dtype=np.uint8)
+    iio.imwrite(tmp_path / "in.png", pixels)
+    size = ("--size", "128x96")
+    assert hltune("schedule", "dilate3x3", *size, *QUICK, "--max-parallelism", 2).code == 0
+    result = hltune("run", "dilate3x3", *size, "-i", "in.png", "-o", "out.png", "--max-parallelism", 2, "--json")
+    assert result.code == 0, result.err
+    padded = np.pad(pixels, 1, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    assert np.array_equal(iio.imread(tmp_path / "out.png"), windows.max(axis=(2, 3)))
+
+    result = hltune("export", "dilate3x3", *size, "-o", "exported", "--max-parallelism", 2, "--json")
+    assert result.code == 0, result.err
+    names = {Path(name).name for name in result.document["files"]}
+    assert {"dilate3x3.schedule.json", "dilate3x3_schedule.py", "dilate3x3_schedule.h", "dilate3x3.h"} <= names
+    assert {Path(name).suffix for name in names} >= {".o", ".a", ".h"}
+
+    again = hltune("compare", "dilate3x3", *size, *QUICK, "--rounds", 1, "--json",
+                   "--schedule", "exported/dilate3x3.schedule.json")  # fmt: skip
+    rows = {row["name"]: row for row in again.document["schedules"]}
+    assert rows["dilate3x3"]["schedule"] == rows["adams2019"]["schedule"]
+
+
+def test_run_at_another_size_than_scheduled(hltune: Run, tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "large.png", np.full((200, 300), 9, dtype=np.uint8))
+    assert hltune("schedule", "sobel", "--size", "128x96", *QUICK).code == 0
+    result = hltune("run", "sobel", "--size", "128x96", *QUICK[2:], "-i", "large.png", "-o", "out.npy", "--json")
+    assert result.code == 0, result.err
+    assert result.document["sizes"] == ["300x200"]
+    assert not np.load(tmp_path / "out.npy").any()
+
+
+def test_list_and_doctor(hltune: Run) -> None:
+    names = {b["name"] for b in hltune("list", "--json").document["benchmarks"]}
+    assert names == {"conv3x3a16", "conv3x3a32", "dilate3x3", "gaussian5x5", "median3x3", "sobel"}
+    assert "median3x3" in hltune("list").out
+    result = hltune("doctor", "--json")
+    assert result.code == 0
+    assert result.document["usable"]

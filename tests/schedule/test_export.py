@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hltune.errors import HltuneError, InputError
+from hltune.pipeline.spec import PipelineSpec
+from hltune.schedule.export import CompileJob
+from hltune.schedule.parse import parse_schedule
+from hltune.worker import Worker
+
+
+@pytest.fixture
+def job(specs: dict[str, PipelineSpec], tmp_path: Path) -> CompileJob:
+    spec = specs["small"]
+    schedule = parse_schedule("second.compute_root().parallel(y);", spec.funcs)
+    return CompileJob(spec=spec, schedule=schedule, target="host", directory=tmp_path / "new", function_name="small")
+
+
+def changed(job: CompileJob, **changes: object) -> CompileJob:
+    fields = {name: getattr(job, name) for name in ("spec", "schedule", "target", "directory", "function_name")}
+    return CompileJob(**(fields | changes))
+
+
+def test_the_files_are_a_library_for_c(worker: Worker, job: CompileJob) -> None:
+    object_file, library, header = paths = worker.run(job, timeout_s=60)
+    assert sorted(job.directory.iterdir()) == sorted(paths)
+    assert "int small(" in header.read_text()
+    for file in (object_file, library):
+        symbols = subprocess.run(["nm", "--defined-only", file], capture_output=True, text=True, check=True).stdout
+        assert " T small\n" in symbols
+
+
+def test_compiling_again_replaces_the_files(worker: Worker, job: CompileJob) -> None:
+    header = worker.run(job, timeout_s=60)[2]
+    header.write_text("old")
+    assert worker.run(job, timeout_s=60)[2].read_text() != "old"
+
+
+def test_another_operating_system(worker: Worker, job: CompileJob) -> None:
+    paths = worker.run(changed(job, target="x86-64-windows"), timeout_s=60)
+    assert [path.name for path in paths] == ["small.obj", "small.lib", "small.h"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target": "abacus"}, "Halide does not know this target\n  expected: for example host\n  found: abacus"),
+        ({"directory": Path("/proc/none")}, "/proc/none: cannot write the compiled files"),
+    ],
+)
+def test_what_cannot_be_done_is_said(worker: Worker, job: CompileJob, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        worker.run(changed(job, **changes), timeout_s=60)
+    assert message in str(caught.value)
+    assert not list(job.directory.glob("*"))
+
+
+@pytest.mark.parametrize("changes", [{"function_name": "2small"}, {"function_name": "a b"}, {"directory": Path("out")}])
+def test_a_job_that_makes_no_sense_cannot_exist(job: CompileJob, changes: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        changed(job, **changes)
+
+
+def test_what_halide_cannot_compile(worker: Worker, job: CompileJob) -> None:
+    schedule = parse_schedule("first.compute_at(second, x);", job.spec.funcs)  # second itself is inlined
+    with pytest.raises(HltuneError) as caught:
+        worker.run(changed(job, schedule=schedule), timeout_s=60)
+    assert str(caught.value).startswith('small for host: Halide cannot compile this\n  found: Error: Func "first')
+    assert not list(job.directory.iterdir())

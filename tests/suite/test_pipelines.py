@@ -1,0 +1,106 @@
+"""The algorithms under the default and the hand-written schedules, against their NumPy references."""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import halide as hl
+import numpy as np
+import pytest
+
+from hltune.pipeline.build import build
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.spec import PipelineSpec
+from hltune.schedule.apply import apply_schedule
+from hltune.schedule.directives import Schedule
+from hltune.schedule.parse import parse_schedule
+from hltune.suite.arrays import Image
+from hltune.suite.benchmark import Benchmark
+from hltune.suite.catalog import BENCHMARKS
+from hltune.worker import Worker
+from tests.suite.inputs import MASKS, images
+
+TINY = [(1, 1), (2, 1), (3, 7), (10, 5)]
+SIZES = [(64, 64), (65, 67), (333, 217), (512, 512), (1000, 70)]
+"""Widths and heights."""
+
+each_benchmark = pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda benchmark: benchmark.name)
+
+
+@each_benchmark
+def test_default(benchmark: Benchmark):
+    _check(benchmark, Schedule(), TINY + SIZES[:3])
+
+
+@each_benchmark
+def test_simple(benchmark: Benchmark):
+    _check(benchmark, _hand_written(benchmark, "simple", _host_vector_bytes()), SIZES)
+
+
+@each_benchmark
+@pytest.mark.parametrize("vector_bytes", [16, 32, 64, 128])
+def test_expert(benchmark: Benchmark, vector_bytes: int):
+    sizes = [(width, height) for width, height in SIZES if width >= vector_bytes]
+    _check(benchmark, _hand_written(benchmark, "expert", vector_bytes), sizes)
+
+
+def test_funcs_have_the_names_that_schedules_use():
+    names = {benchmark.name: {func.name for func in _spec(benchmark).funcs} for benchmark in BENCHMARKS}
+    assert names == {
+        "conv3x3a16": {"input_im", "mask_im", "edge", "output"},
+        "conv3x3a32": {"input_im", "mask_im", "edge", "output"},
+        "dilate3x3": {"input_im", "edge", "column", "output"},
+        "gaussian5x5": {"input_im", "edge", "column", "output"},
+        "median3x3": {"input_im", "edge", "low", "mid", "high", "output"},
+        "sobel": {"input_im", "edge", "slope", "smooth", "output"},
+    }
+
+
+@each_benchmark
+def test_estimates_follow_the_size(benchmark: Benchmark):
+    spec = _spec(benchmark)
+    assert {argument.name: argument.estimate for argument in (*spec.buffers(), *spec.outputs)} == {
+        "input": ((0, 333), (0, 217)),
+        "output": ((0, 333), (0, 217)),
+        **({"mask": ((0, 3), (0, 3))} if "conv" in benchmark.name else {}),
+    }
+
+
+def _check(benchmark: Benchmark, schedule: Schedule, sizes: list[tuple[int, int]]):
+    spec = _spec(benchmark)
+    run = _compiled(spec, schedule)
+    reference = import_module(benchmark.module).reference
+    for width, height in sizes:
+        for arrays in _inputs(spec, (height, width)):
+            output = np.full((height, width), 77, np.uint8)
+            run(*(arrays[argument.name] for argument in spec.inputs), output)
+            np.testing.assert_array_equal(output, reference(arrays)[0], err_msg=f"at {width}x{height}")
+
+
+def _inputs(spec: PipelineSpec, shape: tuple[int, int]) -> Iterator[dict[str, Image]]:
+    masks = MASKS if any(argument.name == "mask" for argument in spec.inputs) else (None,)
+    for image in images(shape):
+        for mask in masks:
+            yield {"input": image} if mask is None else {"input": image, "mask": mask}
+
+
+def _hand_written(benchmark: Benchmark, name: str, vector_bytes: int) -> Schedule:
+    return parse_schedule(benchmark.schedules(vector_bytes)[name], _spec(benchmark).funcs)
+
+
+@cache
+def _spec(benchmark: Benchmark) -> PipelineSpec:
+    with Worker(preload=("halide",)) as worker:
+        return worker.run(LoadJob(source=benchmark.source(333, 217), target="host", cache=Path()), timeout_s=60)
+
+
+def _compiled(spec: PipelineSpec, schedule: Schedule) -> Any:
+    built = build(spec)
+    apply_schedule(built, spec, schedule)
+    return built.pipeline.compile_to_callable(built.arguments, hl.get_host_target())
+
+
+def _host_vector_bytes() -> int:
+    return hl.get_host_target().natural_vector_size(hl.UInt(8))

@@ -1,0 +1,1 @@
+"""Image files; the package ships types that are only half known."""

@@ -111,7 +111,7 @@ def test_a_compile_limit_is_kept(blur: PipelineSpec, host: TargetInfo) -> None:
 
 
 def test_hopeless_schedules_leave_early(blur: PipelineSpec, host: TargetInfo) -> None:
-    options = replace(OPTIONS, rounds=6, hopeless_ratio=1.5)
+    options = replace(OPTIONS, rounds=6, turn_s=1e-6, hopeless_ratio=1.5)
     with HostSession(blur, target=host, options=options, inputs=Inputs()) as session:
         measured = session.measure({"default": Schedule(), "fast": fast(blur)})
     slow, quick = measured["default"], measured["fast"]

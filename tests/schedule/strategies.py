@@ -41,7 +41,9 @@ _BY_ROLE: dict[Role, st.SearchStrategy[Any]] = {
     Role.UPDATE: st.builds(Stage, names, st.integers(0, 9)),
     Role.LOOPS: st.lists(names, min_size=1, max_size=4, unique=True).map(tuple),
     Role.DIMS: st.lists(names, min_size=2, max_size=4, unique=True).map(tuple),
-    Role.PRESERVED: st.lists(st.tuples(names, names), min_size=1, max_size=3).map(tuple),
+    Role.PRESERVED: st.lists(st.tuples(names, names), min_size=1, max_size=3, unique_by=lambda pair: pair[0]).map(
+        tuple
+    ),
     Role.COUNT: counts,
     Role.TAIL: st.sampled_from(get_args(TailStrategy)),
     Role.MEMORY: st.sampled_from(get_args(MemoryType)),

@@ -44,6 +44,7 @@ def test_equal_directives_are_equal_values() -> None:
         (lambda: ComputeRoot(Stage("f", 0)), "expected: a Func, not one of its updates"),
         (lambda: Rfactor(Stage("f"), (("r", "u"),), "g"), "expected: an update definition"),
         (lambda: Rfactor(Stage("f", 0), (), "g"), "rfactor: preserved is wrong"),
+        (lambda: Rfactor(Stage("f", 0), (("r", "u"), ("r", "v")), "g"), "rfactor: preserved is wrong"),
     ],
 )
 def test_a_directive_that_makes_no_sense_cannot_exist(make, message: str) -> None:

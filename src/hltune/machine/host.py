@@ -171,7 +171,9 @@ class HostSession:
         live = [entry for entry in entries.values() if entry.repeats and entry.failure is None]
         best = min((min(entry.repeats) for key, entry in entries.items() if entry in live and key != COPY), default=0.0)
         for entry in live:
-            entry.stopped_early |= min(entry.repeats) > best * self._options.hopeless_ratio
+            # Where a turn holds many runs, further turns cost no more than the others' and keep the comparison fair.
+            slow = min(entry.repeats) > self._options.turn_s
+            entry.stopped_early |= slow and min(entry.repeats) > best * self._options.hopeless_ratio
 
     def _entry(self, schedule: Schedule) -> _Entry:
         return _Entry(self._task(schedule, reference=self._reference))

@@ -17,7 +17,7 @@ class MeasureOptions:
         rounds: how many times the schedules take turns.
         turn_s: time that one schedule is repeated for in one turn.
         sample_s: calls are timed in batches that take at least this long, so that the clock's resolution is nothing.
-        hopeless_ratio: a schedule this many times slower than the best leaves after its first turn.
+        hopeless_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
         compile_timeout_s: limit on building, lowering and compiling one schedule.
         run_timeout_s: limit on one run.
         memory_bytes: limit on what the measuring process allocates.

@@ -27,7 +27,7 @@ class Role(Enum):
     LOOP = "the name of a loop"
     NEW_LOOP = "a name for a new loop"
     LOOPS = "different names of loops"
-    PRESERVED = "pairs of a reduction loop and a name for a new pure loop"
+    PRESERVED = "pairs of a reduction loop, each another, and a name for a new pure loop"
     NEW_FUNC = "a name for a new Func"
     CONSUMER = "the name of a Func"
     LEVEL = "the name of a loop of the consumer"
@@ -111,8 +111,7 @@ def _fits(role: Role, value: object) -> bool:
             least = 1 if role is Role.LOOPS else 2
             return _are_names(value) and least <= len(value) == len(set(value))
         case Role.PRESERVED:
-            pairs = _items(value)
-            return len(pairs) > 0 and all(_are_names(pair) and len(pair) == 2 for pair in pairs)
+            return _are_pairs(value)
         case Role.COUNT:
             return _is_whole(value, least=1)
         case Role.TAIL:
@@ -137,8 +136,10 @@ def _are_names(value: object) -> TypeGuard[tuple[str, ...]]:
     return isinstance(value, tuple) and all(map(_is_name, cast("tuple[object, ...]", value)))
 
 
-def _items(value: object) -> tuple[object, ...]:
-    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
+def _are_pairs(value: object) -> bool:
+    items = cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
+    pairs = [item for item in items if _are_names(item) and len(item) == 2]
+    return 0 < len(items) == len(pairs) == len({old for old, _ in pairs})
 
 
 def _is_whole(value: object, *, least: int) -> bool:

@@ -21,11 +21,26 @@ from hltune.schedule.roles import Role, Stage, form_of
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """How the two languages write things; the fields of the templates are named at their uses."""
+    """How a language writes things.
+
+    Attributes:
+        file: template of all.
+        scope: stands before the names of Halide.
+        member: stands between an enumeration and its element.
+        func: template that declares a Func of the pipeline; the others declare:
+        new_func: a Func that an rfactor makes, if the language wants that.
+        arg: a pure variable of the algorithm.
+        rvar: a reduction variable of the algorithm.
+        named: a new variable.
+        unnamed: a new variable that Halide names.
+        end: of a statement.
+        braces: lists of variables stand in braces.
+        reserved: no identifiers of ours.
+    """
 
     file: str
-    scope: str  # before the names of Halide
-    member: str  # between an enumeration and its element
+    scope: str
+    member: str
     func: str
     new_func: str
     arg: str
@@ -117,11 +132,7 @@ def function_suffix(spec: PipelineSpec) -> str:
 
 
 class _Writer:
-    """Collects declarations while the directives are written.
-
-    Attributes:
-        declared: the identifier of every Func (by name) and variable (by origin, or by name and kind).
-    """
+    """Collects the declarations while the directives are written: `file` puts them in front."""
 
     def __init__(self, language: _Language, schedule: Schedule, spec: PipelineSpec) -> None:
         self._language = language
@@ -129,7 +140,8 @@ class _Writer:
         self._spec = spec
         self._finished = follow(schedule, spec.funcs)
         self._nests = LoopNests(spec.funcs)
-        self._declared: dict[object, str] = {}
+        # The identifiers of Funcs, by name, and of variables, by name, kind and where they come from.
+        self._declared: dict[str | tuple[str, bool, bool], str] = {}
         self._funcs: list[str] = []
         self._vars: list[str] = []
 

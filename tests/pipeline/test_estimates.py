@@ -8,7 +8,7 @@ import pytest
 
 from hltune.errors import InputError
 from hltune.pipeline.spec import BufferArgument, ScalarArgument
-from tests.pipeline.conftest import Load
+from tests.pipeline.conftest import PIPELINES, Load
 
 FILE = "bad/no_estimates.py"
 SCALARS = ("gain=2", "offset=-3", "flip=true")
@@ -82,9 +82,18 @@ def test_an_example_overrides_the_file_and_an_estimate_the_example(load: Load, t
     path = image(tmp_path / "a.png", 48, 64)
     spec = load("blur_function.py", examples=(path,))
     assert next(spec.buffers()).estimate == ((0, 64), (0, 48))
-    assert spec.outputs[0].estimate == ((0, 192), (0, 128)), "it has an estimate in the file"
+    assert spec.outputs[0].estimate == ((0, 64), (0, 48)), "it was as large as the input"
     spec = load("blur_function.py", examples=(path,), estimates=("input=10x20",))
     assert next(spec.buffers()).estimate == ((0, 10), (0, 20))
+
+
+def test_an_output_of_another_size_than_the_input_keeps_its_estimate(load: Load, tmp_path: Path) -> None:
+    text = (PIPELINES / "blur_function.py").read_text()
+    file = tmp_path / "smaller.py"
+    file.write_text(text.replace("output.set_estimates([(0, 192)", "output.set_estimates([(0, 96)"))
+    spec = load(file, examples=(image(tmp_path / "a.png", 48, 64),))
+    assert next(spec.buffers()).estimate == ((0, 64), (0, 48))
+    assert spec.outputs[0].estimate == ((0, 96), (0, 128))
 
 
 def test_the_example_of_the_wrong_dimensions(load: Load, tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from hltune.pipeline.load import LoadJob
 from hltune.pipeline.spec import PipelineSpec
+from hltune.suite.benchmark import Benchmark
+from hltune.suite.catalog import BENCHMARKS
 from hltune.worker import Worker
 from tests.schedule.conftest import NAMES
 from tests.schedule.plugin import SEARCHES, SearchAndReplay, probe
@@ -12,8 +17,20 @@ from tests.schedule.plugin import SEARCHES, SearchAndReplay, probe
 def test_a_replayed_schedule_lowers_to_what_the_plugin_made(
     worker: Worker, specs: dict[str, PipelineSpec], name: str
 ) -> None:
+    check(worker, specs[name])
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda benchmark: benchmark.name)
+def test_so_it_does_for_every_built_in_benchmark(worker: Worker, benchmark: Benchmark) -> None:
+    source = benchmark.source(benchmark.width, benchmark.height)
+    with Worker(preload=("halide",)) as loader:
+        spec = loader.run(LoadJob(source=source, target="host", cache=Path()), timeout_s=60)
+    check(worker, spec)
+
+
+def check(worker: Worker, spec: PipelineSpec) -> None:
     for autoscheduler, parameters in [*SEARCHES, *map(probe, range(20))]:
-        job = SearchAndReplay(specs[name], autoscheduler, parameters)
+        job = SearchAndReplay(spec, autoscheduler, parameters)
         for _ in range(3):
             replayed = worker.run(job, timeout_s=60)
             # Halide orders some things by counted names ($9 before $10), which are others in the next attempt.

@@ -1,6 +1,7 @@
 """Completes the estimates: ``--estimate`` before ``--example`` before the user's code.
 
-An output that nobody gives an estimate takes the shape of the example, if its dimensions fit.
+An output follows an example if its dimensions fit and it has no estimate of its own, or the one that the input of the
+example had before: a filter whose output is as large as its input stays one.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def complete_estimates(inputs: Sequence[Input], outputs: Sequence[SerializedOutp
     examples = example_extents([i for i in inputs if isinstance(i, ImageInput)], source.examples)
     scalars = {i.name: _scalar(i, given) for i in inputs if isinstance(i, ScalarInput)}
     images = {i.name: _image(i, given, examples) for i in inputs if isinstance(i, ImageInput)}
-    results = {plain_name(o.name): _output(o, given, examples) for o in outputs}
+    replaced = {examples[i.name]: i.estimates for i in inputs if isinstance(i, ImageInput) and i.name in examples}
+    results = {plain_name(o.name): _output(o, given, replaced) for o in outputs}
     _check_complete(scalars, images, results)
     return Estimated(
         inputs=tuple(
@@ -79,14 +81,15 @@ def _image(argument: ImageInput, given: Given, examples: Shapes) -> Partial:
     return argument.estimates
 
 
-def _output(output: SerializedOutput, given: Given, examples: Shapes) -> Partial:
-    name = plain_name(output.name)
+def _output(output: SerializedOutput, given: Given, replaced: Mapping[tuple[int, ...], Partial]) -> Partial:
+    """Intervals of an output; `replaced` maps the extents of examples to the estimates that they stand in for."""
+    name, own = plain_name(output.name), output.estimates
     if name in given:
-        return _given_extents(name, len(output.estimates), given[name])
-    fitting = {extents for extents in examples.values() if len(extents) == len(output.estimates)}
-    if output.estimates and not any(output.estimates) and len(fitting) == 1:
-        return _from_zero(fitting.pop())
-    return output.estimates
+        return _given_extents(name, len(own), given[name])
+    fitting = [
+        extents for extents, before in replaced.items() if len(extents) == len(own) and (own == before or not any(own))
+    ]
+    return _from_zero(fitting[0]) if len(fitting) == 1 else own
 
 
 def _given_extents(name: str, dimensions: int, numbers: tuple[Number, ...]) -> Partial:

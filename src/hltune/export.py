@@ -21,8 +21,6 @@ Form = Literal["json", "python", "cpp", "object"]
 FORMS: tuple[Form, ...] = get_args(Form)
 TEXT_FORMS: tuple[Form, ...] = ("json", "python", "cpp")
 
-_COMPILE_TIMEOUT_S = 300.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
@@ -89,4 +87,4 @@ def _compile(spec: PipelineSpec, schedule: Schedule, options: ExportOptions) -> 
         function_name=options.function_name,
     )
     with Worker(environment={"HL_PERMIT_FAILED_UNROLL": "1"}) as worker:
-        return worker.run(job, timeout_s=_COMPILE_TIMEOUT_S)
+        return worker.run(job, timeout_s=60)

@@ -12,6 +12,9 @@ from hltune.pipeline.spec import PipelineSpec
 from hltune.schedule.directives import Schedule
 from hltune.worker import Process
 
+_COMPILE_S = 600.0
+"""Ahead of time nobody waits in a loop; some schedules take minutes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileJob:
@@ -40,13 +43,14 @@ class CompileJob:
                 "the directory is not absolute", expected="a path from the root", found=str(self.directory)
             )
 
-    def run(self, process: Process) -> tuple[Path, ...]:  # noqa: ARG002
+    def run(self, process: Process) -> tuple[Path, ...]:
         """Writes the files and returns their paths: object, static library, header.
 
         Raises:
             InputError: the target or the schedule cannot be used, or files cannot be written there.
             HltuneError: Halide cannot compile this for the target.
         """
+        process.enter("compile for export", timeout_s=_COMPILE_S)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".hltune-", dir=self.directory) as scratch:

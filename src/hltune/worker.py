@@ -187,8 +187,9 @@ class Worker:
         with theirs:
             fd = theirs.fileno()
             options = pickle.dumps((self._preload, self._memory_bytes, os.getpid()))
+            # -P: a numpy.py in the user's folder must not stand in for the real one.
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "hltune.worker", str(fd), options.hex()],
+                [sys.executable, "-P", "-m", "hltune.worker", str(fd), options.hex()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

@@ -141,3 +141,10 @@ def test_killed_parent_takes_the_worker_with_it(tmp_path: Path) -> None:
         assert alive(pid)
         parent.send_signal(signal.SIGKILL)
     assert eventually(lambda: not alive(pid))
+
+
+def test_files_in_the_current_folder_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pickle.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    with Worker() as worker:
+        assert worker.run(jobs.Add(1, 1), timeout_s=20) == 2

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from hltune.errors import Failure, HltuneError, JobFailed
+from hltune.machine.fingerprint import fingerprint
 from hltune.machine.host import HostSession
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -17,6 +18,7 @@ from hltune.search.job import ENVIRONMENT, Candidate, SearchJob
 from hltune.search.options import Adams2019Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import Subject
 from hltune.worker import Worker
+from hltune.workspace import Record, Workspace
 
 DEFAULT = "default"
 """Name of the schedule without directives."""
@@ -52,16 +54,24 @@ class Autoscheduled:
     cost: Cost | None
     failures: tuple[Failure, ...]
 
+    def record(self) -> Record | None:
+        """What is worth keeping of it."""
+        if self.cost is None:
+            return None
+        origin = str(self.candidate.options) if self.candidate else self.name
+        return Record(name=self.name, schedule=self.schedule, cost_s=self.cost.value, origin=origin)
+
 
 def autoschedule(
     subject: Subject,
     options: AutoscheduleOptions,
     *,
+    workspace: Workspace,
     measure: MeasureOptions,
     inputs: Inputs,
     progress: Progress,
 ) -> Autoscheduled:
-    """Searches and measures; what fails is replaced by the next simpler autoscheduler.
+    """Searches, measures and keeps; what fails is replaced by the next simpler autoscheduler.
 
     Raises:
         InputError: the inputs do not fit the pipeline.
@@ -72,7 +82,11 @@ def autoschedule(
         session = None
         if subject.target.is_host:
             session = stack.enter_context(open_session(subject, measure, inputs))
-        return _first_that_works(subject, options, worker, session, progress)
+        result = _first_that_works(subject, options, worker, session, progress)
+    record = result.record()
+    if record is not None:
+        workspace.keep(record, subject.spec, fingerprint(subject.target, threads=measure.threads))
+    return result
 
 
 def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> HostSession:
@@ -135,7 +149,7 @@ def _attempts(first: SearchOptions) -> Iterator[SearchOptions]:
 
 
 def _search(job: SearchJob, worker: Worker, session: HostSession | None) -> Candidate:
-    worker.start(job, timeout_s=60)
+    worker.start(job)
     if session is not None:
         session.ready()  # bad inputs are reported now, not after a long search
     return worker.finish(job)

@@ -17,11 +17,11 @@ from hltune.compare import CompareOptions, Comparison, compare
 from hltune.doctor import examine
 from hltune.errors import HltuneError
 from hltune.export import TEXT_FORMS, ExportOptions, export, parse_forms
-from hltune.known import best_known, keep_autoscheduled, keep_comparison, read_schedule_file
 from hltune.machine.fingerprint import fingerprint
 from hltune.report import documents, tables
 from hltune.report.progress import show_progress
 from hltune.run import run
+from hltune.schedule.codec import read_schedule_file
 from hltune.subject import Subject, load_subject
 from hltune.suite import catalog
 from hltune.workspace import Record, Workspace, check_writable
@@ -93,17 +93,17 @@ def schedule_command(
     measure = flags.measure_options(threads, compile_timeout, run_timeout)
     inputs = flags.inputs_of(images, seed)
     place = Workspace(workspace)
-    check_writable(output or place.root)
+    for directory in {place.root, output or place.root}:
+        check_writable(directory)
     with show_progress() as progress:
         progress.phase(f"loading {pipeline}")
         subject = load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
-        result = autoschedule(subject, options, measure=measure, inputs=inputs, progress=progress)
-    keep_autoscheduled(place, subject, result, fingerprint(subject.target, threads=threads))
+        result = autoschedule(subject, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
     export_options = ExportOptions(
         forms=TEXT_FORMS,
         directory=output or place.directory(subject.spec),
         target=subject.target.name,
-        function_name=subject.spec.name,
+        function_name=None,
     )
     files = export(subject.spec, result.schedule, export_options)
     if as_json:
@@ -145,27 +145,27 @@ def compare_command(
     measure = flags.measure_options(threads, compile_timeout, run_timeout, rounds=rounds)
     inputs = flags.inputs_of(images, seed)
     place = Workspace(workspace)
-    from_files = {path.name.partition(".")[0]: read_schedule_file(path) for path in schedules or ()}
+    check_writable(place.root)
+    options = CompareOptions(
+        adams2019=adams2019,
+        search_timeout_s=flags.seconds("--search-timeout", search_timeout),
+        files=[(path.name.partition(".")[0], read_schedule_file(path)) for path in schedules or ()],
+    )
+    subjects = [
+        load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
+        for pipeline in pipelines
+    ]
     results: list[Comparison] = []
-    with show_progress() as progress:
-        subjects = [
-            load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
-            for pipeline in pipelines
-        ]
-        for subject in subjects:
-            machine = fingerprint(subject.target, threads=threads)
-            recorded = {record.name: record.schedule for record in place.records(subject.spec, machine)}
-            options = CompareOptions(
-                adams2019=adams2019,
-                search_timeout_s=flags.seconds("--search-timeout", search_timeout),
-                known={**recorded, **from_files},
-            )
-            results.append(compare(subject, options, measure=measure, inputs=inputs, progress=progress))
-            keep_comparison(place, results[-1], machine)
-            if not as_json:
-                tables.print_comparison(Console(), results[-1])
+    for subject in subjects:
+        with show_progress() as progress:
+            result = compare(subject, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
+        if not as_json:
+            tables.print_comparison(Console(), result)
+        results.append(result)
     if as_json:
         _print_json(documents.comparisons(results))
+    if not all(result.best_s is not None for result in results):
+        raise typer.Exit(1)
 
 
 @app.command("run")
@@ -241,9 +241,7 @@ def export_command(
         subject = load_subject(flags.subject(pipeline, "host", size, parameters, estimates, examples), place)
         record = _chosen(place, subject, flags.threads(max_parallelism), schedule)
         progress.phase(f"exporting the schedule {record.name} of {subject.spec.name}")
-        options = ExportOptions(
-            forms=wanted, directory=output, target=target, function_name=function_name or subject.spec.name
-        )
+        options = ExportOptions(forms=wanted, directory=output, target=target, function_name=function_name)
         files = export(subject.spec, record.schedule, options)
     if as_json:
         _print_json({"pipeline": subject.spec.name, "name": record.name, "files": [str(path) for path in files]})
@@ -270,6 +268,7 @@ def run_command_line(arguments: list[str]) -> int:
     except HltuneError as error:
         if "--debug" in arguments:
             traceback.print_exc()
+            print(error.log, file=sys.stderr)
         print(f"error: {error}", file=sys.stderr)
         if "--json" in arguments:
             _print_json(documents.error(error))
@@ -285,5 +284,5 @@ def _print_json(document: dict[str, Any]) -> None:
 
 def _chosen(place: Workspace, subject: Subject, threads: int, file: Path | None) -> Record:
     if file is None:
-        return best_known(place, subject.spec, fingerprint(subject.target, threads=threads))
+        return place.best(subject.spec, fingerprint(subject.target, threads=threads))
     return Record(name=file.name, schedule=read_schedule_file(file), cost_s=float("nan"), origin=str(file))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hltune.autoschedule import DEFAULT, open_session, search_job
-from hltune.errors import Failure, HltuneError, JobFailed
-from hltune.machine.host import COPY
+from hltune.errors import Failure, InputError, JobFailed
+from hltune.machine.fingerprint import fingerprint
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost, Measurement
@@ -17,6 +17,9 @@ from hltune.search.job import ENVIRONMENT, SearchJob
 from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import Subject
 from hltune.worker import Worker
+from hltune.workspace import Record, Workspace
+
+_SEARCHES = ("mullapudi2016", "li2018", "adams2019")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +29,12 @@ class CompareOptions:
     Attributes:
         adams2019: options of the beam search.
         search_timeout_s: limit on each search.
-        known: schedules from elsewhere, by name.
+        files: schedules that the user gave, by name.
     """
 
     adams2019: Adams2019Options
     search_timeout_s: float
-    known: Mapping[str, Schedule]
+    files: Sequence[tuple[str, Schedule]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +42,12 @@ class Row:
     """One schedule of a comparison.
 
     Attributes:
+        finder: who found it, which is its name unless it comes from a record.
         schedule: None if no search found one.
     """
 
     name: str
+    finder: str
     schedule: Schedule | None
     measurement: Measurement
 
@@ -59,6 +64,14 @@ class Comparison:
     rows: tuple[Row, ...]
     limit_s: float | None
 
+    def records(self) -> list[Record]:
+        """What is worth keeping of it: the schedules that were verified."""
+        return [
+            Record(name=row.finder, schedule=row.schedule, cost_s=row.measurement.value, origin="hltune compare")
+            for row in self.rows
+            if row.schedule is not None and isinstance(row.measurement, Cost)
+        ]
+
     @property
     def best_s(self) -> float | None:
         """Cost of the fastest verified schedule."""
@@ -66,34 +79,66 @@ class Comparison:
 
 
 def compare(
-    subject: Subject, options: CompareOptions, *, measure: MeasureOptions, inputs: Inputs, progress: Progress
+    subject: Subject,
+    options: CompareOptions,
+    *,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    inputs: Inputs,
+    progress: Progress,
 ) -> Comparison:
-    """Finds and measures all schedules of a pipeline.
+    """Finds and measures all schedules of a pipeline, those on record included, and keeps what was verified.
 
     Raises:
-        InputError: the inputs do not fit the pipeline.
-        HltuneError: the target's code does not run on this machine.
+        InputError: the inputs do not fit the pipeline, code for the target does not run on this machine, or two
+            schedules have the same name.
     """
     if not subject.target.is_host:
-        raise HltuneError("code for this target does not run on this machine", where=subject.target.name,
+        raise InputError("code for this target does not run on this machine", where=subject.target.name,
                           todo="compare with --target host")  # fmt: skip
+    machine = fingerprint(subject.target, threads=measure.threads)
+    recorded = {record.label: record for record in _best_of_each(workspace.records(subject.spec, machine))}
+    _check_names([DEFAULT, *subject.hand_written, *_SEARCHES, *recorded, *(name for name, _ in options.files)])
     with open_session(subject, measure, inputs) as session:
         progress.phase(f"searching schedules for {subject.spec.name}")
         found = _search_all(subject, options)
         session.ready()
-        # What is on record may be from another search: this one's results go before it.
-        schedules = {**options.known, DEFAULT: Schedule(), **subject.hand_written()}
+        schedules = {DEFAULT: Schedule(), **subject.hand_written}
         schedules |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Schedule)}
+        schedules |= {
+            label: record.schedule for label, record in recorded.items() if record.schedule not in schedules.values()
+        }
+        schedules |= dict(options.files)
         progress.phase(f"measuring {len(schedules)} schedules for {subject.spec.name}")
-        measured = session.measure_with_copy(schedules)
-    limit = measured.pop(COPY)
-    rows = [Row(name=name, schedule=schedules[name], measurement=outcome) for name, outcome in measured.items()]
-    rows += [Row(name=name, schedule=None, measurement=o) for name, o in found.items() if isinstance(o, Failure)]
-    return Comparison(
+        measured, limit = session.measure_with_copy(schedules)
+    finders = {label: record.name for label, record in recorded.items()}
+    rows = [
+        Row(name=name, finder=finders.get(name, name), schedule=schedules.get(name), measurement=outcome)
+        for name, outcome in (measured | {n: o for n, o in found.items() if isinstance(o, Failure)}).items()
+    ]
+    result = Comparison(
         subject=subject,
         rows=tuple(sorted(rows, key=_order)),
         limit_s=limit.value if isinstance(limit, Cost) else None,
     )
+    for record in result.records():
+        workspace.keep(record, subject.spec, machine)
+    return result
+
+
+def _best_of_each(recorded: Sequence[Record]) -> list[Record]:
+    """The fastest one on record of each name; `recorded` has the fastest first."""
+    best: dict[str, Record] = {}
+    for record in recorded:
+        best.setdefault(record.name, record)
+    return list(best.values())
+
+
+def _check_names(names: Sequence[str]) -> None:
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise InputError("two schedules of the same name", where="--schedule", found=", ".join(sorted(twice)),
+                         todo="rename the file")  # fmt: skip
 
 
 def _order(row: Row) -> float:
@@ -105,7 +150,7 @@ def _search_all(subject: Subject, options: CompareOptions) -> dict[str, Schedule
     parallelism = options.adams2019.parallelism
     with Worker(environment=ENVIRONMENT) as beam, Worker(environment=ENVIRONMENT) as others:
         job = search_job(subject, options.adams2019, timeout_s=options.search_timeout_s)
-        beam.start(job, timeout_s=60)
+        beam.start(job)
         found: dict[str, Schedule | Failure] = {}
         quick: tuple[SearchOptions, ...] = (
             Mullapudi2016Options(parallelism=parallelism),
@@ -113,7 +158,7 @@ def _search_all(subject: Subject, options: CompareOptions) -> dict[str, Schedule
         )
         for search in quick:
             quick_job = search_job(subject, search, timeout_s=options.search_timeout_s)
-            others.start(quick_job, timeout_s=60)
+            others.start(quick_job)
             found[search.autoscheduler.lower()] = _finish(others, quick_job)
         found["adams2019"] = _finish(beam, job)
     return found

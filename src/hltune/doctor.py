@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import get_args
 
 from hltune import __version__, halide_api
-from hltune.errors import HltuneError, JobFailed
-from hltune.machine.options import physical_memory_bytes
+from hltune.errors import HltuneError
 from hltune.pipeline.cpp_build import COMPILERS
 from hltune.pipeline.target import HOST, TargetJob
-from hltune.worker import Worker
+from hltune.worker import Worker, physical_memory_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,7 @@ def examine() -> list[Finding]:
         *(_plugin(name) for name in get_args(halide_api.Autoscheduler)),
         _host(),
         _compiler(),
-        _ok("cores", str(os.cpu_count())),
+        _ok("cores", str(len(os.sched_getaffinity(0)))),
         _ok("memory", f"{physical_memory_bytes() / 2**30:.1f} GiB"),
     ]
 
@@ -68,8 +67,8 @@ def _plugin(name: halide_api.Autoscheduler) -> Finding:
 def _host() -> Finding:
     try:
         with Worker() as worker:
-            return _ok("target host", worker.run(TargetJob(HOST), timeout_s=60).name)
-    except (HltuneError, JobFailed) as error:
+            return _ok("target host", worker.run(TargetJob(HOST)).name)
+    except HltuneError as error:
         return Finding(name="target host", ok=False, required=True, found=str(error))
 
 

@@ -32,6 +32,8 @@ class HltuneError(Exception):
     """Base of all errors that hltune raises on purpose."""
 
     exit_code = 1
+    log = ""
+    """What the process printed in which it happened, if that was another one."""
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class JobFailed(HltuneError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure))
         self.failure = failure
+        self.log = failure.log
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JobFailed, (self.failure,)

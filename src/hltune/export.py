@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from hltune.errors import InputError
+from hltune.machine.options import COMPILE_ENVIRONMENT
 from hltune.pipeline.spec import PipelineSpec
+from hltune.pipeline.target import TargetJob
 from hltune.schedule import codec
 from hltune.schedule.directives import Schedule
 from hltune.schedule.export import CompileJob
-from hltune.schedule.source import to_cpp_header, to_python
+from hltune.schedule.source import function_suffix, to_cpp_header, to_python
 from hltune.worker import Worker
 from hltune.workspace import check_writable, write_text
 
@@ -27,33 +29,30 @@ class ExportOptions:
     """What to write, and where.
 
     Attributes:
-        target: a full Halide target string for the object code.
-        function_name: C name of the compiled pipeline.
+        target: of the object code.
+        function_name: C name of the compiled pipeline, if not the pipeline's own.
     """
 
     forms: Sequence[Form]
     directory: Path
     target: str
-    function_name: str
+    function_name: str | None
 
 
 def export(spec: PipelineSpec, schedule: Schedule, options: ExportOptions) -> tuple[Path, ...]:
-    """Writes a schedule in each form and returns the files.
+    """Writes a schedule in each form and returns the files; nothing is written if one of them is impossible.
 
     Raises:
-        InputError: the directory cannot be written to, or the schedule is not for this pipeline.
+        InputError: the directory cannot be written to, there is no such target, or the schedule is not for this
+            pipeline.
         JobFailed: the compiler failed.
     """
     check_writable(options.directory)
-    files: list[Path] = []
-    for form in options.forms:
-        if form == "object":
-            files += _compile(spec, schedule, options)
-        else:
-            path, text = _text(form, spec, schedule, options.directory)
-            write_text(path, text)
-            files.append(path)
-    return tuple(files)
+    texts = [_text(form, spec, schedule, options.directory) for form in options.forms if form != "object"]
+    compiled = _compile(spec, schedule, options) if "object" in options.forms else ()
+    for path, text in texts:
+        write_text(path, text)
+    return (*(path for path, _ in texts), *compiled)
 
 
 def parse_forms(text: str) -> tuple[Form, ...]:
@@ -79,12 +78,12 @@ def _text(form: Form, spec: PipelineSpec, schedule: Schedule, directory: Path) -
 
 
 def _compile(spec: PipelineSpec, schedule: Schedule, options: ExportOptions) -> tuple[Path, ...]:
-    job = CompileJob(
-        spec=spec,
-        schedule=schedule,
-        target=options.target,
-        directory=options.directory.absolute(),
-        function_name=options.function_name,
-    )
-    with Worker(environment={"HL_PERMIT_FAILED_UNROLL": "1"}) as worker:
-        return worker.run(job, timeout_s=60)
+    with Worker(environment=COMPILE_ENVIRONMENT) as worker:
+        job = CompileJob(
+            spec=spec,
+            schedule=schedule,
+            target=worker.run(TargetJob(options.target)).name,
+            directory=options.directory.absolute(),
+            function_name=options.function_name or function_suffix(spec),
+        )
+        return worker.run(job)

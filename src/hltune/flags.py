@@ -13,7 +13,7 @@ import typer
 from hltune.cost_model.weights import read_weights
 from hltune.errors import InputError
 from hltune.machine.inputs import Inputs
-from hltune.machine.options import MeasureOptions, physical_memory_bytes
+from hltune.machine.options import MeasureOptions
 from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import SubjectOptions
 
@@ -58,7 +58,6 @@ WORKSPACE = Path(".hltune")
 SEARCH_TIMEOUT_S = 120.0
 COMPILE_TIMEOUT_S = 60.0
 RUN_TIMEOUT_S = 20.0
-MEMORY_SHARE = 0.8
 
 
 def subject(
@@ -141,7 +140,6 @@ def measure_options(threads: int, compile_timeout: float, run_timeout: float, *,
         rounds=rounds,
         compile_timeout_s=seconds("--compile-timeout", compile_timeout),
         run_timeout_s=seconds("--run-timeout", run_timeout),
-        memory_bytes=int(physical_memory_bytes() * MEMORY_SHARE),
     )
 
 

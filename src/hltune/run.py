@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hltune.errors import HltuneError, InputError
+from hltune.errors import InputError
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.run_image import RunImageJob
@@ -37,7 +37,7 @@ def run(
         JobFailed: the schedule does not compile or run.
     """
     if not subject.target.is_host:
-        raise HltuneError("code for this target does not run on this machine", where=subject.target.name,
+        raise InputError("code for this target does not run on this machine", where=subject.target.name,
                           todo="run with --target host")  # fmt: skip
     count = sum(len(output.dtypes) for output in subject.spec.outputs)
     if len(outputs) != count:
@@ -53,6 +53,5 @@ def run(
         outputs=outputs,
         options=measure,
     )
-    environment = {"HL_NUM_THREADS": str(measure.threads), "HL_PERMIT_FAILED_UNROLL": "1"}
-    with Worker(environment=environment, memory_bytes=measure.memory_bytes) as worker:
-        return Ran(files=outputs, sizes=worker.run(job, timeout_s=60))
+    with Worker(environment=measure.environment) as worker:
+        return Ran(files=outputs, sizes=worker.run(job))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hltune.errors import InputError, JobFailed
@@ -14,7 +15,7 @@ from hltune.pipeline.target import TargetInfo, TargetJob
 from hltune.schedule.directives import Schedule
 from hltune.schedule.parse import parse_schedule
 from hltune.suite import catalog
-from hltune.suite.benchmark import Benchmark
+from hltune.suite.benchmark import Benchmark, HandWrittenJob
 from hltune.worker import Worker
 from hltune.workspace import Workspace
 
@@ -46,11 +47,13 @@ class Subject:
 
     Attributes:
         benchmark: set for a built-in one.
+        hand_written: schedules by name; only built-in benchmarks have any.
     """
 
     spec: PipelineSpec
     target: TargetInfo
     benchmark: Benchmark | None
+    hand_written: Mapping[str, Schedule]
 
     @property
     def numpy_reference(self) -> NumPyReference | None:
@@ -59,33 +62,29 @@ class Subject:
             return None
         return NumPyReference(module=self.benchmark.module, function="reference")
 
-    def hand_written(self) -> dict[str, Schedule]:
-        """By name; only built-in benchmarks have any."""
-        if self.benchmark is None:
-            return {}
-        texts = self.benchmark.schedules(self.target.vector_bytes)
-        return {name: parse_schedule(text, self.spec.funcs) for name, text in texts.items()}
-
 
 def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
     """Loads a pipeline in a worker of its own.
 
     Raises:
-        InputError: there is no such pipeline, or it cannot be used as it is.
+        InputError: there is no such pipeline, it cannot be used as it is, or loading it crashes or takes too long.
     """
     benchmark, source = _source(options)
     with Worker(preload=("halide",)) as worker:
         try:
-            target = worker.run(TargetJob(options.target), timeout_s=60)
-            job = LoadJob(source=source, target=target.name, cache=workspace.cache.absolute())
-            spec = worker.run(job, timeout_s=120)
+            target = worker.run(TargetJob(options.target))
+            spec = worker.run(LoadJob(source=source, target=target.name, cache=workspace.cache.absolute()))
+            texts = worker.run(HandWrittenJob(benchmark, target.vector_bytes)) if benchmark else {}
         except JobFailed as failed:
+            if failed.failure.kind == "error":
+                raise
             raise InputError(
                 f"loading failed in step {failed.failure.stage}: {failed.failure.message}",
                 where=options.pipeline,
                 found=failed.failure.log.strip()[-1000:] or None,
             ) from None
-    return Subject(spec=spec, target=target, benchmark=benchmark)
+    hand_written = {name: parse_schedule(text, spec.funcs) for name, text in texts.items()}
+    return Subject(spec=spec, target=target, benchmark=benchmark, hand_written=hand_written)
 
 
 def _source(options: SubjectOptions) -> tuple[Benchmark | None, Source]:

@@ -18,18 +18,21 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection, Pipe, wait
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from hltune.errors import Failure, HltuneError, JobFailed
+from hltune.errors import Failure, FailureKind, HltuneError, JobFailed
 
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 
 _LOG_TAIL_BYTES = 4000
+_START_S = 60.0
+"""From the start of a job to its first stage: time to spawn, to import and to read the job."""
+_MEMORY_SHARE = 0.8
 _PR_SET_PDEATHSIG = 1
 
 
@@ -54,7 +57,7 @@ class Process:
 
     def enter(self, stage: str, *, timeout_s: float) -> None:
         """Names what the job does from here on, and how long that may take."""
-        self._connection.send(_Stage(stage, timeout_s))
+        self._connection.send(_Stage(stage, timeout_s, time.monotonic()))
 
     def log_position(self) -> int:
         """Where the log of this process stands now; native code writes to it as well."""
@@ -70,6 +73,8 @@ class Process:
 class _Stage:
     name: str
     timeout_s: float
+    began_s: float
+    """By the monotonic clock, which all processes of a machine share: a limit runs whether or not anybody listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class Worker:
     Args:
         environment: variables set in the process before anything is imported.
         preload: modules imported at start, while the caller does something else.
-        memory_bytes: limit on the memory that the process allocates.
+        memory_bytes: limit on the memory that the process allocates; most of the machine's, unless told otherwise.
     """
 
     def __init__(
@@ -106,13 +111,14 @@ class Worker:
     ) -> None:
         self._environment = dict(environment or {})
         self._preload = preload
-        self._memory_bytes = memory_bytes
+        self._memory_bytes = memory_bytes or int(physical_memory_bytes() * _MEMORY_SHARE)
         # Without a name, so that not even a killed parent leaves it behind.
         self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
         self._popen: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
-        self._stage = _Stage("start", 60.0)
-        self._deadline = 0.0
+        self._stage = _Stage("start", _START_S, 0.0)
+        self._log_start = 0
+        self._outcome: _Done | _Raised | JobFailed | None = None
         self._spawn()
 
     def __enter__(self) -> Self:
@@ -123,56 +129,70 @@ class Worker:
     ) -> None:
         self.close()
 
-    def run(self, job: Job[R], *, timeout_s: float) -> R:
+    def run(self, job: Job[R]) -> R:
         """Runs a job to its end.
 
         Raises:
             JobFailed: it raised, crashed or took too long; the worker is usable again.
             HltuneError: whatever error of ours the job raised.
         """
-        self.start(job, timeout_s=timeout_s)
+        self.start(job)
         return self.finish(job)
 
-    def start(self, job: Job[Any], *, timeout_s: float) -> None:
-        """Hands over a job and returns; `finish` gets its result."""
+    def start(self, job: Job[Any]) -> None:
+        """Hands over a job and returns; `finish` gets its result. The job itself says how long its stages may take."""
         if self._popen is None or self._popen.poll() is not None:
             self._spawn()
         assert self._connection is not None
-        self._stage = _Stage("start", timeout_s)
-        self._deadline = time.monotonic() + timeout_s
+        self._outcome = None
+        self._stage = _Stage("start", _START_S, time.monotonic())
+        self._log_start = self._log_size()
         # A process that died since the check is reported by `finish`, with its log.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.send(job)
 
     def finish(self, job: Job[R]) -> R:  # noqa: ARG002 - carries the result's type
         """Waits for the job given to `start`; raises what `run` raises."""
+        while self._outcome is None:
+            self._listen(self._remaining_s())
+        match self._outcome:
+            case JobFailed() as failed:
+                raise failed
+            case _Raised(ours=HltuneError() as ours):
+                raise ours
+            case _Raised(kind=kind, message=message):
+                raise JobFailed(self._failure("memory" if kind == "MemoryError" else "error", message))
+            case _Done(result=result):
+                return result
+
+    def _listen(self, seconds: float) -> None:
+        """Waits for one message, but no longer than this or than the job's limit."""
         assert self._connection is not None
-        while True:
-            if not self._connection.poll(max(0.0, self._deadline - time.monotonic())):
-                raise self._fail("timeout", f"took longer than its limit of {self._stage.timeout_s:g} s")
-            try:
-                message = self._connection.recv()
-            except (EOFError, ConnectionResetError):
-                raise self._fail_dead() from None
-            match message:
-                case _Stage():
-                    self._stage = message
-                    self._deadline = time.monotonic() + message.timeout_s
-                case _Raised(ours=HltuneError() as ours):
-                    raise ours
-                case _Raised():
-                    kind = "memory" if message.kind == "MemoryError" else "error"
-                    raise JobFailed(Failure(stage=self._stage.name, kind=kind, message=message.message, log=self.log()))
-                case _Done():
-                    return message.result
-                case _:
-                    raise AssertionError(message)
+        if not self._connection.poll(min(seconds, self._remaining_s())):
+            if self._remaining_s() == 0.0:
+                limit = self._stage.timeout_s
+                self._outcome = self._fail("timeout", f"took longer than its limit of {limit:g} s")
+            return
+        try:
+            message = self._connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._outcome = self._fail_dead()
+            return
+        if isinstance(message, _Stage):
+            self._stage = message
+        else:
+            self._outcome = message
+
+    def _remaining_s(self) -> float:
+        return max(0.0, self._stage.began_s + self._stage.timeout_s - time.monotonic())
 
     def log(self) -> str:
-        """The last lines that the process printed."""
-        size = os.fstat(self._log.fileno()).st_size
-        tail = os.pread(self._log.fileno(), _LOG_TAIL_BYTES, max(0, size - _LOG_TAIL_BYTES))
-        return tail.decode(errors="replace")
+        """The last lines that the process printed during the present or last job."""
+        begin = max(self._log_start, self._log_size() - _LOG_TAIL_BYTES)
+        return os.pread(self._log.fileno(), _LOG_TAIL_BYTES, begin).decode(errors="replace")
+
+    def _log_size(self) -> int:
+        return os.fstat(self._log.fileno()).st_size
 
     def close(self) -> None:
         """Ends the process and everything that it started."""
@@ -214,24 +234,42 @@ class Worker:
         code = self._popen.wait()
         log = self.log()
         if "bad_alloc" in log or "out of memory" in log.lower() or "MemoryError" in log:
-            limit = f" of {self._memory_bytes / 2**20:.0f} MiB" if self._memory_bytes else ""
-            return self._fail("memory", f"exceeded its memory limit{limit}")
+            return self._fail("memory", f"exceeded its memory limit of {self._memory_bytes / 2**20:.0f} MiB")
         reason = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         lines = log.strip().splitlines()
         return self._fail("crash", f"the process died ({reason})" + (f": {lines[-1]}" if lines else ""))
 
-    def _fail(self, kind: Any, message: str) -> JobFailed:
-        failure = Failure(stage=self._stage.name, kind=kind, message=message, log=self.log())
+    def _fail(self, kind: FailureKind, message: str) -> JobFailed:
+        failure = self._failure(kind, message)
         self._kill()
         return JobFailed(failure)
+
+    def _failure(self, kind: FailureKind, message: str) -> Failure:
+        return Failure(stage=self._stage.name, kind=kind, message=message, log=self.log())
+
+    @staticmethod
+    def wait_any(workers: Sequence[Worker]) -> Worker:
+        """Waits until one of these has finished its job or exceeded its limit; its `finish` then returns at once."""
+        while True:
+            for worker in workers:
+                if worker._outcome is None:
+                    worker._listen(0.0)
+                if worker._outcome is not None:
+                    return worker
+            connections = [worker._connection for worker in workers if worker._connection is not None]
+            wait(connections, timeout=min(worker._remaining_s() for worker in workers))
+
+
+def physical_memory_bytes() -> int:
+    """Memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _main(fd: int, options: str) -> None:
     preload, memory_bytes, parent = pickle.loads(bytes.fromhex(options))
     _die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if memory_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     for module in preload:
         importlib.import_module(module)
     connection = Connection(fd)

@@ -2,7 +2,7 @@
 
 ```
 .hltune/cache/                                   built C++ generators
-.hltune/NAME-PIPELINEHASH/MACHINEKEY/ADAMS2019.json   a record: a schedule, where it came from, what it cost
+.hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
 ```
 """
 
@@ -40,6 +40,11 @@ class Record:
     cost_s: float
     origin: str
 
+    @property
+    def label(self) -> str:
+        """Its name and the beginning of the schedule's hash."""
+        return f"{self.name}-{codec.schedule_hash(self.schedule)[:8]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -56,8 +61,8 @@ class Workspace:
         """What belongs to one pipeline."""
         return self.root / f"{spec.name}-{spec.content_hash[:12]}"
 
-    def keep(self, record: Record, spec: PipelineSpec, machine: Fingerprint) -> Path:
-        """Writes a record; an older one of the same name on the same machine is replaced."""
+    def keep(self, record: Record, spec: PipelineSpec, machine: Fingerprint) -> None:
+        """Writes a record; only one of the same schedule by the same name is replaced."""
         document = {
             "format": FORMAT,
             "version": VERSION,
@@ -68,9 +73,8 @@ class Workspace:
             "origin": record.origin,
             "schedule": codec.to_json(record.schedule),
         }
-        path = self.directory(spec) / machine.key / f"{record.name}.json"
+        path = self.directory(spec) / machine.key / f"{record.label}.json"
         write_text(path, json.dumps(document, indent=1) + "\n")
-        return path
 
     def records(self, spec: PipelineSpec, machine: Fingerprint) -> list[Record]:
         """All records of a pipeline on a machine, the fastest first.
@@ -81,6 +85,22 @@ class Workspace:
         folder = self.directory(spec) / machine.key
         records = [_read(path, spec) for path in sorted(folder.glob("*.json"))]
         return sorted(records, key=lambda record: record.cost_s)
+
+    def best(self, spec: PipelineSpec, machine: Fingerprint) -> Record:
+        """The fastest schedule on record.
+
+        Raises:
+            InputError: there is none for this pipeline, with these estimates, on this machine.
+        """
+        records = self.records(spec, machine)
+        if not records:
+            raise InputError(
+                "no schedule is known for this pipeline",
+                where=spec.name,
+                expected=f"one that was measured on this machine with {machine.threads} threads, under {self.root}",
+                todo="run `hltune schedule` first, with the same options",
+            )
+        return records[0]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -133,11 +153,11 @@ def _read(path: Path, spec: PipelineSpec) -> Record:
             cost_s=float(document["cost_s"]),
             origin=str(document["origin"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OSError, InputError) as error:
         raise InputError(
-            "damaged record of a schedule",
+            "cannot use the record of a schedule",
             where=str(path),
             expected=f"{FORMAT} version {VERSION} of pipeline {spec.content_hash[:12]}",
             found=f"{type(error).__name__}: {error}",
-            todo="delete the file; it is written again",
+            todo="delete the file; schedule again",
         ) from None

@@ -28,6 +28,8 @@ def files(tmp_path: Path) -> Path:
     iio.imwrite(tmp_path / "small.png", np.zeros((20, 30), dtype=np.uint8))
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "junk.hlpipe").write_bytes(b"no pipeline")
+    for name in ("empty.json", "adams2019.schedule.json"):
+        (tmp_path / name).write_text('{"format": "hltune schedule", "version": 1, "directives": []}')
     (tmp_path / "notes.txt").write_text("no pipeline either")
     return tmp_path
 
@@ -67,12 +69,17 @@ def files(tmp_path: Path) -> Path:
         (("schedule", BLUR, "-i", "mask=small.png"), ["no input 'mask'", "input"]),
         (("schedule", BLUR, "-o", "file/below"), ["cannot write here", "file/below"]),
         (("schedule", BLUR, "--workspace", "/proc/hltune"), ["cannot write here"]),
-        (("schedule", BLUR, "--example", "junk.png"), ["cannot read the image"]),
+        (("schedule", BLUR, "--example", "junk.png"), ["cannot read this as an image"]),
+        (("compare", BLUR, "--workspace", "/proc/hltune"), ["cannot write here"]),
+        (("compare", BLUR, "--target", "arm-64-linux"), ["does not run on this machine"]),
         (("compare", BLUR, "nonsense"), ["unknown benchmark", "nonsense"]),
         (("compare", BLUR, "--schedule", "notes.txt"), ["no JSON"]),
         (("compare", BLUR, "--schedule", "none.json"), ["cannot read the schedule"]),
         (("run", BLUR, "-i", "small.png", "-o", "out.png"), ["no schedule is known", "hltune schedule"]),
         (("export", BLUR, "-o", "there"), ["no schedule is known"]),
+        (("export", BLUR, "-o", "there", "--schedule", "empty.json", "--target", "z80"), ["unknown target", "z80"]),
+        (("export", BLUR, "-o", "there", "--schedule", "empty.json", "--function-name", "a-b"), ["--function-name"]),
+        (("compare", BLUR, "--schedule", "adams2019.schedule.json"), ["two schedules of the same name", "adams2019"]),
         (("export", BLUR, "-o", "there", "--format", "pdf"), ["unknown form", "json, python, cpp, object"]),
     ],
 )

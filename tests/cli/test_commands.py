@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from pathlib import Path
 
@@ -54,6 +55,27 @@ def test_a_search_without_end_hits_its_limit_and_falls_back(hltune: Run) -> None
     assert "Adams2019 search: took longer than its limit of 0.5 s" in result.err
     assert result.document["verified"]
     assert result.document["fallbacks"][0]["kind"] == "timeout"
+
+
+def test_the_fastest_schedule_is_kept(hltune: Run, tmp_path: Path) -> None:
+    size = ("--size", "512x512")
+    assert hltune("schedule", "median3x3", *size, *QUICK).code == 0
+    assert hltune("schedule", "median3x3", *size, "--autoscheduler", "li2018", "--max-parallelism", 2).code == 0
+    probe = ("--beam-size", 1, "--random-dropout", 1, "--seed", 3, "--max-parallelism", 2)
+    assert hltune("schedule", "median3x3", *size, *probe).code == 0
+    records = [json.loads(path.read_text()) for path in (tmp_path / ".hltune").glob("median3x3-*/*/*.json")]
+    assert sorted(record["name"] for record in records) == ["adams2019", "adams2019", "li2018"]
+    best = min(records, key=lambda record: record["cost_s"])
+    result = hltune("export", "median3x3", *size, "--max-parallelism", 2, "-o", "out", "--format", "json", "--json")
+    assert result.document["name"] == best["name"]
+    assert json.loads((tmp_path / "out/median3x3.schedule.json").read_text()) == best["schedule"]
+
+
+def test_a_plugin_that_prints_what_nobody_knows_is_replaced(hltune: Run) -> None:
+    result = hltune("schedule", BLUR, "--autoscheduler", "li2018", "--target", "x86-64-linux-cuda", "--json")
+    assert result.code == 0, result.err
+    assert "gpu_blocks" in result.document["fallbacks"][0]["message"]
+    assert result.document["name"] == "default"
 
 
 def test_another_target_is_searched_but_not_run(hltune: Run) -> None:

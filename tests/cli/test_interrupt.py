@@ -6,14 +6,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-MOMENTS_S = (0.05, 0.15, 0.3, 0.5, 0.8, 1.2, 1.8, 2.5)
+MOMENTS_S = (0.02, 0.1, 0.2, 0.3)
+PHASES = {
+    "schedule": ("loading", "searching", "compiling"),
+    "compare": ("searching", "measuring"),
+}
+DELAYS_S = (0.0, 0.02, 0.3)
+"""After a phase was announced."""
 
 
-def session_of(pid: int) -> list[int]:
+def family_of(pid: int) -> list[int]:
     """Living processes that descend from this one, workers (leaders of groups of their own) included."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -30,26 +37,43 @@ def session_of(pid: int) -> list[int]:
     return sorted(found & set(parents))
 
 
-@pytest.mark.parametrize("moment_s", MOMENTS_S)
-@pytest.mark.parametrize("command", ["schedule", "compare"])
-def test_interrupt(command: str, moment_s: float, tmp_path: Path) -> None:
-    process = subprocess.Popen(
+def start(command: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-m", "hltune", command, "gaussian5x5", "--beam-size", "64"],
-        cwd=tmp_path,
+        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
-    with process:
-        time.sleep(moment_s)
-        family = session_of(process.pid)
-        began = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
-        assert time.monotonic() - began < 2
-    # Before Python itself has started, the signal ends the process with its own number.
-    assert process.returncode in (130, -signal.SIGINT), err
+
+
+def interrupt(process: subprocess.Popen[str], *, codes: Sequence[int]) -> None:
+    family = family_of(process.pid)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert time.monotonic() - began < 2
+    assert process.returncode in codes, err
     assert "Traceback" not in err or process.returncode == -signal.SIGINT
     while time.monotonic() - began < 2 and any(Path(f"/proc/{pid}").exists() for pid in family):
         time.sleep(0.02)
     assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize("moment_s", MOMENTS_S)
+def test_while_the_program_starts(moment_s: float, tmp_path: Path) -> None:
+    with start("compare", tmp_path) as process:
+        time.sleep(moment_s)
+        # Before Python itself has started, the signal ends the process with its own number.
+        interrupt(process, codes=(130, -signal.SIGINT))
+
+
+@pytest.mark.parametrize("delay_s", DELAYS_S)
+@pytest.mark.parametrize(("command", "phase"), [(c, p) for c, phases in PHASES.items() for p in phases])
+def test_in_each_phase(command: str, phase: str, delay_s: float, tmp_path: Path) -> None:
+    with start(command, tmp_path) as process:
+        assert process.stderr is not None
+        while phase not in (line := process.stderr.readline()):
+            assert line, "the phase never came"
+        time.sleep(delay_s)
+        interrupt(process, codes=(130,))

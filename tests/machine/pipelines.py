@@ -51,3 +51,26 @@ def out_of_bounds() -> hl.Func:
     image.set_estimates([hl.Range(0, 50)])
     shifted.set_estimates([hl.Range(0, 50)])
     return shifted
+
+
+def summed() -> hl.Func:
+    """A sum over a reduction variable, which is not to be run in parallel."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.Int(32), 2, "image")
+    r = hl.RDom([hl.Range(0, 20)], "r")
+    total = hl.Func("total")
+    total[x] = 0
+    total[x] += image[x, r.x]
+    image.set_estimates([hl.Range(0, 64), hl.Range(0, 20)])
+    total.set_estimates([hl.Range(0, 64)])
+    return total
+
+
+def slow() -> hl.Func:
+    """Takes many seconds, whatever its schedule."""
+    x = hl.Var("x")
+    r = hl.RDom([hl.Range(0, 20_000_000)], "r")
+    total = hl.Func("total")
+    total[x] = hl.sum(hl.sin(hl.cast(hl.Float(32), x * r.x)))
+    total.set_estimates([hl.Range(0, 64)])
+    return total

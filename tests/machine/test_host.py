@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hltune.errors import Failure, HltuneError, InputError
-from hltune.machine.host import COPY, HostSession
+from hltune.machine.host import HostSession
 from hltune.machine.inputs import Inputs
 from hltune.machine.jobs import NumPyReference, output_path
 from hltune.machine.options import MeasureOptions
@@ -18,25 +18,26 @@ from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetInfo, TargetJob
-from hltune.schedule.directives import Schedule
+from hltune.schedule.directives import ComputeRoot, Schedule
 from hltune.schedule.parse import parse_schedule
+from hltune.schedule.roles import Stage
 from hltune.worker import Worker
 
 MODULE = "tests.machine.pipelines"
-OPTIONS = MeasureOptions(threads=2, rounds=2, turn_s=0.005, memory_bytes=2**33)
+OPTIONS = MeasureOptions(threads=2, rounds=2, turn_s=0.005)
 FAST = "blurred.split(y, y, yi, 16).vectorize(x, 16).parallel(y); rows.compute_at(blurred, y).vectorize(x, 16);"
 
 
 @pytest.fixture(scope="module")
 def host() -> TargetInfo:
     with Worker() as worker:
-        return worker.run(TargetJob("host"), timeout_s=60)
+        return worker.run(TargetJob("host"))
 
 
 def load(entry: str, host: TargetInfo) -> PipelineSpec:
     source = Source(kind="module", location=MODULE, entry=entry)
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target=host.name, cache=Path("unused")), timeout_s=60)
+        return worker.run(LoadJob(source=source, target=host.name, cache=Path("unused")))
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +62,9 @@ def fast(spec: PipelineSpec) -> Schedule:
 
 
 def test_schedules_are_measured_side_by_side(session: HostSession, blur: PipelineSpec) -> None:
-    measured = session.measure_with_copy({"default": Schedule(), "fast": fast(blur)})
-    assert list(measured) == [COPY, "default", "fast"]
-    assert all(isinstance(cost, Cost) and cost.unit == "s" and cost.value > 0 for cost in measured.values())
+    measured, copy = session.measure_with_copy({"default": Schedule(), "fast": fast(blur), "copy": fast(blur)})
+    assert list(measured) == ["default", "fast", "copy"]
+    assert all(isinstance(c, Cost) and c.unit == "s" and c.value > 0 for c in (copy, *measured.values()))
 
 
 def test_default_is_checked_against_numpy(blur: PipelineSpec, host: TargetInfo) -> None:
@@ -96,6 +97,37 @@ def test_a_schedule_that_does_not_compile_leaves_the_others_alone(session: HostS
     assert isinstance(failure, Failure)
     assert failure.stage == "compile"
     assert "blurred" in failure.message
+
+
+def test_a_schedule_of_another_pipeline_leaves_the_others_alone(session: HostSession, blur: PipelineSpec) -> None:
+    misfit = Schedule((ComputeRoot(Stage("another")),))
+    measured = session.measure({"misfit": misfit, "fast": fast(blur)})
+    assert isinstance(measured["fast"], Cost)
+    failure = measured["misfit"]
+    assert isinstance(failure, Failure)
+    assert (failure.stage, failure.kind) == ("compile", "error")
+    assert "another" in failure.message
+
+
+def test_a_schedule_that_halide_refuses_leaves_the_others_alone(host: TargetInfo) -> None:
+    spec = load("summed", host)
+    refused = parse_schedule("total.update(0).parallel(r_x);", spec.funcs)
+    with HostSession(spec, target=host, options=OPTIONS, inputs=Inputs()) as session:
+        measured = session.measure({"refused": refused, "default": Schedule()})
+    failure = measured["refused"]
+    assert isinstance(failure, Failure)
+    assert "Halide refuses a directive" in failure.message
+    assert isinstance(measured["default"], Cost)
+
+
+def test_a_slow_pipeline_is_not_called_bad_input(host: TargetInfo) -> None:
+    hasty = replace(OPTIONS, run_timeout_s=0.3)
+    with (
+        HostSession(load("slow", host), target=host, options=hasty, inputs=Inputs()) as session,
+        pytest.raises(HltuneError, match="does not finish within its limits") as caught,
+    ):
+        session.ready()
+    assert not isinstance(caught.value, InputError)
 
 
 def test_a_compile_limit_is_kept(blur: PipelineSpec, host: TargetInfo) -> None:

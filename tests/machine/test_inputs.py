@@ -75,7 +75,7 @@ def test_array_file(tmp_path: Path) -> None:
 def test_unreadable_images(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such image"):
         read_image(tmp_path / "none.png", image())
-    for name in ("bad.png", "bad.npy", "bad.xyz", "empty.png"):
+    for name in ("bad.png", "bad.npy", "bad.xyz", "empty.png", "empty.npy"):
         (tmp_path / name).write_bytes(b"" if name.startswith("empty") else b"this is no image")
         with pytest.raises(InputError, match="cannot read this as an image"):
             read_image(tmp_path / name, image())

@@ -36,6 +36,6 @@ def load(cache: Path) -> Load:
     ) -> PipelineSpec:
         source = parse_source(str(PIPELINES / text), parameters=p, estimates=estimates, examples=examples)
         with Worker(environment=environment) as worker:
-            return worker.run(LoadJob(source=source, target="host", cache=cache), timeout_s=60)
+            return worker.run(LoadJob(source=source, target="host", cache=cache))
 
     return load

@@ -151,4 +151,4 @@ def test_the_target_reaches_the_generator(cache: Path) -> None:
     source = parse_source(str(PIPELINES / "sums.cpp"), parameters=[], estimates=[], examples=[])
     job = LoadJob(source=source, target="not-a-target", cache=cache)
     with Worker() as worker, pytest.raises(InputError, match="not-a-target"):
-        worker.run(job, timeout_s=60)
+        worker.run(job)

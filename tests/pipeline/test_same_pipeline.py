@@ -18,7 +18,7 @@ from tests.pipeline.jobs import Behaviour, Observe
 
 def observe(spec: PipelineSpec) -> Behaviour:
     with Worker() as worker:
-        return worker.run(Observe(spec), timeout_s=60)
+        return worker.run(Observe(spec))
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,6 @@ def test_parameters_change_the_algorithm(load: Load, specs: dict[str, PipelineSp
 def test_a_function_of_an_installed_module(cache: Path) -> None:
     source = Source(kind="module", location="tests.pipelines.blur_function", entry="blur", parameters=(("shift", "2"),))
     with Worker() as worker:
-        spec = worker.run(LoadJob(source=source, target="host", cache=cache), timeout_s=60)
+        spec = worker.run(LoadJob(source=source, target="host", cache=cache))
     assert spec.name == "blur_function"
     assert len(spec.funcs) == 4

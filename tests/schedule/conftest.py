@@ -25,4 +25,4 @@ def specs() -> dict[str, PipelineSpec]:
 def _spec(name: str) -> PipelineSpec:
     """Built in a process of its own: the second Func called output would be named ``output$1``."""
     with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
-        return worker.run(MakeSpec(name), timeout_s=30)
+        return worker.run(MakeSpec(name))

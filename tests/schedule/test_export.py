@@ -25,7 +25,7 @@ def changed(job: CompileJob, **changes: object) -> CompileJob:
 
 
 def test_the_files_are_a_library_for_c(worker: Worker, job: CompileJob) -> None:
-    object_file, library, header = paths = worker.run(job, timeout_s=60)
+    object_file, library, header = paths = worker.run(job)
     assert sorted(job.directory.iterdir()) == sorted(paths)
     assert "int small(" in header.read_text()
     for file in (object_file, library):
@@ -34,13 +34,13 @@ def test_the_files_are_a_library_for_c(worker: Worker, job: CompileJob) -> None:
 
 
 def test_compiling_again_replaces_the_files(worker: Worker, job: CompileJob) -> None:
-    header = worker.run(job, timeout_s=60)[2]
+    header = worker.run(job)[2]
     header.write_text("old")
-    assert worker.run(job, timeout_s=60)[2].read_text() != "old"
+    assert worker.run(job)[2].read_text() != "old"
 
 
 def test_another_operating_system(worker: Worker, job: CompileJob) -> None:
-    paths = worker.run(changed(job, target="x86-64-windows"), timeout_s=60)
+    paths = worker.run(changed(job, target="x86-64-windows"))
     assert [path.name for path in paths] == ["small.obj", "small.lib", "small.h"]
 
 
@@ -53,7 +53,7 @@ def test_another_operating_system(worker: Worker, job: CompileJob) -> None:
 )
 def test_what_cannot_be_done_is_said(worker: Worker, job: CompileJob, changes: dict[str, object], message: str) -> None:
     with pytest.raises(InputError) as caught:
-        worker.run(changed(job, **changes), timeout_s=60)
+        worker.run(changed(job, **changes))
     assert message in str(caught.value)
     assert not list(job.directory.glob("*"))
 
@@ -67,6 +67,6 @@ def test_a_job_that_makes_no_sense_cannot_exist(job: CompileJob, changes: dict[s
 def test_what_halide_cannot_compile(worker: Worker, job: CompileJob) -> None:
     schedule = parse_schedule("first.compute_at(second, x);", job.spec.funcs)  # second itself is inlined
     with pytest.raises(HltuneError) as caught:
-        worker.run(changed(job, schedule=schedule), timeout_s=60)
+        worker.run(changed(job, schedule=schedule))
     assert str(caught.value).startswith('small for host: Halide cannot compile this\n  found: Error: Func "first')
     assert not list(job.directory.iterdir())

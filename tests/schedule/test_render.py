@@ -79,8 +79,8 @@ def test_a_func_outside_of_all_loops() -> None:
 def test_as_halide_prints_it(worker: Worker, specs: dict[str, PipelineSpec], name: str) -> None:
     spec = specs[name]
     for autoscheduler, parameters in [*SEARCHES, *map(probe, range(12))]:
-        schedule = worker.run(SearchAndReplay(spec, autoscheduler, parameters, lower=False), timeout_s=60).schedule
-        halide = worker.run(HalideLoopNest(spec, schedule), timeout_s=60)
+        schedule = worker.run(SearchAndReplay(spec, autoscheduler, parameters, lower=False)).schedule
+        halide = worker.run(HalideLoopNest(spec, schedule))
         ours = render_loop_nest(schedule, spec)
         assert _same(_tree(ours), _tree(halide)), f"{ours}\n{halide}"
 

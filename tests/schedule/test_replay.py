@@ -24,7 +24,7 @@ def test_a_replayed_schedule_lowers_to_what_the_plugin_made(
 def test_so_it_does_for_every_built_in_benchmark(worker: Worker, benchmark: Benchmark) -> None:
     source = benchmark.source(benchmark.width, benchmark.height)
     with Worker(preload=("halide",)) as loader:
-        spec = loader.run(LoadJob(source=source, target="host", cache=Path()), timeout_s=60)
+        spec = loader.run(LoadJob(source=source, target="host", cache=Path()))
     check(worker, spec)
 
 
@@ -32,7 +32,7 @@ def check(worker: Worker, spec: PipelineSpec) -> None:
     for autoscheduler, parameters in [*SEARCHES, *map(probe, range(20))]:
         job = SearchAndReplay(spec, autoscheduler, parameters)
         for _ in range(3):
-            replayed = worker.run(job, timeout_s=60)
+            replayed = worker.run(job)
             # Halide orders some things by counted names ($9 before $10), which are others in the next attempt.
             if replayed.plugin == replayed.replay == replayed.python:
                 break

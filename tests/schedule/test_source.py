@@ -131,7 +131,7 @@ def test_a_generator_with_the_header_lowers_to_the_same(
 ) -> None:
     """Convolution with a probe of Adams2019, an rfactor and fused loops; odd names with all that names can break."""
     convolution, odd = specs["convolution"], specs["odd_names"]
-    probed = worker.run(SearchAndReplay(odd, *probe(3), lower=False), timeout_s=60).schedule
+    probed = worker.run(SearchAndReplay(odd, *probe(3), lower=False)).schedule
     written = parse_schedule(
         """total.compute_at(output, xy).vectorize(x, 8).update(0).split(r_x, r0, r1, 2).reorder(r1, x, r_y);
         total_intm = total.update(0).rfactor({{r0, u}});
@@ -150,7 +150,7 @@ def test_a_generator_with_the_header_lowers_to_the_same(
             env={"LD_LIBRARY_PATH": str(library_directory()), "HL_PERMIT_FAILED_UNROLL": "1"},
         )
         theirs = normalised((tmp_path / f"{name}.stmt").read_text())
-        assert theirs == worker.run(Lower(spec, schedule), timeout_s=60)
+        assert theirs == worker.run(Lower(spec, schedule))
 
 
 def _build(directory: Path) -> Path:

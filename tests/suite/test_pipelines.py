@@ -17,7 +17,7 @@ from hltune.schedule.apply import apply_schedule
 from hltune.schedule.directives import Schedule
 from hltune.schedule.parse import parse_schedule
 from hltune.suite.arrays import Image
-from hltune.suite.benchmark import Benchmark
+from hltune.suite.benchmark import Benchmark, schedules
 from hltune.suite.catalog import BENCHMARKS
 from hltune.worker import Worker
 from tests.suite.inputs import MASKS, images
@@ -87,13 +87,13 @@ def _inputs(spec: PipelineSpec, shape: tuple[int, int]) -> Iterator[dict[str, Im
 
 
 def _hand_written(benchmark: Benchmark, name: str, vector_bytes: int) -> Schedule:
-    return parse_schedule(benchmark.schedules(vector_bytes)[name], _spec(benchmark).funcs)
+    return parse_schedule(schedules(benchmark, vector_bytes)[name], _spec(benchmark).funcs)
 
 
 @cache
 def _spec(benchmark: Benchmark) -> PipelineSpec:
     with Worker(preload=("halide",)) as worker:
-        return worker.run(LoadJob(source=benchmark.source(333, 217), target="host", cache=Path()), timeout_s=60)
+        return worker.run(LoadJob(source=benchmark.source(333, 217), target="host", cache=Path()))
 
 
 def _compiled(spec: PipelineSpec, schedule: Schedule) -> Any:

@@ -94,6 +94,14 @@ class Leak:
 
 
 @dataclass(frozen=True)
+class Say:
+    text: str
+
+    def run(self, process: Process) -> None:  # noqa: ARG002
+        print(self.text, flush=True)
+
+
+@dataclass(frozen=True)
 class Environment:
     name: str
 

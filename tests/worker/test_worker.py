@@ -41,19 +41,19 @@ def eventually(condition: Callable[[], bool], *, seconds: float = 5.0) -> bool:
 
 def failure_of(worker: Worker, job: object):
     with pytest.raises(JobFailed) as caught:
-        worker.run(job, timeout_s=20)  # type: ignore[arg-type]
+        worker.run(job)  # type: ignore[arg-type]
     return caught.value.failure
 
 
 def test_result_comes_back(worker: Worker) -> None:
-    assert worker.run(jobs.Add(2, 3), timeout_s=20) == 5
+    assert worker.run(jobs.Add(2, 3)) == 5
 
 
 def test_state_lives_as_long_as_the_process(worker: Worker) -> None:
-    worker.run(jobs.Remember("a", 1), timeout_s=20)
-    assert worker.run(jobs.Remember("a", 2), timeout_s=20) == 1
+    worker.run(jobs.Remember("a", 1))
+    assert worker.run(jobs.Remember("a", 2)) == 1
     failure_of(worker, jobs.Die("kill"))
-    assert worker.run(jobs.Remember("a", 3), timeout_s=20) == 3
+    assert worker.run(jobs.Remember("a", 3)) == 3
 
 
 @pytest.mark.parametrize(("how", "reason"), [("abort", "SIGABRT"), ("kill", "SIGKILL"), ("7", "exit status 7")])
@@ -62,7 +62,7 @@ def test_death_is_a_failure_with_stage_and_log(worker: Worker, how: str, reason:
     assert (failure.stage, failure.kind) == ("dying", "crash")
     assert reason in failure.message
     assert "last words" in failure.log
-    assert worker.run(jobs.Add(1, 1), timeout_s=20) == 2
+    assert worker.run(jobs.Add(1, 1)) == 2
 
 
 def test_stage_limit_replaces_the_first_limit(worker: Worker) -> None:
@@ -71,12 +71,12 @@ def test_stage_limit_replaces_the_first_limit(worker: Worker) -> None:
     assert (failure.stage, failure.kind) == ("dozing", "timeout")
     assert "0.3 s" in failure.message
     assert time.monotonic() - began < 15
-    assert worker.run(jobs.Add(1, 1), timeout_s=20) == 2
+    assert worker.run(jobs.Add(1, 1)) == 2
 
 
 def test_our_errors_cross_the_border_whole(worker: Worker) -> None:
     with pytest.raises(InputError) as caught:
-        worker.run(jobs.Raise("ours"), timeout_s=20)
+        worker.run(jobs.Raise("ours"))
     assert str(caught.value) == "f.py:3: too small\n  expected: 2\n  found: 1\n  to do: make it bigger"
 
 
@@ -92,27 +92,45 @@ def test_unpicklable_result_is_a_failure(worker: Worker) -> None:
     assert "pickle" in failure_of(worker, jobs.UnpicklableResult()).message
 
 
+def test_a_limit_runs_while_nobody_listens(worker: Worker) -> None:
+    job = jobs.Sleep("dozing", seconds=3, timeout_s=0.5)
+    worker.start(job)
+    time.sleep(1.5)
+    began = time.monotonic()
+    with pytest.raises(JobFailed, match=r"0\.5 s"):
+        worker.finish(job)
+    assert time.monotonic() - began < 1
+
+
+def test_a_failure_tells_of_its_own_job_only() -> None:
+    with Worker(memory_bytes=2**30) as worker:
+        worker.run(jobs.Say("std::bad_alloc"))
+        failure = failure_of(worker, jobs.Die("kill"))
+    assert failure.kind == "crash"
+    assert "bad_alloc" not in failure.log
+
+
 def test_memory_limit() -> None:
     with Worker(memory_bytes=2**30) as worker:
         failure = failure_of(worker, jobs.Leak())
         assert failure.kind == "memory"
-        assert worker.run(jobs.Add(1, 1), timeout_s=20) == 2
+        assert worker.run(jobs.Add(1, 1)) == 2
 
 
 def test_environment_is_set_before_the_job() -> None:
     with Worker(environment={"HL_NUM_THREADS": "3"}) as worker:
-        assert worker.run(jobs.Environment("HL_NUM_THREADS"), timeout_s=20) == "3"
+        assert worker.run(jobs.Environment("HL_NUM_THREADS")) == "3"
 
 
 def test_close_ends_grandchildren() -> None:
     with Worker() as worker:
-        grandchild = worker.run(jobs.Fork(), timeout_s=20)
+        grandchild = worker.run(jobs.Fork())
         assert alive(grandchild)
     assert eventually(lambda: not alive(grandchild))
 
 
 def test_a_jobs_children_die_with_a_crash(worker: Worker) -> None:
-    grandchild = worker.run(jobs.Fork(), timeout_s=20)
+    grandchild = worker.run(jobs.Fork())
     failure_of(worker, jobs.Die("kill"))
     assert eventually(lambda: not alive(grandchild))
 
@@ -126,7 +144,7 @@ def test_killed_parent_takes_the_worker_with_it(tmp_path: Path) -> None:
             from hltune.worker import Worker
             from tests.worker import jobs
             worker = Worker()
-            worker.run(jobs.Add(1, 1), timeout_s=20)
+            worker.run(jobs.Add(1, 1))
             print(worker._popen.pid, flush=True)
             time.sleep(600)
             """
@@ -147,4 +165,17 @@ def test_files_in_the_current_folder_are_not_imported(tmp_path: Path, monkeypatc
     (tmp_path / "pickle.py").write_text("raise SystemExit('imported')")
     monkeypatch.chdir(tmp_path)
     with Worker() as worker:
-        assert worker.run(jobs.Add(1, 1), timeout_s=20) == 2
+        assert worker.run(jobs.Add(1, 1)) == 2
+
+
+def test_the_first_to_finish_is_found() -> None:
+    with Worker() as slow, Worker() as quick, Worker() as late:
+        slow.start(jobs.Sleep("dozing", seconds=60, timeout_s=60))
+        late.start(jobs.Sleep("dozing", seconds=60, timeout_s=1.5))
+        add = jobs.Add(2, 2)
+        quick.start(add)
+        assert Worker.wait_any([slow, late, quick]) is quick
+        assert quick.finish(add) == 4
+        assert Worker.wait_any([slow, late]) is late
+        with pytest.raises(JobFailed, match=r"1\.5 s"):
+            late.finish(add)

@@ -22,6 +22,16 @@ def copied_bytes(spec: PipelineSpec) -> int:
     return (inputs + outputs + 1) // 2
 
 
+def copy_size(count: int) -> tuple[Interval, Interval]:
+    """Rows of about `ROW_BYTES`, together as many bytes as asked for."""
+    rows = max(1, count // ROW_BYTES)
+    return (0, count // rows), (0, rows)
+
+
+def _bytes(dtype: str, estimate: tuple[Interval, ...]) -> int:
+    return math.prod(extent for _, extent in estimate) * np.dtype(dtype).itemsize
+
+
 @dataclass(frozen=True, slots=True)
 class CopySpecJob:
     """Makes the copy that goes with a pipeline."""
@@ -35,14 +45,10 @@ class CopySpecJob:
         from hltune.pipeline.build import spec_of
 
         process.enter("copy", timeout_s=30)
-        size = ((0, ROW_BYTES), (0, max(1, copied_bytes(self.spec) // ROW_BYTES)))
+        size = copy_size(copied_bytes(self.spec))
         x, y = hl.vars("x y")
         source = hl.ImageParam(hl.UInt(8), 2, "source")
         copy = hl.Func("copy")
         copy[x, y] = source[x, y]
         argument = BufferArgument(name="source", dtype="uint8", estimate=size)
         return spec_of("copy", hl.serialize_pipeline(hl.Pipeline(copy)), [argument], [size])
-
-
-def _bytes(dtype: str, estimate: tuple[Interval, ...]) -> int:
-    return math.prod(extent for _, extent in estimate) * np.dtype(dtype).itemsize

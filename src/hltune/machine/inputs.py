@@ -1,7 +1,6 @@
 """What candidates run on: the user's images, or seeded random data.
 
-Arrays are NumPy's with Halide's dimensions reversed: an image of estimates (W, H) is an array of shape (H, W), one of
-(W, H, C) is planar, of shape (C, H, W).
+Arrays are NumPy's with Halide's dimensions reversed, see `hltune.pipeline.images`.
 """
 
 from __future__ import annotations
@@ -10,14 +9,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from hltune.errors import InputError
+from hltune.pipeline.images import Array, read_array
 from hltune.pipeline.spec import BufferArgument, Interval, PipelineSpec
-
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 _ALIGNMENT_BYTES = 128
 
@@ -77,7 +74,7 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
     rng = np.random.default_rng([seed, *argument.name.encode()])
     array = aligned(shape, argument.dtype)
     if array.dtype.kind == "f":
-        array[...] = rng.random(shape)
+        array[...] = _random_floats(rng, shape, array.dtype.itemsize)
     elif array.dtype.kind == "b":
         array[...] = rng.integers(0, 2, shape, dtype=np.uint8)
     else:
@@ -86,19 +83,20 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
     return array
 
 
+def _random_floats(rng: np.random.Generator, shape: tuple[int, ...], size_bytes: int) -> Array:
+    """Drawn in their own precision: rounded to a narrower type, a value just below 1 would become 1."""
+    if size_bytes == 2:
+        return rng.integers(0, 2**11, shape) / 2**11
+    return rng.random(shape, dtype=np.float32 if size_bytes == 4 else np.float64)
+
+
 def read_image(path: Path, argument: BufferArgument) -> Array:
     """Reads an image or a ``.npy`` file for an input, whatever its size; interleaved colour becomes planar.
 
     Raises:
         InputError: it cannot be read, or has another element type or number of dimensions than the input.
     """
-    try:
-        image = _read(path)
-    except FileNotFoundError:
-        raise InputError("no such image", where=str(path)) from None
-    except (OSError, ValueError, SyntaxError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError("cannot read this as an image", where=str(path), found=reason) from None
+    image = read_array(path, where=str(path))
     dimensions = len(argument.estimate)
     if image.dtype.name != argument.dtype or image.ndim != dimensions:
         raise InputError(
@@ -111,16 +109,6 @@ def read_image(path: Path, argument: BufferArgument) -> Array:
     array = aligned(image.shape, argument.dtype)
     array[...] = image
     return array
-
-
-def _read(path: Path) -> Array:
-    if path.suffix == ".npy":
-        return np.load(path)
-    import imageio.v3 as iio  # only loaded where an image is used
-
-    # Left to choose, imageio tries all its plugins on a damaged file, with warnings from most.
-    image = np.asarray(iio.imread(path, plugin="pillow"))
-    return np.moveaxis(image, 2, 0) if image.ndim == 3 else image
 
 
 def image_size(array: Array) -> str:

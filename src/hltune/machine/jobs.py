@@ -6,7 +6,6 @@ Compiled schedules stay in the state of the process under their key until the pr
 from __future__ import annotations
 
 import importlib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,14 +43,6 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A schedule that compiled, ran once and gave the expected output."""
-
-    compile_s: float
-    first_run_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NumPyReference:
     """A function of an installed module: arrays of all images by name -> arrays of all outputs."""
 
@@ -68,7 +59,7 @@ class ReferenceJob:
     """Runs a task and writes its outputs into a directory, where other tasks find what is expected of them.
 
     Raises:
-        InputError: an image does not fit, or the default schedule itself cannot run on these inputs.
+        InputError: an image does not fit, or the pipeline reads what these inputs do not have.
         HltuneError: the outputs are not those of the independent NumPy version.
     """
 
@@ -81,7 +72,7 @@ class ReferenceJob:
         """Runs in the worker."""
         arrays = input_arrays(process, self.task)
         compiled = compile_task(process, self.task, arrays, self.options)
-        compiled.run(process, self.options)
+        self._run(compiled, process)
         for number, output in enumerate(compiled.outputs):
             np.save(output_path(self.directory, number), output)
         if self.numpy_reference is not None:
@@ -96,6 +87,19 @@ class ReferenceJob:
                 raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}",
                                   where=self.task.spec.name)  # fmt: skip
 
+    def _run(self, compiled: Compiled, process: Process) -> None:
+        import halide as hl  # the parent handles jobs without it
+
+        try:
+            compiled.run(process, self.options)
+        except hl.HalideError as error:
+            raise InputError(
+                "the pipeline cannot run on these inputs, whatever its schedule",
+                where=self.task.spec.name,
+                found=str(error).strip(),
+                todo="check that the estimates of inputs and outputs agree with what the pipeline reads",
+            ) from error
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareJob:
@@ -105,15 +109,18 @@ class PrepareJob:
     task: Task
     options: MeasureOptions
 
-    def run(self, process: Process) -> Prepared | Failure:
-        """Runs in the worker."""
-        compiled = compile_task(process, self.task, input_arrays(process, self.task), self.options)
-        first_run_s = compiled.run(process, self.options)
+    def run(self, process: Process) -> Failure | None:
+        """Runs in the worker; returns None when all went well."""
+        arrays = input_arrays(process, self.task)
+        try:
+            compiled = compile_task(process, self.task, arrays, self.options)
+        except InputError as error:  # the schedule does not fit the pipeline: its failure, and nobody else's
+            return Failure(stage="compile", kind="error", message=str(error))
+        compiled.run(process, self.options)
         failure = verify(process, compiled, self.task.reference, self.options)
-        if failure is not None:
-            return failure
-        process.state[self.key] = compiled
-        return Prepared(compile_s=compiled.compile_s, first_run_s=first_run_s)
+        if failure is None:
+            process.state[self.key] = compiled
+        return failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +128,11 @@ class TimeJob:
     """Takes one turn with a prepared task.
 
     Attributes:
-        last: run and verify once more afterwards: a race need not show in the first run.
+        last: run and verify once more afterwards, for a race need not show in the first run, and forget the task.
     """
 
     key: str
     task: Task
-    first_run_s: float
     options: MeasureOptions
     last: bool
 
@@ -134,12 +140,10 @@ class TimeJob:
         """Runs in the worker; returns seconds per call."""
         compiled: Compiled = process.state[self.key]
         process.enter("timing", timeout_s=self.options.turn_s + 2 * self.options.run_timeout_s)
-        compiled.call()
-        repeats = time_calls(
-            compiled.call, first_s=self.first_run_s, turn_s=self.options.turn_s, sample_s=self.options.sample_s
-        )
+        repeats = time_calls(compiled.call, turn_s=self.options.turn_s, sample_s=self.options.sample_s)
         if not self.last:
             return repeats
+        del process.state[self.key]
         compiled.run(process, self.options)
         return verify(process, compiled, self.task.reference, self.options) or repeats
 
@@ -151,16 +155,13 @@ class Compiled:
     call: Callable[[], object]
     outputs: tuple[Array, ...]
     output_names: tuple[str, ...]
-    compile_s: float
 
-    def run(self, process: Process, options: MeasureOptions) -> float:
-        """Runs once over poisoned outputs and returns the seconds."""
+    def run(self, process: Process, options: MeasureOptions) -> None:
+        """Runs once over poisoned outputs."""
         process.enter("run", timeout_s=options.run_timeout_s)
         for output in self.outputs:
             output.view(np.uint8).fill(_POISON)
-        began = time.perf_counter()
         self.call()
-        return time.perf_counter() - began
 
     def differences(self, expected: tuple[Array, ...]) -> str | None:
         """How the outputs differ from the expected ones, or None."""
@@ -228,11 +229,9 @@ def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...]
     from hltune.schedule.apply import apply_schedule
 
     process.enter("compile", timeout_s=options.compile_timeout_s)
-    began = time.perf_counter()
     built = build(task.spec)
     apply_schedule(built, task.spec, task.schedule)
     function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
-    compile_s = time.perf_counter() - began
     outputs = [
         (output.name, aligned(shape_of(output.estimate), dtype), output.estimate)
         for output in task.spec.outputs
@@ -246,7 +245,6 @@ def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...]
         call=lambda: function(*arguments),
         outputs=tuple(array for _, array, _ in outputs),
         output_names=tuple(name for name, _, _ in outputs),
-        compile_s=compile_s,
     )
 
 

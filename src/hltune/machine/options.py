@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from hltune.errors import InputError
+
+COMPILE_ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
+"""Adams2019 asks for unrolling that Halide cannot always do; without this, such a schedule is an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,6 @@ class MeasureOptions:
         hopeless_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
         compile_timeout_s: limit on building, lowering and compiling one schedule.
         run_timeout_s: limit on one run.
-        memory_bytes: limit on what the measuring process allocates.
     """
 
     threads: int
@@ -30,15 +31,14 @@ class MeasureOptions:
     hopeless_ratio: float = 5.0
     compile_timeout_s: float = 60.0
     run_timeout_s: float = 20.0
-    memory_bytes: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Halide reads when it first needs it, so that it has to be there when a process starts."""
+        return {"HL_NUM_THREADS": str(self.threads), **COMPILE_ENVIRONMENT}
 
     def __post_init__(self) -> None:
-        for name in ("threads", "rounds", "turn_s", "compile_timeout_s", "run_timeout_s", "memory_bytes"):
+        for name in ("threads", "rounds", "turn_s", "compile_timeout_s", "run_timeout_s"):
             value = getattr(self, name)
             if not value > 0:
                 raise InputError("option out of range", where=name, expected="more than 0", found=str(value))
-
-
-def physical_memory_bytes() -> int:
-    """Memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

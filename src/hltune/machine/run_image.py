@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from hltune.errors import InputError
 from hltune.machine.inputs import Array, Inputs, image_size, read_image
 from hltune.machine.jobs import Compiled, Task, compile_task
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.spec import BufferArgument, Interval, OutputArgument, PipelineSpec
+from hltune.machine.sizes import resized
+from hltune.pipeline.spec import BufferArgument, PipelineSpec
 from hltune.schedule.directives import Schedule
 from hltune.worker import Process
 
@@ -21,8 +22,6 @@ from hltune.worker import Process
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunImageJob:
     """Applies a schedule to images and writes the outputs.
-
-    An output is as much larger or smaller than its estimate as the first image is than its own.
 
     Attributes:
         outputs: a file per output, in order; ``.npy``, or an image format for what fits into one.
@@ -43,7 +42,7 @@ class RunImageJob:
         """
         process.enter("inputs", timeout_s=120)
         images = self._images()
-        sized = _resized(self.spec, images)
+        sized = resized(self.spec, {name: tuple(reversed(array.shape)) for name, array in images.items()})
         arrays = tuple(
             images[argument.name] if isinstance(argument, BufferArgument) else argument.estimate
             for argument in sized.inputs
@@ -52,8 +51,7 @@ class RunImageJob:
         compiled = compile_task(process, task, arrays, self.options)
         self._run(compiled, process, images)
         process.enter("write", timeout_s=120)
-        for path, output in zip(self.outputs, compiled.outputs, strict=True):
-            write_image(path, output)
+        write_all(self.outputs, compiled.outputs)
         return tuple(image_size(output) for output in compiled.outputs)
 
     def _images(self) -> dict[str, Array]:
@@ -82,54 +80,32 @@ class RunImageJob:
             ) from None
 
 
-def _resized(spec: PipelineSpec, images: Mapping[str, Array]) -> PipelineSpec:
-    """The same pipeline with the images' sizes as estimates."""
-    leader = next(spec.buffers(), None)
-    if leader is None:
-        return spec
-    factors = [
-        Fraction(extent, estimated)
-        for extent, (_, estimated) in zip(reversed(images[leader.name].shape), leader.estimate, strict=True)
-    ]
-    return replace(
-        spec,
-        inputs=tuple(
-            replace(a, estimate=_intervals(a.estimate, images[a.name])) if isinstance(a, BufferArgument) else a
-            for a in spec.inputs
-        ),
-        outputs=tuple(_scaled(output, factors) for output in spec.outputs),
-    )
-
-
-def _intervals(estimate: tuple[Interval, ...], image: Array) -> tuple[Interval, ...]:
-    extents = reversed(image.shape)
-    return tuple((minimum, extent) for (minimum, _), extent in zip(estimate, extents, strict=True))
-
-
-def _scaled(output: OutputArgument, factors: list[Fraction]) -> OutputArgument:
-    padded = [*factors, *[Fraction(1)] * len(output.estimate)]
-    return replace(
-        output,
-        estimate=tuple(
-            (minimum, max(1, int(extent * factor)))
-            for (minimum, extent), factor in zip(output.estimate, padded, strict=False)
-        ),
-    )
-
-
-def write_image(path: Path, array: Array) -> None:
-    """Writes an output; planar colour becomes interleaved.
+def write_all(paths: tuple[Path, ...], arrays: tuple[Array, ...]) -> None:
+    """Writes all outputs or none.
 
     Raises:
-        InputError: the format cannot hold it, or the file cannot be written.
+        InputError: a format cannot hold an output, or a file cannot be written.
     """
+    parts = [path.with_name(f".{os.getpid()}.{path.name}") for path in paths]
+    try:
+        for path, part, array in zip(paths, parts, arrays, strict=True):
+            _write(path, part, array)
+        for path, part in zip(paths, parts, strict=True):
+            part.replace(path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
+def _write(path: Path, part: Path, array: Array) -> None:
+    """Planar colour becomes interleaved."""
     import imageio.v3 as iio
 
     try:
         if path.suffix == ".npy":
-            np.save(path, array)
+            np.save(part, array)
         else:
-            iio.imwrite(path, np.moveaxis(array, 0, 2) if array.ndim == 3 else array)
+            iio.imwrite(part, np.moveaxis(array, 0, 2) if array.ndim == 3 else array)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             "cannot write the image",

@@ -1,4 +1,4 @@
-"""Timing of a call that is already compiled and warm."""
+"""Timing of a call that is already compiled."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from collections.abc import Callable
 _MAX_REPEATS = 1000
 
 
-def time_calls(call: Callable[[], object], *, first_s: float, turn_s: float, sample_s: float) -> tuple[float, ...]:
-    """Repeats a call for about `turn_s` and returns the seconds per call of every repeat, at least one.
+def time_calls(call: Callable[[], object], *, turn_s: float, sample_s: float) -> tuple[float, ...]:
+    """Warms up, then repeats a call for about `turn_s`; returns the seconds per call of every repeat, at least one.
 
     Args:
-        first_s: a rough time of one call, from a run before.
         sample_s: short calls are timed in batches of this length; a repeat is then the mean of its batch.
     """
-    batch = max(1, round(sample_s / max(first_s, 1e-7)))
+    call()
+    began = time.perf_counter()
+    call()
+    batch = max(1, round(sample_s / max(time.perf_counter() - began, 1e-7)))
     repeats: list[float] = []
     end = time.perf_counter() + turn_s
     while len(repeats) < _MAX_REPEATS:

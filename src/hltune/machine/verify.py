@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+from hltune.pipeline.images import Array
 
 FLOAT_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}
 """By element size in bytes, relative to the value or, near zero, to a hundredth of the largest value of the image.

@@ -76,10 +76,11 @@ def _key(source: Path) -> str:
 
 
 def _read_manifest(path: Path) -> _Manifest | None:
-    if not path.is_file():
-        return None
-    fields = json.loads(path.read_bytes())
-    return _Manifest(files=fields["files"], program=fields["program"])
+    try:
+        fields = json.loads(path.read_bytes())
+        return _Manifest(files=dict(fields["files"]), program=str(fields["program"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # the cache is damaged or empty: build again
 
 
 def _find_compiler(source: Path) -> Path:

@@ -48,7 +48,7 @@ def complete_estimates(inputs: Sequence[Input], outputs: Sequence[SerializedOutp
     examples = example_extents([i for i in inputs if isinstance(i, ImageInput)], source.examples)
     scalars = {i.name: _scalar(i, given) for i in inputs if isinstance(i, ScalarInput)}
     images = {i.name: _image(i, given, examples) for i in inputs if isinstance(i, ImageInput)}
-    replaced = {examples[i.name]: i.estimates for i in inputs if isinstance(i, ImageInput) and i.name in examples}
+    replaced = [(examples[i.name], i.estimates) for i in inputs if isinstance(i, ImageInput) and i.name in examples]
     results = {plain_name(o.name): _output(o, given, replaced) for o in outputs}
     _check_complete(scalars, images, results)
     return Estimated(
@@ -81,15 +81,13 @@ def _image(argument: ImageInput, given: Given, examples: Shapes) -> Partial:
     return argument.estimates
 
 
-def _output(output: SerializedOutput, given: Given, replaced: Mapping[tuple[int, ...], Partial]) -> Partial:
-    """Intervals of an output; `replaced` maps the extents of examples to the estimates that they stand in for."""
+def _output(output: SerializedOutput, given: Given, replaced: Sequence[tuple[tuple[int, ...], Partial]]) -> Partial:
+    """Intervals of an output; `replaced` has the extents of examples and the estimates that they stand in for."""
     name, own = plain_name(output.name), output.estimates
     if name in given:
         return _given_extents(name, len(own), given[name])
-    fitting = [
-        extents for extents, before in replaced.items() if len(extents) == len(own) and (own == before or not any(own))
-    ]
-    return _from_zero(fitting[0]) if len(fitting) == 1 else own
+    fitting = {extents for extents, before in replaced if len(extents) == len(own) and (own == before or not any(own))}
+    return _from_zero(fitting.pop()) if len(fitting) == 1 else own
 
 
 def _given_extents(name: str, dimensions: int, numbers: tuple[Number, ...]) -> Partial:

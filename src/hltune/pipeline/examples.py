@@ -1,14 +1,13 @@
-"""Sizes of example images. Rows are y: an array of shape (H, W, C) is W x H x C."""
+"""Sizes of example images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import imageio.v3 as iio
-
 from hltune.errors import InputError
 from hltune.pipeline.algorithm import ImageInput
+from hltune.pipeline.images import read_array
 
 
 def example_extents(
@@ -47,9 +46,4 @@ def _image_for(name: str | None, path: str, images: Sequence[ImageInput]) -> Ima
 
 
 def _extents(path: str) -> tuple[int, ...]:
-    try:
-        shape = iio.imread(Path(path), plugin="pillow").shape  # pyright: ignore[reportUnknownMemberType] - annotated in part
-    except (OSError, ValueError) as error:
-        raise InputError("cannot read the image", where=f"--example {path}", found=str(error)) from error
-    height, width, *channels = shape
-    return (width, height, *channels)
+    return tuple(reversed(read_array(Path(path), where=f"--example {path}").shape))

@@ -11,6 +11,9 @@ from hltune.worker import Process
 if TYPE_CHECKING:
     import halide as hl
 
+_ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "profile", "profile_by_timer"}
+"""Features of the generated code that ask nothing of the processor."""
+
 HOST = "host"
 
 
@@ -67,9 +70,8 @@ class TargetJob:
 
 
 def _runs_here(target: hl.Target, host: hl.Target) -> bool:
-    """Same processor family and system, and no CPU feature that the host lacks."""
+    """Same processor family and system, no instructions that the host lacks, and no other processor beside it."""
     if (target.os, target.arch, target.bits) != (host.os, host.arch, host.bits):
         return False
-    names = (set(t.to_string().split("-")[3:]) for t in (target, host))
-    wanted, present = ({n for n in feature if not n.startswith("tune_")} for feature in names)
-    return wanted <= present
+    wanted, present = (set(t.to_string().split("-")[3:]) for t in (target, host))
+    return all(name.startswith("tune_") or name in _ANYWHERE for name in wanted - present)

@@ -41,5 +41,6 @@ def show_progress() -> Generator[Progress]:
     if not console.is_terminal:
         yield _Plain(console)
         return
-    with console.status("") as status:
+    # Redrawn rarely: while a schedule is timed, nothing else should run.
+    with console.status("", refresh_per_second=2) as status:
         yield _Terminal(status)

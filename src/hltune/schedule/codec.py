@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any, cast
 
 from hltune.errors import InputError
@@ -51,6 +52,23 @@ def from_json(document: object) -> Schedule:
     if not isinstance(items, list):
         raise InputError("not a list", where="directives", expected="a list", found=type(items).__name__)
     return Schedule(tuple(_decode(item, f"directives[{i}]") for i, item in enumerate(cast("list[object]", items))))
+
+
+def read_schedule_file(path: Path) -> Schedule:
+    """Reads a file that holds what `to_json` wrote.
+
+    Raises:
+        InputError: it cannot be read or is none.
+    """
+    try:
+        return from_json(json.loads(path.read_text()))
+    except OSError as error:
+        raise InputError("cannot read the schedule", where=str(path), found=error.strerror) from None
+    except ValueError as error:
+        raise InputError("not a schedule: no JSON", where=str(path), found=str(error)) from None
+    except InputError as error:
+        error.where = f"{path}: {error.where}" if error.where else str(path)
+        raise
 
 
 def schedule_hash(schedule: Schedule) -> str:

@@ -36,8 +36,12 @@ class CompileJob:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z]\w*", self.function_name, re.ASCII):
-            raise InputError("not the name of a C function", expected="letters, digits and underscores",
-                             found=repr(self.function_name))  # fmt: skip
+            raise InputError(
+                "not the name of a C function",
+                where="--function-name",
+                expected="letters, digits and underscores",
+                found=repr(self.function_name),
+            )
         if not self.directory.is_absolute():
             raise InputError(
                 "the directory is not absolute", expected="a path from the root", found=str(self.directory)

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 from hltune import halide_api
-from hltune.errors import Failure, JobFailed
+from hltune.errors import Failure, InputError, JobFailed
 from hltune.pipeline.spec import PipelineSpec
 from hltune.schedule.directives import Schedule
 from hltune.schedule.parse import parse_schedule
@@ -76,15 +76,22 @@ class SearchJob:
         results = built.pipeline.apply_autoscheduler(hl.Target(self.target), parameters)
         search_s = time.perf_counter() - began
         log = process.log_since(position)
-        if not results.schedule_source.strip():
-            raise JobFailed(Failure(stage=stage, kind="error", message="found no schedule", log=log))
         return Candidate(
-            schedule=parse_schedule(results.schedule_source, self.spec.funcs),
+            schedule=self._schedule(results.schedule_source, stage, log),
             options=self.options,
             featurization=bytes(results.featurization),
             predicted_ms=_predicted_ms(log),
             search_s=search_s,
         )
+
+    def _schedule(self, text: str, stage: str, log: str) -> Schedule:
+        if not text.strip():
+            raise JobFailed(Failure(stage=stage, kind="error", message="found no schedule", log=log))
+        try:
+            return parse_schedule(text, self.spec.funcs)
+        except InputError as error:  # what the plugin printed is not the user's fault
+            message = f"printed a schedule that hltune does not know: {error}"
+            raise JobFailed(Failure(stage=stage, kind="error", message=message, log=text)) from error
 
 
 def _predicted_ms(log: str) -> float | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from hltune.pipeline.source import Source
+from hltune.worker import Process
 
 _SIMPLE = "output.compute_root().vectorize(x, {vector_bytes}).parallel(y, 16);"
 """What Halide's repository gives these pipelines on CPUs: one vector of pixels, everything else inlined."""
@@ -36,11 +37,25 @@ class Benchmark:
         parameters = (("width", str(width)), ("height", str(height)))
         return Source(kind="module", location=self.module, entry="pipeline", parameters=parameters)
 
-    def schedules(self, vector_bytes: int) -> dict[str, str]:
-        """The hand-written schedules by name, as text for `hltune.schedule.parse.parse_schedule`.
 
-        Args:
-            vector_bytes: size of the target's vector registers.
-        """
-        expert: str = import_module(self.module).expert(vector_bytes)
-        return {"simple": _SIMPLE.format(vector_bytes=vector_bytes), "expert": expert}
+@dataclass(frozen=True, slots=True)
+class HandWrittenJob:
+    """Gets the hand-written schedules by name, as text for `hltune.schedule.parse.parse_schedule`.
+
+    Attributes:
+        vector_bytes: size of the target's vector registers.
+    """
+
+    benchmark: Benchmark
+    vector_bytes: int
+
+    def run(self, process: Process) -> dict[str, str]:
+        """Runs in the worker, because the module of a benchmark imports Halide."""
+        process.enter("hand-written schedules", timeout_s=30)
+        return schedules(self.benchmark, self.vector_bytes)
+
+
+def schedules(benchmark: Benchmark, vector_bytes: int) -> dict[str, str]:
+    """What `HandWrittenJob` gets, in this process."""
+    expert: str = import_module(benchmark.module).expert(vector_bytes)
+    return {"simple": _SIMPLE.format(vector_bytes=vector_bytes), "expert": expert}

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from hltune.errors import InputError
+from hltune.machine.sizes import resized
+from hltune.pipeline.spec import BufferArgument, OutputArgument, PipelineSpec
+
+
+def size(inputs: dict[str, tuple[int, ...]], output: tuple[int, ...], now: dict[str, tuple[int, ...]]):
+    spec = PipelineSpec(
+        name="p",
+        hlpipe=b"",
+        inputs=tuple(
+            BufferArgument(name=n, dtype="uint8", estimate=tuple((0, e) for e in extents))
+            for n, extents in inputs.items()
+        ),
+        outputs=(OutputArgument(name="output", dtypes=("uint8",), estimate=tuple((0, e) for e in output)),),
+        funcs=(),
+    )
+    changed = resized(spec, now)
+    assert {a.name: tuple(e for _, e in a.estimate) for a in changed.buffers()} == now
+    return tuple(extent for _, extent in changed.outputs[0].estimate)
+
+
+@pytest.mark.parametrize(
+    ("before", "output", "now", "expected"),
+    [
+        ((320, 240), (320, 240), (800, 600), (800, 600)),
+        ((320, 240), (320, 240), (100, 90), (100, 90)),
+        ((320, 240), (318, 238), (800, 600), (798, 598)),  # valid mode
+        ((320, 240), (160, 120), (800, 600), (400, 300)),  # down by two
+        ((320, 240), (160, 120), (801, 601), (400, 300)),
+        ((320, 240), (640, 480), (800, 600), (1600, 1200)),
+        ((320, 240, 3), (320, 240, 3), (800, 600, 3), (800, 600, 3)),
+        ((320, 240), (256,), (800, 600), (256,)),  # a histogram
+        ((320, 240), (100, 100), (320, 240), (100, 100)),
+    ],
+)
+def test_outputs_follow_their_input(
+    before: tuple[int, ...], output: tuple[int, ...], now: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    assert size({"image": before}, output, {"image": now}) == expected
+
+
+def test_the_most_similar_input_leads() -> None:
+    inputs = {"filter": (3, 3), "image": (320, 240)}
+    assert size(inputs, (320, 240), {"filter": (3, 3), "image": (800, 600)}) == (800, 600)
+
+
+def test_an_unclear_size_is_an_error() -> None:
+    with pytest.raises(InputError, match="not clear how large"):
+        size({"image": (320, 240)}, (100, 100), {"image": (800, 600)})

@@ -6,18 +6,21 @@ import signal
 import sys
 from types import FrameType
 
-INTERRUPTED = 130
+from hltune.errors import INTERRUPTED
 
 
 def main() -> None:
     """Runs hltune and exits with its code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    arguments = sys.argv[1:]
     try:
         from hltune.cli import run_command_line
 
-        code = run_command_line(sys.argv[1:])
+        code = run_command_line(arguments)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        if "--json" in arguments:
+            print(f'{{"error": {{"what": "interrupted"}}, "exit_code": {INTERRUPTED}}}')
         code = INTERRUPTED
     sys.exit(code)
 

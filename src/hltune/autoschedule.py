@@ -117,6 +117,8 @@ def _first_that_works(
         except JobFailed as failed:
             failures.append(failed.failure)
             progress.note(f"{name} failed. {failed.failure}")
+            if isinstance(search, Adams2019Options) and search.memory_limit_bytes is not None and search.beam_size == 1:
+                progress.note("from here on nothing keeps to --memory-limit: only Adams2019 knows it")
             continue
         outcome = _measure(candidate.schedule, session, progress)
         if not isinstance(outcome, Failure):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import traceback
@@ -15,9 +16,10 @@ from hltune import __version__, flags
 from hltune.autoschedule import AutoscheduleOptions, autoschedule
 from hltune.compare import CompareOptions, Comparison, compare
 from hltune.doctor import examine
-from hltune.errors import HltuneError
+from hltune.errors import INTERRUPTED, HltuneError, InputError
 from hltune.export import TEXT_FORMS, ExportOptions, export, parse_forms
 from hltune.machine.fingerprint import fingerprint
+from hltune.pipeline.target import HOST
 from hltune.report import documents, tables
 from hltune.report.progress import show_progress
 from hltune.run import run
@@ -68,11 +70,12 @@ def schedule_command(
     weights: flags.WeightsFile = None,
     memory_limit: flags.MemoryLimit = None,
     random_dropout: Annotated[
-        int, typer.Option(metavar="PERCENT", help="Chance that no state is dropped: 100 drops none.")
+        int, typer.Option(metavar="PERCENT", help="Chance of dropping no state at all: 100 drops none, 1 makes probes.")
     ] = 100,
     last_level_cache: Annotated[str, typer.Option(metavar="BYTES", help="Of mullapudi2016.")] = "16M",
     balance: Annotated[float, typer.Option(help="Of mullapudi2016: cost of a load relative to arithmetic.")] = 40.0,
     seed: flags.Seed = 0,
+    integer_tolerance: flags.IntegerTolerance = 0,
     search_timeout: flags.SearchTimeout = flags.SEARCH_TIMEOUT_S,
     compile_timeout: flags.CompileTimeout = flags.COMPILE_TIMEOUT_S,
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
@@ -90,7 +93,7 @@ def schedule_command(
         search=flags.search_options(autoscheduler, adams2019, last_level_cache=last_level_cache, balance=balance),
         search_timeout_s=flags.seconds("--search-timeout", search_timeout),
     )
-    measure = flags.measure_options(threads, compile_timeout, run_timeout)
+    measure = flags.measure_options(threads, compile_timeout, run_timeout, integer_tolerance=integer_tolerance)
     inputs = flags.inputs_of(images, seed)
     place = Workspace(workspace)
     for directory in {place.root, output or place.root}:
@@ -132,6 +135,7 @@ def compare_command(
     schedules: Annotated[
         list[Path] | None, typer.Option("--schedule", metavar="FILE", help="A schedule.json to compare as well.")
     ] = None,
+    integer_tolerance: flags.IntegerTolerance = 0,
     search_timeout: flags.SearchTimeout = flags.SEARCH_TIMEOUT_S,
     compile_timeout: flags.CompileTimeout = flags.COMPILE_TIMEOUT_S,
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
@@ -142,7 +146,9 @@ def compare_command(
     """Measures all known schedules side by side, interleaved."""
     threads = flags.threads(max_parallelism)
     adams2019 = flags.adams2019(threads, beam_size, num_passes, weights, memory_limit, 100, seed)
-    measure = flags.measure_options(threads, compile_timeout, run_timeout, rounds=rounds)
+    measure = flags.measure_options(
+        threads, compile_timeout, run_timeout, rounds=rounds, integer_tolerance=integer_tolerance
+    )
     inputs = flags.inputs_of(images, seed)
     place = Workspace(workspace)
     check_writable(place.root)
@@ -174,6 +180,9 @@ def run_command(
     *,
     images: flags.Images = None,
     outputs: Annotated[list[Path] | None, typer.Option("-o", "--output", help="Image or .npy file to write.")] = None,
+    output_sizes: Annotated[
+        list[str] | None, typer.Option("--output-size", metavar="NAME=WxH", help="Size of an output.")
+    ] = None,
     target: flags.Target = "host",
     size: flags.Size = None,
     parameters: flags.Parameters = None,
@@ -200,6 +209,7 @@ def run_command(
             record.schedule,
             inputs=flags.inputs_of(images, 0),
             outputs=tuple(outputs or ()),
+            output_sizes=flags.sizes("--output-size", output_sizes),
             measure=flags.measure_options(threads, compile_timeout, run_timeout),
         )
     if as_json:
@@ -240,6 +250,8 @@ def export_command(
         # Schedules are known by the machine that measured them, which is this one, whatever the target.
         subject = load_subject(flags.subject(pipeline, "host", size, parameters, estimates, examples), place)
         record = _chosen(place, subject, flags.threads(max_parallelism), schedule)
+        if target != HOST and schedule is None:
+            progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
         progress.phase(f"exporting the schedule {record.name} of {subject.spec.name}")
         options = ExportOptions(forms=wanted, directory=output, target=target, function_name=function_name)
         files = export(subject.spec, record.schedule, options)
@@ -266,20 +278,32 @@ def run_command_line(arguments: list[str]) -> int:
     try:
         app(arguments, prog_name="hltune")
     except HltuneError as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
-            print(error.log, file=sys.stderr)
-        print(f"error: {error}", file=sys.stderr)
-        if "--json" in arguments:
-            _print_json(documents.error(error))
-        return error.exit_code
+        return _fail(error, arguments)
+    except OSError as error:
+        return _fail(HltuneError("the operating system refuses", where=error.filename, found=str(error)), arguments)
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
+        code = end.code if isinstance(end.code, int) else 0
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt from None
+        if code == InputError.exit_code and "--json" in arguments:  # the message is on standard error already
+            _print_json(documents.error(InputError("wrong usage", todo="see hltune COMMAND --help")))
+        return code
     return 0
 
 
+def _fail(error: HltuneError, arguments: list[str]) -> int:
+    if "--debug" in arguments:
+        traceback.print_exc()
+        print(error.log, file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)
+    if "--json" in arguments:
+        with contextlib.suppress(OSError):  # standard output itself may be what fails
+            _print_json(documents.error(error))
+    return error.exit_code
+
+
 def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(document, indent=1))
+    print(json.dumps(document, indent=1), flush=True)
 
 
 def _chosen(place: Workspace, subject: Subject, threads: int, file: Path | None) -> Record:

@@ -52,7 +52,7 @@ def export(spec: PipelineSpec, schedule: Schedule, options: ExportOptions) -> tu
     compiled = _compile(spec, schedule, options) if "object" in options.forms else ()
     for path, text in texts:
         write_text(path, text)
-    return (*(path for path, _ in texts), *compiled)
+    return (*(path for path, _ in texts), *(options.directory / path.name for path in compiled))
 
 
 def parse_forms(text: str) -> tuple[Form, ...]:

@@ -14,6 +14,8 @@ from hltune.cost_model.weights import read_weights
 from hltune.errors import InputError
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.pipeline.source import parse_number
+from hltune.pipeline.spec import Number
 from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import SubjectOptions
 
@@ -33,7 +35,8 @@ Examples = Annotated[
     list[str] | None, typer.Option("--example", metavar="[NAME=]IMAGE", help="Image whose size is the estimate.")
 ]
 Images = Annotated[
-    list[str] | None, typer.Option("-i", "--input", metavar="[NAME=]IMAGE", help="Image or .npy file to run on.")
+    list[str] | None,
+    typer.Option("-i", "--input", metavar="[NAME=]IMAGE", help="Image or .npy file to run on; NAME=VALUE of a scalar."),
 ]
 WorkspaceDir = Annotated[Path, typer.Option(help="Where schedules and caches are kept.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -52,6 +55,9 @@ MemoryLimit = Annotated[
 SearchTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each search.")]
 CompileTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each compilation.")]
 RunTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each run.")]
+IntegerTolerance = Annotated[
+    int, typer.Option(help="By how much integers in an output may differ, where floats are rounded.")
+]
 Seed = Annotated[int, typer.Option(help="Of random inputs and of the search's dropout.")]
 
 WORKSPACE = Path(".hltune")
@@ -133,11 +139,14 @@ def search_options(
     return known[autoscheduler]
 
 
-def measure_options(threads: int, compile_timeout: float, run_timeout: float, *, rounds: int = 3) -> MeasureOptions:
+def measure_options(
+    threads: int, compile_timeout: float, run_timeout: float, *, rounds: int = 3, integer_tolerance: int = 0
+) -> MeasureOptions:
     """How to measure on this machine."""
     return MeasureOptions(
         threads=threads,
         rounds=rounds,
+        integer_tolerance=integer_tolerance,
         compile_timeout_s=seconds("--compile-timeout", compile_timeout),
         run_timeout_s=seconds("--run-timeout", run_timeout),
     )
@@ -159,7 +168,27 @@ def _bytes(option: str, text: str) -> int:
 
 def inputs_of(images: Iterable[str] | None, seed: int) -> Inputs:
     """What to run on."""
-    return Inputs(images=tuple(_image(text) for text in images or ()), seed=seed)
+    scalars: list[tuple[str, Number]] = []
+    files: list[tuple[str | None, Path]] = []
+    for text in images or ():
+        name, equals, value = text.partition("=")
+        number = parse_number(value) if name and equals and not Path(value).exists() else None
+        if number is None:
+            files.append(_image(text))
+        else:
+            scalars.append((name, number))
+    return Inputs(images=tuple(files), scalars=tuple(scalars), seed=seed)
+
+
+def sizes(option: str, texts: Iterable[str] | None) -> dict[str, tuple[int, ...]]:
+    """Extents by name, from ``NAME=WxH``."""
+    found: dict[str, tuple[int, ...]] = {}
+    for text in texts or ():
+        match = re.fullmatch(r"(\w+)=([1-9][0-9]*(?:x[1-9][0-9]*)*)", text)
+        if match is None:
+            raise InputError("malformed size", where=f"{option} {text}", expected="NAME=WIDTHxHEIGHT")
+        found[match[1]] = tuple(int(extent) for extent in match[2].split("x"))
+    return found
 
 
 def _image(text: str) -> tuple[str | None, Path]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.errors import InputError
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.run_image import RunImageJob
+from hltune.machine.run_image import RunImageJob, check_format
 from hltune.schedule.directives import Schedule
 from hltune.subject import Subject
 from hltune.worker import Worker
@@ -28,9 +29,18 @@ class Ran:
 
 
 def run(
-    subject: Subject, schedule: Schedule, *, inputs: Inputs, outputs: tuple[Path, ...], measure: MeasureOptions
+    subject: Subject,
+    schedule: Schedule,
+    *,
+    inputs: Inputs,
+    outputs: tuple[Path, ...],
+    output_sizes: Mapping[str, tuple[int, ...]],
+    measure: MeasureOptions,
 ) -> Ran:
     """Applies a schedule to images.
+
+    Args:
+        output_sizes: extents of outputs for which they do not follow from the images.
 
     Raises:
         InputError: images or outputs do not fit.
@@ -44,6 +54,7 @@ def run(
         raise InputError("wrong number of output files", where=subject.spec.name, expected=f"{count} times -o FILE",
                          found=str(len(outputs)))  # fmt: skip
     for path in outputs:
+        check_format(path)
         check_writable(path.parent)
     job = RunImageJob(
         spec=subject.spec,
@@ -51,6 +62,7 @@ def run(
         target=subject.target.name,
         inputs=inputs,
         outputs=outputs,
+        output_sizes=tuple(output_sizes.items()),
         options=measure,
     )
     with Worker(environment=measure.environment) as worker:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -98,7 +99,7 @@ class Workspace:
                 "no schedule is known for this pipeline",
                 where=spec.name,
                 expected=f"one that was measured on this machine with {machine.threads} threads, under {self.root}",
-                todo="run `hltune schedule` first, with the same options",
+                todo="run `hltune schedule` first, with the same -p, --size, --estimate, --example, --max-parallelism",
             )
         return records[0]
 
@@ -115,7 +116,8 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise cannot_write(path, error) from None
 
 

@@ -7,7 +7,12 @@ from hltune.machine.sizes import resized
 from hltune.pipeline.spec import BufferArgument, OutputArgument, PipelineSpec
 
 
-def size(inputs: dict[str, tuple[int, ...]], output: tuple[int, ...], now: dict[str, tuple[int, ...]]):
+def size(
+    inputs: dict[str, tuple[int, ...]],
+    output: tuple[int, ...],
+    now: dict[str, tuple[int, ...]],
+    given: dict[str, tuple[int, ...]] | None = None,
+) -> tuple[int, ...]:
     spec = PipelineSpec(
         name="p",
         hlpipe=b"",
@@ -18,7 +23,7 @@ def size(inputs: dict[str, tuple[int, ...]], output: tuple[int, ...], now: dict[
         outputs=(OutputArgument(name="output", dtypes=("uint8",), estimate=tuple((0, e) for e in output)),),
         funcs=(),
     )
-    changed = resized(spec, now)
+    changed = resized(spec, now, given or {})
     assert {a.name: tuple(e for _, e in a.estimate) for a in changed.buffers()} == now
     return tuple(extent for _, extent in changed.outputs[0].estimate)
 
@@ -33,7 +38,8 @@ def size(inputs: dict[str, tuple[int, ...]], output: tuple[int, ...], now: dict[
         ((320, 240), (160, 120), (801, 601), (400, 300)),
         ((320, 240), (640, 480), (800, 600), (1600, 1200)),
         ((320, 240, 3), (320, 240, 3), (800, 600, 3), (800, 600, 3)),
-        ((320, 240), (256,), (800, 600), (256,)),  # a histogram
+        ((320, 240), (256,), (320, 240), (256,)),  # a histogram
+        ((320, 240), (), (800, 600), ()),
         ((320, 240), (100, 100), (320, 240), (100, 100)),
     ],
 )
@@ -48,6 +54,28 @@ def test_the_most_similar_input_leads() -> None:
     assert size(inputs, (320, 240), {"filter": (3, 3), "image": (800, 600)}) == (800, 600)
 
 
-def test_an_unclear_size_is_an_error() -> None:
+@pytest.mark.parametrize(
+    ("before", "output", "now"),
+    [
+        ((640, 480), (480,), (640, 960)),  # a sum per row
+        ((320, 240), (256,), (800, 600)),  # a histogram
+        ((640, 640), (64, 64), (960, 960)),  # a thumbnail
+        ((640, 480), (480, 640), (800, 600)),  # transposed
+    ],
+)
+def test_an_unclear_size_is_an_error(before: tuple[int, ...], output: tuple[int, ...], now: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="not clear how large"):
-        size({"image": (320, 240)}, (100, 100), {"image": (800, 600)})
+        size({"image": before}, output, {"image": now})
+    assert size({"image": before}, output, {"image": now}, {"output": output}) == output
+
+
+def test_inputs_that_disagree_are_an_error() -> None:
+    with pytest.raises(InputError, match="not clear how large"):
+        size({"a": (200, 200), "b": (200, 200)}, (200, 200), {"a": (200, 300), "b": (600, 200)})
+
+
+def test_given_sizes_are_checked() -> None:
+    with pytest.raises(InputError, match="no such output"):
+        size({"image": (320, 240)}, (320, 240), {"image": (800, 600)}, {"result": (1, 1)})
+    with pytest.raises(InputError, match="does not fit"):
+        size({"image": (320, 240)}, (320, 240), {"image": (800, 600)}, {"output": (1,)})

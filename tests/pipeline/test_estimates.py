@@ -112,4 +112,26 @@ def test_an_example_for_one_of_several_images(load: Load, tmp_path: Path) -> Non
 def test_a_file_that_is_no_image(load: Load, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_text("not an image")
-    assert "cannot read the image" in message(load, "blur_function.py", examples=(str(path),))
+    assert "cannot read this as an image" in message(load, "blur_function.py", examples=(str(path),))
+
+
+@pytest.mark.parametrize("file", ["blur_generator.py", "blur_function.py", "blur.cpp"])
+def test_a_scalar_input_can_be_set_like_a_parameter(load: Load, file: str) -> None:
+    spec = load(file, p=("gain=0.5", "shift=1"))
+    assert next(a for a in spec.inputs if a.name == "gain") == ScalarArgument(
+        name="gain", dtype="float32", estimate=0.5
+    )
+
+
+def test_so_it_can_for_a_serialized_pipeline(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "blur.hlpipe"
+    file.write_bytes(load("blur_function.py").hlpipe)
+    spec = load(file, estimates=("input=192x128",), p=("gain=0.5",))
+    assert next(a for a in spec.inputs if isinstance(a, ScalarArgument)).estimate == 0.5
+    with pytest.raises(InputError, match="no parameters but its scalar inputs"):
+        load(file, p=("shift=1",))
+
+
+def test_an_output_follows_the_estimate_of_its_input(load: Load) -> None:
+    spec = load("blur_function.py", estimates=("input=64x48",))
+    assert spec.outputs[0].estimate == ((0, 64), (0, 48))

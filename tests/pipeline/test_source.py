@@ -72,14 +72,12 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
         parse(str(tmp_path / "dir.py"))
 
 
-def test_hlpipe_takes_neither_name_nor_parameters(tmp_path: Path) -> None:
+def test_hlpipe_takes_no_name(tmp_path: Path) -> None:
     file = tmp_path / "a.hlpipe"
     file.touch()
     assert parse(str(file)).kind == "hlpipe"
     with pytest.raises(InputError, match="holds one pipeline"):
         parse(f"{file}:name")
-    with pytest.raises(InputError, match="has no parameters"):
-        parse(str(file), ["a=1"])
 
 
 @pytest.mark.parametrize(

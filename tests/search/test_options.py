@@ -15,8 +15,8 @@ from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016
         ("num_passes", 0, "--num-passes"),
         ("memory_limit_bytes", 0, "--memory-limit"),
         ("seed", -1, "--seed"),
-        ("random_dropout", 101, "random dropout"),
-        ("random_dropout", 0, "random dropout"),
+        ("random_dropout", 101, "--random-dropout"),
+        ("random_dropout", 0, "--random-dropout"),
     ],
 )
 def test_adams2019_refuses(keyword: str, value: int, option: str) -> None:

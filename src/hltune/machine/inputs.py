@@ -14,7 +14,7 @@ import numpy as np
 
 from hltune.errors import InputError
 from hltune.pipeline.images import Array, read_array
-from hltune.pipeline.spec import BufferArgument, Interval, PipelineSpec
+from hltune.pipeline.spec import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, fits
 
 _ALIGNMENT_BYTES = 128
 
@@ -25,18 +25,25 @@ class Inputs:
 
     Attributes:
         images: pairs of an input's name, or None for the next one that has no image yet, and a file.
+        scalars: values for inputs that are no images, by name; the estimate counts for others.
         seed: of the random data for the other inputs.
     """
 
     images: tuple[tuple[str | None, Path], ...] = ()
+    scalars: tuple[tuple[str, Number], ...] = ()
     seed: int = 0
+
+    def scalar(self, argument: ScalarArgument) -> Number:
+        """Value of an input that is no image."""
+        return dict(self.scalars).get(argument.name, argument.estimate)
 
     def assign(self, spec: PipelineSpec) -> Mapping[str, Path]:
         """Which input gets which file.
 
         Raises:
-            InputError: there is no such input, or there are more images than inputs.
+            InputError: there is no such input, a scalar does not fit, or there are more images than inputs.
         """
+        self._check_scalars(spec)
         free = [argument.name for argument in spec.buffers()]
         known = ", ".join(free)
         assigned: dict[str, Path] = {}
@@ -51,6 +58,16 @@ class Inputs:
             free.remove(chosen)
             assigned[chosen] = path
         return assigned
+
+    def _check_scalars(self, spec: PipelineSpec) -> None:
+        known = {a.name: a.dtype for a in spec.inputs if isinstance(a, ScalarArgument)}
+        for name, value in self.scalars:
+            if name not in known:
+                raise InputError(f"no scalar input {name!r}", where=f"-i {name}={value}",
+                                 expected=", ".join(known) or "none: this pipeline has no scalar inputs")  # fmt: skip
+            if not fits(value, known[name]):
+                raise InputError(f"not a value of scalar input {name}", where=f"-i {name}={value}",
+                                 expected=known[name], found=str(value))  # fmt: skip
 
 
 def aligned(shape: tuple[int, ...], dtype: str) -> Array:

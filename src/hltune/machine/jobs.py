@@ -82,7 +82,7 @@ class ReferenceJob:
                 for argument, value in zip(self.task.spec.inputs, arrays, strict=True)
                 if isinstance(value, np.ndarray)
             }
-            wrong = compiled.differences(self.numpy_reference(images))
+            wrong = compiled.differences(self.numpy_reference(images), integer_tolerance=0)
             if wrong:
                 raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}",
                                   where=self.task.spec.name)  # fmt: skip
@@ -160,13 +160,13 @@ class Compiled:
         """Runs once over poisoned outputs."""
         process.enter("run", timeout_s=options.run_timeout_s)
         for output in self.outputs:
-            output.view(np.uint8).fill(_POISON)
+            output.reshape(-1).view(np.uint8).fill(_POISON)
         self.call()
 
-    def differences(self, expected: tuple[Array, ...]) -> str | None:
+    def differences(self, expected: tuple[Array, ...], *, integer_tolerance: int) -> str | None:
         """How the outputs differ from the expected ones, or None."""
         for name, found, wanted in zip(self.output_names, self.outputs, expected, strict=True):
-            text = difference(found, wanted, name=name)
+            text = difference(found, wanted, name=name, integer_tolerance=integer_tolerance)
             if text is not None:
                 return text
         return None
@@ -178,7 +178,7 @@ def verify(process: Process, compiled: Compiled, reference: Path | None, options
         return None
     process.enter("verify", timeout_s=options.run_timeout_s)
     expected = tuple(np.load(output_path(reference, number)) for number in range(len(compiled.outputs)))
-    text = compiled.differences(expected)
+    text = compiled.differences(expected, integer_tolerance=options.integer_tolerance)
     return Failure(stage="verify", kind="wrong output", message=text) if text else None
 
 
@@ -196,7 +196,7 @@ def input_arrays(process: Process, task: Task) -> tuple[Array | float, ...]:
         process.state[key] = tuple(
             _input_array(argument, images.get(argument.name), task.inputs.seed)
             if isinstance(argument, BufferArgument)
-            else argument.estimate
+            else task.inputs.scalar(argument)
             for argument in task.spec.inputs
         )
     return process.state[key]

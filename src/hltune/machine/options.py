@@ -20,6 +20,8 @@ class MeasureOptions:
         turn_s: time that one schedule is repeated for in one turn.
         sample_s: calls are timed in batches that take at least this long, so that the clock's resolution is nothing.
         hopeless_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
+        integer_tolerance: by how much an integer in an output may differ from the default schedule's; 0 unless floats
+            are rounded on the way to it.
         compile_timeout_s: limit on building, lowering and compiling one schedule.
         run_timeout_s: limit on one run.
     """
@@ -29,6 +31,7 @@ class MeasureOptions:
     turn_s: float = 0.1
     sample_s: float = 0.002
     hopeless_ratio: float = 5.0
+    integer_tolerance: int = 0
     compile_timeout_s: float = 60.0
     run_timeout_s: float = 20.0
 
@@ -41,4 +44,7 @@ class MeasureOptions:
         for name in ("threads", "rounds", "turn_s", "compile_timeout_s", "run_timeout_s"):
             value = getattr(self, name)
             if not value > 0:
-                raise InputError("option out of range", where=name, expected="more than 0", found=str(value))
+                raise InputError("option out of range", where=f"--{name}", expected="more than 0", found=str(value))
+        if self.integer_tolerance < 0:
+            raise InputError("option out of range", where="--integer-tolerance", expected="0 or more",
+                             found=str(self.integer_tolerance))  # fmt: skip

@@ -25,6 +25,7 @@ class RunImageJob:
 
     Attributes:
         outputs: a file per output, in order; ``.npy``, or an image format for what fits into one.
+        output_sizes: extents by output, for those that do not follow from the images.
     """
 
     spec: PipelineSpec
@@ -32,6 +33,7 @@ class RunImageJob:
     target: str
     inputs: Inputs
     outputs: tuple[Path, ...]
+    output_sizes: tuple[tuple[str, tuple[int, ...]], ...]
     options: MeasureOptions
 
     def run(self, process: Process) -> tuple[str, ...]:
@@ -42,9 +44,10 @@ class RunImageJob:
         """
         process.enter("inputs", timeout_s=120)
         images = self._images()
-        sized = resized(self.spec, {name: tuple(reversed(array.shape)) for name, array in images.items()})
+        sizes = {name: tuple(reversed(array.shape)) for name, array in images.items()}
+        sized = resized(self.spec, sizes, dict(self.output_sizes))
         arrays = tuple(
-            images[argument.name] if isinstance(argument, BufferArgument) else argument.estimate
+            images[argument.name] if isinstance(argument, BufferArgument) else self.inputs.scalar(argument)
             for argument in sized.inputs
         )
         task = Task(spec=sized, schedule=self.schedule, target=self.target, inputs=self.inputs)
@@ -78,6 +81,19 @@ class RunImageJob:
                 found=f"{sizes}. {str(error).strip()}",
                 todo="schedule for it: hltune schedule ... --example IMAGE, then run with the same --example",
             ) from None
+
+
+_FORMATS = (".npy", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp")
+
+
+def check_format(path: Path) -> None:
+    """Whether the ending of a file names a format.
+
+    Raises:
+        InputError: it does not.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise InputError("unknown image format", where=str(path), expected=", ".join(_FORMATS), found=repr(path.suffix))
 
 
 def write_all(paths: tuple[Path, ...], arrays: tuple[Array, ...]) -> None:

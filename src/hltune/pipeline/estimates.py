@@ -1,7 +1,7 @@
 """Completes the estimates: ``--estimate`` before ``--example`` before the user's code.
 
-An output follows an example if its dimensions fit and it has no estimate of its own, or the one that the input of the
-example had before: a filter whose output is as large as its input stays one.
+An output follows an image whose size the user gives, if its dimensions fit and it has no estimate of its own, or the
+one that the image had before: a filter whose output is as large as its input stays one.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-
 from hltune.errors import InputError
 from hltune.pipeline.algorithm import ImageInput, ScalarInput
 from hltune.pipeline.build import plain_name
 from hltune.pipeline.examples import example_extents
 from hltune.pipeline.serialized import SerializedOutput
-from hltune.pipeline.source import Number, Source
-from hltune.pipeline.spec import BufferArgument, Interval, ScalarArgument
+from hltune.pipeline.source import Source, parse_estimate
+from hltune.pipeline.spec import BufferArgument, Interval, Number, ScalarArgument, fits
 
 T = TypeVar("T")
 
@@ -43,12 +41,16 @@ def complete_estimates(inputs: Sequence[Input], outputs: Sequence[SerializedOutp
     Raises:
         InputError: some are missing (it lists all), name no argument, or do not fit their argument.
     """
-    given = dict(source.estimates)
+    given = _scalar_parameters(inputs, source) | dict(source.estimates)
     _check_names(given, [i.name for i in inputs] + [plain_name(o.name) for o in outputs])
     examples = example_extents([i for i in inputs if isinstance(i, ImageInput)], source.examples)
     scalars = {i.name: _scalar(i, given) for i in inputs if isinstance(i, ScalarInput)}
     images = {i.name: _image(i, given, examples) for i in inputs if isinstance(i, ImageInput)}
-    replaced = [(examples[i.name], i.estimates) for i in inputs if isinstance(i, ImageInput) and i.name in examples]
+    replaced = [
+        (tuple(interval[1] for interval in images[i.name] if interval), i.estimates)
+        for i in inputs
+        if isinstance(i, ImageInput) and (i.name in examples or i.name in given)
+    ]
     results = {plain_name(o.name): _output(o, given, replaced) for o in outputs}
     _check_complete(scalars, images, results)
     return Estimated(
@@ -60,6 +62,12 @@ def complete_estimates(inputs: Sequence[Input], outputs: Sequence[SerializedOutp
         ),
         outputs=tuple(_checked(name, partial) for name, partial in results.items()),
     )
+
+
+def _scalar_parameters(inputs: Sequence[Input], source: Source) -> dict[str, tuple[Number, ...]]:
+    """What ``-p`` says of scalar inputs; it is as good as an estimate."""
+    scalars = {i.name for i in inputs if isinstance(i, ScalarInput)}
+    return dict(parse_estimate(f"{key}={text}") for key, text in source.parameters if key in scalars)
 
 
 def _check_names(given: Mapping[str, object], names: Sequence[str]) -> None:
@@ -82,7 +90,7 @@ def _image(argument: ImageInput, given: Given, examples: Shapes) -> Partial:
 
 
 def _output(output: SerializedOutput, given: Given, replaced: Sequence[tuple[tuple[int, ...], Partial]]) -> Partial:
-    """Intervals of an output; `replaced` has the extents of examples and the estimates that they stand in for."""
+    """Intervals of an output; `replaced` has the extents that the user gave and the estimates they stand in for."""
     name, own = plain_name(output.name), output.estimates
     if name in given:
         return _given_extents(name, len(own), given[name])
@@ -119,12 +127,11 @@ def _scalar(argument: ScalarInput, given: Given) -> Number | None:
 
 def _converted(dtype: str, number: Number) -> Number | None:
     """The number as a value of its type; None if it is none."""
+    if not fits(number, dtype):
+        return None
     if dtype == "bool":
-        return bool(number) if number in (0, 1) else None
-    if dtype.startswith("float"):
-        return float(number) if abs(number) <= np.finfo(dtype).max else None
-    limits = np.iinfo(dtype)
-    return number if type(number) is int and limits.min <= number <= limits.max else None
+        return bool(number)
+    return float(number) if dtype.startswith("float") else number
 
 
 def _check_complete(

@@ -103,13 +103,28 @@ std::string list_generators() {
     return "{\"generators\": " + list(names) + "}";
 }
 
+// What a key names is an input, whose value is not the generator's business.
+bool is_scalar_input(Halide::Internal::AbstractGenerator &generator, const std::string &key) {
+    for (const auto &info : generator.arginfos()) {
+        if (info.name == key && info.dir == Halide::Internal::ArgInfoDirection::Input &&
+            info.kind == Halide::Internal::ArgInfoKind::Scalar) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // arguments: HLPIPE NAME TARGET [KEY VALUE]...
 std::string build(const std::vector<std::string> &arguments) {
     // A named autoscheduler makes using_autoscheduler() true, so that generators leave their own schedule out.
     const Halide::GeneratorContext context(Halide::Target(arguments[2]), Halide::AutoschedulerParams("hltune", {}));
     const auto generator = Halide::Internal::GeneratorRegistry::create(arguments[1], context);
+    // Asking for the arguments ends the time for setting parameters, hence a generator just for that.
+    const auto asked = Halide::Internal::GeneratorRegistry::create(arguments[1], context);
     for (size_t i = 3; i + 1 < arguments.size(); i += 2) {
-        generator->set_generatorparam_value(arguments[i], arguments[i + 1]);
+        if (!is_scalar_input(*asked, arguments[i])) {
+            generator->set_generatorparam_value(arguments[i], arguments[i + 1]);
+        }
     }
     Halide::serialize_pipeline(generator->build_pipeline(), arguments[0]);
     std::vector<std::string> inputs;

@@ -26,4 +26,13 @@ def load_hlpipe_file(source: Source) -> Algorithm:
         arguments = hl.deserialize_pipeline(data, parameters).infer_arguments()
     except hl.HalideError as error:
         raise InputError("Halide cannot read this file", where=source.location, found=str(error).strip()) from error
+    scalars = {name for name, parameter in parameters.items() if not parameter.is_buffer()}
+    for key, _ in source.parameters:
+        if key not in scalars:
+            raise InputError(
+                "a .hlpipe file has no parameters but its scalar inputs",
+                where=f"-p {key}",
+                expected=", ".join(sorted(scalars)) or "none: this pipeline has no scalar inputs",
+                todo="set other parameters where the file is made",
+            )
     return Algorithm(hlpipe=data, inputs=tuple(describe_input(parameters[argument.name]) for argument in arguments))

@@ -94,7 +94,8 @@ def _build_generator(name: str, parameters: _Parameters, target: str) -> _Built:
     # A named autoscheduler makes using_autoscheduler() true, so that generators leave their own schedule out.
     context = hl.GeneratorContext(hl.Target(target), hl.AutoschedulerParams("hltune", {}))
     generator: Any = helpers._create_python_generator(name, context)
-    for key, value in convert_parameters(parameters, _parameter_types(generator)).items():
+    own = [pair for pair in parameters if not isinstance(getattr(generator, pair[0], None), hl.InputScalar)]
+    for key, value in convert_parameters(own, _parameter_types(generator)).items():
         if key in generator._gp_dict:
             # Halide's own setter makes a list of a Type, and then rejects lists.
             generator._gp_dict[key] = hl.GeneratorParam(value)
@@ -122,6 +123,18 @@ def _is_input_or_output(member: object) -> bool:
 def _call_function(function: _Function, parameters: _Parameters) -> _Built:
     signature = inspect.signature(function, eval_str=True)
     types = {name: _parameter_type(parameter) for name, parameter in signature.parameters.items()}
+    others = [pair for pair in parameters if pair[0] not in types]
+    try:
+        built = _called(function, [pair for pair in parameters if pair[0] in types], types)
+    except Exception:
+        convert_parameters(others, types)  # a name mistyped explains more than what came of it
+        raise
+    scalars = {parameter.name() for parameter in built[1] if not parameter.is_buffer()}
+    convert_parameters([pair for pair in others if pair[0] not in scalars], types)
+    return built
+
+
+def _called(function: _Function, parameters: _Parameters, types: dict[str, type[Any]]) -> _Built:
     arguments = convert_parameters(parameters, types)
     if lacking := _lacking(function, parameters):
         raise InputError(

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from hltune.errors import InputError
+from hltune.pipeline.spec import Number
 
 SourceKind = Literal["module", "python", "cpp", "hlpipe"]
-
-Number = int | float | bool
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -68,10 +67,6 @@ def parse_source(text: str, *, parameters: Sequence[str], estimates: Sequence[st
     _check_file(path, where=text)
     if kind == "hlpipe" and entry is not None:
         raise InputError("a .hlpipe file holds one pipeline", where=text, todo=f"write {path} without :{entry}")
-    if kind == "hlpipe" and parameters:
-        raise InputError(
-            "a .hlpipe file has no parameters", where=f"-p {parameters[0]}", todo="set them where the file is made"
-        )
     return Source(
         kind=kind,
         location=str(path.absolute()),
@@ -99,7 +94,7 @@ def parse_estimate(text: str) -> tuple[str, tuple[Number, ...]]:
     """
     name, equals, value = text.partition("=")
     words = value.split("x")
-    numbers = tuple(_parse_number(word) for word in words)
+    numbers = tuple(parse_number(word) for word in words)
     if not name or not equals or None in numbers or (len(numbers) > 1 and not all(map(_is_extent, numbers))):
         raise InputError(
             "malformed estimate",
@@ -146,7 +141,8 @@ def _parse_example(text: str) -> tuple[str | None, str]:
     return name or None, str(Path(file).absolute())
 
 
-def _parse_number(word: str) -> Number | None:
+def parse_number(word: str) -> Number | None:
+    """Reads a number, or true or false; None if it is neither."""
     if word in ("true", "false"):
         return word == "true"
     if re.fullmatch(r"[+-]?[0-9]+", word):

@@ -6,7 +6,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from hltune.errors import InputError
+
+Number = float | int | bool
 
 Interval = tuple[int, int]
 """(minimum, extent) of one dimension."""
@@ -32,7 +36,7 @@ class ScalarArgument:
 
     name: str
     dtype: str
-    estimate: float | int | bool
+    estimate: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,3 +121,12 @@ class PipelineSpec:
             expected="one of " + ", ".join(func.name for func in self.funcs),
             todo="check that the schedule was made for this pipeline",
         )
+
+
+def fits(value: Number, dtype: str) -> bool:
+    """Whether a number is a value of a type, by NumPy's name of it."""
+    if dtype == "bool":
+        return value in (0, 1)
+    if dtype.startswith("float"):
+        return abs(value) <= float(np.finfo(dtype).max)
+    return type(value) is int and int(np.iinfo(dtype).min) <= value <= int(np.iinfo(dtype).max)

@@ -19,14 +19,15 @@ def user_code(file: Path) -> Generator[None]:
     Raises:
         InputError: the user's code raised, or ended the process politely.
     """
-    sys.path.insert(0, str(file.parent))
+    # At the end: a json.py beside the user's file must not stand in for the real one.
+    sys.path.append(str(file.parent))
     try:
         yield
     except HltuneError:
         raise
     except SyntaxError as error:
         raise InputError(f"SyntaxError: {error.msg}", where=f"{error.filename}:{error.lineno}") from error
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         text = str(error).strip()
         name = type(error).__name__
         raise InputError(f"{name}: {text}" if text else name, where=_user_line(error, file)) from error

@@ -51,7 +51,7 @@ def print_comparison(console: Console, result: Comparison) -> None:
     console.print(Text(f"{result.subject.spec.name}{limit}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("schedule")
-    for heading in ("time/ms", "spread", "ratio to best", "share of limit"):
+    for heading in ("time/ms", "spread", "to best", "of limit"):
         table.add_column(heading, justify="right")
     table.add_column("verified")
     for row in result.rows:

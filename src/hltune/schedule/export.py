@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from dataclasses import dataclass
@@ -58,12 +59,16 @@ class CompileJob:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".hltune-", dir=self.directory) as scratch:
-                paths = self._compile(Path(scratch))
-                return tuple(path.replace(self.directory / path.name) for path in paths)
+                # Halide makes the header's include guard from the path that it is given: a name alone says the same
+                # every time.
+                with contextlib.chdir(scratch):
+                    names = self._compile()
+                return tuple(Path(scratch, name).replace(self.directory / name) for name in names)
         except OSError as error:
             raise InputError("cannot write the compiled files", where=str(self.directory), found=str(error)) from error
 
-    def _compile(self, scratch: Path) -> list[Path]:
+    def _compile(self) -> list[str]:
+        """Writes the files into the current folder."""
         import halide as hl
 
         from hltune.pipeline.build import build
@@ -83,12 +88,11 @@ class CompileJob:
             hl.OutputFileType.static_library: ".lib" if windows else ".a",
             hl.OutputFileType.c_header: ".h",
         }
-        files = {kind: scratch / (self.function_name + suffix) for kind, suffix in suffixes.items()}
-        outputs = {kind: str(path) for kind, path in files.items()}
+        outputs = {kind: self.function_name + suffix for kind, suffix in suffixes.items()}
         try:
             built.pipeline.compile_to(outputs, built.arguments, self.function_name, target)
         except hl.HalideError as error:
             raise HltuneError(
                 "Halide cannot compile this", where=f"{self.spec.name} for {self.target}", found=str(error).strip()
             ) from error
-        return list(files.values())
+        return list(outputs.values())

@@ -45,7 +45,7 @@ class Adams2019Options:
         _check("--max-parallelism", self.parallelism, 1)
         _check("--beam-size", self.beam_size, 1)
         _check("--seed", self.seed, 0)
-        _check("random dropout", self.random_dropout, 1, 100)
+        _check("--random-dropout", self.random_dropout, 1, 100)
         if self.num_passes is not None:
             _check("--num-passes", self.num_passes, 1)
         if self.memory_limit_bytes is not None:
@@ -92,9 +92,9 @@ class Mullapudi2016Options:
 
     def __post_init__(self) -> None:
         _check("--max-parallelism", self.parallelism, 1)
-        _check("last-level cache", self.last_level_cache_bytes, 1, 2**63 - 1)
+        _check("--last-level-cache", self.last_level_cache_bytes, 1, 2**63 - 1)
         if not 0 < self.balance < float("inf"):
-            raise InputError("option out of range", where="balance", expected="a number above 0",
+            raise InputError("option out of range", where="--balance", expected="a number above 0",
                              found=str(self.balance))  # fmt: skip
 
     def parameters(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.features import SCHEDULE_FEATURES, Floats
 from hltune.cost_model.loss import Batch, batch_loss, dataset_loss, make_batch
 from hltune.cost_model.network import predict
@@ -28,11 +29,10 @@ def test_loss_is_what_its_docstring_says(builtin: Weights) -> None:
     error = np.square(1 / np.maximum(p / r.min(), 1e-10) - r.min() / r).sum()
     found = dataset_loss(builtin, samples)
     assert found >= error * (1 - 1e-4)
-    none_negative = dict(builtin)
-    assert found - error == pytest.approx(1e-5 * negative_trunk(none_negative, samples), rel=0.02, abs=1e-3)
+    assert found - error == pytest.approx(1e-5 * negative_trunk(builtin, samples), rel=0.02, abs=1e-3)
 
 
-def negative_trunk(w: Weights, samples) -> float:
+def negative_trunk(w: Weights, samples: Dataset) -> float:
     """In plain NumPy, stage by stage."""
     squashed = 1 / (1 + np.exp(-w["head1_filter"].astype(np.float64)))
     total = 0.0
@@ -74,18 +74,16 @@ def check_gradient(weights: Weights, pipeline: Floats, schedules: Floats) -> Non
         batch = Batch(*(value.astype(np.float64) if value.dtype.kind == "f" else value for value in
                         make_batch(samples, best_s=float(samples.runtimes_s.min()))))  # fmt: skip
         start = {name: values.astype(np.float64) for name, values in weights.items()}
-        gradient = jax.grad(batch_loss)(start, batch)
+        loss, gradient = jax.jit(batch_loss), jax.jit(jax.grad(batch_loss))(start, batch)
         for name, shape in SHAPES.items():
             direction = generator.standard_normal(shape)
             step = 1e-7
             ahead, behind = ({**start, name: start[name] + sign * step * direction} for sign in (1, -1))
-            expected = (float(batch_loss(ahead, batch)) - float(batch_loss(behind, batch))) / (2 * step)
+            expected = (float(loss(ahead, batch)) - float(loss(behind, batch))) / (2 * step)
             assert float((gradient[name] * direction).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-7), name
 
 
-def dataset(pipeline: Floats, schedules: Floats, runtimes_s: np.ndarray):
-    from hltune.cost_model.dataset import Dataset
-
+def dataset(pipeline: Floats, schedules: Floats, runtimes_s: np.ndarray) -> Dataset:
     return Dataset(pipeline=pipeline, schedules=schedules, runtimes_s=runtimes_s, cores=2)
 
 

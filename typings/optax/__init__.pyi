@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, jax.Array | NDArray[np.float32]]
 
 class ScaleByAdamState(NamedTuple):
     count: jax.Array
-    mu: Mapping[str, jax.Array]
-    nu: Mapping[str, jax.Array]
+    mu: Arrays
+    nu: Arrays
 
 class GradientTransformation:
     def update(
-        self, updates: Mapping[str, jax.Array], state: ScaleByAdamState
+        self, updates: dict[str, jax.Array], state: ScaleByAdamState
     ) -> tuple[Mapping[str, jax.Array], ScaleByAdamState]: ...
 
 def scale_by_adam(*, b1: float, b2: float, eps: float, eps_root: float) -> GradientTransformation: ...

@@ -75,12 +75,11 @@ def predict(weights: Weights, pipeline_features: Floats, schedule_features: Floa
 
 def forward(weights: Arrays, pipeline: jax.Array, schedules: jax.Array, cores: jax.Array) -> Forward:
     """The network on P, F and the number of cores; traceable."""
-    squashed = jax.nn.sigmoid(jnp.asarray(weights["head1_filter"]))
-    a = weights["head1_bias"] + jnp.einsum("cot,sot->sc", squashed, pipeline)
-    b = jax.nn.relu(weights["head2_bias"] + jnp.log1p(schedules) @ jnp.asarray(weights["head2_filter"]).T)
-    trunk_filter = jnp.asarray(weights["trunk_filter"])
-    from_a, from_b = trunk_filter[:, : a.shape[-1]], trunk_filter[:, a.shape[-1] :]
-    trunk = weights["trunk_bias"] + a @ from_a.T + b @ from_b.T
+    w = {name: jnp.asarray(values) for name, values in weights.items()}
+    a = w["head1_bias"] + jnp.einsum("cot,sot->sc", jax.nn.sigmoid(w["head1_filter"]), pipeline)
+    b = jax.nn.relu(w["head2_bias"] + jnp.log1p(schedules) @ w["head2_filter"].T)
+    from_a, from_b = w["trunk_filter"][:, : a.shape[-1]], w["trunk_filter"][:, a.shape[-1] :]
+    trunk = w["trunk_bias"] + a @ from_a.T + b @ from_b.T
     k = list(jnp.moveaxis(jax.nn.relu(trunk), -1, 0))
     f = ScheduleFeatures(*jnp.moveaxis(schedules, -1, 0))
     cost = (
@@ -116,8 +115,8 @@ def pad_schedules(array: Floats) -> Floats:
 
 
 @jax.jit
-def _predict(weights: Arrays, pipeline: jax.Array, schedules: jax.Array, cores: jax.Array) -> jax.Array:
-    return forward(weights, pipeline, schedules, cores).ms
+def _predict(weights: Arrays, pipeline: Floats, schedules: Floats, cores: int) -> jax.Array:
+    return forward(weights, jnp.asarray(pipeline), jnp.asarray(schedules), jnp.asarray(cores)).ms
 
 
 def _pad(array: Floats, axis: int, least: int) -> Floats:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -225,6 +226,9 @@ class _Run:
                 break
         return total / max(count, 1)
 
+
+_State = tuple[Any, Arrays, Arrays]
+"""The fields of an `OptimizerState`, as numbers or traced."""
 
 _ADAM = optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-5, eps_root=0.0)
 

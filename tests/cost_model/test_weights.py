@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hltune import halide_api
-from hltune.cost_model.weights import SHAPES, decode_weights, read_weights
+from hltune.cost_model.weights import (
+    SHAPES,
+    builtin_weights,
+    decode_weights,
+    encode_weights,
+    random_weights,
+    read_weights,
+    weights_hash,
+    write_weights,
+)
 from hltune.errors import InputError
 
 
@@ -88,3 +97,33 @@ def test_truncation_is_an_error(length: int) -> None:
 def test_junk_is_an_error(data: bytes) -> None:
     with pytest.raises(InputError):
         decode_weights(data, where="file")
+
+
+def test_builtin_file_survives_byte_for_byte(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "copy.weights"
+    write_weights(path, decode_weights(builtin(), where="plugin"))
+    assert path.read_bytes() == builtin()
+    assert encode_weights(builtin_weights()) == builtin()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_random_start() -> None:
+    first, again, other = (random_weights(np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert weights_hash(first) == weights_hash(again) != weights_hash(other)
+    values = np.concatenate([values.ravel() for values in first.values()])
+    assert -0.5 <= values.min() < -0.49 and 0.49 < values.max() < 0.5
+    assert decode_weights(encode_weights(first), where="file").keys() == SHAPES.keys()
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    weights = builtin_weights()
+    with pytest.raises(InputError, match="not finite in trunk_bias"):
+        encode_weights({**weights, "trunk_bias": np.full(32, np.nan, dtype=np.float32)})
+    with pytest.raises(InputError, match="not the buffers"):
+        encode_weights({**weights, "trunk_bias": np.zeros(31, dtype=np.float32)})
+    with pytest.raises(InputError, match="cannot write here"):
+        write_weights(Path("/dev/null/my.weights"), weights)
+    (tmp_path / "folder.weights").mkdir()
+    with pytest.raises(InputError, match="cannot write here"):
+        write_weights(tmp_path / "folder.weights", weights)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.weights"]

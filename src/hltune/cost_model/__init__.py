@@ -1,1 +1,1 @@
-"""The learned cost model. For now: its weights files."""
+"""The learned cost model: weights, network, training, and scorers that choose what to measure."""

@@ -16,12 +16,17 @@ Source: Halide 21, ``src/autoschedulers/adams2019/Weights.cpp`` and ``Featurizat
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import math
 import struct
 from pathlib import Path
 
 import numpy as np
 
-from hltune.errors import InputError
+from hltune import halide_api
+from hltune.cost_model.files import write_bytes
+from hltune.errors import HltuneError, InputError
 
 MAGIC = 0x68776631
 PIPELINE_FEATURES_VERSION = 3
@@ -35,8 +40,24 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "trunk_bias": (32,),
 }
 
+FILE_BYTES = 16 + sum(4 * (1 + len(shape) + math.prod(shape)) for shape in SHAPES.values())
+
 Weights = dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
 """By the names of `SHAPES`, each with that shape."""
+
+
+def builtin_weights() -> Weights:
+    """The weights that the installed plugin carries.
+
+    Raises:
+        HltuneError: they are not at exactly one place in it.
+    """
+    return decode_weights(_builtin_bytes(), where=str(halide_api.plugin_path("Adams2019")))
+
+
+def random_weights(generator: np.random.Generator) -> Weights:
+    """A start from nothing: uniform in [-0.5, 0.5), as the stock tool does it."""
+    return {name: (generator.random(shape, dtype=np.float32) - np.float32(0.5)) for name, shape in SHAPES.items()}
 
 
 def read_weights(path: Path) -> Weights:
@@ -63,6 +84,58 @@ def decode_weights(data: bytes, *, where: str) -> Weights:
     if reader.offset != len(data):
         raise reader.error("there is more after the last buffer", f"{reader.offset} bytes", f"{len(data)} bytes")
     return weights
+
+
+def encode_weights(weights: Weights) -> bytes:
+    """The content of a file.
+
+    Raises:
+        InputError: buffers are missing, of another shape or type, or not finite.
+    """
+    check_weights(weights)
+    parts = [struct.pack("<4I", MAGIC, PIPELINE_FEATURES_VERSION, SCHEDULE_FEATURES_VERSION, len(SHAPES))]
+    for name, shape in SHAPES.items():
+        parts.append(struct.pack(f"<{1 + len(shape)}I", len(shape), *shape))
+        parts.append(weights[name].astype("<f4").tobytes(order="F"))
+    return b"".join(parts)
+
+
+def write_weights(path: Path, weights: Weights) -> None:
+    """Writes a file whole or not at all; raises what `encode_weights` raises, or InputError if it cannot be written."""
+    write_bytes(path, encode_weights(weights))
+
+
+def weights_hash(weights: Weights) -> str:
+    """Identifies the weights: the SHA-256 of their file."""
+    return hashlib.sha256(encode_weights(weights)).hexdigest()
+
+
+def check_weights(weights: Weights, *, where: str = "weights") -> None:
+    """Raises InputError unless these are the six finite float32 buffers of `SHAPES`."""
+    expected = {name: (shape, "float32") for name, shape in SHAPES.items()}
+    found = {name: (values.shape, values.dtype.name) for name, values in weights.items()}
+    if found != expected:
+        raise InputError("not the buffers of the cost model", where=where, expected=str(expected), found=str(found))
+    wild = [name for name, values in weights.items() if not np.isfinite(values).all()]
+    if wild:
+        raise InputError(f"values that are not finite in {', '.join(wild)}", where=where)
+
+
+@functools.cache
+def _builtin_bytes() -> bytes:
+    path = halide_api.plugin_path("Adams2019")
+    library = path.read_bytes()
+    header = struct.pack("<4I", MAGIC, PIPELINE_FEATURES_VERSION, SCHEDULE_FEATURES_VERSION, len(SHAPES))
+    if (count := library.count(header)) != 1:
+        raise HltuneError(
+            "cannot find the built-in weights in the plugin",
+            where=str(path),
+            expected="their header at exactly one place",
+            found=f"{count} places",
+            todo="pip install --force-reinstall halide==21.0.0, or give --weights FILE",
+        )
+    begin = library.index(header)
+    return library[begin : begin + FILE_BYTES]
 
 
 class _Reader:

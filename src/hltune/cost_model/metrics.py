@@ -1,0 +1,94 @@
+"""How well predictions order schedules and say their running times; all on schedules of one pipeline.
+
+`None` means that the samples do not determine the number; it is never replaced by a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_ROWS = 512
+"""Rows of the matrix of pairs that are held at a time: bounds the memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairCount:
+    """Pairs of schedules with different running times; those of several pipelines or folds may be added.
+
+    Attributes:
+        right: pairs in the right order; a tie between predictions is half a pair.
+        total: all pairs.
+    """
+
+    right: float
+    total: int
+
+    def __add__(self, other: PairCount) -> PairCount:
+        return PairCount(right=self.right + other.right, total=self.total + other.total)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the pairs in the right order; None without pairs."""
+        return self.right / self.total if self.total else None
+
+
+NO_PAIRS = PairCount(right=0.0, total=0)
+
+
+def count_pairs(predicted: ArrayLike, measured: ArrayLike) -> PairCount:
+    """Counts over all pairs; those with equal measurements do not count."""
+    p, m = _arrays(predicted, measured)
+    right, total = 0.0, 0
+    for begin in range(0, len(m), _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        faster = m[rows, None] < m[None, :]
+        difference = np.sign(p[None, :] - p[rows, None])[faster]
+        right += float((difference + 1).sum()) / 2
+        total += int(faster.sum())
+    return PairCount(right=right, total=total)
+
+
+def pair_accuracy(predicted: ArrayLike, measured: ArrayLike) -> float | None:
+    """Share of the pairs that the predictions order rightly; 0.5 for a constant, None without pairs."""
+    return count_pairs(predicted, measured).accuracy
+
+
+def regret_at(k: int, predicted: ArrayLike, measured: ArrayLike) -> float | None:
+    """The best running time divided by the best among the k that are predicted fastest: 1 is perfect.
+
+    Of schedules with equal predictions the slower counts as chosen first. None without schedules.
+    """
+    p, m = _arrays(predicted, measured)
+    if k < 1:
+        raise ValueError(f"regret@{k}")
+    if len(m) == 0:
+        return None
+    chosen = np.lexsort((-m, p))[:k]
+    return float(m.min() / m[chosen].min())
+
+
+def r2_of_logs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
+    """Share of the variance of the logarithms of running times that is explained; below 0 if worse than their mean.
+
+    None with fewer than two different measurements.
+    """
+    p, m = _arrays(predicted, measured)
+    if len(m) == 0 or np.all(m == m[0]):
+        return None
+    if not (p > 0).all() or not (m > 0).all():
+        raise ValueError("running times have to be above 0")
+    residual = float(np.square(np.log(m) - np.log(p)).sum())
+    variance = float(np.square(np.log(m) - np.log(m).mean()).sum())
+    return 1 - residual / variance
+
+
+def _arrays(predicted: ArrayLike, measured: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    p, m = np.asarray(predicted, dtype=np.float64), np.asarray(measured, dtype=np.float64)
+    if p.shape != m.shape or p.ndim != 1:
+        raise ValueError(f"predicted {p.shape} and measured {m.shape} have to be lists of the same length")
+    if not (np.isfinite(p).all() and np.isfinite(m).all()):
+        raise ValueError("predictions and measurements have to be finite")
+    return p, m

@@ -1,0 +1,102 @@
+"""Gradient-boosted trees that learn one pipeline's running times from dozens of samples.
+
+| symbol | shape         | what                                                                     |
+|--------|---------------|--------------------------------------------------------------------------|
+| F      | [N, S, 39]    | schedule features                                                        |
+| x      | [N, 39*S + 1] | ln(1 + F) of all stages side by side, then the network's log prediction  |
+| y      | [N]           | logarithm of the measured running time in seconds, minus its mean        |
+
+Several ensembles, each on samples drawn with replacement; their mean predicts, and how far they differ is the spread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.features import Floats
+from hltune.cost_model.scorer import Predictor, Scores, log_predicted_s, require_samples
+from hltune.cost_model.train import TrainingOptions, train
+from hltune.cost_model.weights import Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TreeScorer:
+    """A `hltune.cost_model.scorer.Scorer`.
+
+    Attributes:
+        weights: of the network whose prediction is one of the features. For an honest cross-validation they have not
+            seen the samples.
+        training: of the network on the samples, before the trees; None leaves the weights as they are.
+        ensembles: trained on different draws of the samples.
+        rounds: trees per ensemble.
+        threads: that LightGBM may use.
+    """
+
+    weights: Weights
+    training: TrainingOptions | None
+    seed: int
+    ensembles: int = 8
+    rounds: int = 100
+    threads: int = 1
+    name: str = "trees"
+
+    def fit(self, samples: Dataset) -> Predictor:
+        """See `Scorer`."""
+        require_samples(samples)
+        weights = self.weights
+        if self.training is not None:
+            weights = train(weights, [samples], self.training, seed=self.seed).weights
+        x = _inputs(weights, samples, samples.schedules)
+        y = np.log(samples.runtimes_s)
+        offset = float(y.mean())
+        generator = np.random.default_rng(self.seed)
+        boosters: list[lightgbm.Booster] = []
+        for number in range(self.ensembles):
+            rows = generator.integers(len(y), size=len(y)) if self.ensembles > 1 else np.arange(len(y))
+            boosters.append(self._boost(x[rows], y[rows] - offset, number))
+        return _TreePredictor(weights, samples, offset, tuple(boosters), self.threads)
+
+    def _boost(self, x: NDArray[np.float64], y: NDArray[np.float64], number: int) -> lightgbm.Booster:
+        parameters = {
+            "objective": "regression",
+            "learning_rate": 0.08,
+            "num_leaves": 15,
+            "min_data_in_leaf": min(5, max(1, len(y) // 4)),
+            "min_data_in_bin": 1,
+            "feature_fraction": 0.5,
+            "num_threads": self.threads,
+            "seed": self.seed + number,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+        return lightgbm.train(parameters, lightgbm.Dataset(x, label=y), num_boost_round=self.rounds)
+
+
+@dataclass(frozen=True, slots=True)
+class _TreePredictor:
+    weights: Weights
+    samples: Dataset
+    offset: float
+    boosters: tuple[lightgbm.Booster, ...]
+    threads: int
+
+    def predict(self, schedules: Floats) -> Scores:
+        if len(schedules) == 0:
+            return Scores(mean=np.empty(0), spread=np.empty(0))
+        x = _inputs(self.weights, self.samples, schedules)
+        predicted = np.stack([
+            np.asarray(booster.predict(x, num_threads=self.threads), dtype=np.float64)
+            for booster in self.boosters
+        ])  # fmt: skip
+        return Scores(mean=predicted.mean(axis=0) + self.offset, spread=predicted.std(axis=0))
+
+
+def _inputs(weights: Weights, samples: Dataset, schedules: Floats) -> NDArray[np.float64]:
+    flat = np.log1p(schedules.astype(np.float64)).reshape(len(schedules), -1)
+    return np.column_stack([flat, log_predicted_s(weights, samples, schedules)])

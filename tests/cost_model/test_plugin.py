@@ -1,0 +1,127 @@
+"""Our network and the plugin's, and our training and the stock tool's, on the same schedules."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hltune import halide_api
+from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.features import Features
+from hltune.cost_model.loss import dataset_loss
+from hltune.cost_model.network import predict
+from hltune.cost_model.train import TrainingOptions, train
+from hltune.cost_model.weights import Weights, read_weights, write_weights
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.spec import PipelineSpec
+from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.search.job import ENVIRONMENT, Candidate, SearchJob
+from hltune.search.options import Adams2019Options
+from hltune.suite.catalog import BENCHMARKS
+from hltune.worker import Worker
+from tests.cost_model.conftest import make_dataset, perturbed
+
+CORES = 2
+PROBES = 4
+
+
+@pytest.fixture(scope="module")
+def target() -> TargetInfo:
+    with Worker() as worker:
+        return worker.run(TargetJob("host"), timeout_s=60)
+
+
+@pytest.fixture(scope="module")
+def specs(target: TargetInfo) -> list[PipelineSpec]:
+    with Worker(preload=("halide",)) as worker:
+        return [
+            worker.run(
+                LoadJob(source=benchmark.source(512, 256), target=target.name, cache=Path("unused")), timeout_s=60
+            )
+            for benchmark in BENCHMARKS
+        ]
+
+
+def search(specs: list[PipelineSpec], target: TargetInfo, weights: Path | None) -> list[Candidate]:
+    options = [Adams2019Options(parallelism=CORES, beam_size=4, weights=weights)]
+    options += [Adams2019Options.probe(parallelism=CORES, seed=seed, weights=weights) for seed in range(PROBES)]
+    with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
+        jobs = [SearchJob(spec=spec, target=target.name, options=each, timeout_s=60)
+                for spec in specs for each in options]  # fmt: skip
+        return [worker.run(job, timeout_s=60) for job in jobs]
+
+
+def check_predictions(candidates: list[Candidate], weights: Weights) -> None:
+    for candidate in candidates:
+        features = Features.from_bytes(candidate.featurization)
+        assert features.to_bytes() == candidate.featurization and features.plausible
+        (predicted_ms,) = predict(weights, features.pipeline, features.schedule[None], CORES)
+        assert predicted_ms == pytest.approx(candidate.predicted_ms, rel=1e-4)
+
+
+def test_predictions_are_the_plugins(specs: list[PipelineSpec], target: TargetInfo, builtin: Weights) -> None:
+    candidates = search(specs, target, None)
+    assert len(candidates) == 6 * (1 + PROBES)
+    check_predictions(candidates, builtin)
+
+
+def test_plugin_takes_our_file(specs: list[PipelineSpec], target: TargetInfo, builtin: Weights, tmp_path: Path) -> None:
+    path = tmp_path / "ours.weights"
+    weights = perturbed(builtin, seed=1)
+    write_weights(path, weights)
+    candidates = search(specs[:3], target, path)
+    check_predictions(candidates, weights)
+    # The file was used at all: the built-in weights say something else.
+    features = Features.from_bytes(candidates[0].featurization)
+    (other_ms,) = predict(builtin, features.pipeline, features.schedule[None], CORES)
+    assert other_ms != pytest.approx(candidates[0].predicted_ms, rel=1e-3)
+
+
+def write_samples(directory: Path, datasets: list[Dataset]) -> list[Path]:
+    paths: list[Path] = []
+    for pipeline_id, samples in enumerate(datasets):
+        for number, (schedule, runtime_s) in enumerate(zip(samples.schedules, samples.runtimes_s, strict=True)):
+            masks = np.zeros((len(schedule), 7), dtype=np.float32)
+            features = Features(pipeline=samples.pipeline, type_masks=masks, schedule=schedule)
+            tail = np.float32(runtime_s * 1e3).tobytes() + np.array([pipeline_id, number], dtype="<i4").tobytes()
+            paths.append(directory / f"{pipeline_id}-{number}.sample")
+            paths[-1].write_bytes(features.to_bytes() + tail)
+    return paths
+
+
+def stock_training(directory: Path, datasets: list[Dataset], start: Path, options: TrainingOptions) -> Weights:
+    wheel = halide_api.wheel_directory()
+    out = directory / "stock.weights"
+    command = {
+        "epochs": options.epochs, "rates": options.learning_rate, "num_cores": CORES, "initial_weights": start,
+        "weights_out": out, "best_benchmark": directory / "best.txt", "best_schedule": directory / "best.h",
+    }  # fmt: skip
+    subprocess.run(
+        [wheel / "bin" / "adams2019_retrain_cost_model", *(f"--{key}={value}" for key, value in command.items())],
+        input="\n".join(map(str, write_samples(directory, datasets))) + "\n",
+        env={**os.environ, "LD_LIBRARY_PATH": str(halide_api.library_directory())},
+        text=True, check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    return read_weights(out)
+
+
+@pytest.mark.parametrize(("epochs", "rate", "pipelines"), [(1, 1e-3, 1), (60, 1e-3, 1), (40, 1e-3, 3)])
+def test_training_is_no_worse_than_the_stock_tools(
+    tmp_path: Path, builtin: Weights, epochs: int, rate: float, pipelines: int
+) -> None:
+    datasets = [make_dataset(seed, 40) for seed in range(pipelines)]
+    start = tmp_path / "start.weights"
+    write_weights(start, builtin)
+    options = TrainingOptions(epochs=epochs, learning_rate=rate, held_out=0, pull=0, rescale=False, shuffle=False)
+    ours = train(builtin, datasets, options, seed=0).weights
+    stock = stock_training(tmp_path, datasets, start, options)
+    before, after, theirs = (sum(dataset_loss(w, each) for each in datasets) for w in (builtin, ours, stock))
+    assert after < before
+    assert after <= theirs * 1.02
+    if (epochs, pipelines) == (1, 1):
+        for name, values in ours.items():
+            np.testing.assert_allclose(values, stock[name], atol=rate * 1e-2, err_msg=name)

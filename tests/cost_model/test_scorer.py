@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from hltune.cost_model.metrics import pair_accuracy
+from hltune.cost_model.scorer import NetworkScorer, Scorer, better, cross_validate
+from hltune.cost_model.train import TrainingOptions
+from hltune.cost_model.trees import TreeScorer
+from hltune.cost_model.weights import Weights
+from hltune.errors import InputError
+from tests.cost_model.conftest import make_dataset
+
+QUICK = TrainingOptions(epochs=20, held_out=0)
+SCORERS: dict[str, Callable[[Weights], Scorer]] = {
+    "network": lambda weights: NetworkScorer(weights=weights, training=QUICK, seed=0),
+    "network as it is": lambda weights: NetworkScorer(weights=weights, training=None, seed=0),
+    "trees": lambda weights: TreeScorer(weights=weights, training=None, seed=0),
+    "one ensemble": lambda weights: TreeScorer(weights=weights, training=QUICK, seed=0, ensembles=1),
+}
+
+
+@pytest.fixture(params=SCORERS)
+def scorer(request: pytest.FixtureRequest, builtin: Weights) -> Scorer:
+    return SCORERS[request.param](builtin)
+
+
+def test_learns_something(scorer: Scorer) -> None:
+    samples = make_dataset(1, 120, noise=0.05)
+    train = np.arange(120) < 90
+    scores = scorer.fit(samples.where(train)).predict(samples.schedules[~train])
+    assert scores.mean.shape == scores.spread.shape == (30,)
+    assert (scores.spread >= 0).all() and np.isfinite(scores.mean).all()
+    assert (pair_accuracy(scores.mean, samples.runtimes_s[~train]) or 0) > 0.7
+    # In log-seconds, not milliseconds.
+    assert abs(np.median(scores.mean - np.log(samples.runtimes_s[~train]))) < 0.5
+
+
+def test_is_deterministic_and_silent(scorer: Scorer, capfd: pytest.CaptureFixture[str]) -> None:
+    samples = make_dataset(2, 40)
+    first, second = (scorer.fit(samples).predict(samples.schedules) for _ in range(2))
+    np.testing.assert_array_equal(first.mean, second.mean)
+    np.testing.assert_array_equal(first.spread, second.spread)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_samples(scorer: Scorer, count: int) -> None:
+    samples = make_dataset(3, count)
+    scores = scorer.fit(samples).predict(make_dataset(3, 5).schedules)
+    assert np.isfinite(scores.mean).all() and np.isfinite(scores.spread).all()
+    assert scorer.fit(samples).predict(samples.schedules[:0]).mean.shape == (0,)
+
+
+def test_no_samples(scorer: Scorer) -> None:
+    with pytest.raises(InputError, match="no samples"):
+        scorer.fit(make_dataset(4, 0))
+
+
+def test_the_better_one_chooses(builtin: Weights) -> None:
+    samples = make_dataset(5, 60, noise=0.05)
+    scorers = [SCORERS["network as it is"](builtin), SCORERS["trees"](builtin)]
+    validations = cross_validate(scorers, samples, folds=4, seed=0)
+    assert [each.name for each in validations] == ["network", "trees"]
+    # Every pair within a fold of 15, and no other.
+    assert all(each.pairs.total == 4 * 15 * 14 // 2 for each in validations)
+    assert better(validations).pairs.right == max(each.pairs.right for each in validations)
+    assert all(0 < each.regret_at_1 <= 1 and each.r2 is not None for each in validations)
+    with pytest.raises(InputError, match="too few samples"):
+        cross_validate(scorers, make_dataset(5, 7), folds=4, seed=0)
+
+
+def test_commands_do_not_import_the_heavy_libraries() -> None:
+    code = "import sys, hltune.cli, hltune.cost_model.weights; print({'jax', 'optax', 'lightgbm'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"

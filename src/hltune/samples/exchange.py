@@ -1,0 +1,159 @@
+"""Import from and export to the `.sample` files of Halide's own tuning loop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hltune.errors import InputError
+from hltune.samples.featurization import Featurization
+from hltune.samples.queries import Reader
+from hltune.samples.record import MachineInfo, Origin, PipelineRecord, Sample, Timing
+from hltune.samples.stock import StockSample
+from hltune.samples.store import Store
+
+SUFFIX = ".sample"
+_BATCH = 1000
+_INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import did.
+
+    Attributes:
+        pipelines: hash of each pipeline that was found, and how many files are about it.
+        added: files whose samples were not in the store before.
+        skipped: files that could not be used, and why.
+    """
+
+    pipelines: dict[str, int]
+    added: int
+    skipped: tuple[tuple[Path, str], ...]
+
+
+def import_samples(store: Store, paths: Iterable[Path], machine: MachineInfo) -> Imported:
+    """Imports files, and directories with everything below them.
+
+    A file says neither which algorithm nor which schedule it is about, and its pipeline id is not to be trusted. So
+    pipelines are told apart by their features, and schedules by theirs; what is imported is never mixed with samples
+    of pipelines that were tuned here. The time of measurement is the file's.
+
+    Args:
+        store: to add to.
+        paths: files and directories.
+        machine: where the samples were measured, which the files do not say either.
+
+    Raises:
+        InputError: a path does not exist, a directory holds no such file, or the store cannot be written to.
+    """
+    files = [file for path in paths for file in _files(path)]
+    pipelines: dict[str, int] = {}
+    skipped: list[tuple[Path, str]] = []
+    before = store.count()
+    for start in range(0, len(files), _BATCH):
+        samples: list[Sample] = []
+        for file in files[start : start + _BATCH]:
+            try:
+                samples.append(_read(file, machine))
+            except InputError as error:
+                skipped.append((file, _reason(error)))
+        _add(store, samples, pipelines)
+    return Imported(pipelines=pipelines, added=store.count() - before, skipped=tuple(skipped))
+
+
+def export_samples(reader: Reader, pipeline_hash: str, machine_key: str, directory: Path) -> int:
+    """Writes a file per schedule into a directory, for Halide's `adams2019_retrain_cost_model`; returns how many.
+
+    Schedules without featurization are left away; the running time is the fastest of all measurements. The pipeline id
+    is made of the pipeline's hash and its features: the tool takes the features of the first file for all of an id.
+
+    Raises:
+        InputError: there is nothing to export, or the directory cannot be written to.
+    """
+    written = 0
+    for data in reader.training_data(pipeline_hash, machine_key, chunk=_BATCH):
+        pipeline_features = data.pipeline_features.tobytes()
+        pipeline_id = _number(bytes.fromhex(pipeline_hash) + pipeline_features)
+        rows = zip(data.schedule_hashes, data.times_s.tolist(), data.schedule_features, strict=True)
+        for schedule_hash, runtime_s, schedule_features in rows:
+            sample = StockSample(
+                featurization=Featurization(
+                    pipeline_features=pipeline_features, schedule_features=schedule_features.tobytes()
+                ),
+                runtime_s=runtime_s,
+                pipeline_id=pipeline_id,
+                schedule_id=_number(bytes.fromhex(schedule_hash)),
+            )
+            _write(directory / f"{pipeline_hash[:12]}-{schedule_hash[:24]}{SUFFIX}", sample.encode())
+            written += 1
+    if not written:
+        raise InputError("nothing to export", where=str(reader.path),
+                         expected="measured schedules with a featurization",
+                         found=f"none of pipeline {pipeline_hash[:12]} on machine {machine_key}")  # fmt: skip
+    return written
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    files = sorted(path.rglob(f"*{SUFFIX}"))
+    if not files:
+        raise InputError("no samples here", where=str(path), expected=f"a {SUFFIX} file or a directory of such files",
+                         found="no such path" if not path.exists() else "none")  # fmt: skip
+    return files
+
+
+def _read(path: Path, machine: MachineInfo) -> Sample:
+    try:
+        data = path.read_bytes()
+        measured_at_s = path.stat().st_mtime
+    except OSError as error:
+        raise InputError("cannot read", found=error.strerror) from None
+    stock = StockSample.decode(data)
+    search = {"imported": path.name, "pipeline_id": stock.pipeline_id, "schedule_id": stock.schedule_id}
+    return Sample(
+        pipeline_hash=stock.featurization.pipeline_hash,
+        machine=machine,
+        schedule=None,
+        featurization=stock.featurization,
+        measurement=Timing(repeats_s=(stock.runtime_s,)),
+        origin=Origin(search=json.dumps(search)),
+        measured_at_s=measured_at_s,
+    )
+
+
+def _add(store: Store, samples: list[Sample], pipelines: dict[str, int]) -> None:
+    for sample in samples:
+        if sample.pipeline_hash not in pipelines:
+            assert sample.featurization is not None
+            store.add_pipeline(PipelineRecord.imported(sample.featurization))
+        pipelines[sample.pipeline_hash] = pipelines.get(sample.pipeline_hash, 0) + 1
+    store.add_all(samples)
+
+
+def _reason(error: InputError) -> str:
+    details = (("expected", error.expected), ("found", error.found))
+    return "; ".join([error.what, *(f"{label} {text}" for label, text in details if text)])
+
+
+def _number(identity: bytes) -> int:
+    """A positive int32 that is the same in every export."""
+    return int.from_bytes(hashlib.sha256(identity).digest()[:4]) & _INT32_MAX
+
+
+def _write(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InputError(
+            "cannot write here", where=str(path), found=error.strerror, todo="choose another place or make room"
+        ) from None

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from hltune import __version__, flags
+from hltune import __version__, flags, samples_cli
 from hltune.autoschedule import AutoscheduleOptions, autoschedule
 from hltune.compare import CompareOptions, Comparison, compare
 from hltune.doctor import examine
@@ -33,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(samples_cli.app, name="samples")
 
 
 @app.callback(invoke_without_command=True)

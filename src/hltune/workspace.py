@@ -2,6 +2,7 @@
 
 ```
 .hltune/cache/                                   built C++ generators
+.hltune/samples.sqlite                           all measurements, see `samples.schema`
 .hltune/NAME-PIPELINEHASH/MACHINEKEY/ADAMS2019.json   a record: a schedule, where it came from, what it cost
 ```
 """
@@ -18,6 +19,7 @@ from typing import Any, cast
 from hltune.errors import InputError
 from hltune.machine.fingerprint import Fingerprint
 from hltune.pipeline.spec import PipelineSpec
+from hltune.samples.record import MachineInfo
 from hltune.schedule import codec
 from hltune.schedule.directives import Schedule
 
@@ -52,6 +54,11 @@ class Workspace:
         """For what can be made again."""
         return self.root / "cache"
 
+    @property
+    def samples(self) -> Path:
+        """The sample store."""
+        return self.root / "samples.sqlite"
+
     def directory(self, spec: PipelineSpec) -> Path:
         """What belongs to one pipeline."""
         return self.root / f"{spec.name}-{spec.content_hash[:12]}"
@@ -81,6 +88,11 @@ class Workspace:
         folder = self.directory(spec) / machine.key
         records = [_read(path, spec) for path in sorted(folder.glob("*.json"))]
         return sorted(records, key=lambda record: record.cost_s)
+
+
+def machine_info(machine: Fingerprint) -> MachineInfo:
+    """A machine as the sample store knows it."""
+    return MachineInfo(key=machine.key, **asdict(machine))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -50,7 +50,7 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
     mode = "rw" if writing else "ro"
     if not writing and not os.access(path.parent, os.W_OK) and not wal(path).exists():
         mode = "ro&immutable=1"  # without it SQLite wants to create a log
-    with translated(path):
+    with decoding(path):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S
         )
@@ -87,6 +87,19 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version < 1 or _schema(connection) != _expected_schema():
         raise damaged(path, f"another schema under version {version}")
+    _check_length(connection, path)
+
+
+def _check_length(connection: sqlite3.Connection, path: Path) -> None:
+    """SQLite itself does not miss a part of the last page."""
+    log = wal(path)
+    if log.exists() and log.stat().st_size:
+        return  # a part of the pages is still in the log
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    found = path.stat().st_size
+    if found < pages * page_bytes:
+        raise damaged(path, f"{found} bytes, {pages * page_bytes - found} less than there were")
 
 
 def _expected_schema() -> set[tuple[str, str]]:

@@ -27,12 +27,14 @@ class Imported:
 
     Attributes:
         pipelines: hash of each pipeline that was found, and how many files are about it.
-        added: files whose samples were not in the store before.
+        added: samples that were not in the store before.
+        known: samples that were.
         skipped: files that could not be used, and why.
     """
 
     pipelines: dict[str, int]
     added: int
+    known: int
     skipped: tuple[tuple[Path, str], ...]
 
 
@@ -63,7 +65,9 @@ def import_samples(store: Store, paths: Iterable[Path], machine: MachineInfo) ->
             except InputError as error:
                 skipped.append((file, _reason(error)))
         _add(store, samples, pipelines)
-    return Imported(pipelines=pipelines, added=store.count() - before, skipped=tuple(skipped))
+    added = store.count() - before
+    known = sum(pipelines.values()) - added
+    return Imported(pipelines=pipelines, added=added, known=known, skipped=tuple(skipped))
 
 
 def export_samples(reader: Reader, pipeline_hash: str, machine_key: str, directory: Path) -> int:

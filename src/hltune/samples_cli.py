@@ -16,7 +16,7 @@ from hltune.machine.fingerprint import fingerprint
 from hltune.pipeline.target import TargetJob
 from hltune.report import samples as report
 from hltune.report.progress import show_progress
-from hltune.samples.exchange import export_samples, import_samples
+from hltune.samples.exchange import export_samples, import_samples, sample_files
 from hltune.samples.queries import Reader
 from hltune.samples.record import MachineInfo
 from hltune.samples.store import Store
@@ -25,6 +25,8 @@ from hltune.workspace import Workspace, check_writable, machine_info
 
 WAIT_S = 5.0
 """For a run that may be about to end."""
+SHOWN = 10
+"""Names in an error."""
 
 app = typer.Typer(help="Shows, deletes, exports and imports what was measured.", no_args_is_help=True)
 
@@ -129,11 +131,12 @@ def import_command(
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
 ) -> None:
     """Reads .sample files that were measured on this machine."""
+    files = sample_files(paths)
     with show_progress() as progress:
-        progress.phase("importing samples")
+        progress.phase(f"importing {len(files)} files")
         machine = _this_machine(target, flags.threads(max_parallelism))
         with Store(Workspace(workspace).samples, progress=progress, wait_s=WAIT_S) as store:
-            result = import_samples(store, paths, machine)
+            result = import_samples(store, files, machine)
             names = store.pipelines()
     if as_json:
         _print_json(report.imported(names, machine, result))
@@ -149,7 +152,7 @@ def _pipeline(reader: Reader, text: str) -> str:
     found = [key for key, name in known.items() if text and (name == text or key.startswith(text))]
     if len(found) == 1:
         return found[0]
-    lines = [f"{known[key]} {key[: report.ID_DIGITS]}" for key in found or known]
+    lines = [f"{known[key]} {key[: report.ID_DIGITS]}" for key in list(found or known)[:SHOWN]]
     raise InputError(
         "several pipelines have this name" if found else "there are no samples of this pipeline",
         where=str(reader.path),

@@ -59,7 +59,10 @@ def test_measuring_again_keeps_the_history(store: Store) -> None:
 
 def test_the_same_measurement_is_added_once(store: Store) -> None:
     assert store.add(sample(1)) == store.add(sample(1))
-    assert store.count() == 1
+    assert store.add(sample(2, CRASH)) == store.add(sample(2, CRASH))
+    assert store.count() == 2
+    store.add(measured(1, 9.0, when=sample(1).measured_at_s))
+    assert store.count() == 3
 
 
 def test_nothing_is_mixed(store: Store) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,17 @@ class Imported:
     skipped: tuple[tuple[Path, str], ...]
 
 
-def import_samples(store: Store, paths: Iterable[Path], machine: MachineInfo) -> Imported:
-    """Imports files, and directories with everything below them.
+def sample_files(paths: Iterable[Path]) -> list[Path]:
+    """The files among these paths, and those anywhere below the directories among them.
+
+    Raises:
+        InputError: a path does not exist or a directory holds no such file.
+    """
+    return [file for path in paths for file in _files(path)]
+
+
+def import_samples(store: Store, files: Sequence[Path], machine: MachineInfo) -> Imported:
+    """Imports files; those that cannot be used are skipped.
 
     A file says neither which algorithm nor which schedule it is about, and its pipeline id is not to be trusted. So
     pipelines are told apart by their features, and schedules by theirs; what is imported is never mixed with samples
@@ -47,13 +57,12 @@ def import_samples(store: Store, paths: Iterable[Path], machine: MachineInfo) ->
 
     Args:
         store: to add to.
-        paths: files and directories.
+        files: from `sample_files`.
         machine: where the samples were measured, which the files do not say either.
 
     Raises:
-        InputError: a path does not exist, a directory holds no such file, or the store cannot be written to.
+        InputError: the store cannot be written to.
     """
-    files = [file for path in paths for file in _files(path)]
     pipelines: dict[str, int] = {}
     skipped: list[tuple[Path, str]] = []
     before = store.count()
@@ -157,7 +166,8 @@ def _write(path: Path, data: bytes) -> None:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise InputError(
             "cannot write here", where=str(path), found=error.strerror, todo="choose another place or make room"
         ) from None

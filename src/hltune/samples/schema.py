@@ -14,7 +14,7 @@
 
 ``application_id`` is the magic number, ``user_version`` the version of this table. Arrays are little-endian. Measuring
 a schedule again adds a row to samples, so that the history is kept; the time of a schedule is the fastest of its rows.
-A sample with the same schedule, machine and time of measurement as one that is there is the same sample.
+A sample with the same schedule, machine, time of measurement and fastest repeat as one that is there is that sample.
 
 Beside the file: ``-wal`` and ``-shm`` are SQLite's and belong to it; ``.lock`` is held by the process that writes.
 """

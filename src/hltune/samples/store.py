@@ -116,10 +116,11 @@ class Store(Reader):
         pipeline_id = self._pipeline(sample.pipeline_hash)
         machine_id = self._machine(sample.machine)
         schedule_id = self._schedule(pipeline_id, sample)
+        columns = encode_sample(sample)
         known = self._row(
-            """SELECT id FROM samples
-               WHERE pipeline_id = ? AND machine_id = ? AND schedule_id = ? AND measured_at_s = ?""",
-            pipeline_id, machine_id, schedule_id, sample.measured_at_s,
+            """SELECT id FROM samples WHERE pipeline_id = ? AND machine_id = ? AND schedule_id = ?
+               AND fastest_s IS ? AND measured_at_s = ?""",
+            pipeline_id, machine_id, schedule_id, columns.get("fastest_s"), sample.measured_at_s,
         )  # fmt: skip
         if known is not None:
             return known[0]
@@ -129,7 +130,7 @@ class Store(Reader):
             machine_id=machine_id,
             schedule_id=schedule_id,
             features_id=sample.featurization and self._features(pipeline_id, sample.featurization),
-            **encode_sample(sample),
+            **columns,
         )
 
     def _pipeline(self, pipeline_hash: str) -> int:

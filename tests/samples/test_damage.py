@@ -187,6 +187,8 @@ def test_a_read_only_workspace(path: Path, good: Path, tmp_path: Path) -> None:
     fixed = tmp_path / "fixed" / path.name
     with mounted(fixed.parent, "size=4m"):
         shutil.copy(good, fixed)
+        with Reader(fixed):
+            pass  # leaves an empty log behind
         subprocess.run(["mount", "-o", "remount,ro", fixed.parent], check=True)
         with pytest.raises(InputError, match=r"cannot write here(.|\n)*Read-only"):
             Store(fixed, progress=Silent(), wait_s=0)

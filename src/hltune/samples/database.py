@@ -21,11 +21,10 @@ def create(path: Path) -> None:
     Raises:
         InputError: the place cannot be written to, or holds the log of a store that was moved away.
     """
-    log = wal(path)
-    if log.exists() and log.stat().st_size:
+    if _has_log(path):
         raise InputError(
             "the log of a store is here without its store",
-            where=str(log),
+            where=str(wal(path)),
             expected=f"{path.name} beside it",
             todo="put the store back, or move this file away as well",
         )
@@ -48,7 +47,7 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
         InputError: it is damaged, of a newer version, of another program, or cannot be read.
     """
     mode = "rw" if writing else "ro"
-    if not writing and not os.access(path.parent, os.W_OK) and not wal(path).exists():
+    if not writing and not os.access(path.parent, os.W_OK) and not _has_log(path):
         mode = "ro&immutable=1"  # without it SQLite wants to create a log
     with decoding(path):
         connection = sqlite3.connect(
@@ -68,6 +67,11 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
 def wal(path: Path) -> Path:
     """SQLite's write-ahead log of a database."""
     return path.with_name(f"{path.name}-wal")
+
+
+def _has_log(path: Path) -> bool:
+    log = wal(path)
+    return log.exists() and log.stat().st_size > 0
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
@@ -92,8 +96,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _check_length(connection: sqlite3.Connection, path: Path) -> None:
     """SQLite itself does not miss a part of the last page."""
-    log = wal(path)
-    if log.exists() and log.stat().st_size:
+    if _has_log(path):
         return  # a part of the pages is still in the log
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()

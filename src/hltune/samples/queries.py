@@ -176,13 +176,13 @@ class Reader:
             newest: leaves older schedules away.
 
         Yields:
-            At least one item for each of the pipeline's sets of pipeline features; there is one such set, unless
+            One item or more for each set of pipeline features that the schedules have; there is one such set, unless
             the stages of the pipeline were not always the same.
         """
         ids = self._ids(pipeline_hash, machine_key)
         with self._decoding():
-            sets = f"SELECT id, stages, data FROM features WHERE id IN (SELECT features_id {_OF}) ORDER BY id"
-            for features_id, stages, data in self._connection.execute(sets, ids).fetchall():
+            sets = "SELECT id, stages, data FROM features WHERE pipeline_id = ? ORDER BY id"
+            for features_id, stages, data in self._connection.execute(sets, ids[:1]).fetchall():
                 shape = (stages, PIPELINE_COLUMNS)
                 pipeline_features = np.frombuffer(zlib.decompress(data), dtype=FLOAT).reshape(shape)
                 yield from self._chunks((*ids, features_id), pipeline_features, chunk, newest)

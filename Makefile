@@ -28,6 +28,7 @@ lint: venv
 
 bench: venv
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.store
 
 clean:
 	rm -rf $(VENV) demo-output .hltune

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from hltune import __version__, flags
+from hltune import __version__, flags, samples_cli
 from hltune.autoschedule import AutoscheduleOptions, autoschedule
 from hltune.compare import CompareOptions, Comparison, compare
 from hltune.doctor import examine
 from hltune.errors import INTERRUPTED, HltuneError, InputError
 from hltune.export import TEXT_FORMS, ExportOptions, export, parse_forms
+from hltune.files import check_writable
 from hltune.machine.fingerprint import fingerprint
 from hltune.pipeline.target import HOST
 from hltune.report import documents, tables
@@ -26,7 +27,7 @@ from hltune.run import run
 from hltune.schedule.codec import read_schedule_file
 from hltune.subject import Subject, load_subject
 from hltune.suite import catalog
-from hltune.workspace import Record, Workspace, check_writable
+from hltune.workspace import Record, Workspace
 
 app = typer.Typer(
     name="hltune",
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(samples_cli.app, name="samples")
 
 
 @app.callback(invoke_without_command=True)

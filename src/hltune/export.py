@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from hltune.errors import InputError
+from hltune.files import check_writable, write_text
 from hltune.machine.options import COMPILE_ENVIRONMENT
 from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetJob
@@ -17,7 +18,6 @@ from hltune.schedule.directives import Schedule
 from hltune.schedule.export import CompileJob
 from hltune.schedule.source import function_suffix, to_cpp_header, to_python
 from hltune.worker import Worker
-from hltune.workspace import check_writable, write_text
 
 Form = Literal["json", "python", "cpp", "object"]
 FORMS: tuple[Form, ...] = get_args(Form)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.errors import InputError
+from hltune.files import check_writable
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.run_image import RunImageJob, check_format
 from hltune.schedule.directives import Schedule
 from hltune.subject import Subject
 from hltune.worker import Worker
-from hltune.workspace import check_writable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

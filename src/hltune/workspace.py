@@ -2,23 +2,23 @@
 
 ```
 .hltune/cache/                                   built C++ generators
+.hltune/samples.sqlite                           all measurements, see `samples.schema`
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
 ```
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from hltune.errors import InputError
+from hltune.files import write_text
 from hltune.machine.fingerprint import Fingerprint
 from hltune.pipeline.spec import PipelineSpec
+from hltune.samples.record import MachineInfo
 from hltune.schedule import codec
 from hltune.schedule.directives import Schedule
 
@@ -57,6 +57,11 @@ class Workspace:
     def cache(self) -> Path:
         """For what can be made again."""
         return self.root / "cache"
+
+    @property
+    def samples(self) -> Path:
+        """The sample store."""
+        return self.root / "samples.sqlite"
 
     def directory(self, spec: PipelineSpec) -> Path:
         """What belongs to one pipeline."""
@@ -104,42 +109,9 @@ class Workspace:
         return records[0]
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all, and the folders above it.
-
-    Raises:
-        InputError: the place cannot be written to.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise cannot_write(path, error) from None
-
-
-def check_writable(directory: Path) -> None:
-    """Fails early, before hours of work end in an error.
-
-    Raises:
-        InputError: no file can be made in this directory.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise cannot_write(directory, error) from None
-
-
-def cannot_write(path: Path, error: OSError) -> InputError:
-    """The error of a place that cannot be written to."""
-    return InputError(
-        "cannot write here", where=str(path), found=error.strerror, todo="choose another place or make room"
-    )
+def machine_info(machine: Fingerprint) -> MachineInfo:
+    """A machine as the sample store knows it."""
+    return MachineInfo(key=machine.key, **asdict(machine))
 
 
 def _read(path: Path, spec: PipelineSpec) -> Record:

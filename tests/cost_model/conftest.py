@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.features import SCHEDULE_FEATURES, Floats
+from hltune.cost_model.features import SCHEDULE_FEATURES
 from hltune.cost_model.network import predict
 from hltune.cost_model.weights import Weights, builtin_weights
+from hltune.samples.featurization import Floats
 
 STAGES = 3
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.features import SCHEDULE_FEATURES, Floats
+from hltune.cost_model.features import SCHEDULE_FEATURES
 from hltune.cost_model.loss import Batch, batch_loss, dataset_loss, make_batch
 from hltune.cost_model.network import predict
 from hltune.cost_model.weights import SHAPES, Weights
 from hltune.errors import InputError
+from hltune.samples.featurization import Floats
 from tests.cost_model.conftest import make_dataset, make_pipeline, make_schedules, perturbed
 
 

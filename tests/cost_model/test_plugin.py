@@ -11,7 +11,7 @@ import pytest
 
 from hltune import halide_api
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.features import Features
+from hltune.cost_model.features import operations, plausible
 from hltune.cost_model.loss import dataset_loss
 from hltune.cost_model.network import predict
 from hltune.cost_model.train import TrainingOptions, train
@@ -19,6 +19,8 @@ from hltune.cost_model.weights import Weights, read_weights, write_weights
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.samples.featurization import TYPES, Featurization
+from hltune.samples.stock import StockSample
 from hltune.search.job import ENVIRONMENT, Candidate, SearchJob
 from hltune.search.options import Adams2019Options
 from hltune.suite.catalog import BENCHMARKS
@@ -32,16 +34,14 @@ PROBES = 4
 @pytest.fixture(scope="module")
 def target() -> TargetInfo:
     with Worker() as worker:
-        return worker.run(TargetJob("host"), timeout_s=60)
+        return worker.run(TargetJob("host"))
 
 
 @pytest.fixture(scope="module")
 def specs(target: TargetInfo) -> list[PipelineSpec]:
     with Worker(preload=("halide",)) as worker:
         return [
-            worker.run(
-                LoadJob(source=benchmark.source(512, 256), target=target.name, cache=Path("unused")), timeout_s=60
-            )
+            worker.run(LoadJob(source=benchmark.source(512, 256), target=target.name, cache=Path("unused")))
             for benchmark in BENCHMARKS
         ]
 
@@ -52,15 +52,21 @@ def search(specs: list[PipelineSpec], target: TargetInfo, weights: Path | None) 
     with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
         jobs = [SearchJob(spec=spec, target=target.name, options=each, timeout_s=60)
                 for spec in specs for each in options]  # fmt: skip
-        return [worker.run(job, timeout_s=60) for job in jobs]
+        return [worker.run(job) for job in jobs]
 
 
 def check_predictions(candidates: list[Candidate], weights: Weights) -> None:
     for candidate in candidates:
-        features = Features.from_bytes(candidate.featurization)
-        assert features.to_bytes() == candidate.featurization and features.plausible
-        (predicted_ms,) = predict(weights, features.pipeline, features.schedule[None], CORES)
-        assert predicted_ms == pytest.approx(candidate.predicted_ms, rel=1e-4)
+        featurization = Featurization.from_halide(candidate.featurization)
+        assert featurization.to_halide() == candidate.featurization
+        assert plausible(featurization.pipeline_array()) and plausible(featurization.schedule_array())
+        assert predict_one(weights, featurization) == pytest.approx(candidate.predicted_ms, rel=1e-4)
+
+
+def predict_one(weights: Weights, featurization: Featurization) -> float:
+    pipeline, schedule = operations(featurization.pipeline_array()), featurization.schedule_array()
+    (predicted_ms,) = predict(weights, pipeline, schedule[None], CORES)
+    return float(predicted_ms)
 
 
 def test_predictions_are_the_plugins(specs: list[PipelineSpec], target: TargetInfo, builtin: Weights) -> None:
@@ -76,20 +82,25 @@ def test_plugin_takes_our_file(specs: list[PipelineSpec], target: TargetInfo, bu
     candidates = search(specs[:3], target, path)
     check_predictions(candidates, weights)
     # The file was used at all: the built-in weights say something else.
-    features = Features.from_bytes(candidates[0].featurization)
-    (other_ms,) = predict(builtin, features.pipeline, features.schedule[None], CORES)
+    other_ms = predict_one(builtin, Featurization.from_halide(candidates[0].featurization))
     assert other_ms != pytest.approx(candidates[0].predicted_ms, rel=1e-3)
 
 
 def write_samples(directory: Path, datasets: list[Dataset]) -> list[Path]:
     paths: list[Path] = []
     for pipeline_id, samples in enumerate(datasets):
+        stages = len(samples.pipeline)
+        types = np.zeros((stages, TYPES), dtype=np.float32)  # the tool ignores them as well
+        pipeline_features = np.concatenate([types, samples.pipeline.reshape(stages, -1)], axis=1)
         for number, (schedule, runtime_s) in enumerate(zip(samples.schedules, samples.runtimes_s, strict=True)):
-            masks = np.zeros((len(schedule), 7), dtype=np.float32)
-            features = Features(pipeline=samples.pipeline, type_masks=masks, schedule=schedule)
-            tail = np.float32(runtime_s * 1e3).tobytes() + np.array([pipeline_id, number], dtype="<i4").tobytes()
+            featurization = Featurization(
+                pipeline_features=pipeline_features.tobytes(), schedule_features=schedule.tobytes()
+            )
+            sample = StockSample(
+                featurization=featurization, runtime_s=runtime_s, pipeline_id=pipeline_id, schedule_id=number
+            )
             paths.append(directory / f"{pipeline_id}-{number}.sample")
-            paths[-1].write_bytes(features.to_bytes() + tail)
+            paths[-1].write_bytes(sample.encode())
     return paths
 
 

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.features import PIPELINE_SHAPE, SCHEDULE_FEATURES, Features, Floats, plausible, schedule_hash
+from hltune.cost_model.features import PIPELINE_SHAPE, operations, pipeline_hash, plausible, schedule_hash
 from hltune.errors import InputError
+from hltune.samples.featurization import SCHEDULE_COLUMNS, Featurization, Floats
+from hltune.samples.queries import TrainingData
 
 Mask = NDArray[np.bool_]
 
@@ -41,7 +43,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         n, s = len(self.runtimes_s), len(self.pipeline)
-        expected = ((s, *PIPELINE_SHAPE), (n, s, len(SCHEDULE_FEATURES)), (n,))
+        expected = ((s, *PIPELINE_SHAPE), (n, s, SCHEDULE_COLUMNS), (n,))
         found = (self.pipeline.shape, self.schedules.shape, self.runtimes_s.shape)
         if s == 0 or expected != found:
             raise InputError("samples of the wrong shape", expected=str(expected), found=str(found))
@@ -56,19 +58,29 @@ class Dataset:
         return len(self.runtimes_s)
 
     @classmethod
-    def of(cls, samples: Sequence[tuple[Features, float]], *, cores: int) -> Dataset:
+    def of(cls, samples: Sequence[tuple[Featurization, float]], *, cores: int) -> Dataset:
         """From featurizations and running times in seconds.
 
         Raises:
             InputError: there are none, or they belong to different pipelines.
         """
-        hashes = {features.pipeline_hash for features, _ in samples}
-        if len(hashes) != 1:
-            raise InputError("samples of one pipeline are needed", expected="1 pipeline", found=str(len(hashes)))
+        pipelines = [operations(featurization.pipeline_array()) for featurization, _ in samples]
+        if (found := len(set(map(pipeline_hash, pipelines)))) != 1:
+            raise InputError("samples of one pipeline are needed", expected="1 pipeline", found=str(found))
         return cls(
-            pipeline=samples[0][0].pipeline,
-            schedules=np.stack([features.schedule for features, _ in samples]),
+            pipeline=pipelines[0],
+            schedules=np.stack([featurization.schedule_array() for featurization, _ in samples]),
             runtimes_s=np.array([runtime_s for _, runtime_s in samples]),
+            cores=cores,
+        )
+
+    @classmethod
+    def stored(cls, data: TrainingData, *, cores: int) -> Dataset:
+        """From what the sample store holds."""
+        return cls(
+            pipeline=operations(data.pipeline_features),
+            schedules=data.schedule_features,
+            runtimes_s=data.times_s,
             cores=cores,
         )
 

@@ -1,31 +1,22 @@
-"""What the cost model sees of a pipeline and of a schedule: Halide's featurization as arrays.
+"""What the network sees of a `Featurization`: names for its columns, and its counts by operation and type.
 
-| per stage, in float32 | shape   | what                                                                            |
-|-----------------------|---------|---------------------------------------------------------------------------------|
-| schedule features     | [39]    | the table of `ScheduleFeatures`; depend on the schedule                         |
-| type masks            | [7]     | types in use; the model ignores them                                            |
-| pipeline features     | [40, 7] | 24 kinds of operations, then 4 access patterns x 4 kinds of access; counts by   |
-|                       |         | type: Bool, 8, 16, 32, 64 bits, Float, Double; depend on the algorithm alone    |
+| per stage, in float32 | shape   | what                                                                          |
+|-----------------------|---------|-------------------------------------------------------------------------------|
+| schedule features     | [39]    | the table of `ScheduleFeatures`; depend on the schedule                       |
+| pipeline features     | [40, 7] | counts by operation and type, without the types in use, which the network     |
+|                       |         | ignores; depend on the algorithm alone                                        |
 
-Little-endian, no header, one block of `STAGE_BYTES` per stage. Output Funcs come first; within a Func the last update
-comes first and the pure definition last, so that row 0 is the last stage of the output.
-
-Source: Halide 21, ``src/autoschedulers/adams2019/Featurization.h`` and ``State.cpp``.
+Source: Halide 21, ``src/autoschedulers/adams2019/Featurization.h``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hltune.errors import InputError
+from hltune.samples.featurization import FLOAT, OPERATIONS, TYPES, Floats
 
 T = TypeVar("T")
-Floats = NDArray[np.float32]
 
 
 class ScheduleFeatures(NamedTuple, Generic[T]):
@@ -73,92 +64,23 @@ class ScheduleFeatures(NamedTuple, Generic[T]):
 
 
 SCHEDULE_FEATURES: tuple[str, ...] = ScheduleFeatures._fields
-TYPES = 7
-PIPELINE_SHAPE = (40, TYPES)
-STAGE_FLOATS = len(SCHEDULE_FEATURES) + TYPES + PIPELINE_SHAPE[0] * PIPELINE_SHAPE[1]
-STAGE_BYTES = 4 * STAGE_FLOATS
+PIPELINE_SHAPE = (OPERATIONS, TYPES)
 LARGEST_FEATURE = 1e14
 """What lies above has overflowed somewhere; Halide's own training rejects it as well."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Features:
-    """The featurization of one schedule of one pipeline; equal when its bytes are.
-
-    Attributes:
-        pipeline: [S, 40, 7], read-only.
-        type_masks: [S, 7], read-only; kept so that the bytes can be written again.
-        schedule: [S, 39], read-only.
-    """
-
-    pipeline: Floats
-    type_masks: Floats
-    schedule: Floats
-
-    def __post_init__(self) -> None:
-        stages = len(self.schedule)
-        expected = ((stages, *PIPELINE_SHAPE), (stages, TYPES), (stages, len(SCHEDULE_FEATURES)))
-        found = (self.pipeline.shape, self.type_masks.shape, self.schedule.shape)
-        if expected != found or stages == 0:
-            raise InputError("features of the wrong shape", expected=str(expected), found=str(found))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Features) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
-
-    @classmethod
-    def from_bytes(cls, data: bytes, *, where: str = "featurization") -> Features:
-        """Decodes Halide's binary form.
-
-        Raises:
-            InputError: not a whole number of stages, or none.
-        """
-        if not data or len(data) % STAGE_BYTES:
-            raise InputError(
-                "not a featurization of Adams2019",
-                where=where,
-                expected=f"a multiple of {STAGE_BYTES} bytes, one block per stage",
-                found=f"{len(data)} bytes",
-            )
-        rows = np.frombuffer(data, dtype="<f4").reshape(-1, STAGE_FLOATS)
-        schedule, masks, pipeline = np.split(rows, [len(SCHEDULE_FEATURES), len(SCHEDULE_FEATURES) + TYPES], axis=1)
-        return cls(pipeline=pipeline.reshape(-1, *PIPELINE_SHAPE), type_masks=masks, schedule=schedule)
-
-    def to_bytes(self) -> bytes:
-        """Halide's binary form."""
-        pipeline = self.pipeline.reshape(len(self.schedule), -1)
-        return np.concatenate([self.schedule, self.type_masks, pipeline], axis=1).astype("<f4").tobytes()
-
-    @property
-    def stages(self) -> int:
-        """Number of stages."""
-        return len(self.schedule)
-
-    @property
-    def pipeline_hash(self) -> str:
-        """Identifies the pipeline as far as the model can tell."""
-        return pipeline_hash(self.pipeline)
-
-    @property
-    def schedule_hash(self) -> str:
-        """Identifies the schedule among those of its pipeline as far as the model can tell."""
-        return schedule_hash(self.schedule)
-
-    @property
-    def plausible(self) -> bool:
-        """Whether all features are numbers that the model can work with."""
-        return plausible(self.pipeline) and plausible(self.schedule)
+def operations(pipeline_features: Floats) -> Floats:
+    """What the network sees [S, 40, 7] of pipeline features [S, 287]."""
+    return pipeline_features[:, TYPES:].reshape(-1, *PIPELINE_SHAPE)
 
 
 def pipeline_hash(pipeline: Floats) -> str:
-    """A stable hash of pipeline features [S, 40, 7]."""
+    """Identifies a pipeline as far as the network can tell, by its operations [S, 40, 7]; sizes do not matter."""
     return _hash(pipeline)
 
 
 def schedule_hash(schedule: Floats) -> str:
-    """A stable hash of schedule features [S, 39]."""
+    """Identifies a schedule among those of its pipeline as far as the network can tell, by its features [S, 39]."""
     return _hash(schedule)
 
 
@@ -168,4 +90,4 @@ def plausible(features: Floats) -> bool:
 
 
 def _hash(array: Floats) -> str:
-    return hashlib.sha256(str(array.shape).encode() + array.astype("<f4").tobytes()).hexdigest()
+    return hashlib.sha256(str(array.shape).encode() + array.astype(FLOAT).tobytes()).hexdigest()

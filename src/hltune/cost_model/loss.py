@@ -24,9 +24,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.features import Floats
 from hltune.cost_model.network import Arrays, forward, pad_schedules, pad_stages
 from hltune.cost_model.weights import Weights
+from hltune.samples.featurization import Floats
 
 _LEAST_RELATIVE_TIME = 1e-10
 _NEGATIVE_COEFFICIENTS = 1e-5

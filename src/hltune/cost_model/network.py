@@ -27,9 +27,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hltune.cost_model.features import PIPELINE_SHAPE, SCHEDULE_FEATURES, Floats, ScheduleFeatures
+from hltune.cost_model.features import PIPELINE_SHAPE, ScheduleFeatures
 from hltune.cost_model.weights import Weights
 from hltune.errors import InputError
+from hltune.samples.featurization import SCHEDULE_COLUMNS, Floats
 
 PAGE_BYTES = 4096
 _CHUNK = 4096
@@ -99,9 +100,9 @@ def check_shapes(pipeline_features: Floats, schedule_features: Floats) -> None:
     if stages == 0 or pipeline_features.shape[1:] != PIPELINE_SHAPE:
         raise InputError("pipeline features of the wrong shape", expected=f"(S, {PIPELINE_SHAPE[0]}, "
                          f"{PIPELINE_SHAPE[1]})", found=str(pipeline_features.shape))  # fmt: skip
-    if schedule_features.ndim != 3 or schedule_features.shape[1:] != (stages, len(SCHEDULE_FEATURES)):
+    if schedule_features.ndim != 3 or schedule_features.shape[1:] != (stages, SCHEDULE_COLUMNS):
         raise InputError("schedule features do not fit the pipeline", found=str(schedule_features.shape),
-                         expected=f"(N, {stages}, {len(SCHEDULE_FEATURES)})")  # fmt: skip
+                         expected=f"(N, {stages}, {SCHEDULE_COLUMNS})")  # fmt: skip
 
 
 def pad_stages(array: Floats, *, axis: int) -> Floats:

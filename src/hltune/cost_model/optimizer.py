@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.cost_model.files import write_bytes
 from hltune.cost_model.weights import SHAPES, Weights, check_weights
 from hltune.errors import InputError
+from hltune.files import write_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,7 +51,7 @@ def encode_state(state: OptimizerState) -> bytes:
 
 def write_state(path: Path, state: OptimizerState) -> None:
     """Writes a file whole or not at all; raises InputError if it cannot be written."""
-    write_bytes(path, encode_state(state))
+    write_bytes(path, encode_state(state), durable=True)
 
 
 def decode_state(data: bytes, *, where: str) -> OptimizerState:

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.features import Floats
 from hltune.cost_model.metrics import NO_PAIRS, PairCount, count_pairs, r2_of_logs, regret_at
 from hltune.cost_model.network import predict
 from hltune.cost_model.train import TrainingOptions, train
 from hltune.cost_model.weights import Weights
 from hltune.errors import InputError
+from hltune.samples.featurization import Floats
 
 _LEAST_MS = 1e-9
 

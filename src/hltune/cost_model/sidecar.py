@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hltune.cost_model.files import write_bytes
 from hltune.cost_model.optimizer import OptimizerState, decode_state, encode_state
 from hltune.cost_model.weights import Weights, encode_weights, read_weights, weights_hash
 from hltune.errors import InputError
+from hltune.files import write_bytes
 
 FORMAT = "hltune-weights"
 VERSION = 1
@@ -95,10 +95,10 @@ def write_stored(path: Path, weights: Weights, origin: Origin, state: OptimizerS
         state_hash=None if state_data is None else hashlib.sha256(state_data).hexdigest(),
     )
     if state_data is not None:
-        write_bytes(_state_path(path), state_data)
+        write_bytes(_state_path(path), state_data, durable=True)
     document = {"format": FORMAT, "version": VERSION, **asdict(sidecar)}
-    write_bytes(sidecar_path(path), (json.dumps(document, indent=1) + "\n").encode())
-    write_bytes(path, data)
+    write_bytes(sidecar_path(path), (json.dumps(document, indent=1) + "\n").encode(), durable=True)
+    write_bytes(path, data, durable=True)
     return sidecar
 
 

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.features import Floats
 from hltune.cost_model.scorer import Predictor, Scores, log_predicted_s, require_samples
 from hltune.cost_model.train import TrainingOptions, train
 from hltune.cost_model.weights import Weights
+from hltune.samples.featurization import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

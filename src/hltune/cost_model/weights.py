@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from hltune import halide_api
-from hltune.cost_model.files import write_bytes
 from hltune.errors import HltuneError, InputError
+from hltune.files import write_bytes
 
 MAGIC = 0x68776631
 PIPELINE_FEATURES_VERSION = 3
@@ -102,7 +102,7 @@ def encode_weights(weights: Weights) -> bytes:
 
 def write_weights(path: Path, weights: Weights) -> None:
     """Writes a file whole or not at all; raises what `encode_weights` raises, or InputError if it cannot be written."""
-    write_bytes(path, encode_weights(weights))
+    write_bytes(path, encode_weights(weights), durable=True)
 
 
 def weights_hash(weights: Weights) -> str:

@@ -1,0 +1,136 @@
+"""A store with 200,000 samples: how long it takes to open and to answer, and how much memory training data takes.
+
+Prints seconds and MiB, measured in fresh processes. ``python -m benchmarks.store [SAMPLES [STAGES]]``
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hltune.errors import Failure
+from hltune.pipeline.spec import OutputArgument, PipelineSpec
+from hltune.progress import Silent
+from hltune.samples.featurization import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
+from hltune.samples.queries import Reader
+from hltune.samples.record import MachineInfo, Origin, PipelineRecord, Sample, Timing
+from hltune.samples.store import Store
+from hltune.schedule.directives import ComputeAt, Parallel, Reorder, Schedule, Split, Vectorize
+from hltune.schedule.roles import Stage
+
+SAMPLES = 200_000
+STAGES = 12
+BATCH = 5000
+MIB = 2**20
+MACHINE = MachineInfo(key="0123456789ab", cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
+OUTPUT = OutputArgument(name="out", dtypes=("uint8",), estimate=((0, 1536), (0, 2560)))
+PIPELINE = PipelineRecord.of(PipelineSpec(name="made", hlpipe=b"made", inputs=(), outputs=(OUTPUT,), funcs=()))
+QUERIES: dict[str, Callable[[Reader], object]] = {
+    "opening": lambda _reader: None,
+    "statistics": lambda reader: reader.statistics(),
+    "seen schedules": lambda reader: reader.seen(PIPELINE.hash, MACHINE.key),
+    "ten best": lambda reader: reader.best(PIPELINE.hash, MACHINE.key, 10),
+    "training data, all at once": lambda reader: list(reader.training_data(PIPELINE.hash, MACHINE.key)),
+    "training data, chunks of 4096": lambda reader: [
+        data.times_s for data in reader.training_data(PIPELINE.hash, MACHINE.key, chunk=4096)
+    ],
+    "training data, newest 20,000": lambda reader: list(
+        reader.training_data(PIPELINE.hash, MACHINE.key, newest=20_000)
+    ),
+}
+
+
+def made(start: int, count: int, stages: int) -> Iterator[Sample]:
+    """Samples about as large as those of real pipelines; one in 20 fails."""
+    rng = np.random.default_rng(start)
+    pipeline_features = np.ones((stages, PIPELINE_COLUMNS), dtype="<f4").tobytes()
+    # Real features are mostly zeros and numbers of few digits.
+    values = 2.0 ** rng.integers(0, 24, (count, stages, SCHEDULE_COLUMNS)) * rng.integers(0, 2, (count, stages, 39))
+    for index, features in enumerate(values.astype("<f4")):
+        number = start + index
+        measurement = (
+            Failure(stage="compile", kind="timeout", message="took longer than 60 s")
+            if number % 20 == 0
+            else Timing(repeats_s=tuple((1e-3 * (1 + rng.random(12))).tolist()))
+        )
+        yield Sample(
+            pipeline_hash=PIPELINE.hash,
+            machine=MACHINE,
+            schedule=schedule(number, stages),
+            featurization=Featurization(pipeline_features=pipeline_features, schedule_features=features.tobytes()),
+            measurement=measurement,
+            origin=Origin(round=number // 1000, search='{"beam_size": 1, "random_dropout": 1, "seed": 7}'),
+            measured_at_s=1.7e9 + number,
+        )
+
+
+def schedule(number: int, stages: int) -> Schedule:
+    """A different one for every number."""
+    stage = Stage("out")
+    head = (
+        Split(stage, "x", "x", "xi", number + 1),
+        Vectorize(stage, "xi"),
+        Reorder(stage, ("xi", "x", "y")),
+        Parallel(stage, "y"),
+    )
+    return Schedule(head + tuple(ComputeAt(Stage(f"f{index}"), "out", "y") for index in range(stages)))
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES
+    stages = int(sys.argv[2]) if len(sys.argv) > 2 else STAGES
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "samples.sqlite"
+        began = time.perf_counter()
+        with Store(path, progress=Silent(), wait_s=0) as store:
+            store.add_pipeline(PIPELINE)
+            for start in range(0, count, BATCH):
+                store.add_all(made(start, min(BATCH, count - start), stages))
+        took_s = time.perf_counter() - began
+        print(f"{count} samples of {stages} stages: {path.stat().st_size / MIB:.0f} MiB, made in {took_s:.0f} s")
+        print(f"{'':31}{'seconds':>8} {'peak MiB':>9}")
+        for name in QUERIES:
+            result = json.loads(_run(["query", str(path), name]))
+            print(f"{name:31}{result['seconds']:8.2f} {result['peak_bytes'] / MIB:9.0f}")
+        print(f"{'adding one, median':31}{json.loads(_run(['add', str(path), str(stages)]))['seconds']:8.4f}")
+
+
+def query(path: str, name: str) -> dict[str, Any]:
+    began = time.perf_counter()
+    with Reader(Path(path)) as reader:
+        if name != "opening":
+            began = time.perf_counter()
+        QUERIES[name](reader)
+        seconds = time.perf_counter() - began
+    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def add(path: str, stages: str) -> dict[str, Any]:
+    times_s: list[float] = []
+    with Store(Path(path), progress=Silent(), wait_s=0) as store:
+        for sample in made(10**7, 50, int(stages)):
+            began = time.perf_counter()
+            store.add(sample)
+            times_s.append(time.perf_counter() - began)
+    return {"seconds": float(np.median(times_s))}
+
+
+def _run(arguments: list[str]) -> str:
+    command = [sys.executable, "-m", "benchmarks.store", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] in (["query"], ["add"]):
+        print(json.dumps({"query": query, "add": add}[sys.argv[1]](*sys.argv[2:])))
+    else:
+        main()

@@ -1,0 +1,138 @@
+"""What people and scripts see of the sample store."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hltune.report.documents import UNIT, Document, directives, milliseconds
+from hltune.samples.exchange import Imported
+from hltune.samples.queries import Ranked
+from hltune.samples.record import MachineInfo
+from hltune.samples.statistics import Statistics
+
+ID_DIGITS = 12
+
+
+def statistics(store: Path, rows: Iterable[Statistics]) -> Document:
+    """Result of `hltune samples stats`."""
+    return {"store": str(store), "unit": UNIT, "pipelines": [_statistics(row) for row in rows]}
+
+
+def best(name: str, pipeline_hash: str, machine_key: str, rows: Iterable[Ranked]) -> Document:
+    """Result of `hltune samples best`."""
+    return {
+        "pipeline": name,
+        "hash": pipeline_hash,
+        "machine": machine_key,
+        "unit": UNIT,
+        "schedules": [_ranked(row) for row in rows],
+    }
+
+
+def imported(names: dict[str, str], machine: MachineInfo, result: Imported) -> Document:
+    """Result of `hltune samples import`; ``names`` are those of the pipelines by hash."""
+    return {
+        "machine": asdict(machine),
+        "added": result.added,
+        "known": result.known,
+        "pipelines": [{"pipeline": names[key], "hash": key, "files": files} for key, files in result.pipelines.items()],
+        "skipped": [{"file": str(path), "reason": reason} for path, reason in result.skipped],
+    }
+
+
+def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
+    """Result of `hltune samples stats`, machine by machine."""
+    by_machine: dict[MachineInfo, list[Statistics]] = {}
+    for row in rows:
+        by_machine.setdefault(row.machine, []).append(row)
+    for machine, of_machine in by_machine.items():
+        title = f"machine {machine.key}: {machine.cpu}, {machine.threads} threads, Halide {machine.halide}"
+        console.print(Text(title), soft_wrap=True)
+        console.print(Text(f"  {machine.target}"), soft_wrap=True)
+        table = Table(box=None, pad_edge=False)
+        for heading in ("pipeline", "id"):
+            table.add_column(heading, no_wrap=True)
+        for heading in ("samples", "schedules", "best/ms", "median/ms", "slowest/ms"):
+            table.add_column(heading, justify="right")
+        for row in of_machine:
+            counts = (str(row.samples), str(row.schedules))
+            table.add_row(row.pipeline_name, row.pipeline_hash[:ID_DIGITS], *counts, *map(
+                _cell, (row.fastest_s, row.median_s, row.slowest_s)))  # fmt: skip
+        console.print(table)
+        for row in of_machine:
+            failed = ", ".join(f"{count} in {stage}" for stage, count in sorted(row.failed.items())) or "none"
+            line = f"{row.pipeline_name}: {_time(row.first_at_s)} to {_time(row.last_at_s)}; failed: {failed}"
+            console.print(Text(line), soft_wrap=True)
+
+
+def print_best(console: Console, rows: Iterable[Ranked]) -> None:
+    """Result of `hltune samples best`."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("time/ms", "measured", "round"):
+        table.add_column(heading, justify="right")
+    for heading in ("schedule", "directives", "search"):
+        table.add_column(heading)
+    for row in rows:
+        count = "unknown" if row.schedule is None else str(len(row.schedule.directives))
+        numbers = (_cell(row.fastest_s), str(row.measurements), str(row.round))
+        table.add_row(*numbers, row.schedule_hash[:ID_DIGITS], count, row.search)
+    console.print(table)
+
+
+def print_imported(console: Console, names: dict[str, str], machine: MachineInfo, result: Imported) -> None:
+    """Result of `hltune samples import`."""
+    for path, reason in result.skipped:
+        console.print(Text(f"skipped {path}: {reason}"), soft_wrap=True)
+    for key, files in result.pipelines.items():
+        console.print(Text(f"{names[key]}: {files} samples"), soft_wrap=True)
+    where = f"as measured on this machine with {machine.threads} threads ({machine.key})"
+    counts = f"{result.added} added, {result.known} known already, {len(result.skipped)} files skipped"
+    console.print(Text(f"{counts}; {where}"), soft_wrap=True)
+
+
+def _statistics(row: Statistics) -> Document:
+    return {
+        "pipeline": row.pipeline_name,
+        "hash": row.pipeline_hash,
+        "machine": asdict(row.machine),
+        "samples": row.samples,
+        "schedules": row.schedules,
+        "failed": row.failed,
+        "best": _milliseconds(row.fastest_s),
+        "median": _milliseconds(row.median_s),
+        "slowest": _milliseconds(row.slowest_s),
+        "first": _time(row.first_at_s),
+        "last": _time(row.last_at_s),
+    }
+
+
+def _ranked(row: Ranked) -> Document:
+    return {
+        "hash": row.schedule_hash,
+        "cost": milliseconds(row.fastest_s),
+        "measurements": row.measurements,
+        "round": row.round,
+        "search": json.loads(row.search),
+        "measured": _time(row.measured_at_s),
+        "schedule": None if row.schedule is None else directives(row.schedule),
+    }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else milliseconds(seconds)
+
+
+def _cell(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1e3:.3f}"
+
+
+def _time(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

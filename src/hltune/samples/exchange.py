@@ -1,0 +1,158 @@
+"""Import from and export to the `.sample` files of Halide's own tuning loop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hltune.errors import InputError
+from hltune.files import write_bytes
+from hltune.samples.featurization import Featurization
+from hltune.samples.queries import Reader
+from hltune.samples.record import MachineInfo, Origin, PipelineRecord, Sample, Timing
+from hltune.samples.stock import StockSample
+from hltune.samples.store import Store
+
+SUFFIX = ".sample"
+_BATCH = 1000
+_INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import did.
+
+    Attributes:
+        pipelines: hash of each pipeline that was found, and how many files are about it.
+        added: samples that were not in the store before.
+        known: samples that were.
+        skipped: files that could not be used, and why.
+    """
+
+    pipelines: dict[str, int]
+    added: int
+    known: int
+    skipped: tuple[tuple[Path, str], ...]
+
+
+def sample_files(paths: Iterable[Path]) -> list[Path]:
+    """The files among these paths, and those anywhere below the directories among them.
+
+    Raises:
+        InputError: a path does not exist or a directory holds no such file.
+    """
+    return [file for path in paths for file in _files(path)]
+
+
+def import_samples(store: Store, files: Sequence[Path], machine: MachineInfo) -> Imported:
+    """Imports files; those that cannot be used are skipped.
+
+    A file says neither which algorithm nor which schedule it is about, and its pipeline id is not to be trusted. So
+    pipelines are told apart by their features, and schedules by theirs; what is imported is never mixed with samples
+    of pipelines that were tuned here. The time of measurement is the file's.
+
+    Args:
+        store: to add to.
+        files: from `sample_files`.
+        machine: where the samples were measured, which the files do not say either.
+
+    Raises:
+        InputError: the store cannot be written to.
+    """
+    pipelines: dict[str, int] = {}
+    skipped: list[tuple[Path, str]] = []
+    before = store.count()
+    for start in range(0, len(files), _BATCH):
+        samples: list[Sample] = []
+        for file in files[start : start + _BATCH]:
+            try:
+                samples.append(_read(file, machine))
+            except InputError as error:
+                skipped.append((file, _reason(error)))
+        _add(store, samples, pipelines)
+    added = store.count() - before
+    known = sum(pipelines.values()) - added
+    return Imported(pipelines=pipelines, added=added, known=known, skipped=tuple(skipped))
+
+
+def export_samples(reader: Reader, pipeline_hash: str, machine_key: str, directory: Path) -> int:
+    """Writes a file per schedule into a directory, for Halide's `adams2019_retrain_cost_model`; returns how many.
+
+    Schedules without featurization are left away; the running time is the fastest of all measurements. The pipeline id
+    is made of the pipeline's hash and its features: the tool takes the features of the first file for all of an id.
+
+    Raises:
+        InputError: there is nothing to export, or the directory cannot be written to.
+    """
+    written = 0
+    for data in reader.training_data(pipeline_hash, machine_key, chunk=_BATCH):
+        pipeline_features = data.pipeline_features.tobytes()
+        pipeline_id = _number(bytes.fromhex(pipeline_hash) + pipeline_features)
+        rows = zip(data.schedule_hashes, data.times_s.tolist(), data.schedule_features, strict=True)
+        for schedule_hash, runtime_s, schedule_features in rows:
+            sample = StockSample(
+                featurization=Featurization(
+                    pipeline_features=pipeline_features, schedule_features=schedule_features.tobytes()
+                ),
+                runtime_s=runtime_s,
+                pipeline_id=pipeline_id,
+                schedule_id=_number(bytes.fromhex(schedule_hash)),
+            )
+            write_bytes(directory / f"{pipeline_hash[:12]}-{schedule_hash[:24]}{SUFFIX}", sample.encode())
+            written += 1
+    if not written:
+        raise InputError("nothing to export", where=str(reader.path),
+                         expected="measured schedules with a featurization",
+                         found=f"none of pipeline {pipeline_hash[:12]} on machine {machine_key}")  # fmt: skip
+    return written
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    files = sorted(path.rglob(f"*{SUFFIX}"))
+    if not files:
+        raise InputError("no samples here", where=str(path), expected=f"a {SUFFIX} file or a directory of such files",
+                         found="no such path" if not path.exists() else "none")  # fmt: skip
+    return files
+
+
+def _read(path: Path, machine: MachineInfo) -> Sample:
+    try:
+        data = path.read_bytes()
+        measured_at_s = path.stat().st_mtime
+    except OSError as error:
+        raise InputError("cannot read", found=error.strerror) from None
+    stock = StockSample.decode(data)
+    search = {"imported": path.name, "pipeline_id": stock.pipeline_id, "schedule_id": stock.schedule_id}
+    return Sample(
+        pipeline_hash=stock.featurization.pipeline_hash,
+        machine=machine,
+        schedule=None,
+        featurization=stock.featurization,
+        measurement=Timing(repeats_s=(stock.runtime_s,)),
+        origin=Origin(search=json.dumps(search)),
+        measured_at_s=measured_at_s,
+    )
+
+
+def _add(store: Store, samples: list[Sample], pipelines: dict[str, int]) -> None:
+    for sample in samples:
+        if sample.pipeline_hash not in pipelines:
+            assert sample.featurization is not None
+            store.add_pipeline(PipelineRecord.imported(sample.featurization))
+        pipelines[sample.pipeline_hash] = pipelines.get(sample.pipeline_hash, 0) + 1
+    store.add_all(samples)
+
+
+def _reason(error: InputError) -> str:
+    details = (("expected", error.expected), ("found", error.found))
+    return "; ".join([error.what, *(f"{label} {text}" for label, text in details if text)])
+
+
+def _number(identity: bytes) -> int:
+    """A positive int32 that is the same in every export."""
+    return int.from_bytes(hashlib.sha256(identity).digest()[:4]) & _INT32_MAX

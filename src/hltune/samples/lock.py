@@ -1,0 +1,94 @@
+"""One process at a time writes to a store."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hltune.errors import InputError
+from hltune.files import cannot_write
+from hltune.progress import Progress
+
+_POLL_S = 0.1
+
+
+class WriterLock:
+    """Held until closed or until the process ends, however it ends.
+
+    The file names the process that holds the lock, for people; what counts is the kernel's lock on it, which children
+    do not inherit unless they are forked without an exec.
+    """
+
+    def __init__(self, path: Path, *, wait_s: float, progress: Progress) -> None:
+        """Takes the lock, after waiting for another process at most ``wait_s``.
+
+        Raises:
+            InputError: another process holds it, or the place cannot be written to.
+        """
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        try:
+            self._acquire(self._file, wait_s, progress)
+        except BaseException:
+            self.close()
+            raise
+
+    def _acquire(self, file: int, wait_s: float, progress: Progress) -> None:
+        deadline = time.monotonic() + wait_s
+        waiting = False
+        while not _locked(file):
+            if time.monotonic() >= deadline:
+                raise InputError(
+                    "another run writes to this workspace",
+                    where=str(self.path),
+                    found=_holder(file),
+                    todo="wait for it to end, or give another --workspace",
+                )
+            if not waiting:
+                progress.note(f"waiting for {_holder(file)}, which writes to {self.path.parent}")
+                waiting = True
+            time.sleep(_POLL_S)
+        _sign(file)
+
+    def close(self) -> None:
+        """Lets the next process write; closing again does nothing."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sign(file: int) -> None:
+    # A full disk does not matter here: the lock holds all the same, and the store will tell.
+    with contextlib.suppress(OSError):
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+
+
+def _holder(file: int) -> str:
+    pid = os.pread(file, 20, 0).decode(errors="replace").strip()
+    return f"process {pid}" if pid else "a process that did not leave its number"

@@ -1,0 +1,91 @@
+"""How many samples there are, and what they say."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hltune.samples.record import MachineInfo
+
+Ids = tuple[int, int]
+"""Of a pipeline and a machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Of one pipeline on one machine.
+
+    Attributes:
+        samples: measurements, failed ones included.
+        schedules: distinct ones.
+        failed: failed measurements by stage.
+        fastest_s: of the best schedule; like the next two None if every schedule failed.
+        median_s: of the schedule in the middle.
+        slowest_s: of the worst schedule.
+        first_at_s: time of the first measurement, in seconds since 1970.
+        last_at_s: time of the last one.
+    """
+
+    pipeline_hash: str
+    pipeline_name: str
+    machine: MachineInfo
+    samples: int
+    schedules: int
+    failed: dict[str, int]
+    fastest_s: float | None
+    median_s: float | None
+    slowest_s: float | None
+    first_at_s: float
+    last_at_s: float
+
+
+def collect(connection: sqlite3.Connection) -> tuple[Statistics, ...]:
+    """All pipelines on all machines, from the index alone."""
+    times_s = _times(connection.execute(
+        """SELECT pipeline_id, machine_id, min(fastest_s) FROM samples
+           WHERE fastest_s IS NOT NULL GROUP BY pipeline_id, machine_id, schedule_id"""
+    ))  # fmt: skip
+    failed: dict[Ids, dict[str, int]] = {}
+    for pipeline_id, machine_id, stage, count in connection.execute(
+        """SELECT pipeline_id, machine_id, failure_stage, count(*) FROM samples
+           WHERE fastest_s IS NULL GROUP BY pipeline_id, machine_id, failure_stage"""
+    ):
+        failed.setdefault((pipeline_id, machine_id), {})[stage] = count
+    rows = connection.execute(
+        """SELECT pipeline_id, machine_id, hash, name, key, cpu, target, threads, halide,
+               samples, schedules, first, last
+           FROM (SELECT pipeline_id, machine_id, count(*) AS samples, count(DISTINCT schedule_id) AS schedules,
+                     min(measured_at_s) AS first, max(measured_at_s) AS last
+                 FROM samples GROUP BY pipeline_id, machine_id)
+           JOIN pipelines ON pipelines.id = pipeline_id JOIN machines ON machines.id = machine_id
+           ORDER BY name, hash, key"""
+    )
+    return tuple(_statistics(row, times_s.get(row[:2]), failed.get(row[:2], {})) for row in rows)
+
+
+def _times(rows: Iterable[tuple[int, int, float]]) -> dict[Ids, list[float]]:
+    times_s: dict[Ids, list[float]] = {}
+    for pipeline_id, machine_id, fastest_s in rows:
+        times_s.setdefault((pipeline_id, machine_id), []).append(fastest_s)
+    return times_s
+
+
+def _statistics(row: tuple[Any, ...], times_s: list[float] | None, failed: dict[str, int]) -> Statistics:
+    pipeline_hash, name, key, cpu, target, threads, halide, samples, schedules, first, last = row[2:]
+    return Statistics(
+        pipeline_hash=pipeline_hash,
+        pipeline_name=name,
+        machine=MachineInfo(key=key, cpu=cpu, target=target, threads=threads, halide=halide),
+        samples=samples,
+        schedules=schedules,
+        failed=failed,
+        fastest_s=min(times_s) if times_s else None,
+        median_s=float(np.median(times_s)) if times_s else None,
+        slowest_s=max(times_s) if times_s else None,
+        first_at_s=first,
+        last_at_s=last,
+    )

@@ -1,0 +1,194 @@
+"""What goes in comes out, and only where it belongs."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hltune.errors import Failure, InputError
+from hltune.pipeline.spec import PipelineSpec
+from hltune.progress import Silent
+from hltune.samples.featurization import SCHEDULE_COLUMNS
+from hltune.samples.queries import Reader
+from hltune.samples.record import PipelineRecord, Sample, Timing
+from hltune.samples.store import Deleted, Store
+from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, featurization, sample, samples, specs
+
+OTHER_PIPELINE = PipelineRecord.of(replace(SPEC, hlpipe=b"another"))
+CRASH = Failure(stage="compile", kind="crash", message="ended by SIGSEGV", log="...")
+SLOW = Failure(stage="run", kind="timeout", message="took longer than 20 s")
+KEYS = (PIPELINE.hash, MACHINE.key)
+
+
+def measured(number: int, *repeats_s: float, when: float) -> Sample:
+    return sample(number, Timing(repeats_s=repeats_s), when=when)
+
+
+@settings(max_examples=30, deadline=None)
+@given(specs, st.lists(samples, max_size=5))
+def test_everything_comes_back(spec: PipelineSpec, given_samples: list[Sample]) -> None:
+    record = PipelineRecord.of(spec)
+    added = [replace(one, pipeline_hash=record.hash) for one in given_samples]
+    with tempfile.TemporaryDirectory() as folder:
+        with Store(Path(folder) / "samples.sqlite", progress=Silent(), wait_s=0) as store:
+            store.add_pipeline(record)
+            numbers = store.add_all(added)
+        with Reader(Path(folder) / "samples.sqlite") as reader:
+            assert reader.pipeline(record.hash) == record
+            back = list(reader.samples(record.hash, MACHINE.key))
+    by_number = dict(zip(reversed(numbers), reversed(added), strict=True))
+    assert back == [by_number[number] for number in sorted(by_number)]
+
+
+def test_measuring_again_keeps_the_history(store: Store) -> None:
+    first, second = measured(1, 5.0, 6.0, when=10), measured(1, 4.0, when=20)
+    assert store.add(first) != store.add(second)
+    assert list(store.samples(*KEYS)) == [first, second]
+    [data] = store.training_data(*KEYS)
+    assert data.times_s.tolist() == [4.0]
+    [best] = store.best(*KEYS, 10)
+    assert (best.fastest_s, best.measurements, best.measured_at_s) == (4.0, 2, 20)
+    assert best.schedule == first.schedule
+
+
+def test_the_same_measurement_is_added_once(store: Store) -> None:
+    assert store.add(sample(1)) == store.add(sample(1))
+    assert store.add(sample(2, CRASH)) == store.add(sample(2, CRASH))
+    assert store.count() == 2
+    store.add(measured(1, 9.0, when=sample(1).measured_at_s))
+    assert store.count() == 3
+
+
+def test_nothing_is_mixed(store: Store) -> None:
+    store.add_pipeline(OTHER_PIPELINE)
+    here, elsewhere, other = sample(1), sample(2, machine=OTHER_MACHINE), sample(3, pipeline=OTHER_PIPELINE)
+    store.add_all([here, elsewhere, other])
+    for one, keys in (
+        (here, KEYS),
+        (elsewhere, (PIPELINE.hash, OTHER_MACHINE.key)),
+        (other, (OTHER_PIPELINE.hash, MACHINE.key)),
+    ):
+        assert list(store.samples(*keys)) == [one]
+        assert store.seen(*keys) == {one.schedule_hash}
+        assert [best.schedule_hash for best in store.best(*keys, 9)] == [one.schedule_hash]
+        [data] = store.training_data(*keys)
+        assert data.schedule_hashes == (one.schedule_hash,)
+    assert not store.seen(OTHER_PIPELINE.hash, OTHER_MACHINE.key)
+    assert not list(store.training_data(OTHER_PIPELINE.hash, OTHER_MACHINE.key))
+    assert store.machines() == (MACHINE, OTHER_MACHINE)
+
+
+def test_seen_schedules_include_failures(store: Store) -> None:
+    store.add_all([sample(1), sample(2, CRASH)])
+    assert store.seen(*KEYS) == {sample(1).schedule_hash, sample(2).schedule_hash}
+    [data] = store.training_data(*KEYS)
+    assert data.schedule_hashes == (sample(1).schedule_hash,)
+
+
+def test_best_are_sorted(store: Store) -> None:
+    store.add_all([measured(n, t, when=n) for n, t in enumerate((3.0, 1.0, 2.0))])
+    assert [best.fastest_s for best in store.best(*KEYS, 2)] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 3, 10, 100])
+def test_training_data(store: Store, chunk: int | None) -> None:
+    added = [sample(number) for number in range(10)]
+    store.add_all([*added, sample(11, SLOW), replace(sample(12), featurization=None)])
+    items = list(store.training_data(*KEYS, chunk=chunk))
+    assert [len(item.times_s) for item in items] == ([10] if chunk in (None, 10, 100) else [1] * 10 if chunk == 1
+                                                     else [3, 3, 3, 1])  # fmt: skip
+    expected = {one.schedule_hash: one for one in added}
+    for item in items:
+        assert item.schedule_features.shape == (len(item.times_s), 3, SCHEDULE_COLUMNS)
+        assert item.schedule_features.dtype == np.float32
+        for row, key in enumerate(item.schedule_hashes):
+            one = expected.pop(key)
+            assert one.featurization is not None and isinstance(one.measurement, Timing)
+            assert np.array_equal(item.schedule_features[row], one.featurization.schedule_array())
+            assert np.array_equal(item.pipeline_features, one.featurization.pipeline_array())
+            assert item.times_s[row] == one.measurement.fastest_s
+    assert not expected
+
+
+def test_the_newest_training_data(store: Store) -> None:
+    store.add_all([*(sample(number) for number in range(6)), sample(0, when=5000)])
+    [data] = store.training_data(*KEYS, newest=3)
+    assert set(data.schedule_hashes) == {sample(number).schedule_hash for number in (4, 5, 0)}
+
+
+def test_other_stages_of_the_same_pipeline_are_kept_apart(store: Store) -> None:
+    odd = replace(sample(2), featurization=featurization(2, stages=5, pipeline_seed=7))
+    store.add_all([sample(1), odd])
+    assert [data.schedule_features.shape for data in store.training_data(*KEYS)] == [(1, 3, 39), (1, 5, 39)]
+
+
+def test_statistics(store: Store) -> None:
+    store.add_pipeline(OTHER_PIPELINE)
+    store.add_all([
+        measured(1, 4.0, 5.0, when=30), measured(1, 3.0, when=40), measured(2, 7.0, when=20), measured(3, 8.0, when=50),
+        sample(4, CRASH, when=60), sample(5, CRASH, when=61), sample(6, SLOW, when=10),
+        sample(7, CRASH, pipeline=OTHER_PIPELINE, when=5),
+    ])  # fmt: skip
+    by_hash = {one.pipeline_hash: one for one in store.statistics()}
+    one = by_hash[PIPELINE.hash]
+    assert (one.pipeline_name, one.machine, one.samples, one.schedules) == ("blur", MACHINE, 7, 6)
+    assert one.failed == {"compile": 2, "run": 1}
+    assert (one.fastest_s, one.median_s, one.slowest_s) == (3.0, 7.0, 8.0)
+    assert (one.first_at_s, one.last_at_s) == (10, 61)
+    other = by_hash[OTHER_PIPELINE.hash]
+    assert (other.samples, other.fastest_s, other.failed) == (1, None, {"compile": 1})
+
+
+def test_delete(store: Store) -> None:
+    store.add_pipeline(OTHER_PIPELINE)
+    kept = [sample(1, machine=OTHER_MACHINE), sample(1, pipeline=OTHER_PIPELINE)]
+    store.add_all([sample(1), sample(1, when=1), sample(2, CRASH), *kept])
+    assert store.delete(PIPELINE.hash, MACHINE.key) == Deleted(samples=3, schedules=1)
+    assert not store.seen(*KEYS)
+    assert list(store.samples(PIPELINE.hash, OTHER_MACHINE.key)) == [kept[0]]
+    assert store.delete(PIPELINE.hash) == Deleted(samples=1, schedules=1)
+    assert store.pipelines() == {OTHER_PIPELINE.hash: "blur"}
+    assert list(store.samples(OTHER_PIPELINE.hash, MACHINE.key)) == [kept[1]]
+    with pytest.raises(InputError, match="does not know this pipeline"):
+        store.delete(PIPELINE.hash)
+
+
+def test_deleting_makes_room(store: Store, path: Path) -> None:
+    store.add_pipeline(OTHER_PIPELINE)
+    store.add_all([sample(number) for number in range(2000)])
+    store.add(sample(1, pipeline=OTHER_PIPELINE))
+    store.delete(PIPELINE.hash)
+    store.close()
+    assert path.stat().st_size < 200_000
+
+
+def test_all_or_nothing(store: Store) -> None:
+    with pytest.raises(InputError, match="does not know this pipeline"):
+        store.add_all([sample(1), sample(2, pipeline=OTHER_PIPELINE)])
+    assert store.count() == 0
+    store.add(sample(1))
+    assert store.count() == 1
+
+
+def test_two_machines_under_one_key(store: Store) -> None:
+    store.add(sample(1))
+    with pytest.raises(InputError, match="same key"):
+        store.add(sample(2, machine=replace(MACHINE, cpu="another")))
+
+
+def test_readers_see_what_a_writer_adds(store: Store, path: Path) -> None:
+    with Reader(path) as reader:
+        store.add(sample(1))
+        assert reader.seen(*KEYS) == {sample(1).schedule_hash}
+
+
+def test_no_store(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there are no samples here"):
+        Reader(tmp_path / "samples.sqlite")
+    assert not list(tmp_path.iterdir())

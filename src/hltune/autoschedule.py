@@ -11,7 +11,7 @@ from hltune.machine.fingerprint import fingerprint
 from hltune.machine.host import HostSession
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Cost
+from hltune.machine.protocol import Cost, Session
 from hltune.progress import Progress
 from hltune.schedule.directives import Schedule
 from hltune.search.job import ENVIRONMENT, Candidate, SearchJob
@@ -106,7 +106,7 @@ def search_job(subject: Subject, options: SearchOptions, *, timeout_s: float) ->
 
 
 def _first_that_works(
-    subject: Subject, options: AutoscheduleOptions, worker: Worker, session: HostSession | None, progress: Progress
+    subject: Subject, options: AutoscheduleOptions, worker: Worker, session: Session | None, progress: Progress
 ) -> Autoscheduled:
     failures: list[Failure] = []
     for search in _attempts(options.search):
@@ -150,14 +150,14 @@ def _attempts(first: SearchOptions) -> Iterator[SearchOptions]:
         yield Mullapudi2016Options(parallelism=first.parallelism)
 
 
-def _search(job: SearchJob, worker: Worker, session: HostSession | None) -> Candidate:
+def _search(job: SearchJob, worker: Worker, session: Session | None) -> Candidate:
     worker.start(job)
     if session is not None:
         session.ready()  # bad inputs are reported now, not after a long search
     return worker.finish(job)
 
 
-def _measure(schedule: Schedule, session: HostSession | None, progress: Progress) -> Cost | Failure | None:
+def _measure(schedule: Schedule, session: Session | None, progress: Progress) -> Cost | Failure | None:
     if session is None:
         return None
     progress.phase("compiling, verifying and timing the schedule")

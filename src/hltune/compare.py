@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hltune.autoschedule import DEFAULT, open_session, search_job
-from hltune.errors import Failure, InputError, JobFailed
+from hltune.errors import Failure, InputError
 from hltune.machine.fingerprint import fingerprint
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost, Measurement
 from hltune.progress import Progress
 from hltune.schedule.directives import Schedule
-from hltune.search.job import ENVIRONMENT, SearchJob
+from hltune.search.job import ENVIRONMENT
 from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import Subject
-from hltune.worker import Worker
+from hltune.worker import Worker, run_all
 from hltune.workspace import Record, Workspace
 
-_SEARCHES = ("mullapudi2016", "li2018", "adams2019")
+_SEARCHES = ("adams2019", "mullapudi2016", "li2018")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,24 +148,15 @@ def _order(row: Row) -> float:
 def _search_all(subject: Subject, options: CompareOptions) -> dict[str, Schedule | Failure]:
     """Searches with every autoscheduler, side by side."""
     parallelism = options.adams2019.parallelism
-    with Worker(environment=ENVIRONMENT) as beam, Worker(environment=ENVIRONMENT) as others:
-        job = search_job(subject, options.adams2019, timeout_s=options.search_timeout_s)
-        beam.start(job)
-        found: dict[str, Schedule | Failure] = {}
-        quick: tuple[SearchOptions, ...] = (
-            Mullapudi2016Options(parallelism=parallelism),
-            Li2018Options(parallelism=parallelism),
-        )
-        for search in quick:
-            quick_job = search_job(subject, search, timeout_s=options.search_timeout_s)
-            others.start(quick_job)
-            found[search.autoscheduler.lower()] = _finish(others, quick_job)
-        found["adams2019"] = _finish(beam, job)
-    return found
-
-
-def _finish(worker: Worker, job: SearchJob) -> Schedule | Failure:
-    try:
-        return worker.finish(job).schedule
-    except JobFailed as failed:
-        return failed.failure
+    searches: tuple[SearchOptions, ...] = (
+        options.adams2019,
+        Mullapudi2016Options(parallelism=parallelism),
+        Li2018Options(parallelism=parallelism),
+    )
+    jobs = [search_job(subject, search, timeout_s=options.search_timeout_s) for search in searches]
+    with Worker(environment=ENVIRONMENT) as one, Worker(environment=ENVIRONMENT) as another:
+        outcomes = run_all(jobs, [one, another])
+    return {
+        search.autoscheduler.lower(): outcome if isinstance(outcome, Failure) else outcome.schedule
+        for search, outcome in zip(searches, outcomes, strict=True)
+    }

@@ -260,6 +260,32 @@ class Worker:
             wait(connections, timeout=min(worker._remaining_s() for worker in workers))
 
 
+def run_all(jobs: Sequence[Job[R]], workers: Sequence[Worker]) -> list[R | Failure]:
+    """Runs jobs side by side, each on the next worker that is free; results come in the order of the jobs.
+
+    Raises:
+        HltuneError: whatever error of ours a job raised.
+    """
+    results: dict[int, R | Failure] = {}
+    waiting = list(enumerate(jobs))[::-1]
+    free = list(workers)
+    busy: dict[Worker, int] = {}
+    while waiting or busy:
+        while waiting and free:
+            number, job = waiting.pop()
+            worker = free.pop()
+            worker.start(job)
+            busy[worker] = number
+        worker = Worker.wait_any(list(busy))
+        number = busy.pop(worker)
+        free.append(worker)
+        try:
+            results[number] = worker.finish(jobs[number])
+        except JobFailed as failed:
+            results[number] = failed.failure
+    return [results[number] for number in range(len(jobs))]
+
+
 def physical_memory_bytes() -> int:
     """Memory of this machine."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from hltune.halide_api import Autoscheduler, plugin_path
 from hltune.pipeline.spec import PipelineSpec
 from hltune.schedule.directives import Schedule
@@ -130,6 +132,29 @@ class Lower:
         built = build(self.spec)
         apply_schedule(built, self.spec, self.schedule)
         return lowered(built)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSchedule:
+    """Runs a schedule on arrays, which have Halide's dimensions reversed; the output is bytes of this shape."""
+
+    spec: PipelineSpec
+    schedule: Schedule
+    inputs: tuple[np.ndarray, ...]
+    shape: tuple[int, ...]
+
+    def run(self, process: Process) -> np.ndarray:  # noqa: ARG002
+        import halide as hl
+
+        from hltune.pipeline.build import build
+        from hltune.schedule.apply import apply_schedule
+
+        built = build(self.spec)
+        apply_schedule(built, self.spec, self.schedule)
+        output = np.zeros(self.shape, dtype=np.uint8)
+        call = built.pipeline.compile_to_callable(built.arguments, hl.get_host_target())
+        call(*(hl.Buffer(array) for array in self.inputs), hl.Buffer(output))
+        return output
 
 
 def lowered(built) -> str:

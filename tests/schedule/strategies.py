@@ -20,6 +20,7 @@ from hltune.schedule.directives import (
 )
 from hltune.schedule.loops import LoopNests
 from hltune.schedule.roles import MemoryType, Role, Stage, TailStrategy, form_of
+from hltune.schedule.text import directive_text
 
 FUNCS = (
     FuncInfo(name="blur", args=("x", "y", "c")),
@@ -106,3 +107,8 @@ def _fitting(draw: st.DrawFn, nests: LoopNests, stage: Stage, kind: type[Directi
         Role.DIMS: st.permutations(args).map(tuple),
     }
     return kind(stage, *(draw(values[role]) for _, role in form.arguments))
+
+
+def to_text(schedule: Schedule) -> str:
+    """A schedule, one directive per line."""
+    return "".join(f"{directive_text(directive)};\n" for directive in schedule.directives)

@@ -5,8 +5,7 @@ import pytest
 from hltune.errors import InputError
 from hltune.pipeline.spec import FuncInfo
 from hltune.schedule.parse import parse_schedule
-from hltune.schedule.text import to_text
-from tests.schedule.strategies import FUNCS
+from tests.schedule.strategies import FUNCS, to_text
 
 
 def parsed(text: str) -> list[str]:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hltune.halide_api import include_directory, library_directory
@@ -11,7 +13,7 @@ from hltune.schedule.directives import Schedule
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.source import to_cpp_header, to_python
 from hltune.worker import Worker
-from tests.schedule.plugin import Lower, SearchAndReplay, normalised, probe
+from tests.schedule.plugin import Lower, RunSchedule, SearchAndReplay, normalised, probe
 from tests.schedule.strategies import FUNCS
 
 SPEC = PipelineSpec(name="blur-3x3", hlpipe=b"", inputs=(), outputs=(), funcs=FUNCS)
@@ -105,6 +107,10 @@ inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline
 """
 
 
+WIDTH, HEIGHT = 200, 150
+"""Of the output of the convolution that is compiled and run; no multiples of its tiles."""
+
+
 def test_python() -> None:
     assert to_python(parse_schedule(SCHEDULE, FUNCS), SPEC) == PYTHON
 
@@ -126,7 +132,7 @@ def test_the_name_of_the_function(name: str, suffix: str) -> None:
     assert f"inline void apply_schedule_{suffix}(" in to_cpp_header(Schedule(), spec)
 
 
-def test_a_generator_with_the_header_lowers_to_the_same(
+def test_a_generator_with_the_header_lowers_and_runs_the_same(
     worker: Worker, specs: dict[str, PipelineSpec], tmp_path: Path
 ) -> None:
     """Convolution with a probe of Adams2019, an rfactor and fused loops; odd names with all that names can break."""
@@ -151,6 +157,31 @@ def test_a_generator_with_the_header_lowers_to_the_same(
         )
         theirs = normalised((tmp_path / f"{name}.stmt").read_text())
         assert theirs == worker.run(Lower(spec, schedule))
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (HEIGHT + 2, WIDTH + 2), dtype=np.uint8)
+    mask = rng.integers(-8, 16, (3, 3), dtype=np.int16)
+    ours = worker.run(RunSchedule(convolution, written, (image, mask), (HEIGHT, WIDTH)))
+    assert len(np.unique(ours)) > 100
+    assert _run_compiled(generator, tmp_path, image.tobytes() + mask.tobytes()) == ours.tobytes()
+
+
+def _run_compiled(generator: Path, directory: Path, stdin: bytes) -> bytes:
+    """What the generator's own compiled pipeline makes of the same bytes."""
+    environment = {
+        "LD_LIBRARY_PATH": str(library_directory()),
+        "HL_PERMIT_FAILED_UNROLL": "1",
+        "PATH": os.environ["PATH"],
+    }
+    emit = ["-g", "convolution", "-f", "convolution", "-n", "convolution", "-e", "static_library,c_header"]
+    subprocess.run([generator, *emit, "-o", directory, "target=host"], check=True, env=environment)
+    program = directory / "run"
+    subprocess.run(
+        ["g++", "-std=c++17", f"-DWIDTH={WIDTH}", f"-DHEIGHT={HEIGHT}", "-I", include_directory(), "-I", directory,
+         Path(__file__).with_name("run_convolution.cpp"), directory / "convolution.a", "-lpthread", "-ldl",
+         "-o", program],
+        check=True,
+    )  # fmt: skip
+    return subprocess.run([program], input=stdin, check=True, capture_output=True).stdout
 
 
 def _build(directory: Path) -> Path:

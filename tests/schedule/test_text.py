@@ -4,8 +4,8 @@ from hypothesis import given
 
 from hltune.schedule.directives import Rfactor, Schedule, Split, Stage
 from hltune.schedule.parse import parse_schedule
-from hltune.schedule.text import directive_text, to_text
-from tests.schedule.strategies import FUNCS, fitting_schedules
+from hltune.schedule.text import directive_text
+from tests.schedule.strategies import FUNCS, fitting_schedules, to_text
 
 
 def test_a_directive_is_written_as_halide_prints_it() -> None:

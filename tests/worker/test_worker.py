@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hltune.errors import InputError, JobFailed
-from hltune.worker import Worker
+from hltune.errors import Failure, InputError, JobFailed
+from hltune.worker import Worker, run_all
 from tests.worker import jobs
 
 
@@ -141,7 +141,7 @@ def test_killed_parent_takes_the_worker_with_it(tmp_path: Path) -> None:
         textwrap.dedent(
             """
             import os, sys, time
-            from hltune.worker import Worker
+            from hltune.worker import Worker, run_all
             from tests.worker import jobs
             worker = Worker()
             worker.run(jobs.Add(1, 1))
@@ -179,3 +179,11 @@ def test_the_first_to_finish_is_found() -> None:
         assert Worker.wait_any([slow, late]) is late
         with pytest.raises(JobFailed, match=r"1\.5 s"):
             late.finish(add)
+
+
+def test_jobs_run_side_by_side_in_their_order() -> None:
+    with Worker() as one, Worker() as another:
+        outcomes = run_all([jobs.Add(1, 1), jobs.Die("kill"), jobs.Add(2, 2), jobs.Add(3, 3)], [one, another])
+    assert [outcomes[0], outcomes[2], outcomes[3]] == [2, 4, 6]
+    assert isinstance(outcomes[1], Failure)
+    assert outcomes[1].kind == "crash"

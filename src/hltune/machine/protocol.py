@@ -53,6 +53,14 @@ class Session(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
+    def ready(self) -> None:
+        """Waits until the expected outputs are known; the first measurement does so, too.
+
+        Raises:
+            InputError: the inputs do not fit the pipeline.
+        """
+        ...
+
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """Measures schedules side by side, interleaved, with their outputs verified.
 

@@ -50,7 +50,7 @@ def print_comparison(console: Console, result: Comparison) -> None:
     limit = "" if result.limit_s is None else f"; a copy of the same bytes takes {result.limit_s * 1e3:.3f} ms"
     console.print(Text(f"{result.subject.spec.name}{limit}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
-    table.add_column("schedule")
+    table.add_column("schedule", no_wrap=True, min_width=13)
     for heading in ("time/ms", "spread", "to best", "of limit"):
         table.add_column(heading, justify="right")
     table.add_column("verified")

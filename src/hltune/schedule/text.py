@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hltune.schedule.directives import Directive, Rfactor, Schedule
+from hltune.schedule.directives import Directive, Rfactor
 from hltune.schedule.roles import Role, form_of
-
-
-def to_text(schedule: Schedule) -> str:
-    """A schedule, one directive per line."""
-    return "".join(f"{directive_text(directive)};\n" for directive in schedule.directives)
 
 
 def directive_text(directive: Directive) -> str:

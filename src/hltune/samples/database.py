@@ -53,14 +53,13 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S
         )
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(connection.close)
             _check(connection, path)
             connection.execute("PRAGMA foreign_keys = ON")
             # A commit waits for the disk: what was reported as added survives even a power failure.
             connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
+            undo.pop_all()
     return connection
 
 

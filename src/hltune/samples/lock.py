@@ -36,11 +36,10 @@ class WriterLock:
             self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise cannot_write(path, error) from None
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
             self._acquire(self._file, wait_s, progress)
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def _acquire(self, file: int, wait_s: float, progress: Progress) -> None:
         deadline = time.monotonic() + wait_s

@@ -48,13 +48,12 @@ class Store(Reader):
             InputError: another process still writes to it; the store is damaged, newer, or cannot be written to.
         """
         self._lock = WriterLock(path.with_name(f"{path.name}.lock"), wait_s=wait_s, progress=progress)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._lock.close)
             if not path.exists():
                 database.create(path)
             self._attach(path, writing=True)
-        except BaseException:
-            self._lock.close()
-            raise
+            undo.pop_all()
 
     def close(self) -> None:
         """Closes the file and lets the next process write."""
@@ -178,13 +177,14 @@ class Store(Reader):
 
     @contextlib.contextmanager
     def _transaction(self) -> Generator[None]:
-        with database.translated(self.path):
+        with database.translated(self.path), contextlib.ExitStack() as undo:
             self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A failed write may have ended the transaction itself.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+            undo.callback(self._roll_back)
+            yield
+            self._connection.execute("COMMIT")
+            undo.pop_all()
+
+    def _roll_back(self) -> None:
+        # A failed write may have ended the transaction itself.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")

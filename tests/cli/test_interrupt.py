@@ -55,8 +55,10 @@ def interrupt(process: subprocess.Popen[str], *, codes: Sequence[int]) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert time.monotonic() - began < 2
-    assert process.returncode in codes, err
-    assert "Traceback" not in err or process.returncode == -signal.SIGINT
+    # In its first milliseconds the interpreter itself dies of the signal, before any line of hltune runs.
+    if "init_import_site" not in err:
+        assert process.returncode in codes, err
+        assert "Traceback" not in err or process.returncode == -signal.SIGINT
     while time.monotonic() - began < 2 and any(Path(f"/proc/{pid}").exists() for pid in family):
         time.sleep(0.02)
     assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]

@@ -6,7 +6,7 @@ import signal
 import sys
 from types import FrameType
 
-from hltune.errors import INTERRUPTED
+from hltune import INTERRUPTED
 
 
 def main() -> None:

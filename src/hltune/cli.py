@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from hltune import __version__, flags, samples_cli
+from hltune import INTERRUPTED, __version__, flags, samples_cli
 from hltune.autoschedule import AutoscheduleOptions, autoschedule
 from hltune.compare import CompareOptions, Comparison, compare
 from hltune.doctor import examine
-from hltune.errors import INTERRUPTED, HltuneError, InputError
+from hltune.errors import HltuneError, InputError
 from hltune.export import TEXT_FORMS, ExportOptions, export, parse_forms
 from hltune.files import check_writable
 from hltune.machine.fingerprint import fingerprint

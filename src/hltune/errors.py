@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
-
 FailureKind = Literal["error", "crash", "timeout", "memory", "wrong output"]
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
 from hltune import __version__, halide_api
@@ -36,9 +38,9 @@ def examine() -> list[Finding]:
     return [
         _ok("hltune", __version__),
         _ok("Python", platform.python_version()),
-        _halide(),
-        *(_plugin(name) for name in get_args(halide_api.Autoscheduler)),
-        _host(),
+        _look("halide", _halide),
+        *(_look(name, partial(_plugin, name)) for name in get_args(halide_api.Autoscheduler)),
+        _look("target host", _host),
         _compiler(),
         _ok("cores", str(len(os.sched_getaffinity(0)))),
         _ok("memory", f"{physical_memory_bytes() / 2**30:.1f} GiB"),
@@ -49,27 +51,26 @@ def _ok(name: str, found: str) -> Finding:
     return Finding(name=name, ok=True, required=True, found=found)
 
 
-def _halide() -> Finding:
+def _look(name: str, look: Callable[[], str]) -> Finding:
+    """What `look` tells, or the error that it raises."""
     try:
-        halide_api.library_directory()
-        return _ok("halide", halide_api.halide_version())
-    except HltuneError as error:
-        return Finding(name="halide", ok=False, required=True, found=error.what, todo=error.todo)
-
-
-def _plugin(name: halide_api.Autoscheduler) -> Finding:
-    try:
-        return _ok(name, halide_api.plugin_path(name).name)
+        return _ok(name, look())
     except HltuneError as error:
         return Finding(name=name, ok=False, required=True, found=error.what, todo=error.todo)
 
 
-def _host() -> Finding:
-    try:
-        with Worker() as worker:
-            return _ok("target host", worker.run(TargetJob(HOST)).name)
-    except HltuneError as error:
-        return Finding(name="target host", ok=False, required=True, found=str(error))
+def _halide() -> str:
+    halide_api.library_directory()
+    return halide_api.halide_version()
+
+
+def _plugin(name: halide_api.Autoscheduler) -> str:
+    return halide_api.plugin_path(name).name
+
+
+def _host() -> str:
+    with Worker() as worker:
+        return worker.run(TargetJob(HOST)).name
 
 
 def _compiler() -> Finding:

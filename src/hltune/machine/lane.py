@@ -51,20 +51,11 @@ class Lane:
             preload=("halide", "numpy"),
         )
 
-    def start_preparing(self, entry: Entry) -> None:
-        """Compiles, runs once and verifies; `finish_preparing` takes the result."""
-        self.worker.start(self._prepare_job(entry))
-
-    def finish_preparing(self, entry: Entry) -> None:
-        """Notes in the entry what came of it."""
-        entry.failure = self._outcome(self._prepare_job(entry))
+    def prepare(self, entry: Entry) -> None:
+        """Compiles, runs once and verifies; notes in the entry what came of it."""
+        entry.failure = self._run(PrepareJob(key=entry.key, task=entry.task, options=self._options))
         if entry.failure is None:
             self._compiled.add(entry.key)
-
-    def prepare(self, entry: Entry) -> None:
-        """Both in one."""
-        self.start_preparing(entry)
-        self.finish_preparing(entry)
 
     def take_turn(self, entry: Entry, *, last: bool) -> None:
         """Times an entry once more; after the last turn its code is dropped."""
@@ -73,8 +64,7 @@ class Lane:
         if entry.failure is not None:
             return
         job = TimeJob(key=entry.key, task=entry.task, options=self._options, last=last)
-        self.worker.start(job)
-        outcome = self._outcome(job)
+        outcome = self._run(job)
         if isinstance(outcome, Failure):
             entry.failure = outcome
         else:
@@ -82,12 +72,9 @@ class Lane:
         if last:
             self._compiled.discard(entry.key)
 
-    def _prepare_job(self, entry: Entry) -> PrepareJob:
-        return PrepareJob(key=entry.key, task=entry.task, options=self._options)
-
-    def _outcome(self, job: Job[R | Failure]) -> R | Failure:
+    def _run(self, job: Job[R | Failure]) -> R | Failure:
         try:
-            return self.worker.finish(job)
+            return self.worker.run(job)
         except JobFailed as failed:
             if failed.failure.kind != "error":
                 self._compiled.clear()

@@ -14,7 +14,7 @@ from hltune.cost_model.weights import read_weights
 from hltune.errors import InputError
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.source import parse_number
+from hltune.pipeline.source import parse_number, split_named_file
 from hltune.pipeline.spec import Number
 from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import SubjectOptions
@@ -192,9 +192,7 @@ def sizes(option: str, texts: Iterable[str] | None) -> dict[str, tuple[int, ...]
 
 
 def _image(text: str) -> tuple[str | None, Path]:
-    name, equals, path = text.partition("=")
-    if not equals or Path(text).exists():
-        name, path = "", text
+    name, path = split_named_file(text)
     if not Path(path).is_file():
         raise InputError("no such image", where=f"-i {text}", found=f"no file {path!r}")
     return name or None, Path(path).absolute()

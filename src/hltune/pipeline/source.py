@@ -131,14 +131,18 @@ def _parse_parameter(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _parse_example(text: str) -> tuple[str | None, str]:
+def split_named_file(text: str) -> tuple[str | None, str]:
+    """Splits ``[NAME=]FILE``; a file whose own name has an equals sign goes before."""
     name, equals, file = text.partition("=")
-    if Path(text).exists() or not equals:
-        name, file = "", text
-    elif not name or not file:
+    return (None, text) if not equals or Path(text).exists() else (name, file)
+
+
+def _parse_example(text: str) -> tuple[str | None, str]:
+    name, file = split_named_file(text)
+    if name == "" or not file:
         raise InputError("malformed example", where=f"--example {text}", expected="image.png or NAME=image.png")
     _check_file(Path(file), where=f"--example {text}")
-    return name or None, str(Path(file).absolute())
+    return name, str(Path(file).absolute())
 
 
 def parse_number(word: str) -> Number | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hltune.errors import Failure, HltuneError, JobFailed
 from hltune.machine.fingerprint import fingerprint
 from hltune.machine.host import HostSession
 from hltune.machine.inputs import Inputs
+from hltune.machine.lane import Lane
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost, Session
 from hltune.progress import Progress
@@ -89,13 +90,14 @@ def autoschedule(
     return result
 
 
-def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> HostSession:
+def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs, lanes: Sequence[Lane] = ()) -> HostSession:
     """A session on this machine for a subject."""
     return HostSession(
         subject.spec,
         target=subject.target,
         options=measure,
         inputs=inputs,
+        lanes=lanes,
         numpy_reference=subject.numpy_reference,
     )
 

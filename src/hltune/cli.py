@@ -22,11 +22,16 @@ from hltune.files import check_writable
 from hltune.machine.fingerprint import fingerprint
 from hltune.pipeline.target import HOST
 from hltune.report import documents, tables
+from hltune.report import tune as tune_report
+from hltune.report.curve import draw_curve
 from hltune.report.progress import show_progress
+from hltune.report.tune import show_tuning
 from hltune.run import run
 from hltune.schedule.codec import read_schedule_file
 from hltune.subject import Subject, load_subject
 from hltune.suite import catalog
+from hltune.tune import Tuned, tune
+from hltune.tuning.options import Budget, TuneOptions
 from hltune.workspace import Record, Workspace
 
 app = typer.Typer(
@@ -115,6 +120,70 @@ def schedule_command(
         _print_json(documents.autoscheduled(subject, result, files))
     else:
         tables.print_autoscheduled(Console(), subject, result, files)
+
+
+@app.command("tune")
+def tune_command(
+    pipelines: flags.Pipelines,
+    *,
+    minutes: Annotated[
+        float | None, typer.Option(help="Wall time for all pipelines together.", show_default="5, unless limited else")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="Measurements of all pipelines together.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Rounds of each pipeline; 0 compares what is known.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over from the initial weights; keep samples.")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="With --fresh: forget the samples as well.")] = False,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Measure without training the weights.")] = False,
+    target: flags.Target = "host",
+    size: flags.Size = None,
+    parameters: flags.Parameters = None,
+    estimates: flags.Estimates = None,
+    examples: flags.Examples = None,
+    images: flags.Images = None,
+    beam_size: flags.BeamSize = 32,
+    num_passes: flags.NumPasses = None,
+    max_parallelism: flags.Parallelism = None,
+    weights: flags.WeightsFile = None,
+    memory_limit: flags.MemoryLimit = None,
+    seed: flags.Seed = 0,
+    integer_tolerance: flags.IntegerTolerance = 0,
+    search_timeout: flags.SearchTimeout = flags.SEARCH_TIMEOUT_S,
+    compile_timeout: flags.CompileTimeout = flags.TUNE_COMPILE_TIMEOUT_S,
+    run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
+    workspace: flags.WorkspaceDir = flags.WORKSPACE,
+    as_json: flags.Json = False,
+    debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
+) -> None:
+    """Measures candidates while the cost model learns from them; goes on where the last run stopped."""
+    threads = flags.threads(max_parallelism)
+    unlimited = minutes is None and samples is None and rounds is None
+    options = TuneOptions(
+        search=flags.adams2019(threads, beam_size, num_passes, weights, memory_limit, 100, seed),
+        search_timeout_s=flags.seconds("--search-timeout", search_timeout),
+        budget=Budget(minutes=flags.TUNE_MINUTES if unlimited else minutes, samples=samples, rounds=rounds),
+        fresh=fresh,
+        discard=discard,
+        freeze=freeze,
+    )
+    measure = flags.measure_options(
+        threads, compile_timeout, run_timeout, rounds=7, integer_tolerance=integer_tolerance
+    )
+    inputs = flags.inputs_of(images, seed)
+    place = Workspace(workspace)
+    check_writable(place.root)
+    with show_tuning() as progress:
+        progress.phase(f"loading {', '.join(pipelines)}")
+        subjects = [
+            load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
+            for pipeline in pipelines
+        ]
+        results = tune(subjects, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
+        files = [[*draw_curve(result, place), *_export_texts(result, place)] for result in results]
+    if as_json:
+        _print_json(tune_report.document(results, place.samples))
+    else:
+        for result, paths in zip(results, files, strict=True):
+            tune_report.print_tuned(Console(), result, paths)
 
 
 @app.command("compare")
@@ -306,6 +375,18 @@ def _fail(error: HltuneError, arguments: list[str]) -> int:
 
 def _print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=1), flush=True)
+
+
+def _export_texts(result: Tuned, place: Workspace) -> tuple[Path, ...]:
+    schedule = result.finals.winner.schedule
+    assert schedule is not None
+    options = ExportOptions(
+        forms=TEXT_FORMS,
+        directory=place.directory(result.subject.spec),
+        target=result.subject.target.name,
+        function_name=None,
+    )
+    return export(result.subject.spec, schedule, options)
 
 
 def _chosen(place: Workspace, subject: Subject, threads: int, file: Path | None) -> Record:

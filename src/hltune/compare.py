@@ -51,6 +51,10 @@ class Row:
     schedule: Schedule | None
     measurement: Measurement
 
+    def order(self) -> float:
+        """By cost, failures last."""
+        return self.measurement.value if isinstance(self.measurement, Cost) else float("inf")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -97,7 +101,7 @@ def compare(
         raise InputError("code for this target does not run on this machine", where=subject.target.name,
                           todo="compare with --target host")  # fmt: skip
     machine = fingerprint(subject.target, threads=measure.threads)
-    recorded = {record.label: record for record in _best_of_each(workspace.records(subject.spec, machine))}
+    recorded = {record.label: record for record in best_of_each(workspace.records(subject.spec, machine))}
     _check_names([DEFAULT, *subject.hand_written, *_SEARCHES, *recorded, *(name for name, _ in options.files)])
     with open_session(subject, measure, inputs) as session:
         progress.phase(f"searching schedules for {subject.spec.name}")
@@ -118,7 +122,7 @@ def compare(
     ]
     result = Comparison(
         subject=subject,
-        rows=tuple(sorted(rows, key=_order)),
+        rows=tuple(sorted(rows, key=Row.order)),
         limit_s=limit.value if isinstance(limit, Cost) else None,
     )
     for record in result.records():
@@ -126,7 +130,7 @@ def compare(
     return result
 
 
-def _best_of_each(recorded: Sequence[Record]) -> list[Record]:
+def best_of_each(recorded: Sequence[Record]) -> list[Record]:
     """The fastest one on record of each name; `recorded` has the fastest first."""
     best: dict[str, Record] = {}
     for record in recorded:
@@ -139,10 +143,6 @@ def _check_names(names: Sequence[str]) -> None:
     if twice:
         raise InputError("two schedules of the same name", where="--schedule", found=", ".join(sorted(twice)),
                          todo="rename the file")  # fmt: skip
-
-
-def _order(row: Row) -> float:
-    return row.measurement.value if isinstance(row.measurement, Cost) else float("inf")
 
 
 def _search_all(subject: Subject, options: CompareOptions) -> dict[str, Schedule | Failure]:

@@ -63,6 +63,9 @@ Seed = Annotated[int, typer.Option(help="Of random inputs and of the search's dr
 WORKSPACE = Path(".hltune")
 SEARCH_TIMEOUT_S = 120.0
 COMPILE_TIMEOUT_S = 60.0
+TUNE_COMPILE_TIMEOUT_S = 20.0
+"""What compiles longer is hardly ever fast, and many others could be measured meanwhile."""
+TUNE_MINUTES = 5.0
 RUN_TIMEOUT_S = 20.0
 
 

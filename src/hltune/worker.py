@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from types import TracebackType
@@ -117,6 +117,7 @@ class Worker:
         self._popen: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._stage = _Stage("start", _START_S, 0.0)
+        self._paused_s = 0.0
         self._log_start = 0
         self._outcome: _Done | _Raised | JobFailed | None = None
         self._spawn()
@@ -145,7 +146,7 @@ class Worker:
             self._spawn()
         assert self._connection is not None
         self._outcome = None
-        self._stage = _Stage("start", _START_S, time.monotonic())
+        self._enter(_Stage("start", _START_S, time.monotonic()))
         self._log_start = self._log_size()
         # A process that died since the check is reported by `finish`, with its log.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -179,12 +180,16 @@ class Worker:
             self._outcome = self._fail_dead()
             return
         if isinstance(message, _Stage):
-            self._stage = message
+            self._enter(message)
         else:
             self._outcome = message
 
+    def _enter(self, stage: _Stage) -> None:
+        self._stage = stage
+        self._paused_s = 0.0
+
     def _remaining_s(self) -> float:
-        return max(0.0, self._stage.began_s + self._stage.timeout_s - time.monotonic())
+        return max(0.0, self._stage.began_s + self._paused_s + self._stage.timeout_s - time.monotonic())
 
     def log(self) -> str:
         """The last lines that the process printed during the present or last job."""
@@ -194,10 +199,20 @@ class Worker:
     def _log_size(self) -> int:
         return os.fstat(self._log.fileno()).st_size
 
+    def recycle(self) -> None:
+        """Ends the process and all that it remembers; the next job gets a new one."""
+        self._kill()
+
     def close(self) -> None:
         """Ends the process and everything that it started."""
         self._kill()
         self._log.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._popen is not None:
+            # The group may outlive its leader: a compiler that it started.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, number)
 
     def _spawn(self) -> None:
         self._kill()
@@ -223,9 +238,7 @@ class Worker:
             self._connection.close()
             self._connection = None
         if self._popen is not None:
-            # The group may outlive its leader: a compiler that it started.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self._popen.wait()
             self._popen = None
 
@@ -246,6 +259,20 @@ class Worker:
 
     def _failure(self, kind: FailureKind, message: str) -> Failure:
         return Failure(stage=self._stage.name, kind=kind, message=message, log=self.log())
+
+    @staticmethod
+    @contextlib.contextmanager
+    def paused(workers: Sequence[Worker]) -> Generator[None]:
+        """Stops processes while the context lasts, so that they do not disturb a timing; their limits stop as well."""
+        began_s = time.monotonic()
+        try:
+            for worker in workers:
+                worker._signal(signal.SIGSTOP)
+            yield
+        finally:
+            for worker in workers:
+                worker._signal(signal.SIGCONT)
+                worker._paused_s += time.monotonic() - began_s
 
     @staticmethod
     def wait_any(workers: Sequence[Worker]) -> Worker:

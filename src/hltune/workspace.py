@@ -4,6 +4,8 @@
 .hltune/cache/                                   built C++ generators
 .hltune/samples.sqlite                           all measurements, see `samples.schema`
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
+.hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.lineage`
+.hltune/PIPELINE-HASH/MACHINE/tuning.{svg,png}   how tuning went
 ```
 """
 
@@ -24,6 +26,8 @@ from hltune.schedule.directives import Schedule
 
 FORMAT = "hltune-record"
 VERSION = 1
+TUNED = "tuned"
+"""Name of the record that tuning leaves; there is one per pipeline and machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,24 @@ class Workspace:
         """What belongs to one pipeline."""
         return self.root / f"{spec.name}-{spec.content_hash[:12]}"
 
+    def weights(self, spec: PipelineSpec, machine: Fingerprint) -> Path:
+        """Where the weights of a pipeline on a machine are."""
+        return self._machine_directory(spec, machine) / "weights"
+
+    def curve(self, spec: PipelineSpec, machine: Fingerprint) -> Path:
+        """Where the pictures of its tuning are, without their suffix."""
+        return self._machine_directory(spec, machine) / "tuning"
+
+    def _machine_directory(self, spec: PipelineSpec, machine: Fingerprint) -> Path:
+        return self.directory(spec) / machine.key
+
+    def replace(self, record: Record, spec: PipelineSpec, machine: Fingerprint) -> None:
+        """Writes a record in place of all others of its name."""
+        self.keep(record, spec, machine)
+        for path in self._machine_directory(spec, machine).glob(f"{record.name}-*.json"):
+            if path.stem != record.label:
+                path.unlink(missing_ok=True)
+
     def keep(self, record: Record, spec: PipelineSpec, machine: Fingerprint) -> None:
         """Writes a record; only one of the same schedule by the same name is replaced."""
         document = {
@@ -79,7 +101,7 @@ class Workspace:
             "origin": record.origin,
             "schedule": codec.to_json(record.schedule),
         }
-        path = self.directory(spec) / machine.key / f"{record.label}.json"
+        path = self._machine_directory(spec, machine) / f"{record.label}.json"
         write_text(path, json.dumps(document, indent=1) + "\n")
 
     def records(self, spec: PipelineSpec, machine: Fingerprint) -> list[Record]:
@@ -88,12 +110,14 @@ class Workspace:
         Raises:
             InputError: one of them is damaged or belongs elsewhere.
         """
-        folder = self.directory(spec) / machine.key
-        records = [_read(path, spec) for path in sorted(folder.glob("*.json"))]
+        paths = sorted(self._machine_directory(spec, machine).glob("*.json"))
+        records = [_read(path, spec) for path in paths]
         return sorted(records, key=lambda record: record.cost_s)
 
     def best(self, spec: PipelineSpec, machine: Fingerprint) -> Record:
-        """The fastest schedule on record.
+        """The schedule that tuning left, or else the fastest one on record.
+
+        Tuning measured it side by side with all that were known; times of different runs compare less well.
 
         Raises:
             InputError: there is none for this pipeline, with these estimates, on this machine.
@@ -106,7 +130,7 @@ class Workspace:
                 expected=f"one that was measured on this machine with {machine.threads} threads, under {self.root}",
                 todo="run `hltune schedule` first, with the same -p, --size, --estimate, --example, --max-parallelism",
             )
-        return records[0]
+        return next((record for record in records if record.name == TUNED), records[0])
 
 
 def machine_info(machine: Fingerprint) -> MachineInfo:

@@ -75,18 +75,18 @@ def test_nothing_is_mixed(store: Store) -> None:
         (other, (OTHER_PIPELINE.hash, MACHINE.key)),
     ):
         assert list(store.samples(*keys)) == [one]
-        assert store.seen(*keys) == {one.schedule_hash}
+        assert set(store.times(*keys)) == {one.schedule_hash}
         assert [best.schedule_hash for best in store.best(*keys, 9)] == [one.schedule_hash]
         [data] = store.training_data(*keys)
         assert data.schedule_hashes == (one.schedule_hash,)
-    assert not store.seen(OTHER_PIPELINE.hash, OTHER_MACHINE.key)
+    assert not store.times(OTHER_PIPELINE.hash, OTHER_MACHINE.key)
     assert not list(store.training_data(OTHER_PIPELINE.hash, OTHER_MACHINE.key))
     assert store.machines() == (MACHINE, OTHER_MACHINE)
 
 
 def test_seen_schedules_include_failures(store: Store) -> None:
     store.add_all([sample(1), sample(2, CRASH)])
-    assert store.seen(*KEYS) == {sample(1).schedule_hash, sample(2).schedule_hash}
+    assert set(store.times(*KEYS)) == {sample(1).schedule_hash, sample(2).schedule_hash}
     [data] = store.training_data(*KEYS)
     assert data.schedule_hashes == (sample(1).schedule_hash,)
 
@@ -150,7 +150,7 @@ def test_delete(store: Store) -> None:
     kept = [sample(1, machine=OTHER_MACHINE), sample(1, pipeline=OTHER_PIPELINE)]
     store.add_all([sample(1), sample(1, when=1), sample(2, CRASH), *kept])
     assert store.delete(PIPELINE.hash, MACHINE.key) == Deleted(samples=3, schedules=1)
-    assert not store.seen(*KEYS)
+    assert not store.times(*KEYS)
     assert list(store.samples(PIPELINE.hash, OTHER_MACHINE.key)) == [kept[0]]
     assert store.delete(PIPELINE.hash) == Deleted(samples=1, schedules=1)
     assert store.pipelines() == {OTHER_PIPELINE.hash: "blur"}
@@ -185,7 +185,7 @@ def test_two_machines_under_one_key(store: Store) -> None:
 def test_readers_see_what_a_writer_adds(store: Store, path: Path) -> None:
     with Reader(path) as reader:
         store.add(sample(1))
-        assert reader.seen(*KEYS) == {sample(1).schedule_hash}
+        assert set(reader.times(*KEYS)) == {sample(1).schedule_hash}
 
 
 def test_no_store(tmp_path: Path) -> None:

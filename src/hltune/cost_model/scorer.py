@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.dataset import Dataset, Mask
 from hltune.cost_model.metrics import NO_PAIRS, PairCount, count_pairs, r2_of_logs, regret_at
 from hltune.cost_model.network import predict
 from hltune.cost_model.train import TrainingOptions, train
@@ -137,7 +137,7 @@ def cross_validate(scorers: Sequence[Scorer], samples: Dataset, *, folds: int, s
         raise InputError("too few samples for cross-validation", expected=f"2 folds or more, and {2 * folds} samples",
                          found=f"{folds} folds, {len(samples)} samples")  # fmt: skip
     fold = np.random.default_rng(seed).permutation(len(samples)) % folds
-    return tuple(_validate(scorer, samples, fold) for scorer in scorers)
+    return tuple(validate(scorer, samples, [fold == number for number in range(folds)]) for scorer in scorers)
 
 
 def better(validations: Sequence[Validation]) -> Validation:
@@ -145,18 +145,24 @@ def better(validations: Sequence[Validation]) -> Validation:
     return max(validations, key=lambda validation: validation.pairs.accuracy or 0.0)
 
 
-def _validate(scorer: Scorer, samples: Dataset, fold: NDArray[np.int64]) -> Validation:
-    mean = np.empty(len(samples))
+def validate(scorer: Scorer, samples: Dataset, folds: Sequence[Mask]) -> Validation:
+    """Fits a scorer on all samples outside of a fold and judges it on those inside, for each fold [N] in turn.
+
+    Raises:
+        InputError: a fold leaves nothing to learn from.
+    """
     pairs, regrets = NO_PAIRS, list[float]()
-    for number in range(int(fold.max()) + 1):
-        held_out = fold == number
+    predicted, measured = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
+    for held_out in folds:
         measured_s = samples.runtimes_s[held_out]
-        mean[held_out] = scorer.fit(samples.where(~held_out)).predict(samples.schedules[held_out]).mean
-        pairs += count_pairs(mean[held_out], measured_s)
-        regrets.append(regret_at(1, mean[held_out], measured_s) or 0.0)
+        mean = scorer.fit(samples.where(~held_out)).predict(samples.schedules[held_out]).mean
+        pairs += count_pairs(mean, measured_s)
+        regrets.append(regret_at(1, mean, measured_s) or 0.0)
+        predicted.append(mean)
+        measured.append(measured_s)
     return Validation(
         name=scorer.name,
         pairs=pairs,
         regret_at_1=float(np.mean(regrets)),
-        r2=r2_of_logs(np.exp(mean), samples.runtimes_s),
+        r2=r2_of_logs(np.exp(np.concatenate(predicted)), np.concatenate(measured)),
     )

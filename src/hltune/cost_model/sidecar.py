@@ -95,7 +95,7 @@ def write_stored(path: Path, weights: Weights, origin: Origin, state: OptimizerS
         state_hash=None if state_data is None else hashlib.sha256(state_data).hexdigest(),
     )
     if state_data is not None:
-        write_bytes(_state_path(path), state_data, durable=True)
+        write_bytes(state_path(path), state_data, durable=True)
     document = {"format": FORMAT, "version": VERSION, **asdict(sidecar)}
     write_bytes(sidecar_path(path), (json.dumps(document, indent=1) + "\n").encode(), durable=True)
     write_bytes(path, data, durable=True)
@@ -167,7 +167,8 @@ def _numbers(document: dict[str, Any], types: tuple[type, ...]) -> None:
             raise TypeError(f"{key} is {value!r}")
 
 
-def _state_path(path: Path) -> Path:
+def state_path(path: Path) -> Path:
+    """Of the optimizer's state that belongs to a weights file."""
     return path.with_name(f"{path.name}.npz")
 
 

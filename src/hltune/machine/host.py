@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +21,7 @@ from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetInfo
 from hltune.schedule.directives import ComputeRoot, Schedule, Stage
 from hltune.schedule.parse import parse_schedule
+from hltune.worker import Worker
 
 _COPY = "hltune's copy"
 """Key of the copy, which no schedule's name gets in the way of."""
@@ -35,6 +38,8 @@ class HostSession:
         target: what to compile for; has to run here.
         options: how to measure.
         inputs: what to run on.
+        lanes: processes to compile in, which stay open; without them the session has one of its own. `measure` uses
+            the first one only, so that its schedules differ in nothing but themselves.
         numpy_reference: an independent version of the algorithm that the default schedule is checked against.
     """
 
@@ -45,6 +50,7 @@ class HostSession:
         target: TargetInfo,
         options: MeasureOptions,
         inputs: Inputs,
+        lanes: Sequence[Lane] = (),
         numpy_reference: NumPyReference | None = None,
     ) -> None:
         inputs.assign(spec)
@@ -55,7 +61,9 @@ class HostSession:
         self._directory = tempfile.TemporaryDirectory(prefix="hltune-")
         self._reference = Path(self._directory.name)
         self._numpy_reference = numpy_reference
-        self._lane = Lane(options)
+        self._own = () if lanes else (Lane(options),)
+        self._lanes = tuple(lanes or self._own)
+        self._lane = self._lanes[0]
         self._pending: ReferenceJob | None = self._reference_job(Schedule())
         self._lane.worker.start(self._pending)
 
@@ -65,7 +73,8 @@ class HostSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lane.worker.close()
+        for lane in self._own:
+            lane.worker.close()
         self._directory.cleanup()
 
     def ready(self) -> None:
@@ -115,25 +124,52 @@ class HostSession:
         self._take_turns([copy, *entries])
         return {entry.key: entry.measurement() for entry in entries}, copy.measurement()
 
+    def measure_each(
+        self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
+    ) -> Generator[tuple[str, Measurement]]:
+        """See `Session.measure_each`: compiled on all lanes, timed alone."""
+        self.ready()
+        options, hopeless_s = replace(self._options, turn_s=self._options.single_turn_s), math.inf
+        if best is not None:
+            hopeless_s = best * options.hopeless_ratio
+            limit_s = max(options.least_run_timeout_s, best * options.failed_ratio)
+            options = replace(options, run_timeout_s=min(options.run_timeout_s, limit_s))
+        waiting = (Entry(key, self._task(schedule, reference=self._reference)) for key, schedule in schedules)
+        busy: dict[Worker, tuple[Lane, Entry]] = {}
+        try:
+            for lane in self._lanes:
+                _start_next(lane, waiting, options, busy)
+            while busy:
+                lane, entry = busy.pop(Worker.wait_any(list(busy)))
+                lane.finish(entry)
+                if entry.live:
+                    with Worker.paused(list(busy)):
+                        lane.take_turn(entry, options, last=True, hopeless_s=hopeless_s)
+                _start_next(lane, waiting, options, busy)
+                yield entry.key, entry.measurement()
+        finally:
+            for worker in busy:
+                worker.recycle()
+
     def _take_turns(self, entries: Sequence[Entry]) -> None:
         self.ready()
         for entry in entries:
-            self._lane.prepare(entry)
+            self._lane.prepare(entry, self._options)
         for number in range(self._options.rounds):
             last = number == self._options.rounds - 1
             # Back and forth, so that no schedule always follows the same neighbour.
             for entry in reversed(entries) if number % 2 else entries:
                 if entry.live:
-                    self._lane.take_turn(entry, last=last)
+                    self._lane.take_turn(entry, self._options, last=last)
             self._stop_hopeless(entries)
 
     def _stop_hopeless(self, entries: Sequence[Entry]) -> None:
-        live = [entry for entry in entries if entry.live and entry.repeats and entry.key != _COPY]
-        best = min((min(entry.repeats) for entry in live), default=0.0)
+        live = [entry for entry in entries if entry.live and entry.turns and entry.key != _COPY]
+        best = min((entry.fastest_s for entry in live), default=0.0)
         for entry in live:
             # Where a turn holds many runs, further turns cost no more than the others' and keep the comparison fair.
-            slow = min(entry.repeats) > self._options.turn_s
-            entry.stopped_early = slow and min(entry.repeats) > best * self._options.hopeless_ratio
+            slow = entry.fastest_s > self._options.turn_s
+            entry.stopped_early = slow and entry.fastest_s > best * self._options.hopeless_ratio
 
     def _entries(self, schedules: Mapping[str, Schedule]) -> list[Entry]:
         return [Entry(key, self._task(schedule, reference=self._reference)) for key, schedule in schedules.items()]
@@ -155,3 +191,12 @@ class HostSession:
 def every_func_at_root(spec: PipelineSpec) -> Schedule:
     """Computes every Func once, in full, before its consumers."""
     return Schedule(tuple(ComputeRoot(Stage(func.name)) for func in spec.funcs))
+
+
+def _start_next(
+    lane: Lane, waiting: Iterator[Entry], options: MeasureOptions, busy: dict[Worker, tuple[Lane, Entry]]
+) -> None:
+    entry = next(waiting, None)
+    if entry is not None:
+        lane.start(entry, options)
+        busy[lane.worker] = (lane, entry)

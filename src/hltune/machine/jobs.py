@@ -129,18 +129,25 @@ class TimeJob:
 
     Attributes:
         last: run and verify once more afterwards, for a race need not show in the first run, and forget the task.
+        hopeless_s: a call that takes longer is not repeated.
     """
 
     key: str
     task: Task
     options: MeasureOptions
     last: bool
+    hopeless_s: float
 
     def run(self, process: Process) -> tuple[float, ...] | Failure:
         """Runs in the worker; returns seconds per call."""
         compiled: Compiled = process.state[self.key]
         process.enter("timing", timeout_s=self.options.turn_s + 2 * self.options.run_timeout_s)
-        repeats = time_calls(compiled.call, turn_s=self.options.turn_s, sample_s=self.options.sample_s)
+        repeats = time_calls(
+            compiled.call,
+            turn_s=self.options.turn_s,
+            sample_s=self.options.sample_s,
+            hopeless_s=self.hopeless_s,
+        )
         if not self.last:
             return repeats
         del process.state[self.key]

@@ -18,8 +18,11 @@ class MeasureOptions:
         threads: size of Halide's thread pool.
         rounds: how many times the schedules take turns.
         turn_s: time that one schedule is repeated for in one turn.
+        single_turn_s: the same where a schedule has one turn only, because there are many.
         sample_s: calls are timed in batches that take at least this long, so that the clock's resolution is nothing.
         hopeless_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
+        failed_ratio: among many schedules, one that is this many times slower than the best fails, if it also takes
+            longer than `least_run_timeout_s`.
         integer_tolerance: by how much an integer in an output may differ from the default schedule's; 0 unless floats
             are rounded on the way to it.
         compile_timeout_s: limit on building, lowering and compiling one schedule.
@@ -29,8 +32,11 @@ class MeasureOptions:
     threads: int
     rounds: int = 5
     turn_s: float = 0.1
+    single_turn_s: float = 0.06
     sample_s: float = 0.002
     hopeless_ratio: float = 5.0
+    failed_ratio: float = 50.0
+    least_run_timeout_s: float = 1.0
     integer_tolerance: int = 0
     compile_timeout_s: float = 60.0
     run_timeout_s: float = 20.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -19,13 +19,18 @@ class Cost:
     """What running a candidate cost; its output was verified.
 
     Attributes:
-        repeats: every repeat, in the order of measurement.
+        turns: every repeat, turn by turn; between two turns the other schedules had theirs.
         stopped_early: it was so much slower than the best that further repeats were not worth their time.
     """
 
     unit: Unit
-    repeats: tuple[float, ...]
+    turns: tuple[tuple[float, ...], ...]
     stopped_early: bool = False
+
+    @property
+    def repeats(self) -> tuple[float, ...]:
+        """Every repeat, in the order of measurement."""
+        return tuple(repeat for turn in self.turns for repeat in turn)
 
     @property
     def value(self) -> float:
@@ -65,6 +70,20 @@ class Session(Protocol):
         """Measures schedules side by side, interleaved, with their outputs verified.
 
         A schedule that fails is a `Failure` in the result and never disturbs the others.
+
+        Raises:
+            InputError: the inputs do not fit the pipeline.
+        """
+        ...
+
+    def measure_each(
+        self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
+    ) -> Generator[tuple[str, Measurement]]:
+        """Measures many schedules, each in one turn, and yields them as they are done, in no particular order.
+
+        Args:
+            schedules: names and schedules, asked for when somebody is free to compile them.
+            best: the least cost that is known; what is far above it gets a single repeat, or fails.
 
         Raises:
             InputError: the inputs do not fit the pipeline.

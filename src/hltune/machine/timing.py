@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
 _MAX_REPEATS = 1000
 
 
-def time_calls(call: Callable[[], object], *, turn_s: float, sample_s: float) -> tuple[float, ...]:
+def time_calls(
+    call: Callable[[], object], *, turn_s: float, sample_s: float, hopeless_s: float = math.inf
+) -> tuple[float, ...]:
     """Warms up, then repeats a call for about `turn_s`; returns the seconds per call of every repeat, at least one.
 
     Args:
+        call: what to time.
+        turn_s: how long to repeat it.
         sample_s: short calls are timed in batches of this length; a repeat is then the mean of its batch.
+        hopeless_s: when the call that warms up takes longer, it is the only one.
     """
+    began = time.perf_counter()
     call()
+    first_s = time.perf_counter() - began
+    if first_s > hopeless_s:
+        return (first_s,)
     began = time.perf_counter()
     call()
     batch = max(1, round(sample_s / max(time.perf_counter() - began, 1e-7)))

@@ -133,11 +133,27 @@ class Reader:
             (count,) = self._connection.execute("SELECT count(*) FROM samples").fetchone()
             return count
 
-    def seen(self, pipeline_hash: str, machine_key: str) -> frozenset[str]:
-        """Hashes of all schedules that were measured or failed."""
-        query = f"SELECT hash FROM schedules WHERE id IN (SELECT schedule_id {_OF})"
+    def times(self, pipeline_hash: str, machine_key: str) -> dict[str, float | None]:
+        """Fastest time by schedule hash, in seconds; None for those that only failed."""
+        query = f"""SELECT hash, fastest FROM (SELECT schedule_id, min(fastest_s) AS fastest {_OF} GROUP BY schedule_id)
+            CROSS JOIN schedules ON schedules.id = schedule_id"""
         with self._decoding():
-            return frozenset(text for (text,) in self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
+            return dict(self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
+
+    def last_round(self, pipeline_hash: str, machine_key: str) -> int:
+        """Of the newest sample; 0 without any."""
+        with self._decoding():
+            row = self._row(f"SELECT round {_OF} ORDER BY id DESC LIMIT 1", *self._ids(pipeline_hash, machine_key))
+            return row[0] if row else 0
+
+    def history(self, pipeline_hash: str, machine_key: str) -> tuple[tuple[float, float], ...]:
+        """When each measurement was taken, in seconds since 1970, and what it said, in seconds; failures are left away.
+
+        In the order of time.
+        """
+        query = f"SELECT measured_at_s, fastest_s {_OF} AND fastest_s IS NOT NULL ORDER BY 1"
+        with self._decoding():
+            return tuple(self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
 
     def samples(self, pipeline_hash: str, machine_key: str) -> Iterator[Sample]:
         """The whole history, in the order in which it was added."""

@@ -94,6 +94,36 @@ class SearchJob:
             raise JobFailed(Failure(stage=stage, kind="error", message=message, log=text)) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchesJob:
+    """Several searches in turn, for searches that are shorter than handing over a job.
+
+    Attributes:
+        target: a full Halide target string.
+        timeout_s: limit on each plugin call.
+    """
+
+    spec: PipelineSpec
+    target: str
+    searches: tuple[SearchOptions, ...]
+    timeout_s: float
+
+    def run(self, process: Process) -> tuple[Candidate | Failure, ...]:
+        """Runs in the worker; what a search raises is its failure."""
+        return tuple(self._search(options, process) for options in self.searches)
+
+    def _search(self, options: SearchOptions, process: Process) -> Candidate | Failure:
+        import halide as hl
+
+        job = SearchJob(spec=self.spec, target=self.target, options=options, timeout_s=self.timeout_s)
+        try:
+            return job.run(process)
+        except JobFailed as failed:
+            return failed.failure
+        except hl.HalideError as error:
+            return Failure(stage=f"{options.autoscheduler} search", kind="error", message=str(error).strip())
+
+
 def _predicted_ms(log: str) -> float | None:
     costs = re.findall(r"^Best cost: (\S+)", log, flags=re.MULTILINE)
     return float(costs[-1]) if costs else None

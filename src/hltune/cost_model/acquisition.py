@@ -1,0 +1,61 @@
+"""Which of many candidates are worth measuring.
+
+The rule: a share is drawn at random, so that the samples do not only confirm the model. For each of the others, a
+running time of every candidate is drawn from its prediction (normal, in logarithms, with the predicted mean and
+spread), and the candidate with the smallest draw is taken (Thompson sampling): a low prediction and a large
+uncertainty both help. Of candidates with the same features, one is taken before any other is taken again: the model
+cannot tell them apart, and measuring one of them teaches most of what there is to learn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hltune.cost_model.features import schedule_hash
+from hltune.cost_model.scorer import Scores
+from hltune.samples.featurization import Floats
+
+
+def choose(
+    scores: Scores | None,
+    schedules: Floats,
+    count: int,
+    *,
+    random_share: float,
+    generator: np.random.Generator,
+) -> list[int]:
+    """Chooses candidates by the rule above.
+
+    Args:
+        scores: predictions for the candidates [N]; without them all are drawn at random.
+        schedules: their features [N, S, 39].
+        count: how many to choose, or all if there are fewer.
+        random_share: of those that are chosen.
+        generator: of all draws.
+
+    Returns:
+        Positions of the chosen ones, in the order in which they should be measured.
+    """
+    hashes = np.array([schedule_hash(schedule) for schedule in schedules])
+    left = np.ones(len(schedules), dtype=np.bool_)
+    taken: set[str] = set()
+    chosen: list[int] = []
+    while len(chosen) < count and left.any():
+        fresh = left & ~np.isin(hashes, list(taken))
+        if not fresh.any():
+            taken.clear()
+            continue
+        if scores is None or generator.random() < random_share:
+            index = int(generator.choice(np.flatnonzero(fresh)))
+        else:
+            index = _promising(scores, fresh, generator)
+        chosen.append(index)
+        left[index] = False
+        taken.add(hashes[index])
+    return chosen
+
+
+def _promising(scores: Scores, among: NDArray[np.bool_], generator: np.random.Generator) -> int:
+    drawn = scores.mean + scores.spread * generator.standard_normal(len(scores.mean))
+    return int(np.argmin(np.where(among, drawn, np.inf)))

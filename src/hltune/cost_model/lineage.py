@@ -1,0 +1,90 @@
+"""The weights of one pipeline on one machine, from round to round.
+
+::
+
+    latest-ROUND.weights     what training goes on from, with the state of the optimizer
+    best-ROUND.weights       the ones whose beam search found the fastest schedule
+
+Each has its sidecar, see `hltune.cost_model.sidecar`; its parent is the initial weights. A new version is complete
+before the old one goes, so that a kill leaves at least one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hltune.cost_model.optimizer import OptimizerState
+from hltune.cost_model.sidecar import Origin, Stored, read_stored, sidecar_path, state_path, write_stored
+from hltune.cost_model.weights import Weights, weights_hash
+from hltune.errors import InputError
+
+Kind = Literal["latest", "best"]
+BEAM_S = "beam_s"
+"""The metric by which weights are the best: running time of the schedule that beam search finds with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A folder of weights that come from the same initial ones; nothing is created before something is written."""
+
+    directory: Path
+
+    def read(self, kind: Kind, initial: Weights) -> Stored | None:
+        """The newest version, or None.
+
+        Raises:
+            InputError: it is damaged, or comes from other initial weights.
+        """
+        path = self.path(kind)
+        if path is None:
+            return None
+        stored = read_stored(path)
+        expected = weights_hash(initial)
+        if stored.sidecar.origin.parent_hash != expected:
+            raise InputError(
+                "this pipeline was tuned from other weights",
+                where=str(path),
+                expected=f"initial weights {expected[:12]}",
+                found=f"initial weights {(stored.sidecar.origin.parent_hash or 'none')[:12]}",
+                todo="give the same --weights as before, or start over with --fresh",
+            )
+        return stored
+
+    def path(self, kind: Kind) -> Path | None:
+        """Of the newest version, or None."""
+        versions = self._versions(kind)
+        return versions[max(versions)] if versions else None
+
+    def write(
+        self, kind: Kind, round_number: int, weights: Weights, origin: Origin, state: OptimizerState | None
+    ) -> Path:
+        """Writes a version and removes the older ones.
+
+        Raises:
+            InputError: the place cannot be written to.
+        """
+        path = self.directory / f"{kind}-{round_number:05d}.weights"
+        write_stored(path, weights, origin, state)
+        for number, old in self._versions(kind).items():
+            if number != round_number:
+                _remove(old)
+        return path
+
+    def clear(self) -> None:
+        """Removes all versions."""
+        for kind in ("latest", "best"):
+            for path in self._versions(kind).values():
+                _remove(path)
+
+    def _versions(self, kind: Kind) -> dict[int, Path]:
+        paths = self.directory.glob(f"{kind}-*.weights")
+        found = ((re.fullmatch(rf"{kind}-([0-9]+)\.weights", path.name), path) for path in paths)
+        return {int(match[1]): path for match, path in found if match}
+
+
+def _remove(path: Path) -> None:
+    for file in (path, sidecar_path(path), state_path(path)):
+        file.unlink(missing_ok=True)

@@ -1,0 +1,58 @@
+"""A picture of tuning: the best running time against the time that went into measuring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hltune.compare import Row
+from hltune.machine.protocol import Cost
+from hltune.tune import Tuned
+from hltune.workspace import Workspace
+
+_LONGEST_PAUSE_S = 60.0
+"""Between two measurements of one run; what is longer lies between two runs and is left away."""
+_FORMS = ("svg", "png")
+
+
+def draw_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
+    """Draws it as SVG and PNG and returns the files."""
+    # Slow to import, and nobody else needs it.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    elapsed_min, times_ms = _points(result.history)
+    with mpl.rc_context({"svg.hashsalt": "hltune", "font.size": 9}):
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(elapsed_min, times_ms, ".", color="0.75", markersize=3, label="samples")
+        axes.step(elapsed_min, np.minimum.accumulate(times_ms), where="post", color="tab:blue", label="best so far")
+        for number, row in enumerate(_named(result)):
+            assert isinstance(row.measurement, Cost)
+            axes.axhline(row.measurement.value * 1e3, linestyle="--", linewidth=0.8, color=f"C{number + 1}",
+                         label=row.name)  # fmt: skip
+        axes.set_yscale("log")
+        axes.set_xlabel("minutes of tuning")
+        axes.set_ylabel("running time in ms")
+        axes.set_title(f"{result.subject.spec.name}, {result.machine.threads} threads")
+        axes.legend(fontsize=8)
+        base = workspace.curve(result.subject.spec, result.machine)
+        paths = tuple(base.with_suffix(f".{form}") for form in _FORMS)
+        for path in paths:
+            figure.savefig(path, dpi=150)
+    return paths
+
+
+def _points(history: tuple[tuple[float, float], ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Minutes from the first sample on, pauses left away, and milliseconds."""
+    at_s, running_s = np.array(history).reshape(-1, 2).T
+    steps_s = np.diff(at_s, prepend=at_s[:1])
+    steps_s[steps_s > _LONGEST_PAUSE_S] = 0
+    return np.cumsum(steps_s) / 60, running_s * 1e3
+
+
+def _named(result: Tuned) -> list[Row]:
+    """Known schedules of the final comparison: all that tuning did not find."""
+    rows = result.finals.rows
+    return [row for row in rows if "-" not in row.name and isinstance(row.measurement, Cost)]

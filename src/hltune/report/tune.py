@@ -1,0 +1,257 @@
+"""What people and scripts see of tuning."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hltune.errors import Failure
+from hltune.machine.protocol import Cost
+from hltune.machine.ratio import Ratio
+from hltune.report.documents import UNIT, Document, milliseconds
+from hltune.tune import Tuned, TuneProgress
+from hltune.tuning.tuner import STOCK, Round
+
+_ROWS = 12
+"""Rounds that the live table shows."""
+
+
+def document(results: Sequence[Tuned], store: Path) -> Document:
+    """Result of `hltune tune`; that of a single pipeline stands at the top."""
+    documents = [_document(result, store) for result in results]
+    return documents[0] if len(documents) == 1 else {"unit": UNIT, "pipelines": documents}
+
+
+def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
+    """The final comparison and what came of it."""
+    spec = result.subject.spec
+    console.print(Text(f"{spec.name}: the final comparison, interleaved"), soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("schedule", no_wrap=True)
+    for heading in ("time/ms", "spread", "to best"):
+        table.add_column(heading, justify="right")
+    best_s = result.finals.winner_cost.value
+    for row in result.finals.rows:
+        cost = row.measurement
+        if isinstance(cost, Cost):
+            table.add_row(row.name, _ms(cost.value), f"{cost.spread:.0%}", f"{cost.value / best_s:.2f}")
+        else:
+            table.add_row(row.name, "-", "-", f"failed. {cost}")
+    console.print(table)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("winner", f"{result.finals.winner.name}, {_ms(best_s)} ms, output verified")
+    for label, ratio in (("runner-up", result.finals.to_runner_up), ("stock Adams2019", result.finals.to_stock)):
+        grid.add_row(f"{label} takes", "unknown" if ratio is None else f"{_interval(ratio)} times as long")
+    counts = f"{result.measured} measured ({result.failed} failed), {result.samples_per_minute:.0f} per minute"
+    grid.add_row("samples", f"{counts}; {result.distinct} distinct schedules in the store")
+    last = next((each for each in reversed(result.rounds) if each.validations), None)
+    if last is not None:
+        grid.add_row("held-out samples", f"{last.held_out}; " + "; ".join(
+            f"{v.name}: {_share(v.pairs.accuracy)} of pairs, regret@1 {v.regret_at_1:.2f}, R2 {_number(v.r2)}"
+            for v in last.validations))  # fmt: skip
+    console.print(grid)
+    for path in files:
+        console.print(Text(str(path)), soft_wrap=True)
+    console.print()
+
+
+@contextlib.contextmanager
+def show_tuning() -> Generator[TuneProgress]:
+    """Shows rounds on standard error: a live table on a terminal, a line per round in a log."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Log(console)
+        return
+    # Redrawn when something happened only: while a schedule is timed, nothing else should run.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield _Table(live)
+
+
+@dataclass(slots=True)
+class _Totals:
+    """Of this run, per pipeline."""
+
+    began_s: float = field(default_factory=time.monotonic)
+    end_s: float = math.inf
+    measured: int = 0
+
+    def left(self) -> str:
+        """Time left."""
+        if math.isinf(self.end_s):
+            return "-"
+        seconds = max(0, round(self.end_s - time.monotonic()))
+        return f"{seconds // 60}:{seconds % 60:02}"
+
+
+@dataclass(slots=True)
+class _Log:
+    console: Console
+    totals: _Totals = field(default_factory=_Totals)
+
+    def phase(self, text: str) -> None:
+        """A log has a line per round; see `round_done`."""
+
+    def note(self, text: str) -> None:
+        self._print(f"note: {text}")
+
+    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:
+        self.totals.end_s = end_s
+        self._print(f"tuning {', '.join(pipelines)}")
+
+    def round_done(self, done: Round) -> None:
+        self.totals.measured += done.measured
+        cells = zip(_HEADINGS[2:], _cells(done)[2:], strict=True)
+        line = ", ".join(f"{heading} {cell}" for heading, cell in cells)
+        self._print(f"{done.pipeline} round {done.number}: {line}, time left {self.totals.left()}")
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@dataclass(slots=True)
+class _Table:
+    live: Live
+    totals: _Totals = field(default_factory=_Totals)
+    rounds: list[Round] = field(default_factory=list[Round])
+    status: str = ""
+
+    def phase(self, text: str) -> None:
+        self.status = text
+        self._draw()
+
+    def note(self, text: str) -> None:
+        self.live.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:
+        self.totals.end_s = end_s
+        self.phase(f"tuning {', '.join(pipelines)}")
+
+    def round_done(self, done: Round) -> None:
+        self.totals.measured += done.measured
+        self.rounds.append(done)
+        self._draw()
+
+    def _draw(self) -> None:
+        table = Table(box=None, pad_edge=False)
+        for heading in _HEADINGS[:1]:
+            table.add_column(heading, no_wrap=True)
+        for heading in _HEADINGS[1:]:
+            table.add_column(heading, justify="right")
+        for done in self.rounds[-_ROWS:]:
+            table.add_row(*_cells(done))
+        status = Text(f"{self.status}; {self.totals.measured} measured; time left {self.totals.left()}")
+        self.live.update(Group(table, status) if self.rounds else status, refresh=True)
+
+
+_HEADINGS = (
+    "pipeline",
+    "round",
+    "best/ms",
+    "beam/ms",
+    "samples",
+    "failed",
+    "per minute",
+    "network",
+    "trees",
+    "chooser",
+)
+
+
+def _cells(done: Round) -> tuple[str, ...]:
+    """Of the headings; network and trees are the shares of held-out pairs that they order rightly."""
+    accuracies = {v.name: _share(v.pairs.accuracy) for v in done.validations}
+    return (
+        done.pipeline,
+        str(done.number),
+        _ms(done.best_s),
+        _ms(done.beam_s),
+        str(done.measured),
+        str(len(done.failures)),
+        f"{done.measured / done.seconds * 60:.0f}",
+        accuracies.get("network", "-"),
+        accuracies.get("trees", "-"),
+        done.chooser or "chance",
+    )
+
+
+def _document(result: Tuned, store: Path) -> Document:
+    finals = result.finals
+    stock = finals.row(STOCK)
+    stock_s = stock.measurement.value if stock and isinstance(stock.measurement, Cost) else None
+    return {
+        "pipeline": result.subject.spec.name,
+        "target": result.subject.target.name,
+        "unit": UNIT,
+        "best": {"name": finals.winner.name, "cost": milliseconds(finals.winner_cost.value), "unit": UNIT},
+        "baseline": {"name": STOCK, "cost": None if stock_s is None else milliseconds(stock_s)},
+        "speedup": None if stock_s is None else round(stock_s / finals.winner_cost.value, 4),
+        "to_runner_up": _ratio(finals.to_runner_up),
+        "to_baseline": _ratio(finals.to_stock),
+        "finalists": [
+            {
+                "name": row.name,
+                "cost": milliseconds(row.measurement.value) if isinstance(row.measurement, Cost) else None,
+                "failure": str(row.measurement) if isinstance(row.measurement, Failure) else None,
+            }
+            for row in finals.rows
+        ],
+        "measured": result.measured,
+        "distinct": result.distinct,
+        "reused": result.known,
+        "failed": result.failed,
+        "samples_per_minute": round(result.samples_per_minute, 2),
+        "seconds": round(result.seconds, 2),
+        "rounds": [_round(done) for done in result.rounds],
+        "weights": None if result.weights is None else str(result.weights),
+        "store": str(store),
+    }
+
+
+def _round(done: Round) -> Document:
+    return {
+        "round": done.number,
+        "best": None if done.best_s is None else milliseconds(done.best_s),
+        "beam": None if done.beam_s is None else milliseconds(done.beam_s),
+        "searches": done.searches,
+        "known": done.known,
+        "measured": done.measured,
+        "failed": len(done.failures),
+        "held_out": done.held_out,
+        "scorers": {
+            v.name: {"pair_accuracy": v.pairs.accuracy, "regret_at_1": v.regret_at_1, "r2": v.r2}
+            for v in done.validations
+        },
+        "chooser": done.chooser,
+        "search_s": round(done.search_s, 3),
+        "measure_s": round(done.measure_s, 3),
+        "learn_s": round(done.learn_s, 3),
+    }
+
+
+def _ratio(ratio: Ratio | None) -> Document | None:
+    return None if ratio is None else {"value": ratio.value, "low": ratio.low, "high": ratio.high}
+
+
+def _interval(ratio: Ratio) -> str:
+    return f"{ratio.value:.2f} (95% interval {ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1e3:.3f}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

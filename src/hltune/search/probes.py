@@ -1,0 +1,48 @@
+"""An endless stream of searches that find different schedules.
+
+Seeds alone soon repeat themselves: what a probe finds is steered by the cost model, and dropout only disturbs it. So
+every few probes get other weights (see `hltune.cost_model.variants`), and some ask for more parallelism than there are
+cores, which gives finer tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import count, cycle
+from pathlib import Path
+
+from hltune.search.options import Adams2019Options
+
+SEEDS_PER_ROUND = 100_000
+_TASKS_PER_CORE = (1, 1, 4, 16)
+_GREEDY = 100
+_DROPOUTS = (1, 1, 1, _GREEDY)
+"""Percent chance that nothing is dropped: probes, and now and then a greedy search with the same weights."""
+
+
+def probes(
+    base: Adams2019Options, variants: Iterable[Path], *, round_number: int, each: int
+) -> Iterator[Adams2019Options]:
+    """Searches with beam 1; no seed ever comes twice, neither in a round nor in another one.
+
+    Args:
+        base: has the parallelism and the memory limit.
+        variants: weights; an endless stream that is asked for the next one when it is needed.
+        round_number: of the tuning loop.
+        each: searches per variant.
+    """
+    seeds = count(round_number * SEEDS_PER_ROUND)
+    tasks = cycle(_TASKS_PER_CORE)
+    for weights in variants:
+        parallelism = base.parallelism * next(tasks)
+        for number in range(each):
+            yield replace(
+                base,
+                parallelism=parallelism,
+                beam_size=1,
+                num_passes=1,
+                weights=weights,
+                random_dropout=_DROPOUTS[number % len(_DROPOUTS)],
+                seed=next(seeds) % 2**31,
+            )

@@ -1,0 +1,238 @@
+"""`hltune tune`: measure candidates while the cost model learns from them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from hltune.autoschedule import open_session
+from hltune.cost_model.lineage import Lineage
+from hltune.errors import InputError
+from hltune.machine.fingerprint import Fingerprint, fingerprint
+from hltune.machine.inputs import Inputs
+from hltune.machine.lane import Lane
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Session
+from hltune.progress import Progress
+from hltune.samples.record import PipelineRecord
+from hltune.samples.store import Store
+from hltune.search.job import ENVIRONMENT
+from hltune.subject import Subject
+from hltune.tuning.finals import Finals, decide
+from hltune.tuning.options import TuneOptions
+from hltune.tuning.searcher import Searcher
+from hltune.tuning.shares import Shares
+from hltune.tuning.tuner import Limits, Round, Tuner
+from hltune.worker import Worker
+from hltune.workspace import TUNED, Record, Workspace, machine_info
+
+WAIT_S = 5.0
+"""For a run that may be about to end."""
+
+
+class TuneProgress(Progress, Protocol):
+    """Somebody who is told about rounds as well."""
+
+    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:
+        """Rounds begin, and should end at this time of the monotonic clock."""
+        ...
+
+    def round_done(self, done: Round) -> None:
+        """A round ended; everything that it reports is on disk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """The result for one pipeline.
+
+    Attributes:
+        rounds: of this run.
+        finals: who won.
+        measured: in this run, failed ones included.
+        failed: of those.
+        known: schedules that searches found and that had been measured before.
+        distinct: schedules in the store that were measured on this machine, in all runs.
+        seconds: wall time that went into this pipeline.
+        weights: the file with which beam search finds the fastest schedule; None if there are only the initial ones.
+        history: times of measurement, in seconds since 1970, and running times, in seconds, of all runs.
+    """
+
+    subject: Subject
+    machine: Fingerprint
+    rounds: tuple[Round, ...]
+    finals: Finals
+    measured: int
+    failed: int
+    known: int
+    distinct: int
+    seconds: float
+    weights: Path | None
+    history: tuple[tuple[float, float], ...]
+
+    @property
+    def samples_per_minute(self) -> float:
+        """Measurements of this run, all its wall time counted."""
+        return self.measured / self.seconds * 60
+
+
+def tune(
+    subjects: Sequence[Subject],
+    options: TuneOptions,
+    *,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    inputs: Inputs,
+    progress: TuneProgress,
+) -> tuple[Tuned, ...]:
+    """Tunes pipelines until the budget is spent, and keeps the fastest schedule of each as `TUNED`.
+
+    What was measured stays in the store, however this ends; the next run goes on from there.
+
+    Raises:
+        InputError: the inputs do not fit, code for the target does not run here, another run writes to the workspace,
+            or what earlier runs left is damaged.
+        HltuneError: a pipeline does not run at all.
+    """
+    began_s = time.monotonic()
+    _check(subjects)
+    minutes = options.budget.minutes
+    end_s = math.inf if minutes is None else began_s + 60 * minutes
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
+        lanes = [Lane(measure) for _ in range(measure.threads)]
+        searchers = [Worker(environment=ENVIRONMENT, preload=("halide",)) for _ in range(measure.threads)]
+        for worker in (*searchers, *(lane.worker for lane in lanes)):
+            stack.callback(worker.close)
+        runs: dict[str, _Run] = {}
+        for subject in subjects:
+            begun_s = time.monotonic()
+            session = stack.enter_context(open_session(subject, measure, inputs, lanes))
+            run = _open(stack, subject, session, options, workspace, measure, store, searchers)
+            run.measured = run.tuner.begin(progress)
+            run.seconds = time.monotonic() - begun_s
+            runs[subject.spec.name] = run
+        progress.begin(list(runs), end_s=end_s)
+        _rounds(runs, options, end_s, progress)
+        return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One pipeline of a call."""
+
+    tuner: Tuner
+    session: Session
+    machine: Fingerprint
+    lineage: Lineage
+    rounds: list[Round] = field(default_factory=list[Round])
+    measured: int = 0
+    seconds: float = 0.0
+
+    def finals_s(self, options: TuneOptions) -> float:
+        """How long the final comparison will take, roughly."""
+        return self.tuner.finals_s(options.finalists)
+
+
+def _check(subjects: Sequence[Subject]) -> None:
+    names = [subject.spec.name for subject in subjects]
+    for subject in subjects:
+        if not subject.target.is_host:
+            raise InputError("code for this target does not run on this machine", where=subject.target.name,
+                             todo="tune with --target host")  # fmt: skip
+        if names.count(subject.spec.name) > 1:
+            raise InputError("two pipelines of the same name", found=subject.spec.name,
+                             todo="tune them one after the other")  # fmt: skip
+
+
+def _open(
+    stack: contextlib.ExitStack,
+    subject: Subject,
+    session: Session,
+    options: TuneOptions,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    store: Store,
+    searchers: Sequence[Worker],
+) -> _Run:
+    machine = fingerprint(subject.target, threads=measure.threads)
+    lineage = Lineage(workspace.weights(subject.spec, machine))
+    if options.fresh:
+        lineage.clear()
+    if options.discard and subject.spec.content_hash in store.pipelines():
+        store.delete(subject.spec.content_hash, machine.key)
+    store.add_pipeline(PipelineRecord.of(subject.spec))
+    generator = np.random.default_rng([options.search.seed, int(subject.spec.content_hash[:8], 16), store.count()])
+    tuner = Tuner(
+        subject,
+        options,
+        machine=machine_info(machine),
+        store=store,
+        lineage=lineage,
+        session=session,
+        searcher=stack.enter_context(Searcher(subject, options, searchers, generator)),
+        generator=generator,
+    )
+    return _Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
+
+
+def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress: TuneProgress) -> None:
+    shares = Shares(list(runs))
+    budget = options.budget
+    while (name := shares.next()) is not None:
+        run = runs[name]
+        measured = sum(each.measured for each in runs.values())
+        left = None if budget.samples is None else budget.samples - measured
+        # The final comparisons are part of the time.
+        limits = Limits(end_s=end_s - sum(each.finals_s(options) for each in runs.values()), samples=left)
+        if time.monotonic() >= limits.end_s or left == 0:
+            return
+        if run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
+            if run.tuner.exhausted:
+                progress.note(f"{name}: searches find nothing new any more")
+            shares.leave(name)
+            continue
+        before_s = run.tuner.best_s
+        done = run.tuner.round(limits, progress)
+        run.rounds.append(done)
+        run.measured += done.measured
+        run.seconds += done.seconds
+        shares.gained(name, before_s, done.best_s)
+        progress.round_done(done)
+
+
+def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store, progress: Progress) -> Tuned:
+    began_s = time.monotonic()
+    subject = run.tuner.subject
+    spec = subject.spec
+    progress.phase(f"{spec.name}: final comparison")
+    key = (spec.content_hash, run.machine.key)
+    best = store.best(*key, options.finalists)
+    finals = decide(run.session, run.tuner.references, best, workspace.records(spec, run.machine), spec.name)
+    winner = finals.winner
+    assert winner.schedule is not None
+    workspace.replace(
+        Record(name=TUNED, schedule=winner.schedule, cost_s=finals.winner_cost.value, origin=winner.name),
+        spec,
+        run.machine,
+    )
+    return Tuned(
+        subject=subject,
+        machine=run.machine,
+        rounds=tuple(run.rounds),
+        finals=finals,
+        measured=run.measured,
+        failed=sum(len(each.failures) for each in run.rounds),
+        known=sum(each.known for each in run.rounds),
+        distinct=len(store.times(*key)),
+        seconds=run.seconds + time.monotonic() - began_s,
+        weights=run.lineage.path("best"),
+        history=store.history(*key),
+    )

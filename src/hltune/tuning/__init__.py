@@ -1,0 +1,1 @@
+"""The parts of `hltune tune`: budget, rounds of one pipeline, final comparison."""

@@ -1,0 +1,84 @@
+"""How `hltune tune` works, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hltune.cost_model.train import TrainingOptions
+from hltune.errors import InputError
+from hltune.search.options import Adams2019Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """When to stop; the first limit that is reached counts. All pipelines of a call share it, but for the rounds.
+
+    Attributes:
+        minutes: wall time, the final comparison included.
+        samples: measurements.
+        rounds: of each pipeline; 0 leaves the final comparison only.
+    """
+
+    minutes: float | None = None
+    samples: int | None = None
+    rounds: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.minutes is not None and not 0 < self.minutes < float("inf"):
+            raise _out_of_range("--minutes", "more than 0", self.minutes)
+        if self.samples is not None and self.samples < 1:
+            raise _out_of_range("--samples", "1 or more", self.samples)
+        if self.rounds is not None and self.rounds < 0:
+            raise _out_of_range("--rounds", "0 or more", self.rounds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneOptions:
+    """What a run does.
+
+    Attributes:
+        search: the beam search; its weights are the initial ones.
+        search_timeout_s: limit on each search.
+        budget: when to stop.
+        fresh: start from the initial weights again.
+        discard: forget the samples of the pipelines on this machine first.
+        freeze: leave the weights as they are.
+        batch: candidates per round.
+        round_s: after this time a round begins no further measurement.
+        beams: beam searches per round, one of them with the weights of the round and the others with variants.
+        probes_per_variant: random probes that share the weights of one variant.
+        pool: candidates that are kept in mind.
+        draws_per_candidate: how many probes are drawn in a round for every candidate that is measured.
+        search_share: of a round's time, that drawing may take.
+        random_share: of the candidates, that is chosen at random.
+        samples_learned: newest samples that the cost model learns from.
+        finalists: the fastest measured schedules that take part in the final comparison.
+        training: of the network, in each round.
+    """
+
+    search: Adams2019Options
+    search_timeout_s: float
+    budget: Budget
+    fresh: bool = False
+    discard: bool = False
+    freeze: bool = False
+    batch: int = 48
+    round_s: float = 30.0
+    beams: int = 4
+    probes_per_variant: int = 4
+    pool: int = 4000
+    draws_per_candidate: int = 12
+    search_share: float = 0.3
+    random_share: float = 0.2
+    samples_learned: int = 4000
+    finalists: int = 10
+    training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=100, time_limit_s=3.0))
+
+    def __post_init__(self) -> None:
+        if self.discard and not self.fresh:
+            raise InputError("samples are discarded only for a fresh start", where="--discard",
+                             todo="give --fresh as well")  # fmt: skip
+
+
+def _out_of_range(option: str, expected: str, found: float) -> InputError:
+    return InputError("option out of range", where=option, expected=expected, found=str(found))

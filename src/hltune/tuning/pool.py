@@ -1,0 +1,65 @@
+"""Candidates that were found and not measured yet."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hltune.cost_model.acquisition import choose
+from hltune.cost_model.features import plausible
+from hltune.cost_model.scorer import Predictor
+from hltune.errors import InputError
+from hltune.samples.featurization import Featurization
+from hltune.search.job import Candidate
+
+
+class Pool:
+    """The newest candidates, by the hash of their schedule. What one round leaves, the next may choose.
+
+    Args:
+        size: how many are kept.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._candidates: dict[str, tuple[Candidate, Featurization]] = {}
+        self._stages: int | None = None
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._candidates
+
+    def __len__(self) -> int:
+        return len(self._candidates)
+
+    def add(self, candidates: dict[str, Candidate]) -> None:
+        """Adds candidates that the cost model can judge; the oldest ones leave when there are too many."""
+        for key, candidate in candidates.items():
+            features = featurization_of(candidate)
+            if features is not None and features.stages == (self._stages or features.stages):
+                self._stages = features.stages
+                self._candidates.setdefault(key, (candidate, features))
+        for key in list(self._candidates)[: -self._size]:
+            del self._candidates[key]
+
+    def take(
+        self, count: int, predictor: Predictor | None, *, random_share: float, generator: np.random.Generator
+    ) -> dict[str, Candidate]:
+        """Removes and returns the ones to measure next; see `hltune.cost_model.acquisition`."""
+        if not self._candidates or count < 1:
+            return {}
+        keys = list(self._candidates)
+        schedules = np.stack([features.schedule_array() for _, features in self._candidates.values()])
+        scores = None if predictor is None else predictor.predict(schedules)
+        chosen = choose(scores, schedules, count, random_share=random_share, generator=generator)
+        return {keys[index]: self._candidates.pop(keys[index])[0] for index in chosen}
+
+
+def featurization_of(candidate: Candidate) -> Featurization | None:
+    """None if the plugin gave none, or one with overflown numbers, from which nothing can be learned."""
+    if not candidate.featurization:
+        return None
+    try:
+        features = Featurization.from_halide(candidate.featurization)
+    except InputError:
+        return None
+    usable = plausible(features.schedule_array()) and plausible(features.pipeline_array())
+    return features if usable else None

@@ -1,0 +1,168 @@
+"""The search half of a round: many searches of one pipeline, side by side, with weights that differ."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from hltune.autoschedule import search_job
+from hltune.cost_model.variants import vary
+from hltune.cost_model.weights import Weights, encode_weights, weights_hash
+from hltune.errors import Failure
+from hltune.files import write_bytes
+from hltune.samples.record import Origin
+from hltune.schedule.codec import schedule_hash
+from hltune.search.job import Candidate, SearchesJob
+from hltune.search.options import Adams2019Options, SearchOptions
+from hltune.search.probes import probes
+from hltune.subject import Subject
+from hltune.tuning.options import TuneOptions
+from hltune.worker import Worker, run_all
+
+_SIGMAS = (0.3, 1.0, 2.0)
+_BEAM_SIGMAS = (0.3, 1.0)
+_PROBES_PER_JOB = 16
+"""A crash loses the other probes of its job."""
+_LEAST_NEW = 0.02
+"""Drawing ends when fewer of the latest probes than this share are new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What came of the probes of a round.
+
+    Attributes:
+        candidates: new ones by the hash of their schedule.
+        searches: all that were run.
+        failures: of those that crashed or found nothing.
+    """
+
+    candidates: dict[str, Candidate]
+    searches: int
+    failures: tuple[Failure, ...]
+
+
+class Searcher:
+    """Searches schedules of one pipeline. Weights that a search needs are files in a folder of its own."""
+
+    def __init__(
+        self, subject: Subject, options: TuneOptions, workers: Sequence[Worker], generator: np.random.Generator
+    ) -> None:
+        self._subject = subject
+        self._options = options
+        self._workers = workers
+        self._generator = generator
+        self._scratch = tempfile.TemporaryDirectory(prefix="hltune-")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._scratch.cleanup()
+
+    def run(self, searches: Sequence[SearchOptions]) -> list[Candidate | Failure]:
+        """Runs searches that each take a while."""
+        timeout_s = self._options.search_timeout_s
+        jobs = [search_job(self._subject, search, timeout_s=timeout_s) for search in searches]
+        return run_all(jobs, self._workers)
+
+    def beams(self, centre: Weights, best: Weights) -> list[tuple[Weights, Candidate | Failure]]:
+        """Beam searches with the given weights and with variants; returns the weights of each.
+
+        Args:
+            centre: comes first, as it is.
+            best: varied as well.
+        """
+        weights = [centre]
+        for number in range(self._options.beams - 1):
+            start = (best, centre)[number % 2]
+            weights.append(vary(start, self._generator, float(self._generator.choice(_BEAM_SIGMAS))))
+        searches = [replace(self._options.search, weights=self._file(each)) for each in weights]
+        return list(zip(weights, self.run(searches), strict=True))
+
+    def probes(
+        self,
+        centres: Sequence[Weights],
+        round_number: int,
+        *,
+        wanted: int,
+        limit_s: float,
+        known: Callable[[str], bool],
+    ) -> Drawn:
+        """Draws random probes until there are enough that are new, time is up, or hardly anything new comes.
+
+        Args:
+            centres: weights to vary; the first one is also used as it is.
+            round_number: keeps seeds apart.
+            wanted: new candidates.
+            limit_s: wall time.
+            known: whether the schedule with this hash is known.
+        """
+        stream = probes(
+            self._options.search,
+            (self._file(weights) for weights in self._variants(centres)),
+            round_number=round_number,
+            each=self._options.probes_per_variant,
+        )
+        found: dict[str, Candidate] = {}
+        failures: list[Failure] = []
+        searches = 0
+        end_s = time.monotonic() + limit_s
+        while len(found) < wanted and time.monotonic() < end_s:
+            jobs = [self._job(tuple(islice(stream, _PROBES_PER_JOB))) for _ in range(2 * len(self._workers))]
+            before = len(found)
+            for outcome in run_all(jobs, self._workers):
+                for candidate in (outcome,) if isinstance(outcome, Failure) else outcome:
+                    if isinstance(candidate, Failure):
+                        failures.append(candidate)
+                    elif not known(key := schedule_hash(candidate.schedule)):
+                        found.setdefault(key, candidate)
+            drawn = len(jobs) * _PROBES_PER_JOB
+            searches += drawn
+            if len(found) - before < _LEAST_NEW * drawn:
+                break
+        return Drawn(candidates=found, searches=searches, failures=tuple(failures))
+
+    def forget_weights(self) -> None:
+        """Removes the files of weights, which no later search will ask for."""
+        for file in Path(self._scratch.name).iterdir():
+            file.unlink()
+
+    def _variants(self, centres: Sequence[Weights]) -> Iterator[Weights]:
+        yield centres[0]
+        while True:
+            for centre in centres:
+                yield vary(centre, self._generator, float(self._generator.choice(_SIGMAS)))
+
+    def _job(self, searches: tuple[SearchOptions, ...]) -> SearchesJob:
+        return SearchesJob(
+            spec=self._subject.spec,
+            target=self._subject.target.name,
+            searches=searches,
+            timeout_s=self._options.search_timeout_s,
+        )
+
+    def _file(self, weights: Weights) -> Path:
+        path = Path(self._scratch.name) / f"{weights_hash(weights)}.weights"
+        write_bytes(path, encode_weights(weights))
+        return path
+
+
+def origin_of(options: SearchOptions, round_number: int) -> Origin:
+    """Where a candidate came from, as the store keeps it."""
+    document = {"autoscheduler": options.autoscheduler, **options.parameters()}
+    weights = document.pop("weights_path", None)
+    if isinstance(options, Adams2019Options) and options.num_passes is not None:
+        document["num_passes"] = str(options.num_passes)
+    return Origin(round=round_number, search=json.dumps(document), weights_hash=Path(weights).stem if weights else None)

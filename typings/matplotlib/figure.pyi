@@ -1,0 +1,9 @@
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+
+class Figure:
+    def __init__(self, *, figsize: tuple[float, float], layout: str) -> None: ...
+    def subplots(self) -> Axes: ...
+    def savefig(self, fname: Path, *, dpi: int, metadata: dict[str, Any] | None = None) -> None: ...

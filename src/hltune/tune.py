@@ -192,7 +192,7 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         left = None if budget.samples is None else budget.samples - measured
         # The final comparisons are part of the time.
         limits = Limits(end_s=end_s - sum(each.finals_s(options) for each in runs.values()), samples=left)
-        if time.monotonic() >= limits.end_s or left == 0:
+        if time.monotonic() + run.tuner.shortest_round_s >= limits.end_s or left == 0:
             return
         if run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
             if run.tuner.exhausted:

@@ -40,8 +40,8 @@ class TreeScorer:
     weights: Weights
     training: TrainingOptions | None
     seed: int
-    ensembles: int = 8
-    rounds: int = 100
+    ensembles: int = 5
+    rounds: int = 60
     threads: int = 1
     name: str = "trees"
 
@@ -64,10 +64,11 @@ class TreeScorer:
     def _boost(self, x: NDArray[np.float64], y: NDArray[np.float64], number: int) -> lightgbm.Booster:
         parameters = {
             "objective": "regression",
-            "learning_rate": 0.08,
+            "learning_rate": 0.12,
             "num_leaves": 15,
             "min_data_in_leaf": min(5, max(1, len(y) // 4)),
             "min_data_in_bin": 1,
+            "max_bin": 63,
             "feature_fraction": 0.5,
             "num_threads": self.threads,
             "seed": self.seed + number,

@@ -32,7 +32,7 @@ class MeasureOptions:
     threads: int
     rounds: int = 5
     turn_s: float = 0.1
-    single_turn_s: float = 0.06
+    single_turn_s: float = 0.05
     sample_s: float = 0.002
     hopeless_ratio: float = 5.0
     failed_ratio: float = 50.0

@@ -48,7 +48,7 @@ class TuneOptions:
         beams: beam searches per round, one of them with the weights of the round and the others with variants.
         probes_per_variant: random probes that share the weights of one variant.
         pool: candidates that are kept in mind.
-        draws_per_candidate: how many probes are drawn in a round for every candidate that is measured.
+        draws_per_candidate: how many new schedules a round looks for, for every one that it measures.
         search_share: of a round's time, that drawing may take.
         random_share: of the candidates, that is chosen at random.
         samples_learned: newest samples that the cost model learns from.
@@ -67,12 +67,12 @@ class TuneOptions:
     beams: int = 4
     probes_per_variant: int = 4
     pool: int = 4000
-    draws_per_candidate: int = 12
+    draws_per_candidate: int = 6
     search_share: float = 0.3
     random_share: float = 0.2
-    samples_learned: int = 4000
+    samples_learned: int = 2000
     finalists: int = 10
-    training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=100, time_limit_s=3.0))
+    training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=100, time_limit_s=2.0))
 
     def __post_init__(self) -> None:
         if self.discard and not self.fresh:

@@ -36,6 +36,7 @@ from hltune.tuning.searcher import Searcher, origin_of
 STOCK = "adams2019"
 """Name of the schedule that beam search with the built-in weights finds."""
 _LEAST_DRAWING_S = 2.0
+_SHORTEST_ROUND = 0.3
 _EXHAUSTED_AFTER = 3
 _FINAL_TURNS_S = 1.0
 """Timing of one schedule in the final comparison."""
@@ -141,6 +142,8 @@ class Tuner:
         self._pool = Pool(options.pool)
         self._predictor: Predictor | None = None
         self._idle_rounds = 0
+        self._measured = 0
+        self._last_round_s: float | None = None
         self._seconds_per_candidate = 1.0
 
     @property
@@ -191,7 +194,7 @@ class Tuner:
         found = {schedule_hash(each.schedule): each for _, each in beams if isinstance(each, Candidate)}
         known = sum(key in self._times_s for key in found)
         chosen = {key: candidate for key, candidate in found.items() if key not in self._times_s}
-        wanted = max(0, self._options.batch - len(chosen))
+        wanted = max(0, self._batch(limits) - len(chosen))
         drawn = self._searcher.probes(
             (self._weights, self._best_weights, self._initial),
             self._round,
@@ -213,7 +216,7 @@ class Tuner:
         learned = self._learn() if measured_s < limits.end_s else None
         if learned is not None:
             self._accept(learned)
-        return Round(
+        done = Round(
             pipeline=self.subject.spec.name,
             number=self._round,
             best_s=self.best_s,
@@ -229,6 +232,23 @@ class Tuner:
             measure_s=measured_s - searched_s,
             learn_s=time.monotonic() - measured_s,
         )
+        self._last_round_s = done.seconds
+        return done
+
+    @property
+    def shortest_round_s(self) -> float:
+        """With less time than this, another round is not worth its searches."""
+        return _SHORTEST_ROUND * self._round_s()
+
+    def _round_s(self) -> float:
+        """How long a full round takes, roughly."""
+        measuring_s = self._options.batch * self._seconds_per_candidate
+        return self._last_round_s or min(self._options.round_s, measuring_s) / (1 - self._options.search_share)
+
+    def _batch(self, limits: Limits) -> int:
+        """Candidates of a round; fewer in the last one, if there is no time for all."""
+        share = (limits.end_s - time.monotonic()) / self._round_s()
+        return max(self._options.beams, round(self._options.batch * min(1.0, share)))
 
     def _drawing_limit_s(self) -> float:
         share = self._options.search_share

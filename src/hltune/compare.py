@@ -17,7 +17,7 @@ from hltune.search.job import ENVIRONMENT
 from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import Subject
 from hltune.worker import Worker, run_all
-from hltune.workspace import Record, Workspace
+from hltune.workspace import TUNED, Record, Workspace
 
 _SEARCHES = ("adams2019", "mullapudi2016", "li2018")
 
@@ -101,7 +101,10 @@ def compare(
         raise InputError("code for this target does not run on this machine", where=subject.target.name,
                           todo="compare with --target host")  # fmt: skip
     machine = fingerprint(subject.target, threads=measure.threads)
-    recorded = {record.label: record for record in best_of_each(workspace.records(subject.spec, machine))}
+    recorded = {
+        TUNED if record.name == TUNED else record.label: record
+        for record in best_of_each(workspace.records(subject.spec, machine))
+    }
     _check_names([DEFAULT, *subject.hand_written, *_SEARCHES, *recorded, *(name for name, _ in options.files)])
     with open_session(subject, measure, inputs) as session:
         progress.phase(f"searching schedules for {subject.spec.name}")
@@ -110,7 +113,9 @@ def compare(
         schedules = {DEFAULT: Schedule(), **subject.hand_written}
         schedules |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Schedule)}
         schedules |= {
-            label: record.schedule for label, record in recorded.items() if record.schedule not in schedules.values()
+            label: record.schedule
+            for label, record in recorded.items()
+            if label == TUNED or record.schedule not in schedules.values()
         }
         schedules |= dict(options.files)
         progress.phase(f"measuring {len(schedules)} schedules for {subject.spec.name}")

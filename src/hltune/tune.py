@@ -120,7 +120,14 @@ def tune(
             run.seconds = time.monotonic() - begun_s
             runs[subject.spec.name] = run
         progress.begin(list(runs), end_s=end_s)
-        _rounds(runs, options, end_s, progress)
+        try:
+            _rounds(runs, options, end_s, progress)
+        except KeyboardInterrupt:
+            progress.note(
+                f"all {store.count()} samples are kept in {store.path}; the same command goes on, "
+                "--rounds 0 compares what is known"
+            )
+            raise
         return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
 
 

@@ -117,7 +117,7 @@ class Worker:
         self._popen: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._stage = _Stage("start", _START_S, 0.0)
-        self._paused_s = 0.0
+        self._pauses: list[tuple[float, float]] = []
         self._log_start = 0
         self._outcome: _Done | _Raised | JobFailed | None = None
         self._spawn()
@@ -146,7 +146,8 @@ class Worker:
             self._spawn()
         assert self._connection is not None
         self._outcome = None
-        self._enter(_Stage("start", _START_S, time.monotonic()))
+        self._stage = _Stage("start", _START_S, time.monotonic())
+        self._pauses = []
         self._log_start = self._log_size()
         # A process that died since the check is reported by `finish`, with its log.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -180,16 +181,15 @@ class Worker:
             self._outcome = self._fail_dead()
             return
         if isinstance(message, _Stage):
-            self._enter(message)
+            self._stage = message
         else:
             self._outcome = message
 
-    def _enter(self, stage: _Stage) -> None:
-        self._stage = stage
-        self._paused_s = 0.0
-
     def _remaining_s(self) -> float:
-        return max(0.0, self._stage.began_s + self._paused_s + self._stage.timeout_s - time.monotonic())
+        began_s = self._stage.began_s
+        # The message that a stage begins may be older than a pause and read after it.
+        paused_s = sum(length_s for at_s, length_s in self._pauses if at_s >= began_s)
+        return max(0.0, began_s + paused_s + self._stage.timeout_s - time.monotonic())
 
     def log(self) -> str:
         """The last lines that the process printed during the present or last job."""
@@ -272,7 +272,7 @@ class Worker:
         finally:
             for worker in workers:
                 worker._signal(signal.SIGCONT)
-                worker._paused_s += time.monotonic() - began_s
+                worker._pauses.append((began_s, time.monotonic() - began_s))
 
     @staticmethod
     def wait_any(workers: Sequence[Worker]) -> Worker:

@@ -15,6 +15,7 @@ MOMENTS_S = (0.02, 0.1, 0.2, 0.3)
 PHASES = {
     "schedule": ("loading", "searching", "compiling"),
     "compare": ("searching", "measuring"),
+    "tune": ("tuning", "round 1"),
 }
 DELAYS_S = (0.0, 0.02, 0.3)
 """After a phase was announced."""

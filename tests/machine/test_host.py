@@ -12,6 +12,7 @@ from hltune.errors import Failure, HltuneError, InputError
 from hltune.machine.host import HostSession
 from hltune.machine.inputs import Inputs
 from hltune.machine.jobs import NumPyReference, output_path
+from hltune.machine.lane import Lane
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost
 from hltune.pipeline.load import LoadJob
@@ -187,3 +188,67 @@ def test_images_are_cropped_or_too_small(blur: PipelineSpec, host: TargetInfo, t
     ):
         session.ready()
     assert caught.value.found == "300x127"
+
+
+@pytest.fixture
+def lanes() -> Iterator[list[Lane]]:
+    lanes = [Lane(OPTIONS), Lane(OPTIONS)]
+    yield lanes
+    for lane in lanes:
+        lane.worker.close()
+
+
+def strips(spec: PipelineSpec, count: int) -> list[tuple[str, Schedule]]:
+    """Different schedules that all work."""
+    return [
+        (str(rows), parse_schedule(f"blurred.split(y, y, yi, {rows}).vectorize(x, 16).parallel(y);", spec.funcs))
+        for rows in range(2, 2 + count)
+    ]
+
+
+def test_many_schedules_on_several_lanes(blur: PipelineSpec, host: TargetInfo, lanes: list[Lane]) -> None:
+    bad = parse_schedule("blurred.vectorize(x);", blur.funcs)
+    schedules = [*strips(blur, 5), ("bad", bad), ("default", Schedule())]
+    with HostSession(
+        blur, target=host, options=OPTIONS, inputs=Inputs(), lanes=lanes, numpy_reference=reference("blur_reference")
+    ) as session:
+        measured = dict(session.measure_each(iter(schedules), best=None))
+        assert measured.keys() == dict(schedules).keys()
+        failure = measured.pop("bad")
+        assert isinstance(failure, Failure) and failure.stage == "compile"
+        assert all(isinstance(cost, Cost) and len(cost.turns) == 1 for cost in measured.values())
+        # Far slower than the best: measured once, or not to the end.
+        (_, hopeless), *_ = session.measure_each([("default", Schedule())], best=1e-9)
+        assert isinstance(hopeless, Cost) and hopeless.stopped_early and len(hopeless.repeats) == 1
+    assert all(lane.worker.run(TargetJob("host")) for lane in lanes)  # they outlive the session
+
+
+def test_schedules_are_asked_for_when_there_is_time_for_them(
+    blur: PipelineSpec, host: TargetInfo, lanes: list[Lane]
+) -> None:
+    asked: list[str] = []
+
+    def ask() -> Iterator[tuple[str, Schedule]]:
+        for key, schedule in strips(blur, 20):
+            asked.append(key)
+            yield key, schedule
+
+    with HostSession(blur, target=host, options=OPTIONS, inputs=Inputs(), lanes=lanes) as session:
+        measurements = session.measure_each(ask(), best=None)
+        done = [next(measurements)[0] for _ in range(3)]
+        assert len(asked) <= len(done) + len(lanes)
+        measurements.close()  # in the middle of compiling
+        assert len(dict(session.measure_each(strips(blur, 2), best=None))) == 2
+
+
+def test_a_schedule_far_behind_the_best_fails(host: TargetInfo, lanes: list[Lane]) -> None:
+    options = replace(OPTIONS, least_run_timeout_s=0.2)
+    with HostSession(load("summed", host), target=host, options=options, inputs=Inputs(), lanes=lanes) as session:
+        session.ready()
+    spec = load("slow", host)
+    with HostSession(spec, target=host, options=options, inputs=Inputs(), lanes=lanes) as session:
+        session._pending = None  # the reference of this one takes as long as everything else about it
+        lanes[0].worker.recycle()
+        ((_, outcome),) = session.measure_each([("default", Schedule())], best=1e-6)
+    assert isinstance(outcome, Failure)
+    assert (outcome.stage, outcome.kind) == ("run", "timeout")

@@ -16,7 +16,7 @@ from hltune.pipeline.spec import PipelineSpec
 from hltune.progress import Silent
 from hltune.samples.featurization import SCHEDULE_COLUMNS
 from hltune.samples.queries import Reader
-from hltune.samples.record import PipelineRecord, Sample, Timing
+from hltune.samples.record import Origin, PipelineRecord, Sample, Timing
 from hltune.samples.store import Deleted, Store
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, featurization, sample, samples, specs
 
@@ -192,3 +192,16 @@ def test_no_store(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there are no samples here"):
         Reader(tmp_path / "samples.sqlite")
     assert not list(tmp_path.iterdir())
+
+
+def test_history_and_rounds(store: Store) -> None:
+    assert store.history(*KEYS) == () and store.last_round(*KEYS) == 0
+    failure = Failure(stage="run", kind="timeout", message="too long")
+    store.add_all([sample(3, when=30.0), sample(1, when=10.0), sample(2, failure, when=20.0)])
+    store.add(sample(3, Timing(repeats_s=(1e-3,)), when=40.0))
+    assert store.history(*KEYS) == ((10.0, 2e-3), (30.0, 4e-3), (40.0, 1e-3))
+    times = store.times(*KEYS)
+    assert times == {sample(1).schedule_hash: 2e-3, sample(2).schedule_hash: None, sample(3).schedule_hash: 1e-3}
+    assert store.last_round(*KEYS) == 1
+    store.add(replace(sample(4), origin=Origin(round=7)))
+    assert store.last_round(*KEYS) == 7

@@ -107,3 +107,25 @@ class Environment:
 
     def run(self, process: Process) -> str | None:  # noqa: ARG002
         return os.environ.get(self.name)
+
+
+@dataclass(frozen=True)
+class Count:
+    """Counts for so long by the process's own clock, which stands still while the process does."""
+
+    seconds: float
+    timeout_s: float
+
+    def run(self, process: Process) -> int:
+        process.enter("counting", timeout_s=self.timeout_s)
+        count, end = 0, time.process_time() + self.seconds
+        while time.process_time() < end:
+            count += 1
+        return count
+
+
+@dataclass(frozen=True)
+class Pid:
+    def run(self, process: Process) -> int:
+        process.enter("pid", timeout_s=10)
+        return os.getpid()

@@ -187,3 +187,35 @@ def test_jobs_run_side_by_side_in_their_order() -> None:
     assert [outcomes[0], outcomes[2], outcomes[3]] == [2, 4, 6]
     assert isinstance(outcomes[1], Failure)
     assert outcomes[1].kind == "crash"
+
+
+def test_paused_processes_stand_still_and_their_limits_with_them() -> None:
+    with Worker() as worker, Worker() as other:
+        worker.run(jobs.Add(1, 1))
+        job = jobs.Sleep("dozing", seconds=0.0, timeout_s=0.5)
+        count = jobs.Count(seconds=0.3, timeout_s=1.0)
+        worker.start(count)
+        with Worker.paused([worker]):
+            time.sleep(1.5)  # longer than the limit
+            other.run(job)  # the others go on
+        assert worker.finish(count) > 0
+
+
+def test_leaving_a_pause_by_an_error_lets_the_process_go_on(worker: Worker) -> None:
+    with pytest.raises(ValueError, match="in between"), Worker.paused([worker]):
+        raise ValueError("in between")
+    assert worker.run(jobs.Add(2, 2)) == 4
+
+
+def test_closing_ends_a_paused_process() -> None:
+    with Worker() as worker:
+        pid = worker.run(jobs.Pid())
+        with Worker.paused([worker]):
+            worker.close()
+            assert eventually(lambda: not alive(pid))
+
+
+def test_a_recycled_worker_has_forgotten_everything(worker: Worker) -> None:
+    worker.run(jobs.Remember("a", 1))
+    worker.recycle()
+    assert worker.run(jobs.Remember("a", 2)) == 2

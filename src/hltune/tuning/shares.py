@@ -41,9 +41,9 @@ class Shares:
             return None
         total = sum(account.weight for account in self._accounts.values())
         for account in self._accounts.values():
-            account.credit += account.weight
+            account.credit += account.weight / total
         name = max(self._accounts, key=lambda name: self._accounts[name].credit)
-        self._accounts[name].credit -= total
+        self._accounts[name].credit -= 1
         return name
 
     def gained(self, name: str, before_s: float | None, after_s: float | None) -> None:

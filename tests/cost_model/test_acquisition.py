@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hltune.cost_model.acquisition import choose
+from hltune.cost_model.scorer import Scores
+from tests.cost_model.conftest import make_schedules
+
+
+def scores(mean: np.ndarray, spread: float = 0.0) -> Scores:
+    return Scores(mean=mean.astype(np.float64), spread=np.full(len(mean), spread))
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.floats(0, 1), st.integers(0, 99), st.booleans())
+def test_chooses_as_many_as_there_are_and_none_twice(
+    candidates: int, count: int, random_share: float, seed: int, known: bool
+) -> None:
+    generator = np.random.default_rng(seed)
+    schedules = make_schedules(generator, 8)[generator.integers(8, size=candidates)]  # some are the same
+    given_scores = scores(generator.random(candidates), 0.1) if known else None
+    chosen = choose(given_scores, schedules, count, random_share=random_share, generator=generator)
+    assert len(chosen) == len(set(chosen)) == min(count, candidates)
+    # All kinds come before any of them comes again.
+    kinds = [schedules[index].tobytes() for index in chosen]
+    distinct = len({schedule.tobytes() for schedule in schedules})
+    assert len(set(kinds)) == min(distinct, len(kinds))
+
+
+def test_without_spread_or_chance_the_best_come_first() -> None:
+    generator = np.random.default_rng(0)
+    mean = generator.permutation(50)
+    chosen = choose(scores(mean), make_schedules(generator, 50), 10, random_share=0.0, generator=generator)
+    assert mean[chosen].tolist() == list(range(10))
+
+
+def test_uncertain_candidates_get_their_chance() -> None:
+    generator = np.random.default_rng(0)
+    mean, spread = np.zeros(100), np.full(100, 0.01)
+    mean[50:], spread[50:] = 0.5, 1.0
+    given_scores = Scores(mean=mean, spread=spread)
+    chosen = choose(given_scores, make_schedules(generator, 100), 20, random_share=0.0, generator=generator)
+    assert sum(index >= 50 for index in chosen) > 10
+
+
+def test_a_share_is_chosen_at_random() -> None:
+    generator = np.random.default_rng(0)
+    mean = np.arange(1000.0)
+    chosen = choose(scores(mean), make_schedules(generator, 1000), 100, random_share=0.3, generator=generator)
+    assert 15 < sum(index >= 100 for index in chosen) < 45

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+
+from hltune.cost_model.learner import learn
+from hltune.cost_model.train import TrainingOptions
+from hltune.cost_model.weights import Weights, weights_hash
+from tests.cost_model.conftest import make_dataset
+
+QUICK = TrainingOptions(epochs=30)
+
+
+def test_both_scorers_are_judged_on_what_they_did_not_see(builtin: Weights) -> None:
+    samples = make_dataset(1, 200, noise=0.05)
+    learned = learn(builtin, None, samples, QUICK, seed=0)
+    assert [each.name for each in learned.validations] == ["network", "trees"]
+    held_out = int((samples.shares() < QUICK.held_out).sum())
+    assert learned.held_out == held_out > 20
+    assert {each.pairs.total for each in learned.validations} == {held_out * (held_out - 1) // 2}
+    best = max(learned.validations, key=lambda each: each.pairs.accuracy or 0)
+    assert learned.chooser == best.name and (best.pairs.accuracy or 0) > 0.75
+    assert weights_hash(learned.weights) != weights_hash(builtin)
+    assert learned.state is not None and learned.samples == 200
+
+
+def test_frozen_weights_and_few_samples(builtin: Weights) -> None:
+    samples = make_dataset(2, 20)
+    learned = learn(builtin, None, samples, None, seed=0)
+    assert weights_hash(learned.weights) == weights_hash(builtin) and learned.state is None
+    assert learned.validations == () and learned.held_out == 0
+    scores = learned.predictor.predict(samples.schedules)
+    assert np.isfinite(scores.mean).all()
+
+
+def test_noise_does_not_look_like_knowledge(builtin: Weights) -> None:
+    samples = make_dataset(3, 200)
+    generator = np.random.default_rng(0)
+    shuffled = type(samples)(pipeline=samples.pipeline, schedules=samples.schedules, cores=samples.cores,
+                             runtimes_s=generator.permutation(samples.runtimes_s))  # fmt: skip
+    for validation in learn(builtin, None, shuffled, QUICK, seed=0).validations:
+        assert 0.3 < (validation.pairs.accuracy or 0) < 0.7

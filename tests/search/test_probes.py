@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from itertools import cycle, islice
+from pathlib import Path
+
+from hltune.errors import Failure
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import Source
+from hltune.pipeline.target import TargetJob
+from hltune.search.job import ENVIRONMENT, Candidate, SearchesJob
+from hltune.search.options import Adams2019Options
+from hltune.search.probes import probes
+from hltune.worker import Worker
+
+BASE = Adams2019Options(parallelism=2, beam_size=32, num_passes=5, memory_limit_bytes=2**30)
+
+
+def take(number: int, round_number: int) -> list[Adams2019Options]:
+    variants = cycle([Path("a.weights"), Path("b.weights"), Path("c.weights")])
+    return list(islice(probes(BASE, variants, round_number=round_number, each=4), number))
+
+
+def test_no_search_comes_twice() -> None:
+    drawn = [*take(300, 1), *take(300, 2), *take(300, 21_000)]
+    assert len({each.seed for each in drawn}) == 900
+    assert all(each.beam_size == 1 and each.memory_limit_bytes == 2**30 for each in drawn)
+
+
+def test_weights_dropout_and_parallelism_vary() -> None:
+    drawn = take(48, 1)
+    assert len({each.weights for each in drawn}) == 3
+    assert len({each.random_dropout for each in drawn}) > 1
+    assert {each.parallelism for each in drawn} > {2}
+    assert {each.weights for each in drawn[:4]} == {Path("a.weights")}
+
+
+def test_searches_of_a_job_fail_one_by_one() -> None:
+    source = Source(kind="module", location="tests.machine.pipelines", entry="blur")
+    with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
+        target = worker.run(TargetJob("host"))
+        spec = worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
+        good = Adams2019Options.probe(parallelism=2, seed=1)
+        starved = Adams2019Options(parallelism=2, beam_size=1, memory_limit_bytes=1)
+        job = SearchesJob(spec=spec, target=target.name, searches=(good, starved, good), timeout_s=60)
+        first, failed, again = worker.run(job)
+    assert isinstance(first, Candidate) and isinstance(again, Candidate)
+    assert first.schedule == again.schedule
+    # The plugin either refuses such a limit or ignores it where nothing is allocated; it must not end the others.
+    assert isinstance(failed, Candidate | Failure)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hltune.cost_model.lineage import Lineage
+from hltune.machine.fingerprint import fingerprint
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import Source
+from hltune.pipeline.target import TargetJob
+from hltune.progress import Silent
+from hltune.samples.record import PipelineRecord
+from hltune.samples.store import Store
+from hltune.search.job import ENVIRONMENT
+from hltune.search.options import Adams2019Options
+from hltune.subject import Subject
+from hltune.tuning.options import Budget, TuneOptions
+from hltune.tuning.searcher import Searcher
+from hltune.tuning.tuner import Tuner
+from hltune.worker import Worker
+from hltune.workspace import Workspace, machine_info
+from tests.tuning.recorded import RecordedSession
+
+THREADS = 2
+
+
+def load(entry: str) -> Subject:
+    source = Source(kind="module", location="tests.machine.pipelines", entry=entry)
+    with Worker(preload=("halide",)) as worker:
+        target = worker.run(TargetJob("host"))
+        spec = worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
+    return Subject(spec=spec, target=target, benchmark=None, hand_written={})
+
+
+def make_options(**changes: Any) -> TuneOptions:
+    search = changes.pop("search", Adams2019Options(parallelism=THREADS, beam_size=4, num_passes=1))
+    return TuneOptions(search=search, search_timeout_s=60, budget=Budget(rounds=2), **{"batch": 16} | changes)
+
+
+@pytest.fixture(scope="session")
+def blur() -> Subject:
+    return load("blur")
+
+
+@pytest.fixture(scope="session")
+def searchers() -> Iterator[list[Worker]]:
+    with Worker(environment=ENVIRONMENT, preload=("halide",)) as one, Worker(environment=ENVIRONMENT) as another:
+        yield [one, another]
+
+
+@dataclass
+class Place:
+    """A workspace in which tuners come and go."""
+
+    workspace: Workspace
+    subject: Subject
+    searchers: list[Worker]
+    stack: contextlib.ExitStack
+    session: RecordedSession = field(default_factory=RecordedSession)
+
+    @property
+    def machine(self):
+        return fingerprint(self.subject.target, threads=THREADS)
+
+    @property
+    def lineage(self) -> Lineage:
+        return Lineage(self.workspace.weights(self.subject.spec, self.machine))
+
+    def store(self) -> Store:
+        store = Store(self.workspace.samples, progress=Silent(), wait_s=0)
+        store.add_pipeline(PipelineRecord.of(self.subject.spec))
+        return store
+
+    def tuner(self, store: Store, options: TuneOptions, seed: int = 0) -> Tuner:
+        generator = np.random.default_rng(seed)
+        return Tuner(
+            self.subject,
+            options,
+            machine=machine_info(self.machine),
+            store=store,
+            lineage=self.lineage,
+            session=self.session,
+            searcher=self.stack.enter_context(Searcher(self.subject, options, self.searchers, generator)),
+            generator=generator,
+        )
+
+
+@pytest.fixture
+def place(tmp_path: Path, blur: Subject, searchers: list[Worker]) -> Iterator[Place]:
+    with contextlib.ExitStack() as stack:
+        yield Place(Workspace(tmp_path / "ws"), blur, searchers, stack)
+
+

@@ -1,0 +1,44 @@
+"""Tunes a small pipeline for ever, and prints a line for each measurement that is on disk. Argument: the workspace."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.tune import tune
+from hltune.tuning.options import Budget
+from hltune.tuning.tuner import Round
+from hltune.workspace import Workspace
+from tests.tuning.conftest import THREADS, load, make_options
+
+
+class Lines:
+    """Tells what was reported, line by line."""
+
+    def phase(self, text: str) -> None:
+        if "measuring" in text:
+            print("measured", flush=True)
+
+    def note(self, text: str) -> None:
+        print(f"note {text}", flush=True)
+
+    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:
+        print("begin", flush=True)
+
+    def round_done(self, done: Round) -> None:
+        print(f"round {done.number}", flush=True)
+
+
+def main() -> None:
+    options = replace(make_options(batch=8), budget=Budget(minutes=5))
+    measure = MeasureOptions(threads=THREADS, single_turn_s=0.005)
+    tune([load("blur")], options, workspace=Workspace(Path(sys.argv[1])), measure=measure, inputs=Inputs(),
+         progress=Lines())  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

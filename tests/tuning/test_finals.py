@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from hltune.errors import HltuneError
+from hltune.samples.queries import Ranked
+from hltune.schedule.codec import schedule_hash
+from hltune.schedule.directives import Parallel, Schedule, Unroll, Vectorize
+from hltune.schedule.roles import Stage
+from hltune.tuning.finals import decide
+from hltune.workspace import Record
+from tests.tuning.recorded import RecordedSession
+
+OUT = Stage("out")
+SLOW = Schedule((Unroll(OUT, "x"),))
+QUICK = Schedule((Vectorize(OUT, "x"), Parallel(OUT, "y")))
+QUICKER = Schedule((Vectorize(OUT, "x"), Parallel(OUT, "y"), Unroll(OUT, "z")))
+REFERENCES = {"default": Schedule(), "adams2019": SLOW}
+
+
+def ranked(schedule: Schedule) -> Ranked:
+    return Ranked(schedule_hash=schedule_hash(schedule), schedule=schedule, fastest_s=1.0, measurements=1, round=1,
+                  search="{}", measured_at_s=0.0)  # fmt: skip
+
+
+def record(name: str, schedule: Schedule) -> Record:
+    return Record(name=name, schedule=schedule, cost_s=1.0, origin="")
+
+
+def test_the_fastest_wins_whoever_found_it() -> None:
+    finals = decide(RecordedSession(), REFERENCES, (ranked(QUICK), ranked(SLOW)), [record("expert", QUICKER)], "p")
+    label = record("expert", QUICKER).label
+    tuned = f"tuned-{schedule_hash(QUICK)[:8]}"
+    assert [row.name for row in finals.rows] == [label, tuned, "adams2019", "default"]
+    assert (finals.winner.finder, finals.winner.schedule) == ("expert", QUICKER)
+    assert finals.to_stock is not None and finals.to_runner_up is not None
+    assert finals.to_stock.low <= finals.to_stock.value <= finals.to_stock.high
+    assert finals.to_stock.value == pytest.approx(1 / (0.5 * 0.6), rel=0.05)
+
+
+def test_what_is_known_by_name_keeps_its_name() -> None:
+    finals = decide(RecordedSession(), REFERENCES, (ranked(SLOW),), [record("tuned", SLOW)], "p")
+    assert [row.name for row in finals.rows] == ["adams2019", "default"]
+
+
+def test_nothing_works() -> None:
+    with pytest.raises(HltuneError, match="no schedule works"):
+        decide(RecordedSession(broken_share=1.0), REFERENCES, (), [], "p")

@@ -1,0 +1,176 @@
+"""One pipeline under tuning, on a machine that computes costs instead of measuring them."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hltune.cost_model.weights import Weights, builtin_weights, read_weights, weights_hash, write_weights
+from hltune.errors import Failure, InputError
+from hltune.progress import Silent
+from hltune.search.options import Adams2019Options
+from hltune.tuning.tuner import STOCK, Limits
+from tests.tuning.conftest import THREADS, Place, make_options
+from tests.tuning.recorded import BROKEN, RecordedSession
+
+
+def perturbed(seed: int) -> Weights:
+    generator = np.random.default_rng(seed)
+    return {k: v * np.float32(1 + 0.1 * generator.random()) for k, v in builtin_weights().items()}
+
+
+def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None:
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        references = tuner.begin(Silent())
+        assert {"default", STOCK, "mullapudi2016", "li2018"} <= tuner.references.keys()
+        rounds = [tuner.round(Limits(), Silent()) for _ in range(3)]
+        assert [done.number for done in rounds] == [1, 2, 3]
+        assert all(0 < done.measured <= 16 for done in rounds)
+        assert len(place.session.asked) == len(set(place.session.asked))  # no schedule twice
+        assert store.count() == references + sum(done.measured for done in rounds) == len(place.session.asked)
+        key = (place.subject.spec.content_hash, place.machine.key)
+        assert tuner.best_s == min(filter(None, store.times(*key).values())) == rounds[-1].best_s
+        best = [done.best_s or 1 for done in rounds]
+        assert best == sorted(best, reverse=True)
+        # Where a schedule came from can be told afterwards: no search was ever run twice.
+        origins = [sample.origin for sample in store.samples(*key) if sample.origin.round]
+        searches = [(origin.weights_hash, origin.search) for origin in origins]
+        assert len(searches) == len(set(searches))
+        assert all(json.loads(origin.search)["autoscheduler"] == "Adams2019" for origin in origins)
+
+
+def test_a_second_run_continues_the_first(place: Place) -> None:
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        first = tuner.round(Limits(), Silent())
+    latest = place.lineage.path("latest")
+    assert latest is not None
+    asked = set(place.session.asked)
+    place.session.asked.clear()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options(), seed=1)
+        assert tuner.begin(Silent()) == 0
+        assert tuner.best_s == first.best_s
+        second = tuner.round(Limits(), Silent())
+    assert second.number == 2
+    assert not asked & set(place.session.asked)
+    newer = place.lineage.path("latest")
+    assert newer is not None and newer.name == "latest-00002.weights" and not latest.exists()
+    state = place.lineage.read("latest", builtin_weights())
+    assert state is not None and state.optimizer_state is not None and state.optimizer_state.count > 0
+    assert state.sidecar.origin.pipelines[0].samples > 16
+
+
+def test_the_initial_weights_stay_intact_and_others_are_refused(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "mine.weights"
+    write_weights(path, perturbed(1))
+    before = path.read_bytes()
+    search = Adams2019Options(parallelism=THREADS, beam_size=4, num_passes=1, weights=path)
+    with place.store() as store:
+        tuner = place.tuner(store, make_options(search=search))
+        tuner.begin(Silent())
+        tuner.round(Limits(), Silent())
+        assert path.read_bytes() == before
+        tuned = place.lineage.read("latest", perturbed(1))
+        assert tuned is not None and weights_hash(tuned.weights) != weights_hash(perturbed(1))
+        with pytest.raises(InputError, match=r"tuned from other weights(.|\n)*--fresh"):
+            place.tuner(store, make_options())
+        place.lineage.clear()
+        place.tuner(store, make_options())
+
+
+def test_damaged_weights_are_an_error(place: Place) -> None:
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        tuner.round(Limits(), Silent())
+        path = place.lineage.path("latest")
+        assert path is not None
+        path.write_bytes(path.read_bytes()[:-4])
+        with pytest.raises(InputError, match="the file ends within"):
+            place.tuner(store, make_options())
+
+
+def test_frozen_weights_stay_as_they_are(place: Place) -> None:
+    with place.store() as store:
+        tuner = place.tuner(store, make_options(freeze=True))
+        tuner.begin(Silent())
+        done = [tuner.round(Limits(), Silent()) for _ in range(2)]
+    assert done[-1].measured > 0 and done[-1].chooser is not None
+    assert not place.lineage.directory.exists()
+
+
+def test_failures_are_stored_and_not_tried_again(place: Place) -> None:
+    place.session = RecordedSession(broken_share=0.4)
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        done = tuner.round(Limits(), Silent())
+        assert done.failures and set(done.failures) == {BROKEN}
+        key = (place.subject.spec.content_hash, place.machine.key)
+        stored = [sample.measurement for sample in store.samples(*key)]
+        assert stored.count(BROKEN) >= len(done.failures)
+        tuner.round(Limits(), Silent())
+    assert len(place.session.asked) == len(set(place.session.asked))
+
+
+def test_a_machine_on_which_nothing_works(place: Place) -> None:
+    place.session = RecordedSession(broken_share=1.0)
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        done = tuner.round(Limits(), Silent())
+    assert done.best_s is None and done.beam_s is None and not done.validations
+    assert all(isinstance(failure, Failure) for failure in done.failures)
+
+
+def test_limits_are_kept(place: Place) -> None:
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        place.session.asked.clear()
+        assert tuner.round(Limits(samples=3), Silent()).measured == 3
+        assert tuner.round(Limits(end_s=time.monotonic()), Silent()).measured == 0
+
+
+def test_the_best_weights_find_the_best_beam(place: Place) -> None:
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        rounds = [tuner.round(Limits(), Silent()) for _ in range(3)]
+    best = place.lineage.read("best", builtin_weights())
+    assert best is not None
+    beam_s = best.sidecar.origin.metrics["beam_s"]
+    assert beam_s is not None and beam_s <= min(done.beam_s for done in rounds if done.beam_s)
+    # Whoever uses the file finds that schedule.
+    path = place.lineage.path("best")
+    assert path is not None
+    from hltune.search.job import SearchJob
+
+    options = make_options().search
+    search = Adams2019Options(parallelism=THREADS, beam_size=options.beam_size, num_passes=1, weights=path)
+    subject = place.subject
+    job = SearchJob(spec=subject.spec, target=subject.target.name, options=search, timeout_s=60)
+    cost = place.session.cost(place.searchers[0].run(job).schedule)
+    assert not isinstance(cost, Failure) and cost.value == beam_s
+    assert read_weights(path)
+
+
+def test_the_model_chooses_better_than_chance(place: Place) -> None:
+    """With costs that follow from the directives, what is chosen later is faster than what chance finds first."""
+    with place.store() as store:
+        tuner = place.tuner(store, make_options(random_share=0.0, batch=24))
+        tuner.begin(Silent())
+        medians: list[float] = []
+        for _ in range(3):
+            place.session.asked.clear()
+            tuner.round(Limits(), Silent())
+            costs = [place.session.cost(schedule) for schedule in place.session.asked]
+            medians.append(float(np.median([cost.value for cost in costs if not isinstance(cost, Failure)])))
+    assert medians[2] < medians[0]

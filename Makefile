@@ -26,9 +26,14 @@ lint: venv
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# About an hour; nothing else should run meanwhile.
 bench: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.store
+	$(BIN)/python -m benchmarks.stock_loop
+	$(BIN)/python -m benchmarks.tuned 4 .bench
+	$(BIN)/python -m benchmarks.opencv .bench
 
 clean:
-	rm -rf $(VENV) demo-output .hltune
+	rm -rf $(VENV) demo-output .hltune .bench

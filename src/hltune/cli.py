@@ -166,7 +166,12 @@ def tune_command(
         freeze=freeze,
     )
     measure = flags.measure_options(
-        threads, compile_timeout, run_timeout, rounds=7, integer_tolerance=integer_tolerance
+        threads,
+        compile_timeout,
+        run_timeout,
+        rounds=flags.TUNE_ROUNDS,
+        turn_s=flags.TUNE_TURN_S,
+        integer_tolerance=integer_tolerance,
     )
     inputs = flags.inputs_of(images, seed)
     place = Workspace(workspace)

@@ -66,6 +66,9 @@ COMPILE_TIMEOUT_S = 60.0
 TUNE_COMPILE_TIMEOUT_S = 20.0
 """What compiles longer is hardly ever fast, and many others could be measured meanwhile."""
 TUNE_MINUTES = 5.0
+TUNE_ROUNDS = 9
+"""Turns in the final comparison: enough for an interval, and short, for there are many finalists."""
+TUNE_TURN_S = 0.04
 RUN_TIMEOUT_S = 20.0
 
 
@@ -143,12 +146,19 @@ def search_options(
 
 
 def measure_options(
-    threads: int, compile_timeout: float, run_timeout: float, *, rounds: int = 3, integer_tolerance: int = 0
+    threads: int,
+    compile_timeout: float,
+    run_timeout: float,
+    *,
+    rounds: int = 3,
+    turn_s: float = 0.1,
+    integer_tolerance: int = 0,
 ) -> MeasureOptions:
     """How to measure on this machine."""
     return MeasureOptions(
         threads=threads,
         rounds=rounds,
+        turn_s=turn_s,
         integer_tolerance=integer_tolerance,
         compile_timeout_s=seconds("--compile-timeout", compile_timeout),
         run_timeout_s=seconds("--run-timeout", run_timeout),

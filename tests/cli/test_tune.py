@@ -38,13 +38,13 @@ def test_a_second_run_continues_and_another_pipeline_starts_clean(hltune: Run, t
     start = tmp_path / "start.weights"
     write_weights(start, builtin_weights())
     before = start.read_bytes()
-    first = tune(hltune, "--rounds", 1, "--weights", start)
+    first = tune(hltune, "--samples", 30, "--weights", start)
     assert {"pipeline", "best", "baseline", "speedup", "measured", "distinct", "reused", "failed", "rounds", "weights",
             "samples_per_minute", "seconds", "store"} <= first.keys()  # fmt: skip
     assert first["baseline"]["name"] == "adams2019" and first["best"]["cost"] <= first["baseline"]["cost"]
     costs = [row["cost"] for row in first["finalists"] if row["cost"] is not None]
     assert first["best"]["cost"] == min(costs) and len(costs) > 4
-    second = tune(hltune, "--rounds", 1, "--weights", start)
+    second = tune(hltune, "--samples", 10, "--weights", start)
     assert [done["round"] for done in first["rounds"] + second["rounds"]] == [1, 2]
     assert second["distinct"] == first["distinct"] + second["measured"]
     other = tune(hltune, "--samples", 5, "--weights", start, pipeline=PIPELINES / "sums_function.py")
@@ -61,7 +61,7 @@ def test_a_second_run_continues_and_another_pipeline_starts_clean(hltune: Run, t
 
 def test_compare_run_and_export_use_what_it_found(hltune: Run, tmp_path: Path) -> None:
     size = ("--size", "256x192", "--max-parallelism", 2)
-    result = hltune("tune", "dilate3x3", *size, "--beam-size", 2, "--rounds", 1)
+    result = hltune("tune", "dilate3x3", *size, "--beam-size", 2, "--samples", 20)
     assert result.code == 0, result.err
     assert "the final comparison" in result.out and "95% interval" in result.out
     assert re.search(r"^dilate3x3 round 1: best/ms [\d.]+, beam/ms [\d.]+, samples \d+", result.err, re.MULTILINE)
@@ -73,9 +73,10 @@ def test_compare_run_and_export_use_what_it_found(hltune: Run, tmp_path: Path) -
     compared = hltune("compare", "dilate3x3", *size, "--beam-size", 2, "--rounds", 2, "--json").document
     names = {row["name"]: row for row in compared["schedules"]}
     assert names["tuned"]["verified"]
-    assert names["tuned"]["schedule"] == json.loads(
-        next(path for path in files if path.name.endswith(".schedule.json")).read_text()
-    )["directives"]
+    assert (
+        names["tuned"]["schedule"]
+        == json.loads(next(path for path in files if path.name.endswith(".schedule.json")).read_text())["directives"]
+    )
     pixels = np.random.default_rng(0).integers(0, 256, (192, 256), dtype=np.uint8)
     iio.imwrite(tmp_path / "in.png", pixels)
     ran = hltune("run", "dilate3x3", *size, "-i", "in.png", "-o", "out.png", "--json")
@@ -87,25 +88,26 @@ def test_compare_run_and_export_use_what_it_found(hltune: Run, tmp_path: Path) -
     assert exported.document["name"] == "tuned"
 
 
-def test_fresh_starts_over_and_discard_forgets(hltune: Run) -> None:
-    first = tune(hltune, "--rounds", 1)
+def test_fresh_starts_over_and_discard_forgets(hltune: Run, used: Path) -> None:
+    assert list(used.rglob("*.weights"))
     kept = tune(hltune, "--rounds", 0, "--fresh")
-    assert kept["distinct"] == first["distinct"] and kept["weights"] is None and kept["rounds"] == []
+    assert kept["distinct"] == 25 and kept["weights"] is None and kept["rounds"] == []
+    assert not list(used.rglob("*.weights"))
     forgotten = tune(hltune, "--rounds", 0, "--fresh", "--discard")
-    assert forgotten["distinct"] == forgotten["measured"] < first["distinct"]
+    assert forgotten["distinct"] == forgotten["measured"] < 25
 
 
 def test_two_pipelines_share_the_samples(hltune: Run) -> None:
-    result = hltune("tune", BLUR, PIPELINES / "sums_function.py", *QUICK, "--samples", 60, "--json")
+    result = hltune("tune", BLUR, PIPELINES / "sums_function.py", *QUICK, "--samples", 40, "--json")
     assert result.code == 0, result.err
     documents = result.document["pipelines"]
     assert [document["pipeline"] for document in documents] == ["blur_function", "sums_function"]
-    assert sum(document["measured"] for document in documents) == 60
+    assert sum(document["measured"] for document in documents) == 40
     assert all(document["rounds"] for document in documents)
 
 
 def test_freeze_measures_only(hltune: Run) -> None:
-    document = tune(hltune, "--rounds", 1, "--freeze")
+    document = tune(hltune, "--samples", 10, "--freeze")
     assert document["weights"] is None and document["rounds"][0]["measured"] > 0
 
 
@@ -125,15 +127,22 @@ def test_a_second_run_in_the_same_workspace_is_refused(hltune: Run, tmp_path: Pa
         assert "interrupted" in err and "kept" in err
 
 
+@pytest.fixture(scope="module")
+def tuned_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tuned")
+    command = [sys.executable, "-m", "hltune", "tune", BLUR, *QUICK, "--samples", 25]
+    subprocess.run([str(word) for word in command], cwd=folder, check=True, capture_output=True, timeout=120)
+    return folder / ".hltune"
+
+
 @pytest.fixture
-def used(hltune: Run, tmp_path: Path) -> Path:
-    """A workspace that was tuned in."""
-    tune(hltune, "--rounds", 1)
-    return tmp_path / ".hltune"
+def used(tuned_once: Path, tmp_path: Path) -> Path:
+    """A workspace that was tuned in, with a round's weights."""
+    return shutil.copytree(tuned_once, tmp_path / ".hltune")
 
 
 def refused(hltune: Run, *texts: str, options: tuple[object, ...] = ()) -> None:
-    result = hltune("tune", BLUR, *QUICK, "--rounds", 1, *options)
+    result = hltune("tune", BLUR, *QUICK, "--rounds", 0, *options)
     assert result.code == 2, result.err
     assert result.err.count("error: ") == 1 and "Traceback" not in result.err
     for text in texts:
@@ -158,7 +167,7 @@ def test_what_earlier_runs_left_is_damaged(hltune: Run, used: Path) -> None:
     (sidecar,) = used.rglob("latest-*.weights.json")
     sidecar.write_text("{}")
     refused(hltune, "damaged sidecar")
-    assert tune(hltune, "--rounds", 1, "--fresh")["rounds"][0]["round"] == 2
+    assert tune(hltune, "--samples", 3, "--fresh")["rounds"][0]["round"] == 2
 
 
 def test_other_initial_weights(hltune: Run, used: Path, tmp_path: Path) -> None:
@@ -182,7 +191,7 @@ def test_a_full_disk_loses_nothing(hltune: Run, tmp_path: Path) -> None:
             count = reader.count()
         assert count >= reported
         subprocess.run(["mount", "-o", "remount,size=16m", place], check=True)
-        document = tune(hltune, "--rounds", 1, "--workspace", place / "ws")
+        document = tune(hltune, "--samples", 5, "--workspace", place / "ws")
         assert document["distinct"] >= count
 
 

@@ -95,5 +95,3 @@ class Place:
 def place(tmp_path: Path, blur: Subject, searchers: list[Worker]) -> Iterator[Place]:
     with contextlib.ExitStack() as stack:
         yield Place(Workspace(tmp_path / "ws"), blur, searchers, stack)
-
-

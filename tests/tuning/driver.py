@@ -26,7 +26,7 @@ class Lines:
     def note(self, text: str) -> None:
         print(f"note {text}", flush=True)
 
-    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:
+    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:  # noqa: ARG002
         print("begin", flush=True)
 
     def round_done(self, done: Round) -> None:

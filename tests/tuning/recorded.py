@@ -40,7 +40,10 @@ class RecordedSession:
         return {name: self.cost(schedule) for name, schedule in schedules.items()}
 
     def measure_each(
-        self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
+        self,
+        schedules: Iterable[tuple[str, Schedule]],
+        *,
+        best: float | None,  # noqa: ARG002 - nothing is hopeless here
     ) -> Generator[tuple[str, Measurement]]:
         for key, schedule in schedules:
             self.asked.append(schedule)

@@ -38,7 +38,7 @@ STOCK = "adams2019"
 _LEAST_DRAWING_S = 2.0
 _SHORTEST_ROUND = 0.3
 _EXHAUSTED_AFTER = 3
-_FINAL_TURNS_S = 1.0
+_FINAL_TURNS_S = 0.6
 """Timing of one schedule in the final comparison."""
 
 

@@ -1,0 +1,114 @@
+"""What tuning is worth on the six built-in benchmarks: ``python -m benchmarks.tuned [MINUTES [WORKSPACE [NAMES]]]``.
+
+Tunes each for that long (4 minutes), then prints for each of them
+
+- the winner, and how many times as long the known schedules take, measured interleaved;
+- what beam search finds with the tuned weights, without measuring, against the built-in weights, interleaved;
+- the share of held-out pairs that network and trees order rightly: five folds, so that no scorer has seen what it is
+  judged by. The network starts from the built-in weights in each fold.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hltune.autoschedule import open_session, search_job
+from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.scorer import NetworkScorer, Validation, cross_validate
+from hltune.cost_model.train import TrainingOptions
+from hltune.cost_model.trees import TreeScorer
+from hltune.cost_model.weights import builtin_weights
+from hltune.machine.fingerprint import fingerprint
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Cost
+from hltune.machine.ratio import Ratio, ratio
+from hltune.samples.queries import Reader
+from hltune.search.job import ENVIRONMENT
+from hltune.search.options import Adams2019Options
+from hltune.subject import Subject, SubjectOptions, load_subject
+from hltune.suite.catalog import BENCHMARKS
+from hltune.worker import Worker
+from hltune.workspace import Workspace
+
+CORES = len(os.sched_getaffinity(0))
+KNOWN = ("adams2019", "expert", "simple", "mullapudi2016", "default")
+FOLDS = 5
+
+
+def main() -> None:
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
+    names = sys.argv[3:] or [benchmark.name for benchmark in BENCHMARKS]
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(sys.argv[2] if len(sys.argv) > 2 else folder))
+        print(f"{CORES} cores, {minutes:g} minutes each")
+        rows = [examine(name, workspace, minutes) for name in names]
+    stock, beams, network, trees = zip(*rows, strict=True)
+    print(f"stock Adams2019 takes, geometric mean: {statistics.geometric_mean(stock):.2f} times as long as the tuned")
+    print(f"beam search with built-in weights takes, geometric mean: {statistics.geometric_mean(beams):.2f} times as "
+          "long as with the tuned ones")  # fmt: skip
+    print(f"held-out pairs, mean: network {statistics.mean(network):.3f}, trees {statistics.mean(trees):.3f}")
+
+
+def examine(name: str, workspace: Workspace, minutes: float) -> tuple[float, float, float, float]:
+    document = tune(name, workspace, minutes)
+    costs = {row["name"]: row["cost"] for row in document["finalists"] if row["cost"]}
+    best = document["best"]
+    searched = min(cost for key, cost in costs.items() if key.startswith("tuned"))
+    print(f"\n{name}: winner {best['name']} {best['cost']:.3f} ms, verified; best of the search {searched:.3f} ms")
+    print("  times as long: " + ", ".join(f"{key} {costs[key] / best['cost']:.2f}" for key in KNOWN if key in costs))
+    rounds = document["rounds"]
+    learn_s = sum(done["learn_s"] for done in rounds)
+    print(f"  {document['measured']} measured, {document['failed']} failed, {document['samples_per_minute']:.0f} per "
+          f"minute; learning {learn_s / document['seconds']:.0%} of the time")  # fmt: skip
+    subject = load_subject(SubjectOptions(pipeline=name, target="host"), workspace)
+    beam = compare_weights(subject, Path(document["weights"]))
+    print(f"  beam search: built-in weights take {beam.value:.2f} times as long as the tuned ones (95% interval "
+          f"{beam.low:.2f} to {beam.high:.2f})")  # fmt: skip
+    network, trees = judge(subject, workspace)
+    for each in (network, trees):
+        print(f"  {each.name}: {each.pairs.accuracy:.3f} of {each.pairs.total} held-out pairs, regret@1 "
+              f"{each.regret_at_1:.2f}, R2 {each.r2:.2f}", flush=True)  # fmt: skip
+    return document["speedup"], beam.value, network.pairs.accuracy or 0.0, trees.pairs.accuracy or 0.0
+
+
+def tune(name: str, workspace: Workspace, minutes: float) -> dict[str, Any]:
+    command = [sys.executable, "-m", "hltune", "tune", name, "--minutes", str(minutes), "--json", "--workspace",
+               str(workspace.root)]  # fmt: skip
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def compare_weights(subject: Subject, weights: Path) -> Ratio:
+    searches = [Adams2019Options(parallelism=CORES, weights=path) for path in (None, weights)]
+    with Worker(environment=ENVIRONMENT) as worker:
+        built_in, tuned = (worker.run(search_job(subject, search, timeout_s=120)).schedule for search in searches)
+    with open_session(subject, MeasureOptions(threads=CORES, rounds=15), Inputs()) as session:
+        measured = session.measure({"built-in": built_in, "tuned": tuned})
+    slower, faster = measured["built-in"], measured["tuned"]
+    assert isinstance(slower, Cost) and isinstance(faster, Cost)
+    found = ratio(slower, faster)
+    assert found is not None
+    return found
+
+
+def judge(subject: Subject, workspace: Workspace) -> tuple[Validation, ...]:
+    machine = fingerprint(subject.target, threads=CORES)
+    with Reader(workspace.samples) as reader:
+        data = max(reader.training_data(subject.spec.content_hash, machine.key), key=lambda each: len(each.times_s))
+    start = builtin_weights()
+    scorers = (
+        NetworkScorer(weights=start, training=TrainingOptions(), seed=0),
+        TreeScorer(weights=start, training=None, seed=0),
+    )
+    return cross_validate(scorers, Dataset.stored(data, cores=CORES), folds=FOLDS, seed=0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""A store with 200,000 samples: how long it takes to open and to answer, and how much memory training data takes.
+"""A store with 200,000 samples: how long it takes to open and to answer, and what a training round on it takes.
 
 Prints seconds and MiB, measured in fresh processes. ``python -m benchmarks.store [SAMPLES [STAGES]]``
 """
@@ -101,6 +101,8 @@ def main() -> None:
         for name in QUERIES:
             result = json.loads(_run(["query", str(path), name]))
             print(f"{name:31}{result['seconds']:8.2f} {result['peak_bytes'] / MIB:9.0f}")
+        result = json.loads(_run(["train", str(path)]))
+        print(f"{'training round of tuning':31}{result['seconds']:8.2f} {result['peak_bytes'] / MIB:9.0f}")
         print(f"{'adding one, median':31}{json.loads(_run(['add', str(path), str(stages)]))['seconds']:8.4f}")
 
 
@@ -111,6 +113,29 @@ def query(path: str, name: str) -> dict[str, Any]:
             began = time.perf_counter()
         QUERIES[name](reader)
         seconds = time.perf_counter() - began
+    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def train(path: str) -> dict[str, Any]:
+    """What `hltune tune` does with the store in a round, but for searching and measuring."""
+    from hltune.cost_model.lineage import Lineage  # JAX would count in the memory of the other queries
+    from hltune.cost_model.weights import builtin_weights
+    from hltune.search.options import Adams2019Options
+    from hltune.tuning.history import History
+    from hltune.tuning.model import Model
+    from hltune.tuning.options import Budget, TuneOptions
+
+    spec = PIPELINE.spec
+    assert spec is not None
+    options = TuneOptions(search=Adams2019Options(parallelism=2), search_timeout_s=60, budget=Budget(rounds=1))
+    with Store(Path(path), progress=Silent(), wait_s=0) as store:
+        lineage = Lineage(Path(path).with_name("weights"))
+        model = Model(spec, MACHINE.key, builtin_weights(), lineage, options.training)
+        began = time.perf_counter()
+        history = History(spec, MACHINE, store, learned=options.samples_learned)
+        learned = model.learn(history.samples(), 1)
+        seconds = time.perf_counter() - began
+    assert learned is not None and learned.samples == options.samples_learned
     return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
 
 
@@ -130,7 +155,7 @@ def _run(arguments: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["query"], ["add"]):
-        print(json.dumps({"query": query, "add": add}[sys.argv[1]](*sys.argv[2:])))
+    if sys.argv[1:2] in (["query"], ["add"], ["train"]):
+        print(json.dumps({"query": query, "add": add, "train": train}[sys.argv[1]](*sys.argv[2:])))
     else:
         main()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from hltune import __version__, halide_api
 from hltune.errors import HltuneError
 from hltune.pipeline.cpp_build import COMPILERS
 from hltune.pipeline.target import HOST, TargetJob
-from hltune.worker import Worker, physical_memory_bytes
+from hltune.worker import Worker, physical_memory_bytes, usable_cores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +41,7 @@ def examine() -> list[Finding]:
         *(_look(name, partial(_plugin, name)) for name in get_args(halide_api.Autoscheduler)),
         _look("target host", _host),
         _compiler(),
-        _ok("cores", str(len(os.sched_getaffinity(0)))),
+        _ok("cores", str(usable_cores())),
         _ok("memory", f"{physical_memory_bytes() / 2**30:.1f} GiB"),
     ]
 

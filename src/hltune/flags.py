@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +17,7 @@ from hltune.pipeline.source import parse_number, split_named_file
 from hltune.pipeline.spec import Number
 from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import SubjectOptions
+from hltune.worker import usable_cores
 
 PIPELINE_HELP = "A built-in name, file.py[:name], file.cpp[:name] or file.hlpipe."
 
@@ -94,7 +94,7 @@ def subject(
 def threads(max_parallelism: int | None) -> int:
     """Size of the thread pool: all cores that this process may use, unless told otherwise."""
     if max_parallelism is None:
-        return len(os.sched_getaffinity(0))
+        return usable_cores()
     if max_parallelism < 1:
         raise InputError(
             "option out of range", where="--max-parallelism", expected="1 or more", found=str(max_parallelism)

@@ -14,6 +14,7 @@ import numpy as np
 
 from hltune.autoschedule import open_session
 from hltune.cost_model.lineage import Lineage
+from hltune.cost_model.weights import builtin_weights, read_weights
 from hltune.errors import InputError
 from hltune.machine.fingerprint import Fingerprint, fingerprint
 from hltune.machine.inputs import Inputs
@@ -26,6 +27,8 @@ from hltune.samples.store import Store
 from hltune.search.job import ENVIRONMENT
 from hltune.subject import Subject
 from hltune.tuning.finals import Finals, decide
+from hltune.tuning.history import History
+from hltune.tuning.model import Model
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.shares import Shares
@@ -107,8 +110,8 @@ def tune(
     end_s = math.inf if minutes is None else began_s + 60 * minutes
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
-        lanes = [Lane(measure) for _ in range(measure.threads)]
-        searchers = [Worker(environment=ENVIRONMENT, preload=("halide",)) for _ in range(measure.threads)]
+        lanes = [Lane(measure) for _ in range(options.workers)]
+        searchers = [Worker(environment=ENVIRONMENT, preload=("halide",)) for _ in range(options.workers)]
         for worker in (*searchers, *(lane.worker for lane in lanes)):
             stack.callback(worker.close)
         runs: dict[str, _Run] = {}
@@ -143,10 +146,6 @@ class _Run:
     measured: int = 0
     seconds: float = 0.0
 
-    def finals_s(self, options: TuneOptions) -> float:
-        """How long the final comparison will take, roughly."""
-        return self.tuner.finals_s(options.finalists)
-
 
 def _check(subjects: Sequence[Subject]) -> None:
     names = [subject.spec.name for subject in subjects]
@@ -176,13 +175,17 @@ def _open(
     if options.discard and subject.spec.content_hash in store.pipelines():
         store.delete(subject.spec.content_hash, machine.key)
     store.add_pipeline(PipelineRecord.of(subject.spec))
-    generator = np.random.default_rng([options.search.seed, int(subject.spec.content_hash[:8], 16), store.count()])
+    info = machine_info(machine)
+    initial = read_weights(options.search.weights) if options.search.weights else builtin_weights()
+    training = None if options.freeze else options.training
+    history = History(subject.spec, info, store, learned=options.samples_learned)
+    # Another run does not repeat what this one leaves to chance.
+    generator = np.random.default_rng([options.search.seed, len(history)])
     tuner = Tuner(
         subject,
         options,
-        machine=machine_info(machine),
-        store=store,
-        lineage=lineage,
+        history=history,
+        model=Model(subject.spec, info.key, initial, lineage, training),
         session=session,
         searcher=stack.enter_context(Searcher(subject, options, searchers, generator)),
         generator=generator,
@@ -198,7 +201,7 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         measured = sum(each.measured for each in runs.values())
         left = None if budget.samples is None else budget.samples - measured
         # The final comparisons are part of the time.
-        limits = Limits(end_s=end_s - sum(each.finals_s(options) for each in runs.values()), samples=left)
+        limits = Limits(end_s=end_s - sum(each.tuner.finals_s for each in runs.values()), samples=left)
         if time.monotonic() + run.tuner.shortest_round_s >= limits.end_s or left == 0:
             return
         if run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
@@ -206,7 +209,7 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
                 progress.note(f"{name}: searches find nothing new any more")
             shares.leave(name)
             continue
-        before_s = run.tuner.best_s
+        before_s = run.tuner.history.best_s
         done = run.tuner.round(limits, progress)
         run.rounds.append(done)
         run.measured += done.measured
@@ -238,7 +241,7 @@ def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store,
         measured=run.measured,
         failed=sum(len(each.failures) for each in run.rounds),
         known=sum(each.known for each in run.rounds),
-        distinct=len(store.times(*key)),
+        distinct=len(run.tuner.history),
         seconds=run.seconds + time.monotonic() - began_s,
         weights=run.lineage.path("best"),
         history=store.history(*key),

@@ -318,6 +318,11 @@ def physical_memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
 def _main(fd: int, options: str) -> None:
     preload, memory_bytes, parent = pickle.loads(bytes.fromhex(options))
     _die_with_parent(parent)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hltune.cost_model.lineage import Lineage
+from hltune.cost_model.weights import builtin_weights, read_weights
 from hltune.machine.fingerprint import fingerprint
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
@@ -20,6 +21,8 @@ from hltune.samples.store import Store
 from hltune.search.job import ENVIRONMENT
 from hltune.search.options import Adams2019Options
 from hltune.subject import Subject
+from hltune.tuning.history import History
+from hltune.tuning.model import Model
 from hltune.tuning.options import Budget, TuneOptions
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.tuner import Tuner
@@ -79,12 +82,15 @@ class Place:
 
     def tuner(self, store: Store, options: TuneOptions, seed: int = 0) -> Tuner:
         generator = np.random.default_rng(seed)
+        machine = machine_info(self.machine)
+        weights = options.search.weights
+        initial = read_weights(weights) if weights else builtin_weights()
+        training = None if options.freeze else options.training
         return Tuner(
             self.subject,
             options,
-            machine=machine_info(self.machine),
-            store=store,
-            lineage=self.lineage,
+            history=History(self.subject.spec, machine, store, learned=options.samples_learned),
+            model=Model(self.subject.spec, machine.key, initial, self.lineage, training),
             session=self.session,
             searcher=self.stack.enter_context(Searcher(self.subject, options, self.searchers, generator)),
             generator=generator,

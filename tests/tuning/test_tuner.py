@@ -34,7 +34,7 @@ def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None
         assert len(place.session.asked) == len(set(place.session.asked))  # no schedule twice
         assert store.count() == references + sum(done.measured for done in rounds) == len(place.session.asked)
         key = (place.subject.spec.content_hash, place.machine.key)
-        assert tuner.best_s == min(filter(None, store.times(*key).values())) == rounds[-1].best_s
+        assert tuner.history.best_s == min(filter(None, store.times(*key).values())) == rounds[-1].best_s
         best = [done.best_s or 1 for done in rounds]
         assert best == sorted(best, reverse=True)
         # Where a schedule came from can be told afterwards: no search was ever run twice.
@@ -56,7 +56,7 @@ def test_a_second_run_continues_the_first(place: Place) -> None:
     with place.store() as store:
         tuner = place.tuner(store, make_options(), seed=1)
         assert tuner.begin(Silent()) == 0
-        assert tuner.best_s == first.best_s
+        assert tuner.history.best_s == first.best_s
         second = tuner.round(Limits(), Silent())
     assert second.number == 2
     assert not asked & set(place.session.asked)

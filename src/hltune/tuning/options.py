@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from hltune.cost_model.train import TrainingOptions
 from hltune.errors import InputError
 from hltune.search.options import Adams2019Options
+from hltune.worker import physical_memory_bytes, usable_cores
+
+_WORKER_BYTES = 2**30
+"""What a search and a compilation may need together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class TuneOptions:
         search_share: of a round's time, that drawing may take.
         random_share: of the candidates, that is chosen at random.
         samples_learned: newest samples that the cost model learns from.
+        workers: processes that search, and as many that compile: as many as there are cores and memory for.
         finalists: the fastest measured schedules that take part in the final comparison.
         training: of the network, in each round.
     """
@@ -71,6 +76,7 @@ class TuneOptions:
     search_share: float = 0.3
     random_share: float = 0.2
     samples_learned: int = 2000
+    workers: int = field(default_factory=lambda: max(1, min(usable_cores(), physical_memory_bytes() // _WORKER_BYTES)))
     finalists: int = 10
     training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=100, time_limit_s=2.0))
 

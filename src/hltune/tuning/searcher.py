@@ -31,7 +31,9 @@ from hltune.worker import Worker, run_all
 _SIGMAS = (0.3, 1.0, 2.0)
 _BEAM_SIGMAS = (0.3, 1.0)
 _PROBES_PER_JOB = 16
-"""A crash loses the other probes of its job."""
+"""At most, for a crash loses the other probes of its job."""
+_JOB_S = 0.5
+"""About how long a job of probes should take, so that limits can be kept."""
 _LEAST_NEW = 0.02
 """Drawing ends when fewer of the latest probes than this share are new."""
 
@@ -62,6 +64,8 @@ class Searcher:
         self._workers = workers
         self._generator = generator
         self._scratch = tempfile.TemporaryDirectory(prefix="hltune-")
+        self._beam_s = 0.0
+        self._probe_s = _JOB_S / _PROBES_PER_JOB
 
     def __enter__(self) -> Self:
         return self
@@ -85,11 +89,21 @@ class Searcher:
             best: varied as well.
         """
         weights = [centre]
-        for number in range(self._options.beams - 1):
+        for number in range(self._affordable_beams() - 1):
             start = (best, centre)[number % 2]
             weights.append(vary(start, self._generator, float(self._generator.choice(_BEAM_SIGMAS))))
         searches = [replace(self._options.search, weights=self._file(each)) for each in weights]
-        return list(zip(weights, self.run(searches), strict=True))
+        found = self.run(searches)
+        self._beam_s = _mean_search_s(found) or self._beam_s
+        return list(zip(weights, found, strict=True))
+
+    def _affordable_beams(self) -> int:
+        """Fewer where a beam search takes so long that several of them would fill the round."""
+        options = self._options
+        if not self._beam_s:
+            return options.beams
+        affordable = options.search_share * options.round_s * len(self._workers) / self._beam_s
+        return max(1, min(options.beams, int(affordable)))
 
     def probes(
         self,
@@ -120,17 +134,18 @@ class Searcher:
         searches = 0
         end_s = time.monotonic() + limit_s
         while len(found) < wanted and time.monotonic() < end_s:
-            jobs = [self._job(tuple(islice(stream, _PROBES_PER_JOB))) for _ in range(2 * len(self._workers))]
+            size = max(1, min(_PROBES_PER_JOB, round(_JOB_S / self._probe_s)))
+            jobs = [self._job(tuple(islice(stream, size))) for _ in range(2 * len(self._workers))]
             before = len(found)
             for outcome in run_all(jobs, self._workers):
-                for candidate in (outcome,) if isinstance(outcome, Failure) else outcome:
-                    if isinstance(candidate, Failure):
-                        failures.append(candidate)
-                    elif not known(key := schedule_hash(candidate.schedule)):
+                outcomes = (outcome,) * size if isinstance(outcome, Failure) else outcome
+                self._probe_s = _mean_search_s(outcomes) or self._probe_s
+                failures += [each for each in outcomes if isinstance(each, Failure)]
+                for candidate in outcomes:
+                    if isinstance(candidate, Candidate) and not known(key := schedule_hash(candidate.schedule)):
                         found.setdefault(key, candidate)
-            drawn = len(jobs) * _PROBES_PER_JOB
-            searches += drawn
-            if len(found) - before < _LEAST_NEW * drawn:
+            searches += len(jobs) * size
+            if len(found) - before < _LEAST_NEW * len(jobs) * size:
                 break
         return Drawn(candidates=found, searches=searches, failures=tuple(failures))
 
@@ -157,6 +172,11 @@ class Searcher:
         path = Path(self._scratch.name) / f"{weights_hash(weights)}.weights"
         write_bytes(path, encode_weights(weights))
         return path
+
+
+def _mean_search_s(outcomes: Sequence[Candidate | Failure]) -> float | None:
+    times_s = [each.search_s for each in outcomes if isinstance(each, Candidate)]
+    return sum(times_s) / len(times_s) if times_s else None
 
 
 def origin_of(options: SearchOptions, round_number: int) -> Origin:

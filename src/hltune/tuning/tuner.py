@@ -1,4 +1,4 @@
-"""Tuning of one pipeline on one machine: its samples, its weights, and one round after the other."""
+"""Tuning of one pipeline on one machine: one round after the other."""
 
 from __future__ import annotations
 
@@ -6,31 +6,27 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hltune.autoschedule import DEFAULT
-from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.learner import LEAST_SAMPLES, Learned, learn
-from hltune.cost_model.lineage import BEAM_S, Lineage
-from hltune.cost_model.scorer import Predictor, Validation
-from hltune.cost_model.sidecar import Origin as WeightsOrigin
-from hltune.cost_model.sidecar import PipelineUse
-from hltune.cost_model.weights import Weights, builtin_weights, read_weights, weights_hash
+from hltune.cost_model.scorer import Validation
+from hltune.cost_model.weights import Weights
 from hltune.errors import Failure
-from hltune.machine.protocol import Cost, Measurement, Session
+from hltune.machine.protocol import Session
 from hltune.progress import Progress
-from hltune.samples.record import MachineInfo, Origin, Sample, Timing
-from hltune.samples.store import Store
+from hltune.samples.record import Origin
 from hltune.schedule.codec import schedule_hash
 from hltune.schedule.directives import Schedule
 from hltune.search.job import Candidate
 from hltune.search.options import Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import Subject
+from hltune.tuning.history import History
+from hltune.tuning.model import Model
 from hltune.tuning.options import TuneOptions
-from hltune.tuning.pool import Pool, featurization_of
+from hltune.tuning.pool import Pool
 from hltune.tuning.searcher import Searcher, origin_of
 
 STOCK = "adams2019"
@@ -54,9 +50,9 @@ class Round:
         known: schedules that they found again.
         measured: candidates, failed ones included.
         failures: of the candidates.
-        validations: of the scorers on held-out samples, after the round; empty with too few samples or no training.
+        validations: of the scorers on held-out samples, after the round; empty with too few samples or no time.
         held_out: how many samples that were.
-        chooser: name of the scorer that chooses in the next round; None if it is chance.
+        chooser: name of the scorer that chooses in the next round; None if nothing was learned.
         search_s: wall time of searching.
         measure_s: of compiling, verifying and timing.
         learn_s: of training and judging.
@@ -96,13 +92,39 @@ class Limits:
     samples: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What the searches of a round found.
+
+    Attributes:
+        candidates: to measure, by the hash of their schedule.
+        beams: hash of what each beam search found, None if it failed; in the order of `weights`.
+        searches: that were run.
+        known: schedules that they found again.
+    """
+
+    candidates: dict[str, Candidate]
+    weights: tuple[Weights, ...]
+    beams: tuple[str | None, ...]
+    searches: int
+    known: int
+
+
 class Tuner:
     """One pipeline under tuning. Used by one thread.
+
+    Args:
+        subject: the pipeline.
+        options: of the run.
+        history: its samples; tuning continues where they end.
+        model: its weights.
+        session: measures candidates.
+        searcher: finds them.
+        generator: of what is left to chance.
 
     Attributes:
         references: schedules that are measured whatever the model thinks of them: the default one, those written by
             hand and those of Halide's autoschedulers, by name.
-        best_s: the fastest known schedule.
     """
 
     def __init__(
@@ -110,121 +132,86 @@ class Tuner:
         subject: Subject,
         options: TuneOptions,
         *,
-        machine: MachineInfo,
-        store: Store,
-        lineage: Lineage,
+        history: History,
+        model: Model,
         session: Session,
         searcher: Searcher,
         generator: np.random.Generator,
     ) -> None:
-        """Continues where the last run stopped.
-
-        Raises:
-            InputError: the samples or the weights of earlier runs are damaged, or come from other initial weights.
-        """
         self.subject = subject
+        self.history = history
         self.references: dict[str, Schedule] = {DEFAULT: Schedule(), **subject.hand_written}
         self._options = options
-        self._machine = machine
-        self._store = store
-        self._lineage = lineage
+        self._model = model
         self._session = session
         self._searcher = searcher
         self._generator = generator
-        self._initial = read_weights(options.search.weights) if options.search.weights else builtin_weights()
-        latest, best = (lineage.read(kind, self._initial) for kind in ("latest", "best"))
-        self._weights = latest.weights if latest else self._initial
-        self._state = latest.optimizer_state if latest else None
-        self._best_weights = best.weights if best else self._weights
-        self._beam_s = (best.sidecar.origin.metrics.get(BEAM_S) if best else None) or math.inf
-        self._times_s = store.times(subject.spec.content_hash, machine.key)
-        self._round = store.last_round(subject.spec.content_hash, machine.key)
         self._pool = Pool(options.pool)
-        self._predictor: Predictor | None = None
+        self._round = history.last_round
         self._idle_rounds = 0
-        self._measured = 0
         self._last_round_s: float | None = None
         self._seconds_per_candidate = 1.0
-
-    @property
-    def best_s(self) -> float | None:
-        """The fastest known schedule."""
-        return min((value for value in self._times_s.values() if value is not None), default=None)
 
     @property
     def exhausted(self) -> bool:
         """Whether searches have found nothing new for several rounds."""
         return self._idle_rounds >= _EXHAUSTED_AFTER
 
-    def finals_s(self, finalists: int) -> float:
+    @property
+    def shortest_round_s(self) -> float:
+        """With less time than this, another round is not worth its searches."""
+        return _SHORTEST_ROUND * self._round_s()
+
+    @property
+    def finals_s(self) -> float:
         """How long the final comparison will take, roughly: it compiles in one process."""
-        each_s = self._seconds_per_candidate * self._machine.threads + _FINAL_TURNS_S
-        return each_s * (finalists + len(self.references))
+        each_s = self._seconds_per_candidate * self._options.workers + _FINAL_TURNS_S
+        return each_s * (self._options.finalists + len(self.references))
 
     def begin(self, progress: Progress) -> int:
         """Finds and measures the references and learns from old samples; returns how many it had to measure."""
-        progress.phase(f"{self.subject.spec.name}: known schedules")
-        candidates: dict[str, tuple[Schedule, Candidate | None, Origin]] = {
-            schedule_hash(schedule): (schedule, None, Origin(search=json.dumps({"name": name})))
-            for name, schedule in self.references.items()
-        }
-        for name, candidate in self._stock_candidates(progress):
-            self.references[name] = candidate.schedule
-            origin = origin_of(candidate.options, 0)
-            candidates.setdefault(schedule_hash(candidate.schedule), (candidate.schedule, candidate, origin))
-        new = {key: value for key, value in candidates.items() if key not in self._times_s}
+        name = self.subject.spec.name
+        progress.phase(f"{name}: known schedules")
+        origins = {key: Origin(search=json.dumps({"name": key})) for key in self.references}
+        found: dict[str, Candidate] = {}
+        for key, candidate in self._stock_candidates(progress):
+            self.references[key] = candidate.schedule
+            found[key], origins[key] = candidate, origin_of(candidate.options, 0)
         self._session.ready()
+        # Of equal schedules the last one is measured, which has a featurization if any of them has.
+        names = {schedule_hash(schedule): key for key, schedule in self.references.items()}
+        new = {key: self.references[key] for text, key in names.items() if text not in self.history}
         began_s = time.monotonic()
-        for key, measurement in self._session.measure_each(((k, v[0]) for k, v in new.items()), best=None):
-            schedule, candidate, origin = new[key]
-            self._keep(schedule, candidate, origin, measurement)
+        for key, measurement in self._session.measure_each(new.items(), best=None):
+            self.history.keep(new[key], found.get(key), origins[key], measurement)
             if isinstance(measurement, Failure):
-                progress.note(f"{self.subject.spec.name}: {self._name(schedule)} failed. {measurement}")
+                progress.note(f"{name}: {key} failed. {measurement}")
         self._time_candidates(len(new), began_s)
-        learned = self._learn()
-        self._predictor = learned.predictor if learned else None
+        self._model.learn(self.history.samples(), self._round)
         return len(new)
 
     def round(self, limits: Limits, progress: Progress) -> Round:
-        """Searches, measures, stores and trains once."""
+        """Searches, measures, stores and learns once."""
         self._round += 1
         began_s = time.monotonic()
-        self._say(progress, "searching")
-        beams = self._searcher.beams(self._weights, self._best_weights)
-        found = {schedule_hash(each.schedule): each for _, each in beams if isinstance(each, Candidate)}
-        known = sum(key in self._times_s for key in found)
-        chosen = {key: candidate for key, candidate in found.items() if key not in self._times_s}
-        wanted = max(0, self._batch(limits) - len(chosen))
-        drawn = self._searcher.probes(
-            (self._weights, self._best_weights, self._initial),
-            self._round,
-            wanted=wanted * self._options.draws_per_candidate,
-            limit_s=self._drawing_limit_s(),
-            known=lambda key: key in self._times_s or key in self._pool or key in chosen,
-        )
-        self._pool.add(drawn.candidates)
-        chosen |= self._pool.take(
-            wanted, self._predictor, random_share=self._options.random_share, generator=self._generator
-        )
-        self._searcher.forget_weights()
+        found = self._search(self._batch(limits), progress)
         searched_s = time.monotonic()
-        failures = self._measure(chosen, replace(limits, end_s=min(limits.end_s, searched_s + self._options.round_s)),
-                                 progress)  # fmt: skip
+        end_s = min(limits.end_s, searched_s + self._options.round_s)
+        measured = self._measure(found.candidates, replace(limits, end_s=end_s), progress)
         measured_s = time.monotonic()
         self._say(progress, "learning")
-        beam_s = self._judge_weights(beams)
-        learned = self._learn() if measured_s < limits.end_s else None
-        if learned is not None:
-            self._accept(learned)
+        times_s = [None if key is None else self.history.time_s(key) for key in found.beams]
+        self._model.judge(tuple(zip(found.weights, times_s, strict=True)), len(self.history), self._round)
+        learned = self._model.learn(self.history.samples(), self._round) if measured_s < limits.end_s else None
         done = Round(
             pipeline=self.subject.spec.name,
             number=self._round,
-            best_s=self.best_s,
-            beam_s=beam_s,
-            searches=len(beams) + drawn.searches,
-            known=known + drawn.searches - len(drawn.candidates) - len(drawn.failures),
-            measured=self._measured,
-            failures=failures,
+            best_s=self.history.best_s,
+            beam_s=times_s[0],
+            searches=found.searches,
+            known=found.known,
+            measured=len(measured),
+            failures=tuple(each for each in measured if each is not None),
             validations=learned.validations if learned else (),
             held_out=learned.held_out if learned else 0,
             chooser=learned.chooser if learned else None,
@@ -233,26 +220,62 @@ class Tuner:
             learn_s=time.monotonic() - measured_s,
         )
         self._last_round_s = done.seconds
+        self._idle_rounds = 0 if measured else self._idle_rounds + 1
         return done
 
-    @property
-    def shortest_round_s(self) -> float:
-        """With less time than this, another round is not worth its searches."""
-        return _SHORTEST_ROUND * self._round_s()
+    def _search(self, batch: int, progress: Progress) -> _Found:
+        """Beam searches, whose results are all measured, and probes, among which the model chooses."""
+        self._say(progress, "searching")
+        model, options = self._model, self._options
+        beams = self._searcher.beams(model.weights, model.best)
+        keys = tuple(schedule_hash(each.schedule) if isinstance(each, Candidate) else None for _, each in beams)
+        chosen = {key: each for key, (_, each) in zip(keys, beams, strict=True)
+                  if key is not None and isinstance(each, Candidate) and key not in self.history}  # fmt: skip
+        wanted = max(0, batch - len(chosen))
+        drawn = self._searcher.probes(
+            (model.weights, model.best, model.initial),
+            self._round,
+            wanted=wanted * options.draws_per_candidate,
+            limit_s=self._drawing_limit_s(),
+            known=lambda key: key in self.history or key in self._pool or key in chosen,
+        )
+        self._searcher.forget_weights()
+        self._pool.add(drawn.candidates)
+        for failure in drawn.failures[:1]:
+            progress.note(f"{self.subject.spec.name}: {len(drawn.failures)} searches failed, as this one: {failure}")
+        again = sum(key is not None and key in self.history for key in keys)
+        return _Found(
+            candidates=chosen | self._pool.take(wanted, model.predictor, random_share=options.random_share,
+                                                generator=self._generator),
+            weights=tuple(weights for weights, _ in beams),
+            beams=keys,
+            searches=len(beams) + drawn.searches,
+            known=again + drawn.searches - len(drawn.candidates) - len(drawn.failures),
+        )  # fmt: skip
 
-    def _round_s(self) -> float:
-        """How long a full round takes, roughly."""
-        measuring_s = self._options.batch * self._seconds_per_candidate
-        return self._last_round_s or min(self._options.round_s, measuring_s) / (1 - self._options.search_share)
+    def _measure(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Failure | None]:
+        """Measures and stores candidates while there is time; returns what failed, and None for what did not."""
+        outcomes: list[Failure | None] = []
+        allowed = dict(list(candidates.items())[: limits.samples])
 
-    def _batch(self, limits: Limits) -> int:
-        """Candidates of a round; fewer in the last one, if there is no time for all."""
-        share = (limits.end_s - time.monotonic()) / self._round_s()
-        return max(self._options.beams, round(self._options.batch * min(1.0, share)))
+        def in_time() -> Iterator[tuple[str, Schedule]]:
+            for key, candidate in allowed.items():
+                if time.monotonic() >= limits.end_s:
+                    return
+                yield key, candidate.schedule
 
-    def _drawing_limit_s(self) -> float:
-        share = self._options.search_share
-        return max(_LEAST_DRAWING_S, share / (1 - share) * self._options.batch * self._seconds_per_candidate)
+        began_s = time.monotonic()
+        measurements = self._session.measure_each(in_time(), best=self.history.best_s)
+        with contextlib.closing(measurements):
+            for key, measurement in measurements:
+                candidate = candidates[key]
+                origin = origin_of(candidate.options, self._round)
+                self.history.keep(candidate.schedule, candidate, origin, measurement)
+                outcomes.append(measurement if isinstance(measurement, Failure) else None)
+                self._say(progress, f"measuring {len(outcomes)} of {len(allowed)}")
+        self._time_candidates(len(outcomes), began_s)
+        self._pool.add({key: candidate for key, candidate in candidates.items() if key not in self.history})
+        return outcomes
 
     def _stock_candidates(self, progress: Progress) -> Iterator[tuple[str, Candidate]]:
         parallelism = self._options.search.parallelism
@@ -267,103 +290,23 @@ class Tuner:
             else:
                 yield search.autoscheduler.lower(), outcome
 
-    def _measure(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> tuple[Failure, ...]:
-        failures: list[Failure] = []
-        began_s = time.monotonic()
-        self._measured = 0
-        allowed = list(candidates.items())[: limits.samples]
+    def _batch(self, limits: Limits) -> int:
+        """Candidates of a round; fewer in the last one, if there is no time for all."""
+        share = (limits.end_s - time.monotonic()) / self._round_s()
+        return max(self._options.beams, round(self._options.batch * min(1.0, share)))
 
-        def in_time() -> Iterator[tuple[str, Schedule]]:
-            for key, candidate in allowed:
-                if time.monotonic() >= limits.end_s:
-                    return
-                yield key, candidate.schedule
+    def _round_s(self) -> float:
+        """How long a full round takes, roughly."""
+        measuring_s = self._options.batch * self._seconds_per_candidate
+        return self._last_round_s or min(self._options.round_s, measuring_s) / (1 - self._options.search_share)
 
-        with contextlib.closing(self._session.measure_each(in_time(), best=self.best_s)) as measurements:
-            for key, measurement in measurements:
-                candidate = candidates[key]
-                self._keep(candidate.schedule, candidate, origin_of(candidate.options, self._round), measurement)
-                self._measured += 1
-                if isinstance(measurement, Failure):
-                    failures.append(measurement)
-                self._say(progress, f"measuring {self._measured} of {len(allowed)}")
-        self._time_candidates(self._measured, began_s)
-        self._idle_rounds = 0 if self._measured else self._idle_rounds + 1
-        return tuple(failures)
+    def _drawing_limit_s(self) -> float:
+        share = self._options.search_share
+        return max(_LEAST_DRAWING_S, share / (1 - share) * self._options.batch * self._seconds_per_candidate)
 
     def _time_candidates(self, count: int, began_s: float) -> None:
         if count:
             self._seconds_per_candidate = (time.monotonic() - began_s) / count
 
-    def _keep(self, schedule: Schedule, candidate: Candidate | None, origin: Origin, measurement: Measurement) -> None:
-        """Stores a measurement; from then on it survives whatever happens."""
-        sample = Sample(
-            pipeline_hash=self.subject.spec.content_hash,
-            machine=self._machine,
-            schedule=schedule,
-            featurization=candidate and featurization_of(candidate),
-            measurement=_stored(measurement),
-            origin=origin,
-            measured_at_s=time.time(),
-        )
-        self._store.add(sample)
-        self._times_s[sample.schedule_hash] = measurement.value if isinstance(measurement, Cost) else None
-
-    def _learn(self) -> Learned | None:
-        samples = self._samples()
-        if samples is None or len(samples) < LEAST_SAMPLES:
-            return None
-        training = None if self._options.freeze else self._options.training
-        return learn(self._weights, self._state, samples, training, seed=self._round)
-
-    def _samples(self) -> Dataset | None:
-        sets = self._store.training_data(
-            self.subject.spec.content_hash, self._machine.key, newest=self._options.samples_learned
-        )
-        # More than one set only if the plugin saw other stages in earlier versions of itself.
-        largest = max(sets, key=lambda data: len(data.times_s), default=None)
-        return None if largest is None else Dataset.stored(largest, cores=self._machine.threads)
-
-    def _accept(self, learned: Learned) -> None:
-        self._predictor = learned.predictor
-        if self._options.freeze:
-            return
-        self._weights, self._state = learned.weights, learned.state
-        metrics = {f"{v.name}_pair_accuracy": v.pairs.accuracy for v in learned.validations}
-        origin = self._weights_origin(learned.samples, metrics)
-        self._lineage.write("latest", self._round, self._weights, origin, self._state)
-
-    def _judge_weights(self, beams: Sequence[tuple[Weights, Candidate | Failure]]) -> float | None:
-        """Keeps the weights whose beam search found the fastest schedule; returns the time of the first one's."""
-        times_s = [self._times_s.get(schedule_hash(each.schedule)) if isinstance(each, Candidate) else None
-                   for _, each in beams]  # fmt: skip
-        for (weights, _), time_s in zip(beams, times_s, strict=True):
-            if time_s is not None and time_s < self._beam_s:
-                self._beam_s, self._best_weights = time_s, weights
-                if not self._options.freeze:
-                    origin = self._weights_origin(len(self._times_s), {BEAM_S: time_s})
-                    self._lineage.write("best", self._round, weights, origin, None)
-        return times_s[0]
-
-    def _weights_origin(self, samples: int, metrics: dict[str, float | None]) -> WeightsOrigin:
-        spec = self.subject.spec
-        options = {k: v for k, v in asdict(self._options.training).items() if not isinstance(v, bool)}
-        return WeightsOrigin(
-            parent_hash=weights_hash(self._initial),
-            pipelines=(PipelineUse(name=spec.name, pipeline_hash=spec.content_hash, samples=samples),),
-            machine=self._machine.key,
-            options=options,
-            metrics=metrics,
-        )
-
-    def _name(self, schedule: Schedule) -> str:
-        return next(name for name, known in self.references.items() if known == schedule)
-
     def _say(self, progress: Progress, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {self._round}: {text}")
-
-
-def _stored(measurement: Measurement) -> Timing | Failure:
-    if isinstance(measurement, Failure):
-        return measurement
-    return Timing(repeats_s=measurement.repeats, stopped_early=measurement.stopped_early)

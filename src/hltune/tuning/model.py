@@ -1,0 +1,95 @@
+"""The cost model of one pipeline on one machine while it is tuned: weights that search, a predictor that chooses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.learner import LEAST_SAMPLES, Learned, learn
+from hltune.cost_model.lineage import BEAM_S, Lineage
+from hltune.cost_model.scorer import Predictor
+from hltune.cost_model.sidecar import Origin, PipelineUse
+from hltune.cost_model.train import TrainingOptions
+from hltune.cost_model.weights import Weights, weights_hash
+from hltune.pipeline.spec import PipelineSpec
+
+
+class Model:
+    """Weights and what was learned with them; new versions go to the lineage at once.
+
+    Args:
+        spec: of the pipeline.
+        machine_key: of the machine.
+        initial: weights that tuning starts from; they stay as they are.
+        lineage: where the versions are.
+        training: in each round; None leaves the weights as they are, and writes nothing.
+
+    Attributes:
+        initial: see above.
+        weights: of the last training.
+        best: the ones whose beam search found the fastest schedule.
+        predictor: of the better scorer; None before there is enough to learn from.
+
+    Raises:
+        InputError: weights of earlier runs are damaged, or come from other initial ones.
+    """
+
+    def __init__(
+        self,
+        spec: PipelineSpec,
+        machine_key: str,
+        initial: Weights,
+        lineage: Lineage,
+        training: TrainingOptions | None,
+    ) -> None:
+        latest, best = (lineage.read(kind, initial) for kind in ("latest", "best"))
+        self.initial = initial
+        self.weights = latest.weights if latest else initial
+        self.best = best.weights if best else self.weights
+        self.predictor: Predictor | None = None
+        self._state = latest.optimizer_state if latest else None
+        self._beam_s = (best.sidecar.origin.metrics.get(BEAM_S) if best else None) or math.inf
+        self._spec = spec
+        self._machine_key = machine_key
+        self._lineage = lineage
+        self._training = training
+
+    def learn(self, samples: Dataset | None, round_number: int) -> Learned | None:
+        """Trains and judges; returns None, and changes nothing, if there are too few samples."""
+        if samples is None or len(samples) < LEAST_SAMPLES:
+            return None
+        learned = learn(self.weights, self._state, samples, self._training, seed=round_number)
+        self.predictor = learned.predictor
+        if self._training is not None:
+            self.weights, self._state = learned.weights, learned.state
+            metrics = {f"{each.name}_pair_accuracy": each.pairs.accuracy for each in learned.validations}
+            origin = self._origin(self._training, len(samples), metrics)
+            self._lineage.write("latest", round_number, self.weights, origin, self._state)
+        return learned
+
+    def judge(self, beams: Sequence[tuple[Weights, float | None]], samples: int, round_number: int) -> None:
+        """Keeps the best of the weights by the running times, in seconds, of what beam search found with them.
+
+        Args:
+            beams: weights and times; None for those that failed.
+            samples: that were measured so far.
+            round_number: of this round.
+        """
+        for weights, time_s in beams:
+            if time_s is not None and time_s < self._beam_s:
+                self._beam_s, self.best = time_s, weights
+                if self._training is not None:
+                    origin = self._origin(self._training, samples, {BEAM_S: time_s})
+                    self._lineage.write("best", round_number, weights, origin, None)
+
+    def _origin(self, training: TrainingOptions, samples: int, metrics: dict[str, float | None]) -> Origin:
+        use = PipelineUse(name=self._spec.name, pipeline_hash=self._spec.content_hash, samples=samples)
+        return Origin(
+            parent_hash=weights_hash(self.initial),
+            pipelines=(use,),
+            machine=self._machine_key,
+            options={name: float(value) for name, value in asdict(training).items()},
+            metrics=metrics,
+        )

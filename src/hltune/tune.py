@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +38,9 @@ from hltune.workspace import TUNED, Record, Workspace, machine_info
 
 WAIT_S = 5.0
 """For a run that may be about to end."""
+
+_LEAST_SHARE = 16
+"""Samples of a round, where several pipelines share few."""
 
 
 class TuneProgress(Progress, Protocol):
@@ -110,6 +113,7 @@ def tune(
     end_s = math.inf if minutes is None else began_s + 60 * minutes
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
+        stack.enter_context(_told_what_is_kept(store, progress))
         lanes = [Lane(measure) for _ in range(options.workers)]
         searchers = [Worker(environment=ENVIRONMENT, preload=("halide",)) for _ in range(options.workers)]
         for worker in (*searchers, *(lane.worker for lane in lanes)):
@@ -119,19 +123,25 @@ def tune(
             begun_s = time.monotonic()
             session = stack.enter_context(open_session(subject, measure, inputs, lanes))
             run = _open(stack, subject, session, options, workspace, measure, store, searchers)
-            run.measured = run.tuner.begin(progress)
+            outcomes = run.tuner.begin(progress)
+            run.measured, run.failed = len(outcomes), sum(outcome is not None for outcome in outcomes)
             run.seconds = time.monotonic() - begun_s
             runs[subject.spec.name] = run
         progress.begin(list(runs), end_s=end_s)
-        try:
-            _rounds(runs, options, end_s, progress)
-        except KeyboardInterrupt:
-            progress.note(
-                f"all {store.count()} samples are kept in {store.path}; the same command goes on, "
-                "--rounds 0 compares what is known"
-            )
-            raise
+        _rounds(runs, options, end_s, progress)
         return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
+
+
+@contextlib.contextmanager
+def _told_what_is_kept(store: Store, progress: Progress) -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        progress.note(
+            f"all {store.count()} samples are kept in {store.path}; the same command goes on, and with --rounds 0 it "
+            "compares what is known"
+        )
+        raise
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,6 +154,7 @@ class _Run:
     lineage: Lineage
     rounds: list[Round] = field(default_factory=list[Round])
     measured: int = 0
+    failed: int = 0
     seconds: float = 0.0
 
 
@@ -199,7 +210,7 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
     while (name := shares.next()) is not None:
         run = runs[name]
         measured = sum(each.measured for each in runs.values())
-        left = None if budget.samples is None else budget.samples - measured
+        left = None if budget.samples is None else _share(budget.samples - measured, len(shares))
         # The final comparisons are part of the time.
         limits = Limits(end_s=end_s - sum(each.tuner.finals_s for each in runs.values()), samples=left)
         if time.monotonic() + run.tuner.shortest_round_s >= limits.end_s or left == 0:
@@ -213,9 +224,15 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         done = run.tuner.round(limits, progress)
         run.rounds.append(done)
         run.measured += done.measured
+        run.failed += len(done.failures)
         run.seconds += done.seconds
         shares.gained(name, before_s, done.best_s)
         progress.round_done(done)
+
+
+def _share(samples: int, pipelines: int) -> int:
+    """What a round may take of the samples that are left, so that the other pipelines get some as well."""
+    return max(0, min(samples, max(_LEAST_SHARE, -(-samples // pipelines))))
 
 
 def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store, progress: Progress) -> Tuned:
@@ -239,7 +256,7 @@ def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store,
         rounds=tuple(run.rounds),
         finals=finals,
         measured=run.measured,
-        failed=sum(len(each.failures) for each in run.rounds),
+        failed=run.failed,
         known=sum(each.known for each in run.rounds),
         distinct=len(run.tuner.history),
         seconds=run.seconds + time.monotonic() - began_s,

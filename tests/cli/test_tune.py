@@ -98,11 +98,11 @@ def test_fresh_starts_over_and_discard_forgets(hltune: Run, used: Path) -> None:
 
 
 def test_two_pipelines_share_the_samples(hltune: Run) -> None:
-    result = hltune("tune", BLUR, PIPELINES / "sums_function.py", *QUICK, "--samples", 40, "--json")
+    result = hltune("tune", BLUR, PIPELINES / "sums_function.py", *QUICK, "--samples", 50, "--json")
     assert result.code == 0, result.err
     documents = result.document["pipelines"]
     assert [document["pipeline"] for document in documents] == ["blur_function", "sums_function"]
-    assert sum(document["measured"] for document in documents) == 40
+    assert sum(document["measured"] for document in documents) == 50
     assert all(document["rounds"] for document in documents)
 
 

@@ -35,6 +35,9 @@ class Shares:
     def __init__(self, names: list[str]) -> None:
         self._accounts = {name: _Account() for name in names}
 
+    def __len__(self) -> int:
+        return len(self._accounts)
+
     def next(self) -> str | None:
         """The pipeline whose turn it is; None if all have left."""
         if not self._accounts:

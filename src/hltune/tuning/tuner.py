@@ -168,8 +168,8 @@ class Tuner:
         each_s = self._seconds_per_candidate * self._options.workers + _FINAL_TURNS_S
         return each_s * (self._options.finalists + len(self.references))
 
-    def begin(self, progress: Progress) -> int:
-        """Finds and measures the references and learns from old samples; returns how many it had to measure."""
+    def begin(self, progress: Progress) -> list[Failure | None]:
+        """Finds the references and measures those that are new; returns what failed, and None for what did not."""
         name = self.subject.spec.name
         progress.phase(f"{name}: known schedules")
         origins = {key: Origin(search=json.dumps({"name": key})) for key in self.references}
@@ -182,18 +182,21 @@ class Tuner:
         names = {schedule_hash(schedule): key for key, schedule in self.references.items()}
         new = {key: self.references[key] for text, key in names.items() if text not in self.history}
         began_s = time.monotonic()
+        outcomes: list[Failure | None] = []
         for key, measurement in self._session.measure_each(new.items(), best=None):
             self.history.keep(new[key], found.get(key), origins[key], measurement)
+            outcomes.append(measurement if isinstance(measurement, Failure) else None)
             if isinstance(measurement, Failure):
                 progress.note(f"{name}: {key} failed. {measurement}")
         self._time_candidates(len(new), began_s)
-        self._model.learn(self.history.samples(), self._round)
-        return len(new)
+        return outcomes
 
     def round(self, limits: Limits, progress: Progress) -> Round:
         """Searches, measures, stores and learns once."""
         self._round += 1
         began_s = time.monotonic()
+        if self._model.predictor is None:  # samples of earlier runs
+            self._model.learn(self.history.samples(), self._round)
         found = self._search(self._batch(limits), progress)
         searched_s = time.monotonic()
         end_s = min(limits.end_s, searched_s + self._options.round_s)

@@ -105,7 +105,8 @@ def compare(
         TUNED if record.name == TUNED else record.label: record
         for record in best_of_each(workspace.records(subject.spec, machine))
     }
-    _check_names([DEFAULT, *subject.hand_written, *_SEARCHES, *recorded, *(name for name, _ in options.files)])
+    known = {DEFAULT, *subject.hand_written, *_SEARCHES, TUNED, *recorded}
+    _check_names([*known, *(name for name, _ in options.files)])
     with open_session(subject, measure, inputs) as session:
         progress.phase(f"searching schedules for {subject.spec.name}")
         found = _search_all(subject, options)

@@ -100,6 +100,7 @@ class Worker:
         environment: variables set in the process before anything is imported.
         preload: modules imported at start, while the caller does something else.
         memory_bytes: limit on the memory that the process allocates; most of the machine's, unless told otherwise.
+        recycle_after: jobs that one process runs; the next one gets a new process, with all memory given back.
     """
 
     def __init__(
@@ -108,7 +109,10 @@ class Worker:
         environment: Mapping[str, str] | None = None,
         preload: tuple[str, ...] = (),
         memory_bytes: int | None = None,
+        recycle_after: int | None = None,
     ) -> None:
+        self._recycle_after = recycle_after
+        self._jobs = 0
         self._environment = dict(environment or {})
         self._preload = preload
         self._memory_bytes = memory_bytes or int(physical_memory_bytes() * _MEMORY_SHARE)
@@ -142,8 +146,9 @@ class Worker:
 
     def start(self, job: Job[Any]) -> None:
         """Hands over a job and returns; `finish` gets its result. The job itself says how long its stages may take."""
-        if self._popen is None or self._popen.poll() is not None:
+        if self._popen is None or self._popen.poll() is not None or self._jobs == self._recycle_after:
             self._spawn()
+        self._jobs += 1
         assert self._connection is not None
         self._outcome = None
         self._stage = _Stage("start", _START_S, time.monotonic())
@@ -216,6 +221,7 @@ class Worker:
 
     def _spawn(self) -> None:
         self._kill()
+        self._jobs = 0
         self._log.seek(0)
         self._log.truncate()
         self._connection, theirs = Pipe()

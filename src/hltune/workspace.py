@@ -28,6 +28,7 @@ FORMAT = "hltune-record"
 VERSION = 1
 TUNED = "tuned"
 """Name of the record that tuning leaves; there is one per pipeline and machine."""
+_ANY_HASH = "[0-9a-f]" * 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ class Workspace:
     def replace(self, record: Record, spec: PipelineSpec, machine: Fingerprint) -> None:
         """Writes a record in place of all others of its name."""
         self.keep(record, spec, machine)
-        for path in self._machine_directory(spec, machine).glob(f"{record.name}-*.json"):
+        for path in self._machine_directory(spec, machine).glob(f"{record.name}-{_ANY_HASH}.json"):
             if path.stem != record.label:
                 path.unlink(missing_ok=True)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from hltune.cost_model.learner import learn
 from hltune.cost_model.train import TrainingOptions
@@ -14,13 +15,13 @@ def test_both_scorers_are_judged_on_what_they_did_not_see(builtin: Weights) -> N
     samples = make_dataset(1, 200, noise=0.05)
     learned = learn(builtin, None, samples, QUICK, seed=0)
     assert [each.name for each in learned.validations] == ["network", "trees"]
-    held_out = int((samples.shares() < QUICK.held_out).sum())
-    assert learned.held_out == held_out > 20
+    held_out = learned.held_out
+    assert 15 < held_out < 60
     assert {each.pairs.total for each in learned.validations} == {held_out * (held_out - 1) // 2}
     best = max(learned.validations, key=lambda each: each.pairs.accuracy or 0)
     assert learned.chooser == best.name and (best.pairs.accuracy or 0) > 0.75
     assert weights_hash(learned.weights) != weights_hash(builtin)
-    assert learned.state is not None and learned.samples == 200
+    assert learned.state is not None
 
 
 def test_frozen_weights_and_few_samples(builtin: Weights) -> None:
@@ -32,10 +33,15 @@ def test_frozen_weights_and_few_samples(builtin: Weights) -> None:
     assert np.isfinite(scores.mean).all()
 
 
-def test_noise_does_not_look_like_knowledge(builtin: Weights) -> None:
-    samples = make_dataset(3, 200)
+@pytest.mark.parametrize("count", [70, 100, 140, 250])
+def test_noise_does_not_look_like_knowledge(builtin: Weights, count: int) -> None:
+    samples = make_dataset(3, count)
     generator = np.random.default_rng(0)
     shuffled = type(samples)(pipeline=samples.pipeline, schedules=samples.schedules, cores=samples.cores,
                              runtimes_s=generator.permutation(samples.runtimes_s))  # fmt: skip
-    for validation in learn(builtin, None, shuffled, QUICK, seed=0).validations:
-        assert 0.3 < (validation.pairs.accuracy or 0) < 0.7
+    learned = learn(builtin, None, shuffled, QUICK, seed=0)
+    for _ in range(3):  # what a round learned must not leak into the next one's judgement
+        learned = learn(learned.weights, learned.state, shuffled, QUICK, seed=0)
+    assert learned.validations
+    for validation in learned.validations:
+        assert 0.25 < (validation.pairs.accuracy or 0) < 0.75

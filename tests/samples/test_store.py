@@ -204,4 +204,5 @@ def test_history_and_rounds(store: Store) -> None:
     assert times == {sample(1).schedule_hash: 2e-3, sample(2).schedule_hash: None, sample(3).schedule_hash: 1e-3}
     assert store.last_round(*KEYS) == 1
     store.add(replace(sample(4), origin=Origin(round=7)))
+    store.add(replace(sample(5), origin=Origin()))
     assert store.last_round(*KEYS) == 7

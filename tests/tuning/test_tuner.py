@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hltune.cost_model.weights import Weights, builtin_weights, read_weights, weights_hash, write_weights
+from hltune.cost_model.weights import Weights, builtin_weights, weights_hash, write_weights
 from hltune.errors import Failure, InputError
 from hltune.progress import Silent
 from hltune.search.options import Adams2019Options
@@ -127,7 +127,7 @@ def test_a_machine_on_which_nothing_works(place: Place) -> None:
         tuner.begin(Silent())
         done = tuner.round(Limits(), Silent())
     assert done.best_s is None and done.beam_s is None and not done.validations
-    assert all(isinstance(failure, Failure) for failure in done.failures)
+    assert len(done.failures) == done.measured > 0
 
 
 def test_limits_are_kept(place: Place) -> None:
@@ -159,7 +159,6 @@ def test_the_best_weights_find_the_best_beam(place: Place) -> None:
     job = SearchJob(spec=subject.spec, target=subject.target.name, options=search, timeout_s=60)
     cost = place.session.cost(place.searchers[0].run(job).schedule)
     assert not isinstance(cost, Failure) and cost.value == beam_s
-    assert read_weights(path)
 
 
 def test_the_model_chooses_better_than_chance(place: Place) -> None:

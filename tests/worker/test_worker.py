@@ -22,12 +22,16 @@ def worker() -> Iterator[Worker]:
         yield worker
 
 
-def alive(pid: int) -> bool:
+def state(pid: int) -> str:
+    """As the kernel tells it: R, S, T for stopped, Z for dead."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:
-        return False
-    return state != "Z"
+        return "Z"
+
+
+def alive(pid: int) -> bool:
+    return state(pid) != "Z"
 
 
 def eventually(condition: Callable[[], bool], *, seconds: float = 5.0) -> bool:
@@ -193,11 +197,14 @@ def test_paused_processes_stand_still_and_their_limits_with_them() -> None:
     with Worker() as worker, Worker() as other:
         worker.run(jobs.Add(1, 1))
         job = jobs.Sleep("dozing", seconds=0.0, timeout_s=0.5)
+        pid = worker.run(jobs.Pid())
         count = jobs.Count(seconds=0.3, timeout_s=1.0)
         worker.start(count)
         with Worker.paused([worker]):
+            assert eventually(lambda: state(pid) == "T")
             time.sleep(1.5)  # longer than the limit
             other.run(job)  # the others go on
+            assert state(pid) == "T"
         assert worker.finish(count) > 0
 
 
@@ -219,3 +226,9 @@ def test_a_recycled_worker_has_forgotten_everything(worker: Worker) -> None:
     worker.run(jobs.Remember("a", 1))
     worker.recycle()
     assert worker.run(jobs.Remember("a", 2)) == 2
+
+
+def test_a_worker_is_recycled_after_so_many_jobs() -> None:
+    with Worker(recycle_after=3) as worker:
+        pids = [worker.run(jobs.Pid()) for _ in range(7)]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]

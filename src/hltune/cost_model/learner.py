@@ -1,23 +1,29 @@
 """What the cost model learns in one round of tuning: better weights, and a scorer that chooses what to measure next.
 
-The schedules of a pipeline are split by their hashes: a fifth is held out. The network trains on the others and is
-judged, like the trees, on the held-out ones. Whichever orders more of their pairs rightly then learns from all samples
-and chooses.
+The schedules of a pipeline are split by their hashes, so that a schedule never changes sides: some are held out, and
+neither network nor trees learn from them before they are judged; with some others the network's best epoch is chosen.
+Whichever scorer orders more of the held-out pairs rightly then learns from all samples and chooses.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.optimizer import OptimizerState
 from hltune.cost_model.scorer import NetworkScorer, Predictor, Scorer, Validation, better, validate
-from hltune.cost_model.train import TrainingOptions, train
+from hltune.cost_model.train import Trained, TrainingOptions, train
 from hltune.cost_model.trees import TreeScorer
 from hltune.cost_model.weights import Weights
 
 LEAST_SAMPLES = 16
 """With fewer, nothing is learned: a handful says more about noise than about schedules."""
+_HELD_OUT = 0.15
+_EPOCH = 0.15
+"""Share of the schedules by which the best epoch is chosen."""
 _LEAST_HELD_OUT = 8
 
 
@@ -28,7 +34,6 @@ class Learned:
     Attributes:
         weights: of the network.
         state: of its optimizer; None if it was never trained.
-        samples: that it learned from.
         validations: of each scorer on held-out samples; empty if there are too few.
         predictor: of the scorer that did better, after it has learned from all samples.
         chooser: name of that scorer.
@@ -37,7 +42,6 @@ class Learned:
 
     weights: Weights
     state: OptimizerState | None
-    samples: int
     validations: tuple[Validation, ...]
     predictor: Predictor
     chooser: str
@@ -56,10 +60,11 @@ def learn(
         options: of the network's training; None leaves it as it is.
         seed: of everything random.
     """
-    held_out = samples.shares() < (options or TrainingOptions()).held_out
+    shares = samples.shares()
+    held_out = shares < _HELD_OUT
     judged = int(held_out.sum()) >= _LEAST_HELD_OUT
     if options is not None:
-        trained = train(weights, [samples], options, seed=seed, optimizer_state=state)
+        trained = _train(weights, state, samples, shares, options, seed)
         weights, state = trained.weights, trained.optimizer_state
     scorers: tuple[Scorer, ...] = (
         NetworkScorer(weights=weights, training=None, seed=seed),
@@ -73,9 +78,30 @@ def learn(
     return Learned(
         weights=weights,
         state=state,
-        samples=len(samples),
         validations=validations,
         predictor=chosen.fit(samples),
         chooser=chosen.name,
         held_out=int(held_out.sum()) if judged else 0,
+    )
+
+
+def _train(
+    weights: Weights,
+    state: OptimizerState | None,
+    samples: Dataset,
+    shares: NDArray[np.float64],
+    options: TrainingOptions,
+    seed: int,
+) -> Trained:
+    epoch = (shares >= _HELD_OUT) & (shares < _HELD_OUT + _EPOCH)
+    if int(epoch.sum()) < options.least_held_out:
+        epoch = np.zeros_like(epoch)
+    training = (shares >= _HELD_OUT) & ~epoch
+    return train(
+        weights,
+        [samples.where(training)],
+        options,
+        seed=seed,
+        optimizer_state=state,
+        held_out=[samples.where(epoch)],
     )

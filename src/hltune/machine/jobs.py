@@ -183,7 +183,7 @@ def verify(process: Process, compiled: Compiled, reference: Path | None, options
     """Compares what the last run wrote with the stored outputs."""
     if reference is None:
         return None
-    process.enter("verify", timeout_s=options.run_timeout_s)
+    process.enter("verify", timeout_s=options.verify_timeout_s)
     expected = tuple(np.load(output_path(reference, number)) for number in range(len(compiled.outputs)))
     text = compiled.differences(expected, integer_tolerance=options.integer_tolerance)
     return Failure(stage="verify", kind="wrong output", message=text) if text else None

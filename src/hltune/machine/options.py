@@ -27,6 +27,7 @@ class MeasureOptions:
             are rounded on the way to it.
         compile_timeout_s: limit on building, lowering and compiling one schedule.
         run_timeout_s: limit on one run.
+        verify_timeout_s: limit on comparing its outputs, which take as long whatever the schedule.
     """
 
     threads: int
@@ -40,6 +41,7 @@ class MeasureOptions:
     integer_tolerance: int = 0
     compile_timeout_s: float = 60.0
     run_timeout_s: float = 20.0
+    verify_timeout_s: float = 60.0
 
     @property
     def environment(self) -> dict[str, str]:

@@ -45,8 +45,11 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         if isinstance(cost, Cost):
             table.add_row(row.name, _ms(cost.value), f"{cost.spread:.0%}", f"{cost.value / best_s:.2f}")
         else:
-            table.add_row(row.name, "-", "-", f"failed. {cost}")
+            table.add_row(row.name, "-", "-", "-")
     console.print(table)
+    for row in result.finals.rows:
+        if isinstance(row.measurement, Failure):
+            console.print(Text(f"{row.name} failed. {row.measurement}"), soft_wrap=True)
     grid = Table.grid(padding=(0, 2))
     grid.add_row("winner", f"{result.finals.winner.name}, {_ms(best_s)} ms, output verified")
     for label, ratio in (("runner-up", result.finals.to_runner_up), ("stock Adams2019", result.finals.to_stock)):
@@ -78,7 +81,7 @@ def show_tuning() -> Generator[TuneProgress]:
 
 @dataclass(slots=True)
 class _Totals:
-    """Of this run, per pipeline."""
+    """Of this run."""
 
     began_s: float = field(default_factory=time.monotonic)
     end_s: float = math.inf
@@ -142,8 +145,7 @@ class _Table:
 
     def _draw(self) -> None:
         table = Table(box=None, pad_edge=False)
-        for heading in _HEADINGS[:1]:
-            table.add_column(heading, no_wrap=True)
+        table.add_column(_HEADINGS[0], no_wrap=True)
         for heading in _HEADINGS[1:]:
             table.add_column(heading, justify="right")
         for done in self.rounds[-_ROWS:]:

@@ -27,9 +27,6 @@ class Pool:
     def __contains__(self, key: str) -> bool:
         return key in self._candidates
 
-    def __len__(self) -> int:
-        return len(self._candidates)
-
     def add(self, candidates: dict[str, Candidate]) -> None:
         """Adds candidates that the cost model can judge; the oldest ones leave when there are too many."""
         for key, candidate in candidates.items():

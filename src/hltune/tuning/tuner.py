@@ -47,7 +47,7 @@ class Round:
         best_s: the fastest schedule of all rounds; None as long as every candidate has failed.
         beam_s: running time of what beam search finds with the weights of the round; None if it failed.
         searches: that were run.
-        known: schedules that they found again.
+        known: of those, how many found what had been found before.
         measured: candidates, failed ones included.
         failures: of the candidates.
         validations: of the scorers on held-out samples, after the round; empty with too few samples or no time.

@@ -33,12 +33,16 @@ from hltune.tuning.options import TuneOptions
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Limits, Round, Tuner
-from hltune.worker import Worker
+from hltune.worker import Worker, memory_share_bytes
 from hltune.workspace import TUNED, Record, Workspace, machine_info
 
 WAIT_S = 5.0
 """For a run that may be about to end."""
 
+_RECYCLED_AFTER = 300
+"""Jobs that one search process runs, some of which are a dozen searches: Halide never gives all memory back."""
+_LARGEST_RESERVE = 0.3
+"""Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
 _LEAST_SHARE = 16
 """Samples of a round, where several pipelines share few."""
 
@@ -115,13 +119,19 @@ def tune(
         store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
         stack.enter_context(_told_what_is_kept(store, progress))
         lanes = [Lane(measure) for _ in range(options.workers)]
-        searchers = [Worker(environment=ENVIRONMENT, preload=("halide",)) for _ in range(options.workers)]
+        searchers = [_searcher(options) for _ in range(options.workers)]
         for worker in (*searchers, *(lane.worker for lane in lanes)):
             stack.callback(worker.close)
-        runs: dict[str, _Run] = {}
-        for subject in subjects:
-            begun_s = time.monotonic()
+        sessions: list[Session] = []
+        for subject in subjects:  # bad input is found before anything is changed or measured
+            progress.phase(f"{subject.spec.name}: expected outputs")
+            workspace.records(subject.spec, fingerprint(subject.target, threads=measure.threads))
             session = stack.enter_context(open_session(subject, measure, inputs, lanes))
+            session.ready()
+            sessions.append(session)
+        runs: dict[str, _Run] = {}
+        for subject, session in zip(subjects, sessions, strict=True):
+            begun_s = time.monotonic()
             run = _open(stack, subject, session, options, workspace, measure, store, searchers)
             outcomes = run.tuner.begin(progress)
             run.measured, run.failed = len(outcomes), sum(outcome is not None for outcome in outcomes)
@@ -130,6 +140,11 @@ def tune(
         progress.begin(list(runs), end_s=end_s)
         _rounds(runs, options, end_s, progress)
         return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
+
+
+def _searcher(options: TuneOptions) -> Worker:
+    return Worker(environment=ENVIRONMENT, preload=("halide",), recycle_after=_RECYCLED_AFTER,
+                  memory_bytes=memory_share_bytes(options.workers))  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -211,11 +226,11 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         run = runs[name]
         measured = sum(each.measured for each in runs.values())
         left = None if budget.samples is None else _share(budget.samples - measured, len(shares))
-        # The final comparisons are part of the time.
-        limits = Limits(end_s=end_s - sum(each.tuner.finals_s for each in runs.values()), samples=left)
-        if time.monotonic() + run.tuner.shortest_round_s >= limits.end_s or left == 0:
-            return
-        if run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
+        limits = Limits(end_s=end_s - _reserve_s(runs, options), samples=left)
+        if time.monotonic() >= limits.end_s or left == 0:
+            break
+        late = time.monotonic() + run.tuner.shortest_round_s >= limits.end_s
+        if late or run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
             if run.tuner.exhausted:
                 progress.note(f"{name}: searches find nothing new any more")
             shares.leave(name)
@@ -228,6 +243,16 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         run.seconds += done.seconds
         shares.gained(name, before_s, done.best_s)
         progress.round_done(done)
+    idle = [name for name, run in runs.items() if not run.rounds]
+    if idle and budget.rounds != 0:
+        progress.note(f"no round of {', '.join(idle)}: the budget was used up by the known schedules")
+
+
+def _reserve_s(runs: dict[str, _Run], options: TuneOptions) -> float:
+    """Time for the final comparisons, which are part of the budget."""
+    reserve_s = sum(run.tuner.finals_s for run in runs.values())
+    minutes = options.budget.minutes
+    return reserve_s if minutes is None else min(reserve_s, _LARGEST_RESERVE * 60 * minutes)
 
 
 def _share(samples: int, pipelines: int) -> int:

@@ -115,7 +115,7 @@ class Worker:
         self._jobs = 0
         self._environment = dict(environment or {})
         self._preload = preload
-        self._memory_bytes = memory_bytes or int(physical_memory_bytes() * _MEMORY_SHARE)
+        self._memory_bytes = memory_bytes or memory_share_bytes(1)
         # Without a name, so that not even a killed parent leaves it behind.
         self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
         self._popen: subprocess.Popen[bytes] | None = None
@@ -322,6 +322,11 @@ def run_all(jobs: Sequence[Job[R]], workers: Sequence[Worker]) -> list[R | Failu
 def physical_memory_bytes() -> int:
     """Memory of this machine."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def memory_share_bytes(processes: int) -> int:
+    """Most of this machine's memory, divided among so many processes."""
+    return int(physical_memory_bytes() * _MEMORY_SHARE) // processes
 
 
 def usable_cores() -> int:

@@ -61,16 +61,24 @@ class Lineage:
     def write(
         self, kind: Kind, round_number: int, weights: Weights, origin: Origin, state: OptimizerState | None
     ) -> Path:
-        """Writes a version and removes the older ones.
+        """Writes a version and removes the older ones. No version is ever written twice.
+
+        Args:
+            kind: of the weights.
+            round_number: number of the version, unless there is a newer one already.
+            weights: to write.
+            origin: of the weights.
+            state: of the optimizer that training goes on with.
 
         Raises:
             InputError: the place cannot be written to.
         """
-        path = self.directory / f"{kind}-{round_number:05d}.weights"
+        old = self._versions(kind)
+        version = max([round_number, *(number + 1 for number in old)])
+        path = self.directory / f"{kind}-{version:05d}.weights"
         write_stored(path, weights, origin, state)
-        for number, old in self._versions(kind).items():
-            if number != round_number:
-                _remove(old)
+        for each in old.values():
+            _remove(each)
         return path
 
     def clear(self) -> None:

@@ -239,20 +239,30 @@ def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...]
     built = build(task.spec)
     apply_schedule(built, task.spec, task.schedule)
     function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
-    outputs = [
-        (output.name, aligned(shape_of(output.estimate), dtype), output.estimate)
-        for output in task.spec.outputs
-        for dtype in output.dtypes
-    ]
+    outputs = [output for output in task.spec.outputs for _ in output.dtypes]
+    written = _output_arrays(process, task.spec)
     arguments = [
         *(_halide_input(argument, value) for argument, value in zip(task.spec.inputs, arrays, strict=True)),
-        *(_buffer(array, [minimum for minimum, _ in estimate]) for _, array, estimate in outputs),
+        *(
+            _buffer(array, [minimum for minimum, _ in output.estimate])
+            for output, array in zip(outputs, written, strict=True)
+        ),
     ]
     return Compiled(
         call=lambda: function(*arguments),
-        outputs=tuple(array for _, array, _ in outputs),
-        output_names=tuple(name for name, _, _ in outputs),
+        outputs=written,
+        output_names=tuple(output.name for output in outputs),
     )
+
+
+def _output_arrays(process: Process, spec: PipelineSpec) -> tuple[Array, ...]:
+    """The same for all schedules of a process: where an array lies in memory can make a difference of a fifth."""
+    key = f"outputs {spec.content_hash}"
+    if key not in process.state:
+        process.state[key] = tuple(
+            aligned(shape_of(output.estimate), dtype) for output in spec.outputs for dtype in output.dtypes
+        )
+    return process.state[key]
 
 
 def _halide_input(argument: Any, value: Array | float) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 
 from hltune.compare import Row
+from hltune.files import write_bytes
 from hltune.machine.protocol import Cost
 from hltune.tune import Tuned
 from hltune.workspace import Workspace
@@ -17,7 +19,11 @@ _FORMS = ("svg", "png")
 
 
 def draw_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
-    """Draws it as SVG and PNG and returns the files."""
+    """Draws it as SVG and PNG and returns the files.
+
+    Raises:
+        InputError: they cannot be written.
+    """
     # Slow to import, and nobody else needs it.
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -39,8 +45,10 @@ def draw_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
         axes.legend(fontsize=8)
         base = workspace.curve(result.subject.spec, result.machine)
         paths = tuple(base.with_suffix(f".{form}") for form in _FORMS)
-        for path in paths:
-            figure.savefig(path, dpi=150)
+        for path, form in zip(paths, _FORMS, strict=True):
+            picture = io.BytesIO()
+            figure.savefig(picture, format=form, dpi=150)
+            write_bytes(path, picture.getvalue())
     return paths
 
 

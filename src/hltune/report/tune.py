@@ -53,7 +53,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_row("winner", f"{result.finals.winner.name}, {_ms(best_s)} ms, output verified")
     for label, ratio in (("runner-up", result.finals.to_runner_up), ("stock Adams2019", result.finals.to_stock)):
-        grid.add_row(f"{label} takes", "unknown" if ratio is None else f"{_interval(ratio)} times as long")
+        grid.add_row(f"{label} takes", _interval(ratio))
     counts = f"{result.measured} measured ({result.failed} failed), {result.samples_per_minute:.0f} per minute"
     grid.add_row("samples", f"{counts}; {result.distinct} distinct schedules in the store")
     last = next((each for each in reversed(result.rounds) if each.validations), None)
@@ -243,8 +243,10 @@ def _ratio(ratio: Ratio | None) -> Document | None:
     return None if ratio is None else {"value": ratio.value, "low": ratio.low, "high": ratio.high}
 
 
-def _interval(ratio: Ratio) -> str:
-    return f"{ratio.value:.2f} (95% interval {ratio.low:.2f} to {ratio.high:.2f})"
+def _interval(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return "too few turns, failed, or far behind: see the table"
+    return f"{ratio.value:.2f} (95% interval {ratio.low:.2f} to {ratio.high:.2f}) times as long"
 
 
 def _ms(seconds: float | None) -> str:

@@ -143,7 +143,9 @@ class Reader:
     def last_round(self, pipeline_hash: str, machine_key: str) -> int:
         """Of the newest sample of tuning; 0 without any."""
         with self._decoding():
-            row = self._row(f"SELECT round {_OF} AND round > 0 ORDER BY id DESC LIMIT 1", *self._ids(pipeline_hash, machine_key))
+            row = self._row(
+                f"SELECT round {_OF} AND round > 0 ORDER BY id DESC LIMIT 1", *self._ids(pipeline_hash, machine_key)
+            )
             return row[0] if row else 0
 
     def history(self, pipeline_hash: str, machine_key: str) -> tuple[tuple[float, float], ...]:

@@ -1,9 +1,9 @@
 """Schedules that differ in a detail from good ones.
 
-Adams2019 decides tile sizes and loop levels, and leaves much else to rules of its own: vectors are as long as those of the
-output, unrolling follows the vectors, tails are what is safe. A mutation changes one such detail of a schedule that was
-measured. Most mutations are worse and some are wrong, which Halide or the verification finds out; a few are better than
-all that the search can express.
+Adams2019 decides tile sizes and loop levels, and leaves much else to rules of its own: all vectors are as long as the
+output's, what is unrolled follows from the tiles, tails are what is safe. A mutation changes one such detail of a
+schedule that was measured. Most mutations are worse and some are wrong, which Halide or the verification finds out; a
+few are better than all that the search can express.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from hltune.errors import Failure, InputError, JobFailed
 from hltune.pipeline.spec import PipelineSpec
 from hltune.schedule.directives import Schedule
 from hltune.schedule.parse import parse_schedule
+from hltune.search.evolution import Mutation
 from hltune.search.options import SearchOptions
 from hltune.worker import Process
 
@@ -28,14 +29,14 @@ class Candidate:
     """A schedule and where it came from.
 
     Attributes:
-        options: of the search that found it.
+        options: of the search that found it, or what was changed.
         featurization: what the cost model saw, in Halide's binary form; empty unless Adams2019.
         predicted_ms: running time by the cost model; None unless Adams2019.
         search_s: wall time of the plugin call.
     """
 
     schedule: Schedule
-    options: SearchOptions
+    options: SearchOptions | Mutation
     featurization: bytes
     predicted_ms: float | None
     search_s: float

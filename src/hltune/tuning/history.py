@@ -48,6 +48,11 @@ class History:
         """Of the fastest schedule."""
         return min((value for value in self._times_s.values() if value is not None), default=None)
 
+    def best(self, count: int) -> list[Schedule]:
+        """The fastest schedules, best first."""
+        ranked = self._store.best(*self._key, count)
+        return [each.schedule for each in ranked if each.schedule is not None]
+
     def keep(self, schedule: Schedule, candidate: Candidate | None, origin: Origin, measurement: Measurement) -> None:
         """Stores a measurement; when this returns it is on the disk."""
         sample = Sample(
@@ -60,7 +65,9 @@ class History:
             measured_at_s=time.time(),
         )
         self._store.add(sample)
-        self._times_s[sample.schedule_hash] = measurement.value if isinstance(measurement, Cost) else None
+        known_s = self._times_s.get(sample.schedule_hash)
+        new_s = measurement.value if isinstance(measurement, Cost) else None
+        self._times_s[sample.schedule_hash] = min((each for each in (known_s, new_s) if each is not None), default=None)
 
     def samples(self) -> Dataset | None:
         """What a model can learn from; None if there is nothing."""

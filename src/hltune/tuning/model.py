@@ -56,17 +56,25 @@ class Model:
         self._lineage = lineage
         self._training = training
 
+    def prepare(self, samples: Dataset | None) -> None:
+        """Fits the predictor to samples of earlier runs; the weights stay as they are."""
+        self._fit(samples, None, 0)
+
     def learn(self, samples: Dataset | None, round_number: int) -> Learned | None:
         """Trains and judges; returns None, and changes nothing, if there are too few samples."""
-        if samples is None or len(samples) < LEAST_SAMPLES:
-            return None
-        learned = learn(self.weights, self._state, samples, self._training, seed=round_number)
-        self.predictor = learned.predictor
-        if self._training is not None:
+        learned = self._fit(samples, self._training, round_number)
+        if learned is not None and samples is not None and self._training is not None:
             self.weights, self._state = learned.weights, learned.state
             metrics = {f"{each.name}_pair_accuracy": each.pairs.accuracy for each in learned.validations}
             origin = self._origin(self._training, len(samples), metrics)
             self._lineage.write("latest", round_number, self.weights, origin, self._state)
+        return learned
+
+    def _fit(self, samples: Dataset | None, training: TrainingOptions | None, seed: int) -> Learned | None:
+        if samples is None or len(samples) < LEAST_SAMPLES:
+            return None
+        learned = learn(self.weights, self._state, samples, training, seed=seed)
+        self.predictor = learned.predictor
         return learned
 
     def judge(self, beams: Sequence[tuple[Weights, float | None]], samples: int, round_number: int) -> None:

@@ -54,7 +54,8 @@ class TuneOptions:
         pool: candidates that are kept in mind.
         draws_per_candidate: how many new schedules a round looks for, for every one that it measures.
         search_share: of a round's time, that drawing may take.
-        random_share: of the candidates, that is chosen at random.
+        random_share: of the candidates that searches found, that is chosen at random.
+        mutant_share: of all candidates, that is made by changing the best schedules.
         samples_learned: newest samples that the cost model learns from.
         workers: processes that search, and as many that compile: as many as there are cores and memory for.
         finalists: the fastest measured schedules that take part in the final comparison.
@@ -75,6 +76,7 @@ class TuneOptions:
     draws_per_candidate: int = 6
     search_share: float = 0.3
     random_share: float = 0.2
+    mutant_share: float = 0.5
     samples_learned: int = 2000
     workers: int = field(default_factory=lambda: max(1, min(usable_cores(), physical_memory_bytes() // _WORKER_BYTES)))
     finalists: int = 10

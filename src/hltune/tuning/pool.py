@@ -27,6 +27,10 @@ class Pool:
     def __contains__(self, key: str) -> bool:
         return key in self._candidates
 
+    def discard(self, key: str) -> None:
+        """Removes a candidate, if it is there."""
+        self._candidates.pop(key, None)
+
     def add(self, candidates: dict[str, Candidate]) -> None:
         """Adds candidates that the cost model can judge; the oldest ones leave when there are too many."""
         for key, candidate in candidates.items():

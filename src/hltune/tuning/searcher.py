@@ -21,6 +21,7 @@ from hltune.errors import Failure
 from hltune.files import write_bytes
 from hltune.samples.record import Origin
 from hltune.schedule.codec import schedule_hash
+from hltune.search.evolution import Mutation
 from hltune.search.job import Candidate, SearchesJob
 from hltune.search.options import Adams2019Options, SearchOptions
 from hltune.search.probes import probes
@@ -79,7 +80,10 @@ class Searcher:
         """Runs searches that each take a while."""
         timeout_s = self._options.search_timeout_s
         jobs = [search_job(self._subject, search, timeout_s=timeout_s) for search in searches]
-        return run_all(jobs, self._workers)
+        found = run_all(jobs, self._workers)
+        beams = [each for search, each in zip(searches, found, strict=True) if isinstance(search, Adams2019Options)]
+        self._beam_s = self._mean_search_s(beams) or self._beam_s
+        return found
 
     def beams(self, centre: Weights, best: Weights) -> list[tuple[Weights, Candidate | Failure]]:
         """Beam searches with the given weights and with variants; returns the weights of each.
@@ -93,9 +97,7 @@ class Searcher:
             start = (best, centre)[number % 2]
             weights.append(vary(start, self._generator, float(self._generator.choice(_BEAM_SIGMAS))))
         searches = [replace(self._options.search, weights=self._file(each)) for each in weights]
-        found = self.run(searches)
-        self._beam_s = _mean_search_s(found) or self._beam_s
-        return list(zip(weights, found, strict=True))
+        return list(zip(weights, self.run(searches), strict=True))
 
     def _affordable_beams(self) -> int:
         """Fewer where a beam search takes so long that several of them would fill the round."""
@@ -139,7 +141,7 @@ class Searcher:
             before = len(found)
             for outcome in run_all(jobs, self._workers):
                 outcomes = (outcome,) * size if isinstance(outcome, Failure) else outcome
-                self._probe_s = _mean_search_s(outcomes) or self._probe_s
+                self._probe_s = self._mean_search_s(outcomes) or self._probe_s
                 failures += [each for each in outcomes if isinstance(each, Failure)]
                 for candidate in outcomes:
                     if isinstance(candidate, Candidate) and not known(key := schedule_hash(candidate.schedule)):
@@ -148,6 +150,13 @@ class Searcher:
             if len(found) - before < _LEAST_NEW * len(jobs) * size:
                 break
         return Drawn(candidates=found, searches=searches, failures=tuple(failures))
+
+    def _mean_search_s(self, outcomes: Sequence[Candidate | Failure]) -> float | None:
+        """A search that took too long counts with its limit, other failures do not."""
+        times_s = [each.search_s for each in outcomes if isinstance(each, Candidate)]
+        times_s += [self._options.search_timeout_s for each in outcomes
+                    if isinstance(each, Failure) and each.kind == "timeout"]  # fmt: skip
+        return sum(times_s) / len(times_s) if times_s else None
 
     def forget_weights(self) -> None:
         """Removes the files of weights, which no later search will ask for."""
@@ -174,13 +183,10 @@ class Searcher:
         return path
 
 
-def _mean_search_s(outcomes: Sequence[Candidate | Failure]) -> float | None:
-    times_s = [each.search_s for each in outcomes if isinstance(each, Candidate)]
-    return sum(times_s) / len(times_s) if times_s else None
-
-
-def origin_of(options: SearchOptions, round_number: int) -> Origin:
+def origin_of(options: SearchOptions | Mutation, round_number: int) -> Origin:
     """Where a candidate came from, as the store keeps it."""
+    if isinstance(options, Mutation):
+        return Origin(round=round_number, search=options.text())
     document = {"autoscheduler": options.autoscheduler, **options.parameters()}
     weights = document.pop("weights_path", None)
     if isinstance(options, Adams2019Options) and options.num_passes is not None:

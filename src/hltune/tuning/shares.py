@@ -51,7 +51,7 @@ class Shares:
 
     def gained(self, name: str, before_s: float | None, after_s: float | None) -> None:
         """Notes what a round did to the best running time of a pipeline."""
-        gain = 1 - after_s / before_s if before_s and after_s else 0.0
+        gain = max(0.0, 1 - after_s / before_s) if before_s and after_s else 0.0
         self._accounts[name].gains.append(gain)
 
     def leave(self, name: str) -> None:

@@ -25,6 +25,7 @@ from hltune.search.options import Li2018Options, Mullapudi2016Options, SearchOpt
 from hltune.subject import Subject
 from hltune.tuning.history import History
 from hltune.tuning.model import Model
+from hltune.tuning.mutants import PARENTS, mutants
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pool import Pool
 from hltune.tuning.searcher import Searcher, origin_of
@@ -169,7 +170,10 @@ class Tuner:
         return each_s * (self._options.finalists + len(self.references))
 
     def begin(self, progress: Progress) -> list[Failure | None]:
-        """Finds the references and measures those that are new; returns what failed, and None for what did not."""
+        """Finds the references and measures those that are new; returns what failed, and None for what did not.
+
+        The model then learns from what earlier runs left.
+        """
         name = self.subject.spec.name
         progress.phase(f"{name}: known schedules")
         origins = {key: Origin(search=json.dumps({"name": key})) for key in self.references}
@@ -181,23 +185,24 @@ class Tuner:
         # Of equal schedules the last one is measured, which has a featurization if any of them has.
         names = {schedule_hash(schedule): key for key, schedule in self.references.items()}
         new = {key: self.references[key] for text, key in names.items() if text not in self.history}
-        began_s = time.monotonic()
         outcomes: list[Failure | None] = []
-        for key, measurement in self._session.measure_each(new.items(), best=None):
-            self.history.keep(new[key], found.get(key), origins[key], measurement)
-            outcomes.append(measurement if isinstance(measurement, Failure) else None)
-            if isinstance(measurement, Failure):
-                progress.note(f"{name}: {key} failed. {measurement}")
-        self._time_candidates(len(new), began_s)
+        done_s = [time.monotonic()]
+        with contextlib.closing(self._session.measure_each(new.items(), best=None)) as measurements:
+            for key, measurement in measurements:
+                self.history.keep(new[key], found.get(key), origins[key], measurement)
+                outcomes.append(measurement if isinstance(measurement, Failure) else None)
+                done_s.append(time.monotonic())
+                if isinstance(measurement, Failure):
+                    progress.note(f"{name}: {key} failed. {measurement}")
+        self._time_candidates(done_s)
+        self._model.prepare(self.history.samples())
         return outcomes
 
     def round(self, limits: Limits, progress: Progress) -> Round:
         """Searches, measures, stores and learns once."""
         self._round += 1
         began_s = time.monotonic()
-        if self._model.predictor is None:  # samples of earlier runs
-            self._model.learn(self.history.samples(), self._round)
-        found = self._search(self._batch(limits), progress)
+        found = self._search(limits, progress)
         searched_s = time.monotonic()
         end_s = min(limits.end_s, searched_s + self._options.round_s)
         measured = self._measure(found.candidates, replace(limits, end_s=end_s), progress)
@@ -226,7 +231,7 @@ class Tuner:
         self._idle_rounds = 0 if measured else self._idle_rounds + 1
         return done
 
-    def _search(self, batch: int, progress: Progress) -> _Found:
+    def _search(self, limits: Limits, progress: Progress) -> _Found:
         """Beam searches, whose results are all measured, and probes, among which the model chooses."""
         self._say(progress, "searching")
         model, options = self._model, self._options
@@ -234,12 +239,15 @@ class Tuner:
         keys = tuple(schedule_hash(each.schedule) if isinstance(each, Candidate) else None for _, each in beams)
         chosen = {key: each for key, (_, each) in zip(keys, beams, strict=True)
                   if key is not None and isinstance(each, Candidate) and key not in self.history}  # fmt: skip
-        wanted = max(0, batch - len(chosen))
+        for key in chosen:
+            self._pool.discard(key)
+        batch = self._batch(limits)
+        wanted = max(0, round((1 - options.mutant_share) * batch) - len(chosen))
         drawn = self._searcher.probes(
             (model.weights, model.best, model.initial),
             self._round,
             wanted=wanted * options.draws_per_candidate,
-            limit_s=self._drawing_limit_s(),
+            limit_s=min(self._drawing_limit_s(), limits.end_s - time.monotonic()),
             known=lambda key: key in self.history or key in self._pool or key in chosen,
         )
         self._searcher.forget_weights()
@@ -247,9 +255,18 @@ class Tuner:
         for failure in drawn.failures[:1]:
             progress.note(f"{self.subject.spec.name}: {len(drawn.failures)} searches failed, as this one: {failure}")
         again = sum(key is not None and key in self.history for key in keys)
+        chosen |= self._pool.take(wanted, model.predictor, random_share=options.random_share,
+                                  generator=self._generator)  # fmt: skip
+        # Where searches find too little that is new, there are more mutants.
+        chosen |= mutants(
+            self.history.best(PARENTS),
+            self.subject.spec.funcs,
+            self._generator,
+            wanted=max(0, batch - len(chosen)),
+            known=lambda key: key in self.history or key in chosen,
+        )
         return _Found(
-            candidates=chosen | self._pool.take(wanted, model.predictor, random_share=options.random_share,
-                                                generator=self._generator),
+            candidates=chosen,
             weights=tuple(weights for weights, _ in beams),
             beams=keys,
             searches=len(beams) + drawn.searches,
@@ -267,7 +284,7 @@ class Tuner:
                     return
                 yield key, candidate.schedule
 
-        began_s = time.monotonic()
+        done_s = [time.monotonic()]
         measurements = self._session.measure_each(in_time(), best=self.history.best_s)
         with contextlib.closing(measurements):
             for key, measurement in measurements:
@@ -275,8 +292,9 @@ class Tuner:
                 origin = origin_of(candidate.options, self._round)
                 self.history.keep(candidate.schedule, candidate, origin, measurement)
                 outcomes.append(measurement if isinstance(measurement, Failure) else None)
+                done_s.append(time.monotonic())
                 self._say(progress, f"measuring {len(outcomes)} of {len(allowed)}")
-        self._time_candidates(len(outcomes), began_s)
+        self._time_candidates(done_s)
         self._pool.add({key: candidate for key, candidate in candidates.items() if key not in self.history})
         return outcomes
 
@@ -296,7 +314,8 @@ class Tuner:
     def _batch(self, limits: Limits) -> int:
         """Candidates of a round; fewer in the last one, if there is no time for all."""
         share = (limits.end_s - time.monotonic()) / self._round_s()
-        return max(self._options.beams, round(self._options.batch * min(1.0, share)))
+        batch = max(self._options.beams, round(self._options.batch * min(1.0, share)))
+        return batch if limits.samples is None else min(batch, limits.samples)
 
     def _round_s(self) -> float:
         """How long a full round takes, roughly."""
@@ -305,11 +324,13 @@ class Tuner:
 
     def _drawing_limit_s(self) -> float:
         share = self._options.search_share
-        return max(_LEAST_DRAWING_S, share / (1 - share) * self._options.batch * self._seconds_per_candidate)
+        measuring_s = min(self._options.round_s, self._options.batch * self._seconds_per_candidate)
+        return max(_LEAST_DRAWING_S, share / (1 - share) * measuring_s)
 
-    def _time_candidates(self, count: int, began_s: float) -> None:
-        if count:
-            self._seconds_per_candidate = (time.monotonic() - began_s) / count
+    def _time_candidates(self, done_s: list[float]) -> None:
+        """Estimates by the median, for one slow schedule says little about the others."""
+        if len(done_s) > 1:
+            self._seconds_per_candidate = float(np.median(np.diff(done_s)))
 
     def _say(self, progress: Progress, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {self._round}: {text}")

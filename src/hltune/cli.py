@@ -22,16 +22,12 @@ from hltune.files import check_writable
 from hltune.machine.fingerprint import fingerprint
 from hltune.pipeline.target import HOST
 from hltune.report import documents, tables
-from hltune.report import tune as tune_report
-from hltune.report.curve import draw_curve
 from hltune.report.progress import show_progress
-from hltune.report.tune import show_tuning
 from hltune.run import run
 from hltune.schedule.codec import read_schedule_file
+from hltune.schedule.directives import Schedule
 from hltune.subject import Subject, load_subject
 from hltune.suite import catalog
-from hltune.tune import Tuned, tune
-from hltune.tuning.options import Budget, TuneOptions
 from hltune.workspace import Record, Workspace
 
 app = typer.Typer(
@@ -109,13 +105,7 @@ def schedule_command(
         progress.phase(f"loading {pipeline}")
         subject = load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
         result = autoschedule(subject, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
-    export_options = ExportOptions(
-        forms=TEXT_FORMS,
-        directory=output or place.directory(subject.spec),
-        target=subject.target.name,
-        function_name=None,
-    )
-    files = export(subject.spec, result.schedule, export_options)
+    files = _export_texts(subject, result.schedule, output or place.directory(subject.spec))
     if as_json:
         _print_json(documents.autoscheduled(subject, result, files))
     else:
@@ -155,6 +145,12 @@ def tune_command(
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
 ) -> None:
     """Measures candidates while the cost model learns from them; goes on where the last run stopped."""
+    # These import JAX and LightGBM, which takes longer than most other commands.
+    from hltune.report import tune as report
+    from hltune.report.curve import draw_curve
+    from hltune.tune import tune
+    from hltune.tuning.options import Budget, TuneOptions
+
     threads = flags.threads(max_parallelism)
     unlimited = minutes is None and samples is None and rounds is None
     options = TuneOptions(
@@ -176,19 +172,27 @@ def tune_command(
     inputs = flags.inputs_of(images, seed)
     place = Workspace(workspace)
     check_writable(place.root)
-    with show_tuning() as progress:
+    with report.show_tuning() as progress:
         progress.phase(f"loading {', '.join(pipelines)}")
         subjects = [
             load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
             for pipeline in pipelines
         ]
         results = tune(subjects, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
-        files = [[*draw_curve(result, place), *_export_texts(result, place)] for result in results]
+        files: list[list[Path]] = []
+        for result in results:
+            subject, schedule = result.subject, result.finals.winner.schedule
+            assert schedule is not None
+            files.append([*_export_texts(subject, schedule, place.directory(subject.spec))])
+            try:
+                files[-1] += draw_curve(result, place)
+            except InputError as error:  # the result does not depend on its picture
+                progress.note(str(error))
     if as_json:
-        _print_json(tune_report.document(results, place.samples))
+        _print_json(report.document(results, place.samples))
     else:
         for result, paths in zip(results, files, strict=True):
-            tune_report.print_tuned(Console(), result, paths)
+            report.print_tuned(Console(), result, paths)
 
 
 @app.command("compare")
@@ -382,16 +386,9 @@ def _print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=1), flush=True)
 
 
-def _export_texts(result: Tuned, place: Workspace) -> tuple[Path, ...]:
-    schedule = result.finals.winner.schedule
-    assert schedule is not None
-    options = ExportOptions(
-        forms=TEXT_FORMS,
-        directory=place.directory(result.subject.spec),
-        target=result.subject.target.name,
-        function_name=None,
-    )
-    return export(result.subject.spec, schedule, options)
+def _export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
+    options = ExportOptions(forms=TEXT_FORMS, directory=directory, target=subject.target.name, function_name=None)
+    return export(subject.spec, schedule, options)
 
 
 def _chosen(place: Workspace, subject: Subject, threads: int, file: Path | None) -> Record:

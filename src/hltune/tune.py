@@ -116,8 +116,6 @@ def tune(
     minutes = options.budget.minutes
     end_s = math.inf if minutes is None else began_s + 60 * minutes
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
-        stack.enter_context(_told_what_is_kept(store, progress))
         lanes = [Lane(measure) for _ in range(options.workers)]
         searchers = [_searcher(options) for _ in range(options.workers)]
         for worker in (*searchers, *(lane.worker for lane in lanes)):
@@ -129,6 +127,8 @@ def tune(
             session = stack.enter_context(open_session(subject, measure, inputs, lanes))
             session.ready()
             sessions.append(session)
+        store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
+        stack.enter_context(_told_what_is_kept(store, progress))
         runs: dict[str, _Run] = {}
         for subject, session in zip(subjects, sessions, strict=True):
             begun_s = time.monotonic()

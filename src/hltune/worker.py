@@ -193,7 +193,7 @@ class Worker:
     def _remaining_s(self) -> float:
         began_s = self._stage.began_s
         # The message that a stage begins may be older than a pause and read after it.
-        paused_s = sum(length_s for at_s, length_s in self._pauses if at_s >= began_s)
+        paused_s = sum(max(0.0, end_s - max(at_s, began_s)) for at_s, end_s in self._pauses)
         return max(0.0, began_s + paused_s + self._stage.timeout_s - time.monotonic())
 
     def log(self) -> str:
@@ -278,7 +278,7 @@ class Worker:
         finally:
             for worker in workers:
                 worker._signal(signal.SIGCONT)
-                worker._pauses.append((began_s, time.monotonic() - began_s))
+                worker._pauses.append((began_s, time.monotonic()))
 
     @staticmethod
     def wait_any(workers: Sequence[Worker]) -> Worker:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,15 +35,16 @@ def test_frozen_weights_and_few_samples(builtin: Weights) -> None:
     assert np.isfinite(scores.mean).all()
 
 
-@pytest.mark.parametrize("count", [70, 100, 140, 250])
+@pytest.mark.parametrize("count", [70, 100, 140])
 def test_noise_does_not_look_like_knowledge(builtin: Weights, count: int) -> None:
-    samples = make_dataset(3, count)
-    generator = np.random.default_rng(0)
-    shuffled = type(samples)(pipeline=samples.pipeline, schedules=samples.schedules, cores=samples.cores,
-                             runtimes_s=generator.permutation(samples.runtimes_s))  # fmt: skip
-    learned = learn(builtin, None, shuffled, QUICK, seed=0)
-    for _ in range(3):  # what a round learned must not leak into the next one's judgement
-        learned = learn(learned.weights, learned.state, shuffled, QUICK, seed=0)
-    assert learned.validations
-    for validation in learned.validations:
-        assert 0.25 < (validation.pairs.accuracy or 0) < 0.75
+    accuracies: dict[str, list[float]] = {"network": [], "trees": []}
+    for seed in (4, 5, 6, 7):
+        samples = make_dataset(seed, count)
+        noise = np.random.default_rng(0).permutation(samples.runtimes_s)
+        shuffled = replace(samples, runtimes_s=noise)
+        learned = learn(builtin, None, shuffled, QUICK, seed=0)
+        for _ in range(3):  # what a round learned must not leak into the next one's judgement
+            learned = learn(learned.weights, learned.state, shuffled, QUICK, seed=0)
+        for validation in learned.validations:
+            accuracies[validation.name].append(validation.pairs.accuracy or 0)
+    assert all(len(each) == 4 and 0.35 < np.mean(each) < 0.65 for each in accuracies.values()), accuracies

@@ -30,7 +30,7 @@ def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None
         assert {"default", STOCK, "mullapudi2016", "li2018"} <= tuner.references.keys()
         rounds = [tuner.round(Limits(), Silent()) for _ in range(3)]
         assert [done.number for done in rounds] == [1, 2, 3]
-        assert all(0 < done.measured <= 16 for done in rounds)
+        assert all(0 < done.measured <= 40 for done in rounds)
         assert len(place.session.asked) == len(set(place.session.asked))  # no schedule twice
         assert store.count() == references + sum(done.measured for done in rounds) == len(place.session.asked)
         key = (place.subject.spec.content_hash, place.machine.key)
@@ -39,9 +39,12 @@ def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None
         assert best == sorted(best, reverse=True)
         # Where a schedule came from can be told afterwards: no search was ever run twice.
         origins = [sample.origin for sample in store.samples(*key) if sample.origin.round]
-        searches = [(origin.weights_hash, origin.search) for origin in origins]
+        searches = [(origin.weights_hash, origin.search) for origin in origins if origin.weights_hash]
         assert len(searches) == len(set(searches))
-        assert all(json.loads(origin.search)["autoscheduler"] == "Adams2019" for origin in origins)
+        assert all(json.loads(text)["autoscheduler"] == "Adams2019" for _, text in searches)
+        # The others are made of schedules that were known.
+        parents = {json.loads(origin.search)["parent"] for origin in origins if not origin.weights_hash}
+        assert parents and parents <= store.times(*key).keys()
 
 
 def test_a_second_run_continues_the_first(place: Place) -> None:
@@ -64,7 +67,7 @@ def test_a_second_run_continues_the_first(place: Place) -> None:
     assert newer is not None and newer.name == "latest-00002.weights" and not latest.exists()
     state = place.lineage.read("latest", builtin_weights())
     assert state is not None and state.optimizer_state is not None and state.optimizer_state.count > 0
-    assert state.sidecar.origin.pipelines[0].samples > 16
+    assert state.sidecar.origin.pipelines[0].samples >= 16
 
 
 def test_the_initial_weights_stay_intact_and_others_are_refused(place: Place, tmp_path: Path) -> None:

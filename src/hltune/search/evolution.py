@@ -63,13 +63,13 @@ def mutate(
 ) -> tuple[Schedule, Mutation] | None:
     """Changes a schedule at random; None if nothing was found that can be changed."""
     schedule, changes = parent, list[str]()
-    while not changes or generator.random() < _AGAIN:
+    while schedule == parent or generator.random() < _AGAIN:
         changed = _change(schedule, funcs, generator)
         if changed is None:
             break
         schedule, name = changed
         changes.append(name)
-    if schedule == parent:
+    if schedule == parent:  # nothing can be changed
         return None
     return schedule, Mutation(parent=schedule_hash(parent), changes=tuple(changes))
 

@@ -15,9 +15,9 @@ MOMENTS_S = (0.02, 0.1, 0.2, 0.3)
 PHASES = {
     "schedule": ("loading", "searching", "compiling"),
     "compare": ("searching", "measuring"),
-    "tune": ("tuning", "round 1"),
+    "tune": ("tuning",),
 }
-DELAYS_S = (0.0, 0.02, 0.3)
+DELAYS_S = (0.0, 0.02, 0.3, 3.0)
 """After a phase was announced."""
 
 

@@ -24,7 +24,7 @@ from hltune.pipeline.build import build
 from hltune.schedule.apply import apply_schedule
 from hltune.subject import Subject, SubjectOptions, load_subject
 from hltune.suite.catalog import BENCHMARKS
-from hltune.workspace import Workspace
+from hltune.workspace import TUNED, Workspace
 
 CORES = len(os.sched_getaffinity(0))
 TURNS = 15
@@ -67,7 +67,8 @@ def main() -> None:
 
 def compare(name: str, workspace: Workspace, minutes: float) -> float:
     subject = load_subject(SubjectOptions(pipeline=name, target="host"), workspace)
-    if not workspace.records(subject.spec, fingerprint(subject.target, threads=CORES)):
+    records = workspace.records(subject.spec, fingerprint(subject.target, threads=CORES))
+    if not any(record.name == TUNED for record in records):
         tune(name, workspace, minutes)
     height, width = (extent for _, extent in reversed(subject.spec.outputs[0].estimate))
     image = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)

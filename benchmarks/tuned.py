@@ -11,6 +11,7 @@ Tunes each for that long (4 minutes), then prints for each of them
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -61,7 +62,7 @@ def examine(name: str, workspace: Workspace, minutes: float) -> tuple[float, flo
     document = tune(name, workspace, minutes)
     costs = {row["name"]: row["cost"] for row in document["finalists"] if row["cost"]}
     best = document["best"]
-    searched = min(cost for key, cost in costs.items() if key.startswith("tuned"))
+    searched = min((cost for key, cost in costs.items() if key.startswith("tuned")), default=math.nan)
     print(f"\n{name}: winner {best['name']} {best['cost']:.3f} ms, verified; best of the search {searched:.3f} ms")
     print("  times as long: " + ", ".join(f"{key} {costs[key] / best['cost']:.2f}" for key in KNOWN if key in costs))
     rounds = document["rounds"]

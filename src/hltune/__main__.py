@@ -12,6 +12,8 @@ from hltune import INTERRUPTED
 def main() -> None:
     """Runs hltune and exits with its code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
+    sys.unraisablehook = _interrupt_again
     arguments = sys.argv[1:]
     try:
         from hltune.cli import run_command_line
@@ -27,6 +29,14 @@ def main() -> None:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+    """Python drops what is raised in finalizers and callbacks, Ctrl-C too: raised once more, elsewhere."""
+    if lost.exc_type is KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 if __name__ == "__main__":

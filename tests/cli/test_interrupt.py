@@ -17,8 +17,8 @@ PHASES = {
     "compare": ("searching", "measuring"),
     "tune": ("tuning",),
 }
-DELAYS_S = (0.0, 0.02, 0.3, 3.0)
-"""After a phase was announced."""
+DELAYS_S = (0.0, 0.02, 0.3)
+"""After a phase was announced; no phase ends that soon."""
 
 
 def family_of(pid: int) -> list[int]:
@@ -51,6 +51,7 @@ def start(command: str, folder: Path) -> subprocess.Popen[str]:
 
 
 def interrupt(process: subprocess.Popen[str], *, codes: Sequence[int]) -> None:
+    assert process.poll() is None, "it ended before it could be interrupted"
     family = family_of(process.pid)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -73,8 +74,11 @@ def test_while_the_program_starts(moment_s: float, tmp_path: Path) -> None:
         interrupt(process, codes=(130, -signal.SIGINT))
 
 
-@pytest.mark.parametrize("delay_s", DELAYS_S)
-@pytest.mark.parametrize(("command", "phase"), [(c, p) for c, phases in PHASES.items() for p in phases])
+@pytest.mark.parametrize(
+    ("command", "phase", "delay_s"),
+    [(command, phase, delay_s) for command, phases in PHASES.items() for phase in phases for delay_s in DELAYS_S]
+    + [("tune", "tuning", delay_s) for delay_s in (3.0, 6.0)],
+)
 def test_in_each_phase(command: str, phase: str, delay_s: float, tmp_path: Path) -> None:
     with start(command, tmp_path) as process:
         assert process.stderr is not None

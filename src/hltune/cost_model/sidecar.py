@@ -29,7 +29,7 @@ class PipelineUse:
     """How many samples of a pipeline the weights were trained on.
 
     Attributes:
-        pipeline_hash: see `hltune.cost_model.features.pipeline_hash`.
+        pipeline_hash: `PipelineSpec.content_hash`.
     """
 
     name: str

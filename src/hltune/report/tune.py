@@ -83,7 +83,6 @@ def show_tuning() -> Generator[TuneProgress]:
 class _Totals:
     """Of this run."""
 
-    began_s: float = field(default_factory=time.monotonic)
     end_s: float = math.inf
     measured: int = 0
 

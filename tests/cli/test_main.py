@@ -1,0 +1,32 @@
+"""Ctrl-C is answered even where Python drops exceptions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+IN_A_FINALIZER = """
+import signal, sys, time
+from hltune import __main__, cli
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0)
+
+def run(arguments):
+    Finalized()
+    time.sleep(5)
+    return 0
+
+cli.run_command_line = run
+__main__.main()
+"""
+
+
+def test_an_interrupt_lost_in_a_finalizer_is_raised_again() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_FINALIZER], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 130, done.stderr
+    assert done.stderr == "interrupted\n"

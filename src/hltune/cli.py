@@ -6,28 +6,32 @@ import contextlib
 import json
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from hltune import INTERRUPTED, __version__, flags, samples_cli
+from hltune import INTERRUPTED, __version__, flags, programs_cli, samples_cli
 from hltune.autoschedule import AutoscheduleOptions, autoschedule
 from hltune.compare import CompareOptions, Comparison, compare
+from hltune.default_weights import with_default_weights
 from hltune.doctor import examine
 from hltune.errors import HltuneError, InputError
 from hltune.export import TEXT_FORMS, ExportOptions, export, parse_forms
 from hltune.files import check_writable
 from hltune.machine.fingerprint import fingerprint
-from hltune.pipeline.target import HOST
+from hltune.pipeline.target import HOST, TargetJob
 from hltune.report import documents, tables
 from hltune.report.progress import show_progress
 from hltune.run import run
 from hltune.schedule.codec import read_schedule_file
 from hltune.schedule.directives import Schedule
+from hltune.search.options import Adams2019Options
 from hltune.subject import Subject, load_subject
 from hltune.suite import catalog
+from hltune.worker import Worker
 from hltune.workspace import Record, Workspace
 
 app = typer.Typer(
@@ -38,6 +42,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(samples_cli.app, name="samples")
+app.add_typer(programs_cli.app, name="programs")
 
 
 @app.callback(invoke_without_command=True)
@@ -104,6 +109,9 @@ def schedule_command(
     with show_progress() as progress:
         progress.phase(f"loading {pipeline}")
         subject = load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
+        if isinstance(options.search, Adams2019Options):
+            machine = fingerprint(subject.target, threads=threads)
+            options = replace(options, search=with_default_weights(options.search, place, machine, progress))
         result = autoschedule(subject, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
     files = _export_texts(subject, result.schedule, output or place.directory(subject.spec))
     if as_json:
@@ -178,6 +186,8 @@ def tune_command(
             load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
             for pipeline in pipelines
         ]
+        machine = fingerprint(subjects[0].target, threads=threads)
+        options = replace(options, search=with_default_weights(options.search, place, machine, progress))
         results = tune(subjects, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
         files: list[list[Path]] = []
         for result in results:
@@ -193,6 +203,65 @@ def tune_command(
     else:
         for result, paths in zip(results, files, strict=True):
             report.print_tuned(Console(), result, paths)
+
+
+@app.command("pretrain")
+def pretrain_command(
+    *,
+    batches: Annotated[int, typer.Option(help="Random programs in all, those of earlier runs included.")] = 100,
+    minutes: Annotated[
+        float | None, typer.Option(help="Begin no further batch after this time.", show_default="until all are done")
+    ] = None,
+    schedules: Annotated[int, typer.Option(help="Distinct schedules per program.")] = 16,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Start from random weights.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; keep samples.")] = False,
+    use: Annotated[bool, typer.Option("--use", help="Make the weights this workspace's default.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say whether to pre-train or to tune.")] = False,
+    pipelines: Annotated[int | None, typer.Option(min=1, help="With --plan: how many to schedule.")] = None,
+    hours: Annotated[float | None, typer.Option(help="With --plan: for all of them.")] = None,
+    target: flags.Target = "host",
+    beam_size: flags.BeamSize = 8,
+    num_passes: flags.NumPasses = 1,
+    max_parallelism: flags.Parallelism = None,
+    weights: flags.WeightsFile = None,
+    seed: Annotated[int, typer.Option(help="Of programs and searches.")] = 0,
+    compile_timeout: flags.CompileTimeout = flags.PRETRAIN_COMPILE_TIMEOUT_S,
+    run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
+    workspace: flags.WorkspaceDir = flags.WORKSPACE,
+    as_json: flags.Json = False,
+    debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
+) -> None:
+    """Trains the cost model on random programs, once per machine; goes on where the last run stopped."""
+    # These import JAX, which takes longer than most other commands.
+    from hltune.pretrain import plan_pretraining, pretrain
+    from hltune.pretraining.options import PretrainOptions
+    from hltune.report import pretrain as report
+
+    threads = flags.threads(max_parallelism)
+    options = PretrainOptions(
+        search=flags.adams2019(threads, beam_size, num_passes, weights, None, 100, seed),
+        batches=batches,
+        minutes=minutes,
+        schedules=schedules,
+        from_scratch=from_scratch,
+        fresh=fresh,
+    )
+    measure = flags.pretrain_measure_options(threads, compile_timeout, run_timeout)
+    place = Workspace(workspace)
+    wanted = flags.plan_of(plan, pipelines, hours)
+    with Worker() as worker:
+        info = worker.run(TargetJob(target))
+    if wanted is not None:
+        advice = plan_pretraining(options, *wanted, target=info, workspace=place, threads=threads)
+        _print_json(report.plan_document(advice)) if as_json else report.print_plan(Console(), advice)
+        return
+    check_writable(place.root)
+    with report.show_pretraining() as progress:
+        result = pretrain(options, target=info, workspace=place, measure=measure, use=use, progress=progress)
+    if as_json:
+        _print_json(report.document(result))
+    else:
+        report.print_pretrained(Console(), result)
 
 
 @app.command("compare")
@@ -244,7 +313,9 @@ def compare_command(
     results: list[Comparison] = []
     for subject in subjects:
         with show_progress() as progress:
-            result = compare(subject, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
+            machine = fingerprint(subject.target, threads=threads)
+            search = with_default_weights(adams2019, place, machine, progress)
+            result = compare(subject, replace(options, adams2019=search), workspace=place, measure=measure, inputs=inputs, progress=progress)
         if not as_json:
             tables.print_comparison(Console(), result)
         results.append(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hltune.autoschedule import DEFAULT, open_session, search_job
 from hltune.errors import Failure, InputError
@@ -19,7 +19,9 @@ from hltune.subject import Subject
 from hltune.worker import Worker, run_all
 from hltune.workspace import TUNED, Record, Workspace
 
-_SEARCHES = ("adams2019", "mullapudi2016", "li2018")
+OTHER_WEIGHTS = "adams2019+weights"
+"""Name of what beam search finds with other weights than the built-in ones."""
+_SEARCHES = ("adams2019", OTHER_WEIGHTS, "mullapudi2016", "li2018")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class CompareOptions:
     """What to compare.
 
     Attributes:
-        adams2019: options of the beam search.
+        adams2019: options of the beam search; with weights, it is done with the built-in ones as well.
         search_timeout_s: limit on each search.
         files: schedules that the user gave, by name.
     """
@@ -154,15 +156,17 @@ def _check_names(names: Sequence[str]) -> None:
 def _search_all(subject: Subject, options: CompareOptions) -> dict[str, Schedule | Failure]:
     """Searches with every autoscheduler, side by side."""
     parallelism = options.adams2019.parallelism
-    searches: tuple[SearchOptions, ...] = (
-        options.adams2019,
-        Mullapudi2016Options(parallelism=parallelism),
-        Li2018Options(parallelism=parallelism),
-    )
-    jobs = [search_job(subject, search, timeout_s=options.search_timeout_s) for search in searches]
+    searches: dict[str, SearchOptions] = {
+        "adams2019": replace(options.adams2019, weights=None),
+        "mullapudi2016": Mullapudi2016Options(parallelism=parallelism),
+        "li2018": Li2018Options(parallelism=parallelism),
+    }
+    if options.adams2019.weights is not None:
+        searches[OTHER_WEIGHTS] = options.adams2019
+    jobs = [search_job(subject, search, timeout_s=options.search_timeout_s) for search in searches.values()]
     with Worker(environment=ENVIRONMENT) as one, Worker(environment=ENVIRONMENT) as another:
         outcomes = run_all(jobs, [one, another])
     return {
-        search.autoscheduler.lower(): outcome if isinstance(outcome, Failure) else outcome.schedule
-        for search, outcome in zip(searches, outcomes, strict=True)
+        name: outcome if isinstance(outcome, Failure) else outcome.schedule
+        for name, outcome in zip(searches, outcomes, strict=True)
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +66,9 @@ SEARCH_TIMEOUT_S = 120.0
 COMPILE_TIMEOUT_S = 60.0
 TUNE_COMPILE_TIMEOUT_S = 20.0
 """What compiles longer is hardly ever fast, and many others could be measured meanwhile."""
+PRETRAIN_COMPILE_TIMEOUT_S = 30.0
+PRETRAIN_FAILED_RATIO = 1000.0
+"""A schedule that is hopeless for one program still teaches something."""
 TUNE_MINUTES = 5.0
 TUNE_ROUNDS = 9
 """Turns in the final comparison: enough for an interval, and short, for there are many finalists."""
@@ -163,6 +167,23 @@ def measure_options(
         compile_timeout_s=seconds("--compile-timeout", compile_timeout),
         run_timeout_s=seconds("--run-timeout", run_timeout),
     )
+
+
+def pretrain_measure_options(threads: int, compile_timeout: float, run_timeout: float) -> MeasureOptions:
+    """How to measure random programs: that a slow schedule is slow is worth knowing."""
+    options = measure_options(threads, compile_timeout, run_timeout)
+    return replace(options, failed_ratio=PRETRAIN_FAILED_RATIO)
+
+
+def plan_of(plan: bool, pipelines: int | None, hours: float | None) -> tuple[int, float] | None:
+    """Pipelines and hours to plan for; None if no plan is asked for."""
+    if not plan and pipelines is None and hours is None:
+        return None
+    if not plan or pipelines is None or hours is None:
+        raise InputError("--plan, --pipelines and --hours belong together", todo="give all three, or none of them")
+    if not 0 < hours < float("inf"):
+        raise InputError("option out of range", where="--hours", expected="more than 0", found=str(hours))
+    return pipelines, hours
 
 
 def seconds(option: str, value: float) -> float:

@@ -2,6 +2,8 @@
 
 ```
 .hltune/cache/                                   built C++ generators
+.hltune/default/                                 the cost model that commands use, if pre-training left one here
+.hltune/pretrained/MACHINE/                      weights of pre-training, and how far it has come
 .hltune/samples.sqlite                           all measurements, see `samples.schema`
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
 .hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.lineage`
@@ -67,6 +69,15 @@ class Workspace:
     def samples(self) -> Path:
         """The sample store."""
         return self.root / "samples.sqlite"
+
+    @property
+    def default_weights(self) -> Path:
+        """Folder with the weights of commands that are not told which."""
+        return self.root / "default"
+
+    def pretrained(self, machine: Fingerprint) -> Path:
+        """Where pre-training on a machine keeps its weights."""
+        return self.root / "pretrained" / machine.key
 
     def directory(self, spec: PipelineSpec) -> Path:
         """What belongs to one pipeline."""

@@ -45,7 +45,7 @@ class Lineage:
         expected = weights_hash(initial)
         if stored.sidecar.origin.parent_hash != expected:
             raise InputError(
-                "this pipeline was tuned from other weights",
+                "these weights were trained from other initial ones",
                 where=str(path),
                 expected=f"initial weights {expected[:12]}",
                 found=f"initial weights {(stored.sidecar.origin.parent_hash or 'none')[:12]}",
@@ -57,6 +57,10 @@ class Lineage:
         """Of the newest version, or None."""
         versions = self._versions(kind)
         return versions[max(versions)] if versions else None
+
+    def version(self, kind: Kind) -> int:
+        """Number of the newest version; 0 if there is none."""
+        return max(self._versions(kind), default=0)
 
     def write(
         self, kind: Kind, round_number: int, weights: Weights, origin: Origin, state: OptimizerState | None

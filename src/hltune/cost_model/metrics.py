@@ -57,7 +57,7 @@ def pair_accuracy(predicted: ArrayLike, measured: ArrayLike) -> float | None:
 
 
 def regret_at(k: int, predicted: ArrayLike, measured: ArrayLike) -> float | None:
-    """The best running time divided by the best among the k that are predicted fastest: 1 is perfect.
+    """The best running time among the k that are predicted fastest, divided by the best of all: 1 is perfect.
 
     Of schedules with equal predictions the slower counts as chosen first. None without schedules.
     """
@@ -67,7 +67,7 @@ def regret_at(k: int, predicted: ArrayLike, measured: ArrayLike) -> float | None
     if len(m) == 0:
         return None
     chosen = np.lexsort((-m, p))[:k]
-    return float(m.min() / m[chosen].min())
+    return float(m[chosen].min() / m.min())
 
 
 def r2_of_logs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
@@ -83,6 +83,21 @@ def r2_of_logs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
     residual = float(np.square(np.log(m) - np.log(p)).sum())
     variance = float(np.square(np.log(m) - np.log(m).mean()).sum())
     return 1 - residual / variance
+
+
+def r2_of_throughputs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
+    """Share of the variance of throughputs, relative to the fastest schedule, that is explained.
+
+    Predicted throughputs are relative to the best prediction. None with fewer than two different measurements.
+    """
+    p, m = _arrays(predicted, measured)
+    if len(m) == 0 or np.all(m == m[0]):
+        return None
+    if not (p > 0).all() or not (m > 0).all():
+        raise ValueError("running times have to be above 0")
+    wanted = m.min() / m
+    found = p.min() / p
+    return 1 - float(np.square(wanted - found).sum()) / float(np.square(wanted - wanted.mean()).sum())
 
 
 def _arrays(predicted: ArrayLike, measured: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -117,7 +117,7 @@ class Validation:
 
     Attributes:
         pairs: within folds, added up.
-        regret_at_1: mean over the folds of best measured by measured of the predicted best.
+        regret_at_1: measured of the predicted best, divided by the best measured; mean over the folds.
         r2: of log running times, over all samples; None if they are all the same.
     """
 
@@ -157,7 +157,7 @@ def validate(scorer: Scorer, samples: Dataset, folds: Sequence[Mask]) -> Validat
         measured_s = samples.runtimes_s[held_out]
         mean = scorer.fit(samples.where(~held_out)).predict(samples.schedules[held_out]).mean
         pairs += count_pairs(mean, measured_s)
-        regrets.append(regret_at(1, mean, measured_s) or 0.0)
+        regrets.append(regret_at(1, mean, measured_s) or 1.0)
         predicted.append(mean)
         measured.append(measured_s)
     return Validation(

@@ -25,6 +25,8 @@ from hltune.worker import Worker
 
 _COPY = "hltune's copy"
 """Key of the copy, which no schedule's name gets in the way of."""
+DEFAULT_REFERENCE = Schedule()
+"""The schedule without directives."""
 
 
 class HostSession:
@@ -40,7 +42,8 @@ class HostSession:
         inputs: what to run on.
         lanes: processes to compile in, which stay open; without them the session has one of its own. `measure` uses
             the first one only, so that its schedules differ in nothing but themselves.
-        numpy_reference: an independent version of the algorithm that the default schedule is checked against.
+        reference: the schedule that computes the expected outputs.
+        numpy_reference: an independent version of the algorithm that they are checked against.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class HostSession:
         options: MeasureOptions,
         inputs: Inputs,
         lanes: Sequence[Lane] = (),
+        reference: Schedule = DEFAULT_REFERENCE,
         numpy_reference: NumPyReference | None = None,
     ) -> None:
         inputs.assign(spec)
@@ -64,7 +68,7 @@ class HostSession:
         self._own = () if lanes else (Lane(options),)
         self._lanes = tuple(lanes or self._own)
         self._lane = self._lanes[0]
-        self._pending: ReferenceJob | None = self._reference_job(Schedule())
+        self._pending: ReferenceJob | None = self._reference_job(reference)
         self._lane.worker.start(self._pending)
 
     def __enter__(self) -> Self:

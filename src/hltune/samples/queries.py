@@ -157,6 +157,15 @@ class Reader:
         with self._decoding():
             return tuple(self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
 
+    def first_beam_s(self, pipeline_hash: str, machine_key: str) -> float | None:
+        """Running time of what the first beam search with the built-in weights found; None if there was none."""
+        query = f"""SELECT fastest_s {_OF} AND fastest_s IS NOT NULL AND weights_hash IS NULL
+            AND json_extract(search, '$.autoscheduler') = 'Adams2019'
+            AND CAST(json_extract(search, '$.beam_size') AS INTEGER) > 1 ORDER BY id LIMIT 1"""
+        with self._decoding():
+            row = self._row(query, *self._ids(pipeline_hash, machine_key))
+            return row[0] if row else None
+
     def samples(self, pipeline_hash: str, machine_key: str) -> Iterator[Sample]:
         """The whole history, in the order in which it was added."""
         with self._decoding():

@@ -1,0 +1,267 @@
+"""One batch: a random program, its schedules, their running times.
+
+Which programs and schedules come depends on the seed, the number of the batch and the weights alone, not on running
+times, so that a batch that was cut off is completed by the same schedules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from hltune.cost_model.variants import vary
+from hltune.cost_model.weights import Weights, encode_weights, weights_hash
+from hltune.errors import Failure, HltuneError, JobFailed
+from hltune.files import write_bytes
+from hltune.machine.host import HostSession, every_func_at_root
+from hltune.machine.inputs import Inputs
+from hltune.machine.lane import Lane
+from hltune.machine.options import MeasureOptions
+from hltune.pipeline.spec import PipelineSpec
+from hltune.pipeline.target import TargetInfo
+from hltune.pretraining.options import PretrainOptions
+from hltune.programs.program import ProgramJob
+from hltune.progress import Progress
+from hltune.samples.record import MachineInfo, PipelineRecord
+from hltune.samples.store import Store
+from hltune.schedule.codec import schedule_hash
+from hltune.search.job import Candidate, SearchesJob
+from hltune.search.options import Adams2019Options
+from hltune.search.probes import probes
+from hltune.tuning.history import History
+from hltune.tuning.pool import featurization_of
+from hltune.tuning.searcher import origin_of
+from hltune.worker import Worker, run_all
+
+ATTEMPTS = 32
+"""Programs of a batch; all but the first replace a rejected one."""
+PROGRAMS_PER_SEED = 10**8
+_SIGMAS = (0.3, 1.0, 2.0)
+_OWN_SIGMA = 0.3
+_PROBES_PER_VARIANT = 2
+_PROBES_PER_JOB = 4
+_DRAWS_PER_SCHEDULE = 8
+_LEAST_SHARE = 0.5
+"""Of the schedules that were asked for: with fewer different ones, a program is rejected."""
+_LEAST_FUNCS = 3
+_CHEAPEST_MS, _DEAREST_MS = 0.05, 100.0
+"""Predicted running time of what beam search finds, by weights that may be off by a factor of two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What became of a batch.
+
+    Attributes:
+        number: from 0.
+        name: of the program.
+        measured: schedules in this run, failed ones included.
+        failures: of those.
+        rejected: why each program before this one was not used.
+        seconds: wall time.
+        search_s: of it, for making programs and searching.
+    """
+
+    number: int
+    name: str
+    measured: int
+    failures: tuple[Failure, ...]
+    rejected: tuple[str, ...]
+    seconds: float
+    search_s: float
+
+
+class RejectedError(Exception):
+    """A program is not worth measuring; the message is the reason, the same words for the same reason."""
+
+
+class Batcher:
+    """Makes and measures batches. Used by one thread.
+
+    Args:
+        options: of the run.
+        initial: weights that most searches vary.
+        target: of this machine.
+        machine: the same, as the store knows it.
+        measure: how to measure.
+        lanes: processes that compile and time.
+        searchers: processes that search.
+        maker: a process that makes one program and is replaced then.
+        store: open for writing.
+    """
+
+    def __init__(
+        self,
+        options: PretrainOptions,
+        initial: Weights,
+        *,
+        target: TargetInfo,
+        machine: MachineInfo,
+        measure: MeasureOptions,
+        lanes: Sequence[Lane],
+        searchers: Sequence[Worker],
+        maker: Worker,
+        store: Store,
+    ) -> None:
+        self._options = options
+        self._initial = initial
+        self._target = target
+        self._machine = machine
+        self._measure_options = measure
+        self._lanes = lanes
+        self._searchers = searchers
+        self._maker = maker
+        self._store = store
+
+    def run(self, number: int, own: Weights, progress: Progress) -> Batch:
+        """Measures the batch with this number, or what is missing of it.
+
+        Args:
+            number: from 0.
+            own: the weights that are being trained.
+            progress: is told what goes on.
+
+        Raises:
+            HltuneError: no program of the batch is usable.
+        """
+        began_s = time.monotonic()
+        rejected: list[str] = []
+        for attempt in range(ATTEMPTS):
+            seed = self._options.search.seed * PROGRAMS_PER_SEED + number * ATTEMPTS + attempt
+            progress.phase(f"batch {number + 1} of {self._options.batches}: program {seed}")
+            try:
+                spec = self._program(seed)
+                candidates = self.search(spec, number, own, wanted=self._options.schedules)
+                searched_s = time.monotonic()
+                outcomes = self.measure(spec, candidates)
+            except RejectedError as rejection:
+                rejected.append(str(rejection))
+                continue
+            return Batch(
+                number=number,
+                name=spec.name,
+                measured=len(outcomes),
+                failures=tuple(each for each in outcomes if each is not None),
+                rejected=tuple(rejected),
+                seconds=time.monotonic() - began_s,
+                search_s=searched_s - began_s,
+            )
+        raise HltuneError("no random program is usable", where=f"batch {number + 1}", expected=f"1 of {ATTEMPTS}",
+                          found=", ".join(sorted(set(rejected))), todo="give another --seed")  # fmt: skip
+
+    def _program(self, seed: int) -> PipelineSpec:
+        try:
+            spec = self._maker.run(ProgramJob(seed=seed)).spec
+        except JobFailed as failed:
+            raise RejectedError("not a program") from failed
+        if len(spec.funcs) < _LEAST_FUNCS:
+            raise RejectedError("trivial")
+        return spec
+
+    def search(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> dict[str, Candidate]:
+        """Distinct schedules by their hash: those of beam searches, then random probes.
+
+        Args:
+            spec: of the pipeline.
+            number: keeps the seeds of variants and probes apart.
+            own: see `run`.
+            wanted: schedules.
+        """
+        generator = np.random.default_rng([self._options.search.seed, number])
+        with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
+            folder = Path(scratch)
+            weights = [self._initial, own]
+            weights += [vary(own, generator, _OWN_SIGMA) for _ in range(self._options.own_beams - 1)]
+            beams = [replace(self._options.search, weights=_file(folder, each), seed=0) for each in weights]
+            found: dict[str, Candidate] = {}
+            first, *others = self._run([(beam,) for beam in beams], spec)
+            _check_cost(first)
+            for outcome in (first, *others):
+                _take(found, outcome)
+            stream = probes(self._options.search, self._variants(folder, generator), round_number=number,
+                            each=_PROBES_PER_VARIANT)  # fmt: skip
+            for _ in range(_DRAWS_PER_SCHEDULE * wanted // (_PROBES_PER_JOB * len(self._searchers))):
+                if len(found) >= wanted:
+                    break
+                jobs = [tuple(islice(stream, _PROBES_PER_JOB)) for _ in self._searchers]
+                outcomes = self._run(jobs, spec)
+                if any(isinstance(each, Failure) and each.kind == "timeout" for each in outcomes):
+                    raise RejectedError("searched for too long")
+                for outcome in outcomes:
+                    _take(found, outcome)
+        if len(found) < _LEAST_SHARE * wanted:
+            raise RejectedError("few schedules")
+        return dict(islice(found.items(), wanted))
+
+    def measure(self, spec: PipelineSpec, candidates: dict[str, Candidate]) -> list[Failure | None]:
+        """Measures and stores what was not measured before; returns what failed, and None for what did not."""
+        with HostSession(
+            spec,
+            target=self._target,
+            options=self._measure_options,
+            inputs=Inputs(),
+            lanes=self._lanes,
+            # Inlined everywhere, as by default, many a program would recompute for hours.
+            reference=every_func_at_root(spec),
+        ) as session:
+            try:
+                session.ready()
+            except HltuneError as error:
+                raise RejectedError("its outputs take too long") from error
+            self._store.add_pipeline(PipelineRecord.of(spec))
+            history = History(spec, self._machine, self._store, learned=0)
+            new = {key: candidate.schedule for key, candidate in candidates.items() if key not in history}
+            outcomes: list[Failure | None] = []
+            for part in (dict(islice(new.items(), 1)), dict(islice(new.items(), 1, None))):
+                # The others need no repeats if they are much slower than the first one.
+                with contextlib.closing(session.measure_each(part.items(), best=history.best_s)) as measurements:
+                    for key, measurement in measurements:
+                        origin = origin_of(candidates[key].options, 0)
+                        history.keep(new[key], candidates[key], origin, measurement)
+                        outcomes.append(measurement if isinstance(measurement, Failure) else None)
+        return outcomes
+
+    def _run(
+        self, searches: Sequence[tuple[Adams2019Options, ...]], spec: PipelineSpec
+    ) -> list[Candidate | Failure]:
+        jobs = [
+            SearchesJob(spec=spec, target=self._target.name, searches=each, timeout_s=self._options.search_timeout_s)
+            for each in searches
+        ]
+        outcomes: list[Candidate | Failure] = []
+        for outcome in run_all(jobs, self._searchers):
+            outcomes += (outcome,) if isinstance(outcome, Failure) else outcome
+        return outcomes
+
+    def _variants(self, folder: Path, generator: np.random.Generator) -> Iterator[Path]:
+        while True:
+            sigma = float(generator.choice(_SIGMAS))
+            yield _file(folder, vary(self._initial, generator, sigma))
+
+
+def _take(found: dict[str, Candidate], outcome: Candidate | Failure) -> None:
+    """Adds what the cost model can learn from."""
+    if isinstance(outcome, Candidate) and featurization_of(outcome) is not None:
+        found.setdefault(schedule_hash(outcome.schedule), outcome)
+
+
+def _check_cost(outcome: Candidate | Failure) -> None:
+    if isinstance(outcome, Failure):
+        raise RejectedError("searched for too long" if outcome.kind == "timeout" else "search failed")
+    if outcome.predicted_ms is None or outcome.predicted_ms < _CHEAPEST_MS:
+        raise RejectedError("too cheap")
+    if outcome.predicted_ms > _DEAREST_MS:
+        raise RejectedError("too dear")
+
+
+def _file(folder: Path, weights: Weights) -> Path:
+    path = folder / f"{weights_hash(weights)}.weights"
+    write_bytes(path, encode_weights(weights))
+    return path

@@ -1,0 +1,171 @@
+"""Is it worth it to pre-train, or is the time better spent on tuning? What the samples in the store say.
+
+Both ways are judged by how many times as fast the schedules become as those that beam search finds with the initial weights:
+
+- tuning: from the histories of pipelines that were tuned on this machine, at the time that each pipeline would get;
+- pre-training: from how much better weights choose among the schedules of held-out programs, after training on an
+  eighth, a quarter, half and all of the programs. The regret that is left falls with the number of programs about as a
+  power of it, which gives the regret after the programs that fit into the time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.judgement import judge
+from hltune.cost_model.pretrainer import TrainingState, pretrain_weights
+from hltune.cost_model.train import rescaled
+from hltune.cost_model.weights import Weights
+from hltune.pretraining.options import PretrainOptions
+from hltune.pretraining.replay import PREFIX, Replay
+from hltune.samples.queries import Reader
+from hltune.samples.record import MachineInfo
+
+LEAST_PROGRAMS = 40
+LEAST_HELD_OUT = 8
+LEAST_SAMPLES = 100
+"""Of a pipeline, for its history to say something about tuning."""
+_LONGEST_PAUSE_S = 60.0
+"""Between two samples of one run."""
+_SHARES = (8, 4, 2, 1)
+_STEPS = 1500
+_MINUTES = (0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Advice, and what it is based on. All gains are relative to beam search with the initial weights.
+
+    Attributes:
+        pipelines: to schedule.
+        hours: for all of them.
+        minutes_each: of tuning.
+        tuned: names of pipelines whose histories say what tuning gains.
+        tuning_curve: minutes and gain.
+        tuning_gain: after `minutes_each`; None if no history says.
+        learning_curve: programs and regret@1 of held-out programs; the first one is of the initial weights.
+        programs: that fit into the time, those in the store included.
+        pretraining_gain: with these; None if there are too few programs to say.
+    """
+
+    pipelines: int
+    hours: float
+    minutes_each: float
+    tuned: tuple[str, ...]
+    tuning_curve: tuple[tuple[float, float], ...]
+    tuning_gain: float | None
+    learning_curve: tuple[tuple[int, float], ...]
+    programs: int
+    pretraining_gain: float | None
+
+    @property
+    def advice(self) -> str | None:
+        """``pretrain`` or ``tune``; None if the store does not say."""
+        if self.tuning_gain is None or self.pretraining_gain is None:
+            return None
+        return "pretrain" if self.pretraining_gain > self.tuning_gain else "tune"
+
+
+def plan(
+    reader: Reader,
+    machine: MachineInfo,
+    options: PretrainOptions,
+    initial: Weights,
+    *,
+    pipelines: int,
+    hours: float,
+    seconds_per_program: float,
+) -> Plan:
+    """Makes a plan from what the store has of this machine.
+
+    Args:
+        reader: an open store.
+        machine: this one.
+        options: of pre-training.
+        initial: weights that everything is relative to.
+        pipelines: to schedule, 1 or more.
+        hours: for all of them, above 0.
+        seconds_per_program: of earlier batches, or a guess.
+    """
+    minutes_each = 60 * hours / pipelines
+    histories = _histories(reader, machine)
+    minutes = sorted({*_MINUTES, minutes_each})
+    gains = {each: _mean_gain(list(histories.values()), each) for each in minutes} if histories else {}
+    replay = Replay(reader, machine)
+    found = replay.programs()
+    programs = len(found.learned) + round(3600 * hours / seconds_per_program)
+    curve: tuple[tuple[int, float], ...] = ()
+    if len(found.learned) >= LEAST_PROGRAMS and len(found.held_out) >= LEAST_HELD_OUT:
+        learned = replay.read(replay.chosen(found.learned, options.programs_learned, seed=0))
+        held_out = replay.read(replay.chosen(found.held_out, options.programs_judged, seed=0))
+        curve = _learning_curve(learned, held_out, options, initial)
+    return Plan(
+        pipelines=pipelines,
+        hours=hours,
+        minutes_each=minutes_each,
+        tuned=tuple(histories),
+        tuning_curve=tuple(gains.items()),
+        tuning_gain=gains.get(minutes_each),
+        learning_curve=curve,
+        programs=programs,
+        pretraining_gain=_extrapolated_gain(curve, programs) if curve else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """Of one tuned pipeline: minutes, best time so far, and what beam search with the initial weights found first."""
+
+    minutes: np.ndarray
+    best_s: np.ndarray
+    beam_s: float
+
+    def gain(self, minutes: float) -> float:
+        number = int(np.searchsorted(self.minutes, minutes, side="right"))
+        return self.beam_s / float(self.best_s[max(0, number - 1)])
+
+
+def _histories(reader: Reader, machine: MachineInfo) -> dict[str, _History]:
+    found: dict[str, _History] = {}
+    for key, name in reader.pipelines().items():
+        if name.startswith(PREFIX) or len(history := reader.history(key, machine.key)) < LEAST_SAMPLES:
+            continue
+        beam_s = reader.first_beam_s(key, machine.key)
+        if beam_s is None:
+            continue
+        at_s, running_s = np.array(history).T
+        steps_s = np.diff(at_s, prepend=at_s[:1])
+        steps_s[steps_s > _LONGEST_PAUSE_S] = 0
+        found[name] = _History(np.cumsum(steps_s) / 60, np.minimum.accumulate(running_s), beam_s)
+    return found
+
+
+def _mean_gain(histories: Sequence[_History], minutes: float) -> float:
+    return float(np.exp(np.mean([math.log(history.gain(minutes)) for history in histories])))
+
+
+def _learning_curve(
+    learned: list[Dataset], held_out: list[Dataset], options: PretrainOptions, initial: Weights
+) -> tuple[tuple[int, float], ...]:
+    curve = [(0, judge(initial, held_out).regret_at_1 or 1.0)]
+    for share in _SHARES:
+        part = learned[: len(learned) // share]
+        start = TrainingState.start(rescaled(initial, part))
+        state = pretrain_weights(start, part, options.recipe, steps=_STEPS, initial=initial, seed=0)
+        curve.append((len(part), judge(state.average, held_out).regret_at_1 or 1.0))
+    return tuple(curve)
+
+
+def _extrapolated_gain(curve: Sequence[tuple[int, float]], programs: int) -> float:
+    """By a straight line through the logarithms of programs and of regret above 1; never better than no regret."""
+    before = curve[0][1]
+    counts, regrets = np.array(curve[1:]).T
+    slope, offset = np.polyfit(np.log(counts), np.log(np.maximum(regrets - 1, 1e-3)), 1)
+    # A curve that does not fall says nothing about more programs than there are.
+    regret = 1 + math.exp(offset + min(slope, 0.0) * math.log(programs))
+    return before / regret

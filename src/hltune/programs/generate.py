@@ -1,0 +1,113 @@
+"""Puts kinds of stages together; runs in a worker."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import halide as hl
+
+from hltune.errors import Failure, JobFailed
+from hltune.pipeline.build import plain_name, spec_of
+from hltune.pipeline.spec import PipelineSpec
+from hltune.programs.bounded import Bounded
+from hltune.programs.draft import Draft, Image, c, x, y
+from hltune.programs.draw import Draw
+from hltune.programs.geometry import BORDERS
+from hltune.programs.kinds import KINDS
+from hltune.programs.program import Node, Program
+
+_WIDTHS = (128, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
+_HEIGHTS = (128, 192, 256, 384, 512, 720, 1024, 1080, 1536)
+_CHANNELS = (1, 1, 1, 1, 3, 3, 4, 8, 16)
+_INPUTS = ("uint8", "uint8", "uint8", "uint16", "int16", "float32", "float32", "uint32", "int32", "int8")
+_LEAST_STAGES, _MOST_STAGES = 2, 10
+_SECOND_INPUT = 0.2
+_SECOND_OUTPUT = 0.15
+_ATTEMPTS_PER_STAGE = 20
+
+
+def generate(name: str, seed: int, stages: int | None) -> Program:
+    """The program of a seed.
+
+    Raises:
+        JobFailed: no kind of stage fits what is there.
+    """
+    draw = Draw(seed)
+    stages = stages or draw.between(_LEAST_STAGES, _MOST_STAGES)
+    draft = Draft(draw)
+    _add_inputs(draft)
+    for _ in range(stages):
+        _add_stage(draft)
+    outputs = _outputs(draft)
+    pipeline = hl.Pipeline([image.func for image in outputs])
+    nodes = _reachable(draft.nodes, [image.func.name() for image in outputs])
+    used = {node.name for node in nodes}
+    spec = spec_of(
+        name,
+        hl.serialize_pipeline(pipeline),
+        [argument for argument in draft.inputs if argument.name in used],
+        [tuple((0, extent) for extent in image.extents) for image in outputs],
+    )
+    plain = (replace(node, name=plain_name(node.name), reads=tuple(map(plain_name, node.reads))) for node in nodes)
+    return Program(seed=seed, stages=stages, spec=spec, nodes=tuple(plain), text=_text(pipeline, spec))
+
+
+def _add_inputs(draft: Draft) -> None:
+    draw = draft.draw
+    for _ in range(2 if draw.chance(_SECOND_INPUT) else 1):
+        while not draft.affordable(extents := (draw.choice(_WIDTHS), draw.choice(_HEIGHTS), draw.choice(_CHANNELS))):
+            pass
+        dtype, border = draw.choice(_INPUTS), draw.choice(BORDERS)
+        param, low, high = draft.input(dtype, extents)
+        if border == "constant_exterior":
+            func = hl.BoundaryConditions.constant_exterior(param, 0)
+        else:
+            func = getattr(hl.BoundaryConditions, border)(param)
+        whole = Bounded(hl.Expr(func[x, y, c]), low, high, dtype == "float32")
+        draft.images.append(draft.defined(border, func, dtype, extents, whole, [param]))
+
+
+def _add_stage(draft: Draft) -> None:
+    """Adds one stage of a kind that fits; a kind that does not fit changes nothing."""
+    for _ in range(_ATTEMPTS_PER_STAGE):
+        image = draft.draw.weighted(KINDS)(draft)
+        if image is not None:
+            draft.images.append(image)
+            return
+    raise JobFailed(Failure(stage="program", kind="error", message="no kind of stage fits what is there"))
+
+
+def _outputs(draft: Draft) -> list[Image]:
+    """The last stage, and sometimes one more."""
+    stages = [image for image in draft.images if image.func.name() not in BORDERS]
+    last = draft.images[-1]
+    others = [image for image in stages if image is not last]
+    if others and draft.draw.chance(_SECOND_OUTPUT):
+        return [last, draft.draw.recent(others)]
+    return [last]
+
+
+def _reachable(nodes: list[Node], names: list[str]) -> list[Node]:
+    wanted = set(names)
+    for node in reversed(nodes):
+        if node.name in wanted:
+            wanted |= set(node.reads)
+    return [node for node in nodes if node.name in wanted]
+
+
+def _text(pipeline: hl.Pipeline, spec: PipelineSpec) -> tuple[str, ...]:
+    lines: list[str] = []
+    for index, info in enumerate(spec.funcs):
+        func = pipeline.get_func(index)
+        lines.append(f"{info.name}({', '.join(info.args)}) = {_expression(func.value())}")
+        for number in range(func.num_update_definitions()):
+            place = ", ".join(map(_expression, func.update_args(number)))
+            lines.append(f"{info.name}({place}) = {_expression(func.update_value(number))}")
+    return tuple(lines)
+
+
+def _expression(expr: hl.Expr) -> str:
+    """The bindings print ``<halide.Expr of type int32: x>``."""
+    found = re.fullmatch(r"<halide\.Expr of type \w+: (.*)>", str(expr), flags=re.DOTALL)
+    return plain_name(found[1] if found else str(expr))

@@ -1,0 +1,114 @@
+"""Kinds of stages that move elements: borders, resampling, pyramids, slices."""
+
+from __future__ import annotations
+
+import halide as hl
+
+from hltune.programs.bounded import Bounded, total
+from hltune.programs.draft import Draft, Extents, Image, c, place, x, y
+from hltune.programs.stencils import strided
+
+BORDERS = ("repeat_edge", "constant_exterior", "repeat_image", "mirror_image", "mirror_interior")
+
+
+def border(draft: Draft) -> Image | None:
+    """Values beyond the edges of an image, by any of Halide's conditions, and a shift that makes them show."""
+    draw = draft.draw
+    image = draw.recent(draft.images)
+    kind = draw.choice(BORDERS)
+    width, height, channels = image.extents
+    bounds = [hl.Range(0, extent) for extent in (width, height, channels)]
+    if kind == "constant_exterior":
+        bounded = hl.BoundaryConditions.constant_exterior(image.func, hl.cast(image.func.type(), 0), bounds)
+    else:
+        bounded = getattr(hl.BoundaryConditions, kind)(image.func, bounds)
+    i, j = draw.between(-4, 4), draw.between(-4, 4)
+    low, high = min(0, image.low), max(0, image.high)
+    at = Bounded.wide(hl.Expr(bounded[place(x, i), place(y, j), c]), image.dtype, low, high)
+    return draft.pure("border", at, image.extents, [image], image.dtype)
+
+
+def downsampling(draft: Draft) -> Image | None:
+    """Every second, third or fourth element along x and y, or the mean of them all."""
+    draw = draft.draw
+    image = draw.recent(draft.images)
+    factor = draw.choice((2, 2, 3, 4))
+    extents = strided(image.extents, factor, factor)
+    if not draft.affordable(extents, factor * factor):
+        return None
+    if draw.chance(0.4):
+        value = image.at(x * factor, y * factor, c)
+    else:
+        window = [image.at(place(x, i, factor), place(y, j, factor), c)
+                  for j in range(factor) for i in range(factor)]  # fmt: skip
+        value = total(window).halved((factor * factor).bit_length() - 1)
+    return draft.pure("downsampling", value, extents, [image], image.dtype)
+
+
+def upsampling(draft: Draft) -> Image | None:
+    """More elements along x and y: the nearest one, or a mixture of neighbours."""
+    draw = draft.draw
+    image = draw.recent(draft.images)
+    factor = draw.choice((2, 2, 2, 4))
+    extents = (image.extents[0] * factor, image.extents[1] * factor, image.extents[2])
+    if not draft.affordable(extents, 4):
+        return None
+    if draw.chance(0.4):
+        value = image.at(x / factor, y / factor, c)
+        return draft.pure("upsampling", value, extents, [image], image.dtype)
+    return _enlarged(draft, "upsampling", image, extents, factor)
+
+
+def pyramid(draft: Draft) -> Image | None:
+    """Smaller and smaller versions, enlarged again and combined."""
+    draw = draft.draw
+    image = draw.recent(draft.images)
+    levels = draw.between(2, 3)
+    sizes = [strided(image.extents, 2**level, 2**level) for level in range(levels + 1)]
+    if not all(draft.affordable(extents, 16) for extents in sizes) or image.extents[0] % 8 or image.extents[1] % 8:
+        return None
+    down = [image]
+    for extents in sizes[1:]:
+        rows = [down[-1].at(place(x, i - 1, 2), y * 2, c).times(factor)
+                for i, factor in enumerate((1, 2, 1))]  # fmt: skip
+        columns = [down[-1].at(x * 2, place(y, j, 2), c).times(2) for j in (-1, 1)]
+        down.append(draft.pure("pyramid", total(rows + columns).halved(3), extents, [down[-1]], image.dtype))
+    result = down.pop()
+    for finer in reversed(down):
+        large = _enlarged(draft, "pyramid", result, finer.extents, 2)
+        value = finer.at(x, y, c) + large.at(x, y, c).halved(1)
+        result = draft.pure("pyramid", value, finer.extents, [finer, large], image.dtype)
+    return result
+
+
+def channel_slice(draft: Draft) -> Image | None:
+    """A channel that another image chooses, element by element."""
+    draw = draft.draw
+    deep = [image for image in draft.images if image.extents[2] > 1]
+    whole = [image for image in draft.images if not image.real]
+    if not deep or not whole:
+        return None
+    image, judge = draw.recent(deep), draw.recent(whole)
+    extents = (image.extents[0], image.extents[1], 1)
+    channels = image.extents[2]
+    index = judge.resampled(extents).expr % channels
+    value = image.at(x, y, hl.clamp(index, 0, channels - 1))
+    return draft.pure("channel_slice", value, extents, [image, judge], image.dtype)
+
+
+def _enlarged(draft: Draft, kind: str, image: Image, extents: Extents, factor: int) -> Image:
+    """Linear interpolation between neighbours, along x and then along y."""
+
+    def between(left: Bounded, right: Bounded, part: hl.Expr) -> Bounded:
+        a, b = left.limited(2**24 / factor), right.limited(2**24 / factor)
+        if a.real:
+            part = hl.cast(hl.Float(32), part)
+        expr = a.expr * (factor - part) + b.expr * part
+        return Bounded(expr, a.low * factor, a.high * factor, a.real).halved(factor.bit_length() - 1)
+
+    along_x = between(image.at(x / factor, y, c), image.at(x / factor + 1, y, c),
+                      x % factor)  # fmt: skip
+    wide = (extents[0], image.extents[1], image.extents[2])
+    rows = draft.pure(kind, along_x, wide, [image], image.dtype)
+    along_y = between(rows.at(x, y / factor, c), rows.at(x, y / factor + 1, c), y % factor)
+    return draft.pure(kind, along_y, extents, [rows], image.dtype)

@@ -1,0 +1,98 @@
+"""A random program for people: its text, its stages, and a picture of how they depend on each other."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hltune.errors import InputError
+from hltune.files import write_bytes
+from hltune.programs.program import Node, Program
+from hltune.report.documents import Document
+
+_FORMS = (".svg", ".png")
+_COLUMN, _ROW = 2.4, 0.9
+"""Size of a place in the picture, in inches."""
+
+
+def document(program: Program) -> Document:
+    """All of it but the pipeline itself."""
+    return {
+        "name": program.spec.name,
+        "seed": program.seed,
+        "stages": program.stages,
+        "hash": program.spec.content_hash,
+        "nodes": [asdict(node) for node in program.nodes],
+        "text": list(program.text),
+    }
+
+
+def print_program(console: Console, program: Program) -> None:
+    """The definitions, and a line per stage."""
+    for line in program.text:
+        console.print(Text(line), soft_wrap=True)
+    console.print()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "kind", "type", "size", "reads"):
+        table.add_column(heading)
+    for node in program.nodes:
+        size = "x".join(map(str, node.extents))
+        table.add_row(node.name, node.kind, node.dtype, size, ", ".join(node.reads))
+    console.print(table)
+
+
+def check_picture(path: Path) -> None:
+    """Raises InputError unless the name says a form that can be drawn."""
+    if path.suffix not in _FORMS:
+        raise InputError("unknown form of picture", where=str(path), expected=" or ".join(_FORMS), found=path.suffix)
+
+
+def draw_program(program: Program, path: Path) -> None:
+    """Draws the stages from left to right, each to the right of all that it reads.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    # Slow to import, and nobody else needs it.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    places = _places(program.nodes)
+    columns, rows = (1 + max(place[axis] for place in places.values()) for axis in (0, 1))
+    with mpl.rc_context({"svg.hashsalt": "hltune"}):
+        figure = Figure(figsize=(_COLUMN * columns, max(2.0, _ROW * rows)), layout="constrained")
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.set_xlim(-0.5, columns - 0.5)
+        axes.set_ylim(rows - 0.5, -0.5)
+        for node in program.nodes:
+            for source in node.reads:
+                axes.annotate("", xytext=places[source], xy=places[node.name], zorder=1,
+                              arrowprops={"arrowstyle": "->", "color": "0.6", "shrinkA": 22, "shrinkB": 22})  # fmt: skip
+            label = f"{node.name}\n{node.dtype} {'x'.join(map(str, node.extents))}"
+            colour = "#dbe9f6" if node.kind == "input" else "white"
+            axes.text(*places[node.name], label, ha="center", va="center", fontsize=7, zorder=2,
+                      bbox={"boxstyle": "round", "facecolor": colour, "edgecolor": "0.4"})  # fmt: skip
+        axes.set_title(program.spec.name, fontsize=9)
+        picture = io.BytesIO()
+        figure.savefig(picture, format=path.suffix[1:], dpi=150)
+        write_bytes(path, picture.getvalue())
+
+
+def _places(nodes: tuple[Node, ...]) -> dict[str, tuple[int, int]]:
+    """Column and row: the column is the longest way from an input."""
+    columns: dict[str, int] = {}
+    rows: dict[int, int] = {}
+    places: dict[str, tuple[int, int]] = {}
+    for node in nodes:
+        column = 1 + max((columns[source] for source in node.reads), default=-1)
+        columns[node.name] = column
+        row = rows.get(column, 0)
+        rows[column] = row + 1
+        places[node.name] = (column, row)
+    return places

@@ -215,6 +215,9 @@ def pretrain_command(
     schedules: Annotated[int, typer.Option(help="Distinct schedules per program.")] = 16,
     from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Start from random weights.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; keep samples.")] = False,
+    benchmarks: Annotated[
+        bool, typer.Option("--benchmarks/--no-benchmarks", help="Judge the weights by the built-in benchmarks, too.")
+    ] = True,
     use: Annotated[bool, typer.Option("--use", help="Make the weights this workspace's default.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Only say whether to pre-train or to tune.")] = False,
     pipelines: Annotated[int | None, typer.Option(min=1, help="With --plan: how many to schedule.")] = None,
@@ -245,6 +248,7 @@ def pretrain_command(
         schedules=schedules,
         from_scratch=from_scratch,
         fresh=fresh,
+        benchmarks=benchmarks,
     )
     measure = flags.pretrain_measure_options(threads, compile_timeout, run_timeout)
     place = Workspace(workspace)

@@ -151,7 +151,7 @@ def pretrain(
         store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
         stack.enter_context(_told_what_is_kept(store, progress))
         run = _open(stack, options, target, machine, workspace, measure, store)
-        hashes = _measure_benchmarks(run, workspace, progress)
+        hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
         batches: list[Batch] = []
         checkpoint: Checkpoint | None = None

@@ -20,6 +20,7 @@ class PretrainOptions:
         schedules: distinct ones per program.
         from_scratch: start from random weights.
         fresh: forget the weights of earlier runs, and begin with the first program again; samples stay.
+        benchmarks: judge the weights by the built-in benchmarks as well.
         own_beams: beam searches per program with the weights that are being trained, the rest being variants of them.
         checkpoint_batches: batches from one checkpoint to the next.
         search_timeout_s: limit on each search; a program whose searches exceed it is rejected.
@@ -35,6 +36,7 @@ class PretrainOptions:
     schedules: int = 16
     from_scratch: bool = False
     fresh: bool = False
+    benchmarks: bool = True
     own_beams: int = 2
     checkpoint_batches: int = 10
     search_timeout_s: float = 10.0

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hltune.machine.options import MeasureOptions
+from hltune.pipeline.target import TargetJob
+from hltune.pretrain import Checkpoint, Pretrained, pretrain
+from hltune.pretraining.batch import Batch
+from hltune.pretraining.journal import Journal
+from hltune.pretraining.options import PretrainOptions
+from hltune.search.options import Adams2019Options
+from hltune.worker import Worker
+from hltune.workspace import Workspace
+
+THREADS = 2
+MEASURE = MeasureOptions(threads=THREADS, single_turn_s=0.005, failed_ratio=1000.0)
+
+
+def make_options(**changes: object) -> PretrainOptions:
+    settings: dict[str, object] = {
+        "search": Adams2019Options(parallelism=THREADS, beam_size=2, num_passes=1, seed=1),
+        "batches": 3, "schedules": 5, "benchmarks": False, "checkpoint_batches": 100,
+    }  # fmt: skip
+    return PretrainOptions(**(settings | changes))  # type: ignore[arg-type]
+
+
+@dataclass
+class Recorder:
+    """Remembers what it was told, and may print it."""
+
+    loud: bool = False
+    batches: list[Batch] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def phase(self, text: str) -> None:
+        if self.loud:
+            print("phase", text, flush=True)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def begin(self, *, done: int, batches: int, end_s: float) -> None: ...
+
+    def batch_done(self, batch: Batch, journal: Journal) -> None:
+        assert journal.batches == batch.number + 1
+        self.batches.append(batch)
+        if self.loud:
+            print("batch", batch.number, flush=True)
+
+    def checkpoint_done(self, checkpoint: Checkpoint) -> None:
+        self.checkpoints.append(checkpoint)
+
+
+def run(root: Path, options: PretrainOptions, recorder: Recorder | None = None, *, use: bool = False) -> Pretrained:
+    with Worker() as worker:
+        target = worker.run(TargetJob("host"))
+    return pretrain(options, target=target, workspace=Workspace(root), measure=MEASURE, use=use,
+                    progress=recorder or Recorder())  # fmt: skip

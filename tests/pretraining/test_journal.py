@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hltune.errors import InputError
+from hltune.pretraining.journal import Journal, read_journal
+
+JOURNAL = Journal(seed=3, schedules=16, initial_hash="ab")
+
+
+def test_it_counts_and_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "journal.json"
+    assert read_journal(path) is None
+    one = JOURNAL.after(measured=16, failed=1, rejected=("too cheap", "trivial", "too cheap"), seconds=2.0)
+    two = one.after(measured=8, failed=0, rejected=("trivial",), seconds=1.0)
+    two.write(path)
+    assert read_journal(path) == two
+    assert (two.batches, two.measured, two.failed, two.seconds) == (2, 24, 1, 3.0)
+    assert two.rejected == {"too cheap": 2, "trivial": 2}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("{", "["), ('"version": 1', '"version": 2'), ('"batches": 0', '"batches": -1'), ('"seed": 3', '"seed": "3"'),
+     ('"rejected": {}', '"rejected": 7'), ('"seconds": 0.0', '"elapsed": 0.0')],
+)  # fmt: skip
+def test_damage_is_named(old: str, new: str, tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    JOURNAL.write(path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match="damaged record of pre-training"):
+        read_journal(path)

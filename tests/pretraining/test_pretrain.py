@@ -1,0 +1,120 @@
+"""Pre-training end to end, on a few small batches."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hltune.cost_model.sidecar import read_stored
+from hltune.cost_model.weights import builtin_weights, read_weights, weights_hash
+from hltune.errors import InputError
+from hltune.pretrain import Pretrained
+from hltune.pretraining.replay import is_held_out
+from hltune.samples.queries import Reader
+from hltune.search.options import Adams2019Options
+from tests.pretraining.conftest import Recorder, make_options, run
+
+ROOT = Path(__file__).parents[2]
+KILLS = 6
+LONGEST_S = 5.0
+
+
+def schedules(root: Path) -> dict[str, set[str]]:
+    """Hashes of all measured schedules by the name of the program."""
+    with Reader(root / "samples.sqlite") as reader:
+        (machine,) = reader.machines()
+        return {name: set(reader.times(key, machine.key)) for key, name in reader.pipelines().items()}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pretrained]]:
+    root = tmp_path_factory.mktemp("finished")
+    yield root, run(root, make_options(), use=True)
+
+
+def test_every_batch_is_a_program_with_distinct_schedules(finished: tuple[Path, Pretrained]) -> None:
+    root, result = finished
+    assert [batch.number for batch in result.batches] == [0, 1, 2]
+    assert [len(found) for found in schedules(root).values()] == [batch.measured for batch in result.batches]
+    assert all(batch.measured >= 3 for batch in result.batches)
+    assert result.journal.measured == sum(batch.measured for batch in result.batches)
+
+
+def test_weights_say_where_they_come_from(finished: tuple[Path, Pretrained]) -> None:
+    root, result = finished
+    stored = read_stored(result.checkpoint.weights)
+    assert stored.sidecar.origin.parent_hash == weights_hash(builtin_weights())
+    assert stored.sidecar.origin.options["batches"] == 3.0
+    changed = [not np.array_equal(stored.weights[name], values) for name, values in builtin_weights().items()]
+    assert any(changed)
+    assert result.default is not None and result.default.parent == root / "default"
+    assert weights_hash(read_weights(result.default)) == weights_hash(stored.weights)
+
+
+def test_a_second_call_does_what_is_left(finished: tuple[Path, Pretrained], tmp_path: Path) -> None:
+    _, whole = finished
+    first = run(tmp_path, make_options(batches=1))
+    recorder = Recorder()
+    second = run(tmp_path, make_options(batches=2), recorder)
+    assert [batch.number for batch in recorder.batches] == [1]
+    assert [batch.name for batch in (*first.batches, *second.batches)] == [batch.name for batch in whole.batches[:2]]
+    assert [checkpoint.batches for checkpoint in recorder.checkpoints] == [2]
+    again = run(tmp_path, make_options(batches=2))
+    assert again.batches == () and again.checkpoint.weights == second.checkpoint.weights
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_samples(
+    finished: tuple[Path, Pretrained], tmp_path: Path
+) -> None:
+    root, _ = finished
+    rng = random.Random(1)
+    for _ in range(KILLS):
+        command = [sys.executable, "-m", "tests.pretraining.driver", str(tmp_path)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline()  # else most kills would hit the start of Python
+            killer = threading.Timer(rng.uniform(0, LONGEST_S), kill, (process.pid,))
+            killer.start()
+            process.stdout.read()
+            killer.cancel()
+    run(tmp_path, make_options())
+    assert schedules(tmp_path) == schedules(root)
+
+
+def kill(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:  # it was done before
+        pass
+
+
+def test_other_settings_need_a_fresh_start(finished: tuple[Path, Pretrained], tmp_path: Path) -> None:
+    run(tmp_path, make_options(batches=1))
+    for changes, flag in (({"schedules": 6}, "--schedules"), ({"from_scratch": True}, "--weights"),
+                          ({"search": Adams2019Options(parallelism=2, seed=2)}, "--seed")):  # fmt: skip
+        with pytest.raises(InputError, match="other settings") as raised:
+            run(tmp_path, make_options(batches=1, **changes))
+        assert flag in str(raised.value)
+    before = schedules(tmp_path)
+    fresh = replace(make_options(batches=1), fresh=True)
+    result = run(tmp_path, fresh)
+    assert schedules(tmp_path) == before  # measured already
+    assert result.journal.batches == 1 and result.batches[0].measured == 0
+
+
+def test_held_out_programs_are_never_learned(finished: tuple[Path, Pretrained]) -> None:
+    root, result = finished
+    with Reader(root / "samples.sqlite") as reader:
+        held_out = [key for key in reader.pipelines() if is_held_out(key)]
+        assert result.checkpoint.programs == len(reader.pipelines()) - len(held_out)
+    assert result.checkpoint.programs_judged.new.pipelines == len(held_out)

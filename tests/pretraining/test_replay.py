@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import hashlib
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from hltune.pretraining.replay import HELD_OUT, Replay, is_held_out
+
+
+def replay() -> Replay:
+    return Replay(cast(Any, None), cast(Any, SimpleNamespace(key="k", threads=2)))
+
+
+HASHES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(4000)]
+
+
+def test_the_share_of_held_out_programs() -> None:
+    assert sum(map(is_held_out, HASHES)) / len(HASHES) == pytest.approx(HELD_OUT, abs=0.02)
+
+
+def test_all_the_newest_and_some_of_the_others_are_learned() -> None:
+    chosen = replay().chosen(HASHES, 100, seed=1)
+    assert len(set(chosen)) == 100
+    assert chosen[-50:] == HASHES[-50:]
+    assert chosen == sorted(chosen, key=HASHES.index)
+    assert chosen == replay().chosen(HASHES, 100, seed=1) != replay().chosen(HASHES, 100, seed=2)
+    assert replay().chosen(HASHES[:7], 100, seed=1) == HASHES[:7]

@@ -6,19 +6,14 @@ import contextlib
 import math
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from hltune.cost_model.judgement import Judgement, judge
 from hltune.cost_model.lineage import Lineage
-from hltune.cost_model.optimizer import OptimizerState
-from hltune.cost_model.pretrainer import TrainingState, pretrain_weights
-from hltune.cost_model.sidecar import Origin, PipelineUse, read_stored, write_stored
-from hltune.cost_model.train import rescaled
+from hltune.cost_model.sidecar import read_stored
 from hltune.cost_model.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
 from hltune.errors import InputError
 from hltune.machine.fingerprint import Fingerprint, fingerprint
@@ -27,6 +22,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.batch import Batch, Batcher, RejectedError
 from hltune.pretraining.journal import Journal, read_journal
+from hltune.pretraining.learning import Checkpoint, Learning
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.plan import Plan, plan
 from hltune.pretraining.replay import Replay
@@ -48,35 +44,6 @@ _BENCHMARK_NUMBER = 10**6
 _RECYCLED_AFTER = 300
 _GUESSED_S = 15.0
 """Of a batch, where none was ever measured."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """New weights and the initial ones on the same samples."""
-
-    new: Judgement
-    initial: Judgement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """Weights after some batches, on disk.
-
-    Attributes:
-        batches: in all.
-        programs: in the store that may be trained on.
-        programs_judged: by held-out programs, which no weights were ever trained on.
-        benchmarks: by the built-in benchmarks, which are not trained on either.
-        weights: the file.
-        seconds: training and judging.
-    """
-
-    batches: int
-    programs: int
-    programs_judged: Judged
-    benchmarks: Judged
-    weights: Path
-    seconds: float
 
 
 class PretrainProgress(Progress, Protocol):
@@ -156,7 +123,7 @@ def pretrain(
         batches: list[Batch] = []
         checkpoint: Checkpoint | None = None
         while run.journal.batches < options.batches and time.monotonic() < end_s:
-            batch = run.batcher.run(run.journal.batches, run.state.average, progress)
+            batch = run.batcher.run(run.journal.batches, run.learning.weights, progress)
             run.note(batch)
             batches.append(batch)
             progress.batch_done(batch, run.journal)
@@ -207,10 +174,8 @@ class _Run:
     options: PretrainOptions
     batcher: Batcher
     replay: Replay
-    machine: Fingerprint
+    learning: Learning
     initial: Weights
-    lineage: Lineage
-    state: TrainingState
     journal: Journal
     journal_path: Path
 
@@ -249,6 +214,7 @@ def _open(
     for worker in (maker, *searchers, *(lane.worker for lane in lanes)):
         stack.callback(worker.close)
     info = machine_info(machine)
+    replay = Replay(store, info)
     batcher = Batcher(
         options,
         builtin_weights() if options.from_scratch else initial,
@@ -263,11 +229,9 @@ def _open(
     return _Run(
         options=options,
         batcher=batcher,
-        replay=Replay(store, info),
-        machine=machine,
+        replay=replay,
+        learning=Learning(options, initial, replay=replay, machine_key=machine.key, lineage=lineage),
         initial=initial,
-        lineage=lineage,
-        state=_state(lineage, initial),
         journal=journal,
         journal_path=journal_path,
     )
@@ -296,17 +260,6 @@ def _journal(path: Path, options: PretrainOptions, initial: Weights) -> Journal:
     return found
 
 
-def _state(lineage: Lineage, initial: Weights) -> TrainingState:
-    latest, best = (lineage.read(kind, initial) for kind in ("latest", "best"))
-    if latest is None:
-        return TrainingState.start(initial)
-    return TrainingState(
-        weights=latest.weights,
-        average=best.weights if best else latest.weights,
-        optimizer=latest.optimizer_state or OptimizerState.start(),
-    )
-
-
 def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> list[str]:
     """Sees to it that there are samples of each built-in benchmark to judge by; returns their hashes."""
     hashes: list[str] = []
@@ -325,60 +278,10 @@ def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> 
 
 
 def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress) -> Checkpoint:
-    began_s = time.monotonic()
-    options = run.options
-    progress.phase(f"batch {run.journal.batches} of {options.batches}: learning")
-    programs = run.replay.programs()
-    before = run.lineage.version("best")
-    new_batches = run.journal.batches - before
-    if new_batches > 0 and programs.learned:
-        chosen = run.replay.chosen(programs.learned, options.programs_learned, seed=run.journal.batches)
-        datasets = run.replay.read(chosen)
-        if run.state.optimizer.count == 0:
-            run.state = TrainingState.start(rescaled(run.initial, datasets))
-        run.state = pretrain_weights(run.state, datasets, options.recipe, steps=options.steps_per_batch * new_batches,
-                                     initial=run.initial, seed=options.search.seed)  # fmt: skip
-    judged = _judge(run, run.replay.chosen(programs.held_out, options.programs_judged, seed=0))
-    on_benchmarks = _judge(run, benchmarks)
-    if new_batches > 0 or run.lineage.path("best") is None:
-        origin = _origin(run, programs.learned, judged)
-        run.lineage.write("latest", run.journal.batches, run.state.weights, origin, run.state.optimizer)
-        run.lineage.write("best", run.journal.batches, run.state.average, origin, None)
-    path = run.lineage.path("best")
-    assert path is not None
-    checkpoint = Checkpoint(
-        batches=run.journal.batches,
-        programs=len(programs.learned),
-        programs_judged=judged,
-        benchmarks=on_benchmarks,
-        weights=path,
-        seconds=time.monotonic() - began_s,
-    )
+    progress.phase(f"batch {run.journal.batches} of {run.options.batches}: learning")
+    checkpoint = run.learning.checkpoint(run.journal.batches, benchmarks)
     progress.checkpoint_done(checkpoint)
     return checkpoint
-
-
-def _judge(run: _Run, hashes: Sequence[str]) -> Judged:
-    datasets = run.replay.read(hashes)
-    return Judged(new=judge(run.state.average, datasets), initial=judge(run.initial, datasets))
-
-
-def _origin(run: _Run, learned: Sequence[str], judged: Judged) -> Origin:
-    # Thousands of programs are named together: by the hash of their hashes.
-    use = PipelineUse(
-        name=f"{len(learned)} random programs",
-        pipeline_hash=sha256("".join(sorted(learned)).encode()).hexdigest(),
-        samples=run.journal.measured - run.journal.failed,
-    )
-    recipe = {name: float(value) for name, value in asdict(run.options.recipe).items() if name != "loss"}
-    metrics = {name: value for name, value in asdict(judged.new).items() if name not in ("pipelines", "samples")}
-    return Origin(
-        parent_hash=weights_hash(run.initial),
-        pipelines=(use,),
-        machine=run.machine.key,
-        options={**recipe, "seed": float(run.options.search.seed), "batches": float(run.journal.batches)},
-        metrics=metrics,
-    )
 
 
 def _use(path: Path, workspace: Workspace) -> Path:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetJob
-from hltune.pretrain import Checkpoint, Pretrained, pretrain
+from hltune.pretrain import Pretrained, pretrain
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
+from hltune.pretraining.learning import Checkpoint
 from hltune.pretraining.options import PretrainOptions
 from hltune.search.options import Adams2019Options
 from hltune.worker import Worker

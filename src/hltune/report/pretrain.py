@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hltune.cost_model.judgement import Judgement
-from hltune.pretrain import Checkpoint, Pretrained, PretrainProgress
+from hltune.pretrain import Pretrained, PretrainProgress
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
+from hltune.pretraining.learning import Checkpoint
 from hltune.pretraining.plan import LEAST_HELD_OUT, LEAST_PROGRAMS, LEAST_SAMPLES, Plan
 from hltune.report.documents import Document
 

@@ -1,0 +1,101 @@
+"""Does a checkpoint of pre-training cost more when there are more batches? ``python -m benchmarks.pretrain_store``
+
+Makes stores of 100, 1,000 and 62,500 random programs with 16 samples each, the last one 1,000,000 samples, and prints
+what one checkpoint after ten new batches takes on each, in fresh processes: seconds and MiB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.store import MACHINE, MIB, schedule
+from hltune.progress import Silent
+from hltune.samples.featurization import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
+from hltune.samples.record import Origin, PipelineRecord, Sample, Timing
+from hltune.samples.store import Store
+
+PROGRAMS = (100, 1_000, 62_500)
+SCHEDULES = 16
+STAGES = 8
+NEW_BATCHES = 10
+PART = 250
+
+
+def made(number: int) -> Iterator[Sample]:
+    rng = np.random.default_rng(number)
+    operations = rng.integers(0, 8, (STAGES, PIPELINE_COLUMNS)).astype("<f4").tobytes()
+    values = 2.0 ** rng.integers(0, 24, (SCHEDULES, STAGES, SCHEDULE_COLUMNS)) * rng.integers(0, 2, (SCHEDULES, STAGES, 39))
+    for index, features in enumerate(values.astype("<f4")):
+        yield Sample(
+            pipeline_hash=key(number),
+            machine=MACHINE,
+            schedule=schedule(index, STAGES),
+            featurization=Featurization(pipeline_features=operations, schedule_features=features.tobytes()),
+            measurement=Timing(repeats_s=tuple((1e-3 * (1 + rng.random(3))).tolist())),
+            origin=Origin(search='{"beam_size": 1}'),
+            measured_at_s=1.7e9 + number,
+        )
+
+
+def key(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def main() -> None:
+    print(f"{'programs':>9} {'samples':>10} {'store MiB':>10} {'checkpoint/s':>13} {'peak MiB':>9}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "samples.sqlite"
+        done = 0
+        for programs in PROGRAMS:
+            with Store(path, progress=Silent(), wait_s=0) as store:
+                while done < programs:
+                    part = range(done, min(done + PART, programs))
+                    for number in part:
+                        store.add_pipeline(PipelineRecord(hash=key(number), name=f"program-{number}", spec=None))
+                    store.add_all(sample for number in part for sample in made(number))
+                    done = part.stop
+            command = [sys.executable, "-m", "benchmarks.pretrain_store", str(path)]
+            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            print(f"{programs:9} {programs * SCHEDULES:10} {path.stat().st_size / MIB:10.0f} {found['seconds']:13.1f} "
+                  f"{found['peak_bytes'] / MIB:9.0f}", flush=True)  # fmt: skip
+
+
+def checkpoint(path: Path) -> dict[str, Any]:
+    """What `hltune pretrain` does with the store after ten batches, when it has run before."""
+    from hltune.cost_model.lineage import Lineage
+    from hltune.cost_model.weights import builtin_weights
+    from hltune.pretraining.learning import Learning
+    from hltune.pretraining.options import PretrainOptions
+    from hltune.pretraining.replay import Replay
+    from hltune.search.options import Adams2019Options
+
+    with tempfile.TemporaryDirectory() as folder, Store(path, progress=Silent(), wait_s=0) as store:
+        learning = Learning(
+            PretrainOptions(search=Adams2019Options(parallelism=2)),
+            builtin_weights(),
+            replay=Replay(store, MACHINE),
+            machine_key=MACHINE.key,
+            lineage=Lineage(Path(folder)),
+        )
+        began = time.perf_counter()
+        learning.checkpoint(NEW_BATCHES, ())
+        seconds = time.perf_counter() - began
+    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(checkpoint(Path(sys.argv[1]))))
+    else:
+        main()

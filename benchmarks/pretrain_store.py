@@ -35,7 +35,9 @@ PART = 250
 def made(number: int) -> Iterator[Sample]:
     rng = np.random.default_rng(number)
     operations = rng.integers(0, 8, (STAGES, PIPELINE_COLUMNS)).astype("<f4").tobytes()
-    values = 2.0 ** rng.integers(0, 24, (SCHEDULES, STAGES, SCHEDULE_COLUMNS)) * rng.integers(0, 2, (SCHEDULES, STAGES, 39))
+    values = 2.0 ** rng.integers(0, 24, (SCHEDULES, STAGES, SCHEDULE_COLUMNS)) * rng.integers(
+        0, 2, (SCHEDULES, STAGES, 39)
+    )
     for index, features in enumerate(values.astype("<f4")):
         yield Sample(
             pipeline_hash=key(number),

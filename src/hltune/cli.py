@@ -319,7 +319,14 @@ def compare_command(
         with show_progress() as progress:
             machine = fingerprint(subject.target, threads=threads)
             search = with_default_weights(adams2019, place, machine, progress)
-            result = compare(subject, replace(options, adams2019=search), workspace=place, measure=measure, inputs=inputs, progress=progress)
+            result = compare(
+                subject,
+                replace(options, adams2019=search),
+                workspace=place,
+                measure=measure,
+                inputs=inputs,
+                progress=progress,
+            )
         if not as_json:
             tables.print_comparison(Console(), result)
         results.append(result)

@@ -22,7 +22,18 @@ def test_the_function_that_is_all_it_takes(hltune: Run, tmp_path: Path) -> None:
 def test_commands_and_flags_exist(hltune: Run) -> None:
     text = README.read_text()
     commands = set(re.findall(r"^hltune (\w+)", text, flags=re.MULTILINE))
-    assert commands == {"list", "schedule", "tune", "compare", "run", "export", "samples", "doctor", "pretrain", "programs"}
+    assert commands == {
+        "list",
+        "schedule",
+        "tune",
+        "compare",
+        "run",
+        "export",
+        "samples",
+        "doctor",
+        "pretrain",
+        "programs",
+    }
     for group in ("samples", "programs"):
         commands |= {f"{group} {name}" for name in re.findall(rf"^hltune {group} (\w+)", text, flags=re.MULTILINE)}
     known = "".join(hltune(*command.split(), "--help").out for command in commands)

@@ -76,7 +76,9 @@ def test_padding_changes_nothing_and_gradients_are_finite(name: str, builtin: We
         pipeline=np.pad(batch.pipeline, ((0, 4), (0, 0), (0, 0))),
         runtimes_ms=np.pad(batch.runtimes_ms, (0, 16), constant_values=1),
     )
-    assert float(pipeline_loss(builtin, batch, name)) == pytest.approx(float(pipeline_loss(builtin, wider, name)), rel=1e-4)
+    assert float(pipeline_loss(builtin, batch, name)) == pytest.approx(
+        float(pipeline_loss(builtin, wider, name)), rel=1e-4
+    )
     gradient = jax.grad(lambda weights: pipeline_loss(weights, wider, name))(builtin)
     assert all(np.isfinite(values).all() for values in gradient.values())
     assert any(np.abs(values).max() > 0 for values in gradient.values())

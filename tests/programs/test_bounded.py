@@ -68,8 +68,9 @@ def test_no_chain_of_operations_leaves_its_range(seed: int) -> None:
     draw = Draw(seed)
     x = hl.Var("x")
     dtype = draw.choice(INTEGERS)
-    values = [Bounded.wide(hl.Buffer(inputs(dtype, seed + k))[x], dtype, int(np.iinfo(dtype).min),
-                           int(np.iinfo(dtype).max)) for k in range(2)]  # fmt: skip
+    low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    arrays = [inputs(dtype, seed + k) for k in range(2)]
+    values = [Bounded.wide(hl.Buffer(array)[x], dtype, low, high) for array in arrays]
     for _ in range(6):
         operator = draw.choice([ours for ours, _ in OPERATORS.values()])
         values.append(operator(draw.recent(values), draw.recent(values)).times(draw.mask(1)[0]))
@@ -80,7 +81,8 @@ def test_no_chain_of_operations_leaves_its_range(seed: int) -> None:
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_narrowed_values_fit_their_type(dtype: str) -> None:
     x = hl.Var("x")
-    value = Bounded.wide(hl.Buffer(inputs("int32", 3))[x], "int32", -(2**31), 2**31 - 1).narrowed(dtype)
+    array = inputs("int32", 3)
+    value = Bounded.wide(hl.Buffer(array)[x], "int32", -(2**31), 2**31 - 1).narrowed(dtype)
     wide, stored = realized(value.expr, x), realized(value.stored(dtype), x)
     assert np.array_equal(wide, stored)
     assert value.size <= LARGEST[dtype] and halide_type(dtype) == value.stored(dtype).type()

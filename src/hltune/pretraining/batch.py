@@ -228,9 +228,7 @@ class Batcher:
                         outcomes.append(measurement if isinstance(measurement, Failure) else None)
         return outcomes
 
-    def _run(
-        self, searches: Sequence[tuple[Adams2019Options, ...]], spec: PipelineSpec
-    ) -> list[Candidate | Failure]:
+    def _run(self, searches: Sequence[tuple[Adams2019Options, ...]], spec: PipelineSpec) -> list[Candidate | Failure]:
         jobs = [
             SearchesJob(spec=spec, target=self._target.name, searches=each, timeout_s=self._options.search_timeout_s)
             for each in searches

@@ -26,8 +26,7 @@ def unary(draft: Draft) -> Image | None:
     image = draft.draw.recent(draft.images)
     if not draft.affordable(image.extents, 20) or image.at(x, y, c).constant:
         return None
-    value = image.at(x, y, c).as_real()
-    value = Bounded(value.expr * (4 / value.size), 4 * value.low / value.size, 4 * value.high / value.size, True)
+    value = image.at(x, y, c).as_real().limited(4)
     # Roots and logarithms only of what is far from 0, where rounding would show.
     results = {
         "exp": Bounded(hl.exp(value.expr), 0, 55, True),

@@ -127,9 +127,7 @@ def pooling(draft: Draft) -> Image | None:
     return draft.pure("pooling", value, extents, [image], image.dtype)
 
 
-def accumulated(
-    draft: Draft, kind: str, term: Bounded, count: int, extents: Extents, reads: list[Source]
-) -> Image:
+def accumulated(draft: Draft, kind: str, term: Bounded, count: int, extents: Extents, reads: list[Source]) -> Image:
     """The sum of so many terms over the reduction domain in them: an update, or `sum` in an expression."""
     term = term.limited(_ACCUMULATED / count)
     value = Bounded(term.expr, min(0, term.low * count), max(0, term.high * count), term.real)

@@ -204,7 +204,9 @@ def _judgements(checkpoint: Checkpoint) -> Table:
         table.add_column(heading, justify="right")
     for name, judged in (("held-out programs", checkpoint.programs_judged), ("benchmarks", checkpoint.benchmarks)):
         for weights, each in (("new", judged.new), ("initial", judged.initial)):
-            table.add_row(name, weights, str(each.pipelines), str(each.samples), *(_value(each, key) for key, _ in _METRICS))
+            table.add_row(
+                name, weights, str(each.pipelines), str(each.samples), *(_value(each, key) for key, _ in _METRICS)
+            )
     return table
 
 

@@ -112,7 +112,7 @@ def test_damage_is_named_and_nothing_is_lost(hltune: Run, tmp_path: Path) -> Non
 
 def test_programs_are_shown_and_drawn(hltune: Run, tmp_path: Path) -> None:
     result = hltune("programs", "show", 7, "-o", "graph.svg")
-    assert result.code == 0 and "input_0" in result.out and "uint" in result.out or "float32" in result.out
+    assert result.code == 0 and "input_0" in result.out
     assert (tmp_path / "graph.svg").read_text().startswith("<?xml")
     document = hltune("programs", "show", 7, "--json").document
     assert document["name"] == "program-7" and document["nodes"] and document["text"]

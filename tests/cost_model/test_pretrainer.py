@@ -7,14 +7,15 @@ from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.judgement import judge
 from hltune.cost_model.pretrainer import TrainingState, pretrain_weights
 from hltune.cost_model.recipe import Recipe
-from hltune.cost_model.weights import Weights
+from hltune.cost_model.weights import Weights, builtin_weights
 from hltune.errors import InputError
-from tests.cost_model.conftest import make_dataset
+from tests.cost_model.conftest import make_dataset, perturbed
 
 
 @pytest.fixture(scope="module")
 def programs() -> list[Dataset]:
-    return [make_dataset(seed, 16, noise=0.05) for seed in range(24)]
+    truth = perturbed(builtin_weights(), seed=5, scale=0.4)
+    return [make_dataset(seed, 16, noise=0.05, truth=truth) for seed in range(24)]
 
 
 @pytest.mark.parametrize("loss", ["throughput", "log", "rank", "log+rank"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -92,13 +93,11 @@ def test_killed_at_random_moments_it_ends_with_the_same_samples(
 
 
 def kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it was done before
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:  # it was done before
-        pass
 
 
-def test_other_settings_need_a_fresh_start(finished: tuple[Path, Pretrained], tmp_path: Path) -> None:
+def test_other_settings_need_a_fresh_start(tmp_path: Path) -> None:
     run(tmp_path, make_options(batches=1))
     for changes, flag in (({"schedules": 6}, "--schedules"), ({"from_scratch": True}, "--weights"),
                           ({"search": Adams2019Options(parallelism=2, seed=2)}, "--seed")):  # fmt: skip

@@ -13,7 +13,7 @@ def replay() -> Replay:
     return Replay(cast(Any, None), cast(Any, SimpleNamespace(key="k", threads=2)))
 
 
-HASHES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(4000)]
+HASHES = tuple(hashlib.sha256(str(number).encode()).hexdigest() for number in range(4000))
 
 
 def test_the_share_of_held_out_programs() -> None:
@@ -23,7 +23,7 @@ def test_the_share_of_held_out_programs() -> None:
 def test_all_the_newest_and_some_of_the_others_are_learned() -> None:
     chosen = replay().chosen(HASHES, 100, seed=1)
     assert len(set(chosen)) == 100
-    assert chosen[-50:] == HASHES[-50:]
+    assert chosen[-50:] == list(HASHES[-50:])
     assert chosen == sorted(chosen, key=HASHES.index)
     assert chosen == replay().chosen(HASHES, 100, seed=1) != replay().chosen(HASHES, 100, seed=2)
-    assert replay().chosen(HASHES[:7], 100, seed=1) == HASHES[:7]
+    assert replay().chosen(HASHES[:7], 100, seed=1) == list(HASHES[:7])

@@ -1,12 +1,14 @@
 """The part of JAX that hltune uses; its own types are only half known."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
+from . import lax as lax
 from . import nn as nn
 from . import numpy as numpy
+from . import random as random
 
 P = ParamSpec("P")
 A = TypeVar("A")
@@ -40,7 +42,9 @@ class Array:
     def __eq__(self, other: Any) -> Array: ...  # pyright: ignore[reportIncompatibleMethodOverride]
     def __ne__(self, other: Any) -> Array: ...  # pyright: ignore[reportIncompatibleMethodOverride]
 
-def jit(function: Callable[P, A]) -> Callable[P, A]: ...
+def jit(function: Callable[P, A], *, static_argnames: str = ...) -> Callable[P, A]: ...
+def vmap(function: Callable[[A], Array]) -> Callable[[A], Array]: ...
+def grad(function: Callable[Concatenate[G, P], Array]) -> Callable[Concatenate[G, P], dict[str, Array]]: ...
 def value_and_grad(
     function: Callable[[G], tuple[Array, A]], *, has_aux: Literal[True]
 ) -> Callable[[G], tuple[tuple[Array, A], dict[str, Array]]]: ...

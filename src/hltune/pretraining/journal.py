@@ -74,13 +74,13 @@ def read_journal(path: Path) -> Journal | None:
     try:
         if (document.pop("format"), document.pop("version")) != (FORMAT, VERSION):
             raise ValueError("another format or version")
+        if not isinstance(document["initial_hash"], str) or not isinstance(document["seconds"], int | float):
+            raise TypeError("a field of the wrong type")
         journal = Journal(**document)
         numbers = (journal.seed, journal.schedules, journal.batches, journal.measured, journal.failed,
                    *journal.rejected.values())  # fmt: skip
         if any(type(number) is not int or number < 0 for number in numbers):
             raise ValueError("a count that is no whole number")
-        if not isinstance(journal.initial_hash, str) or not isinstance(journal.seconds, int | float):
-            raise ValueError("a field of the wrong type")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from None
     return journal

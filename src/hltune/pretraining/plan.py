@@ -165,7 +165,9 @@ def _extrapolated_gain(curve: Sequence[tuple[int, float]], programs: int) -> flo
     """By a straight line through the logarithms of programs and of regret above 1; never better than no regret."""
     before = curve[0][1]
     counts, regrets = np.array(curve[1:]).T
-    slope, offset = np.polyfit(np.log(counts), np.log(np.maximum(regrets - 1, 1e-3)), 1)
+    x, y = np.log(counts), np.log(np.maximum(regrets - 1, 1e-3))
+    slope = float(np.cov(x, y, bias=True)[0, 1] / np.var(x))
+    offset = float(y.mean() - slope * x.mean())
     # A curve that does not fall says nothing about more programs than there are.
     regret = 1 + math.exp(offset + min(slope, 0.0) * math.log(programs))
     return before / regret

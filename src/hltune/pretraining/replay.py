@@ -51,7 +51,7 @@ class Replay:
             held_out=tuple(key for key in hashes if is_held_out(key)),
         )
 
-    def chosen(self, hashes: Sequence[str], most: int, *, seed: int) -> list[str]:
+    def chosen(self, hashes: tuple[str, ...], most: int, *, seed: int) -> list[str]:
         """The newest of them, and as many of the others at random."""
         if len(hashes) <= most:
             return list(hashes)

@@ -95,8 +95,8 @@ class Bounded:
         if factor == 1:
             return self
         value = self.limited(_TERM / abs(factor))
-        ends = sorted((value.low * factor, value.high * factor))
-        return Bounded(value.expr * factor, *ends, value.real)
+        low, high = sorted((value.low * factor, value.high * factor))
+        return Bounded(value.expr * factor, low, high, value.real)
 
     def min(self, other: Bounded) -> Bounded:
         """The smaller of two values."""

@@ -137,10 +137,12 @@ class Draft:
 def place(var: hl.Var, offset: Index = 0, stride: int = 1) -> Index:
     """``var * stride + offset``."""
     start = var if stride == 1 else var * stride
-    return start if isinstance(offset, int) and offset == 0 else start + offset
+    if isinstance(offset, int):
+        return start + offset if offset else start
+    return start + offset
 
 
 def _stretched(var: hl.Var, old: int, new: int) -> Index:
     divisor = math.gcd(old, new)
-    start = place(var, stride=old // divisor)
+    start = var if old == divisor else var * (old // divisor)
     return start if new == divisor else start / (new // divisor)

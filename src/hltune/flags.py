@@ -66,7 +66,7 @@ SEARCH_TIMEOUT_S = 120.0
 COMPILE_TIMEOUT_S = 60.0
 TUNE_COMPILE_TIMEOUT_S = 20.0
 """What compiles longer is hardly ever fast, and many others could be measured meanwhile."""
-PRETRAIN_COMPILE_TIMEOUT_S = 20.0
+PRETRAIN_COMPILE_TIMEOUT_S = 10.0
 PRETRAIN_FAILED_RATIO = 1000.0
 """A schedule that is hopeless for one program still teaches something."""
 TUNE_MINUTES = 5.0

@@ -13,7 +13,7 @@ from hltune.pipeline.spec import PipelineSpec
 from hltune.programs.bounded import Bounded
 from hltune.programs.draft import Draft, Image, c, x, y
 from hltune.programs.draw import Draw
-from hltune.programs.geometry import BORDERS
+from hltune.programs.geometry import BORDERS, bordered
 from hltune.programs.kinds import KINDS
 from hltune.programs.program import Node, Program
 
@@ -60,10 +60,7 @@ def _add_inputs(draft: Draft) -> None:
             pass
         dtype, border = draw.choice(_INPUTS), draw.choice(BORDERS)
         param, low, high = draft.input(dtype, extents)
-        if border == "constant_exterior":
-            func = hl.BoundaryConditions.constant_exterior(param, 0)
-        else:
-            func = getattr(hl.BoundaryConditions, border)(param)
+        func = bordered(param, border, extents)
         whole = Bounded(hl.Expr(func[x, y, c]), low, high, dtype == "float32")
         draft.images.append(draft.defined(border, func, dtype, extents, whole, [param]))
 

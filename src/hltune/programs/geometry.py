@@ -16,16 +16,20 @@ def border(draft: Draft) -> Image | None:
     draw = draft.draw
     image = draw.recent(draft.images)
     kind = draw.choice(BORDERS)
-    width, height, channels = image.extents
-    bounds = [hl.Range(0, extent) for extent in (width, height, channels)]
-    if kind == "constant_exterior":
-        bounded = hl.BoundaryConditions.constant_exterior(image.func, hl.cast(image.func.type(), 0), bounds)
-    else:
-        bounded = getattr(hl.BoundaryConditions, kind)(image.func, bounds)
+    bounded = bordered(image.func, kind, image.extents)
     i, j = draw.between(-4, 4), draw.between(-4, 4)
     low, high = min(0, image.low), max(0, image.high)
     at = Bounded.wide(hl.Expr(bounded[place(x, i), place(y, j), c]), image.dtype, low, high)
     return draft.pure("border", at, image.extents, [image], image.dtype)
+
+
+def bordered(source: hl.Func | hl.ImageParam, kind: str, extents: Extents) -> hl.Func:
+    """A function that is defined everywhere, from one that is worth reading in [0, extents)."""
+    # With the extents of the input itself, which only a run knows, Halide infers bounds of `%` that are too wide.
+    bounds = [hl.Range(0, extent) for extent in extents]
+    if kind == "constant_exterior":
+        return hl.BoundaryConditions.constant_exterior(source, hl.cast(source.type(), 0), bounds)
+    return getattr(hl.BoundaryConditions, kind)(source, bounds)
 
 
 def downsampling(draft: Draft) -> Image | None:

@@ -192,7 +192,7 @@ class _Table:
 
 
 def _batch(batch: Batch) -> str:
-    text = f"{batch.name}, {batch.measured} measured, {len(batch.failures)} failed, {batch.seconds:.1f} s"
+    text = f"{batch.name}, {batch.measured} measured, {len(batch.failures)} failed, {batch.seconds:.1f} s ({batch.search_s:.1f} of search)"
     return text + (f", {len(batch.rejected)} programs rejected" if batch.rejected else "")
 
 

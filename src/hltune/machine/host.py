@@ -133,27 +133,32 @@ class HostSession:
     ) -> Generator[tuple[str, Measurement]]:
         """See `Session.measure_each`: compiled on all lanes, timed alone."""
         self.ready()
-        options, hopeless_s = replace(self._options, turn_s=self._options.single_turn_s), math.inf
-        if best is not None:
-            hopeless_s = best * options.hopeless_ratio
-            limit_s = max(options.least_run_timeout_s, best * options.failed_ratio)
-            options = replace(options, run_timeout_s=min(options.run_timeout_s, limit_s))
         waiting = (Entry(key, self._task(schedule, reference=self._reference)) for key, schedule in schedules)
         busy: dict[Worker, tuple[Lane, Entry]] = {}
+        best_s = math.inf if best is None else best
         try:
             for lane in self._lanes:
-                _start_next(lane, waiting, options, busy)
+                _start_next(lane, waiting, self._limited(best_s), busy)
             while busy:
                 lane, entry = busy.pop(Worker.wait_any(list(busy)))
                 lane.finish(entry)
                 if entry.live:
+                    hopeless_s = best_s * self._options.hopeless_ratio
                     with Worker.paused(list(busy)):
-                        lane.take_turn(entry, options, last=True, hopeless_s=hopeless_s)
-                _start_next(lane, waiting, options, busy)
+                        lane.take_turn(entry, self._limited(best_s), last=True, hopeless_s=hopeless_s)
+                if entry.failure is None:
+                    best_s = min(best_s, entry.fastest_s)
+                _start_next(lane, waiting, self._limited(best_s), busy)
                 yield entry.key, entry.measurement()
         finally:
             for worker in busy:
                 worker.recycle()
+
+    def _limited(self, best_s: float) -> MeasureOptions:
+        """For a schedule that has one turn, when the best one takes so long."""
+        options = self._options
+        limit_s = max(options.least_run_timeout_s, best_s * options.failed_ratio)
+        return replace(options, turn_s=options.single_turn_s, run_timeout_s=min(options.run_timeout_s, limit_s))
 
     def _take_turns(self, entries: Sequence[Entry]) -> None:
         self.ready()

@@ -83,7 +83,8 @@ class Session(Protocol):
 
         Args:
             schedules: names and schedules, asked for when somebody is free to compile them.
-            best: the least cost that is known; what is far above it gets a single repeat, or fails.
+            best: the least cost that is known; what is far above it, or above a better one that comes, gets a single
+                repeat, or fails.
 
         Raises:
             InputError: the inputs do not fit the pipeline.

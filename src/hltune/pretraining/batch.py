@@ -51,7 +51,7 @@ _DRAWS_PER_SCHEDULE = 8
 _LEAST_SHARE = 0.5
 """Of the schedules that were asked for: with fewer different ones, a program is rejected."""
 _LEAST_FUNCS = 3
-_CHEAPEST_MS, _DEAREST_MS = 0.05, 100.0
+_CHEAPEST_MS, _DEAREST_MS = 0.05, 50.0
 """Predicted running time of what beam search finds, by weights that may be off by a factor of two."""
 
 
@@ -76,6 +76,19 @@ class Batch:
     rejected: tuple[str, ...]
     seconds: float
     search_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Schedules of one pipeline.
+
+    Attributes:
+        outcomes: what failed, and None for what did not.
+        began_s: when measuring began, by the monotonic clock.
+    """
+
+    outcomes: tuple[Failure | None, ...]
+    began_s: float
 
 
 class RejectedError(Exception):
@@ -138,20 +151,18 @@ class Batcher:
             progress.phase(f"batch {number + 1} of {self._options.batches}: program {seed}")
             try:
                 spec = self._program(seed)
-                candidates = self.search(spec, number, own, wanted=self._options.schedules)
-                searched_s = time.monotonic()
-                outcomes = self.measure(spec, candidates)
+                measured = self.measure(spec, number, own, wanted=self._options.schedules)
             except RejectedError as rejection:
                 rejected.append(str(rejection))
                 continue
             return Batch(
                 number=number,
                 name=spec.name,
-                measured=len(outcomes),
-                failures=tuple(each for each in outcomes if each is not None),
+                measured=len(measured.outcomes),
+                failures=tuple(each for each in measured.outcomes if each is not None),
                 rejected=tuple(rejected),
                 seconds=time.monotonic() - began_s,
-                search_s=searched_s - began_s,
+                search_s=measured.began_s - began_s,
             )
         raise HltuneError("no random program is usable", where=f"batch {number + 1}", expected=f"1 of {ATTEMPTS}",
                           found=", ".join(sorted(set(rejected))), todo="give another --seed")  # fmt: skip
@@ -165,15 +176,8 @@ class Batcher:
             raise RejectedError("trivial")
         return spec
 
-    def search(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> dict[str, Candidate]:
-        """Distinct schedules by their hash: those of beam searches, then random probes.
-
-        Args:
-            spec: of the pipeline.
-            number: keeps the seeds of variants and probes apart.
-            own: see `run`.
-            wanted: schedules.
-        """
+    def _search(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> dict[str, Candidate]:
+        """Distinct schedules by their hash: those of beam searches, then random probes."""
         generator = np.random.default_rng([self._options.search.seed, number])
         with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
             folder = Path(scratch)
@@ -200,8 +204,18 @@ class Batcher:
             raise RejectedError("few schedules")
         return dict(islice(found.items(), wanted))
 
-    def measure(self, spec: PipelineSpec, candidates: dict[str, Candidate]) -> list[Failure | None]:
-        """Measures and stores what was not measured before; returns what failed, and None for what did not."""
+    def measure(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> Measured:
+        """Finds schedules of a pipeline, and measures and stores those that were not measured before.
+
+        Args:
+            spec: of the pipeline.
+            number: keeps the seeds of variants and probes apart.
+            own: see `run`.
+            wanted: schedules.
+
+        Raises:
+            RejectedError: it is not worth measuring, or too few schedules were found.
+        """
         with HostSession(
             spec,
             target=self._target,
@@ -212,21 +226,23 @@ class Batcher:
             reference=every_func_at_root(spec),
         ) as session:
             try:
+                candidates = self._search(spec, number, own, wanted=wanted)
                 session.ready()
+            except RejectedError:
+                self._lanes[0].worker.recycle()  # it is busy with outputs that nobody wants
+                raise
             except HltuneError as error:
                 raise RejectedError("its outputs take too long") from error
             self._store.add_pipeline(PipelineRecord.of(spec))
             history = History(spec, self._machine, self._store, learned=0)
             new = {key: candidate.schedule for key, candidate in candidates.items() if key not in history}
+            began_s = time.monotonic()
             outcomes: list[Failure | None] = []
-            for part in (dict(islice(new.items(), 1)), dict(islice(new.items(), 1, None))):
-                # The others need no repeats if they are much slower than the first one.
-                with contextlib.closing(session.measure_each(part.items(), best=history.best_s)) as measurements:
-                    for key, measurement in measurements:
-                        origin = origin_of(candidates[key].options, 0)
-                        history.keep(new[key], candidates[key], origin, measurement)
-                        outcomes.append(measurement if isinstance(measurement, Failure) else None)
-        return outcomes
+            with contextlib.closing(session.measure_each(new.items(), best=history.best_s)) as measurements:
+                for key, measurement in measurements:
+                    history.keep(new[key], candidates[key], origin_of(candidates[key].options, 0), measurement)
+                    outcomes.append(measurement if isinstance(measurement, Failure) else None)
+        return Measured(outcomes=tuple(outcomes), began_s=began_s)
 
     def _run(self, searches: Sequence[tuple[Adams2019Options, ...]], spec: PipelineSpec) -> list[Candidate | Failure]:
         jobs = [

@@ -39,7 +39,7 @@ class PretrainOptions:
     benchmarks: bool = True
     own_beams: int = 2
     checkpoint_batches: int = 10
-    search_timeout_s: float = 10.0
+    search_timeout_s: float = 5.0
     steps_per_batch: int = 100
     programs_learned: int = 2000
     programs_judged: int = 200

@@ -59,7 +59,7 @@ def test_from_scratch_begins_with_other_weights(hltune: Run, tmp_path: Path) -> 
     assert result.code == 2 and "pre-training began with other settings" in result.err
 
 
-def test_a_plan_needs_samples(hltune: Run, tmp_path: Path) -> None:
+def test_a_plan_needs_samples(hltune: Run) -> None:
     nothing = hltune("pretrain", "--plan", "--pipelines", 10, "--hours", 1)
     assert nothing.code == 2 and "there are no samples here" in nothing.err
     pretrain(hltune, "--batches", 1)

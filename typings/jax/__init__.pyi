@@ -9,6 +9,7 @@ from . import lax as lax
 from . import nn as nn
 from . import numpy as numpy
 from . import random as random
+from . import tree as tree
 
 P = ParamSpec("P")
 A = TypeVar("A")

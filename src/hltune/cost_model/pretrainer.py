@@ -69,7 +69,7 @@ def pretrain_weights(
     if not stacks:
         raise InputError("no samples to train on", expected="1 measured schedule or more", found="0")
     generator = np.random.default_rng([seed, state.optimizer.count])
-    sizes = np.array([len(stack.stage_count) for stack in stacks])
+    sizes = np.array([len(stack.pipeline) for stack in stacks])
     optimizer = state.optimizer
     carry = _Carry(
         dict(state.weights),
@@ -106,17 +106,17 @@ def _stacks(datasets: Sequence[Dataset]) -> list[Batch]:
         if len(dataset) > 1:
             batch = make_batch(dataset, best_s=float(dataset.runtimes_s.min()))
             by_shape.setdefault(batch.schedules.shape, []).append(batch)
-    return [Batch(*map(jnp.asarray, map(np.stack, zip(*batches, strict=True)))) for batches in by_shape.values()]
+    return [jax.tree.map(lambda *parts: jnp.asarray(np.stack(parts)), *batches) for batches in by_shape.values()]
 
 
 @partial(jax.jit, static_argnames="recipe")
 def _steps(carry: _Carry, stack: Batch, rows: jax.Array, initial: Arrays, recipe: Recipe) -> _Carry:
     def step(carry: _Carry, chosen: jax.Array) -> tuple[_Carry, None]:
         key, noise_key = jax.random.split(carry.key)
-        batch = Batch(*(values[chosen] for values in stack))
+        batch = jax.tree.map(lambda values: values[chosen], stack)
         if recipe.noise:
             noise = recipe.noise * jax.random.normal(noise_key, batch.schedules.shape)
-            batch = batch._replace(schedules=batch.schedules * jnp.exp(noise))
+            batch = batch._replace(schedules=jnp.asarray(batch.schedules) * jnp.exp(noise))
         gradient = jax.grad(_objective)(carry.weights, batch, initial, recipe)
         update, adam = _ADAM.update(gradient, carry.adam)
         weights = {name: values - recipe.learning_rate * update[name] for name, values in carry.weights.items()}
@@ -129,7 +129,10 @@ def _steps(carry: _Carry, stack: Batch, rows: jax.Array, initial: Arrays, recipe
 
 
 def _objective(weights: Arrays, batch: Batch, initial: Arrays, recipe: Recipe) -> jax.Array:
-    loss = jnp.mean(jax.vmap(lambda each: pipeline_loss(weights, each, recipe.loss))(batch))
+    def loss_of(each: Batch) -> jax.Array:
+        return pipeline_loss(weights, each, recipe.loss)
+
+    loss = jnp.mean(jax.vmap(loss_of)(batch))
     if not recipe.pull:
         return loss
     return loss + recipe.pull * sum(jnp.sum((weights[name] - initial[name]) ** 2) for name in weights)

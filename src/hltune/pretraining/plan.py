@@ -1,6 +1,7 @@
 """Is it worth it to pre-train, or is the time better spent on tuning? What the samples in the store say.
 
-Both ways are judged by how many times as fast the schedules become as those that beam search finds with the initial weights:
+Both ways are judged by how many times as fast schedules become as those that beam search finds with the initial
+weights:
 
 - tuning: from the histories of pipelines that were tuned on this machine, at the time that each pipeline would get;
 - pre-training: from how much better weights choose among the schedules of held-out programs, after training on an
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.judgement import judge
@@ -121,8 +123,8 @@ def plan(
 class _History:
     """Of one tuned pipeline: minutes, best time so far, and what beam search with the initial weights found first."""
 
-    minutes: np.ndarray
-    best_s: np.ndarray
+    minutes: NDArray[np.float64]
+    best_s: NDArray[np.float64]
     beam_s: float
 
     def gain(self, minutes: float) -> float:
@@ -138,7 +140,8 @@ def _histories(reader: Reader, machine: MachineInfo) -> dict[str, _History]:
         beam_s = reader.first_beam_s(key, machine.key)
         if beam_s is None:
             continue
-        at_s, running_s = np.array(history).T
+        table: NDArray[np.float64] = np.array(history)
+        at_s, running_s = table[:, 0], table[:, 1]
         steps_s = np.diff(at_s, prepend=at_s[:1])
         steps_s[steps_s > _LONGEST_PAUSE_S] = 0
         found[name] = _History(np.cumsum(steps_s) / 60, np.minimum.accumulate(running_s), beam_s)
@@ -164,7 +167,8 @@ def _learning_curve(
 def _extrapolated_gain(curve: Sequence[tuple[int, float]], programs: int) -> float:
     """By a straight line through the logarithms of programs and of regret above 1; never better than no regret."""
     before = curve[0][1]
-    counts, regrets = np.array(curve[1:]).T
+    counts = np.array([count for count, _ in curve[1:]], dtype=np.float64)
+    regrets = np.array([regret for _, regret in curve[1:]])
     x, y = np.log(counts), np.log(np.maximum(regrets - 1, 1e-3))
     slope = float(np.cov(x, y, bias=True)[0, 1] / np.var(x))
     offset = float(y.mean() - slope * x.mean())

@@ -1,6 +1,7 @@
 """The kinds of stages and how often each comes.
 
-A kind takes a `Draft`, draws what it needs and returns the image that it added, or None if it does not fit what is there.
+A kind takes a `Draft`, draws what it needs and returns the image that it added, or None if it does not fit what is
+there.
 """
 
 from __future__ import annotations

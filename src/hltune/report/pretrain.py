@@ -146,8 +146,8 @@ class _Log:
         self._print(f"batch {journal.batches}: {_batch(batch)}, time left {self.clock.left()}")
 
     def checkpoint_done(self, checkpoint: Checkpoint) -> None:
-        self._print(f"after batch {checkpoint.batches}: " + "; ".join(
-            f"{label} {_pair(checkpoint, key)}" for key, label in _METRICS) + f"; {checkpoint.seconds:.1f} s")  # fmt: skip
+        metrics = "; ".join(f"{label} {_pair(checkpoint, key)}" for key, label in _METRICS)
+        self._print(f"after batch {checkpoint.batches}: {metrics}; {checkpoint.seconds:.1f} s")
 
     def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -192,7 +192,8 @@ class _Table:
 
 
 def _batch(batch: Batch) -> str:
-    text = f"{batch.name}, {batch.measured} measured, {len(batch.failures)} failed, {batch.seconds:.1f} s ({batch.search_s:.1f} of search)"
+    text = f"{batch.name}, {batch.measured} measured, {len(batch.failures)} failed"
+    text += f", {batch.seconds:.1f} s ({batch.search_s:.1f} before measuring)"
     return text + (f", {len(batch.rejected)} programs rejected" if batch.rejected else "")
 
 

@@ -18,6 +18,7 @@ from hltune.report.documents import Document
 _FORMS = (".svg", ".png")
 _COLUMN, _ROW = 2.4, 0.9
 """Size of a place in the picture, in inches."""
+_ARROW: dict[str, object] = {"arrowstyle": "->", "color": "0.6", "shrinkA": 22, "shrinkB": 22}
 
 
 def document(program: Program) -> Document:
@@ -72,8 +73,7 @@ def draw_program(program: Program, path: Path) -> None:
         axes.set_ylim(rows - 0.5, -0.5)
         for node in program.nodes:
             for source in node.reads:
-                axes.annotate("", xytext=places[source], xy=places[node.name], zorder=1,
-                              arrowprops={"arrowstyle": "->", "color": "0.6", "shrinkA": 22, "shrinkB": 22})  # fmt: skip
+                axes.annotate("", xytext=places[source], xy=places[node.name], zorder=1, arrowprops=_ARROW)
             label = f"{node.name}\n{node.dtype} {'x'.join(map(str, node.extents))}"
             colour = "#dbe9f6" if node.kind == "input" else "white"
             axes.text(*places[node.name], label, ha="center", va="center", fontsize=7, zorder=2,

@@ -69,6 +69,8 @@ TUNE_COMPILE_TIMEOUT_S = 20.0
 PRETRAIN_COMPILE_TIMEOUT_S = 10.0
 PRETRAIN_FAILED_RATIO = 1000.0
 """A schedule that is hopeless for one program still teaches something."""
+PRETRAIN_FLOAT_SLACK = 100.0
+"""Random expressions cancel out more often than those of people, and rounding then shows."""
 TUNE_MINUTES = 5.0
 TUNE_ROUNDS = 9
 """Turns in the final comparison: enough for an interval, and short, for there are many finalists."""
@@ -172,7 +174,7 @@ def measure_options(
 def pretrain_measure_options(threads: int, compile_timeout: float, run_timeout: float) -> MeasureOptions:
     """How to measure random programs: that a slow schedule is slow is worth knowing."""
     options = measure_options(threads, compile_timeout, run_timeout)
-    return replace(options, failed_ratio=PRETRAIN_FAILED_RATIO)
+    return replace(options, failed_ratio=PRETRAIN_FAILED_RATIO, float_slack=PRETRAIN_FLOAT_SLACK)
 
 
 def plan_of(plan: bool, pipelines: int | None, hours: float | None) -> tuple[int, float] | None:

@@ -35,3 +35,11 @@ def test_what_is_not_a_number_has_to_be_at_the_same_place() -> None:
     assert difference(np.array([1, np.inf, 1], dtype=np.float32), expected, name="f") is not None
     assert difference(np.array([np.nan, -np.inf, 1], dtype=np.float32), expected, name="f") is not None
     assert difference(np.array([np.nan, np.inf, np.nan], dtype=np.float32), expected, name="f") is not None
+
+
+def test_slack_of_floats() -> None:
+    expected = np.array([1.0, 100.0], dtype=np.float32)
+    found = expected * np.float32(1.005)
+    assert difference(found, expected, name="f") is not None
+    assert difference(found, expected, name="f", float_slack=100) is None
+    assert difference(expected * np.float32(1.02), expected, name="f", float_slack=100) is not None

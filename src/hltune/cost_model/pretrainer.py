@@ -113,7 +113,7 @@ def _stacks(datasets: Sequence[Dataset]) -> list[Batch]:
 def _steps(carry: _Carry, stack: Batch, rows: jax.Array, initial: Arrays, recipe: Recipe) -> _Carry:
     def step(carry: _Carry, chosen: jax.Array) -> tuple[_Carry, None]:
         key, noise_key = jax.random.split(carry.key)
-        batch = jax.tree.map(lambda values: values[chosen], stack)
+        batch = jax.tree.map(partial(_rows, chosen), stack)
         if recipe.noise:
             noise = recipe.noise * jax.random.normal(noise_key, batch.schedules.shape)
             batch = batch._replace(schedules=jnp.asarray(batch.schedules) * jnp.exp(noise))
@@ -126,6 +126,10 @@ def _steps(carry: _Carry, stack: Batch, rows: jax.Array, initial: Arrays, recipe
         return _Carry(weights, average, adam, key), None
 
     return jax.lax.scan(step, carry, rows)[0]
+
+
+def _rows(chosen: jax.Array, values: jax.Array) -> jax.Array:
+    return values[chosen]
 
 
 def _objective(weights: Arrays, batch: Batch, initial: Arrays, recipe: Recipe) -> jax.Array:

@@ -170,10 +170,12 @@ class Compiled:
             output.reshape(-1).view(np.uint8).fill(_POISON)
         self.call()
 
-    def differences(self, expected: tuple[Array, ...], *, integer_tolerance: int) -> str | None:
+    def differences(
+        self, expected: tuple[Array, ...], *, integer_tolerance: int, float_slack: float = 1.0
+    ) -> str | None:
         """How the outputs differ from the expected ones, or None."""
         for name, found, wanted in zip(self.output_names, self.outputs, expected, strict=True):
-            text = difference(found, wanted, name=name, integer_tolerance=integer_tolerance)
+            text = difference(found, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)
             if text is not None:
                 return text
         return None
@@ -185,7 +187,7 @@ def verify(process: Process, compiled: Compiled, reference: Path | None, options
         return None
     process.enter("verify", timeout_s=options.verify_timeout_s)
     expected = tuple(np.load(output_path(reference, number)) for number in range(len(compiled.outputs)))
-    text = compiled.differences(expected, integer_tolerance=options.integer_tolerance)
+    text = compiled.differences(expected, integer_tolerance=options.integer_tolerance, float_slack=options.float_slack)
     return Failure(stage="verify", kind="wrong output", message=text) if text else None
 
 

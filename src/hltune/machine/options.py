@@ -25,6 +25,7 @@ class MeasureOptions:
             longer than `least_run_timeout_s`.
         integer_tolerance: by how much an integer in an output may differ from the default schedule's; 0 unless floats
             are rounded on the way to it.
+        float_slack: by how much more than usual a float may differ; see `hltune.machine.verify`.
         compile_timeout_s: limit on building, lowering and compiling one schedule.
         run_timeout_s: limit on one run.
         verify_timeout_s: limit on comparing its outputs, which take as long whatever the schedule.
@@ -39,6 +40,7 @@ class MeasureOptions:
     failed_ratio: float = 50.0
     least_run_timeout_s: float = 1.0
     integer_tolerance: int = 0
+    float_slack: float = 1.0
     compile_timeout_s: float = 60.0
     run_timeout_s: float = 20.0
     verify_timeout_s: float = 60.0

@@ -15,12 +15,14 @@ A schedule may reorder sums and contract multiplications with additions, so equa
 """
 
 
-def difference(found: Array, expected: Array, *, name: str, integer_tolerance: int = 0) -> str | None:
+def difference(
+    found: Array, expected: Array, *, name: str, integer_tolerance: int = 0, float_slack: float = 1.0
+) -> str | None:
     """Says how an output differs from the expected one, or None when it does not.
 
     Both have the same shape and element type. NaN and infinities have to be at the same places.
     """
-    wrong = ~_equal(found, expected, integer_tolerance)
+    wrong = ~_equal(found, expected, integer_tolerance, float_slack)
     count = int(wrong.sum())
     if count == 0:
         return None
@@ -37,12 +39,14 @@ def difference(found: Array, expected: Array, *, name: str, integer_tolerance: i
     return text
 
 
-def _equal(found: Array, expected: Array, integer_tolerance: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _equal(
+    found: Array, expected: Array, integer_tolerance: int, float_slack: float
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
     if found.dtype.kind in "iu" and integer_tolerance:
         return _distance(found, expected) <= integer_tolerance
     if found.dtype.kind != "f":
         return found == expected
-    tolerance = FLOAT_TOLERANCE[found.dtype.itemsize]
+    tolerance = FLOAT_TOLERANCE[found.dtype.itemsize] * float_slack
     finite = expected[np.isfinite(expected)]
     largest = float(np.abs(finite).max()) if finite.size else 0.0
     return np.isclose(found, expected, rtol=tolerance, atol=tolerance * largest / 100, equal_nan=True)

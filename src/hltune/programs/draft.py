@@ -77,6 +77,7 @@ class Draft:
     Attributes:
         draw: decides.
         images: that stages may read, in the order of their definitions.
+        bordered_inputs: those of them that are inputs with a condition at their borders.
         inputs: of the pipeline.
         nodes: one for each Func and input.
     """
@@ -84,6 +85,7 @@ class Draft:
     def __init__(self, draw: Draw) -> None:
         self.draw = draw
         self.images: list[Image] = []
+        self.bordered_inputs: tuple[Image, ...] = ()
         self.inputs: list[BufferArgument] = []
         self.nodes: list[Node] = []
 

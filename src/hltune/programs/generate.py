@@ -25,6 +25,8 @@ _LEAST_STAGES, _MOST_STAGES = 2, 8
 _SECOND_INPUT = 0.2
 _SECOND_OUTPUT = 0.15
 _ATTEMPTS_PER_STAGE = 20
+_LEAST_WIDTH = 64
+"""Of an output: Adams2019 splits outputs by the length of vectors, and narrower ones it writes out of bounds."""
 
 
 def generate(name: str, seed: int, stages: int | None) -> Program:
@@ -63,6 +65,7 @@ def _add_inputs(draft: Draft) -> None:
         func = bordered(param, border, extents)
         whole = Bounded(hl.Expr(func[x, y, c]), low, high, dtype == "float32")
         draft.images.append(draft.defined(border, func, dtype, extents, whole, [param]))
+    draft.bordered_inputs = tuple(draft.images)
 
 
 def _add_stage(draft: Draft) -> None:
@@ -76,10 +79,15 @@ def _add_stage(draft: Draft) -> None:
 
 
 def _outputs(draft: Draft) -> list[Image]:
-    """The last stage, and sometimes one more."""
-    stages = [image for image in draft.images if image.func.name() not in BORDERS]
-    last = draft.images[-1]
-    others = [image for image in stages if image is not last]
+    """The last stage that is wide enough, and sometimes one more.
+
+    Raises:
+        JobFailed: there is none.
+    """
+    wide = [image for image in draft.images if image.extents[0] >= _LEAST_WIDTH and image not in draft.bordered_inputs]
+    if not wide:
+        raise JobFailed(Failure(stage="program", kind="error", message="no stage is wide enough to be an output"))
+    *others, last = wide
     if others and draft.draw.chance(_SECOND_OUTPUT):
         return [last, draft.draw.recent(others)]
     return [last]

@@ -18,7 +18,7 @@ from hltune.report.documents import Document
 _FORMS = (".svg", ".png")
 _COLUMN, _ROW = 2.4, 0.9
 """Size of a place in the picture, in inches."""
-_ARROW: dict[str, object] = {"arrowstyle": "->", "color": "0.6", "shrinkA": 22, "shrinkB": 22}
+_ARROW: dict[str, object] = {"arrowstyle": "->", "color": "0.6", "shrinkA": 46, "shrinkB": 46}
 
 
 def document(program: Program) -> Document:

@@ -26,7 +26,7 @@ class Recipe:
     loss: LossName = "log+rank"
     learning_rate: float = 2e-3
     pipelines_per_step: int = 16
-    noise: float = 0.0
+    noise: float = 0.3
     averaging: float = 0.998
     pull: float = 0.0
 

@@ -40,7 +40,7 @@ class PretrainOptions:
     own_beams: int = 2
     checkpoint_batches: int = 10
     search_timeout_s: float = 5.0
-    steps_per_batch: int = 100
+    steps_per_batch: int = 25
     programs_learned: int = 2000
     programs_judged: int = 200
     recipe: Recipe = field(default_factory=Recipe)

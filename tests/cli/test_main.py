@@ -20,6 +20,8 @@ def run(arguments):
     return 0
 
 cli.run_command_line = run
+# A shell starts background jobs with Ctrl-C ignored, and this test may be part of one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 __main__.main()
 """
 

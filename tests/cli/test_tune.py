@@ -108,7 +108,14 @@ def test_two_pipelines_share_the_samples(hltune: Run) -> None:
 
 def test_a_second_run_in_the_same_workspace_is_refused(hltune: Run, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hltune", "tune", str(BLUR), "--minutes", "2", "--max-parallelism", "2"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts background jobs with Ctrl-C ignored, and these tests may be part of one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         assert process.stderr is not None
         while not process.stderr.readline().startswith("tuning"):
             pass
@@ -168,7 +175,7 @@ def test_what_earlier_runs_left_is_damaged(hltune: Run, used: Path) -> None:
 def test_other_initial_weights(hltune: Run, used: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.weights"
     write_weights(other, {name: values * np.float32(1.1) for name, values in builtin_weights().items()})
-    refused(hltune, "tuned from other weights", "--fresh", options=("--weights", other))
+    refused(hltune, "trained from other initial ones", "--fresh", options=("--weights", other))
     other.write_bytes(other.read_bytes()[:-10])
     refused(hltune, "the file ends within", options=("--weights", other))
     assert list(used.rglob("latest-*.weights"))

@@ -46,7 +46,7 @@ def test_a_kill_between_two_versions_leaves_one(tmp_path: Path, builtin: Weights
 def test_weights_of_another_start_are_refused(tmp_path: Path, builtin: Weights) -> None:
     lineage = Lineage(tmp_path)
     lineage.write("best", 1, builtin, origin(builtin), None)
-    with pytest.raises(InputError, match="tuned from other weights"):
+    with pytest.raises(InputError, match="trained from other initial ones"):
         lineage.read("best", perturbed(builtin, seed=1))
 
 

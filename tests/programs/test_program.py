@@ -89,7 +89,8 @@ def measured(program: Program, host: TargetInfo) -> list[Cost | Failure]:
         return list(session.measure({str(n): candidate.schedule for n, candidate in enumerate(found)}).values())
 
 
-@pytest.mark.parametrize("seed", range(100, 106))
+# Seeds whose default schedule, everything inlined, compiles in seconds.
+@pytest.mark.parametrize("seed", [100, 102, 103, 105])
 def test_random_schedules_give_the_output_of_the_default_schedule(seed: int, maker: Worker, host: TargetInfo) -> None:
     outcomes = measured(maker.run(ProgramJob(seed=seed, stages=4)), host)
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]

@@ -82,7 +82,7 @@ def test_the_initial_weights_stay_intact_and_others_are_refused(place: Place, tm
         assert path.read_bytes() == before
         tuned = place.lineage.read("latest", perturbed(1))
         assert tuned is not None and weights_hash(tuned.weights) != weights_hash(perturbed(1))
-        with pytest.raises(InputError, match=r"tuned from other weights(.|\n)*--fresh"):
+        with pytest.raises(InputError, match=r"trained from other initial ones(.|\n)*--fresh"):
             place.tuner(store, make_options())
         place.lineage.clear()
         place.tuner(store, make_options())

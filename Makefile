@@ -26,7 +26,7 @@ lint: venv
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-# About an hour; nothing else should run meanwhile.
+# About three hours; nothing else should run meanwhile.
 bench: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.overhead
@@ -34,6 +34,9 @@ bench: venv
 	$(BIN)/python -m benchmarks.stock_loop
 	$(BIN)/python -m benchmarks.tuned 4 .bench
 	$(BIN)/python -m benchmarks.opencv .bench
+	$(BIN)/python -m benchmarks.pretrain_store
+	$(BIN)/hltune pretrain --batches 400 --workspace .bench
+	$(BIN)/python -m benchmarks.pretrained .bench/pretrained/*/best-00400.weights
 
 clean:
 	rm -rf $(VENV) demo-output .hltune .bench

@@ -32,6 +32,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost
 from hltune.machine.ratio import Ratio, ratio
 from hltune.samples.queries import Reader
+from hltune.schedule.directives import Schedule
 from hltune.search.job import ENVIRONMENT
 from hltune.search.options import Adams2019Options
 from hltune.subject import Subject, SubjectOptions, load_subject
@@ -80,9 +81,9 @@ def examine(name: str, workspace: Workspace, minutes: float) -> tuple[float, flo
     return document["speedup"], beam.value, network.pairs.accuracy or 0.0, trees.pairs.accuracy or 0.0
 
 
-def tune(name: str, workspace: Workspace, minutes: float) -> dict[str, Any]:
+def tune(name: str, workspace: Workspace, minutes: float, *flags: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "hltune", "tune", name, "--minutes", str(minutes), "--json", "--workspace",
-               str(workspace.root)]  # fmt: skip
+               str(workspace.root), *flags]  # fmt: skip
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -90,9 +91,13 @@ def compare_weights(subject: Subject, weights: Path) -> Ratio:
     searches = [Adams2019Options(parallelism=CORES, weights=path) for path in (None, weights)]
     with Worker(environment=ENVIRONMENT) as worker:
         built_in, tuned = (worker.run(search_job(subject, search, timeout_s=120)).schedule for search in searches)
-    with open_session(subject, MeasureOptions(threads=CORES, rounds=15), Inputs()) as session:
-        measured = session.measure({"built-in": built_in, "tuned": tuned})
-    slower, faster = measured["built-in"], measured["tuned"]
+    return speedup(subject, slow=built_in, fast=tuned)
+
+
+def speedup(subject: Subject, *, slow: Schedule, fast: Schedule) -> Ratio:
+    with open_session(subject, MeasureOptions(threads=CORES, rounds=31), Inputs()) as session:
+        measured = session.measure({"slow": slow, "fast": fast})
+    slower, faster = measured["slow"], measured["fast"]
     assert isinstance(slower, Cost) and isinstance(faster, Cost)
     found = ratio(slower, faster)
     assert found is not None

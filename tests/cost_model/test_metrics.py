@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.cost_model.metrics import count_pairs, pair_accuracy, r2_of_logs, regret_at
+from hltune.cost_model.metrics import count_pairs, pair_accuracy, r2_of_logs, r2_of_throughputs, regret_at
 
 # Few values, so that ties are common.
 TIMES = st.sampled_from([0.5, 1.0, 2.0, 3.0, 7.0])
@@ -71,3 +71,14 @@ def test_no_and_one_sample() -> None:
 def test_misuse_raises(p: list[float], m: list[float]) -> None:
     with pytest.raises(ValueError):
         pair_accuracy(p, m)
+
+
+def test_r2_of_throughputs_by_hand() -> None:
+    measured = [1.0, 2.0, 4.0]  # throughputs 1, 1/2, 1/4 of the best
+    assert r2_of_throughputs([3.0, 6.0, 12.0], measured) == pytest.approx(1.0)  # the scale does not matter
+    wanted, found = np.array([1, 0.5, 0.25]), np.array([0.5, 1, 0.25])
+    variance = ((wanted - wanted.mean()) ** 2).sum()
+    assert r2_of_throughputs([2.0, 1.0, 4.0], measured) == pytest.approx(1 - ((wanted - found) ** 2).sum() / variance)
+    assert r2_of_throughputs([1.0, 2.0], [3.0, 3.0]) is None
+    with pytest.raises(ValueError, match="above 0"):
+        r2_of_throughputs([0.0, 1.0], [1.0, 2.0])

@@ -1,0 +1,88 @@
+"""Advice from stores whose answer is known."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hltune.cost_model.weights import builtin_weights
+from hltune.pretraining.plan import Plan, _extrapolated_gain, plan
+from hltune.progress import Silent
+from hltune.samples.record import MachineInfo, Origin, PipelineRecord, Sample, Timing
+from hltune.samples.store import Store
+from hltune.schedule.directives import ComputeRoot, Schedule, Split
+from hltune.schedule.roles import Stage
+from tests.pretraining.conftest import make_options
+
+MACHINE = MachineInfo(key="here", cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
+BEAM = Origin(search='{"autoscheduler": "Adams2019", "beam_size": "32"}')
+OUTPUT = Stage("output")
+
+
+def tuned(path: Path, name: str, speedups: dict[float, float]) -> None:
+    """A pipeline that takes 10 ms as found by beam search, and less from these minutes on."""
+    key = hashlib.sha256(name.encode()).hexdigest()
+    samples: list[Sample] = []
+    for number in range(600):
+        minute = number / 100
+        speedup = max((gain for since, gain in speedups.items() if since <= minute), default=1.0)
+        schedule = Schedule((ComputeRoot(OUTPUT), Split(OUTPUT, "x", "xo", "xi", number + 2)))
+        samples.append(
+            Sample(
+                pipeline_hash=key,
+                machine=MACHINE,
+                schedule=schedule,
+                featurization=None,
+                measurement=Timing(repeats_s=(1e-2 / speedup,)),
+                origin=BEAM if number == 0 else Origin(round=1),
+                measured_at_s=1e9 + 60 * minute,
+            )
+        )
+    with Store(path, progress=Silent(), wait_s=0) as store:
+        store.add_pipeline(PipelineRecord(hash=key, name=name, spec=None))
+        store.add_all(samples)
+
+
+def planned(path: Path, *, pipelines: int, hours: float, machine: MachineInfo = MACHINE) -> Plan:
+    with Store(path, progress=Silent(), wait_s=0) as store:
+        return plan(store, machine, make_options(), builtin_weights(), pipelines=pipelines, hours=hours,
+                    seconds_per_program=10.0)  # fmt: skip
+
+
+def test_what_tuning_gains_in_the_time_of_each(tmp_path: Path) -> None:
+    tuned(tmp_path / "s.sqlite", "one", {1.0: 2.0, 3.0: 8.0})
+    tuned(tmp_path / "s.sqlite", "two", {3.0: 2.0})
+    advice = planned(tmp_path / "s.sqlite", pipelines=15, hours=0.5)
+    assert (advice.minutes_each, set(advice.tuned)) == (2.0, {"one", "two"})
+    assert advice.tuning_gain == pytest.approx(2.0**0.5)
+    assert dict(advice.tuning_curve)[4.0] == pytest.approx(4.0)
+    assert advice.pretraining_gain is None and advice.advice is None
+    assert advice.programs == 180
+
+
+def test_other_machines_and_few_samples_say_nothing(tmp_path: Path) -> None:
+    tuned(tmp_path / "s.sqlite", "one", {1.0: 2.0})
+    elsewhere = planned(tmp_path / "s.sqlite", pipelines=1, hours=1, machine=replace(MACHINE, key="elsewhere"))
+    assert (elsewhere.tuned, elsewhere.tuning_gain) == ((), None)
+
+
+def test_regret_is_extrapolated_by_its_power_law() -> None:
+    curve = ((0, 3.0), (10, 2.0), (20, 1.5), (40, 1.25), (80, 1.125))
+    assert _extrapolated_gain(curve, 160) == pytest.approx(3.0 / 1.0625)
+
+
+def test_a_curve_that_does_not_fall_promises_nothing() -> None:
+    rising = ((0, 2.0), (10, 1.5), (20, 1.6), (40, 1.7), (80, 1.8))
+    assert _extrapolated_gain(rising, 10**6) == _extrapolated_gain(rising, 80) < 2.0 / 1.5
+
+
+@pytest.mark.parametrize(
+    ("tuning", "pretraining", "advice"), [(2.0, 1.5, "tune"), (1.2, 1.5, "pretrain"), (None, 2.0, None)]
+)
+def test_the_larger_gain_is_the_advice(tuning: float | None, pretraining: float, advice: str | None) -> None:
+    made = Plan(pipelines=1, hours=1, minutes_each=60, tuned=(), tuning_curve=(), tuning_gain=tuning,
+                learning_curve=(), programs=1, pretraining_gain=pretraining)  # fmt: skip
+    assert made.advice == advice

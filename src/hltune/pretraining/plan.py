@@ -170,8 +170,8 @@ def _extrapolated_gain(curve: Sequence[tuple[int, float]], programs: int) -> flo
     counts = np.array([count for count, _ in curve[1:]], dtype=np.float64)
     regrets = np.array([regret for _, regret in curve[1:]])
     x, y = np.log(counts), np.log(np.maximum(regrets - 1, 1e-3))
-    slope = float(np.cov(x, y, bias=True)[0, 1] / np.var(x))
-    offset = float(y.mean() - slope * x.mean())
     # A curve that does not fall says nothing about more programs than there are.
-    regret = 1 + math.exp(offset + min(slope, 0.0) * math.log(programs))
+    slope = min(0.0, float(np.cov(x, y, bias=True)[0, 1] / np.var(x)))
+    offset = float(y.mean() - slope * x.mean())
+    regret = 1 + math.exp(offset + slope * math.log(programs))
     return before / regret

@@ -67,7 +67,7 @@ def main() -> None:
 
 def compare(name: str, workspace: Workspace, minutes: float) -> float:
     subject = load_subject(SubjectOptions(pipeline=name, target="host"), workspace)
-    records = workspace.records(subject.spec, fingerprint(subject.target, threads=CORES))
+    records = workspace.records(subject.spec, fingerprint(subject.target, MeasureOptions(threads=CORES)))
     if not any(record.name == TUNED for record in records):
         tune(name, workspace, minutes)
     height, width = (extent for _, extent in reversed(subject.spec.outputs[0].estimate))
@@ -87,7 +87,7 @@ def compare(name: str, workspace: Workspace, minutes: float) -> float:
 
 def compiled(subject: Subject, workspace: Workspace, image: np.ndarray, output: np.ndarray) -> Callable[[], object]:
     """The tuned schedule as a call, in this process."""
-    machine = fingerprint(subject.target, threads=CORES)
+    machine = fingerprint(subject.target, MeasureOptions(threads=CORES))
     built = build(subject.spec)
     apply_schedule(built, subject.spec, workspace.best(subject.spec, machine).schedule)
     function = built.pipeline.compile_to_callable(built.arguments, hl.Target(subject.target.name))

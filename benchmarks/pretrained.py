@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.tuned import CORES, compare_weights, speedup, tune
 from hltune.machine.fingerprint import fingerprint
+from hltune.machine.options import MeasureOptions
 from hltune.machine.ratio import Ratio
 from hltune.schedule.directives import Schedule
 from hltune.subject import Subject, SubjectOptions, load_subject
@@ -50,7 +51,7 @@ def examine(name: str, weights: Path, minutes: float) -> tuple[Ratio, Ratio]:
 
 
 def tuned(workspace: Workspace, subject: Subject) -> Schedule:
-    return workspace.best(subject.spec, fingerprint(subject.target, threads=CORES)).schedule
+    return workspace.best(subject.spec, fingerprint(subject.target, MeasureOptions(threads=CORES))).schedule
 
 
 def said(found: Ratio) -> str:

@@ -105,7 +105,7 @@ def speedup(subject: Subject, *, slow: Schedule, fast: Schedule) -> Ratio:
 
 
 def judge(subject: Subject, workspace: Workspace) -> tuple[Validation, ...]:
-    machine = fingerprint(subject.target, threads=CORES)
+    machine = fingerprint(subject.target, MeasureOptions(threads=CORES))
     with Reader(workspace.samples) as reader:
         data = max(reader.training_data(subject.spec.content_hash, machine.key), key=lambda each: len(each.times_s))
     start = builtin_weights()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 from hltune.errors import Failure, HltuneError, JobFailed
 from hltune.machine.fingerprint import fingerprint
-from hltune.machine.host import HostSession
 from hltune.machine.inputs import Inputs
-from hltune.machine.lane import Lane
+from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost, Session
 from hltune.progress import Progress
@@ -18,7 +17,7 @@ from hltune.schedule.directives import Schedule
 from hltune.search.job import ENVIRONMENT, Candidate, SearchJob
 from hltune.search.options import Adams2019Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import Subject
-from hltune.worker import Worker
+from hltune.worker import Worker, usable_cores
 from hltune.workspace import Record, Workspace
 
 DEFAULT = "default"
@@ -81,25 +80,27 @@ def autoschedule(
     with contextlib.ExitStack() as stack:
         worker = stack.enter_context(Worker(environment=ENVIRONMENT, preload=("halide",)))
         session = None
-        if subject.target.is_host:
+        if subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
         result = _first_that_works(subject, options, worker, session, progress)
     record = result.record()
     if record is not None:
-        workspace.keep(record, subject.spec, fingerprint(subject.target, threads=measure.threads))
+        workspace.keep(record, subject.spec, fingerprint(subject.target, measure))
     return result
 
 
-def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs, lanes: Sequence[Lane] = ()) -> HostSession:
-    """A session on this machine for a subject."""
-    return HostSession(
-        subject.spec,
-        target=subject.target,
-        options=measure,
-        inputs=inputs,
-        lanes=lanes,
-        numpy_reference=subject.numpy_reference,
-    )
+@contextlib.contextmanager
+def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Generator[Session]:
+    """A session for a subject, on a machine of its own.
+
+    Raises:
+        InputError: the inputs do not fit, or nothing here runs code for the target.
+    """
+    with (
+        open_machine(subject.target, measure, workers=usable_cores()) as machine,
+        machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,
+    ):
+        yield session
 
 
 def search_job(subject: Subject, options: SearchOptions, *, timeout_s: float) -> SearchJob:
@@ -162,5 +163,5 @@ def _search(job: SearchJob, worker: Worker, session: Session | None) -> Candidat
 def _measure(schedule: Schedule, session: Session | None, progress: Progress) -> Cost | Failure | None:
     if session is None:
         return None
-    progress.phase("compiling, verifying and timing the schedule")
+    progress.phase("compiling, verifying and measuring the schedule")
     return session.measure({"schedule": schedule})["schedule"]

@@ -19,10 +19,11 @@ from hltune.compare import CompareOptions, Comparison, compare
 from hltune.default_weights import with_default_weights
 from hltune.doctor import examine
 from hltune.errors import HltuneError, InputError
-from hltune.export import TEXT_FORMS, ExportOptions, export, parse_forms
+from hltune.export import FORMS, TEXT_FORMS, ExportOptions, export, parse_forms
 from hltune.files import check_writable
 from hltune.machine.fingerprint import fingerprint
-from hltune.pipeline.target import HOST, TargetJob
+from hltune.machine.options import MeasureOptions
+from hltune.pipeline.target import HEXAGON, HOST, TargetJob
 from hltune.report import documents, tables
 from hltune.report.progress import show_progress
 from hltune.run import run
@@ -87,6 +88,9 @@ def schedule_command(
     search_timeout: flags.SearchTimeout = flags.SEARCH_TIMEOUT_S,
     compile_timeout: flags.CompileTimeout = flags.COMPILE_TIMEOUT_S,
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
+    heap_limit: flags.HeapLimit = flags.HEAP_LIMIT,
+    objective: flags.Objective = flags.OBJECTIVE,
+    cache: flags.Cache = flags.CACHE,
     workspace: flags.WorkspaceDir = flags.WORKSPACE,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Directory for the schedule.", show_default="in the workspace")
@@ -95,13 +99,20 @@ def schedule_command(
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
 ) -> None:
     """Finds a schedule without tuning, runs it, verifies it and writes it."""
-    threads = flags.threads(max_parallelism)
+    threads = flags.threads(max_parallelism, target)
     adams2019 = flags.adams2019(threads, beam_size, num_passes, weights, memory_limit, random_dropout, seed)
     options = AutoscheduleOptions(
         search=flags.search_options(autoscheduler, adams2019, last_level_cache=last_level_cache, balance=balance),
         search_timeout_s=flags.seconds("--search-timeout", search_timeout),
     )
-    measure = flags.measure_options(threads, compile_timeout, run_timeout, integer_tolerance=integer_tolerance)
+    emulator = flags.emulator_options(heap_limit, objective, cache)
+    measure = flags.measure_options(
+        threads,
+        compile_timeout,
+        run_timeout,
+        integer_tolerance=integer_tolerance,
+        emulator=emulator,
+    )
     inputs = flags.inputs_of(images, seed)
     place = Workspace(workspace)
     for directory in {place.root, output or place.root}:
@@ -110,7 +121,7 @@ def schedule_command(
         progress.phase(f"loading {pipeline}")
         subject = load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
         if isinstance(options.search, Adams2019Options):
-            machine = fingerprint(subject.target, threads=threads)
+            machine = fingerprint(subject.target, measure)
             options = replace(options, search=with_default_weights(options.search, place, machine, progress))
         result = autoschedule(subject, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
     files = _export_texts(subject, result.schedule, output or place.directory(subject.spec))
@@ -148,6 +159,9 @@ def tune_command(
     search_timeout: flags.SearchTimeout = flags.SEARCH_TIMEOUT_S,
     compile_timeout: flags.CompileTimeout = flags.TUNE_COMPILE_TIMEOUT_S,
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
+    heap_limit: flags.HeapLimit = flags.HEAP_LIMIT,
+    objective: flags.Objective = flags.OBJECTIVE,
+    cache: flags.Cache = flags.CACHE,
     workspace: flags.WorkspaceDir = flags.WORKSPACE,
     as_json: flags.Json = False,
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
@@ -159,7 +173,7 @@ def tune_command(
     from hltune.tune import tune
     from hltune.tuning.options import Budget, TuneOptions
 
-    threads = flags.threads(max_parallelism)
+    threads = flags.threads(max_parallelism, target)
     unlimited = minutes is None and samples is None and rounds is None
     options = TuneOptions(
         search=flags.adams2019(threads, beam_size, num_passes, weights, memory_limit, 100, seed),
@@ -169,6 +183,7 @@ def tune_command(
         discard=discard,
         freeze=freeze,
     )
+    emulator = flags.emulator_options(heap_limit, objective, cache)
     measure = flags.measure_options(
         threads,
         compile_timeout,
@@ -176,6 +191,7 @@ def tune_command(
         rounds=flags.TUNE_ROUNDS,
         turn_s=flags.TUNE_TURN_S,
         integer_tolerance=integer_tolerance,
+        emulator=emulator,
     )
     inputs = flags.inputs_of(images, seed)
     place = Workspace(workspace)
@@ -186,7 +202,7 @@ def tune_command(
             load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
             for pipeline in pipelines
         ]
-        machine = fingerprint(subjects[0].target, threads=threads)
+        machine = fingerprint(subjects[0].target, measure)
         options = replace(options, search=with_default_weights(options.search, place, machine, progress))
         results = tune(subjects, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
         files: list[list[Path]] = []
@@ -230,6 +246,9 @@ def pretrain_command(
     seed: Annotated[int, typer.Option(help="Of programs and searches.")] = 0,
     compile_timeout: flags.CompileTimeout = flags.PRETRAIN_COMPILE_TIMEOUT_S,
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
+    heap_limit: flags.HeapLimit = flags.HEAP_LIMIT,
+    objective: flags.Objective = flags.OBJECTIVE,
+    cache: flags.Cache = flags.CACHE,
     workspace: flags.WorkspaceDir = flags.WORKSPACE,
     as_json: flags.Json = False,
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
@@ -240,7 +259,7 @@ def pretrain_command(
     from hltune.pretraining.options import PretrainOptions
     from hltune.report import pretrain as report
 
-    threads = flags.threads(max_parallelism)
+    threads = flags.threads(max_parallelism, target)
     options = PretrainOptions(
         search=flags.adams2019(threads, beam_size, num_passes, weights, None, 100, seed),
         batches=batches,
@@ -250,13 +269,14 @@ def pretrain_command(
         fresh=fresh,
         benchmarks=benchmarks,
     )
-    measure = flags.pretrain_measure_options(threads, compile_timeout, run_timeout)
+    emulator = flags.emulator_options(heap_limit, objective, cache)
+    measure = flags.pretrain_measure_options(threads, compile_timeout, run_timeout, emulator)
     place = Workspace(workspace)
     wanted = flags.plan_of(plan, pipelines, hours)
     with Worker() as worker:
         info = worker.run(TargetJob(target))
     if wanted is not None:
-        advice = plan_pretraining(options, *wanted, target=info, workspace=place, threads=threads)
+        advice = plan_pretraining(options, *wanted, target=info, workspace=place, measure=measure)
         _print_json(report.plan_document(advice)) if as_json else report.print_plan(Console(), advice)
         return
     check_writable(place.root)
@@ -292,15 +312,24 @@ def compare_command(
     search_timeout: flags.SearchTimeout = flags.SEARCH_TIMEOUT_S,
     compile_timeout: flags.CompileTimeout = flags.COMPILE_TIMEOUT_S,
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
+    heap_limit: flags.HeapLimit = flags.HEAP_LIMIT,
+    objective: flags.Objective = flags.OBJECTIVE,
+    cache: flags.Cache = flags.CACHE,
     workspace: flags.WorkspaceDir = flags.WORKSPACE,
     as_json: flags.Json = False,
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
 ) -> None:
     """Measures all known schedules side by side, interleaved."""
-    threads = flags.threads(max_parallelism)
+    threads = flags.threads(max_parallelism, target)
     adams2019 = flags.adams2019(threads, beam_size, num_passes, weights, memory_limit, 100, seed)
+    emulator = flags.emulator_options(heap_limit, objective, cache)
     measure = flags.measure_options(
-        threads, compile_timeout, run_timeout, rounds=rounds, integer_tolerance=integer_tolerance
+        threads,
+        compile_timeout,
+        run_timeout,
+        rounds=rounds,
+        integer_tolerance=integer_tolerance,
+        emulator=emulator,
     )
     inputs = flags.inputs_of(images, seed)
     place = Workspace(workspace)
@@ -317,7 +346,7 @@ def compare_command(
     results: list[Comparison] = []
     for subject in subjects:
         with show_progress() as progress:
-            machine = fingerprint(subject.target, threads=threads)
+            machine = fingerprint(subject.target, measure)
             search = with_default_weights(adams2019, place, machine, progress)
             result = compare(
                 subject,
@@ -359,12 +388,12 @@ def run_command(
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
 ) -> None:
     """Applies the best known schedule to a real image."""
-    threads = flags.threads(max_parallelism)
+    measure = flags.measure_options(flags.threads(max_parallelism, target), compile_timeout, run_timeout)
     place = Workspace(workspace)
     with show_progress() as progress:
         progress.phase(f"loading {pipeline}")
         subject = load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
-        record = _chosen(place, subject, threads, schedule)
+        record = _chosen(place, subject, measure, schedule)
         progress.phase(f"compiling and running {subject.spec.name}")
         result = run(
             subject,
@@ -372,7 +401,7 @@ def run_command(
             inputs=flags.inputs_of(images, 0),
             outputs=tuple(outputs or ()),
             output_sizes=flags.sizes("--output-size", output_sizes),
-            measure=flags.measure_options(threads, compile_timeout, run_timeout),
+            measure=measure,
         )
     if as_json:
         files = [str(path) for path in result.files]
@@ -387,8 +416,13 @@ def export_command(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory for the files.")],
     forms: Annotated[
-        str, typer.Option("--format", help="Of json, python, cpp, object, separated by commas.")
-    ] = "json,python,cpp,object",
+        str | None,
+        typer.Option(
+            "--format",
+            help="Of json, python, cpp, object, offload, separated by commas.",
+            show_default="json,python,cpp,object; offload as well for hexagon",
+        ),
+    ] = None,
     function_name: Annotated[
         str | None, typer.Option(help="C name of the compiled pipeline.", show_default="the pipeline's name")
     ] = None,
@@ -405,14 +439,17 @@ def export_command(
 ) -> None:
     """Writes the best known schedule in the forms that other programs use."""
     place = Workspace(workspace)
-    wanted = parse_forms(forms)
+    on_dsp = target.startswith(HEXAGON)
+    wanted = parse_forms(forms or ",".join(FORMS if on_dsp else FORMS[:-1]))
     check_writable(output)
     with show_progress() as progress:
         progress.phase(f"loading {pipeline}")
-        # Schedules are known by the machine that measured them, which is this one, whatever the target.
-        subject = load_subject(flags.subject(pipeline, "host", size, parameters, estimates, examples), place)
-        record = _chosen(place, subject, flags.threads(max_parallelism), schedule)
-        if target != HOST and schedule is None:
+        # Schedules are known by the machine that measured them: the emulated DSP for its own, this one for all others.
+        measured_on = target if on_dsp else HOST
+        subject = load_subject(flags.subject(pipeline, measured_on, size, parameters, estimates, examples), place)
+        measure = MeasureOptions(threads=flags.threads(max_parallelism, measured_on))
+        record = _chosen(place, subject, measure, schedule)
+        if target != measured_on and schedule is None:
             progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
         progress.phase(f"exporting the schedule {record.name} of {subject.spec.name}")
         options = ExportOptions(forms=wanted, directory=output, target=target, function_name=function_name)
@@ -473,7 +510,7 @@ def _export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tupl
     return export(subject.spec, schedule, options)
 
 
-def _chosen(place: Workspace, subject: Subject, threads: int, file: Path | None) -> Record:
+def _chosen(place: Workspace, subject: Subject, measure: MeasureOptions, file: Path | None) -> Record:
     if file is None:
-        return place.best(subject.spec, fingerprint(subject.target, threads=threads))
+        return place.best(subject.spec, fingerprint(subject.target, measure))
     return Record(name=file.name, schedule=read_schedule_file(file), cost_s=float("nan"), origin=str(file))

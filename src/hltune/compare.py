@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hltune.autoschedule import DEFAULT, open_session, search_job
+from hltune.autoschedule import DEFAULT, search_job
 from hltune.errors import Failure, InputError
 from hltune.machine.fingerprint import fingerprint
 from hltune.machine.inputs import Inputs
+from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost, Measurement
+from hltune.machine.unit import Unit
 from hltune.progress import Progress
 from hltune.schedule.directives import Schedule
 from hltune.search.job import ENVIRONMENT
 from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import Subject
-from hltune.worker import Worker, run_all
+from hltune.worker import Worker, run_all, usable_cores
 from hltune.workspace import TUNED, Record, Workspace
 
 OTHER_WEIGHTS = "adams2019+weights"
@@ -63,11 +65,13 @@ class Comparison:
     """The schedules of one pipeline, in order of their cost, failures last.
 
     Attributes:
-        limit_s: time of a parallel, vectorised copy that moves as many bytes.
+        unit: that people see costs in.
+        limit_s: cost of a parallel, vectorised copy that moves as many bytes.
     """
 
     subject: Subject
     rows: tuple[Row, ...]
+    unit: Unit
     limit_s: float | None
 
     def records(self) -> list[Record]:
@@ -99,17 +103,17 @@ def compare(
         InputError: the inputs do not fit the pipeline, code for the target does not run on this machine, or two
             schedules have the same name.
     """
-    if not subject.target.is_host:
-        raise InputError("code for this target does not run on this machine", where=subject.target.name,
-                          todo="compare with --target host")  # fmt: skip
-    machine = fingerprint(subject.target, threads=measure.threads)
+    key = fingerprint(subject.target, measure)
     recorded = {
         TUNED if record.name == TUNED else record.label: record
-        for record in best_of_each(workspace.records(subject.spec, machine))
+        for record in best_of_each(workspace.records(subject.spec, key))
     }
     known = {DEFAULT, *subject.hand_written, *_SEARCHES, TUNED, *recorded}
     _check_names([*known, *(name for name, _ in options.files)])
-    with open_session(subject, measure, inputs) as session:
+    with (
+        open_machine(subject.target, measure, workers=usable_cores()) as machine,
+        machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,
+    ):
         progress.phase(f"searching schedules for {subject.spec.name}")
         found = _search_all(subject, options)
         session.ready()
@@ -130,11 +134,12 @@ def compare(
     ]
     result = Comparison(
         subject=subject,
+        unit=machine.unit,
         rows=tuple(sorted(rows, key=Row.order)),
         limit_s=limit.value if isinstance(limit, Cost) else None,
     )
     for record in result.records():
-        workspace.keep(record, subject.spec, machine)
+        workspace.keep(record, subject.spec, key)
     return result
 
 

@@ -11,6 +11,13 @@ from typing import get_args
 
 from hltune import __version__, halide_api
 from hltune.errors import HltuneError
+from hltune.machine.hexagon.toolchain import (
+    INSTALL_COMPILER,
+    INSTALL_EMULATOR,
+    addresses_can_be_fixed,
+    find_emulator,
+    find_zig,
+)
 from hltune.pipeline.cpp_build import COMPILERS
 from hltune.pipeline.target import HOST, TargetJob
 from hltune.worker import Worker, physical_memory_bytes, usable_cores
@@ -41,6 +48,7 @@ def examine() -> list[Finding]:
         *(_look(name, partial(_plugin, name)) for name in get_args(halide_api.Autoscheduler)),
         _look("target host", _host),
         _compiler(),
+        *_hexagon(),
         _ok("cores", str(usable_cores())),
         _ok("memory", f"{physical_memory_bytes() / 2**30:.1f} GiB"),
     ]
@@ -70,6 +78,25 @@ def _plugin(name: halide_api.Autoscheduler) -> str:
 def _host() -> str:
     with Worker() as worker:
         return worker.run(TargetJob(HOST)).name
+
+
+def _hexagon() -> list[Finding]:
+    zig, emulator = find_zig(), find_emulator()
+    fixed = addresses_can_be_fixed()
+    return [
+        _optional("Hexagon compiler", zig and str(zig), INSTALL_COMPILER),
+        _optional("Hexagon emulator", emulator and str(emulator), INSTALL_EMULATOR),
+        _optional("Hexagon: fixed addresses", "setarch -R works" if fixed else None,
+                  "in a container: docker run --security-opt seccomp=unconfined"),
+    ]  # fmt: skip
+
+
+def _optional(name: str, found: str | None, todo: str) -> Finding:
+    """Something that only --target hexagon needs."""
+    if found is not None:
+        return Finding(name=name, ok=True, required=False, found=found)
+    return Finding(name=name, ok=False, required=False,
+                   found="none; --target hexagon cannot measure, everything else works", todo=todo)  # fmt: skip
 
 
 def _compiler() -> Finding:

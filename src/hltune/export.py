@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from hltune.errors import InputError
 from hltune.files import check_writable, write_text
+from hltune.machine.hexagon.versions import version_of
 from hltune.machine.options import COMPILE_ENVIRONMENT
 from hltune.pipeline.spec import PipelineSpec
-from hltune.pipeline.target import TargetJob
+from hltune.pipeline.target import TargetInfo, TargetJob
 from hltune.schedule import codec
 from hltune.schedule.directives import Schedule
 from hltune.schedule.export import CompileJob
 from hltune.schedule.source import function_suffix, to_cpp_header, to_python
 from hltune.worker import Worker
 
-Form = Literal["json", "python", "cpp", "object"]
+Form = Literal["json", "python", "cpp", "object", "offload"]
 FORMS: tuple[Form, ...] = get_args(Form)
 TEXT_FORMS: tuple[Form, ...] = ("json", "python", "cpp")
+_COMPILED: tuple[Form, ...] = ("object", "offload")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,8 @@ def export(spec: PipelineSpec, schedule: Schedule, options: ExportOptions) -> tu
         JobFailed: the compiler failed.
     """
     check_writable(options.directory)
-    texts = [_text(form, spec, schedule, options.directory) for form in options.forms if form != "object"]
-    compiled = _compile(spec, schedule, options) if "object" in options.forms else ()
+    texts = [_text(form, spec, schedule, options.directory) for form in options.forms if form not in _COMPILED]
+    compiled = _compile(spec, schedule, options) if set(_COMPILED) & set(options.forms) else ()
     for path, text in texts:
         write_text(path, text)
     return (*(path for path, _ in texts), *(options.directory / path.name for path in compiled))
@@ -78,12 +80,20 @@ def _text(form: Form, spec: PipelineSpec, schedule: Schedule, directory: Path) -
 
 
 def _compile(spec: PipelineSpec, schedule: Schedule, options: ExportOptions) -> tuple[Path, ...]:
+    name = options.function_name or function_suffix(spec)
     with Worker(environment=COMPILE_ENVIRONMENT) as worker:
-        job = CompileJob(
-            spec=spec,
-            schedule=schedule,
-            target=worker.run(TargetJob(options.target)).name,
-            directory=options.directory.absolute(),
-            function_name=options.function_name or function_suffix(spec),
-        )
-        return worker.run(job)
+        target = worker.run(TargetJob(options.target))
+        job = CompileJob(spec=spec, schedule=schedule, target=target.name, directory=options.directory.absolute(),
+                         function_name=name)  # fmt: skip
+        jobs = [job] if "object" in options.forms else []
+        if "offload" in options.forms:
+            jobs.append(replace(job, target=_offload_target(target), function_name=f"{name}_offload", offload=True))
+        return tuple(path for each in jobs for path in worker.run(each))
+
+
+def _offload_target(target: TargetInfo) -> str:
+    """A phone's processor with the DSP beside it."""
+    if target.machine != "hexagon":
+        raise InputError("only schedules of the Hexagon DSP can be offloaded to it", where="--format offload",
+                         expected="--target hexagon", found=f"--target {target.name}")  # fmt: skip
+    return f"arm-64-android-hvx_128-hvx_{version_of(target.name)}"

@@ -13,9 +13,10 @@ import typer
 from hltune.cost_model.weights import read_weights
 from hltune.errors import InputError
 from hltune.machine.inputs import Inputs
-from hltune.machine.options import MeasureOptions
+from hltune.machine.options import CacheModel, EmulatorOptions, MeasureOptions
 from hltune.pipeline.source import parse_number, split_named_file
 from hltune.pipeline.spec import Number
+from hltune.pipeline.target import HEXAGON, HOST
 from hltune.search.options import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.subject import SubjectOptions
 from hltune.worker import usable_cores
@@ -24,7 +25,7 @@ PIPELINE_HELP = "A built-in name, file.py[:name], file.cpp[:name] or file.hlpipe
 
 Pipeline = Annotated[str, typer.Argument(help=PIPELINE_HELP)]
 Pipelines = Annotated[list[str], typer.Argument(help=PIPELINE_HELP)]
-Target = Annotated[str, typer.Option(help="host, or a Halide target string.")]
+Target = Annotated[str, typer.Option(help="host, hexagon, or a Halide target string.")]
 Size = Annotated[str | None, typer.Option(metavar="WxH", help="Size of a built-in benchmark.")]
 Parameters = Annotated[
     list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Parameter of the generator or function.")
@@ -42,7 +43,12 @@ Images = Annotated[
 WorkspaceDir = Annotated[Path, typer.Option(help="Where schedules and caches are kept.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Parallelism = Annotated[int | None, typer.Option(help="Threads to schedule for and to run with.", show_default="cores")]
+Parallelism = Annotated[
+    int | None, typer.Option(help="Threads to schedule for and to run with.", show_default="cores; 1 for hexagon")
+]
+HeapLimit = Annotated[
+    str, typer.Option(metavar="BYTES", help="Heap that a schedule may use at a time in the emulator, such as 64M.")
+]
 BeamSize = Annotated[int, typer.Option(help="States that the tree search keeps; 1 is greedy.")]
 NumPasses = Annotated[
     int | None, typer.Option(help="Passes of the tree search.", show_default="5; 1 when the beam is 1")
@@ -56,6 +62,13 @@ MemoryLimit = Annotated[
 SearchTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each search.")]
 CompileTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each compilation.")]
 RunTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each run.")]
+Objective = Annotated[
+    str,
+    typer.Option(help="Of the emulator: packets, or packets+misses, which simulates a cache; packets+9*misses weighs."),
+]
+Cache = Annotated[
+    str, typer.Option(metavar="SIZE:WAYS:LINE", help="Cache of packets+misses: bytes, lines of a set, bytes of a line.")
+]
 IntegerTolerance = Annotated[
     int, typer.Option(help="By how much integers in an output may differ, where floats are rounded.")
 ]
@@ -76,6 +89,10 @@ TUNE_ROUNDS = 9
 """Turns in the final comparison: enough for an interval, and short, for there are many finalists."""
 TUNE_TURN_S = 0.04
 RUN_TIMEOUT_S = 20.0
+HEAP_LIMIT = "256M"
+OBJECTIVE = "packets"
+_MISS_WEIGHT = 20.0
+CACHE = "1M:8:128"
 
 
 def subject(
@@ -97,10 +114,13 @@ def subject(
     )
 
 
-def threads(max_parallelism: int | None) -> int:
-    """Size of the thread pool: all cores that this process may use, unless told otherwise."""
+def threads(max_parallelism: int | None, target: str = HOST) -> int:
+    """Size of the thread pool: all cores that this process may use, unless told otherwise.
+
+    The emulated DSP has one thread, on which parallel loops would only cost packets.
+    """
     if max_parallelism is None:
-        return usable_cores()
+        return 1 if target.startswith(HEXAGON) else usable_cores()
     if max_parallelism < 1:
         raise InputError(
             "option out of range", where="--max-parallelism", expected="1 or more", found=str(max_parallelism)
@@ -159,21 +179,53 @@ def measure_options(
     rounds: int = 3,
     turn_s: float = 0.1,
     integer_tolerance: int = 0,
+    emulator: EmulatorOptions = EmulatorOptions(),  # noqa: B008 - frozen
 ) -> MeasureOptions:
-    """How to measure on this machine."""
+    """How to measure."""
     return MeasureOptions(
         threads=threads,
         rounds=rounds,
         turn_s=turn_s,
         integer_tolerance=integer_tolerance,
+        emulator=emulator,
         compile_timeout_s=seconds("--compile-timeout", compile_timeout),
         run_timeout_s=seconds("--run-timeout", run_timeout),
     )
 
 
-def pretrain_measure_options(threads: int, compile_timeout: float, run_timeout: float) -> MeasureOptions:
+def emulator_options(heap_limit: str, objective: str, cache: str) -> EmulatorOptions:
+    """How to run in an emulator."""
+    return EmulatorOptions(heap_limit_bytes=_bytes("--heap-limit", heap_limit), cache=_cache_model(objective, cache))
+
+
+def _cache_model(objective: str, cache: str) -> CacheModel | None:
+    match = re.fullmatch(r"packets(\+(?:([0-9.]+)\*)?misses)?", objective)
+    if match is None:
+        raise InputError("unknown objective", where="--objective",
+                         expected="packets, packets+misses or packets+20*misses", found=repr(objective))  # fmt: skip
+    if match[1] is None:
+        return None
+    parts = [_bytes("--cache", part) for part in cache.split(":")]
+    if len(parts) != 3:
+        raise InputError("malformed cache", where="--cache", expected="SIZE:WAYS:LINE, such as 1M:8:128",
+                         found=repr(cache))  # fmt: skip
+    size, ways, line = parts
+    weight = _MISS_WEIGHT if match[2] is None else _weight(match[2])
+    return CacheModel(miss_weight=weight, size_bytes=size, ways=ways, line_bytes=line)
+
+
+def _weight(text: str) -> float:
+    number = parse_number(text)
+    if number is None:
+        raise InputError("malformed weight", where="--objective", expected="a number", found=repr(text))
+    return float(number)
+
+
+def pretrain_measure_options(
+    threads: int, compile_timeout: float, run_timeout: float, emulator: EmulatorOptions
+) -> MeasureOptions:
     """How to measure random programs: that a slow schedule is slow is worth knowing."""
-    options = measure_options(threads, compile_timeout, run_timeout)
+    options = measure_options(threads, compile_timeout, run_timeout, emulator=emulator)
     return replace(options, failed_ratio=PRETRAIN_FAILED_RATIO, float_slack=PRETRAIN_FLOAT_SLACK)
 
 

@@ -16,9 +16,10 @@ from hltune.cost_model.lineage import Lineage
 from hltune.cost_model.sidecar import read_stored
 from hltune.cost_model.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
 from hltune.errors import InputError
-from hltune.machine.fingerprint import Fingerprint, fingerprint
-from hltune.machine.lane import Lane
+from hltune.machine.fingerprint import fingerprint
+from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.batch import Batch, Batcher, RejectedError
 from hltune.pretraining.journal import Journal, read_journal
@@ -107,17 +108,14 @@ def pretrain(
     Raises:
         InputError: the target does not run here, or what earlier runs left is damaged or has other settings.
     """
-    if not target.is_host:
-        raise InputError("code for this target does not run on this machine", where=target.name,
-                         todo="pre-train with --target host")  # fmt: skip
     began_s = time.monotonic()
     end_s = math.inf if options.minutes is None else began_s + 60 * options.minutes
-    machine = fingerprint(target, threads=measure.threads)
     with contextlib.ExitStack() as stack:
+        machine = stack.enter_context(open_machine(target, measure, workers=usable_cores()))
         # Locks the store, and thereby the journal, before anything is read or changed.
         store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
         stack.enter_context(_told_what_is_kept(store, progress))
-        run = _open(stack, options, target, machine, workspace, measure, store)
+        run = _open(stack, options, target, machine, workspace, store)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
         batches: list[Batch] = []
@@ -143,14 +141,20 @@ def pretrain(
 
 
 def plan_pretraining(
-    options: PretrainOptions, pipelines: int, hours: float, *, target: TargetInfo, workspace: Workspace, threads: int
+    options: PretrainOptions,
+    pipelines: int,
+    hours: float,
+    *,
+    target: TargetInfo,
+    workspace: Workspace,
+    measure: MeasureOptions,
 ) -> Plan:
     """Says whether to pre-train or to tune; measures nothing and writes nothing.
 
     Raises:
         InputError: there is no store, or it is damaged.
     """
-    machine = fingerprint(target, threads=threads)
+    machine = fingerprint(target, measure)
     journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
     with Reader(workspace.samples) as reader:
@@ -172,6 +176,7 @@ class _Run:
     """What a run works with, and how far it has come."""
 
     options: PretrainOptions
+    target: TargetInfo
     batcher: Batcher
     replay: Replay
     learning: Learning
@@ -191,12 +196,11 @@ def _open(
     stack: contextlib.ExitStack,
     options: PretrainOptions,
     target: TargetInfo,
-    machine: Fingerprint,
+    machine: Machine,
     workspace: Workspace,
-    measure: MeasureOptions,
     store: Store,
 ) -> _Run:
-    directory = workspace.pretrained(machine)
+    directory = workspace.pretrained(machine.fingerprint)
     lineage, journal_path = Lineage(directory), directory / _JOURNAL
     if options.fresh:
         lineage.clear()
@@ -204,33 +208,31 @@ def _open(
     initial = _initial_weights(options)
     journal = _journal(journal_path, options, initial)
     workers = usable_cores()
-    lanes = [Lane(measure) for _ in range(workers)]
     searchers = [
         Worker(environment=ENVIRONMENT, preload=("halide",), recycle_after=_RECYCLED_AFTER,
                memory_bytes=memory_share_bytes(workers))
         for _ in range(workers)
     ]  # fmt: skip
     maker = Worker(preload=("halide",), recycle_after=1)
-    for worker in (maker, *searchers, *(lane.worker for lane in lanes)):
+    for worker in (maker, *searchers):
         stack.callback(worker.close)
-    info = machine_info(machine)
+    info = machine_info(machine.fingerprint)
     replay = Replay(store, info)
     batcher = Batcher(
         options,
         builtin_weights() if options.from_scratch else initial,
         target=target,
-        machine=info,
-        measure=measure,
-        lanes=lanes,
+        machine=machine,
         searchers=searchers,
         maker=maker,
         store=store,
     )
     return _Run(
         options=options,
+        target=target,
         batcher=batcher,
         replay=replay,
-        learning=Learning(options, initial, replay=replay, machine_key=machine.key, lineage=lineage),
+        learning=Learning(options, initial, replay=replay, machine_key=info.key, lineage=lineage),
         initial=initial,
         journal=journal,
         journal_path=journal_path,
@@ -265,7 +267,7 @@ def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> 
     hashes: list[str] = []
     for index, benchmark in enumerate(BENCHMARKS):
         progress.phase(f"samples of {benchmark.name}, to judge the weights by")
-        spec = load_subject(SubjectOptions(pipeline=benchmark.name, target="host"), workspace).spec
+        spec = load_subject(SubjectOptions(pipeline=benchmark.name, target=run.target.name), workspace).spec
         known = sum(map(len, run.replay.read([spec.content_hash])))
         if known < _BENCHMARK_SAMPLES // 2:
             try:

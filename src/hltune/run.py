@@ -46,7 +46,7 @@ def run(
         InputError: images or outputs do not fit.
         JobFailed: the schedule does not compile or run.
     """
-    if not subject.target.is_host:
+    if subject.target.machine != "host":
         raise InputError("code for this target does not run on this machine", where=subject.target.name,
                           todo="run with --target host")  # fmt: skip
     count = sum(len(output.dtypes) for output in subject.spec.outputs)

@@ -14,6 +14,7 @@ from hltune import flags
 from hltune.errors import InputError
 from hltune.files import check_writable
 from hltune.machine.fingerprint import fingerprint
+from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetJob
 from hltune.report import samples as report
 from hltune.report.progress import show_progress
@@ -64,12 +65,12 @@ def best_command(
     """Shows the fastest schedules of a pipeline."""
     with Reader(Workspace(workspace).samples) as reader:
         key = _pipeline(reader, pipeline)
-        machine_key = _machine(reader, key, machine)
-        rows = reader.best(key, machine_key, count)
+        where = _machine(reader, key, machine)
+        rows = reader.best(key, where.key, count)
         if as_json:
-            _print_json(report.best(reader.pipelines()[key], key, machine_key, rows))
+            _print_json(report.best(reader.pipelines()[key], key, where, rows))
         else:
-            report.print_best(Console(), rows)
+            report.print_best(Console(), where, rows)
 
 
 @app.command("delete")
@@ -87,7 +88,7 @@ def delete_command(
     with show_progress() as progress, Store(path, progress=progress, wait_s=WAIT_S) as store:
         key = _pipeline(store, pipeline)
         name = store.pipelines()[key]
-        machine_key = None if machine is None else _machine(store, key, machine)
+        machine_key = None if machine is None else _machine(store, key, machine).key
         deleted = store.delete(key, machine_key)
     if as_json:
         _print_json({"pipeline": name, "hash": key, "machine": machine_key, "samples": deleted.samples,
@@ -111,7 +112,7 @@ def export_command(
     """Writes .sample files for Halide's adams2019_retrain_cost_model."""
     with Reader(Workspace(workspace).samples) as reader:
         key = _pipeline(reader, pipeline)
-        machine_key = _machine(reader, key, machine)
+        machine_key = _machine(reader, key, machine).key
         check_writable(output)
         files = export_samples(reader, key, machine_key, output)
         name = reader.pipelines()[key]
@@ -135,7 +136,7 @@ def import_command(
     files = sample_files(paths)
     with show_progress() as progress:
         progress.phase(f"importing {len(files)} files")
-        machine = _this_machine(target, flags.threads(max_parallelism))
+        machine = _this_machine(target, flags.threads(max_parallelism, target))
         with Store(Workspace(workspace).samples, progress=progress, wait_s=WAIT_S) as store:
             result = import_samples(store, files, machine)
             names = store.pipelines()
@@ -167,10 +168,10 @@ def _pipeline(reader: Reader, text: str) -> str:
     )
 
 
-def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> str:
-    """Key of the machine that the user means, among those with samples of a pipeline."""
+def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineInfo:
+    """The machine that the user means, among those with samples of a pipeline."""
     machines = [row.machine for row in reader.statistics() if row.pipeline_hash == pipeline_hash]
-    found = [machine.key for machine in machines if text is None or machine.key.startswith(text)]
+    found = [machine for machine in machines if text is None or machine.key.startswith(text)]
     if len(found) == 1:
         return found[0]
     lines = [f"{machine.key} ({machine.cpu}, {machine.threads} threads)" for machine in machines]
@@ -184,7 +185,7 @@ def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> str:
 
 def _this_machine(target: str, threads: int) -> MachineInfo:
     with Worker(preload=("halide",)) as worker:
-        return machine_info(fingerprint(worker.run(TargetJob(target)), threads=threads))
+        return machine_info(fingerprint(worker.run(TargetJob(target)), MeasureOptions(threads=threads)))
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -74,7 +74,7 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
         try:
             target = worker.run(TargetJob(options.target))
             spec = worker.run(LoadJob(source=source, target=target.name, cache=workspace.cache.absolute()))
-            texts = worker.run(HandWrittenJob(benchmark, target.vector_bytes)) if benchmark else {}
+            texts = worker.run(HandWrittenJob(benchmark, target)) if benchmark else {}
         except JobFailed as failed:
             if failed.failure.kind == "error":
                 raise

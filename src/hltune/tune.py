@@ -12,15 +12,15 @@ from typing import Protocol
 
 import numpy as np
 
-from hltune.autoschedule import open_session
 from hltune.cost_model.lineage import Lineage
 from hltune.cost_model.weights import builtin_weights, read_weights
 from hltune.errors import InputError
-from hltune.machine.fingerprint import Fingerprint, fingerprint
+from hltune.machine.fingerprint import Fingerprint
 from hltune.machine.inputs import Inputs
-from hltune.machine.lane import Lane
+from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.unit import Unit
 from hltune.progress import Progress
 from hltune.samples.record import PipelineRecord
 from hltune.samples.store import Store
@@ -50,8 +50,8 @@ _LEAST_SHARE = 16
 class TuneProgress(Progress, Protocol):
     """Somebody who is told about rounds as well."""
 
-    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:
-        """Rounds begin, and should end at this time of the monotonic clock."""
+    def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None:
+        """Rounds begin, with costs in this unit, and should end at this time of the monotonic clock."""
         ...
 
     def round_done(self, done: Round) -> None:
@@ -116,15 +116,15 @@ def tune(
     minutes = options.budget.minutes
     end_s = math.inf if minutes is None else began_s + 60 * minutes
     with contextlib.ExitStack() as stack:
-        lanes = [Lane(measure) for _ in range(options.workers)]
-        searchers = [_searcher(options) for _ in range(options.workers)]
-        for worker in (*searchers, *(lane.worker for lane in lanes)):
-            stack.callback(worker.close)
+        machine = stack.enter_context(open_machine(subjects[0].target, measure, workers=options.workers))
+        searchers = [stack.enter_context(_searcher(options)) for _ in range(options.workers)]
         sessions: list[Session] = []
         for subject in subjects:  # bad input is found before anything is changed or measured
             progress.phase(f"{subject.spec.name}: expected outputs")
-            workspace.records(subject.spec, fingerprint(subject.target, threads=measure.threads))
-            session = stack.enter_context(open_session(subject, measure, inputs, lanes))
+            workspace.records(subject.spec, machine.fingerprint)
+            session = stack.enter_context(
+                machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference)
+            )
             session.ready()
             sessions.append(session)
         store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
@@ -132,12 +132,12 @@ def tune(
         runs: dict[str, _Run] = {}
         for subject, session in zip(subjects, sessions, strict=True):
             begun_s = time.monotonic()
-            run = _open(stack, subject, session, options, workspace, measure, store, searchers)
+            run = _open(stack, subject, session, machine.fingerprint, options, workspace, store, searchers)
             outcomes = run.tuner.begin(progress)
             run.measured, run.failed = len(outcomes), sum(outcome is not None for outcome in outcomes)
             run.seconds = time.monotonic() - begun_s
             runs[subject.spec.name] = run
-        progress.begin(list(runs), end_s=end_s)
+        progress.begin(list(runs), unit=machine.unit, end_s=end_s)
         _rounds(runs, options, end_s, progress)
         return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
 
@@ -176,9 +176,6 @@ class _Run:
 def _check(subjects: Sequence[Subject]) -> None:
     names = [subject.spec.name for subject in subjects]
     for subject in subjects:
-        if not subject.target.is_host:
-            raise InputError("code for this target does not run on this machine", where=subject.target.name,
-                             todo="tune with --target host")  # fmt: skip
         if names.count(subject.spec.name) > 1:
             raise InputError("two pipelines of the same name", found=subject.spec.name,
                              todo="tune them one after the other")  # fmt: skip
@@ -188,13 +185,12 @@ def _open(
     stack: contextlib.ExitStack,
     subject: Subject,
     session: Session,
+    machine: Fingerprint,
     options: TuneOptions,
     workspace: Workspace,
-    measure: MeasureOptions,
     store: Store,
     searchers: Sequence[Worker],
 ) -> _Run:
-    machine = fingerprint(subject.target, threads=measure.threads)
     lineage = Lineage(workspace.weights(subject.spec, machine))
     if options.fresh:
         lineage.clear()

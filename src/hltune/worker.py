@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import math
 import os
 import pickle
 import resource
@@ -34,6 +35,11 @@ _START_S = 60.0
 """From the start of a job to its first stage: time to spawn, to import and to read the job."""
 _MEMORY_SHARE = 0.8
 _PR_SET_PDEATHSIG = 1
+_HUNG_UP = 93
+"""Exit status of a fork that got no job."""
+_SAME_ADDRESSES = ("setarch", "-R")
+"""Of util-linux, which every Linux has."""
+_KEPT_VARIABLES = ("PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "XDG_CACHE_HOME")
 
 
 class Job(Protocol[R_co]):
@@ -91,6 +97,13 @@ class _Raised:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Died:
+    """A fork died; exit status, or the signal's negative number."""
+
+    code: int
+
+
 class Worker:
     """One process that runs one job at a time; replaced when it fails.
 
@@ -101,6 +114,9 @@ class Worker:
         preload: modules imported at start, while the caller does something else.
         memory_bytes: limit on the memory that the process allocates; most of the machine's, unless told otherwise.
         recycle_after: jobs that one process runs; the next one gets a new process, with all memory given back.
+        reproducible: every job finds memory laid out in the same way, byte for byte: each runs in a fork of a process
+            that has done nothing but import `preload`, with a fixed hash seed, a bare environment and without
+            randomised addresses. Compilers keep sets ordered by address, and emit code in that order.
     """
 
     def __init__(
@@ -110,8 +126,10 @@ class Worker:
         preload: tuple[str, ...] = (),
         memory_bytes: int | None = None,
         recycle_after: int | None = None,
+        reproducible: bool = False,
     ) -> None:
         self._recycle_after = recycle_after
+        self._reproducible = reproducible
         self._jobs = 0
         self._environment = dict(environment or {})
         self._preload = preload
@@ -185,10 +203,13 @@ class Worker:
         except (EOFError, ConnectionResetError):
             self._outcome = self._fail_dead()
             return
-        if isinstance(message, _Stage):
-            self._stage = message
-        else:
-            self._outcome = message
+        match message:
+            case _Stage():
+                self._stage = message
+            case _Died(code=code):
+                self._outcome = JobFailed(self._failure(*self._death(code)))
+            case _:
+                self._outcome = message
 
     def _remaining_s(self) -> float:
         began_s = self._stage.began_s
@@ -227,14 +248,16 @@ class Worker:
         self._connection, theirs = Pipe()
         with theirs:
             fd = theirs.fileno()
-            options = pickle.dumps((self._preload, self._memory_bytes, os.getpid()))
+            options = pickle.dumps((self._preload, self._memory_bytes, os.getpid(), self._reproducible))
             # -P: a numpy.py in the user's folder must not stand in for the real one.
+            # Zeros: of the same length whatever the numbers, for arguments take room in memory.
+            command = [sys.executable, "-P", "-m", "hltune.worker", f"{fd:08}", options.hex().zfill(2000)]
             self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "hltune.worker", str(fd), options.hex()],
+                [*_SAME_ADDRESSES, *command] if self._reproducible else command,
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
-                env={**os.environ, **self._environment},
+                env={**(_bare_environment() if self._reproducible else os.environ), **self._environment},
                 pass_fds=[fd],
                 start_new_session=True,
             )
@@ -250,13 +273,16 @@ class Worker:
 
     def _fail_dead(self) -> JobFailed:
         assert self._popen is not None
-        code = self._popen.wait()
+        return self._fail(*self._death(self._popen.wait()))
+
+    def _death(self, code: int) -> tuple[FailureKind, str]:
+        """What an exit status says, together with the log."""
         log = self.log()
         if "bad_alloc" in log or "out of memory" in log.lower() or "MemoryError" in log:
-            return self._fail("memory", f"exceeded its memory limit of {self._memory_bytes / 2**20:.0f} MiB")
+            return "memory", f"exceeded its memory limit of {self._memory_bytes / 2**20:.0f} MiB"
         reason = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         lines = log.strip().splitlines()
-        return self._fail("crash", f"the process died ({reason})" + (f": {lines[-1]}" if lines else ""))
+        return "crash", f"the process died ({reason})" + (f": {lines[-1]}" if lines else "")
 
     def _fail(self, kind: FailureKind, message: str) -> JobFailed:
         failure = self._failure(kind, message)
@@ -334,21 +360,56 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def _bare_environment() -> dict[str, str]:
+    """What others set must not move anything in memory, nor may it matter whether modules were compiled before."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    no_bytecode = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": os.devnull}
+    return {**kept, **no_bytecode, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+
+
 def _main(fd: int, options: str) -> None:
-    preload, memory_bytes, parent = pickle.loads(bytes.fromhex(options))
+    preload, memory_bytes, parent, reproducible = pickle.loads(bytes.fromhex(options.lstrip("0")))
     _die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     for module in preload:
         importlib.import_module(module)
     connection = Connection(fd)
+    if not reproducible:
+        _serve(connection)
+    while reproducible:
+        _in_fork(connection)
+
+
+def _serve(connection: Connection, jobs: float = math.inf) -> None:
+    """Runs jobs, at most so many, until the caller hangs up."""
     process = Process(connection)
-    while True:
+    while jobs > 0:
         try:
             job = connection.recv()
         except EOFError:
-            return
+            sys.exit()
         connection.send(_outcome(job, process))
+        jobs -= 1
+
+
+def _in_fork(connection: Connection) -> None:
+    """Runs one job in a fork; if that dies, says so in its place."""
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        _die_with_parent(parent)
+        with contextlib.suppress(SystemExit):
+            _serve(connection, jobs=1)
+            sys.stdout.flush()
+            os._exit(0)
+        os._exit(_HUNG_UP)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == _HUNG_UP:
+        sys.exit()
+    if code:
+        connection.send(_Died(code))
 
 
 def _outcome(job: Job[Any], process: Process) -> _Done | _Raised:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,11 @@ Run = Callable[..., Result]
 def hltune(tmp_path: Path) -> Run:
     """Runs a command in an empty folder."""
 
-    def run(*arguments: object) -> Result:
+    def run(*arguments: object, environment: Mapping[str, str] | None = None) -> Result:
         done = subprocess.run(
             [sys.executable, "-m", "hltune", *map(str, arguments)],
             cwd=tmp_path,
+            env={**os.environ, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=120,

@@ -5,10 +5,11 @@ import pytest
 
 from hltune.machine.protocol import Cost
 from hltune.machine.ratio import ratio
+from hltune.machine.unit import MILLISECONDS
 
 
 def cost(values: list[float]) -> Cost:
-    return Cost(unit="s", turns=tuple((value * 1.3, value) for value in values))
+    return Cost(unit=MILLISECONDS, turns=tuple((value * 1.3, value) for value in values))
 
 
 def test_what_disturbs_a_turn_disturbs_both() -> None:

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from hltune.errors import Failure, InputError
-from hltune.machine.host import HostSession
-from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost
 from hltune.pipeline.target import TargetInfo, TargetJob
@@ -18,6 +16,7 @@ from hltune.programs.program import Program, ProgramJob
 from hltune.search.job import ENVIRONMENT, Candidate, SearchJob
 from hltune.search.options import Adams2019Options
 from hltune.worker import Worker
+from tests.machine.opened import opened
 
 ANOTHER_PROCESS = """
 import json, sys
@@ -79,7 +78,7 @@ def measured(program: Program, host: TargetInfo) -> list[Cost | Failure]:
     searches.append(Adams2019Options(parallelism=2, beam_size=4, num_passes=1))
     with (
         Worker(environment=ENVIRONMENT) as worker,
-        HostSession(program.spec, target=host, options=options, inputs=Inputs()) as session,
+        opened(program.spec, host, options=options) as session,
     ):
         found = [
             worker.run(SearchJob(spec=program.spec, target=host.name, options=search, timeout_s=30))

@@ -13,8 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hltune.errors import Failure
-from hltune.machine.host import HostSession
-from hltune.machine.inputs import Inputs
 from hltune.machine.jobs import NumPyReference
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost
@@ -29,6 +27,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.evolution import mutate
 from hltune.tuning.mutants import mutants
 from hltune.worker import Worker
+from tests.machine.opened import opened
 
 FUNCS = (FuncInfo(name="rows", args=("x", "y")), FuncInfo(name="blurred", args=("x", "y")))
 TEXT = """blurred.split(y, y, yi, 16, TailStrategy::ShiftInwards).split(x, x, xi, 16, TailStrategy::ShiftInwards)
@@ -92,7 +91,7 @@ def test_those_that_run_compute_the_same(blur: PipelineSpec, host: TargetInfo) -
     assert len(found) == 40
     options = replace(MeasureOptions(threads=2), single_turn_s=0.002, compile_timeout_s=20)
     reference = NumPyReference(module="tests.machine.pipelines", function="blur_reference")
-    with HostSession(blur, target=host, options=options, inputs=Inputs(), numpy_reference=reference) as session:
+    with opened(blur, host, options=options, numpy_reference=reference) as session:
         schedules = ((key, each.schedule) for key, each in found.items())
         outcomes = dict(session.measure_each(schedules, best=None)).values()
     failures = [each for each in outcomes if isinstance(each, Failure)]

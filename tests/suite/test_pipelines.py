@@ -13,12 +13,14 @@ import pytest
 from hltune.pipeline.build import build
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.spec import PipelineSpec
+from hltune.pipeline.target import MachineKind, TargetInfo
 from hltune.schedule.apply import apply_schedule
 from hltune.schedule.directives import Schedule
 from hltune.schedule.parse import parse_schedule
 from hltune.suite.arrays import Image
 from hltune.suite.benchmark import Benchmark, schedules
 from hltune.suite.catalog import BENCHMARKS
+from hltune.suite.strips import HVX_LANES
 from hltune.worker import Worker
 from tests.suite.inputs import MASKS, images
 
@@ -36,14 +38,20 @@ def test_default(benchmark: Benchmark):
 
 @each_benchmark
 def test_simple(benchmark: Benchmark):
-    _check(benchmark, _hand_written(benchmark, "simple", _host_vector_bytes()), SIZES)
+    _check(benchmark, _hand_written(benchmark, "simple", _target(_host_vector_bytes())), SIZES)
 
 
 @each_benchmark
 @pytest.mark.parametrize("vector_bytes", [16, 32, 64, 128])
 def test_expert(benchmark: Benchmark, vector_bytes: int):
     sizes = [(width, height) for width, height in SIZES if width >= vector_bytes]
-    _check(benchmark, _hand_written(benchmark, "expert", vector_bytes), sizes)
+    _check(benchmark, _hand_written(benchmark, "expert", _target(vector_bytes)), sizes)
+
+
+@each_benchmark
+def test_expert_of_the_dsp(benchmark: Benchmark):
+    sizes = [(width, height) for width, height in SIZES if width >= HVX_LANES]
+    _check(benchmark, _hand_written(benchmark, "expert", _target(HVX_LANES, "hexagon")), sizes)
 
 
 def test_funcs_have_the_names_that_schedules_use():
@@ -86,8 +94,12 @@ def _inputs(spec: PipelineSpec, shape: tuple[int, int]) -> Iterator[dict[str, Im
             yield {"input": image} if mask is None else {"input": image, "mask": mask}
 
 
-def _hand_written(benchmark: Benchmark, name: str, vector_bytes: int) -> Schedule:
-    return parse_schedule(schedules(benchmark, vector_bytes)[name], _spec(benchmark).funcs)
+def _hand_written(benchmark: Benchmark, name: str, target: TargetInfo) -> Schedule:
+    return parse_schedule(schedules(benchmark, target)[name], _spec(benchmark).funcs)
+
+
+def _target(vector_bytes: int, machine: MachineKind = "host") -> TargetInfo:
+    return TargetInfo(name=machine, vector_bytes=vector_bytes, machine=machine)
 
 
 @cache

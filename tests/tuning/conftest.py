@@ -12,6 +12,7 @@ import pytest
 from hltune.cost_model.lineage import Lineage
 from hltune.cost_model.weights import builtin_weights, read_weights
 from hltune.machine.fingerprint import fingerprint
+from hltune.machine.options import MeasureOptions
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetJob
@@ -69,7 +70,7 @@ class Place:
 
     @property
     def machine(self):
-        return fingerprint(self.subject.target, threads=THREADS)
+        return fingerprint(self.subject.target, MeasureOptions(threads=THREADS))
 
     @property
     def lineage(self) -> Lineage:

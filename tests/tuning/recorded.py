@@ -9,6 +9,7 @@ from typing import Self
 
 from hltune.errors import Failure
 from hltune.machine.protocol import Cost, Measurement
+from hltune.machine.unit import MILLISECONDS
 from hltune.schedule.codec import schedule_hash
 from hltune.schedule.directives import ComputeAt, Parallel, Schedule, Unroll, Vectorize
 
@@ -39,6 +40,9 @@ class RecordedSession:
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         return {name: self.cost(schedule) for name, schedule in schedules.items()}
 
+    def measure_with_copy(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
+        return self.measure(schedules), self.cost(Schedule())
+
     def measure_each(
         self,
         schedules: Iterable[tuple[str, Schedule]],
@@ -56,4 +60,4 @@ class RecordedSession:
         value = 1e-2 * (1 + 0.02 * number)
         for directive in schedule.directives:
             value *= _WORTH.get(type(directive), 1.0)
-        return Cost(unit="s", turns=((value, 1.01 * value),) * 5)
+        return Cost(unit=MILLISECONDS, turns=((value, 1.01 * value),) * 5)

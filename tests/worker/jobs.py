@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -129,3 +130,23 @@ class Pid:
     def run(self, process: Process) -> int:
         process.enter("pid", timeout_s=10)
         return os.getpid()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things lie in memory, and how text hashes."""
+
+    def run(self, process: Process) -> tuple[int, ...]:
+        process.enter("layout", timeout_s=10)
+        objects = [object() for _ in range(1000)]
+        large = [ctypes.create_string_buffer(size) for size in (100, 10_000, 10_000_000)]
+        return (id(objects[-1]), hash("text"), *map(ctypes.addressof, large))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Number of the process group, which is that of its leader."""
+
+    def run(self, process: Process) -> int:
+        process.enter("group", timeout_s=10)
+        return os.getpgid(0)

@@ -232,3 +232,38 @@ def test_a_worker_is_recycled_after_so_many_jobs() -> None:
     with Worker(recycle_after=3) as worker:
         pids = [worker.run(jobs.Pid()) for _ in range(7)]
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+
+
+def test_reproducible_jobs_find_the_same_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Worker(preload=("numpy",), reproducible=True) as one:
+        first = one.run(jobs.Layout())
+        one.run(jobs.Remember("key", list(range(10**5))))
+        monkeypatch.setenv("SOMETHING", "else" * 1000)
+        with Worker(preload=("numpy",), reproducible=True) as another:
+            assert another.run(jobs.Layout()) == first == one.run(jobs.Layout())
+    with Worker() as ordinary, Worker() as other:
+        assert ordinary.run(jobs.Layout()) != other.run(jobs.Layout())
+
+
+def test_a_reproducible_process_survives_its_jobs() -> None:
+    with Worker(reproducible=True) as worker:
+        group = worker.run(jobs.Group())
+        assert worker.run(jobs.Remember("key", 1)) == 1
+        assert worker.run(jobs.Remember("key", 2)) == 2  # each job has its own fork
+        failure = failure_of(worker, jobs.Die("abort"))
+        assert (failure.kind, failure.stage) == ("crash", "dying")
+        assert "SIGABRT" in failure.message and "last words" in failure.log
+        with pytest.raises(InputError, match="too small"):
+            worker.run(jobs.Raise("ours"))
+        assert worker.run(jobs.Group()) == group
+        assert failure_of(worker, jobs.Sleep("dozing", seconds=60, timeout_s=0.2)).kind == "timeout"
+        assert worker.run(jobs.Add(1, 2)) == 3
+
+
+def test_nothing_of_a_reproducible_worker_stays_behind() -> None:
+    with Worker(reproducible=True) as worker:
+        group = worker.run(jobs.Group())
+        grandchild = worker.run(jobs.Fork())
+        worker.start(jobs.Sleep("sleeping", seconds=60, timeout_s=60))
+        time.sleep(0.3)
+    assert eventually(lambda: not alive(group) and not alive(grandchild))

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from hltune.pipeline.spec import BufferArgument, Interval, PipelineSpec
+from hltune.schedule.directives import Schedule
+from hltune.schedule.parse import parse_schedule
 from hltune.worker import Process
 
 ROW_BYTES = 2**16
 
-COPY_SCHEDULE = "copy.compute_root().vectorize(x, {vector_bytes}).parallel(y);"
+# Unrolled, because a compiler for processors without a fast one would else call its `memcpy`.
+_SCHEDULE = "copy.compute_root().split(x, xo, xi, {block}).vectorize(xi, {vector_bytes}).unroll(xi).parallel(y);"
 
 
 def copied_bytes(spec: PipelineSpec) -> int:
@@ -26,6 +29,11 @@ def copy_size(count: int) -> tuple[Interval, Interval]:
     """Rows of about `ROW_BYTES`, together as many bytes as asked for."""
     rows = max(1, count // ROW_BYTES)
     return (0, count // rows), (0, rows)
+
+
+def copy_schedule(spec: PipelineSpec, *, vector_bytes: int) -> Schedule:
+    """How to copy; `spec` is what `CopySpecJob` made."""
+    return parse_schedule(_SCHEDULE.format(block=4 * vector_bytes, vector_bytes=vector_bytes), spec.funcs)
 
 
 def _bytes(dtype: str, estimate: tuple[Interval, ...]) -> int:

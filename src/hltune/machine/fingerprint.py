@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hltune.halide_api import halide_version
+from hltune.machine.hexagon.toolchain import harness_key
+from hltune.machine.hexagon.versions import version_of
+from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetInfo
 
 
@@ -31,9 +34,15 @@ class Fingerprint:
         return hashlib.sha256(repr(asdict(self)).encode()).hexdigest()[:12]
 
 
-def fingerprint(target: TargetInfo, *, threads: int) -> Fingerprint:
-    """Of this machine, as far as this target and thread pool use it."""
-    return Fingerprint(cpu=_cpu_model(), target=target.name, threads=threads, halide=halide_version())
+def fingerprint(target: TargetInfo, options: MeasureOptions) -> Fingerprint:
+    """Of what runs this target, as far as it is used."""
+    cpu = _emulated_cpu(target, options) if target.machine == "hexagon" else _cpu_model()
+    return Fingerprint(cpu=cpu, target=target.name, threads=options.threads, halide=halide_version())
+
+
+def _emulated_cpu(target: TargetInfo, options: MeasureOptions) -> str:
+    counted = options.emulator.cache or "packets"
+    return f"Hexagon {version_of(target.name)} in QEMU, {counted}, harness {harness_key()}"
 
 
 def _cpu_model() -> str:

@@ -10,66 +10,41 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hltune.errors import HltuneError, JobFailed
-from hltune.machine.copy import COPY_SCHEDULE, CopySpecJob
+from hltune.machine.copy import CopySpecJob, copy_schedule
+from hltune.machine.fingerprint import fingerprint
 from hltune.machine.inputs import Inputs
-from hltune.machine.jobs import NumPyReference, ReferenceJob, Task
+from hltune.machine.jobs import NumPyReference, Task
 from hltune.machine.lane import Entry, Lane
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Measurement
+from hltune.machine.reference import DEFAULT_REFERENCE, Reference
+from hltune.machine.unit import MILLISECONDS
 from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetInfo
-from hltune.schedule.directives import ComputeRoot, Schedule, Stage
-from hltune.schedule.parse import parse_schedule
+from hltune.schedule.directives import Schedule
 from hltune.worker import Worker
 
 _COPY = "hltune's copy"
 """Key of the copy, which no schedule's name gets in the way of."""
-DEFAULT_REFERENCE = Schedule()
-"""The schedule without directives."""
 
 
-class HostSession:
-    """A `Session` on this machine.
-
-    The worker begins with the reference outputs as soon as the session exists, so that a search in another process
-    can go on meanwhile; `ready` or the first measurement waits for them.
+class HostMachine:
+    """A `Machine`: this one.
 
     Args:
-        spec: the pipeline.
         target: what to compile for; has to run here.
         options: how to measure.
-        inputs: what to run on.
-        lanes: processes to compile in, which stay open; without them the session has one of its own. `measure` uses
-            the first one only, so that its schedules differ in nothing but themselves.
-        reference: the schedule that computes the expected outputs.
-        numpy_reference: an independent version of the algorithm that they are checked against.
+        lanes: processes that compile; one of them times at a time.
     """
 
-    def __init__(
-        self,
-        spec: PipelineSpec,
-        *,
-        target: TargetInfo,
-        options: MeasureOptions,
-        inputs: Inputs,
-        lanes: Sequence[Lane] = (),
-        reference: Schedule = DEFAULT_REFERENCE,
-        numpy_reference: NumPyReference | None = None,
-    ) -> None:
-        inputs.assign(spec)
-        self._spec = spec
-        self._target = target
-        self._options = options
-        self._inputs = inputs
-        self._directory = tempfile.TemporaryDirectory(prefix="hltune-")
-        self._reference = Path(self._directory.name)
-        self._numpy_reference = numpy_reference
-        self._own = () if lanes else (Lane(options),)
-        self._lanes = tuple(lanes or self._own)
-        self._lane = self._lanes[0]
-        self._pending: ReferenceJob | None = self._reference_job(reference)
-        self._lane.worker.start(self._pending)
+    unit = MILLISECONDS
+
+    def __init__(self, target: TargetInfo, options: MeasureOptions, *, lanes: int) -> None:
+        self.fingerprint = fingerprint(target, options)
+        self.target = target
+        self.options = options
+        self._lanes = [Lane(options)]
+        self._most_lanes = lanes
 
     def __enter__(self) -> Self:
         return self
@@ -77,39 +52,75 @@ class HostSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for lane in self._own:
+        for lane in self._lanes:
             lane.worker.close()
+
+    def session(
+        self,
+        spec: PipelineSpec,
+        inputs: Inputs,
+        *,
+        reference: Schedule = DEFAULT_REFERENCE,
+        numpy_reference: NumPyReference | None = None,
+    ) -> HostSession:
+        """See `Machine.session`."""
+        return HostSession(spec, inputs, self, reference, numpy_reference)
+
+    def lanes(self) -> tuple[Lane, ...]:
+        """All of them; those after the first are started when they are first asked for."""
+        self._lanes += [Lane(self.options) for _ in range(self._most_lanes - len(self._lanes))]
+        return tuple(self._lanes)
+
+    @property
+    def lane(self) -> Lane:
+        """The first one."""
+        return self._lanes[0]
+
+
+class HostSession:
+    """A `Session` of a `HostMachine`.
+
+    `measure` uses the first lane only, so that its schedules differ in nothing but themselves.
+    """
+
+    def __init__(
+        self,
+        spec: PipelineSpec,
+        inputs: Inputs,
+        machine: HostMachine,
+        reference: Schedule,
+        numpy_reference: NumPyReference | None,
+    ) -> None:
+        self._spec = spec
+        self._machine = machine
+        self._target = machine.target
+        self._options = machine.options
+        self._inputs = inputs
+        self._lane = machine.lane
+        self._directory = tempfile.TemporaryDirectory(prefix="hltune-")
+        self._reference = Reference(
+            spec,
+            target=self._target.name,
+            options=self._options,
+            inputs=inputs,
+            directory=Path(self._directory.name),
+            worker=self._lane.worker,
+            schedule=reference,
+            numpy_reference=numpy_reference,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reference.abandon()
         self._directory.cleanup()
 
     def ready(self) -> None:
-        """Waits for the reference outputs.
-
-        Raises:
-            InputError: the inputs do not fit, or the pipeline cannot run on them at all.
-            HltuneError: it computes something else than its NumPy reference, or does not finish within its limits.
-            JobFailed: it does not compile.
-        """
-        if self._pending is None:
-            return
-        try:
-            self._lane.worker.finish(self._pending)
-        except JobFailed as failed:
-            if failed.failure.kind == "error":
-                raise
-            # Inlined everywhere, a deep pipeline can recompute for hours; at root it does not.
-            self._run_at_root()
-        self._pending = None
-
-    def _run_at_root(self) -> None:
-        try:
-            self._lane.worker.run(self._reference_job(every_func_at_root(self._spec)))
-        except JobFailed as failed:
-            raise HltuneError(
-                "the pipeline does not finish within its limits, neither inlined nor with every Func at root",
-                where=self._spec.name,
-                found=str(failed),
-                todo="raise the limit, or schedule for a smaller size",
-            ) from None
+        """See `Session.ready`."""
+        self._reference.ready()
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """See `Session.measure`."""
@@ -121,8 +132,7 @@ class HostSession:
         """Measures a copy of the same number of bytes side by side with the schedules; returns both."""
         self.ready()
         spec = self._lane.worker.run(CopySpecJob(self._spec))
-        text = COPY_SCHEDULE.format(vector_bytes=self._target.vector_bytes)
-        schedule = parse_schedule(text, spec.funcs)
+        schedule = copy_schedule(spec, vector_bytes=self._target.vector_bytes)
         copy = Entry(_COPY, Task(spec=spec, schedule=schedule, target=self._target.name, inputs=Inputs()))
         entries = self._entries(schedules)
         self._take_turns([copy, *entries])
@@ -133,11 +143,11 @@ class HostSession:
     ) -> Generator[tuple[str, Measurement]]:
         """See `Session.measure_each`: compiled on all lanes, timed alone."""
         self.ready()
-        waiting = (Entry(key, self._task(schedule, reference=self._reference)) for key, schedule in schedules)
+        waiting = (Entry(key, self._task(schedule)) for key, schedule in schedules)
         busy: dict[Worker, tuple[Lane, Entry]] = {}
         best_s = math.inf if best is None else best
         try:
-            for lane in self._lanes:
+            for lane in self._machine.lanes():
                 _start_next(lane, waiting, self._limited(best_s), busy)
             while busy:
                 lane, entry = busy.pop(Worker.wait_any(list(busy)))
@@ -181,25 +191,11 @@ class HostSession:
             entry.stopped_early = slow and entry.fastest_s > best * self._options.hopeless_ratio
 
     def _entries(self, schedules: Mapping[str, Schedule]) -> list[Entry]:
-        return [Entry(key, self._task(schedule, reference=self._reference)) for key, schedule in schedules.items()]
+        return [Entry(key, self._task(schedule)) for key, schedule in schedules.items()]
 
-    def _task(self, schedule: Schedule, *, reference: Path | None = None) -> Task:
-        return Task(
-            spec=self._spec, schedule=schedule, target=self._target.name, inputs=self._inputs, reference=reference
-        )
-
-    def _reference_job(self, schedule: Schedule) -> ReferenceJob:
-        return ReferenceJob(
-            task=self._task(schedule),
-            options=self._options,
-            directory=self._reference,
-            numpy_reference=self._numpy_reference,
-        )
-
-
-def every_func_at_root(spec: PipelineSpec) -> Schedule:
-    """Computes every Func once, in full, before its consumers."""
-    return Schedule(tuple(ComputeRoot(Stage(func.name)) for func in spec.funcs))
+    def _task(self, schedule: Schedule) -> Task:
+        return Task(spec=self._spec, schedule=schedule, target=self._target.name, inputs=self._inputs,
+                    reference=self._reference.directory)  # fmt: skip
 
 
 def _start_next(

@@ -6,7 +6,7 @@ Compiled schedules stay in the state of the process under their key until the pr
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,11 +174,37 @@ class Compiled:
         self, expected: tuple[Array, ...], *, integer_tolerance: int, float_slack: float = 1.0
     ) -> str | None:
         """How the outputs differ from the expected ones, or None."""
-        for name, found, wanted in zip(self.output_names, self.outputs, expected, strict=True):
-            text = difference(found, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)
-            if text is not None:
-                return text
-        return None
+        return _differences(self.output_names, self.outputs, expected, integer_tolerance, float_slack)
+
+
+def _differences(
+    names: Sequence[str],
+    found: Sequence[Array],
+    expected: Sequence[Array],
+    integer_tolerance: int,
+    float_slack: float,
+) -> str | None:
+    for name, ours, wanted in zip(names, found, expected, strict=True):
+        text = difference(ours, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)
+        if text is not None:
+            return text
+    return None
+
+
+def output_differences(
+    spec: PipelineSpec, found: Sequence[Array], expected: Sequence[Array], options: MeasureOptions
+) -> str | None:
+    """How outputs differ from the expected ones, or None."""
+    return _differences(_output_names(spec), found, expected, options.integer_tolerance, options.float_slack)
+
+
+def _output_names(spec: PipelineSpec) -> tuple[str, ...]:
+    return tuple(output.name for output in spec.outputs for _ in output.dtypes)
+
+
+def expected_outputs(reference: Path, count: int) -> tuple[Array, ...]:
+    """What a `ReferenceJob` left in a directory."""
+    return tuple(np.load(output_path(reference, number)) for number in range(count))
 
 
 def verify(process: Process, compiled: Compiled, reference: Path | None, options: MeasureOptions) -> Failure | None:
@@ -186,7 +212,7 @@ def verify(process: Process, compiled: Compiled, reference: Path | None, options
     if reference is None:
         return None
     process.enter("verify", timeout_s=options.verify_timeout_s)
-    expected = tuple(np.load(output_path(reference, number)) for number in range(len(compiled.outputs)))
+    expected = expected_outputs(reference, len(compiled.outputs))
     text = compiled.differences(expected, integer_tolerance=options.integer_tolerance, float_slack=options.float_slack)
     return Failure(stage="verify", kind="wrong output", message=text) if text else None
 
@@ -253,7 +279,7 @@ def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...]
     return Compiled(
         call=lambda: function(*arguments),
         outputs=written,
-        output_names=tuple(output.name for output in outputs),
+        output_names=_output_names(task.spec),
     )
 
 

@@ -10,6 +10,7 @@ from hltune.errors import Failure, JobFailed
 from hltune.machine.jobs import PrepareJob, Task, TimeJob
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost, Measurement
+from hltune.machine.unit import MILLISECONDS
 from hltune.worker import Job, Worker
 
 R = TypeVar("R")
@@ -46,7 +47,7 @@ class Entry:
         """What is known when all turns are taken."""
         if self.failure is not None:
             return self.failure
-        return Cost(unit="s", turns=tuple(self.turns), stopped_early=self.stopped_early)
+        return Cost(unit=MILLISECONDS, turns=tuple(self.turns), stopped_early=self.stopped_early)
 
 
 class Lane:

@@ -2,12 +2,59 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hltune.errors import InputError
 
 COMPILE_ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
 """Adams2019 asks for unrolling that Halide cannot always do; without this, such a schedule is an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheModel:
+    """A cache that QEMU simulates beside the processor: set-associative, the least recently used line goes.
+
+    Attributes:
+        miss_weight: packets that a missed line counts as.
+        size_bytes: of the cache.
+        ways: lines of a set.
+        line_bytes: of a line.
+    """
+
+    miss_weight: float
+    size_bytes: int
+    ways: int
+    line_bytes: int
+
+    def __post_init__(self) -> None:
+        sets, rest = divmod(self.size_bytes, max(1, self.ways * self.line_bytes))
+        if not (0 < self.miss_weight < math.inf and sets > 0 and rest == 0 and self.ways > 0):
+            raise InputError("no such cache", where="--objective, --cache",
+                             expected="a weight above 0, and a size that is a multiple of ways times line",
+                             found=str(self))  # fmt: skip
+
+    def __str__(self) -> str:
+        cache = f"{self.size_bytes} bytes, {self.ways} ways, lines of {self.line_bytes} bytes"
+        return f"packets + {self.miss_weight:g} * missed lines ({cache}, LRU)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmulatorOptions:
+    """Of an emulated machine.
+
+    Attributes:
+        heap_limit_bytes: that a schedule may allocate at a time.
+        cache: adds missed lines to the packets.
+    """
+
+    heap_limit_bytes: int = 2**28
+    cache: CacheModel | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.heap_limit_bytes < 2**31:
+            raise InputError("option out of range", where="--heap-limit", expected="more than 0 and less than 2G",
+                             found=str(self.heap_limit_bytes))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +76,7 @@ class MeasureOptions:
         compile_timeout_s: limit on building, lowering and compiling one schedule.
         run_timeout_s: limit on one run.
         verify_timeout_s: limit on comparing its outputs, which take as long whatever the schedule.
+        emulator: of an emulated machine.
     """
 
     threads: int
@@ -44,6 +92,7 @@ class MeasureOptions:
     compile_timeout_s: float = 60.0
     run_timeout_s: float = 20.0
     verify_timeout_s: float = 60.0
+    emulator: EmulatorOptions = EmulatorOptions()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -6,12 +6,37 @@ import statistics
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Protocol, Self
 
 from hltune.errors import Failure
+from hltune.machine.fingerprint import Fingerprint
+from hltune.machine.inputs import Inputs
+from hltune.machine.jobs import NumPyReference
+from hltune.machine.reference import DEFAULT_REFERENCE
+from hltune.machine.unit import Unit
+from hltune.pipeline.spec import PipelineSpec
 from hltune.schedule.directives import Schedule
 
-Unit = Literal["s"]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """What an emulator counts beside the cost.
+
+    Attributes:
+        packets: issued, scalar and vector ones.
+        hvx_instructions: those of the vector unit.
+        instructions: in all packets.
+        allocations: of the heap.
+        peak_heap_bytes: in use at a time.
+        line_misses: of the cache model; None without one.
+    """
+
+    packets: int
+    hvx_instructions: int
+    instructions: int
+    allocations: int
+    peak_heap_bytes: int
+    line_misses: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +44,17 @@ class Cost:
     """What running a candidate cost; its output was verified.
 
     Attributes:
-        turns: every repeat, turn by turn; between two turns the other schedules had theirs.
+        unit: what people see it in.
+        turns: every repeat in seconds, turn by turn; between two turns the other schedules had theirs. What is counted
+            and not timed has one turn of one repeat, see `Unit`.
         stopped_early: it was so much slower than the best that further repeats were not worth their time.
+        counters: None where nothing is counted.
     """
 
     unit: Unit
     turns: tuple[tuple[float, ...], ...]
     stopped_early: bool = False
+    counters: Counters | None = None
 
     @property
     def repeats(self) -> tuple[float, ...]:
@@ -76,6 +105,10 @@ class Session(Protocol):
         """
         ...
 
+    def measure_with_copy(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
+        """`measure`, with a copy of the same number of bytes side by side; returns both."""
+        ...
+
     def measure_each(
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
     ) -> Generator[tuple[str, Measurement]]:
@@ -85,6 +118,47 @@ class Session(Protocol):
             schedules: names and schedules, asked for when somebody is free to compile them.
             best: the least cost that is known; what is far above it, or above a better one that comes, gets a single
                 repeat, or fails.
+
+        Raises:
+            InputError: the inputs do not fit the pipeline.
+        """
+        ...
+
+
+class Machine(Protocol):
+    """Where schedules are compiled and measured. Leaving the context ends all of its processes."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Whose samples the measurements are."""
+        ...
+
+    @property
+    def unit(self) -> Unit:
+        """What people see costs in."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def session(
+        self,
+        spec: PipelineSpec,
+        inputs: Inputs,
+        *,
+        reference: Schedule = DEFAULT_REFERENCE,
+        numpy_reference: NumPyReference | None = None,
+    ) -> Session:
+        """Begins with a pipeline; its expected outputs are computed while the caller does something else.
+
+        Args:
+            spec: the pipeline.
+            inputs: what to run on.
+            reference: the schedule that computes the expected outputs.
+            numpy_reference: an independent version of the algorithm that they are checked against.
 
         Raises:
             InputError: the inputs do not fit the pipeline.

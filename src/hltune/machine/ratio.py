@@ -19,7 +19,7 @@ class Ratio:
     Attributes:
         value: median over the turns.
         low: lower end of the 95% confidence interval.
-        high: upper end.
+        high: upper end; of what is counted and not timed, all three are the same.
     """
 
     value: float
@@ -32,6 +32,9 @@ def ratio(slower: Cost, faster: Cost) -> Ratio | None:
 
     The interval is a bootstrap over the turns. None with fewer than three common turns: they say nothing.
     """
+    if slower.counters is not None and faster.counters is not None:
+        exact = slower.value / faster.value
+        return Ratio(value=exact, low=exact, high=exact)
     turns = min(len(slower.turns), len(faster.turns))
     if turns < _LEAST_TURNS:
         return None

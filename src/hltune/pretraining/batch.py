@@ -20,16 +20,15 @@ from hltune.cost_model.variants import vary
 from hltune.cost_model.weights import Weights, encode_weights, weights_hash
 from hltune.errors import Failure, HltuneError, JobFailed
 from hltune.files import write_bytes
-from hltune.machine.host import HostSession, every_func_at_root
 from hltune.machine.inputs import Inputs
-from hltune.machine.lane import Lane
-from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Machine
+from hltune.machine.reference import every_func_at_root
 from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
 from hltune.programs.program import ProgramJob
 from hltune.progress import Progress
-from hltune.samples.record import MachineInfo, PipelineRecord
+from hltune.samples.record import PipelineRecord
 from hltune.samples.store import Store
 from hltune.schedule.codec import schedule_hash
 from hltune.search.job import Candidate, SearchesJob
@@ -39,6 +38,7 @@ from hltune.tuning.history import History
 from hltune.tuning.pool import featurization_of
 from hltune.tuning.searcher import origin_of
 from hltune.worker import Worker, run_all
+from hltune.workspace import machine_info
 
 ATTEMPTS = 32
 """Programs of a batch; all but the first replace a rejected one."""
@@ -102,9 +102,7 @@ class Batcher:
         options: of the run.
         initial: weights that most searches vary.
         target: of this machine.
-        machine: the same, as the store knows it.
-        measure: how to measure.
-        lanes: processes that compile and time.
+        machine: measures.
         searchers: processes that search.
         maker: a process that makes one program and is replaced then.
         store: open for writing.
@@ -116,9 +114,7 @@ class Batcher:
         initial: Weights,
         *,
         target: TargetInfo,
-        machine: MachineInfo,
-        measure: MeasureOptions,
-        lanes: Sequence[Lane],
+        machine: Machine,
         searchers: Sequence[Worker],
         maker: Worker,
         store: Store,
@@ -127,8 +123,7 @@ class Batcher:
         self._initial = initial
         self._target = target
         self._machine = machine
-        self._measure_options = measure
-        self._lanes = lanes
+        self._info = machine_info(machine.fingerprint)
         self._searchers = searchers
         self._maker = maker
         self._store = store
@@ -216,25 +211,15 @@ class Batcher:
         Raises:
             RejectedError: it is not worth measuring, or too few schedules were found.
         """
-        with HostSession(
-            spec,
-            target=self._target,
-            options=self._measure_options,
-            inputs=Inputs(),
-            lanes=self._lanes,
-            # Inlined everywhere, as by default, many a program would recompute for hours.
-            reference=every_func_at_root(spec),
-        ) as session:
+        # Inlined everywhere, as by default, many a program would recompute for hours.
+        with self._machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
             try:
                 candidates = self._search(spec, number, own, wanted=wanted)
                 session.ready()
-            except RejectedError:
-                self._lanes[0].worker.recycle()  # it is busy with outputs that nobody wants
-                raise
             except HltuneError as error:
                 raise RejectedError("its outputs take too long") from error
             self._store.add_pipeline(PipelineRecord.of(spec))
-            history = History(spec, self._machine, self._store, learned=0)
+            history = History(spec, self._info, self._store, learned=0)
             new = {key: candidate.schedule for key, candidate in candidates.items() if key not in history}
             began_s = time.monotonic()
             outcomes: list[Failure | None] = []

@@ -1,4 +1,4 @@
-"""A picture of tuning: the best running time against the time that went into measuring."""
+"""A picture of tuning: the least cost against the time that went into measuring."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from hltune.compare import Row
 from hltune.files import write_bytes
 from hltune.machine.protocol import Cost
+from hltune.machine.unit import Unit
 from hltune.tune import Tuned
 from hltune.workspace import Workspace
 
@@ -28,19 +29,20 @@ def draw_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    elapsed_min, times_ms = _points(result.history)
+    unit = result.finals.winner_cost.unit
+    elapsed_min, costs = _points(result.history, unit)
     with mpl.rc_context({"svg.hashsalt": "hltune", "font.size": 9}):
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()
-        axes.plot(elapsed_min, times_ms, ".", color="0.75", markersize=3, label="samples")
-        axes.step(elapsed_min, np.minimum.accumulate(times_ms), where="post", color="tab:blue", label="best so far")
+        axes.plot(elapsed_min, costs, ".", color="0.75", markersize=3, label="samples")
+        axes.step(elapsed_min, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
         for number, row in enumerate(_named(result)):
             assert isinstance(row.measurement, Cost)
-            axes.axhline(row.measurement.value * 1e3, linestyle="--", linewidth=0.8, color=f"C{number + 1}",
+            axes.axhline(row.measurement.value * unit.per_second, linestyle="--", linewidth=0.8, color=f"C{number + 1}",
                          label=row.name)  # fmt: skip
         axes.set_yscale("log")
         axes.set_xlabel("minutes of tuning")
-        axes.set_ylabel("running time in ms")
+        axes.set_ylabel(f"cost in {unit.label}")
         axes.set_title(f"{result.subject.spec.name}, {result.machine.threads} threads")
         axes.legend(fontsize=8)
         base = workspace.curve(result.subject.spec, result.machine)
@@ -52,12 +54,12 @@ def draw_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
     return paths
 
 
-def _points(history: tuple[tuple[float, float], ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Minutes from the first sample on, pauses left away, and milliseconds."""
+def _points(history: tuple[tuple[float, float], ...], unit: Unit) -> tuple[np.ndarray, np.ndarray]:
+    """Minutes from the first sample on, pauses left away, and costs."""
     at_s, running_s = np.array(history).reshape(-1, 2).T
     steps_s = np.diff(at_s, prepend=at_s[:1])
     steps_s[steps_s > _LONGEST_PAUSE_S] = 0
-    return np.cumsum(steps_s) / 60, running_s * 1e3
+    return np.cumsum(steps_s) / 60, running_s * unit.per_second
 
 
 def _named(result: Tuned) -> list[Row]:

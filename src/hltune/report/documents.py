@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,13 @@ from hltune.compare import Comparison, Row
 from hltune.doctor import Finding
 from hltune.errors import Failure, HltuneError
 from hltune.machine.protocol import Cost
+from hltune.machine.unit import MILLISECONDS
 from hltune.schedule import codec
 from hltune.schedule.directives import Schedule
 from hltune.subject import Subject
 from hltune.suite.benchmark import Benchmark
 
 Document = dict[str, Any]
-
-UNIT = "ms"
-"""Unit of all times whose name does not end in another one."""
 
 
 def error(problem: HltuneError) -> Document:
@@ -47,9 +46,7 @@ def autoscheduled(subject: Subject, result: Autoscheduled, files: tuple[Path, ..
         "pipeline": subject.spec.name,
         "target": subject.target.name,
         "name": result.name,
-        "cost": None if result.cost is None else milliseconds(result.cost.value),
-        "unit": UNIT,
-        "spread": None if result.cost is None else round(result.cost.spread, 4),
+        **cost(result.cost),
         "verified": result.cost is not None,
         "predicted_ms": candidate.predicted_ms if candidate else None,
         "search_s": round(candidate.search_s, 4) if candidate else None,
@@ -62,15 +59,15 @@ def autoscheduled(subject: Subject, result: Autoscheduled, files: tuple[Path, ..
 def comparisons(results: list[Comparison]) -> Document:
     """Result of `hltune compare`; that of a single pipeline stands at the top."""
     documents = [_comparison(result) for result in results]
-    return documents[0] if len(documents) == 1 else {"unit": UNIT, "pipelines": documents}
+    return documents[0] if len(documents) == 1 else {"unit": results[0].unit.name, "pipelines": documents}
 
 
 def _comparison(result: Comparison) -> Document:
     return {
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
-        "unit": UNIT,
-        "limit": None if result.limit_s is None else milliseconds(result.limit_s),
+        "unit": result.unit.name,
+        "limit": None if result.limit_s is None else result.unit.of(result.limit_s),
         "schedules": [_row(row) for row in result.rows],
     }
 
@@ -79,8 +76,7 @@ def _row(row: Row) -> Document:
     measured = row.measurement if isinstance(row.measurement, Cost) else None
     return {
         "name": row.name,
-        "cost": milliseconds(measured.value) if measured else None,
-        "spread": round(measured.spread, 4) if measured else None,
+        **cost(measured),
         "verified": measured is not None,
         "failure": failure(row.measurement) if isinstance(row.measurement, Failure) else None,
         "schedule": directives(row.schedule) if row.schedule is not None else None,
@@ -95,6 +91,16 @@ def findings(found: list[Finding]) -> Document:
     }
 
 
+def cost(value: Cost | None) -> Document:
+    """A cost in its unit, and what was counted with it."""
+    if value is None:
+        return {"cost": None, "unit": MILLISECONDS.name, "spread": None}
+    document: Document = {"cost": value.unit.of(value.value), "unit": value.unit.name, "spread": round(value.spread, 4)}
+    if value.counters is not None:
+        document["counters"] = {name: count for name, count in asdict(value.counters).items() if count is not None}
+    return document
+
+
 def failure(value: Failure) -> Document:
     """A failure without its log."""
     return {"stage": value.stage, "kind": value.kind, "message": value.message}
@@ -103,8 +109,3 @@ def failure(value: Failure) -> Document:
 def directives(schedule: Schedule) -> list[Any]:
     """A schedule as a list of directives."""
     return codec.to_json(schedule)["directives"]
-
-
-def milliseconds(seconds: float) -> float:
-    """To the nanosecond."""
-    return round(seconds * 1e3, 6)

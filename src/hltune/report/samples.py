@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hltune.report.documents import UNIT, Document, directives, milliseconds
+from hltune.machine.unit import Unit, unit_of
+from hltune.report.documents import Document, directives
 from hltune.samples.exchange import Imported
 from hltune.samples.queries import Ranked
 from hltune.samples.record import MachineInfo
@@ -23,17 +24,18 @@ ID_DIGITS = 12
 
 def statistics(store: Path, rows: Iterable[Statistics]) -> Document:
     """Result of `hltune samples stats`."""
-    return {"store": str(store), "unit": UNIT, "pipelines": [_statistics(row) for row in rows]}
+    return {"store": str(store), "pipelines": [_statistics(row) for row in rows]}
 
 
-def best(name: str, pipeline_hash: str, machine_key: str, rows: Iterable[Ranked]) -> Document:
+def best(name: str, pipeline_hash: str, machine: MachineInfo, rows: Iterable[Ranked]) -> Document:
     """Result of `hltune samples best`."""
+    unit = unit_of(machine.target, machine.cpu)
     return {
         "pipeline": name,
         "hash": pipeline_hash,
-        "machine": machine_key,
-        "unit": UNIT,
-        "schedules": [_ranked(row) for row in rows],
+        "machine": machine.key,
+        "unit": unit.name,
+        "schedules": [_ranked(row, unit) for row in rows],
     }
 
 
@@ -60,12 +62,14 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
         table = Table(box=None, pad_edge=False)
         for heading in ("pipeline", "id"):
             table.add_column(heading, no_wrap=True)
-        for heading in ("samples", "schedules", "best/ms", "median/ms", "slowest/ms"):
+        unit = unit_of(machine.target, machine.cpu)
+        costs = (f"{which}/{unit.name}" for which in ("best", "median", "slowest"))
+        for heading in ("samples", "schedules", *costs):
             table.add_column(heading, justify="right")
         for row in of_machine:
             counts = (str(row.samples), str(row.schedules))
             table.add_row(row.pipeline_name, row.pipeline_hash[:ID_DIGITS], *counts, *map(
-                _cell, (row.fastest_s, row.median_s, row.slowest_s)))  # fmt: skip
+                unit.text, (row.fastest_s, row.median_s, row.slowest_s)))  # fmt: skip
         console.print(table)
         for row in of_machine:
             failed = ", ".join(f"{count} in {stage}" for stage, count in sorted(row.failed.items())) or "none"
@@ -73,16 +77,17 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
             console.print(Text(line), soft_wrap=True)
 
 
-def print_best(console: Console, rows: Iterable[Ranked]) -> None:
+def print_best(console: Console, machine: MachineInfo, rows: Iterable[Ranked]) -> None:
     """Result of `hltune samples best`."""
+    unit = unit_of(machine.target, machine.cpu)
     table = Table(box=None, pad_edge=False)
-    for heading in ("time/ms", "measured", "round"):
+    for heading in (unit.heading, "measured", "round"):
         table.add_column(heading, justify="right")
     for heading in ("schedule", "directives", "search"):
         table.add_column(heading)
     for row in rows:
         count = "unknown" if row.schedule is None else str(len(row.schedule.directives))
-        numbers = (_cell(row.fastest_s), str(row.measurements), str(row.round))
+        numbers = (unit.text(row.fastest_s), str(row.measurements), str(row.round))
         table.add_row(*numbers, row.schedule_hash[:ID_DIGITS], count, row.search)
     console.print(table)
 
@@ -99,6 +104,8 @@ def print_imported(console: Console, names: dict[str, str], machine: MachineInfo
 
 
 def _statistics(row: Statistics) -> Document:
+    unit = unit_of(row.machine.target, row.machine.cpu)
+    costs = {"best": row.fastest_s, "median": row.median_s, "slowest": row.slowest_s}
     return {
         "pipeline": row.pipeline_name,
         "hash": row.pipeline_hash,
@@ -106,32 +113,23 @@ def _statistics(row: Statistics) -> Document:
         "samples": row.samples,
         "schedules": row.schedules,
         "failed": row.failed,
-        "best": _milliseconds(row.fastest_s),
-        "median": _milliseconds(row.median_s),
-        "slowest": _milliseconds(row.slowest_s),
+        "unit": unit.name,
+        **{name: None if seconds is None else unit.of(seconds) for name, seconds in costs.items()},
         "first": _time(row.first_at_s),
         "last": _time(row.last_at_s),
     }
 
 
-def _ranked(row: Ranked) -> Document:
+def _ranked(row: Ranked, unit: Unit) -> Document:
     return {
         "hash": row.schedule_hash,
-        "cost": milliseconds(row.fastest_s),
+        "cost": unit.of(row.fastest_s),
         "measurements": row.measurements,
         "round": row.round,
         "search": json.loads(row.search),
         "measured": _time(row.measured_at_s),
         "schedule": None if row.schedule is None else directives(row.schedule),
     }
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else milliseconds(seconds)
-
-
-def _cell(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1e3:.3f}"
 
 
 def _time(seconds: float) -> str:

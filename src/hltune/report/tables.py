@@ -12,7 +12,7 @@ from hltune.autoschedule import Autoscheduled
 from hltune.compare import Comparison, Row
 from hltune.doctor import Finding
 from hltune.errors import Failure
-from hltune.machine.protocol import Cost
+from hltune.machine.protocol import Cost, Counters
 from hltune.run import Ran
 from hltune.schedule.render import render_loop_nest
 from hltune.subject import Subject
@@ -47,15 +47,18 @@ def print_autoscheduled(console: Console, subject: Subject, result: Autoschedule
 
 def print_comparison(console: Console, result: Comparison) -> None:
     """Result of `hltune compare`."""
-    limit = "" if result.limit_s is None else f"; a copy of the same bytes takes {result.limit_s * 1e3:.3f} ms"
+    unit = result.unit
+    limit = "" if result.limit_s is None else f"; a copy of the same bytes: {unit.text(result.limit_s)} {unit.label}"
     console.print(Text(f"{result.subject.spec.name}{limit}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("schedule", no_wrap=True, min_width=13)
-    for heading in ("time/ms", "spread", "to best", "of limit"):
+    counted = any(isinstance(row.measurement, Cost) and row.measurement.counters for row in result.rows)
+    headings = (*_COUNTERS, "to best") if counted else ("spread", "to best", "of limit", "verified")
+    for heading in (unit.heading, *headings):
         table.add_column(heading, justify="right")
-    table.add_column("verified")
     for row in result.rows:
-        table.add_row(*_cells(row, result))
+        cells = _counted_cells(row, result) if counted else _cells(row, result)
+        table.add_row(row.name, *(cells or ["-"] * (len(headings) + 1)))
     console.print(table)
     for row in result.rows:
         if isinstance(row.measurement, Failure):
@@ -87,20 +90,41 @@ def print_files(console: Console, files: tuple[Path, ...]) -> None:
 def _cells(row: Row, result: Comparison) -> tuple[str, ...]:
     cost = row.measurement
     if not isinstance(cost, Cost):
-        return row.name, "-", "-", "-", "-", "no"
-    best = result.best_s or cost.value
+        return "-", "-", "-", "-", "no"
     share = "-" if result.limit_s is None else f"{result.limit_s / cost.value:.0%}"
-    return (
-        row.name,
-        f"{cost.value * 1e3:.3f}",
-        f"{cost.spread:.0%}",
-        f"{cost.value / best:.2f}",
-        share,
-        "yes",
-    )
+    return cost.unit.text(cost.value), f"{cost.spread:.0%}", _to_best(cost, result), share, "yes"
+
+
+def _counted_cells(row: Row, result: Comparison) -> tuple[str, ...]:
+    cost = row.measurement
+    if not isinstance(cost, Cost) or cost.counters is None:
+        return ()
+    return cost.unit.text(cost.value), *_counted(cost.counters), _to_best(cost, result)
+
+
+def _to_best(cost: Cost, result: Comparison) -> str:
+    return f"{cost.value / (result.best_s or cost.value):.2f}"
 
 
 def _cost(cost: Cost | None) -> str:
     if cost is None:
         return "no: code for this target does not run on this machine"
-    return f"{cost.value * 1e3:.3f} ms (spread {cost.spread:.0%} over {len(cost.repeats)} repeats), output verified"
+    text = f"{cost.unit.text(cost.value)} {cost.unit.label}"
+    if cost.counters is None:
+        return f"{text} (spread {cost.spread:.0%} over {len(cost.repeats)} repeats), output verified"
+    vectors, instructions, allocations, heap_kib = _counted(cost.counters)
+    return (f"{text}, {vectors} HVX instructions of {instructions} in all, {allocations} allocations, "
+            f"{heap_kib} KiB of heap at most; output verified")  # fmt: skip
+
+
+_COUNTERS = ("HVX\ninstr.", "all\ninstr.", "alloca-\ntions", "peak\nheap /KiB")
+
+
+def _counted(counters: Counters) -> tuple[str, ...]:
+    """Of the columns `_COUNTERS`."""
+    return (
+        f"{counters.hvx_instructions:,}",
+        f"{counters.instructions:,}",
+        f"{counters.allocations:,}",
+        f"{counters.peak_heap_bytes / 1024:,.1f}",
+    )

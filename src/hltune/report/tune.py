@@ -17,7 +17,9 @@ from rich.text import Text
 from hltune.errors import Failure
 from hltune.machine.protocol import Cost
 from hltune.machine.ratio import Ratio
-from hltune.report.documents import UNIT, Document, milliseconds
+from hltune.machine.unit import MILLISECONDS, Unit
+from hltune.report.documents import Document
+from hltune.report.documents import cost as cost_document
 from hltune.tune import Tuned, TuneProgress
 from hltune.tuning.tuner import STOCK, Round
 
@@ -28,7 +30,7 @@ _ROWS = 12
 def document(results: Sequence[Tuned], store: Path) -> Document:
     """Result of `hltune tune`; that of a single pipeline stands at the top."""
     documents = [_document(result, store) for result in results]
-    return documents[0] if len(documents) == 1 else {"unit": UNIT, "pipelines": documents}
+    return documents[0] if len(documents) == 1 else {"unit": _unit(results[0]).name, "pipelines": documents}
 
 
 def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
@@ -37,13 +39,14 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     console.print(Text(f"{spec.name}: the final comparison, interleaved"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("schedule", no_wrap=True)
-    for heading in ("time/ms", "spread", "to best"):
+    unit = _unit(result)
+    for heading in (unit.heading, "spread", "to best"):
         table.add_column(heading, justify="right")
     best_s = result.finals.winner_cost.value
     for row in result.finals.rows:
         cost = row.measurement
         if isinstance(cost, Cost):
-            table.add_row(row.name, _ms(cost.value), f"{cost.spread:.0%}", f"{cost.value / best_s:.2f}")
+            table.add_row(row.name, unit.text(cost.value), f"{cost.spread:.0%}", f"{cost.value / best_s:.2f}")
         else:
             table.add_row(row.name, "-", "-", "-")
     console.print(table)
@@ -51,7 +54,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         if isinstance(row.measurement, Failure):
             console.print(Text(f"{row.name} failed. {row.measurement}"), soft_wrap=True)
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("winner", f"{result.finals.winner.name}, {_ms(best_s)} ms, output verified")
+    grid.add_row("winner", f"{result.finals.winner.name}, {unit.text(best_s)} {unit.label}, output verified")
     for label, ratio in (("runner-up", result.finals.to_runner_up), ("stock Adams2019", result.finals.to_stock)):
         grid.add_row(f"{label} takes", _interval(ratio))
     counts = f"{result.measured} measured ({result.failed} failed), {result.samples_per_minute:.0f} per minute"
@@ -79,10 +82,15 @@ def show_tuning() -> Generator[TuneProgress]:
         yield _Table(live)
 
 
+def _unit(result: Tuned) -> Unit:
+    return result.finals.winner_cost.unit
+
+
 @dataclass(slots=True)
 class _Totals:
     """Of this run."""
 
+    unit: Unit = MILLISECONDS
     end_s: float = math.inf
     measured: int = 0
 
@@ -105,13 +113,13 @@ class _Log:
     def note(self, text: str) -> None:
         self._print(f"note: {text}")
 
-    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:
-        self.totals.end_s = end_s
+    def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None:
+        self.totals.unit, self.totals.end_s = unit, end_s
         self._print(f"tuning {', '.join(pipelines)}")
 
     def round_done(self, done: Round) -> None:
         self.totals.measured += done.measured
-        cells = zip(_HEADINGS[2:], _cells(done)[2:], strict=True)
+        cells = zip(_headings(self.totals.unit)[2:], _cells(done, self.totals.unit)[2:], strict=True)
         line = ", ".join(f"{heading} {cell}" for heading, cell in cells)
         self._print(f"{done.pipeline} round {done.number}: {line}, time left {self.totals.left()}")
 
@@ -133,8 +141,8 @@ class _Table:
     def note(self, text: str) -> None:
         self.live.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
 
-    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:
-        self.totals.end_s = end_s
+    def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None:
+        self.totals.unit, self.totals.end_s = unit, end_s
         self.phase(f"tuning {', '.join(pipelines)}")
 
     def round_done(self, done: Round) -> None:
@@ -144,37 +152,29 @@ class _Table:
 
     def _draw(self) -> None:
         table = Table(box=None, pad_edge=False)
-        table.add_column(_HEADINGS[0], no_wrap=True)
-        for heading in _HEADINGS[1:]:
+        first, *others = _headings(self.totals.unit)
+        table.add_column(first, no_wrap=True)
+        for heading in others:
             table.add_column(heading, justify="right")
         for done in self.rounds[-_ROWS:]:
-            table.add_row(*_cells(done))
+            table.add_row(*_cells(done, self.totals.unit))
         status = Text(f"{self.status}; {self.totals.measured} measured; time left {self.totals.left()}")
         self.live.update(Group(table, status) if self.rounds else status, refresh=True)
 
 
-_HEADINGS = (
-    "pipeline",
-    "round",
-    "best/ms",
-    "beam/ms",
-    "samples",
-    "failed",
-    "per minute",
-    "network",
-    "trees",
-    "chooser",
-)
+def _headings(unit: Unit) -> tuple[str, ...]:
+    costs = (f"best/{unit.name}", f"beam/{unit.name}")
+    return ("pipeline", "round", *costs, "samples", "failed", "per minute", "network", "trees", "chooser")
 
 
-def _cells(done: Round) -> tuple[str, ...]:
+def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
     """Of the headings; network and trees are the shares of held-out pairs that they order rightly."""
     accuracies = {v.name: _share(v.pairs.accuracy) for v in done.validations}
     return (
         done.pipeline,
         str(done.number),
-        _ms(done.best_s),
-        _ms(done.beam_s),
+        unit.text(done.best_s),
+        unit.text(done.beam_s),
         str(done.measured),
         str(len(done.failures)),
         f"{done.measured / done.seconds * 60:.0f}",
@@ -186,21 +186,22 @@ def _cells(done: Round) -> tuple[str, ...]:
 
 def _document(result: Tuned, store: Path) -> Document:
     finals = result.finals
+    unit = _unit(result)
     stock = finals.row(STOCK)
     stock_s = stock.measurement.value if stock and isinstance(stock.measurement, Cost) else None
     return {
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
-        "unit": UNIT,
-        "best": {"name": finals.winner.name, "cost": milliseconds(finals.winner_cost.value), "unit": UNIT},
-        "baseline": {"name": STOCK, "cost": None if stock_s is None else milliseconds(stock_s)},
+        "unit": unit.name,
+        "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
+        "baseline": {"name": STOCK, "cost": None if stock_s is None else unit.of(stock_s)},
         "speedup": None if stock_s is None else round(stock_s / finals.winner_cost.value, 4),
         "to_runner_up": _ratio(finals.to_runner_up),
         "to_baseline": _ratio(finals.to_stock),
         "finalists": [
             {
                 "name": row.name,
-                "cost": milliseconds(row.measurement.value) if isinstance(row.measurement, Cost) else None,
+                "cost": unit.of(row.measurement.value) if isinstance(row.measurement, Cost) else None,
                 "failure": str(row.measurement) if isinstance(row.measurement, Failure) else None,
             }
             for row in finals.rows
@@ -211,17 +212,17 @@ def _document(result: Tuned, store: Path) -> Document:
         "failed": result.failed,
         "samples_per_minute": round(result.samples_per_minute, 2),
         "seconds": round(result.seconds, 2),
-        "rounds": [_round(done) for done in result.rounds],
+        "rounds": [_round(done, unit) for done in result.rounds],
         "weights": None if result.weights is None else str(result.weights),
         "store": str(store),
     }
 
 
-def _round(done: Round) -> Document:
+def _round(done: Round, unit: Unit) -> Document:
     return {
         "round": done.number,
-        "best": None if done.best_s is None else milliseconds(done.best_s),
-        "beam": None if done.beam_s is None else milliseconds(done.beam_s),
+        "best": None if done.best_s is None else unit.of(done.best_s),
+        "beam": None if done.beam_s is None else unit.of(done.beam_s),
         "searches": done.searches,
         "known": done.known,
         "measured": done.measured,
@@ -246,10 +247,6 @@ def _interval(ratio: Ratio | None) -> str:
     if ratio is None:
         return "too few turns, failed, or far behind: see the table"
     return f"{ratio.value:.2f} (95% interval {ratio.low:.2f} to {ratio.high:.2f}) times as long"
-
-
-def _ms(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1e3:.3f}"
 
 
 def _share(value: float | None) -> str:

@@ -25,6 +25,7 @@ class CompileJob:
 
     Attributes:
         target: a target string of Halide's, such as ``host`` or ``arm-64-android``.
+        offload: the outputs are computed by the Hexagon DSP that the target has beside its processor.
         directory: where the files go; absolute, made if it is missing.
         function_name: the C function, and the files without their suffixes.
     """
@@ -34,6 +35,7 @@ class CompileJob:
     target: str
     directory: Path
     function_name: str
+    offload: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z]\w*", self.function_name, re.ASCII):
@@ -76,6 +78,9 @@ class CompileJob:
 
         built = build(self.spec)
         apply_schedule(built, self.spec, self.schedule)
+        if self.offload:
+            for output in built.pipeline.outputs():
+                output.hexagon()
         try:
             target = hl.Target(self.target)
         except hl.HalideError as error:

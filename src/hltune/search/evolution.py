@@ -18,6 +18,7 @@ from hltune.errors import InputError
 from hltune.pipeline.spec import FuncInfo
 from hltune.schedule.codec import schedule_hash
 from hltune.schedule.directives import (
+    AlignStorage,
     ComputeAt,
     Directive,
     Parallel,
@@ -27,6 +28,7 @@ from hltune.schedule.directives import (
     StoreAt,
     StoreIn,
     Unroll,
+    Vectorize,
 )
 from hltune.schedule.fresh import rename_fresh
 from hltune.schedule.loops import Loop, LoopNests, follow
@@ -34,6 +36,7 @@ from hltune.schedule.roles import Stage
 
 _TAILS = ("Auto", "GuardWithIf", "RoundUp", "ShiftInwards")
 _MEMORY = ("Auto", "Heap", "Stack")
+_ALIGNMENTS = (32, 64, 128)
 _LONGEST_UNROLL = 8
 _LARGEST_FACTOR = 4096
 _AGAIN = 0.4
@@ -138,8 +141,7 @@ def _block(directives: _Directives, nests: LoopNests, generator: np.random.Gener
     if not loops:
         return None
     stage, loop = loops[int(generator.integers(len(loops)))]
-    taken = {each.name for all_loops in nests.loops.values() for each in all_loops}
-    inner = next(name for number in range(1000) if (name := f"v{number}") not in taken)
+    inner = _fresh(nests)
     factor = int(generator.choice([2, 4, 8]))
     order = [each.name for each in nests.loops[stage]]
     vectors = [each.name for each in nests.loops[stage] if each.kind == "vectorized"]
@@ -201,6 +203,48 @@ def _memory(directives: _Directives, _nests: LoopNests, generator: np.random.Gen
     return _with(directives, at, replace(memory, memory=str(generator.choice(_MEMORY))))
 
 
+def _materialise(directives: _Directives, nests: LoopNests, generator: np.random.Generator) -> _Directives | None:
+    """Computes a Func that was inlined in a loop of another, by vectors: what several points need is computed once."""
+    scheduled = {each.stage.func for each in directives}
+    inlined = [stage for stage in nests.loops if stage.func not in scheduled and stage.update is None]
+    if not inlined or not scheduled:
+        return None
+    stage = inlined[int(generator.integers(len(inlined)))]
+    consumer = sorted(scheduled)[int(generator.integers(len(scheduled)))]
+    levels = _levels(nests, consumer)
+    if not levels or not nests.loops[stage]:
+        return None
+    new: _Directives = [ComputeAt(Stage(stage.func), consumer, levels[int(generator.integers(len(levels)))])]
+    lanes = sorted({loop.extent for loops in nests.loops.values() for loop in loops
+                    if loop.kind == "vectorized" and loop.extent})  # fmt: skip
+    if lanes:
+        first, inner = nests.loops[stage][0].name, _fresh(nests)
+        new += [Split(stage, first, first, inner, int(generator.choice(lanes))), Vectorize(stage, inner)]
+    return [*directives, *new]
+
+
+def _inline(directives: _Directives, _nests: LoopNests, generator: np.random.Generator) -> _Directives | None:
+    """Computes a Func wherever it is needed, without a buffer."""
+    at = _any(directives, ComputeAt, generator)
+    if at is None:
+        return None
+    func = directives[at].stage.func
+    return [each for each in directives if each.stage.func != func]
+
+
+def _align(directives: _Directives, nests: LoopNests, generator: np.random.Generator) -> _Directives | None:
+    """Begins the rows of a buffer at multiples of a vector, or no longer."""
+    at = _any(directives, ComputeAt, generator)
+    if at is None:
+        return None
+    stage = directives[at].stage
+    others = [each for each in directives if not (isinstance(each, AlignStorage) and each.stage == stage)]
+    if len(others) < len(directives) or not nests.args[stage.func]:
+        return others
+    alignment = int(generator.choice(_ALIGNMENTS))
+    return _after(directives, stage, AlignStorage(stage, nests.args[stage.func][0], alignment))
+
+
 def _parallel(directives: _Directives, nests: LoopNests, generator: np.random.Generator) -> _Directives | None:
     """Runs another loop on the thread pool."""
     at = _any(directives, Parallel, generator)
@@ -225,8 +269,17 @@ _OPERATORS: tuple[_Operator, ...] = (
     _store,
     _memory,
     _parallel,
+    _materialise,
+    _inline,
+    _align,
 )
 """Scaling counts three times: most details are numbers."""
+
+
+def _fresh(nests: LoopNests) -> str:
+    """A name that no loop has."""
+    taken = {each.name for loops in nests.loops.values() for each in loops}
+    return next(name for number in range(1000) if (name := f"v{number}") not in taken)
 
 
 def _any(directives: _Directives, kind: type[Directive], generator: np.random.Generator) -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from hltune.pipeline.source import Source
+from hltune.pipeline.target import TargetInfo
 from hltune.worker import Process
 
 _SIMPLE = "output.compute_root().vectorize(x, {vector_bytes}).parallel(y, 16);"
@@ -21,7 +22,7 @@ class Benchmark:
 
     Attributes:
         module: imports Halide and has ``pipeline(width, height) -> Func``, ``reference(arrays) -> tuple`` in NumPy
-            and ``expert(vector_bytes) -> str``.
+            and ``expert(vector_bytes) -> str`` and ``expert_hvx() -> str``.
         width: what the benchmark is measured with, unless the user chooses another size.
         height: likewise.
     """
@@ -43,19 +44,20 @@ class HandWrittenJob:
     """Gets the hand-written schedules by name, as text for `hltune.schedule.parse.parse_schedule`.
 
     Attributes:
-        vector_bytes: size of the target's vector registers.
+        target: what they are for.
     """
 
     benchmark: Benchmark
-    vector_bytes: int
+    target: TargetInfo
 
     def run(self, process: Process) -> dict[str, str]:
         """Runs in the worker, because the module of a benchmark imports Halide."""
         process.enter("hand-written schedules", timeout_s=30)
-        return schedules(self.benchmark, self.vector_bytes)
+        return schedules(self.benchmark, self.target)
 
 
-def schedules(benchmark: Benchmark, vector_bytes: int) -> dict[str, str]:
+def schedules(benchmark: Benchmark, target: TargetInfo) -> dict[str, str]:
     """What `HandWrittenJob` gets, in this process."""
-    expert: str = import_module(benchmark.module).expert(vector_bytes)
-    return {"simple": _SIMPLE.format(vector_bytes=vector_bytes), "expert": expert}
+    module = import_module(benchmark.module)
+    expert: str = module.expert_hvx() if target.machine == "hexagon" else module.expert(target.vector_bytes)
+    return {"simple": _SIMPLE.format(vector_bytes=target.vector_bytes), "expert": expert}

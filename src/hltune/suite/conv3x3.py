@@ -13,7 +13,7 @@ import numpy as np
 
 from hltune.suite.arrays import Image
 from hltune.suite.images import estimated, input_image, repeat_edge
-from hltune.suite.strips import strips
+from hltune.suite.strips import hvx_strips, strips
 
 _OFFSETS = tuple(product((-1, 0, 1), repeat=2))
 """(dy, dx) in the order of addition."""
@@ -48,3 +48,8 @@ def convolved(arrays: Mapping[str, Image], accumulator: type[np.signedinteger]) 
 def expert(vector_bytes: int) -> str:
     """One vector of 16-bit products at a time, which leaves registers for the accumulators of all rows of a block."""
     return strips(lanes=vector_bytes // 2)
+
+
+def expert_hvx() -> str:
+    """One vector of bytes at a time, of which the products fill two."""
+    return hvx_strips()

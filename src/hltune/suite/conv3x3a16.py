@@ -8,9 +8,9 @@ import halide as hl
 import numpy as np
 
 from hltune.suite.arrays import Image
-from hltune.suite.conv3x3 import convolution, convolved, expert
+from hltune.suite.conv3x3 import convolution, convolved, expert, expert_hvx
 
-__all__ = ["expert", "pipeline", "reference"]
+__all__ = ["expert", "expert_hvx", "pipeline", "reference"]
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from hltune.suite.arrays import Image
 from hltune.suite.images import estimated, input_image, repeat_edge
-from hltune.suite.strips import strips
+from hltune.suite.strips import hvx_strips, strips
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
@@ -36,3 +36,8 @@ def expert(vector_bytes: int) -> str:
     stores are what bounds this filter.
     """
     return strips(lanes=vector_bytes)
+
+
+def expert_hvx() -> str:
+    """One vector of bytes at a time; ``column`` stays inlined, as on CPUs."""
+    return hvx_strips()

@@ -9,7 +9,7 @@ import numpy as np
 
 from hltune.suite.arrays import Image
 from hltune.suite.images import estimated, input_image, repeat_edge
-from hltune.suite.strips import BLOCK_ROWS, strips
+from hltune.suite.strips import BLOCK_ROWS, HVX_BLOCK_ROWS, HVX_LANES, hvx_strips, strips
 
 _WEIGHTS = (1, 4, 6, 4, 1)
 
@@ -47,6 +47,18 @@ def expert(vector_bytes: int) -> str:
         + f"""
 column.compute_at(output, block)
     .split(y, yo, yi, {BLOCK_ROWS}).split(x, xo, xi, {lanes}).reorder(xi, yi, xo, yo).vectorize(xi).unroll(yi);
+"""
+    )
+
+
+def expert_hvx() -> str:
+    """One vector of bytes at a time, of which the sums fill two, with a line buffer of blurred columns."""
+    return (
+        hvx_strips()
+        + f"""
+column.compute_at(output, block).align_storage(x, {HVX_LANES})
+    .split(y, yo, yi, {HVX_BLOCK_ROWS}).split(x, xo, xi, {HVX_LANES}, TailStrategy::RoundUp)
+    .reorder(xi, yi, xo, yo).vectorize(xi).unroll(yi);
 """
     )
 

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from hltune.suite.arrays import Image
 from hltune.suite.images import estimated, input_image, repeat_edge
-from hltune.suite.strips import strips
+from hltune.suite.strips import hvx_strips, strips
 
 _Value = hl.Expr | hl.FuncRef
 
@@ -46,6 +46,11 @@ def expert(vector_bytes: int) -> str:
     Three more buffers would cost more loads and stores than the minima and maxima that they save.
     """
     return strips(lanes=vector_bytes)
+
+
+def expert_hvx() -> str:
+    """One vector of bytes at a time; the sorted columns stay inlined, as on CPUs."""
+    return hvx_strips()
 
 
 def _across(func: hl.Func, x: hl.Var, y: hl.Var) -> tuple[hl.FuncRef, hl.FuncRef, hl.FuncRef]:

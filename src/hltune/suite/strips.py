@@ -30,3 +30,27 @@ output.compute_root()
     .vectorize(xi).unroll(row).parallel(strip);
 edge.store_at(output, strip).compute_at(output, block).vectorize(x, {_EDGE_LANES});
 """
+
+
+HVX_LANES = 128
+"""Bytes of a vector of the Hexagon DSP."""
+
+HVX_BLOCK_ROWS = 8
+"""As `BLOCK_ROWS`, for its 32 vector registers of that size."""
+
+
+def hvx_strips(lanes: int = HVX_LANES, rows: int = HVX_BLOCK_ROWS) -> str:
+    """The same for one thread of the Hexagon DSP, ``lanes`` pixels of ``rows`` rows at a time.
+
+    ``edge`` is copied by whole vectors, in rows that begin at a multiple of a vector and are rounded up to one: it
+    repeats the border however far one asks. Storing it for all strips together would save the rows that
+    neighbouring strips both copy, and take eight times the memory.
+    """
+    return f"""
+output.compute_root()
+    .split(y, strip, yi, {STRIP_ROWS}).split(yi, block, row, {rows}).split(x, xo, xi, {lanes})
+    .reorder(xi, row, xo, block, strip)
+    .vectorize(xi).unroll(row);
+edge.store_at(output, strip).compute_at(output, block).align_storage(x, {HVX_LANES})
+    .split(x, xo, xi, {HVX_LANES}, TailStrategy::RoundUp).vectorize(xi);
+"""

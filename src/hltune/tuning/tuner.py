@@ -55,7 +55,7 @@ class Round:
         held_out: how many samples that were.
         chooser: name of the scorer that chooses in the next round; None if nothing was learned.
         search_s: wall time of searching.
-        measure_s: of compiling, verifying and timing.
+        measure_s: of compiling, verifying and measuring.
         learn_s: of training and judging.
     """
 

@@ -1,0 +1,68 @@
+"""What tuning for the emulated DSP is worth: ``python -m benchmarks.hexagon [MINUTES [WORKSPACE [NAMES]]]``.
+
+For each built-in benchmark at 1024x1024: packets issued (QEMU) of the known schedules and of the tuned one, after so
+many minutes (4), and candidates per minute; then candidates per minute of median3x3 at 512x512; then whether two
+tunings with the same seed agree on every candidate that both of them measured.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hltune.samples.queries import Reader
+from hltune.suite.catalog import BENCHMARKS
+
+KNOWN = ("expert", "simple", "adams2019", "mullapudi2016", "default")
+SIZE = "1024x1024"
+
+
+def main() -> None:
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
+    names = sys.argv[3:] or [benchmark.name for benchmark in BENCHMARKS]
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Path(sys.argv[2] if len(sys.argv) > 2 else folder)
+        ratios = [examine(name, workspace, minutes) for name in names]
+        print(f"tuned / expert: geometric mean {statistics.geometric_mean(ratios):.3f}, worst {max(ratios):.3f}")
+        document = tune("median3x3", workspace, "--size", "512x512", "--minutes", "1")
+        print(f"median3x3 at 512x512: {document['samples_per_minute']:.0f} candidates per minute")
+        print("two runs with the same seed: " + agreement(Path(folder)))
+
+
+def examine(name: str, workspace: Path, minutes: float) -> float:
+    document = tune(name, workspace, "--size", SIZE, "--minutes", str(minutes))
+    costs = {row["name"]: row["cost"] for row in document["finalists"] if row["cost"]}
+    best = document["best"]["cost"]
+    known = ", ".join(f"{key} {costs[key]:,}" for key in KNOWN if key in costs)
+    print(f"{name:12} tuned {best:,} packets, {best / costs['expert']:.3f} of the expert's; {known}; "
+          f"{document['samples_per_minute']:.0f} candidates per minute, {document['failed']} of {document['measured']} "
+          "failed", flush=True)  # fmt: skip
+    return best / costs["expert"]
+
+
+def tune(name: str, workspace: Path, *flags: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "hltune", "tune", name, "--target", "hexagon", "--json", "--workspace",
+               str(workspace), *flags]  # fmt: skip
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def agreement(folder: Path) -> str:
+    found: list[dict[str, float | None]] = []
+    for run in ("first", "second"):
+        tune("sobel", folder / run, "--size", SIZE, "--minutes", "1", "--seed", "7")
+        with Reader(folder / run / "samples.sqlite") as reader:
+            (machine,) = reader.machines()
+            (pipeline,) = reader.pipelines()
+            found.append(reader.times(pipeline, machine.key))
+    common = found[0].keys() & found[1].keys()
+    differ = sum(found[0][key] != found[1][key] for key in common)
+    return f"{len(common)} candidates measured by both, {differ} with other packets"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""What the Hexagon machine has its workers do: write the job file once; compile, link, run and verify each schedule."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hltune.errors import Failure, HltuneError, InputError
+from hltune.machine.hexagon.toolchain import Tools, build_cache_plugin, build_harness
+from hltune.machine.hexagon.versions import EMULATED_CPU
+from hltune.machine.hexagon.wire import Result, decode_result, encode_job
+from hltune.machine.jobs import Task, expected_outputs, input_arrays, output_differences
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Counters
+from hltune.pipeline.spec import PipelineSpec
+from hltune.schedule.directives import Schedule
+from hltune.worker import Process
+
+_ENTRY = "pipeline"
+_LINK_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulator:
+    """All that it takes to run a candidate.
+
+    Attributes:
+        harness: objects and libraries that it is linked with.
+    """
+
+    tools: Tools
+    harness: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorJob:
+    """Builds what is not there yet."""
+
+    tools: Tools
+    with_cache: bool
+
+    def run(self, process: Process) -> Emulator:
+        """Runs in a worker."""
+        harness = build_harness(self.tools, process)
+        plugin = build_cache_plugin(process) if self.with_cache else None
+        return Emulator(tools=replace(self.tools, cache_plugin=plugin), harness=harness)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFileJob:
+    """Writes what the emulated process reads from standard input, the same for all schedules of a pipeline."""
+
+    task: Task
+    heap_limit_bytes: int
+    file: Path
+
+    def run(self, process: Process) -> None:
+        """Runs in a worker.
+
+        Raises:
+            InputError: an image does not fit.
+        """
+        values = input_arrays(process, self.task)
+        self.file.write_bytes(encode_job(self.task.spec, values, heap_limit_bytes=self.heap_limit_bytes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountJob:
+    """Compiles a schedule, links it, runs it in the emulator and verifies what it wrote.
+
+    Attributes:
+        target: a full Halide target string.
+        reference: directory with the expected outputs, or None to accept any.
+        input_file: for the harness.
+    """
+
+    spec: PipelineSpec
+    schedule: Schedule
+    target: str
+    emulator: Emulator
+    reference: Path | None
+    input_file: Path
+    options: MeasureOptions
+
+    def run(self, process: Process) -> Counters | Failure:
+        """Runs in a worker, a reproducible one."""
+        with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
+            candidate, program = Path(scratch, "candidate.o"), Path(scratch, "candidate.elf")
+            try:
+                self._compile(process, candidate)
+            except InputError as error:  # the schedule does not fit the pipeline: its failure, and nobody else's
+                return Failure(stage="compile", kind="error", message=str(error))
+            process.enter("link", timeout_s=_LINK_S)
+            try:
+                self.emulator.tools.link([candidate, *self.emulator.harness], program)
+            except HltuneError as error:
+                return Failure(stage="link", kind="error", message=str(error))
+            process.enter("run", timeout_s=self.options.run_timeout_s)
+            outcome = self._emulate(program)
+        if isinstance(outcome, Failure):
+            return outcome
+        result, misses = outcome
+        return self._wrong(process, result) or _counters(result, misses)
+
+    def _compile(self, process: Process, path: Path) -> None:
+        import halide as hl  # the parent handles jobs without it
+
+        from hltune.pipeline.build import build
+        from hltune.schedule.apply import apply_schedule
+
+        process.enter("compile", timeout_s=self.options.compile_timeout_s)
+        built = build(self.spec)
+        apply_schedule(built, self.spec, self.schedule)
+        outputs = {hl.OutputFileType.object: str(path)}
+        built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
+
+    def _emulate(self, program: Path) -> tuple[Result, int | None] | Failure:
+        tools, cache = self.emulator.tools, self.options.emulator.cache
+        command = [str(tools.emulator), "-cpu", EMULATED_CPU]
+        if cache is not None:
+            command += [
+                "-plugin",
+                f"{tools.cache_plugin},size={cache.size_bytes},ways={cache.ways},line={cache.line_bytes}",
+            ]
+        command.append(str(program))
+        with self.input_file.open("rb") as job:
+            done = subprocess.run(command, stdin=job, capture_output=True, check=False)
+        if done.returncode < 0:
+            name = signal.Signals(-done.returncode).name
+            return Failure(stage="run", kind="crash", message=f"the emulated program died ({name}): it reads or writes "
+                           "where it has no memory, or does what the processor cannot")  # fmt: skip
+        if done.returncode:
+            return Failure(stage="run", kind="error", message=f"the harness gave up with status {done.returncode}",
+                           log=done.stderr.decode(errors="replace"))  # fmt: skip
+        return decode_result(done.stdout, self.spec), _misses(done.stderr) if cache else None
+
+    def _wrong(self, process: Process, result: Result) -> Failure | None:
+        if result.refused_bytes:
+            limit = self.options.emulator.heap_limit_bytes
+            return Failure(stage="run", kind="memory", message=f"{result.refused_bytes} bytes more would exceed the "
+                           f"heap limit of {limit} bytes; {result.peak_heap_bytes} were in use at most")  # fmt: skip
+        if result.code:
+            return Failure(stage="run", kind="error", message=f"error {result.code}: {result.message}")
+        if result.damaged or not result.padding_intact:
+            place = f"argument {result.damaged}" if result.damaged else "the rows of an output"
+            return Failure(stage="run", kind="wrong output", message=f"wrote beyond the ends of {place}")
+        if self.reference is not None:
+            process.enter("verify", timeout_s=self.options.verify_timeout_s)
+            expected = expected_outputs(self.reference, len(result.outputs))
+            wrong = output_differences(self.spec, result.outputs, expected, self.options)
+            if wrong:
+                return Failure(stage="verify", kind="wrong output", message=wrong)
+        return None
+
+
+def _misses(log: bytes) -> int:
+    found = re.search(rb"^line misses: (\d+) after 4 counter reads$", log, re.MULTILINE)
+    if found is None:
+        raise HltuneError(
+            "the emulator's cache plug-in said nothing", found=log.decode(errors="replace").strip()[-300:]
+        )
+    return int(found[1])
+
+
+def _counters(result: Result, misses: int | None) -> Counters:
+    return Counters(
+        packets=result.packets,
+        hvx_instructions=result.hvx_instructions,
+        instructions=result.instructions,
+        allocations=result.allocations,
+        peak_heap_bytes=result.peak_heap_bytes,
+        line_misses=misses,
+    )

@@ -1,0 +1,205 @@
+"""Compiler, linker and emulator, and what is built with them once: the harness and the compiler's own library.
+
+Built things are in the user's cache, by the hash of all that went into them; they appear there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from hltune.errors import HltuneError, InputError
+from hltune.machine.hexagon.versions import OLDEST_CPU
+from hltune.worker import Process
+
+EMULATORS = ("qemu-hexagon-static", "qemu-hexagon")
+INSTALL_COMPILER = "pip install 'hltune[hexagon]'"
+INSTALL_EMULATOR = "apt-get install qemu-user-static"
+INSTALL_PLUGIN_EMULATOR = "apt-get install qemu-user gcc"
+_SOURCES = Path(__file__).with_name("harness")
+_PLUGIN = Path(__file__).parent / "plugin" / "cache.c"
+_MACHINE_FLAGS = ("-target", "hexagon-linux-musl", f"-mcpu={OLDEST_CPU}")
+_COMPILE_FLAGS = ("-O2", "-G0", "-std=c11", "-ffreestanding", "-fno-builtin", "-fno-sanitize=all", "-Wall", "-Wextra")
+_LINK_FLAGS = ("-static", "--gc-sections")
+_BUILD_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Programs.
+
+    Attributes:
+        zig: drives clang and lld.
+        emulator: QEMU's user mode for Hexagon.
+        cache_plugin: that the emulator loads; None if it is not to simulate a cache.
+    """
+
+    zig: Path
+    emulator: Path
+    cache_plugin: Path | None = None
+
+    def link(self, objects: Sequence[Path], program: Path) -> None:
+        """Makes a program that the emulator runs.
+
+        Raises:
+            HltuneError: symbols are missing.
+        """
+        self.run("ld.lld", *_LINK_FLAGS, *map(str, objects), "-o", str(program), what="linking failed")
+
+    def run(self, *arguments: str, what: str) -> None:
+        """Runs zig.
+
+        Raises:
+            HltuneError: it failed; `what` says at what.
+        """
+        with tempfile.TemporaryDirectory(prefix="hltune-") as caches:
+            environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": caches, "ZIG_LOCAL_CACHE_DIR": caches}
+            command = [str(self.zig), *arguments]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace",
+                                  stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+            raise HltuneError(what, where=arguments[0], found="; ".join(lines[:3]) or f"exit status {done.returncode}")
+
+
+def find_tools(*, with_cache: bool = False) -> Tools:
+    """What is installed.
+
+    Args:
+        with_cache: the emulator has to load plug-ins.
+
+    Raises:
+        InputError: something is missing; the message says how to get it.
+    """
+    zig = find_zig()
+    emulator, install_emulator = find_emulator(), INSTALL_EMULATOR
+    if with_cache:
+        emulator, install_emulator = find_plugin_emulator(), INSTALL_PLUGIN_EMULATOR
+    missing = [command for found, command in ((zig, INSTALL_COMPILER), (emulator, install_emulator)) if found is None]
+    if zig is None or emulator is None:
+        raise InputError(
+            "measuring on the emulated Hexagon DSP needs tools that are not installed",
+            where="--target hexagon",
+            expected="a compiler and linker (ziglang), and QEMU's user mode for Hexagon",
+            todo=" && ".join(missing),
+        )
+    if not addresses_can_be_fixed():
+        raise InputError(
+            "addresses cannot be fixed here, so that the same schedule would give other counts from run to run",
+            where="--target hexagon",
+            expected="that `setarch -R true` works",
+            todo="in a container, allow the system call: docker run --security-opt seccomp=unconfined",
+        )
+    return Tools(zig=zig, emulator=emulator)
+
+
+def find_zig() -> Path | None:
+    """The compiler of the package ``ziglang``."""
+    spec = find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).with_name("zig")
+    return path if path.exists() else None
+
+
+def find_emulator() -> Path | None:
+    """The first of `EMULATORS`."""
+    return next((Path(found) for name in EMULATORS if (found := shutil.which(name))), None)
+
+
+@functools.cache
+def find_plugin_emulator() -> Path | None:
+    """The first of `EMULATORS` that loads plug-ins, which a statically linked one does not."""
+    for name in EMULATORS:
+        found = shutil.which(name)
+        if found and "-plugin" in subprocess.run([found, "-help"], capture_output=True, text=True, check=False).stdout:
+            return Path(found)
+    return None
+
+
+@functools.cache
+def addresses_can_be_fixed() -> bool:
+    """Whether processes without randomised addresses may be started; some containers forbid it."""
+    setarch = shutil.which("setarch")
+    return setarch is not None and subprocess.run([setarch, "-R", "true"], capture_output=True).returncode == 0
+
+
+def harness_key() -> str:
+    """Identity of the harness: counts of different ones do not compare. Needs no tool."""
+    digest = hashlib.sha256(repr((_MACHINE_FLAGS, _COMPILE_FLAGS, _LINK_FLAGS)).encode())
+    for path in sorted(_SOURCES.iterdir()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def build_harness(tools: Tools, process: Process) -> tuple[Path, ...]:
+    """Objects and libraries that every candidate is linked with; built if they are not in the cache.
+
+    Raises:
+        HltuneError: the compiler failed.
+    """
+    name = f"{harness_key()}-zig{version('ziglang')}"
+    folder = _built(name, process, lambda part: _build(tools, part))
+    return (*sorted(folder.glob("*.o")), *sorted(folder.glob("*.a")))
+
+
+def build_cache_plugin(process: Process) -> Path:
+    """The emulator's plug-in; built if it is not in the cache.
+
+    Raises:
+        InputError: there is no C compiler for this machine.
+        HltuneError: it failed.
+    """
+    key = hashlib.sha256(_PLUGIN.read_bytes()).hexdigest()[:12]
+    return _built(f"cache-{key}", process, _build_plugin) / "cache.so"
+
+
+def _build_plugin(folder: Path) -> None:
+    compiler = next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
+    if compiler is None:
+        raise InputError("the cache model needs a C compiler, and there is none", where="--objective packets+misses",
+                         todo=INSTALL_PLUGIN_EMULATOR)  # fmt: skip
+    command = [compiler, "-O2", "-shared", "-fPIC", "-std=c11", str(_PLUGIN), "-o", str(folder / "cache.so")]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise HltuneError("the cache plug-in does not compile", where=compiler, found=done.stderr.strip()[-500:])
+
+
+def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
+    """A folder of the cache, which `build` fills if it is not there."""
+    folder = _cache_directory() / name
+    if not folder.is_dir():
+        process.enter("building tools for the emulator, once", timeout_s=_BUILD_S)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as scratch:
+            part = Path(scratch, name)
+            part.mkdir()
+            build(part)
+            try:
+                part.rename(folder)
+            except OSError:  # another process was faster
+                if not folder.is_dir():
+                    raise
+    return folder
+
+
+def _build(tools: Tools, folder: Path) -> None:
+    for source in sorted(_SOURCES.glob("*.c")):
+        tools.run("cc", *_MACHINE_FLAGS, *_COMPILE_FLAGS, "-c", str(source), "-o", str(folder / f"{source.stem}.o"),
+                  what="the harness does not compile")  # fmt: skip
+    library = tools.zig.parent / "lib" / "compiler_rt.zig"
+    tools.run("build-lib", str(library), *_MACHINE_FLAGS, "-O", "ReleaseFast", "-static",
+              f"-femit-bin={folder / 'libcompiler_rt.a'}", what="the compiler's library does not compile")  # fmt: skip
+
+
+def _cache_directory() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hltune" / "hexagon"

@@ -1,0 +1,182 @@
+"""What goes into the emulated process and what comes out of it, as bytes.
+
+All numbers are little-endian words of 32 bits, unless marked otherwise.
+
+```
+job       magic, heap limit in bytes, number of arguments, then each of them
+scalar    0, value (64 bits)
+buffer    1 input or 2 output, type (code | bits << 8), dimensions, size in bytes, (min, extent, stride)... ,
+          and for an input its bytes
+result    magic, code, packets, instructions, HVX instructions, allocations, peak heap, refused allocation,
+          damaged argument, message (256 bytes); then the bytes of each output
+```
+Rows begin at multiples of 128 bytes, as the vector unit wants it: NumPy's last axis is padded.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hltune.errors import HltuneError
+from hltune.pipeline.images import Array
+from hltune.pipeline.spec import BufferArgument, Interval, OutputArgument, PipelineSpec, ScalarArgument
+
+_JOB_MAGIC, _RESULT_MAGIC = 0x4A544C48, 0x52544C48
+_SCALAR, _INPUT, _OUTPUT = range(3)
+_TYPE_CODES = {"i": 0, "u": 1, "b": 1, "f": 2}
+_ROW_BYTES = 128
+_POISON = 0xA5
+_RESULT = struct.Struct("<Ii7I256s")
+_MOST_DIMENSIONS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the harness reports of one run.
+
+    Attributes:
+        code: of Halide's errors; 0 if all went well.
+        message: of the first error.
+        refused_bytes: size of an allocation that the heap limit did not allow; 0 if there was none.
+        damaged: number of the first argument that was written to beyond its ends, from 1; 0 if there is none.
+        outputs: as in `hltune.machine.inputs`, without the padding of their rows.
+        padding_intact: whether nothing was written between the rows of outputs.
+    """
+
+    code: int
+    message: str
+    packets: int
+    instructions: int
+    hvx_instructions: int
+    allocations: int
+    peak_heap_bytes: int
+    refused_bytes: int
+    damaged: int
+    outputs: tuple[Array, ...]
+    padding_intact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Of a buffer in the memory of the emulated process."""
+
+    dtype: np.dtype
+    estimate: tuple[Interval, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """NumPy's shape of the data."""
+        return tuple(extent for _, extent in reversed(self.estimate))
+
+    @property
+    def padded_shape(self) -> tuple[int, ...]:
+        """The same with whole rows."""
+        if not self.estimate:
+            return ()
+        row = _ROW_BYTES // self.dtype.itemsize
+        return (*self.shape[:-1], -(-self.shape[-1] // row) * row)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the memory."""
+        return math.prod(self.padded_shape) * self.dtype.itemsize
+
+    def header(self, kind: int) -> bytes:
+        """The argument in a job, up to its bytes."""
+        bits = 1 if self.dtype.kind == "b" else 8 * self.dtype.itemsize
+        code = _TYPE_CODES[self.dtype.kind] | bits << 8
+        words = [kind, code, len(self.estimate), self.size_bytes]
+        stride = 1
+        for (minimum, extent), padded in zip(self.estimate, reversed(self.padded_shape), strict=True):
+            words += [minimum, extent, stride]
+            stride *= padded
+        return struct.pack(f"<{len(words)}i", *words)
+
+
+def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limit_bytes: int) -> bytes:
+    """A job for the harness.
+
+    Args:
+        spec: of the pipeline.
+        values: of its inputs, in their order.
+        heap_limit_bytes: that the pipeline may allocate at a time.
+
+    Raises:
+        HltuneError: a buffer has too many dimensions.
+    """
+    outputs = _output_layouts(spec)
+    parts = [struct.pack("<3I", _JOB_MAGIC, heap_limit_bytes, len(values) + len(outputs))]
+    for argument, value in zip(spec.inputs, values, strict=True):
+        parts.append(_scalar(argument, value) if isinstance(argument, ScalarArgument) else _input(argument, value))
+    parts += [layout.header(_OUTPUT) for layout in outputs]
+    return b"".join(parts)
+
+
+def decode_result(data: bytes, spec: PipelineSpec) -> Result:
+    """What the harness wrote.
+
+    Raises:
+        HltuneError: it is not a result.
+    """
+    layouts = _output_layouts(spec)
+    size = _RESULT.size + sum(layout.size_bytes for layout in layouts)
+    if len(data) != size or struct.unpack_from("<I", data)[0] != _RESULT_MAGIC:
+        raise HltuneError("the emulated process did not write a result", where=spec.name, expected=f"{size} bytes",
+                          found=f"{len(data)} bytes")  # fmt: skip
+    (_, code, packets, instructions, hvx_instructions, allocations, peak, refused, damaged, text) = _RESULT.unpack_from(
+        data
+    )
+    outputs: list[Array] = []
+    intact, offset = True, _RESULT.size
+    for layout in layouts:
+        raw = np.frombuffer(data, np.uint8, layout.size_bytes, offset)
+        offset += layout.size_bytes
+        padded = raw.view(layout.dtype).reshape(layout.padded_shape)
+        width = layout.shape[-1] if layout.estimate else 1
+        if layout.estimate:
+            outputs.append(np.ascontiguousarray(padded[..., :width]))
+            between = np.ascontiguousarray(padded[..., width:]).view(np.uint8)
+            intact = intact and bool((between == _POISON).all())
+        else:
+            outputs.append(padded)
+    return Result(
+        code=code,
+        message=text.split(b"\0")[0].decode(errors="replace"),
+        packets=packets,
+        instructions=instructions,
+        hvx_instructions=hvx_instructions,
+        allocations=allocations,
+        peak_heap_bytes=peak,
+        refused_bytes=refused,
+        damaged=damaged,
+        outputs=tuple(outputs),
+        padding_intact=intact,
+    )
+
+
+def _output_layouts(spec: PipelineSpec) -> list[_Layout]:
+    return [_layout(dtype, output) for output in spec.outputs for dtype in output.dtypes]
+
+
+def _layout(dtype: str, argument: BufferArgument | OutputArgument) -> _Layout:
+    if len(argument.estimate) > _MOST_DIMENSIONS:
+        raise HltuneError("too many dimensions for the Hexagon harness", where=argument.name,
+                          expected=f"{_MOST_DIMENSIONS} or fewer", found=str(len(argument.estimate)))  # fmt: skip
+    return _Layout(np.dtype(dtype), argument.estimate)
+
+
+def _input(argument: BufferArgument, value: Array | float) -> bytes:
+    layout = _layout(argument.dtype, argument)
+    padded = np.zeros(layout.padded_shape, layout.dtype)
+    padded[(..., slice(layout.shape[-1])) if layout.estimate else ...] = value
+    return layout.header(_INPUT) + padded.tobytes()
+
+
+def _scalar(argument: ScalarArgument, value: Array | float) -> bytes:
+    raw = np.array(value, dtype=argument.dtype).tobytes()
+    return struct.pack("<I", _SCALAR) + raw.ljust(8, b"\0")

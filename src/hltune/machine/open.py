@@ -1,0 +1,35 @@
+"""The one place that knows which machine runs which target."""
+
+from __future__ import annotations
+
+from hltune.errors import InputError
+from hltune.machine.hexagon.machine import HexagonMachine
+from hltune.machine.host import HostMachine
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Machine
+from hltune.pipeline.target import TargetInfo
+
+
+def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:
+    """A machine that runs code for a target.
+
+    Args:
+        target: resolved.
+        options: how to measure.
+        workers: processes that compile side by side.
+
+    Raises:
+        InputError: there is none, or its tools are missing.
+    """
+    match target.machine:
+        case "host":
+            return HostMachine(target, options, lanes=workers)
+        case "hexagon":
+            return HexagonMachine(target, options, workers=workers)
+        case None:
+            raise InputError(
+                "code for this target does not run on this machine",
+                where=target.name,
+                expected="host, or hexagon: the DSP in an emulator",
+                todo="hltune schedule searches for any target without measuring, and hltune export compiles for it",
+            )

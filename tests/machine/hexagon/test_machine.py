@@ -1,0 +1,182 @@
+"""What only the emulated DSP does: counts, limits, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from hltune.errors import Failure, InputError
+from hltune.machine.hexagon import toolchain
+from hltune.machine.hexagon.machine import HexagonMachine
+from hltune.machine.hexagon.toolchain import find_plugin_emulator
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import CacheModel, EmulatorOptions, MeasureOptions
+from hltune.machine.protocol import Cost, Machine, Measurement
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import Source
+from hltune.pipeline.spec import PipelineSpec
+from hltune.pipeline.target import TargetInfo
+from hltune.schedule.parse import parse_schedule
+from hltune.worker import Worker
+from tests.machine.opened import fast, load, needs_hexagon, target_info
+
+OPTIONS = MeasureOptions(threads=1, compile_timeout_s=30)
+_ROOT = "rows.compute_root().vectorize(x, 64); blurred.vectorize(x, 128);"
+
+
+@pytest.fixture(scope="module")
+def dsp() -> TargetInfo:
+    return target_info("hexagon")
+
+
+@pytest.fixture(scope="module")
+def machine(dsp: TargetInfo) -> Iterator[Machine]:
+    with HexagonMachine(dsp, OPTIONS, workers=2) as machine:
+        yield machine
+
+
+def pipeline(entry: str, **parameters: object) -> PipelineSpec:
+    source = Source(
+        kind="module",
+        location="tests.machine.hexagon.pipelines",
+        entry=entry,
+        parameters=tuple((key, str(value)) for key, value in parameters.items()),
+    )
+    with Worker() as worker:
+        return worker.run(LoadJob(source=source, target="hexagon-32-noos-hvx_128", cache=None))
+
+
+def measured(machine: Machine, spec: PipelineSpec, **texts: str) -> dict[str, Measurement]:
+    with machine.session(spec, Inputs()) as session:
+        return session.measure({key: parse_schedule(text, spec.funcs) for key, text in texts.items()})
+
+
+@needs_hexagon
+def test_counts_are_the_same_in_every_run(machine: Machine, dsp: TargetInfo) -> None:
+    blur = load("blur", dsp)
+    schedules = {str(k): fast(blur) for k in range(4)}
+    with machine.session(blur, Inputs()) as session:
+        first = session.measure(schedules)
+    with HexagonMachine(dsp, OPTIONS, workers=1) as another, another.session(blur, Inputs()) as session:
+        first["another"] = session.measure({"0": fast(blur)})["0"]
+    counters = {cost.counters for cost in first.values() if isinstance(cost, Cost)}
+    assert len(first) == 5 and len(counters) == 1, first
+
+
+@needs_hexagon
+def test_vectors_and_allocations_are_counted(machine: Machine, dsp: TargetInfo) -> None:
+    found = measured(
+        machine,
+        load("blur", dsp),
+        scalar="",
+        rows="rows.compute_at(blurred, y).vectorize(x, 64); blurred.vectorize(x, 128);",
+        root=_ROOT,
+    )
+    scalar, rows, root = (found[name] for name in ("scalar", "rows", "root"))
+    assert isinstance(scalar, Cost) and isinstance(rows, Cost) and isinstance(root, Cost)
+    assert scalar.counters and rows.counters and root.counters
+    assert scalar.counters.hvx_instructions == 0 < root.counters.hvx_instructions < rows.counters.hvx_instructions
+    assert root.value < rows.value < scalar.value
+    assert [each.allocations for each in (scalar.counters, rows.counters, root.counters)] == [0, 128, 1]
+    # 256 columns of 16 bits: 3 rows at a time, or 128 + 2
+    assert 2 * 256 * 3 <= rows.counters.peak_heap_bytes < 2 * 256 * 130 <= root.counters.peak_heap_bytes
+
+
+@needs_hexagon
+def test_inputs_of_all_kinds(machine: Machine) -> None:
+    found = measured(
+        machine,
+        pipeline("mixed"),
+        default="",
+        root="looked.compute_root(); summed.compute_root(); result.unroll(c, 3);",
+    )
+    assert all(isinstance(cost, Cost) for cost in found.values()), found
+
+
+@needs_hexagon
+@pytest.mark.parametrize(
+    ("kind", "dimensions"),
+    [("uint8", 4), ("int8", 1), ("uint16", 3), ("int16", 2), ("uint32", 1), ("int32", 2), ("float32", 2)],
+)
+def test_elements_of_all_types(machine: Machine, kind: str, dimensions: int) -> None:
+    spec = pipeline("typed", kind=kind, dimensions=dimensions)
+    # The vector unit of v66 has no floats.
+    fast = "output.unroll(x, 4);" if kind == "float32" else "output.vectorize(x, 16);"
+    found = measured(machine, spec, default="", fast=fast)
+    assert all(isinstance(cost, Cost) for cost in found.values()), found
+
+
+@needs_hexagon
+def test_a_heap_limit_is_kept(dsp: TargetInfo) -> None:
+    spec = pipeline("hungry")
+    with HexagonMachine(dsp, replace(OPTIONS, emulator=EmulatorOptions(heap_limit_bytes=2**20)), workers=1) as machine:
+        found = measured(machine, spec, thrifty="wide.compute_at(output, y);", hungry="wide.compute_root();")
+    assert isinstance(found["thrifty"], Cost)
+    failure = found["hungry"]
+    assert isinstance(failure, Failure)
+    assert (failure.stage, failure.kind) == ("run", "memory")
+    assert "heap limit of 1048576 bytes" in failure.message
+
+
+@needs_hexagon
+def test_reading_outside_of_an_input_is_a_failure(machine: Machine) -> None:
+    """`RoundUp` of an output whose width is no multiple of the vector asks for more of the input than there is."""
+    spec = pipeline("typed", kind="uint8", dimensions=2)
+    found = measured(machine, spec, rounded="output.split(x, xo, xi, 64, TailStrategy::RoundUp).vectorize(xi);")
+    failure = found["rounded"]
+    assert isinstance(failure, Failure)
+    assert failure.stage == "run"
+    assert "output" in failure.message
+
+
+@needs_hexagon
+@pytest.mark.skipif(find_plugin_emulator() is None, reason="no QEMU that loads plug-ins: apt-get install qemu-user")
+def test_missed_lines_are_counted(dsp: TargetInfo) -> None:
+    """One megabyte in and out through a small cache: each line is missed once, and again if it has to come back."""
+    spec = pipeline("hungry")
+    lines = 2 * 256 * 4096 // 128
+    cache = CacheModel(miss_weight=10, size_bytes=2**14, ways=4, line_bytes=128)
+    with HexagonMachine(dsp, replace(OPTIONS, emulator=EmulatorOptions(cache=cache)), workers=1) as machine:
+        found = measured(
+            machine,
+            spec,
+            inlined="output.vectorize(x, 128);",
+            stored="wide.compute_root().vectorize(x, 64); output.vectorize(x, 128);",
+        )
+    inlined, stored = found["inlined"], found["stored"]
+    assert isinstance(inlined, Cost) and isinstance(stored, Cost), found
+    assert inlined.counters and stored.counters and inlined.counters.line_misses and stored.counters.line_misses
+    assert lines <= inlined.counters.line_misses < 1.02 * lines
+    # Two bytes per pixel, written and read.
+    assert 3 * lines <= stored.counters.line_misses < 3.1 * lines
+    assert inlined.value == pytest.approx(1e-9 * (inlined.counters.packets + 10 * inlined.counters.line_misses))
+    assert inlined.unit.name == "packets+misses"
+
+
+@needs_hexagon
+@pytest.mark.parametrize("version", ["v62", "v65", "v68"])
+def test_other_versions(version: str) -> None:
+    target = target_info(f"hexagon-{version}")
+    blur = load("blur", target)
+    with HexagonMachine(target, OPTIONS, workers=1) as machine:
+        found = measured(machine, blur, root=_ROOT)
+    assert isinstance(found["root"], Cost), found
+
+
+def test_targets() -> None:
+    dsp = target_info("hexagon")
+    assert dsp.machine == "hexagon" and dsp.vector_bytes == 128 and "hvx_v66" in dsp.name
+    assert target_info("hexagon-v66") == dsp
+    full = target_info("hexagon-32-noos-hvx_128-hvx_v65")
+    assert full.machine == "hexagon" and "no_runtime" in full.name and "hvx_v65" in full.name
+    assert target_info("hexagon-32-qurt-hvx_128").machine is None
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, dsp: TargetInfo) -> None:
+    monkeypatch.setattr(toolchain, "find_zig", lambda: None)
+    monkeypatch.setattr(toolchain, "find_emulator", lambda: None)
+    with pytest.raises(InputError) as caught:
+        HexagonMachine(dsp, OPTIONS, workers=1)
+    assert caught.value.todo == "pip install 'hltune[hexagon]' && apt-get install qemu-user-static"

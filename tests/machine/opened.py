@@ -1,0 +1,77 @@
+"""Sessions of the machines that are here, and the pipelines to measure."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hltune.machine.hexagon.toolchain import addresses_can_be_fixed, find_emulator, find_zig
+from hltune.machine.inputs import Inputs
+from hltune.machine.jobs import NumPyReference
+from hltune.machine.open import open_machine
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Session
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import Source
+from hltune.pipeline.spec import PipelineSpec
+from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.schedule.directives import Schedule
+from hltune.schedule.parse import parse_schedule
+from hltune.worker import Worker
+
+MODULE = "tests.machine.pipelines"
+OPTIONS = MeasureOptions(threads=2, rounds=2, turn_s=0.005)
+FAST = "blurred.split(y, y, yi, 16).vectorize(x, 16).parallel(y); rows.compute_at(blurred, y).vectorize(x, 16);"
+
+MISSING = [name for name, found in (("ziglang", find_zig()), ("qemu-hexagon", find_emulator())) if found is None]
+needs_hexagon = pytest.mark.skipif(
+    bool(MISSING) or not addresses_can_be_fixed(),
+    reason=f"missing: {', '.join(MISSING) or 'setarch -R'}; `hltune doctor` says how to install it",
+)
+
+
+def target_info(text: str) -> TargetInfo:
+    with Worker() as worker:
+        return worker.run(TargetJob(text))
+
+
+def load(entry: str, target: TargetInfo) -> PipelineSpec:
+    source = Source(kind="module", location=MODULE, entry=entry)
+    with Worker() as worker:
+        return worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
+
+
+def reference(name: str) -> NumPyReference:
+    return NumPyReference(module=MODULE, function=name)
+
+
+def fast(spec: PipelineSpec) -> Schedule:
+    return parse_schedule(FAST, spec.funcs)
+
+
+@contextlib.contextmanager
+def opened(
+    spec: PipelineSpec,
+    target: TargetInfo,
+    *,
+    options: MeasureOptions = OPTIONS,
+    inputs: Inputs = Inputs(),  # noqa: B008 - frozen
+    workers: int = 1,
+    numpy_reference: NumPyReference | None = None,
+) -> Iterator[Session]:
+    with (
+        open_machine(target, options, workers=workers) as machine,
+        machine.session(spec, inputs, numpy_reference=numpy_reference) as session,
+    ):
+        yield session
+
+
+def strips(spec: PipelineSpec, count: int) -> list[tuple[str, Schedule]]:
+    """Different schedules of the blur that all work."""
+    return [
+        (str(rows), parse_schedule(f"blurred.split(y, y, yi, {rows}).vectorize(x, 16).parallel(y);", spec.funcs))
+        for rows in range(2, 2 + count)
+    ]

@@ -1,0 +1,174 @@
+"""What every machine has to do alike: the same tests on this machine and on the emulated DSP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from hltune.errors import Failure, HltuneError, InputError
+from hltune.machine.inputs import Inputs
+from hltune.machine.jobs import output_path
+from hltune.machine.protocol import Cost, Session
+from hltune.machine.unit import unit_of
+from hltune.pipeline.spec import PipelineSpec
+from hltune.pipeline.target import TargetInfo
+from hltune.schedule.directives import ComputeRoot, Schedule
+from hltune.schedule.parse import parse_schedule
+from hltune.schedule.roles import Stage
+from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, opened, reference, strips, target_info
+
+
+@pytest.fixture(scope="module", params=["host", pytest.param("hexagon", marks=needs_hexagon)])
+def target(request: pytest.FixtureRequest) -> TargetInfo:
+    return target_info(request.param)
+
+
+@pytest.fixture(scope="module")
+def blur(target: TargetInfo) -> PipelineSpec:
+    return load("blur", target)
+
+
+@pytest.fixture
+def session(blur: PipelineSpec, target: TargetInfo) -> Iterator[Session]:
+    with opened(blur, target, numpy_reference=reference("blur_reference")) as session:
+        yield session
+
+
+def test_schedules_are_measured_side_by_side(session: Session, blur: PipelineSpec, target: TargetInfo) -> None:
+    measured, copy = session.measure_with_copy({"default": Schedule(), "fast": fast(blur), "copy": fast(blur)})
+    assert list(measured) == ["default", "fast", "copy"]
+    for cost in (copy, *measured.values()):
+        assert isinstance(cost, Cost)
+        assert cost.unit == unit_of(target.name, "") and cost.value > 0
+
+
+def test_default_is_checked_against_numpy(blur: PipelineSpec, target: TargetInfo) -> None:
+    with (
+        opened(blur, target, numpy_reference=reference("wrong_reference")) as session,
+        pytest.raises(HltuneError, match="disagrees with the NumPy reference"),
+    ):
+        session.measure({"default": Schedule()})
+
+
+def test_a_wrong_output_is_a_failure_and_no_time(session: Session, blur: PipelineSpec) -> None:
+    session.ready()
+    stored = output_path(session._reference.directory, 0)
+    expected = np.load(stored)
+    expected[5, 7] ^= 1
+    np.save(stored, expected)
+    outcome = session.measure({"fast": fast(blur)})["fast"]
+    assert isinstance(outcome, Failure)
+    assert (outcome.stage, outcome.kind) == ("verify", "wrong output")
+    assert "1 of 32768 values differ, the first at (7, 5)" in outcome.message
+
+
+def test_a_schedule_that_does_not_compile_leaves_the_others_alone(session: Session, blur: PipelineSpec) -> None:
+    bad = parse_schedule("blurred.vectorize(x);", blur.funcs)
+    measured = session.measure({"bad": bad, "fast": fast(blur)})
+    assert isinstance(measured["fast"], Cost)
+    failure = measured["bad"]
+    assert isinstance(failure, Failure)
+    assert failure.stage == "compile"
+    assert "blurred" in failure.message
+
+
+def test_a_schedule_of_another_pipeline_leaves_the_others_alone(session: Session, blur: PipelineSpec) -> None:
+    misfit = Schedule((ComputeRoot(Stage("another")),))
+    measured = session.measure({"misfit": misfit, "fast": fast(blur)})
+    assert isinstance(measured["fast"], Cost)
+    failure = measured["misfit"]
+    assert isinstance(failure, Failure)
+    assert (failure.stage, failure.kind) == ("compile", "error")
+    assert "another" in failure.message
+
+
+def test_a_schedule_that_halide_refuses_leaves_the_others_alone(target: TargetInfo) -> None:
+    spec = load("summed", target)
+    refused = parse_schedule("total.update(0).parallel(r_x);", spec.funcs)
+    with opened(spec, target) as session:
+        measured = session.measure({"refused": refused, "default": Schedule()})
+    failure = measured["refused"]
+    assert isinstance(failure, Failure)
+    assert "Halide refuses a directive" in failure.message
+    assert isinstance(measured["default"], Cost)
+
+
+def test_a_compile_limit_is_kept(blur: PipelineSpec, target: TargetInfo) -> None:
+    hasty = replace(OPTIONS, compile_timeout_s=4.0)
+    # Unrolling without end keeps the compiler busy for minutes.
+    endless = parse_schedule("blurred.unroll(x, 256).unroll(y, 128);", blur.funcs)
+    with opened(blur, target, options=hasty) as session:
+        measured = session.measure({"endless": endless, "fast": fast(blur)})
+    failure = measured["endless"]
+    assert isinstance(failure, Failure)
+    assert (failure.stage, failure.kind) == ("compile", "timeout")
+    assert isinstance(measured["fast"], Cost)
+
+
+def test_scalars_tuples_and_minima(target: TargetInfo) -> None:
+    with opened(load("scaled", target), target) as session:
+        assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
+        image, number = (np.load(output_path(session._reference.directory, k)) for k in range(2))
+    assert image.max() > 2.5
+    assert list(number) == list(range(10, 60))
+
+
+def test_wrong_estimates_are_reported(target: TargetInfo) -> None:
+    with (
+        opened(load("out_of_bounds", target), target) as session,
+        pytest.raises(InputError, match="whatever its schedule") as caught,
+    ):
+        session.ready()
+    assert "beyond the max" in str(caught.value)
+
+
+def test_images_are_cropped_or_too_small(blur: PipelineSpec, target: TargetInfo, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 300), dtype=np.uint8)
+    for name, image in (("large", pixels), ("small", pixels[:127])):
+        iio.imwrite(tmp_path / f"{name}.png", image)
+    large = Inputs(images=((None, tmp_path / "large.png"),))
+    with opened(blur, target, inputs=large) as session:
+        session.ready()
+        found = np.load(output_path(session._reference.directory, 0))
+    from tests.machine.pipelines import blur_reference
+
+    assert np.array_equal(found, blur_reference({"image": pixels[:128, :256]})[0])
+    small = Inputs(images=((None, tmp_path / "small.png"),))
+    with (
+        opened(blur, target, inputs=small) as session,
+        pytest.raises(InputError, match="too small for input image") as caught,
+    ):
+        session.ready()
+    assert caught.value.found == "300x127"
+
+
+def test_schedules_are_asked_for_when_there_is_time_for_them(blur: PipelineSpec, target: TargetInfo) -> None:
+    asked: list[str] = []
+
+    def ask() -> Iterator[tuple[str, Schedule]]:
+        for key, schedule in strips(blur, 20):
+            asked.append(key)
+            yield key, schedule
+
+    with opened(blur, target, workers=2) as session:
+        measurements = session.measure_each(ask(), best=None)
+        done = [next(measurements)[0] for _ in range(3)]
+        assert len(asked) <= len(done) + 2
+        measurements.close()  # in the middle of compiling
+        assert len(dict(session.measure_each(strips(blur, 2), best=None))) == 2
+
+
+def test_many_schedules_side_by_side(blur: PipelineSpec, target: TargetInfo) -> None:
+    bad = parse_schedule("blurred.vectorize(x);", blur.funcs)
+    schedules = [*strips(blur, 5), ("bad", bad), ("default", Schedule())]
+    with opened(blur, target, workers=2, numpy_reference=reference("blur_reference")) as session:
+        measured = dict(session.measure_each(iter(schedules), best=None))
+    assert measured.keys() == dict(schedules).keys()
+    failure = measured.pop("bad")
+    assert isinstance(failure, Failure) and failure.stage == "compile"
+    assert all(isinstance(cost, Cost) and len(cost.turns) == 1 for cost in measured.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 import traceback
 from dataclasses import replace
@@ -49,6 +50,8 @@ app.add_typer(programs_cli.app, name="programs")
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
     """Finds fast schedules for Halide pipelines."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # until now, it ends the process at once
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if version:
         print(f"hltune {__version__}")
 
@@ -90,7 +93,7 @@ def schedule_command(
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
     heap_limit: flags.HeapLimit = flags.HEAP_LIMIT,
     objective: flags.Objective = flags.OBJECTIVE,
-    cache: flags.Cache = flags.CACHE,
+    cache: flags.Cache = None,
     workspace: flags.WorkspaceDir = flags.WORKSPACE,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Directory for the schedule.", show_default="in the workspace")
@@ -161,7 +164,7 @@ def tune_command(
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
     heap_limit: flags.HeapLimit = flags.HEAP_LIMIT,
     objective: flags.Objective = flags.OBJECTIVE,
-    cache: flags.Cache = flags.CACHE,
+    cache: flags.Cache = None,
     workspace: flags.WorkspaceDir = flags.WORKSPACE,
     as_json: flags.Json = False,
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
@@ -248,7 +251,7 @@ def pretrain_command(
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
     heap_limit: flags.HeapLimit = flags.HEAP_LIMIT,
     objective: flags.Objective = flags.OBJECTIVE,
-    cache: flags.Cache = flags.CACHE,
+    cache: flags.Cache = None,
     workspace: flags.WorkspaceDir = flags.WORKSPACE,
     as_json: flags.Json = False,
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
@@ -314,7 +317,7 @@ def compare_command(
     run_timeout: flags.RunTimeout = flags.RUN_TIMEOUT_S,
     heap_limit: flags.HeapLimit = flags.HEAP_LIMIT,
     objective: flags.Objective = flags.OBJECTIVE,
-    cache: flags.Cache = flags.CACHE,
+    cache: flags.Cache = None,
     workspace: flags.WorkspaceDir = flags.WORKSPACE,
     as_json: flags.Json = False,
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown

@@ -67,7 +67,12 @@ Objective = Annotated[
     typer.Option(help="Of the emulator: packets, or packets+misses, which simulates a cache; packets+9*misses weighs."),
 ]
 Cache = Annotated[
-    str, typer.Option(metavar="SIZE:WAYS:LINE", help="Cache of packets+misses: bytes, lines of a set, bytes of a line.")
+    str | None,
+    typer.Option(
+        metavar="SIZE:WAYS:LINE",
+        help="Cache of packets+misses: bytes, lines of a set, bytes of a line.",
+        show_default="1M:8:128",
+    ),
 ]
 IntegerTolerance = Annotated[
     int, typer.Option(help="By how much integers in an output may differ, where floats are rounded.")
@@ -92,7 +97,7 @@ RUN_TIMEOUT_S = 20.0
 HEAP_LIMIT = "256M"
 OBJECTIVE = "packets"
 _MISS_WEIGHT = 20.0
-CACHE = "1M:8:128"
+_DEFAULT_CACHE = "1M:8:128"
 
 
 def subject(
@@ -193,19 +198,22 @@ def measure_options(
     )
 
 
-def emulator_options(heap_limit: str, objective: str, cache: str) -> EmulatorOptions:
+def emulator_options(heap_limit: str, objective: str, cache: str | None) -> EmulatorOptions:
     """How to run in an emulator."""
     return EmulatorOptions(heap_limit_bytes=_bytes("--heap-limit", heap_limit), cache=_cache_model(objective, cache))
 
 
-def _cache_model(objective: str, cache: str) -> CacheModel | None:
+def _cache_model(objective: str, cache: str | None) -> CacheModel | None:
     match = re.fullmatch(r"packets(\+(?:([0-9.]+)\*)?misses)?", objective)
     if match is None:
         raise InputError("unknown objective", where="--objective",
                          expected="packets, packets+misses or packets+20*misses", found=repr(objective))  # fmt: skip
     if match[1] is None:
+        if cache is not None:
+            raise InputError("a cache that nobody counts misses of", where="--cache", found=repr(cache),
+                             todo="give --objective packets+misses as well")  # fmt: skip
         return None
-    parts = [_bytes("--cache", part) for part in cache.split(":")]
+    parts = [_bytes("--cache", part) for part in (cache or _DEFAULT_CACHE).split(":")]
     if len(parts) != 3:
         raise InputError("malformed cache", where="--cache", expected="SIZE:WAYS:LINE, such as 1M:8:128",
                          found=repr(cache))  # fmt: skip

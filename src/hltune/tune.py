@@ -263,7 +263,9 @@ def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store,
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
     best = store.best(*key, options.finalists)
-    finals = decide(run.session, run.tuner.references, best, workspace.records(spec, run.machine), spec.name)
+    tuner = run.tuner
+    records = workspace.records(spec, run.machine)
+    finals = decide(run.session, tuner.references, tuner.failed, best, records, spec.name)
     winner = finals.winner
     assert winner.schedule is not None
     workspace.replace(

@@ -113,8 +113,6 @@ def test_a_second_run_in_the_same_workspace_is_refused(hltune: Run, tmp_path: Pa
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell starts background jobs with Ctrl-C ignored, and these tests may be part of one.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stderr is not None
         while not process.stderr.readline().startswith("tuning"):

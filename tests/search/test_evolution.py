@@ -60,7 +60,8 @@ def test_the_same_seed_gives_the_same_mutants() -> None:
 def test_every_operator_is_used() -> None:
     generator = np.random.default_rng(0)
     found = Counter(name for _ in range(500) if (m := mutate(PARENT, FUNCS, generator)) for name in m[1].changes)
-    assert found.keys() == {"scale", "tail", "unroll", "block", "reorder", "compute", "store", "memory", "parallel"}
+    assert found.keys() == {"scale", "tail", "unroll", "block", "reorder", "compute", "store", "memory", "parallel",
+                            "materialise", "inline", "align"}  # fmt: skip
 
 
 def test_what_cannot_be_changed() -> None:

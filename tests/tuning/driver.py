@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.machine.unit import Unit
 from hltune.tune import tune
 from hltune.tuning.options import Budget
 from hltune.tuning.tuner import Round
@@ -26,7 +27,7 @@ class Lines:
     def note(self, text: str) -> None:
         print(f"note {text}", flush=True)
 
-    def begin(self, pipelines: Sequence[str], *, end_s: float) -> None:  # noqa: ARG002
+    def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None:  # noqa: ARG002
         print("begin", flush=True)
 
     def round_done(self, done: Round) -> None:

@@ -38,6 +38,7 @@ class RecordedSession:
     def ready(self) -> None: ...
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
+        self.asked += schedules.values()
         return {name: self.cost(schedule) for name, schedule in schedules.items()}
 
     def measure_with_copy(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:

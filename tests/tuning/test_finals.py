@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.errors import HltuneError
+from hltune.errors import Failure, HltuneError
 from hltune.samples.queries import Ranked
 from hltune.schedule.codec import schedule_hash
 from hltune.schedule.directives import Parallel, Schedule, Unroll, Vectorize
@@ -28,7 +28,7 @@ def record(name: str, schedule: Schedule) -> Record:
 
 
 def test_the_fastest_wins_whoever_found_it() -> None:
-    finals = decide(RecordedSession(), REFERENCES, (ranked(QUICK), ranked(SLOW)), [record("expert", QUICKER)], "p")
+    finals = decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK), ranked(SLOW)), [record("expert", QUICKER)], "p")
     label = record("expert", QUICKER).label
     tuned = f"tuned-{schedule_hash(QUICK)[:8]}"
     assert [row.name for row in finals.rows] == [label, tuned, "adams2019", "default"]
@@ -39,10 +39,18 @@ def test_the_fastest_wins_whoever_found_it() -> None:
 
 
 def test_what_is_known_by_name_keeps_its_name() -> None:
-    finals = decide(RecordedSession(), REFERENCES, (ranked(SLOW),), [record("tuned", SLOW)], "p")
+    finals = decide(RecordedSession(), REFERENCES, {}, (ranked(SLOW),), [record("tuned", SLOW)], "p")
     assert [row.name for row in finals.rows] == ["adams2019", "default"]
+
+
+def test_what_failed_is_shown_and_not_tried_again() -> None:
+    session = RecordedSession()
+    failed = {"default": Failure(stage="run", kind="timeout", message="took longer than its limit of 20 s")}
+    finals = decide(session, REFERENCES, failed, (ranked(QUICK),), [], "p")
+    assert Schedule() not in session.asked and len(session.asked) == 2
+    assert (finals.rows[-1].name, finals.rows[-1].measurement) == ("default", failed["default"])
 
 
 def test_nothing_works() -> None:
     with pytest.raises(HltuneError, match="no schedule works"):
-        decide(RecordedSession(broken_share=1.0), REFERENCES, (), [], "p")
+        decide(RecordedSession(broken_share=1.0), REFERENCES, {}, (), [], "p")

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hltune.cost_model.learner import LEAST_SAMPLES
+from hltune.cost_model.network import predict
 from hltune.cost_model.weights import Weights, builtin_weights, weights_hash, write_weights
 from hltune.errors import Failure, InputError
 from hltune.progress import Silent
@@ -86,6 +88,26 @@ def test_the_initial_weights_stay_intact_and_others_are_refused(place: Place, tm
             place.tuner(store, make_options())
         place.lineage.clear()
         place.tuner(store, make_options())
+
+
+def test_trained_weights_choose_from_the_first_round_on(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "mine.weights"
+    write_weights(path, perturbed(1))
+    search = Adams2019Options(parallelism=THREADS, beam_size=4, num_passes=1, weights=path)
+    with place.store() as store:
+        tuner = place.tuner(store, make_options(search=search))
+        tuner.begin(Silent())
+        samples = tuner.history.samples()
+        assert samples is not None and len(samples) < LEAST_SAMPLES
+        predictor = tuner.model.predictor
+        assert predictor is not None
+        scores = predictor.predict(samples.schedules)
+        wanted_ms = predict(perturbed(1), samples.pipeline, samples.schedules, samples.cores)
+        assert np.allclose(np.diff(scores.mean), np.diff(np.log(wanted_ms)), atol=1e-4)
+        place.lineage.clear()
+        other = place.tuner(store, make_options())
+        other.begin(Silent())
+        assert other.model.predictor is None
 
 
 def test_damaged_weights_are_an_error(place: Place) -> None:

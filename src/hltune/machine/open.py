@@ -5,7 +5,7 @@ from __future__ import annotations
 from hltune.errors import InputError
 from hltune.machine.hexagon.machine import HexagonMachine
 from hltune.machine.host import HostMachine
-from hltune.machine.options import MeasureOptions
+from hltune.machine.options import EmulatorOptions, MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
 
@@ -23,6 +23,12 @@ def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -
     """
     match target.machine:
         case "host":
+            if options.emulator != EmulatorOptions():
+                raise InputError(
+                    "--heap-limit and --objective are for emulated machines",
+                    where=target.name,
+                    todo="leave them out, or give --target hexagon",
+                )
             return HostMachine(target, options, lanes=workers)
         case "hexagon":
             return HexagonMachine(target, options, workers=workers)

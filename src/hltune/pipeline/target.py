@@ -36,11 +36,13 @@ class TargetInfo:
         name: the full target string, with all CPU features.
         vector_bytes: size of its natural vector of bytes.
         machine: what runs its code: this machine, the emulated DSP, or nothing that we have.
+        float_vectors: whether its vector unit computes floats.
     """
 
     name: str
     vector_bytes: int
     machine: MachineKind | None
+    float_vectors: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,12 @@ class TargetJob:
         if (target.arch, target.bits, target.os) == (hl.TargetArch.Hexagon, 32, hl.TargetOS.NoOS):
             # The harness brings the runtime.
             machine, target = "hexagon", target.with_feature(hl.TargetFeature.NoRuntime)
-        return TargetInfo(name=target.to_string(), vector_bytes=target.natural_vector_size(hl.UInt(8)), machine=machine)
+        return TargetInfo(
+            name=target.to_string(),
+            vector_bytes=target.natural_vector_size(hl.UInt(8)),
+            machine=machine,
+            float_vectors=target.arch != hl.TargetArch.Hexagon,
+        )
 
 
 def _runs_here(target: hl.Target, host: hl.Target) -> bool:

@@ -169,6 +169,9 @@ class Batcher:
             raise RejectedError("not a program") from failed
         if len(spec.funcs) < _LEAST_FUNCS:
             raise RejectedError("trivial")
+        # Floats never turn into integers, so that a program has them outside if it has them at all.
+        if not self._target.float_vectors and any(dtype.startswith("float") for dtype in _dtypes(spec)):
+            raise RejectedError("floats, which the target has no vectors of")
         return spec
 
     def _search(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> dict[str, Candidate]:
@@ -243,6 +246,11 @@ class Batcher:
         while True:
             sigma = float(generator.choice(_SIGMAS))
             yield _file(folder, vary(self._initial, generator, sigma))
+
+
+def _dtypes(spec: PipelineSpec) -> list[str]:
+    """Of inputs and outputs."""
+    return [*(each.dtype for each in spec.inputs), *(dtype for each in spec.outputs for dtype in each.dtypes)]
 
 
 def _take(found: dict[str, Candidate], outcome: Candidate | Failure) -> None:

@@ -63,7 +63,7 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
         for heading in ("pipeline", "id"):
             table.add_column(heading, no_wrap=True)
         unit = unit_of(machine.target, machine.cpu)
-        costs = (f"{which}/{unit.name}" for which in ("best", "median", "slowest"))
+        costs = (f"{which}\n/{unit.name}" for which in ("best", "median", "slowest"))
         for heading in ("samples", "schedules", *costs):
             table.add_column(heading, justify="right")
         for row in of_machine:

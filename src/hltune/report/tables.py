@@ -113,7 +113,7 @@ def _cost(cost: Cost | None) -> str:
     if cost.counters is None:
         return f"{text} (spread {cost.spread:.0%} over {len(cost.repeats)} repeats), output verified"
     vectors, instructions, allocations, heap_kib = _counted(cost.counters)
-    return (f"{text}, {vectors} HVX instructions of {instructions} in all, {allocations} allocations, "
+    return (f"{text}, {vectors} HVX instructions of {instructions} in all; allocations: {allocations}, "
             f"{heap_kib} KiB of heap at most; output verified")  # fmt: skip
 
 

@@ -36,19 +36,21 @@ def document(results: Sequence[Tuned], store: Path) -> Document:
 def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     """The final comparison and what came of it."""
     spec = result.subject.spec
-    console.print(Text(f"{spec.name}: the final comparison, interleaved"), soft_wrap=True)
+    unit = _unit(result)
+    best_s = result.finals.winner_cost.value
+    timed = result.finals.winner_cost.counters is None  # what is counted comes out the same every time
+    console.print(Text(f"{spec.name}: the final comparison{', interleaved' if timed else ''}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("schedule", no_wrap=True)
-    unit = _unit(result)
-    for heading in (unit.heading, "spread", "to best"):
+    for heading in (unit.heading, "spread", "to best") if timed else (unit.heading, "to best"):
         table.add_column(heading, justify="right")
-    best_s = result.finals.winner_cost.value
     for row in result.finals.rows:
         cost = row.measurement
         if isinstance(cost, Cost):
-            table.add_row(row.name, unit.text(cost.value), f"{cost.spread:.0%}", f"{cost.value / best_s:.2f}")
+            spread = (f"{cost.spread:.0%}",) if timed else ()
+            table.add_row(row.name, unit.text(cost.value), *spread, f"{cost.value / best_s:.2f}")
         else:
-            table.add_row(row.name, "-", "-", "-")
+            table.add_row(row.name, *["-"] * (len(table.columns) - 1))
     console.print(table)
     for row in result.finals.rows:
         if isinstance(row.measurement, Failure):
@@ -56,7 +58,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_row("winner", f"{result.finals.winner.name}, {unit.text(best_s)} {unit.label}, output verified")
     for label, ratio in (("runner-up", result.finals.to_runner_up), ("stock Adams2019", result.finals.to_stock)):
-        grid.add_row(f"{label} takes", _interval(ratio))
+        grid.add_row(f"{label} costs", _interval(ratio))
     counts = f"{result.measured} measured ({result.failed} failed), {result.samples_per_minute:.0f} per minute"
     grid.add_row("samples", f"{counts}; {result.distinct} distinct schedules in the store")
     last = next((each for each in reversed(result.rounds) if each.validations), None)
@@ -246,7 +248,8 @@ def _ratio(ratio: Ratio | None) -> Document | None:
 def _interval(ratio: Ratio | None) -> str:
     if ratio is None:
         return "too few turns, failed, or far behind: see the table"
-    return f"{ratio.value:.2f} (95% interval {ratio.low:.2f} to {ratio.high:.2f}) times as long"
+    interval = f" (95% interval {ratio.low:.2f} to {ratio.high:.2f})" if ratio.low < ratio.high else ""
+    return f"{ratio.value:.2f} times as much{interval}"
 
 
 def _share(value: float | None) -> str:

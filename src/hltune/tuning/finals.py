@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hltune.compare import Row, best_of_each
-from hltune.errors import HltuneError
+from hltune.errors import Failure, HltuneError
 from hltune.machine.protocol import Cost, Session
 from hltune.machine.ratio import Ratio, ratio
 from hltune.samples.queries import Ranked
@@ -45,13 +45,19 @@ class Finals:
 
 
 def decide(
-    session: Session, references: Mapping[str, Schedule], best: tuple[Ranked, ...], records: list[Record], where: str
+    session: Session,
+    references: Mapping[str, Schedule],
+    failed: Mapping[str, Failure],
+    best: tuple[Ranked, ...],
+    records: list[Record],
+    where: str,
 ) -> Finals:
     """Measures the finalists.
 
     Args:
         session: of the pipeline.
         references: known schedules by name; they keep their names.
+        failed: those that have failed in this run, which is not repeated.
         best: the fastest of the tuning.
         records: what the workspace keeps, the fastest first.
         where: name of the pipeline, for errors.
@@ -66,7 +72,7 @@ def decide(
     for record in best_of_each(records):
         if record.schedule not in finalists.values():
             finalists[record.label] = record.schedule
-    measured = session.measure(finalists)
+    measured = {**session.measure({k: v for k, v in finalists.items() if k not in failed}), **failed}
     rows = [
         Row(name=name, finder=name.partition("-")[0], schedule=finalists[name], measurement=measurement)
         for name, measurement in measured.items()

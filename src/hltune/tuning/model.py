@@ -9,10 +9,10 @@ from dataclasses import asdict
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.learner import LEAST_SAMPLES, Learned, learn
 from hltune.cost_model.lineage import BEAM_S, Lineage
-from hltune.cost_model.scorer import Predictor
+from hltune.cost_model.scorer import NetworkScorer, Predictor
 from hltune.cost_model.sidecar import Origin, PipelineUse
 from hltune.cost_model.train import TrainingOptions
-from hltune.cost_model.weights import Weights, weights_hash
+from hltune.cost_model.weights import Weights, builtin_weights, weights_hash
 from hltune.pipeline.spec import PipelineSpec
 
 
@@ -30,7 +30,8 @@ class Model:
         initial: see above.
         weights: of the last training.
         best: the ones whose beam search found the fastest schedule.
-        predictor: of the better scorer; None before there is enough to learn from.
+        predictor: of the better scorer; None before there is enough to learn from, unless the initial weights are
+            trained ones.
 
     Raises:
         InputError: weights of earlier runs are damaged, or come from other initial ones.
@@ -57,8 +58,15 @@ class Model:
         self._training = training
 
     def prepare(self, samples: Dataset | None) -> None:
-        """Fits the predictor to samples of earlier runs; the weights stay as they are."""
-        self._fit(samples, None, 0)
+        """Fits the predictor to samples of earlier runs; the weights stay as they are.
+
+        Where there are too few, weights that somebody trained choose as they are; the built-in ones order the
+        schedules of another machine, and a choice at random is no worse.
+        """
+        learned = self._fit(samples, None, 0)
+        trained = weights_hash(self.weights) != weights_hash(builtin_weights())
+        if learned is None and trained and samples is not None:
+            self.predictor = NetworkScorer(weights=self.weights, training=None, seed=0).fit(samples)
 
     def learn(self, samples: Dataset | None, round_number: int) -> Learned | None:
         """Trains and judges; returns None, and changes nothing, if there are too few samples."""

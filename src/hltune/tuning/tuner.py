@@ -126,6 +126,9 @@ class Tuner:
     Attributes:
         references: schedules that are measured whatever the model thinks of them: the default one, those written by
             hand and those of Halide's autoschedulers, by name.
+        failed: those of the references that failed in this run.
+        history: see above.
+        model: see above.
     """
 
     def __init__(
@@ -142,8 +145,9 @@ class Tuner:
         self.subject = subject
         self.history = history
         self.references: dict[str, Schedule] = {DEFAULT: Schedule(), **subject.hand_written}
+        self.failed: dict[str, Failure] = {}
         self._options = options
-        self._model = model
+        self.model = model
         self._session = session
         self._searcher = searcher
         self._generator = generator
@@ -167,7 +171,7 @@ class Tuner:
     def finals_s(self) -> float:
         """How long the final comparison will take, roughly: it compiles in one process."""
         each_s = self._seconds_per_candidate * self._options.workers + _FINAL_TURNS_S
-        return each_s * (self._options.finalists + len(self.references))
+        return each_s * (self._options.finalists + len(self.references) - len(self.failed))
 
     def begin(self, progress: Progress) -> list[Failure | None]:
         """Finds the references and measures those that are new; returns what failed, and None for what did not.
@@ -193,9 +197,10 @@ class Tuner:
                 outcomes.append(measurement if isinstance(measurement, Failure) else None)
                 done_s.append(time.monotonic())
                 if isinstance(measurement, Failure):
+                    self.failed[key] = measurement
                     progress.note(f"{name}: {key} failed. {measurement}")
         self._time_candidates(done_s)
-        self._model.prepare(self.history.samples())
+        self.model.prepare(self.history.samples())
         return outcomes
 
     def round(self, limits: Limits, progress: Progress) -> Round:
@@ -209,8 +214,8 @@ class Tuner:
         measured_s = time.monotonic()
         self._say(progress, "learning")
         times_s = [None if key is None else self.history.time_s(key) for key in found.beams]
-        self._model.judge(tuple(zip(found.weights, times_s, strict=True)), len(self.history), self._round)
-        learned = self._model.learn(self.history.samples(), self._round) if measured_s < limits.end_s else None
+        self.model.judge(tuple(zip(found.weights, times_s, strict=True)), len(self.history), self._round)
+        learned = self.model.learn(self.history.samples(), self._round) if measured_s < limits.end_s else None
         done = Round(
             pipeline=self.subject.spec.name,
             number=self._round,
@@ -234,7 +239,7 @@ class Tuner:
     def _search(self, limits: Limits, progress: Progress) -> _Found:
         """Beam searches, whose results are all measured, and probes, among which the model chooses."""
         self._say(progress, "searching")
-        model, options = self._model, self._options
+        model, options = self.model, self._options
         beams = self._searcher.beams(model.weights, model.best)
         keys = tuple(schedule_hash(each.schedule) if isinstance(each, Candidate) else None for _, each in beams)
         chosen = {key: each for key, (_, each) in zip(keys, beams, strict=True)

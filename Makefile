@@ -18,7 +18,8 @@ demo: venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/demo.py demo-output
 
 test: venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m 'not alone'
+	$(BIN)/python -m pytest -m alone
 
 lint: venv
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import io
 import math
 import os
 import pickle
@@ -136,6 +137,7 @@ class Worker:
         self._memory_bytes = memory_bytes or memory_share_bytes(1)
         # Without a name, so that not even a killed parent leaves it behind.
         self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
+        self._job = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
         self._popen: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._stage = _Stage("start", _START_S, 0.0)
@@ -172,9 +174,11 @@ class Worker:
         self._stage = _Stage("start", _START_S, time.monotonic())
         self._pauses = []
         self._log_start = self._log_size()
+        pickled = _pickled(job)
+        os.pwrite(self._job.fileno(), pickled, 0)
         # A process that died since the check is reported by `finish`, with its log.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._connection.send(job)
+            self._connection.send(len(pickled))
 
     def finish(self, job: Job[R]) -> R:  # noqa: ARG002 - carries the result's type
         """Waits for the job given to `start`; raises what `run` raises."""
@@ -233,6 +237,7 @@ class Worker:
         """Ends the process and everything that it started."""
         self._kill()
         self._log.close()
+        self._job.close()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._popen is not None:
@@ -251,14 +256,15 @@ class Worker:
             options = pickle.dumps((self._preload, self._memory_bytes, os.getpid(), self._reproducible))
             # -P: a numpy.py in the user's folder must not stand in for the real one.
             # Zeros: of the same length whatever the numbers, for arguments take room in memory.
-            command = [sys.executable, "-P", "-m", "hltune.worker", f"{fd:08}", options.hex().zfill(2000)]
+            files = [f"{number:08}" for number in (fd, self._job.fileno())]
+            command = [sys.executable, "-P", "-m", "hltune.worker", *files, options.hex().zfill(2000)]
             self._popen = subprocess.Popen(
                 [*_SAME_ADDRESSES, *command] if self._reproducible else command,
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
                 env={**(_bare_environment() if self._reproducible else os.environ), **self._environment},
-                pass_fds=[fd],
+                pass_fds=[fd, self._job.fileno()],
                 start_new_session=True,
             )
 
@@ -367,7 +373,16 @@ def _bare_environment() -> dict[str, str]:
     return {**kept, **no_bytecode, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _main(fd: int, options: str) -> None:
+def _pickled(job: Job[Any]) -> bytes:
+    """Equal jobs become equal bytes, and later the same objects in memory, whichever of their parts are one object."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer)
+    pickler.fast = True
+    pickler.dump(job)
+    return buffer.getvalue()
+
+
+def _main(fd: int, job_file: int, options: str) -> None:
     preload, memory_bytes, parent, reproducible = pickle.loads(bytes.fromhex(options.lstrip("0")))
     _die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -376,31 +391,33 @@ def _main(fd: int, options: str) -> None:
         importlib.import_module(module)
     connection = Connection(fd)
     if not reproducible:
-        _serve(connection)
+        _serve(connection, job_file)
     while reproducible:
-        _in_fork(connection)
+        _in_fork(connection, job_file)
 
 
-def _serve(connection: Connection, jobs: float = math.inf) -> None:
+def _serve(connection: Connection, job_file: int, jobs: float = math.inf) -> None:
     """Runs jobs, at most so many, until the caller hangs up."""
     process = Process(connection)
     while jobs > 0:
         try:
-            job = connection.recv()
+            size = connection.recv()
         except EOFError:
             sys.exit()
+        # From a file, for a connection delivers in pieces, each of which takes memory.
+        job = pickle.loads(os.pread(job_file, size, 0))
         connection.send(_outcome(job, process))
         jobs -= 1
 
 
-def _in_fork(connection: Connection) -> None:
+def _in_fork(connection: Connection, job_file: int) -> None:
     """Runs one job in a fork; if that dies, says so in its place."""
     parent = os.getpid()
     child = os.fork()
     if child == 0:
         _die_with_parent(parent)
         with contextlib.suppress(SystemExit):
-            _serve(connection, jobs=1)
+            _serve(connection, job_file, jobs=1)
             sys.stdout.flush()
             os._exit(0)
         os._exit(_HUNG_UP)
@@ -434,4 +451,4 @@ if __name__ == "__main__":
     # The module is imported anew under its real name, so that jobs and messages are the caller's types.
     from hltune import worker
 
-    worker._main(int(sys.argv[1]), sys.argv[2])  # pyright: ignore[reportPrivateUsage]
+    worker._main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])  # pyright: ignore[reportPrivateUsage]

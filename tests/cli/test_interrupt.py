@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 MOMENTS_S = (0.02, 0.1, 0.2, 0.3)
 PHASES = {
     "schedule": ("loading", "searching", "compiling"),

@@ -22,6 +22,8 @@ from hltune.schedule.parse import parse_schedule
 from hltune.schedule.roles import Stage
 from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, opened, reference, strips, target_info
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module", params=["host", pytest.param("hexagon", marks=needs_hexagon)])
 def target(request: pytest.FixtureRequest) -> TargetInfo:

@@ -15,6 +15,8 @@ from hltune.pipeline.target import TargetInfo, TargetJob
 from hltune.schedule.directives import Schedule
 from tests.machine.opened import OPTIONS, fast, load, opened, strips, target_info
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def host() -> TargetInfo:

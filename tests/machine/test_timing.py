@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from hltune.machine.timing import time_calls
+
+pytestmark = pytest.mark.alone
 
 
 def test_short_calls_are_batched() -> None:

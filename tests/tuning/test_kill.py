@@ -11,8 +11,12 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from hltune.samples.queries import Reader
 from hltune.workspace import Workspace
+
+pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[2]
 KILLS = 20

@@ -136,6 +136,8 @@ class Pid:
 class Layout:
     """Where things lie in memory, and how text hashes."""
 
+    payload: object = None
+
     def run(self, process: Process) -> tuple[int, ...]:
         process.enter("layout", timeout_s=10)
         objects = [object() for _ in range(1000)]

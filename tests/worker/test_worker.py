@@ -15,6 +15,8 @@ from hltune.errors import Failure, InputError, JobFailed
 from hltune.worker import Worker, run_all
 from tests.worker import jobs
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
@@ -243,6 +245,16 @@ def test_reproducible_jobs_find_the_same_memory(monkeypatch: pytest.MonkeyPatch)
             assert another.run(jobs.Layout()) == first == one.run(jobs.Layout())
     with Worker() as ordinary, Worker() as other:
         assert ordinary.run(jobs.Layout()) != other.run(jobs.Layout())
+
+
+def test_equal_jobs_find_the_same_memory() -> None:
+    """Whichever of their parts are one object in this process."""
+    text = "some text " * 1000
+    one_object, many = [text] * 1000, [f"{text[:-1]} " for _ in range(1000)]
+    assert one_object == many
+    with Worker(reproducible=True) as worker:
+        first, second, other = (worker.run(jobs.Layout(each)) for each in (one_object, many, [text] * 999))
+    assert first == second != other
 
 
 def test_a_reproducible_process_survives_its_jobs() -> None:

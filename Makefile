@@ -27,7 +27,7 @@ lint: venv
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-# About three hours; nothing else should run meanwhile.
+# About three hours and a half; nothing else should run meanwhile.
 bench: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.overhead
@@ -35,6 +35,7 @@ bench: venv
 	$(BIN)/python -m benchmarks.stock_loop
 	$(BIN)/python -m benchmarks.tuned 4 .bench
 	$(BIN)/python -m benchmarks.opencv .bench
+	$(BIN)/python -m benchmarks.hexagon 4 .bench/hexagon
 	$(BIN)/python -m benchmarks.pretrain_store
 	$(BIN)/hltune pretrain --batches 400 --workspace .bench
 	$(BIN)/python -m benchmarks.pretrained .bench/pretrained/*/best-00400.weights

@@ -19,7 +19,7 @@ PHASES = {
     "compare": ("searching", "measuring"),
     "tune": ("tuning",),
 }
-DELAYS_S = (0.0, 0.02, 0.3)
+DELAYS_S = (0.0, 0.3)
 """After a phase was announced; no phase ends that soon."""
 
 

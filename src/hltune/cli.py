@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import sys
 import traceback
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from hltune import INTERRUPTED, __version__, flags, programs_cli, samples_cli
+from hltune import INTERRUPTED, __version__, flags, interrupts, programs_cli, samples_cli
 from hltune.autoschedule import AutoscheduleOptions, autoschedule
 from hltune.compare import CompareOptions, Comparison, compare
 from hltune.default_weights import with_default_weights
@@ -50,8 +49,7 @@ app.add_typer(programs_cli.app, name="programs")
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
     """Finds fast schedules for Halide pipelines."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # until now, it ends the process at once
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.raise_interrupts()
     if version:
         print(f"hltune {__version__}")
 
@@ -170,11 +168,11 @@ def tune_command(
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
 ) -> None:
     """Measures candidates while the cost model learns from them; goes on where the last run stopped."""
-    # These import JAX and LightGBM, which takes longer than most other commands.
-    from hltune.report import tune as report
-    from hltune.report.curve import draw_curve
-    from hltune.tune import tune
-    from hltune.tuning.options import Budget, TuneOptions
+    with interrupts.importing():  # JAX and LightGBM, which takes longer than most other commands
+        from hltune.report import tune as report
+        from hltune.report.curve import draw_curve
+        from hltune.tune import tune
+        from hltune.tuning.options import Budget, TuneOptions
 
     threads = flags.threads(max_parallelism, target)
     unlimited = minutes is None and samples is None and rounds is None
@@ -257,10 +255,10 @@ def pretrain_command(
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
 ) -> None:
     """Trains the cost model on random programs, once per machine; goes on where the last run stopped."""
-    # These import JAX, which takes longer than most other commands.
-    from hltune.pretrain import plan_pretraining, pretrain
-    from hltune.pretraining.options import PretrainOptions
-    from hltune.report import pretrain as report
+    with interrupts.importing():  # JAX, which takes longer than most other commands
+        from hltune.pretrain import plan_pretraining, pretrain
+        from hltune.pretraining.options import PretrainOptions
+        from hltune.report import pretrain as report
 
     threads = flags.threads(max_parallelism, target)
     options = PretrainOptions(
@@ -436,6 +434,9 @@ def export_command(
     examples: flags.Examples = None,
     max_parallelism: flags.Parallelism = None,
     schedule: Annotated[Path | None, typer.Option(metavar="FILE", help="A schedule.json to use instead.")] = None,
+    heap_limit: flags.HeapLimit = flags.HEAP_LIMIT,
+    objective: flags.Objective = flags.OBJECTIVE,
+    cache: flags.Cache = None,
     workspace: flags.WorkspaceDir = flags.WORKSPACE,
     as_json: flags.Json = False,
     debug: flags.Debug = False,  # noqa: ARG001 - read where errors are shown
@@ -450,7 +451,8 @@ def export_command(
         # Schedules are known by the machine that measured them: the emulated DSP for its own, this one for all others.
         measured_on = target if on_dsp else HOST
         subject = load_subject(flags.subject(pipeline, measured_on, size, parameters, estimates, examples), place)
-        measure = MeasureOptions(threads=flags.threads(max_parallelism, measured_on))
+        emulator = flags.emulator_options(heap_limit, objective, cache)
+        measure = MeasureOptions(threads=flags.threads(max_parallelism, measured_on), emulator=emulator)
         record = _chosen(place, subject, measure, schedule)
         if target != measured_on and schedule is None:
             progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")

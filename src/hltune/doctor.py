@@ -14,8 +14,11 @@ from hltune.errors import HltuneError
 from hltune.machine.hexagon.toolchain import (
     INSTALL_COMPILER,
     INSTALL_EMULATOR,
+    INSTALL_PLUGIN_EMULATOR,
     addresses_can_be_fixed,
     find_emulator,
+    find_plugin_compiler,
+    find_plugin_emulator,
     find_zig,
 )
 from hltune.pipeline.cpp_build import COMPILERS
@@ -86,17 +89,24 @@ def _hexagon() -> list[Finding]:
     return [
         _optional("Hexagon compiler", zig and str(zig), INSTALL_COMPILER),
         _optional("Hexagon emulator", emulator and str(emulator), INSTALL_EMULATOR),
+        _optional("Hexagon cache model", _cache_model(), INSTALL_PLUGIN_EMULATOR,
+                  lacking="--objective packets+misses"),
         _optional("Hexagon: fixed addresses", "setarch -R works" if fixed else None,
                   "in a container: docker run --security-opt seccomp=unconfined"),
     ]  # fmt: skip
 
 
-def _optional(name: str, found: str | None, todo: str) -> Finding:
-    """Something that only --target hexagon needs."""
+def _cache_model() -> str | None:
+    emulator, compiler = find_plugin_emulator(), find_plugin_compiler()
+    return f"{emulator}, {compiler}" if emulator and compiler else None
+
+
+def _optional(name: str, found: str | None, todo: str, *, lacking: str = "--target hexagon") -> Finding:
+    """Something that only the emulated DSP needs."""
     if found is not None:
         return Finding(name=name, ok=True, required=False, found=found)
     return Finding(name=name, ok=False, required=False,
-                   found="none; --target hexagon cannot measure, everything else works", todo=todo)  # fmt: skip
+                   found=f"none; {lacking} cannot measure, everything else works", todo=todo)  # fmt: skip
 
 
 def _compiler() -> Finding:

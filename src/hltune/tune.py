@@ -262,7 +262,7 @@ def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store,
     spec = subject.spec
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
-    best = store.best(*key, options.finalists)
+    best = store.best(*key, options.finalists, distinct=True)
     tuner = run.tuner
     records = workspace.records(spec, run.machine)
     finals = decide(run.session, tuner.references, tuner.failed, best, records, spec.name)

@@ -7,7 +7,7 @@ import sys
 
 IN_A_FINALIZER = """
 import signal, sys, time
-from hltune import __main__, cli
+from hltune import __main__, cli, interrupts
 
 class Finalized:
     def __del__(self):
@@ -15,6 +15,7 @@ class Finalized:
         time.sleep(0)
 
 def run(arguments):
+    interrupts.raise_interrupts()
     Finalized()
     time.sleep(5)
     return 0

@@ -96,6 +96,14 @@ def test_best_are_sorted(store: Store) -> None:
     assert [best.fastest_s for best in store.best(*KEYS, 2)] == [1.0, 2.0]
 
 
+def test_of_equal_costs_the_first_may_stand_for_all(store: Store) -> None:
+    store.add_all([measured(n, t, when=n) for n, t in enumerate((2.0, 1.0, 2.0, 1.0, 3.0))])
+    ranked = store.best(*KEYS, 10, distinct=True)
+    assert [best.fastest_s for best in ranked] == [1.0, 2.0, 3.0]
+    assert [best.schedule_hash for best in ranked] == [sample(number).schedule_hash for number in (1, 0, 4)]
+    assert len(store.best(*KEYS, 10)) == 5
+
+
 @pytest.mark.parametrize("chunk", [None, 1, 3, 10, 100])
 def test_training_data(store: Store, chunk: int | None) -> None:
     added = [sample(number) for number in range(10)]

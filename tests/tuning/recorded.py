@@ -35,6 +35,8 @@ class RecordedSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
+    side_by_side = False
+
     def ready(self) -> None: ...
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hltune.halide_api import halide_version
-from hltune.machine.hexagon.toolchain import harness_key
+from hltune.machine.hexagon.toolchain import toolchain_key
 from hltune.machine.hexagon.versions import version_of
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetInfo
@@ -42,7 +42,8 @@ def fingerprint(target: TargetInfo, options: MeasureOptions) -> Fingerprint:
 
 def _emulated_cpu(target: TargetInfo, options: MeasureOptions) -> str:
     counted = options.emulator.cache or "packets"
-    return f"Hexagon {version_of(target.name)} in QEMU, {counted}, harness {harness_key()}"
+    heap_mib = options.emulator.heap_limit_bytes / 2**20
+    return f"Hexagon {version_of(target.name)} in QEMU, {counted}, heap {heap_mib:g} MiB, tools {toolchain_key()}"
 
 
 def _cpu_model() -> str:

@@ -118,6 +118,8 @@ class HostSession:
         self._reference.abandon()
         self._directory.cleanup()
 
+    side_by_side = False
+
     def ready(self) -> None:
         """See `Session.ready`."""
         self._reference.ready()

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from hltune.errors import InputError
+from hltune.machine.unit import MISSES
 
 COMPILE_ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
 """Adams2019 asks for unrolling that Halide cannot always do; without this, such a schedule is an error."""
@@ -28,15 +29,16 @@ class CacheModel:
     line_bytes: int
 
     def __post_init__(self) -> None:
-        sets, rest = divmod(self.size_bytes, max(1, self.ways * self.line_bytes))
-        if not (0 < self.miss_weight < math.inf and sets > 0 and rest == 0 and self.ways > 0):
+        way_bytes = self.ways * self.line_bytes
+        possible = way_bytes > 0 and self.size_bytes > 0 and self.size_bytes % way_bytes == 0
+        if not (0 < self.miss_weight < math.inf and possible):
             raise InputError("no such cache", where="--objective, --cache",
                              expected="a weight above 0, and a size that is a multiple of ways times line",
                              found=str(self))  # fmt: skip
 
     def __str__(self) -> str:
         cache = f"{self.size_bytes} bytes, {self.ways} ways, lines of {self.line_bytes} bytes"
-        return f"packets + {self.miss_weight:g} * missed lines ({cache}, LRU)"
+        return f"packets + {self.miss_weight:g} * {MISSES} ({cache}, LRU)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,11 @@ class Session(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
+    @property
+    def side_by_side(self) -> bool:
+        """Whether `measure` uses all cores at once, for nothing is timed."""
+        ...
+
     def ready(self) -> None:
         """Waits until the expected outputs are known; the first measurement does so, too.
 

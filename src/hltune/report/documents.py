@@ -11,7 +11,7 @@ from hltune.compare import Comparison, Row
 from hltune.doctor import Finding
 from hltune.errors import Failure, HltuneError
 from hltune.machine.protocol import Cost
-from hltune.machine.unit import MILLISECONDS
+from hltune.machine.unit import MILLISECONDS, Unit
 from hltune.schedule import codec
 from hltune.schedule.directives import Schedule
 from hltune.subject import Subject
@@ -68,15 +68,15 @@ def _comparison(result: Comparison) -> Document:
         "target": result.subject.target.name,
         "unit": result.unit.name,
         "limit": None if result.limit_s is None else result.unit.of(result.limit_s),
-        "schedules": [_row(row) for row in result.rows],
+        "schedules": [_row(row, result.unit) for row in result.rows],
     }
 
 
-def _row(row: Row) -> Document:
+def _row(row: Row, unit: Unit) -> Document:
     measured = row.measurement if isinstance(row.measurement, Cost) else None
     return {
         "name": row.name,
-        **cost(measured),
+        **cost(measured, unit),
         "verified": measured is not None,
         "failure": failure(row.measurement) if isinstance(row.measurement, Failure) else None,
         "schedule": directives(row.schedule) if row.schedule is not None else None,
@@ -91,10 +91,10 @@ def findings(found: list[Finding]) -> Document:
     }
 
 
-def cost(value: Cost | None) -> Document:
-    """A cost in its unit, and what was counted with it."""
+def cost(value: Cost | None, unit: Unit = MILLISECONDS) -> Document:
+    """A cost in its unit, and what was counted with it; the unit given is for what was not measured."""
     if value is None:
-        return {"cost": None, "unit": MILLISECONDS.name, "spread": None}
+        return {"cost": None, "unit": unit.name, "spread": None}
     document: Document = {"cost": value.unit.of(value.value), "unit": value.unit.name, "spread": round(value.spread, 4)}
     if value.counters is not None:
         document["counters"] = {name: count for name, count in asdict(value.counters).items() if count is not None}

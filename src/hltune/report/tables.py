@@ -52,8 +52,9 @@ def print_comparison(console: Console, result: Comparison) -> None:
     console.print(Text(f"{result.subject.spec.name}{limit}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("schedule", no_wrap=True, min_width=13)
-    counted = any(isinstance(row.measurement, Cost) and row.measurement.counters for row in result.rows)
-    headings = (*_COUNTERS, "to best") if counted else ("spread", "to best", "of limit", "verified")
+    counters = next((row.measurement.counters for row in result.rows if isinstance(row.measurement, Cost)), None)
+    counted = counters is not None
+    headings = (*_counted(counters), "to best") if counted else ("spread", "to best", "of limit", "verified")
     for heading in (unit.heading, *headings):
         table.add_column(heading, justify="right")
     for row in result.rows:
@@ -99,7 +100,7 @@ def _counted_cells(row: Row, result: Comparison) -> tuple[str, ...]:
     cost = row.measurement
     if not isinstance(cost, Cost) or cost.counters is None:
         return ()
-    return cost.unit.text(cost.value), *_counted(cost.counters), _to_best(cost, result)
+    return cost.unit.text(cost.value), *_counted(cost.counters).values(), _to_best(cost, result)
 
 
 def _to_best(cost: Cost, result: Comparison) -> str:
@@ -112,19 +113,17 @@ def _cost(cost: Cost | None) -> str:
     text = f"{cost.unit.text(cost.value)} {cost.unit.label}"
     if cost.counters is None:
         return f"{text} (spread {cost.spread:.0%} over {len(cost.repeats)} repeats), output verified"
-    vectors, instructions, allocations, heap_kib = _counted(cost.counters)
-    return (f"{text}, {vectors} HVX instructions of {instructions} in all; allocations: {allocations}, "
-            f"{heap_kib} KiB of heap at most; output verified")  # fmt: skip
+    counted = ", ".join(f"{heading} {count}" for heading, count in _counted(cost.counters).items()).replace("\n", " ")
+    return f"{text}; {counted}; output verified"
 
 
-_COUNTERS = ("HVX\ninstr.", "all\ninstr.", "alloca-\ntions", "peak\nheap /KiB")
-
-
-def _counted(counters: Counters) -> tuple[str, ...]:
-    """Of the columns `_COUNTERS`."""
-    return (
-        f"{counters.hvx_instructions:,}",
-        f"{counters.instructions:,}",
-        f"{counters.allocations:,}",
-        f"{counters.peak_heap_bytes / 1024:,.1f}",
-    )
+def _counted(counters: Counters) -> dict[str, str]:
+    """What was counted beside the cost, by the headings of its columns."""
+    misses = counters.line_misses
+    parts = {} if misses is None else {"packets\nissued": f"{counters.packets:,}", "line\nmisses": f"{misses:,}"}
+    return parts | {
+        "HVX\ninstr.": f"{counters.hvx_instructions:,}",
+        "all\ninstr.": f"{counters.instructions:,}",
+        "heap\nblocks": f"{counters.allocations:,}",
+        "peak\nheap/KiB": f"{counters.peak_heap_bytes / 1024:,.1f}",
+    }

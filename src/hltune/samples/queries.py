@@ -177,11 +177,25 @@ class Reader:
         with self._decoding():
             return collect(self._connection)
 
-    def best(self, pipeline_hash: str, machine_key: str, count: int) -> tuple[Ranked, ...]:
-        """The fastest schedules, best first."""
+    def best(
+        self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False
+    ) -> tuple[Ranked, ...]:
+        """The fastest schedules, best first.
+
+        Args:
+            pipeline_hash: of the pipeline.
+            machine_key: of the machine.
+            count: at most.
+            distinct: of those that cost exactly the same, the one that was measured first: where costs are counted,
+                the others differ in nothing that matters.
+        """
+        ranked = f"""SELECT schedule_id, min(fastest_s) AS fastest, count(*) AS measurements, round, search,
+            measured_at_s {_OF} AND fastest_s IS NOT NULL GROUP BY schedule_id"""
+        if distinct:
+            ranked = f"""SELECT min(schedule_id) AS schedule_id, fastest, measurements, round, search, measured_at_s
+                FROM ({ranked}) GROUP BY fastest"""
         query = f"""SELECT schedules.hash, directives, fastest, measurements, round, search, measured_at_s
-            FROM (SELECT schedule_id, min(fastest_s) AS fastest, count(*) AS measurements, round, search, measured_at_s
-                  {_OF} AND fastest_s IS NOT NULL GROUP BY schedule_id ORDER BY fastest LIMIT ?)
+            FROM ({ranked} ORDER BY fastest LIMIT ?)
             JOIN schedules ON schedules.id = schedule_id ORDER BY fastest, schedules.hash"""
         with self._decoding():
             rows = self._connection.execute(query, (*self._ids(pipeline_hash, machine_key), count))

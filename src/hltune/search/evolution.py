@@ -210,9 +210,13 @@ def _materialise(directives: _Directives, nests: LoopNests, generator: np.random
     if not inlined or not scheduled:
         return None
     stage = inlined[int(generator.integers(len(inlined)))]
-    consumer = sorted(scheduled)[int(generator.integers(len(scheduled)))]
+    order = [each.func for each in nests.loops]  # producers first
+    consumers = sorted(scheduled & set(order[order.index(stage.func) :]))
+    if not consumers or not nests.loops[stage]:
+        return None
+    consumer = consumers[int(generator.integers(len(consumers)))]
     levels = _levels(nests, consumer)
-    if not levels or not nests.loops[stage]:
+    if not levels:
         return None
     new: _Directives = [ComputeAt(Stage(stage.func), consumer, levels[int(generator.integers(len(levels)))])]
     lanes = sorted({loop.extent for loops in nests.loops.values() for loop in loops

@@ -49,8 +49,8 @@ class History:
         return min((value for value in self._times_s.values() if value is not None), default=None)
 
     def best(self, count: int) -> list[Schedule]:
-        """The fastest schedules, best first."""
-        ranked = self._store.best(*self._key, count)
+        """The fastest schedules, best first; of those that cost exactly the same, one."""
+        ranked = self._store.best(*self._key, count, distinct=True)
         return [each.schedule for each in ranked if each.schedule is not None]
 
     def keep(self, schedule: Schedule, candidate: Candidate | None, origin: Origin, measurement: Measurement) -> None:

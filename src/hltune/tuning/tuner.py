@@ -169,8 +169,10 @@ class Tuner:
 
     @property
     def finals_s(self) -> float:
-        """How long the final comparison will take, roughly: it compiles in one process."""
-        each_s = self._seconds_per_candidate * self._options.workers + _FINAL_TURNS_S
+        """How long the final comparison will take, roughly: if it times, it compiles in one process."""
+        each_s = self._seconds_per_candidate
+        if not self._session.side_by_side:
+            each_s = each_s * self._options.workers + _FINAL_TURNS_S
         return each_s * (self._options.finalists + len(self.references) - len(self.failed))
 
     def begin(self, progress: Progress) -> list[Failure | None]:

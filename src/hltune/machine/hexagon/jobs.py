@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -22,6 +24,8 @@ from hltune.worker import Process
 
 _ENTRY = "pipeline"
 _LINK_S = 60.0
+_LONGEST_RUN_S = 10.0
+"""In this time, no emulator issues the 2**32 packets after which its counter begins again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,8 @@ class CountJob:
 
     def run(self, process: Process) -> Counters | Failure:
         """Runs in a worker, a reproducible one."""
-        with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
+        # With the session's files: whoever kills this process does not clean up for it.
+        with tempfile.TemporaryDirectory(dir=self.input_file.parent) as scratch:
             candidate, program = Path(scratch, "candidate.o"), Path(scratch, "candidate.elf")
             try:
                 self._compile(process, candidate)
@@ -99,12 +104,16 @@ class CountJob:
                 self.emulator.tools.link([candidate, *self.emulator.harness], program)
             except HltuneError as error:
                 return Failure(stage="link", kind="error", message=str(error))
-            process.enter("run", timeout_s=self.options.run_timeout_s)
+            process.enter("run", timeout_s=self._run_limit_s)
             outcome = self._emulate(program)
         if isinstance(outcome, Failure):
             return outcome
         result, misses = outcome
         return self._wrong(process, result) or _counters(result, misses)
+
+    @property
+    def _run_limit_s(self) -> float:
+        return min(self.options.run_timeout_s, _LONGEST_RUN_S)
 
     def _compile(self, process: Process, path: Path) -> None:
         import halide as hl  # the parent handles jobs without it
@@ -128,15 +137,28 @@ class CountJob:
             ]
         command.append(str(program))
         with self.input_file.open("rb") as job:
-            done = subprocess.run(command, stdin=job, capture_output=True, check=False)
+            done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=self._limit_run)
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             return Failure(stage="run", kind="crash", message=f"the emulated program died ({name}): it reads or writes "
                            "where it has no memory, or does what the processor cannot")  # fmt: skip
+        log = done.stderr.decode(errors="replace")
+        if done.returncode and "plugin" in log:
+            raise HltuneError("the emulator does not load the cache plug-in", where=str(tools.emulator),
+                              found=log.strip()[-300:], todo="leave out --objective, or install QEMU 7.2")  # fmt: skip
         if done.returncode:
-            return Failure(stage="run", kind="error", message=f"the harness gave up with status {done.returncode}",
-                           log=done.stderr.decode(errors="replace"))  # fmt: skip
-        return decode_result(done.stdout, self.spec), _misses(done.stderr) if cache else None
+            return Failure(
+                stage="run", kind="error", message=f"the harness gave up with status {done.returncode}", log=log
+            )
+        try:
+            return decode_result(done.stdout, self.spec), _misses(log) if cache else None
+        except HltuneError as error:  # the candidate has overwritten what the harness needs
+            return Failure(stage="run", kind="crash", message=str(error), log=log)
+
+    def _limit_run(self) -> None:
+        """In the emulator's process, which nobody else would end if this one and its parent were killed."""
+        limit_s = math.ceil(self._run_limit_s) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
 
     def _wrong(self, process: Process, result: Result) -> Failure | None:
         if result.refused_bytes:
@@ -157,12 +179,10 @@ class CountJob:
         return None
 
 
-def _misses(log: bytes) -> int:
-    found = re.search(rb"^line misses: (\d+) after 4 counter reads$", log, re.MULTILINE)
+def _misses(log: str) -> int:
+    found = re.search(r"^line misses: (\d+) after 4 counter reads$", log, re.MULTILINE)
     if found is None:
-        raise HltuneError(
-            "the emulator's cache plug-in said nothing", found=log.decode(errors="replace").strip()[-300:]
-        )
+        raise HltuneError("the emulator's cache plug-in said nothing", found=log.strip()[-300:])
     return int(found[1])
 
 

@@ -114,6 +114,8 @@ class HexagonSession:
         self._reference.abandon()
         self._directory.cleanup()
 
+    side_by_side = True
+
     def ready(self) -> None:
         """See `Session.ready`."""
         self._reference.ready()

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,19 +53,25 @@ class Tools:
         Raises:
             HltuneError: symbols are missing.
         """
-        self.run("ld.lld", *_LINK_FLAGS, *map(str, objects), "-o", str(program), what="linking failed")
+        self.run("ld.lld", *_LINK_FLAGS, *map(str, objects), "-o", str(program), scratch=program.parent,
+                 what="linking failed")  # fmt: skip
 
-    def run(self, *arguments: str, what: str) -> None:
+    def run(self, *arguments: str, scratch: Path, what: str) -> None:
         """Runs zig.
 
+        Args:
+            arguments: of the command line.
+            scratch: folder for what zig leaves behind; the caller's to remove.
+            what: message of the error.
+
         Raises:
-            HltuneError: it failed; `what` says at what.
+            HltuneError: it failed.
         """
-        with tempfile.TemporaryDirectory(prefix="hltune-") as caches:
-            environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": caches, "ZIG_LOCAL_CACHE_DIR": caches}
-            command = [str(self.zig), *arguments]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace",
-                                  stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+        caches = str(scratch / "zig-cache")
+        environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": caches, "ZIG_LOCAL_CACHE_DIR": caches}
+        command = [str(self.zig), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL, check=False)  # fmt: skip
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
             raise HltuneError(what, where=arguments[0], found="; ".join(lines[:3]) or f"exit status {done.returncode}")
@@ -133,12 +139,29 @@ def addresses_can_be_fixed() -> bool:
     return setarch is not None and subprocess.run([setarch, "-R", "true"], capture_output=True).returncode == 0
 
 
-def harness_key() -> str:
-    """Identity of the harness: counts of different ones do not compare. Needs no tool."""
-    digest = hashlib.sha256(repr((_MACHINE_FLAGS, _COMPILE_FLAGS, _LINK_FLAGS)).encode())
-    for path in sorted(_SOURCES.iterdir()):
+def toolchain_key() -> str:
+    """Identity of all that takes part in counting: counts of different ones do not compare."""
+    tools = (_MACHINE_FLAGS, _COMPILE_FLAGS, _LINK_FLAGS, _zig_version(), _emulator_version())
+    digest = hashlib.sha256(repr(tools).encode())
+    for path in (*sorted(_SOURCES.iterdir()), _PLUGIN):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _zig_version() -> str | None:
+    try:
+        return version("ziglang")
+    except PackageNotFoundError:
+        return None
+
+
+@functools.cache
+def _emulator_version() -> str | None:
+    emulator = find_emulator()
+    if emulator is None:
+        return None
+    done = subprocess.run([emulator, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout.partition("\n")[0]
 
 
 def build_harness(tools: Tools, process: Process) -> tuple[Path, ...]:
@@ -147,8 +170,7 @@ def build_harness(tools: Tools, process: Process) -> tuple[Path, ...]:
     Raises:
         HltuneError: the compiler failed.
     """
-    name = f"{harness_key()}-zig{version('ziglang')}"
-    folder = _built(name, process, lambda part: _build(tools, part))
+    folder = _built(toolchain_key(), process, lambda part: _build(tools, part))
     return (*sorted(folder.glob("*.o")), *sorted(folder.glob("*.a")))
 
 
@@ -163,8 +185,13 @@ def build_cache_plugin(process: Process) -> Path:
     return _built(f"cache-{key}", process, _build_plugin) / "cache.so"
 
 
+def find_plugin_compiler() -> str | None:
+    """A C compiler for this machine."""
+    return next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
+
+
 def _build_plugin(folder: Path) -> None:
-    compiler = next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
+    compiler = find_plugin_compiler()
     if compiler is None:
         raise InputError("the cache model needs a C compiler, and there is none", where="--objective packets+misses",
                          todo=INSTALL_PLUGIN_EMULATOR)  # fmt: skip
@@ -195,10 +222,10 @@ def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
 def _build(tools: Tools, folder: Path) -> None:
     for source in sorted(_SOURCES.glob("*.c")):
         tools.run("cc", *_MACHINE_FLAGS, *_COMPILE_FLAGS, "-c", str(source), "-o", str(folder / f"{source.stem}.o"),
-                  what="the harness does not compile")  # fmt: skip
+                  scratch=folder.parent, what="the harness does not compile")  # fmt: skip
     library = tools.zig.parent / "lib" / "compiler_rt.zig"
     tools.run("build-lib", str(library), *_MACHINE_FLAGS, "-O", "ReleaseFast", "-static",
-              f"-femit-bin={folder / 'libcompiler_rt.a'}", what="the compiler's library does not compile")  # fmt: skip
+              f"-femit-bin={folder / 'libcompiler_rt.a'}", scratch=folder.parent, what="the compiler's library does not compile")  # fmt: skip
 
 
 def _cache_directory() -> Path:

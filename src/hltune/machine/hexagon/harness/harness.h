@@ -1,4 +1,4 @@
-/* What the three parts of the harness share. Freestanding C for 32-bit Hexagon; built by `hltune.machine.hexagon.toolchain`. */
+/* What the four parts of the harness share. Freestanding C for 32-bit Hexagon; built by `hltune.machine.hexagon.toolchain`. */
 #ifndef HLTUNE_HARNESS_H
 #define HLTUNE_HARNESS_H
 

@@ -46,13 +46,13 @@ static u8 *fresh(u32 size) {
 }
 
 void *malloc(u32 size) {
-    /* Halide may read or write up to a vector beyond what it asks for. */
-    u32 class = class_of((size < 256 ? 256 : size) + 2 * HEADER);
-    struct block *block = free_blocks[class];
     if (size > heap.limit || heap.live + size > heap.limit) {
         heap.refused = size ? size : 1;
         return 0;
     }
+    /* Halide may read or write up to a vector beyond what it asks for. */
+    u32 class = class_of((size < 256 ? 256 : size) + 2 * HEADER);
+    struct block *block = free_blocks[class];
     if (block) {
         free_blocks[class] = block->next;
     } else if (!(block = (struct block *)fresh((size_of(class) + HEADER - 1) & -HEADER))) {

@@ -177,9 +177,7 @@ class Reader:
         with self._decoding():
             return collect(self._connection)
 
-    def best(
-        self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False
-    ) -> tuple[Ranked, ...]:
+    def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
         """The fastest schedules, best first.
 
         Args:

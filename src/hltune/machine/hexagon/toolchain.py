@@ -225,7 +225,8 @@ def _build(tools: Tools, folder: Path) -> None:
                   scratch=folder.parent, what="the harness does not compile")  # fmt: skip
     library = tools.zig.parent / "lib" / "compiler_rt.zig"
     tools.run("build-lib", str(library), *_MACHINE_FLAGS, "-O", "ReleaseFast", "-static",
-              f"-femit-bin={folder / 'libcompiler_rt.a'}", scratch=folder.parent, what="the compiler's library does not compile")  # fmt: skip
+              f"-femit-bin={folder / 'libcompiler_rt.a'}", scratch=folder.parent,
+              what="the compiler's library does not compile")  # fmt: skip
 
 
 def _cache_directory() -> Path:

@@ -118,12 +118,18 @@ def _cost(cost: Cost | None) -> str:
 
 
 def _counted(counters: Counters) -> dict[str, str]:
-    """What was counted beside the cost, by the headings of its columns."""
-    misses = counters.line_misses
-    parts = {} if misses is None else {"packets\nissued": f"{counters.packets:,}", "line\nmisses": f"{misses:,}"}
-    return parts | {
-        "HVX\ninstr.": f"{counters.hvx_instructions:,}",
+    """What was counted beside the cost, by the headings of its columns; as much of it as a narrow terminal holds."""
+    vectors, heap_kib = f"{counters.hvx_instructions:,}", f"{counters.peak_heap_bytes / 1024:,.1f}"
+    if counters.line_misses is not None:
+        return {
+            "packets\nissued": f"{counters.packets:,}",
+            "line\nmisses": f"{counters.line_misses:,}",
+            "HVX\ninstr.": vectors,
+            "peak\nheap/KiB": heap_kib,
+        }
+    return {
+        "HVX\ninstr.": vectors,
         "all\ninstr.": f"{counters.instructions:,}",
         "heap\nblocks": f"{counters.allocations:,}",
-        "peak\nheap/KiB": f"{counters.peak_heap_bytes / 1024:,.1f}",
+        "peak\nheap/KiB": heap_kib,
     }

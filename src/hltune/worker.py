@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from types import TracebackType
@@ -426,7 +426,16 @@ def _in_fork(connection: Connection, job_file: int) -> None:
     if code == _HUNG_UP:
         sys.exit()
     if code:
-        connection.send(_Died(code))
+        _in_silence(lambda: connection.send(_Died(code)))
+
+
+def _in_silence(action: Callable[[], None]) -> None:
+    """In a fork of its own, which leaves no trace in the memory of this process."""
+    child = os.fork()
+    if child == 0:
+        action()
+        os._exit(0)
+    os.waitpid(child, 0)
 
 
 def _outcome(job: Job[Any], process: Process) -> _Done | _Raised:

@@ -141,8 +141,12 @@ class Layout:
     def run(self, process: Process) -> tuple[int, ...]:
         process.enter("layout", timeout_s=10)
         objects = [object() for _ in range(1000)]
-        large = [ctypes.create_string_buffer(size) for size in (100, 10_000, 10_000_000)]
-        return (id(objects[-1]), hash("text"), *map(ctypes.addressof, large))
+        allocate = ctypes.CDLL(None).malloc
+        allocate.restype = ctypes.c_void_p
+        blocks = [
+            allocate(ctypes.c_size_t(size)) for size in (*range(16, 2048, 16), 10_000, 10_000_000) for _ in "many"
+        ]
+        return (*map(id, objects), hash("text"), *blocks)
 
 
 @dataclass(frozen=True)

@@ -243,6 +243,9 @@ def test_reproducible_jobs_find_the_same_memory(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("SOMETHING", "else" * 1000)
         with Worker(preload=("numpy",), reproducible=True) as another:
             assert another.run(jobs.Layout()) == first == one.run(jobs.Layout())
+            for _ in range(20):
+                failure_of(another, jobs.Die("abort"))
+                assert another.run(jobs.Layout()) == first
     with Worker() as ordinary, Worker() as other:
         assert ordinary.run(jobs.Layout()) != other.run(jobs.Layout())
 

@@ -64,7 +64,7 @@ CompileTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on
 RunTimeout = Annotated[float, typer.Option(metavar="SECONDS", help="Limit on each run.")]
 Objective = Annotated[
     str,
-    typer.Option(help="Of the emulator: packets, or packets+misses, which simulates a cache; packets+9*misses weighs."),
+    typer.Option(help="Of the emulator: packets, or packets+20*misses with a simulated cache; packets+misses is 20."),
 ]
 Cache = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""What Ctrl-C and SIGTERM do.
+"""What Ctrl-C, SIGTERM and a terminal that closes do.
 
 Libraries swallow what is raised while they are imported, and at that time there is nothing to clean up: the process
 ends at once. Later, `KeyboardInterrupt` is raised, so that everybody cleans up.
@@ -47,6 +47,8 @@ def _answer(handler: Callable[[int, FrameType | None], None]) -> None:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a shell's background jobs have it
         signal.signal(signal.SIGINT, handler)
     signal.signal(signal.SIGTERM, handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, handler)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

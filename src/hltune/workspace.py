@@ -139,8 +139,9 @@ class Workspace:
             raise InputError(
                 "no schedule is known for this pipeline",
                 where=spec.name,
-                expected=f"one that was measured on this machine with {machine.threads} threads, under {self.root}",
-                todo="run `hltune schedule` first, with the same -p, --size, --estimate, --example, --max-parallelism",
+                expected=f"one that was measured on {machine.cpu}, threads: {machine.threads}, under {self.root}",
+                todo="run `hltune schedule` first, with the same -p, --size, --estimate, --example, --max-parallelism; "
+                "for hexagon, also the same --target, --objective, --cache, --heap-limit",
             )
         return next((record for record in records if record.name == TUNED), records[0])
 

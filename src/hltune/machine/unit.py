@@ -59,6 +59,11 @@ PACKETS_AND_MISSES = replace(
 )
 
 
+def packets_and_misses(counted: str) -> Unit:
+    """The unit of a cost with such weight and cache, in words."""
+    return replace(PACKETS_AND_MISSES, label=f"= {counted}, QEMU")
+
+
 def unit_of(target: str, cpu: str) -> Unit:
     """Of what was measured on a machine with this full target string and processor."""
     if not target.startswith("hexagon"):

@@ -13,6 +13,7 @@ from hltune.compare import Comparison, Row
 from hltune.doctor import Finding
 from hltune.errors import Failure
 from hltune.machine.protocol import Cost, Counters
+from hltune.machine.unit import MILLISECONDS
 from hltune.run import Ran
 from hltune.schedule.render import render_loop_nest
 from hltune.subject import Subject
@@ -39,7 +40,8 @@ def print_autoscheduled(console: Console, subject: Subject, result: Autoschedule
     if result.candidate is not None:
         grid.add_row("search", f"{result.candidate.search_s:.2f} s")
         if result.candidate.predicted_ms is not None:
-            grid.add_row("predicted", f"{result.candidate.predicted_ms:.3f} ms")
+            unit = result.cost.unit if result.cost else MILLISECONDS
+            grid.add_row("predicted", f"{unit.text(result.candidate.predicted_ms / 1e3)} {unit.label}")
     grid.add_row("measured", _cost(result.cost))
     console.print(grid)
     print_files(console, files)

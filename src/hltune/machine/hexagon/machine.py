@@ -18,7 +18,7 @@ from hltune.machine.jobs import NumPyReference, Task
 from hltune.machine.options import CacheModel, MeasureOptions
 from hltune.machine.protocol import Cost, Counters, Measurement
 from hltune.machine.reference import DEFAULT_REFERENCE, Reference
-from hltune.machine.unit import PACKETS, PACKETS_AND_MISSES, PACKETS_PER_S
+from hltune.machine.unit import PACKETS, PACKETS_PER_S, packets_and_misses
 from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.schedule.directives import Schedule
@@ -42,7 +42,8 @@ class HexagonMachine:
 
     def __init__(self, target: TargetInfo, options: MeasureOptions, *, workers: int) -> None:
         self.fingerprint = fingerprint(target, options)
-        self.unit = PACKETS if options.emulator.cache is None else PACKETS_AND_MISSES
+        cache = options.emulator.cache
+        self.unit = PACKETS if cache is None else packets_and_misses(str(cache))
         self._target = target
         self._options = options
         with_cache = options.emulator.cache is not None
@@ -220,4 +221,4 @@ def _cost(counters: Counters, cache: CacheModel | None) -> Cost:
         return Cost(unit=PACKETS, turns=((counters.packets / PACKETS_PER_S,),), counters=counters)
     assert counters.line_misses is not None
     value = counters.packets + cache.miss_weight * counters.line_misses
-    return Cost(unit=PACKETS_AND_MISSES, turns=((value / PACKETS_PER_S,),), counters=counters)
+    return Cost(unit=packets_and_misses(str(cache)), turns=((value / PACKETS_PER_S,),), counters=counters)

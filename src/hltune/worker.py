@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from types import TracebackType
@@ -30,6 +30,7 @@ from hltune.errors import Failure, FailureKind, HltuneError, JobFailed
 
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
+K = TypeVar("K")
 
 _LOG_TAIL_BYTES = 4000
 _START_S = 60.0
@@ -325,29 +326,43 @@ class Worker:
             wait(connections, timeout=min(worker._remaining_s() for worker in workers))
 
 
-def run_all(jobs: Sequence[Job[R]], workers: Sequence[Worker]) -> list[R | Failure]:
-    """Runs jobs side by side, each on the next worker that is free; results come in the order of the jobs.
+def run_each(jobs: Iterable[tuple[K, Job[R]]], workers: Sequence[Worker]) -> Generator[tuple[K, R | Failure]]:
+    """Runs jobs side by side, each on the next worker that is free, and yields results by their keys as they are done.
+
+    Jobs are asked for when a worker is free. Whoever leaves early leaves no worker busy.
 
     Raises:
         HltuneError: whatever error of ours a job raised.
     """
-    results: dict[int, R | Failure] = {}
-    waiting = list(enumerate(jobs))[::-1]
-    free = list(workers)
-    busy: dict[Worker, int] = {}
-    while waiting or busy:
-        while waiting and free:
-            number, job = waiting.pop()
-            worker = free.pop()
-            worker.start(job)
-            busy[worker] = number
-        worker = Worker.wait_any(list(busy))
-        number = busy.pop(worker)
-        free.append(worker)
-        try:
-            results[number] = worker.finish(jobs[number])
-        except JobFailed as failed:
-            results[number] = failed.failure
+    waiting = iter(jobs)
+    busy: dict[Worker, tuple[K, Job[R]]] = {}
+
+    def start_next(worker: Worker) -> None:
+        following = next(waiting, None)
+        if following is not None:
+            worker.start(following[1])
+            busy[worker] = following
+
+    try:
+        for worker in workers:
+            start_next(worker)
+        while busy:
+            worker = Worker.wait_any(list(busy))
+            key, job = busy.pop(worker)
+            try:
+                result: R | Failure = worker.finish(job)
+            except JobFailed as failed:
+                result = failed.failure
+            start_next(worker)
+            yield key, result
+    finally:
+        for worker in busy:
+            worker.recycle()
+
+
+def run_all(jobs: Sequence[Job[R]], workers: Sequence[Worker]) -> list[R | Failure]:
+    """`run_each`, with the results of all jobs in the order of the jobs."""
+    results = dict(run_each(enumerate(jobs), workers))
     return [results[number] for number in range(len(jobs))]
 
 

@@ -39,8 +39,8 @@ HVX_BLOCK_ROWS = 8
 """As `BLOCK_ROWS`, for its 32 vector registers of that size."""
 
 
-def hvx_strips(lanes: int = HVX_LANES, rows: int = HVX_BLOCK_ROWS) -> str:
-    """The same for one thread of the Hexagon DSP, ``lanes`` pixels of ``rows`` rows at a time.
+def hvx_strips() -> str:
+    """The same for one thread of the Hexagon DSP, a vector of pixels of `HVX_BLOCK_ROWS` rows at a time.
 
     ``edge`` is copied by whole vectors, in rows that begin at a multiple of a vector and are rounded up to one: it
     repeats the border however far one asks. Storing it for all strips together would save the rows that
@@ -48,7 +48,7 @@ def hvx_strips(lanes: int = HVX_LANES, rows: int = HVX_BLOCK_ROWS) -> str:
     """
     return f"""
 output.compute_root()
-    .split(y, strip, yi, {STRIP_ROWS}).split(yi, block, row, {rows}).split(x, xo, xi, {lanes})
+    .split(y, strip, yi, {STRIP_ROWS}).split(yi, block, row, {HVX_BLOCK_ROWS}).split(x, xo, xi, {HVX_LANES})
     .reorder(xi, row, xo, block, strip)
     .vectorize(xi).unroll(row);
 edge.store_at(output, strip).compute_at(output, block).align_storage(x, {HVX_LANES})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hltune.errors import Failure, JobFailed
+from hltune.errors import Failure
 from hltune.machine.copy import CopySpecJob, copy_schedule
 from hltune.machine.fingerprint import fingerprint
 from hltune.machine.hexagon.jobs import CountJob, Emulator, EmulatorJob, InputFileJob
@@ -22,7 +23,7 @@ from hltune.machine.unit import PACKETS, PACKETS_PER_S, packets_and_misses
 from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.schedule.directives import Schedule
-from hltune.worker import Worker
+from hltune.worker import Worker, run_each
 
 _COUNTING_PRELOAD = ("halide", "numpy", "hltune.machine.hexagon.jobs", "hltune.pipeline.build", "hltune.schedule.apply")
 """All that a `CountJob` imports: a fork that had to import would do so for every schedule."""
@@ -186,34 +187,10 @@ class _Counter:
                            reference=reference, input_file=input_file, options=self.options))
             for key, schedule in schedules
         )  # fmt: skip
-        busy: dict[Worker, tuple[str, CountJob]] = {}
-        try:
-            for worker in self._workers:
-                _start_next(worker, jobs, busy)
-            while busy:
-                worker = Worker.wait_any(list(busy))
-                key, job = busy.pop(worker)
-                measurement = _measurement(worker, job)
-                _start_next(worker, jobs, busy)
-                yield key, measurement
-        finally:
-            for worker in busy:
-                worker.recycle()
-
-
-def _start_next(worker: Worker, jobs: Iterator[tuple[str, CountJob]], busy: dict[Worker, tuple[str, CountJob]]) -> None:
-    key, job = next(jobs, (None, None))
-    if key is not None and job is not None:
-        worker.start(job)
-        busy[worker] = (key, job)
-
-
-def _measurement(worker: Worker, job: CountJob) -> Measurement:
-    try:
-        outcome = worker.finish(job)
-    except JobFailed as failed:
-        return failed.failure
-    return outcome if isinstance(outcome, Failure) else _cost(outcome, job.options.emulator.cache)
+        cache = self.options.emulator.cache
+        with contextlib.closing(run_each(jobs, self._workers)) as outcomes:
+            for key, outcome in outcomes:
+                yield key, outcome if isinstance(outcome, Failure) else _cost(outcome, cache)
 
 
 def _cost(counters: Counters, cache: CacheModel | None) -> Cost:

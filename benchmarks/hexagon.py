@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hltune.samples.queries import Reader
+from hltune.samples.reader import Reader
 from hltune.suite.catalog import BENCHMARKS
 
 KNOWN = ("expert", "simple", "adams2019", "mullapudi2016", "default")
@@ -39,15 +39,29 @@ def examine(name: str, workspace: Path, minutes: float) -> float:
     costs = {row["name"]: row["cost"] for row in document["finalists"] if row["cost"]}
     best = document["best"]["cost"]
     known = ", ".join(f"{key} {costs[key]:,}" for key in KNOWN if key in costs)
-    print(f"{name:12} tuned {best:,} packets, {best / costs['expert']:.3f} of the expert's; {known}; "
-          f"{document['samples_per_minute']:.0f} candidates per minute, {document['failed']} of {document['measured']} "
-          "failed", flush=True)  # fmt: skip
+    print(
+        f"{name:12} tuned {best:,} packets, {best / costs['expert']:.3f} of the expert's; {known}; "
+        f"{document['samples_per_minute']:.0f} candidates per minute, {document['failed']} of {document['measured']} "
+        "failed",
+        flush=True,
+    )
     return best / costs["expert"]
 
 
 def tune(name: str, workspace: Path, *flags: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "hltune", "tune", name, "--target", "hexagon", "--json", "--workspace",
-               str(workspace), *flags]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "hltune",
+        "tune",
+        name,
+        "--target",
+        "hexagon",
+        "--json",
+        "--workspace",
+        str(workspace),
+        *flags,
+    ]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 

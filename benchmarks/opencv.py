@@ -17,14 +17,14 @@ import halide as hl
 import numpy as np
 
 from benchmarks.tuned import tune
-from hltune.machine.fingerprint import fingerprint
+from hltune.machine.host.timing import time_calls
 from hltune.machine.options import MeasureOptions
-from hltune.machine.timing import time_calls
 from hltune.pipeline.build import build
 from hltune.schedule.apply import apply_schedule
-from hltune.subject import Subject, SubjectOptions, load_subject
 from hltune.suite.catalog import BENCHMARKS
-from hltune.workspace import TUNED, Workspace
+from hltune.values.machine_id import fingerprint
+from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 CORES = len(os.sched_getaffinity(0))
 TURNS = 15

@@ -22,11 +22,11 @@ TIMING_S = 3 * 0.1
 BARE = """
 import json, sys, time
 import halide as hl
-from hltune import halide_api
+from hltune.runtime import halide_wheel
 from hltune.suite import median3x3
 pipeline = hl.Pipeline(median3x3.pipeline())
 target = hl.get_host_target()
-hl.load_plugin(str(halide_api.plugin_path("Adams2019")))
+hl.load_plugin(str(halide_wheel.plugin_path("Adams2019")))
 times = [time.perf_counter()]
 parameters = {"parallelism": "2", "beam_size": "32"}
 pipeline.apply_autoscheduler(target, hl.AutoschedulerParams("Adams2019", parameters))

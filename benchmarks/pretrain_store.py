@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.store import MACHINE, MIB, schedule
-from hltune.progress import Silent
-from hltune.samples.featurization import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
-from hltune.samples.record import Origin, PipelineRecord, Sample, Timing
-from hltune.samples.store import Store
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
+from hltune.values.features import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
+from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
 
 PROGRAMS = (100, 1_000, 62_500)
 SCHEDULES = 16
@@ -69,18 +69,21 @@ def main() -> None:
                     done = part.stop
             command = [sys.executable, "-m", "benchmarks.pretrain_store", str(path)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-            print(f"{programs:9} {programs * SCHEDULES:10} {path.stat().st_size / MIB:10.0f} {found['seconds']:13.1f} "
-                  f"{found['peak_bytes'] / MIB:9.0f}", flush=True)  # fmt: skip
+            print(
+                f"{programs:9} {programs * SCHEDULES:10} {path.stat().st_size / MIB:10.0f} {found['seconds']:13.1f} "
+                f"{found['peak_bytes'] / MIB:9.0f}",
+                flush=True,
+            )
 
 
 def checkpoint(path: Path) -> dict[str, Any]:
     """What `hltune pretrain` does with the store after ten batches, when it has run before."""
-    from hltune.cost_model.lineage import Lineage
-    from hltune.cost_model.weights import builtin_weights
+    from hltune.cost_model.adams2019.lineage import Lineage
+    from hltune.cost_model.adams2019.weights import builtin_weights
     from hltune.pretraining.learning import Learning
     from hltune.pretraining.options import PretrainOptions
     from hltune.pretraining.replay import Replay
-    from hltune.search.options import Adams2019Options
+    from hltune.search.autoschedulers import Adams2019Options
 
     with tempfile.TemporaryDirectory() as folder, Store(path, progress=Silent(), wait_s=0) as store:
         learning = Learning(

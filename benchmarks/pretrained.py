@@ -17,13 +17,13 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.tuned import CORES, compare_weights, speedup, tune
-from hltune.machine.fingerprint import fingerprint
 from hltune.machine.options import MeasureOptions
-from hltune.machine.ratio import Ratio
-from hltune.schedule.directives import Schedule
-from hltune.subject import Subject, SubjectOptions, load_subject
+from hltune.machine.speedup import Speedup
 from hltune.suite.catalog import BENCHMARKS
-from hltune.workspace import Workspace
+from hltune.values.directives import Schedule
+from hltune.values.machine_id import fingerprint
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 
 def main() -> None:
@@ -34,11 +34,13 @@ def main() -> None:
     rows = [examine(name, weights, minutes) for name in names]
     beams, tunings = ([pair[index].value for pair in rows] for index in range(2))
     print(f"beam search, geometric mean: {statistics.geometric_mean(beams):.2f} times as fast, worst {min(beams):.2f}")
-    print(f"tuning in half the time is as fast for {sum(each >= 1 for each in tunings)} of {len(tunings)}; geometric "
-          f"mean {statistics.geometric_mean(tunings):.3f} times as fast")  # fmt: skip
+    print(
+        f"tuning in half the time is as fast for {sum(each >= 1 for each in tunings)} of {len(tunings)}; geometric "
+        f"mean {statistics.geometric_mean(tunings):.3f} times as fast"
+    )
 
 
-def examine(name: str, weights: Path, minutes: float) -> tuple[Ratio, Ratio]:
+def examine(name: str, weights: Path, minutes: float) -> tuple[Speedup, Speedup]:
     with tempfile.TemporaryDirectory() as folder:
         patient, quick = Workspace(Path(folder, "built-in")), Workspace(Path(folder, "pretrained"))
         subject = load_subject(SubjectOptions(pipeline=name, target="host"), patient)
@@ -54,7 +56,7 @@ def tuned(workspace: Workspace, subject: Subject) -> Schedule:
     return workspace.best(subject.spec, fingerprint(subject.target, MeasureOptions(threads=CORES))).schedule
 
 
-def said(found: Ratio) -> str:
+def said(found: Speedup) -> str:
     return f"{found.value:.3f} times as fast ({found.low:.3f} to {found.high:.3f})"
 
 

@@ -19,20 +19,20 @@ import tempfile
 import time
 from pathlib import Path
 
-from hltune import halide_api
-from hltune.autoschedule import open_session
-from hltune.cost_model.weights import builtin_weights, write_weights
-from hltune.errors import InputError
+from hltune.commands.schedule import open_session
+from hltune.cost_model.adams2019.weights import builtin_weights, write_weights
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost
-from hltune.machine.ratio import ratio
-from hltune.samples.stock import StockSample
-from hltune.schedule.codec import read_schedule_file, schedule_hash
-from hltune.schedule.directives import Schedule
+from hltune.machine.speedup import ratio
+from hltune.runtime import halide_wheel
+from hltune.samples.sample_file import SampleFile
 from hltune.schedule.parse import parse_schedule
-from hltune.subject import Subject, SubjectOptions, load_subject
-from hltune.workspace import Workspace
+from hltune.values.directives import Schedule
+from hltune.values.errors import InputError
+from hltune.values.schedule_codec import read_schedule_file, schedule_hash
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 FILTERS = Path(__file__).with_name("filters.cpp")
 GENERATORS = ("dilate3x3", "gaussian5x5")
@@ -58,8 +58,10 @@ def compare(name: str, folder: Path, minutes: float) -> float:
     stock = run_stock_loop(name, folder, subject, 60 * minutes)
     ours = run_hltune(name, workspace, minutes)
     stock_rate, our_rate = len(stock) / minutes, ours["distinct"] / ours["seconds"] * 60
-    print(f"{name}: distinct samples per minute: stock loop {stock_rate:.1f}, hltune {our_rate:.1f}, "
-          f"ratio {our_rate / stock_rate:.1f}")  # fmt: skip
+    print(
+        f"{name}: distinct samples per minute: stock loop {stock_rate:.1f}, hltune {our_rate:.1f}, "
+        f"ratio {our_rate / stock_rate:.1f}"
+    )
     schedules = {f"stock {number}": schedule for number, schedule in enumerate(fastest(stock))}
     tuned = read_schedule_file(workspace.directory(subject.spec) / f"{name}.schedule.json")
     measure = MeasureOptions(threads=CORES, rounds=15)
@@ -69,14 +71,27 @@ def compare(name: str, folder: Path, minutes: float) -> float:
     best = min((key for key in costs if key != "tuned"), key=lambda key: costs[key].value)
     found = ratio(costs[best], costs["tuned"])
     assert found is not None
-    print(f"{name}: stock loop {costs[best].value * 1e3:.3f} ms, hltune {costs['tuned'].value * 1e3:.3f} ms, "
-          f"ratio {found.value:.2f} (95% interval {found.low:.2f} to {found.high:.2f})", flush=True)  # fmt: skip
+    print(
+        f"{name}: stock loop {costs[best].value * 1e3:.3f} ms, hltune {costs['tuned'].value * 1e3:.3f} ms, "
+        f"ratio {found.value:.2f} (95% interval {found.low:.2f} to {found.high:.2f})",
+        flush=True,
+    )
     return found.value
 
 
 def run_hltune(name: str, workspace: Workspace, minutes: float) -> dict[str, float]:
-    command = [sys.executable, "-m", "hltune", "tune", f"{FILTERS}:{name}", "--minutes", str(minutes), "--json",
-               "--workspace", str(workspace.root)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "hltune",
+        "tune",
+        f"{FILTERS}:{name}",
+        "--minutes",
+        str(minutes),
+        "--json",
+        "--workspace",
+        str(workspace.root),
+    ]
     began_s = time.monotonic()
     document = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     # A new workspace: all that failed did so in this run. Theirs are successful ones, too.
@@ -90,7 +105,7 @@ def run_stock_loop(name: str, folder: Path, subject: Subject, seconds: float) ->
     write_weights(weights, builtin_weights())
     samples = folder / "samples"
     command = ["bash", script, generator, name, subject.target.name, weights, tools, distribution, samples]
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(halide_api.library_directory())}
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(halide_wheel.library_directory())}
     with (folder / "loop.log").open("w") as log:
         end_s = time.monotonic() + seconds
         while (left_s := end_s - time.monotonic()) > 0:
@@ -107,7 +122,7 @@ def run_stock_loop(name: str, folder: Path, subject: Subject, seconds: float) ->
 
 def prepare(folder: Path) -> tuple[Path, Path, Path, Path]:
     """The loop for this machine, the generator, and the two folders that the loop expects to find things in."""
-    wheel = halide_api.wheel_directory()
+    wheel = halide_wheel.wheel_directory()
     text = (wheel / "share/tools/adams2019_autotune_loop.sh").read_text()
     for theirs in ("autoscheduler.parallelism=32", "HL_NUM_THREADS=32", "--num_cores=32"):
         assert text.count(theirs) == 1
@@ -117,17 +132,32 @@ def prepare(folder: Path) -> tuple[Path, Path, Path, Path]:
     tools, distribution, generator = folder / "tools", folder / "distribution", folder / "filters"
     for place in (tools, distribution):
         place.mkdir()
-    for file in [*(wheel / "bin").iterdir(), halide_api.plugin_path("Adams2019")]:
+    for file in [*(wheel / "bin").iterdir(), halide_wheel.plugin_path("Adams2019")]:
         (tools / file.name).symlink_to(file)
-    (distribution / "include").symlink_to(halide_api.include_directory())
+    (distribution / "include").symlink_to(halide_wheel.include_directory())
     (distribution / "tools").symlink_to(wheel / "share/tools")
-    library = halide_api.library_directory()
+    library = halide_wheel.library_directory()
     subprocess.run(
-        ["g++", "-std=c++17", "-fno-rtti", "-O1", "-I", halide_api.include_directory(), FILTERS, "-o", generator,
-         "-Wl,--whole-archive", library / "libHalide_GenGen.a", "-Wl,--no-whole-archive", f"-L{library}", "-lHalide",
-         "-ldl", "-lpthread"],
+        [
+            "g++",
+            "-std=c++17",
+            "-fno-rtti",
+            "-O1",
+            "-I",
+            halide_wheel.include_directory(),
+            FILTERS,
+            "-o",
+            generator,
+            "-Wl,--whole-archive",
+            library / "libHalide_GenGen.a",
+            "-Wl,--no-whole-archive",
+            f"-L{library}",
+            "-lHalide",
+            "-ldl",
+            "-lpthread",
+        ],
         check=True,
-    )  # fmt: skip
+    )
     return script, generator, tools, distribution
 
 
@@ -135,7 +165,7 @@ def read_samples(samples: Path, subject: Subject) -> dict[Schedule, float]:
     times_s: dict[str, tuple[Schedule, float]] = {}
     for path in samples.rglob("*.sample"):
         try:
-            runtime_s = StockSample.decode(path.read_bytes()).runtime_s
+            runtime_s = SampleFile.decode(path.read_bytes()).runtime_s
         except InputError:  # cut off when time was up
             continue
         schedule = parse_schedule(body(path.with_suffix(".schedule.h").read_text()), subject.spec.funcs)

@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from hltune.errors import Failure
-from hltune.pipeline.spec import OutputArgument, PipelineSpec
-from hltune.progress import Silent
-from hltune.samples.featurization import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
-from hltune.samples.queries import Reader
-from hltune.samples.record import MachineInfo, Origin, PipelineRecord, Sample, Timing
-from hltune.samples.store import Store
-from hltune.schedule.directives import ComputeAt, Parallel, Reorder, Schedule, Split, Vectorize
-from hltune.schedule.roles import Stage
+from hltune.runtime.progress import Silent
+from hltune.samples.reader import Reader
+from hltune.samples.writer import Store
+from hltune.values.directives import ComputeAt, Parallel, Reorder, Schedule, Split, Vectorize
+from hltune.values.errors import Failure
+from hltune.values.features import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
+from hltune.values.pipeline import OutputArgument, PipelineSpec
+from hltune.values.roles import Stage
+from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Sample, Timing
 
 SAMPLES = 200_000
 STAGES = 12
@@ -118,9 +118,9 @@ def query(path: str, name: str) -> dict[str, Any]:
 
 def train(path: str) -> dict[str, Any]:
     """What `hltune tune` does with the store in a round, but for searching and measuring."""
-    from hltune.cost_model.lineage import Lineage  # JAX would count in the memory of the other queries
-    from hltune.cost_model.weights import builtin_weights
-    from hltune.search.options import Adams2019Options
+    from hltune.cost_model.adams2019.lineage import Lineage  # JAX would count in the memory of the other queries
+    from hltune.cost_model.adams2019.weights import builtin_weights
+    from hltune.search.autoschedulers import Adams2019Options
     from hltune.tuning.history import History
     from hltune.tuning.model import Model
     from hltune.tuning.options import Budget, TuneOptions
@@ -132,7 +132,7 @@ def train(path: str) -> dict[str, Any]:
         lineage = Lineage(Path(path).with_name("weights"))
         model = Model(spec, MACHINE.key, builtin_weights(), lineage, options.training)
         began = time.perf_counter()
-        history = History(spec, MACHINE, store, learned=options.samples_learned)
+        history = History(spec, MACHINE, store, learned=options.max_training_samples)
         learned = model.learn(history.samples(), 1)
         seconds = time.perf_counter() - began
     assert learned is not None

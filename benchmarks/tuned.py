@@ -20,25 +20,26 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hltune.autoschedule import open_session, search_job
+from hltune.commands.schedule import open_session, search_job
+from hltune.cost_model.adams2019.train import TrainingOptions
+from hltune.cost_model.adams2019.weights import builtin_weights
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.scorer import NetworkScorer, Validation, cross_validate
-from hltune.cost_model.train import TrainingOptions
 from hltune.cost_model.trees import TreeScorer
-from hltune.cost_model.weights import builtin_weights
-from hltune.machine.fingerprint import fingerprint
+from hltune.machine import speedup as confidence
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost
-from hltune.machine.ratio import Ratio, ratio
-from hltune.samples.queries import Reader
-from hltune.schedule.directives import Schedule
-from hltune.search.job import ENVIRONMENT
-from hltune.search.options import Adams2019Options
-from hltune.subject import Subject, SubjectOptions, load_subject
+from hltune.machine.speedup import Speedup
+from hltune.runtime.worker import Worker
+from hltune.samples.reader import Reader
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.jobs import ENVIRONMENT
 from hltune.suite.catalog import BENCHMARKS
-from hltune.worker import Worker
-from hltune.workspace import Workspace
+from hltune.values.directives import Schedule
+from hltune.values.machine_id import fingerprint
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 CORES = len(os.sched_getaffinity(0))
 KNOWN = ("adams2019", "expert", "simple", "mullapudi2016", "default")
@@ -54,8 +55,10 @@ def main() -> None:
         rows = [examine(name, workspace, minutes) for name in names]
     stock, beams, network, trees = zip(*rows, strict=True)
     print(f"stock Adams2019 takes, geometric mean: {statistics.geometric_mean(stock):.2f} times as long as the tuned")
-    print(f"beam search with built-in weights takes, geometric mean: {statistics.geometric_mean(beams):.2f} times as "
-          "long as with the tuned ones")  # fmt: skip
+    print(
+        f"beam search with built-in weights takes, geometric mean: {statistics.geometric_mean(beams):.2f} times as "
+        "long as with the tuned ones"
+    )
     print(f"held-out pairs, mean: network {statistics.mean(network):.3f}, trees {statistics.mean(trees):.3f}")
 
 
@@ -68,43 +71,61 @@ def examine(name: str, workspace: Workspace, minutes: float) -> tuple[float, flo
     print("  times as long: " + ", ".join(f"{key} {costs[key] / best['cost']:.2f}" for key in KNOWN if key in costs))
     rounds = document["rounds"]
     learn_s = sum(done["learn_s"] for done in rounds)
-    print(f"  {document['measured']} measured, {document['failed']} failed, {document['samples_per_minute']:.0f} per "
-          f"minute; learning {learn_s / document['seconds']:.0%} of the time")  # fmt: skip
+    print(
+        f"  {document['measured']} measured, {document['failed']} failed, {document['samples_per_minute']:.0f} per "
+        f"minute; learning {learn_s / document['seconds']:.0%} of the time"
+    )
     subject = load_subject(SubjectOptions(pipeline=name, target="host"), workspace)
     beam = compare_weights(subject, Path(document["weights"]))
-    print(f"  beam search: built-in weights take {beam.value:.2f} times as long as the tuned ones (95% interval "
-          f"{beam.low:.2f} to {beam.high:.2f})")  # fmt: skip
-    network, trees = judge(subject, workspace)
+    print(
+        f"  beam search: built-in weights take {beam.value:.2f} times as long as the tuned ones (95% interval "
+        f"{beam.low:.2f} to {beam.high:.2f})"
+    )
+    network, trees = evaluate(subject, workspace)
     for each in (network, trees):
-        print(f"  {each.name}: {each.pairs.accuracy:.3f} of {each.pairs.total} held-out pairs, regret@1 "
-              f"{each.regret_at_1:.2f}, R2 {each.r2:.2f}", flush=True)  # fmt: skip
+        print(
+            f"  {each.name}: {each.pairs.accuracy:.3f} of {each.pairs.total} held-out pairs, regret@1 "
+            f"{each.regret_at_1:.2f}, R2 {each.r2:.2f}",
+            flush=True,
+        )
     return document["speedup"], beam.value, network.pairs.accuracy or 0.0, trees.pairs.accuracy or 0.0
 
 
 def tune(name: str, workspace: Workspace, minutes: float, *flags: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "hltune", "tune", name, "--minutes", str(minutes), "--json", "--workspace",
-               str(workspace.root), *flags]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "hltune",
+        "tune",
+        name,
+        "--minutes",
+        str(minutes),
+        "--json",
+        "--workspace",
+        str(workspace.root),
+        *flags,
+    ]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def compare_weights(subject: Subject, weights: Path) -> Ratio:
+def compare_weights(subject: Subject, weights: Path) -> Speedup:
     searches = [Adams2019Options(parallelism=CORES, weights=path) for path in (None, weights)]
     with Worker(environment=ENVIRONMENT) as worker:
         built_in, tuned = (worker.run(search_job(subject, search, timeout_s=120)).schedule for search in searches)
     return speedup(subject, slow=built_in, fast=tuned)
 
 
-def speedup(subject: Subject, *, slow: Schedule, fast: Schedule) -> Ratio:
+def speedup(subject: Subject, *, slow: Schedule, fast: Schedule) -> Speedup:
     with open_session(subject, MeasureOptions(threads=CORES, rounds=31), Inputs()) as session:
         measured = session.measure({"slow": slow, "fast": fast})
     slower, faster = measured["slow"], measured["fast"]
     assert isinstance(slower, Cost) and isinstance(faster, Cost)
-    found = ratio(slower, faster)
+    found = confidence.speedup(slower, faster)
     assert found is not None
     return found
 
 
-def judge(subject: Subject, workspace: Workspace) -> tuple[Validation, ...]:
+def evaluate(subject: Subject, workspace: Workspace) -> tuple[Validation, ...]:
     machine = fingerprint(subject.target, MeasureOptions(threads=CORES))
     with Reader(workspace.samples) as reader:
         data = max(reader.training_data(subject.spec.content_hash, machine.key), key=lambda each: len(each.times_s))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from hltune import INTERRUPTED, interrupts
+from hltune import INTERRUPTED
+from hltune.runtime import interrupts
 
 
 def main() -> None:
     """Runs hltune and exits with its code."""
     interrupts.leave_at_once()
     try:
-        from hltune.cli import run_command_line
+        from hltune.cli.main import run_command_line
 
         code = run_command_line(sys.argv[1:])
     except KeyboardInterrupt:

@@ -118,8 +118,9 @@ def test_known_schedules_are_run_and_exported(hltune: Run, tmp_path: Path) -> No
     assert {"dilate3x3.schedule.json", "dilate3x3_schedule.py", "dilate3x3_schedule.h", "dilate3x3.h"} <= names
     assert {Path(name).suffix for name in names} >= {".o", ".a", ".h"}
 
-    again = hltune("compare", "dilate3x3", *size, *QUICK, "--rounds", 1, "--json",
-                   "--schedule", "exported/dilate3x3.schedule.json")  # fmt: skip
+    again = hltune(
+        "compare", "dilate3x3", *size, *QUICK, "--rounds", 1, "--json", "--schedule", "exported/dilate3x3.schedule.json"
+    )
     rows = {row["name"]: row for row in again.document["schedules"]}
     assert rows["dilate3x3"]["schedule"] == rows["adams2019"]["schedule"]
 

@@ -7,7 +7,9 @@ import sys
 
 IN_A_FINALIZER = """
 import signal, sys, time
-from hltune import __main__, cli, interrupts
+from hltune import __main__
+from hltune.cli import main
+from hltune.runtime import interrupts
 
 class Finalized:
     def __del__(self):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hltune.cost_model.sidecar import sidecar_path
-from hltune.cost_model.weights import builtin_weights, weights_hash
+from hltune.cost_model.adams2019.sidecar import sidecar_path
+from hltune.cost_model.adams2019.weights import builtin_weights, weights_hash
 from tests.cli.conftest import PIPELINES, Run
 
 QUICK = ("--schedules", 4, "--beam-size", 2, "--max-parallelism", 2, "--no-benchmarks")
@@ -85,7 +85,7 @@ def test_a_plan_needs_samples(hltune: Run) -> None:
     ],
 )
 def test_bad_input(arguments: tuple[object, ...], message: str, hltune: Run, tmp_path: Path) -> None:
-    from hltune.cost_model.weights import write_weights
+    from hltune.cost_model.adams2019.weights import write_weights
 
     write_weights(tmp_path / "start.weights", builtin_weights())
     result = hltune("pretrain", *arguments)

@@ -17,8 +17,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from hltune.cost_model.weights import builtin_weights, read_weights, write_weights
-from hltune.samples.queries import Reader
+from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, write_weights
+from hltune.samples.reader import Reader
 from hltune.samples.schema import VERSION
 from tests.cli.conftest import PIPELINES, Run
 from tests.samples.test_damage import mounted
@@ -39,8 +39,21 @@ def test_a_second_run_continues_and_another_pipeline_starts_clean(hltune: Run, t
     write_weights(start, builtin_weights())
     before = start.read_bytes()
     first = tune(hltune, "--samples", 30, "--weights", start)
-    assert {"pipeline", "best", "baseline", "speedup", "measured", "distinct", "reused", "failed", "rounds", "weights",
-            "samples_per_minute", "seconds", "store"} <= first.keys()  # fmt: skip
+    assert {
+        "pipeline",
+        "best",
+        "baseline",
+        "speedup",
+        "measured",
+        "distinct",
+        "reused",
+        "failed",
+        "rounds",
+        "weights",
+        "samples_per_minute",
+        "seconds",
+        "store",
+    } <= first.keys()
     assert first["baseline"]["name"] == "adams2019" and first["best"]["cost"] <= first["baseline"]["cost"]
     costs = [row["cost"] for row in first["finalists"] if row["cost"] is not None]
     assert first["best"]["cost"] == min(costs) and len(costs) > 4

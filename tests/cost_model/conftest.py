@@ -3,40 +3,40 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hltune.cost_model.adams2019.features import SCHEDULE_FEATURES
+from hltune.cost_model.adams2019.network import predict
+from hltune.cost_model.adams2019.weights import Weights, builtin_weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.features import SCHEDULE_FEATURES
-from hltune.cost_model.network import predict
-from hltune.cost_model.weights import Weights, builtin_weights
-from hltune.samples.featurization import Floats
+from hltune.values.features import Floats
 
 STAGES = 3
 
 
-def make_pipeline(generator: np.random.Generator, stages: int = STAGES) -> Floats:
-    return generator.integers(0, 8, size=(stages, 40, 7)).astype(np.float32)
+def make_pipeline(rng: np.random.Generator, stages: int = STAGES) -> Floats:
+    return rng.integers(0, 8, size=(stages, 40, 7)).astype(np.float32)
 
 
-def make_schedules(generator: np.random.Generator, count: int, stages: int = STAGES) -> Floats:
+def make_schedules(rng: np.random.Generator, count: int, stages: int = STAGES) -> Floats:
     """Features that reach every branch: some inlined, some serial, some parallel, sizes over many magnitudes."""
-    values = np.floor(np.exp(generator.uniform(0, 12, size=(count, stages, len(SCHEDULE_FEATURES)))))
+    values = np.floor(np.exp(rng.uniform(0, 12, size=(count, stages, len(SCHEDULE_FEATURES)))))
     for name in ("inlined_calls", "inner_parallelism", "outer_parallelism", "vector_size", "unrolled_loop_extent"):
-        values[..., SCHEDULE_FEATURES.index(name)] = generator.choice([0, 1, 4, 16], size=(count, stages))
+        values[..., SCHEDULE_FEATURES.index(name)] = rng.choice([0, 1, 4, 16], size=(count, stages))
     return values.astype(np.float32)
 
 
 def make_dataset(seed: int, count: int, *, noise: float = 0.2, truth: Weights | None = None) -> Dataset:
     """Runtimes by a network whose weights differ from the built-in ones, with noise."""
-    generator = np.random.default_rng(seed)
-    pipeline, schedules = make_pipeline(generator), make_schedules(generator, count)
+    rng = np.random.default_rng(seed)
+    pipeline, schedules = make_pipeline(rng), make_schedules(rng, count)
     predicted_ms = predict(truth or perturbed(builtin_weights(), seed=99), pipeline, schedules, 2)
-    runtimes_s = predicted_ms.astype(np.float64) / 1e3 * np.exp(noise * generator.standard_normal(count))
+    runtimes_s = predicted_ms.astype(np.float64) / 1e3 * np.exp(noise * rng.standard_normal(count))
     return Dataset(pipeline=pipeline, schedules=schedules, runtimes_s=runtimes_s, cores=2)
 
 
 def perturbed(weights: Weights, *, seed: int, scale: float = 0.05) -> Weights:
-    generator = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     return {
-        name: values + np.float32(scale) * generator.standard_normal(values.shape, dtype=np.float32)
+        name: values + np.float32(scale) * rng.standard_normal(values.shape, dtype=np.float32)
         for name, values in weights.items()
     }
 

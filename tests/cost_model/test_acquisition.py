@@ -17,10 +17,10 @@ def scores(mean: np.ndarray, spread: float = 0.0) -> Scores:
 def test_chooses_as_many_as_there_are_and_none_twice(
     candidates: int, count: int, random_share: float, seed: int, known: bool
 ) -> None:
-    generator = np.random.default_rng(seed)
-    schedules = make_schedules(generator, 8)[generator.integers(8, size=candidates)]  # some are the same
-    given_scores = scores(generator.random(candidates), 0.1) if known else None
-    chosen = choose(given_scores, schedules, count, random_share=random_share, generator=generator)
+    rng = np.random.default_rng(seed)
+    schedules = make_schedules(rng, 8)[rng.integers(8, size=candidates)]  # some are the same
+    given_scores = scores(rng.random(candidates), 0.1) if known else None
+    chosen = choose(given_scores, schedules, count, random_share=random_share, rng=rng)
     assert len(chosen) == len(set(chosen)) == min(count, candidates)
     # All kinds come before any of them comes again.
     kinds = [schedules[index].tobytes() for index in chosen]
@@ -29,23 +29,23 @@ def test_chooses_as_many_as_there_are_and_none_twice(
 
 
 def test_without_spread_or_chance_the_best_come_first() -> None:
-    generator = np.random.default_rng(0)
-    mean = generator.permutation(50)
-    chosen = choose(scores(mean), make_schedules(generator, 50), 10, random_share=0.0, generator=generator)
+    rng = np.random.default_rng(0)
+    mean = rng.permutation(50)
+    chosen = choose(scores(mean), make_schedules(rng, 50), 10, random_share=0.0, rng=rng)
     assert mean[chosen].tolist() == list(range(10))
 
 
 def test_uncertain_candidates_get_their_chance() -> None:
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     mean, spread = np.zeros(100), np.full(100, 0.01)
     mean[50:], spread[50:] = 0.5, 1.0
     given_scores = Scores(mean=mean, spread=spread)
-    chosen = choose(given_scores, make_schedules(generator, 100), 20, random_share=0.0, generator=generator)
+    chosen = choose(given_scores, make_schedules(rng, 100), 20, random_share=0.0, rng=rng)
     assert sum(index >= 50 for index in chosen) > 10
 
 
 def test_a_share_is_chosen_at_random() -> None:
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     mean = np.arange(1000.0)
-    chosen = choose(scores(mean), make_schedules(generator, 1000), 100, random_share=0.3, generator=generator)
+    chosen = choose(scores(mean), make_schedules(rng, 1000), 100, random_share=0.3, rng=rng)
     assert 15 < sum(index >= 100 for index in chosen) < 45

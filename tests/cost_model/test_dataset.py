@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from hltune.cost_model.dataset import Dataset
-from hltune.errors import InputError
-from hltune.progress import Silent
-from hltune.samples.store import Store
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
+from hltune.values.errors import InputError
 from tests.samples.values import MACHINE, PIPELINE, featurization, sample
 
 

@@ -5,23 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hltune.cost_model.adams2019.train import TrainingOptions
+from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.cost_model.learner import learn
-from hltune.cost_model.train import TrainingOptions
-from hltune.cost_model.weights import Weights, weights_hash
 from tests.cost_model.conftest import make_dataset
 
 QUICK = TrainingOptions(epochs=30)
 
 
 def test_both_scorers_are_judged_on_what_they_did_not_see(builtin: Weights) -> None:
-    samples = make_dataset(1, 200, noise=0.05)
+    samples = make_dataset(1, 200, feature_noise=0.05)
     learned = learn(builtin, None, samples, QUICK, seed=0)
     assert [each.name for each in learned.validations] == ["network", "trees"]
     held_out = learned.held_out
     assert 15 < held_out < 60
     assert {each.pairs.total for each in learned.validations} == {held_out * (held_out - 1) // 2}
     best = max(learned.validations, key=lambda each: each.pairs.accuracy or 0)
-    assert learned.chooser == best.name and (best.pairs.accuracy or 0) > 0.75
+    assert learned.selected == best.name and (best.pairs.accuracy or 0) > 0.75
     assert weights_hash(learned.weights) != weights_hash(builtin)
     assert learned.state is not None
 
@@ -43,7 +43,7 @@ def test_noise_does_not_look_like_knowledge(builtin: Weights, count: int) -> Non
         noise = np.random.default_rng(0).permutation(samples.runtimes_s)
         shuffled = replace(samples, runtimes_s=noise)
         learned = learn(builtin, None, shuffled, QUICK, seed=0)
-        for _ in range(3):  # what a round learned must not leak into the next one's judgement
+        for _ in range(3):  # what a round learned must not leak into the next one's evaluation
             learned = learn(learned.weights, learned.state, shuffled, QUICK, seed=0)
         for validation in learned.validations:
             accuracies[validation.name].append(validation.pairs.accuracy or 0)

@@ -53,8 +53,8 @@ def test_r2_by_brute_force(samples: list[tuple[float, float]]) -> None:
 
 
 def test_many_samples_are_counted_in_parts() -> None:
-    generator = np.random.default_rng(0)
-    p, m = generator.integers(0, 50, size=(2, 1300))
+    rng = np.random.default_rng(0)
+    p, m = rng.integers(0, 50, size=(2, 1300))
     difference = (p[:, None] < p[None, :]) + 0.5 * (p[:, None] == p[None, :])
     faster = m[:, None] < m[None, :]
     pairs = count_pairs(p, m)

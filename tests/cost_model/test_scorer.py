@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from hltune.cost_model.adams2019.train import TrainingOptions
+from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.metrics import pair_accuracy
 from hltune.cost_model.scorer import NetworkScorer, Scorer, better, cross_validate
-from hltune.cost_model.train import TrainingOptions
 from hltune.cost_model.trees import TreeScorer
-from hltune.cost_model.weights import Weights
-from hltune.errors import InputError
+from hltune.values.errors import InputError
 from tests.cost_model.conftest import make_dataset
 
 QUICK = TrainingOptions(epochs=20, held_out=0)
@@ -30,7 +30,7 @@ def scorer(request: pytest.FixtureRequest, builtin: Weights) -> Scorer:
 
 
 def test_learns_something(scorer: Scorer) -> None:
-    samples = make_dataset(1, 120, noise=0.05)
+    samples = make_dataset(1, 120, feature_noise=0.05)
     train = np.arange(120) < 90
     scores = scorer.fit(samples.where(train)).predict(samples.schedules[~train])
     assert scores.mean.shape == scores.spread.shape == (30,)
@@ -62,7 +62,7 @@ def test_no_samples(scorer: Scorer) -> None:
 
 
 def test_the_better_one_chooses(builtin: Weights) -> None:
-    samples = make_dataset(5, 60, noise=0.05)
+    samples = make_dataset(5, 60, feature_noise=0.05)
     scorers = [SCORERS["network as it is"](builtin), SCORERS["trees"](builtin)]
     validations = cross_validate(scorers, samples, folds=4, seed=0)
     assert [each.name for each in validations] == ["network", "trees"]
@@ -75,5 +75,6 @@ def test_the_better_one_chooses(builtin: Weights) -> None:
 
 
 def test_commands_do_not_import_the_heavy_libraries() -> None:
-    code = "import sys, hltune.cli, hltune.cost_model.weights; print({'jax', 'optax', 'lightgbm'} & sys.modules.keys())"
+    code = "import sys, hltune.cli.main, hltune.cost_model.adams2019.weights as _; "
+    code += "print({'jax', 'optax', 'lightgbm'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"

@@ -10,16 +10,16 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from hltune.errors import Failure, HltuneError, InputError
+from hltune.machine.host.jobs import output_path
 from hltune.machine.inputs import Inputs
-from hltune.machine.jobs import output_path
 from hltune.machine.protocol import Cost, Session
-from hltune.machine.unit import unit_of
-from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetInfo
-from hltune.schedule.directives import ComputeRoot, Schedule
 from hltune.schedule.parse import parse_schedule
-from hltune.schedule.roles import Stage
+from hltune.values.directives import ComputeRoot, Schedule
+from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.roles import Stage
+from hltune.values.unit import unit_of
 from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, opened, reference, strips, target_info
 
 pytestmark = pytest.mark.alone
@@ -42,7 +42,7 @@ def session(blur: PipelineSpec, target: TargetInfo) -> Iterator[Session]:
 
 
 def test_schedules_are_measured_side_by_side(session: Session, blur: PipelineSpec, target: TargetInfo) -> None:
-    measured, copy = session.measure_with_copy({"default": Schedule(), "fast": fast(blur), "copy": fast(blur)})
+    measured, copy = session.measure_with_bound({"default": Schedule(), "fast": fast(blur), "copy": fast(blur)})
     assert list(measured) == ["default", "fast", "copy"]
     for cost in (copy, *measured.values()):
         assert isinstance(cost, Cost)

@@ -6,9 +6,9 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from hltune.errors import InputError
 from hltune.machine.inputs import Inputs, aligned, random_array, read_image
-from hltune.pipeline.spec import BufferArgument, PipelineSpec
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, PipelineSpec
 
 
 def image(name: str = "input", dtype: str = "uint8", size: tuple[int, ...] = (40, 30)) -> BufferArgument:

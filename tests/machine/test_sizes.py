@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.errors import InputError
 from hltune.machine.sizes import resized
-from hltune.pipeline.spec import BufferArgument, OutputArgument, PipelineSpec
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec
 
 
 def size(

@@ -7,8 +7,8 @@ import pytest
 
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_source
-from hltune.pipeline.spec import PipelineSpec
-from hltune.worker import Worker
+from hltune.runtime.worker import Worker
+from hltune.values.pipeline import PipelineSpec
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hltune.halide_api import plugin_path
-from hltune.pipeline.spec import BufferArgument, PipelineSpec, ScalarArgument
-from hltune.worker import Process
+from hltune.runtime.halide_wheel import plugin_path
+from hltune.runtime.worker import Process
+from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
 
 
 @dataclass(frozen=True)

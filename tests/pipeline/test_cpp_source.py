@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hltune.errors import InputError, JobFailed
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_source
-from hltune.pipeline.spec import BufferArgument, PipelineSpec, ScalarArgument
-from hltune.worker import Worker
+from hltune.runtime.worker import Worker
+from hltune.values.errors import InputError, JobFailed
+from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
 from tests.pipeline.conftest import PIPELINES, Load
 
 ESTIMATES = ("images_0=64", "images_1=65", "func=64", "offset=1", "output=64")

@@ -6,8 +6,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import BufferArgument, ScalarArgument
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, ScalarArgument
 from tests.pipeline.conftest import PIPELINES, Load
 
 FILE = "bad/no_estimates.py"

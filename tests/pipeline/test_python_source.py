@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.errors import InputError, JobFailed
+from hltune.values.errors import InputError, JobFailed
 from tests.pipeline.conftest import PIPELINES, Load
 
 

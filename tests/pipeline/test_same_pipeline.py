@@ -10,8 +10,8 @@ import pytest
 
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
-from hltune.pipeline.spec import BufferArgument, PipelineSpec, ScalarArgument
-from hltune.worker import Worker
+from hltune.runtime.worker import Worker
+from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
 from tests.pipeline.conftest import Load
 from tests.pipeline.jobs import Behaviour, Observe
 

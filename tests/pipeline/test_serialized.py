@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.errors import InputError
 from hltune.pipeline.serialized import VERSION, SerializedOutput, read_pipeline
-from hltune.pipeline.spec import PipelineSpec
+from hltune.values.errors import InputError
+from hltune.values.pipeline import PipelineSpec
 from tests.pipeline.conftest import Load
 
 

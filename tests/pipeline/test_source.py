@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.errors import InputError
 from hltune.pipeline.source import Source, parse_estimate, parse_source
+from hltune.values.errors import InputError
 from tests.pipeline.conftest import PIPELINES
 
 BLUR = str(PIPELINES / "blur_function.py")

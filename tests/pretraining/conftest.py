@@ -3,26 +3,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hltune.commands.pretrain import Pretrained, pretrain
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetJob
-from hltune.pretrain import Pretrained, pretrain
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
 from hltune.pretraining.options import PretrainOptions
-from hltune.search.options import Adams2019Options
-from hltune.worker import Worker
-from hltune.workspace import Workspace
+from hltune.runtime.worker import Worker
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.workspace.records import Workspace
 
 THREADS = 2
-MEASURE = MeasureOptions(threads=THREADS, single_turn_s=0.005, failed_ratio=1000.0)
+MEASURE = MeasureOptions(threads=THREADS, single_turn_s=0.005, abort_ratio=1000.0)
 
 
 def make_options(**changes: object) -> PretrainOptions:
     settings: dict[str, object] = {
         "search": Adams2019Options(parallelism=THREADS, beam_size=2, num_passes=1, seed=1),
-        "batches": 3, "schedules": 5, "benchmarks": False, "checkpoint_batches": 100,
-    }  # fmt: skip
+        "batches": 3,
+        "schedules": 5,
+        "benchmarks": False,
+        "checkpoint_batches": 100,
+    }
     return PretrainOptions(**(settings | changes))  # type: ignore[arg-type]
 
 
@@ -57,5 +60,6 @@ class Recorder:
 def run(root: Path, options: PretrainOptions, recorder: Recorder | None = None, *, use: bool = False) -> Pretrained:
     with Worker() as worker:
         target = worker.run(TargetJob("host"))
-    return pretrain(options, target=target, workspace=Workspace(root), measure=MEASURE, use=use,
-                    progress=recorder or Recorder())  # fmt: skip
+    return pretrain(
+        options, target=target, workspace=Workspace(root), measure=MEASURE, use=use, progress=recorder or Recorder()
+    )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hltune.errors import InputError
 from hltune.pretraining.journal import Journal, read_journal
+from hltune.values.errors import InputError
 
 JOURNAL = Journal(seed=3, schedules=16, initial_hash="ab")
 
@@ -23,9 +23,15 @@ def test_it_counts_and_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("{", "["), ('"version": 1', '"version": 2'), ('"batches": 0', '"batches": -1'), ('"seed": 3', '"seed": "3"'),
-     ('"rejected": {}', '"rejected": 7'), ('"seconds": 0.0', '"elapsed": 0.0')],
-)  # fmt: skip
+    [
+        ("{", "["),
+        ('"version": 1', '"version": 2'),
+        ('"batches": 0', '"batches": -1'),
+        ('"seed": 3', '"seed": "3"'),
+        ('"rejected": {}', '"rejected": 7'),
+        ('"seconds": 0.0', '"elapsed": 0.0'),
+    ],
+)
 def test_damage_is_named(old: str, new: str, tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
     JOURNAL.write(path)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hltune.cost_model.weights import builtin_weights
+from hltune.cost_model.adams2019.weights import builtin_weights
 from hltune.pretraining.plan import Plan, _extrapolated_gain, plan
-from hltune.progress import Silent
-from hltune.samples.record import MachineInfo, Origin, PipelineRecord, Sample, Timing
-from hltune.samples.store import Store
-from hltune.schedule.directives import ComputeRoot, Schedule, Split
-from hltune.schedule.roles import Stage
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
+from hltune.values.directives import ComputeRoot, Schedule, Split
+from hltune.values.roles import Stage
+from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Sample, Timing
 from tests.pretraining.conftest import make_options
 
 MACHINE = MachineInfo(key="here", cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
@@ -48,8 +48,15 @@ def tuned(path: Path, name: str, speedups: dict[float, float]) -> None:
 
 def planned(path: Path, *, pipelines: int, hours: float, machine: MachineInfo = MACHINE) -> Plan:
     with Store(path, progress=Silent(), wait_s=0) as store:
-        return plan(store, machine, make_options(), builtin_weights(), pipelines=pipelines, hours=hours,
-                    seconds_per_program=10.0)  # fmt: skip
+        return plan(
+            store,
+            machine,
+            make_options(),
+            builtin_weights(),
+            pipelines=pipelines,
+            hours=hours,
+            seconds_per_program=10.0,
+        )
 
 
 def test_what_tuning_gains_in_the_time_of_each(tmp_path: Path) -> None:
@@ -83,6 +90,15 @@ def test_a_curve_that_does_not_fall_promises_nothing() -> None:
     ("tuning", "pretraining", "advice"), [(2.0, 1.5, "tune"), (1.2, 1.5, "pretrain"), (None, 2.0, None)]
 )
 def test_the_larger_gain_is_the_advice(tuning: float | None, pretraining: float, advice: str | None) -> None:
-    made = Plan(pipelines=1, hours=1, minutes_each=60, tuned=(), tuning_curve=(), tuning_gain=tuning,
-                learning_curve=(), programs=1, pretraining_gain=pretraining)  # fmt: skip
+    made = Plan(
+        pipelines=1,
+        hours=1,
+        minutes_each=60,
+        tuned=(),
+        tuning_curve=(),
+        tuning_gain=tuning,
+        learning_curve=(),
+        programs=1,
+        pretraining_gain=pretraining,
+    )
     assert made.advice == advice

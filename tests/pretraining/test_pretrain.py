@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hltune.cost_model.sidecar import read_stored
-from hltune.cost_model.weights import builtin_weights, read_weights, weights_hash
-from hltune.errors import InputError
-from hltune.pretrain import Pretrained
+from hltune.commands.pretrain import Pretrained
+from hltune.cost_model.adams2019.sidecar import read_stored
+from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, weights_hash
 from hltune.pretraining.replay import is_held_out
-from hltune.samples.queries import Reader
-from hltune.search.options import Adams2019Options
+from hltune.samples.reader import Reader
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.values.errors import InputError
 from tests.pretraining.conftest import Recorder, make_options, run
 
 ROOT = Path(__file__).parents[2]
@@ -99,8 +99,11 @@ def kill(pid: int) -> None:
 
 def test_other_settings_need_a_fresh_start(tmp_path: Path) -> None:
     run(tmp_path, make_options(batches=1))
-    for changes, flag in (({"schedules": 6}, "--schedules"), ({"from_scratch": True}, "--weights"),
-                          ({"search": Adams2019Options(parallelism=2, seed=2)}, "--seed")):  # fmt: skip
+    for changes, flag in (
+        ({"schedules": 6}, "--schedules"),
+        ({"from_scratch": True}, "--weights"),
+        ({"search": Adams2019Options(parallelism=2, seed=2)}, "--seed"),
+    ):
         with pytest.raises(InputError, match="other settings") as raised:
             run(tmp_path, make_options(batches=1, **changes))
         assert flag in str(raised.value)
@@ -116,4 +119,4 @@ def test_held_out_programs_are_never_learned(finished: tuple[Path, Pretrained]) 
     with Reader(root / "samples.sqlite") as reader:
         held_out = [key for key in reader.pipelines() if is_held_out(key)]
         assert result.checkpoint.programs == len(reader.pipelines()) - len(held_out)
-    assert result.checkpoint.programs_judged.new.pipelines == len(held_out)
+    assert result.checkpoint.on_programs.new.pipelines == len(held_out)

@@ -10,7 +10,7 @@ import pytest
 
 from hltune.pipeline.build import halide_type
 from hltune.programs.bounded import LARGEST, Bounded
-from hltune.programs.draw import Draw
+from hltune.programs.choices import Draw
 
 INTEGERS = [dtype for dtype in LARGEST if dtype != "float32"]
 COUNT = 512

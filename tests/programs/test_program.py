@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hltune.errors import Failure, InputError
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Cost
 from hltune.pipeline.target import TargetInfo, TargetJob
 from hltune.programs.program import Program, ProgramJob
-from hltune.search.job import ENVIRONMENT, Candidate, SearchJob
-from hltune.search.options import Adams2019Options
-from hltune.worker import Worker
+from hltune.runtime.worker import Worker
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.jobs import ENVIRONMENT, Candidate, SearchJob
+from hltune.values.errors import Failure, InputError
 from tests.machine.opened import opened
 
 ANOTHER_PROCESS = """
@@ -46,8 +46,11 @@ def test_the_same_program_in_every_process(maker: Worker, seed: int) -> None:
     for hash_seed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", ANOTHER_PROCESS, str(seed)],
-            capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": hash_seed},
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": hash_seed},
+        )
         assert json.loads(done.stdout) == [program.spec.content_hash, list(program.text)]
 
 

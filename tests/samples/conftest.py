@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hltune.progress import Silent
-from hltune.samples.store import Store
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
 from tests.samples.values import PIPELINE
 
 

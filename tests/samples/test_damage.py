@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from hltune.errors import InputError
-from hltune.progress import Silent
+from hltune.runtime.progress import Silent
 from hltune.samples import database
-from hltune.samples.queries import Reader
+from hltune.samples.reader import Reader
 from hltune.samples.schema import VERSION
-from hltune.samples.store import Store
+from hltune.samples.writer import Store
+from hltune.values.errors import InputError
 from tests.samples.values import MACHINE, PIPELINE, sample
 
 KEYS = (PIPELINE.hash, MACHINE.key)

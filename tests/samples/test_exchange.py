@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hltune import halide_api
-from hltune.cost_model.weights import read_weights
-from hltune.errors import Failure, InputError
+from hltune.cost_model.adams2019.weights import read_weights
+from hltune.runtime import halide_wheel
 from hltune.samples.exchange import export_samples, import_samples, sample_files
-from hltune.samples.featurization import Featurization
-from hltune.samples.record import PipelineRecord, Timing
-from hltune.samples.stock import StockSample
-from hltune.samples.store import Store
+from hltune.samples.sample_file import SampleFile
+from hltune.samples.writer import Store
+from hltune.values.errors import Failure, InputError
+from hltune.values.features import Featurization
+from hltune.values.sample import PipelineRecord, Timing
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, featurization, sample
 
 KEYS = (PIPELINE.hash, MACHINE.key)
@@ -27,16 +27,23 @@ KEYS = (PIPELINE.hash, MACHINE.key)
 
 def stock_tool(name: str, *arguments: object, given: str = "") -> str:
     """Runs a tool of the wheel; returns what it printed."""
-    tool = halide_api.wheel_directory() / "bin" / name
-    environment = os.environ | {"LD_LIBRARY_PATH": str(halide_api.library_directory())}
-    done = subprocess.run([tool, *map(str, arguments)], input=given, env=environment, capture_output=True, text=True,
-                          timeout=60, check=True)  # fmt: skip
+    tool = halide_wheel.wheel_directory() / "bin" / name
+    environment = os.environ | {"LD_LIBRARY_PATH": str(halide_wheel.library_directory())}
+    done = subprocess.run(
+        [tool, *map(str, arguments)],
+        input=given,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     return done.stdout + done.stderr
 
 
 def write(path: Path, value: Featurization, runtime_s: float = 1e-3, *, pipeline_id: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    stock = StockSample(featurization=value, runtime_s=runtime_s, pipeline_id=pipeline_id, schedule_id=1)
+    stock = SampleFile(featurization=value, runtime_s=runtime_s, pipeline_id=pipeline_id, schedule_id=1)
     path.write_bytes(stock.encode())
     return path
 
@@ -45,7 +52,7 @@ def test_a_file_of_the_stock_tool(tmp_path: Path) -> None:
     value = featurization(1, stages=4)
     (tmp_path / "in").write_bytes(value.to_halide())
     stock_tool("featurization_to_sample", tmp_path / "in", "0.00125", 7, 10023, tmp_path / "out.sample")
-    stock = StockSample.decode((tmp_path / "out.sample").read_bytes())
+    stock = SampleFile.decode((tmp_path / "out.sample").read_bytes())
     assert stock.featurization == value
     assert stock.runtime_s == pytest.approx(0.00125)
     assert (stock.pipeline_id, stock.schedule_id) == (7, 10023)
@@ -63,10 +70,16 @@ def test_the_stock_tool_learns_from_our_files(store: Store, tmp_path: Path) -> N
         assert export_samples(store, pipeline.hash, MACHINE.key, tmp_path / "out") == 16
     files = sorted((tmp_path / "out").iterdir())
     printed = stock_tool(
-        "adams2019_retrain_cost_model", "--epochs=2", "--rates=0.0001", "--num_cores=2", "--randomize_weights=1",
-        f"--weights_out={tmp_path / 'out.weights'}", f"--best_benchmark={tmp_path / 'benchmark'}",
-        f"--best_schedule={tmp_path / 'schedule'}", given="".join(f"{file}\n" for file in files),
-    )  # fmt: skip
+        "adams2019_retrain_cost_model",
+        "--epochs=2",
+        "--rates=0.0001",
+        "--num_cores=2",
+        "--randomize_weights=1",
+        f"--weights_out={tmp_path / 'out.weights'}",
+        f"--best_benchmark={tmp_path / 'benchmark'}",
+        f"--best_schedule={tmp_path / 'schedule'}",
+        given="".join(f"{file}\n" for file in files),
+    )
     assert "Distinct pipelines: 2" in printed
     assert "Best runtime is 1 msec" in printed
     losses = [float(text) for text in re.findall(r"Loss: (\S+)", printed)]

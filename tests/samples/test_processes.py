@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from hltune.errors import InputError
-from hltune.progress import Silent
-from hltune.samples.queries import Reader
-from hltune.samples.store import Store
+from hltune.runtime.progress import Silent
+from hltune.samples.reader import Reader
+from hltune.samples.writer import Store
+from hltune.values.errors import InputError
 from tests.samples.values import MACHINE, PIPELINE, sample
 
 ROOT = Path(__file__).parents[2]

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hltune.errors import Failure, InputError
-from hltune.pipeline.spec import PipelineSpec
-from hltune.progress import Silent
-from hltune.samples.featurization import SCHEDULE_COLUMNS
-from hltune.samples.queries import Reader
-from hltune.samples.record import Origin, PipelineRecord, Sample, Timing
-from hltune.samples.store import Deleted, Store
+from hltune.runtime.progress import Silent
+from hltune.samples.reader import Reader
+from hltune.samples.writer import Deleted, Store
+from hltune.values.errors import Failure, InputError
+from hltune.values.features import SCHEDULE_COLUMNS
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, featurization, sample, samples, specs
 
 OTHER_PIPELINE = PipelineRecord.of(replace(SPEC, hlpipe=b"another"))
@@ -109,8 +109,9 @@ def test_training_data(store: Store, chunk: int | None) -> None:
     added = [sample(number) for number in range(10)]
     store.add_all([*added, sample(11, SLOW), replace(sample(12), featurization=None)])
     items = list(store.training_data(*KEYS, chunk=chunk))
-    assert [len(item.times_s) for item in items] == ([10] if chunk in (None, 10, 100) else [1] * 10 if chunk == 1
-                                                     else [3, 3, 3, 1])  # fmt: skip
+    assert [len(item.times_s) for item in items] == (
+        [10] if chunk in (None, 10, 100) else [1] * 10 if chunk == 1 else [3, 3, 3, 1]
+    )
     expected = {one.schedule_hash: one for one in added}
     for item in items:
         assert item.schedule_features.shape == (len(item.times_s), 3, SCHEDULE_COLUMNS)
@@ -138,11 +139,18 @@ def test_other_stages_of_the_same_pipeline_are_kept_apart(store: Store) -> None:
 
 def test_statistics(store: Store) -> None:
     store.add_pipeline(OTHER_PIPELINE)
-    store.add_all([
-        measured(1, 4.0, 5.0, when=30), measured(1, 3.0, when=40), measured(2, 7.0, when=20), measured(3, 8.0, when=50),
-        sample(4, CRASH, when=60), sample(5, CRASH, when=61), sample(6, SLOW, when=10),
-        sample(7, CRASH, pipeline=OTHER_PIPELINE, when=5),
-    ])  # fmt: skip
+    store.add_all(
+        [
+            measured(1, 4.0, 5.0, when=30),
+            measured(1, 3.0, when=40),
+            measured(2, 7.0, when=20),
+            measured(3, 8.0, when=50),
+            sample(4, CRASH, when=60),
+            sample(5, CRASH, when=61),
+            sample(6, SLOW, when=10),
+            sample(7, CRASH, pipeline=OTHER_PIPELINE, when=5),
+        ]
+    )
     by_hash = {one.pipeline_hash: one for one in store.statistics()}
     one = by_hash[PIPELINE.hash]
     assert (one.pipeline_name, one.machine, one.samples, one.schedules) == ("blur", MACHINE, 7, 6)

@@ -8,12 +8,12 @@ from typing import get_args
 import numpy as np
 from hypothesis import strategies as st
 
-from hltune.errors import Failure, FailureKind
-from hltune.pipeline.spec import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
-from hltune.samples.featurization import COLUMNS, Featurization
-from hltune.samples.record import MachineInfo, Origin, PipelineRecord, Sample, Timing
-from hltune.schedule.directives import Schedule, Unroll
-from hltune.schedule.roles import Stage
+from hltune.values.directives import Schedule, Unroll
+from hltune.values.errors import Failure, FailureKind
+from hltune.values.features import COLUMNS, Featurization
+from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.roles import Stage
+from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Sample, Timing
 from tests.schedule.strategies import any_schedule
 
 MACHINE = MachineInfo(key="0123456789ab", cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
@@ -21,11 +21,13 @@ OTHER_MACHINE = MachineInfo(key="ba9876543210", cpu="some CPU", target="x86-64-l
 SPEC = PipelineSpec(
     name="blur",
     hlpipe=b"\0algorithm\xff",
-    inputs=(BufferArgument(name="in", dtype="uint8", estimate=((0, 64), (-1, 48))),
-            ScalarArgument(name="k", dtype="int32", estimate=3)),
+    inputs=(
+        BufferArgument(name="in", dtype="uint8", estimate=((0, 64), (-1, 48))),
+        ScalarArgument(name="k", dtype="int32", estimate=3),
+    ),
     outputs=(OutputArgument(name="out", dtypes=("uint8",), estimate=((0, 64), (0, 48))),),
     funcs=(FuncInfo(name="out", args=("x", "y"), updates=(("r_x",),), update_args=(("x",),)),),
-)  # fmt: skip
+)
 PIPELINE = PipelineRecord.of(SPEC)
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -50,7 +52,7 @@ specs = st.builds(
     ).map(tuple),
 )
 failures = st.builds(Failure, stage=names, kind=st.sampled_from(get_args(FailureKind)), message=names, log=names)
-timings = st.builds(Timing, repeats_s=st.lists(times, min_size=1, max_size=9).map(tuple), stopped_early=st.booleans())
+timings = st.builds(Timing, repeats_s=st.lists(times, min_size=1, max_size=9).map(tuple), pruned=st.booleans())
 origins = st.builds(
     Origin,
     round=st.integers(0, 2**31),
@@ -62,11 +64,20 @@ featurizations = st.integers(1, 6).flatmap(
 )
 samples = st.builds(
     lambda schedule, made_of, measurement, origin, when: Sample(
-        pipeline_hash=PIPELINE.hash, machine=MACHINE, schedule=schedule, featurization=made_of,
-        measurement=measurement, origin=origin, measured_at_s=when,
+        pipeline_hash=PIPELINE.hash,
+        machine=MACHINE,
+        schedule=schedule,
+        featurization=made_of,
+        measurement=measurement,
+        origin=origin,
+        measured_at_s=when,
     ),
-    any_schedule, st.none() | featurizations, timings | failures, origins, st.floats(0, 1e11),
-)  # fmt: skip
+    any_schedule,
+    st.none() | featurizations,
+    timings | failures,
+    origins,
+    st.floats(0, 1e11),
+)
 
 
 def featurization(seed: int, *, stages: int = 3, pipeline_seed: int = 0) -> Featurization:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hltune.progress import Silent
-from hltune.samples.store import Store
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
 from tests.samples.values import PIPELINE, sample
 
 

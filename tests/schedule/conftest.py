@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from hltune.pipeline.spec import PipelineSpec
-from hltune.worker import Worker
+from hltune.runtime.worker import Worker
+from hltune.values.pipeline import PipelineSpec
 from tests.schedule.plugin import ENVIRONMENT, MakeSpec
 
 NAMES = ("separable", "convolution", "channels", "two_outputs", "tuples", "histogram", "small", "odd_names")

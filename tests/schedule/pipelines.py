@@ -7,7 +7,7 @@ from collections.abc import Callable
 import halide as hl
 
 from hltune.pipeline.build import spec_of
-from hltune.pipeline.spec import BufferArgument, Interval, PipelineSpec
+from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
 PIPELINES: dict[str, Callable[[], PipelineSpec]] = {}
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.halide_api import Autoscheduler, plugin_path
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import Schedule
+from hltune.runtime.halide_wheel import Autoscheduler, plugin_path
+from hltune.runtime.worker import Process
 from hltune.schedule.parse import parse_schedule
-from hltune.worker import Process
+from hltune.values.directives import Schedule
+from hltune.values.pipeline import PipelineSpec
 
 ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
 ADAMS: Autoscheduler = "Adams2019"

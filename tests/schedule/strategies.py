@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from hltune.pipeline.spec import FuncInfo
-from hltune.schedule.directives import (
+from hltune.schedule.loops import LoopNests
+from hltune.schedule.text import directive_text
+from hltune.values.directives import (
     OUTERMOST,
     ComputeAt,
     Directive,
@@ -18,9 +19,8 @@ from hltune.schedule.directives import (
     StoreAt,
     kinds,
 )
-from hltune.schedule.loops import LoopNests
-from hltune.schedule.roles import MemoryType, Role, Stage, TailStrategy, form_of
-from hltune.schedule.text import directive_text
+from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import MemoryType, Role, Stage, TailStrategy, form_of
 
 FUNCS = (
     FuncInfo(name="blur", args=("x", "y", "c")),
@@ -92,8 +92,14 @@ def _fitting(draw: st.DrawFn, nests: LoopNests, stage: Stage, kind: type[Directi
         return None
     if kind is Split:
         old = draw(st.sampled_from(loops))
-        return Split(stage, old, draw(st.sampled_from([old, new + "o"])), new, draw(st.integers(1, 64)),
-                     draw(_BY_ROLE[Role.TAIL]))  # fmt: skip
+        return Split(
+            stage,
+            old,
+            draw(st.sampled_from([old, new + "o"])),
+            new,
+            draw(st.integers(1, 64)),
+            draw(_BY_ROLE[Role.TAIL]),
+        )
     if kind is Rfactor:
         kept = draw(st.lists(st.sampled_from(rvars), min_size=1, unique=True))
         return Rfactor(stage, tuple((name, f"{new}{i}") for i, name in enumerate(kept)), "made" + new)

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import ComputeAt, Directive, Parallel, Rfactor, Schedule, Split, Stage, Vectorize
-from hltune.worker import Worker
+from hltune.runtime.worker import Worker
+from hltune.values.directives import ComputeAt, Directive, Parallel, Rfactor, Schedule, Split, Stage, Vectorize
+from hltune.values.errors import InputError
+from hltune.values.pipeline import PipelineSpec
 from tests.schedule.plugin import Lower
 
 TOTAL = Stage("total", 0)

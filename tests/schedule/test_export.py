@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hltune.errors import HltuneError, InputError
-from hltune.pipeline.spec import PipelineSpec
+from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob
 from hltune.schedule.parse import parse_schedule
-from hltune.worker import Worker
+from hltune.values.errors import HltuneError, InputError
+from hltune.values.pipeline import PipelineSpec
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.errors import InputError
-from hltune.schedule.directives import (
+from hltune.schedule.loops import LoopNests, loop_nests
+from hltune.values.directives import (
     AlignStorage,
     ComputeAt,
     Directive,
@@ -18,7 +18,7 @@ from hltune.schedule.directives import (
     Unroll,
     Vectorize,
 )
-from hltune.schedule.loops import LoopNests, follow
+from hltune.values.errors import InputError
 from tests.schedule.strategies import FUNCS
 
 BLUR = Stage("blur")
@@ -49,18 +49,18 @@ def shown(nests: LoopNests, stage: Stage) -> str:
     ],
 )
 def test_directives_change_loops_as_in_halide(directives: tuple[Directive, ...], loops: str) -> None:
-    assert shown(follow(Schedule(directives), FUNCS), BLUR) == loops
+    assert shown(loop_nests(Schedule(directives), FUNCS), BLUR) == loops
 
 
 def test_loops_of_reductions_stay_reductions() -> None:
-    nests = follow(Schedule((Split(HIST, "r_x", "ro", "ri", 8), Fuse(HIST, "ri", "r_y", "t"))), FUNCS)
+    nests = loop_nests(Schedule((Split(HIST, "r_x", "ro", "ri", 8), Fuse(HIST, "ri", "r_y", "t"))), FUNCS)
     assert shown(nests, HIST) == "ro! t!"
 
 
 def test_rfactor_makes_a_func() -> None:
     update = Stage("hist", 1)
     rfactor = Rfactor(update, (("ro", "u"),), "part")
-    nests = follow(Schedule((Split(update, "r4_x", "ro", "ri", 8), Parallel(update, "x"), rfactor)), FUNCS)
+    nests = loop_nests(Schedule((Split(update, "r4_x", "ro", "ri", 8), Parallel(update, "x"), rfactor)), FUNCS)
     assert shown(nests, Stage("part")) == "u _0 x"
     assert shown(nests, Stage("part", 0)) == "||x u ri!=8"
     assert shown(nests, update) == "_0 ||x ro!"
@@ -88,7 +88,7 @@ def test_rfactor_makes_a_func() -> None:
 )
 def test_what_does_not_fit_is_refused(directive: Directive, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        follow(Schedule((directive,)), FUNCS)
+        loop_nests(Schedule((directive,)), FUNCS)
     assert message in str(caught.value)
 
 
@@ -96,9 +96,9 @@ def test_a_name_keeps_its_kind() -> None:
     update = Stage("hist", 1)
     made = (Split(update, "r4_x", "t", "ri", 8), Fuse(update, "ri", "t", "all"), Split(update, "x", "t", "xi", 8))
     with pytest.raises(InputError, match="has a loop 't' already"):
-        follow(Schedule(made), FUNCS)
+        loop_nests(Schedule(made), FUNCS)
 
 
 def test_a_producer_may_name_a_loop_that_comes_later() -> None:
-    nests = follow(Schedule((ComputeAt(BLUR, "output", "xo"), Split(Stage("output"), "x", "xo", "xi", 8))), FUNCS)
+    nests = loop_nests(Schedule((ComputeAt(BLUR, "output", "xo"), Split(Stage("output"), "x", "xo", "xi", 8))), FUNCS)
     assert nests.level("output", "xo")[0] == Stage("output")

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import FuncInfo
 from hltune.schedule.parse import parse_schedule
+from hltune.values.errors import InputError
+from hltune.values.pipeline import FuncInfo
 from tests.schedule.strategies import FUNCS, to_text
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from hltune.pipeline.spec import FuncInfo, OutputArgument, PipelineSpec
-from hltune.schedule.directives import Schedule
+from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.render import render_loop_nest
-from hltune.worker import Worker
+from hltune.values.directives import Schedule
+from hltune.values.pipeline import FuncInfo, OutputArgument, PipelineSpec
 from tests.schedule.conftest import NAMES
 from tests.schedule.plugin import SEARCHES, HalideLoopNest, SearchAndReplay, probe
 

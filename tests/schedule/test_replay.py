@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.spec import PipelineSpec
+from hltune.runtime.worker import Worker
 from hltune.suite.benchmark import Benchmark
 from hltune.suite.catalog import BENCHMARKS
-from hltune.worker import Worker
+from hltune.values.pipeline import PipelineSpec
 from tests.schedule.conftest import NAMES
 from tests.schedule.plugin import SEARCHES, SearchAndReplay, probe
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hltune.halide_api import include_directory, library_directory
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import Schedule
+from hltune.runtime.halide_wheel import include_directory, library_directory
+from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.source import to_cpp_header, to_python
-from hltune.worker import Worker
+from hltune.values.directives import Schedule
+from hltune.values.pipeline import PipelineSpec
 from tests.schedule.plugin import Lower, RunSchedule, SearchAndReplay, normalised, probe
 from tests.schedule.strategies import FUNCS
 
@@ -176,11 +176,24 @@ def _run_compiled(generator: Path, directory: Path, stdin: bytes) -> bytes:
     subprocess.run([generator, *emit, "-o", directory, "target=host"], check=True, env=environment)
     program = directory / "run"
     subprocess.run(
-        ["g++", "-std=c++17", f"-DWIDTH={WIDTH}", f"-DHEIGHT={HEIGHT}", "-I", include_directory(), "-I", directory,
-         Path(__file__).with_name("run_convolution.cpp"), directory / "convolution.a", "-lpthread", "-ldl",
-         "-o", program],
+        [
+            "g++",
+            "-std=c++17",
+            f"-DWIDTH={WIDTH}",
+            f"-DHEIGHT={HEIGHT}",
+            "-I",
+            include_directory(),
+            "-I",
+            directory,
+            Path(__file__).with_name("run_convolution.cpp"),
+            directory / "convolution.a",
+            "-lpthread",
+            "-ldl",
+            "-o",
+            program,
+        ],
         check=True,
-    )  # fmt: skip
+    )
     return subprocess.run([program], input=stdin, check=True, capture_output=True).stdout
 
 
@@ -188,8 +201,20 @@ def _build(directory: Path) -> Path:
     generator, library = directory / "generator", library_directory()
     flags = ["-std=c++17", "-O0", "-fno-rtti", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     subprocess.run(
-        ["g++", *flags, "-isystem", include_directory(), "-I", directory, Path(__file__).with_name("generators.cpp"),
-         library / "libHalide_GenGen.a", library / "libHalide.so", f"-Wl,-rpath,{library}", "-o", generator],
+        [
+            "g++",
+            *flags,
+            "-isystem",
+            include_directory(),
+            "-I",
+            directory,
+            Path(__file__).with_name("generators.cpp"),
+            library / "libHalide_GenGen.a",
+            library / "libHalide.so",
+            f"-Wl,-rpath,{library}",
+            "-o",
+            generator,
+        ],
         check=True,
-    )  # fmt: skip
+    )
     return generator

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from hltune.schedule.directives import Rfactor, Schedule, Split, Stage
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.text import directive_text
+from hltune.values.directives import Rfactor, Schedule, Split, Stage
 from tests.schedule.strategies import FUNCS, fitting_schedules, to_text
 
 

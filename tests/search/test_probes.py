@@ -3,14 +3,14 @@ from __future__ import annotations
 from itertools import cycle, islice
 from pathlib import Path
 
-from hltune.errors import Failure
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetJob
-from hltune.search.job import ENVIRONMENT, Candidate, SearchesJob
-from hltune.search.options import Adams2019Options
+from hltune.runtime.worker import Worker
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.jobs import ENVIRONMENT, Candidate, SearchesJob
 from hltune.search.probes import probes
-from hltune.worker import Worker
+from hltune.values.errors import Failure
 
 BASE = Adams2019Options(parallelism=2, beam_size=32, num_passes=5, memory_limit_bytes=2**30)
 

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from hltune.errors import InputError
 from hltune.suite import catalog
+from hltune.values.errors import InputError
 
 
 def test_the_six_benchmarks_in_order():

@@ -12,16 +12,16 @@ import pytest
 
 from hltune.pipeline.build import build
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import MachineKind, TargetInfo
+from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
-from hltune.schedule.directives import Schedule
 from hltune.schedule.parse import parse_schedule
 from hltune.suite.arrays import Image
 from hltune.suite.benchmark import Benchmark, schedules
 from hltune.suite.catalog import BENCHMARKS
 from hltune.suite.strips import HVX_LANES
-from hltune.worker import Worker
+from hltune.values.directives import Schedule
+from hltune.values.pipeline import PipelineSpec
 from tests.suite.inputs import MASKS, images
 
 TINY = [(1, 1), (2, 1), (3, 7), (10, 5)]

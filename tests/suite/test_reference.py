@@ -56,7 +56,8 @@ def test_convolutions(bits: int, shape: tuple[int, int]):
 def test_sixteen_bits_wrap_around():
     white = np.full((5, 5), 255, np.uint8)
     mask = np.full((3, 3), 28, np.int8)  # 9 * 28 * 255 is a little below 2**16
-    narrow, wide = (import_module(f"hltune.suite.conv3x3a{bits}").reference({"input": white, "mask": mask})[0]
-                    for bits in (16, 32))  # fmt: skip
+    narrow, wide = (
+        import_module(f"hltune.suite.conv3x3a{bits}").reference({"input": white, "mask": mask})[0] for bits in (16, 32)
+    )
     assert (narrow == 0).all()
     assert (wide == 255).all()

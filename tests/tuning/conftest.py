@@ -9,26 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hltune.cost_model.lineage import Lineage
-from hltune.cost_model.weights import builtin_weights, read_weights
-from hltune.machine.fingerprint import fingerprint
+from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetJob
-from hltune.progress import Silent
-from hltune.samples.record import PipelineRecord
-from hltune.samples.store import Store
-from hltune.search.job import ENVIRONMENT
-from hltune.search.options import Adams2019Options
-from hltune.subject import Subject
+from hltune.runtime.progress import Silent
+from hltune.runtime.worker import Worker
+from hltune.samples.writer import Store
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.jobs import ENVIRONMENT
 from hltune.tuning.history import History
 from hltune.tuning.model import Model
 from hltune.tuning.options import Budget, TuneOptions
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.tuner import Tuner
-from hltune.worker import Worker
-from hltune.workspace import Workspace, machine_info
+from hltune.values.machine_id import fingerprint
+from hltune.values.sample import PipelineRecord
+from hltune.workspace.records import Workspace, machine_info
+from hltune.workspace.subject import Subject
 from tests.tuning.recorded import RecordedSession
 
 THREADS = 2
@@ -82,7 +82,7 @@ class Place:
         return store
 
     def tuner(self, store: Store, options: TuneOptions, seed: int = 0) -> Tuner:
-        generator = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         machine = machine_info(self.machine)
         weights = options.search.weights
         initial = read_weights(weights) if weights else builtin_weights()
@@ -90,11 +90,11 @@ class Place:
         return Tuner(
             self.subject,
             options,
-            history=History(self.subject.spec, machine, store, learned=options.samples_learned),
+            history=History(self.subject.spec, machine, store, learned=options.max_training_samples),
             model=Model(self.subject.spec, machine.key, initial, self.lineage, training),
             session=self.session,
-            searcher=self.stack.enter_context(Searcher(self.subject, options, self.searchers, generator)),
-            generator=generator,
+            searcher=self.stack.enter_context(Searcher(self.subject, options, self.searchers, rng)),
+            rng=rng,
         )
 
 

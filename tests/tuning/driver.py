@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hltune.commands.tune import tune
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.unit import Unit
-from hltune.tune import tune
 from hltune.tuning.options import Budget
 from hltune.tuning.tuner import Round
-from hltune.workspace import Workspace
+from hltune.values.unit import Unit
+from hltune.workspace.records import Workspace
 from tests.tuning.conftest import THREADS, load, make_options
 
 
@@ -37,8 +37,14 @@ class Lines:
 def main() -> None:
     options = replace(make_options(batch=8), budget=Budget(minutes=5))
     measure = MeasureOptions(threads=THREADS, single_turn_s=0.005)
-    tune([load("blur")], options, workspace=Workspace(Path(sys.argv[1])), measure=measure, inputs=Inputs(),
-         progress=Lines())  # fmt: skip
+    tune(
+        [load("blur")],
+        options,
+        workspace=Workspace(Path(sys.argv[1])),
+        measure=measure,
+        inputs=Inputs(),
+        progress=Lines(),
+    )
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from collections.abc import Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from hltune.errors import Failure
 from hltune.machine.protocol import Cost, Measurement
-from hltune.machine.unit import MILLISECONDS
-from hltune.schedule.codec import schedule_hash
-from hltune.schedule.directives import ComputeAt, Parallel, Schedule, Unroll, Vectorize
+from hltune.values.directives import ComputeAt, Parallel, Schedule, Unroll, Vectorize
+from hltune.values.errors import Failure
+from hltune.values.schedule_codec import schedule_hash
+from hltune.values.unit import MILLISECONDS
 
 BROKEN = Failure(stage="compile", kind="timeout", message="took longer than its limit of 20 s")
 _WORTH = {Vectorize: 0.5, Parallel: 0.6, Unroll: 0.8, ComputeAt: 0.9}
@@ -43,7 +43,7 @@ class RecordedSession:
         self.asked += schedules.values()
         return {name: self.cost(schedule) for name, schedule in schedules.items()}
 
-    def measure_with_copy(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
+    def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
         return self.measure(schedules), self.cost(Schedule())
 
     def measure_each(

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.errors import Failure, HltuneError
-from hltune.samples.queries import Ranked
-from hltune.schedule.codec import schedule_hash
-from hltune.schedule.directives import Parallel, Schedule, Unroll, Vectorize
-from hltune.schedule.roles import Stage
+from hltune.samples.reader import Ranked
 from hltune.tuning.finals import decide
-from hltune.workspace import Record
+from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
+from hltune.values.errors import Failure, HltuneError
+from hltune.values.roles import Stage
+from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.records import Record
 from tests.tuning.recorded import RecordedSession
 
 OUT = Stage("out")
@@ -19,8 +19,15 @@ REFERENCES = {"default": Schedule(), "adams2019": SLOW}
 
 
 def ranked(schedule: Schedule) -> Ranked:
-    return Ranked(schedule_hash=schedule_hash(schedule), schedule=schedule, fastest_s=1.0, measurements=1, round=1,
-                  search="{}", measured_at_s=0.0)  # fmt: skip
+    return Ranked(
+        schedule_hash=schedule_hash(schedule),
+        schedule=schedule,
+        fastest_s=1.0,
+        measurements=1,
+        round=1,
+        search="{}",
+        measured_at_s=0.0,
+    )
 
 
 def record(name: str, schedule: Schedule) -> Record:
@@ -33,9 +40,9 @@ def test_the_fastest_wins_whoever_found_it() -> None:
     tuned = f"tuned-{schedule_hash(QUICK)[:8]}"
     assert [row.name for row in finals.rows] == [label, tuned, "adams2019", "default"]
     assert (finals.winner.finder, finals.winner.schedule) == ("expert", QUICKER)
-    assert finals.to_stock is not None and finals.to_runner_up is not None
-    assert finals.to_stock.low <= finals.to_stock.value <= finals.to_stock.high
-    assert finals.to_stock.value == pytest.approx(1 / (0.5 * 0.6), rel=0.05)
+    assert finals.to_baseline is not None and finals.to_runner_up is not None
+    assert finals.to_baseline.low <= finals.to_baseline.value <= finals.to_baseline.high
+    assert finals.to_baseline.value == pytest.approx(1 / (0.5 * 0.6), rel=0.05)
 
 
 def test_what_is_known_by_name_keeps_its_name() -> None:

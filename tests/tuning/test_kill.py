@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hltune.samples.queries import Reader
-from hltune.workspace import Workspace
+from hltune.samples.reader import Reader
+from hltune.workspace.records import Workspace
 
 pytestmark = pytest.mark.alone
 
@@ -69,6 +69,6 @@ def workers() -> list[int]:
             command = (stat.parent / "cmdline").read_bytes()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if parent == 1 and b"hltune.worker" in command:
+        if parent == 1 and b"hltune.runtime.worker" in command:
             found.append(int(stat.parent.name))
     return found

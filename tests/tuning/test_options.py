@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.errors import InputError
 from hltune.tuning.options import Budget
+from hltune.values.errors import InputError
 from tests.tuning.conftest import make_options
 
 

@@ -9,27 +9,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hltune.cost_model.adams2019.network import predict
+from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash, write_weights
 from hltune.cost_model.learner import LEAST_SAMPLES
-from hltune.cost_model.network import predict
-from hltune.cost_model.weights import Weights, builtin_weights, weights_hash, write_weights
-from hltune.errors import Failure, InputError
-from hltune.progress import Silent
-from hltune.search.options import Adams2019Options
-from hltune.tuning.tuner import STOCK, Limits
+from hltune.runtime.progress import Silent
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.tuning.tuner import BASELINE, Limits
+from hltune.values.errors import Failure, InputError
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
 
 
 def perturbed(seed: int) -> Weights:
-    generator = np.random.default_rng(seed)
-    return {k: v * np.float32(1 + 0.1 * generator.random()) for k, v in builtin_weights().items()}
+    rng = np.random.default_rng(seed)
+    return {k: v * np.float32(1 + 0.1 * rng.random()) for k, v in builtin_weights().items()}
 
 
 def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None:
     with place.store() as store:
         tuner = place.tuner(store, make_options())
         references = len(tuner.begin(Silent()))
-        assert {"default", STOCK, "mullapudi2016", "li2018"} <= tuner.references.keys()
+        assert {"default", BASELINE, "mullapudi2016", "li2018"} <= tuner.references.keys()
         rounds = [tuner.round(Limits(), Silent()) for _ in range(3)]
         assert [done.number for done in rounds] == [1, 2, 3]
         assert all(0 < done.measured <= 40 for done in rounds)
@@ -127,7 +127,7 @@ def test_frozen_weights_stay_as_they_are(place: Place) -> None:
         tuner = place.tuner(store, make_options(freeze=True))
         tuner.begin(Silent())
         done = [tuner.round(Limits(), Silent()) for _ in range(2)]
-    assert done[-1].measured > 0 and done[-1].chooser is not None
+    assert done[-1].measured > 0 and done[-1].selected is not None
     assert not place.lineage.directory.exists()
 
 
@@ -176,7 +176,7 @@ def test_the_best_weights_find_the_best_beam(place: Place) -> None:
     # Whoever uses the file finds that schedule.
     path = place.lineage.path("best")
     assert path is not None
-    from hltune.search.job import SearchJob
+    from hltune.search.jobs import SearchJob
 
     options = make_options().search
     search = Adams2019Options(parallelism=THREADS, beam_size=options.beam_size, num_passes=1, weights=path)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.features import schedule_hash
+from hltune.cost_model.adams2019.features import features_key
 from hltune.cost_model.scorer import Scores
-from hltune.samples.featurization import Floats
+from hltune.values.features import Floats
 
 
 def choose(
@@ -23,7 +23,7 @@ def choose(
     count: int,
     *,
     random_share: float,
-    generator: np.random.Generator,
+    rng: np.random.Generator,
 ) -> list[int]:
     """Chooses candidates by the rule above.
 
@@ -32,12 +32,12 @@ def choose(
         schedules: their features [N, S, 39].
         count: how many to choose, or all if there are fewer.
         random_share: of those that are chosen.
-        generator: of all draws.
+        rng: of all draws.
 
     Returns:
         Positions of the chosen ones, in the order in which they should be measured.
     """
-    hashes = np.array([schedule_hash(schedule) for schedule in schedules])
+    hashes = np.array([features_key(schedule) for schedule in schedules])
     left = np.ones(len(schedules), dtype=np.bool_)
     taken: set[str] = set()
     chosen: list[int] = []
@@ -46,16 +46,16 @@ def choose(
         if not fresh.any():
             taken.clear()
             continue
-        if scores is None or generator.random() < random_share:
-            index = int(generator.choice(np.flatnonzero(fresh)))
+        if scores is None or rng.random() < random_share:
+            index = int(rng.choice(np.flatnonzero(fresh)))
         else:
-            index = _promising(scores, fresh, generator)
+            index = _promising(scores, fresh, rng)
         chosen.append(index)
         left[index] = False
         taken.add(hashes[index])
     return chosen
 
 
-def _promising(scores: Scores, among: NDArray[np.bool_], generator: np.random.Generator) -> int:
-    drawn = scores.mean + scores.spread * generator.standard_normal(len(scores.mean))
+def _promising(scores: Scores, among: NDArray[np.bool_], rng: np.random.Generator) -> int:
+    drawn = scores.mean + scores.spread * rng.standard_normal(len(scores.mean))
     return int(np.argmin(np.where(among, drawn, np.inf)))

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.features import PIPELINE_SHAPE, operations, pipeline_hash, plausible, schedule_hash
-from hltune.errors import InputError
-from hltune.samples.featurization import SCHEDULE_COLUMNS, Featurization, Floats
-from hltune.samples.queries import TrainingData
+from hltune.cost_model.adams2019.features import PIPELINE_SHAPE, features_key, operations, pipeline_key, plausible
+from hltune.samples.reader import TrainingData
+from hltune.values.errors import InputError
+from hltune.values.features import SCHEDULE_COLUMNS, Featurization, Floats
 
 Mask = NDArray[np.bool_]
 
@@ -50,7 +50,7 @@ class Dataset:
         if self.cores < 1:
             raise InputError("cores out of range", expected="1 or more", found=str(self.cores))
         if not (plausible(self.pipeline) and plausible(self.schedules)):
-            raise InputError("features that are negative, overflown or not a number", expected="0 to 1e14")
+            raise InputError("features that are negative, overflowed or not a number", expected="0 to 1e14")
         if not (np.isfinite(self.runtimes_s) & (self.runtimes_s > 0)).all():
             raise InputError("running times that are not above 0", expected="seconds")
 
@@ -65,7 +65,7 @@ class Dataset:
             InputError: there are none, or they belong to different pipelines.
         """
         pipelines = [operations(featurization.pipeline_array()) for featurization, _ in samples]
-        if (found := len(set(map(pipeline_hash, pipelines)))) != 1:
+        if (found := len(set(map(pipeline_key, pipelines)))) != 1:
             raise InputError("samples of one pipeline are needed", expected="1 pipeline", found=str(found))
         return cls(
             pipeline=pipelines[0],
@@ -99,4 +99,4 @@ class Dataset:
         What is below a threshold is held out. It stays so when samples are added, so that no sample ever moves from
         the training set of one run to the held-out set of the next.
         """
-        return np.array([int(schedule_hash(schedule)[:13], 16) / 16**13 for schedule in self.schedules])
+        return np.array([int(features_key(schedule)[:13], 16) / 16**13 for schedule in self.schedules])

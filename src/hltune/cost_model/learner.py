@@ -1,7 +1,7 @@
 """What the cost model learns in one round of tuning: better weights, and a scorer that chooses what to measure next.
 
 The schedules of a pipeline are split by their hashes, so that a schedule never changes sides: some are held out, and
-neither network nor trees learn from them before they are judged; with some others the network's best epoch is chosen.
+neither network nor trees learn from them before they are enough; with some others the network's best epoch is chosen.
 Whichever scorer orders more of the held-out pairs rightly then learns from all samples and chooses.
 """
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hltune.cost_model.adams2019.optimizer import OptimizerState
+from hltune.cost_model.adams2019.train import Trained, TrainingOptions, train
+from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.optimizer import OptimizerState
 from hltune.cost_model.scorer import NetworkScorer, Predictor, Scorer, Validation, better, validate
-from hltune.cost_model.train import Trained, TrainingOptions, train
 from hltune.cost_model.trees import TreeScorer
-from hltune.cost_model.weights import Weights
 
 LEAST_SAMPLES = 16
 """With fewer, nothing is learned: a handful says more about noise than about schedules."""
@@ -37,14 +37,14 @@ class Learned:
         validations: of each scorer on held-out samples; empty if there are too few.
         predictor: of the scorer that did better, after it has learned from all samples.
         chooser: name of that scorer.
-        held_out: samples that the scorers were judged by.
+        held_out: samples that the scorers were enough by.
     """
 
     weights: Weights
     state: OptimizerState | None
     validations: tuple[Validation, ...]
     predictor: Predictor
-    chooser: str
+    selected: str
     held_out: int
 
 
@@ -62,7 +62,7 @@ def learn(
     """
     shares = samples.shares()
     held_out = shares < _HELD_OUT
-    judged = int(held_out.sum()) >= _LEAST_HELD_OUT
+    enough = int(held_out.sum()) >= _LEAST_HELD_OUT
     if options is not None:
         trained = _train(weights, state, samples, shares, options, seed)
         weights, state = trained.weights, trained.optimizer_state
@@ -72,7 +72,7 @@ def learn(
     )
     validations: tuple[Validation, ...] = ()
     chosen = scorers[-1]
-    if judged:
+    if enough:
         validations = tuple(validate(scorer, samples, [held_out]) for scorer in scorers)
         chosen = scorers[validations.index(better(validations))]
     return Learned(
@@ -80,8 +80,8 @@ def learn(
         state=state,
         validations=validations,
         predictor=chosen.fit(samples),
-        chooser=chosen.name,
-        held_out=int(held_out.sum()) if judged else 0,
+        selected=chosen.name,
+        held_out=int(held_out.sum()) if enough else 0,
     )
 
 

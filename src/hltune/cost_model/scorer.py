@@ -13,13 +13,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hltune.cost_model.adams2019.network import predict
+from hltune.cost_model.adams2019.train import TrainingOptions, train
+from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset, Mask
 from hltune.cost_model.metrics import NO_PAIRS, PairCount, count_pairs, r2_of_logs, regret_at
-from hltune.cost_model.network import predict
-from hltune.cost_model.train import TrainingOptions, train
-from hltune.cost_model.weights import Weights
-from hltune.errors import InputError
-from hltune.samples.featurization import Floats
+from hltune.values.errors import InputError
+from hltune.values.features import Floats
 
 _LEAST_MS = 1e-9
 
@@ -134,8 +134,11 @@ def cross_validate(scorers: Sequence[Scorer], samples: Dataset, *, folds: int, s
         InputError: there are fewer than two samples per fold.
     """
     if folds < 2 or len(samples) < 2 * folds:
-        raise InputError("too few samples for cross-validation", expected=f"2 folds or more, and {2 * folds} samples",
-                         found=f"{folds} folds, {len(samples)} samples")  # fmt: skip
+        raise InputError(
+            "too few samples for cross-validation",
+            expected=f"2 folds or more, and {2 * folds} samples",
+            found=f"{folds} folds, {len(samples)} samples",
+        )
     fold = np.random.default_rng(seed).permutation(len(samples)) % folds
     return tuple(validate(scorer, samples, [fold == number for number in range(folds)]) for scorer in scorers)
 

@@ -17,11 +17,11 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from hltune.cost_model.adams2019.train import TrainingOptions, train
+from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.scorer import Predictor, Scores, log_predicted_s, require_samples
-from hltune.cost_model.train import TrainingOptions, train
-from hltune.cost_model.weights import Weights
-from hltune.samples.featurization import Floats
+from hltune.values.features import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,10 +54,10 @@ class TreeScorer:
         x = _inputs(weights, samples, samples.schedules)
         y = np.log(samples.runtimes_s)
         offset = float(y.mean())
-        generator = np.random.default_rng(self.seed)
+        rng = np.random.default_rng(self.seed)
         boosters: list[lightgbm.Booster] = []
         for number in range(self.ensembles):
-            rows = generator.integers(len(y), size=len(y)) if self.ensembles > 1 else np.arange(len(y))
+            rows = rng.integers(len(y), size=len(y)) if self.ensembles > 1 else np.arange(len(y))
             boosters.append(self._boost(x[rows], y[rows] - offset, number))
         return _TreePredictor(weights, samples, offset, tuple(boosters), self.threads)
 
@@ -91,10 +91,9 @@ class _TreePredictor:
         if len(schedules) == 0:
             return Scores(mean=np.empty(0), spread=np.empty(0))
         x = _inputs(self.weights, self.samples, schedules)
-        predicted = np.stack([
-            np.asarray(booster.predict(x, num_threads=self.threads), dtype=np.float64)
-            for booster in self.boosters
-        ])  # fmt: skip
+        predicted = np.stack(
+            [np.asarray(booster.predict(x, num_threads=self.threads), dtype=np.float64) for booster in self.boosters]
+        )
         return Scores(mean=predicted.mean(axis=0) + self.offset, spread=predicted.std(axis=0))
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.errors import InputError
 from hltune.pipeline.images import Array, read_array
-from hltune.pipeline.spec import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, fits
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, fits
 
 _ALIGNMENT_BYTES = 128
 
@@ -63,11 +63,18 @@ class Inputs:
         known = {a.name: a.dtype for a in spec.inputs if isinstance(a, ScalarArgument)}
         for name, value in self.scalars:
             if name not in known:
-                raise InputError(f"no scalar input {name!r}", where=f"-i {name}={value}",
-                                 expected=", ".join(known) or "none: this pipeline has no scalar inputs")  # fmt: skip
+                raise InputError(
+                    f"no scalar input {name!r}",
+                    where=f"-i {name}={value}",
+                    expected=", ".join(known) or "none: this pipeline has no scalar inputs",
+                )
             if not fits(value, known[name]):
-                raise InputError(f"not a value of scalar input {name}", where=f"-i {name}={value}",
-                                 expected=known[name], found=str(value))  # fmt: skip
+                raise InputError(
+                    f"not a value of scalar input {name}",
+                    where=f"-i {name}={value}",
+                    expected=known[name],
+                    found=str(value),
+                )
 
 
 def aligned(shape: tuple[int, ...], dtype: str) -> Array:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hltune.errors import InputError
 from hltune.machine.hexagon.machine import HexagonMachine
-from hltune.machine.host import HostMachine
+from hltune.machine.host.machine import HostMachine
 from hltune.machine.options import EmulatorOptions, MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
+from hltune.values.errors import InputError
 
 
 def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hltune.errors import InputError
-from hltune.machine.unit import MISSES
+from hltune.values.errors import InputError
+from hltune.values.unit import MISSES
 
 COMPILE_ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
 """Adams2019 asks for unrolling that Halide cannot always do; without this, such a schedule is an error."""
@@ -32,9 +32,12 @@ class CacheModel:
         way_bytes = self.ways * self.line_bytes
         possible = way_bytes > 0 and self.size_bytes > 0 and self.size_bytes % way_bytes == 0
         if not (0 < self.miss_weight < math.inf and possible):
-            raise InputError("no such cache", where="--objective, --cache",
-                             expected="a weight above 0, and a size that is a multiple of ways times line",
-                             found=str(self))  # fmt: skip
+            raise InputError(
+                "no such cache",
+                where="--objective, --cache",
+                expected="a weight above 0, and a size that is a multiple of ways times line",
+                found=str(self),
+            )
 
     def __str__(self) -> str:
         cache = f"{self.size_bytes} bytes, {self.ways} ways, lines of {self.line_bytes} bytes"
@@ -55,8 +58,12 @@ class EmulatorOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.heap_limit_bytes < 2**31:
-            raise InputError("option out of range", where="--heap-limit", expected="more than 0 and less than 2G",
-                             found=str(self.heap_limit_bytes))  # fmt: skip
+            raise InputError(
+                "option out of range",
+                where="--heap-limit",
+                expected="more than 0 and less than 2G",
+                found=str(self.heap_limit_bytes),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +76,8 @@ class MeasureOptions:
         turn_s: time that one schedule is repeated for in one turn.
         single_turn_s: the same where a schedule has one turn only, because there are many.
         sample_s: calls are timed in batches that take at least this long, so that the clock's resolution is nothing.
-        hopeless_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
-        failed_ratio: among many schedules, one that is this many times slower than the best fails, if it also takes
+        prune_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
+        abort_ratio: among many schedules, one that is this many times slower than the best fails, if it also takes
             longer than `least_run_timeout_s`.
         integer_tolerance: by how much an integer in an output may differ from the default schedule's; 0 unless floats
             are rounded on the way to it.
@@ -86,8 +93,8 @@ class MeasureOptions:
     turn_s: float = 0.1
     single_turn_s: float = 0.05
     sample_s: float = 0.002
-    hopeless_ratio: float = 5.0
-    failed_ratio: float = 50.0
+    prune_ratio: float = 5.0
+    abort_ratio: float = 50.0
     least_run_timeout_s: float = 1.0
     integer_tolerance: int = 0
     float_slack: float = 1.0
@@ -107,5 +114,9 @@ class MeasureOptions:
             if not value > 0:
                 raise InputError("option out of range", where=f"--{name}", expected="more than 0", found=str(value))
         if self.integer_tolerance < 0:
-            raise InputError("option out of range", where="--integer-tolerance", expected="0 or more",
-                             found=str(self.integer_tolerance))  # fmt: skip
+            raise InputError(
+                "option out of range",
+                where="--integer-tolerance",
+                expected="0 or more",
+                found=str(self.integer_tolerance),
+            )

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from hltune.errors import Failure
-from hltune.machine.fingerprint import Fingerprint
+from hltune.machine.host.jobs import NumPyReference
 from hltune.machine.inputs import Inputs
-from hltune.machine.jobs import NumPyReference
 from hltune.machine.reference import DEFAULT_REFERENCE
-from hltune.machine.unit import Unit
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import Schedule
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.machine_id import Fingerprint
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.unit import Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +47,13 @@ class Cost:
         unit: what people see it in.
         turns: every repeat in seconds, turn by turn; between two turns the other schedules had theirs. What is counted
             and not timed has one turn of one repeat, see `Unit`.
-        stopped_early: it was so much slower than the best that further repeats were not worth their time.
+        pruned: it was so much slower than the best that further repeats were not worth their time.
         counters: None where nothing is counted.
     """
 
     unit: Unit
     turns: tuple[tuple[float, ...], ...]
-    stopped_early: bool = False
+    pruned: bool = False
     counters: Counters | None = None
 
     @property
@@ -110,7 +110,7 @@ class Session(Protocol):
         """
         ...
 
-    def measure_with_copy(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
+    def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
         """`measure`, with a copy of the same number of bytes side by side; returns both."""
         ...
 

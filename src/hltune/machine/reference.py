@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hltune.errors import HltuneError, JobFailed
+from hltune.machine.host.jobs import NumPyReference, ReferenceJob, Task
 from hltune.machine.inputs import Inputs
-from hltune.machine.jobs import NumPyReference, ReferenceJob, Task
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import ComputeRoot, Schedule, Stage
-from hltune.worker import Worker
+from hltune.runtime.worker import Worker
+from hltune.values.directives import ComputeRoot, Schedule, Stage
+from hltune.values.errors import HltuneError, JobFailed
+from hltune.values.pipeline import PipelineSpec
 
 DEFAULT_REFERENCE = Schedule()
 """The schedule without directives."""

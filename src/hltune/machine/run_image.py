@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.errors import InputError
+from hltune.machine.host.jobs import Compiled, Task, compile_task
 from hltune.machine.inputs import Array, Inputs, image_size, read_image
-from hltune.machine.jobs import Compiled, Task, compile_task
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sizes import resized
-from hltune.pipeline.spec import BufferArgument, PipelineSpec
-from hltune.schedule.directives import Schedule
-from hltune.worker import Process
+from hltune.runtime.worker import Process
+from hltune.values.directives import Schedule
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, PipelineSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

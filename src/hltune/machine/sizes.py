@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import BufferArgument, Interval, OutputArgument, PipelineSpec
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, Interval, OutputArgument, PipelineSpec
 
 Extents = tuple[int, ...]
 """Innermost first."""
@@ -33,8 +33,12 @@ def resized(spec: PipelineSpec, sizes: Mapping[str, Extents], given: Mapping[str
     """
     unknown = given.keys() - {output.name for output in spec.outputs}
     if unknown:
-        raise InputError("no such output", where="--output-size", expected=", ".join(o.name for o in spec.outputs),
-                         found=", ".join(sorted(unknown)))  # fmt: skip
+        raise InputError(
+            "no such output",
+            where="--output-size",
+            expected=", ".join(o.name for o in spec.outputs),
+            found=", ".join(sorted(unknown)),
+        )
     images = list(spec.buffers())
     return replace(
         spec,
@@ -51,8 +55,12 @@ def resized(spec: PipelineSpec, sizes: Mapping[str, Extents], given: Mapping[str
 
 def _given(output: OutputArgument, extents: Extents) -> OutputArgument:
     if len(extents) != len(output.estimate):
-        raise InputError("the size does not fit", where=f"--output-size {output.name}",
-                         expected=f"{len(output.estimate)} extents", found=str(len(extents)))  # fmt: skip
+        raise InputError(
+            "the size does not fit",
+            where=f"--output-size {output.name}",
+            expected=f"{len(output.estimate)} extents",
+            found=str(len(extents)),
+        )
     return replace(output, estimate=_with_extents(output.estimate, extents))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hltune.pipeline.source import Number
-from hltune.pipeline.spec import Interval
+from hltune.values.pipeline import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import halide as hl
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import (
+from hltune.values.errors import InputError
+from hltune.values.pipeline import (
     BufferArgument,
     FuncInfo,
     Interval,

@@ -20,9 +20,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hltune.errors import InputError
-from hltune.halide_api import halide_version, include_directory, library_directory
-from hltune.worker import Process
+from hltune.runtime.halide_wheel import halide_version, include_directory, library_directory
+from hltune.runtime.worker import Process
+from hltune.values.errors import InputError
 
 _BUILD_S = 300.0
 COMPILERS = ("g++", "clang++", "c++")

@@ -11,14 +11,14 @@ from typing import Any
 
 import halide as hl
 
-from hltune.errors import InputError
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import dtype_name
 from hltune.pipeline.cpp_build import build_program
 from hltune.pipeline.entries import choose_entry
 from hltune.pipeline.source import Source
-from hltune.pipeline.spec import Interval
-from hltune.worker import Process
+from hltune.runtime.worker import Process
+from hltune.values.errors import InputError
+from hltune.values.pipeline import Interval
 
 _RUN_S = 120.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hltune.errors import InputError
 from hltune.pipeline.parameters import nearest
+from hltune.values.errors import InputError
 
 
 def choose_entry(names: Sequence[str], wanted: str | None, *, candidates: Sequence[str], where: str, kind: str) -> str:

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hltune.errors import InputError
 from hltune.pipeline.algorithm import ImageInput, ScalarInput
 from hltune.pipeline.build import plain_name
 from hltune.pipeline.examples import example_extents
 from hltune.pipeline.serialized import SerializedOutput
 from hltune.pipeline.source import Source, parse_estimate
-from hltune.pipeline.spec import BufferArgument, Interval, Number, ScalarArgument, fits
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, Interval, Number, ScalarArgument, fits
 
 T = TypeVar("T")
 

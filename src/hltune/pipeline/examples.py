@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hltune.errors import InputError
 from hltune.pipeline.algorithm import ImageInput
 from hltune.pipeline.images import read_array
+from hltune.values.errors import InputError
 
 
 def example_extents(

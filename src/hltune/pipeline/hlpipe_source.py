@@ -6,11 +6,11 @@ from pathlib import Path
 
 import halide as hl
 
-from hltune.errors import InputError
 from hltune.pipeline.algorithm import Algorithm
 from hltune.pipeline.inputs import describe_input
 from hltune.pipeline.serialized import read_pipeline
 from hltune.pipeline.source import Source
+from hltune.values.errors import InputError
 
 
 def load_hlpipe_file(source: Source) -> Algorithm:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from hltune.errors import InputError
+from hltune.values.errors import InputError
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 

@@ -10,7 +10,7 @@ from hltune.pipeline.algorithm import ImageInput, ScalarInput
 from hltune.pipeline.build import dtype_name
 from hltune.pipeline.serialized import read_constants
 from hltune.pipeline.source import Number
-from hltune.pipeline.spec import Interval
+from hltune.values.pipeline import Interval
 
 
 def describe_input(parameter: hl.Parameter) -> ImageInput | ScalarInput:

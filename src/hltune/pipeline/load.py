@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hltune.errors import InputError
 from hltune.pipeline.algorithm import Algorithm, ImageInput
 from hltune.pipeline.serialized import SerializedPipeline, read_pipeline
 from hltune.pipeline.source import Source
-from hltune.pipeline.spec import PipelineSpec
-from hltune.worker import Process
+from hltune.runtime.worker import Process
+from hltune.values.errors import InputError
+from hltune.values.pipeline import PipelineSpec
 
 _LOAD_S = 120.0
 

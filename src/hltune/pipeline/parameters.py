@@ -8,8 +8,8 @@ from typing import Any
 
 import halide as hl
 
-from hltune.errors import InputError
 from hltune.pipeline.build import halide_type
+from hltune.values.errors import InputError
 
 _BOOLS = {"true": True, "1": True, "false": False, "0": False}
 

@@ -26,8 +26,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import Interval
+from hltune.values.errors import InputError
+from hltune.values.pipeline import Interval
 
 VERSION = "18.0.1"
 """The serialization version that Halide 21 writes and reads."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import Number
+from hltune.values.errors import InputError
+from hltune.values.pipeline import Number
 
 SourceKind = Literal["module", "python", "cpp", "hlpipe"]
 

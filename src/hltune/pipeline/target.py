@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from hltune.errors import InputError
-from hltune.worker import Process
+from hltune.runtime.worker import Process
+from hltune.values.errors import InputError
 
 if TYPE_CHECKING:
     import halide as hl

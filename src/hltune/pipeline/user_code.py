@@ -9,7 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
 
-from hltune.errors import HltuneError, InputError
+from hltune.values.errors import HltuneError, InputError
 
 
 @contextlib.contextmanager

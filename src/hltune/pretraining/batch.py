@@ -16,42 +16,42 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.cost_model.variants import vary
-from hltune.cost_model.weights import Weights, encode_weights, weights_hash
-from hltune.errors import Failure, HltuneError, JobFailed
-from hltune.files import write_bytes
+from hltune.cost_model.adams2019.variants import vary
+from hltune.cost_model.adams2019.weights import Weights, encode_weights, weights_hash
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine
 from hltune.machine.reference import every_func_at_root
-from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
 from hltune.programs.program import ProgramJob
-from hltune.progress import Progress
-from hltune.samples.record import PipelineRecord
-from hltune.samples.store import Store
-from hltune.schedule.codec import schedule_hash
-from hltune.search.job import Candidate, SearchesJob
-from hltune.search.options import Adams2019Options
+from hltune.runtime.files import write_bytes
+from hltune.runtime.progress import Progress
+from hltune.runtime.worker import Worker, run_all
+from hltune.samples.writer import Store
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.jobs import Candidate, SearchesJob
 from hltune.search.probes import probes
 from hltune.tuning.history import History
 from hltune.tuning.pool import featurization_of
 from hltune.tuning.searcher import origin_of
-from hltune.worker import Worker, run_all
-from hltune.workspace import machine_info
+from hltune.values.errors import Failure, HltuneError, JobFailed
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.sample import PipelineRecord
+from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.records import machine_info
 
 ATTEMPTS = 32
 """Programs of a batch; all but the first replace a rejected one."""
 PROGRAMS_PER_SEED = 10**8
 _SIGMAS = (0.3, 1.0, 2.0)
-_OWN_SIGMA = 0.3
+_CURRENT_SIGMA = 0.3
 _PROBES_PER_VARIANT = 2
 _PROBES_PER_JOB = 4
 _DRAWS_PER_SCHEDULE = 8
 _LEAST_SHARE = 0.5
 """Of the schedules that were asked for: with fewer different ones, a program is rejected."""
 _LEAST_FUNCS = 3
-_CHEAPEST_MS, _DEAREST_MS = 0.05, 50.0
+_CHEAPEST_MS, _COSTLIEST_MS = 0.05, 50.0
 """Predicted running time of what beam search finds, by weights that may be off by a factor of two."""
 
 
@@ -159,8 +159,13 @@ class Batcher:
                 seconds=time.monotonic() - began_s,
                 search_s=measured.began_s - began_s,
             )
-        raise HltuneError("no random program is usable", where=f"batch {number + 1}", expected=f"1 of {ATTEMPTS}",
-                          found=", ".join(sorted(set(rejected))), todo="give another --seed")  # fmt: skip
+        raise HltuneError(
+            "no random program is usable",
+            where=f"batch {number + 1}",
+            expected=f"1 of {ATTEMPTS}",
+            found=", ".join(sorted(set(rejected))),
+            todo="give another --seed",
+        )
 
     def _program(self, seed: int) -> PipelineSpec:
         try:
@@ -176,19 +181,20 @@ class Batcher:
 
     def _search(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> dict[str, Candidate]:
         """Distinct schedules by their hash: those of beam searches, then random probes."""
-        generator = np.random.default_rng([self._options.search.seed, number])
+        rng = np.random.default_rng([self._options.search.seed, number])
         with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
             folder = Path(scratch)
             weights = [self._initial, own]
-            weights += [vary(own, generator, _OWN_SIGMA) for _ in range(self._options.own_beams - 1)]
+            weights += [vary(own, rng, _CURRENT_SIGMA) for _ in range(self._options.current_weight_beams - 1)]
             beams = [replace(self._options.search, weights=_file(folder, each), seed=0) for each in weights]
             found: dict[str, Candidate] = {}
             first, *others = self._run([(beam,) for beam in beams], spec)
             _check_cost(first)
             for outcome in (first, *others):
                 _take(found, outcome)
-            stream = probes(self._options.search, self._variants(folder, generator), round_number=number,
-                            each=_PROBES_PER_VARIANT)  # fmt: skip
+            stream = probes(
+                self._options.search, self._variants(folder, rng), round_number=number, each=_PROBES_PER_VARIANT
+            )
             for _ in range(_DRAWS_PER_SCHEDULE * wanted // (_PROBES_PER_JOB * len(self._searchers))):
                 if len(found) >= wanted:
                     break
@@ -242,10 +248,10 @@ class Batcher:
             outcomes += (outcome,) if isinstance(outcome, Failure) else outcome
         return outcomes
 
-    def _variants(self, folder: Path, generator: np.random.Generator) -> Iterator[Path]:
+    def _variants(self, folder: Path, rng: np.random.Generator) -> Iterator[Path]:
         while True:
-            sigma = float(generator.choice(_SIGMAS))
-            yield _file(folder, vary(self._initial, generator, sigma))
+            sigma = float(rng.choice(_SIGMAS))
+            yield _file(folder, vary(self._initial, rng, sigma))
 
 
 def _dtypes(spec: PipelineSpec) -> list[str]:
@@ -264,8 +270,8 @@ def _check_cost(outcome: Candidate | Failure) -> None:
         raise RejectedError("searched for too long" if outcome.kind == "timeout" else "search failed")
     if outcome.predicted_ms is None or outcome.predicted_ms < _CHEAPEST_MS:
         raise RejectedError("too cheap")
-    if outcome.predicted_ms > _DEAREST_MS:
-        raise RejectedError("too dear")
+    if outcome.predicted_ms > _COSTLIEST_MS:
+        raise RejectedError("too expensive")
 
 
 def _file(folder: Path, weights: Weights) -> Path:

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from hltune.errors import InputError
-from hltune.files import write_text
+from hltune.runtime.files import write_text
+from hltune.values.errors import InputError
 
 FORMAT = "hltune-pretraining"
 VERSION = 1
@@ -77,8 +77,14 @@ def read_journal(path: Path) -> Journal | None:
         if not isinstance(document["initial_hash"], str) or not isinstance(document["seconds"], int | float):
             raise TypeError("a field of the wrong type")
         journal = Journal(**document)
-        numbers = (journal.seed, journal.schedules, journal.batches, journal.measured, journal.failed,
-                   *journal.rejected.values())  # fmt: skip
+        numbers = (
+            journal.seed,
+            journal.schedules,
+            journal.batches,
+            journal.measured,
+            journal.failed,
+            *journal.rejected.values(),
+        )
         if any(type(number) is not int or number < 0 for number in numbers):
             raise ValueError("a count that is no whole number")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -87,5 +93,10 @@ def read_journal(path: Path) -> Journal | None:
 
 
 def _damaged(path: Path, found: str) -> InputError:
-    return InputError("damaged record of pre-training", where=str(path), expected=f"{FORMAT} version {VERSION}",
-                      found=found, todo="start over with --fresh; all samples are kept")  # fmt: skip
+    return InputError(
+        "damaged record of pre-training",
+        where=str(path),
+        expected=f"{FORMAT} version {VERSION}",
+        found=found,
+        todo="start over with --fresh; all samples are kept",
+    )

@@ -8,24 +8,24 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.optimizer import OptimizerState
+from hltune.cost_model.adams2019.pretrainer import TrainingState, pretrain_weights
+from hltune.cost_model.adams2019.sidecar import PipelineUse, WeightsOrigin
+from hltune.cost_model.adams2019.train import rescaled
+from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.judgement import Judgement, judge
-from hltune.cost_model.lineage import Lineage
-from hltune.cost_model.optimizer import OptimizerState
-from hltune.cost_model.pretrainer import TrainingState, pretrain_weights
-from hltune.cost_model.sidecar import Origin, PipelineUse
-from hltune.cost_model.train import rescaled
-from hltune.cost_model.weights import Weights, weights_hash
+from hltune.cost_model.evaluation import Evaluation, evaluate
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.replay import Replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Evaluated:
     """New weights and the initial ones on the same samples."""
 
-    new: Judgement
-    initial: Judgement
+    new: Evaluation
+    initial: Evaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Checkpoint:
     Attributes:
         batches: in all.
         programs: in the store that may be trained on.
-        programs_judged: by held-out programs, which no weights were ever trained on.
+        on_programs: by held-out programs, which no weights were ever trained on.
         benchmarks: by the built-in benchmarks, which are not trained on either.
         weights: the file.
         seconds: training and judging.
@@ -43,8 +43,8 @@ class Checkpoint:
 
     batches: int
     programs: int
-    programs_judged: Judged
-    benchmarks: Judged
+    on_programs: Evaluated
+    benchmarks: Evaluated
     weights: Path
     seconds: float
 
@@ -79,7 +79,7 @@ class Learning:
         return self._state.average
 
     def checkpoint(self, batches: int, benchmarks: Sequence[str]) -> Checkpoint:
-        """Learns from what came since the last checkpoint and from earlier programs, judges, and writes.
+        """Learns from what came since the last checkpoint and from earlier programs, sets, and writes.
 
         How long that takes depends on the number of batches since the last checkpoint, not on that of all.
 
@@ -92,19 +92,19 @@ class Learning:
         programs = replay.programs()
         new_batches = batches - self._lineage.version("best")
         if new_batches > 0 and programs.learned:
-            datasets = replay.read(replay.chosen(programs.learned, options.programs_learned, seed=batches))
+            datasets = replay.read(replay.chosen(programs.learned, options.max_training_programs, seed=batches))
             self._learn(datasets, options.steps_per_batch * new_batches)
-        judged = self._judged(replay.chosen(programs.held_out, options.programs_judged, seed=0))
-        on_benchmarks = self._judged(benchmarks)
+        evaluated = self._evaluated(replay.chosen(programs.held_out, options.on_programs, seed=0))
+        on_benchmarks = self._evaluated(benchmarks)
         path = self._lineage.path("best")
         if new_batches > 0 or path is None:
-            origin = self._origin(programs.learned, batches, judged)
+            origin = self._origin(programs.learned, batches, evaluated)
             self._lineage.write("latest", batches, self._state.weights, origin, self._state.optimizer)
             path = self._lineage.write("best", batches, self._state.average, origin, None)
         return Checkpoint(
             batches=batches,
             programs=len(programs.learned),
-            programs_judged=judged,
+            on_programs=evaluated,
             benchmarks=on_benchmarks,
             weights=path,
             seconds=time.monotonic() - began_s,
@@ -122,11 +122,11 @@ class Learning:
             seed=self._options.search.seed,
         )
 
-    def _judged(self, hashes: Sequence[str]) -> Judged:
+    def _evaluated(self, hashes: Sequence[str]) -> Evaluated:
         datasets = self._replay.read(hashes)
-        return Judged(new=judge(self._state.average, datasets), initial=judge(self._initial, datasets))
+        return Evaluated(new=evaluate(self._state.average, datasets), initial=evaluate(self._initial, datasets))
 
-    def _origin(self, learned: Sequence[str], batches: int, judged: Judged) -> Origin:
+    def _origin(self, learned: Sequence[str], batches: int, evaluated: Evaluated) -> WeightsOrigin:
         # Thousands of programs are named together: by the hash of their hashes.
         use = PipelineUse(
             name=f"{len(learned)} random programs",
@@ -134,8 +134,8 @@ class Learning:
             samples=len(learned) * self._options.schedules,
         )
         recipe = {name: value for name, value in asdict(self._options.recipe).items() if name != "loss"}
-        metrics = {name: value for name, value in asdict(judged.new).items() if name not in ("pipelines", "samples")}
-        return Origin(
+        metrics = {name: value for name, value in asdict(evaluated.new).items() if name not in ("pipelines", "samples")}
+        return WeightsOrigin(
             parent_hash=weights_hash(self._initial),
             pipelines=(use,),
             machine=self._machine_key,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hltune.cost_model.recipe import Recipe
-from hltune.errors import InputError
-from hltune.search.options import Adams2019Options
+from hltune.cost_model.adams2019.recipe import Recipe
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.values.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +21,12 @@ class PretrainOptions:
         from_scratch: start from random weights.
         fresh: forget the weights of earlier runs, and begin with the first program again; samples stay.
         benchmarks: judge the weights by the built-in benchmarks as well.
-        own_beams: beam searches per program with the weights that are being trained, the rest being variants of them.
+        current_weight_beams: beam searches per program with the weights under training, and with variants of them.
         checkpoint_batches: batches from one checkpoint to the next.
         search_timeout_s: limit on each search; a program whose searches exceed it is rejected.
         steps_per_batch: training steps for every batch since the last checkpoint.
-        programs_learned: programs that one checkpoint learns from at most, half of them the newest ones.
-        programs_judged: held-out programs that weights are judged by at most.
+        max_training_programs: programs that one checkpoint learns from at most, half of them the newest ones.
+        on_programs: held-out programs that weights are judged by at most.
         recipe: of training.
     """
 
@@ -37,12 +37,12 @@ class PretrainOptions:
     from_scratch: bool = False
     fresh: bool = False
     benchmarks: bool = True
-    own_beams: int = 2
+    current_weight_beams: int = 2
     checkpoint_batches: int = 10
     search_timeout_s: float = 5.0
     steps_per_batch: int = 25
-    programs_learned: int = 2000
-    programs_judged: int = 200
+    max_training_programs: int = 2000
+    on_programs: int = 200
     recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
@@ -51,8 +51,12 @@ class PretrainOptions:
         if self.minutes is not None and not 0 < self.minutes < float("inf"):
             raise InputError("option out of range", where="--minutes", expected="more than 0", found=str(self.minutes))
         if self.from_scratch and self.search.weights is not None:
-            raise InputError("two starts for the weights", where="--from-scratch", found="--weights as well",
-                             todo="give one of the two")  # fmt: skip
+            raise InputError(
+                "two starts for the weights",
+                where="--from-scratch",
+                found="--weights as well",
+                todo="give one of the two",
+            )
 
 
 def _check(option: str, value: int, least: int) -> None:

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hltune.cost_model.adams2019.pretrainer import TrainingState, pretrain_weights
+from hltune.cost_model.adams2019.train import rescaled
+from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.judgement import judge
-from hltune.cost_model.pretrainer import TrainingState, pretrain_weights
-from hltune.cost_model.train import rescaled
-from hltune.cost_model.weights import Weights
+from hltune.cost_model.evaluation import evaluate
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.replay import PREFIX, Replay
-from hltune.samples.queries import Reader
-from hltune.samples.record import MachineInfo
+from hltune.samples.reader import Reader
+from hltune.values.sample import MachineInfo
 
 LEAST_PROGRAMS = 40
 LEAST_HELD_OUT = 8
@@ -103,8 +103,8 @@ def plan(
     programs = len(found.learned) + round(3600 * hours / seconds_per_program)
     curve: tuple[tuple[int, float], ...] = ()
     if len(found.learned) >= LEAST_PROGRAMS and len(found.held_out) >= LEAST_HELD_OUT:
-        learned = replay.read(replay.chosen(found.learned, options.programs_learned, seed=0))
-        held_out = replay.read(replay.chosen(found.held_out, options.programs_judged, seed=0))
+        learned = replay.read(replay.chosen(found.learned, options.max_training_programs, seed=0))
+        held_out = replay.read(replay.chosen(found.held_out, options.on_programs, seed=0))
         curve = _learning_curve(learned, held_out, options, initial)
     return Plan(
         pipelines=pipelines,
@@ -155,12 +155,12 @@ def _mean_gain(histories: Sequence[_History], minutes: float) -> float:
 def _learning_curve(
     learned: list[Dataset], held_out: list[Dataset], options: PretrainOptions, initial: Weights
 ) -> tuple[tuple[int, float], ...]:
-    curve = [(0, judge(initial, held_out).regret_at_1 or 1.0)]
+    curve = [(0, evaluate(initial, held_out).regret_at_1 or 1.0)]
     for share in _SHARES:
         part = learned[: len(learned) // share]
         start = TrainingState.start(rescaled(initial, part))
         state = pretrain_weights(start, part, options.recipe, steps=_STEPS, initial=initial, seed=0)
-        curve.append((len(part), judge(state.average, held_out).regret_at_1 or 1.0))
+        curve.append((len(part), evaluate(state.average, held_out).regret_at_1 or 1.0))
     return tuple(curve)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hltune.cost_model.dataset import Dataset
-from hltune.errors import InputError
-from hltune.samples.queries import Reader
-from hltune.samples.record import MachineInfo
+from hltune.samples.reader import Reader
+from hltune.values.errors import InputError
+from hltune.values.sample import MachineInfo
 
 HELD_OUT = 0.15
 """Share of the programs that no weights are ever trained on."""
@@ -60,7 +60,7 @@ class Replay:
         return [*(others[index] for index in sorted(picked)), *newest]
 
     def read(self, hashes: Sequence[str]) -> list[Dataset]:
-        """The samples of each pipeline; those without any are left away, and those that overflowed."""
+        """The samples of each pipeline; those without any are left out, and those that overflowed."""
         datasets: list[Dataset] = []
         for key in hashes:
             for data in self._reader.training_data(key, self._machine.key):

@@ -14,8 +14,15 @@ import halide as hl
 
 from hltune.pipeline.build import halide_type
 
-LARGEST = {"uint8": 2**8 - 1, "uint16": 2**16 - 1, "uint32": 2**32 - 1, "int8": 2**7 - 1, "int16": 2**15 - 1,
-           "int32": 2**31 - 1, "float32": math.inf}  # fmt: skip
+LARGEST = {
+    "uint8": 2**8 - 1,
+    "uint16": 2**16 - 1,
+    "uint32": 2**32 - 1,
+    "int8": 2**7 - 1,
+    "int16": 2**15 - 1,
+    "int32": 2**31 - 1,
+    "float32": math.inf,
+}
 """Value of an element type, by NumPy's name."""
 _FACTOR = 2**14
 _TERM = 2**28

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import halide as hl
 
 from hltune.pipeline.build import halide_type
-from hltune.pipeline.spec import BufferArgument
 from hltune.programs.bounded import LARGEST, Bounded
-from hltune.programs.draw import Draw
+from hltune.programs.choices import Draw
 from hltune.programs.program import Node
+from hltune.values.pipeline import BufferArgument
 
 Index = hl.Expr | hl.Var | hl.RVar | int
 

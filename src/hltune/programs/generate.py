@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import halide as hl
 
-from hltune.errors import Failure, JobFailed
 from hltune.pipeline.build import plain_name, spec_of
-from hltune.pipeline.spec import PipelineSpec
 from hltune.programs.bounded import Bounded
+from hltune.programs.choices import Draw
 from hltune.programs.draft import Draft, Image, c, x, y
-from hltune.programs.draw import Draw
 from hltune.programs.geometry import BORDERS, bordered
 from hltune.programs.kinds import KINDS
 from hltune.programs.program import Node, Program
+from hltune.values.errors import Failure, JobFailed
+from hltune.values.pipeline import PipelineSpec
 
 _WIDTHS = (128, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
 _HEIGHTS = (128, 192, 256, 384, 512, 720, 1024, 1080, 1536)

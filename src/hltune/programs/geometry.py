@@ -43,8 +43,7 @@ def downsampling(draft: Draft) -> Image | None:
     if draw.chance(0.4):
         value = image.at(x * factor, y * factor, c)
     else:
-        window = [image.at(place(x, i, factor), place(y, j, factor), c)
-                  for j in range(factor) for i in range(factor)]  # fmt: skip
+        window = [image.at(place(x, i, factor), place(y, j, factor), c) for j in range(factor) for i in range(factor)]
         value = total(window).halved((factor * factor).bit_length() - 1)
     return draft.pure("downsampling", value, extents, [image], image.dtype)
 
@@ -73,8 +72,7 @@ def pyramid(draft: Draft) -> Image | None:
         return None
     down = [image]
     for extents in sizes[1:]:
-        rows = [down[-1].at(place(x, i - 1, 2), y * 2, c).times(factor)
-                for i, factor in enumerate((1, 2, 1))]  # fmt: skip
+        rows = [down[-1].at(place(x, i - 1, 2), y * 2, c).times(factor) for i, factor in enumerate((1, 2, 1))]
         columns = [down[-1].at(x * 2, place(y, j, 2), c).times(2) for j in (-1, 1)]
         down.append(draft.pure("pyramid", total(rows + columns).halved(3), extents, [down[-1]], image.dtype))
     result = down.pop()
@@ -110,8 +108,7 @@ def _enlarged(draft: Draft, kind: str, image: Image, extents: Extents, factor: i
         expr = a.expr * (factor - part) + b.expr * part
         return Bounded(expr, a.low * factor, a.high * factor, a.real).halved(factor.bit_length() - 1)
 
-    along_x = between(image.at(x / factor, y, c), image.at(x / factor + 1, y, c),
-                      x % factor)  # fmt: skip
+    along_x = between(image.at(x / factor, y, c), image.at(x / factor + 1, y, c), x % factor)
     wide = (extents[0], image.extents[1], image.extents[2])
     rows = draft.pure(kind, along_x, wide, [image], image.dtype)
     along_y = between(rows.at(x, y / factor, c), rows.at(x, y / factor + 1, c), y % factor)

@@ -86,13 +86,17 @@ def fixed_point(draft: Draft) -> Image | None:
     weight = draw.between(1, 15)
     wide_a, wide_b = hl.cast(wide, a), hl.cast(wide, b)
     expressions = (
-        hl.cast(kind, (wide_a * weight + wide_b * (16 - weight) + 8) >> 4 if image.dtype == "uint8"
-                else (wide_a + wide_b + 1) >> 1),
+        hl.cast(
+            kind,
+            (wide_a * weight + wide_b * (16 - weight) + 8) >> 4
+            if image.dtype == "uint8"
+            else (wide_a + wide_b + 1) >> 1,
+        ),
         hl.saturating_add(a, b),
         hl.saturating_sub(a, b),
         hl.cast(kind, hl.absd(a, b) >> 1),
         hl.saturating_cast(kind, (wide_a * wide_b) >> kind.bits() // 2),
-    )  # fmt: skip
+    )
     func = draft.func("fixed_point")
     func[x, y, c] = draw.choice(expressions)
     largest = Bounded(a, -(2 ** (kind.bits() - 1)), 2 ** kind.bits() - 1, False)

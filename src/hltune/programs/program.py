@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import PipelineSpec
-from hltune.worker import Process
+from hltune.runtime.worker import Process
+from hltune.values.errors import InputError
+from hltune.values.pipeline import PipelineSpec
 
 _TIMEOUT_S = 30.0
 
@@ -60,8 +60,11 @@ class ProgramJob:
 
     def __post_init__(self) -> None:
         if self.seed < 0 or (self.stages is not None and self.stages < 1):
-            raise InputError("no such program", where=f"seed {self.seed}, {self.stages} stages",
-                             expected="a seed from 0, and 1 stage or more")  # fmt: skip
+            raise InputError(
+                "no such program",
+                where=f"seed {self.seed}, {self.stages} stages",
+                expected="a seed from 0, and 1 stage or more",
+            )
 
     @property
     def name(self) -> str:

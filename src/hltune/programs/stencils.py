@@ -75,8 +75,9 @@ def stencil_2d(draft: Draft) -> Image | None:
     width, height = draw.choice(((3, 3), (3, 3), (3, 3), (3, 3), (2, 2), (2, 2), (5, 5), (3, 5), (5, 3)))
     if not draft.affordable(image.extents, width * height):
         return None
-    window = [image.at(place(x, i - width // 2), place(y, j - height // 2), c)
-              for j in range(height) for i in range(width)]  # fmt: skip
+    window = [
+        image.at(place(x, i - width // 2), place(y, j - height // 2), c) for j in range(height) for i in range(width)
+    ]
     if draw.chance(0.6):
         value = total([tap.times(factor) for tap, factor in zip(window, draw.mask(len(window)), strict=True)])
     else:
@@ -143,8 +144,14 @@ def accumulated(draft: Draft, kind: str, term: Bounded, count: int, extents: Ext
 def combined(draft: Draft, values: list[Bounded]) -> Bounded:
     """All values in one random expression."""
     operators: tuple[Callable[[Bounded, Bounded], Bounded], ...] = (
-        Bounded.__add__, Bounded.__add__, Bounded.__sub__, Bounded.min, Bounded.max, Bounded.__mul__, _difference,
-    )  # fmt: skip
+        Bounded.__add__,
+        Bounded.__add__,
+        Bounded.__sub__,
+        Bounded.min,
+        Bounded.max,
+        Bounded.__mul__,
+        _difference,
+    )
     while len(values) > 1:
         operator = draft.draw.choice(operators)
         pairs = zip(values[::2], values[1::2], strict=False)

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.compare import Row
-from hltune.files import write_bytes
+from hltune.commands.compare import Row
+from hltune.commands.tune import Tuned
 from hltune.machine.protocol import Cost
-from hltune.machine.unit import Unit
-from hltune.tune import Tuned
-from hltune.workspace import Workspace
+from hltune.runtime.files import write_bytes
+from hltune.values.unit import Unit
+from hltune.workspace.records import Workspace
 
 _LONGEST_PAUSE_S = 60.0
-"""Between two measurements of one run; what is longer lies between two runs and is left away."""
+"""Between two measurements of one run; what is longer lies between two runs and is left out."""
 _FORMS = ("svg", "png")
 
 
-def draw_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
+def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
     """Draws it as SVG and PNG and returns the files.
 
     Raises:
@@ -38,8 +38,13 @@ def draw_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
         axes.step(elapsed_min, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
         for number, row in enumerate(_named(result)):
             assert isinstance(row.measurement, Cost)
-            axes.axhline(row.measurement.value * unit.per_second, linestyle="--", linewidth=0.8, color=f"C{number + 1}",
-                         label=row.name)  # fmt: skip
+            axes.axhline(
+                row.measurement.value * unit.per_second,
+                linestyle="--",
+                linewidth=0.8,
+                color=f"C{number + 1}",
+                label=row.name,
+            )
         axes.set_yscale("log")
         axes.set_xlabel("minutes of tuning")
         axes.set_ylabel(f"cost in {unit.label}")
@@ -55,7 +60,7 @@ def draw_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
 
 
 def _points(history: tuple[tuple[float, float], ...], unit: Unit) -> tuple[np.ndarray, np.ndarray]:
-    """Minutes from the first sample on, pauses left away, and costs."""
+    """Minutes from the first sample on, pauses left out, and costs."""
     at_s, running_s = np.array(history).reshape(-1, 2).T
     steps_s = np.diff(at_s, prepend=at_s[:1])
     steps_s[steps_s > _LONGEST_PAUSE_S] = 0

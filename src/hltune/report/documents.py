@@ -6,16 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hltune.autoschedule import Autoscheduled
-from hltune.compare import Comparison, Row
-from hltune.doctor import Finding
-from hltune.errors import Failure, HltuneError
+from hltune.commands.compare import Comparison, Row
+from hltune.commands.doctor import Finding
+from hltune.commands.schedule import Autoscheduled
 from hltune.machine.protocol import Cost
-from hltune.machine.unit import MILLISECONDS, Unit
-from hltune.schedule import codec
-from hltune.schedule.directives import Schedule
-from hltune.subject import Subject
 from hltune.suite.benchmark import Benchmark
+from hltune.values import schedule_codec
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, HltuneError
+from hltune.values.unit import MILLISECONDS, Unit
+from hltune.workspace.subject import Subject
 
 Document = dict[str, Any]
 
@@ -67,7 +67,7 @@ def _comparison(result: Comparison) -> Document:
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
         "unit": result.unit.name,
-        "limit": None if result.limit_s is None else result.unit.of(result.limit_s),
+        "limit": None if result.bandwidth_bound is None else result.unit.from_seconds(result.bandwidth_bound),
         "schedules": [_row(row, result.unit) for row in result.rows],
     }
 
@@ -95,7 +95,11 @@ def cost(value: Cost | None, unit: Unit = MILLISECONDS) -> Document:
     """A cost in its unit, and what was counted with it; the unit given is for what was not measured."""
     if value is None:
         return {"cost": None, "unit": unit.name, "spread": None}
-    document: Document = {"cost": value.unit.of(value.value), "unit": value.unit.name, "spread": round(value.spread, 4)}
+    document: Document = {
+        "cost": value.unit.from_seconds(value.value),
+        "unit": value.unit.name,
+        "spread": round(value.spread, 4),
+    }
     if value.counters is not None:
         document["counters"] = {name: count for name, count in asdict(value.counters).items() if count is not None}
     return document
@@ -108,4 +112,4 @@ def failure(value: Failure) -> Document:
 
 def directives(schedule: Schedule) -> list[Any]:
     """A schedule as a list of directives."""
-    return codec.to_json(schedule)["directives"]
+    return schedule_codec.to_json(schedule)["directives"]

@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hltune.cost_model.judgement import Judgement
-from hltune.pretrain import Pretrained, PretrainProgress
+from hltune.commands.pretrain import Pretrained, PretrainProgress
+from hltune.cost_model.evaluation import Evaluation
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
@@ -43,8 +43,8 @@ def document(result: Pretrained) -> Document:
         "weights": str(checkpoint.weights),
         "default": None if result.default is None else str(result.default),
         "store": str(result.store),
-        "held_out": asdict(checkpoint.programs_judged.new),
-        "held_out_initial": asdict(checkpoint.programs_judged.initial),
+        "held_out": asdict(checkpoint.on_programs.new),
+        "held_out_initial": asdict(checkpoint.on_programs.initial),
         "benchmarks": asdict(checkpoint.benchmarks.new),
         "benchmarks_initial": asdict(checkpoint.benchmarks.initial),
     }
@@ -59,7 +59,7 @@ def print_pretrained(console: Console, result: Pretrained) -> None:
     grid.add_row("schedules", f"{journal.measured} measured, {journal.failed} failed ({share:.1%})")
     grid.add_row("rejected", _rejected(journal) or "no program")
     console.print(grid)
-    console.print(_judgements(result.checkpoint))
+    console.print(_evaluations(result.checkpoint))
     console.print(Text(f"weights: {result.checkpoint.weights}"), soft_wrap=True)
     if result.default is not None:
         console.print(Text(f"used by default in this workspace: {result.default}"), soft_wrap=True)
@@ -82,12 +82,16 @@ def print_plan(console: Console, advice: Plan) -> None:
     if advice.pretraining_gain is not None:
         points = ", ".join(f"{regret:.2f} with {programs}" for programs, regret in advice.learning_curve)
         grid.add_row("pre-training", f"regret@1 of held-out programs: {points} programs")
-        grid.add_row("", f"times as fast as beam search: {advice.pretraining_gain:.2f} expected with "
-                     f"{advice.programs} programs")  # fmt: skip
+        grid.add_row(
+            "", f"times as fast as beam search: {advice.pretraining_gain:.2f} expected with {advice.programs} programs"
+        )
     else:
-        grid.add_row("pre-training", f"cannot say: fewer than {LEAST_PROGRAMS} random programs to learn from and "
-                     f"{LEAST_HELD_OUT} held out were measured on this machine; `hltune pretrain --batches 60` does "
-                     "that")  # fmt: skip
+        grid.add_row(
+            "pre-training",
+            f"cannot say: fewer than {LEAST_PROGRAMS} random programs to learn from and "
+            f"{LEAST_HELD_OUT} held out were measured on this machine; `hltune pretrain --batches 60` does "
+            "that",
+        )
     text = {"pretrain": "pre-train, then schedule without tuning", "tune": "tune each pipeline"}
     grid.add_row("advice", text[advice.advice] if advice.advice else "none: the store is too small to say")
     console.print(grid)
@@ -186,7 +190,7 @@ class _Table:
             table.add_column(heading, justify="right")
         for checkpoint in self.checkpoints[-_ROWS:]:
             cells = (_pair(checkpoint, key) for key, _ in _METRICS)
-            table.add_row(str(checkpoint.batches), str(checkpoint.programs_judged.new.pipelines), *cells)
+            table.add_row(str(checkpoint.batches), str(checkpoint.on_programs.new.pipelines), *cells)
         lines = [Text(f"{self.status}; time left {self.clock.left()}")] + [Text(self.last)] * bool(self.last)
         self.live.update(Group(table, *lines) if self.checkpoints else Group(*lines), refresh=True)
 
@@ -197,14 +201,14 @@ def _batch(batch: Batch) -> str:
     return text + (f", {len(batch.rejected)} programs rejected" if batch.rejected else "")
 
 
-def _judgements(checkpoint: Checkpoint) -> Table:
+def _evaluations(checkpoint: Checkpoint) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("judged by")
     table.add_column("weights")
     for heading in ("pipelines", "samples", *(label for _, label in _METRICS)):
         table.add_column(heading, justify="right")
-    for name, judged in (("held-out programs", checkpoint.programs_judged), ("benchmarks", checkpoint.benchmarks)):
-        for weights, each in (("new", judged.new), ("initial", judged.initial)):
+    for name, evaluated in (("held-out programs", checkpoint.on_programs), ("benchmarks", checkpoint.benchmarks)):
+        for weights, each in (("new", evaluated.new), ("initial", evaluated.initial)):
             table.add_row(
                 name, weights, str(each.pipelines), str(each.samples), *(_value(each, key) for key, _ in _METRICS)
             )
@@ -212,11 +216,11 @@ def _judgements(checkpoint: Checkpoint) -> Table:
 
 
 def _pair(checkpoint: Checkpoint, key: str) -> str:
-    return f"{_value(checkpoint.programs_judged.new, key)} ({_value(checkpoint.programs_judged.initial, key)})"
+    return f"{_value(checkpoint.on_programs.new, key)} ({_value(checkpoint.on_programs.initial, key)})"
 
 
-def _value(judgement: Judgement, key: str) -> str:
-    value = getattr(judgement, key)
+def _value(evaluation: Evaluation, key: str) -> str:
+    value = getattr(evaluation, key)
     return "-" if value is None else f"{value:.3f}"
 
 

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hltune.errors import InputError
-from hltune.files import write_bytes
 from hltune.programs.program import Node, Program
 from hltune.report.documents import Document
+from hltune.runtime.files import write_bytes
+from hltune.values.errors import InputError
 
 _FORMS = (".svg", ".png")
 _COLUMN, _ROW = 2.4, 0.9
@@ -53,7 +53,7 @@ def check_picture(path: Path) -> None:
         raise InputError("unknown form of picture", where=str(path), expected=" or ".join(_FORMS), found=path.suffix)
 
 
-def draw_program(program: Program, path: Path) -> None:
+def plot_program(program: Program, path: Path) -> None:
     """Draws the stages from left to right, each to the right of all that it reads.
 
     Raises:
@@ -76,8 +76,15 @@ def draw_program(program: Program, path: Path) -> None:
                 axes.annotate("", xytext=places[source], xy=places[node.name], zorder=1, arrowprops=_ARROW)
             label = f"{node.name}\n{node.dtype} {'x'.join(map(str, node.extents))}"
             colour = "#dbe9f6" if node.kind == "input" else "white"
-            axes.text(*places[node.name], label, ha="center", va="center", fontsize=7, zorder=2,
-                      bbox={"boxstyle": "round", "facecolor": colour, "edgecolor": "0.4"})  # fmt: skip
+            axes.text(
+                *places[node.name],
+                label,
+                ha="center",
+                va="center",
+                fontsize=7,
+                zorder=2,
+                bbox={"boxstyle": "round", "facecolor": colour, "edgecolor": "0.4"},
+            )
         axes.set_title(program.spec.name, fontsize=9)
         picture = io.BytesIO()
         figure.savefig(picture, format=path.suffix[1:], dpi=150)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.status import Status
 
-from hltune.progress import Progress
+from hltune.runtime.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hltune.machine.unit import Unit, unit_of
 from hltune.report.documents import Document, directives
 from hltune.samples.exchange import Imported
-from hltune.samples.queries import Ranked
-from hltune.samples.record import MachineInfo
+from hltune.samples.reader import Ranked
 from hltune.samples.statistics import Statistics
+from hltune.values.sample import MachineInfo
+from hltune.values.unit import Unit, unit_of
 
 ID_DIGITS = 12
 
@@ -68,8 +68,12 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
             table.add_column(heading, justify="right")
         for row in of_machine:
             counts = (str(row.samples), str(row.schedules))
-            table.add_row(row.pipeline_name, row.pipeline_hash[:ID_DIGITS], *counts, *map(
-                unit.text, (row.fastest_s, row.median_s, row.slowest_s)))  # fmt: skip
+            table.add_row(
+                row.pipeline_name,
+                row.pipeline_hash[:ID_DIGITS],
+                *counts,
+                *map(unit.text, (row.fastest_s, row.median_s, row.slowest_s)),
+            )
         console.print(table)
         for row in of_machine:
             failed = ", ".join(f"{count} in {stage}" for stage, count in sorted(row.failed.items())) or "none"
@@ -114,7 +118,7 @@ def _statistics(row: Statistics) -> Document:
         "schedules": row.schedules,
         "failed": row.failed,
         "unit": unit.name,
-        **{name: None if seconds is None else unit.of(seconds) for name, seconds in costs.items()},
+        **{name: None if seconds is None else unit.from_seconds(seconds) for name, seconds in costs.items()},
         "first": _time(row.first_at_s),
         "last": _time(row.last_at_s),
     }
@@ -123,7 +127,7 @@ def _statistics(row: Statistics) -> Document:
 def _ranked(row: Ranked, unit: Unit) -> Document:
     return {
         "hash": row.schedule_hash,
-        "cost": unit.of(row.fastest_s),
+        "cost": unit.from_seconds(row.fastest_s),
         "measurements": row.measurements,
         "round": row.round,
         "search": json.loads(row.search),

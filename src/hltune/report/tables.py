@@ -8,16 +8,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hltune.autoschedule import Autoscheduled
-from hltune.compare import Comparison, Row
-from hltune.doctor import Finding
-from hltune.errors import Failure
+from hltune.commands.compare import Comparison, Row
+from hltune.commands.doctor import Finding
+from hltune.commands.run import Ran
+from hltune.commands.schedule import Autoscheduled
 from hltune.machine.protocol import Cost, Counters
-from hltune.machine.unit import MILLISECONDS
-from hltune.run import Ran
 from hltune.schedule.render import render_loop_nest
-from hltune.subject import Subject
 from hltune.suite.benchmark import Benchmark
+from hltune.values.errors import Failure
+from hltune.values.unit import MILLISECONDS
+from hltune.workspace.subject import Subject
 
 
 def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
@@ -50,7 +50,11 @@ def print_autoscheduled(console: Console, subject: Subject, result: Autoschedule
 def print_comparison(console: Console, result: Comparison) -> None:
     """Result of `hltune compare`."""
     unit = result.unit
-    limit = "" if result.limit_s is None else f"; a copy of the same bytes: {unit.text(result.limit_s)} {unit.label}"
+    limit = (
+        ""
+        if result.bandwidth_bound is None
+        else f"; a copy of the same bytes: {unit.text(result.bandwidth_bound)} {unit.label}"
+    )
     console.print(Text(f"{result.subject.spec.name}{limit}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("schedule", no_wrap=True, min_width=13)
@@ -94,7 +98,7 @@ def _cells(row: Row, result: Comparison) -> tuple[str, ...]:
     cost = row.measurement
     if not isinstance(cost, Cost):
         return "-", "-", "-", "-", "no"
-    share = "-" if result.limit_s is None else f"{result.limit_s / cost.value:.0%}"
+    share = "-" if result.bandwidth_bound is None else f"{result.bandwidth_bound / cost.value:.0%}"
     return cost.unit.text(cost.value), f"{cost.spread:.0%}", _to_best(cost, result), share, "yes"
 
 

@@ -14,14 +14,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hltune.errors import Failure
+from hltune.commands.tune import Tuned, TuneProgress
 from hltune.machine.protocol import Cost
-from hltune.machine.ratio import Ratio
-from hltune.machine.unit import MILLISECONDS, Unit
+from hltune.machine.speedup import Speedup
 from hltune.report.documents import Document
 from hltune.report.documents import cost as cost_document
-from hltune.tune import Tuned, TuneProgress
-from hltune.tuning.tuner import STOCK, Round
+from hltune.tuning.tuner import BASELINE, Round
+from hltune.values.errors import Failure
+from hltune.values.unit import MILLISECONDS, Unit
 
 _ROWS = 12
 """Rounds that the live table shows."""
@@ -57,15 +57,20 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
             console.print(Text(f"{row.name} failed. {row.measurement}"), soft_wrap=True)
     grid = Table.grid(padding=(0, 2))
     grid.add_row("winner", f"{result.finals.winner.name}, {unit.text(best_s)} {unit.label}, output verified")
-    for label, ratio in (("runner-up", result.finals.to_runner_up), ("stock Adams2019", result.finals.to_stock)):
+    for label, ratio in (("runner-up", result.finals.to_runner_up), ("stock Adams2019", result.finals.to_baseline)):
         grid.add_row(f"{label} costs", _interval(ratio))
     counts = f"{result.measured} measured ({result.failed} failed), {result.samples_per_minute:.0f} per minute"
     grid.add_row("samples", f"{counts}; {result.distinct} distinct schedules in the store")
     last = next((each for each in reversed(result.rounds) if each.validations), None)
     if last is not None:
-        grid.add_row("held-out samples", f"{last.held_out}; " + "; ".join(
-            f"{v.name}: {_share(v.pairs.accuracy)} of pairs, regret@1 {v.regret_at_1:.2f}, R2 {_number(v.r2)}"
-            for v in last.validations))  # fmt: skip
+        grid.add_row(
+            "held-out samples",
+            f"{last.held_out}; "
+            + "; ".join(
+                f"{v.name}: {_share(v.pairs.accuracy)} of pairs, regret@1 {v.regret_at_1:.2f}, R2 {_number(v.r2)}"
+                for v in last.validations
+            ),
+        )
     console.print(grid)
     for path in files:
         console.print(Text(str(path)), soft_wrap=True)
@@ -182,28 +187,28 @@ def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
         f"{done.measured / done.seconds * 60:.0f}",
         accuracies.get("network", "-"),
         accuracies.get("trees", "-"),
-        done.chooser or "chance",
+        done.selected or "chance",
     )
 
 
 def _document(result: Tuned, store: Path) -> Document:
     finals = result.finals
     unit = _unit(result)
-    stock = finals.row(STOCK)
+    stock = finals.row(BASELINE)
     stock_s = stock.measurement.value if stock and isinstance(stock.measurement, Cost) else None
     return {
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
         "unit": unit.name,
         "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
-        "baseline": {"name": STOCK, "cost": None if stock_s is None else unit.of(stock_s)},
+        "baseline": {"name": BASELINE, "cost": None if stock_s is None else unit.from_seconds(stock_s)},
         "speedup": None if stock_s is None else round(stock_s / finals.winner_cost.value, 4),
         "to_runner_up": _ratio(finals.to_runner_up),
-        "to_baseline": _ratio(finals.to_stock),
+        "to_baseline": _ratio(finals.to_baseline),
         "finalists": [
             {
                 "name": row.name,
-                "cost": unit.of(row.measurement.value) if isinstance(row.measurement, Cost) else None,
+                "cost": unit.from_seconds(row.measurement.value) if isinstance(row.measurement, Cost) else None,
                 "failure": str(row.measurement) if isinstance(row.measurement, Failure) else None,
             }
             for row in finals.rows
@@ -223,8 +228,8 @@ def _document(result: Tuned, store: Path) -> Document:
 def _round(done: Round, unit: Unit) -> Document:
     return {
         "round": done.number,
-        "best": None if done.best_s is None else unit.of(done.best_s),
-        "beam": None if done.beam_s is None else unit.of(done.beam_s),
+        "best": None if done.best_s is None else unit.from_seconds(done.best_s),
+        "beam": None if done.beam_s is None else unit.from_seconds(done.beam_s),
         "searches": done.searches,
         "known": done.known,
         "measured": done.measured,
@@ -234,18 +239,18 @@ def _round(done: Round, unit: Unit) -> Document:
             v.name: {"pair_accuracy": v.pairs.accuracy, "regret_at_1": v.regret_at_1, "r2": v.r2}
             for v in done.validations
         },
-        "chooser": done.chooser,
+        "chooser": done.selected,
         "search_s": round(done.search_s, 3),
         "measure_s": round(done.measure_s, 3),
         "learn_s": round(done.learn_s, 3),
     }
 
 
-def _ratio(ratio: Ratio | None) -> Document | None:
+def _ratio(ratio: Speedup | None) -> Document | None:
     return None if ratio is None else {"value": ratio.value, "low": ratio.low, "high": ratio.high}
 
 
-def _interval(ratio: Ratio | None) -> str:
+def _interval(ratio: Speedup | None) -> str:
     if ratio is None:
         return "too few turns, failed, or far behind: see the table"
     interval = f" (95% interval {ratio.low:.2f} to {ratio.high:.2f})" if ratio.low < ratio.high else ""

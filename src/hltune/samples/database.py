@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Generator
 from pathlib import Path
 
-from hltune.errors import InputError
 from hltune.samples.schema import APPLICATION_ID, SCHEMA, VERSION
+from hltune.values.errors import InputError
 
 BUSY_TIMEOUT_S = 10.0
 

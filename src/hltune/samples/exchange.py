@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hltune.errors import InputError
-from hltune.files import write_bytes
-from hltune.samples.featurization import Featurization
-from hltune.samples.queries import Reader
-from hltune.samples.record import MachineInfo, Origin, PipelineRecord, Sample, Timing
-from hltune.samples.stock import StockSample
-from hltune.samples.store import Store
+from hltune.runtime.files import write_bytes
+from hltune.samples.reader import Reader
+from hltune.samples.sample_file import SampleFile
+from hltune.samples.writer import Store
+from hltune.values.errors import InputError
+from hltune.values.features import Featurization
+from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Sample, Timing
 
 SUFFIX = ".sample"
 _BATCH = 1000
@@ -81,7 +81,7 @@ def import_samples(store: Store, files: Sequence[Path], machine: MachineInfo) ->
 def export_samples(reader: Reader, pipeline_hash: str, machine_key: str, directory: Path) -> int:
     """Writes a file per schedule into a directory, for Halide's `adams2019_retrain_cost_model`; returns how many.
 
-    Schedules without featurization are left away; the running time is the fastest of all measurements. The pipeline id
+    Schedules without featurization are left out; the running time is the fastest of all measurements. The pipeline id
     is made of the pipeline's hash and its features: the tool takes the features of the first file for all of an id.
 
     Raises:
@@ -93,7 +93,7 @@ def export_samples(reader: Reader, pipeline_hash: str, machine_key: str, directo
         pipeline_id = _number(bytes.fromhex(pipeline_hash) + pipeline_features)
         rows = zip(data.schedule_hashes, data.times_s.tolist(), data.schedule_features, strict=True)
         for schedule_hash, runtime_s, schedule_features in rows:
-            sample = StockSample(
+            sample = SampleFile(
                 featurization=Featurization(
                     pipeline_features=pipeline_features, schedule_features=schedule_features.tobytes()
                 ),
@@ -104,9 +104,12 @@ def export_samples(reader: Reader, pipeline_hash: str, machine_key: str, directo
             write_bytes(directory / f"{pipeline_hash[:12]}-{schedule_hash[:24]}{SUFFIX}", sample.encode())
             written += 1
     if not written:
-        raise InputError("nothing to export", where=str(reader.path),
-                         expected="measured schedules with a featurization",
-                         found=f"none of pipeline {pipeline_hash[:12]} on machine {machine_key}")  # fmt: skip
+        raise InputError(
+            "nothing to export",
+            where=str(reader.path),
+            expected="measured schedules with a featurization",
+            found=f"none of pipeline {pipeline_hash[:12]} on machine {machine_key}",
+        )
     return written
 
 
@@ -115,8 +118,12 @@ def _files(path: Path) -> list[Path]:
         return [path]
     files = sorted(path.rglob(f"*{SUFFIX}"))
     if not files:
-        raise InputError("no samples here", where=str(path), expected=f"a {SUFFIX} file or a directory of such files",
-                         found="no such path" if not path.exists() else "none")  # fmt: skip
+        raise InputError(
+            "no samples here",
+            where=str(path),
+            expected=f"a {SUFFIX} file or a directory of such files",
+            found="no such path" if not path.exists() else "none",
+        )
     return files
 
 
@@ -126,7 +133,7 @@ def _read(path: Path, machine: MachineInfo) -> Sample:
         measured_at_s = path.stat().st_mtime
     except OSError as error:
         raise InputError("cannot read", found=error.strerror) from None
-    stock = StockSample.decode(data)
+    stock = SampleFile.decode(data)
     search = {"imported": path.name, "pipeline_id": stock.pipeline_id, "schedule_id": stock.schedule_id}
     return Sample(
         pipeline_hash=stock.featurization.pipeline_hash,

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hltune.errors import InputError
-from hltune.files import cannot_write
-from hltune.progress import Progress
+from hltune.runtime.files import cannot_write
+from hltune.runtime.progress import Progress
+from hltune.values.errors import InputError
 
 _POLL_S = 0.1
 

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from hltune.errors import Failure, FailureKind
-from hltune.samples.featurization import Featurization
-from hltune.samples.record import MachineInfo, Origin, Sample, Timing
-from hltune.schedule import codec
-from hltune.schedule.directives import Schedule
+from hltune.values import schedule_codec
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, FailureKind
+from hltune.values.features import Featurization
+from hltune.values.sample import MachineInfo, Origin, Sample, Timing
 
 _TIME = np.dtype("<f8")
 
@@ -38,7 +38,7 @@ def decode_sample(row: tuple[Any, ...]) -> Sample:
         measurement = Failure(stage=stage, kind=cast(FailureKind, kind), message=message, log=log)
     else:
         times = np.frombuffer(repeats_s, dtype=_TIME).tolist()
-        measurement = Timing(repeats_s=tuple(times), stopped_early=bool(stopped_early))
+        measurement = Timing(repeats_s=tuple(times), pruned=bool(stopped_early))
     featurization = None
     if data is not None:
         featurization = Featurization(
@@ -57,12 +57,12 @@ def decode_sample(row: tuple[Any, ...]) -> Sample:
 
 def decode_schedule(data: bytes | None) -> Schedule | None:
     """Raises `ValueError`, `zlib.error` or `InputError` if it was damaged."""
-    return None if data is None else codec.from_json(json.loads(zlib.decompress(data)))
+    return None if data is None else schedule_codec.from_json(json.loads(zlib.decompress(data)))
 
 
 def encode_schedule(schedule: Schedule | None) -> bytes | None:
     """The column ``directives``."""
-    return None if schedule is None else zlib.compress(json.dumps(codec.to_json(schedule)).encode())
+    return None if schedule is None else zlib.compress(json.dumps(schedule_codec.to_json(schedule)).encode())
 
 
 def encode_sample(sample: Sample) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _encode_measurement(measurement: Timing | Failure) -> dict[str, Any]:
         return {
             "fastest_s": measurement.fastest_s,
             "repeats_s": np.array(measurement.repeats_s, dtype=_TIME).tobytes(),
-            "stopped_early": measurement.stopped_early,
+            "stopped_early": measurement.pruned,
         }
     return {
         "stopped_early": False,

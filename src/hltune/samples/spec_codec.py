@@ -14,7 +14,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from hltune.pipeline.spec import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
 
 
 def encode_spec(spec: PipelineSpec) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hltune.samples.record import MachineInfo
+from hltune.values.sample import MachineInfo
 
 Ids = tuple[int, int]
 """Of a pipeline and a machine."""
@@ -45,10 +45,12 @@ class Statistics:
 
 def collect(connection: sqlite3.Connection) -> tuple[Statistics, ...]:
     """All pipelines on all machines, from the index alone."""
-    times_s = _times(connection.execute(
-        """SELECT pipeline_id, machine_id, min(fastest_s) FROM samples
+    times_s = _times(
+        connection.execute(
+            """SELECT pipeline_id, machine_id, min(fastest_s) FROM samples
            WHERE fastest_s IS NOT NULL GROUP BY pipeline_id, machine_id, schedule_id"""
-    ))  # fmt: skip
+        )
+    )
     failed: dict[Ids, dict[str, int]] = {}
     for pipeline_id, machine_id, stage, count in connection.execute(
         """SELECT pipeline_id, machine_id, failure_stage, count(*) FROM samples

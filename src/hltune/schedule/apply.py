@@ -6,13 +6,13 @@ from typing import Any
 
 import halide as hl
 
-from hltune.errors import InputError
 from hltune.pipeline.build import Built
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import OUTERMOST, ComputeAt, Directive, Rfactor, Schedule, StoreAt
-from hltune.schedule.loops import LoopNests, Origin, follow
-from hltune.schedule.roles import Role, Stage, form_of
+from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
 from hltune.schedule.text import directive_text
+from hltune.values.directives import OUTERMOST, ComputeAt, Directive, Rfactor, Schedule, StoreAt
+from hltune.values.errors import InputError
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.roles import Role, Stage, form_of
 
 
 def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> None:
@@ -21,7 +21,7 @@ def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> None
     Raises:
         InputError: the schedule does not fit the pipeline, or Halide refuses a directive.
     """
-    replay = _Replay(built, spec, follow(schedule, spec.funcs))
+    replay = _Replay(built, spec, loop_nests(schedule, spec.funcs))
     for directive in schedule.directives:
         replay.call(directive)
 
@@ -38,7 +38,7 @@ class _Replay:
         self._finished = finished
         self._nests = LoopNests(spec.funcs)
         # Before the first directive: an rfactor changes the lists that these names stand in.
-        self._real: dict[Origin, str] = {
+        self._real: dict[LoopOrigin, str] = {
             origin: self._real_name(origin) for names in self._nests.origins.values() for origin in names.values()
         }
 
@@ -94,7 +94,7 @@ class _Replay:
         real = self._real[origin] if origin else name
         return hl.RVar(real) if rvar else hl.Var(real)
 
-    def _real_name(self, origin: Origin) -> str:
+    def _real_name(self, origin: LoopOrigin) -> str:
         func, update = self._funcs[origin.stage.func], origin.stage.update
         variables = func.args() if update is None else func.rvars(update)
         return variables[origin.index].name()

@@ -7,12 +7,12 @@ from collections import ChainMap
 from collections.abc import Sequence
 from typing import Any
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import FuncInfo
-from hltune.schedule.directives import OUTERMOST
 from hltune.schedule.loops import LoopNests
-from hltune.schedule.roles import Role, Stage
 from hltune.schedule.tokens import Tokens
+from hltune.values.directives import OUTERMOST
+from hltune.values.errors import InputError
+from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import Role, Stage
 
 
 class Names:

@@ -8,10 +8,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hltune.errors import HltuneError, InputError
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import Schedule
-from hltune.worker import Process
+from hltune.runtime.worker import Process
+from hltune.values.directives import Schedule
+from hltune.values.errors import HltuneError, InputError
+from hltune.values.pipeline import PipelineSpec
 
 _COMPILE_S = 600.0
 """Ahead of time nobody waits in a loop; some schedules take minutes."""

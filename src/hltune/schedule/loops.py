@@ -13,9 +13,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import FuncInfo
-from hltune.schedule.directives import (
+from hltune.values.directives import (
     OUTERMOST,
     AlignStorage,
     ComputeAt,
@@ -32,7 +30,9 @@ from hltune.schedule.directives import (
     Unroll,
     Vectorize,
 )
-from hltune.schedule.roles import Stage
+from hltune.values.errors import InputError
+from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import Stage
 
 LoopKind = Literal["for", "parallel", "vectorized", "unrolled"]
 
@@ -53,7 +53,7 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class LoopOrigin:
     """The variable of the algorithm that a loop is named after.
 
     Attributes:
@@ -76,7 +76,7 @@ class LoopNests:
     def __init__(self, funcs: Iterable[FuncInfo]) -> None:
         self.loops: dict[Stage, tuple[Loop, ...]] = {}
         self.args: dict[str, tuple[str, ...]] = {}
-        self.origins: dict[Stage, dict[str, Origin]] = {}
+        self.origins: dict[Stage, dict[str, LoopOrigin]] = {}
         self._free: dict[Stage, tuple[str, ...]] = {}
         self._rvars: dict[tuple[Stage, str], bool] = {}
         for func in funcs:
@@ -85,12 +85,12 @@ class LoopNests:
     def _add_func(self, func: FuncInfo) -> None:
         pure = Stage(func.name)
         self.args[func.name] = func.args
-        self.origins[pure] = {name: Origin(pure, i) for i, name in enumerate(func.args)}
+        self.origins[pure] = {name: LoopOrigin(pure, i) for i, name in enumerate(func.args)}
         self._set(pure, _loops(func.args, rvar=False))
         for k, rvars in enumerate(func.updates):
             update = Stage(func.name, k)
             self._free[update] = func.update_args[k]
-            self.origins[update] = self.origins[pure] | {name: Origin(update, i) for i, name in enumerate(rvars)}
+            self.origins[update] = self.origins[pure] | {name: LoopOrigin(update, i) for i, name in enumerate(rvars)}
             self._set(update, _loops(rvars, rvar=True) + _loops(func.update_args[k], rvar=False))
 
     def stages(self, func: str) -> tuple[Stage, ...]:
@@ -251,7 +251,7 @@ class LoopNests:
                 )
 
 
-def follow(schedule: Schedule, funcs: Iterable[FuncInfo]) -> LoopNests:
+def loop_nests(schedule: Schedule, funcs: Iterable[FuncInfo]) -> LoopNests:
     """The loops after a whole schedule.
 
     Raises:

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from itertools import count
 
-from hltune.errors import InputError
-from hltune.pipeline.spec import FuncInfo
 from hltune.schedule.arguments import Names
-from hltune.schedule.directives import (
+from hltune.schedule.canonical import canonical_names
+from hltune.schedule.loops import LoopNests
+from hltune.schedule.tokens import Tokens
+from hltune.values.directives import (
     ComputeAt,
     ComputeRoot,
     Directive,
@@ -35,10 +36,9 @@ from hltune.schedule.directives import (
     Vectorize,
     kinds,
 )
-from hltune.schedule.fresh import rename_fresh
-from hltune.schedule.loops import LoopNests
-from hltune.schedule.roles import Role, Stage, form_of
-from hltune.schedule.tokens import Tokens
+from hltune.values.errors import InputError
+from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import Role, Stage, form_of
 
 
 def parse_schedule(text: str, funcs: tuple[FuncInfo, ...]) -> Schedule:
@@ -49,7 +49,7 @@ def parse_schedule(text: str, funcs: tuple[FuncInfo, ...]) -> Schedule:
     Raises:
         InputError: the text is no schedule, or names what the pipeline does not have; says in which line.
     """
-    return rename_fresh(_Parser(text, funcs).schedule(), funcs)
+    return canonical_names(_Parser(text, funcs).schedule(), funcs)
 
 
 class _Parser:

@@ -22,8 +22,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import (
+from hltune.schedule.loops import Loop, LoopNests, loop_nests
+from hltune.values.directives import (
     OUTERMOST,
     ComputeAt,
     ComputeRoot,
@@ -32,8 +32,8 @@ from hltune.schedule.directives import (
     StoreAt,
     StoreRoot,
 )
-from hltune.schedule.loops import Loop, LoopNests, follow
-from hltune.schedule.roles import Stage
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.roles import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def render_loop_nest(schedule: Schedule, spec: PipelineSpec) -> str:
     Raises:
         InputError: the schedule does not fit the pipeline.
     """
-    printer = _Printer(follow(schedule, spec.funcs), _realization_order(schedule, spec), *_sites(schedule, spec))
+    printer = _Printer(loop_nests(schedule, spec.funcs), _realization_order(schedule, spec), *_sites(schedule, spec))
     return "\n".join(printer.site(_ROOT)) + "\n"
 
 

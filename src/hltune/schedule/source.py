@@ -12,11 +12,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import OUTERMOST, ComputeAt, Directive, Rfactor, Schedule, StoreAt
-from hltune.schedule.fresh import is_counted
-from hltune.schedule.loops import LoopNests, Origin, follow
-from hltune.schedule.roles import Role, Stage, form_of
+from hltune.schedule.canonical import is_counted
+from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
+from hltune.values.directives import OUTERMOST, ComputeAt, Directive, Rfactor, Schedule, StoreAt
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.roles import Role, Stage, form_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class _Writer:
         self._language = language
         self._schedule = schedule
         self._spec = spec
-        self._finished = follow(schedule, spec.funcs)
+        self._finished = loop_nests(schedule, spec.funcs)
         self._nests = LoopNests(spec.funcs)
         # The identifiers of Funcs, by name, and of variables, by name, kind and where they come from.
         self._declared: dict[str | tuple[str, bool, bool], str] = {}
@@ -217,7 +217,7 @@ class _Writer:
             self._vars.append(self._declaration(self._declared[key], name, "RVar" if rvar else "Var", origin))
         return self._declared[key]
 
-    def _declaration(self, identifier: str, name: str, kind: str, origin: Origin | None) -> str:
+    def _declaration(self, identifier: str, name: str, kind: str, origin: LoopOrigin | None) -> str:
         language = self._language
         if origin is None:
             # A counted name could be taken in the process that runs this: let Halide count there.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hltune.schedule.directives import Directive, Rfactor
-from hltune.schedule.roles import Role, form_of
+from hltune.values.directives import Directive, Rfactor
+from hltune.values.roles import Role, form_of
 
 
 def directive_text(directive: Directive) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from hltune.errors import InputError
+from hltune.values.errors import InputError
 
 TokenKind = Literal["name", "number", "string", "mark", "end"]
 

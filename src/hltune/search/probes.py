@@ -1,8 +1,8 @@
 """An endless stream of searches that find different schedules.
 
 Seeds alone soon repeat themselves: what a probe finds is steered by the cost model, and dropout only disturbs it. So
-every few probes get other weights (see `hltune.cost_model.variants`), and some ask for more parallelism than there are
-cores, which gives finer tasks.
+every few probes get other weights (see `hltune.cost_model.adams2019.variants`), and some ask for more parallelism
+than there are cores, which gives finer tasks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import count, cycle
 from pathlib import Path
 
-from hltune.search.options import Adams2019Options
+from hltune.search.autoschedulers import Adams2019Options
 
 SEEDS_PER_ROUND = 100_000
 _TASKS_PER_CORE = (1, 1, 4, 16)

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
-from hltune.worker import Process
+from hltune.runtime.worker import Process
 
 _SIMPLE = "output.compute_root().vectorize(x, {vector_bytes}).parallel(y, 16);"
 """What Halide's repository gives these pipelines on CPUs: one vector of pixels, everything else inlined."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 
-from hltune.errors import InputError
 from hltune.suite.benchmark import Benchmark
+from hltune.values.errors import InputError
 
 
 def _benchmark(name: str, summary: str) -> Benchmark:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hltune.compare import Row, best_of_each
-from hltune.errors import Failure, HltuneError
+from hltune.commands.compare import Row, best_of_each
 from hltune.machine.protocol import Cost, Session
-from hltune.machine.ratio import Ratio, ratio
-from hltune.samples.queries import Ranked
-from hltune.schedule.directives import Schedule
-from hltune.tuning.tuner import STOCK
-from hltune.workspace import TUNED, Record
+from hltune.machine.speedup import Speedup, speedup
+from hltune.samples.reader import Ranked
+from hltune.tuning.tuner import BASELINE
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, HltuneError
+from hltune.workspace.records import TUNED, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +21,12 @@ class Finals:
 
     Attributes:
         to_runner_up: how many times as long the second best takes; None if there is none.
-        to_stock: how many times as long the schedule takes that Adams2019 finds without tuning; None if it failed.
+        to_baseline: how many times as long the schedule takes that Adams2019 finds without tuning; None if it failed.
     """
 
     rows: tuple[Row, ...]
-    to_runner_up: Ratio | None
-    to_stock: Ratio | None
+    to_runner_up: Speedup | None
+    to_baseline: Speedup | None
 
     @property
     def winner(self) -> Row:
@@ -82,9 +82,9 @@ def decide(
     if not costs:
         raise HltuneError("no schedule works, not even the default one", where=where, found=str(rows[0].measurement))
     winner, *others = costs.values()
-    stock = costs.get(STOCK)
+    stock = costs.get(BASELINE)
     return Finals(
         rows=tuple(rows),
-        to_runner_up=ratio(others[0], winner) if others else None,
-        to_stock=ratio(stock, winner) if stock else None,
+        to_runner_up=speedup(others[0], winner) if others else None,
+        to_baseline=speedup(stock, winner) if stock else None,
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 
 from hltune.cost_model.dataset import Dataset
-from hltune.errors import Failure
 from hltune.machine.protocol import Cost, Measurement
-from hltune.pipeline.spec import PipelineSpec
-from hltune.samples.record import MachineInfo, Origin, Sample, Timing
-from hltune.samples.store import Store
-from hltune.schedule.directives import Schedule
-from hltune.search.job import Candidate
+from hltune.samples.writer import Store
+from hltune.search.jobs import Candidate
 from hltune.tuning.pool import featurization_of
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.sample import MachineInfo, Origin, Sample, Timing
 
 
 class History:
@@ -80,4 +80,4 @@ class History:
 def _stored(measurement: Measurement) -> Timing | Failure:
     if isinstance(measurement, Failure):
         return measurement
-    return Timing(repeats_s=measurement.repeats, stopped_early=measurement.stopped_early)
+    return Timing(repeats_s=measurement.repeats, pruned=measurement.pruned)

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from hltune.cost_model.adams2019.lineage import BEAM_S, Lineage
+from hltune.cost_model.adams2019.sidecar import PipelineUse, WeightsOrigin
+from hltune.cost_model.adams2019.train import TrainingOptions
+from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.learner import LEAST_SAMPLES, Learned, learn
-from hltune.cost_model.lineage import BEAM_S, Lineage
 from hltune.cost_model.scorer import NetworkScorer, Predictor
-from hltune.cost_model.sidecar import Origin, PipelineUse
-from hltune.cost_model.train import TrainingOptions
-from hltune.cost_model.weights import Weights, builtin_weights, weights_hash
-from hltune.pipeline.spec import PipelineSpec
+from hltune.values.pipeline import PipelineSpec
 
 
 class Model:
@@ -85,7 +85,7 @@ class Model:
         self.predictor = learned.predictor
         return learned
 
-    def judge(self, beams: Sequence[tuple[Weights, float | None]], samples: int, round_number: int) -> None:
+    def rank(self, beams: Sequence[tuple[Weights, float | None]], samples: int, round_number: int) -> None:
         """Keeps the best of the weights by the running times, in seconds, of what beam search found with them.
 
         Args:
@@ -100,9 +100,9 @@ class Model:
                     origin = self._origin(self._training, samples, {BEAM_S: time_s})
                     self._lineage.write("best", round_number, weights, origin, None)
 
-    def _origin(self, training: TrainingOptions, samples: int, metrics: dict[str, float | None]) -> Origin:
+    def _origin(self, training: TrainingOptions, samples: int, metrics: dict[str, float | None]) -> WeightsOrigin:
         use = PipelineUse(name=self._spec.name, pipeline_hash=self._spec.content_hash, samples=samples)
-        return Origin(
+        return WeightsOrigin(
             parent_hash=weights_hash(self.initial),
             pipelines=(use,),
             machine=self._machine_key,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hltune.cost_model.train import TrainingOptions
-from hltune.errors import InputError
-from hltune.search.options import Adams2019Options
-from hltune.worker import physical_memory_bytes, usable_cores
+from hltune.cost_model.adams2019.train import TrainingOptions
+from hltune.runtime.worker import physical_memory_bytes, usable_cores
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.values.errors import InputError
 
 _WORKER_BYTES = 2**30
 """What a search and a compilation may need together."""
@@ -52,11 +52,11 @@ class TuneOptions:
         beams: beam searches per round, one of them with the weights of the round and the others with variants.
         probes_per_variant: random probes that share the weights of one variant.
         pool: candidates that are kept in mind.
-        draws_per_candidate: how many new schedules a round looks for, for every one that it measures.
+        oversampling: how many new schedules a round looks for, for every one that it measures.
         search_share: of a round's time, that drawing may take.
         random_share: of the candidates that searches found, that is chosen at random.
         mutant_share: of all candidates, that is made by changing the best schedules.
-        samples_learned: newest samples that the cost model learns from.
+        max_training_samples: newest samples that the cost model learns from.
         workers: processes that search, and as many that compile: as many as there are cores and memory for.
         finalists: the fastest measured schedules that take part in the final comparison.
         training: of the network, in each round.
@@ -73,19 +73,20 @@ class TuneOptions:
     beams: int = 4
     probes_per_variant: int = 4
     pool: int = 4000
-    draws_per_candidate: int = 6
+    oversampling: int = 6
     search_share: float = 0.3
     random_share: float = 0.2
     mutant_share: float = 0.5
-    samples_learned: int = 2000
+    max_training_samples: int = 2000
     workers: int = field(default_factory=lambda: max(1, min(usable_cores(), physical_memory_bytes() // _WORKER_BYTES)))
     finalists: int = 10
     training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=100, time_limit_s=2.0))
 
     def __post_init__(self) -> None:
         if self.discard and not self.fresh:
-            raise InputError("samples are discarded only for a fresh start", where="--discard",
-                             todo="give --fresh as well")  # fmt: skip
+            raise InputError(
+                "samples are discarded only for a fresh start", where="--discard", todo="give --fresh as well"
+            )
 
 
 def _out_of_range(option: str, expected: str, found: float) -> InputError:

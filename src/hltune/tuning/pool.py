@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from hltune.cost_model.acquisition import choose
-from hltune.cost_model.features import plausible
+from hltune.cost_model.adams2019.features import plausible
 from hltune.cost_model.scorer import Predictor
-from hltune.errors import InputError
-from hltune.samples.featurization import Featurization
-from hltune.search.job import Candidate
+from hltune.search.jobs import Candidate
+from hltune.values.errors import InputError
+from hltune.values.features import Featurization
 
 
 class Pool:
@@ -42,7 +42,7 @@ class Pool:
             del self._candidates[key]
 
     def take(
-        self, count: int, predictor: Predictor | None, *, random_share: float, generator: np.random.Generator
+        self, count: int, predictor: Predictor | None, *, random_share: float, rng: np.random.Generator
     ) -> dict[str, Candidate]:
         """Removes and returns the ones to measure next; see `hltune.cost_model.acquisition`."""
         if not self._candidates or count < 1:
@@ -50,12 +50,12 @@ class Pool:
         keys = list(self._candidates)
         schedules = np.stack([features.schedule_array() for _, features in self._candidates.values()])
         scores = None if predictor is None else predictor.predict(schedules)
-        chosen = choose(scores, schedules, count, random_share=random_share, generator=generator)
+        chosen = choose(scores, schedules, count, random_share=random_share, rng=rng)
         return {keys[index]: self._candidates.pop(keys[index])[0] for index in chosen}
 
 
 def featurization_of(candidate: Candidate) -> Featurization | None:
-    """None if the plugin gave none, or one with overflown numbers, from which nothing can be learned."""
+    """None if the plugin gave none, or one with overflowed numbers, from which nothing can be learned."""
     if not candidate.featurization:
         return None
     try:

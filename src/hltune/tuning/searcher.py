@@ -14,20 +14,20 @@ from typing import Self
 
 import numpy as np
 
-from hltune.autoschedule import search_job
-from hltune.cost_model.variants import vary
-from hltune.cost_model.weights import Weights, encode_weights, weights_hash
-from hltune.errors import Failure
-from hltune.files import write_bytes
-from hltune.samples.record import Origin
-from hltune.schedule.codec import schedule_hash
-from hltune.search.evolution import Mutation
-from hltune.search.job import Candidate, SearchesJob
-from hltune.search.options import Adams2019Options, SearchOptions
+from hltune.commands.schedule import search_job
+from hltune.cost_model.adams2019.variants import vary
+from hltune.cost_model.adams2019.weights import Weights, encode_weights, weights_hash
+from hltune.runtime.files import write_bytes
+from hltune.runtime.worker import Worker, run_all
+from hltune.search.autoschedulers import Adams2019Options, SearchOptions
+from hltune.search.jobs import Candidate, SearchesJob
+from hltune.search.mutation.operators import Mutation
 from hltune.search.probes import probes
-from hltune.subject import Subject
 from hltune.tuning.options import TuneOptions
-from hltune.worker import Worker, run_all
+from hltune.values.errors import Failure
+from hltune.values.sample import Origin
+from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.subject import Subject
 
 _SIGMAS = (0.3, 1.0, 2.0)
 _BEAM_SIGMAS = (0.3, 1.0)
@@ -58,12 +58,12 @@ class Searcher:
     """Searches schedules of one pipeline. Weights that a search needs are files in a folder of its own."""
 
     def __init__(
-        self, subject: Subject, options: TuneOptions, workers: Sequence[Worker], generator: np.random.Generator
+        self, subject: Subject, options: TuneOptions, workers: Sequence[Worker], rng: np.random.Generator
     ) -> None:
         self._subject = subject
         self._options = options
         self._workers = workers
-        self._generator = generator
+        self._rng = rng
         self._scratch = tempfile.TemporaryDirectory(prefix="hltune-")
         self._beam_s = 0.0
         self._probe_s = _JOB_S / _PROBES_PER_JOB
@@ -95,7 +95,7 @@ class Searcher:
         weights = [centre]
         for number in range(self._affordable_beams() - 1):
             start = (best, centre)[number % 2]
-            weights.append(vary(start, self._generator, float(self._generator.choice(_BEAM_SIGMAS))))
+            weights.append(vary(start, self._rng, float(self._rng.choice(_BEAM_SIGMAS))))
         searches = [replace(self._options.search, weights=self._file(each)) for each in weights]
         return list(zip(weights, self.run(searches), strict=True))
 
@@ -122,7 +122,7 @@ class Searcher:
             centres: weights to vary; the first one is also used as it is.
             round_number: keeps seeds apart.
             wanted: new candidates.
-            limit_s: wall time.
+            bandwidth_bound: wall time.
             known: whether the schedule with this hash is known.
         """
         stream = probes(
@@ -154,8 +154,9 @@ class Searcher:
     def _mean_search_s(self, outcomes: Sequence[Candidate | Failure]) -> float | None:
         """A search that took too long counts with its limit, other failures do not."""
         times_s = [each.search_s for each in outcomes if isinstance(each, Candidate)]
-        times_s += [self._options.search_timeout_s for each in outcomes
-                    if isinstance(each, Failure) and each.kind == "timeout"]  # fmt: skip
+        times_s += [
+            self._options.search_timeout_s for each in outcomes if isinstance(each, Failure) and each.kind == "timeout"
+        ]
         return sum(times_s) / len(times_s) if times_s else None
 
     def forget_weights(self) -> None:
@@ -167,7 +168,7 @@ class Searcher:
         yield centres[0]
         while True:
             for centre in centres:
-                yield vary(centre, self._generator, float(self._generator.choice(_SIGMAS)))
+                yield vary(centre, self._rng, float(self._rng.choice(_SIGMAS)))
 
     def _job(self, searches: tuple[SearchOptions, ...]) -> SearchesJob:
         return SearchesJob(

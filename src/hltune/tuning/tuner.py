@@ -11,26 +11,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hltune.autoschedule import DEFAULT
+from hltune.commands.schedule import DEFAULT
+from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.scorer import Validation
-from hltune.cost_model.weights import Weights
-from hltune.errors import Failure
 from hltune.machine.protocol import Session
-from hltune.progress import Progress
-from hltune.samples.record import Origin
-from hltune.schedule.codec import schedule_hash
-from hltune.schedule.directives import Schedule
-from hltune.search.job import Candidate
-from hltune.search.options import Li2018Options, Mullapudi2016Options, SearchOptions
-from hltune.subject import Subject
+from hltune.runtime.progress import Progress
+from hltune.search.autoschedulers import Li2018Options, Mullapudi2016Options, SearchOptions
+from hltune.search.jobs import Candidate
+from hltune.search.mutation.mutants import PARENTS, mutants
 from hltune.tuning.history import History
 from hltune.tuning.model import Model
-from hltune.tuning.mutants import PARENTS, mutants
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pool import Pool
 from hltune.tuning.searcher import Searcher, origin_of
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.sample import Origin
+from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.subject import Subject
 
-STOCK = "adams2019"
+BASELINE = "adams2019"
 """Name of the schedule that beam search with the built-in weights finds."""
 _LEAST_DRAWING_S = 2.0
 _SHORTEST_ROUND = 0.3
@@ -69,7 +69,7 @@ class Round:
     failures: tuple[Failure, ...]
     validations: tuple[Validation, ...]
     held_out: int
-    chooser: str | None
+    selected: str | None
     search_s: float
     measure_s: float
     learn_s: float
@@ -121,7 +121,7 @@ class Tuner:
         model: its weights.
         session: measures candidates.
         searcher: finds them.
-        generator: of what is left to chance.
+        rng: of what is left to chance.
 
     Attributes:
         references: schedules that are measured whatever the model thinks of them: the default one, those written by
@@ -140,7 +140,7 @@ class Tuner:
         model: Model,
         session: Session,
         searcher: Searcher,
-        generator: np.random.Generator,
+        rng: np.random.Generator,
     ) -> None:
         self.subject = subject
         self.history = history
@@ -150,7 +150,7 @@ class Tuner:
         self.model = model
         self._session = session
         self._searcher = searcher
-        self._generator = generator
+        self._rng = rng
         self._pool = Pool(options.pool)
         self._round = history.last_round
         self._idle_rounds = 0
@@ -216,7 +216,7 @@ class Tuner:
         measured_s = time.monotonic()
         self._say(progress, "learning")
         times_s = [None if key is None else self.history.time_s(key) for key in found.beams]
-        self.model.judge(tuple(zip(found.weights, times_s, strict=True)), len(self.history), self._round)
+        self.model.rank(tuple(zip(found.weights, times_s, strict=True)), len(self.history), self._round)
         learned = self.model.learn(self.history.samples(), self._round) if measured_s < limits.end_s else None
         done = Round(
             pipeline=self.subject.spec.name,
@@ -229,7 +229,7 @@ class Tuner:
             failures=tuple(each for each in measured if each is not None),
             validations=learned.validations if learned else (),
             held_out=learned.held_out if learned else 0,
-            chooser=learned.chooser if learned else None,
+            selected=learned.selected if learned else None,
             search_s=searched_s - began_s,
             measure_s=measured_s - searched_s,
             learn_s=time.monotonic() - measured_s,
@@ -244,8 +244,11 @@ class Tuner:
         model, options = self.model, self._options
         beams = self._searcher.beams(model.weights, model.best)
         keys = tuple(schedule_hash(each.schedule) if isinstance(each, Candidate) else None for _, each in beams)
-        chosen = {key: each for key, (_, each) in zip(keys, beams, strict=True)
-                  if key is not None and isinstance(each, Candidate) and key not in self.history}  # fmt: skip
+        chosen = {
+            key: each
+            for key, (_, each) in zip(keys, beams, strict=True)
+            if key is not None and isinstance(each, Candidate) and key not in self.history
+        }
         for key in chosen:
             self._pool.discard(key)
         batch = self._batch(limits)
@@ -253,7 +256,7 @@ class Tuner:
         drawn = self._searcher.probes(
             (model.weights, model.best, model.initial),
             self._round,
-            wanted=wanted * options.draws_per_candidate,
+            wanted=wanted * options.oversampling,
             limit_s=min(self._drawing_limit_s(), limits.end_s - time.monotonic()),
             known=lambda key: key in self.history or key in self._pool or key in chosen,
         )
@@ -262,13 +265,12 @@ class Tuner:
         for failure in drawn.failures[:1]:
             progress.note(f"{self.subject.spec.name}: {len(drawn.failures)} searches failed, as this one: {failure}")
         again = sum(key is not None and key in self.history for key in keys)
-        chosen |= self._pool.take(wanted, model.predictor, random_share=options.random_share,
-                                  generator=self._generator)  # fmt: skip
+        chosen |= self._pool.take(wanted, model.predictor, random_share=options.random_share, rng=self._rng)
         # Where searches find too little that is new, there are more mutants.
         chosen |= mutants(
             self.history.best(PARENTS),
             self.subject.spec.funcs,
-            self._generator,
+            self._rng,
             wanted=max(0, batch - len(chosen)),
             known=lambda key: key in self.history or key in chosen,
         )
@@ -278,7 +280,7 @@ class Tuner:
             beams=keys,
             searches=len(beams) + drawn.searches,
             known=again + drawn.searches - len(drawn.candidates) - len(drawn.failures),
-        )  # fmt: skip
+        )
 
     def _measure(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Failure | None]:
         """Measures and stores candidates while there is time; returns what failed, and None for what did not."""

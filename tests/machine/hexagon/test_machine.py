@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from hltune.errors import Failure, InputError
 from hltune.machine.hexagon import toolchain
 from hltune.machine.hexagon.machine import HexagonMachine
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
@@ -16,10 +15,11 @@ from hltune.machine.options import CacheModel, EmulatorOptions, MeasureOptions
 from hltune.machine.protocol import Cost, Machine, Measurement
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
-from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import TargetInfo
+from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
-from hltune.worker import Worker
+from hltune.values.errors import Failure, InputError
+from hltune.values.pipeline import PipelineSpec
 from tests.machine.opened import fast, load, needs_hexagon, target_info
 
 OPTIONS = MeasureOptions(threads=1, compile_timeout_s=30)
@@ -37,11 +37,11 @@ def machine(dsp: TargetInfo) -> Iterator[Machine]:
         yield machine
 
 
-def pipeline(entry: str, **parameters: object) -> PipelineSpec:
+def pipeline(trial: str, **parameters: object) -> PipelineSpec:
     source = Source(
         kind="module",
         location="tests.machine.hexagon.pipelines",
-        entry=entry,
+        trial=trial,
         parameters=tuple((key, str(value)) for key, value in parameters.items()),
     )
     with Worker() as worker:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.errors import HltuneError
 from hltune.machine.hexagon.wire import decode_result, encode_job
-from hltune.pipeline.spec import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.errors import HltuneError
+from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
 RESULT_WORDS = 9
 MESSAGE_BYTES = 256

@@ -11,16 +11,16 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hltune.errors import Failure, HltuneError, InputError
 from hltune.machine.hexagon.toolchain import Tools, build_cache_plugin, build_harness
 from hltune.machine.hexagon.versions import EMULATED_CPU
 from hltune.machine.hexagon.wire import Result, decode_result, encode_job
-from hltune.machine.jobs import Task, expected_outputs, input_arrays, output_differences
+from hltune.machine.host.jobs import Task, expected_outputs, input_arrays, output_differences
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Counters
-from hltune.pipeline.spec import PipelineSpec
-from hltune.schedule.directives import Schedule
-from hltune.worker import Process
+from hltune.runtime.worker import Process
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.pipeline import PipelineSpec
 
 _ENTRY = "pipeline"
 _LINK_S = 60.0
@@ -140,12 +140,20 @@ class CountJob:
             done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=self._limit_run)
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
-            return Failure(stage="run", kind="crash", message=f"the emulated program died ({name}): it reads or writes "
-                           "where it has no memory, or does what the processor cannot")  # fmt: skip
+            return Failure(
+                stage="run",
+                kind="crash",
+                message=f"the emulated program died ({name}): it reads or writes "
+                "where it has no memory, or does what the processor cannot",
+            )
         log = done.stderr.decode(errors="replace")
         if done.returncode and "plugin" in log:
-            raise HltuneError("the emulator does not load the cache plug-in", where=str(tools.emulator),
-                              found=log.strip()[-300:], todo="leave out --objective, or install QEMU 7.2")  # fmt: skip
+            raise HltuneError(
+                "the emulator does not load the cache plug-in",
+                where=str(tools.emulator),
+                found=log.strip()[-300:],
+                todo="leave out --objective, or install QEMU 7.2",
+            )
         if done.returncode:
             return Failure(
                 stage="run", kind="error", message=f"the harness gave up with status {done.returncode}", log=log
@@ -163,8 +171,12 @@ class CountJob:
     def _wrong(self, process: Process, result: Result) -> Failure | None:
         if result.refused_bytes:
             limit = self.options.emulator.heap_limit_bytes
-            return Failure(stage="run", kind="memory", message=f"{result.refused_bytes} bytes more would exceed the "
-                           f"heap limit of {limit} bytes; {result.peak_heap_bytes} were in use at most")  # fmt: skip
+            return Failure(
+                stage="run",
+                kind="memory",
+                message=f"{result.refused_bytes} bytes more would exceed the "
+                f"heap limit of {limit} bytes; {result.peak_heap_bytes} were in use at most",
+            )
         if result.code:
             return Failure(stage="run", kind="error", message=f"error {result.code}: {result.message}")
         if result.damaged or not result.padding_intact:

@@ -9,21 +9,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hltune.errors import Failure
-from hltune.machine.copy import CopySpecJob, copy_schedule
-from hltune.machine.fingerprint import fingerprint
+from hltune.machine.bandwidth import CopySpecJob, copy_schedule
 from hltune.machine.hexagon.jobs import CountJob, Emulator, EmulatorJob, InputFileJob
 from hltune.machine.hexagon.toolchain import find_tools
+from hltune.machine.host.jobs import NumPyReference, Task
 from hltune.machine.inputs import Inputs
-from hltune.machine.jobs import NumPyReference, Task
 from hltune.machine.options import CacheModel, MeasureOptions
 from hltune.machine.protocol import Cost, Counters, Measurement
 from hltune.machine.reference import DEFAULT_REFERENCE, Reference
-from hltune.machine.unit import PACKETS, PACKETS_PER_S, packets_and_misses
-from hltune.pipeline.spec import PipelineSpec
 from hltune.pipeline.target import HOST, TargetInfo
-from hltune.schedule.directives import Schedule
-from hltune.worker import Worker, run_each
+from hltune.runtime.worker import Worker, run_each
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.machine_id import fingerprint
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.unit import PACKETS, PACKETS_PER_S, packets_and_misses
 
 _COUNTING_PRELOAD = ("halide", "numpy", "hltune.machine.hexagon.jobs", "hltune.pipeline.build", "hltune.schedule.apply")
 """All that a `CountJob` imports: a fork that had to import would do so for every schedule."""
@@ -129,8 +129,8 @@ class HexagonSession:
         measured = dict(self.measure_each(schedules.items(), best=None))
         return {key: measured[key] for key in schedules}
 
-    def measure_with_copy(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
-        """See `Session.measure_with_copy`."""
+    def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
+        """See `Session.measure_with_bound`."""
         self.ready()
         counter = self._counter
         spec = counter.host.run(CopySpecJob(self._spec))
@@ -183,10 +183,20 @@ class _Counter:
     ) -> Generator[tuple[str, Measurement]]:
         """Measures schedules side by side and yields them as they are done."""
         jobs = (
-            (key, CountJob(spec=spec, schedule=schedule, target=self.target.name, emulator=self._emulator,
-                           reference=reference, input_file=input_file, options=self.options))
+            (
+                key,
+                CountJob(
+                    spec=spec,
+                    schedule=schedule,
+                    target=self.target.name,
+                    emulator=self._emulator,
+                    reference=reference,
+                    input_file=input_file,
+                    options=self.options,
+                ),
+            )
             for key, schedule in schedules
-        )  # fmt: skip
+        )
         cache = self.options.emulator.cache
         with contextlib.closing(run_each(jobs, self._workers)) as outcomes:
             for key, outcome in outcomes:

@@ -17,9 +17,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from hltune.errors import HltuneError, InputError
 from hltune.machine.hexagon.versions import OLDEST_CPU
-from hltune.worker import Process
+from hltune.runtime.worker import Process
+from hltune.values.errors import HltuneError, InputError
 
 EMULATORS = ("qemu-hexagon-static", "qemu-hexagon")
 INSTALL_COMPILER = "pip install 'hltune[hexagon]'"
@@ -53,8 +53,15 @@ class Tools:
         Raises:
             HltuneError: symbols are missing.
         """
-        self.run("ld.lld", *_LINK_FLAGS, *map(str, objects), "-o", str(program), scratch=program.parent,
-                 what="linking failed")  # fmt: skip
+        self.run(
+            "ld.lld",
+            *_LINK_FLAGS,
+            *map(str, objects),
+            "-o",
+            str(program),
+            scratch=program.parent,
+            what="linking failed",
+        )
 
     def run(self, *arguments: str, scratch: Path, what: str) -> None:
         """Runs zig.
@@ -70,8 +77,15 @@ class Tools:
         caches = str(scratch / "zig-cache")
         environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": caches, "ZIG_LOCAL_CACHE_DIR": caches}
         command = [str(self.zig), *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace",
-                              stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
             raise HltuneError(what, where=arguments[0], found="; ".join(lines[:3]) or f"exit status {done.returncode}")
@@ -193,8 +207,11 @@ def find_plugin_compiler() -> str | None:
 def _build_plugin(folder: Path) -> None:
     compiler = find_plugin_compiler()
     if compiler is None:
-        raise InputError("the cache model needs a C compiler, and there is none", where="--objective packets+misses",
-                         todo=INSTALL_PLUGIN_EMULATOR)  # fmt: skip
+        raise InputError(
+            "the cache model needs a C compiler, and there is none",
+            where="--objective packets+misses",
+            todo=INSTALL_PLUGIN_EMULATOR,
+        )
     command = [compiler, "-O2", "-shared", "-fPIC", "-std=c11", str(_PLUGIN), "-o", str(folder / "cache.so")]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
@@ -221,12 +238,29 @@ def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
 
 def _build(tools: Tools, folder: Path) -> None:
     for source in sorted(_SOURCES.glob("*.c")):
-        tools.run("cc", *_MACHINE_FLAGS, *_COMPILE_FLAGS, "-c", str(source), "-o", str(folder / f"{source.stem}.o"),
-                  scratch=folder.parent, what="the harness does not compile")  # fmt: skip
+        tools.run(
+            "cc",
+            *_MACHINE_FLAGS,
+            *_COMPILE_FLAGS,
+            "-c",
+            str(source),
+            "-o",
+            str(folder / f"{source.stem}.o"),
+            scratch=folder.parent,
+            what="the harness does not compile",
+        )
     library = tools.zig.parent / "lib" / "compiler_rt.zig"
-    tools.run("build-lib", str(library), *_MACHINE_FLAGS, "-O", "ReleaseFast", "-static",
-              f"-femit-bin={folder / 'libcompiler_rt.a'}", scratch=folder.parent,
-              what="the compiler's library does not compile")  # fmt: skip
+    tools.run(
+        "build-lib",
+        str(library),
+        *_MACHINE_FLAGS,
+        "-O",
+        "ReleaseFast",
+        "-static",
+        f"-femit-bin={folder / 'libcompiler_rt.a'}",
+        scratch=folder.parent,
+        what="the compiler's library does not compile",
+    )
 
 
 def _cache_directory() -> Path:

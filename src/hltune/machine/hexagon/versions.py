@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hltune.errors import InputError
 from hltune.pipeline.target import HEXAGON_VERSIONS
+from hltune.values.errors import InputError
 
 OLDEST_CPU = f"hexagon{HEXAGON_VERSIONS[0]}"
 """For clang's ``-mcpu``: what is compiled for it links with candidates for all versions."""
@@ -21,6 +21,10 @@ def version_of(target: str) -> str:
     asked = [part.removeprefix("hvx_") for part in target.split("-") if part.startswith("hvx_v")]
     version = asked[-1] if asked else HEXAGON_VERSIONS[0]
     if version not in HEXAGON_VERSIONS:
-        raise InputError("this version of Hexagon is not supported", where=target, expected=", ".join(HEXAGON_VERSIONS),
-                         found=version)  # fmt: skip
+        raise InputError(
+            "this version of Hexagon is not supported",
+            where=target,
+            expected=", ".join(HEXAGON_VERSIONS),
+            found=version,
+        )
     return version

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hltune.errors import HltuneError
 from hltune.pipeline.images import Array
-from hltune.pipeline.spec import BufferArgument, Interval, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.errors import HltuneError
+from hltune.values.pipeline import BufferArgument, Interval, OutputArgument, PipelineSpec, ScalarArgument
 
 _JOB_MAGIC, _RESULT_MAGIC = 0x4A544C48, 0x52544C48
 _SCALAR, _INPUT, _OUTPUT = range(3)
@@ -126,8 +126,12 @@ def decode_result(data: bytes, spec: PipelineSpec) -> Result:
     layouts = _output_layouts(spec)
     size = _RESULT.size + sum(layout.size_bytes for layout in layouts)
     if len(data) != size or struct.unpack_from("<I", data)[0] != _RESULT_MAGIC:
-        raise HltuneError("the emulated process did not write a result", where=spec.name, expected=f"{size} bytes",
-                          found=f"{len(data)} bytes")  # fmt: skip
+        raise HltuneError(
+            "the emulated process did not write a result",
+            where=spec.name,
+            expected=f"{size} bytes",
+            found=f"{len(data)} bytes",
+        )
     (_, code, packets, instructions, hvx_instructions, allocations, peak, refused, damaged, text) = _RESULT.unpack_from(
         data
     )
@@ -165,8 +169,12 @@ def _output_layouts(spec: PipelineSpec) -> list[_Layout]:
 
 def _layout(dtype: str, argument: BufferArgument | OutputArgument) -> _Layout:
     if len(argument.estimate) > _MOST_DIMENSIONS:
-        raise HltuneError("too many dimensions for the Hexagon harness", where=argument.name,
-                          expected=f"{_MOST_DIMENSIONS} or fewer", found=str(len(argument.estimate)))  # fmt: skip
+        raise HltuneError(
+            "too many dimensions for the Hexagon harness",
+            where=argument.name,
+            expected=f"{_MOST_DIMENSIONS} or fewer",
+            found=str(len(argument.estimate)),
+        )
     return _Layout(np.dtype(dtype), argument.estimate)
 
 

@@ -1,0 +1,301 @@
+"""`hltune pretrain`: learn from random programs what this machine is like."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.sidecar import read_stored
+from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
+from hltune.machine.open import open_machine
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Machine
+from hltune.pipeline.target import TargetInfo
+from hltune.pretraining.batch import Batch, Batcher, RejectedError
+from hltune.pretraining.journal import Journal, read_journal
+from hltune.pretraining.learning import Checkpoint, Learning
+from hltune.pretraining.options import PretrainOptions
+from hltune.pretraining.plan import Plan, plan
+from hltune.pretraining.replay import Replay
+from hltune.runtime.progress import Progress
+from hltune.runtime.worker import Worker, memory_share_bytes, usable_cores
+from hltune.samples.reader import Reader
+from hltune.samples.writer import Store
+from hltune.search.jobs import ENVIRONMENT
+from hltune.suite.catalog import BENCHMARKS
+from hltune.values.errors import InputError
+from hltune.values.machine_id import fingerprint
+from hltune.workspace.records import Workspace, machine_info
+from hltune.workspace.subject import SubjectOptions, load_subject
+
+WAIT_S = 5.0
+"""For a run that may be about to end."""
+_JOURNAL = "pretraining.json"
+_BENCHMARK_SAMPLES = 32
+_BENCHMARK_NUMBER = 10**6
+"""Keeps their seeds apart from those of batches."""
+_RECYCLED_AFTER = 300
+_GUESSED_S = 15.0
+"""Of a batch, where none was ever measured."""
+
+
+class PretrainProgress(Progress, Protocol):
+    """Somebody who is told about batches as well."""
+
+    def begin(self, *, done: int, batches: int, end_s: float) -> None:
+        """Batches begin: so many are done, of so many, and none begins after this time of the monotonic clock."""
+        ...
+
+    def batch_done(self, batch: Batch, journal: Journal) -> None:
+        """A batch is complete and on disk."""
+        ...
+
+    def checkpoint_done(self, checkpoint: Checkpoint) -> None:
+        """New weights are on disk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pretrained:
+    """The result.
+
+    Attributes:
+        journal: of all runs.
+        batches: of this run.
+        checkpoint: the last one.
+        seconds: wall time of this run.
+        default: where the weights are the workspace's default; None if they are not.
+        store: of the samples.
+    """
+
+    journal: Journal
+    batches: tuple[Batch, ...]
+    checkpoint: Checkpoint
+    seconds: float
+    default: Path | None
+    store: Path
+
+
+def pretrain(
+    options: PretrainOptions,
+    *,
+    target: TargetInfo,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    use: bool,
+    progress: PretrainProgress,
+) -> Pretrained:
+    """Measures batches and learns from them until there are enough, or time is up.
+
+    Every batch is on disk before the next one begins, and every checkpoint has all that a later run needs.
+
+    Args:
+        options: what to do.
+        target: this machine.
+        workspace: holds samples and weights.
+        measure: how to measure.
+        use: make the weights the workspace's default.
+        progress: is told what goes on.
+
+    Raises:
+        InputError: the target does not run here, or what earlier runs left is damaged or has other settings.
+    """
+    began_s = time.monotonic()
+    end_s = math.inf if options.minutes is None else began_s + 60 * options.minutes
+    with contextlib.ExitStack() as stack:
+        machine = stack.enter_context(open_machine(target, measure, workers=usable_cores()))
+        # Locks the store, and thereby the journal, before anything is read or changed.
+        store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
+        stack.enter_context(_told_what_is_kept(store, progress))
+        run = _open(stack, options, target, machine, workspace, store)
+        hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
+        progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
+        batches: list[Batch] = []
+        checkpoint: Checkpoint | None = None
+        while run.journal.batches < options.batches and time.monotonic() < end_s:
+            batch = run.batcher.run(run.journal.batches, run.learning.weights, progress)
+            run.note(batch)
+            batches.append(batch)
+            progress.batch_done(batch, run.journal)
+            if run.journal.batches % options.checkpoint_batches == 0:
+                checkpoint = _checkpoint(run, hashes, progress)
+        if checkpoint is None or checkpoint.batches < run.journal.batches:
+            checkpoint = _checkpoint(run, hashes, progress)
+        default = _use(checkpoint.weights, workspace) if use else None
+    return Pretrained(
+        journal=run.journal,
+        batches=tuple(batches),
+        checkpoint=checkpoint,
+        seconds=time.monotonic() - began_s,
+        default=default,
+        store=workspace.samples,
+    )
+
+
+def plan_pretraining(
+    options: PretrainOptions,
+    pipelines: int,
+    hours: float,
+    *,
+    target: TargetInfo,
+    workspace: Workspace,
+    measure: MeasureOptions,
+) -> Plan:
+    """Says whether to pre-train or to tune; measures nothing and writes nothing.
+
+    Raises:
+        InputError: there is no store, or it is damaged.
+    """
+    machine = fingerprint(target, measure)
+    journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
+    seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
+    with Reader(workspace.samples) as reader:
+        return plan(
+            reader,
+            machine_info(machine),
+            options,
+            _initial_weights(options),
+            pipelines=pipelines,
+            hours=hours,
+            seconds_per_program=seconds,
+        )
+
+
+@contextlib.contextmanager
+def _told_what_is_kept(store: Store, progress: Progress) -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        progress.note(f"all {store.count()} samples are kept in {store.path}; the same command goes on")
+        raise
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """What a run works with, and how far it has come."""
+
+    options: PretrainOptions
+    target: TargetInfo
+    batcher: Batcher
+    replay: Replay
+    learning: Learning
+    initial: Weights
+    journal: Journal
+    journal_path: Path
+
+    def note(self, batch: Batch) -> None:
+        """Takes down that a batch is complete."""
+        self.journal = self.journal.after(
+            measured=batch.measured, failed=len(batch.failures), rejected=batch.rejected, seconds=batch.seconds
+        )
+        self.journal.write(self.journal_path)
+
+
+def _open(
+    stack: contextlib.ExitStack,
+    options: PretrainOptions,
+    target: TargetInfo,
+    machine: Machine,
+    workspace: Workspace,
+    store: Store,
+) -> _Run:
+    directory = workspace.pretrained(machine.fingerprint)
+    lineage, journal_path = Lineage(directory), directory / _JOURNAL
+    if options.fresh:
+        lineage.clear()
+        journal_path.unlink(missing_ok=True)
+    initial = _initial_weights(options)
+    journal = _journal(journal_path, options, initial)
+    workers = usable_cores()
+    searchers = [
+        Worker(
+            environment=ENVIRONMENT,
+            preload=("halide",),
+            recycle_after=_RECYCLED_AFTER,
+            memory_bytes=memory_share_bytes(workers),
+        )
+        for _ in range(workers)
+    ]
+    maker = Worker(preload=("halide",), recycle_after=1)
+    for worker in (maker, *searchers):
+        stack.callback(worker.close)
+    info = machine_info(machine.fingerprint)
+    replay = Replay(store, info)
+    batcher = Batcher(
+        options,
+        builtin_weights() if options.from_scratch else initial,
+        target=target,
+        machine=machine,
+        searchers=searchers,
+        maker=maker,
+        store=store,
+    )
+    return _Run(
+        options=options,
+        target=target,
+        batcher=batcher,
+        replay=replay,
+        learning=Learning(options, initial, replay=replay, machine_key=info.key, lineage=lineage),
+        initial=initial,
+        journal=journal,
+        journal_path=journal_path,
+    )
+
+
+def _initial_weights(options: PretrainOptions) -> Weights:
+    if options.from_scratch:
+        return random_weights(np.random.default_rng(options.search.seed))
+    return read_weights(options.search.weights) if options.search.weights else builtin_weights()
+
+
+def _journal(path: Path, options: PretrainOptions, initial: Weights) -> Journal:
+    wanted = Journal(seed=options.search.seed, schedules=options.schedules, initial_hash=weights_hash(initial))
+    found = read_journal(path)
+    if found is None:
+        return wanted
+    for name, flag in (("seed", "--seed"), ("schedules", "--schedules"), ("initial_hash", "--weights")):
+        if getattr(found, name) != getattr(wanted, name):
+            raise InputError(
+                "pre-training began with other settings",
+                where=str(path),
+                expected=f"{flag}: {getattr(found, name)}",
+                found=str(getattr(wanted, name)),
+                todo="give the same as before, or start over with --fresh; all samples are kept",
+            )
+    return found
+
+
+def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> list[str]:
+    """Sees to it that there are samples of each built-in benchmark to judge by; returns their hashes."""
+    hashes: list[str] = []
+    for index, benchmark in enumerate(BENCHMARKS):
+        progress.phase(f"samples of {benchmark.name}, to judge the weights by")
+        spec = load_subject(SubjectOptions(pipeline=benchmark.name, target=run.target.name), workspace).spec
+        known = sum(map(len, run.replay.read([spec.content_hash])))
+        if known < _BENCHMARK_SAMPLES // 2:
+            try:
+                run.batcher.measure(spec, _BENCHMARK_NUMBER + index, run.initial, wanted=_BENCHMARK_SAMPLES)
+            except RejectedError as rejection:
+                progress.note(f"no samples of {benchmark.name}: {rejection}")
+        hashes.append(spec.content_hash)
+    return hashes
+
+
+def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress) -> Checkpoint:
+    progress.phase(f"batch {run.journal.batches} of {run.options.batches}: learning")
+    checkpoint = run.learning.checkpoint(run.journal.batches, benchmarks)
+    progress.checkpoint_done(checkpoint)
+    return checkpoint
+
+
+def _use(path: Path, workspace: Workspace) -> Path:
+    stored = read_stored(path)
+    return Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.sidecar.origin, None)

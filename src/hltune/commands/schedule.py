@@ -1,0 +1,175 @@
+"""`hltune schedule`: find a schedule by the cost model alone, run it, verify it, keep it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+
+from hltune.machine.inputs import Inputs
+from hltune.machine.open import open_machine
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Cost, Session
+from hltune.runtime.progress import Progress
+from hltune.runtime.worker import Worker, usable_cores
+from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options, SearchOptions
+from hltune.search.jobs import ENVIRONMENT, Candidate, SearchJob
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, HltuneError, JobFailed
+from hltune.values.machine_id import fingerprint
+from hltune.workspace.records import Record, Workspace
+from hltune.workspace.subject import Subject
+
+DEFAULT = "default"
+"""Name of the schedule without directives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoscheduleOptions:
+    """What to search with, and how long.
+
+    Attributes:
+        search: the autoscheduler to try first.
+        search_timeout_s: limit on each search.
+    """
+
+    search: SearchOptions
+    search_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoscheduled:
+    """The schedule that worked.
+
+    Attributes:
+        name: the autoscheduler that found it, or `DEFAULT`.
+        candidate: None for the default schedule.
+        cost: None if the target's code does not run on this machine; else the output was verified.
+        failures: of what was tried before.
+    """
+
+    name: str
+    schedule: Schedule
+    candidate: Candidate | None
+    cost: Cost | None
+    failures: tuple[Failure, ...]
+
+    def record(self) -> Record | None:
+        """What is worth keeping of it."""
+        if self.cost is None:
+            return None
+        origin = str(self.candidate.options) if self.candidate else self.name
+        return Record(name=self.name, schedule=self.schedule, cost_s=self.cost.value, origin=origin)
+
+
+def autoschedule(
+    subject: Subject,
+    options: AutoscheduleOptions,
+    *,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    inputs: Inputs,
+    progress: Progress,
+) -> Autoscheduled:
+    """Searches, measures and keeps; what fails is replaced by the next simpler autoscheduler.
+
+    Raises:
+        InputError: the inputs do not fit the pipeline.
+        HltuneError: not even the default schedule works.
+    """
+    with contextlib.ExitStack() as stack:
+        worker = stack.enter_context(Worker(environment=ENVIRONMENT, preload=("halide",)))
+        session = None
+        if subject.target.machine is not None:
+            session = stack.enter_context(open_session(subject, measure, inputs))
+        result = _first_that_works(subject, options, worker, session, progress)
+    record = result.record()
+    if record is not None:
+        workspace.keep(record, subject.spec, fingerprint(subject.target, measure))
+    return result
+
+
+@contextlib.contextmanager
+def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Generator[Session]:
+    """A session for a subject, on a machine of its own.
+
+    Raises:
+        InputError: the inputs do not fit, or nothing here runs code for the target.
+    """
+    with (
+        open_machine(subject.target, measure, workers=usable_cores()) as machine,
+        machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,
+    ):
+        yield session
+
+
+def search_job(subject: Subject, options: SearchOptions, *, timeout_s: float) -> SearchJob:
+    """A search for a subject."""
+    return SearchJob(spec=subject.spec, target=subject.target.name, options=options, timeout_s=timeout_s)
+
+
+def _first_that_works(
+    subject: Subject, options: AutoscheduleOptions, worker: Worker, session: Session | None, progress: Progress
+) -> Autoscheduled:
+    failures: list[Failure] = []
+    for search in _attempts(options.search):
+        name = label(search)
+        progress.phase(f"searching a schedule for {subject.spec.name} with {name}")
+        try:
+            candidate = _search(search_job(subject, search, timeout_s=options.search_timeout_s), worker, session)
+        except JobFailed as failed:
+            failures.append(failed.failure)
+            progress.note(f"{name} failed. {failed.failure}")
+            if isinstance(search, Adams2019Options) and search.memory_limit_bytes is not None and search.beam_size == 1:
+                progress.note("from here on nothing keeps to --memory-limit: only Adams2019 knows it")
+            continue
+        outcome = _measure(candidate.schedule, session, progress)
+        if not isinstance(outcome, Failure):
+            return Autoscheduled(
+                name=search.autoscheduler.lower(),
+                schedule=candidate.schedule,
+                candidate=candidate,
+                cost=outcome,
+                failures=tuple(failures),
+            )
+        failures.append(outcome)
+        progress.note(f"the schedule by {name} failed. {outcome}")
+    progress.note("falling back to the default schedule: everything inlined, scalar, one thread")
+    outcome = _measure(Schedule(), session, progress)
+    if isinstance(outcome, Failure):
+        raise HltuneError(
+            f"no schedule works, not even the default one. {outcome}",
+            where=subject.spec.name,
+            found=outcome.log.strip()[-1000:] or None,
+        )
+    return Autoscheduled(name=DEFAULT, schedule=Schedule(), candidate=None, cost=outcome, failures=tuple(failures))
+
+
+def label(options: SearchOptions) -> str:
+    """What people call a search."""
+    if isinstance(options, Adams2019Options):
+        return f"{options.autoscheduler}, beam size {options.beam_size}"
+    return options.autoscheduler
+
+
+def _attempts(first: SearchOptions) -> Iterator[SearchOptions]:
+    """From the best schedules to the most robust search."""
+    yield first
+    if isinstance(first, Adams2019Options):
+        if first.beam_size > 1:
+            yield replace(first, beam_size=1, num_passes=None)
+        yield Mullapudi2016Options(parallelism=first.parallelism)
+
+
+def _search(job: SearchJob, worker: Worker, session: Session | None) -> Candidate:
+    worker.start(job)
+    if session is not None:
+        session.ready()  # bad inputs are reported now, not after a long search
+    return worker.finish(job)
+
+
+def _measure(schedule: Schedule, session: Session | None, progress: Progress) -> Cost | Failure | None:
+    if session is None:
+        return None
+    progress.phase("compiling, verifying and measuring the schedule")
+    return session.measure({"schedule": schedule})["schedule"]

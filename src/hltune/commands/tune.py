@@ -1,0 +1,293 @@
+"""`hltune tune`: measure candidates while the cost model learns from them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
+from hltune.machine.inputs import Inputs
+from hltune.machine.open import open_machine
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Session
+from hltune.runtime.progress import Progress
+from hltune.runtime.worker import Worker, memory_share_bytes
+from hltune.samples.writer import Store
+from hltune.search.jobs import ENVIRONMENT
+from hltune.tuning.finals import Finals, decide
+from hltune.tuning.history import History
+from hltune.tuning.model import Model
+from hltune.tuning.options import TuneOptions
+from hltune.tuning.searcher import Searcher
+from hltune.tuning.shares import Shares
+from hltune.tuning.tuner import Limits, Round, Tuner
+from hltune.values.errors import InputError
+from hltune.values.machine_id import Fingerprint
+from hltune.values.sample import PipelineRecord
+from hltune.values.unit import Unit
+from hltune.workspace.records import TUNED, Record, Workspace, machine_info
+from hltune.workspace.subject import Subject
+
+WAIT_S = 5.0
+"""For a run that may be about to end."""
+
+_RECYCLED_AFTER = 300
+"""Jobs that one search process runs, some of which are a dozen searches: Halide never gives all memory back."""
+_LARGEST_RESERVE = 0.3
+"""Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
+_LEAST_SHARE = 16
+"""Samples of a round, where several pipelines share few."""
+
+
+class TuneProgress(Progress, Protocol):
+    """Somebody who is told about rounds as well."""
+
+    def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None:
+        """Rounds begin, with costs in this unit, and should end at this time of the monotonic clock."""
+        ...
+
+    def round_done(self, done: Round) -> None:
+        """A round ended; everything that it reports is on disk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """The result for one pipeline.
+
+    Attributes:
+        rounds: of this run.
+        finals: who won.
+        measured: in this run, failed ones included.
+        failed: of those.
+        known: schedules that searches found and that had been measured before.
+        distinct: schedules in the store that were measured on this machine, in all runs.
+        seconds: wall time that went into this pipeline.
+        weights: the file with which beam search finds the fastest schedule; None if there are only the initial ones.
+        history: times of measurement, in seconds since 1970, and running times, in seconds, of all runs.
+    """
+
+    subject: Subject
+    machine: Fingerprint
+    rounds: tuple[Round, ...]
+    finals: Finals
+    measured: int
+    failed: int
+    known: int
+    distinct: int
+    seconds: float
+    weights: Path | None
+    history: tuple[tuple[float, float], ...]
+
+    @property
+    def samples_per_minute(self) -> float:
+        """Measurements of this run, all its wall time counted."""
+        return self.measured / self.seconds * 60
+
+
+def tune(
+    subjects: Sequence[Subject],
+    options: TuneOptions,
+    *,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    inputs: Inputs,
+    progress: TuneProgress,
+) -> tuple[Tuned, ...]:
+    """Tunes pipelines until the budget is spent, and keeps the fastest schedule of each as `TUNED`.
+
+    What was measured stays in the store, however this ends; the next run goes on from there.
+
+    Raises:
+        InputError: the inputs do not fit, code for the target does not run here, another run writes to the workspace,
+            or what earlier runs left is damaged.
+        HltuneError: a pipeline does not run at all.
+    """
+    began_s = time.monotonic()
+    _check(subjects)
+    minutes = options.budget.minutes
+    end_s = math.inf if minutes is None else began_s + 60 * minutes
+    with contextlib.ExitStack() as stack:
+        machine = stack.enter_context(open_machine(subjects[0].target, measure, workers=options.workers))
+        searchers = [stack.enter_context(_searcher(options)) for _ in range(options.workers)]
+        sessions: list[Session] = []
+        for subject in subjects:  # bad input is found before anything is changed or measured
+            progress.phase(f"{subject.spec.name}: expected outputs")
+            workspace.records(subject.spec, machine.fingerprint)
+            session = stack.enter_context(
+                machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference)
+            )
+            session.ready()
+            sessions.append(session)
+        store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
+        stack.enter_context(_told_what_is_kept(store, progress))
+        runs: dict[str, _Run] = {}
+        for subject, session in zip(subjects, sessions, strict=True):
+            begun_s = time.monotonic()
+            run = _open(stack, subject, session, machine.fingerprint, options, workspace, store, searchers)
+            outcomes = run.tuner.begin(progress)
+            run.measured, run.failed = len(outcomes), sum(outcome is not None for outcome in outcomes)
+            run.seconds = time.monotonic() - begun_s
+            runs[subject.spec.name] = run
+        progress.begin(list(runs), unit=machine.unit, end_s=end_s)
+        _rounds(runs, options, end_s, progress)
+        return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
+
+
+def _searcher(options: TuneOptions) -> Worker:
+    return Worker(
+        environment=ENVIRONMENT,
+        preload=("halide",),
+        recycle_after=_RECYCLED_AFTER,
+        memory_bytes=memory_share_bytes(options.workers),
+    )
+
+
+@contextlib.contextmanager
+def _told_what_is_kept(store: Store, progress: Progress) -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        progress.note(
+            f"all {store.count()} samples are kept in {store.path}; the same command goes on, and with --rounds 0 it "
+            "compares what is known"
+        )
+        raise
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One pipeline of a call."""
+
+    tuner: Tuner
+    session: Session
+    machine: Fingerprint
+    lineage: Lineage
+    rounds: list[Round] = field(default_factory=list[Round])
+    measured: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+
+def _check(subjects: Sequence[Subject]) -> None:
+    names = [subject.spec.name for subject in subjects]
+    for subject in subjects:
+        if names.count(subject.spec.name) > 1:
+            raise InputError(
+                "two pipelines of the same name", found=subject.spec.name, todo="tune them one after the other"
+            )
+
+
+def _open(
+    stack: contextlib.ExitStack,
+    subject: Subject,
+    session: Session,
+    machine: Fingerprint,
+    options: TuneOptions,
+    workspace: Workspace,
+    store: Store,
+    searchers: Sequence[Worker],
+) -> _Run:
+    lineage = Lineage(workspace.weights(subject.spec, machine))
+    if options.fresh:
+        lineage.clear()
+    if options.discard and subject.spec.content_hash in store.pipelines():
+        store.delete(subject.spec.content_hash, machine.key)
+    store.add_pipeline(PipelineRecord.of(subject.spec))
+    info = machine_info(machine)
+    initial = read_weights(options.search.weights) if options.search.weights else builtin_weights()
+    training = None if options.freeze else options.training
+    history = History(subject.spec, info, store, learned=options.max_training_samples)
+    # Another run does not repeat what this one leaves to chance.
+    rng = np.random.default_rng([options.search.seed, len(history)])
+    tuner = Tuner(
+        subject,
+        options,
+        history=history,
+        model=Model(subject.spec, info.key, initial, lineage, training),
+        session=session,
+        searcher=stack.enter_context(Searcher(subject, options, searchers, rng)),
+        rng=rng,
+    )
+    return _Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
+
+
+def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress: TuneProgress) -> None:
+    shares = Shares(list(runs))
+    budget = options.budget
+    while (name := shares.next()) is not None:
+        run = runs[name]
+        measured = sum(each.measured for each in runs.values())
+        left = None if budget.samples is None else _share(budget.samples - measured, len(shares))
+        limits = Limits(end_s=end_s - _reserve_s(runs, options), samples=left)
+        if time.monotonic() >= limits.end_s or left == 0:
+            break
+        late = time.monotonic() + run.tuner.shortest_round_s >= limits.end_s
+        if late or run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
+            if run.tuner.exhausted:
+                progress.note(f"{name}: searches find nothing new any more")
+            shares.leave(name)
+            continue
+        before_s = run.tuner.history.best_s
+        done = run.tuner.round(limits, progress)
+        run.rounds.append(done)
+        run.measured += done.measured
+        run.failed += len(done.failures)
+        run.seconds += done.seconds
+        shares.gained(name, before_s, done.best_s)
+        progress.round_done(done)
+    idle = [name for name, run in runs.items() if not run.rounds]
+    if idle and budget.rounds != 0:
+        progress.note(f"no round of {', '.join(idle)}: the budget was used up by the known schedules")
+
+
+def _reserve_s(runs: dict[str, _Run], options: TuneOptions) -> float:
+    """Time for the final comparisons, which are part of the budget."""
+    reserve_s = sum(run.tuner.finals_s for run in runs.values())
+    minutes = options.budget.minutes
+    return reserve_s if minutes is None else min(reserve_s, _LARGEST_RESERVE * 60 * minutes)
+
+
+def _share(samples: int, pipelines: int) -> int:
+    """What a round may take of the samples that are left, so that the other pipelines get some as well."""
+    return max(0, min(samples, max(_LEAST_SHARE, -(-samples // pipelines))))
+
+
+def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store, progress: Progress) -> Tuned:
+    began_s = time.monotonic()
+    subject = run.tuner.subject
+    spec = subject.spec
+    progress.phase(f"{spec.name}: final comparison")
+    key = (spec.content_hash, run.machine.key)
+    best = store.best(*key, options.finalists, distinct=True)
+    tuner = run.tuner
+    records = workspace.records(spec, run.machine)
+    finals = decide(run.session, tuner.references, tuner.failed, best, records, spec.name)
+    winner = finals.winner
+    assert winner.schedule is not None
+    workspace.replace(
+        Record(name=TUNED, schedule=winner.schedule, cost_s=finals.winner_cost.value, origin=winner.name),
+        spec,
+        run.machine,
+    )
+    return Tuned(
+        subject=subject,
+        machine=run.machine,
+        rounds=tuple(run.rounds),
+        finals=finals,
+        measured=run.measured,
+        failed=run.failed,
+        known=sum(each.known for each in run.rounds),
+        distinct=len(run.tuner.history),
+        seconds=run.seconds + time.monotonic() - began_s,
+        weights=run.lineage.path("best"),
+        history=store.history(*key),
+    )

@@ -1,0 +1,93 @@
+"""What the network sees of a `Featurization`: names for its columns, and its counts by operation and type.
+
+| per stage, in float32 | shape   | what                                                                          |
+|-----------------------|---------|-------------------------------------------------------------------------------|
+| schedule features     | [39]    | the table of `ScheduleFeatures`; depend on the schedule                       |
+| pipeline features     | [40, 7] | counts by operation and type, without the types in use, which the network     |
+|                       |         | ignores; depend on the algorithm alone                                        |
+
+Source: Halide 21, ``src/autoschedulers/adams2019/Featurization.h``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Generic, NamedTuple, TypeVar
+
+from hltune.values.features import FLOAT, OPERATIONS, TYPES, Floats
+
+T = TypeVar("T")
+
+
+class ScheduleFeatures(NamedTuple, Generic[T]):
+    """The schedule features of a stage, in Halide's order: numbers, columns, or whatever `T` is."""
+
+    num_realizations: T
+    num_productions: T
+    points_computed_per_realization: T
+    points_computed_per_production: T
+    points_computed_total: T
+    points_computed_minimum: T
+    innermost_loop_extent: T
+    innermost_pure_loop_extent: T
+    unrolled_loop_extent: T
+    inner_parallelism: T
+    outer_parallelism: T
+    bytes_at_realization: T
+    bytes_at_production: T
+    bytes_at_root: T
+    innermost_bytes_at_realization: T
+    innermost_bytes_at_production: T
+    innermost_bytes_at_root: T
+    inlined_calls: T
+    unique_bytes_read_per_realization: T
+    unique_lines_read_per_realization: T
+    allocation_bytes_read_per_realization: T
+    working_set: T
+    vector_size: T
+    native_vector_size: T
+    num_vectors: T
+    num_scalars: T
+    scalar_loads_per_vector: T
+    vector_loads_per_vector: T
+    scalar_loads_per_scalar: T
+    bytes_at_task: T
+    innermost_bytes_at_task: T
+    unique_bytes_read_per_vector: T
+    unique_lines_read_per_vector: T
+    unique_bytes_read_per_task: T
+    unique_lines_read_per_task: T
+    working_set_at_task: T
+    working_set_at_production: T
+    working_set_at_realization: T
+    working_set_at_root: T
+
+
+SCHEDULE_FEATURES: tuple[str, ...] = ScheduleFeatures._fields
+PIPELINE_SHAPE = (OPERATIONS, TYPES)
+LARGEST_FEATURE = 1e14
+"""What lies above has overflowed somewhere; Halide's own training rejects it as well."""
+
+
+def operations(pipeline_features: Floats) -> Floats:
+    """What the network sees [S, 40, 7] of pipeline features [S, 287]."""
+    return pipeline_features[:, TYPES:].reshape(-1, *PIPELINE_SHAPE)
+
+
+def pipeline_key(pipeline: Floats) -> str:
+    """Identifies a pipeline as far as the network can tell, by its operations [S, 40, 7]; sizes do not matter."""
+    return _hash(pipeline)
+
+
+def features_key(schedule: Floats) -> str:
+    """Identifies a schedule among those of its pipeline as far as the network can tell, by its features [S, 39]."""
+    return _hash(schedule)
+
+
+def plausible(features: Floats) -> bool:
+    """Whether features of any shape are neither negative, nor overflowed, nor NaN."""
+    return bool(((features >= 0) & (features <= LARGEST_FEATURE)).all())
+
+
+def _hash(array: Floats) -> str:
+    return hashlib.sha256(str(array.shape).encode() + array.astype(FLOAT).tobytes()).hexdigest()

@@ -1,0 +1,86 @@
+"""The state of Adam between two trainings, and its file.
+
+The file is a NumPy ``.npz`` with the arrays ``count`` (int64), ``mean_NAME`` and ``square_NAME`` (float32) for each
+NAME among the weights.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hltune.cost_model.adams2019.weights import SHAPES, Weights, check_weights
+from hltune.runtime.files import write_bytes
+from hltune.values.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OptimizerState:
+    """What Adam remembers.
+
+    Attributes:
+        count: steps taken.
+        mean: running mean of the gradient, by name.
+        square: running mean of its square, by name.
+    """
+
+    count: int
+    mean: Weights
+    square: Weights
+
+    @classmethod
+    def start(cls) -> OptimizerState:
+        """Before the first step."""
+        zeros = {name: np.zeros(shape, dtype=np.float32) for name, shape in SHAPES.items()}
+        return cls(count=0, mean=zeros, square=zeros)
+
+
+def encode_state(state: OptimizerState) -> bytes:
+    """The content of a file."""
+    arrays = {"count": np.int64(state.count)}
+    arrays |= {f"mean_{name}": values for name, values in state.mean.items()}
+    arrays |= {f"square_{name}": values for name, values in state.square.items()}
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def write_state(path: Path, state: OptimizerState) -> None:
+    """Writes a file whole or not at all; raises InputError if it cannot be written."""
+    write_bytes(path, encode_state(state), durable=True)
+
+
+def decode_state(data: bytes, *, where: str) -> OptimizerState:
+    """Decodes and checks the content of a file.
+
+    Raises:
+        InputError: it is damaged, or of other weights.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            state = OptimizerState(
+                count=int(arrays["count"]),
+                mean={name: arrays[f"mean_{name}"] for name in SHAPES},
+                square={name: arrays[f"square_{name}"] for name in SHAPES},
+            )
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise _damaged(where, f"{type(error).__name__}: {error}") from None
+    check_weights(state.mean, where=where)
+    check_weights(state.square, where=where)
+    if state.count < 0 or any((values < 0).any() for values in state.square.values()):
+        raise _damaged(where, "a negative number of steps or mean of squares")
+    return state
+
+
+def _damaged(where: str, found: str) -> InputError:
+    return InputError(
+        "damaged state of the optimizer",
+        where=where,
+        expected="an .npz file with count, mean_* and square_* of each buffer",
+        found=found,
+        todo="train again from the parent weights",
+    )

@@ -1,0 +1,62 @@
+"""The reference floor of memory-bound pipelines: a parallel, vectorised copy of the same number of bytes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from hltune.runtime.worker import Process
+from hltune.schedule.parse import parse_schedule
+from hltune.values.directives import Schedule
+from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
+
+ROW_BYTES = 2**16
+
+# Unrolled, because a compiler for processors without a fast one would else call its `memcpy`.
+_SCHEDULE = "copy.compute_root().split(x, xo, xi, {block}).vectorize(xi, {vector_bytes}).unroll(xi).parallel(y);"
+
+
+def copied_bytes(spec: PipelineSpec) -> int:
+    """Half of what the pipeline reads and writes at least: a copy moves each of its bytes twice."""
+    inputs = sum(_bytes(a.dtype, a.estimate) for a in spec.inputs if isinstance(a, BufferArgument))
+    outputs = sum(_bytes(dtype, a.estimate) for a in spec.outputs for dtype in a.dtypes)
+    return (inputs + outputs + 1) // 2
+
+
+def copy_size(count: int) -> tuple[Interval, Interval]:
+    """Rows of about `ROW_BYTES`, together as many bytes as asked for."""
+    rows = max(1, count // ROW_BYTES)
+    return (0, count // rows), (0, rows)
+
+
+def copy_schedule(spec: PipelineSpec, *, vector_bytes: int) -> Schedule:
+    """How to copy; `spec` is what `CopySpecJob` made."""
+    return parse_schedule(_SCHEDULE.format(block=4 * vector_bytes, vector_bytes=vector_bytes), spec.funcs)
+
+
+def _bytes(dtype: str, estimate: tuple[Interval, ...]) -> int:
+    return math.prod(extent for _, extent in estimate) * np.dtype(dtype).itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class CopySpecJob:
+    """Makes the copy that goes with a pipeline."""
+
+    spec: PipelineSpec
+
+    def run(self, process: Process) -> PipelineSpec:
+        """Runs in the worker, because it needs Halide."""
+        import halide as hl
+
+        from hltune.pipeline.build import spec_of
+
+        process.enter("copy", timeout_s=30)
+        size = copy_size(copied_bytes(self.spec))
+        x, y = hl.vars("x y")
+        source = hl.ImageParam(hl.UInt(8), 2, "source")
+        copy = hl.Func("copy")
+        copy[x, y] = source[x, y]
+        argument = BufferArgument(name="source", dtype="uint8", estimate=size)
+        return spec_of("copy", hl.serialize_pipeline(hl.Pipeline(copy)), [argument], [size])

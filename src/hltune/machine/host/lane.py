@@ -1,0 +1,117 @@
+"""A worker that measures: what is compiled in it, and what became of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from hltune.machine.host.jobs import PrepareJob, Task, TimeJob
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Cost, Measurement
+from hltune.runtime.worker import Job, Worker
+from hltune.values.errors import Failure, JobFailed
+from hltune.values.unit import MILLISECONDS
+
+R = TypeVar("R")
+
+_RECYCLED_AFTER = 200
+"""Schedules that one process compiles: Halide and LLVM never give all memory back."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """A schedule under measurement.
+
+    Attributes:
+        key: what its compiled code goes by in the worker.
+    """
+
+    key: str
+    task: Task
+    turns: list[tuple[float, ...]] = field(default_factory=list[tuple[float, ...]])
+    failure: Failure | None = None
+    pruned: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether further turns are of use."""
+        return self.failure is None and not self.pruned
+
+    @property
+    def fastest_s(self) -> float:
+        """Of all repeats so far."""
+        return min((min(turn) for turn in self.turns), default=math.inf)
+
+    def measurement(self) -> Measurement:
+        """What is known when all turns are taken."""
+        if self.failure is not None:
+            return self.failure
+        return Cost(unit=MILLISECONDS, turns=tuple(self.turns), pruned=self.pruned)
+
+
+class Lane:
+    """One measuring process. When a schedule takes it down, the others are compiled again as they are needed."""
+
+    def __init__(self, options: MeasureOptions) -> None:
+        self._compiled: set[str] = set()
+        self._preparing: PrepareJob | None = None
+        self._prepared = 0
+        self.worker = Worker(
+            environment=options.environment,
+            preload=("halide", "numpy"),
+        )
+
+    def prepare(self, trial: Trial, options: MeasureOptions) -> None:
+        """Compiles, runs once and verifies; notes in the trial what came of it."""
+        self.start(trial, options)
+        self.finish(trial)
+
+    def start(self, trial: Trial, options: MeasureOptions) -> None:
+        """Begins with `prepare` and returns; `finish` waits for it."""
+        self._prepared += 1
+        if self._prepared > _RECYCLED_AFTER and not self._compiled:
+            self.worker.recycle()
+            self._prepared = 1
+        self._preparing = PrepareJob(key=trial.key, task=trial.task, options=options)
+        self.worker.start(self._preparing)
+
+    def finish(self, trial: Trial) -> None:
+        """The second half of `prepare`."""
+        assert self._preparing is not None
+        trial.failure = self._outcome(self._preparing)
+        self._preparing = None
+        if trial.failure is None:
+            self._compiled.add(trial.key)
+
+    def take_turn(self, trial: Trial, options: MeasureOptions, *, last: bool, prune_s: float = math.inf) -> None:
+        """Times an trial once more; after the last turn its code is dropped.
+
+        Args:
+            trial: takes the repeats, or the failure.
+            options: how to time.
+            last: whether this is the last turn.
+            prune_s: a run that takes longer is the only one.
+        """
+        if trial.key not in self._compiled:  # another schedule took the process down
+            self.prepare(trial, options)
+        if trial.failure is not None:
+            return
+        job = TimeJob(key=trial.key, task=trial.task, options=options, last=last, prune_s=prune_s)
+        self.worker.start(job)
+        outcome = self._outcome(job)
+        if isinstance(outcome, Failure):
+            trial.failure = outcome
+        else:
+            trial.turns.append(outcome)
+            trial.pruned = trial.fastest_s > prune_s
+        if last:
+            self._compiled.discard(trial.key)
+
+    def _outcome(self, job: Job[R | Failure]) -> R | Failure:
+        try:
+            return self.worker.finish(job)
+        except JobFailed as failed:
+            if failed.failure.kind != "error":
+                self._compiled.clear()
+            return failed.failure

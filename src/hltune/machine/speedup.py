@@ -1,0 +1,45 @@
+"""How much faster one schedule is than another, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hltune.machine.protocol import Cost
+
+_RESAMPLES = 2000
+_LEAST_TURNS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speedup:
+    """Of two costs that were measured in turns.
+
+    Attributes:
+        value: median over the turns.
+        low: lower end of the 95% confidence interval.
+        high: upper end; of what is counted and not timed, all three are the same.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def speedup(slower: Cost, faster: Cost) -> Speedup | None:
+    """Compares the fastest repeats turn by turn, so that what disturbs a whole turn disturbs both.
+
+    The interval is a bootstrap over the turns. None with fewer than three common turns: they say nothing.
+    """
+    if slower.counters is not None and faster.counters is not None:
+        exact = slower.value / faster.value
+        return Speedup(value=exact, low=exact, high=exact)
+    turns = min(len(slower.turns), len(faster.turns))
+    if turns < _LEAST_TURNS:
+        return None
+    pairs = zip(slower.turns[:turns], faster.turns[:turns], strict=True)
+    ratios = np.array([min(a) / min(b) for a, b in pairs])
+    drawn = np.random.default_rng(0).integers(turns, size=(_RESAMPLES, turns))
+    low, high = np.percentile(np.median(ratios[drawn], axis=1), [2.5, 97.5])
+    return Speedup(value=float(np.median(ratios)), low=float(low), high=float(high))

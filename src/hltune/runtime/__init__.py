@@ -1,0 +1,1 @@
+"""What any program of this kind needs: worker processes, files, progress, interrupts, the installed wheel."""

@@ -1,0 +1,62 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from hltune.values.errors import InputError
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Replaces a file in one step, and makes the folders above it.
+
+    Args:
+        path: of the file.
+        data: its content.
+        durable: waits until it is on the disk, so that it survives a power failure.
+
+    Raises:
+        InputError: the place cannot be written to.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise cannot_write(path, error) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` of a text in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def check_writable(directory: Path) -> None:
+    """Fails early, before hours of work end in an error.
+
+    Raises:
+        InputError: no file can be made in this directory.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise cannot_write(directory, error) from None
+
+
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """The error of a place that cannot be written to."""
+    return InputError(
+        "cannot write here", where=str(path), found=error.strerror, todo="choose another place or make room"
+    )

@@ -1,0 +1,54 @@
+"""Where the halide wheel keeps its plugins, tools and headers: no other file knows."""
+
+from __future__ import annotations
+
+import functools
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from hltune.values.errors import HltuneError
+
+Autoscheduler = Literal["Adams2019", "Mullapudi2016", "Li2018"]
+
+
+@functools.cache
+def wheel_directory() -> Path:
+    """The installed ``halide`` package, found without importing it."""
+    spec = find_spec("halide")
+    if spec is None or spec.origin is None:
+        raise HltuneError("the halide package is not installed", todo="pip install halide==21.0.0")
+    return Path(spec.origin).parent
+
+
+def halide_version() -> str:
+    """Version of the installed wheel."""
+    return version("halide")
+
+
+def include_directory() -> Path:
+    """Holds Halide.h and HalideBuffer.h."""
+    return _existing(wheel_directory() / "include")
+
+
+def library_directory() -> Path:
+    """Holds libHalide.so, libHalide_GenGen.a and the autoscheduler plugins."""
+    return _existing(wheel_directory() / "lib64")
+
+
+def plugin_path(autoscheduler: Autoscheduler) -> Path:
+    """The shared library of an autoscheduler; ``hl.load_plugin`` wants its full path."""
+    return _existing(library_directory() / f"libautoschedule_{autoscheduler.lower()}.so")
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise HltuneError(
+            "the halide wheel is not laid out as expected",
+            where=str(path),
+            expected="the files of halide 21.0.0",
+            found=f"halide {halide_version()} without this one",
+            todo="pip install --force-reinstall halide==21.0.0",
+        )
+    return path

@@ -1,0 +1,301 @@
+"""Reading the store. All queries about samples are about one pipeline on one machine."""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from hltune.samples import database
+from hltune.samples.rows import SAMPLE_QUERY, decode_sample, decode_schedule
+from hltune.samples.spec_codec import decode_spec
+from hltune.samples.statistics import Statistics, collect
+from hltune.values.directives import Schedule
+from hltune.values.errors import InputError
+from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
+from hltune.values.sample import MachineInfo, PipelineRecord, Sample
+
+_OF = "FROM samples WHERE pipeline_id = ? AND machine_id = ?"
+_TRAINABLE = f"{_OF} AND features_id = ? AND fastest_s IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingData:
+    """Schedules of one pipeline on one machine that were measured and have a featurization.
+
+    Attributes:
+        pipeline_features: [stages, 287].
+        schedule_features: [schedules, stages, 39].
+        times_s: [schedules], the fastest of all measurements.
+        schedule_hashes: [schedules].
+    """
+
+    pipeline_features: Floats
+    schedule_features: Floats
+    times_s: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    schedule_hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """A schedule and how it did.
+
+    Attributes:
+        schedule: None if its directives are not known.
+        fastest_s: of all measurements.
+        measurements: how many succeeded.
+        round: of the fastest one.
+        search: the search parameters of the fastest one, a JSON object.
+        measured_at_s: time of the fastest one, in seconds since 1970.
+    """
+
+    schedule_hash: str
+    schedule: Schedule | None
+    fastest_s: float
+    measurements: int
+    round: int
+    search: str
+    measured_at_s: float
+
+
+class Reader:
+    """An open store, to be used by one thread; may be open while another process writes.
+
+    Every method may raise `InputError`: the file is damaged or cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens an existing store for reading.
+
+        Raises:
+            InputError: there is none, or it is damaged, newer, or of another program.
+        """
+        if not path.exists():
+            raise InputError(
+                "there are no samples here",
+                where=str(path),
+                expected="a sample store",
+                todo="tune or import first, or give another --workspace",
+            )
+        self._attach(path, writing=False)
+
+    def _attach(self, path: Path, *, writing: bool) -> None:
+        self.path = path
+        self._connection = database.connect(path, writing=writing)
+
+    def close(self) -> None:
+        """Closes the file."""
+        with database.translated(self.path):
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def pipelines(self) -> dict[str, str]:
+        """Name by hash, in the order in which they came."""
+        with self._decoding():
+            return dict(self._connection.execute("SELECT hash, name FROM pipelines ORDER BY id"))
+
+    def pipeline(self, pipeline_hash: str) -> PipelineRecord:
+        """All that is known of a pipeline.
+
+        Raises:
+            InputError: the store does not know it.
+        """
+        with self._decoding():
+            row = self._row("SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?", pipeline_hash)
+            if row is not None:
+                name, text, hlpipe = row
+                spec = None if text is None else decode_spec(text, name=name, hlpipe=hlpipe)
+                return PipelineRecord(hash=pipeline_hash, name=name, spec=spec)
+        raise unknown_pipeline(self.path, pipeline_hash)
+
+    def machines(self) -> tuple[MachineInfo, ...]:
+        """All machines that samples were measured on."""
+        with self._decoding():
+            rows = self._connection.execute("SELECT key, cpu, target, threads, halide FROM machines ORDER BY id")
+            return tuple(
+                MachineInfo(key=key, cpu=cpu, target=target, threads=threads, halide=halide)
+                for key, cpu, target, threads, halide in rows
+            )
+
+    def count(self) -> int:
+        """All samples of all pipelines and machines."""
+        with self._decoding():
+            (count,) = self._connection.execute("SELECT count(*) FROM samples").fetchone()
+            return count
+
+    def times(self, pipeline_hash: str, machine_key: str) -> dict[str, float | None]:
+        """Fastest time by schedule hash, in seconds; None for those that only failed."""
+        query = f"""SELECT hash, fastest FROM (SELECT schedule_id, min(fastest_s) AS fastest {_OF} GROUP BY schedule_id)
+            CROSS JOIN schedules ON schedules.id = schedule_id"""
+        with self._decoding():
+            return dict(self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
+
+    def last_round(self, pipeline_hash: str, machine_key: str) -> int:
+        """Of the newest sample of tuning; 0 without any."""
+        with self._decoding():
+            row = self._row(
+                f"SELECT round {_OF} AND round > 0 ORDER BY id DESC LIMIT 1", *self._ids(pipeline_hash, machine_key)
+            )
+            return row[0] if row else 0
+
+    def history(self, pipeline_hash: str, machine_key: str) -> tuple[tuple[float, float], ...]:
+        """When each measurement was taken, in seconds since 1970, and what it said, in seconds; failures are left out.
+
+        In the order of time.
+        """
+        query = f"SELECT measured_at_s, fastest_s {_OF} AND fastest_s IS NOT NULL ORDER BY 1"
+        with self._decoding():
+            return tuple(self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
+
+    def first_beam_s(self, pipeline_hash: str, machine_key: str) -> float | None:
+        """Running time of what the first beam search with the built-in weights found; None if there was none."""
+        query = f"""SELECT fastest_s {_OF} AND fastest_s IS NOT NULL AND weights_hash IS NULL
+            AND json_extract(search, '$.autoscheduler') = 'Adams2019'
+            AND CAST(json_extract(search, '$.beam_size') AS INTEGER) > 1 ORDER BY id LIMIT 1"""
+        with self._decoding():
+            row = self._row(query, *self._ids(pipeline_hash, machine_key))
+            return row[0] if row else None
+
+    def samples(self, pipeline_hash: str, machine_key: str) -> Iterator[Sample]:
+        """The whole history, in the order in which it was added."""
+        with self._decoding():
+            for row in self._connection.execute(SAMPLE_QUERY, self._ids(pipeline_hash, machine_key)):
+                yield decode_sample(row)
+
+    def statistics(self) -> tuple[Statistics, ...]:
+        """Per pipeline and machine."""
+        with self._decoding():
+            return collect(self._connection)
+
+    def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
+        """The fastest schedules, best first.
+
+        Args:
+            pipeline_hash: of the pipeline.
+            machine_key: of the machine.
+            count: at most.
+            distinct: of those that cost exactly the same, the one that was measured first: where costs are counted,
+                the others differ in nothing that matters.
+        """
+        ranked = f"""SELECT schedule_id, min(fastest_s) AS fastest, count(*) AS measurements, round, search,
+            measured_at_s {_OF} AND fastest_s IS NOT NULL GROUP BY schedule_id"""
+        if distinct:
+            ranked = f"""SELECT min(schedule_id) AS schedule_id, fastest, measurements, round, search, measured_at_s
+                FROM ({ranked}) GROUP BY fastest"""
+        query = f"""SELECT schedules.hash, directives, fastest, measurements, round, search, measured_at_s
+            FROM ({ranked} ORDER BY fastest LIMIT ?)
+            JOIN schedules ON schedules.id = schedule_id ORDER BY fastest, schedules.hash"""
+        with self._decoding():
+            rows = self._connection.execute(query, (*self._ids(pipeline_hash, machine_key), count))
+            return tuple(
+                Ranked(
+                    schedule_hash=text,
+                    schedule=decode_schedule(directives),
+                    fastest_s=fastest,
+                    measurements=measurements,
+                    round=number,
+                    search=search,
+                    measured_at_s=measured_at_s,
+                )
+                for text, directives, fastest, measurements, number, search, measured_at_s in rows
+            )
+
+    def training_data(
+        self, pipeline_hash: str, machine_key: str, *, chunk: int | None = None, newest: int | None = None
+    ) -> Iterator[TrainingData]:
+        """All that a model can learn from, as arrays; read them all before adding samples.
+
+        Args:
+            pipeline_hash: of the pipeline.
+            machine_key: of the machine.
+            chunk: schedules per item, to limit memory; without it one item holds all.
+            newest: leaves older schedules away.
+
+        Yields:
+            One item or more for each set of pipeline features that the schedules have; there is one such set, unless
+            the stages of the pipeline were not always the same.
+        """
+        ids = self._ids(pipeline_hash, machine_key)
+        with self._decoding():
+            sets = "SELECT id, stages, data FROM features WHERE pipeline_id = ? ORDER BY id"
+            for features_id, stages, data in self._connection.execute(sets, ids[:1]).fetchall():
+                shape = (stages, PIPELINE_COLUMNS)
+                pipeline_features = np.frombuffer(zlib.decompress(data), dtype=FLOAT).reshape(shape)
+                yield from self._chunks((*ids, features_id), pipeline_features, chunk, newest)
+
+    def _chunks(
+        self, ids: tuple[int, ...], pipeline_features: Floats, chunk: int | None, newest: int | None
+    ) -> Generator[TrainingData]:
+        (count,) = self._connection.execute(f"SELECT count(DISTINCT schedule_id) {_TRAINABLE}", ids).fetchone()
+        left = count if newest is None else min(count, newest)
+        chosen, arguments = "", ids
+        if left < count:
+            chosen = f" AND schedule_id IN (SELECT schedule_id {_TRAINABLE} GROUP BY 1 ORDER BY max(id) DESC LIMIT ?)"
+            arguments = (*ids, *ids, left)
+        rows = self._connection.execute(
+            f"""SELECT hash, fastest, schedule_features
+                FROM (SELECT schedule_id, min(fastest_s) AS fastest, schedule_features
+                      {_TRAINABLE}{chosen} GROUP BY schedule_id)
+                CROSS JOIN schedules ON schedules.id = schedule_id""",
+            arguments,
+        )
+        while left:
+            size = min(left, chunk or left)
+            yield _filled(rows, size, pipeline_features)
+            left -= size
+
+    def _ids(self, pipeline_hash: str, machine_key: str) -> tuple[int, int]:
+        """Ids of a pipeline and a machine; those of unknown ones match nothing."""
+        with self._decoding():
+            pipeline = self._row("SELECT id FROM pipelines WHERE hash = ?", pipeline_hash)
+            machine = self._row("SELECT id FROM machines WHERE key = ?", machine_key)
+        return (pipeline[0] if pipeline else -1, machine[0] if machine else -1)
+
+    def _row(self, query: str, *arguments: Any) -> tuple[Any, ...] | None:
+        return self._connection.execute(query, arguments).fetchone()
+
+    def _decoding(self) -> contextlib.AbstractContextManager[None]:
+        return database.decoding(self.path)
+
+
+def unknown_pipeline(path: Path, pipeline_hash: str) -> InputError:
+    """The error of a pipeline that was never added."""
+    return InputError(
+        "the store does not know this pipeline",
+        where=str(path),
+        found=pipeline_hash,
+        todo="add the pipeline before its samples",
+    )
+
+
+def _filled(rows: Iterator[tuple[str, float, bytes]], size: int, pipeline_features: Floats) -> TrainingData:
+    shape = (len(pipeline_features), SCHEDULE_COLUMNS)
+    schedule_features = np.empty((size, *shape), dtype=np.float32)
+    times_s = np.empty(size)
+    hashes: list[str] = []
+    for index, (text, fastest_s, data) in enumerate(islice(rows, size)):
+        schedule_features[index] = np.frombuffer(zlib.decompress(data), dtype=FLOAT).reshape(shape)
+        times_s[index] = fastest_s
+        hashes.append(text)
+    if len(hashes) != size:
+        raise ValueError(f"{size} schedules expected, {len(hashes)} found")
+    return TrainingData(
+        pipeline_features=pipeline_features,
+        schedule_features=schedule_features,
+        times_s=times_s,
+        schedule_hashes=tuple(hashes),
+    )

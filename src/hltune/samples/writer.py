@@ -1,0 +1,199 @@
+"""The store of samples that a run writes to; its file format is in `schema`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import zlib
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hltune.runtime.progress import Progress
+from hltune.samples import database
+from hltune.samples.lock import WriterLock
+from hltune.samples.reader import Reader, unknown_pipeline
+from hltune.samples.rows import encode_sample, encode_schedule
+from hltune.samples.spec_codec import encode_spec
+from hltune.values.errors import InputError
+from hltune.values.features import Featurization
+from hltune.values.sample import MachineInfo, PipelineRecord, Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """What is no longer there."""
+
+    samples: int
+    schedules: int
+
+
+class Store(Reader):
+    """An open store that this process alone writes to; used by one thread.
+
+    What a method wrote is on disk when it returns, and all of it or nothing is written. Every method may raise
+    `InputError`: the file is damaged, or the disk is full or read-only; what was there before stays.
+    """
+
+    def __init__(self, path: Path, *, progress: Progress, wait_s: float) -> None:
+        """Opens a store, or makes a new one, when no other process writes to it.
+
+        Args:
+            path: of the file, usually `Workspace.samples`.
+            progress: is told whom this waits for.
+            wait_s: how long to wait for another writer.
+
+        Raises:
+            InputError: another process still writes to it; the store is damaged, newer, or cannot be written to.
+        """
+        self._lock = WriterLock(path.with_name(f"{path.name}.lock"), wait_s=wait_s, progress=progress)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._lock.close)
+            if not path.exists():
+                database.create(path)
+            self._attach(path, writing=True)
+            undo.pop_all()
+
+    def close(self) -> None:
+        """Closes the file and lets the next process write."""
+        try:
+            super().close()
+        finally:
+            self._lock.close()
+
+    def add_pipeline(self, record: PipelineRecord) -> None:
+        """Makes a pipeline known; one that is known already stays as it is."""
+        spec = record.spec
+        values = (record.hash, record.name, spec and encode_spec(spec), spec and spec.hlpipe)
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO pipelines (hash, name, spec, hlpipe) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING",
+                values,
+            )
+
+    def add(self, sample: Sample) -> int:
+        """Adds one sample; returns its number, the old one if this very measurement is there already.
+
+        Raises:
+            InputError: the store does not know the pipeline.
+        """
+        return self.add_all((sample,))[0]
+
+    def add_all(self, samples: Iterable[Sample]) -> tuple[int, ...]:
+        """Adds samples at once, all or none; the same as `add` for each of them, but faster."""
+        with self._transaction():
+            return tuple([self._add(sample) for sample in samples])
+
+    def delete(self, pipeline_hash: str, machine_key: str | None = None) -> Deleted:
+        """Deletes all samples of a pipeline, on one machine or on all; the file shrinks."""
+        with self._transaction():
+            pipeline_id = self._pipeline(pipeline_hash)
+            samples = self._execute(
+                """DELETE FROM samples WHERE pipeline_id = :pipeline AND (:key IS NULL
+                   OR machine_id = (SELECT id FROM machines WHERE key = :key))""",
+                pipeline=pipeline_id,
+                key=machine_key,
+            )
+            schedules = self._sweep("schedules", "schedule_id", pipeline_id)
+            self._sweep("features", "features_id", pipeline_id)
+            if not self._row("SELECT 1 FROM samples WHERE pipeline_id = ? LIMIT 1", pipeline_id):
+                self._execute("DELETE FROM pipelines WHERE id = :pipeline", pipeline=pipeline_id)
+        with database.translated(self.path):
+            self._connection.executescript("PRAGMA incremental_vacuum")  # `execute` would stop after one page
+        return Deleted(samples=samples, schedules=schedules)
+
+    def _sweep(self, table: str, column: str, pipeline_id: int) -> int:
+        """Deletes what no sample of the pipeline refers to."""
+        return self._execute(
+            f"""DELETE FROM {table} WHERE pipeline_id = :pipeline
+                AND NOT EXISTS (SELECT 1 FROM samples WHERE {column} = {table}.id)""",
+            pipeline=pipeline_id,
+        )
+
+    def _add(self, sample: Sample) -> int:
+        pipeline_id = self._pipeline(sample.pipeline_hash)
+        machine_id = self._machine(sample.machine)
+        schedule_id = self._schedule(pipeline_id, sample)
+        columns = encode_sample(sample)
+        known = self._row(
+            """SELECT id FROM samples WHERE pipeline_id = ? AND machine_id = ? AND schedule_id = ?
+               AND fastest_s IS ? AND measured_at_s = ?""",
+            pipeline_id,
+            machine_id,
+            schedule_id,
+            columns.get("fastest_s"),
+            sample.measured_at_s,
+        )
+        if known is not None:
+            return known[0]
+        return self._insert(
+            "samples",
+            pipeline_id=pipeline_id,
+            machine_id=machine_id,
+            schedule_id=schedule_id,
+            features_id=sample.featurization and self._features(pipeline_id, sample.featurization),
+            **columns,
+        )
+
+    def _pipeline(self, pipeline_hash: str) -> int:
+        row = self._row("SELECT id FROM pipelines WHERE hash = ?", pipeline_hash)
+        if row is None:
+            raise unknown_pipeline(self.path, pipeline_hash)
+        return row[0]
+
+    def _machine(self, machine: MachineInfo) -> int:
+        row = self._row("SELECT id, cpu, target, threads, halide FROM machines WHERE key = ?", machine.key)
+        values = {"cpu": machine.cpu, "target": machine.target, "threads": machine.threads, "halide": machine.halide}
+        if row is None:
+            return self._insert("machines", key=machine.key, **values)
+        if row[1:] != tuple(values.values()):
+            raise InputError(
+                "two machines have the same key",
+                where=str(self.path),
+                expected=str(row[1:]),
+                found=str(tuple(values.values())),
+                todo="give another --workspace",
+            )
+        return row[0]
+
+    def _schedule(self, pipeline_id: int, sample: Sample) -> int:
+        key = sample.schedule_hash
+        row = self._row("SELECT id FROM schedules WHERE pipeline_id = ? AND hash = ?", pipeline_id, key)
+        if row is not None:
+            return row[0]
+        return self._insert("schedules", pipeline_id=pipeline_id, hash=key, directives=encode_schedule(sample.schedule))
+
+    def _features(self, pipeline_id: int, featurization: Featurization) -> int:
+        data = featurization.pipeline_features
+        key = hashlib.sha256(data).hexdigest()
+        row = self._row("SELECT id FROM features WHERE pipeline_id = ? AND hash = ?", pipeline_id, key)
+        if row is not None:
+            return row[0]
+        return self._insert(
+            "features", pipeline_id=pipeline_id, hash=key, stages=featurization.stages, data=zlib.compress(data)
+        )
+
+    def _insert(self, table: str, **values: Any) -> int:
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        number = self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values).lastrowid
+        assert number is not None
+        return number
+
+    def _execute(self, statement: str, **values: Any) -> int:
+        return self._connection.execute(statement, values).rowcount
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Generator[None]:
+        with database.translated(self.path), contextlib.ExitStack() as undo:
+            self._connection.execute("BEGIN IMMEDIATE")
+            undo.callback(self._roll_back)
+            yield
+            self._connection.execute("COMMIT")
+            undo.pop_all()
+
+    def _roll_back(self) -> None:
+        # A failed write may have ended the transaction itself.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")

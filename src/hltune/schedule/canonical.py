@@ -1,0 +1,77 @@
+"""Counts anew the names that Halide made by counting, so that equal schedules are equal values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from hltune.values.directives import Directive, Schedule
+from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import Role, Stage, form_of
+
+_LOOP_ROLES = {Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.LEVEL, Role.DIM, Role.DIMS}
+
+
+def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
+    """Renames loops like ``v52`` and ``r7`` to ``v0, r1, ...`` and Funcs like ``f_intm_3`` to ``f_intm``.
+
+    The new numbers follow the order of appearance.
+
+    Names of the pipeline itself stay.
+    """
+    existing = {name for func in funcs for names in (func.args, *func.updates) for name in names}
+    taken = {func.name for func in funcs}
+    loops: dict[str, str] = {}
+    made: dict[str, str] = {}
+    numbers = (number for number in count() if not existing & {f"v{number}", f"r{number}"})
+    for directive in schedule.directives:
+        for name, role in form_of(type(directive)).fields:
+            value = getattr(directive, name)
+            for new in _new_loops(role, value):
+                if is_counted(new) and new not in existing and new not in loops:
+                    loops[new] = f"{new[0]}{next(numbers)}"
+            if role is Role.NEW_FUNC:
+                made[value] = _func_name(directive.stage.func, value, taken)
+                taken.add(made[value])
+    return Schedule(tuple(_renamed(directive, loops, made) for directive in schedule.directives))
+
+
+def is_counted(name: str) -> bool:
+    """Whether a loop has a name such as Halide gives to a ``Var()`` or ``RVar()`` without one."""
+    return re.fullmatch(r"[rv]\d+", name) is not None
+
+
+def _new_loops(role: Role, value: Any) -> tuple[str, ...]:
+    match role:
+        case Role.NEW_LOOP:
+            return (value,)
+        case Role.PRESERVED:
+            return tuple(new for _, new in value)
+        case _:
+            return ()
+
+
+def _func_name(func: str, name: str, taken: set[str]) -> str:
+    if not re.fullmatch(re.escape(func) + r"_intm(_\d+)?", name):
+        return name
+    candidates = (f"{func}_intm{number or ''}" for number in count())
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _renamed(directive: Directive, loops: dict[str, str], funcs: dict[str, str]) -> Directive:
+    changes = {
+        name: _replaced(getattr(directive, name), loops if role in _LOOP_ROLES else funcs)
+        for name, role in form_of(type(directive)).fields
+        if role in _LOOP_ROLES or role in (Role.CONSUMER, Role.NEW_FUNC)
+    }
+    stage = Stage(_replaced(directive.stage.func, funcs), directive.stage.update)
+    return replace(directive, stage=stage, **changes)
+
+
+def _replaced(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_replaced(item, names) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    return names.get(value, value)

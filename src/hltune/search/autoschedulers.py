@@ -1,0 +1,139 @@
+"""The parameters of Halide's autoschedulers, each checked before the plugin sees it.
+
+An unknown key or an unparsable value aborts the process that the plugin runs in, so nothing passes unchecked.
+
+Source: Halide 21, ``src/autoschedulers/{adams2019,mullapudi2016,li2018}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from hltune.runtime.halide_wheel import Autoscheduler
+from hltune.values.errors import InputError
+
+_INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adams2019Options:
+    """Tree search with a learned cost model.
+
+    Attributes:
+        parallelism: the least parallelism that a schedule has to expose.
+        beam_size: states kept per step; 1 is greedy.
+        num_passes: passes from coarse to fine; without it 5, or 1 when the beam is 1.
+        weights: a ``.weights`` file that was checked; without it the built-in ones.
+        memory_limit_bytes: schedules that allocate more are not considered.
+        random_dropout: percent chance that no state is ever dropped.
+        seed: of the dropout.
+    """
+
+    autoscheduler: ClassVar[Autoscheduler] = "Adams2019"
+    parallelism: int
+    beam_size: int = 32
+    num_passes: int | None = None
+    weights: Path | None = None
+    memory_limit_bytes: int | None = None
+    random_dropout: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check("--max-parallelism", self.parallelism, 1)
+        _check("--beam-size", self.beam_size, 1)
+        _check("--seed", self.seed, 0)
+        _check("--random-dropout", self.random_dropout, 1, 100)
+        if self.num_passes is not None:
+            _check("--num-passes", self.num_passes, 1)
+        if self.memory_limit_bytes is not None:
+            _check("--memory-limit", self.memory_limit_bytes, 1, 2**63 - 1)
+
+    def parameters(self) -> dict[str, str]:
+        """As the plugin takes them."""
+        parameters = {
+            "parallelism": str(self.parallelism),
+            "beam_size": str(self.beam_size),
+            "random_dropout": str(self.random_dropout),
+            "random_dropout_seed": str(self.seed),
+        }
+        if self.weights is not None:
+            parameters["weights_path"] = str(self.weights)
+        if self.memory_limit_bytes is not None:
+            parameters["memory_limit"] = str(self.memory_limit_bytes)
+        return parameters
+
+    def environment(self) -> Mapping[str, str]:
+        """What the plugin reads from the environment; an empty string is as good as unset."""
+        return {"HL_NUM_PASSES": str(self.num_passes or "")}
+
+    @classmethod
+    def probe(cls, *, parallelism: int, seed: int, weights: Path | None = None) -> Adams2019Options:
+        """A random probe: the cheapest way to a plausible, different schedule."""
+        return cls(parallelism=parallelism, beam_size=1, random_dropout=1, seed=seed, weights=weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mullapudi2016Options:
+    """Greedy grouping with an analytic cost of arithmetic and loads.
+
+    Attributes:
+        parallelism: cores that the schedule has to keep busy.
+        last_level_cache_bytes: size that tiles have to fit.
+        balance: cost of a load from that cache relative to arithmetic.
+    """
+
+    autoscheduler: ClassVar[Autoscheduler] = "Mullapudi2016"
+    parallelism: int
+    last_level_cache_bytes: int = 16 * 2**20
+    balance: float = 40.0
+
+    def __post_init__(self) -> None:
+        _check("--max-parallelism", self.parallelism, 1)
+        _check("--last-level-cache", self.last_level_cache_bytes, 1, 2**63 - 1)
+        if not 0 < self.balance < float("inf"):
+            raise InputError(
+                "option out of range", where="--balance", expected="a number above 0", found=str(self.balance)
+            )
+
+    def parameters(self) -> dict[str, str]:
+        """As the plugin takes them."""
+        return {
+            "parallelism": str(self.parallelism),
+            "last_level_cache_size": str(self.last_level_cache_bytes),
+            "balance": str(self.balance),
+        }
+
+    def environment(self) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Li2018Options:
+    """Everything at root, tiled, parallel and vectorised."""
+
+    autoscheduler: ClassVar[Autoscheduler] = "Li2018"
+    parallelism: int
+
+    def __post_init__(self) -> None:
+        _check("--max-parallelism", self.parallelism, 1)
+
+    def parameters(self) -> dict[str, str]:
+        """As the plugin takes them."""
+        return {"parallelism": str(self.parallelism)}
+
+    def environment(self) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
+
+
+SearchOptions = Adams2019Options | Mullapudi2016Options | Li2018Options
+
+
+def _check(option: str, value: int, least: int, most: int = _INT32_MAX) -> None:
+    if not least <= value <= most:
+        expected = f"{least} or more" if most >= _INT32_MAX and value < least else f"{least} to {most}"
+        raise InputError("option out of range", where=option, expected=expected, found=str(value))

@@ -1,0 +1,1 @@
+"""Schedules that differ in a detail from good ones."""

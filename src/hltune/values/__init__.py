@@ -1,0 +1,1 @@
+"""The nouns of hltune: frozen values that every other folder shares. Imports nothing of hltune."""

@@ -1,0 +1,132 @@
+"""What to schedule: a pipeline as an immutable value that any process can build."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hltune.values.errors import InputError
+
+Number = float | int | bool
+
+Interval = tuple[int, int]
+"""(minimum, extent) of one dimension."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BufferArgument:
+    """An input image.
+
+    Attributes:
+        dtype: NumPy's name of the element type.
+        estimate: one interval per dimension, the innermost (x) first.
+    """
+
+    name: str
+    dtype: str
+    estimate: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalarArgument:
+    """An input parameter and the value that it is searched and measured with."""
+
+    name: str
+    dtype: str
+    estimate: Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputArgument:
+    """An output Func.
+
+    Attributes:
+        dtypes: NumPy's name of the element type, one per element of a Tuple-valued Func.
+        estimate: one interval per dimension, the innermost (x) first.
+    """
+
+    name: str
+    dtypes: tuple[str, ...]
+    estimate: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FuncInfo:
+    """The loops of a Func before scheduling.
+
+    Attributes:
+        name: as in the pipeline, with ``$`` replaced by ``_``.
+        args: its pure variables, innermost first.
+        updates: per update definition, its reduction variables, innermost first.
+        update_args: per update definition, the pure variables that it loops over, innermost first.
+    """
+
+    name: str
+    args: tuple[str, ...]
+    updates: tuple[tuple[str, ...], ...] = ()
+    update_args: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSpec:
+    """A pipeline: the algorithm, its arguments and their estimates.
+
+    Attributes:
+        name: what people call it; not part of its identity.
+        hlpipe: the algorithm without a schedule, as Halide serializes it.
+        inputs: in the order in which compiled code takes them.
+        outputs: follow the inputs.
+        funcs: in the order of ``Pipeline.get_func``, that is producers first.
+    """
+
+    name: str
+    hlpipe: bytes
+    inputs: tuple[BufferArgument | ScalarArgument, ...]
+    outputs: tuple[OutputArgument, ...]
+    funcs: tuple[FuncInfo, ...]
+
+    @property
+    def content_hash(self) -> str:
+        """Identity of algorithm and estimates: 64 hexadecimal digits."""
+        digest = hashlib.sha256(self.hlpipe)
+        digest.update(repr((self.inputs, self.outputs)).encode())
+        return digest.hexdigest()
+
+    def buffers(self) -> Iterator[BufferArgument]:
+        """The inputs that are images."""
+        return (argument for argument in self.inputs if isinstance(argument, BufferArgument))
+
+    def func(self, name: str) -> FuncInfo:
+        """Looks a Func up by name.
+
+        Raises:
+            InputError: the pipeline has no such Func.
+        """
+        return self.funcs[self.func_index(name)]
+
+    def func_index(self, name: str) -> int:
+        """The number that ``Pipeline.get_func`` knows the Func by.
+
+        Raises:
+            InputError: the pipeline has no such Func.
+        """
+        for index, func in enumerate(self.funcs):
+            if func.name == name:
+                return index
+        raise InputError(
+            f"pipeline {self.name} has no Func {name!r}",
+            expected="one of " + ", ".join(func.name for func in self.funcs),
+            todo="check that the schedule was made for this pipeline",
+        )
+
+
+def fits(value: Number, dtype: str) -> bool:
+    """Whether a number is a value of a type, by NumPy's name of it."""
+    if dtype == "bool":
+        return value in (0, 1)
+    if dtype.startswith("float"):
+        return abs(value) <= float(np.finfo(dtype).max)
+    return type(value) is int and int(np.iinfo(dtype).min) <= value <= int(np.iinfo(dtype).max)

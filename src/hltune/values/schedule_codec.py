@@ -1,0 +1,130 @@
+"""Schedules as JSON documents.
+
+::
+
+    {"format": "hltune schedule", "version": 1, "directives": [
+        {"op": "split", "func": "output", "old": "y", "outer": "y", "inner": "yi", "factor": 8, "tail": "Auto"},
+        {"op": "vectorize", "func": "sum", "update": 0, "var": "xi"},
+        ...]}
+
+``update`` is there if the directive is about an update definition; all other keys are the directive's fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from hltune.values.directives import Directive, Schedule, kinds
+from hltune.values.errors import InputError
+from hltune.values.roles import Stage, form_of
+
+FORMAT = "hltune schedule"
+VERSION = 1
+
+
+def to_json(schedule: Schedule) -> dict[str, Any]:
+    """A document of plain values that `json.dumps` takes."""
+    directives = [_encode(directive) for directive in schedule.directives]
+    return {"format": FORMAT, "version": VERSION, "directives": directives}
+
+
+def from_json(document: object) -> Schedule:
+    """Reads what `to_json` wrote.
+
+    Raises:
+        InputError: the document is anything else; says where.
+    """
+    document = _dict(document, "schedule")
+    _check_keys(document, {"format", "version", "directives"}, "schedule")
+    for key, expected in (("format", FORMAT), ("version", VERSION)):
+        if type(document[key]) is not type(expected) or document[key] != expected:
+            raise InputError(
+                f"this schedule has another {key}",
+                where="schedule",
+                expected=repr(expected),
+                found=repr(document[key]),
+                todo="use the version of hltune that wrote it",
+            )
+    items = document["directives"]
+    if not isinstance(items, list):
+        raise InputError("not a list", where="directives", expected="a list", found=type(items).__name__)
+    return Schedule(tuple(_decode(item, f"directives[{i}]") for i, item in enumerate(cast("list[object]", items))))
+
+
+def read_schedule_file(path: Path) -> Schedule:
+    """Reads a file that holds what `to_json` wrote.
+
+    Raises:
+        InputError: it cannot be read or is none.
+    """
+    try:
+        return from_json(json.loads(path.read_text()))
+    except OSError as error:
+        raise InputError("cannot read the schedule", where=str(path), found=error.strerror) from None
+    except ValueError as error:
+        raise InputError("not a schedule: no JSON", where=str(path), found=str(error)) from None
+    except InputError as error:
+        error.where = f"{path}: {error.where}" if error.where else str(path)
+        raise
+
+
+def schedule_hash(schedule: Schedule) -> str:
+    """Identity of a schedule: 64 hexadecimal digits."""
+    directives = [_encode(directive) for directive in schedule.directives]
+    text = json.dumps(directives, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _encode(directive: Directive) -> dict[str, Any]:
+    form = form_of(type(directive))
+    stage = directive.stage
+    head: dict[str, Any] = {"op": form.call, "func": stage.func}
+    if stage.update is not None:
+        head["update"] = stage.update
+    return head | {name: _lists(getattr(directive, name)) for name, _ in form.fields[1:]}
+
+
+def _decode(item: object, where: str) -> Directive:
+    item = _dict(item, where)
+    call = item.get("op")
+    if not isinstance(call, str) or call not in kinds():
+        raise InputError(
+            "no such directive is known", where=where, expected="one of " + ", ".join(kinds()), found=repr(call)
+        )
+    kind = kinds()[call]
+    names = [name for name, _ in form_of(kind).fields[1:]]
+    _check_keys(item, {"op", "func", *names} | ({"update"} & item.keys()), where)
+    if "update" in item and item["update"] is None:
+        raise InputError("update is null", where=where, expected="a number, or no such key", found="null")
+    try:
+        return kind(Stage(item["func"], item.get("update")), *(_tuples(item[name]) for name in names))
+    except InputError as error:
+        error.where = where
+        raise
+
+
+def _dict(value: object, where: str) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise InputError("not an object", where=where, expected="an object with keys", found=type(value).__name__)
+    return cast("dict[Any, Any]", value)
+
+
+def _check_keys(found: dict[Any, Any], expected: set[str], where: str) -> None:
+    if found.keys() != expected:
+        raise InputError(
+            "keys are missing or not known",
+            where=where,
+            expected=", ".join(sorted(expected)),
+            found=", ".join(sorted(map(str, found))) or "no keys",
+        )
+
+
+def _lists(value: Any) -> Any:
+    return [_lists(item) for item in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in cast("list[Any]", value)) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""The folder where a user's work is kept: pipelines, records, default weights."""

@@ -1,0 +1,45 @@
+"""Which weights a search uses: those that were asked for, or what pre-training left as the workspace's default."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.sidecar import read_stored, sidecar_path
+from hltune.runtime.progress import Progress
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.values.machine_id import Fingerprint
+from hltune.workspace.records import Workspace
+
+
+def with_default_weights(
+    search: Adams2019Options, workspace: Workspace, machine: Fingerprint, progress: Progress
+) -> Adams2019Options:
+    """Adds the workspace's default weights to a search that has none; those of another machine only if asked for.
+
+    Raises:
+        InputError: the default weights, or what belongs to the given ones, are damaged.
+    """
+    if search.weights is not None:
+        if sidecar_path(search.weights).exists() and (other := _other_machine(search.weights, machine)):
+            progress.note(
+                f"{search.weights} was trained on another machine ({other}); another order of schedules "
+                "may be right here"
+            )
+        return search
+    path = Lineage(workspace.default_weights).path("best")
+    if path is None:
+        return search
+    if other := _other_machine(path, machine):
+        progress.note(
+            f"{path} is not used: it was trained on another machine ({other}); to use it all the same, "
+            "give it by --weights"
+        )
+        return search
+    return replace(search, weights=path.absolute())
+
+
+def _other_machine(path: Path, machine: Fingerprint) -> str | None:
+    key = read_stored(path).sidecar.origin.machine
+    return None if key == machine.key else key

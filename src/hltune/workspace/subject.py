@@ -1,0 +1,124 @@
+"""From what the user typed to a pipeline on a target: the first step of every command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hltune.machine.host.jobs import NumPyReference
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import Source, parse_examples, parse_source
+from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.runtime.worker import Worker
+from hltune.schedule.parse import parse_schedule
+from hltune.suite import catalog
+from hltune.suite.benchmark import Benchmark, HandWrittenJob
+from hltune.values.directives import Schedule
+from hltune.values.errors import InputError, JobFailed
+from hltune.values.pipeline import PipelineSpec
+from hltune.workspace.records import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectOptions:
+    """What names a pipeline.
+
+    Attributes:
+        pipeline: a built-in name, ``file.py[:name]``, ``file.cpp[:name]`` or ``file.hlpipe``.
+        target: host, or a Halide target string.
+        size: WxH of a built-in benchmark.
+        parameters: ``key=value`` for a generator or function.
+        estimates: ``name=1536x2560`` or ``name=3.5``.
+        examples: ``image.png`` or ``name=image.png``, whose size becomes the estimate.
+    """
+
+    pipeline: str
+    target: str
+    size: str | None = None
+    parameters: tuple[str, ...] = ()
+    estimates: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A pipeline on a target.
+
+    Attributes:
+        benchmark: set for a built-in one.
+        hand_written: schedules by name; only built-in benchmarks have any.
+    """
+
+    spec: PipelineSpec
+    target: TargetInfo
+    benchmark: Benchmark | None
+    hand_written: Mapping[str, Schedule]
+
+    @property
+    def numpy_reference(self) -> NumPyReference | None:
+        """The independent version that a built-in benchmark brings."""
+        if self.benchmark is None:
+            return None
+        return NumPyReference(module=self.benchmark.module, function="reference")
+
+
+def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
+    """Loads a pipeline in a worker of its own.
+
+    Raises:
+        InputError: there is no such pipeline, it cannot be used as it is, or loading it crashes or takes too long.
+    """
+    benchmark, source = _source(options)
+    with Worker(preload=("halide",)) as worker:
+        try:
+            target = worker.run(TargetJob(options.target))
+            spec = worker.run(LoadJob(source=source, target=target.name, cache=workspace.cache.absolute()))
+            texts = worker.run(HandWrittenJob(benchmark, target)) if benchmark else {}
+        except JobFailed as failed:
+            if failed.failure.kind == "error":
+                raise
+            raise InputError(
+                f"loading failed in step {failed.failure.stage}: {failed.failure.message}",
+                where=options.pipeline,
+                found=failed.failure.log.strip()[-1000:] or None,
+            ) from None
+    hand_written = {name: parse_schedule(text, spec.funcs) for name, text in texts.items()}
+    return Subject(spec=spec, target=target, benchmark=benchmark, hand_written=hand_written)
+
+
+def _source(options: SubjectOptions) -> tuple[Benchmark | None, Source]:
+    if not _is_path(options.pipeline):
+        benchmark = catalog.find(options.pipeline)
+        return benchmark, _benchmark_source(benchmark, options)
+    if options.size is not None:
+        raise InputError(
+            "--size is for built-in benchmarks", where=options.pipeline, todo="give --estimate NAME=WxH instead"
+        )
+    source = parse_source(
+        options.pipeline, parameters=options.parameters, estimates=options.estimates, examples=options.examples
+    )
+    return None, source
+
+
+def _is_path(text: str) -> bool:
+    return any(mark in text for mark in (".", "/", ":"))
+
+
+def _benchmark_source(benchmark: Benchmark, options: SubjectOptions) -> Source:
+    if options.parameters or options.estimates:
+        raise InputError(
+            "a built-in benchmark has no parameters but its size",
+            where=benchmark.name,
+            todo="give --size WxH, or --example IMAGE",
+        )
+    examples = parse_examples(options.examples)
+    width, height = (benchmark.width, benchmark.height) if options.size is None else _parse_size(options.size)
+    return replace(benchmark.source(width, height), examples=examples)
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
+    if match is None:
+        raise InputError("malformed size", where=f"--size {text}", expected="WIDTHxHEIGHT, for example 1536x2560")
+    return int(match[1]), int(match[2])

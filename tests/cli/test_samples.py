@@ -1,0 +1,141 @@
+"""`hltune samples` end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hltune.cli import samples
+from hltune.cli.main import run_command_line
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
+from hltune.values.errors import Failure
+from hltune.values.machine_id import Fingerprint
+from hltune.workspace.records import Workspace, machine_info
+from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, featurization, sample
+
+CRASH = Failure(stage="compile", kind="crash", message="ended by SIGSEGV")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """With three samples of one pipeline on one machine and one on another."""
+    folder = tmp_path / "ws"
+    with Store(Workspace(folder).samples, progress=Silent(), wait_s=0) as store:
+        store.add_pipeline(PIPELINE)
+        store.add_all([sample(1), sample(2), sample(3, CRASH), sample(4, machine=OTHER_MACHINE)])
+    return folder
+
+
+def run(workspace: Path, capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> Any:
+    """Runs a command with --json and returns its document."""
+    assert run_command_line(["samples", *map(str, arguments), "--workspace", str(workspace), "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_stats(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = run(workspace, capsys, "stats")
+    first, second = document["pipelines"]
+    assert (first["unit"], first["pipeline"], first["hash"]) == ("ms", "blur", PIPELINE.hash)
+    assert (first["samples"], first["schedules"], first["failed"]) == (3, 3, {"compile": 1})
+    assert (first["best"], first["median"], first["slowest"]) == (2.0, 2.5, 3.0)
+    assert (first["first"], first["last"]) == ("1970-01-01T00:16:41Z", "1970-01-01T00:16:43Z")
+    assert [one["machine"]["key"] for one in (first, second)] == [MACHINE.key, OTHER_MACHINE.key]
+
+
+def test_best(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = run(workspace, capsys, "best", "blur", "--machine", MACHINE.key[:4])
+    assert [row["cost"] for row in document["schedules"]] == [2.0, 3.0]
+    assert document["schedules"][0]["schedule"] == [{"op": "unroll", "func": "out", "var": "x1"}]
+    assert document["schedules"][0]["search"] == {"beam_size": 1}
+
+
+def test_delete(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = run(workspace, capsys, "delete", PIPELINE.hash[:8], "--machine", MACHINE.key)
+    assert (document["pipeline"], document["samples"], document["schedules"]) == ("blur", 3, 3)
+    assert run(workspace, capsys, "delete", "blur")["samples"] == 1
+    assert run(workspace, capsys, "stats")["pipelines"] == []
+
+
+def test_export_and_import(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = run(workspace, capsys, "export", "blur", "--machine", MACHINE.key, "-o", tmp_path / "out")
+    assert document["files"] == len(list((tmp_path / "out").glob("*.sample"))) == 2
+    (tmp_path / "out" / "bad.sample").write_bytes(b"x")
+    document = run(tmp_path / "other", capsys, "import", tmp_path / "out", "--max-parallelism", 3)
+    assert (document["added"], document["known"], document["machine"]["threads"]) == (2, 0, 3)
+    assert document["skipped"] == [
+        {
+            "file": str(tmp_path / "out" / "bad.sample"),
+            "reason": "wrong size; expected 1304 bytes per stage and 12 more; found 1 bytes",
+        }
+    ]
+    [pipeline] = document["pipelines"]
+    assert (pipeline["hash"], pipeline["files"]) == (featurization(1).pipeline_hash, 2)
+    assert run(tmp_path / "other", capsys, "best", pipeline["hash"][:6])["schedules"][0]["schedule"] is None
+
+
+def test_nothing_usable_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.sample").write_bytes(b"x")
+    document = run(tmp_path / "ws", capsys, "import", tmp_path / "bad.sample", code=2)
+    assert document["error"]["what"] == "no file could be used"
+    assert document["error"]["found"].startswith(f"{tmp_path / 'bad.sample'}: wrong size")
+    assert run(tmp_path / "ws", capsys, "stats")["pipelines"] == []
+
+
+def test_people_see_tables(workspace: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    place = ["--workspace", str(workspace)]
+    texts = {
+        ("stats",): ["machine 0123456789ab: some CPU, 2 threads", "blur", "2.500", "failed: 1 in compile"],
+        ("best", "blur", "--machine", MACHINE.key): ["time/ms", "2.000", '{"beam_size": 1}'],
+        ("export", "blur", "--machine", MACHINE.key, "-o", str(tmp_path / "out")): ["2 .sample files of blur"],
+        ("import", str(tmp_path / "out")): ["2 added, 0 known already, 0 files skipped"],
+        ("delete", "blur"): ["deleted 4 samples of 4 schedules of blur"],
+    }
+    for arguments, expected in texts.items():
+        result = runner.invoke(samples.app, [*arguments, *place])
+        assert result.exit_code == 0, result.output
+        for text in expected:
+            assert text in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        (("best", "sobel"), ["there are no samples of this pipeline", "one of blur", "sobel"]),
+        (("best", ""), ["there are no samples of this pipeline"]),
+        (("best", "blur"), ["which machine is not clear", MACHINE.key, OTHER_MACHINE.key]),
+        (("best", "blur", "--machine", "ffff"), ["no samples of this pipeline on this machine", MACHINE.key]),
+        (("export", "blur", "--machine", MACHINE.key, "-o", "/proc/hltune"), ["cannot write here"]),
+        (("delete", "sobel"), ["there are no samples of this pipeline"]),
+        (("import", "nowhere"), ["no samples here", "no such path"]),
+    ],
+)
+def test_bad_input(
+    workspace: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], texts: list[str]
+) -> None:
+    assert run_command_line(["samples", *arguments, "--workspace", str(workspace)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("error: ") == 1
+    for text in texts:
+        assert text in printed.err
+
+
+@pytest.mark.parametrize("arguments", [("stats",), ("best", "blur"), ("delete", "blur"), ("import", "nowhere")])
+def test_nothing_is_made_where_nothing_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert run_command_line(["samples", *arguments, "--workspace", str(tmp_path / "ws")]) == 2
+    assert "samples here" in capsys.readouterr().err
+    assert not (tmp_path / "ws").exists()
+
+
+def test_a_fingerprint_becomes_a_machine() -> None:
+    machine = Fingerprint(cpu="a", target="b", threads=3, halide="21.0.0")
+    info = machine_info(machine)
+    assert (info.key, info.cpu, info.target, info.threads, info.halide) == (machine.key, "a", "b", 3, "21.0.0")

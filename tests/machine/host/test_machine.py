@@ -1,0 +1,71 @@
+"""What only timing on this machine does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hltune.machine.host.machine import HostMachine
+from hltune.machine.inputs import Inputs
+from hltune.machine.protocol import Cost
+from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.pipeline import PipelineSpec
+from tests.machine.opened import OPTIONS, fast, load, opened, strips, target_info
+
+pytestmark = pytest.mark.alone
+
+
+@pytest.fixture(scope="module")
+def host() -> TargetInfo:
+    return target_info("host")
+
+
+@pytest.fixture(scope="module")
+def blur(host: TargetInfo) -> PipelineSpec:
+    return load("blur", host)
+
+
+def test_a_slow_pipeline_is_not_called_bad_input(host: TargetInfo) -> None:
+    hasty = replace(OPTIONS, run_timeout_s=0.3)
+    with (
+        opened(load("slow", host), host, options=hasty) as session,
+        pytest.raises(HltuneError, match="does not finish within its limits") as caught,
+    ):
+        session.ready()
+    assert not isinstance(caught.value, InputError)
+
+
+def test_hopeless_schedules_leave_early(blur: PipelineSpec, host: TargetInfo) -> None:
+    options = replace(OPTIONS, rounds=6, turn_s=1e-6, prune_ratio=1.5)
+    with opened(blur, host, options=options) as session:
+        measured = session.measure({"default": Schedule(), "fast": fast(blur)})
+    slow, quick = measured["default"], measured["fast"]
+    assert isinstance(slow, Cost) and isinstance(quick, Cost)
+    assert slow.pruned and not quick.pruned
+    assert slow.value > quick.value
+
+
+def test_a_hopeless_schedule_is_measured_once(blur: PipelineSpec, host: TargetInfo) -> None:
+    with opened(blur, host) as session:
+        ((_, outcome),) = session.measure_each([("default", Schedule())], best=1e-9)
+    assert isinstance(outcome, Cost) and outcome.pruned and len(outcome.repeats) == 1
+
+
+def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host: TargetInfo) -> None:
+    with HostMachine(host, OPTIONS, lanes=2) as machine:
+        with machine.session(blur, Inputs()) as session:
+            assert len(dict(session.measure_each(strips(blur, 3), best=None))) == 3
+        assert all(lane.worker.run(TargetJob("host")) for lane in machine.lanes())
+
+
+def test_a_schedule_far_behind_the_best_fails(host: TargetInfo) -> None:
+    options = replace(OPTIONS, least_run_timeout_s=0.2)
+    with HostMachine(host, options, lanes=1) as machine, machine.session(load("slow", host), Inputs()) as session:
+        session._reference._pending = None  # the reference takes as long as everything else about this one
+        machine.lane.worker.recycle()
+        ((_, outcome),) = session.measure_each([("default", Schedule())], best=1e-6)
+    assert isinstance(outcome, Failure)
+    assert (outcome.stage, outcome.kind) == ("run", "timeout")

@@ -1,0 +1,158 @@
+"""Jobs that misbehave, each in its own way."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from hltune.runtime.worker import Process
+from hltune.values.errors import InputError
+
+
+@dataclass(frozen=True)
+class Add:
+    left: int
+    right: int
+
+    def run(self, process: Process) -> int:
+        process.enter("add", timeout_s=10)
+        return self.left + self.right
+
+
+@dataclass(frozen=True)
+class Remember:
+    key: str
+    value: Any = None
+
+    def run(self, process: Process) -> Any:
+        return process.state.setdefault(self.key, self.value)
+
+
+@dataclass(frozen=True)
+class Sleep:
+    stage: str
+    seconds: float
+    timeout_s: float
+
+    def run(self, process: Process) -> None:
+        process.enter(self.stage, timeout_s=self.timeout_s)
+        time.sleep(self.seconds)
+
+
+@dataclass(frozen=True)
+class Die:
+    how: str
+
+    def run(self, process: Process) -> None:
+        process.enter("dying", timeout_s=10)
+        print("last words", flush=True)
+        if self.how == "abort":
+            os.abort()
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        os._exit(int(self.how))
+
+
+@dataclass(frozen=True)
+class Raise:
+    kind: str
+
+    def run(self, process: Process) -> None:
+        process.enter("raising", timeout_s=10)
+        if self.kind == "ours":
+            raise InputError("too small", where="f.py:3", expected="2", found="1", todo="make it bigger")
+        if self.kind == "unpicklable":
+            raise type("Local", (Exception,), {"lock": threading.Lock()})("cannot be sent")
+        raise ValueError("not ours")
+
+
+@dataclass(frozen=True)
+class UnpicklableResult:
+    def run(self, process: Process) -> Any:  # noqa: ARG002
+        return threading.Lock()
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Starts a child that would outlive the worker, and tells its number."""
+
+    def run(self, process: Process) -> int:  # noqa: ARG002
+        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid
+
+
+@dataclass(frozen=True)
+class Leak:
+    def run(self, process: Process) -> int:
+        process.enter("leaking", timeout_s=60)
+        return sum(len(block) for block in [bytearray(2**26) for _ in range(64)])
+
+
+@dataclass(frozen=True)
+class Say:
+    text: str
+
+    def run(self, process: Process) -> None:  # noqa: ARG002
+        print(self.text, flush=True)
+
+
+@dataclass(frozen=True)
+class Environment:
+    name: str
+
+    def run(self, process: Process) -> str | None:  # noqa: ARG002
+        return os.environ.get(self.name)
+
+
+@dataclass(frozen=True)
+class Count:
+    """Counts for so long by the process's own clock, which stands still while the process does."""
+
+    seconds: float
+    timeout_s: float
+
+    def run(self, process: Process) -> int:
+        process.enter("counting", timeout_s=self.timeout_s)
+        count, end = 0, time.process_time() + self.seconds
+        while time.process_time() < end:
+            count += 1
+        return count
+
+
+@dataclass(frozen=True)
+class Pid:
+    def run(self, process: Process) -> int:
+        process.enter("pid", timeout_s=10)
+        return os.getpid()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things lie in memory, and how text hashes."""
+
+    payload: object = None
+
+    def run(self, process: Process) -> tuple[int, ...]:
+        process.enter("layout", timeout_s=10)
+        objects = [object() for _ in range(1000)]
+        allocate = ctypes.CDLL(None).malloc
+        allocate.restype = ctypes.c_void_p
+        blocks = [
+            allocate(ctypes.c_size_t(size)) for size in (*range(16, 2048, 16), 10_000, 10_000_000) for _ in "many"
+        ]
+        return (*map(id, objects), hash("text"), *blocks)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Number of the process group, which is that of its leader."""
+
+    def run(self, process: Process) -> int:
+        process.enter("group", timeout_s=10)
+        return os.getpgid(0)

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hltune.runtime.worker import Worker, run_all
+from hltune.values.errors import Failure, InputError, JobFailed
+from tests.runtime.worker import jobs
+
+pytestmark = pytest.mark.alone
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    with Worker() as worker:
+        yield worker
+
+
+def state(pid: int) -> str:
+    """As the kernel tells it: R, S, T for stopped, Z for dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return "Z"
+
+
+def alive(pid: int) -> bool:
+    return state(pid) != "Z"
+
+
+def eventually(condition: Callable[[], bool], *, seconds: float = 5.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def failure_of(worker: Worker, job: object):
+    with pytest.raises(JobFailed) as caught:
+        worker.run(job)  # type: ignore[arg-type]
+    return caught.value.failure
+
+
+def test_result_comes_back(worker: Worker) -> None:
+    assert worker.run(jobs.Add(2, 3)) == 5
+
+
+def test_state_lives_as_long_as_the_process(worker: Worker) -> None:
+    worker.run(jobs.Remember("a", 1))
+    assert worker.run(jobs.Remember("a", 2)) == 1
+    failure_of(worker, jobs.Die("kill"))
+    assert worker.run(jobs.Remember("a", 3)) == 3
+
+
+@pytest.mark.parametrize(("how", "reason"), [("abort", "SIGABRT"), ("kill", "SIGKILL"), ("7", "exit status 7")])
+def test_death_is_a_failure_with_stage_and_log(worker: Worker, how: str, reason: str) -> None:
+    failure = failure_of(worker, jobs.Die(how))
+    assert (failure.stage, failure.kind) == ("dying", "crash")
+    assert reason in failure.message
+    assert "last words" in failure.log
+    assert worker.run(jobs.Add(1, 1)) == 2
+
+
+def test_stage_limit_replaces_the_first_limit(worker: Worker) -> None:
+    began = time.monotonic()
+    failure = failure_of(worker, jobs.Sleep("dozing", seconds=60, timeout_s=0.3))
+    assert (failure.stage, failure.kind) == ("dozing", "timeout")
+    assert "0.3 s" in failure.message
+    assert time.monotonic() - began < 15
+    assert worker.run(jobs.Add(1, 1)) == 2
+
+
+def test_our_errors_cross_the_border_whole(worker: Worker) -> None:
+    with pytest.raises(InputError) as caught:
+        worker.run(jobs.Raise("ours"))
+    assert str(caught.value) == "f.py:3: too small\n  expected: 2\n  found: 1\n  to do: make it bigger"
+
+
+@pytest.mark.parametrize(("kind", "text"), [("other", "ValueError: not ours"), ("unpicklable", "cannot be sent")])
+def test_other_exceptions_become_failures(worker: Worker, kind: str, text: str) -> None:
+    failure = failure_of(worker, jobs.Raise(kind))
+    assert (failure.stage, failure.kind) == ("raising", "error")
+    assert text in failure.message
+    assert "Traceback" in failure.log
+
+
+def test_unpicklable_result_is_a_failure(worker: Worker) -> None:
+    assert "pickle" in failure_of(worker, jobs.UnpicklableResult()).message
+
+
+def test_a_limit_runs_while_nobody_listens(worker: Worker) -> None:
+    job = jobs.Sleep("dozing", seconds=3, timeout_s=0.5)
+    worker.start(job)
+    time.sleep(1.5)
+    began = time.monotonic()
+    with pytest.raises(JobFailed, match=r"0\.5 s"):
+        worker.finish(job)
+    assert time.monotonic() - began < 1
+
+
+def test_a_failure_tells_of_its_own_job_only() -> None:
+    with Worker(memory_bytes=2**30) as worker:
+        worker.run(jobs.Say("std::bad_alloc"))
+        failure = failure_of(worker, jobs.Die("kill"))
+    assert failure.kind == "crash"
+    assert "bad_alloc" not in failure.log
+
+
+def test_memory_limit() -> None:
+    with Worker(memory_bytes=2**30) as worker:
+        failure = failure_of(worker, jobs.Leak())
+        assert failure.kind == "memory"
+        assert worker.run(jobs.Add(1, 1)) == 2
+
+
+def test_environment_is_set_before_the_job() -> None:
+    with Worker(environment={"HL_NUM_THREADS": "3"}) as worker:
+        assert worker.run(jobs.Environment("HL_NUM_THREADS")) == "3"
+
+
+def test_close_ends_grandchildren() -> None:
+    with Worker() as worker:
+        grandchild = worker.run(jobs.Fork())
+        assert alive(grandchild)
+    assert eventually(lambda: not alive(grandchild))
+
+
+def test_a_jobs_children_die_with_a_crash(worker: Worker) -> None:
+    grandchild = worker.run(jobs.Fork())
+    failure_of(worker, jobs.Die("kill"))
+    assert eventually(lambda: not alive(grandchild))
+
+
+def test_killed_parent_takes_the_worker_with_it(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, sys, time
+            from hltune.runtime.worker import Worker, run_all
+            from tests.runtime.worker import jobs
+            worker = Worker()
+            worker.run(jobs.Add(1, 1))
+            print(worker._popen.pid, flush=True)
+            time.sleep(600)
+            """
+        )
+    )
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(root)}
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert alive(pid)
+        parent.send_signal(signal.SIGKILL)
+    assert eventually(lambda: not alive(pid))
+
+
+def test_files_in_the_current_folder_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pickle.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    with Worker() as worker:
+        assert worker.run(jobs.Add(1, 1)) == 2
+
+
+def test_the_first_to_finish_is_found() -> None:
+    with Worker() as slow, Worker() as quick, Worker() as late:
+        slow.start(jobs.Sleep("dozing", seconds=60, timeout_s=60))
+        late.start(jobs.Sleep("dozing", seconds=60, timeout_s=1.5))
+        add = jobs.Add(2, 2)
+        quick.start(add)
+        assert Worker.wait_any([slow, late, quick]) is quick
+        assert quick.finish(add) == 4
+        assert Worker.wait_any([slow, late]) is late
+        with pytest.raises(JobFailed, match=r"1\.5 s"):
+            late.finish(add)
+
+
+def test_jobs_run_side_by_side_in_their_order() -> None:
+    with Worker() as one, Worker() as another:
+        outcomes = run_all([jobs.Add(1, 1), jobs.Die("kill"), jobs.Add(2, 2), jobs.Add(3, 3)], [one, another])
+    assert [outcomes[0], outcomes[2], outcomes[3]] == [2, 4, 6]
+    assert isinstance(outcomes[1], Failure)
+    assert outcomes[1].kind == "crash"
+
+
+def test_paused_processes_stand_still_and_their_limits_with_them() -> None:
+    with Worker() as worker, Worker() as other:
+        worker.run(jobs.Add(1, 1))
+        job = jobs.Sleep("dozing", seconds=0.0, timeout_s=0.5)
+        pid = worker.run(jobs.Pid())
+        count = jobs.Count(seconds=0.3, timeout_s=1.0)
+        worker.start(count)
+        with Worker.paused([worker]):
+            assert eventually(lambda: state(pid) == "T")
+            time.sleep(1.5)  # longer than the limit
+            other.run(job)  # the others go on
+            assert state(pid) == "T"
+        assert worker.finish(count) > 0
+
+
+def test_leaving_a_pause_by_an_error_lets_the_process_go_on(worker: Worker) -> None:
+    with pytest.raises(ValueError, match="in between"), Worker.paused([worker]):
+        raise ValueError("in between")
+    assert worker.run(jobs.Add(2, 2)) == 4
+
+
+def test_closing_ends_a_paused_process() -> None:
+    with Worker() as worker:
+        pid = worker.run(jobs.Pid())
+        with Worker.paused([worker]):
+            worker.close()
+            assert eventually(lambda: not alive(pid))
+
+
+def test_a_recycled_worker_has_forgotten_everything(worker: Worker) -> None:
+    worker.run(jobs.Remember("a", 1))
+    worker.recycle()
+    assert worker.run(jobs.Remember("a", 2)) == 2
+
+
+def test_a_worker_is_recycled_after_so_many_jobs() -> None:
+    with Worker(recycle_after=3) as worker:
+        pids = [worker.run(jobs.Pid()) for _ in range(7)]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+
+
+def test_reproducible_jobs_find_the_same_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Worker(preload=("numpy",), reproducible=True) as one:
+        first = one.run(jobs.Layout())
+        one.run(jobs.Remember("key", list(range(10**5))))
+        monkeypatch.setenv("SOMETHING", "else" * 1000)
+        with Worker(preload=("numpy",), reproducible=True) as another:
+            assert another.run(jobs.Layout()) == first == one.run(jobs.Layout())
+            for _ in range(20):
+                failure_of(another, jobs.Die("abort"))
+                assert another.run(jobs.Layout()) == first
+    with Worker() as ordinary, Worker() as other:
+        assert ordinary.run(jobs.Layout()) != other.run(jobs.Layout())
+
+
+def test_equal_jobs_find_the_same_memory() -> None:
+    """Whichever of their parts are one object in this process."""
+    text = "some text " * 1000
+    one_object, many = [text] * 1000, [f"{text[:-1]} " for _ in range(1000)]
+    assert one_object == many
+    with Worker(reproducible=True) as worker:
+        first, second, other = (worker.run(jobs.Layout(each)) for each in (one_object, many, [text] * 999))
+    assert first == second != other
+
+
+def test_a_reproducible_process_survives_its_jobs() -> None:
+    with Worker(reproducible=True) as worker:
+        group = worker.run(jobs.Group())
+        assert worker.run(jobs.Remember("key", 1)) == 1
+        assert worker.run(jobs.Remember("key", 2)) == 2  # each job has its own fork
+        failure = failure_of(worker, jobs.Die("abort"))
+        assert (failure.kind, failure.stage) == ("crash", "dying")
+        assert "SIGABRT" in failure.message and "last words" in failure.log
+        with pytest.raises(InputError, match="too small"):
+            worker.run(jobs.Raise("ours"))
+        assert worker.run(jobs.Group()) == group
+        assert failure_of(worker, jobs.Sleep("dozing", seconds=60, timeout_s=0.2)).kind == "timeout"
+        assert worker.run(jobs.Add(1, 2)) == 3
+
+
+def test_nothing_of_a_reproducible_worker_stays_behind() -> None:
+    with Worker(reproducible=True) as worker:
+        group = worker.run(jobs.Group())
+        grandchild = worker.run(jobs.Fork())
+        worker.start(jobs.Sleep("sleeping", seconds=60, timeout_s=60))
+        time.sleep(0.3)
+    assert eventually(lambda: not alive(group) and not alive(grandchild))

@@ -1,0 +1,113 @@
+"""Mutants are schedules of the same pipeline; those that run at all compute the same."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hltune.machine.host.jobs import NumPyReference
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Cost
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import Source
+from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.runtime.worker import Worker
+from hltune.schedule.loops import loop_nests
+from hltune.schedule.parse import parse_schedule
+from hltune.search.mutation.mutants import mutants
+from hltune.search.mutation.operators import mutate
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.pipeline import FuncInfo, PipelineSpec
+from hltune.values.schedule_codec import from_json, schedule_hash, to_json
+from tests.machine.opened import opened
+
+FUNCS = (FuncInfo(name="rows", args=("x", "y")), FuncInfo(name="blurred", args=("x", "y")))
+TEXT = """blurred.split(y, y, yi, 16, TailStrategy::ShiftInwards).split(x, x, xi, 16, TailStrategy::ShiftInwards)
+    .vectorize(xi).compute_root().reorder(xi, x, yi, y).parallel(y);
+rows.store_in(MemoryType::Stack).split(x, x, xi, 16, TailStrategy::RoundUp).vectorize(xi)
+    .compute_at(blurred, yi).store_at(blurred, y);"""
+PARENT = parse_schedule(TEXT, FUNCS)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 8))
+def test_mutants_fit_the_pipeline_and_survive_a_file(seed: int, generations: int) -> None:
+    rng = np.random.default_rng(seed)
+    schedule = PARENT
+    for _ in range(generations):
+        mutant = mutate(schedule, FUNCS, rng)
+        assert mutant is not None
+        child, mutation = mutant
+        assert child != schedule and mutation.parent == schedule_hash(schedule) and mutation.changes
+        loop_nests(child, FUNCS)
+        assert from_json(json.loads(json.dumps(to_json(child)))) == child
+        assert json.loads(mutation.text())["mutation"] == list(mutation.changes)
+        schedule = child
+
+
+def test_the_same_seed_gives_the_same_mutants() -> None:
+    first, second = (mutate(PARENT, FUNCS, np.random.default_rng(7)) for _ in range(2))
+    assert first == second
+
+
+def test_every_operator_is_used() -> None:
+    rng = np.random.default_rng(0)
+    found = Counter(name for _ in range(500) if (m := mutate(PARENT, FUNCS, rng)) for name in m[1].changes)
+    assert found.keys() == {
+        "scale",
+        "tail",
+        "unroll",
+        "block",
+        "reorder",
+        "compute",
+        "store",
+        "memory",
+        "parallel",
+        "materialise",
+        "inline",
+        "align",
+    }
+
+
+def test_what_cannot_be_changed() -> None:
+    rng = np.random.default_rng(0)
+    assert mutants([], FUNCS, rng, wanted=5, known=lambda _: False) == {}
+    assert mutants([PARENT], FUNCS, rng, wanted=5, known=lambda _: True) == {}
+    scalar = FuncInfo(name="sum", args=())
+    assert mutate(Schedule(), (scalar,), rng) is None
+
+
+@pytest.fixture(scope="module")
+def host() -> TargetInfo:
+    with Worker() as worker:
+        return worker.run(TargetJob("host"))
+
+
+@pytest.fixture(scope="module")
+def blur(host: TargetInfo) -> PipelineSpec:
+    source = Source(kind="module", location="tests.machine.pipelines", entry="blur")
+    with Worker() as worker:
+        return worker.run(LoadJob(source=source, target=host.name, cache=Path("unused")))
+
+
+def test_those_that_run_compute_the_same(blur: PipelineSpec, host: TargetInfo) -> None:
+    parent = parse_schedule(TEXT, blur.funcs)
+    rng = np.random.default_rng(1)
+    found = mutants([parent], blur.funcs, rng, wanted=40, known=lambda _: False)
+    assert len(found) == 40
+    options = replace(MeasureOptions(threads=2), single_turn_s=0.002, compile_timeout_s=20)
+    reference = NumPyReference(module="tests.machine.pipelines", function="blur_reference")
+    with opened(blur, host, options=options, numpy_reference=reference) as session:
+        schedules = ((key, each.schedule) for key, each in found.items())
+        outcomes = dict(session.measure_each(schedules, best=None)).values()
+    failures = [each for each in outcomes if isinstance(each, Failure)]
+    assert sum(isinstance(each, Cost) for each in outcomes) > 20
+    # Halide itself refuses what would be wrong; a wrong output would mean that a replay does something else.
+    assert not [failure for failure in failures if failure.kind == "wrong output"], failures

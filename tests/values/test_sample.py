@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from hltune.samples.sample_file import SampleFile
+from hltune.samples.spec_codec import decode_spec, encode_spec
+from hltune.values.errors import InputError
+from hltune.values.features import COLUMNS, Featurization
+from hltune.values.machine_id import Fingerprint
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Timing
+from tests.samples.values import MACHINE, PIPELINE, SPEC, featurization, featurizations, sample, specs
+
+
+@given(specs)
+def test_specs_survive(spec: PipelineSpec) -> None:
+    back = decode_spec(encode_spec(spec), name=spec.name, hlpipe=spec.hlpipe)
+    assert back == spec
+    assert back.content_hash == spec.content_hash
+
+
+@given(featurizations)
+def test_featurizations_survive(value: Featurization) -> None:
+    data = value.to_halide()
+    assert len(data) == 4 * COLUMNS * value.stages
+    assert Featurization.from_halide(data) == value
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda stages: arrays(
+            "<f4", stages * COLUMNS, elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
+        )
+    )
+)
+def test_any_finite_values_survive(values: np.ndarray) -> None:
+    value = Featurization.from_halide(values.tobytes())
+    assert value.to_halide() == values.tobytes()
+    assert value == Featurization.from_halide(values.tobytes())
+    assert value.stages == len(values) // COLUMNS
+
+
+def test_columns_are_split_as_halide_has_them() -> None:
+    data = np.arange(2 * COLUMNS, dtype="<f4").tobytes()
+    value = Featurization.from_halide(data)
+    assert value.stages == 2
+    assert value.schedule_array()[1].tolist() == list(range(326, 365))
+    assert value.pipeline_array()[0].tolist() == list(range(39, 326))
+
+
+@given(st.binary(max_size=3000).filter(lambda data: len(data) % 1304 or not data))
+@example(b"")
+@example(bytes(1304 - 4))
+@example(bytes(1304 + 1))
+@example(bytes(2 * 1304 + 12))
+def test_other_sizes_are_no_featurization(data: bytes) -> None:
+    with pytest.raises(InputError, match=r"(?s)wrong size.*multiple of 1304 bytes"):
+        Featurization.from_halide(data)
+
+
+def test_other_values_are_no_featurization() -> None:
+    with pytest.raises(InputError, match="not finite"):
+        Featurization.from_halide(np.full(COLUMNS, np.nan, dtype="<f4").tobytes())
+    value = featurization(1)
+    with pytest.raises(InputError, match="do not fit"):
+        Featurization(pipeline_features=value.pipeline_features, schedule_features=value.schedule_features[:-156])
+
+
+@given(featurizations, st.floats(1e-9, 1e6), st.integers(-(2**31), 2**31 - 1), st.integers(-(2**31), 2**31 - 1))
+def test_stock_samples_survive(value: Featurization, runtime_s: float, pipeline_id: int, schedule_id: int) -> None:
+    stock = SampleFile(featurization=value, runtime_s=runtime_s, pipeline_id=pipeline_id, schedule_id=schedule_id)
+    data = stock.encode()
+    assert len(data) == 1304 * value.stages + 12
+    back = SampleFile.decode(data)
+    assert back == replace(stock, runtime_s=back.runtime_s)
+    assert back.runtime_s == pytest.approx(runtime_s, rel=1e-6)
+    assert back.encode() == data
+
+
+@given(st.binary(max_size=2000))
+def test_other_bytes_are_no_stock_sample(data: bytes) -> None:
+    try:
+        SampleFile.decode(data)
+    except InputError:
+        return
+    assert len(data) == 1316
+
+
+def test_identities() -> None:
+    assert sample(1).schedule_hash == sample(1, when=5).schedule_hash != sample(2).schedule_hash
+    unknown = replace(sample(1), schedule=None)
+    assert unknown.schedule_hash == featurization(1).schedule_hash != sample(1).schedule_hash
+    assert featurization(1).pipeline_hash == featurization(2).pipeline_hash
+    assert featurization(1).pipeline_hash != featurization(1, pipeline_seed=1).pipeline_hash
+    larger = featurization(1).to_halide()
+    points = np.frombuffer(larger, dtype="<f4").reshape(-1, COLUMNS).copy()
+    points[:, 5] *= 4
+    assert Featurization.from_halide(points.tobytes()).pipeline_hash != featurization(1).pipeline_hash
+
+
+def test_a_machine_is_a_fingerprint_with_its_key() -> None:
+    assert {f.name for f in fields(MachineInfo)} == {f.name for f in fields(Fingerprint)} | {"key"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: replace(sample(1), pipeline_hash="blur"),
+        lambda: replace(sample(1), schedule=None, featurization=None),
+        lambda: replace(sample(1), measured_at_s=float("nan")),
+        lambda: Timing(repeats_s=()),
+        lambda: Timing(repeats_s=(1.0, 0.0)),
+        lambda: Timing(repeats_s=(float("inf"),)),
+        lambda: Origin(search="beam 32"),
+        lambda: Origin(search="[1]"),
+        lambda: Origin(round=-1),
+        lambda: replace(MACHINE, threads=0),
+        lambda: replace(MACHINE, key=""),
+        lambda: PipelineRecord(hash="0" * 64, name="blur", spec=SPEC),
+        lambda: replace(PIPELINE, hash=PIPELINE.hash.upper(), spec=None),
+    ],
+)
+def test_invariants(make: object) -> None:
+    with pytest.raises(InputError, match="not a sample"):
+        make()  # type: ignore[operator]

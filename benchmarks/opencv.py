@@ -18,11 +18,11 @@ import numpy as np
 
 from benchmarks.tuned import tune
 from hltune.machine.host.timing import time_calls
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
 from hltune.schedule.apply import apply_schedule
 from hltune.suite.catalog import BENCHMARKS
-from hltune.values.machine_id import fingerprint
 from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
@@ -67,7 +67,7 @@ def main() -> None:
 
 def compare(name: str, workspace: Workspace, minutes: float) -> float:
     subject = load_subject(SubjectOptions(pipeline=name, target="host"), workspace)
-    records = workspace.records(subject.spec, fingerprint(subject.target, MeasureOptions(threads=CORES)))
+    records = workspace.records(subject.spec, identify(subject.target, MeasureOptions(threads=CORES)))
     if not any(record.name == TUNED for record in records):
         tune(name, workspace, minutes)
     height, width = (extent for _, extent in reversed(subject.spec.outputs[0].estimate))
@@ -87,7 +87,7 @@ def compare(name: str, workspace: Workspace, minutes: float) -> float:
 
 def compiled(subject: Subject, workspace: Workspace, image: np.ndarray, output: np.ndarray) -> Callable[[], object]:
     """The tuned schedule as a call, in this process."""
-    machine = fingerprint(subject.target, MeasureOptions(threads=CORES))
+    machine = identify(subject.target, MeasureOptions(threads=CORES))
     built = build(subject.spec)
     apply_schedule(built, subject.spec, workspace.best(subject.spec, machine).schedule)
     function = built.pipeline.compile_to_callable(built.arguments, hl.Target(subject.target.name))

@@ -17,11 +17,11 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.tuned import CORES, compare_weights, speedup, tune
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.speedup import Speedup
 from hltune.suite.catalog import BENCHMARKS
 from hltune.values.directives import Schedule
-from hltune.values.machine_id import fingerprint
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
@@ -53,7 +53,7 @@ def examine(name: str, weights: Path, minutes: float) -> tuple[Speedup, Speedup]
 
 
 def tuned(workspace: Workspace, subject: Subject) -> Schedule:
-    return workspace.best(subject.spec, fingerprint(subject.target, MeasureOptions(threads=CORES))).schedule
+    return workspace.best(subject.spec, identify(subject.target, MeasureOptions(threads=CORES))).schedule
 
 
 def said(found: Speedup) -> str:

@@ -23,11 +23,11 @@ from hltune.commands.schedule import open_session
 from hltune.cost_model.adams2019.weights import builtin_weights, write_weights
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Cost
 from hltune.machine.speedup import ratio
 from hltune.runtime import halide_wheel
 from hltune.samples.sample_file import SampleFile
 from hltune.schedule.parse import parse_schedule
+from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.schedule_codec import read_schedule_file, schedule_hash

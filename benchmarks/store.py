@@ -23,15 +23,16 @@ from hltune.samples.writer import Store
 from hltune.values.directives import ComputeAt, Parallel, Reorder, Schedule, Split, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.features import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import OutputArgument, PipelineSpec
 from hltune.values.roles import Stage
-from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Sample, Timing
+from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
 
 SAMPLES = 200_000
 STAGES = 12
 BATCH = 5000
 MIB = 2**20
-MACHINE = MachineInfo(key="0123456789ab", cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
+MACHINE = MachineId(key="0123456789ab", cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
 OUTPUT = OutputArgument(name="out", dtypes=("uint8",), estimate=((0, 1536), (0, 2560)))
 PIPELINE = PipelineRecord.of(PipelineSpec(name="made", hlpipe=b"made", inputs=(), outputs=(OUTPUT,), funcs=()))
 QUERIES: dict[str, Callable[[Reader], object]] = {

@@ -28,16 +28,16 @@ from hltune.cost_model.scorer import NetworkScorer, Validation, cross_validate
 from hltune.cost_model.trees import TreeScorer
 from hltune.machine import speedup as confidence
 from hltune.machine.inputs import Inputs
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Cost
 from hltune.machine.speedup import Speedup
 from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.jobs import ENVIRONMENT
 from hltune.suite.catalog import BENCHMARKS
+from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
-from hltune.values.machine_id import fingerprint
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
@@ -126,7 +126,7 @@ def speedup(subject: Subject, *, slow: Schedule, fast: Schedule) -> Speedup:
 
 
 def evaluate(subject: Subject, workspace: Workspace) -> tuple[Validation, ...]:
-    machine = fingerprint(subject.target, MeasureOptions(threads=CORES))
+    machine = identify(subject.target, MeasureOptions(threads=CORES))
     with Reader(workspace.samples) as reader:
         data = max(reader.training_data(subject.spec.content_hash, machine.key), key=lambda each: len(each.times_s))
     start = builtin_weights()

@@ -14,8 +14,8 @@ from hltune.cli.main import run_command_line
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.values.errors import Failure
-from hltune.values.machine_id import Fingerprint
-from hltune.workspace.records import Workspace, machine_info
+from hltune.values.machine_id import MachineId
+from hltune.workspace.records import Workspace
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, featurization, sample
 
 CRASH = Failure(stage="compile", kind="crash", message="ended by SIGSEGV")
@@ -136,6 +136,6 @@ def test_nothing_is_made_where_nothing_is(
 
 
 def test_a_fingerprint_becomes_a_machine() -> None:
-    machine = Fingerprint(cpu="a", target="b", threads=3, halide="21.0.0")
-    info = machine_info(machine)
+    machine = MachineId(cpu="a", target="b", threads=3, halide="21.0.0")
+    info = machine
     assert (info.key, info.cpu, info.target, info.threads, info.halide) == (machine.key, "a", "b", 3, "21.0.0")

@@ -12,9 +12,10 @@ import pytest
 
 from hltune.machine.host.jobs import output_path
 from hltune.machine.inputs import Inputs
-from hltune.machine.protocol import Cost, Session
+from hltune.machine.protocol import Session
 from hltune.pipeline.target import TargetInfo
 from hltune.schedule.parse import parse_schedule
+from hltune.values.cost import Cost
 from hltune.values.directives import ComputeRoot, Schedule
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec

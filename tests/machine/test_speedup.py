@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hltune.machine.protocol import Cost
 from hltune.machine.speedup import speedup
+from hltune.values.cost import Cost
 from hltune.values.unit import MILLISECONDS
 
 

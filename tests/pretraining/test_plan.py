@@ -13,11 +13,12 @@ from hltune.pretraining.plan import Plan, _extrapolated_gain, plan
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.values.directives import ComputeRoot, Schedule, Split
+from hltune.values.machine_id import MachineId
 from hltune.values.roles import Stage
-from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Sample, Timing
+from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
 from tests.pretraining.conftest import make_options
 
-MACHINE = MachineInfo(key="here", cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
+MACHINE = MachineId(key="here", cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
 BEAM = Origin(search='{"autoscheduler": "Adams2019", "beam_size": "32"}')
 OUTPUT = Stage("output")
 
@@ -46,7 +47,7 @@ def tuned(path: Path, name: str, speedups: dict[float, float]) -> None:
         store.add_all(samples)
 
 
-def planned(path: Path, *, pipelines: int, hours: float, machine: MachineInfo = MACHINE) -> Plan:
+def planned(path: Path, *, pipelines: int, hours: float, machine: MachineId = MACHINE) -> Plan:
     with Store(path, progress=Silent(), wait_s=0) as store:
         return plan(
             store,

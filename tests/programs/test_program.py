@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Cost
 from hltune.pipeline.target import TargetInfo, TargetJob
 from hltune.programs.program import Program, ProgramJob
 from hltune.runtime.worker import Worker
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.jobs import ENVIRONMENT, Candidate, SearchJob
+from hltune.values.cost import Cost
 from hltune.values.errors import Failure, InputError
 from tests.machine.opened import opened
 

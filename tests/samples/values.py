@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure, FailureKind
 from hltune.values.features import COLUMNS, Featurization
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
 from hltune.values.roles import Stage
-from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Sample, Timing
+from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
 from tests.schedule.strategies import any_schedule
 
-MACHINE = MachineInfo(key="0123456789ab", cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
-OTHER_MACHINE = MachineInfo(key="ba9876543210", cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
+MACHINE = MachineId(key="0123456789ab", cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
+OTHER_MACHINE = MachineId(key="ba9876543210", cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
 SPEC = PipelineSpec(
     name="blur",
     hlpipe=b"\0algorithm\xff",
@@ -93,7 +94,7 @@ def sample(
     measurement: Timing | Failure | None = None,
     *,
     pipeline: PipelineRecord = PIPELINE,
-    machine: MachineInfo = MACHINE,
+    machine: MachineId = MACHINE,
     when: float | None = None,
 ) -> Sample:
     """The sample of a schedule of this number."""

@@ -11,6 +11,7 @@ import pytest
 
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
@@ -25,9 +26,8 @@ from hltune.tuning.model import Model
 from hltune.tuning.options import Budget, TuneOptions
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.tuner import Tuner
-from hltune.values.machine_id import fingerprint
 from hltune.values.sample import PipelineRecord
-from hltune.workspace.records import Workspace, machine_info
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
 from tests.tuning.recorded import RecordedSession
 
@@ -70,7 +70,7 @@ class Place:
 
     @property
     def machine(self):
-        return fingerprint(self.subject.target, MeasureOptions(threads=THREADS))
+        return identify(self.subject.target, MeasureOptions(threads=THREADS))
 
     @property
     def lineage(self) -> Lineage:
@@ -83,7 +83,7 @@ class Place:
 
     def tuner(self, store: Store, options: TuneOptions, seed: int = 0) -> Tuner:
         rng = np.random.default_rng(seed)
-        machine = machine_info(self.machine)
+        machine = self.machine
         weights = options.search.weights
         initial = read_weights(weights) if weights else builtin_weights()
         training = None if options.freeze else options.training

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from hltune.machine.protocol import Cost, Measurement
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import ComputeAt, Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.schedule_codec import schedule_hash

@@ -12,9 +12,9 @@ from hltune.samples.sample_file import SampleFile
 from hltune.samples.spec_codec import decode_spec, encode_spec
 from hltune.values.errors import InputError
 from hltune.values.features import COLUMNS, Featurization
-from hltune.values.machine_id import Fingerprint
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Timing
+from hltune.values.sample import Origin, PipelineRecord, Timing
 from tests.samples.values import MACHINE, PIPELINE, SPEC, featurization, featurizations, sample, specs
 
 
@@ -105,7 +105,7 @@ def test_identities() -> None:
 
 
 def test_a_machine_is_a_fingerprint_with_its_key() -> None:
-    assert {f.name for f in fields(MachineInfo)} == {f.name for f in fields(Fingerprint)} | {"key"}
+    assert {f.name for f in fields(MachineId)} == {f.name for f in fields(MachineId)} | {"key"}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from hltune.commands.doctor import examine
 from hltune.commands.export import FORMS, TEXT_FORMS, ExportOptions, export, parse_forms
 from hltune.commands.run import run
 from hltune.commands.schedule import AutoscheduleOptions, autoschedule
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import HEXAGON, HOST, TargetJob
 from hltune.report import documents, tables
@@ -31,7 +32,6 @@ from hltune.search.autoschedulers import Adams2019Options
 from hltune.suite import catalog
 from hltune.values.directives import Schedule
 from hltune.values.errors import HltuneError, InputError
-from hltune.values.machine_id import fingerprint
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import Record, Workspace
@@ -124,7 +124,7 @@ def schedule_command(
         progress.phase(f"loading {pipeline}")
         subject = load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
         if isinstance(options.search, Adams2019Options):
-            machine = fingerprint(subject.target, measure)
+            machine = identify(subject.target, measure)
             options = replace(options, search=with_default_weights(options.search, place, machine, progress))
         result = autoschedule(subject, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
     files = _export_texts(subject, result.schedule, output or place.directory(subject.spec))
@@ -205,7 +205,7 @@ def tune_command(
             load_subject(flags.subject(pipeline, target, size, parameters, estimates, examples), place)
             for pipeline in pipelines
         ]
-        machine = fingerprint(subjects[0].target, measure)
+        machine = identify(subjects[0].target, measure)
         options = replace(options, search=with_default_weights(options.search, place, machine, progress))
         results = tune(subjects, options, workspace=place, measure=measure, inputs=inputs, progress=progress)
         files: list[list[Path]] = []
@@ -349,7 +349,7 @@ def compare_command(
     results: list[Comparison] = []
     for subject in subjects:
         with show_progress() as progress:
-            machine = fingerprint(subject.target, measure)
+            machine = identify(subject.target, measure)
             search = with_default_weights(adams2019, place, machine, progress)
             result = compare(
                 subject,
@@ -519,5 +519,5 @@ def _export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tupl
 
 def _chosen(place: Workspace, subject: Subject, measure: MeasureOptions, file: Path | None) -> Record:
     if file is None:
-        return place.best(subject.spec, fingerprint(subject.target, measure))
+        return place.best(subject.spec, identify(subject.target, measure))
     return Record(name=file.name, schedule=read_schedule_file(file), cost_s=float("nan"), origin=str(file))

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hltune.cli import flags
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetJob
 from hltune.report import samples as report
@@ -21,9 +22,8 @@ from hltune.samples.exchange import export_samples, import_samples, sample_files
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
 from hltune.values.errors import InputError
-from hltune.values.machine_id import fingerprint
-from hltune.values.sample import MachineInfo
-from hltune.workspace.records import Workspace, machine_info
+from hltune.values.machine_id import MachineId
+from hltune.workspace.records import Workspace
 
 WAIT_S = 5.0
 """For a run that may be about to end."""
@@ -175,7 +175,7 @@ def _pipeline(reader: Reader, text: str) -> str:
     )
 
 
-def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineInfo:
+def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineId:
     """The machine that the user means, among those with samples of a pipeline."""
     machines = [row.machine for row in reader.statistics() if row.pipeline_hash == pipeline_hash]
     found = [machine for machine in machines if text is None or machine.key.startswith(text)]
@@ -190,9 +190,9 @@ def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineInf
     )
 
 
-def _this_machine(target: str, threads: int) -> MachineInfo:
+def _this_machine(target: str, threads: int) -> MachineId:
     with Worker(preload=("halide",)) as worker:
-        return machine_info(fingerprint(worker.run(TargetJob(target)), MeasureOptions(threads=threads)))
+        return identify(worker.run(TargetJob(target)), MeasureOptions(threads=threads))
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 
 from hltune.commands.schedule import DEFAULT, search_job
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import open_machine
+from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Cost, Measurement
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, run_all, usable_cores
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.search.jobs import ENVIRONMENT
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
-from hltune.values.machine_id import fingerprint
 from hltune.values.unit import Unit
 from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.subject import Subject
@@ -103,7 +102,7 @@ def compare(
         InputError: the inputs do not fit the pipeline, code for the target does not run on this machine, or two
             schedules have the same name.
     """
-    key = fingerprint(subject.target, measure)
+    key = identify(subject.target, measure)
     recorded = {
         TUNED if record.name == TUNED else record.label: record
         for record in best_of_each(workspace.records(subject.spec, key))
@@ -134,7 +133,7 @@ def compare(
     ]
     result = Comparison(
         subject=subject,
-        unit=machine.unit,
+        unit=machine.identity.unit,
         rows=tuple(sorted(rows, key=Row.order)),
         bandwidth_bound=limit.value if isinstance(limit, Cost) else None,
     )

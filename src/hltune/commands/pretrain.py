@@ -15,7 +15,7 @@ import numpy as np
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.sidecar import read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
-from hltune.machine.open import open_machine
+from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
@@ -32,8 +32,7 @@ from hltune.samples.writer import Store
 from hltune.search.jobs import ENVIRONMENT
 from hltune.suite.catalog import BENCHMARKS
 from hltune.values.errors import InputError
-from hltune.values.machine_id import fingerprint
-from hltune.workspace.records import Workspace, machine_info
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 
 WAIT_S = 5.0
@@ -154,13 +153,13 @@ def plan_pretraining(
     Raises:
         InputError: there is no store, or it is damaged.
     """
-    machine = fingerprint(target, measure)
+    machine = identify(target, measure)
     journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
     with Reader(workspace.samples) as reader:
         return plan(
             reader,
-            machine_info(machine),
+            machine,
             options,
             _initial_weights(options),
             pipelines=pipelines,
@@ -207,7 +206,7 @@ def _open(
     workspace: Workspace,
     store: Store,
 ) -> _Run:
-    directory = workspace.pretrained(machine.fingerprint)
+    directory = workspace.pretrained(machine.identity)
     lineage, journal_path = Lineage(directory), directory / _JOURNAL
     if options.fresh:
         lineage.clear()
@@ -227,7 +226,7 @@ def _open(
     maker = Worker(preload=("halide",), recycle_after=1)
     for worker in (maker, *searchers):
         stack.callback(worker.close)
-    info = machine_info(machine.fingerprint)
+    info = machine.identity
     replay = Replay(store, info)
     batcher = Batcher(
         options,

@@ -7,16 +7,16 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import open_machine
+from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Cost, Session
+from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options, SearchOptions
 from hltune.search.jobs import ENVIRONMENT, Candidate, SearchJob
+from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, JobFailed
-from hltune.values.machine_id import fingerprint
 from hltune.workspace.records import Record, Workspace
 from hltune.workspace.subject import Subject
 
@@ -85,7 +85,7 @@ def autoschedule(
         result = _first_that_works(subject, options, worker, session, progress)
     record = result.record()
     if record is not None:
-        workspace.keep(record, subject.spec, fingerprint(subject.target, measure))
+        workspace.keep(record, subject.spec, identify(subject.target, measure))
     return result
 
 

@@ -30,10 +30,10 @@ from hltune.tuning.searcher import Searcher
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Limits, Round, Tuner
 from hltune.values.errors import InputError
-from hltune.values.machine_id import Fingerprint
+from hltune.values.machine_id import MachineId
 from hltune.values.sample import PipelineRecord
 from hltune.values.unit import Unit
-from hltune.workspace.records import TUNED, Record, Workspace, machine_info
+from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.subject import Subject
 
 WAIT_S = 5.0
@@ -76,7 +76,7 @@ class Tuned:
     """
 
     subject: Subject
-    machine: Fingerprint
+    machine: MachineId
     rounds: tuple[Round, ...]
     finals: Finals
     measured: int
@@ -121,7 +121,7 @@ def tune(
         sessions: list[Session] = []
         for subject in subjects:  # bad input is found before anything is changed or measured
             progress.phase(f"{subject.spec.name}: expected outputs")
-            workspace.records(subject.spec, machine.fingerprint)
+            workspace.records(subject.spec, machine.identity)
             session = stack.enter_context(
                 machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference)
             )
@@ -132,12 +132,12 @@ def tune(
         runs: dict[str, _Run] = {}
         for subject, session in zip(subjects, sessions, strict=True):
             begun_s = time.monotonic()
-            run = _open(stack, subject, session, machine.fingerprint, options, workspace, store, searchers)
+            run = _open(stack, subject, session, machine.identity, options, workspace, store, searchers)
             outcomes = run.tuner.begin(progress)
             run.measured, run.failed = len(outcomes), sum(outcome is not None for outcome in outcomes)
             run.seconds = time.monotonic() - begun_s
             runs[subject.spec.name] = run
-        progress.begin(list(runs), unit=machine.unit, end_s=end_s)
+        progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
         _rounds(runs, options, end_s, progress)
         return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
 
@@ -169,7 +169,7 @@ class _Run:
 
     tuner: Tuner
     session: Session
-    machine: Fingerprint
+    machine: MachineId
     lineage: Lineage
     rounds: list[Round] = field(default_factory=list[Round])
     measured: int = 0
@@ -190,7 +190,7 @@ def _open(
     stack: contextlib.ExitStack,
     subject: Subject,
     session: Session,
-    machine: Fingerprint,
+    machine: MachineId,
     options: TuneOptions,
     workspace: Workspace,
     store: Store,
@@ -202,7 +202,7 @@ def _open(
     if options.discard and subject.spec.content_hash in store.pipelines():
         store.delete(subject.spec.content_hash, machine.key)
     store.add_pipeline(PipelineRecord.of(subject.spec))
-    info = machine_info(machine)
+    info = machine
     initial = read_weights(options.search.weights) if options.search.weights else builtin_weights()
     training = None if options.freeze else options.training
     history = History(subject.spec, info, store, learned=options.max_training_samples)

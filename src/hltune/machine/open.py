@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hltune.machine.hexagon.identity as hexagon
+import hltune.machine.host.identity as host
 from hltune.machine.hexagon.machine import HexagonMachine
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.options import EmulatorOptions, MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
 from hltune.values.errors import InputError
+from hltune.values.machine_id import MachineId
 
 
 def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:
@@ -39,3 +42,8 @@ def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -
                 expected="host, or hexagon: the DSP in an emulator",
                 todo="hltune schedule searches for any target without measuring, and hltune export compiles for it",
             )
+
+
+def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
+    """The identity of the machine that runs code for a target; this computer's where nothing does."""
+    return hexagon.identify(target, options) if target.machine == "hexagon" else host.identify(target, options)

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 from hltune.values.errors import InputError
-from hltune.values.unit import MISSES
 
 COMPILE_ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
 """Adams2019 asks for unrolling that Halide cannot always do; without this, such a schedule is an error."""
@@ -41,7 +40,7 @@ class CacheModel:
 
     def __str__(self) -> str:
         cache = f"{self.size_bytes} bytes, {self.ways} ways, lines of {self.line_bytes} bytes"
-        return f"packets + {self.miss_weight:g} * {MISSES} ({cache}, LRU)"
+        return f"packets + {self.miss_weight:g} * missed lines ({cache}, LRU)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,77 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from hltune.machine.host.jobs import NumPyReference
 from hltune.machine.inputs import Inputs
 from hltune.machine.reference import DEFAULT_REFERENCE
+from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure
-from hltune.values.machine_id import Fingerprint
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.unit import Unit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
-    """What an emulator counts beside the cost.
-
-    Attributes:
-        packets: issued, scalar and vector ones.
-        hvx_instructions: those of the vector unit.
-        instructions: in all packets.
-        allocations: of the heap.
-        peak_heap_bytes: in use at a time.
-        line_misses: of the cache model; None without one.
-    """
-
-    packets: int
-    hvx_instructions: int
-    instructions: int
-    allocations: int
-    peak_heap_bytes: int
-    line_misses: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What running a candidate cost; its output was verified.
-
-    Attributes:
-        unit: what people see it in.
-        turns: every repeat in seconds, turn by turn; between two turns the other schedules had theirs. What is counted
-            and not timed has one turn of one repeat, see `Unit`.
-        pruned: it was so much slower than the best that further repeats were not worth their time.
-        counters: None where nothing is counted.
-    """
-
-    unit: Unit
-    turns: tuple[tuple[float, ...], ...]
-    pruned: bool = False
-    counters: Counters | None = None
-
-    @property
-    def repeats(self) -> tuple[float, ...]:
-        """Every repeat, in the order of measurement."""
-        return tuple(repeat for turn in self.turns for repeat in turn)
-
-    @property
-    def value(self) -> float:
-        """The fastest repeat: what disturbs a run only ever adds time."""
-        return min(self.repeats)
-
-    @property
-    def spread(self) -> float:
-        """How far the median repeat lies above the fastest, as a share of it."""
-        return statistics.median(self.repeats) / self.value - 1
-
-
-Measurement = Cost | Failure
 
 
 class Session(Protocol):
@@ -134,13 +74,8 @@ class Machine(Protocol):
     """Where schedules are compiled and measured. Leaving the context ends all of its processes."""
 
     @property
-    def fingerprint(self) -> Fingerprint:
+    def identity(self) -> MachineId:
         """Whose samples the measurements are."""
-        ...
-
-    @property
-    def unit(self) -> Unit:
-        """What people see costs in."""
         ...
 
     def __enter__(self) -> Self: ...

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hltune.machine.protocol import Cost
+from hltune.values.cost import Cost
 
 _RESAMPLES = 2000
 _LEAST_TURNS = 3

@@ -38,7 +38,6 @@ from hltune.values.errors import Failure, HltuneError, JobFailed
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import PipelineRecord
 from hltune.values.schedule_codec import schedule_hash
-from hltune.workspace.records import machine_info
 
 ATTEMPTS = 32
 """Programs of a batch; all but the first replace a rejected one."""
@@ -123,7 +122,7 @@ class Batcher:
         self._initial = initial
         self._target = target
         self._machine = machine
-        self._info = machine_info(machine.fingerprint)
+        self._info = machine.identity
         self._searchers = searchers
         self._maker = maker
         self._store = store

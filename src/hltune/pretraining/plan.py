@@ -26,7 +26,7 @@ from hltune.cost_model.evaluation import evaluate
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.replay import PREFIX, Replay
 from hltune.samples.reader import Reader
-from hltune.values.sample import MachineInfo
+from hltune.values.machine_id import MachineId
 
 LEAST_PROGRAMS = 40
 LEAST_HELD_OUT = 8
@@ -75,7 +75,7 @@ class Plan:
 
 def plan(
     reader: Reader,
-    machine: MachineInfo,
+    machine: MachineId,
     options: PretrainOptions,
     initial: Weights,
     *,
@@ -132,7 +132,7 @@ class _History:
         return self.beam_s / float(self.best_s[max(0, number - 1)])
 
 
-def _histories(reader: Reader, machine: MachineInfo) -> dict[str, _History]:
+def _histories(reader: Reader, machine: MachineId) -> dict[str, _History]:
     found: dict[str, _History] = {}
     for key, name in reader.pipelines().items():
         if name.startswith(PREFIX) or len(history := reader.history(key, machine.key)) < LEAST_SAMPLES:

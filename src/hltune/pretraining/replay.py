@@ -10,7 +10,7 @@ import numpy as np
 from hltune.cost_model.dataset import Dataset
 from hltune.samples.reader import Reader
 from hltune.values.errors import InputError
-from hltune.values.sample import MachineInfo
+from hltune.values.machine_id import MachineId
 
 HELD_OUT = 0.15
 """Share of the programs that no weights are ever trained on."""
@@ -39,7 +39,7 @@ class Replay:
         machine: whose samples are read.
     """
 
-    def __init__(self, reader: Reader, machine: MachineInfo) -> None:
+    def __init__(self, reader: Reader, machine: MachineId) -> None:
         self._reader = reader
         self._machine = machine
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from hltune.commands.compare import Row
 from hltune.commands.tune import Tuned
-from hltune.machine.protocol import Cost
 from hltune.runtime.files import write_bytes
+from hltune.values.cost import Cost
 from hltune.values.unit import Unit
 from hltune.workspace.records import Workspace
 

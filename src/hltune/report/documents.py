@@ -9,9 +9,9 @@ from typing import Any
 from hltune.commands.compare import Comparison, Row
 from hltune.commands.doctor import Finding
 from hltune.commands.schedule import Autoscheduled
-from hltune.machine.protocol import Cost
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
+from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.unit import MILLISECONDS, Unit

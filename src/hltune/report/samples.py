@@ -16,7 +16,7 @@ from hltune.report.documents import Document, directives
 from hltune.samples.exchange import Imported
 from hltune.samples.reader import Ranked
 from hltune.samples.statistics import Statistics
-from hltune.values.sample import MachineInfo
+from hltune.values.machine_id import MachineId
 from hltune.values.unit import Unit, unit_of
 
 ID_DIGITS = 12
@@ -27,7 +27,7 @@ def statistics(store: Path, rows: Iterable[Statistics]) -> Document:
     return {"store": str(store), "pipelines": [_statistics(row) for row in rows]}
 
 
-def best(name: str, pipeline_hash: str, machine: MachineInfo, rows: Iterable[Ranked]) -> Document:
+def best(name: str, pipeline_hash: str, machine: MachineId, rows: Iterable[Ranked]) -> Document:
     """Result of `hltune samples best`."""
     unit = unit_of(machine.target, machine.cpu)
     return {
@@ -39,7 +39,7 @@ def best(name: str, pipeline_hash: str, machine: MachineInfo, rows: Iterable[Ran
     }
 
 
-def imported(names: dict[str, str], machine: MachineInfo, result: Imported) -> Document:
+def imported(names: dict[str, str], machine: MachineId, result: Imported) -> Document:
     """Result of `hltune samples import`; ``names`` are those of the pipelines by hash."""
     return {
         "machine": asdict(machine),
@@ -52,7 +52,7 @@ def imported(names: dict[str, str], machine: MachineInfo, result: Imported) -> D
 
 def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
     """Result of `hltune samples stats`, machine by machine."""
-    by_machine: dict[MachineInfo, list[Statistics]] = {}
+    by_machine: dict[MachineId, list[Statistics]] = {}
     for row in rows:
         by_machine.setdefault(row.machine, []).append(row)
     for machine, of_machine in by_machine.items():
@@ -81,7 +81,7 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
             console.print(Text(line), soft_wrap=True)
 
 
-def print_best(console: Console, machine: MachineInfo, rows: Iterable[Ranked]) -> None:
+def print_best(console: Console, machine: MachineId, rows: Iterable[Ranked]) -> None:
     """Result of `hltune samples best`."""
     unit = unit_of(machine.target, machine.cpu)
     table = Table(box=None, pad_edge=False)
@@ -96,7 +96,7 @@ def print_best(console: Console, machine: MachineInfo, rows: Iterable[Ranked]) -
     console.print(table)
 
 
-def print_imported(console: Console, names: dict[str, str], machine: MachineInfo, result: Imported) -> None:
+def print_imported(console: Console, names: dict[str, str], machine: MachineId, result: Imported) -> None:
     """Result of `hltune samples import`."""
     for path, reason in result.skipped:
         console.print(Text(f"skipped {path}: {reason}"), soft_wrap=True)

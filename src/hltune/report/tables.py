@@ -12,9 +12,9 @@ from hltune.commands.compare import Comparison, Row
 from hltune.commands.doctor import Finding
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Autoscheduled
-from hltune.machine.protocol import Cost, Counters
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
+from hltune.values.cost import Cost, Counters
 from hltune.values.errors import Failure
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.subject import Subject

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from hltune.commands.tune import Tuned, TuneProgress
-from hltune.machine.protocol import Cost
 from hltune.machine.speedup import Speedup
 from hltune.report.documents import Document
 from hltune.report.documents import cost as cost_document
 from hltune.tuning.tuner import BASELINE, Round
+from hltune.values.cost import Cost
 from hltune.values.errors import Failure
 from hltune.values.unit import MILLISECONDS, Unit
 

@@ -14,7 +14,8 @@ from hltune.samples.sample_file import SampleFile
 from hltune.samples.writer import Store
 from hltune.values.errors import InputError
 from hltune.values.features import Featurization
-from hltune.values.sample import MachineInfo, Origin, PipelineRecord, Sample, Timing
+from hltune.values.machine_id import MachineId
+from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
 
 SUFFIX = ".sample"
 _BATCH = 1000
@@ -47,7 +48,7 @@ def sample_files(paths: Iterable[Path]) -> list[Path]:
     return [file for path in paths for file in _files(path)]
 
 
-def import_samples(store: Store, files: Sequence[Path], machine: MachineInfo) -> Imported:
+def import_samples(store: Store, files: Sequence[Path], machine: MachineId) -> Imported:
     """Imports files; those that cannot be used are skipped.
 
     A file says neither which algorithm nor which schedule it is about, and its pipeline id is not to be trusted. So
@@ -127,7 +128,7 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _read(path: Path, machine: MachineInfo) -> Sample:
+def _read(path: Path, machine: MachineId) -> Sample:
     try:
         data = path.read_bytes()
         measured_at_s = path.stat().st_mtime

@@ -20,7 +20,8 @@ from hltune.samples.statistics import Statistics, collect
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
-from hltune.values.sample import MachineInfo, PipelineRecord, Sample
+from hltune.values.machine_id import MachineId
+from hltune.values.sample import PipelineRecord, Sample
 
 _OF = "FROM samples WHERE pipeline_id = ? AND machine_id = ?"
 _TRAINABLE = f"{_OF} AND features_id = ? AND fastest_s IS NOT NULL"
@@ -122,12 +123,12 @@ class Reader:
                 return PipelineRecord(hash=pipeline_hash, name=name, spec=spec)
         raise unknown_pipeline(self.path, pipeline_hash)
 
-    def machines(self) -> tuple[MachineInfo, ...]:
+    def machines(self) -> tuple[MachineId, ...]:
         """All machines that samples were measured on."""
         with self._decoding():
             rows = self._connection.execute("SELECT key, cpu, target, threads, halide FROM machines ORDER BY id")
             return tuple(
-                MachineInfo(key=key, cpu=cpu, target=target, threads=threads, halide=halide)
+                MachineId(key=key, cpu=cpu, target=target, threads=threads, halide=halide)
                 for key, cpu, target, threads, halide in rows
             )
 

@@ -12,7 +12,8 @@ from hltune.values import schedule_codec
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, FailureKind
 from hltune.values.features import Featurization
-from hltune.values.sample import MachineInfo, Origin, Sample, Timing
+from hltune.values.machine_id import MachineId
+from hltune.values.sample import Origin, Sample, Timing
 
 _TIME = np.dtype("<f8")
 
@@ -46,7 +47,7 @@ def decode_sample(row: tuple[Any, ...]) -> Sample:
         )
     return Sample(
         pipeline_hash=pipeline_hash,
-        machine=MachineInfo(key=key, cpu=cpu, target=target, threads=threads, halide=halide),
+        machine=MachineId(key=key, cpu=cpu, target=target, threads=threads, halide=halide),
         schedule=decode_schedule(directives),
         featurization=featurization,
         measurement=measurement,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hltune.values.sample import MachineInfo
+from hltune.values.machine_id import MachineId
 
 Ids = tuple[int, int]
 """Of a pipeline and a machine."""
@@ -32,7 +32,7 @@ class Statistics:
 
     pipeline_hash: str
     pipeline_name: str
-    machine: MachineInfo
+    machine: MachineId
     samples: int
     schedules: int
     failed: dict[str, int]
@@ -81,7 +81,7 @@ def _statistics(row: tuple[Any, ...], times_s: list[float] | None, failed: dict[
     return Statistics(
         pipeline_hash=pipeline_hash,
         pipeline_name=name,
-        machine=MachineInfo(key=key, cpu=cpu, target=target, threads=threads, halide=halide),
+        machine=MachineId(key=key, cpu=cpu, target=target, threads=threads, halide=halide),
         samples=samples,
         schedules=schedules,
         failed=failed,

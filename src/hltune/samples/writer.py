@@ -18,7 +18,8 @@ from hltune.samples.rows import encode_sample, encode_schedule
 from hltune.samples.spec_codec import encode_spec
 from hltune.values.errors import InputError
 from hltune.values.features import Featurization
-from hltune.values.sample import MachineInfo, PipelineRecord, Sample
+from hltune.values.machine_id import MachineId
+from hltune.values.sample import PipelineRecord, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ class Store(Reader):
             raise unknown_pipeline(self.path, pipeline_hash)
         return row[0]
 
-    def _machine(self, machine: MachineInfo) -> int:
+    def _machine(self, machine: MachineId) -> int:
         row = self._row("SELECT id, cpu, target, threads, halide FROM machines WHERE key = ?", machine.key)
         values = {"cpu": machine.cpu, "target": machine.target, "threads": machine.threads, "halide": machine.halide}
         if row is None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hltune.commands.compare import Row, best_of_each
-from hltune.machine.protocol import Cost, Session
+from hltune.machine.protocol import Session
 from hltune.machine.speedup import Speedup, speedup
 from hltune.samples.reader import Ranked
 from hltune.tuning.tuner import BASELINE
+from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.workspace.records import TUNED, Record

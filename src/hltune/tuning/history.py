@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 
 from hltune.cost_model.dataset import Dataset
-from hltune.machine.protocol import Cost, Measurement
 from hltune.samples.writer import Store
 from hltune.search.jobs import Candidate
 from hltune.tuning.pool import featurization_of
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.sample import MachineInfo, Origin, Sample, Timing
+from hltune.values.sample import Origin, Sample, Timing
 
 
 class History:
@@ -25,7 +26,7 @@ class History:
         learned: newest samples that a model learns from.
     """
 
-    def __init__(self, spec: PipelineSpec, machine: MachineInfo, store: Store, *, learned: int) -> None:
+    def __init__(self, spec: PipelineSpec, machine: MachineId, store: Store, *, learned: int) -> None:
         self._key = (spec.content_hash, machine.key)
         self._machine = machine
         self._store = store

@@ -1,55 +1,42 @@
-"""Which machine a measurement belongs to."""
+"""Which machine a measurement belongs to; samples of different machines are never mixed."""
 
 from __future__ import annotations
 
 import hashlib
-import platform
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import Any
 
-from hltune.machine.hexagon.toolchain import toolchain_key
-from hltune.machine.hexagon.versions import version_of
-from hltune.machine.options import MeasureOptions
-from hltune.pipeline.target import TargetInfo
-from hltune.runtime.halide_wheel import halide_version
+from hltune.values.errors import InputError
+from hltune.values.unit import MILLISECONDS, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprint:
+class MachineId:
     """What has to agree before two measurements may be compared.
 
     Attributes:
+        cpu: model of the processor, or what an emulator counts and with which tools.
         target: the full Halide target string, with all CPU features.
         threads: size of the thread pool.
+        halide: version of Halide.
+        unit: what people see its costs in.
     """
 
     cpu: str
     target: str
     threads: int
     halide: str
+    unit: Unit = field(default=MILLISECONDS, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError("not a machine: bad threads", expected="1 or more", found=str(self.threads))
+
+    def document(self) -> dict[str, Any]:
+        """What identifies it, by name."""
+        return {"cpu": self.cpu, "target": self.target, "threads": self.threads, "halide": self.halide}
 
     @property
     def key(self) -> str:
         """Short and usable as the name of a directory."""
-        return hashlib.sha256(repr(asdict(self)).encode()).hexdigest()[:12]
-
-
-def fingerprint(target: TargetInfo, options: MeasureOptions) -> Fingerprint:
-    """Of what runs this target, as far as it is used."""
-    cpu = _emulated_cpu(target, options) if target.machine == "hexagon" else _cpu_model()
-    return Fingerprint(cpu=cpu, target=target.name, threads=options.threads, halide=halide_version())
-
-
-def _emulated_cpu(target: TargetInfo, options: MeasureOptions) -> str:
-    counted = options.emulator.cache or "packets"
-    heap_mib = options.emulator.heap_limit_bytes / 2**20
-    return f"Hexagon {version_of(target.name)} in QEMU, {counted}, heap {heap_mib:g} MiB, tools {toolchain_key()}"
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
+        return hashlib.sha256(repr(self.document()).encode()).hexdigest()[:12]

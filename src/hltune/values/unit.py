@@ -1,4 +1,4 @@
-"""What costs are shown in.
+"""What people see costs in.
 
 Inside, all costs are in seconds. A machine that counts instead has a nominal rate: the cost model predicts
 milliseconds, and with a billion packets per second its predictions, and the weights it starts from, are of the right
@@ -7,7 +7,7 @@ size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,9 +15,9 @@ class Unit:
     """A unit of cost.
 
     Attributes:
-        name: in JSON documents.
-        label: for people.
-        heading: of a column.
+        name: what JSON documents call it.
+        label: what people read after a number.
+        heading: the heading of a column.
         per_second: how many of them are a second.
         digits: decimals that people see.
     """
@@ -39,33 +39,3 @@ class Unit:
 
 
 MILLISECONDS = Unit(name="ms", label="ms", heading="time/ms", per_second=1e3, digits=3)
-PACKETS_PER_S = 1e9
-PACKETS = Unit(
-    name="packets",
-    label="packets issued (QEMU)",
-    heading="packets issued\n(QEMU)",
-    per_second=PACKETS_PER_S,
-    digits=0,
-)
-
-
-MISSES = "missed lines"
-"""In the name of a processor whose cost they are part of."""
-PACKETS_AND_MISSES = replace(
-    PACKETS,
-    name="packets+misses",
-    label="packets issued and weighted misses (QEMU)",
-    heading="packets\n+misses",
-)
-
-
-def packets_and_misses(counted: str) -> Unit:
-    """The unit of a cost with such weight and cache, in words."""
-    return replace(PACKETS_AND_MISSES, label=f"= {counted}, QEMU")
-
-
-def unit_of(target: str, cpu: str) -> Unit:
-    """Of what was measured on a machine with this full target string and processor."""
-    if not target.startswith("hexagon"):
-        return MILLISECONDS
-    return PACKETS_AND_MISSES if MISSES in cpu else PACKETS

@@ -9,12 +9,12 @@ from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.sidecar import read_stored, sidecar_path
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.values.machine_id import Fingerprint
+from hltune.values.machine_id import MachineId
 from hltune.workspace.records import Workspace
 
 
 def with_default_weights(
-    search: Adams2019Options, workspace: Workspace, machine: Fingerprint, progress: Progress
+    search: Adams2019Options, workspace: Workspace, machine: MachineId, progress: Progress
 ) -> Adams2019Options:
     """Adds the workspace's default weights to a search that has none; those of another machine only if asked for.
 
@@ -40,6 +40,6 @@ def with_default_weights(
     return replace(search, weights=path.absolute())
 
 
-def _other_machine(path: Path, machine: Fingerprint) -> str | None:
+def _other_machine(path: Path, machine: MachineId) -> str | None:
     key = read_stored(path).sidecar.origin.machine
     return None if key == machine.key else key

@@ -22,9 +22,8 @@ from hltune.runtime.files import write_text
 from hltune.values import schedule_codec
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
-from hltune.values.machine_id import Fingerprint
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.sample import MachineInfo
 
 FORMAT = "hltune-record"
 VERSION = 1
@@ -75,7 +74,7 @@ class Workspace:
         """Folder with the weights of commands that are not told which."""
         return self.root / "default"
 
-    def pretrained(self, machine: Fingerprint) -> Path:
+    def pretrained(self, machine: MachineId) -> Path:
         """Where pre-training on a machine keeps its weights."""
         return self.root / "pretrained" / machine.key
 
@@ -83,25 +82,25 @@ class Workspace:
         """What belongs to one pipeline."""
         return self.root / f"{spec.name}-{spec.content_hash[:12]}"
 
-    def weights(self, spec: PipelineSpec, machine: Fingerprint) -> Path:
+    def weights(self, spec: PipelineSpec, machine: MachineId) -> Path:
         """Where the weights of a pipeline on a machine are."""
         return self._machine_directory(spec, machine) / "weights"
 
-    def curve(self, spec: PipelineSpec, machine: Fingerprint) -> Path:
+    def curve(self, spec: PipelineSpec, machine: MachineId) -> Path:
         """Where the pictures of its tuning are, without their suffix."""
         return self._machine_directory(spec, machine) / "tuning"
 
-    def _machine_directory(self, spec: PipelineSpec, machine: Fingerprint) -> Path:
+    def _machine_directory(self, spec: PipelineSpec, machine: MachineId) -> Path:
         return self.directory(spec) / machine.key
 
-    def replace(self, record: Record, spec: PipelineSpec, machine: Fingerprint) -> None:
+    def replace(self, record: Record, spec: PipelineSpec, machine: MachineId) -> None:
         """Writes a record in place of all others of its name."""
         self.keep(record, spec, machine)
         for path in self._machine_directory(spec, machine).glob(f"{record.name}-{_ANY_HASH}.json"):
             if path.stem != record.label:
                 path.unlink(missing_ok=True)
 
-    def keep(self, record: Record, spec: PipelineSpec, machine: Fingerprint) -> None:
+    def keep(self, record: Record, spec: PipelineSpec, machine: MachineId) -> None:
         """Writes a record; only one of the same schedule by the same name is replaced."""
         document = {
             "format": FORMAT,
@@ -116,7 +115,7 @@ class Workspace:
         path = self._machine_directory(spec, machine) / f"{record.label}.json"
         write_text(path, json.dumps(document, indent=1) + "\n")
 
-    def records(self, spec: PipelineSpec, machine: Fingerprint) -> list[Record]:
+    def records(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
         """All records of a pipeline on a machine, the fastest first.
 
         Raises:
@@ -126,7 +125,7 @@ class Workspace:
         records = [_read(path, spec) for path in paths]
         return sorted(records, key=lambda record: record.cost_s)
 
-    def best(self, spec: PipelineSpec, machine: Fingerprint) -> Record:
+    def best(self, spec: PipelineSpec, machine: MachineId) -> Record:
         """The schedule that tuning left, or else the fastest one on record.
 
         Tuning measured it side by side with all that were known; times of different runs compare less well.
@@ -144,11 +143,6 @@ class Workspace:
                 "for hexagon, also the same --target, --objective, --cache, --heap-limit",
             )
         return next((record for record in records if record.name == TUNED), records[0])
-
-
-def machine_info(machine: Fingerprint) -> MachineInfo:
-    """A machine as the sample store knows it."""
-    return MachineInfo(key=machine.key, **asdict(machine))
 
 
 def _read(path: Path, spec: PipelineSpec) -> Record:

@@ -12,12 +12,13 @@ from hltune.machine.hexagon.machine import HexagonMachine
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import CacheModel, EmulatorOptions, MeasureOptions
-from hltune.machine.protocol import Cost, Machine, Measurement
+from hltune.machine.protocol import Machine
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
+from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import PipelineSpec
 from tests.machine.opened import fast, load, needs_hexagon, target_info

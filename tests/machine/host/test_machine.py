@@ -8,8 +8,8 @@ import pytest
 
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
-from hltune.machine.protocol import Cost
 from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from hltune.machine.host.jobs import NumPyReference
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Cost
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo, TargetJob
@@ -23,6 +22,7 @@ from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.mutation.mutants import mutants
 from hltune.search.mutation.operators import mutate
+from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import FuncInfo, PipelineSpec

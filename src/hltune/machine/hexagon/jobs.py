@@ -16,8 +16,8 @@ from hltune.machine.hexagon.versions import EMULATED_CPU
 from hltune.machine.hexagon.wire import Result, decode_result, encode_job
 from hltune.machine.host.jobs import Task, expected_outputs, input_arrays, output_differences
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Counters
 from hltune.runtime.worker import Process
+from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec

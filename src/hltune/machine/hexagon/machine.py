@@ -10,20 +10,20 @@ from types import TracebackType
 from typing import Self
 
 from hltune.machine.bandwidth import CopySpecJob, copy_schedule
+from hltune.machine.hexagon.identity import PACKETS_PER_S, identify
 from hltune.machine.hexagon.jobs import CountJob, Emulator, EmulatorJob, InputFileJob
 from hltune.machine.hexagon.toolchain import find_tools
 from hltune.machine.host.jobs import NumPyReference, Task
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import CacheModel, MeasureOptions
-from hltune.machine.protocol import Cost, Counters, Measurement
 from hltune.machine.reference import DEFAULT_REFERENCE, Reference
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.worker import Worker, run_each
+from hltune.values.cost import Cost, Counters, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
-from hltune.values.machine_id import fingerprint
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.unit import PACKETS, PACKETS_PER_S, packets_and_misses
+from hltune.values.unit import Unit
 
 _COUNTING_PRELOAD = ("halide", "numpy", "hltune.machine.hexagon.jobs", "hltune.pipeline.build", "hltune.schedule.apply")
 """All that a `CountJob` imports: a fork that had to import would do so for every schedule."""
@@ -42,9 +42,7 @@ class HexagonMachine:
     """
 
     def __init__(self, target: TargetInfo, options: MeasureOptions, *, workers: int) -> None:
-        self.fingerprint = fingerprint(target, options)
-        cache = options.emulator.cache
-        self.unit = PACKETS if cache is None else packets_and_misses(str(cache))
+        self.identity = identify(target, options)
         self._target = target
         self._options = options
         with_cache = options.emulator.cache is not None
@@ -76,7 +74,7 @@ class HexagonMachine:
         """See `Machine.session`."""
         if self._emulator is None:
             self._emulator = self._host.run(self._job)
-        counter = _Counter(self._target, self._emulator, self._options, self._host, self._workers)
+        counter = _Counter(self._target, self._emulator, self._options, self.identity.unit, self._host, self._workers)
         return HexagonSession(spec, inputs, counter, reference, numpy_reference)
 
 
@@ -159,11 +157,13 @@ class _Counter:
         target: TargetInfo,
         emulator: Emulator,
         options: MeasureOptions,
+        unit: Unit,
         host: Worker,
         workers: tuple[Worker, ...],
     ) -> None:
         self.target = target
         self.options = options
+        self.unit = unit
         self.host = host
         self._emulator = emulator
         self._workers = workers
@@ -200,12 +200,12 @@ class _Counter:
         cache = self.options.emulator.cache
         with contextlib.closing(run_each(jobs, self._workers)) as outcomes:
             for key, outcome in outcomes:
-                yield key, outcome if isinstance(outcome, Failure) else _cost(outcome, cache)
+                yield key, outcome if isinstance(outcome, Failure) else _cost(outcome, cache, self.unit)
 
 
-def _cost(counters: Counters, cache: CacheModel | None) -> Cost:
-    if cache is None:
-        return Cost(unit=PACKETS, turns=((counters.packets / PACKETS_PER_S,),), counters=counters)
-    assert counters.line_misses is not None
-    value = counters.packets + cache.miss_weight * counters.line_misses
-    return Cost(unit=packets_and_misses(str(cache)), turns=((value / PACKETS_PER_S,),), counters=counters)
+def _cost(counters: Counters, cache: CacheModel | None, unit: Unit) -> Cost:
+    value = float(counters.packets)
+    if cache is not None:
+        assert counters.line_misses is not None
+        value += cache.miss_weight * counters.line_misses
+    return Cost(unit=unit, turns=((value / PACKETS_PER_S,),), counters=counters)

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from hltune.machine.host.jobs import PrepareJob, Task, TimeJob
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Cost, Measurement
 from hltune.runtime.worker import Job, Worker
+from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.unit import MILLISECONDS
 

@@ -11,18 +11,17 @@ from types import TracebackType
 from typing import Self
 
 from hltune.machine.bandwidth import CopySpecJob, copy_schedule
+from hltune.machine.host.identity import identify
 from hltune.machine.host.jobs import NumPyReference, Task
 from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Measurement
 from hltune.machine.reference import DEFAULT_REFERENCE, Reference
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
+from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
-from hltune.values.machine_id import fingerprint
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.unit import MILLISECONDS
 
 _COPY = "hltune's copy"
 """Key of the copy, which no schedule's name gets in the way of."""
@@ -37,10 +36,8 @@ class HostMachine:
         lanes: processes that compile; one of them times at a time.
     """
 
-    unit = MILLISECONDS
-
     def __init__(self, target: TargetInfo, options: MeasureOptions, *, lanes: int) -> None:
-        self.fingerprint = fingerprint(target, options)
+        self.identity = identify(target, options)
         self.target = target
         self.options = options
         self._lanes = [Lane(options)]

@@ -1,0 +1,71 @@
+"""What running a schedule cost, or why it failed."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+
+from hltune.values.errors import Failure, InputError
+from hltune.values.unit import Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """What an emulator counts beside the cost.
+
+    Attributes:
+        packets: issued packets, scalar and vector ones.
+        hvx_instructions: instructions of the vector unit.
+        instructions: instructions in all packets.
+        allocations: allocations on the heap.
+        peak_heap_bytes: most heap in use at a time.
+        line_misses: missed lines of the cache model; None without one.
+    """
+
+    packets: int
+    hvx_instructions: int
+    instructions: int
+    allocations: int
+    peak_heap_bytes: int
+    line_misses: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What running a candidate cost; its output was verified.
+
+    Attributes:
+        unit: what people see it in.
+        turns: every repeat in seconds, turn by turn; between two turns the other schedules had theirs. What is counted
+            and not timed has one turn of one repeat, see `Unit`.
+        pruned: it was so much slower than the best that further repeats were not worth their time.
+        counters: None where nothing is counted.
+    """
+
+    unit: Unit
+    turns: tuple[tuple[float, ...], ...]
+    pruned: bool = False
+    counters: Counters | None = None
+
+    def __post_init__(self) -> None:
+        if not self.repeats or not all(0 < repeat < math.inf for repeat in self.repeats):
+            raise InputError("not a cost: bad repeats", expected="positive, finite numbers", found=repr(self.turns))
+
+    @property
+    def repeats(self) -> tuple[float, ...]:
+        """Every repeat, in the order of measurement."""
+        return tuple(repeat for turn in self.turns for repeat in turn)
+
+    @property
+    def value(self) -> float:
+        """The fastest repeat: what disturbs a run only ever adds time."""
+        return min(self.repeats)
+
+    @property
+    def spread(self) -> float:
+        """How far the median repeat lies above the fastest, as a share of it."""
+        return statistics.median(self.repeats) / self.value - 1
+
+
+Measurement = Cost | Failure

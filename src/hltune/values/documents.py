@@ -1,0 +1,89 @@
+"""JSON documents as frozen values: the one place that decodes them.
+
+A file holds ``{"format": ..., "version": ..., FIELD: ...}`` with the fields of a dataclass.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from hltune.values.errors import InputError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        name: what the key ``format`` says.
+        version: what the key ``version`` says.
+        what: what a message calls a damaged one.
+        todo: what people can do about one.
+    """
+
+    name: str
+    version: int
+    what: str
+    todo: str
+
+    def encode(self, document: dict[str, Any]) -> bytes:
+        """The content of a file."""
+        return (json.dumps({"format": self.name, "version": self.version, **document}, indent=1) + "\n").encode()
+
+    def decode(self, data: bytes, *, where: str) -> dict[str, Any]:
+        """The fields of a file, without ``format`` and ``version``.
+
+        Raises:
+            InputError: it is damaged, or of another format or version.
+        """
+        try:
+            document = cast("dict[str, Any]", json.loads(data))
+            if (found := (document.pop("format"), document.pop("version"))) != (self.name, self.version):
+                raise ValueError(f"format {found[0]!r} version {found[1]!r}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self.damaged(where, f"{type(error).__name__}: {error}") from None
+        return document
+
+    def read(self, data: bytes, kind: type[T], *, where: str) -> T:
+        """`decode`, and the fields as a dataclass.
+
+        Raises:
+            InputError: it is damaged, or of another format or version.
+        """
+        document = self.decode(data, where=where)
+        try:
+            return convert(document, kind)
+        except InputError as error:
+            raise self.damaged(where, error.found or error.what) from None
+
+    def damaged(self, where: str, found: str | None) -> InputError:
+        """The error of a file that is not to be trusted."""
+        return InputError(
+            self.what, where=where, expected=f"{self.name} version {self.version}", found=found, todo=self.todo
+        )
+
+
+def convert(document: Any, kind: type[T]) -> T:
+    """A dataclass from plain values, each checked against its annotation.
+
+    Raises:
+        InputError: keys are missing or unknown, or a value is of another type.
+    """
+    if is_dataclass(kind) and isinstance(document, dict):
+        unknown = cast("dict[str, Any]", document).keys() - {each.name for each in fields(kind)}
+        if unknown:
+            raise _unfit(kind, f"unknown keys {', '.join(sorted(unknown))}")
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise _unfit(kind, str(error)) from None
+
+
+def _unfit(kind: type[Any], found: str) -> InputError:
+    return InputError(f"not a {kind.__name__}", expected="the fields of one", found=found)

@@ -22,8 +22,11 @@ import numpy as np
 from benchmarks.store import MACHINE, MIB, schedule
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
+from hltune.values.cost import Cost
 from hltune.values.features import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
-from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
+from hltune.values.provenance import Searched
+from hltune.values.sample import PipelineRecord, Sample
+from hltune.values.unit import MILLISECONDS
 
 PROGRAMS = (100, 1_000, 62_500)
 SCHEDULES = 16
@@ -44,8 +47,8 @@ def made(number: int) -> Iterator[Sample]:
             machine=MACHINE,
             schedule=schedule(index, STAGES),
             featurization=Featurization(pipeline_features=operations, schedule_features=features.tobytes()),
-            measurement=Timing(repeats_s=tuple((1e-3 * (1 + rng.random(3))).tolist())),
-            origin=Origin(search='{"beam_size": 1}'),
+            measurement=Cost(unit=MILLISECONDS, turns=(tuple((1e-3 * (1 + rng.random(3))).tolist()),)),
+            provenance=Searched(autoscheduler="Adams2019", parameters=(("beam_size", "1"),)),
             measured_at_s=1.7e9 + number,
         )
 

@@ -20,19 +20,23 @@ import numpy as np
 from hltune.runtime.progress import Silent
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
+from hltune.values.cost import Cost
 from hltune.values.directives import ComputeAt, Parallel, Reorder, Schedule, Split, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.features import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import OutputArgument, PipelineSpec
+from hltune.values.provenance import Searched
 from hltune.values.roles import Stage
-from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
+from hltune.values.sample import PipelineRecord, Sample
+from hltune.values.unit import MILLISECONDS
 
 SAMPLES = 200_000
 STAGES = 12
 BATCH = 5000
 MIB = 2**20
-MACHINE = MachineId(key="0123456789ab", cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
+PROBE = Searched(autoscheduler="Adams2019", parameters=(("beam_size", "1"), ("random_dropout", "1"), ("seed", "7")))
+MACHINE = MachineId(cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
 OUTPUT = OutputArgument(name="out", dtypes=("uint8",), estimate=((0, 1536), (0, 2560)))
 PIPELINE = PipelineRecord.of(PipelineSpec(name="made", hlpipe=b"made", inputs=(), outputs=(OUTPUT,), funcs=()))
 QUERIES: dict[str, Callable[[Reader], object]] = {
@@ -42,7 +46,7 @@ QUERIES: dict[str, Callable[[Reader], object]] = {
     "ten best": lambda reader: reader.best(PIPELINE.hash, MACHINE.key, 10),
     "training data, all at once": lambda reader: list(reader.training_data(PIPELINE.hash, MACHINE.key)),
     "training data, chunks of 4096": lambda reader: [
-        data.times_s for data in reader.training_data(PIPELINE.hash, MACHINE.key, chunk=4096)
+        data.costs for data in reader.training_data(PIPELINE.hash, MACHINE.key, chunk=4096)
     ],
     "training data, newest 20,000": lambda reader: list(
         reader.training_data(PIPELINE.hash, MACHINE.key, newest=20_000)
@@ -61,7 +65,7 @@ def made(start: int, count: int, stages: int) -> Iterator[Sample]:
         measurement = (
             Failure(stage="compile", kind="timeout", message="took longer than 60 s")
             if number % 20 == 0
-            else Timing(repeats_s=tuple((1e-3 * (1 + rng.random(12))).tolist()))
+            else Cost(unit=MILLISECONDS, turns=(tuple((1e-3 * (1 + rng.random(12))).tolist()),))
         )
         yield Sample(
             pipeline_hash=PIPELINE.hash,
@@ -69,7 +73,8 @@ def made(start: int, count: int, stages: int) -> Iterator[Sample]:
             schedule=schedule(number, stages),
             featurization=Featurization(pipeline_features=pipeline_features, schedule_features=features.tobytes()),
             measurement=measurement,
-            origin=Origin(round=number // 1000, search='{"beam_size": 1, "random_dropout": 1, "seed": 7}'),
+            provenance=PROBE,
+            round=number // 1000,
             measured_at_s=1.7e9 + number,
         )
 

@@ -128,7 +128,7 @@ def speedup(subject: Subject, *, slow: Schedule, fast: Schedule) -> Speedup:
 def evaluate(subject: Subject, workspace: Workspace) -> tuple[Validation, ...]:
     machine = identify(subject.target, MeasureOptions(threads=CORES))
     with Reader(workspace.samples) as reader:
-        data = max(reader.training_data(subject.spec.content_hash, machine.key), key=lambda each: len(each.times_s))
+        data = max(reader.training_data(subject.spec.content_hash, machine.key), key=lambda each: len(each.costs))
     start = builtin_weights()
     scorers = (
         NetworkScorer(weights=start, training=TrainingOptions(), seed=0),

@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("hltune", deadline=None)
+settings.load_profile("hltune")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,14 +12,17 @@ from hltune.cost_model.adams2019.weights import builtin_weights
 from hltune.pretraining.plan import Plan, _extrapolated_gain, plan
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
+from hltune.values.cost import Cost
 from hltune.values.directives import ComputeRoot, Schedule, Split
 from hltune.values.machine_id import MachineId
+from hltune.values.provenance import Named, Searched
 from hltune.values.roles import Stage
-from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
+from hltune.values.sample import PipelineRecord, Sample
+from hltune.values.unit import MILLISECONDS
 from tests.pretraining.conftest import make_options
 
-MACHINE = MachineId(key="here", cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
-BEAM = Origin(search='{"autoscheduler": "Adams2019", "beam_size": "32"}')
+MACHINE = MachineId(cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
+BEAM = Searched(autoscheduler="Adams2019", parameters=(("beam_size", "32"),))
 OUTPUT = Stage("output")
 
 
@@ -37,8 +40,9 @@ def tuned(path: Path, name: str, speedups: dict[float, float]) -> None:
                 machine=MACHINE,
                 schedule=schedule,
                 featurization=None,
-                measurement=Timing(repeats_s=(1e-2 / speedup,)),
-                origin=BEAM if number == 0 else Origin(round=1),
+                measurement=Cost(unit=MILLISECONDS, turns=((1e-2 / speedup,),)),
+                provenance=BEAM if number == 0 else Named(name="another"),
+                round=int(number > 0),
                 measured_at_s=1e9 + 60 * minute,
             )
         )
@@ -73,7 +77,7 @@ def test_what_tuning_gains_in_the_time_of_each(tmp_path: Path) -> None:
 
 def test_other_machines_and_few_samples_say_nothing(tmp_path: Path) -> None:
     tuned(tmp_path / "s.sqlite", "one", {1.0: 2.0})
-    elsewhere = planned(tmp_path / "s.sqlite", pipelines=1, hours=1, machine=replace(MACHINE, key="elsewhere"))
+    elsewhere = planned(tmp_path / "s.sqlite", pipelines=1, hours=1, machine=replace(MACHINE, cpu="another CPU"))
     assert (elsewhere.tuned, elsewhere.tuning_gain) == ((), None)
 
 

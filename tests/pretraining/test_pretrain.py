@@ -34,7 +34,7 @@ def schedules(root: Path) -> dict[str, set[str]]:
     """Hashes of all measured schedules by the name of the program."""
     with Reader(root / "samples.sqlite") as reader:
         (machine,) = reader.machines()
-        return {name: set(reader.times(key, machine.key)) for key, name in reader.pipelines().items()}
+        return {name: set(reader.costs(key, machine.key)) for key, name in reader.pipelines().items()}
 
 
 @pytest.fixture(scope="module")

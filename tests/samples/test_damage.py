@@ -47,7 +47,7 @@ def read(reader: Reader) -> None:
         reader.pipeline(key)
     reader.machines()
     reader.statistics()
-    reader.times(*KEYS)
+    reader.costs(*KEYS)
     reader.best(*KEYS, 1000)
     list(reader.training_data(*KEYS))
     list(reader.samples(*KEYS))

@@ -17,10 +17,11 @@ from hltune.runtime import halide_wheel
 from hltune.samples.exchange import export_samples, import_samples, sample_files
 from hltune.samples.sample_file import SampleFile
 from hltune.samples.writer import Store
+from hltune.values.cost import Cost
 from hltune.values.errors import Failure, InputError
 from hltune.values.features import Featurization
-from hltune.values.sample import PipelineRecord, Timing
-from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, featurization, sample
+from hltune.values.sample import PipelineRecord
+from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, cost, featurization, sample
 
 KEYS = (PIPELINE.hash, MACHINE.key)
 
@@ -88,7 +89,7 @@ def test_the_stock_tool_learns_from_our_files(store: Store, tmp_path: Path) -> N
 
 
 def test_export_and_import(store: Store, tmp_path: Path) -> None:
-    store.add_all([sample(1), sample(1, Timing(repeats_s=(5e-4,)), when=9), sample(2)])
+    store.add_all([sample(1), sample(1, cost(5e-4), when=9), sample(2)])
     store.add_all([replace(sample(3), featurization=None), sample(4, Failure(stage="run", kind="crash", message=""))])
     store.add(sample(5, machine=OTHER_MACHINE))
     assert export_samples(store, *KEYS, tmp_path / "out") == 2
@@ -102,8 +103,8 @@ def test_export_and_import(store: Store, tmp_path: Path) -> None:
     assert all(one.schedule is None for one in back.values())
     again = back[featurization(1).schedule_hash]
     assert again.featurization == featurization(1)
-    assert isinstance(again.measurement, Timing)
-    assert again.measurement.repeats_s == (pytest.approx(5e-4),)
+    assert isinstance(again.measurement, Cost)
+    assert again.measurement.repeats == (pytest.approx(5e-4),)
     assert again.measured_at_s == files[0].stat().st_mtime or again.measured_at_s == files[1].stat().st_mtime
     [best, _] = store.best(imported, MACHINE.key, 10)
     assert best.schedule is None
@@ -123,7 +124,7 @@ def test_different_pipelines_under_one_id_are_told_apart(store: Store, tmp_path:
     assert sorted(result.pipelines.values()) == [2, 2]
     for key in result.pipelines:
         [data] = store.training_data(key, MACHINE.key)
-        assert len(data.times_s) == 2
+        assert len(data.costs) == 2
 
 
 def test_damaged_files_are_named_and_skipped(store: Store, tmp_path: Path) -> None:

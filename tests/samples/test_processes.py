@@ -54,7 +54,7 @@ def test_kill_9_loses_nothing_that_was_reported(path: Path) -> None:
             process.send_signal(signal.SIGKILL)
             reported += [int(line) for line in process.stdout.read().split("\n")[:-1]]
         with Store(path, progress=Silent(), wait_s=0) as store:
-            seen = store.times(PIPELINE.hash, MACHINE.key)
+            seen = store.costs(PIPELINE.hash, MACHINE.key)
             missing = [number for number in reported if sample(number).schedule_hash not in seen]
             assert not missing
             # What was in flight may be there as well; the next process adds it again without harm.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +16,12 @@ from hypothesis import strategies as st
 from hltune.runtime.progress import Silent
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Deleted, Store
+from hltune.values.cost import Cost
 from hltune.values.errors import Failure, InputError
 from hltune.values.features import SCHEDULE_COLUMNS
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
-from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, featurization, sample, samples, specs
+from hltune.values.sample import PipelineRecord, Sample
+from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, cost, featurization, sample, samples, specs
 
 OTHER_PIPELINE = PipelineRecord.of(replace(SPEC, hlpipe=b"another"))
 CRASH = Failure(stage="compile", kind="crash", message="ended by SIGSEGV", log="...")
@@ -26,8 +29,8 @@ SLOW = Failure(stage="run", kind="timeout", message="took longer than 20 s")
 KEYS = (PIPELINE.hash, MACHINE.key)
 
 
-def measured(number: int, *repeats_s: float, when: float) -> Sample:
-    return sample(number, Timing(repeats_s=repeats_s), when=when)
+def measured(number: int, *repeats: float, when: float) -> Sample:
+    return sample(number, cost(*repeats), when=when)
 
 
 @settings(max_examples=30, deadline=None)
@@ -51,9 +54,9 @@ def test_measuring_again_keeps_the_history(store: Store) -> None:
     assert store.add(first) != store.add(second)
     assert list(store.samples(*KEYS)) == [first, second]
     [data] = store.training_data(*KEYS)
-    assert data.times_s.tolist() == [4.0]
+    assert data.costs.tolist() == [4.0]
     [best] = store.best(*KEYS, 10)
-    assert (best.fastest_s, best.measurements, best.measured_at_s) == (4.0, 2, 20)
+    assert (best.cost, best.measurements, best.measured_at_s) == (4.0, 2, 20)
     assert best.schedule == first.schedule
 
 
@@ -75,31 +78,31 @@ def test_nothing_is_mixed(store: Store) -> None:
         (other, (OTHER_PIPELINE.hash, MACHINE.key)),
     ):
         assert list(store.samples(*keys)) == [one]
-        assert set(store.times(*keys)) == {one.schedule_hash}
+        assert set(store.costs(*keys)) == {one.schedule_hash}
         assert [best.schedule_hash for best in store.best(*keys, 9)] == [one.schedule_hash]
         [data] = store.training_data(*keys)
         assert data.schedule_hashes == (one.schedule_hash,)
-    assert not store.times(OTHER_PIPELINE.hash, OTHER_MACHINE.key)
+    assert not store.costs(OTHER_PIPELINE.hash, OTHER_MACHINE.key)
     assert not list(store.training_data(OTHER_PIPELINE.hash, OTHER_MACHINE.key))
     assert store.machines() == (MACHINE, OTHER_MACHINE)
 
 
 def test_seen_schedules_include_failures(store: Store) -> None:
     store.add_all([sample(1), sample(2, CRASH)])
-    assert set(store.times(*KEYS)) == {sample(1).schedule_hash, sample(2).schedule_hash}
+    assert set(store.costs(*KEYS)) == {sample(1).schedule_hash, sample(2).schedule_hash}
     [data] = store.training_data(*KEYS)
     assert data.schedule_hashes == (sample(1).schedule_hash,)
 
 
 def test_best_are_sorted(store: Store) -> None:
     store.add_all([measured(n, t, when=n) for n, t in enumerate((3.0, 1.0, 2.0))])
-    assert [best.fastest_s for best in store.best(*KEYS, 2)] == [1.0, 2.0]
+    assert [best.cost for best in store.best(*KEYS, 2)] == [1.0, 2.0]
 
 
 def test_of_equal_costs_the_first_may_stand_for_all(store: Store) -> None:
     store.add_all([measured(n, t, when=n) for n, t in enumerate((2.0, 1.0, 2.0, 1.0, 3.0))])
     ranked = store.best(*KEYS, 10, distinct=True)
-    assert [best.fastest_s for best in ranked] == [1.0, 2.0, 3.0]
+    assert [best.cost for best in ranked] == [1.0, 2.0, 3.0]
     assert [best.schedule_hash for best in ranked] == [sample(number).schedule_hash for number in (1, 0, 4)]
     assert len(store.best(*KEYS, 10)) == 5
 
@@ -109,19 +112,19 @@ def test_training_data(store: Store, chunk: int | None) -> None:
     added = [sample(number) for number in range(10)]
     store.add_all([*added, sample(11, SLOW), replace(sample(12), featurization=None)])
     items = list(store.training_data(*KEYS, chunk=chunk))
-    assert [len(item.times_s) for item in items] == (
+    assert [len(item.costs) for item in items] == (
         [10] if chunk in (None, 10, 100) else [1] * 10 if chunk == 1 else [3, 3, 3, 1]
     )
     expected = {one.schedule_hash: one for one in added}
     for item in items:
-        assert item.schedule_features.shape == (len(item.times_s), 3, SCHEDULE_COLUMNS)
+        assert item.schedule_features.shape == (len(item.costs), 3, SCHEDULE_COLUMNS)
         assert item.schedule_features.dtype == np.float32
         for row, key in enumerate(item.schedule_hashes):
             one = expected.pop(key)
-            assert one.featurization is not None and isinstance(one.measurement, Timing)
+            assert one.featurization is not None and isinstance(one.measurement, Cost)
             assert np.array_equal(item.schedule_features[row], one.featurization.schedule_array())
             assert np.array_equal(item.pipeline_features, one.featurization.pipeline_array())
-            assert item.times_s[row] == one.measurement.fastest_s
+            assert item.costs[row] == one.measurement.value
     assert not expected
 
 
@@ -155,10 +158,10 @@ def test_statistics(store: Store) -> None:
     one = by_hash[PIPELINE.hash]
     assert (one.pipeline_name, one.machine, one.samples, one.schedules) == ("blur", MACHINE, 7, 6)
     assert one.failed == {"compile": 2, "run": 1}
-    assert (one.fastest_s, one.median_s, one.slowest_s) == (3.0, 7.0, 8.0)
+    assert (one.best, one.median, one.slowest) == (3.0, 7.0, 8.0)
     assert (one.first_at_s, one.last_at_s) == (10, 61)
     other = by_hash[OTHER_PIPELINE.hash]
-    assert (other.samples, other.fastest_s, other.failed) == (1, None, {"compile": 1})
+    assert (other.samples, other.best, other.failed) == (1, None, {"compile": 1})
 
 
 def test_delete(store: Store) -> None:
@@ -166,7 +169,7 @@ def test_delete(store: Store) -> None:
     kept = [sample(1, machine=OTHER_MACHINE), sample(1, pipeline=OTHER_PIPELINE)]
     store.add_all([sample(1), sample(1, when=1), sample(2, CRASH), *kept])
     assert store.delete(PIPELINE.hash, MACHINE.key) == Deleted(samples=3, schedules=1)
-    assert not store.times(*KEYS)
+    assert not store.costs(*KEYS)
     assert list(store.samples(PIPELINE.hash, OTHER_MACHINE.key)) == [kept[0]]
     assert store.delete(PIPELINE.hash) == Deleted(samples=1, schedules=1)
     assert store.pipelines() == {OTHER_PIPELINE.hash: "blur"}
@@ -192,16 +195,19 @@ def test_all_or_nothing(store: Store) -> None:
     assert store.count() == 1
 
 
-def test_two_machines_under_one_key(store: Store) -> None:
+def test_two_machines_under_one_key(store: Store, path: Path) -> None:
     store.add(sample(1))
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE machines SET cpu = 'another'")
+        connection.commit()
     with pytest.raises(InputError, match="same key"):
-        store.add(sample(2, machine=replace(MACHINE, cpu="another")))
+        store.add(sample(2))
 
 
 def test_readers_see_what_a_writer_adds(store: Store, path: Path) -> None:
     with Reader(path) as reader:
         store.add(sample(1))
-        assert set(reader.times(*KEYS)) == {sample(1).schedule_hash}
+        assert set(reader.costs(*KEYS)) == {sample(1).schedule_hash}
 
 
 def test_no_store(tmp_path: Path) -> None:
@@ -214,11 +220,11 @@ def test_history_and_rounds(store: Store) -> None:
     assert store.history(*KEYS) == () and store.last_round(*KEYS) == 0
     failure = Failure(stage="run", kind="timeout", message="too long")
     store.add_all([sample(3, when=30.0), sample(1, when=10.0), sample(2, failure, when=20.0)])
-    store.add(sample(3, Timing(repeats_s=(1e-3,)), when=40.0))
+    store.add(sample(3, cost(1e-3), when=40.0))
     assert store.history(*KEYS) == ((10.0, 2e-3), (30.0, 4e-3), (40.0, 1e-3))
-    times = store.times(*KEYS)
+    times = store.costs(*KEYS)
     assert times == {sample(1).schedule_hash: 2e-3, sample(2).schedule_hash: None, sample(3).schedule_hash: 1e-3}
     assert store.last_round(*KEYS) == 1
-    store.add(replace(sample(4), origin=Origin(round=7)))
-    store.add(replace(sample(5), origin=Origin()))
+    store.add(replace(sample(4), round=7))
+    store.add(replace(sample(5), round=0))
     assert store.last_round(*KEYS) == 7

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from typing import get_args
 
 import numpy as np
 from hypothesis import strategies as st
 
+from hltune.values.cost import Cost, Counters
 from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure, FailureKind
 from hltune.values.features import COLUMNS, Featurization
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.provenance import Imported, Mutated, Named, Searched
 from hltune.values.roles import Stage
-from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
+from hltune.values.sample import PipelineRecord, Sample
+from hltune.values.unit import MILLISECONDS
 from tests.schedule.strategies import any_schedule
 
-MACHINE = MachineId(key="0123456789ab", cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
-OTHER_MACHINE = MachineId(key="ba9876543210", cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
+MACHINE = MachineId(cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
+OTHER_MACHINE = MachineId(cpu="another CPU", target="x86-64-linux", threads=2, halide="21.0.0")
 SPEC = PipelineSpec(
     name="blur",
     hlpipe=b"\0algorithm\xff",
@@ -53,30 +55,45 @@ specs = st.builds(
     ).map(tuple),
 )
 failures = st.builds(Failure, stage=names, kind=st.sampled_from(get_args(FailureKind)), message=names, log=names)
-timings = st.builds(Timing, repeats_s=st.lists(times, min_size=1, max_size=9).map(tuple), pruned=st.booleans())
-origins = st.builds(
-    Origin,
-    round=st.integers(0, 2**31),
-    search=st.dictionaries(names, st.integers() | names, max_size=3).map(json.dumps),
-    weights_hash=st.none() | names,
+counters = st.builds(
+    Counters,
+    **{name: st.integers(0, 2**40) for name in ("packets", "hvx_instructions", "instructions", "allocations")},
+    peak_heap_bytes=st.integers(0, 2**40),
+    line_misses=st.none() | st.integers(0, 2**40),
+)
+costs = st.builds(
+    Cost,
+    unit=st.just(MILLISECONDS),
+    turns=st.lists(times, min_size=1, max_size=9).map(lambda turn: (tuple(turn),)),
+    pruned=st.booleans(),
+    counters=st.none() | counters,
+)
+parameters = st.lists(st.tuples(st.text("abc_", min_size=1), names), max_size=3, unique_by=lambda pair: pair[0])
+provenances = (
+    st.builds(Searched, autoscheduler=names, weights=st.none() | names, parameters=parameters.map(tuple))
+    | st.builds(Mutated, parent=names, changes=name_tuples)
+    | st.builds(Named, name=names)
+    | st.builds(Imported, file=names, pipeline_id=st.integers(0, 2**31), schedule_id=st.integers(0, 2**31))
 )
 featurizations = st.integers(1, 6).flatmap(
     lambda stages: st.integers(0, 2**32 - 1).map(lambda seed: featurization(seed, stages=stages))
 )
 samples = st.builds(
-    lambda schedule, made_of, measurement, origin, when: Sample(
+    lambda schedule, made_of, measurement, provenance, number, when: Sample(
         pipeline_hash=PIPELINE.hash,
         machine=MACHINE,
         schedule=schedule,
         featurization=made_of,
         measurement=measurement,
-        origin=origin,
+        provenance=provenance,
+        round=number,
         measured_at_s=when,
     ),
     any_schedule,
     st.none() | featurizations,
-    timings | failures,
-    origins,
+    costs | failures,
+    provenances,
+    st.integers(0, 2**31),
     st.floats(0, 1e11),
 )
 
@@ -89,9 +106,14 @@ def featurization(seed: int, *, stages: int = 3, pipeline_seed: int = 0) -> Feat
     return Featurization(pipeline_features=pipeline.tobytes(), schedule_features=schedule.tobytes())
 
 
+def cost(*repeats: float) -> Cost:
+    """A cost in milliseconds of these repeats, in seconds."""
+    return Cost(unit=MILLISECONDS, turns=(repeats,))
+
+
 def sample(
     number: int,
-    measurement: Timing | Failure | None = None,
+    measurement: Cost | Failure | None = None,
     *,
     pipeline: PipelineRecord = PIPELINE,
     machine: MachineId = MACHINE,
@@ -103,7 +125,8 @@ def sample(
         machine=machine,
         schedule=Schedule((Unroll(Stage("out"), f"x{number}"),)),
         featurization=featurization(number),
-        measurement=measurement or Timing(repeats_s=(1e-3 * (number + 1), 2e-3 * (number + 1))),
-        origin=Origin(round=1, search='{"beam_size": 1}', weights_hash="f" * 64),
+        measurement=measurement or cost(1e-3 * (number + 1), 2e-3 * (number + 1)),
+        provenance=Searched(autoscheduler="Adams2019", weights="f" * 64, parameters=(("beam_size", "1"),)),
+        round=1,
         measured_at_s=1000.0 + number if when is None else when,
     )

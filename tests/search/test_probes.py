@@ -8,8 +8,9 @@ from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetJob
 from hltune.runtime.worker import Worker
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.jobs import ENVIRONMENT, Candidate, SearchesJob
+from hltune.search.jobs import ENVIRONMENT, SearchesJob
 from hltune.search.probes import probes
+from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure
 
 BASE = Adams2019Options(parallelism=2, beam_size=32, num_passes=5, memory_limit_bytes=2**30)
@@ -39,7 +40,7 @@ def test_searches_of_a_job_fail_one_by_one() -> None:
     with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
         target = worker.run(TargetJob("host"))
         spec = worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
-        good = Adams2019Options.probe(parallelism=2, seed=1)
+        good = Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=1)
         starved = Adams2019Options(parallelism=2, beam_size=1, memory_limit_bytes=1)
         job = SearchesJob(spec=spec, target=target.name, searches=(good, starved, good), timeout_s=60)
         first, failed, again = worker.run(job)

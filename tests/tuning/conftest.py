@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from hltune.runtime.progress import Silent
 from hltune.runtime.worker import Worker
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.jobs import ENVIRONMENT
+from hltune.search.pool import SearchPool
 from hltune.tuning.history import History
 from hltune.tuning.model import Model
 from hltune.tuning.options import Budget, TuneOptions
@@ -53,9 +52,9 @@ def blur() -> Subject:
 
 
 @pytest.fixture(scope="session")
-def searchers() -> Iterator[list[Worker]]:
-    with Worker(environment=ENVIRONMENT, preload=("halide",)) as one, Worker(environment=ENVIRONMENT) as another:
-        yield [one, another]
+def pool() -> Iterator[SearchPool]:
+    with SearchPool(2, timeout_s=60) as pool:
+        yield pool
 
 
 @dataclass
@@ -64,8 +63,7 @@ class Place:
 
     workspace: Workspace
     subject: Subject
-    searchers: list[Worker]
-    stack: contextlib.ExitStack
+    pool: SearchPool
     session: RecordedSession = field(default_factory=RecordedSession)
 
     @property
@@ -93,12 +91,11 @@ class Place:
             history=History(self.subject.spec, machine, store, learned=options.max_training_samples),
             model=Model(self.subject.spec, machine.key, initial, self.lineage, training),
             session=self.session,
-            searcher=self.stack.enter_context(Searcher(self.subject, options, self.searchers, rng)),
+            searcher=Searcher(self.subject, options, self.pool, rng),
             rng=rng,
         )
 
 
 @pytest.fixture
-def place(tmp_path: Path, blur: Subject, searchers: list[Worker]) -> Iterator[Place]:
-    with contextlib.ExitStack() as stack:
-        yield Place(Workspace(tmp_path / "ws"), blur, searchers, stack)
+def place(tmp_path: Path, blur: Subject, pool: SearchPool) -> Place:
+    return Place(Workspace(tmp_path / "ws"), blur, pool)

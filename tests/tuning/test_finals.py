@@ -4,34 +4,40 @@ import pytest
 
 from hltune.samples.reader import Ranked
 from hltune.tuning.finals import decide
+from hltune.values.candidate import Candidate
 from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.provenance import Mutated, Named
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Record
 from tests.tuning.recorded import RecordedSession
 
 OUT = Stage("out")
+TUNING = Mutated(parent="0" * 64, changes=("tail",))
 SLOW = Schedule((Unroll(OUT, "x"),))
 QUICK = Schedule((Vectorize(OUT, "x"), Parallel(OUT, "y")))
 QUICKER = Schedule((Vectorize(OUT, "x"), Parallel(OUT, "y"), Unroll(OUT, "z")))
-REFERENCES = {"default": Schedule(), "adams2019": SLOW}
+REFERENCES = {
+    name: Candidate(schedule=schedule, provenance=Named(name=name))
+    for name, schedule in {"default": Schedule(), "adams2019": SLOW}.items()
+}
 
 
 def ranked(schedule: Schedule) -> Ranked:
     return Ranked(
         schedule_hash=schedule_hash(schedule),
         schedule=schedule,
-        fastest_s=1.0,
+        cost=1.0,
         measurements=1,
         round=1,
-        search="{}",
+        provenance=TUNING,
         measured_at_s=0.0,
     )
 
 
 def record(name: str, schedule: Schedule) -> Record:
-    return Record(name=name, schedule=schedule, cost_s=1.0, origin="")
+    return Record(name=name, schedule=schedule, cost=1.0, provenance=Named(name=name))
 
 
 def test_the_fastest_wins_whoever_found_it() -> None:

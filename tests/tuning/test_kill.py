@@ -50,7 +50,7 @@ def test_kill_9_at_random_moments(tmp_path: Path) -> None:
             (row,) = reader.statistics()
             samples = list(reader.samples(row.pipeline_hash, row.machine.key))
             assert len(samples) == row.samples >= reported
-            numbers = [sample.origin.round for sample in samples]
+            numbers = [sample.round for sample in samples]
         assert numbers == sorted(numbers)  # every run went on where the one before it had been
     assert reported > KILLS
     assert rounds == sorted(set(rounds)) and len(rounds) > 3

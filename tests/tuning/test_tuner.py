@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,11 @@ from hltune.cost_model.adams2019.network import predict
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash, write_weights
 from hltune.cost_model.learner import LEAST_SAMPLES
 from hltune.runtime.progress import Silent
-from hltune.search.autoschedulers import Adams2019Options
-from hltune.tuning.tuner import BASELINE, Limits
+from hltune.search.autoschedulers import BASELINE, Adams2019Options
+from hltune.tuning.pace import Limits
+from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure, InputError
+from hltune.values.provenance import Mutated, Searched
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
 
@@ -36,17 +38,17 @@ def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None
         assert len(place.session.asked) == len(set(place.session.asked))  # no schedule twice
         assert store.count() == references + sum(done.measured for done in rounds) == len(place.session.asked)
         key = (place.subject.spec.content_hash, place.machine.key)
-        assert tuner.history.best_s == min(filter(None, store.times(*key).values())) == rounds[-1].best_s
-        best = [done.best_s or 1 for done in rounds]
+        assert tuner.history.best_cost == min(filter(None, store.costs(*key).values())) == rounds[-1].best
+        best = [done.best or 1 for done in rounds]
         assert best == sorted(best, reverse=True)
         # Where a schedule came from can be told afterwards: no search was ever run twice.
-        origins = [sample.origin for sample in store.samples(*key) if sample.origin.round]
-        searches = [(origin.weights_hash, origin.search) for origin in origins if origin.weights_hash]
-        assert len(searches) == len(set(searches))
-        assert all(json.loads(text)["autoscheduler"] == "Adams2019" for _, text in searches)
+        origins = [sample.provenance for sample in store.samples(*key) if sample.round]
+        searches = [origin for origin in origins if isinstance(origin, Searched)]
+        assert searches and len(searches) == len(set(searches))
+        assert all(search.autoscheduler == "Adams2019" and search.weights for search in searches)
         # The others are made of schedules that were known.
-        parents = {json.loads(origin.search)["parent"] for origin in origins if not origin.weights_hash}
-        assert parents and parents <= store.times(*key).keys()
+        parents = {origin.parent for origin in origins if isinstance(origin, Mutated)}
+        assert parents and parents <= store.costs(*key).keys()
 
 
 def test_a_second_run_continues_the_first(place: Place) -> None:
@@ -61,7 +63,7 @@ def test_a_second_run_continues_the_first(place: Place) -> None:
     with place.store() as store:
         tuner = place.tuner(store, make_options(), seed=1)
         assert tuner.begin(Silent()) == []
-        assert tuner.history.best_s == first.best_s
+        assert tuner.history.best_cost == first.best
         second = tuner.round(Limits(), Silent())
     assert second.number == 2
     assert not asked & set(place.session.asked)
@@ -151,7 +153,7 @@ def test_a_machine_on_which_nothing_works(place: Place) -> None:
         tuner = place.tuner(store, make_options())
         tuner.begin(Silent())
         done = tuner.round(Limits(), Silent())
-    assert done.best_s is None and done.beam_s is None and not done.validations
+    assert done.best is None and done.beam is None and not done.validations
     assert len(done.failures) == done.measured > 0
 
 
@@ -172,17 +174,15 @@ def test_the_best_weights_find_the_best_beam(place: Place) -> None:
     best = place.lineage.read("best", builtin_weights())
     assert best is not None
     beam_s = best.sidecar.origin.metrics["beam_s"]
-    assert beam_s is not None and beam_s <= min(done.beam_s for done in rounds if done.beam_s)
+    assert beam_s is not None and beam_s <= min(done.beam for done in rounds if done.beam)
     # Whoever uses the file finds that schedule.
     path = place.lineage.path("best")
     assert path is not None
-    from hltune.search.jobs import SearchJob
-
-    options = make_options().search
-    search = Adams2019Options(parallelism=THREADS, beam_size=options.beam_size, num_passes=1, weights=path)
+    search = replace(make_options().search, weights=path)
     subject = place.subject
-    job = SearchJob(spec=subject.spec, target=subject.target.name, options=search, timeout_s=60)
-    cost = place.session.cost(place.searchers[0].run(job).schedule)
+    (found,) = place.pool.run(subject.spec, subject.target.name, [search])
+    assert isinstance(found, Candidate)
+    cost = place.session.cost(found.schedule)
     assert not isinstance(cost, Failure) and cost.value == beam_s
 
 

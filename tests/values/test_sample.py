@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +12,20 @@ from hltune.samples.sample_file import SampleFile
 from hltune.samples.spec_codec import decode_spec, encode_spec
 from hltune.values.errors import InputError
 from hltune.values.features import COLUMNS, Featurization
-from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.sample import Origin, PipelineRecord, Timing
-from tests.samples.values import MACHINE, PIPELINE, SPEC, featurization, featurizations, sample, specs
+from hltune.values.sample import PipelineRecord
+from hltune.values.unit import MILLISECONDS
+from tests.samples.values import (
+    MACHINE,
+    OTHER_MACHINE,
+    PIPELINE,
+    SPEC,
+    cost,
+    featurization,
+    featurizations,
+    sample,
+    specs,
+)
 
 
 @given(specs)
@@ -104,8 +114,11 @@ def test_identities() -> None:
     assert Featurization.from_halide(points.tobytes()).pipeline_hash != featurization(1).pipeline_hash
 
 
-def test_a_machine_is_a_fingerprint_with_its_key() -> None:
-    assert {f.name for f in fields(MachineId)} == {f.name for f in fields(MachineId)} | {"key"}
+def test_the_unit_of_a_machine_is_not_part_of_its_identity() -> None:
+    counted = replace(MACHINE, unit=replace(MILLISECONDS, name="packets"))
+    assert (counted, counted.key) == (MACHINE, MACHINE.key)
+    assert MACHINE.key == "7bd921ed969b"  # as hltune 0.1.0 named its folders
+    assert len({MACHINE.key, OTHER_MACHINE.key, replace(MACHINE, threads=3).key}) == 3
 
 
 @pytest.mark.parametrize(
@@ -114,18 +127,20 @@ def test_a_machine_is_a_fingerprint_with_its_key() -> None:
         lambda: replace(sample(1), pipeline_hash="blur"),
         lambda: replace(sample(1), schedule=None, featurization=None),
         lambda: replace(sample(1), measured_at_s=float("nan")),
-        lambda: Timing(repeats_s=()),
-        lambda: Timing(repeats_s=(1.0, 0.0)),
-        lambda: Timing(repeats_s=(float("inf"),)),
-        lambda: Origin(search="beam 32"),
-        lambda: Origin(search="[1]"),
-        lambda: Origin(round=-1),
-        lambda: replace(MACHINE, threads=0),
-        lambda: replace(MACHINE, key=""),
+        lambda: replace(sample(1), round=-1),
         lambda: PipelineRecord(hash="0" * 64, name="blur", spec=SPEC),
         lambda: replace(PIPELINE, hash=PIPELINE.hash.upper(), spec=None),
     ],
 )
 def test_invariants(make: object) -> None:
     with pytest.raises(InputError, match="not a sample"):
+        make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: cost(), lambda: cost(1.0, 0.0), lambda: cost(float("inf")), lambda: replace(MACHINE, threads=0)],
+)
+def test_invariants_of_costs_and_machines(make: object) -> None:
+    with pytest.raises(InputError, match=r"not a (cost|machine)"):
         make()  # type: ignore[operator]

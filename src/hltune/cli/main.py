@@ -32,6 +32,7 @@ from hltune.search.autoschedulers import Adams2019Options
 from hltune.suite import catalog
 from hltune.values.directives import Schedule
 from hltune.values.errors import HltuneError, InputError
+from hltune.values.provenance import Named
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import Record, Workspace
@@ -364,7 +365,7 @@ def compare_command(
         results.append(result)
     if as_json:
         _print_json(documents.comparisons(results))
-    if not all(result.best_s is not None for result in results):
+    if not all(result.best is not None for result in results):
         raise typer.Exit(1)
 
 
@@ -520,4 +521,9 @@ def _export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tupl
 def _chosen(place: Workspace, subject: Subject, measure: MeasureOptions, file: Path | None) -> Record:
     if file is None:
         return place.best(subject.spec, identify(subject.target, measure))
-    return Record(name=file.name, schedule=read_schedule_file(file), cost_s=float("nan"), origin=str(file))
+    return Record(
+        name=file.name,
+        schedule=read_schedule_file(file),
+        cost=float("nan"),
+        provenance=Named(name=str(file)),
+    )

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from hltune.commands.schedule import DEFAULT, search_job
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, run_all, usable_cores
-from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
-from hltune.search.jobs import ENVIRONMENT
-from hltune.values.cost import Cost, Measurement
+from hltune.runtime.worker import usable_cores
+from hltune.search.autoschedulers import Adams2019Options, SearchOptions, baselines
+from hltune.search.pool import SearchPool
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
+from hltune.values.provenance import Named
 from hltune.values.unit import Unit
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.records import TUNED, Record, Workspace, best_of_each
+from hltune.workspace.rows import Row
 from hltune.workspace.subject import Subject
 
 OTHER_WEIGHTS = "adams2019+weights"
 """Name of what beam search finds with other weights than the built-in ones."""
-_SEARCHES = ("adams2019", OTHER_WEIGHTS, "mullapudi2016", "li2018")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,30 +42,13 @@ class CompareOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One schedule of a comparison.
-
-    Attributes:
-        finder: who found it, which is its name unless it comes from a record.
-        schedule: None if no search found one.
-    """
-
-    name: str
-    finder: str
-    schedule: Schedule | None
-    measurement: Measurement
-
-    def order(self) -> float:
-        """By cost, failures last."""
-        return self.measurement.value if isinstance(self.measurement, Cost) else float("inf")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """The schedules of one pipeline, in order of their cost, failures last.
 
     Attributes:
-        unit: that people see costs in.
+        subject: the pipeline.
+        rows: its schedules.
+        unit: what people see costs in.
         bandwidth_bound: cost of a parallel, vectorised copy that moves as many bytes.
     """
 
@@ -75,14 +59,11 @@ class Comparison:
 
     def records(self) -> list[Record]:
         """What is worth keeping of it: the schedules that were verified."""
-        return [
-            Record(name=row.finder, schedule=row.schedule, cost_s=row.measurement.value, origin="hltune compare")
-            for row in self.rows
-            if row.schedule is not None and isinstance(row.measurement, Cost)
-        ]
+        records = (row.record(row.finder) for row in self.rows)
+        return [record for record in records if record is not None]
 
     @property
-    def best_s(self) -> float | None:
+    def best(self) -> float | None:
         """Cost of the fastest verified schedule."""
         return min((row.measurement.value for row in self.rows if isinstance(row.measurement, Cost)), default=None)
 
@@ -107,47 +88,41 @@ def compare(
         TUNED if record.name == TUNED else record.label: record
         for record in best_of_each(workspace.records(subject.spec, key))
     }
-    known = {DEFAULT, *subject.hand_written, *_SEARCHES, TUNED, *recorded}
-    _check_names([*known, *(name for name, _ in options.files)])
+    candidates = subject.known_by_name()
+    searches = _searches(options)
+    _check_names([*{*candidates, *searches, OTHER_WEIGHTS, TUNED, *recorded}, *(name for name, _ in options.files)])
     with (
         open_machine(subject.target, measure, workers=usable_cores()) as machine,
         machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,
     ):
         progress.phase(f"searching schedules for {subject.spec.name}")
-        found = _search_all(subject, options)
+        with SearchPool(min(usable_cores(), len(searches)), timeout_s=options.search_timeout_s) as pool:
+            outcomes = pool.run(subject.spec, subject.target.name, list(searches.values()))
+        found = dict(zip(searches, outcomes, strict=True))
         session.ready()
-        schedules = {DEFAULT: Schedule(), **subject.hand_written}
-        schedules |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Schedule)}
-        schedules |= {
-            label: record.schedule
-            for label, record in recorded.items()
-            if label == TUNED or record.schedule not in schedules.values()
-        }
-        schedules |= dict(options.files)
-        progress.phase(f"measuring {len(schedules)} schedules for {subject.spec.name}")
-        measured, limit = session.measure_with_bound(schedules)
+        candidates |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Candidate)}
+        for label, record in recorded.items():
+            if label == TUNED or record.schedule not in (each.schedule for each in candidates.values()):
+                candidates[label] = Candidate(schedule=record.schedule, provenance=record.provenance)
+        for name, schedule in options.files:
+            candidates[name] = Candidate(schedule=schedule, provenance=Named(name=name))
+        progress.phase(f"measuring {len(candidates)} schedules for {subject.spec.name}")
+        measured, bound = session.measure_with_bound({name: each.schedule for name, each in candidates.items()})
+    measured |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Failure)}
     finders = {label: record.name for label, record in recorded.items()}
     rows = [
-        Row(name=name, finder=finders.get(name, name), schedule=schedules.get(name), measurement=outcome)
-        for name, outcome in (measured | {n: o for n, o in found.items() if isinstance(o, Failure)}).items()
+        Row(name=name, finder=finders.get(name, name), candidate=candidates.get(name), measurement=outcome)
+        for name, outcome in measured.items()
     ]
     result = Comparison(
         subject=subject,
         unit=machine.identity.unit,
         rows=tuple(sorted(rows, key=Row.order)),
-        bandwidth_bound=limit.value if isinstance(limit, Cost) else None,
+        bandwidth_bound=bound.value if isinstance(bound, Cost) else None,
     )
     for record in result.records():
         workspace.keep(record, subject.spec, key)
     return result
-
-
-def best_of_each(recorded: Sequence[Record]) -> list[Record]:
-    """The fastest one on record of each name; `recorded` has the fastest first."""
-    best: dict[str, Record] = {}
-    for record in recorded:
-        best.setdefault(record.name, record)
-    return list(best.values())
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -158,20 +133,7 @@ def _check_names(names: Sequence[str]) -> None:
         )
 
 
-def _search_all(subject: Subject, options: CompareOptions) -> dict[str, Schedule | Failure]:
-    """Searches with every autoscheduler, side by side."""
-    parallelism = options.adams2019.parallelism
-    searches: dict[str, SearchOptions] = {
-        "adams2019": replace(options.adams2019, weights=None),
-        "mullapudi2016": Mullapudi2016Options(parallelism=parallelism),
-        "li2018": Li2018Options(parallelism=parallelism),
-    }
-    if options.adams2019.weights is not None:
-        searches[OTHER_WEIGHTS] = options.adams2019
-    jobs = [search_job(subject, search, timeout_s=options.search_timeout_s) for search in searches.values()]
-    with Worker(environment=ENVIRONMENT) as one, Worker(environment=ENVIRONMENT) as another:
-        outcomes = run_all(jobs, [one, another])
-    return {
-        name: outcome if isinstance(outcome, Failure) else outcome.schedule
-        for name, outcome in zip(searches, outcomes, strict=True)
-    }
+def _searches(options: CompareOptions) -> dict[str, SearchOptions]:
+    """All autoschedulers, by the name of what they find."""
+    searches = baselines(options.adams2019)
+    return searches if options.adams2019.weights is None else {**searches, OTHER_WEIGHTS: options.adams2019}

@@ -26,10 +26,10 @@ from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.plan import Plan, plan
 from hltune.pretraining.replay import Replay
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, memory_share_bytes, usable_cores
+from hltune.runtime.worker import Worker, usable_cores
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
-from hltune.search.jobs import ENVIRONMENT
+from hltune.search.pool import SearchPool
 from hltune.suite.catalog import BENCHMARKS
 from hltune.values.errors import InputError
 from hltune.workspace.records import Workspace
@@ -41,7 +41,6 @@ _JOURNAL = "pretraining.json"
 _BENCHMARK_SAMPLES = 32
 _BENCHMARK_NUMBER = 10**6
 """Keeps their seeds apart from those of batches."""
-_RECYCLED_AFTER = 300
 _GUESSED_S = 15.0
 """Of a batch, where none was ever measured."""
 
@@ -213,27 +212,15 @@ def _open(
         journal_path.unlink(missing_ok=True)
     initial = _initial_weights(options)
     journal = _journal(journal_path, options, initial)
-    workers = usable_cores()
-    searchers = [
-        Worker(
-            environment=ENVIRONMENT,
-            preload=("halide",),
-            recycle_after=_RECYCLED_AFTER,
-            memory_bytes=memory_share_bytes(workers),
-        )
-        for _ in range(workers)
-    ]
-    maker = Worker(preload=("halide",), recycle_after=1)
-    for worker in (maker, *searchers):
-        stack.callback(worker.close)
-    info = machine.identity
-    replay = Replay(store, info)
+    pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=options.search_timeout_s))
+    maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
+    replay = Replay(store, machine.identity)
     batcher = Batcher(
         options,
         builtin_weights() if options.from_scratch else initial,
         target=target,
         machine=machine,
-        searchers=searchers,
+        pool=pool,
         maker=maker,
         store=store,
     )
@@ -242,7 +229,7 @@ def _open(
         target=target,
         batcher=batcher,
         replay=replay,
-        learning=Learning(options, initial, replay=replay, machine_key=info.key, lineage=lineage),
+        learning=Learning(options, initial, replay=replay, machine_key=machine.identity.key, lineage=lineage),
         initial=initial,
         journal=journal,
         journal_path=journal_path,

@@ -11,17 +11,15 @@ from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, usable_cores
+from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options, SearchOptions
-from hltune.search.jobs import ENVIRONMENT, Candidate, SearchJob
+from hltune.search.pool import SearchPool
+from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, JobFailed
+from hltune.values.errors import Failure, HltuneError
 from hltune.workspace.records import Record, Workspace
-from hltune.workspace.subject import Subject
-
-DEFAULT = "default"
-"""Name of the schedule without directives."""
+from hltune.workspace.subject import DEFAULT, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +41,27 @@ class Autoscheduled:
 
     Attributes:
         name: the autoscheduler that found it, or `DEFAULT`.
-        candidate: None for the default schedule.
+        candidate: the schedule and where it came from.
         cost: None if the target's code does not run on this machine; else the output was verified.
-        failures: of what was tried before.
+        failures: why what was tried before did not work.
     """
 
     name: str
-    schedule: Schedule
-    candidate: Candidate | None
+    candidate: Candidate
     cost: Cost | None
     failures: tuple[Failure, ...]
+
+    @property
+    def schedule(self) -> Schedule:
+        """The directives."""
+        return self.candidate.schedule
 
     def record(self) -> Record | None:
         """What is worth keeping of it."""
         if self.cost is None:
             return None
-        origin = str(self.candidate.options) if self.candidate else self.name
-        return Record(name=self.name, schedule=self.schedule, cost_s=self.cost.value, origin=origin)
+        found = self.candidate
+        return Record(name=self.name, schedule=found.schedule, cost=self.cost.value, provenance=found.provenance)
 
 
 def autoschedule(
@@ -78,11 +80,11 @@ def autoschedule(
         HltuneError: not even the default schedule works.
     """
     with contextlib.ExitStack() as stack:
-        worker = stack.enter_context(Worker(environment=ENVIRONMENT, preload=("halide",)))
+        pool = stack.enter_context(SearchPool(1, timeout_s=options.search_timeout_s))
         session = None
         if subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
-        result = _first_that_works(subject, options, worker, session, progress)
+        result = _first_that_works(subject, options.search, pool, session, progress)
     record = result.record()
     if record is not None:
         workspace.keep(record, subject.spec, identify(subject.target, measure))
@@ -103,37 +105,28 @@ def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> G
         yield session
 
 
-def search_job(subject: Subject, options: SearchOptions, *, timeout_s: float) -> SearchJob:
-    """A search for a subject."""
-    return SearchJob(spec=subject.spec, target=subject.target.name, options=options, timeout_s=timeout_s)
-
-
 def _first_that_works(
-    subject: Subject, options: AutoscheduleOptions, worker: Worker, session: Session | None, progress: Progress
+    subject: Subject, first: SearchOptions, pool: SearchPool, session: Session | None, progress: Progress
 ) -> Autoscheduled:
     failures: list[Failure] = []
-    for search in _attempts(options.search):
-        name = label(search)
-        progress.phase(f"searching a schedule for {subject.spec.name} with {name}")
-        try:
-            candidate = _search(search_job(subject, search, timeout_s=options.search_timeout_s), worker, session)
-        except JobFailed as failed:
-            failures.append(failed.failure)
-            progress.note(f"{name} failed. {failed.failure}")
+    for search in _attempts(first):
+        progress.phase(f"searching a schedule for {subject.spec.name} with {search.label}")
+        found = pool.start(subject.spec, subject.target.name, search)
+        if session is not None:
+            session.ready()  # bad inputs are reported now, not after a long search
+        candidate = found()
+        if isinstance(candidate, Failure):
+            failures.append(candidate)
+            progress.note(f"{search.label} failed. {candidate}")
             if isinstance(search, Adams2019Options) and search.memory_limit_bytes is not None and search.beam_size == 1:
                 progress.note("from here on nothing keeps to --memory-limit: only Adams2019 knows it")
             continue
         outcome = _measure(candidate.schedule, session, progress)
         if not isinstance(outcome, Failure):
-            return Autoscheduled(
-                name=search.autoscheduler.lower(),
-                schedule=candidate.schedule,
-                candidate=candidate,
-                cost=outcome,
-                failures=tuple(failures),
-            )
+            name = search.autoscheduler.lower()
+            return Autoscheduled(name=name, candidate=candidate, cost=outcome, failures=tuple(failures))
         failures.append(outcome)
-        progress.note(f"the schedule by {name} failed. {outcome}")
+        progress.note(f"the schedule by {search.label} failed. {outcome}")
     progress.note("falling back to the default schedule: everything inlined, scalar, one thread")
     outcome = _measure(Schedule(), session, progress)
     if isinstance(outcome, Failure):
@@ -142,14 +135,8 @@ def _first_that_works(
             where=subject.spec.name,
             found=outcome.log.strip()[-1000:] or None,
         )
-    return Autoscheduled(name=DEFAULT, schedule=Schedule(), candidate=None, cost=outcome, failures=tuple(failures))
-
-
-def label(options: SearchOptions) -> str:
-    """What people call a search."""
-    if isinstance(options, Adams2019Options):
-        return f"{options.autoscheduler}, beam size {options.beam_size}"
-    return options.autoscheduler
+    candidate = subject.known_by_name()[DEFAULT]
+    return Autoscheduled(name=DEFAULT, candidate=candidate, cost=outcome, failures=tuple(failures))
 
 
 def _attempts(first: SearchOptions) -> Iterator[SearchOptions]:
@@ -159,13 +146,6 @@ def _attempts(first: SearchOptions) -> Iterator[SearchOptions]:
         if first.beam_size > 1:
             yield replace(first, beam_size=1, num_passes=None)
         yield Mullapudi2016Options(parallelism=first.parallelism)
-
-
-def _search(job: SearchJob, worker: Worker, session: Session | None) -> Candidate:
-    worker.start(job)
-    if session is not None:
-        session.ready()  # bad inputs are reported now, not after a long search
-    return worker.finish(job)
 
 
 def _measure(schedule: Schedule, session: Session | None, progress: Progress) -> Cost | Failure | None:

@@ -19,28 +19,27 @@ from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, memory_share_bytes
 from hltune.samples.writer import Store
-from hltune.search.jobs import ENVIRONMENT
+from hltune.search.pool import SearchPool
 from hltune.tuning.finals import Finals, decide
 from hltune.tuning.history import History
 from hltune.tuning.model import Model
 from hltune.tuning.options import TuneOptions
+from hltune.tuning.pace import Limits
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.shares import Shares
-from hltune.tuning.tuner import Limits, Round, Tuner
-from hltune.values.errors import InputError
+from hltune.tuning.tuner import Round, Tuner
+from hltune.values.cost import Measurement
+from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.sample import PipelineRecord
 from hltune.values.unit import Unit
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.subject import Subject
 
 WAIT_S = 5.0
 """For a run that may be about to end."""
 
-_RECYCLED_AFTER = 300
-"""Jobs that one search process runs, some of which are a dozen searches: Halide never gives all memory back."""
 _LARGEST_RESERVE = 0.3
 """Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
 _LEAST_SHARE = 16
@@ -117,7 +116,7 @@ def tune(
     end_s = math.inf if minutes is None else began_s + 60 * minutes
     with contextlib.ExitStack() as stack:
         machine = stack.enter_context(open_machine(subjects[0].target, measure, workers=options.workers))
-        searchers = [stack.enter_context(_searcher(options)) for _ in range(options.workers)]
+        pool = stack.enter_context(SearchPool(options.workers, timeout_s=options.search_timeout_s))
         sessions: list[Session] = []
         for subject in subjects:  # bad input is found before anything is changed or measured
             progress.phase(f"{subject.spec.name}: expected outputs")
@@ -132,23 +131,13 @@ def tune(
         runs: dict[str, _Run] = {}
         for subject, session in zip(subjects, sessions, strict=True):
             begun_s = time.monotonic()
-            run = _open(stack, subject, session, machine.identity, options, workspace, store, searchers)
-            outcomes = run.tuner.begin(progress)
-            run.measured, run.failed = len(outcomes), sum(outcome is not None for outcome in outcomes)
+            run = _open(subject, session, machine.identity, options, workspace, store, pool)
+            run.count(run.tuner.begin(progress))
             run.seconds = time.monotonic() - begun_s
             runs[subject.spec.name] = run
         progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
         _rounds(runs, options, end_s, progress)
         return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
-
-
-def _searcher(options: TuneOptions) -> Worker:
-    return Worker(
-        environment=ENVIRONMENT,
-        preload=("halide",),
-        recycle_after=_RECYCLED_AFTER,
-        memory_bytes=memory_share_bytes(options.workers),
-    )
 
 
 @contextlib.contextmanager
@@ -176,6 +165,11 @@ class _Run:
     failed: int = 0
     seconds: float = 0.0
 
+    def count(self, measurements: Sequence[Measurement]) -> None:
+        """Takes known schedules into account that were measured before the first round."""
+        self.measured += len(measurements)
+        self.failed += sum(isinstance(each, Failure) for each in measurements)
+
 
 def _check(subjects: Sequence[Subject]) -> None:
     names = [subject.spec.name for subject in subjects]
@@ -187,14 +181,13 @@ def _check(subjects: Sequence[Subject]) -> None:
 
 
 def _open(
-    stack: contextlib.ExitStack,
     subject: Subject,
     session: Session,
     machine: MachineId,
     options: TuneOptions,
     workspace: Workspace,
     store: Store,
-    searchers: Sequence[Worker],
+    pool: SearchPool,
 ) -> _Run:
     lineage = Lineage(workspace.weights(subject.spec, machine))
     if options.fresh:
@@ -202,19 +195,18 @@ def _open(
     if options.discard and subject.spec.content_hash in store.pipelines():
         store.delete(subject.spec.content_hash, machine.key)
     store.add_pipeline(PipelineRecord.of(subject.spec))
-    info = machine
     initial = read_weights(options.search.weights) if options.search.weights else builtin_weights()
     training = None if options.freeze else options.training
-    history = History(subject.spec, info, store, learned=options.max_training_samples)
+    history = History(subject.spec, machine, store, learned=options.max_training_samples)
     # Another run does not repeat what this one leaves to chance.
     rng = np.random.default_rng([options.search.seed, len(history)])
     tuner = Tuner(
         subject,
         options,
         history=history,
-        model=Model(subject.spec, info.key, initial, lineage, training),
+        model=Model(subject.spec, machine.key, initial, lineage, training),
         session=session,
-        searcher=stack.enter_context(Searcher(subject, options, searchers, rng)),
+        searcher=Searcher(subject, options, pool, rng),
         rng=rng,
     )
     return _Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
@@ -230,19 +222,19 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         limits = Limits(end_s=end_s - _reserve_s(runs, options), samples=left)
         if time.monotonic() >= limits.end_s or left == 0:
             break
-        late = time.monotonic() + run.tuner.shortest_round_s >= limits.end_s
+        late = time.monotonic() + run.tuner.pace.shortest_round_s >= limits.end_s
         if late or run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
             if run.tuner.exhausted:
                 progress.note(f"{name}: searches find nothing new any more")
             shares.leave(name)
             continue
-        before_s = run.tuner.history.best_s
+        before = run.tuner.history.best_cost
         done = run.tuner.round(limits, progress)
         run.rounds.append(done)
         run.measured += done.measured
         run.failed += len(done.failures)
         run.seconds += done.seconds
-        shares.gained(name, before_s, done.best_s)
+        shares.gained(name, before, done.best)
         progress.round_done(done)
     idle = [name for name, run in runs.items() if not run.rounds]
     if idle and budget.rounds != 0:
@@ -271,13 +263,9 @@ def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store,
     tuner = run.tuner
     records = workspace.records(spec, run.machine)
     finals = decide(run.session, tuner.references, tuner.failed, best, records, spec.name)
-    winner = finals.winner
-    assert winner.schedule is not None
-    workspace.replace(
-        Record(name=TUNED, schedule=winner.schedule, cost_s=finals.winner_cost.value, origin=winner.name),
-        spec,
-        run.machine,
-    )
+    record = finals.winner.record(TUNED)
+    assert record is not None
+    workspace.replace(record, spec, run.machine)
     return Tuned(
         subject=subject,
         machine=run.machine,

@@ -80,7 +80,7 @@ class Dataset:
         return cls(
             pipeline=operations(data.pipeline_features),
             schedules=data.schedule_features,
-            runtimes_s=data.times_s,
+            runtimes_s=data.costs,
             cores=cores,
         )
 

@@ -7,33 +7,29 @@ times, so that a batch that was cut off is completed by the same schedules.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import islice
-from pathlib import Path
+from itertools import chain, islice
 
 import numpy as np
 
 from hltune.cost_model.adams2019.variants import vary
-from hltune.cost_model.adams2019.weights import Weights, encode_weights, weights_hash
+from hltune.cost_model.adams2019.weights import Weights
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine
 from hltune.machine.reference import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
 from hltune.programs.program import ProgramJob
-from hltune.runtime.files import write_bytes
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, run_all
+from hltune.runtime.worker import Worker
 from hltune.samples.writer import Store
-from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.jobs import Candidate, SearchesJob
-from hltune.search.probes import probes
+from hltune.search.pool import Outcome, SearchPool
+from hltune.search.probes import probes, varied
 from hltune.tuning.history import History
-from hltune.tuning.pool import featurization_of
-from hltune.tuning.searcher import origin_of
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Measurement
 from hltune.values.errors import Failure, HltuneError, JobFailed
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import PipelineRecord
@@ -42,11 +38,10 @@ from hltune.values.schedule_codec import schedule_hash
 ATTEMPTS = 32
 """Programs of a batch; all but the first replace a rejected one."""
 PROGRAMS_PER_SEED = 10**8
-_SIGMAS = (0.3, 1.0, 2.0)
 _CURRENT_SIGMA = 0.3
 _PROBES_PER_VARIANT = 2
 _PROBES_PER_JOB = 4
-_DRAWS_PER_SCHEDULE = 8
+_OVERSAMPLING = 8
 _LEAST_SHARE = 0.5
 """Of the schedules that were asked for: with fewer different ones, a program is rejected."""
 _LEAST_FUNCS = 3
@@ -82,11 +77,11 @@ class Measured:
     """Schedules of one pipeline.
 
     Attributes:
-        outcomes: what failed, and None for what did not.
+        measurements: costs and failures.
         began_s: when measuring began, by the monotonic clock.
     """
 
-    outcomes: tuple[Failure | None, ...]
+    measurements: tuple[Measurement, ...]
     began_s: float
 
 
@@ -102,7 +97,7 @@ class Batcher:
         initial: weights that most searches vary.
         target: of this machine.
         machine: measures.
-        searchers: processes that search.
+        pool: processes that search.
         maker: a process that makes one program and is replaced then.
         store: open for writing.
     """
@@ -114,7 +109,7 @@ class Batcher:
         *,
         target: TargetInfo,
         machine: Machine,
-        searchers: Sequence[Worker],
+        pool: SearchPool,
         maker: Worker,
         store: Store,
     ) -> None:
@@ -122,8 +117,7 @@ class Batcher:
         self._initial = initial
         self._target = target
         self._machine = machine
-        self._info = machine.identity
-        self._searchers = searchers
+        self._pool = pool
         self._maker = maker
         self._store = store
 
@@ -152,8 +146,8 @@ class Batcher:
             return Batch(
                 number=number,
                 name=spec.name,
-                measured=len(measured.outcomes),
-                failures=tuple(each for each in measured.outcomes if each is not None),
+                measured=len(measured.measurements),
+                failures=tuple(each for each in measured.measurements if isinstance(each, Failure)),
                 rejected=tuple(rejected),
                 seconds=time.monotonic() - began_s,
                 search_s=measured.began_s - began_s,
@@ -181,28 +175,25 @@ class Batcher:
     def _search(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> dict[str, Candidate]:
         """Distinct schedules by their hash: those of beam searches, then random probes."""
         rng = np.random.default_rng([self._options.search.seed, number])
-        with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
-            folder = Path(scratch)
-            weights = [self._initial, own]
-            weights += [vary(own, rng, _CURRENT_SIGMA) for _ in range(self._options.current_weight_beams - 1)]
-            beams = [replace(self._options.search, weights=_file(folder, each), seed=0) for each in weights]
-            found: dict[str, Candidate] = {}
-            first, *others = self._run([(beam,) for beam in beams], spec)
-            _check_cost(first)
-            for outcome in (first, *others):
-                _take(found, outcome)
-            stream = probes(
-                self._options.search, self._variants(folder, rng), round_number=number, each=_PROBES_PER_VARIANT
-            )
-            for _ in range(_DRAWS_PER_SCHEDULE * wanted // (_PROBES_PER_JOB * len(self._searchers))):
-                if len(found) >= wanted:
-                    break
-                jobs = [tuple(islice(stream, _PROBES_PER_JOB)) for _ in self._searchers]
-                outcomes = self._run(jobs, spec)
-                if any(isinstance(each, Failure) and each.kind == "timeout" for each in outcomes):
-                    raise RejectedError("searched for too long")
-                for outcome in outcomes:
-                    _take(found, outcome)
+        search, pool = self._options.search, self._pool
+        weights = [self._initial, own]
+        weights += [vary(own, rng, _CURRENT_SIGMA) for _ in range(self._options.current_weight_beams - 1)]
+        beams = [replace(search, weights=pool.weights_file(each), seed=0) for each in weights]
+        found: dict[str, Candidate] = {}
+        first, *others = pool.run(spec, self._target.name, beams)
+        _check_cost(first)
+        _take(found, [first, *others])
+        variants = map(pool.weights_file, varied([self._initial], rng))
+        stream = probes(search, variants, round_number=number, each=_PROBES_PER_VARIANT)
+        for _ in range(_OVERSAMPLING * wanted // (_PROBES_PER_JOB * len(pool))):
+            if len(found) >= wanted:
+                break
+            groups = [tuple(islice(stream, _PROBES_PER_JOB)) for _ in range(len(pool))]
+            outcomes = list(chain.from_iterable(pool.run_groups(spec, self._target.name, groups)))
+            if any(isinstance(each, Failure) and each.kind == "timeout" for each in outcomes):
+                raise RejectedError("searched for too long")
+            _take(found, outcomes)
+        pool.forget_weights()
         if len(found) < _LEAST_SHARE * wanted:
             raise RejectedError("few schedules")
         return dict(islice(found.items(), wanted))
@@ -227,30 +218,16 @@ class Batcher:
             except HltuneError as error:
                 raise RejectedError("its outputs take too long") from error
             self._store.add_pipeline(PipelineRecord.of(spec))
-            history = History(spec, self._info, self._store, learned=0)
-            new = {key: candidate.schedule for key, candidate in candidates.items() if key not in history}
+            history = History(spec, self._machine.identity, self._store, learned=0)
+            new = {key: candidate for key, candidate in candidates.items() if key not in history}
+            schedules = ((key, candidate.schedule) for key, candidate in new.items())
             began_s = time.monotonic()
-            outcomes: list[Failure | None] = []
-            with contextlib.closing(session.measure_each(new.items(), best=history.best_s)) as measurements:
+            done: list[Measurement] = []
+            with contextlib.closing(session.measure_each(schedules, best=history.best_cost)) as measurements:
                 for key, measurement in measurements:
-                    history.keep(new[key], candidates[key], origin_of(candidates[key].options, 0), measurement)
-                    outcomes.append(measurement if isinstance(measurement, Failure) else None)
-        return Measured(outcomes=tuple(outcomes), began_s=began_s)
-
-    def _run(self, searches: Sequence[tuple[Adams2019Options, ...]], spec: PipelineSpec) -> list[Candidate | Failure]:
-        jobs = [
-            SearchesJob(spec=spec, target=self._target.name, searches=each, timeout_s=self._options.search_timeout_s)
-            for each in searches
-        ]
-        outcomes: list[Candidate | Failure] = []
-        for outcome in run_all(jobs, self._searchers):
-            outcomes += (outcome,) if isinstance(outcome, Failure) else outcome
-        return outcomes
-
-    def _variants(self, folder: Path, rng: np.random.Generator) -> Iterator[Path]:
-        while True:
-            sigma = float(rng.choice(_SIGMAS))
-            yield _file(folder, vary(self._initial, rng, sigma))
+                    history.keep(new[key], measurement)
+                    done.append(measurement)
+        return Measured(measurements=tuple(done), began_s=began_s)
 
 
 def _dtypes(spec: PipelineSpec) -> list[str]:
@@ -258,22 +235,17 @@ def _dtypes(spec: PipelineSpec) -> list[str]:
     return [*(each.dtype for each in spec.inputs), *(dtype for each in spec.outputs for dtype in each.dtypes)]
 
 
-def _take(found: dict[str, Candidate], outcome: Candidate | Failure) -> None:
+def _take(found: dict[str, Candidate], outcomes: Iterable[Outcome]) -> None:
     """Adds what the cost model can learn from."""
-    if isinstance(outcome, Candidate) and featurization_of(outcome) is not None:
-        found.setdefault(schedule_hash(outcome.schedule), outcome)
+    for outcome in outcomes:
+        if isinstance(outcome, Candidate) and outcome.features is not None:
+            found.setdefault(schedule_hash(outcome.schedule), outcome)
 
 
-def _check_cost(outcome: Candidate | Failure) -> None:
+def _check_cost(outcome: Outcome) -> None:
     if isinstance(outcome, Failure):
         raise RejectedError("searched for too long" if outcome.kind == "timeout" else "search failed")
     if outcome.predicted_ms is None or outcome.predicted_ms < _CHEAPEST_MS:
         raise RejectedError("too cheap")
     if outcome.predicted_ms > _COSTLIEST_MS:
         raise RejectedError("too expensive")
-
-
-def _file(folder: Path, weights: Weights) -> Path:
-    path = folder / f"{weights_hash(weights)}.weights"
-    write_bytes(path, encode_weights(weights))
-    return path

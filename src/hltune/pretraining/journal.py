@@ -6,16 +6,19 @@ seed or other weights would be another run.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
 
-from hltune.runtime.files import write_text
+from hltune.runtime.files import write_bytes
+from hltune.values.documents import Format
 from hltune.values.errors import InputError
 
-FORMAT = "hltune-pretraining"
-VERSION = 1
+_FORMAT = Format(
+    name="hltune-pretraining",
+    version=1,
+    what="damaged record of pre-training",
+    todo="start over with --fresh; all samples are kept",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +57,14 @@ class Journal:
             seconds=self.seconds + seconds,
         )
 
+    def __post_init__(self) -> None:
+        counts = (self.seed, self.schedules, self.batches, self.measured, self.failed, *self.rejected.values())
+        if any(count < 0 for count in counts):
+            raise InputError("not a journal", expected="counts of 0 or more", found=str(self))
+
     def write(self, path: Path) -> None:
         """Writes it whole or not at all."""
-        write_text(path, json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, indent=1) + "\n")
+        write_bytes(path, _FORMAT.encode(asdict(self)))
 
 
 def read_journal(path: Path) -> Journal | None:
@@ -66,37 +74,9 @@ def read_journal(path: Path) -> Journal | None:
         InputError: it is damaged.
     """
     try:
-        document = cast(dict[str, Any], json.loads(path.read_bytes()))
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from None
-    try:
-        if (document.pop("format"), document.pop("version")) != (FORMAT, VERSION):
-            raise ValueError("another format or version")
-        if not isinstance(document["initial_hash"], str) or not isinstance(document["seconds"], int | float):
-            raise TypeError("a field of the wrong type")
-        journal = Journal(**document)
-        numbers = (
-            journal.seed,
-            journal.schedules,
-            journal.batches,
-            journal.measured,
-            journal.failed,
-            *journal.rejected.values(),
-        )
-        if any(type(number) is not int or number < 0 for number in numbers):
-            raise ValueError("a count that is no whole number")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from None
-    return journal
-
-
-def _damaged(path: Path, found: str) -> InputError:
-    return InputError(
-        "damaged record of pre-training",
-        where=str(path),
-        expected=f"{FORMAT} version {VERSION}",
-        found=found,
-        todo="start over with --fresh; all samples are kept",
-    )
+    except OSError as error:
+        raise _FORMAT.damaged(str(path), error.strerror) from None
+    return _FORMAT.read(data, Journal, where=str(path))

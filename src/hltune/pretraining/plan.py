@@ -121,15 +121,15 @@ def plan(
 
 @dataclass(frozen=True, slots=True)
 class _History:
-    """Of one tuned pipeline: minutes, best time so far, and what beam search with the initial weights found first."""
+    """Costs of one tuned pipeline: the best so far by minutes, and of what beam search found first."""
 
     minutes: NDArray[np.float64]
-    best_s: NDArray[np.float64]
-    beam_s: float
+    best: NDArray[np.float64]
+    beam: float
 
     def gain(self, minutes: float) -> float:
         number = int(np.searchsorted(self.minutes, minutes, side="right"))
-        return self.beam_s / float(self.best_s[max(0, number - 1)])
+        return self.beam / float(self.best[max(0, number - 1)])
 
 
 def _histories(reader: Reader, machine: MachineId) -> dict[str, _History]:
@@ -137,14 +137,14 @@ def _histories(reader: Reader, machine: MachineId) -> dict[str, _History]:
     for key, name in reader.pipelines().items():
         if name.startswith(PREFIX) or len(history := reader.history(key, machine.key)) < LEAST_SAMPLES:
             continue
-        beam_s = reader.first_beam_s(key, machine.key)
-        if beam_s is None:
+        beam = reader.first_beam_cost(key, machine.key)
+        if beam is None:
             continue
         table: NDArray[np.float64] = np.array(history)
-        at_s, running_s = table[:, 0], table[:, 1]
+        at_s, costs = table[:, 0], table[:, 1]
         steps_s = np.diff(at_s, prepend=at_s[:1])
         steps_s[steps_s > _LONGEST_PAUSE_S] = 0
-        found[name] = _History(np.cumsum(steps_s) / 60, np.minimum.accumulate(running_s), beam_s)
+        found[name] = _History(np.cumsum(steps_s) / 60, np.minimum.accumulate(costs), beam)
     return found
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.commands.compare import Row
 from hltune.commands.tune import Tuned
 from hltune.runtime.files import write_bytes
 from hltune.values.cost import Cost
 from hltune.values.unit import Unit
 from hltune.workspace.records import Workspace
+from hltune.workspace.rows import Row
 
 _LONGEST_PAUSE_S = 60.0
 """Between two measurements of one run; what is longer lies between two runs and is left out."""
@@ -61,13 +61,13 @@ def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
 
 def _points(history: tuple[tuple[float, float], ...], unit: Unit) -> tuple[np.ndarray, np.ndarray]:
     """Minutes from the first sample on, pauses left out, and costs."""
-    at_s, running_s = np.array(history).reshape(-1, 2).T
+    at_s, costs = np.array(history).reshape(-1, 2).T
     steps_s = np.diff(at_s, prepend=at_s[:1])
     steps_s[steps_s > _LONGEST_PAUSE_S] = 0
-    return np.cumsum(steps_s) / 60, running_s * unit.per_second
+    return np.cumsum(steps_s) / 60, costs * unit.per_second
 
 
 def _named(result: Tuned) -> list[Row]:
     """Known schedules of the final comparison: all that tuning did not find."""
     rows = result.finals.rows
-    return [row for row in rows if "-" not in row.name and isinstance(row.measurement, Cost)]
+    return [row for row in rows if row.name == row.finder and isinstance(row.measurement, Cost)]

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hltune.commands.compare import Comparison, Row
+from hltune.commands.compare import Comparison
 from hltune.commands.doctor import Finding
 from hltune.commands.schedule import Autoscheduled
 from hltune.suite.benchmark import Benchmark
@@ -15,6 +15,7 @@ from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.unit import MILLISECONDS, Unit
+from hltune.workspace.rows import Row
 from hltune.workspace.subject import Subject
 
 Document = dict[str, Any]
@@ -48,8 +49,8 @@ def autoscheduled(subject: Subject, result: Autoscheduled, files: tuple[Path, ..
         "name": result.name,
         **cost(result.cost),
         "verified": result.cost is not None,
-        "predicted_ms": candidate.predicted_ms if candidate else None,
-        "search_s": round(candidate.search_s, 4) if candidate else None,
+        "predicted_ms": candidate.predicted_ms,
+        "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),
         "schedule": directives(result.schedule),
         "files": [str(path) for path in files],
         "fallbacks": [failure(f) for f in result.failures],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +16,8 @@ from hltune.samples.exchange import Imported
 from hltune.samples.reader import Ranked
 from hltune.samples.statistics import Statistics
 from hltune.values.machine_id import MachineId
-from hltune.values.unit import Unit, unit_of
+from hltune.values.provenance import to_json
+from hltune.values.unit import Unit
 
 ID_DIGITS = 12
 
@@ -29,7 +29,7 @@ def statistics(store: Path, rows: Iterable[Statistics]) -> Document:
 
 def best(name: str, pipeline_hash: str, machine: MachineId, rows: Iterable[Ranked]) -> Document:
     """Result of `hltune samples best`."""
-    unit = unit_of(machine.target, machine.cpu)
+    unit = machine.unit
     return {
         "pipeline": name,
         "hash": pipeline_hash,
@@ -42,7 +42,7 @@ def best(name: str, pipeline_hash: str, machine: MachineId, rows: Iterable[Ranke
 def imported(names: dict[str, str], machine: MachineId, result: Imported) -> Document:
     """Result of `hltune samples import`; ``names`` are those of the pipelines by hash."""
     return {
-        "machine": asdict(machine),
+        "machine": _machine(machine),
         "added": result.added,
         "known": result.known,
         "pipelines": [{"pipeline": names[key], "hash": key, "files": files} for key, files in result.pipelines.items()],
@@ -62,7 +62,7 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
         table = Table(box=None, pad_edge=False)
         for heading in ("pipeline", "id"):
             table.add_column(heading, no_wrap=True)
-        unit = unit_of(machine.target, machine.cpu)
+        unit = machine.unit
         costs = (f"{which}\n/{unit.name}" for which in ("best", "median", "slowest"))
         for heading in ("samples", "schedules", *costs):
             table.add_column(heading, justify="right")
@@ -72,7 +72,7 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
                 row.pipeline_name,
                 row.pipeline_hash[:ID_DIGITS],
                 *counts,
-                *map(unit.text, (row.fastest_s, row.median_s, row.slowest_s)),
+                *map(unit.text, (row.best, row.median, row.slowest)),
             )
         console.print(table)
         for row in of_machine:
@@ -83,7 +83,7 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
 
 def print_best(console: Console, machine: MachineId, rows: Iterable[Ranked]) -> None:
     """Result of `hltune samples best`."""
-    unit = unit_of(machine.target, machine.cpu)
+    unit = machine.unit
     table = Table(box=None, pad_edge=False)
     for heading in (unit.heading, "measured", "round"):
         table.add_column(heading, justify="right")
@@ -91,8 +91,8 @@ def print_best(console: Console, machine: MachineId, rows: Iterable[Ranked]) -> 
         table.add_column(heading)
     for row in rows:
         count = "unknown" if row.schedule is None else str(len(row.schedule.directives))
-        numbers = (unit.text(row.fastest_s), str(row.measurements), str(row.round))
-        table.add_row(*numbers, row.schedule_hash[:ID_DIGITS], count, row.search)
+        numbers = (unit.text(row.cost), str(row.measurements), str(row.round))
+        table.add_row(*numbers, row.schedule_hash[:ID_DIGITS], count, json.dumps(to_json(row.provenance)))
     console.print(table)
 
 
@@ -107,13 +107,17 @@ def print_imported(console: Console, names: dict[str, str], machine: MachineId, 
     console.print(Text(f"{counts}; {where}"), soft_wrap=True)
 
 
+def _machine(machine: MachineId) -> Document:
+    return {"key": machine.key, **machine.document()}
+
+
 def _statistics(row: Statistics) -> Document:
-    unit = unit_of(row.machine.target, row.machine.cpu)
-    costs = {"best": row.fastest_s, "median": row.median_s, "slowest": row.slowest_s}
+    unit = row.machine.unit
+    costs = {"best": row.best, "median": row.median, "slowest": row.slowest}
     return {
         "pipeline": row.pipeline_name,
         "hash": row.pipeline_hash,
-        "machine": asdict(row.machine),
+        "machine": _machine(row.machine),
         "samples": row.samples,
         "schedules": row.schedules,
         "failed": row.failed,
@@ -127,10 +131,10 @@ def _statistics(row: Statistics) -> Document:
 def _ranked(row: Ranked, unit: Unit) -> Document:
     return {
         "hash": row.schedule_hash,
-        "cost": unit.from_seconds(row.fastest_s),
+        "cost": unit.from_seconds(row.cost),
         "measurements": row.measurements,
         "round": row.round,
-        "search": json.loads(row.search),
+        "search": to_json(row.provenance),
         "measured": _time(row.measured_at_s),
         "schedule": None if row.schedule is None else directives(row.schedule),
     }

@@ -37,7 +37,7 @@ def print_autoscheduled(console: Console, subject: Subject, result: Autoschedule
     grid = Table.grid(padding=(0, 2))
     grid.add_row("pipeline", subject.spec.name)
     grid.add_row("schedule", f"{result.name}, {len(result.schedule.directives)} directives")
-    if result.candidate is not None:
+    if result.candidate.search_s is not None:
         grid.add_row("search", f"{result.candidate.search_s:.2f} s")
         if result.candidate.predicted_ms is not None:
             unit = result.cost.unit if result.cost else MILLISECONDS
@@ -110,7 +110,7 @@ def _counted_cells(row: Row, result: Comparison) -> tuple[str, ...]:
 
 
 def _to_best(cost: Cost, result: Comparison) -> str:
-    return f"{cost.value / (result.best_s or cost.value):.2f}"
+    return f"{cost.value / (result.best or cost.value):.2f}"
 
 
 def _cost(cost: Cost | None) -> str:

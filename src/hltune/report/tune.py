@@ -18,7 +18,8 @@ from hltune.commands.tune import Tuned, TuneProgress
 from hltune.machine.speedup import Speedup
 from hltune.report.documents import Document
 from hltune.report.documents import cost as cost_document
-from hltune.tuning.tuner import BASELINE, Round
+from hltune.search.autoschedulers import BASELINE
+from hltune.tuning.tuner import Round
 from hltune.values.cost import Cost
 from hltune.values.errors import Failure
 from hltune.values.unit import MILLISECONDS, Unit
@@ -37,7 +38,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     """The final comparison and what came of it."""
     spec = result.subject.spec
     unit = _unit(result)
-    best_s = result.finals.winner_cost.value
+    best = result.finals.winner_cost.value
     timed = result.finals.winner_cost.counters is None  # what is counted comes out the same every time
     console.print(Text(f"{spec.name}: the final comparison{', interleaved' if timed else ''}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
@@ -48,7 +49,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         cost = row.measurement
         if isinstance(cost, Cost):
             spread = (f"{cost.spread:.0%}",) if timed else ()
-            table.add_row(row.name, unit.text(cost.value), *spread, f"{cost.value / best_s:.2f}")
+            table.add_row(row.name, unit.text(cost.value), *spread, f"{cost.value / best:.2f}")
         else:
             table.add_row(row.name, *["-"] * (len(table.columns) - 1))
     console.print(table)
@@ -56,7 +57,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         if isinstance(row.measurement, Failure):
             console.print(Text(f"{row.name} failed. {row.measurement}"), soft_wrap=True)
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("winner", f"{result.finals.winner.name}, {unit.text(best_s)} {unit.label}, output verified")
+    grid.add_row("winner", f"{result.finals.winner.name}, {unit.text(best)} {unit.label}, output verified")
     for label, ratio in (("runner-up", result.finals.to_runner_up), ("stock Adams2019", result.finals.to_baseline)):
         grid.add_row(f"{label} costs", _interval(ratio))
     counts = f"{result.measured} measured ({result.failed} failed), {result.samples_per_minute:.0f} per minute"
@@ -180,8 +181,8 @@ def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
     return (
         done.pipeline,
         str(done.number),
-        unit.text(done.best_s),
-        unit.text(done.beam_s),
+        unit.text(done.best),
+        unit.text(done.beam),
         str(done.measured),
         str(len(done.failures)),
         f"{done.measured / done.seconds * 60:.0f}",
@@ -194,15 +195,15 @@ def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
 def _document(result: Tuned, store: Path) -> Document:
     finals = result.finals
     unit = _unit(result)
-    stock = finals.row(BASELINE)
-    stock_s = stock.measurement.value if stock and isinstance(stock.measurement, Cost) else None
+    baseline = finals.row(BASELINE)
+    baseline_cost = baseline.measurement.value if baseline and isinstance(baseline.measurement, Cost) else None
     return {
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
         "unit": unit.name,
         "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
-        "baseline": {"name": BASELINE, "cost": None if stock_s is None else unit.from_seconds(stock_s)},
-        "speedup": None if stock_s is None else round(stock_s / finals.winner_cost.value, 4),
+        "baseline": {"name": BASELINE, "cost": None if baseline_cost is None else unit.from_seconds(baseline_cost)},
+        "speedup": None if baseline_cost is None else round(baseline_cost / finals.winner_cost.value, 4),
         "to_runner_up": _ratio(finals.to_runner_up),
         "to_baseline": _ratio(finals.to_baseline),
         "finalists": [
@@ -228,8 +229,8 @@ def _document(result: Tuned, store: Path) -> Document:
 def _round(done: Round, unit: Unit) -> Document:
     return {
         "round": done.number,
-        "best": None if done.best_s is None else unit.from_seconds(done.best_s),
-        "beam": None if done.beam_s is None else unit.from_seconds(done.beam_s),
+        "best": None if done.best is None else unit.from_seconds(done.best),
+        "beam": None if done.beam is None else unit.from_seconds(done.beam),
         "searches": done.searches,
         "known": done.known,
         "measured": done.measured,

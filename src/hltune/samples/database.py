@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import zlib
 from collections.abc import Generator
 from pathlib import Path
 
+from hltune.samples.migration import migrate, migrated_copy
 from hltune.samples.schema import APPLICATION_ID, SCHEMA, VERSION
 from hltune.values.errors import InputError
 
@@ -55,6 +57,8 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
         )
         with contextlib.ExitStack() as undo:
             undo.callback(connection.close)
+            if _version(connection, path) < VERSION:
+                connection = _migrated(connection, writing=writing)
             _check(connection, path)
             connection.execute("PRAGMA foreign_keys = ON")
             # A commit waits for the disk: what was reported as added survives even a power failure.
@@ -73,7 +77,8 @@ def _has_log(path: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Version of the schema, of a file that is a store."""
     if not path.stat().st_size:
         raise damaged(path, "an empty file")
     (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -88,9 +93,24 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             found=f"schema version {version}",
             todo="use the newer hltune, or another --workspace",
         )
-    if version < 1 or _schema(connection) != _expected_schema():
+    if version < 1:
         raise damaged(path, f"another schema under version {version}")
     _check_length(connection, path)
+    return version
+
+
+def _migrated(connection: sqlite3.Connection, *, writing: bool) -> sqlite3.Connection:
+    """The same store in the present schema: changed in place by the one who may write, copied by all others."""
+    if writing:
+        migrate(connection)
+        return connection
+    with contextlib.closing(connection):
+        return migrated_copy(connection)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    if _schema(connection) != _expected_schema():
+        raise damaged(path, f"another schema under version {VERSION}")
 
 
 def _check_length(connection: sqlite3.Connection, path: Path) -> None:
@@ -112,7 +132,8 @@ def _expected_schema() -> set[tuple[str, str]]:
 
 def _schema(connection: sqlite3.Connection) -> set[tuple[str, str]]:
     rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-    return set(rows)
+    # A migrated table has other white space than a new one.
+    return {(name, re.sub(r"\s+", "", sql)) for name, sql in rows}
 
 
 def damaged(path: Path, found: str) -> InputError:

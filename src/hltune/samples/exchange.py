@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,12 @@ from hltune.runtime.files import write_bytes
 from hltune.samples.reader import Reader
 from hltune.samples.sample_file import SampleFile
 from hltune.samples.writer import Store
+from hltune.values import provenance
+from hltune.values.cost import Cost
 from hltune.values.errors import InputError
 from hltune.values.features import Featurization
 from hltune.values.machine_id import MachineId
-from hltune.values.sample import Origin, PipelineRecord, Sample, Timing
+from hltune.values.sample import PipelineRecord, Sample
 
 SUFFIX = ".sample"
 _BATCH = 1000
@@ -92,7 +93,7 @@ def export_samples(reader: Reader, pipeline_hash: str, machine_key: str, directo
     for data in reader.training_data(pipeline_hash, machine_key, chunk=_BATCH):
         pipeline_features = data.pipeline_features.tobytes()
         pipeline_id = _number(bytes.fromhex(pipeline_hash) + pipeline_features)
-        rows = zip(data.schedule_hashes, data.times_s.tolist(), data.schedule_features, strict=True)
+        rows = zip(data.schedule_hashes, data.costs.tolist(), data.schedule_features, strict=True)
         for schedule_hash, runtime_s, schedule_features in rows:
             sample = SampleFile(
                 featurization=Featurization(
@@ -135,14 +136,13 @@ def _read(path: Path, machine: MachineId) -> Sample:
     except OSError as error:
         raise InputError("cannot read", found=error.strerror) from None
     stock = SampleFile.decode(data)
-    search = {"imported": path.name, "pipeline_id": stock.pipeline_id, "schedule_id": stock.schedule_id}
     return Sample(
         pipeline_hash=stock.featurization.pipeline_hash,
         machine=machine,
         schedule=None,
         featurization=stock.featurization,
-        measurement=Timing(repeats_s=(stock.runtime_s,)),
-        origin=Origin(search=json.dumps(search)),
+        measurement=Cost(unit=machine.unit, turns=((stock.runtime_s,),)),
+        provenance=provenance.Imported(file=path.name, pipeline_id=stock.pipeline_id, schedule_id=stock.schedule_id),
         measured_at_s=measured_at_s,
     )
 

@@ -14,17 +14,25 @@ from typing import Any, Self
 import numpy as np
 
 from hltune.samples import database
-from hltune.samples.rows import SAMPLE_QUERY, decode_sample, decode_schedule
+from hltune.samples.rows import (
+    MACHINE_COLUMNS,
+    SAMPLE_QUERY,
+    decode_machine,
+    decode_provenance,
+    decode_sample,
+    decode_schedule,
+)
 from hltune.samples.spec_codec import decode_spec
 from hltune.samples.statistics import Statistics, collect
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
 from hltune.values.machine_id import MachineId
+from hltune.values.provenance import Provenance
 from hltune.values.sample import PipelineRecord, Sample
 
 _OF = "FROM samples WHERE pipeline_id = ? AND machine_id = ?"
-_TRAINABLE = f"{_OF} AND features_id = ? AND fastest_s IS NOT NULL"
+_TRAINABLE = f"{_OF} AND features_id = ? AND cost IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,13 +42,13 @@ class TrainingData:
     Attributes:
         pipeline_features: [stages, 287].
         schedule_features: [schedules, stages, 39].
-        times_s: [schedules], the fastest of all measurements.
+        costs: [schedules], the least of all measurements of each.
         schedule_hashes: [schedules].
     """
 
     pipeline_features: Floats
     schedule_features: Floats
-    times_s: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    costs: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
     schedule_hashes: tuple[str, ...]
 
 
@@ -50,19 +58,19 @@ class Ranked:
 
     Attributes:
         schedule: None if its directives are not known.
-        fastest_s: of all measurements.
+        cost: the least of all measurements.
         measurements: how many succeeded.
-        round: of the fastest one.
-        search: the search parameters of the fastest one, a JSON object.
-        measured_at_s: time of the fastest one, in seconds since 1970.
+        round: number of the tuning round in which the least one was measured.
+        provenance: where the schedule came from, by the least one.
+        measured_at_s: when the least one was measured, in seconds since 1970.
     """
 
     schedule_hash: str
     schedule: Schedule | None
-    fastest_s: float
+    cost: float
     measurements: int
     round: int
-    search: str
+    provenance: Provenance
     measured_at_s: float
 
 
@@ -126,11 +134,8 @@ class Reader:
     def machines(self) -> tuple[MachineId, ...]:
         """All machines that samples were measured on."""
         with self._decoding():
-            rows = self._connection.execute("SELECT key, cpu, target, threads, halide FROM machines ORDER BY id")
-            return tuple(
-                MachineId(key=key, cpu=cpu, target=target, threads=threads, halide=halide)
-                for key, cpu, target, threads, halide in rows
-            )
+            rows = self._connection.execute(f"SELECT {MACHINE_COLUMNS} FROM machines ORDER BY id")
+            return tuple(map(decode_machine, rows))
 
     def count(self) -> int:
         """All samples of all pipelines and machines."""
@@ -138,9 +143,9 @@ class Reader:
             (count,) = self._connection.execute("SELECT count(*) FROM samples").fetchone()
             return count
 
-    def times(self, pipeline_hash: str, machine_key: str) -> dict[str, float | None]:
-        """Fastest time by schedule hash, in seconds; None for those that only failed."""
-        query = f"""SELECT hash, fastest FROM (SELECT schedule_id, min(fastest_s) AS fastest {_OF} GROUP BY schedule_id)
+    def costs(self, pipeline_hash: str, machine_key: str) -> dict[str, float | None]:
+        """Least cost by schedule hash; None for those that only failed."""
+        query = f"""SELECT hash, least FROM (SELECT schedule_id, min(cost) AS least {_OF} GROUP BY schedule_id)
             CROSS JOIN schedules ON schedules.id = schedule_id"""
         with self._decoding():
             return dict(self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
@@ -154,19 +159,16 @@ class Reader:
             return row[0] if row else 0
 
     def history(self, pipeline_hash: str, machine_key: str) -> tuple[tuple[float, float], ...]:
-        """When each measurement was taken, in seconds since 1970, and what it said, in seconds; failures are left out.
-
-        In the order of time.
-        """
-        query = f"SELECT measured_at_s, fastest_s {_OF} AND fastest_s IS NOT NULL ORDER BY 1"
+        """When each measurement was taken, in seconds since 1970, and its cost, in the order of time; no failures."""
+        query = f"SELECT measured_at_s, cost {_OF} AND cost IS NOT NULL ORDER BY 1"
         with self._decoding():
             return tuple(self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
 
-    def first_beam_s(self, pipeline_hash: str, machine_key: str) -> float | None:
-        """Running time of what the first beam search with the built-in weights found; None if there was none."""
-        query = f"""SELECT fastest_s {_OF} AND fastest_s IS NOT NULL AND weights_hash IS NULL
-            AND json_extract(search, '$.autoscheduler') = 'Adams2019'
-            AND CAST(json_extract(search, '$.beam_size') AS INTEGER) > 1 ORDER BY id LIMIT 1"""
+    def first_beam_cost(self, pipeline_hash: str, machine_key: str) -> float | None:
+        """Cost of what the first beam search with the built-in weights found; None if there was none."""
+        query = f"""SELECT cost {_OF} AND cost IS NOT NULL AND json_extract(provenance, '$.weights') IS NULL
+            AND json_extract(provenance, '$.autoscheduler') = 'Adams2019'
+            AND CAST(json_extract(provenance, '$.beam_size') AS INTEGER) > 1 ORDER BY id LIMIT 1"""
         with self._decoding():
             row = self._row(query, *self._ids(pipeline_hash, machine_key))
             return row[0] if row else None
@@ -192,27 +194,26 @@ class Reader:
             distinct: of those that cost exactly the same, the one that was measured first: where costs are counted,
                 the others differ in nothing that matters.
         """
-        ranked = f"""SELECT schedule_id, min(fastest_s) AS fastest, count(*) AS measurements, round, search,
-            measured_at_s {_OF} AND fastest_s IS NOT NULL GROUP BY schedule_id"""
+        columns = "measurements, round, provenance, measured_at_s"
+        ranked = f"""SELECT schedule_id, min(cost) AS least, count(*) AS measurements, round, provenance, measured_at_s
+            {_OF} AND cost IS NOT NULL GROUP BY schedule_id"""
         if distinct:
-            ranked = f"""SELECT min(schedule_id) AS schedule_id, fastest, measurements, round, search, measured_at_s
-                FROM ({ranked}) GROUP BY fastest"""
-        query = f"""SELECT schedules.hash, directives, fastest, measurements, round, search, measured_at_s
-            FROM ({ranked} ORDER BY fastest LIMIT ?)
-            JOIN schedules ON schedules.id = schedule_id ORDER BY fastest, schedules.hash"""
+            ranked = f"SELECT min(schedule_id) AS schedule_id, least, {columns} FROM ({ranked}) GROUP BY least"
+        query = f"""SELECT schedules.hash, directives, least, {columns} FROM ({ranked} ORDER BY least LIMIT ?)
+            JOIN schedules ON schedules.id = schedule_id ORDER BY least, schedules.hash"""
         with self._decoding():
             rows = self._connection.execute(query, (*self._ids(pipeline_hash, machine_key), count))
             return tuple(
                 Ranked(
                     schedule_hash=text,
                     schedule=decode_schedule(directives),
-                    fastest_s=fastest,
+                    cost=cost,
                     measurements=measurements,
                     round=number,
-                    search=search,
+                    provenance=decode_provenance(provenance),
                     measured_at_s=measured_at_s,
                 )
-                for text, directives, fastest, measurements, number, search, measured_at_s in rows
+                for text, directives, cost, measurements, number, provenance, measured_at_s in rows
             )
 
     def training_data(
@@ -224,7 +225,7 @@ class Reader:
             pipeline_hash: of the pipeline.
             machine_key: of the machine.
             chunk: schedules per item, to limit memory; without it one item holds all.
-            newest: leaves older schedules away.
+            newest: how many schedules, the newest ones; without it all.
 
         Yields:
             One item or more for each set of pipeline features that the schedules have; there is one such set, unless
@@ -248,8 +249,8 @@ class Reader:
             chosen = f" AND schedule_id IN (SELECT schedule_id {_TRAINABLE} GROUP BY 1 ORDER BY max(id) DESC LIMIT ?)"
             arguments = (*ids, *ids, left)
         rows = self._connection.execute(
-            f"""SELECT hash, fastest, schedule_features
-                FROM (SELECT schedule_id, min(fastest_s) AS fastest, schedule_features
+            f"""SELECT hash, least, schedule_features
+                FROM (SELECT schedule_id, min(cost) AS least, schedule_features
                       {_TRAINABLE}{chosen} GROUP BY schedule_id)
                 CROSS JOIN schedules ON schedules.id = schedule_id""",
             arguments,
@@ -286,17 +287,17 @@ def unknown_pipeline(path: Path, pipeline_hash: str) -> InputError:
 def _filled(rows: Iterator[tuple[str, float, bytes]], size: int, pipeline_features: Floats) -> TrainingData:
     shape = (len(pipeline_features), SCHEDULE_COLUMNS)
     schedule_features = np.empty((size, *shape), dtype=np.float32)
-    times_s = np.empty(size)
+    costs = np.empty(size)
     hashes: list[str] = []
-    for index, (text, fastest_s, data) in enumerate(islice(rows, size)):
+    for index, (text, cost, data) in enumerate(islice(rows, size)):
         schedule_features[index] = np.frombuffer(zlib.decompress(data), dtype=FLOAT).reshape(shape)
-        times_s[index] = fastest_s
+        costs[index] = cost
         hashes.append(text)
     if len(hashes) != size:
         raise ValueError(f"{size} schedules expected, {len(hashes)} found")
     return TrainingData(
         pipeline_features=pipeline_features,
         schedule_features=schedule_features,
-        times_s=times_s,
+        costs=costs,
         schedule_hashes=tuple(hashes),
     )

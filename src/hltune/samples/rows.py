@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import Any, cast
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
-from hltune.values import schedule_codec
+from hltune.values import provenance, schedule_codec
+from hltune.values.cost import Cost, Counters, Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, FailureKind
+from hltune.values.documents import convert
+from hltune.values.errors import Failure
 from hltune.values.features import Featurization
 from hltune.values.machine_id import MachineId
-from hltune.values.sample import Origin, Sample, Timing
+from hltune.values.sample import Sample
+from hltune.values.unit import Unit
 
-_TIME = np.dtype("<f8")
+_REPEAT = np.dtype("<f8")
 
-SAMPLE_QUERY = """
-SELECT pipelines.hash, key, cpu, target, threads, halide, directives, data, schedule_features, repeats_s, stopped_early,
-    failure_stage, failure_kind, failure_message, failure_log, round, search, weights_hash, measured_at_s
+MACHINE_COLUMNS = "cpu, target, threads, halide, unit"
+SAMPLE_QUERY = f"""
+SELECT pipelines.hash, {MACHINE_COLUMNS}, directives, data, schedule_features, repeats, pruned, counters,
+    failure_stage, failure_kind, failure_message, failure_log, round, provenance, measured_at_s
 FROM samples
 CROSS JOIN pipelines ON pipelines.id = samples.pipeline_id
 CROSS JOIN machines ON machines.id = machine_id
@@ -33,27 +38,49 @@ ORDER BY samples.id
 
 def decode_sample(row: tuple[Any, ...]) -> Sample:
     """Raises `ValueError`, `TypeError`, `zlib.error` or `InputError` if the row was damaged."""
-    pipeline_hash, key, cpu, target, threads, halide, directives, data, schedule_features = row[:9]
-    repeats_s, stopped_early, stage, kind, message, log, number, search, weights_hash, measured_at_s = row[9:]
-    if repeats_s is None:
-        measurement = Failure(stage=stage, kind=cast(FailureKind, kind), message=message, log=log)
-    else:
-        times = np.frombuffer(repeats_s, dtype=_TIME).tolist()
-        measurement = Timing(repeats_s=tuple(times), pruned=bool(stopped_early))
+    pipeline_hash, *machine, directives, data, schedule_features = row[:9]
+    repeats, pruned, counters, stage, kind, message, log, number, origin, measured_at_s = row[9:]
+    machine_id = decode_machine(machine)
     featurization = None
     if data is not None:
         featurization = Featurization(
             pipeline_features=zlib.decompress(data), schedule_features=zlib.decompress(schedule_features)
         )
+    if repeats is None:
+        measurement = Failure(stage=stage, kind=kind, message=message, log=log)
+    else:
+        measurement = Cost(
+            unit=machine_id.unit,
+            turns=(tuple(np.frombuffer(repeats, dtype=_REPEAT).tolist()),),
+            pruned=bool(pruned),
+            counters=None if counters is None else convert(json.loads(counters), Counters),
+        )
     return Sample(
         pipeline_hash=pipeline_hash,
-        machine=MachineId(key=key, cpu=cpu, target=target, threads=threads, halide=halide),
+        machine=machine_id,
         schedule=decode_schedule(directives),
         featurization=featurization,
         measurement=measurement,
-        origin=Origin(round=number, search=search, weights_hash=weights_hash),
+        provenance=decode_provenance(origin),
+        round=number,
         measured_at_s=measured_at_s,
     )
+
+
+def decode_machine(columns: Any) -> MachineId:
+    """A machine from `MACHINE_COLUMNS`; raises what `decode_sample` raises."""
+    cpu, target, threads, halide, unit = columns
+    return MachineId(cpu=cpu, target=target, threads=threads, halide=halide, unit=convert(json.loads(unit), Unit))
+
+
+def encode_machine(machine: MachineId) -> dict[str, Any]:
+    """Columns of the table ``machines``, without the id."""
+    return {"key": machine.key, **machine.document(), "unit": json.dumps(asdict(machine.unit))}
+
+
+def decode_provenance(text: str) -> provenance.Provenance:
+    """Raises `ValueError`, `TypeError` or `InputError` if it was damaged."""
+    return provenance.from_json(json.loads(text))
 
 
 def decode_schedule(data: bytes | None) -> Schedule | None:
@@ -71,22 +98,22 @@ def encode_sample(sample: Sample) -> dict[str, Any]:
     return {
         **_encode_measurement(sample.measurement),
         "schedule_features": sample.featurization and zlib.compress(sample.featurization.schedule_features),
-        "round": sample.origin.round,
-        "search": sample.origin.search,
-        "weights_hash": sample.origin.weights_hash,
+        "round": sample.round,
+        "provenance": json.dumps(provenance.to_json(sample.provenance)),
         "measured_at_s": sample.measured_at_s,
     }
 
 
-def _encode_measurement(measurement: Timing | Failure) -> dict[str, Any]:
-    if isinstance(measurement, Timing):
+def _encode_measurement(measurement: Measurement) -> dict[str, Any]:
+    if isinstance(measurement, Cost):
         return {
-            "fastest_s": measurement.fastest_s,
-            "repeats_s": np.array(measurement.repeats_s, dtype=_TIME).tobytes(),
-            "stopped_early": measurement.pruned,
+            "cost": measurement.value,
+            "repeats": np.array(measurement.repeats, dtype=_REPEAT).tobytes(),
+            "pruned": measurement.pruned,
+            "counters": measurement.counters and json.dumps(asdict(measurement.counters)),
         }
     return {
-        "stopped_early": False,
+        "pruned": False,
         "failure_stage": measurement.stage,
         "failure_kind": measurement.kind,
         "failure_message": measurement.message,

@@ -14,6 +14,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from hltune.values.documents import convert
 from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
 
 
@@ -31,15 +32,15 @@ def decode_spec(text: str, *, name: str, hlpipe: bytes) -> PipelineSpec:
     """The inverse of `encode_spec`.
 
     Raises:
-        ValueError, KeyError, TypeError: the text is anything else.
+        ValueError, KeyError, TypeError, InputError: the text is anything else.
     """
     document = json.loads(text)
     return PipelineSpec(
         name=name,
         hlpipe=hlpipe,
         inputs=tuple(_decode_input(item) for item in document["inputs"]),
-        outputs=tuple(OutputArgument(**_tuples(item)) for item in document["outputs"]),
-        funcs=tuple(FuncInfo(**_tuples(item)) for item in document["funcs"]),
+        outputs=convert(document["outputs"], tuple[OutputArgument, ...]),
+        funcs=convert(document["funcs"], tuple[FuncInfo, ...]),
     )
 
 
@@ -49,14 +50,5 @@ def _encode_input(argument: BufferArgument | ScalarArgument) -> dict[str, Any]:
 
 
 def _decode_input(item: dict[str, Any]) -> BufferArgument | ScalarArgument:
-    fields = _tuples(item)
     kinds = {"buffer": BufferArgument, "scalar": ScalarArgument}
-    return kinds[fields.pop("kind")](**fields)
-
-
-def _tuples(item: dict[str, Any]) -> dict[str, Any]:
-    return {key: _tuple(value) for key, value in item.items()}
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(map(_tuple, value)) if isinstance(value, list) else value  # pyright: ignore
+    return convert(item, kinds[item.pop("kind")])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hltune.samples.rows import MACHINE_COLUMNS, decode_machine
 from hltune.values.machine_id import MachineId
 
 Ids = tuple[int, int]
@@ -23,9 +24,9 @@ class Statistics:
         samples: measurements, failed ones included.
         schedules: distinct ones.
         failed: failed measurements by stage.
-        fastest_s: of the best schedule; like the next two None if every schedule failed.
-        median_s: of the schedule in the middle.
-        slowest_s: of the worst schedule.
+        best: cost of the best schedule; like the next two None if every schedule failed.
+        median: cost of the schedule in the middle.
+        slowest: cost of the worst schedule.
         first_at_s: time of the first measurement, in seconds since 1970.
         last_at_s: time of the last one.
     """
@@ -36,29 +37,29 @@ class Statistics:
     samples: int
     schedules: int
     failed: dict[str, int]
-    fastest_s: float | None
-    median_s: float | None
-    slowest_s: float | None
+    best: float | None
+    median: float | None
+    slowest: float | None
     first_at_s: float
     last_at_s: float
 
 
 def collect(connection: sqlite3.Connection) -> tuple[Statistics, ...]:
     """All pipelines on all machines, from the index alone."""
-    times_s = _times(
+    costs = _costs(
         connection.execute(
-            """SELECT pipeline_id, machine_id, min(fastest_s) FROM samples
-           WHERE fastest_s IS NOT NULL GROUP BY pipeline_id, machine_id, schedule_id"""
+            """SELECT pipeline_id, machine_id, min(cost) FROM samples
+           WHERE cost IS NOT NULL GROUP BY pipeline_id, machine_id, schedule_id"""
         )
     )
     failed: dict[Ids, dict[str, int]] = {}
     for pipeline_id, machine_id, stage, count in connection.execute(
         """SELECT pipeline_id, machine_id, failure_stage, count(*) FROM samples
-           WHERE fastest_s IS NULL GROUP BY pipeline_id, machine_id, failure_stage"""
+           WHERE cost IS NULL GROUP BY pipeline_id, machine_id, failure_stage"""
     ):
         failed.setdefault((pipeline_id, machine_id), {})[stage] = count
     rows = connection.execute(
-        """SELECT pipeline_id, machine_id, hash, name, key, cpu, target, threads, halide,
+        f"""SELECT pipeline_id, machine_id, hash, name, {MACHINE_COLUMNS},
                samples, schedules, first, last
            FROM (SELECT pipeline_id, machine_id, count(*) AS samples, count(DISTINCT schedule_id) AS schedules,
                      min(measured_at_s) AS first, max(measured_at_s) AS last
@@ -66,28 +67,28 @@ def collect(connection: sqlite3.Connection) -> tuple[Statistics, ...]:
            JOIN pipelines ON pipelines.id = pipeline_id JOIN machines ON machines.id = machine_id
            ORDER BY name, hash, key"""
     )
-    return tuple(_statistics(row, times_s.get(row[:2]), failed.get(row[:2], {})) for row in rows)
+    return tuple(_statistics(row, costs.get(row[:2]), failed.get(row[:2], {})) for row in rows)
 
 
-def _times(rows: Iterable[tuple[int, int, float]]) -> dict[Ids, list[float]]:
-    times_s: dict[Ids, list[float]] = {}
-    for pipeline_id, machine_id, fastest_s in rows:
-        times_s.setdefault((pipeline_id, machine_id), []).append(fastest_s)
-    return times_s
+def _costs(rows: Iterable[tuple[int, int, float]]) -> dict[Ids, list[float]]:
+    costs: dict[Ids, list[float]] = {}
+    for pipeline_id, machine_id, cost in rows:
+        costs.setdefault((pipeline_id, machine_id), []).append(cost)
+    return costs
 
 
-def _statistics(row: tuple[Any, ...], times_s: list[float] | None, failed: dict[str, int]) -> Statistics:
-    pipeline_hash, name, key, cpu, target, threads, halide, samples, schedules, first, last = row[2:]
+def _statistics(row: tuple[Any, ...], costs: list[float] | None, failed: dict[str, int]) -> Statistics:
+    pipeline_hash, name, *machine, samples, schedules, first, last = row[2:]
     return Statistics(
         pipeline_hash=pipeline_hash,
         pipeline_name=name,
-        machine=MachineId(key=key, cpu=cpu, target=target, threads=threads, halide=halide),
+        machine=decode_machine(machine),
         samples=samples,
         schedules=schedules,
         failed=failed,
-        fastest_s=min(times_s) if times_s else None,
-        median_s=float(np.median(times_s)) if times_s else None,
-        slowest_s=max(times_s) if times_s else None,
+        best=min(costs) if costs else None,
+        median=float(np.median(costs)) if costs else None,
+        slowest=max(costs) if costs else None,
         first_at_s=first,
         last_at_s=last,
     )

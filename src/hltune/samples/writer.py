@@ -14,7 +14,13 @@ from hltune.runtime.progress import Progress
 from hltune.samples import database
 from hltune.samples.lock import WriterLock
 from hltune.samples.reader import Reader, unknown_pipeline
-from hltune.samples.rows import encode_sample, encode_schedule
+from hltune.samples.rows import (
+    MACHINE_COLUMNS,
+    decode_machine,
+    encode_machine,
+    encode_sample,
+    encode_schedule,
+)
 from hltune.samples.spec_codec import encode_spec
 from hltune.values.errors import InputError
 from hltune.values.features import Featurization
@@ -119,11 +125,11 @@ class Store(Reader):
         columns = encode_sample(sample)
         known = self._row(
             """SELECT id FROM samples WHERE pipeline_id = ? AND machine_id = ? AND schedule_id = ?
-               AND fastest_s IS ? AND measured_at_s = ?""",
+               AND cost IS ? AND measured_at_s = ?""",
             pipeline_id,
             machine_id,
             schedule_id,
-            columns.get("fastest_s"),
+            columns.get("cost"),
             sample.measured_at_s,
         )
         if known is not None:
@@ -144,16 +150,15 @@ class Store(Reader):
         return row[0]
 
     def _machine(self, machine: MachineId) -> int:
-        row = self._row("SELECT id, cpu, target, threads, halide FROM machines WHERE key = ?", machine.key)
-        values = {"cpu": machine.cpu, "target": machine.target, "threads": machine.threads, "halide": machine.halide}
+        row = self._row(f"SELECT id, {MACHINE_COLUMNS} FROM machines WHERE key = ?", machine.key)
         if row is None:
-            return self._insert("machines", key=machine.key, **values)
-        if row[1:] != tuple(values.values()):
+            return self._insert("machines", **encode_machine(machine))
+        if (found := decode_machine(row[1:])) != machine:
             raise InputError(
                 "two machines have the same key",
                 where=str(self.path),
-                expected=str(row[1:]),
-                found=str(tuple(values.values())),
+                expected=str(found),
+                found=str(machine),
                 todo="give another --workspace",
             )
         return row[0]

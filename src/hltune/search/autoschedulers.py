@@ -1,4 +1,4 @@
-"""The parameters of Halide's autoschedulers, each checked before the plugin sees it.
+"""The autoschedulers: which there are, and their parameters, each checked before the plugin sees it.
 
 An unknown key or an unparsable value aborts the process that the plugin runs in, so nothing passes unchecked.
 
@@ -7,13 +7,15 @@ Source: Halide 21, ``src/autoschedulers/{adams2019,mullapudi2016,li2018}``.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from hltune.runtime.halide_wheel import Autoscheduler
 from hltune.values.errors import InputError
+from hltune.values.provenance import Searched
 
 _INT32_MAX = 2**31 - 1
 
@@ -69,14 +71,46 @@ class Adams2019Options:
         """What the plugin reads from the environment; an empty string is as good as unset."""
         return {"HL_NUM_PASSES": str(self.num_passes or "")}
 
-    @classmethod
-    def probe(cls, *, parallelism: int, seed: int, weights: Path | None = None) -> Adams2019Options:
-        """A random probe: the cheapest way to a plausible, different schedule."""
-        return cls(parallelism=parallelism, beam_size=1, random_dropout=1, seed=seed, weights=weights)
+    def provenance(self) -> Searched:
+        """Where schedules of this search come from; reads the weights, to identify them."""
+        parameters = {name: value for name, value in self.parameters().items() if name != "weights_path"}
+        if self.num_passes is not None:
+            parameters["num_passes"] = str(self.num_passes)
+        weights = None if self.weights is None else hashlib.sha256(self.weights.read_bytes()).hexdigest()
+        return Searched(autoscheduler=self.autoscheduler, weights=weights, parameters=tuple(parameters.items()))
+
+    @property
+    def label(self) -> str:
+        """What people call the search."""
+        return f"{self.autoscheduler}, beam size {self.beam_size}"
+
+
+class _Analytic:
+    """What autoschedulers have in common that know no weights and read no environment."""
+
+    __slots__ = ()
+    autoscheduler: ClassVar[Autoscheduler]
+
+    def parameters(self) -> dict[str, str]:
+        """As the plugin takes them."""
+        raise NotImplementedError
+
+    def environment(self) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
+
+    def provenance(self) -> Searched:
+        """Where schedules of this search come from."""
+        return Searched(autoscheduler=self.autoscheduler, parameters=tuple(self.parameters().items()))
+
+    @property
+    def label(self) -> str:
+        """What people call the search."""
+        return self.autoscheduler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mullapudi2016Options:
+class Mullapudi2016Options(_Analytic):
     """Greedy grouping with an analytic cost of arithmetic and loads.
 
     Attributes:
@@ -106,13 +140,9 @@ class Mullapudi2016Options:
             "balance": str(self.balance),
         }
 
-    def environment(self) -> Mapping[str, str]:
-        """Nothing."""
-        return {}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Li2018Options:
+class Li2018Options(_Analytic):
     """Everything at root, tiled, parallel and vectorised."""
 
     autoscheduler: ClassVar[Autoscheduler] = "Li2018"
@@ -125,12 +155,26 @@ class Li2018Options:
         """As the plugin takes them."""
         return {"parallelism": str(self.parallelism)}
 
-    def environment(self) -> Mapping[str, str]:
-        """Nothing."""
-        return {}
-
 
 SearchOptions = Adams2019Options | Mullapudi2016Options | Li2018Options
+
+AUTOSCHEDULERS: dict[str, type[SearchOptions]] = {
+    kind.autoscheduler.lower(): kind for kind in (Adams2019Options, Mullapudi2016Options, Li2018Options)
+}
+"""All of them, by the name that people use."""
+
+BASELINE = "adams2019"
+"""Name of what the tree search finds with its built-in weights."""
+
+
+def baselines(adams2019: Adams2019Options) -> dict[str, SearchOptions]:
+    """What Halide brings to a comparison, by name: tree search with its built-in weights, and the others."""
+    others = {
+        name: kind(parallelism=adams2019.parallelism)
+        for name, kind in AUTOSCHEDULERS.items()
+        if kind is not Adams2019Options
+    }
+    return {BASELINE: replace(adams2019, weights=None), **others}
 
 
 def _check(option: str, value: int, least: int, most: int = _INT32_MAX) -> None:

@@ -15,31 +15,14 @@ from hltune.runtime import halide_wheel
 from hltune.runtime.worker import Process
 from hltune.schedule.parse import parse_schedule
 from hltune.search.autoschedulers import SearchOptions
-from hltune.search.mutation.operators import Mutation
+from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError, JobFailed
+from hltune.values.features import Featurization
 from hltune.values.pipeline import PipelineSpec
 
 ENVIRONMENT = {"HL_DEBUG_AUTOSCHEDULE": "1"}
 """Makes the plugin print the cost that it predicts; read once per process."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A schedule and where it came from.
-
-    Attributes:
-        options: of the search that found it, or what was changed.
-        featurization: what the cost model saw, in Halide's binary form; empty unless Adams2019.
-        predicted_ms: running time by the cost model; None unless Adams2019.
-        search_s: wall time of the plugin call.
-    """
-
-    schedule: Schedule
-    options: SearchOptions | Mutation
-    featurization: bytes
-    predicted_ms: float | None
-    search_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +62,8 @@ class SearchJob:
         log = process.log_since(position)
         return Candidate(
             schedule=self._schedule(results.schedule_source, stage, log),
-            options=self.options,
-            featurization=bytes(results.featurization),
+            provenance=self.options.provenance(),
+            features=Featurization.usable(bytes(results.featurization)),
             predicted_ms=_predicted_ms(log),
             search_s=search_s,
         )

@@ -7,14 +7,20 @@ than there are cores, which gives finer tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count, cycle
 from pathlib import Path
 
+import numpy as np
+
+from hltune.cost_model.adams2019.variants import vary
+from hltune.cost_model.adams2019.weights import Weights
 from hltune.search.autoschedulers import Adams2019Options
 
 SEEDS_PER_ROUND = 100_000
+_SIGMAS = (0.3, 1.0, 2.0)
+"""How far variants lie from their centre, as standard deviations of logarithms."""
 _TASKS_PER_CORE = (1, 1, 4, 16)
 _GREEDY = 100
 _DROPOUTS = (1, 1, 1, _GREEDY)
@@ -27,9 +33,9 @@ def probes(
     """Searches with beam 1; no seed ever comes twice, neither in a round nor in another one.
 
     Args:
-        base: has the parallelism and the memory limit.
+        base: options with the parallelism and the memory limit.
         variants: weights; an endless stream that is asked for the next one when it is needed.
-        round_number: of the tuning loop.
+        round_number: number of the tuning round, or of the batch.
         each: searches per variant.
     """
     seeds = count(round_number * SEEDS_PER_ROUND)
@@ -46,3 +52,9 @@ def probes(
                 random_dropout=_DROPOUTS[number % len(_DROPOUTS)],
                 seed=next(seeds) % 2**31,
             )
+
+
+def varied(centres: Sequence[Weights], rng: np.random.Generator) -> Iterator[Weights]:
+    """An endless stream of variants of weights, of each in turn, some near and some far."""
+    for centre in cycle(centres):
+        yield vary(centre, rng, float(rng.choice(_SIGMAS)))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hltune.commands.compare import Row, best_of_each
 from hltune.machine.protocol import Session
 from hltune.machine.speedup import Speedup, speedup
 from hltune.samples.reader import Ranked
-from hltune.tuning.tuner import BASELINE
+from hltune.search.autoschedulers import BASELINE
+from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
-from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
-from hltune.workspace.records import TUNED, Record
+from hltune.workspace.records import TUNED, Record, best_of_each
+from hltune.workspace.rows import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,9 @@ class Finals:
     """Measured interleaved, in order of their cost, failures last.
 
     Attributes:
-        to_runner_up: how many times as long the second best takes; None if there is none.
-        to_baseline: how many times as long the schedule takes that Adams2019 finds without tuning; None if it failed.
+        rows: the finalists.
+        to_runner_up: how many times as much the second best costs; None if there is none.
+        to_baseline: how many times as much the schedule costs that Adams2019 finds without tuning; None if it failed.
     """
 
     rows: tuple[Row, ...]
@@ -36,7 +37,7 @@ class Finals:
 
     @property
     def winner_cost(self) -> Cost:
-        """Of the winner."""
+        """Cost of the winner."""
         assert isinstance(self.winner.measurement, Cost)
         return self.winner.measurement
 
@@ -47,7 +48,7 @@ class Finals:
 
 def decide(
     session: Session,
-    references: Mapping[str, Schedule],
+    references: Mapping[str, Candidate],
     failed: Mapping[str, Failure],
     best: tuple[Ranked, ...],
     records: list[Record],
@@ -56,26 +57,21 @@ def decide(
     """Measures the finalists.
 
     Args:
-        session: of the pipeline.
+        session: session of the pipeline.
         references: known schedules by name; they keep their names.
-        failed: those that have failed in this run, which is not repeated.
-        best: the fastest of the tuning.
+        failed: references that have failed in this run, which is not repeated.
+        best: the fastest schedules of the tuning.
         records: what the workspace keeps, the fastest first.
         where: name of the pipeline, for errors.
 
     Raises:
         HltuneError: none of them works.
     """
-    finalists = dict(references)
-    for ranked in best:
-        if ranked.schedule is not None and ranked.schedule not in finalists.values():
-            finalists[f"{TUNED}-{ranked.schedule_hash[:8]}"] = ranked.schedule
-    for record in best_of_each(records):
-        if record.schedule not in finalists.values():
-            finalists[record.label] = record.schedule
-    measured = {**session.measure({k: v for k, v in finalists.items() if k not in failed}), **failed}
+    finalists = _finalists(references, best, records)
+    schedules = {name: candidate.schedule for name, (_, candidate) in finalists.items() if name not in failed}
+    measured = {**session.measure(schedules), **failed}
     rows = [
-        Row(name=name, finder=name.partition("-")[0], schedule=finalists[name], measurement=measurement)
+        Row(name=name, finder=finalists[name][0], candidate=finalists[name][1], measurement=measurement)
         for name, measurement in measured.items()
     ]
     rows.sort(key=Row.order)
@@ -83,9 +79,29 @@ def decide(
     if not costs:
         raise HltuneError("no schedule works, not even the default one", where=where, found=str(rows[0].measurement))
     winner, *others = costs.values()
-    stock = costs.get(BASELINE)
+    baseline = costs.get(BASELINE)
     return Finals(
         rows=tuple(rows),
         to_runner_up=speedup(others[0], winner) if others else None,
-        to_baseline=speedup(stock, winner) if stock else None,
+        to_baseline=speedup(baseline, winner) if baseline else None,
     )
+
+
+def _finalists(
+    references: Mapping[str, Candidate], best: tuple[Ranked, ...], records: list[Record]
+) -> dict[str, tuple[str, Candidate]]:
+    """Who takes part, by name, each schedule once: its finder and the candidate."""
+    found = {name: (name, candidate) for name, candidate in references.items()}
+    others = [
+        (f"{TUNED}-{each.schedule_hash[:8]}", TUNED, Candidate(schedule=each.schedule, provenance=each.provenance))
+        for each in best
+        if each.schedule is not None
+    ]
+    others += [
+        (each.label, each.name, Candidate(schedule=each.schedule, provenance=each.provenance))
+        for each in best_of_each(records)
+    ]
+    for name, finder, candidate in others:
+        if candidate.schedule not in (known.schedule for _, known in found.values()):
+            found[name] = (finder, candidate)
+    return found

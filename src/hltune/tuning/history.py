@@ -6,24 +6,22 @@ import time
 
 from hltune.cost_model.dataset import Dataset
 from hltune.samples.writer import Store
-from hltune.search.jobs import Candidate
-from hltune.tuning.pool import featurization_of
+from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.sample import Origin, Sample, Timing
+from hltune.values.sample import Sample
 
 
 class History:
     """Knows every schedule that was ever measured; what it keeps survives whatever happens.
 
     Args:
-        spec: of a pipeline that the store knows.
-        machine: that the measurements belong to.
+        spec: a pipeline that the store knows.
+        machine: machine that the measurements belong to.
         store: open for writing.
-        learned: newest samples that a model learns from.
+        learned: how many of the newest samples a model learns from.
     """
 
     def __init__(self, spec: PipelineSpec, machine: MachineId, store: Store, *, learned: int) -> None:
@@ -31,54 +29,49 @@ class History:
         self._machine = machine
         self._store = store
         self._learned = learned
-        self._times_s = store.times(*self._key)
+        self._costs = store.costs(*self._key)
         self.last_round = store.last_round(*self._key)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._times_s
+        return key in self._costs
 
     def __len__(self) -> int:
-        return len(self._times_s)
+        return len(self._costs)
 
-    def time_s(self, key: str) -> float | None:
-        """Running time of the schedule with this hash; None if it is not known, or failed."""
-        return self._times_s.get(key)
+    def cost(self, key: str) -> float | None:
+        """Cost of the schedule with this hash; None if it is not known, or failed."""
+        return self._costs.get(key)
 
     @property
-    def best_s(self) -> float | None:
-        """Of the fastest schedule."""
-        return min((value for value in self._times_s.values() if value is not None), default=None)
+    def best_cost(self) -> float | None:
+        """Cost of the fastest schedule."""
+        return min((value for value in self._costs.values() if value is not None), default=None)
 
     def best(self, count: int) -> list[Schedule]:
         """The fastest schedules, best first; of those that cost exactly the same, one."""
         ranked = self._store.best(*self._key, count, distinct=True)
         return [each.schedule for each in ranked if each.schedule is not None]
 
-    def keep(self, schedule: Schedule, candidate: Candidate | None, origin: Origin, measurement: Measurement) -> None:
+    def keep(self, candidate: Candidate, measurement: Measurement, *, round_number: int = 0) -> None:
         """Stores a measurement; when this returns it is on the disk."""
         sample = Sample(
             pipeline_hash=self._key[0],
             machine=self._machine,
-            schedule=schedule,
-            featurization=candidate and featurization_of(candidate),
-            measurement=_stored(measurement),
-            origin=origin,
+            schedule=candidate.schedule,
+            featurization=candidate.features,
+            measurement=measurement,
+            provenance=candidate.provenance,
+            round=round_number,
             measured_at_s=time.time(),
         )
         self._store.add(sample)
-        known_s = self._times_s.get(sample.schedule_hash)
-        new_s = measurement.value if isinstance(measurement, Cost) else None
-        self._times_s[sample.schedule_hash] = min((each for each in (known_s, new_s) if each is not None), default=None)
+        known = self._costs.get(sample.schedule_hash)
+        new = measurement.value if isinstance(measurement, Cost) else None
+        self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)
 
     def samples(self) -> Dataset | None:
         """What a model can learn from; None if there is nothing."""
         sets = self._store.training_data(*self._key, newest=self._learned)
         # More than one set only if the plugin saw other stages in earlier versions of itself.
-        largest = max(sets, key=lambda data: len(data.times_s), default=None)
+        largest = max(sets, key=lambda data: len(data.costs), default=None)
         return None if largest is None else Dataset.stored(largest, cores=self._machine.threads)
-
-
-def _stored(measurement: Measurement) -> Timing | Failure:
-    if isinstance(measurement, Failure):
-        return measurement
-    return Timing(repeats_s=measurement.repeats, pruned=measurement.pruned)

@@ -51,7 +51,7 @@ class Model:
         self.best = best.weights if best else self.weights
         self.predictor: Predictor | None = None
         self._state = latest.optimizer_state if latest else None
-        self._beam_s = (best.sidecar.origin.metrics.get(BEAM_S) if best else None) or math.inf
+        self._beam = (best.sidecar.origin.metrics.get(BEAM_S) if best else None) or math.inf
         self._spec = spec
         self._machine_key = machine_key
         self._lineage = lineage
@@ -86,18 +86,18 @@ class Model:
         return learned
 
     def rank(self, beams: Sequence[tuple[Weights, float | None]], samples: int, round_number: int) -> None:
-        """Keeps the best of the weights by the running times, in seconds, of what beam search found with them.
+        """Keeps the best of the weights, by the costs of what beam search found with them.
 
         Args:
-            beams: weights and times; None for those that failed.
+            beams: weights and costs; None for those that failed.
             samples: that were measured so far.
             round_number: of this round.
         """
-        for weights, time_s in beams:
-            if time_s is not None and time_s < self._beam_s:
-                self._beam_s, self.best = time_s, weights
+        for weights, cost in beams:
+            if cost is not None and cost < self._beam:
+                self._beam, self.best = cost, weights
                 if self._training is not None:
-                    origin = self._origin(self._training, samples, {BEAM_S: time_s})
+                    origin = self._origin(self._training, samples, {BEAM_S: cost})
                     self._lineage.write("best", round_number, weights, origin, None)
 
     def _origin(self, training: TrainingOptions, samples: int, metrics: dict[str, float | None]) -> WeightsOrigin:

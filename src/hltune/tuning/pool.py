@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hltune.cost_model.acquisition import choose
-from hltune.cost_model.adams2019.features import plausible
 from hltune.cost_model.scorer import Predictor
-from hltune.search.jobs import Candidate
-from hltune.values.errors import InputError
+from hltune.values.candidate import Candidate
 from hltune.values.features import Featurization
 
 
@@ -32,9 +30,9 @@ class Pool:
         self._candidates.pop(key, None)
 
     def add(self, candidates: dict[str, Candidate]) -> None:
-        """Adds candidates that the cost model can judge; the oldest ones leave when there are too many."""
+        """Adds candidates that the cost model can score; the oldest ones leave when there are too many."""
         for key, candidate in candidates.items():
-            features = featurization_of(candidate)
+            features = candidate.features
             if features is not None and features.stages == (self._stages or features.stages):
                 self._stages = features.stages
                 self._candidates.setdefault(key, (candidate, features))
@@ -52,15 +50,3 @@ class Pool:
         scores = None if predictor is None else predictor.predict(schedules)
         chosen = choose(scores, schedules, count, random_share=random_share, rng=rng)
         return {keys[index]: self._candidates.pop(keys[index])[0] for index in chosen}
-
-
-def featurization_of(candidate: Candidate) -> Featurization | None:
-    """None if the plugin gave none, or one with overflowed numbers, from which nothing can be learned."""
-    if not candidate.featurization:
-        return None
-    try:
-        features = Featurization.from_halide(candidate.featurization)
-    except InputError:
-        return None
-    usable = plausible(features.schedule_array()) and plausible(features.pipeline_array())
-    return features if usable else None

@@ -49,9 +49,9 @@ class Shares:
         self._accounts[name].credit -= 1
         return name
 
-    def gained(self, name: str, before_s: float | None, after_s: float | None) -> None:
-        """Notes what a round did to the best running time of a pipeline."""
-        gain = max(0.0, 1 - after_s / before_s) if before_s and after_s else 0.0
+    def gained(self, name: str, before: float | None, after: float | None) -> None:
+        """Notes what a round did to the least cost of a pipeline."""
+        gain = max(0.0, 1 - after / before) if before and after else 0.0
         self._accounts[name].gains.append(gain)
 
     def leave(self, name: str) -> None:

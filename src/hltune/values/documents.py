@@ -17,6 +17,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """How every file begins."""
+
+    format: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """A kind of file.
 
@@ -35,6 +43,14 @@ class Format:
     def encode(self, document: dict[str, Any]) -> bytes:
         """The content of a file."""
         return (json.dumps({"format": self.name, "version": self.version, **document}, indent=1) + "\n").encode()
+
+    def fits(self, data: bytes) -> bool:
+        """Whether a file says that it is one of this format and version."""
+        try:
+            head = msgspec.json.decode(data, type=_Head)
+        except msgspec.DecodeError:
+            return False
+        return (head.format, head.version) == (self.name, self.version)
 
     def decode(self, data: bytes, *, where: str) -> dict[str, Any]:
         """The fields of a file, without ``format`` and ``version``.

@@ -35,6 +35,14 @@ FLOAT = np.dtype("<f4")
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
+LARGEST_FEATURE = 1e14
+"""What lies above has overflowed somewhere; Halide's own training rejects it as well."""
+
+
+def plausible(features: Floats) -> bool:
+    """Whether features of any shape are neither negative, nor overflowed, nor NaN."""
+    return bool(((features >= 0) & (features <= LARGEST_FEATURE)).all())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Featurization:
@@ -82,6 +90,16 @@ class Featurization:
             pipeline_features=rows[:, SCHEDULE_COLUMNS:].tobytes(),
             schedule_features=rows[:, :SCHEDULE_COLUMNS].tobytes(),
         )
+
+    @classmethod
+    def usable(cls, data: bytes) -> Featurization | None:
+        """`from_halide`; None if there are no features, or numbers overflowed, from which nothing can be learned."""
+        try:
+            featurization = cls.from_halide(data)
+        except InputError:
+            return None
+        arrays = (featurization.schedule_array(), featurization.pipeline_array())
+        return featurization if all(map(plausible, arrays)) else None
 
     def to_halide(self) -> bytes:
         """The inverse of `from_halide`."""

@@ -13,20 +13,27 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
 
-from hltune.runtime.files import write_text
-from hltune.values import schedule_codec
+from hltune.runtime.files import write_bytes
+from hltune.values import provenance, schedule_codec
 from hltune.values.directives import Schedule
+from hltune.values.documents import Format
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.provenance import Named, Provenance
 
-FORMAT = "hltune-record"
-VERSION = 1
+_FORMAT = Format(
+    name="hltune-record",
+    version=2,
+    what="cannot use the record of a schedule",
+    todo="delete the file; schedule again",
+)
+_FORMAT_1 = replace(_FORMAT, version=1)
+"""Had the cost under another key, and told in free text where the schedule came from."""
 TUNED = "tuned"
 """Name of the record that tuning leaves; there is one per pipeline and machine."""
 _ANY_HASH = "[0-9a-f]" * 8
@@ -38,14 +45,15 @@ class Record:
 
     Attributes:
         name: who found it: expert, adams2019, ...
-        cost_s: its fastest measured run.
-        origin: the search options, for people.
+        schedule: the directives.
+        cost: its least measured cost, in seconds whatever the unit.
+        provenance: where it came from.
     """
 
     name: str
     schedule: Schedule
-    cost_s: float
-    origin: str
+    cost: float
+    provenance: Provenance
 
     @property
     def label(self) -> str:
@@ -103,17 +111,14 @@ class Workspace:
     def keep(self, record: Record, spec: PipelineSpec, machine: MachineId) -> None:
         """Writes a record; only one of the same schedule by the same name is replaced."""
         document = {
-            "format": FORMAT,
-            "version": VERSION,
             "name": record.name,
             "pipeline": {"name": spec.name, "hash": spec.content_hash},
-            "machine": asdict(machine),
-            "cost_s": record.cost_s,
-            "origin": record.origin,
+            "machine": machine.document(),
+            "cost": record.cost,
+            "provenance": provenance.to_json(record.provenance),
             "schedule": schedule_codec.to_json(record.schedule),
         }
-        path = self._machine_directory(spec, machine) / f"{record.label}.json"
-        write_text(path, json.dumps(document, indent=1) + "\n")
+        write_bytes(self._machine_directory(spec, machine) / f"{record.label}.json", _FORMAT.encode(document))
 
     def records(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
         """All records of a pipeline on a machine, the fastest first.
@@ -123,7 +128,7 @@ class Workspace:
         """
         paths = sorted(self._machine_directory(spec, machine).glob("*.json"))
         records = [_read(path, spec) for path in paths]
-        return sorted(records, key=lambda record: record.cost_s)
+        return sorted(records, key=lambda record: record.cost)
 
     def best(self, spec: PipelineSpec, machine: MachineId) -> Record:
         """The schedule that tuning left, or else the fastest one on record.
@@ -145,24 +150,34 @@ class Workspace:
         return next((record for record in records if record.name == TUNED), records[0])
 
 
+def best_of_each(recorded: Sequence[Record]) -> list[Record]:
+    """The fastest one on record of each name; `recorded` has the fastest first."""
+    best: dict[str, Record] = {}
+    for record in recorded:
+        best.setdefault(record.name, record)
+    return list(best.values())
+
+
 def _read(path: Path, spec: PipelineSpec) -> Record:
     try:
-        document = cast(dict[str, Any], json.loads(path.read_text()))
-        if (document["format"], document["version"]) != (FORMAT, VERSION):
-            raise ValueError(f"format {document['format']!r} version {document['version']!r}")
-        if document["pipeline"]["hash"] != spec.content_hash:
-            raise ValueError("another pipeline's record")
+        data = path.read_bytes()
+    except OSError as error:
+        raise _FORMAT.damaged(str(path), error.strerror) from None
+    old = _FORMAT_1.fits(data)
+    fields = (_FORMAT_1 if old else _FORMAT).decode(data, where=str(path))
+    try:
+        if fields["pipeline"]["hash"] != spec.content_hash:
+            raise InputError(
+                "another pipeline's record", found=f"a record of pipeline {fields['pipeline']['hash'][:12]}"
+            )
+        origin = Named(name=str(fields["origin"])) if old else provenance.from_json(fields["provenance"])
         return Record(
-            name=str(document["name"]),
-            schedule=schedule_codec.from_json(document["schedule"]),
-            cost_s=float(document["cost_s"]),
-            origin=str(document["origin"]),
+            name=str(fields["name"]),
+            schedule=schedule_codec.from_json(fields["schedule"]),
+            cost=float(fields["cost_s" if old else "cost"]),
+            provenance=origin,
         )
-    except (ValueError, KeyError, TypeError, OSError, InputError) as error:
-        raise InputError(
-            "cannot use the record of a schedule",
-            where=str(path),
-            expected=f"{FORMAT} version {VERSION} of pipeline {spec.content_hash[:12]}",
-            found=f"{type(error).__name__}: {error}",
-            todo="delete the file; schedule again",
-        ) from None
+    except InputError as error:
+        raise _FORMAT.damaged(str(path), str(error)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise _FORMAT.damaged(str(path), f"{type(error).__name__}: {error}") from None

@@ -14,10 +14,15 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.suite import catalog
 from hltune.suite.benchmark import Benchmark, HandWrittenJob
+from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.provenance import Named
 from hltune.workspace.records import Workspace
+
+DEFAULT = "default"
+"""Name of the schedule without directives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,11 @@ class Subject:
     target: TargetInfo
     benchmark: Benchmark | None
     hand_written: Mapping[str, Schedule]
+
+    def known_by_name(self) -> dict[str, Candidate]:
+        """The default schedule and those written by hand."""
+        schedules = {DEFAULT: Schedule(), **self.hand_written}
+        return {name: Candidate(schedule=schedule, provenance=Named(name=name)) for name, schedule in schedules.items()}
 
     @property
     def numpy_reference(self) -> NumPyReference | None:

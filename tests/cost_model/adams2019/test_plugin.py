@@ -21,8 +21,9 @@ from hltune.runtime import halide_wheel
 from hltune.runtime.worker import Worker
 from hltune.samples.sample_file import SampleFile
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.jobs import ENVIRONMENT, Candidate, SearchJob
+from hltune.search.jobs import ENVIRONMENT, SearchJob
 from hltune.suite.catalog import BENCHMARKS
+from hltune.values.candidate import Candidate
 from hltune.values.features import TYPES, Featurization
 from hltune.values.pipeline import PipelineSpec
 from tests.cost_model.conftest import make_dataset, perturbed
@@ -58,8 +59,9 @@ def search(specs: list[PipelineSpec], target: TargetInfo, weights: Path | None) 
 
 def check_predictions(candidates: list[Candidate], weights: Weights) -> None:
     for candidate in candidates:
-        featurization = Featurization.from_halide(candidate.featurization)
-        assert featurization.to_halide() == candidate.featurization
+        featurization = candidate.features
+        assert featurization is not None
+        assert Featurization.from_halide(featurization.to_halide()) == featurization
         assert plausible(featurization.pipeline_array()) and plausible(featurization.schedule_array())
         assert predict_one(weights, featurization) == pytest.approx(candidate.predicted_ms, rel=1e-4)
 
@@ -83,7 +85,7 @@ def test_plugin_takes_our_file(specs: list[PipelineSpec], target: TargetInfo, bu
     candidates = search(specs[:3], target, path)
     check_predictions(candidates, weights)
     # The file was used at all: the built-in weights say something else.
-    other_ms = predict_one(builtin, Featurization.from_halide(candidates[0].featurization))
+    other_ms = predict_one(builtin, candidates[0].features)
     assert other_ms != pytest.approx(candidates[0].predicted_ms, rel=1e-3)
 
 

@@ -20,12 +20,13 @@ from hltune.pipeline.target import TargetInfo, TargetJob
 from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
-from hltune.search.mutation.mutants import mutants
-from hltune.search.mutation.operators import mutate
+from hltune.search.mutation.mutants import mutants, mutate
+from hltune.values import provenance
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import FuncInfo, PipelineSpec
+from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import from_json, schedule_hash, to_json
 from tests.machine.opened import opened
 
@@ -44,11 +45,12 @@ def test_mutants_fit_the_pipeline_and_survive_a_file(seed: int, generations: int
     for _ in range(generations):
         mutant = mutate(schedule, FUNCS, rng)
         assert mutant is not None
-        child, mutation = mutant
-        assert child != schedule and mutation.parent == schedule_hash(schedule) and mutation.changes
+        child, mutation = mutant.schedule, mutant.provenance
+        assert isinstance(mutation, Mutated) and mutation.parent == schedule_hash(schedule) and mutation.changes
+        assert child != schedule
         loop_nests(child, FUNCS)
         assert from_json(json.loads(json.dumps(to_json(child)))) == child
-        assert json.loads(mutation.text())["mutation"] == list(mutation.changes)
+        assert provenance.from_json(json.loads(json.dumps(provenance.to_json(mutation)))) == mutation
         schedule = child
 
 
@@ -59,7 +61,7 @@ def test_the_same_seed_gives_the_same_mutants() -> None:
 
 def test_every_operator_is_used() -> None:
     rng = np.random.default_rng(0)
-    found = Counter(name for _ in range(500) if (m := mutate(PARENT, FUNCS, rng)) for name in m[1].changes)
+    found = Counter(name for _ in range(500) if (m := mutate(PARENT, FUNCS, rng)) for name in m.provenance.changes)
     assert found.keys() == {
         "scale",
         "tail",

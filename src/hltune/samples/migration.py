@@ -1,0 +1,64 @@
+"""Brings stores that earlier versions of hltune wrote up to the present schema.
+
+Version 1 had no units, kept what steered a search beside it, and told kinds of provenance apart by their keys.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from hltune.samples.schema import VERSION
+
+_KINDS = {"autoscheduler": "searched", "mutation": "mutated", "name": "named", "imported": "imported"}
+"""What version 1 kept of each kind of provenance, by the key that only this kind has."""
+
+_FROM_1 = (
+    "ALTER TABLE machines ADD COLUMN unit TEXT NOT NULL DEFAULT '{}'",
+    """UPDATE machines SET unit = CASE
+        WHEN target NOT LIKE 'hexagon%' THEN json_object(
+            'name', 'ms', 'label', 'ms', 'heading', 'time/ms', 'per_second', 1e3, 'digits', 3)
+        WHEN cpu LIKE '%missed lines%' THEN json_object(
+            'name', 'packets+misses', 'label', 'packets issued and weighted misses (QEMU)',
+            'heading', 'packets' || char(10) || '+misses', 'per_second', 1e9, 'digits', 0)
+        ELSE json_object('name', 'packets', 'label', 'packets issued (QEMU)',
+            'heading', 'packets issued' || char(10) || '(QEMU)', 'per_second', 1e9, 'digits', 0) END""",
+    "UPDATE samples SET search = json_set(search, '$.weights', weights_hash) WHERE weights_hash IS NOT NULL",
+    *(
+        f"UPDATE samples SET search = json_set(search, '$.kind', '{kind}') WHERE json_type(search, '$.{key}') NOTNULL"
+        for key, kind in _KINDS.items()
+    ),
+    """UPDATE samples SET search = json_object('kind', 'named', 'name', search)
+        WHERE json_type(search, '$.kind') IS NULL""",
+    "ALTER TABLE samples DROP COLUMN weights_hash",
+    "ALTER TABLE samples RENAME COLUMN search TO provenance",
+    "ALTER TABLE samples RENAME COLUMN fastest_s TO cost",
+    "ALTER TABLE samples RENAME COLUMN repeats_s TO repeats",
+    "ALTER TABLE samples RENAME COLUMN stopped_early TO pruned",
+    "ALTER TABLE samples ADD COLUMN counters TEXT",
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Changes a store of version 1 in one transaction; a kill leaves it as it was.
+
+    Raises:
+        sqlite3.Error: the store has another schema than its version says, or cannot be written to.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in _FROM_1:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def migrated_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """A migrated copy in memory, for those who may not write."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    connection.backup(copy)
+    migrate(copy)
+    return copy

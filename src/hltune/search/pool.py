@@ -1,0 +1,107 @@
+"""Processes that search schedules, many searches side by side: the one way to run an autoscheduler."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hltune.cost_model.adams2019.weights import Weights, encode_weights, weights_hash
+from hltune.runtime.files import write_bytes
+from hltune.runtime.worker import Worker, memory_share_bytes, run_all
+from hltune.search.autoschedulers import SearchOptions
+from hltune.search.jobs import ENVIRONMENT, SearchesJob
+from hltune.values.candidate import Candidate
+from hltune.values.errors import Failure, JobFailed
+from hltune.values.pipeline import PipelineSpec
+
+Outcome = Candidate | Failure
+
+_RECYCLED_AFTER = 300
+"""Jobs that one process runs, some of which are a dozen searches: Halide never gives all memory back."""
+
+
+class SearchPool:
+    """Searches for any number of pipelines. Used by one thread; leaving the context ends its processes.
+
+    Args:
+        workers: processes that search side by side.
+        timeout_s: limit on each search, in seconds.
+    """
+
+    def __init__(self, workers: int, *, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        with contextlib.ExitStack() as stack:
+            self._scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
+            self._workers = [stack.enter_context(_worker(workers)) for _ in range(workers)]
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def start(self, spec: PipelineSpec, target: str, search: SearchOptions) -> Callable[[], Outcome]:
+        """Begins with one search and returns; what is returned waits for it and tells what it found."""
+        job = SearchesJob(spec=spec, target=target, searches=(search,), timeout_s=self.timeout_s)
+        worker = self._workers[0]
+        worker.start(job)
+
+        def result() -> Outcome:
+            try:
+                (outcome,) = worker.finish(job)
+            except JobFailed as failed:
+                return failed.failure
+            return outcome
+
+        return result
+
+    def run(self, spec: PipelineSpec, target: str, searches: Sequence[SearchOptions]) -> list[Outcome]:
+        """Runs searches that each take a while; returns what they found, in their order."""
+        return [outcome for (outcome,) in self.run_groups(spec, target, [(search,) for search in searches])]
+
+    def run_groups(
+        self, spec: PipelineSpec, target: str, groups: Sequence[tuple[SearchOptions, ...]]
+    ) -> list[tuple[Outcome, ...]]:
+        """Runs groups of short searches, each in one job; a crash loses the others of its group.
+
+        Args:
+            spec: the pipeline.
+            target: a full Halide target string.
+            groups: searches.
+        """
+        jobs = [SearchesJob(spec=spec, target=target, searches=group, timeout_s=self.timeout_s) for group in groups]
+        outcomes = run_all(jobs, self._workers)
+        return [
+            (outcome,) * len(group) if isinstance(outcome, Failure) else outcome
+            for group, outcome in zip(groups, outcomes, strict=True)
+        ]
+
+    def weights_file(self, weights: Weights) -> Path:
+        """A file of weights for the plugin; it lasts until `forget_weights`, or as long as the pool."""
+        path = self._scratch / f"{weights_hash(weights)}.weights"
+        write_bytes(path, encode_weights(weights))
+        return path
+
+    def forget_weights(self) -> None:
+        """Removes the files of weights, which no later search will ask for."""
+        for file in self._scratch.iterdir():
+            file.unlink()
+
+
+def _worker(workers: int) -> Worker:
+    return Worker(
+        environment=ENVIRONMENT,
+        preload=("halide",),
+        recycle_after=_RECYCLED_AFTER,
+        memory_bytes=memory_share_bytes(workers),
+    )

@@ -1,0 +1,85 @@
+"""How long the parts of tuning take, so that rounds fit into the time that is left."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hltune.tuning.options import TuneOptions
+
+_LEAST_PROBING_S = 2.0
+_SHORTEST_ROUND = 0.3
+_FINAL_TURNS_S = 0.6
+"""Timing of one schedule in the final comparison."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a round may still use.
+
+    Attributes:
+        end_s: when it has to end, by the monotonic clock.
+        samples: measurements; None for any number.
+    """
+
+    end_s: float = math.inf
+    samples: int | None = None
+
+
+class Pace:
+    """Estimates from what was seen so far.
+
+    Args:
+        options: options of the run.
+    """
+
+    def __init__(self, options: TuneOptions) -> None:
+        self._options = options
+        self._last_round_s: float | None = None
+        self._candidate_s = 1.0
+
+    def saw_candidates(self, done_s: Sequence[float]) -> None:
+        """Learns from the times at which candidates were done; by the median, for one says little about the others."""
+        if len(done_s) > 1:
+            self._candidate_s = float(np.median(np.diff(done_s)))
+
+    def saw_round(self, seconds: float) -> None:
+        """Learns from how long a round took."""
+        self._last_round_s = seconds
+
+    @property
+    def shortest_round_s(self) -> float:
+        """With less time than this, another round is not worth its searches."""
+        return _SHORTEST_ROUND * self._round_s
+
+    @property
+    def probing_s(self) -> float:
+        """How long probes may take in a round."""
+        share = self._options.search_share
+        return max(_LEAST_PROBING_S, share / (1 - share) * self._measuring_s)
+
+    def finals_s(self, references: int, *, side_by_side: bool) -> float:
+        """How long the final comparison will take, roughly: if it times, it compiles in one process."""
+        each_s = self._candidate_s
+        if not side_by_side:
+            each_s = each_s * self._options.workers + _FINAL_TURNS_S
+        return each_s * (self._options.finalists + references)
+
+    def batch(self, limits: Limits) -> int:
+        """Candidates of a round; fewer in the last one, if there is no time for all."""
+        share = (limits.end_s - time.monotonic()) / self._round_s
+        batch = max(self._options.beams, round(self._options.batch * min(1.0, share)))
+        return batch if limits.samples is None else min(batch, limits.samples)
+
+    @property
+    def _measuring_s(self) -> float:
+        return min(self._options.round_s, self._options.batch * self._candidate_s)
+
+    @property
+    def _round_s(self) -> float:
+        """How long a full round takes, roughly."""
+        return self._last_round_s or self._measuring_s / (1 - self._options.search_share)

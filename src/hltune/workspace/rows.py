@@ -1,0 +1,43 @@
+"""Schedules that were measured side by side, as `hltune compare` and the end of tuning show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule
+from hltune.workspace.records import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One schedule of a comparison.
+
+    Attributes:
+        name: what people see.
+        finder: who found it, which is its name unless it comes from a record or from tuning.
+        candidate: the schedule and where it came from; None if no search found one.
+        measurement: its cost, or why there is none.
+    """
+
+    name: str
+    finder: str
+    candidate: Candidate | None
+    measurement: Measurement
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The directives, if there are any."""
+        return self.candidate and self.candidate.schedule
+
+    def order(self) -> float:
+        """By cost, failures last."""
+        return self.measurement.value if isinstance(self.measurement, Cost) else float("inf")
+
+    def record(self, name: str) -> Record | None:
+        """What is worth keeping of it, under a name; None unless it was verified."""
+        found = self.candidate
+        if found is None or not isinstance(self.measurement, Cost):
+            return None
+        return Record(name=name, schedule=found.schedule, cost=self.measurement.value, provenance=found.provenance)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hltune.cost_model.adams2019.features import SCHEDULE_FEATURES
+from hltune.cost_model.features import SCHEDULE_FEATURES
 from hltune.cost_model.adams2019.network import predict
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights
 from hltune.cost_model.dataset import Dataset

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from hltune.cost_model.adams2019.evaluation import Evaluation, evaluate
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.optimizer import OptimizerState
 from hltune.cost_model.adams2019.pretrainer import TrainingState, pretrain_weights
@@ -15,7 +16,6 @@ from hltune.cost_model.adams2019.sidecar import PipelineUse, WeightsOrigin
 from hltune.cost_model.adams2019.train import rescaled
 from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.evaluation import Evaluation, evaluate
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.replay import Replay
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hltune.cost_model.adams2019.evaluation import evaluate
 from hltune.cost_model.adams2019.pretrainer import TrainingState, pretrain_weights
 from hltune.cost_model.adams2019.train import rescaled
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.evaluation import evaluate
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.replay import PREFIX, Replay
 from hltune.samples.reader import Reader

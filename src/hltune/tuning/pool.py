@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hltune.cost_model.acquisition import choose
-from hltune.cost_model.adams2019.features import plausible
+from hltune.cost_model.features import plausible
 from hltune.cost_model.scorer import Predictor
 from hltune.search.jobs import Candidate
 from hltune.values.errors import InputError

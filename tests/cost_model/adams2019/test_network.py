@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from hltune.cost_model.adams2019.features import SCHEDULE_FEATURES
+from hltune.cost_model.features import SCHEDULE_FEATURES
 from hltune.cost_model.adams2019.loss import MiniBatch, batch_loss, dataset_loss, make_batch
 from hltune.cost_model.adams2019.network import predict
 from hltune.cost_model.adams2019.weights import SHAPES, Weights

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hltune.cost_model.adams2019.features import operations, plausible
+from hltune.cost_model.features import operations, plausible
 from hltune.cost_model.adams2019.loss import dataset_loss
 from hltune.cost_model.adams2019.network import predict
 from hltune.cost_model.adams2019.train import TrainingOptions, train

@@ -27,8 +27,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hltune.cost_model.adams2019.features import PIPELINE_SHAPE, ScheduleFeatures
 from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.features import PIPELINE_SHAPE, ScheduleFeatures
 from hltune.values.errors import InputError
 from hltune.values.features import SCHEDULE_COLUMNS, Floats
 

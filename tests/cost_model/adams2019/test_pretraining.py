@@ -7,7 +7,7 @@ from hltune.cost_model.adams2019.pretrainer import TrainingState, pretrain_weigh
 from hltune.cost_model.adams2019.recipe import Recipe
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.evaluation import evaluate
+from hltune.cost_model.adams2019.evaluation import evaluate
 from hltune.values.errors import InputError
 from tests.cost_model.conftest import make_dataset, perturbed
 

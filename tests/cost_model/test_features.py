@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from hltune.cost_model.adams2019.features import SCHEDULE_FEATURES, features_key, operations, pipeline_key, plausible
+from hltune.cost_model.features import SCHEDULE_FEATURES, features_key, operations, pipeline_key, plausible
 from hltune.values.features import COLUMNS, POINTS_COMPUTED_MINIMUM, SCHEDULE_COLUMNS, Featurization
 
 

@@ -14,7 +14,7 @@ QUICK = TrainingOptions(epochs=30)
 
 
 def test_both_scorers_are_judged_on_what_they_did_not_see(builtin: Weights) -> None:
-    samples = make_dataset(1, 200, feature_noise=0.05)
+    samples = make_dataset(1, 200, noise=0.05)
     learned = learn(builtin, None, samples, QUICK, seed=0)
     assert [each.name for each in learned.validations] == ["network", "trees"]
     held_out = learned.held_out

@@ -30,7 +30,7 @@ def scorer(request: pytest.FixtureRequest, builtin: Weights) -> Scorer:
 
 
 def test_learns_something(scorer: Scorer) -> None:
-    samples = make_dataset(1, 120, feature_noise=0.05)
+    samples = make_dataset(1, 120, noise=0.05)
     train = np.arange(120) < 90
     scores = scorer.fit(samples.where(train)).predict(samples.schedules[~train])
     assert scores.mean.shape == scores.spread.shape == (30,)
@@ -62,7 +62,7 @@ def test_no_samples(scorer: Scorer) -> None:
 
 
 def test_the_better_one_chooses(builtin: Weights) -> None:
-    samples = make_dataset(5, 60, feature_noise=0.05)
+    samples = make_dataset(5, 60, noise=0.05)
     scorers = [SCORERS["network as it is"](builtin), SCORERS["trees"](builtin)]
     validations = cross_validate(scorers, samples, folds=4, seed=0)
     assert [each.name for each in validations] == ["network", "trees"]

@@ -15,7 +15,7 @@ from tests.cost_model.conftest import make_dataset, perturbed
 @pytest.fixture(scope="module")
 def programs() -> list[Dataset]:
     truth = perturbed(builtin_weights(), seed=5, scale=0.4)
-    return [make_dataset(seed, 16, feature_noise=0.05, truth=truth) for seed in range(24)]
+    return [make_dataset(seed, 16, noise=0.05, truth=truth) for seed in range(24)]
 
 
 @pytest.mark.parametrize("loss", ["throughput", "log", "rank", "log+rank"])

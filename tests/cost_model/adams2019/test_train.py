@@ -34,7 +34,7 @@ def test_two_short_runs_are_one_long_run(builtin: Weights) -> None:
 
 def test_best_epoch_is_restored(builtin: Weights) -> None:
     options = TrainingOptions(epochs=25, learning_rate=0.05, rescale=False)
-    training, held_out = split([make_dataset(5, 60, feature_noise=1.0)], 0.3)
+    training, held_out = split([make_dataset(5, 60, noise=1.0)], 0.3)
     trained = train(builtin, training, options, seed=0, held_out=held_out)
     losses = [epoch.held_out_loss for epoch in trained.metrics]
     assert [epoch.epoch for epoch in trained.metrics] == list(range(26))

@@ -1,4 +1,4 @@
-"""The network of Adams2019: from features to a predicted running time, exactly as the plugin computes it.
+"""The network of Adams2019: from features to a predicted cost, exactly as the plugin computes it.
 
 | symbol | shape      | what                                                                          |
 |--------|------------|-------------------------------------------------------------------------------|

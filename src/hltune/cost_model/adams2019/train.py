@@ -129,7 +129,7 @@ class _Run:
     def epoch(self, state: TrainingState) -> TrainingState:
         # The order depends on the steps taken before, so that a continued run repeats that of a long one.
         rng = np.random.default_rng([self._seed, state.optimizer.count])
-        key = jax.random.key(int(rng.integers(2**31)) if self._options.feature_noise else 0)
+        key = jax.random.key(int(rng.integers(2**31))) if self._options.feature_noise else None
         adam = state.optimizer
         adam = optax.ScaleByAdamState(jnp.int32(adam.count), dict(adam.mean), dict(adam.square))
         optimizer = (optax.EmptyState(), adam, optax.EmptyState())
@@ -153,7 +153,7 @@ class _Carry(NamedTuple):
     weights: Arrays
     average: Arrays
     optimizer: _ChainState
-    key: jax.Array
+    key: jax.Array | None
 
 
 @partial(jax.jit, static_argnames="options")
@@ -162,9 +162,9 @@ def _steps(carry: _Carry, block: Block, initial: Arrays, options: TrainingOption
     optimizer = _optimizer(options)
 
     def step(carry: _Carry, rows: jax.Array) -> tuple[_Carry, None]:
-        key, noise_key = jax.random.split(carry.key)
-        batch = jax.tree.map(partial(_rows, rows), block.stack)
-        if options.feature_noise:
+        key, batch = carry.key, jax.tree.map(partial(_rows, rows), block.stack)
+        if key is not None:
+            key, noise_key = jax.random.split(key)
             noise = options.feature_noise * jax.random.normal(noise_key, batch.schedules.shape)
             batch = batch._replace(schedules=jnp.asarray(batch.schedules) * jnp.exp(noise))
         gradient = jax.grad(_objective)(carry.weights, batch, options)

@@ -29,8 +29,8 @@ def make_dataset(seed: int, count: int, *, noise: float = 0.2, truth: Weights | 
     rng = np.random.default_rng(seed)
     pipeline, schedules = make_pipeline(rng), make_schedules(rng, count)
     predicted_ms = predict(truth or perturbed(builtin_weights(), seed=99), pipeline, schedules, 2)
-    runtimes_s = predicted_ms.astype(np.float64) / 1e3 * np.exp(noise * rng.standard_normal(count))
-    return Dataset(pipeline=pipeline, schedules=schedules, runtimes_s=runtimes_s, cores=2)
+    costs = predicted_ms.astype(np.float64) / 1e3 * np.exp(noise * rng.standard_normal(count))
+    return Dataset(pipeline=pipeline, schedules=schedules, costs=costs, cores=2)
 
 
 def perturbed(weights: Weights, *, seed: int, scale: float = 0.05) -> Weights:

@@ -15,7 +15,7 @@ from tests.samples.values import MACHINE, PIPELINE, featurization, sample
 def test_from_featurizations() -> None:
     first, second = featurization(1), featurization(2)
     dataset = Dataset.of([(first, 2e-3), (second, 1e-3)], cores=4)
-    assert (len(dataset), dataset.cores, dataset.runtimes_s.tolist()) == (2, 4, [2e-3, 1e-3])
+    assert (len(dataset), dataset.cores, dataset.costs.tolist()) == (2, 4, [2e-3, 1e-3])
     np.testing.assert_array_equal(dataset.pipeline.reshape(3, -1), first.pipeline_array()[:, 7:])
     np.testing.assert_array_equal(dataset.schedules[1], second.schedule_array())
 
@@ -34,7 +34,7 @@ def test_from_the_store(tmp_path: Path) -> None:
         [data] = store.training_data(PIPELINE.hash, MACHINE.key)
     stored = Dataset.stored(data, cores=2)
     expected = Dataset.of([(featurization(number), 1e-3 * (number + 1)) for number in range(5)], cores=2)
-    order = np.argsort(stored.runtimes_s)
+    order = np.argsort(stored.costs)
     np.testing.assert_array_equal(stored.pipeline, expected.pipeline)
-    np.testing.assert_array_equal(stored.runtimes_s[order], expected.runtimes_s)
+    np.testing.assert_array_equal(stored.costs[order], expected.costs)
     np.testing.assert_array_equal(stored.schedules[order], expected.schedules)

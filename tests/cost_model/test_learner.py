@@ -40,8 +40,8 @@ def test_noise_does_not_look_like_knowledge(builtin: Weights, count: int) -> Non
     accuracies: dict[str, list[float]] = {"network": [], "trees": []}
     for seed in (4, 5, 6, 7):
         samples = make_dataset(seed, count)
-        noise = np.random.default_rng(0).permutation(samples.runtimes_s)
-        shuffled = replace(samples, runtimes_s=noise)
+        noise = np.random.default_rng(0).permutation(samples.costs)
+        shuffled = replace(samples, costs=noise)
         learned = learn(builtin, None, shuffled, QUICK, seed=0)
         for _ in range(3):  # what a round learned must not leak into the next one's evaluation
             learned = learn(learned.weights, learned.state, shuffled, QUICK, seed=0)

@@ -126,16 +126,13 @@ class Learning:
             pipeline_hash=sha256("".join(sorted(learned)).encode()).hexdigest(),
             samples=len(learned) * self._options.schedules,
         )
+        options = pretraining(self._options.steps_per_batch)
         metrics = {name: value for name, value in asdict(evaluation).items() if name not in ("pipelines", "samples")}
         return WeightsOrigin(
             parent_hash=weights_hash(self._initial),
             pipelines=(use,),
             machine=self._machine_key,
-            options={
-                **pretraining(self._options.steps_per_batch).numbers(),
-                "seed": float(self._options.search.seed),
-                "batches": float(batches),
-            },
+            options={**options.numbers(), "seed": float(self._options.search.seed), "batches": float(batches)},
             metrics=metrics,
         )
 

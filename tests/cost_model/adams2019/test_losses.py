@@ -21,11 +21,11 @@ def samples() -> Dataset:
 
 def logs(weights: Weights, samples: Dataset) -> tuple[np.ndarray, np.ndarray]:
     predicted_ms = predict(weights, samples.pipeline, samples.schedules, samples.cores).astype(np.float64)
-    return np.log(np.maximum(predicted_ms, 1e-9)), np.log(samples.runtimes_s * 1e3)
+    return np.log(np.maximum(predicted_ms, 1e-9)), np.log(samples.costs * 1e3)
 
 
 def best_s(samples: Dataset) -> float:
-    return float(samples.runtimes_s.min())
+    return float(samples.costs.min())
 
 
 def negative(weights: Weights, samples: Dataset) -> float:

@@ -26,7 +26,7 @@ def test_neighbours_and_padding_do_not_matter(builtin: Weights) -> None:
 def test_loss_is_what_its_docstring_says(builtin: Weights) -> None:
     samples = make_dataset(2, 21)
     p = predict(builtin, samples.pipeline, samples.schedules, 2).astype(np.float64)
-    r = samples.runtimes_s * 1e3
+    r = samples.costs * 1e3
     error = np.square(1 / np.maximum(p / r.min(), 1e-10) - r.min() / r).sum()
     found = dataset_loss(builtin, samples)
     assert found >= error * (1 - 1e-4)
@@ -75,7 +75,7 @@ def check_gradient(weights: Weights, pipeline: Floats, schedules: Floats) -> Non
         batch = MiniBatch(
             *(
                 value.astype(np.float64) if value.dtype.kind == "f" else value
-                for value in make_batch(samples, best_s=float(samples.runtimes_s.min()))
+                for value in make_batch(samples, best_s=float(samples.costs.min()))
             )
         )
         start = {name: values.astype(np.float64) for name, values in weights.items()}
@@ -88,8 +88,8 @@ def check_gradient(weights: Weights, pipeline: Floats, schedules: Floats) -> Non
             assert float((gradient[name] * direction).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-7), name
 
 
-def dataset(pipeline: Floats, schedules: Floats, runtimes_s: np.ndarray) -> Dataset:
-    return Dataset(pipeline=pipeline, schedules=schedules, runtimes_s=runtimes_s, cores=2)
+def dataset(pipeline: Floats, schedules: Floats, costs: np.ndarray) -> Dataset:
+    return Dataset(pipeline=pipeline, schedules=schedules, costs=costs, cores=2)
 
 
 def test_shapes_are_checked(builtin: Weights) -> None:

@@ -93,7 +93,7 @@ def write_samples(directory: Path, datasets: list[Dataset]) -> list[Path]:
         stages = len(samples.pipeline)
         types = np.zeros((stages, TYPES), dtype=np.float32)  # the tool ignores them as well
         pipeline_features = np.concatenate([types, samples.pipeline.reshape(stages, -1)], axis=1)
-        for number, (schedule, runtime_s) in enumerate(zip(samples.schedules, samples.runtimes_s, strict=True)):
+        for number, (schedule, runtime_s) in enumerate(zip(samples.schedules, samples.costs, strict=True)):
             featurization = Featurization(
                 pipeline_features=pipeline_features.tobytes(), schedule_features=schedule.tobytes()
             )

@@ -41,7 +41,7 @@ def test_best_epoch_is_restored(builtin: Weights) -> None:
     assert None not in losses and trained.best_epoch == int(np.argmin(losses)) < 25
     # The weights are those of that epoch, and so is the state.
     assert trained.optimizer_state.count == trained.best_epoch
-    best_s = min(each.runtimes_s.min() for each in (*training, *held_out))
+    best_s = min(each.costs.min() for each in (*training, *held_out))
     again = dataset_loss(trained.weights, held_out[0], best_s=best_s) / len(held_out[0])
     assert again == pytest.approx(min(losses), rel=1e-5)
 
@@ -65,7 +65,7 @@ def test_rescaling_mends_the_median(builtin: Weights) -> None:
     samples = make_dataset(10, 31)
     weights = rescaled(builtin, [samples])
     predicted_s = predict(weights, samples.pipeline, samples.schedules, 2) / 1e3
-    assert np.median(samples.runtimes_s / predicted_s) == pytest.approx(1, rel=1e-3)
+    assert np.median(samples.costs / predicted_s) == pytest.approx(1, rel=1e-3)
     order = np.argsort(predict(builtin, samples.pipeline, samples.schedules, 2))
     assert (np.diff(predicted_s[order]) >= 0).all()
 

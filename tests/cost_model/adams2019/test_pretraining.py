@@ -1,15 +1,19 @@
+"""Training with the options of pre-training: many pipelines with few schedules each."""
+
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from hltune.cost_model.adams2019.pretrainer import TrainingState, pretrain_weights
-from hltune.cost_model.adams2019.recipe import Recipe
-from hltune.cost_model.adams2019.weights import Weights, builtin_weights
-from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.adams2019.evaluation import evaluate
+from hltune.cost_model.adams2019.options import LossName, TrainingOptions, pretraining
+from hltune.cost_model.adams2019.train import TrainingState, train
+from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash
+from hltune.cost_model.dataset import Dataset
 from hltune.values.errors import InputError
-from tests.cost_model.conftest import make_dataset, perturbed
+from tests.cost_model.conftest import accuracy, loss_of, make_dataset, perturbed
 
 
 @pytest.fixture(scope="module")
@@ -18,48 +22,57 @@ def programs() -> list[Dataset]:
     return [make_dataset(seed, 16, noise=0.05, truth=truth) for seed in range(24)]
 
 
+def trained(builtin: Weights, datasets: list[Dataset], options: TrainingOptions, *, seed: int = 0) -> TrainingState:
+    return train(TrainingState.start(builtin), datasets, options, initial=builtin, seed=seed)
+
+
 @pytest.mark.parametrize("loss", ["throughput", "log", "rank", "log+rank"])
-def test_what_was_learned_holds_for_other_programs(loss: str, builtin: Weights, programs: list[Dataset]) -> None:
-    recipe = Recipe(loss=loss)  # type: ignore[arg-type]
-    start = TrainingState.start(builtin)
-    trained = pretrain_weights(start, programs[:16], recipe, steps=300, initial=builtin, seed=0)
-    before, after = (evaluate(weights, programs[16:]).pair_accuracy or 0 for weights in (builtin, trained.average))
+def test_what_was_learned_holds_for_other_programs(loss: LossName, builtin: Weights, programs: list[Dataset]) -> None:
+    learned, others = programs[:16], programs[16:]
+    state = trained(builtin, learned, replace(pretraining(300), loss=loss))
+    before, after = (evaluate(weights, others).pair_accuracy or 0 for weights in (builtin, state.average))
     assert after > before + 0.02
-    assert trained.optimizer.count == 300
-    assert start.weights is builtin
+    assert state.optimizer.count == 300
+    before, after = (sum(loss_of(weights, each, loss) for each in learned) for weights in (builtin, state.average))
+    assert after < before
 
 
 def test_the_same_arguments_give_the_same_weights(builtin: Weights, programs: list[Dataset]) -> None:
-    runs = [
-        pretrain_weights(
-            TrainingState.start(builtin), programs, Recipe(feature_noise=0.1), steps=40, initial=builtin, seed=1
-        )
-        for _ in range(2)
-    ]
-    assert all(np.array_equal(runs[0].average[name], runs[1].average[name]) for name in builtin)
+    one, again, other, quiet = (
+        trained(builtin, programs, replace(pretraining(40), feature_noise=noise), seed=seed)
+        for noise, seed in ((0.1, 1), (0.1, 1), (0.1, 2), (0.0, 1))
+    )
+    assert weights_hash(one.average) == weights_hash(again.average)
+    assert len({weights_hash(state.average) for state in (one, other, quiet)}) == 3
 
 
-def test_pull_keeps_weights_near_their_start(builtin: Weights, programs: list[Dataset]) -> None:
-    def distance(pull: float) -> float:
-        start = TrainingState.start(builtin)
-        recipe = Recipe(l2_to_init=pull)
-        weights = pretrain_weights(start, programs, recipe, steps=100, initial=builtin, seed=0).weights
+def test_l2_keeps_weights_near_the_initial_ones(builtin: Weights, programs: list[Dataset]) -> None:
+    def distance(l2_to_init: float) -> float:
+        weights = trained(builtin, programs, replace(pretraining(100), l2_to_init=l2_to_init)).weights
         return sum(float(((weights[name] - builtin[name]) ** 2).sum()) for name in builtin)
 
     assert distance(1.0) < distance(0.0) / 2
 
 
-def test_pipelines_of_all_sizes_are_stacked(builtin: Weights) -> None:
-    mixed = [make_dataset(1, 16), make_dataset(2, 3), make_dataset(3, 40), make_dataset(4, 1)]
-    state = pretrain_weights(TrainingState.start(builtin), mixed, Recipe(), steps=40, initial=builtin, seed=0)
-    assert all(np.isfinite(values).all() for values in state.average.values())
+def test_pipelines_of_all_sizes_are_learned_from(builtin: Weights) -> None:
+    truth = perturbed(builtin_weights(), seed=5, scale=0.4)
+    mixed = [make_dataset(seed, count, noise=0.05, truth=truth) for seed, count in ((1, 16), (2, 6), (3, 40), (4, 1))]
+    state = trained(builtin, mixed, pretraining(600))
+    for samples in mixed[:3]:
+        assert loss_of(state.average, samples, "log+rank") < loss_of(builtin, samples, "log+rank") / 2
+        assert accuracy(state.average, samples) > accuracy(builtin, samples)
 
 
-def test_nothing_to_learn_from(builtin: Weights) -> None:
-    with pytest.raises(InputError, match="no samples to train on"):
-        pretrain_weights(TrainingState.start(builtin), [], Recipe(), steps=1, initial=builtin, seed=0)
+def test_the_last_steps_are_averaged(builtin: Weights, programs: list[Dataset]) -> None:
+    last, average = (
+        trained(builtin, programs, replace(pretraining(100), ema_decay=decay, learning_rate=0.05))
+        for decay in (0.0, 0.9)
+    )
+    assert weights_hash(last.average) == weights_hash(last.weights) == weights_hash(average.weights)
+    assert weights_hash(average.average) != weights_hash(average.weights)
 
 
-def test_recipes_are_checked() -> None:
-    with pytest.raises(InputError, match="averaging"):
-        Recipe(ema_decay=1.0)
+def test_divergence_is_an_error(builtin: Weights, programs: list[Dataset]) -> None:
+    start = TrainingState.start({**builtin, "trunk_bias": np.full(32, 3e38, dtype=np.float32)})
+    with pytest.raises(InputError, match="diverged"):
+        train(start, programs, pretraining(20), initial=builtin, seed=0)

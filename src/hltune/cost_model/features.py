@@ -80,5 +80,5 @@ def features_key(schedule: Floats) -> str:
 
 
 def plausible(features: Floats) -> bool:
-    """Whether features of any shape are neither negative, nor overflowed, nor NaN."""
+    """True if no feature, of any shape, is negative, overflowed or NaN."""
     return bool(((features >= 0) & (features <= LARGEST_FEATURE)).all())

@@ -53,7 +53,7 @@ def predict(weights: Weights, pipeline_features: Floats, schedule_features: Floa
     """Predicts the running times of schedules of one pipeline.
 
     Args:
-        weights: of the network.
+        weights: weights of the network.
         pipeline_features: [S, 40, 7].
         schedule_features: [N, S, 39].
         cores: what the plugin calls parallelism.

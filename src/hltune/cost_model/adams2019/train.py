@@ -67,7 +67,7 @@ def train(
         datasets: one for each pipeline and machine.
         options: how to train.
         initial: weights that `TrainingOptions.l2_to_init` pulls to.
-        seed: of the order of samples; the steps that were taken before count as well.
+        seed: seed of the order of samples; the steps that were taken before count as well.
         held_out: other schedules of the same pipelines, in the same order.
 
     Returns:

@@ -3,10 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hltune.cost_model.adams2019.features import SCHEDULE_FEATURES
+from hltune.cost_model.adams2019.batches import make_batch
+from hltune.cost_model.adams2019.losses import pipeline_loss
 from hltune.cost_model.adams2019.network import predict
+from hltune.cost_model.adams2019.options import LossName
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights
 from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.features import SCHEDULE_FEATURES
+from hltune.cost_model.metrics import count_pairs
 from hltune.values.features import Floats
 
 STAGES = 3
@@ -25,12 +29,12 @@ def make_schedules(rng: np.random.Generator, count: int, stages: int = STAGES) -
 
 
 def make_dataset(seed: int, count: int, *, noise: float = 0.2, truth: Weights | None = None) -> Dataset:
-    """Runtimes by a network whose weights differ from the built-in ones, with noise."""
+    """Costs by a network whose weights differ from the built-in ones, with noise."""
     rng = np.random.default_rng(seed)
     pipeline, schedules = make_pipeline(rng), make_schedules(rng, count)
     predicted_ms = predict(truth or perturbed(builtin_weights(), seed=99), pipeline, schedules, 2)
-    runtimes_s = predicted_ms.astype(np.float64) / 1e3 * np.exp(noise * rng.standard_normal(count))
-    return Dataset(pipeline=pipeline, schedules=schedules, runtimes_s=runtimes_s, cores=2)
+    costs = predicted_ms.astype(np.float64) / 1e3 * np.exp(noise * rng.standard_normal(count))
+    return Dataset(pipeline=pipeline, schedules=schedules, costs=costs, cores=2)
 
 
 def perturbed(weights: Weights, *, seed: int, scale: float = 0.05) -> Weights:
@@ -39,6 +43,17 @@ def perturbed(weights: Weights, *, seed: int, scale: float = 0.05) -> Weights:
         name: values + np.float32(scale) * rng.standard_normal(values.shape, dtype=np.float32)
         for name, values in weights.items()
     }
+
+
+def loss_of(weights: Weights, samples: Dataset, name: LossName = "throughput", best_cost: float | None = None) -> float:
+    """The loss per schedule."""
+    return float(pipeline_loss(weights, make_batch(samples, best_cost=best_cost or samples.best_cost), name))
+
+
+def accuracy(weights: Weights, samples: Dataset) -> float:
+    """Share of the pairs that the network orders rightly."""
+    predicted = predict(weights, samples.pipeline, samples.schedules, samples.cores)
+    return count_pairs(predicted, samples.costs).accuracy or 0.0
 
 
 @pytest.fixture(scope="session")

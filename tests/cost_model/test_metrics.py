@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.cost_model.metrics import count_pairs, pair_accuracy, r2_of_logs, r2_of_throughputs, regret_at
+from hltune.cost_model.metrics import count_pairs, r2_of_logs, r2_of_throughputs, regret_at
 
 # Few values, so that ties are common.
 TIMES = st.sampled_from([0.5, 1.0, 2.0, 3.0, 7.0])
@@ -19,14 +19,15 @@ def columns(samples: list[tuple[float, float]]) -> tuple[list[float], list[float
 
 
 @given(SAMPLES)
-def test_pair_accuracy_by_brute_force(samples: list[tuple[float, float]]) -> None:
+def test_pairs_by_brute_force(samples: list[tuple[float, float]]) -> None:
     right, total = 0.0, 0
     for p1, m1 in samples:
         for p2, m2 in samples:
             if m1 < m2:
                 total += 1
                 right += 1.0 if p1 < p2 else 0.5 if p1 == p2 else 0.0
-    assert pair_accuracy(*columns(samples)) == (right / total if total else None)
+    pairs = count_pairs(*columns(samples))
+    assert (pairs.right, pairs.total, pairs.accuracy) == (right, total, right / total if total else None)
 
 
 @given(SAMPLES, st.integers(1, 5))
@@ -62,7 +63,7 @@ def test_many_samples_are_counted_in_parts() -> None:
 
 
 def test_no_and_one_sample() -> None:
-    assert pair_accuracy([], []) is None and pair_accuracy([1.0], [2.0]) is None
+    assert count_pairs([], []).accuracy is None and count_pairs([1.0], [2.0]).accuracy is None
     assert regret_at(1, [], []) is None and regret_at(1, [5.0], [2.0]) == 1.0
     assert r2_of_logs([], []) is None and r2_of_logs([1.0], [2.0]) is None
 
@@ -70,7 +71,7 @@ def test_no_and_one_sample() -> None:
 @pytest.mark.parametrize(("p", "m"), [([1.0], [1.0, 2.0]), ([float("nan")], [1.0]), ([[1.0]], [[1.0]])])
 def test_misuse_raises(p: list[float], m: list[float]) -> None:
     with pytest.raises(ValueError):
-        pair_accuracy(p, m)
+        count_pairs(p, m)
 
 
 def test_r2_of_throughputs_by_hand() -> None:

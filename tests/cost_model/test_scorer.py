@@ -7,20 +7,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from hltune.cost_model.adams2019.train import TrainingOptions
+from hltune.cost_model.adams2019.scorer import NetworkScorer
 from hltune.cost_model.adams2019.weights import Weights
-from hltune.cost_model.metrics import pair_accuracy
-from hltune.cost_model.scorer import NetworkScorer, Scorer, better, cross_validate
+from hltune.cost_model.metrics import count_pairs
+from hltune.cost_model.scorer import Scorer, better, validate
 from hltune.cost_model.trees import TreeScorer
 from hltune.values.errors import InputError
 from tests.cost_model.conftest import make_dataset
 
-QUICK = TrainingOptions(epochs=20, held_out=0)
 SCORERS: dict[str, Callable[[Weights], Scorer]] = {
-    "network": lambda weights: NetworkScorer(weights=weights, training=QUICK, seed=0),
-    "network as it is": lambda weights: NetworkScorer(weights=weights, training=None, seed=0),
-    "trees": lambda weights: TreeScorer(weights=weights, training=None, seed=0),
-    "one ensemble": lambda weights: TreeScorer(weights=weights, training=QUICK, seed=0, ensembles=1),
+    "network": lambda weights: NetworkScorer(weights=weights),
+    "trees": lambda weights: TreeScorer(weights=weights, seed=0),
 }
 
 
@@ -30,14 +27,14 @@ def scorer(request: pytest.FixtureRequest, builtin: Weights) -> Scorer:
 
 
 def test_learns_something(scorer: Scorer) -> None:
-    samples = make_dataset(1, 120, feature_noise=0.05)
+    samples = make_dataset(1, 120, noise=0.05)
     train = np.arange(120) < 90
     scores = scorer.fit(samples.where(train)).predict(samples.schedules[~train])
     assert scores.mean.shape == scores.spread.shape == (30,)
     assert (scores.spread >= 0).all() and np.isfinite(scores.mean).all()
-    assert (pair_accuracy(scores.mean, samples.runtimes_s[~train]) or 0) > 0.7
-    # In log-seconds, not milliseconds.
-    assert abs(np.median(scores.mean - np.log(samples.runtimes_s[~train]))) < 0.5
+    assert (count_pairs(scores.mean, samples.costs[~train]).accuracy or 0) > 0.7
+    # Of the costs, not of milliseconds.
+    assert abs(np.median(scores.mean - np.log(samples.costs[~train]))) < 0.5
 
 
 def test_is_deterministic_and_silent(scorer: Scorer, capfd: pytest.CaptureFixture[str]) -> None:
@@ -51,8 +48,10 @@ def test_is_deterministic_and_silent(scorer: Scorer, capfd: pytest.CaptureFixtur
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_samples(scorer: Scorer, count: int) -> None:
     samples = make_dataset(3, count)
-    scores = scorer.fit(samples).predict(make_dataset(3, 5).schedules)
-    assert np.isfinite(scores.mean).all() and np.isfinite(scores.spread).all()
+    scores = scorer.fit(samples).predict(samples.schedules)
+    logs = np.log(samples.costs)
+    assert (scores.mean > logs.min() - 1).all() and (scores.mean < logs.max() + 1).all()
+    assert (scores.spread >= 0).all() and (scores.spread <= np.ptp(logs) + 1).all()
     assert scorer.fit(samples).predict(samples.schedules[:0]).mean.shape == (0,)
 
 
@@ -62,16 +61,15 @@ def test_no_samples(scorer: Scorer) -> None:
 
 
 def test_the_better_one_chooses(builtin: Weights) -> None:
-    samples = make_dataset(5, 60, feature_noise=0.05)
-    scorers = [SCORERS["network as it is"](builtin), SCORERS["trees"](builtin)]
-    validations = cross_validate(scorers, samples, folds=4, seed=0)
+    samples = make_dataset(5, 60, noise=0.05)
+    fold = np.random.default_rng(0).permutation(60) % 4
+    folds = [fold == number for number in range(4)]
+    validations = [validate(make(builtin), samples, folds) for make in SCORERS.values()]
     assert [each.name for each in validations] == ["network", "trees"]
     # Every pair within a fold of 15, and no other.
     assert all(each.pairs.total == 4 * 15 * 14 // 2 for each in validations)
     assert better(validations).pairs.right == max(each.pairs.right for each in validations)
     assert all(each.regret_at_1 >= 1 and each.r2 is not None for each in validations)
-    with pytest.raises(InputError, match="too few samples"):
-        cross_validate(scorers, make_dataset(5, 7), folds=4, seed=0)
 
 
 def test_commands_do_not_import_the_heavy_libraries() -> None:

@@ -119,4 +119,4 @@ def test_held_out_programs_are_never_learned(finished: tuple[Path, Pretrained]) 
     with Reader(root / "samples.sqlite") as reader:
         held_out = [key for key in reader.pipelines() if is_held_out(key)]
         assert result.checkpoint.programs == len(reader.pipelines()) - len(held_out)
-    assert result.checkpoint.on_programs.new.pipelines == len(held_out)
+    assert result.checkpoint.held_out.new.pipelines == len(held_out)

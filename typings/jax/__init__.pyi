@@ -1,7 +1,7 @@
 """The part of JAX that hltune uses; its own types are only half known."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -46,6 +46,4 @@ class Array:
 def jit(function: Callable[P, A], *, static_argnames: str = ...) -> Callable[P, A]: ...
 def vmap(function: Callable[[A], Array]) -> Callable[[A], Array]: ...
 def grad(function: Callable[Concatenate[G, P], Array]) -> Callable[Concatenate[G, P], dict[str, Array]]: ...
-def value_and_grad(
-    function: Callable[[G], tuple[Array, A]], *, has_aux: Literal[True]
-) -> Callable[[G], tuple[tuple[Array, A], dict[str, Array]]]: ...
+def block_until_ready(x: A) -> A: ...

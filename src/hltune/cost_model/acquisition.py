@@ -1,7 +1,7 @@
 """Which of many candidates are worth measuring.
 
 The rule: a share is drawn at random, so that the samples do not only confirm the model. For each of the others, a
-running time of every candidate is drawn from its prediction (normal, in logarithms, with the predicted mean and
+cost of every candidate is drawn from its prediction (normal, in logarithms, with the predicted mean and
 spread), and the candidate with the smallest draw is taken (Thompson sampling): a low prediction and a large
 uncertainty both help. Of candidates with the same features, one is taken before any other is taken again: the model
 cannot tell them apart, and measuring one of them teaches most of what there is to learn.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.adams2019.features import features_key
+from hltune.cost_model.features import features_key
 from hltune.cost_model.scorer import Scores
 from hltune.values.features import Floats
 
@@ -31,18 +31,18 @@ def choose(
         scores: predictions for the candidates [N]; without them all are drawn at random.
         schedules: their features [N, S, 39].
         count: how many to choose, or all if there are fewer.
-        random_share: of those that are chosen.
-        rng: of all draws.
+        random_share: share of the chosen that is drawn at random.
+        rng: source of all draws.
 
     Returns:
         Positions of the chosen ones, in the order in which they should be measured.
     """
-    hashes = np.array([features_key(schedule) for schedule in schedules])
+    keys = np.array([features_key(schedule) for schedule in schedules])
     left = np.ones(len(schedules), dtype=np.bool_)
     taken: set[str] = set()
     chosen: list[int] = []
     while len(chosen) < count and left.any():
-        fresh = left & ~np.isin(hashes, list(taken))
+        fresh = left & ~np.isin(keys, list(taken))
         if not fresh.any():
             taken.clear()
             continue
@@ -52,7 +52,7 @@ def choose(
             index = _promising(scores, fresh, rng)
         chosen.append(index)
         left[index] = False
-        taken.add(hashes[index])
+        taken.add(keys[index])
     return chosen
 
 

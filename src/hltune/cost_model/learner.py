@@ -1,7 +1,7 @@
 """What the cost model learns in one round of tuning: better weights, and a scorer that chooses what to measure next.
 
 The schedules of a pipeline are split by their hashes, so that a schedule never changes sides: some are held out, and
-neither network nor trees learn from them before they are enough; with some others the network's best epoch is chosen.
+neither network nor trees learn from them before they are evaluated; by some others the network's best epoch is chosen.
 Whichever scorer orders more of the held-out pairs rightly then learns from all samples and chooses.
 """
 
@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hltune.cost_model.adams2019.optimizer import OptimizerState
-from hltune.cost_model.adams2019.train import Trained, TrainingOptions, train
+from hltune.cost_model.adams2019.options import TrainingOptions
+from hltune.cost_model.adams2019.scorer import NetworkScorer
+from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.scorer import NetworkScorer, Predictor, Scorer, Validation, better, validate
+from hltune.cost_model.scorer import Predictor, Scorer, Validation, better, validate
 from hltune.cost_model.trees import TreeScorer
 
 LEAST_SAMPLES = 16
@@ -25,19 +27,21 @@ _HELD_OUT = 0.15
 _EPOCH = 0.15
 """Share of the schedules by which the best epoch is chosen."""
 _LEAST_HELD_OUT = 8
+_LEAST_EPOCH = 30
+"""With fewer, the last epoch is kept: a handful without a fast one chooses an epoch that orders the others badly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Learned:
-    """The result.
+    """What was learned.
 
     Attributes:
-        weights: of the network.
-        state: of its optimizer; None if it was never trained.
-        validations: of each scorer on held-out samples; empty if there are too few.
-        predictor: of the scorer that did better, after it has learned from all samples.
-        chooser: name of that scorer.
-        held_out: samples that the scorers were enough by.
+        weights: weights of the network.
+        state: state of its optimizer; None if it was never trained.
+        validations: how well each scorer predicts held-out samples; empty if there are too few.
+        predictor: predictor of the better scorer, after it has learned from all samples.
+        selected: name of that scorer.
+        held_out: samples that the scorers were evaluated by.
     """
 
     weights: Weights
@@ -54,21 +58,21 @@ def learn(
     """Learns from all samples of a pipeline.
 
     Args:
-        weights: of the round before.
-        state: of its optimizer; None for the first round.
+        weights: weights of the round before.
+        state: state of their optimizer; None for the first round, which rescales the predictions.
         samples: at least `LEAST_SAMPLES`.
-        options: of the network's training; None leaves it as it is.
-        seed: of everything random.
+        options: how to train the network; None leaves it as it is.
+        seed: seed of everything random.
     """
     shares = samples.shares()
     held_out = shares < _HELD_OUT
     enough = int(held_out.sum()) >= _LEAST_HELD_OUT
     if options is not None:
         trained = _train(weights, state, samples, shares, options, seed)
-        weights, state = trained.weights, trained.optimizer_state
+        weights, state = trained.weights, trained.optimizer
     scorers: tuple[Scorer, ...] = (
-        NetworkScorer(weights=weights, training=None, seed=seed),
-        TreeScorer(weights=weights, training=None, seed=seed),
+        NetworkScorer(weights=weights),
+        TreeScorer(weights=weights, seed=seed),
     )
     validations: tuple[Validation, ...] = ()
     chosen = scorers[-1]
@@ -92,16 +96,12 @@ def _train(
     shares: NDArray[np.float64],
     options: TrainingOptions,
     seed: int,
-) -> Trained:
+) -> TrainingState:
     epoch = (shares >= _HELD_OUT) & (shares < _HELD_OUT + _EPOCH)
-    if int(epoch.sum()) < options.least_held_out:
+    if int(epoch.sum()) < _LEAST_EPOCH:
         epoch = np.zeros_like(epoch)
-    training = (shares >= _HELD_OUT) & ~epoch
-    return train(
-        weights,
-        [samples.where(training)],
-        options,
-        seed=seed,
-        optimizer_state=state,
-        held_out=[samples.where(epoch)],
-    )
+    training = samples.where((shares >= _HELD_OUT) & ~epoch)
+    if state is None:
+        weights = rescaled(weights, [training])
+    start = TrainingState.start(weights, state)
+    return train(start, [training], options, initial=weights, seed=seed, held_out=[samples.where(epoch)])

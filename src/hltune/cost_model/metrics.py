@@ -1,4 +1,4 @@
-"""How well predictions order schedules and say their running times; all on schedules of one pipeline.
+"""How well predictions order schedules and say their costs; all on schedules of one pipeline.
 
 `None` means that the samples do not determine the number; it is never replaced by a guess.
 """
@@ -16,7 +16,7 @@ _ROWS = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairCount:
-    """Pairs of schedules with different running times; those of several pipelines or folds may be added.
+    """Pairs of schedules with different costs; those of several pipelines or folds may be added.
 
     Attributes:
         right: pairs in the right order; a tie between predictions is half a pair.
@@ -51,13 +51,8 @@ def count_pairs(predicted: ArrayLike, measured: ArrayLike) -> PairCount:
     return PairCount(right=right, total=total)
 
 
-def pair_accuracy(predicted: ArrayLike, measured: ArrayLike) -> float | None:
-    """Share of the pairs that the predictions order rightly; 0.5 for a constant, None without pairs."""
-    return count_pairs(predicted, measured).accuracy
-
-
 def regret_at(k: int, predicted: ArrayLike, measured: ArrayLike) -> float | None:
-    """The best running time among the k that are predicted fastest, divided by the best of all: 1 is perfect.
+    """The best cost among the k that are predicted fastest, divided by the best of all: 1 is perfect.
 
     Of schedules with equal predictions the slower counts as chosen first. None without schedules.
     """
@@ -71,7 +66,7 @@ def regret_at(k: int, predicted: ArrayLike, measured: ArrayLike) -> float | None
 
 
 def r2_of_logs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
-    """Share of the variance of the logarithms of running times that is explained; below 0 if worse than their mean.
+    """Share of the variance of the logarithms of costs that is explained; below 0 if worse than their mean.
 
     None with fewer than two different measurements.
     """
@@ -79,7 +74,7 @@ def r2_of_logs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
     if len(m) == 0 or np.all(m == m[0]):
         return None
     if not (p > 0).all() or not (m > 0).all():
-        raise ValueError("running times have to be above 0")
+        raise ValueError("costs have to be above 0")
     residual = float(np.square(np.log(m) - np.log(p)).sum())
     variance = float(np.square(np.log(m) - np.log(m).mean()).sum())
     return 1 - residual / variance
@@ -94,7 +89,7 @@ def r2_of_throughputs(predicted: ArrayLike, measured: ArrayLike) -> float | None
     if len(m) == 0 or np.all(m == m[0]):
         return None
     if not (p > 0).all() or not (m > 0).all():
-        raise ValueError("running times have to be above 0")
+        raise ValueError("costs have to be above 0")
     wanted = m.min() / m
     found = p.min() / p
     return 1 - float(np.square(wanted - found).sum()) / float(np.square(wanted - wanted.mean()).sum())

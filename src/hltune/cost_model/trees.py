@@ -1,10 +1,10 @@
-"""Gradient-boosted trees that learn one pipeline's running times from dozens of samples.
+"""Gradient-boosted trees that learn one pipeline's costs from dozens of samples.
 
 | symbol | shape         | what                                                                     |
 |--------|---------------|--------------------------------------------------------------------------|
 | F      | [N, S, 39]    | schedule features                                                        |
 | x      | [N, 39*S + 1] | ln(1 + F) of all stages side by side, then the network's log prediction  |
-| y      | [N]           | logarithm of the measured running time in seconds, minus its mean        |
+| y      | [N]           | logarithm of the measured cost, minus its mean                           |
 
 Several ensembles, each on samples drawn with replacement; their mean predicts, and how far they differ is the spread.
 """
@@ -17,11 +17,17 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.adams2019.train import TrainingOptions, train
+from hltune.cost_model.adams2019.scorer import log_prediction
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.scorer import Predictor, Scores, log_predicted_s, require_samples
+from hltune.cost_model.scorer import Predictor, Scores, require_samples
 from hltune.values.features import Floats
+
+_ENSEMBLES = 5
+_TREES = 60
+"""Trees of an ensemble."""
+_THREADS = 1
+"""Threads that LightGBM may use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,37 +35,27 @@ class TreeScorer:
     """A `hltune.cost_model.scorer.Scorer`.
 
     Attributes:
-        weights: of the network whose prediction is one of the features. For an honest cross-validation they have not
+        weights: weights of the network whose prediction is one of the features. For an honest validation they have not
             seen the samples.
-        training: of the network on the samples, before the trees; None leaves the weights as they are.
-        ensembles: trained on different draws of the samples.
-        rounds: trees per ensemble.
-        threads: that LightGBM may use.
+        seed: seed of the draws and of LightGBM.
     """
 
     weights: Weights
-    training: TrainingOptions | None
     seed: int
-    ensembles: int = 5
-    rounds: int = 60
-    threads: int = 1
     name: str = "trees"
 
     def fit(self, samples: Dataset) -> Predictor:
         """See `Scorer`."""
         require_samples(samples)
-        weights = self.weights
-        if self.training is not None:
-            weights = train(weights, [samples], self.training, seed=self.seed).weights
-        x = _inputs(weights, samples, samples.schedules)
-        y = np.log(samples.runtimes_s)
+        x = _inputs(self.weights, samples, samples.schedules)
+        y = np.log(samples.costs)
         offset = float(y.mean())
         rng = np.random.default_rng(self.seed)
         boosters: list[lightgbm.Booster] = []
-        for number in range(self.ensembles):
-            rows = rng.integers(len(y), size=len(y)) if self.ensembles > 1 else np.arange(len(y))
+        for number in range(_ENSEMBLES):
+            rows = rng.integers(len(y), size=len(y))
             boosters.append(self._boost(x[rows], y[rows] - offset, number))
-        return _TreePredictor(weights, samples, offset, tuple(boosters), self.threads)
+        return _TreePredictor(self.weights, samples, offset, tuple(boosters))
 
     def _boost(self, x: NDArray[np.float64], y: NDArray[np.float64], number: int) -> lightgbm.Booster:
         parameters = {
@@ -70,13 +66,13 @@ class TreeScorer:
             "min_data_in_bin": 1,
             "max_bin": 63,
             "feature_fraction": 0.5,
-            "num_threads": self.threads,
+            "num_threads": _THREADS,
             "seed": self.seed + number,
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
         }
-        return lightgbm.train(parameters, lightgbm.Dataset(x, label=y), num_boost_round=self.rounds)
+        return lightgbm.train(parameters, lightgbm.Dataset(x, label=y), num_boost_round=_TREES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +81,17 @@ class _TreePredictor:
     samples: Dataset
     offset: float
     boosters: tuple[lightgbm.Booster, ...]
-    threads: int
 
     def predict(self, schedules: Floats) -> Scores:
         if len(schedules) == 0:
             return Scores(mean=np.empty(0), spread=np.empty(0))
         x = _inputs(self.weights, self.samples, schedules)
         predicted = np.stack(
-            [np.asarray(booster.predict(x, num_threads=self.threads), dtype=np.float64) for booster in self.boosters]
+            [np.asarray(booster.predict(x, num_threads=_THREADS), dtype=np.float64) for booster in self.boosters]
         )
         return Scores(mean=predicted.mean(axis=0) + self.offset, spread=predicted.std(axis=0))
 
 
 def _inputs(weights: Weights, samples: Dataset, schedules: Floats) -> NDArray[np.float64]:
     flat = np.log1p(schedules.astype(np.float64)).reshape(len(schedules), -1)
-    return np.column_stack([flat, log_predicted_s(weights, samples, schedules)])
+    return np.column_stack([flat, log_prediction(weights, samples, schedules)])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from hltune.cost_model.adams2019.recipe import Recipe
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError
 
@@ -20,14 +19,13 @@ class PretrainOptions:
         schedules: distinct ones per program.
         from_scratch: start from random weights.
         fresh: forget the weights of earlier runs, and begin with the first program again; samples stay.
-        benchmarks: judge the weights by the built-in benchmarks as well.
+        benchmarks: evaluate the weights by the built-in benchmarks as well.
         current_weight_beams: beam searches per program with the weights under training, and with variants of them.
         checkpoint_batches: batches from one checkpoint to the next.
         search_timeout_s: limit on each search; a program whose searches exceed it is rejected.
         steps_per_batch: training steps for every batch since the last checkpoint.
         max_training_programs: programs that one checkpoint learns from at most, half of them the newest ones.
-        on_programs: held-out programs that weights are judged by at most.
-        recipe: of training.
+        max_held_out_programs: held-out programs that weights are evaluated by at most, half of them the newest ones.
     """
 
     search: Adams2019Options
@@ -42,8 +40,7 @@ class PretrainOptions:
     search_timeout_s: float = 5.0
     steps_per_batch: int = 25
     max_training_programs: int = 2000
-    on_programs: int = 200
-    recipe: Recipe = field(default_factory=Recipe)
+    max_held_out_programs: int = 200
 
     def __post_init__(self) -> None:
         _check("--batches", self.batches, 1)

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.adams2019.pretrainer import TrainingState, pretrain_weights
-from hltune.cost_model.adams2019.train import rescaled
+from hltune.cost_model.adams2019.evaluation import evaluate
+from hltune.cost_model.adams2019.options import pretraining
+from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.evaluation import evaluate
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.replay import PREFIX, Replay
 from hltune.samples.reader import Reader
@@ -104,8 +104,8 @@ def plan(
     curve: tuple[tuple[int, float], ...] = ()
     if len(found.learned) >= LEAST_PROGRAMS and len(found.held_out) >= LEAST_HELD_OUT:
         learned = replay.read(replay.chosen(found.learned, options.max_training_programs, seed=0))
-        held_out = replay.read(replay.chosen(found.held_out, options.on_programs, seed=0))
-        curve = _learning_curve(learned, held_out, options, initial)
+        held_out = replay.read(replay.chosen(found.held_out, options.max_held_out_programs, seed=0))
+        curve = _learning_curve(learned, held_out, initial)
     return Plan(
         pipelines=pipelines,
         hours=hours,
@@ -152,14 +152,12 @@ def _mean_gain(histories: Sequence[_History], minutes: float) -> float:
     return float(np.exp(np.mean([math.log(history.gain(minutes)) for history in histories])))
 
 
-def _learning_curve(
-    learned: list[Dataset], held_out: list[Dataset], options: PretrainOptions, initial: Weights
-) -> tuple[tuple[int, float], ...]:
+def _learning_curve(learned: list[Dataset], held_out: list[Dataset], initial: Weights) -> tuple[tuple[int, float], ...]:
     curve = [(0, evaluate(initial, held_out).regret_at_1 or 1.0)]
     for share in _SHARES:
         part = learned[: len(learned) // share]
         start = TrainingState.start(rescaled(initial, part))
-        state = pretrain_weights(start, part, options.recipe, steps=_STEPS, initial=initial, seed=0)
+        state = train(start, part, pretraining(_STEPS), initial=initial, seed=0)
         curve.append((len(part), evaluate(state.average, held_out).regret_at_1 or 1.0))
     return tuple(curve)
 

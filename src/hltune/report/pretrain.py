@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hltune.commands.pretrain import Pretrained, PretrainProgress
-from hltune.cost_model.evaluation import Evaluation
+from hltune.cost_model.adams2019.evaluation import Evaluation
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
@@ -43,8 +43,8 @@ def document(result: Pretrained) -> Document:
         "weights": str(checkpoint.weights),
         "default": None if result.default is None else str(result.default),
         "store": str(result.store),
-        "held_out": asdict(checkpoint.on_programs.new),
-        "held_out_initial": asdict(checkpoint.on_programs.initial),
+        "held_out": asdict(checkpoint.held_out.new),
+        "held_out_initial": asdict(checkpoint.held_out.initial),
         "benchmarks": asdict(checkpoint.benchmarks.new),
         "benchmarks_initial": asdict(checkpoint.benchmarks.initial),
     }
@@ -190,7 +190,7 @@ class _Table:
             table.add_column(heading, justify="right")
         for checkpoint in self.checkpoints[-_ROWS:]:
             cells = (_pair(checkpoint, key) for key, _ in _METRICS)
-            table.add_row(str(checkpoint.batches), str(checkpoint.on_programs.new.pipelines), *cells)
+            table.add_row(str(checkpoint.batches), str(checkpoint.held_out.new.pipelines), *cells)
         lines = [Text(f"{self.status}; time left {self.clock.left()}")] + [Text(self.last)] * bool(self.last)
         self.live.update(Group(table, *lines) if self.checkpoints else Group(*lines), refresh=True)
 
@@ -207,7 +207,7 @@ def _evaluations(checkpoint: Checkpoint) -> Table:
     table.add_column("weights")
     for heading in ("pipelines", "samples", *(label for _, label in _METRICS)):
         table.add_column(heading, justify="right")
-    for name, evaluated in (("held-out programs", checkpoint.on_programs), ("benchmarks", checkpoint.benchmarks)):
+    for name, evaluated in (("held-out programs", checkpoint.held_out), ("benchmarks", checkpoint.benchmarks)):
         for weights, each in (("new", evaluated.new), ("initial", evaluated.initial)):
             table.add_row(
                 name, weights, str(each.pipelines), str(each.samples), *(_value(each, key) for key, _ in _METRICS)
@@ -216,7 +216,7 @@ def _evaluations(checkpoint: Checkpoint) -> Table:
 
 
 def _pair(checkpoint: Checkpoint, key: str) -> str:
-    return f"{_value(checkpoint.on_programs.new, key)} ({_value(checkpoint.on_programs.initial, key)})"
+    return f"{_value(checkpoint.held_out.new, key)} ({_value(checkpoint.held_out.initial, key)})"
 
 
 def _value(evaluation: Evaluation, key: str) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 
-from hltune.cost_model.adams2019.lineage import BEAM_S, Lineage
+from hltune.cost_model.adams2019.lineage import BEAM_COST, Lineage
+from hltune.cost_model.adams2019.options import TrainingOptions
+from hltune.cost_model.adams2019.scorer import NetworkScorer
 from hltune.cost_model.adams2019.sidecar import PipelineUse, WeightsOrigin
-from hltune.cost_model.adams2019.train import TrainingOptions
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.learner import LEAST_SAMPLES, Learned, learn
-from hltune.cost_model.scorer import NetworkScorer, Predictor
+from hltune.cost_model.scorer import Predictor
 from hltune.values.pipeline import PipelineSpec
 
 
@@ -20,18 +20,18 @@ class Model:
     """Weights and what was learned with them; new versions go to the lineage at once.
 
     Args:
-        spec: of the pipeline.
-        machine_key: of the machine.
+        spec: the pipeline.
+        machine_key: key of the machine.
         initial: weights that tuning starts from; they stay as they are.
         lineage: where the versions are.
-        training: in each round; None leaves the weights as they are, and writes nothing.
+        training: training of each round; None leaves the weights as they are, and writes nothing.
 
     Attributes:
         initial: see above.
-        weights: of the last training.
+        weights: result of the last training.
         best: the ones whose beam search found the fastest schedule.
-        predictor: of the better scorer; None before there is enough to learn from, unless the initial weights are
-            trained ones.
+        predictor: predictor of the better scorer; None before there is enough to learn from, unless the initial weights
+            are trained ones.
 
     Raises:
         InputError: weights of earlier runs are damaged, or come from other initial ones.
@@ -51,7 +51,7 @@ class Model:
         self.best = best.weights if best else self.weights
         self.predictor: Predictor | None = None
         self._state = latest.optimizer_state if latest else None
-        self._beam = (best.sidecar.origin.metrics.get(BEAM_S) if best else None) or math.inf
+        self._beam_cost = (best.sidecar.origin.metrics.get(BEAM_COST) if best else None) or math.inf
         self._spec = spec
         self._machine_key = machine_key
         self._lineage = lineage
@@ -66,10 +66,10 @@ class Model:
         learned = self._fit(samples, None, 0)
         trained = weights_hash(self.weights) != weights_hash(builtin_weights())
         if learned is None and trained and samples is not None:
-            self.predictor = NetworkScorer(weights=self.weights, training=None, seed=0).fit(samples)
+            self.predictor = NetworkScorer(weights=self.weights).fit(samples)
 
     def learn(self, samples: Dataset | None, round_number: int) -> Learned | None:
-        """Trains and judges; returns None, and changes nothing, if there are too few samples."""
+        """Trains and evaluates; returns None, and changes nothing, if there are too few samples."""
         learned = self._fit(samples, self._training, round_number)
         if learned is not None and samples is not None and self._training is not None:
             self.weights, self._state = learned.weights, learned.state
@@ -86,18 +86,18 @@ class Model:
         return learned
 
     def rank(self, beams: Sequence[tuple[Weights, float | None]], samples: int, round_number: int) -> None:
-        """Keeps the best of the weights, by the costs of what beam search found with them.
+        """Keeps the best of the weights by the costs of what beam search found with them.
 
         Args:
             beams: weights and costs; None for those that failed.
-            samples: that were measured so far.
-            round_number: of this round.
+            samples: number of samples that were measured so far.
+            round_number: number of this round.
         """
         for weights, cost in beams:
-            if cost is not None and cost < self._beam:
-                self._beam, self.best = cost, weights
+            if cost is not None and cost < self._beam_cost:
+                self._beam_cost, self.best = cost, weights
                 if self._training is not None:
-                    origin = self._origin(self._training, samples, {BEAM_S: cost})
+                    origin = self._origin(self._training, samples, {BEAM_COST: cost})
                     self._lineage.write("best", round_number, weights, origin, None)
 
     def _origin(self, training: TrainingOptions, samples: int, metrics: dict[str, float | None]) -> WeightsOrigin:
@@ -106,6 +106,6 @@ class Model:
             parent_hash=weights_hash(self.initial),
             pipelines=(use,),
             machine=self._machine_key,
-            options={name: float(value) for name, value in asdict(training).items()},
+            options=training.numbers(),
             metrics=metrics,
         )

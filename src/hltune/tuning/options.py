@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hltune.cost_model.adams2019.train import TrainingOptions
+from hltune.cost_model.adams2019.options import TUNING, TrainingOptions
 from hltune.runtime.worker import physical_memory_bytes, usable_cores
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError
@@ -80,7 +80,7 @@ class TuneOptions:
     max_training_samples: int = 2000
     workers: int = field(default_factory=lambda: max(1, min(usable_cores(), physical_memory_bytes() // _WORKER_BYTES)))
     finalists: int = 10
-    training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=100, time_limit_s=2.0))
+    training: TrainingOptions = TUNING
 
     def __post_init__(self) -> None:
         if self.discard and not self.fresh:

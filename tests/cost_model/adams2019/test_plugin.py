@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hltune.cost_model.adams2019.features import operations, plausible
-from hltune.cost_model.adams2019.loss import dataset_loss
 from hltune.cost_model.adams2019.network import predict
-from hltune.cost_model.adams2019.train import TrainingOptions, train
+from hltune.cost_model.adams2019.options import TUNING, TrainingOptions
+from hltune.cost_model.adams2019.train import TrainingState, train
 from hltune.cost_model.adams2019.weights import Weights, read_weights, write_weights
 from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.features import operations, plausible
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.target import TargetInfo, TargetJob
 from hltune.runtime import halide_wheel
@@ -26,7 +27,7 @@ from hltune.suite.catalog import BENCHMARKS
 from hltune.values.candidate import Candidate
 from hltune.values.features import TYPES, Featurization
 from hltune.values.pipeline import PipelineSpec
-from tests.cost_model.conftest import make_dataset, perturbed
+from tests.cost_model.conftest import loss_of, make_dataset, perturbed
 
 CORES = 2
 PROBES = 4
@@ -95,7 +96,7 @@ def write_samples(directory: Path, datasets: list[Dataset]) -> list[Path]:
         stages = len(samples.pipeline)
         types = np.zeros((stages, TYPES), dtype=np.float32)  # the tool ignores them as well
         pipeline_features = np.concatenate([types, samples.pipeline.reshape(stages, -1)], axis=1)
-        for number, (schedule, runtime_s) in enumerate(zip(samples.schedules, samples.runtimes_s, strict=True)):
+        for number, (schedule, runtime_s) in enumerate(zip(samples.schedules, samples.costs, strict=True)):
             featurization = Featurization(
                 pipeline_features=pipeline_features.tobytes(), schedule_features=schedule.tobytes()
             )
@@ -138,10 +139,10 @@ def test_training_is_no_worse_than_the_stock_tools(
     datasets = [make_dataset(seed, 40) for seed in range(pipelines)]
     start = tmp_path / "start.weights"
     write_weights(start, builtin)
-    options = TrainingOptions(epochs=epochs, learning_rate=rate, held_out=0, l2_to_init=0, rescale=False, shuffle=False)
-    ours = train(builtin, datasets, options, seed=0).weights
+    options = replace(TUNING, epochs=epochs, learning_rate=rate, l2_to_init=0, time_limit_s=None)
+    ours = train(TrainingState.start(builtin), datasets, options, initial=builtin, seed=0).weights
     stock = stock_training(tmp_path, datasets, start, options)
-    before, after, theirs = (sum(dataset_loss(w, each) for each in datasets) for w in (builtin, ours, stock))
+    before, after, theirs = (sum(loss_of(w, each) for each in datasets) for w in (builtin, ours, stock))
     assert after < before
     assert after <= theirs * 1.02
     if (epochs, pipelines) == (1, 1):

@@ -29,8 +29,8 @@ from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.values.errors import InputError
 
 Kind = Literal["latest", "best"]
-BEAM_S = "beam_s"
-"""The metric by which weights are the best: running time of the schedule that beam search finds with them."""
+BEAM_COST = "beam_s"
+"""Name of the metric by which weights are the best: cost of the schedule that beam search finds with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Lineage:
         return stored
 
     def path(self, kind: Kind) -> Path | None:
-        """Of the newest version, or None."""
+        """The file of the newest version, or None."""
         versions = self._versions(kind)
         return versions[max(versions)] if versions else None
 
@@ -75,11 +75,11 @@ class Lineage:
         """Writes a version and removes the older ones. No version is ever written twice.
 
         Args:
-            kind: of the weights.
+            kind: which of the two lines.
             round_number: number of the version, unless there is a newer one already.
-            weights: to write.
-            origin: of the weights.
-            state: of the optimizer that training goes on with.
+            weights: weights to write.
+            origin: where they come from.
+            state: state of the optimizer that training goes on with.
 
         Raises:
             InputError: the place cannot be written to.

@@ -1,4 +1,4 @@
-"""The network of Adams2019: from features to a predicted running time, exactly as the plugin computes it.
+"""The network of Adams2019: from features to a predicted cost, exactly as the plugin computes it.
 
 | symbol | shape      | what                                                                          |
 |--------|------------|-------------------------------------------------------------------------------|
@@ -27,8 +27,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hltune.cost_model.adams2019.features import PIPELINE_SHAPE, ScheduleFeatures
 from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.features import PIPELINE_SHAPE, ScheduleFeatures
 from hltune.values.errors import InputError
 from hltune.values.features import SCHEDULE_COLUMNS, Floats
 
@@ -53,7 +53,7 @@ def predict(weights: Weights, pipeline_features: Floats, schedule_features: Floa
     """Predicts the running times of schedules of one pipeline.
 
     Args:
-        weights: of the network.
+        weights: weights of the network.
         pipeline_features: [S, 40, 7].
         schedule_features: [N, S, 39].
         cores: what the plugin calls parallelism.

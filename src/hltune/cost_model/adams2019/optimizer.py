@@ -9,18 +9,16 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import SHAPES, Weights, check_weights
-from hltune.runtime.files import write_bytes
 from hltune.values.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OptimizerState:
-    """What Adam remembers.
+    """What Adam remembers from step to step.
 
     Attributes:
         count: steps taken.
@@ -34,7 +32,7 @@ class OptimizerState:
 
     @classmethod
     def start(cls) -> OptimizerState:
-        """Before the first step."""
+        """The state before the first step."""
         zeros = {name: np.zeros(shape, dtype=np.float32) for name, shape in SHAPES.items()}
         return cls(count=0, mean=zeros, square=zeros)
 
@@ -49,16 +47,11 @@ def encode_state(state: OptimizerState) -> bytes:
     return file.getvalue()
 
 
-def write_state(path: Path, state: OptimizerState) -> None:
-    """Writes a file whole or not at all; raises InputError if it cannot be written."""
-    write_bytes(path, encode_state(state), durable=True)
-
-
 def decode_state(data: bytes, *, where: str) -> OptimizerState:
     """Decodes and checks the content of a file.
 
     Raises:
-        InputError: it is damaged, or of other weights.
+        InputError: it is damaged, or belongs to other weights.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:

@@ -42,10 +42,10 @@ class WeightsOrigin:
     """Where weights come from.
 
     Attributes:
-        parent_hash: of the weights that training began with; None for random ones.
+        parent_hash: hash of the weights that training began with; None for random ones.
         machine: key of the machine that the samples were measured on.
-        options: of the training, by name.
-        metrics: by name; None for what the samples did not determine.
+        options: options of the training, by name.
+        metrics: metrics by name; None for what the samples did not determine.
     """
 
     parent_hash: str | None
@@ -60,7 +60,7 @@ class Sidecar:
     """The document.
 
     Attributes:
-        weights_hash: of the weights that it belongs to.
+        weights_hash: hash of the weights that it belongs to.
         state_file: name of the file with the optimizer's state, beside the weights; None if there is none.
         state_hash: SHA-256 of that file.
     """
@@ -123,7 +123,7 @@ def read_stored(path: Path) -> Stored:
 
 
 def sidecar_path(path: Path) -> Path:
-    """Of a weights file."""
+    """The sidecar of a weights file."""
     return path.with_name(f"{path.name}.json")
 
 
@@ -169,7 +169,7 @@ def _numbers(document: dict[str, Any], types: tuple[type, ...]) -> None:
 
 
 def state_path(path: Path) -> Path:
-    """Of the optimizer's state that belongs to a weights file."""
+    """The file with the optimizer's state that belongs to a weights file."""
     return path.with_name(f"{path.name}.npz")
 
 

@@ -1,172 +1,113 @@
-"""Training of the network on measured schedules of any number of pipelines.
+"""Training of the network on measured schedules of any number of pipelines: one loop, for tuning and pre-training.
 
-Each step is one of Adam on a mini-batch of one pipeline, with the settings of the stock tool: decay 0.9 and 0.999,
-epsilon outside of the root. In three points training differs from it:
-
-- A fresh start first multiplies the trunk by one number, so that the median prediction is right. That changes no order
-  of schedules, but the built-in weights are off by a factor of 2 and more on other machines than their own, and the
-  loss then says little until hundreds of steps have mended just that.
-- The epoch that is best on held-out schedules is kept, the start included, and not the last one.
-- The optimizer's state is handed on, so that two short runs can be one long run.
+With the options `hltune.cost_model.adams2019.options.TUNING`, a step is that of the stock tool; the state of Adam is
+handed on from one training to the next, so that two short ones are one long one.
 
 Source: Halide 21, ``src/autoschedulers/adams2019/{cost_model_generator,retrain_cost_model}.cpp``.
 """
 
 from __future__ import annotations
 
+import math
+import operator
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from hltune.cost_model.adams2019.features import pipeline_key
-from hltune.cost_model.adams2019.loss import MiniBatch, batch_loss, dataset_loss, make_batch
+from hltune.cost_model.adams2019.batches import Block, Epoch, MiniBatch, draws, make_batch, passes
+from hltune.cost_model.adams2019.losses import pipeline_loss
 from hltune.cost_model.adams2019.network import Arrays, predict
 from hltune.cost_model.adams2019.optimizer import OptimizerState
+from hltune.cost_model.adams2019.options import LossName, TrainingOptions
 from hltune.cost_model.adams2019.weights import Weights, check_weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.metrics import NO_PAIRS, count_pairs
 from hltune.values.errors import InputError
-
-_EVALUATED = 1000
-"""Held-out schedules per pipeline that an epoch is judged by."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingOptions:
-    """How to train.
-
-    Attributes:
-        epochs: passes over all samples.
-        learning_rate: of Adam.
-        batch_size: most schedules in one step.
-        held_out: share of the schedules of each pipeline that no step sees.
-        least_held_out: with fewer schedules held out in all than this, all are trained on and the last epoch is kept: a
-            handful without a fast one chooses an epoch that orders the others badly.
-        l2_to_init: weight in the loss of the squared distance from the start.
-        rescale: whether a start without an optimizer's state rescales the predictions.
-        shuffle: whether each epoch takes the pipelines in another order, and not as given, as the stock tool does.
-        time_limit_s: no step begins after this time.
-    """
-
-    epochs: int = 200
-    learning_rate: float = 2e-3
-    batch_size: int = 1024
-    held_out: float = 0.2
-    least_held_out: int = 30
-    l2_to_init: float = 1e-3
-    rescale: bool = True
-    shuffle: bool = True
-    time_limit_s: float = 60.0
-
-    def __post_init__(self) -> None:
-        for name, valid, expected in (
-            ("epochs", self.epochs >= 1, "1 or more"),
-            ("learning rate", 0 < self.learning_rate < 1, "above 0 and below 1"),
-            ("batch size", self.batch_size >= 1, "1 or more"),
-            ("held-out share", 0 <= self.held_out < 1, "0 or more and below 1"),
-            ("L2 to the initial weights", 0 <= self.l2_to_init < float("inf"), "0 or more"),
-            ("training time", self.time_limit_s > 0, "above 0"),
-        ):
-            if not valid:
-                raise InputError("option out of range", where=name, expected=expected, found=str(self))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpochMetrics:
-    """Of the weights after an epoch; epoch 0 is the start.
-
-    Attributes:
-        training_loss: per schedule, on average over the epoch's steps; None for the start.
-        held_out_loss: per schedule; None if nothing is held out.
-        held_out_pair_accuracy: within pipelines; None if no two held-out schedules of a pipeline differ.
-    """
-
-    epoch: int
-    training_loss: float | None
-    held_out_loss: float | None
-    held_out_pair_accuracy: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Trained:
-    """The result.
+class TrainingState:
+    """What a training goes on from.
 
     Attributes:
-        weights: of the best epoch.
-        optimizer_state: of the same epoch.
-        metrics: one per epoch, the start first.
-        best_epoch: the one with the smallest held-out loss, or the last one if nothing is held out.
+        weights: those of the last step.
+        average: average of the weights of all steps, the newest ones counting most: the result.
+        optimizer: state of Adam.
     """
 
     weights: Weights
-    optimizer_state: OptimizerState
-    metrics: tuple[EpochMetrics, ...]
-    best_epoch: int
+    average: Weights
+    optimizer: OptimizerState
+
+    @classmethod
+    def start(cls, weights: Weights, optimizer: OptimizerState | None = None) -> TrainingState:
+        """The state before the first step, or without an average."""
+        return cls(weights=weights, average=weights, optimizer=optimizer or OptimizerState.start())
 
 
 def train(
-    weights: Weights,
+    start: TrainingState,
     datasets: Sequence[Dataset],
     options: TrainingOptions,
     *,
+    initial: Weights,
     seed: int,
-    optimizer_state: OptimizerState | None = None,
-    held_out: Sequence[Dataset] | None = None,
-) -> Trained:
-    """Trains weights; neither they nor the state are changed.
+    held_out: Sequence[Dataset] = (),
+) -> TrainingState:
+    """Trains; the same arguments give the same result, unless time runs out.
 
     Args:
-        weights: the start.
+        start: what to go on from; it stays as it is.
         datasets: one for each pipeline and machine.
-        options: how.
-        seed: of the order of samples.
-        optimizer_state: of an earlier training to continue.
-        held_out: to choose the epoch by; without it, schedules are held out of `datasets` by their hashes.
+        options: how to train.
+        initial: weights that `TrainingOptions.l2_to_init` pulls to.
+        seed: seed of the order of samples; the steps that were taken before count as well.
+        held_out: other schedules of the same pipelines, in the same order.
+
+    Returns:
+        The state after the epoch with the smallest loss on held-out schedules, the start included; without them, after
+        the last epoch that left all weights finite.
 
     Raises:
-        InputError: there are no samples to train on.
+        InputError: there are no samples to train on, or not even the first of `TrainingOptions.steps` can be taken.
     """
-    check_weights(weights)
-    if held_out is None:
-        datasets, held_out = _split_if_enough(datasets, options)
-    datasets = [dataset for dataset in datasets if len(dataset)]
-    if not datasets:
-        raise InputError("no samples to train on", expected="1 measured schedule or more", found="0")
-    if optimizer_state is None and options.rescale:
-        weights = rescaled(weights, datasets)
-    run = _Run(weights, optimizer_state or OptimizerState.start(), options, seed)
-    return run.train(datasets, _held_out_sets(datasets, held_out))
-
-
-def split(datasets: Sequence[Dataset], share: float) -> tuple[list[Dataset], list[Dataset]]:
-    """Splits each dataset into training and held-out samples by the hashes of the schedules alone."""
-    masks = [dataset.shares() < share for dataset in datasets]
-    training = [dataset.where(~mask) for dataset, mask in zip(datasets, masks, strict=True)]
-    return training, [dataset.where(mask) for dataset, mask in zip(datasets, masks, strict=True)]
-
-
-def _split_if_enough(
-    datasets: Sequence[Dataset], options: TrainingOptions
-) -> tuple[Sequence[Dataset], Sequence[Dataset]]:
-    training, held_out = split(datasets, options.held_out)
-    enough = sum(map(len, held_out)) >= options.least_held_out and any(map(len, training))
-    return (training, held_out) if enough else (datasets, ())
+    check_weights(start.weights)
+    run = _Run(options, initial, seed, _epoch_of(datasets, options))
+    test_set = _test_set(datasets, held_out)
+    state = best = start
+    least = _mean_loss(start.average, test_set, options.loss)
+    for _ in range(options.epochs):
+        if run.late():
+            break
+        state = run.epoch(state)
+        if not all(np.isfinite(values).all() for values in (*state.weights.values(), *state.average.values())):
+            if options.steps is not None:
+                raise InputError("training diverged", where=str(options), todo="lower the learning rate")
+            break
+        loss = _mean_loss(state.average, test_set, options.loss)
+        if loss < least or not test_set:
+            best, least = state, loss
+    return best
 
 
 def rescaled(weights: Weights, datasets: Sequence[Dataset]) -> Weights:
-    """Multiplies the trunk, and thereby all predictions, so that the median ratio of measured to predicted is 1."""
+    """Multiplies the trunk, and thereby all predictions, so that the median ratio of measured to predicted is 1.
+
+    That changes no order of schedules. But the built-in weights are off by a factor of 2 and more on other machines
+    than their own, and the loss would say little until hundreds of steps have corrected just that.
+    """
     ratios: list[float] = []
     for dataset in datasets:
-        predicted_s = predict(weights, dataset.pipeline, dataset.schedules, dataset.cores).astype(np.float64) / 1e3
-        usable = np.isfinite(predicted_s) & (predicted_s > 0)
+        predicted = predict(weights, dataset.pipeline, dataset.schedules, dataset.cores).astype(np.float64) / 1e3
+        usable = np.isfinite(predicted) & (predicted > 0)
         if usable.any():
-            ratios.append(float(np.median(dataset.runtimes_s[usable] / predicted_s[usable])))
+            ratios.append(float(np.median(dataset.costs[usable] / predicted[usable])))
     factor = np.float32(np.median(ratios)) if ratios else np.float32(1)
     return weights | {name: weights[name] * factor for name in ("trunk_filter", "trunk_bias")}
 
@@ -174,135 +115,115 @@ def rescaled(weights: Weights, datasets: Sequence[Dataset]) -> Weights:
 class _Run:
     """One call of `train`."""
 
-    def __init__(self, weights: Weights, state: OptimizerState, options: TrainingOptions, seed: int) -> None:
-        self.start = dict(weights)
-        self.weights = dict(weights)
-        self.state = state
-        self.options = options
-        self.seed = seed
-        self.deadline = time.monotonic() + options.time_limit_s
+    def __init__(self, options: TrainingOptions, initial: Weights, seed: int, blocks: Epoch) -> None:
+        self._deadline_s = time.monotonic() + (options.time_limit_s or math.inf)
+        self._seed = seed
+        self._initial = dict(initial)
+        self._blocks = blocks
+        # What a step does not depend on is left out: other values of it compile nothing again.
+        self._options = replace(options, steps=None, epochs=1, time_limit_s=None)
 
-    def train(self, datasets: Sequence[Dataset], held_out: Sequence[_HeldOut]) -> Trained:
-        metrics = [_evaluate(self.weights, held_out, epoch=0, training_loss=None)]
-        best = (metrics[0], self.weights, self.state)
-        fixed = {
-            number: make_batch(dataset, best_s=_best_s(dataset))
-            for number, dataset in enumerate(datasets)
-            if len(dataset) <= self.options.batch_size
-        }
-        while len(metrics) <= self.options.epochs and time.monotonic() < self.deadline:
-            loss = self._epoch(self._batches(datasets, fixed))
-            if not (np.isfinite(loss) and all(np.isfinite(values).all() for values in self.weights.values())):
-                break
-            metrics.append(_evaluate(self.weights, held_out, epoch=len(metrics), training_loss=loss))
-            if _better(metrics[-1], best[0]):
-                best = (metrics[-1], self.weights, self.state)
-        return Trained(weights=best[1], optimizer_state=best[2], metrics=tuple(metrics), best_epoch=best[0].epoch)
+    def late(self) -> bool:
+        return time.monotonic() > self._deadline_s
 
-    def _batches(self, datasets: Sequence[Dataset], fixed: dict[int, MiniBatch]) -> Iterator[MiniBatch]:
+    def epoch(self, state: TrainingState) -> TrainingState:
         # The order depends on the steps taken before, so that a continued run repeats that of a long one.
-        rng = np.random.default_rng([self.seed, self.state.count])
-        order = rng.permutation(len(datasets)) if self.options.shuffle else range(len(datasets))
-        for number in order:
-            if number in fixed:
-                yield fixed[number]
-                continue
-            dataset = datasets[number]
-            parts = -(-len(dataset) // self.options.batch_size)
-            for rows in np.array_split(rng.permutation(len(dataset)), parts):
-                mask = np.zeros(len(dataset), dtype=np.bool_)
-                mask[rows] = True
-                yield make_batch(dataset.where(mask), best_s=_best_s(dataset))
-
-    def _epoch(self, batches: Iterator[MiniBatch]) -> float:
-        total, count = 0.0, 0
-        for batch in batches:
-            state = (np.int32(self.state.count), self.state.mean, self.state.square)
-            weights, state, loss = _step(
-                self.weights, self.start, state, batch, self.options.learning_rate, self.options.l2_to_init
-            )
-            total, count = total + float(loss), count + int(batch.schedule_count)
-            if not np.isfinite(total):
+        rng = np.random.default_rng([self._seed, state.optimizer.count])
+        key = jax.random.key(int(rng.integers(2**31))) if self._options.feature_noise else None
+        adam = state.optimizer
+        adam = optax.ScaleByAdamState(jnp.int32(adam.count), dict(adam.mean), dict(adam.square))
+        optimizer = (optax.EmptyState(), adam, optax.EmptyState())
+        carry = _Carry(dict(state.weights), dict(state.average), optimizer, key)
+        for block in self._blocks(rng):
+            carry = jax.block_until_ready(_steps(carry, block, self._initial, self._options))
+            if self.late():
                 break
-            self.weights = _as_numpy(weights)
-            self.state = OptimizerState(count=int(state[0]), mean=_as_numpy(state[1]), square=_as_numpy(state[2]))
-            if time.monotonic() > self.deadline:
-                break
-        return total / max(count, 1)
+        _, adam, _ = carry.optimizer
+        return TrainingState(
+            weights=_as_numpy(carry.weights),
+            average=_as_numpy(carry.average),
+            optimizer=OptimizerState(count=int(adam.count), mean=_as_numpy(adam.mu), square=_as_numpy(adam.nu)),
+        )
 
 
-_State = tuple[Any, Arrays, Arrays]
-"""The fields of an `OptimizerState`, as numbers or traced."""
-
-_ADAM = optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-5, eps_root=0.0)
+_ChainState = tuple[optax.EmptyState, optax.ScaleByAdamState, optax.EmptyState]
 
 
-@jax.jit
-def _step(
-    weights: Arrays,
-    start: Arrays,
-    state: _State,
-    batch: MiniBatch,
-    learning_rate: float,
-    l2_to_init: float,
-) -> tuple[Arrays, _State, jax.Array]:
-    def objective(weights: Arrays) -> tuple[jax.Array, jax.Array]:
-        loss = batch_loss(weights, batch)
-        distance = sum((jnp.sum((weights[name] - start[name]) ** 2) for name in weights), jnp.float32(0))
-        return loss + l2_to_init * distance, loss
-
-    (_, loss), gradient = jax.value_and_grad(objective, has_aux=True)(weights)
-    update, new = _ADAM.update(gradient, optax.ScaleByAdamState(*state))
-    moved = {name: weights[name] - learning_rate * update[name] for name in weights}
-    return moved, (new.count, new.mu, new.nu), loss
+class _Carry(NamedTuple):
+    weights: Arrays
+    average: Arrays
+    optimizer: _ChainState
+    key: jax.Array | None
 
 
-@dataclass(frozen=True, slots=True)
-class _HeldOut:
-    """Held-out samples, and the fastest running time of their pipeline, whether held out or not."""
+@partial(jax.jit, static_argnames="options")
+def _steps(carry: _Carry, block: Block, initial: Arrays, options: TrainingOptions) -> _Carry:
+    """All steps of a block."""
+    optimizer = _optimizer(options)
 
-    samples: Dataset
-    best_s: float
+    def step(carry: _Carry, rows: jax.Array) -> tuple[_Carry, None]:
+        key, batch = carry.key, jax.tree.map(partial(_rows, rows), block.stack)
+        if key is not None:
+            key, noise_key = jax.random.split(key)
+            noise = options.feature_noise * jax.random.normal(noise_key, batch.schedules.shape)
+            batch = batch._replace(schedules=jnp.asarray(batch.schedules) * jnp.exp(noise))
+        gradient = jax.grad(_objective)(carry.weights, batch, options)
+        distance = jax.tree.map(jnp.subtract, carry.weights, initial)
+        updates, state = optimizer.update(gradient, carry.optimizer, distance)
+        weights = optax.apply_updates(carry.weights, updates)
+        # The first averages take the weights as they come.
+        share = jnp.maximum(1 - options.ema_decay, 10 / (state[1].count + 10))
+        return _Carry(weights, optax.incremental_update(weights, carry.average, share), state, key), None
+
+    return jax.lax.scan(step, carry, jnp.asarray(block.rows))[0]
 
 
-def _held_out_sets(datasets: Sequence[Dataset], held_out: Sequence[Dataset]) -> list[_HeldOut]:
-    best_s: dict[str, float] = {}
-    for dataset in (*datasets, *held_out):
-        if len(dataset):
-            key = pipeline_key(dataset.pipeline)
-            best_s[key] = min(best_s.get(key, float("inf")), _best_s(dataset))
-    return [_HeldOut(_reduced(dataset), best_s[pipeline_key(dataset.pipeline)]) for dataset in held_out if len(dataset)]
-
-
-def _evaluate(weights: Weights, sets: Sequence[_HeldOut], *, epoch: int, training_loss: float | None) -> EpochMetrics:
-    loss, pairs, count = 0.0, NO_PAIRS, 0
-    for held_out in sets:
-        samples = held_out.samples
-        loss += dataset_loss(weights, samples, best_s=held_out.best_s)
-        pairs += count_pairs(predict(weights, samples.pipeline, samples.schedules, samples.cores), samples.runtimes_s)
-        count += len(samples)
-    return EpochMetrics(
-        epoch=epoch,
-        training_loss=training_loss,
-        held_out_loss=loss / count if count else None,
-        held_out_pair_accuracy=pairs.accuracy,
+def _optimizer(options: TrainingOptions) -> optax.GradientTransformation:
+    """Adam with L2; in place of the weights, it is given their distance from the initial ones."""
+    return optax.chain(
+        optax.add_decayed_weights(2 * options.l2_to_init),
+        optax.scale_by_adam(b1=0.9, b2=0.999, eps=options.epsilon),
+        optax.scale_by_learning_rate(options.learning_rate),
     )
 
 
-def _better(new: EpochMetrics, best: EpochMetrics) -> bool:
-    if new.held_out_loss is None or best.held_out_loss is None:
-        return True
-    return new.held_out_loss < best.held_out_loss
+def _objective(weights: Arrays, batch: MiniBatch, options: TrainingOptions) -> jax.Array:
+    def loss_of(each: MiniBatch) -> jax.Array:
+        return pipeline_loss(weights, each, options.loss) * (each.schedule_count if options.summed else 1)
+
+    return jnp.mean(jax.vmap(loss_of)(batch))
 
 
-def _reduced(dataset: Dataset) -> Dataset:
-    if len(dataset) <= _EVALUATED:
-        return dataset
-    return dataset.where(np.isin(np.arange(len(dataset)), np.argsort(dataset.shares())[:_EVALUATED]))
+def _rows(rows: jax.Array, values: jax.Array) -> jax.Array:
+    return values[rows]
 
 
-def _best_s(dataset: Dataset) -> float:
-    return float(dataset.runtimes_s.min())
+def _epoch_of(datasets: Sequence[Dataset], options: TrainingOptions) -> Epoch:
+    datasets = [dataset for dataset in datasets if len(dataset) > 1]
+    if not datasets:
+        raise InputError("no samples to train on", expected="2 measured schedules of a pipeline or more", found="fewer")
+    if options.steps is None:
+        return passes(datasets, options.batch_size)
+    return draws(datasets, options.steps, options.pipelines_per_step)
+
+
+def _test_set(datasets: Sequence[Dataset], held_out: Sequence[Dataset]) -> list[MiniBatch]:
+    """Held-out samples, with the best cost of their pipeline, whether held out or not."""
+    return [
+        make_batch(samples, best_cost=min(each.best_cost for each in (samples, dataset) if len(each)))
+        for samples, dataset in zip(held_out, datasets, strict=False)
+        if len(samples)
+    ]
+
+
+def _mean_loss(weights: Weights, batches: Sequence[MiniBatch], name: LossName) -> float:
+    """The loss per schedule; 0 without any."""
+    counts = [int(batch.schedule_count) for batch in batches]
+    losses = [float(_pipeline_loss(weights, batch, name)) for batch in batches]
+    return sum(map(operator.mul, losses, counts)) / max(1, sum(counts))
+
+
+_pipeline_loss = jax.jit(pipeline_loss, static_argnames="name")
 
 
 def _as_numpy(arrays: Arrays) -> Weights:

@@ -1,4 +1,4 @@
-"""Weights that judge schedules differently, for searches that have to find different schedules.
+"""Weights that rate schedules differently, for searches that have to find different schedules.
 
 Each of the 32 trunk outputs is the coefficient of one term of the cost, such as the cost of a vector or of an
 allocation; see `hltune.cost_model.adams2019.network`. The rectifier keeps them proportional to their rows of the
@@ -17,8 +17,8 @@ def vary(weights: Weights, rng: np.random.Generator, sigma: float) -> Weights:
     """Multiplies every term of the cost by a log-normal number.
 
     Args:
-        weights: stay as they are.
-        rng: of the numbers.
+        weights: what is varied; they stay as they are.
+        rng: source of the numbers.
         sigma: standard deviation of their logarithms; 0 changes nothing.
     """
     factors = np.exp(sigma * rng.standard_normal(SHAPES["trunk_bias"])).astype(np.float32)

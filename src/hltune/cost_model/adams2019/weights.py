@@ -150,7 +150,7 @@ class _Reader:
             where=self.where,
             expected=expected,
             found=found,
-            todo="give a .weights file of Halide 21's Adams2019, or leave --weights away for the built-in ones",
+            todo="give a .weights file of Halide 21's Adams2019, or leave --weights out for the built-in ones",
         )
 
     def take(self, count: int, what: str) -> bytes:

@@ -1,10 +1,10 @@
-"""What the network sees of a `Featurization`: names for its columns, and its counts by operation and type.
+"""What a cost model sees of a `Featurization`: names for its columns, and its counts by operation and type.
 
 | per stage, in float32 | shape   | what                                                                          |
 |-----------------------|---------|-------------------------------------------------------------------------------|
 | schedule features     | [39]    | the table of `ScheduleFeatures`; depend on the schedule                       |
-| pipeline features     | [40, 7] | counts by operation and type, without the types in use, which the network     |
-|                       |         | ignores; depend on the algorithm alone                                        |
+| pipeline features     | [40, 7] | counts by operation and type, without the types in use; depend on the         |
+|                       |         | algorithm alone                                                               |
 
 Source: Halide 21, ``src/autoschedulers/adams2019/Featurization.h``.
 """
@@ -66,28 +66,19 @@ class ScheduleFeatures(NamedTuple, Generic[T]):
 SCHEDULE_FEATURES: tuple[str, ...] = ScheduleFeatures._fields
 PIPELINE_SHAPE = (OPERATIONS, TYPES)
 LARGEST_FEATURE = 1e14
-"""What lies above has overflowed somewhere; Halide's own training rejects it as well."""
+"""A larger feature has overflowed somewhere; Halide's own training rejects it as well."""
 
 
 def operations(pipeline_features: Floats) -> Floats:
-    """What the network sees [S, 40, 7] of pipeline features [S, 287]."""
+    """What a model sees [S, 40, 7] of pipeline features [S, 287]."""
     return pipeline_features[:, TYPES:].reshape(-1, *PIPELINE_SHAPE)
 
 
-def pipeline_key(pipeline: Floats) -> str:
-    """Identifies a pipeline as far as the network can tell, by its operations [S, 40, 7]; sizes do not matter."""
-    return _hash(pipeline)
-
-
 def features_key(schedule: Floats) -> str:
-    """Identifies a schedule among those of its pipeline as far as the network can tell, by its features [S, 39]."""
-    return _hash(schedule)
+    """Identifies a schedule among those of its pipeline as far as a model can tell, by its features [S, 39]."""
+    return hashlib.sha256(str(schedule.shape).encode() + schedule.astype(FLOAT).tobytes()).hexdigest()
 
 
 def plausible(features: Floats) -> bool:
-    """Whether features of any shape are neither negative, nor overflowed, nor NaN."""
+    """True if no feature, of any shape, is negative, overflowed or NaN."""
     return bool(((features >= 0) & (features <= LARGEST_FEATURE)).all())
-
-
-def _hash(array: Floats) -> str:
-    return hashlib.sha256(str(array.shape).encode() + array.astype(FLOAT).tobytes()).hexdigest()

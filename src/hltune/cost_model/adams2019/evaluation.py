@@ -17,15 +17,16 @@ _LEAST_MS = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Of weights on some pipelines; None where their samples do not say.
+    """How well weights order the schedules of some pipelines; None where their samples do not say.
 
     Attributes:
-        pipelines: with two samples or more.
-        samples: of these.
+        pipelines: pipelines with two samples or more.
+        samples: samples of these.
         pair_accuracy: share of the pairs of schedules of a pipeline that are ordered rightly, over all pipelines.
-        regret_at_1: running time of the schedule that is predicted fastest, divided by the best, mean over pipelines.
+        regret_at_1: cost of the schedule that is predicted fastest, divided by the best, mean over pipelines.
         regret_at_8: the same for the best of the eight that are predicted fastest.
-        r2: of throughput relative to the fastest schedule of the pipeline, mean over pipelines.
+        r2: share of the variance of throughput, relative to the fastest schedule of the pipeline, that is explained;
+            mean over pipelines.
     """
 
     pipelines: int
@@ -37,16 +38,16 @@ class Evaluation:
 
 
 def evaluate(weights: Weights, datasets: Sequence[Dataset]) -> Evaluation:
-    """Judges weights by the samples of each pipeline for itself."""
+    """Evaluates weights by the samples of each pipeline for itself."""
     pairs, first, eight, explained = NO_PAIRS, list[float | None](), list[float | None](), list[float | None]()
     usable = [dataset for dataset in datasets if len(dataset) > 1]
     for dataset in usable:
         predicted = predict(weights, dataset.pipeline, dataset.schedules, dataset.cores).astype(np.float64)
         predicted = np.maximum(predicted, _LEAST_MS)
-        pairs += count_pairs(predicted, dataset.runtimes_s)
-        first.append(regret_at(1, predicted, dataset.runtimes_s))
-        eight.append(regret_at(8, predicted, dataset.runtimes_s))
-        explained.append(r2_of_throughputs(predicted, dataset.runtimes_s))
+        pairs += count_pairs(predicted, dataset.costs)
+        first.append(regret_at(1, predicted, dataset.costs))
+        eight.append(regret_at(8, predicted, dataset.costs))
+        explained.append(r2_of_throughputs(predicted, dataset.costs))
     return Evaluation(
         pipelines=len(usable),
         samples=sum(map(len, usable)),

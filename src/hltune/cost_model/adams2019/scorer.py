@@ -1,0 +1,52 @@
+"""The network as a `hltune.cost_model.scorer.Scorer`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hltune.cost_model.adams2019.network import predict
+from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.scorer import Predictor, Scores, require_samples
+from hltune.values.features import Floats
+
+_LEAST_MS = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NetworkScorer:
+    """The network with its weights as they are; from the samples it learns the scale of its predictions.
+
+    Attributes:
+        weights: weights of the network. For an honest validation they have not seen the samples.
+    """
+
+    weights: Weights
+    name: str = "network"
+
+    def fit(self, samples: Dataset) -> Predictor:
+        """See `Scorer`; the spread is the same for all schedules: that of the residuals."""
+        require_samples(samples)
+        residual = np.log(samples.costs) - log_prediction(self.weights, samples, samples.schedules)
+        return _NetworkPredictor(self.weights, samples, float(np.median(residual)), float(residual.std()))
+
+
+@dataclass(frozen=True, slots=True)
+class _NetworkPredictor:
+    weights: Weights
+    samples: Dataset
+    offset: float
+    spread: float
+
+    def predict(self, schedules: Floats) -> Scores:
+        mean = log_prediction(self.weights, self.samples, schedules) + self.offset
+        return Scores(mean=mean, spread=np.full(len(mean), self.spread))
+
+
+def log_prediction(weights: Weights, samples: Dataset, schedules: Floats) -> NDArray[np.float64]:
+    """The logarithms [N] of the costs that the network predicts for schedules [N, S, 39] of the samples' pipeline."""
+    predicted_ms = predict(weights, samples.pipeline, schedules, samples.cores).astype(np.float64)
+    return np.log(np.maximum(predicted_ms, _LEAST_MS) / 1e3)

@@ -162,10 +162,10 @@ def _attempts(first: SearchOptions) -> Iterator[SearchOptions]:
 
 
 def _search(job: SearchJob, worker: Worker, session: Session | None) -> Candidate:
-    worker.start(job)
+    running = worker.start(job)
     if session is not None:
         session.ready()  # bad inputs are reported now, not after a long search
-    return worker.finish(job)
+    return running.result()
 
 
 def _measure(schedule: Schedule, session: Session | None, progress: Progress) -> Cost | Failure | None:

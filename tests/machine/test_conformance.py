@@ -10,9 +10,9 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from hltune.machine.host.jobs import output_path
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Session
+from hltune.machine.verify import output_path
 from hltune.pipeline.target import TargetInfo
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost

@@ -12,7 +12,7 @@ import pytest
 
 from hltune.pipeline.build import build
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.target import MachineKind, TargetInfo
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
 from hltune.schedule.parse import parse_schedule

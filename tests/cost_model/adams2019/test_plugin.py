@@ -15,8 +15,9 @@ from hltune.cost_model.adams2019.network import predict
 from hltune.cost_model.adams2019.train import TrainingOptions, train
 from hltune.cost_model.adams2019.weights import Weights, read_weights, write_weights
 from hltune.cost_model.dataset import Dataset
+from hltune.machine.open import TargetJob
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime import halide_wheel
 from hltune.runtime.worker import Worker
 from hltune.samples.sample_file import SampleFile

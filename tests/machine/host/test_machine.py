@@ -8,7 +8,8 @@ import pytest
 
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
-from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.machine.open import TargetJob
+from hltune.pipeline.target import TargetInfo
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError
@@ -39,7 +40,7 @@ def test_a_slow_pipeline_is_not_called_bad_input(host: TargetInfo) -> None:
 
 
 def test_hopeless_schedules_leave_early(blur: PipelineSpec, host: TargetInfo) -> None:
-    options = replace(OPTIONS, rounds=6, turn_s=1e-6, prune_ratio=1.5)
+    options = replace(OPTIONS, turns=6, turn_s=1e-6, prune_ratio=1.5)
     with opened(blur, host, options=options) as session:
         measured = session.measure({"default": Schedule(), "fast": fast(blur)})
     slow, quick = measured["default"], measured["fast"]

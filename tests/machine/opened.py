@@ -38,8 +38,8 @@ def target_info(text: str) -> TargetInfo:
         return worker.run(TargetJob(text))
 
 
-def load(trial: str, target: TargetInfo) -> PipelineSpec:
-    source = Source(kind="module", location=MODULE, trial=trial)
+def load(entry: str, target: TargetInfo) -> PipelineSpec:
+    source = Source(kind="module", location=MODULE, entry=entry)
     with Worker() as worker:
         return worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
 

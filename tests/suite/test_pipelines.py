@@ -98,7 +98,7 @@ def _hand_written(benchmark: Benchmark, name: str, target: TargetInfo) -> Schedu
     return parse_schedule(schedules(benchmark, target)[name], _spec(benchmark).funcs)
 
 
-def _target(vector_bytes: int, machine: MachineKind = "host") -> TargetInfo:
+def _target(vector_bytes: int, machine: str = "host") -> TargetInfo:
     return TargetInfo(name=machine, vector_bytes=vector_bytes, machine=machine)
 
 

@@ -64,7 +64,7 @@ def compare(name: str, folder: Path, minutes: float) -> float:
     )
     schedules = {f"stock {number}": schedule for number, schedule in enumerate(fastest(stock))}
     tuned = read_schedule_file(workspace.directory(subject.spec) / f"{name}.schedule.json")
-    measure = MeasureOptions(threads=CORES, rounds=15)
+    measure = MeasureOptions(threads=CORES, turns=15)
     with open_session(subject, measure, Inputs()) as session:
         measured = session.measure({"tuned": tuned, **schedules})
     costs = {key: cost for key, cost in measured.items() if isinstance(cost, Cost)}

@@ -120,7 +120,7 @@ def compare_weights(subject: Subject, weights: Path) -> Speedup:
 
 
 def speedup(subject: Subject, *, slow: Schedule, fast: Schedule) -> Speedup:
-    with open_session(subject, MeasureOptions(threads=CORES, rounds=31), Inputs()) as session:
+    with open_session(subject, MeasureOptions(threads=CORES, turns=31), Inputs()) as session:
         measured = session.measure({"slow": slow, "fast": fast})
     slower, faster = measured["slow"], measured["fast"]
     assert isinstance(slower, Cost) and isinstance(faster, Cost)

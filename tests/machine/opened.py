@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from hltune.machine.hexagon.toolchain import addresses_can_be_fixed, find_emulator, find_zig
-from hltune.machine.host.jobs import NumPyReference
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import open_machine
+from hltune.machine.open import TargetJob, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
-from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 
 MODULE = "tests.machine.pipelines"
-OPTIONS = MeasureOptions(threads=2, rounds=2, turn_s=0.005)
+OPTIONS = MeasureOptions(threads=2, turns=2, turn_s=0.005)
 FAST = "blurred.split(y, y, yi, 16).vectorize(x, 16).parallel(y); rows.compute_at(blurred, y).vectorize(x, 16);"
 
 MISSING = [name for name, found in (("ziglang", find_zig()), ("qemu-hexagon", find_emulator())) if found is None]
@@ -38,8 +38,8 @@ def target_info(text: str) -> TargetInfo:
         return worker.run(TargetJob(text))
 
 
-def load(trial: str, target: TargetInfo) -> PipelineSpec:
-    source = Source(kind="module", location=MODULE, trial=trial)
+def load(entry: str, target: TargetInfo) -> PipelineSpec:
+    source = Source(kind="module", location=MODULE, entry=entry)
     with Worker() as worker:
         return worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
 

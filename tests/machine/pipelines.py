@@ -74,3 +74,14 @@ def slow() -> hl.Func:
     total[x] = hl.sum(hl.sin(hl.cast(hl.Float(32), x * r.x)))
     total.set_estimates([hl.Range(0, 64)])
     return total
+
+
+def steep() -> hl.Func:
+    """Takes minutes inlined, and no time with every Func at root."""
+    x = hl.Var("x")
+    r = hl.RDom([hl.Range(0, 20_000)], "r")
+    waves, total = hl.Func("waves"), hl.Func("total")
+    waves[x] = hl.sum(hl.sin(hl.cast(hl.Float(32), x * r.x)))
+    total[x] = hl.maximum(waves[x + r.x % 64])
+    total.set_estimates([hl.Range(0, 64)])
+    return total

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +11,16 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from hltune.machine.host.jobs import output_path
 from hltune.machine.inputs import Inputs
+from hltune.machine.open import identify
 from hltune.machine.protocol import Session
+from hltune.machine.verify import output_path
 from hltune.pipeline.target import TargetInfo
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost
-from hltune.values.directives import ComputeRoot, Schedule
+from hltune.values.directives import ComputeRoot, Schedule, Stage
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.roles import Stage
-from hltune.values.unit import unit_of
 from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, opened, reference, strips, target_info
 
 pytestmark = pytest.mark.alone
@@ -37,6 +37,18 @@ def blur(target: TargetInfo) -> PipelineSpec:
 
 
 @pytest.fixture
+def expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Path]:
+    """Files with the expected outputs of the one session that the test opens."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def file(number: int) -> Path:
+        (directory,) = {found.parent for found in tmp_path.glob("*/output*.npy")}
+        return output_path(directory, number)
+
+    return file
+
+
+@pytest.fixture
 def session(blur: PipelineSpec, target: TargetInfo) -> Iterator[Session]:
     with opened(blur, target, numpy_reference=reference("blur_reference")) as session:
         yield session
@@ -47,7 +59,7 @@ def test_schedules_are_measured_side_by_side(session: Session, blur: PipelineSpe
     assert list(measured) == ["default", "fast", "copy"]
     for cost in (copy, *measured.values()):
         assert isinstance(cost, Cost)
-        assert cost.unit == unit_of(target.name, "") and cost.value > 0
+        assert cost.unit == identify(target, OPTIONS).unit and cost.value > 0
 
 
 def test_default_is_checked_against_numpy(blur: PipelineSpec, target: TargetInfo) -> None:
@@ -58,13 +70,15 @@ def test_default_is_checked_against_numpy(blur: PipelineSpec, target: TargetInfo
         session.measure({"default": Schedule()})
 
 
-def test_a_wrong_output_is_a_failure_and_no_time(session: Session, blur: PipelineSpec) -> None:
-    session.ready()
-    stored = output_path(session._reference.directory, 0)
-    expected = np.load(stored)
-    expected[5, 7] ^= 1
-    np.save(stored, expected)
-    outcome = session.measure({"fast": fast(blur)})["fast"]
+def test_a_wrong_output_is_a_failure_and_no_time(
+    blur: PipelineSpec, target: TargetInfo, expected: Callable[[int], Path]
+) -> None:
+    with opened(blur, target) as session:
+        session.ready()
+        image = np.load(expected(0))
+        image[5, 7] ^= 1
+        np.save(expected(0), image)
+        outcome = session.measure({"fast": fast(blur)})["fast"]
     assert isinstance(outcome, Failure)
     assert (outcome.stage, outcome.kind) == ("verify", "wrong output")
     assert "1 of 32768 values differ, the first at (7, 5)" in outcome.message
@@ -113,10 +127,10 @@ def test_a_compile_limit_is_kept(blur: PipelineSpec, target: TargetInfo) -> None
     assert isinstance(measured["fast"], Cost)
 
 
-def test_scalars_tuples_and_minima(target: TargetInfo) -> None:
+def test_scalars_tuples_and_minima(target: TargetInfo, expected: Callable[[int], Path]) -> None:
     with opened(load("scaled", target), target) as session:
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
-        image, number = (np.load(output_path(session._reference.directory, k)) for k in range(2))
+        image, number = (np.load(expected(k)) for k in range(2))
     assert image.max() > 2.5
     assert list(number) == list(range(10, 60))
 
@@ -130,14 +144,16 @@ def test_wrong_estimates_are_reported(target: TargetInfo) -> None:
     assert "beyond the max" in str(caught.value)
 
 
-def test_images_are_cropped_or_too_small(blur: PipelineSpec, target: TargetInfo, tmp_path: Path) -> None:
+def test_images_are_cropped_or_too_small(
+    blur: PipelineSpec, target: TargetInfo, tmp_path: Path, expected: Callable[[int], Path]
+) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (200, 300), dtype=np.uint8)
     for name, image in (("large", pixels), ("small", pixels[:127])):
         iio.imwrite(tmp_path / f"{name}.png", image)
     large = Inputs(images=((None, tmp_path / "large.png"),))
     with opened(blur, target, inputs=large) as session:
         session.ready()
-        found = np.load(output_path(session._reference.directory, 0))
+        found = np.load(expected(0))
     from tests.machine.pipelines import blur_reference
 
     assert np.array_equal(found, blur_reference({"image": pixels[:128, :256]})[0])

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hltune.commands.pretrain import Pretrained, pretrain
+from hltune.machine.open import TargetJob
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.target import TargetJob
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint

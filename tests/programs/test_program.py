@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from hltune.machine.open import TargetJob
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.target import TargetInfo, TargetJob
-from hltune.programs.program import Program, ProgramJob
+from hltune.pipeline.target import TargetInfo
+from hltune.programs.job import ProgramJob
+from hltune.programs.program import Program
 from hltune.runtime.worker import Worker
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.jobs import ENVIRONMENT, SearchJob
@@ -21,7 +23,7 @@ from tests.machine.opened import opened
 
 ANOTHER_PROCESS = """
 import json, sys
-from hltune.programs.program import ProgramJob
+from hltune.programs.job import ProgramJob
 class Process:
     def enter(self, stage, timeout_s): pass
 program = ProgramJob(seed=int(sys.argv[1])).run(Process())
@@ -77,7 +79,7 @@ def test_every_kind_comes(maker: Worker) -> None:  # noqa: ARG001 - Halide is no
 
 def measured(program: Program, host: TargetInfo) -> list[Cost | Failure]:
     """The schedules of random searches, against the default schedule's output."""
-    options = MeasureOptions(threads=2, rounds=1, turn_s=0.01, single_turn_s=0.01)
+    options = MeasureOptions(threads=2, turns=1, turn_s=0.01, single_turn_s=0.01)
     searches = [Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=seed) for seed in range(2)]
     searches.append(Adams2019Options(parallelism=2, beam_size=4, num_passes=1))
     with (

@@ -3,9 +3,9 @@ from __future__ import annotations
 from itertools import cycle, islice
 from pathlib import Path
 
+from hltune.machine.open import TargetJob
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
-from hltune.pipeline.target import TargetJob
 from hltune.runtime.worker import Worker
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.jobs import ENVIRONMENT, SearchesJob

@@ -12,7 +12,7 @@ import pytest
 
 from hltune.pipeline.build import build
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.target import MachineKind, TargetInfo
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
 from hltune.schedule.parse import parse_schedule
@@ -98,7 +98,7 @@ def _hand_written(benchmark: Benchmark, name: str, target: TargetInfo) -> Schedu
     return parse_schedule(schedules(benchmark, target)[name], _spec(benchmark).funcs)
 
 
-def _target(vector_bytes: int, machine: MachineKind = "host") -> TargetInfo:
+def _target(vector_bytes: int, machine: str = "host") -> TargetInfo:
     return TargetInfo(name=machine, vector_bytes=vector_bytes, machine=machine)
 
 

@@ -10,11 +10,10 @@ import pytest
 
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
-from hltune.machine.open import identify
+from hltune.machine.open import TargetJob, identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
-from hltune.pipeline.target import TargetJob
 from hltune.runtime.progress import Silent
 from hltune.runtime.worker import Worker
 from hltune.samples.writer import Store

@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 
 from hltune.cost_model.adams2019.weights import read_weights
+from hltune.machine.hexagon.options import CacheModel, EmulatorOptions
 from hltune.machine.inputs import Inputs
-from hltune.machine.options import CacheModel, EmulatorOptions, MeasureOptions
+from hltune.machine.open import default_threads
+from hltune.machine.options import MeasureOptions
 from hltune.pipeline.source import parse_number, split_named_file
-from hltune.pipeline.target import HEXAGON, HOST
-from hltune.runtime.worker import usable_cores
+from hltune.pipeline.target import HOST
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.values.errors import InputError
 from hltune.values.pipeline import Number
@@ -120,12 +121,9 @@ def subject(
 
 
 def threads(max_parallelism: int | None, target: str = HOST) -> int:
-    """Size of the thread pool: all cores that this process may use, unless told otherwise.
-
-    The emulated DSP has one thread, on which parallel loops would only cost packets.
-    """
+    """Size of the thread pool: what suits the machine, unless told otherwise."""
     if max_parallelism is None:
-        return 1 if target.startswith(HEXAGON) else usable_cores()
+        return default_threads(target)
     if max_parallelism < 1:
         raise InputError(
             "option out of range", where="--max-parallelism", expected="1 or more", found=str(max_parallelism)
@@ -184,23 +182,24 @@ def measure_options(
     rounds: int = 3,
     turn_s: float = 0.1,
     integer_tolerance: int = 0,
-    emulator: EmulatorOptions = EmulatorOptions(),  # noqa: B008 - frozen
+    emulator: EmulatorOptions | None = None,
 ) -> MeasureOptions:
     """How to measure."""
     return MeasureOptions(
         threads=threads,
-        rounds=rounds,
+        turns=rounds,
         turn_s=turn_s,
         integer_tolerance=integer_tolerance,
-        emulator=emulator,
+        machine_options=emulator,
         compile_timeout_s=seconds("--compile-timeout", compile_timeout),
         run_timeout_s=seconds("--run-timeout", run_timeout),
     )
 
 
-def emulator_options(heap_limit: str, objective: str, cache: str | None) -> EmulatorOptions:
-    """How to run in an emulator."""
-    return EmulatorOptions(heap_limit_bytes=_bytes("--heap-limit", heap_limit), cache=_cache_model(objective, cache))
+def emulator_options(heap_limit: str, objective: str, cache: str | None) -> EmulatorOptions | None:
+    """How to run in an emulator; None for the defaults, which any machine takes."""
+    own = EmulatorOptions(heap_limit_bytes=_bytes("--heap-limit", heap_limit), cache=_cache_model(objective, cache))
+    return None if own == EmulatorOptions() else own
 
 
 def _cache_model(objective: str, cache: str | None) -> CacheModel | None:
@@ -239,7 +238,7 @@ def _weight(text: str) -> float:
 
 
 def pretrain_measure_options(
-    threads: int, compile_timeout: float, run_timeout: float, emulator: EmulatorOptions
+    threads: int, compile_timeout: float, run_timeout: float, emulator: EmulatorOptions | None
 ) -> MeasureOptions:
     """How to measure random programs: that a slow schedule is slow is worth knowing."""
     options = measure_options(threads, compile_timeout, run_timeout, emulator=emulator)

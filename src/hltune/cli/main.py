@@ -20,9 +20,10 @@ from hltune.commands.doctor import examine
 from hltune.commands.export import FORMS, TEXT_FORMS, ExportOptions, export, parse_forms
 from hltune.commands.run import run
 from hltune.commands.schedule import AutoscheduleOptions, autoschedule
-from hltune.machine.open import identify
+from hltune.machine.hexagon.target import HEXAGON
+from hltune.machine.open import TargetJob, identify
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.target import HEXAGON, HOST, TargetJob
+from hltune.pipeline.target import HOST
 from hltune.report import documents, tables
 from hltune.report.progress import show_progress
 from hltune.runtime import interrupts
@@ -455,7 +456,7 @@ def export_command(
         measured_on = target if on_dsp else HOST
         subject = load_subject(flags.subject(pipeline, measured_on, size, parameters, estimates, examples), place)
         emulator = flags.emulator_options(heap_limit, objective, cache)
-        measure = MeasureOptions(threads=flags.threads(max_parallelism, measured_on), emulator=emulator)
+        measure = MeasureOptions(threads=flags.threads(max_parallelism, measured_on), machine_options=emulator)
         record = _chosen(place, subject, measure, schedule)
         if target != measured_on and schedule is None:
             progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from hltune.cli import flags
-from hltune.programs.program import ProgramJob
+from hltune.programs.job import ProgramJob
 from hltune.report import programs as report
 from hltune.runtime.worker import Worker
 

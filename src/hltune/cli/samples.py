@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from hltune.cli import flags
-from hltune.machine.open import identify
+from hltune.machine.open import TargetJob, identify
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.target import TargetJob
 from hltune.report import samples as report
 from hltune.report.progress import show_progress
 from hltune.runtime.files import check_writable

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from hltune.machine.hexagon.versions import version_of
+from hltune.machine.hexagon.target import offload_target
+from hltune.machine.open import TargetJob
 from hltune.machine.options import COMPILE_ENVIRONMENT
-from hltune.pipeline.target import TargetInfo, TargetJob
 from hltune.runtime.files import check_writable, write_text
 from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob
@@ -88,17 +88,5 @@ def _compile(spec: PipelineSpec, schedule: Schedule, options: ExportOptions) -> 
         )
         jobs = [job] if "object" in options.forms else []
         if "offload" in options.forms:
-            jobs.append(replace(job, target=_offload_target(target), function_name=f"{name}_offload", offload=True))
+            jobs.append(replace(job, target=offload_target(target), function_name=f"{name}_offload", offload=True))
         return tuple(path for each in jobs for path in worker.run(each))
-
-
-def _offload_target(target: TargetInfo) -> str:
-    """A phone's processor with the DSP beside it."""
-    if target.machine != "hexagon":
-        raise InputError(
-            "only schedules of the Hexagon DSP can be offloaded to it",
-            where="--format offload",
-            expected="--target hexagon",
-            found=f"--target {target.name}",
-        )
-    return f"arm-64-android-hvx_128-hvx_{version_of(target.name)}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hltune.pipeline.images import Array, read_array
+from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, fits
 
@@ -26,7 +27,7 @@ class Inputs:
     Attributes:
         images: pairs of an input's name, or None for the next one that has no image yet, and a file.
         scalars: values for inputs that are no images, by name; the estimate counts for others.
-        seed: of the random data for the other inputs.
+        seed: start of the random data for the other inputs.
     """
 
     images: tuple[tuple[str | None, Path], ...] = ()
@@ -34,7 +35,7 @@ class Inputs:
     seed: int = 0
 
     def scalar(self, argument: ScalarArgument) -> Number:
-        """Value of an input that is no image."""
+        """The value of an input that is no image."""
         return dict(self.scalars).get(argument.name, argument.estimate)
 
     def assign(self, spec: PipelineSpec) -> Mapping[str, Path]:
@@ -90,6 +91,46 @@ def aligned(shape: tuple[int, ...], dtype: str) -> Array:
 def shape_of(estimate: tuple[Interval, ...]) -> tuple[int, ...]:
     """NumPy's shape for Halide's intervals."""
     return tuple(extent for _, extent in reversed(estimate))
+
+
+def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[Array | float, ...]:
+    """The inputs at the size of the estimates, in the order of the spec; made once per process.
+
+    Runs in a worker.
+
+    Raises:
+        InputError: an image does not fit.
+    """
+    key = f"inputs {spec.content_hash} {inputs}"
+    if key not in process.state:
+        process.enter("inputs", timeout_s=120)
+        images = inputs.assign(spec)
+        process.state[key] = tuple(
+            _input_array(argument, images.get(argument.name), inputs.seed)
+            if isinstance(argument, BufferArgument)
+            else inputs.scalar(argument)
+            for argument in spec.inputs
+        )
+    return process.state[key]
+
+
+def _input_array(argument: BufferArgument, image: Path | None, seed: int) -> Array:
+    if image is None:
+        return random_array(argument, seed=seed)
+    array = read_image(image, argument)
+    wanted = shape_of(argument.estimate)
+    if any(extent < least for extent, least in zip(array.shape, wanted, strict=True)):
+        size = "x".join(str(extent) for extent in reversed(wanted))
+        raise InputError(
+            f"the image is too small for input {argument.name}",
+            where=str(image),
+            expected=f"{size} or larger, the size that the pipeline is scheduled for",
+            found=image_size(array),
+            todo="give --example IMAGE to schedule for this size, or --size WxH for a built-in benchmark",
+        )
+    cropped = aligned(wanted, argument.dtype)
+    cropped[...] = array[tuple(slice(extent) for extent in wanted)]
+    return cropped
 
 
 def random_array(argument: BufferArgument, *, seed: int) -> Array:

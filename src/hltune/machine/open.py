@@ -1,16 +1,49 @@
-"""The one place that knows which machine runs which target."""
+"""The table of machines, and which of them runs what."""
 
 from __future__ import annotations
 
-import hltune.machine.hexagon.identity as hexagon
-import hltune.machine.host.identity as host
-from hltune.machine.hexagon.machine import HexagonMachine
-from hltune.machine.host.machine import HostMachine
-from hltune.machine.options import EmulatorOptions, MeasureOptions
-from hltune.machine.protocol import Machine
+from dataclasses import dataclass
+
+from hltune.machine.hexagon.kind import KIND as HEXAGON
+from hltune.machine.host.kind import KIND as HOST
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Finding, Machine
 from hltune.pipeline.target import TargetInfo
+from hltune.runtime.worker import Process, usable_cores
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
+
+_KINDS = (HOST, HEXAGON)
+_BY_NAME = {kind.name: kind for kind in _KINDS}
+_TARGETS = {name: text for kind in _KINDS for name, text in kind.targets.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TargetJob:
+    """Resolves what the user called the target.
+
+    Raises:
+        InputError: Halide knows no such target.
+    """
+
+    text: str
+
+    def run(self, process: Process) -> TargetInfo:
+        """Runs in the worker, because it needs Halide."""
+        import halide as hl
+
+        process.enter("target", timeout_s=30)
+        text = _TARGETS.get(self.text, self.text)
+        if not hl.Target.validate_target_string(text):
+            raise InputError(
+                "unknown target",
+                where="--target",
+                expected=f"{', '.join(_TARGETS)}, or a Halide target string such as x86-64-linux-avx2",
+                found=repr(self.text),
+            )
+        target = hl.Target(text)
+        claims = (kind.claim(target) for kind in _KINDS)
+        return next((claim for claim in claims if claim), TargetInfo.of(target, machine=None))
 
 
 def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:
@@ -22,28 +55,36 @@ def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -
         workers: processes that compile side by side.
 
     Raises:
-        InputError: there is none, or its tools are missing.
+        InputError: there is none, its tools are missing, or the options are another machine's.
     """
-    match target.machine:
-        case "host":
-            if options.emulator != EmulatorOptions():
-                raise InputError(
-                    "--heap-limit and --objective are for emulated machines",
-                    where=target.name,
-                    todo="leave them out, or give --target hexagon",
-                )
-            return HostMachine(target, options, lanes=workers)
-        case "hexagon":
-            return HexagonMachine(target, options, workers=workers)
-        case None:
-            raise InputError(
-                "code for this target does not run on this machine",
-                where=target.name,
-                expected="host, or hexagon: the DSP in an emulator",
-                todo="hltune schedule searches for any target without measuring, and hltune export compiles for it",
-            )
+    if target.machine is None:
+        raise InputError(
+            "code for this target does not run on this machine",
+            where=target.name,
+            expected="host, or hexagon: the DSP in an emulator",
+            todo="hltune schedule searches for any target without measuring, and hltune export compiles for it",
+        )
+    own = options.machine_options
+    if own is not None and own.machine != target.machine:
+        raise InputError(
+            f"{own.flags} are for emulated machines",
+            where=target.name,
+            todo=f"leave them out, or give --target {own.machine}",
+        )
+    return _BY_NAME[target.machine].open(target, options, workers)
 
 
 def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
     """The identity of the machine that runs code for a target; this computer's where nothing does."""
-    return hexagon.identify(target, options) if target.machine == "hexagon" else host.identify(target, options)
+    return _BY_NAME.get(target.machine or HOST.name, HOST).identify(target, options)
+
+
+def default_threads(target: str) -> int:
+    """Size of the thread pool, if the user asks for none, by what the user called the target."""
+    kind = next((kind for kind in _KINDS if target.startswith(kind.name)), HOST)
+    return kind.threads or usable_cores()
+
+
+def findings() -> list[Finding]:
+    """What the machines need, and whether it is there."""
+    return [finding for kind in _KINDS for finding in kind.findings()]

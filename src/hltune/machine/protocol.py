@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from types import TracebackType
-from typing import Protocol, Self
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
 
-from hltune.machine.host.jobs import NumPyReference
 from hltune.machine.inputs import Inputs
-from hltune.machine.reference import DEFAULT_REFERENCE
+from hltune.machine.options import MeasureOptions
+from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference
+from hltune.pipeline.target import TargetInfo
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+
+if TYPE_CHECKING:
+    import halide as hl
 
 
 class Session(Protocol):
@@ -23,9 +27,7 @@ class Session(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     @property
     def side_by_side(self) -> bool:
@@ -75,14 +77,12 @@ class Machine(Protocol):
 
     @property
     def identity(self) -> MachineId:
-        """Whose samples the measurements are."""
+        """Which machine's samples the measurements are."""
         ...
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def session(
         self,
@@ -104,3 +104,42 @@ class Machine(Protocol):
             InputError: the inputs do not fit the pipeline.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the diagnosis of `hltune doctor`.
+
+    Attributes:
+        required: whether hltune is of no use without it.
+        todo: how to get it, if it is missing.
+    """
+
+    name: str
+    ok: bool
+    required: bool
+    found: str
+    todo: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineKind:
+    """A kind of machine: a line of the table in `hltune.machine.open`.
+
+    Attributes:
+        name: what users call it, and what targets with further words after it begin with.
+        targets: Halide's target strings by the names that we give them.
+        claim: what it makes of a target of Halide's whose code it runs, else None; called in a worker.
+        identify: the identity of the machine that `open` would open.
+        open: takes the number of processes that compile side by side.
+        threads: size of the thread pool, unless the user asks for another one; None for all cores.
+        findings: what it needs, and whether it is there.
+    """
+
+    name: str
+    targets: Mapping[str, str]
+    claim: Callable[[hl.Target], TargetInfo | None]
+    identify: Callable[[TargetInfo, MeasureOptions], MachineId]
+    open: Callable[[TargetInfo, MeasureOptions, int], Machine]
+    threads: int | None = None
+    findings: Callable[[], list[Finding]] = list

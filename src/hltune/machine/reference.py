@@ -1,62 +1,49 @@
-"""The expected outputs of a pipeline, computed on this machine, whatever machine the candidates run on."""
+"""The expected outputs of a pipeline, computed on this computer, whatever machine the candidates run on."""
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hltune.machine.host.jobs import NumPyReference, ReferenceJob, Task
-from hltune.machine.inputs import Inputs
-from hltune.machine.options import MeasureOptions
-from hltune.runtime.worker import Worker
-from hltune.values.directives import ComputeRoot, Schedule, Stage
-from hltune.values.errors import HltuneError, JobFailed
-from hltune.values.pipeline import PipelineSpec
+import numpy as np
 
-DEFAULT_REFERENCE = Schedule()
-"""The schedule without directives."""
+from hltune.machine.compiled import Compiled, compile_task
+from hltune.machine.inputs import input_arrays
+from hltune.machine.options import MeasureOptions
+from hltune.machine.task import NumPyReference, Task
+from hltune.machine.verify import differences, output_path
+from hltune.runtime.worker import Process, Worker
+from hltune.values.directives import ComputeRoot, Schedule, Stage
+from hltune.values.errors import HltuneError, InputError, JobFailed
+from hltune.values.pipeline import PipelineSpec
 
 
 class Reference:
-    """Files with expected outputs, which a worker begins with as soon as this exists.
+    """A folder of expected outputs, which a worker begins with as soon as this exists.
 
     Args:
-        spec: the pipeline.
-        target: of this machine.
+        task: the schedule that computes them, and what to run on.
         options: how to measure.
-        inputs: what to run on.
-        directory: for the files.
         worker: whose next job it is.
-        schedule: that computes them.
         numpy_reference: an independent version of the algorithm that they are checked against.
+
+    Attributes:
+        directory: where the outputs are; also for other files of those who compare with them.
+
+    Raises:
+        InputError: the inputs do not fit the pipeline.
     """
 
     def __init__(
-        self,
-        spec: PipelineSpec,
-        *,
-        target: str,
-        options: MeasureOptions,
-        inputs: Inputs,
-        directory: Path,
-        worker: Worker,
-        schedule: Schedule,
-        numpy_reference: NumPyReference | None,
+        self, task: Task, options: MeasureOptions, worker: Worker, numpy_reference: NumPyReference | None
     ) -> None:
-        inputs.assign(spec)
-        self._spec = spec
-        self._target = target
-        self._options = options
-        self._inputs = inputs
-        self.directory = directory
-        self._worker = worker
-        self._numpy_reference = numpy_reference
-        self._pending: ReferenceJob | None = self._job(schedule)
-        worker.start(self._pending)
-
-    def abandon(self) -> None:
-        """Stops the worker if it is still busy with outputs that nobody waits for."""
-        if self._pending is not None:
-            self._worker.recycle()
+        task.inputs.assign(task.spec)
+        self._folder = tempfile.TemporaryDirectory(prefix="hltune-")
+        self.directory = Path(self._folder.name)
+        self.task = task
+        self._job = ReferenceJob(task=task, options=options, directory=self.directory, numpy_reference=numpy_reference)
+        self._running = worker.start(self._job)
 
     def ready(self) -> None:
         """Waits for the files.
@@ -66,35 +53,75 @@ class Reference:
             HltuneError: it computes something else than its NumPy reference, or does not finish within its limits.
             JobFailed: it does not compile.
         """
-        if self._pending is None:
-            return
         try:
-            self._worker.finish(self._pending)
+            self._running.result()
         except JobFailed as failed:
             if failed.failure.kind == "error":
                 raise
             # Inlined everywhere, a deep pipeline can recompute for hours; at root it does not.
             self._run_at_root()
-        self._pending = None
+
+    def close(self) -> None:
+        """Removes the files, and stops the worker if it is still busy with what nobody waits for."""
+        self._running.cancel()
+        self._folder.cleanup()
 
     def _run_at_root(self) -> None:
+        at_root = replace(self.task, schedule=every_func_at_root(self.task.spec))
+        self._running = self._running.worker.start(replace(self._job, task=at_root))
         try:
-            self._worker.run(self._job(every_func_at_root(self._spec)))
+            self._running.result()
         except JobFailed as failed:
             raise HltuneError(
                 "the pipeline does not finish within its limits, neither inlined nor with every Func at root",
-                where=self._spec.name,
+                where=self.task.spec.name,
                 found=str(failed),
                 todo="raise the limit, or schedule for a smaller size",
             ) from None
 
-    def _job(self, schedule: Schedule) -> ReferenceJob:
-        return ReferenceJob(
-            task=Task(spec=self._spec, schedule=schedule, target=self._target, inputs=self._inputs),
-            options=self._options,
-            directory=self.directory,
-            numpy_reference=self._numpy_reference,
-        )
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceJob:
+    """Runs a task and writes its outputs into a directory, where other tasks find what is expected of them.
+
+    Raises:
+        InputError: an image does not fit, or the pipeline reads what these inputs do not have.
+        HltuneError: the outputs are not those of the independent NumPy version.
+    """
+
+    task: Task
+    options: MeasureOptions
+    directory: Path
+    numpy_reference: NumPyReference | None = None
+
+    def run(self, process: Process) -> None:
+        """Runs in the worker."""
+        spec = self.task.spec
+        arrays = input_arrays(process, spec, self.task.inputs)
+        compiled = compile_task(process, self.task, arrays, self.options)
+        self._run(compiled, process)
+        for number, output in enumerate(compiled.outputs):
+            np.save(output_path(self.directory, number), output)
+        if self.numpy_reference is not None:
+            process.enter("NumPy reference", timeout_s=self.options.run_timeout_s)
+            named = zip((argument.name for argument in spec.inputs), arrays, strict=True)
+            images = {name: value for name, value in named if isinstance(value, np.ndarray)}
+            wrong = differences(spec, compiled.outputs, self.numpy_reference(images))
+            if wrong:
+                raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}", where=spec.name)
+
+    def _run(self, compiled: Compiled, process: Process) -> None:
+        import halide as hl  # the parent handles jobs without it
+
+        try:
+            compiled.run(process, self.options)
+        except hl.HalideError as error:
+            raise InputError(
+                "the pipeline cannot run on these inputs, whatever its schedule",
+                where=self.task.spec.name,
+                found=str(error).strip(),
+                todo="check that the estimates of inputs and outputs agree with what the pipeline reads",
+            ) from error
 
 
 def every_func_at_root(spec: PipelineSpec) -> Schedule:

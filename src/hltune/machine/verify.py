@@ -2,17 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hltune.machine.options import MeasureOptions
 from hltune.pipeline.images import Array
+from hltune.runtime.worker import Process
+from hltune.values.errors import Failure
+from hltune.values.pipeline import PipelineSpec
 
 FLOAT_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}
-"""By element size in bytes, relative to the value or, near zero, to a hundredth of the largest value of the image.
+"""Allowed error by element size in bytes, relative to the value or, near zero, to a hundredth of the largest one.
 
 A schedule may reorder sums and contract multiplications with additions, so equal bytes are too much to ask of floats.
 """
+
+
+def verify(
+    process: Process, spec: PipelineSpec, found: Sequence[Array], reference: Path | None, options: MeasureOptions
+) -> Failure | None:
+    """Compares outputs with those that a `hltune.machine.reference.ReferenceJob` left in a directory, if there is one.
+
+    Runs in a worker.
+    """
+    if reference is None:
+        return None
+    process.enter("verify", timeout_s=options.verify_timeout_s)
+    expected = [np.load(output_path(reference, number)) for number in range(len(found))]
+    text = differences(
+        spec, found, expected, integer_tolerance=options.integer_tolerance, float_slack=options.float_slack
+    )
+    return Failure(stage="verify", kind="wrong output", message=text) if text else None
+
+
+def output_path(directory: Path, number: int) -> Path:
+    """Where an expected output is stored."""
+    return directory / f"output{number}.npy"
+
+
+def differences(
+    spec: PipelineSpec,
+    found: Sequence[Array],
+    expected: Sequence[Array],
+    *,
+    integer_tolerance: int = 0,
+    float_slack: float = 1.0,
+) -> str | None:
+    """How the first wrong one of a pipeline's outputs differs from the expected one, or None."""
+    names = [output.name for output in spec.outputs for _ in output.dtypes]
+    for name, ours, wanted in zip(names, found, expected, strict=True):
+        text = difference(ours, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)
+        if text is not None:
+            return text
+    return None
 
 
 def difference(
@@ -53,5 +98,5 @@ def _equal(
 
 
 def _distance(found: Array, expected: Array) -> Array:
-    """Of integers, without wrapping around."""
+    """The distance of integers, without wrapping around."""
     return np.maximum(found, expected).astype(np.uint64) - np.minimum(found, expected).astype(np.uint64)

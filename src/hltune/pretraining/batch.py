@@ -21,7 +21,7 @@ from hltune.machine.protocol import Machine
 from hltune.machine.reference import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
-from hltune.programs.program import ProgramJob
+from hltune.programs.job import ProgramJob
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.samples.writer import Store

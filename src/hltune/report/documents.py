@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hltune.commands.compare import Comparison
-from hltune.commands.doctor import Finding
 from hltune.commands.schedule import Autoscheduled
+from hltune.machine.protocol import Finding
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
 from hltune.values.cost import Cost

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from hltune.commands.compare import Comparison, Row
-from hltune.commands.doctor import Finding
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Autoscheduled
+from hltune.machine.protocol import Finding
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
 from hltune.values.cost import Cost, Counters

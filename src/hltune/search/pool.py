@@ -53,12 +53,11 @@ class SearchPool:
     def start(self, spec: PipelineSpec, target: str, search: SearchOptions) -> Callable[[], Outcome]:
         """Begins with one search and returns; what is returned waits for it and tells what it found."""
         job = SearchesJob(spec=spec, target=target, searches=(search,), timeout_s=self.timeout_s)
-        worker = self._workers[0]
-        worker.start(job)
+        running = self._workers[0].start(job)
 
         def result() -> Outcome:
             try:
-                (outcome,) = worker.finish(job)
+                (outcome,) = running.result()
             except JobFailed as failed:
                 return failed.failure
             return outcome

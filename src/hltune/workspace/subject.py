@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from hltune.machine.host.jobs import NumPyReference
+from hltune.machine.open import TargetJob
+from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source, parse_examples, parse_source
-from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.suite import catalog

@@ -16,8 +16,9 @@ from hltune.cost_model.adams2019.train import TrainingState, train
 from hltune.cost_model.adams2019.weights import Weights, read_weights, write_weights
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.features import operations, plausible
+from hltune.machine.open import TargetJob
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime import halide_wheel
 from hltune.runtime.worker import Worker
 from hltune.samples.sample_file import SampleFile

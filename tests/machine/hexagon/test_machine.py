@@ -9,9 +9,10 @@ import pytest
 
 from hltune.machine.hexagon import toolchain
 from hltune.machine.hexagon.machine import HexagonMachine
+from hltune.machine.hexagon.options import CacheModel, EmulatorOptions
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
 from hltune.machine.inputs import Inputs
-from hltune.machine.options import CacheModel, EmulatorOptions, MeasureOptions
+from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
@@ -38,11 +39,11 @@ def machine(dsp: TargetInfo) -> Iterator[Machine]:
         yield machine
 
 
-def pipeline(trial: str, **parameters: object) -> PipelineSpec:
+def pipeline(entry: str, **parameters: object) -> PipelineSpec:
     source = Source(
         kind="module",
         location="tests.machine.hexagon.pipelines",
-        trial=trial,
+        entry=entry,
         parameters=tuple((key, str(value)) for key, value in parameters.items()),
     )
     with Worker() as worker:
@@ -112,7 +113,9 @@ def test_elements_of_all_types(machine: Machine, kind: str, dimensions: int) -> 
 @needs_hexagon
 def test_a_heap_limit_is_kept(dsp: TargetInfo) -> None:
     spec = pipeline("hungry")
-    with HexagonMachine(dsp, replace(OPTIONS, emulator=EmulatorOptions(heap_limit_bytes=2**20)), workers=1) as machine:
+    with HexagonMachine(
+        dsp, replace(OPTIONS, machine_options=EmulatorOptions(heap_limit_bytes=2**20)), workers=1
+    ) as machine:
         found = measured(machine, spec, thrifty="wide.compute_at(output, y);", hungry="wide.compute_root();")
     assert isinstance(found["thrifty"], Cost)
     failure = found["hungry"]
@@ -139,7 +142,7 @@ def test_missed_lines_are_counted(dsp: TargetInfo) -> None:
     spec = pipeline("hungry")
     lines = 2 * 256 * 4096 // 128
     cache = CacheModel(miss_weight=10, size_bytes=2**14, ways=4, line_bytes=128)
-    with HexagonMachine(dsp, replace(OPTIONS, emulator=EmulatorOptions(cache=cache)), workers=1) as machine:
+    with HexagonMachine(dsp, replace(OPTIONS, machine_options=EmulatorOptions(cache=cache)), workers=1) as machine:
         found = measured(
             machine,
             spec,

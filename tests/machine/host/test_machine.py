@@ -8,7 +8,9 @@ import pytest
 
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
-from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.machine.open import TargetJob
+from hltune.machine.reference import every_func_at_root
+from hltune.pipeline.target import TargetInfo
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError
@@ -38,8 +40,8 @@ def test_a_slow_pipeline_is_not_called_bad_input(host: TargetInfo) -> None:
     assert not isinstance(caught.value, InputError)
 
 
-def test_hopeless_schedules_leave_early(blur: PipelineSpec, host: TargetInfo) -> None:
-    options = replace(OPTIONS, rounds=6, turn_s=1e-6, prune_ratio=1.5)
+def test_slow_schedules_are_pruned(blur: PipelineSpec, host: TargetInfo) -> None:
+    options = replace(OPTIONS, turns=6, turn_s=1e-6, prune_ratio=1.5)
     with opened(blur, host, options=options) as session:
         measured = session.measure({"default": Schedule(), "fast": fast(blur)})
     slow, quick = measured["default"], measured["fast"]
@@ -48,24 +50,27 @@ def test_hopeless_schedules_leave_early(blur: PipelineSpec, host: TargetInfo) ->
     assert slow.value > quick.value
 
 
-def test_a_hopeless_schedule_is_measured_once(blur: PipelineSpec, host: TargetInfo) -> None:
+def test_a_pruned_schedule_is_measured_once(blur: PipelineSpec, host: TargetInfo) -> None:
     with opened(blur, host) as session:
         ((_, outcome),) = session.measure_each([("default", Schedule())], best=1e-9)
     assert isinstance(outcome, Cost) and outcome.pruned and len(outcome.repeats) == 1
 
 
 def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host: TargetInfo) -> None:
-    with HostMachine(host, OPTIONS, lanes=2) as machine:
+    with HostMachine(host, OPTIONS, workers=2) as machine:
         with machine.session(blur, Inputs()) as session:
             assert len(dict(session.measure_each(strips(blur, 3), best=None))) == 3
         assert all(lane.worker.run(TargetJob("host")) for lane in machine.lanes())
 
 
 def test_a_schedule_far_behind_the_best_fails(host: TargetInfo) -> None:
+    """Inlined, each value costs all those before it; at root, which computes what is expected, it costs one."""
     options = replace(OPTIONS, least_run_timeout_s=0.2)
-    with HostMachine(host, options, lanes=1) as machine, machine.session(load("slow", host), Inputs()) as session:
-        session._reference._pending = None  # the reference takes as long as everything else about this one
-        machine.lane.worker.recycle()
+    spec = load("steep", host)
+    with (
+        HostMachine(host, options, workers=1) as machine,
+        machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session,
+    ):
         ((_, outcome),) = session.measure_each([("default", Schedule())], best=1e-6)
     assert isinstance(outcome, Failure)
     assert (outcome.stage, outcome.kind) == ("run", "timeout")

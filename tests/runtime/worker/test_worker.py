@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.runtime.worker import Worker, run_all
+from hltune.runtime.worker import Worker, paused, run_all, wait_any
 from hltune.values.errors import Failure, InputError, JobFailed
 from tests.runtime.worker import jobs
 
@@ -99,12 +99,11 @@ def test_unpicklable_result_is_a_failure(worker: Worker) -> None:
 
 
 def test_a_limit_runs_while_nobody_listens(worker: Worker) -> None:
-    job = jobs.Sleep("dozing", seconds=3, timeout_s=0.5)
-    worker.start(job)
+    running = worker.start(jobs.Sleep("dozing", seconds=3, timeout_s=0.5))
     time.sleep(1.5)
     began = time.monotonic()
     with pytest.raises(JobFailed, match=r"0\.5 s"):
-        worker.finish(job)
+        running.result()
     assert time.monotonic() - began < 1
 
 
@@ -147,11 +146,10 @@ def test_killed_parent_takes_the_worker_with_it(tmp_path: Path) -> None:
         textwrap.dedent(
             """
             import os, sys, time
-            from hltune.runtime.worker import Worker, run_all
+            from hltune.runtime.worker import Worker
             from tests.runtime.worker import jobs
             worker = Worker()
-            worker.run(jobs.Add(1, 1))
-            print(worker._popen.pid, flush=True)
+            print(worker.run(jobs.Pid()), flush=True)
             time.sleep(600)
             """
         )
@@ -176,15 +174,25 @@ def test_files_in_the_current_folder_are_not_imported(tmp_path: Path, monkeypatc
 
 def test_the_first_to_finish_is_found() -> None:
     with Worker() as slow, Worker() as quick, Worker() as late:
-        slow.start(jobs.Sleep("dozing", seconds=60, timeout_s=60))
-        late.start(jobs.Sleep("dozing", seconds=60, timeout_s=1.5))
-        add = jobs.Add(2, 2)
-        quick.start(add)
-        assert Worker.wait_any([slow, late, quick]) is quick
-        assert quick.finish(add) == 4
-        assert Worker.wait_any([slow, late]) is late
+        forever = slow.start(jobs.Sleep("dozing", seconds=60, timeout_s=60))
+        limited = late.start(jobs.Sleep("dozing", seconds=60, timeout_s=1.5))
+        added = quick.start(jobs.Add(2, 2))
+        assert wait_any([forever, limited, added]) is added
+        assert added.result() == added.result() == 4
+        assert wait_any([forever, limited]) is limited
         with pytest.raises(JobFailed, match=r"1\.5 s"):
-            late.finish(add)
+            limited.result()
+
+
+def test_what_nobody_waits_for_is_ended(worker: Worker) -> None:
+    pid = worker.run(jobs.Pid())
+    added = worker.start(jobs.Add(2, 2))
+    assert added.result() == 4
+    added.cancel()
+    assert worker.run(jobs.Pid()) == pid
+    worker.start(jobs.Sleep("dozing", seconds=60, timeout_s=60)).cancel()
+    assert not alive(pid)
+    assert worker.run(jobs.Add(1, 1)) == 2
 
 
 def test_jobs_run_side_by_side_in_their_order() -> None:
@@ -200,18 +208,17 @@ def test_paused_processes_stand_still_and_their_limits_with_them() -> None:
         worker.run(jobs.Add(1, 1))
         job = jobs.Sleep("dozing", seconds=0.0, timeout_s=0.5)
         pid = worker.run(jobs.Pid())
-        count = jobs.Count(seconds=0.3, timeout_s=1.0)
-        worker.start(count)
-        with Worker.paused([worker]):
+        counting = worker.start(jobs.Count(seconds=0.3, timeout_s=1.0))
+        with paused([worker]):
             assert eventually(lambda: state(pid) == "T")
             time.sleep(1.5)  # longer than the limit
             other.run(job)  # the others go on
             assert state(pid) == "T"
-        assert worker.finish(count) > 0
+        assert counting.result() > 0
 
 
 def test_leaving_a_pause_by_an_error_lets_the_process_go_on(worker: Worker) -> None:
-    with pytest.raises(ValueError, match="in between"), Worker.paused([worker]):
+    with pytest.raises(ValueError, match="in between"), paused([worker]):
         raise ValueError("in between")
     assert worker.run(jobs.Add(2, 2)) == 4
 
@@ -219,7 +226,7 @@ def test_leaving_a_pause_by_an_error_lets_the_process_go_on(worker: Worker) -> N
 def test_closing_ends_a_paused_process() -> None:
     with Worker() as worker:
         pid = worker.run(jobs.Pid())
-        with Worker.paused([worker]):
+        with paused([worker]):
             worker.close()
             assert eventually(lambda: not alive(pid))
 

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.machine.host.jobs import NumPyReference
+from hltune.machine.open import TargetJob
 from hltune.machine.options import MeasureOptions
+from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
-from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule

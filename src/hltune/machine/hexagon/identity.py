@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hltune.machine.hexagon.options import CacheModel, emulator_options
+from hltune.machine.hexagon.target import version_of
 from hltune.machine.hexagon.toolchain import toolchain_key
-from hltune.machine.hexagon.versions import version_of
-from hltune.machine.options import CacheModel, MeasureOptions
+from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.halide_wheel import halide_version
 from hltune.values.machine_id import MachineId
@@ -23,7 +24,8 @@ PACKETS = Unit(
 
 def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
     """The identity of the emulated DSP: all that takes part in counting."""
-    cache, heap_mib = options.emulator.cache, options.emulator.heap_limit_bytes / 2**20
+    emulator = emulator_options(options)
+    cache, heap_mib = emulator.cache, emulator.heap_limit_bytes / 2**20
     counted = "packets" if cache is None else str(cache)
     version = version_of(target.name)
     return MachineId(

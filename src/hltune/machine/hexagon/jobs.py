@@ -11,11 +11,13 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hltune.machine.hexagon.options import emulator_options
+from hltune.machine.hexagon.target import EMULATED_CPU
 from hltune.machine.hexagon.toolchain import Tools, build_cache_plugin, build_harness
-from hltune.machine.hexagon.versions import EMULATED_CPU
 from hltune.machine.hexagon.wire import Result, decode_result, encode_job
-from hltune.machine.host.jobs import Task, expected_outputs, input_arrays, output_differences
+from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.options import MeasureOptions
+from hltune.machine.verify import verify
 from hltune.runtime.worker import Process
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
@@ -58,7 +60,8 @@ class EmulatorJob:
 class InputFileJob:
     """Writes what the emulated process reads from standard input, the same for all schedules of a pipeline."""
 
-    task: Task
+    spec: PipelineSpec
+    inputs: Inputs
     heap_limit_bytes: int
     file: Path
 
@@ -68,8 +71,8 @@ class InputFileJob:
         Raises:
             InputError: an image does not fit.
         """
-        values = input_arrays(process, self.task)
-        self.file.write_bytes(encode_job(self.task.spec, values, heap_limit_bytes=self.heap_limit_bytes))
+        values = input_arrays(process, self.spec, self.inputs)
+        self.file.write_bytes(encode_job(self.spec, values, heap_limit_bytes=self.heap_limit_bytes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +131,11 @@ class CountJob:
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
 
     def _emulate(self, program: Path) -> tuple[Result, int | None] | Failure:
-        tools, cache = self.emulator.tools, self.options.emulator.cache
+        tools, cache = self.emulator.tools, emulator_options(self.options).cache
         command = [str(tools.emulator), "-cpu", EMULATED_CPU]
         if cache is not None:
-            command += [
-                "-plugin",
-                f"{tools.cache_plugin},size={cache.size_bytes},ways={cache.ways},line={cache.line_bytes}",
-            ]
+            sizes = f"size={cache.size_bytes},ways={cache.ways},line={cache.line_bytes}"
+            command += ["-plugin", f"{tools.cache_plugin},{sizes}"]
         command.append(str(program))
         with self.input_file.open("rb") as job:
             done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=self._limit_run)
@@ -170,7 +171,7 @@ class CountJob:
 
     def _wrong(self, process: Process, result: Result) -> Failure | None:
         if result.refused_bytes:
-            limit = self.options.emulator.heap_limit_bytes
+            limit = emulator_options(self.options).heap_limit_bytes
             return Failure(
                 stage="run",
                 kind="memory",
@@ -182,13 +183,7 @@ class CountJob:
         if result.damaged or not result.padding_intact:
             place = f"argument {result.damaged}" if result.damaged else "the rows of an output"
             return Failure(stage="run", kind="wrong output", message=f"wrote beyond the ends of {place}")
-        if self.reference is not None:
-            process.enter("verify", timeout_s=self.options.verify_timeout_s)
-            expected = expected_outputs(self.reference, len(result.outputs))
-            wrong = output_differences(self.spec, result.outputs, expected, self.options)
-            if wrong:
-                return Failure(stage="verify", kind="wrong output", message=wrong)
-        return None
+        return verify(process, self.spec, result.outputs, self.reference, self.options)
 
 
 def _misses(log: str) -> int:

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from hltune.machine.hexagon.versions import OLDEST_CPU
+from hltune.machine.hexagon.target import OLDEST_CPU
 from hltune.runtime.worker import Process
 from hltune.values.errors import HltuneError, InputError
 

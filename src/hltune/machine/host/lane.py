@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from hltune.machine.host.jobs import PrepareJob, Task, TimeJob
+from hltune.machine.host.jobs import PrepareJob, TimeJob
 from hltune.machine.options import MeasureOptions
-from hltune.runtime.worker import Job, Worker
+from hltune.machine.task import Task
+from hltune.runtime.worker import Running, Worker
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.unit import MILLISECONDS
@@ -25,6 +26,8 @@ class Trial:
 
     Attributes:
         key: what its compiled code goes by in the worker.
+        turns: seconds of all repeats.
+        pruned: it was too slow for further turns.
     """
 
     key: str
@@ -39,8 +42,8 @@ class Trial:
         return self.failure is None and not self.pruned
 
     @property
-    def fastest_s(self) -> float:
-        """Of all repeats so far."""
+    def fastest(self) -> float:
+        """The fastest of all repeats so far, in seconds."""
         return min((min(turn) for turn in self.turns), default=math.inf)
 
     def measurement(self) -> Measurement:
@@ -55,37 +58,29 @@ class Lane:
 
     def __init__(self, options: MeasureOptions) -> None:
         self._compiled: set[str] = set()
-        self._preparing: PrepareJob | None = None
-        self._prepared = 0
-        self.worker = Worker(
-            environment=options.environment,
-            preload=("halide", "numpy"),
-        )
+        self._begun = 0
+        self.worker = Worker(environment=options.environment, preload=("halide", "numpy"))
 
     def prepare(self, trial: Trial, options: MeasureOptions) -> None:
         """Compiles, runs once and verifies; notes in the trial what came of it."""
-        self.start(trial, options)
-        self.finish(trial)
+        self.finish(trial, self.start(trial, options))
 
-    def start(self, trial: Trial, options: MeasureOptions) -> None:
+    def start(self, trial: Trial, options: MeasureOptions) -> Running[Failure | None]:
         """Begins with `prepare` and returns; `finish` waits for it."""
-        self._prepared += 1
-        if self._prepared > _RECYCLED_AFTER and not self._compiled:
+        self._begun += 1
+        if self._begun > _RECYCLED_AFTER and not self._compiled:
             self.worker.recycle()
-            self._prepared = 1
-        self._preparing = PrepareJob(key=trial.key, task=trial.task, options=options)
-        self.worker.start(self._preparing)
+            self._begun = 1
+        return self.worker.start(PrepareJob(key=trial.key, task=trial.task, options=options))
 
-    def finish(self, trial: Trial) -> None:
+    def finish(self, trial: Trial, running: Running[Failure | None]) -> None:
         """The second half of `prepare`."""
-        assert self._preparing is not None
-        trial.failure = self._outcome(self._preparing)
-        self._preparing = None
+        trial.failure = self._outcome(running)
         if trial.failure is None:
             self._compiled.add(trial.key)
 
     def take_turn(self, trial: Trial, options: MeasureOptions, *, last: bool, prune_s: float = math.inf) -> None:
-        """Times an trial once more; after the last turn its code is dropped.
+        """Times a trial once more; after the last turn its code is dropped.
 
         Args:
             trial: takes the repeats, or the failure.
@@ -97,20 +92,19 @@ class Lane:
             self.prepare(trial, options)
         if trial.failure is not None:
             return
-        job = TimeJob(key=trial.key, task=trial.task, options=options, last=last, prune_s=prune_s)
-        self.worker.start(job)
-        outcome = self._outcome(job)
+        job = TimeJob(key=trial.key, options=options, last=last, prune_s=prune_s)
+        outcome = self._outcome(self.worker.start(job))
         if isinstance(outcome, Failure):
             trial.failure = outcome
         else:
             trial.turns.append(outcome)
-            trial.pruned = trial.fastest_s > prune_s
+            trial.pruned = trial.fastest > prune_s
         if last:
             self._compiled.discard(trial.key)
 
-    def _outcome(self, job: Job[R | Failure]) -> R | Failure:
+    def _outcome(self, running: Running[R]) -> R | Failure:
         try:
-            return self.worker.finish(job)
+            return running.result()
         except JobFailed as failed:
             if failed.failure.kind != "error":
                 self._compiled.clear()

@@ -1,0 +1,74 @@
+"""What a schedule may use in the emulator, and what counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hltune.machine.hexagon.target import HEXAGON
+from hltune.machine.options import MeasureOptions
+from hltune.values.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheModel:
+    """A cache that QEMU simulates beside the processor: set-associative, the least recently used line goes.
+
+    Attributes:
+        miss_weight: packets that a missed line counts as.
+        size_bytes: capacity of the cache.
+        ways: lines in a set.
+        line_bytes: length of a line.
+    """
+
+    miss_weight: float
+    size_bytes: int
+    ways: int
+    line_bytes: int
+
+    def __post_init__(self) -> None:
+        way_bytes = self.ways * self.line_bytes
+        possible = way_bytes > 0 and self.size_bytes > 0 and self.size_bytes % way_bytes == 0
+        if not (0 < self.miss_weight < math.inf and possible):
+            raise InputError(
+                "no such cache",
+                where="--objective, --cache",
+                expected="a weight above 0, and a size that is a multiple of ways times line",
+                found=str(self),
+            )
+
+    def __str__(self) -> str:
+        cache = f"{self.size_bytes} bytes, {self.ways} ways, lines of {self.line_bytes} bytes"
+        return f"packets + {self.miss_weight:g} * missed lines ({cache}, LRU)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmulatorOptions:
+    """Options that only the emulated machine has.
+
+    Attributes:
+        heap_limit_bytes: what a schedule may allocate at a time.
+        cache: adds missed lines to the packets.
+    """
+
+    machine: ClassVar[str] = HEXAGON
+    flags: ClassVar[str] = "--heap-limit and --objective"
+
+    heap_limit_bytes: int = 2**28
+    cache: CacheModel | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.heap_limit_bytes < 2**31:
+            raise InputError(
+                "option out of range",
+                where="--heap-limit",
+                expected="more than 0 and less than 2G",
+                found=str(self.heap_limit_bytes),
+            )
+
+
+def emulator_options(options: MeasureOptions) -> EmulatorOptions:
+    """The emulator's part of the options."""
+    own = options.machine_options
+    return own if isinstance(own, EmulatorOptions) else EmulatorOptions()

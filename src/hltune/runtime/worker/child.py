@@ -1,0 +1,105 @@
+"""The process side of a worker: takes jobs from a file, runs them, and says what came of them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import math
+import os
+import pickle
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from hltune.runtime.worker.messages import Died, Done, Job, Process, Raised
+from hltune.values.errors import HltuneError
+
+_PR_SET_PDEATHSIG = 1
+_HUNG_UP = 93
+"""Exit status of a fork that got no job."""
+
+
+def main(fd: int, job_file: int, options: str) -> None:
+    """Runs jobs until the caller hangs up.
+
+    Args:
+        fd: number of the connection's file.
+        job_file: number of the file with the present job.
+        options: what the caller pickled, as padded hexadecimal digits.
+    """
+    preload, memory_bytes, parent, reproducible = pickle.loads(bytes.fromhex(options.lstrip("0")))
+    _die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    for module in preload:
+        importlib.import_module(module)
+    connection = Connection(fd)
+    if not reproducible:
+        _serve(connection, job_file)
+    while reproducible:
+        _in_fork(connection, job_file)
+
+
+def _serve(connection: Connection, job_file: int, jobs: float = math.inf) -> None:
+    """Runs jobs, at most so many, until the caller hangs up."""
+    process = Process(connection)
+    while jobs > 0:
+        try:
+            size = connection.recv()
+        except EOFError:
+            sys.exit()
+        # From a file, for a connection delivers in pieces, each of which takes memory.
+        job = pickle.loads(os.pread(job_file, size, 0))
+        connection.send(_outcome(job, process))
+        jobs -= 1
+
+
+def _in_fork(connection: Connection, job_file: int) -> None:
+    """Runs one job in a fork; if that dies, says so in its place."""
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        _die_with_parent(parent)
+        with contextlib.suppress(SystemExit):
+            _serve(connection, job_file, jobs=1)
+            sys.stdout.flush()
+            os._exit(0)
+        os._exit(_HUNG_UP)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == _HUNG_UP:
+        sys.exit()
+    if code:
+        _in_silence(lambda: connection.send(Died(code)))
+
+
+def _in_silence(action: Callable[[], None]) -> None:
+    """In a fork of its own, which leaves no trace in the memory of this process."""
+    child = os.fork()
+    if child == 0:
+        action()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def _outcome(job: Job[Any], process: Process) -> Done | Raised:
+    try:
+        return Done(job.run(process))
+    except HltuneError as error:
+        return Raised(error, type(error).__name__, str(error))
+    except Exception as error:
+        traceback.print_exc()
+        sys.stderr.flush()
+        return Raised(None, type(error).__name__, f"{type(error).__name__}: {error}".strip())
+
+
+def _die_with_parent(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)

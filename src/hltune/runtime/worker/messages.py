@@ -1,0 +1,95 @@
+"""Jobs, and what a worker's process and its caller tell each other about them."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import sys
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any, Protocol, TypeVar
+
+from hltune.values.errors import HltuneError
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Job(Protocol[R_co]):
+    """What to do, apart from where: a picklable value."""
+
+    def run(self, process: Process) -> R_co:
+        """Runs inside the worker. What it returns or raises must be picklable."""
+        ...
+
+
+@dataclass(slots=True)
+class Process:
+    """The worker process as a job sees it.
+
+    Attributes:
+        state: what jobs keep, such as compiled code, for as long as the process lives.
+    """
+
+    _connection: Connection
+    state: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def enter(self, stage: str, *, timeout_s: float) -> None:
+        """Names what the job does from here on, and how long that may take."""
+        self._connection.send(Stage(stage, timeout_s, time.monotonic()))
+
+    def log_position(self) -> int:
+        """Where the log of this process stands now; native code writes to it as well."""
+        sys.stderr.flush()
+        return os.lseek(2, 0, os.SEEK_CUR)
+
+    def log_since(self, position: int) -> str:
+        """What was printed to standard output and error since `log_position`."""
+        return os.pread(2, self.log_position() - position, position).decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a job does from now on.
+
+    Attributes:
+        began_s: by the monotonic clock, which all processes of a computer share: a limit runs whether or not anybody
+            listens.
+    """
+
+    name: str
+    timeout_s: float
+    began_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A job returned."""
+
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An exception left the job: ours as it is, others as text."""
+
+    ours: HltuneError | None
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A fork died; exit status, or the signal's negative number."""
+
+    code: int
+
+
+def pickled(job: Job[Any]) -> bytes:
+    """Equal jobs become equal bytes, and later the same objects in memory, whichever of their parts are one object."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer)
+    pickler.fast = True
+    pickler.dump(job)
+    return buffer.getvalue()

@@ -1,0 +1,215 @@
+"""The caller's side of a worker: hands over jobs, enforces their limits, and replaces processes that failed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import Generic, Self, TypeVar
+
+from hltune.runtime.worker.group import GroupOptions, ProcessGroup
+from hltune.runtime.worker.messages import Died, Done, Job, Raised, Stage, pickled
+from hltune.runtime.worker.resources import memory_share_bytes
+from hltune.values.errors import Failure, FailureKind, HltuneError, JobFailed
+
+R = TypeVar("R")
+
+_LOG_TAIL_BYTES = 4000
+_START_S = 60.0
+"""From the start of a job to its first stage: time to spawn, to import and to read the job."""
+
+
+class Worker:
+    """One process that runs one job at a time; replaced when it fails.
+
+    Not thread-safe. Use it as a context manager: leaving ends the process and all that it started.
+
+    Args:
+        environment: variables set in the process before anything is imported.
+        preload: modules imported at start, while the caller does something else.
+        memory_bytes: limit on the memory that the process allocates; most of the machine's, unless told otherwise.
+        recycle_after: jobs that one process runs; the next one gets a new process, with all memory given back.
+        reproducible: every job finds memory laid out in the same way, byte for byte: each runs in a fork of a process
+            that has done nothing but import `preload`, with a fixed hash seed, a bare environment and without
+            randomised addresses. Compilers keep sets ordered by address, and emit code in that order.
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: Mapping[str, str] | None = None,
+        preload: tuple[str, ...] = (),
+        memory_bytes: int | None = None,
+        recycle_after: int | None = None,
+        reproducible: bool = False,
+    ) -> None:
+        self.memory_bytes = memory_bytes or memory_share_bytes(1)
+        self._recycle_after = recycle_after
+        self._options = GroupOptions(
+            environment=dict(environment or {}),
+            preload=preload,
+            memory_bytes=self.memory_bytes,
+            reproducible=reproducible,
+        )
+        # Without a name, so that not even a killed parent leaves it behind.
+        self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
+        self._job = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
+        self._log_start = 0
+        self._jobs = 0
+        self._pauses: list[tuple[float, float]] = []
+        self._group: ProcessGroup | None = None
+        self._group = self._spawn()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, job: Job[R]) -> R:
+        """Runs a job to its end.
+
+        Raises:
+            JobFailed: it raised, crashed or took too long; the worker is usable again.
+            HltuneError: whatever error of ours the job raised.
+        """
+        return self.start(job).result()
+
+    def start(self, job: Job[R]) -> Running[R]:
+        """Hands over a job and returns. The job itself says how long its stages may take."""
+        if self._group is None or not self._group.alive or self._jobs == self._recycle_after:
+            self._group = self._spawn()
+        self._jobs += 1
+        self._pauses = []
+        running = Running[R](self, self._group, self._pauses)
+        self._log_start = self._log_size()
+        data = pickled(job)
+        os.pwrite(self._job.fileno(), data, 0)
+        # A process that died since the check is reported with the result, with its log.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._group.connection.send(len(data))
+        return running
+
+    def log(self) -> str:
+        """The last lines that the process printed during the present or last job."""
+        begin = max(self._log_start, self._log_size() - _LOG_TAIL_BYTES)
+        return os.pread(self._log.fileno(), _LOG_TAIL_BYTES, begin).decode(errors="replace")
+
+    def stop(self) -> None:
+        """Makes the process stand still until `proceed`."""
+        if self._group is not None:
+            self._group.signal(signal.SIGSTOP)
+
+    def proceed(self, *, stopped_s: float) -> None:
+        """Lets the process go on; the limit of its job stood still since this moment of the monotonic clock."""
+        if self._group is not None:
+            self._group.signal(signal.SIGCONT)
+        self._pauses.append((stopped_s, time.monotonic()))
+
+    def recycle(self) -> None:
+        """Ends the process and all that it remembers; the next job gets a new one."""
+        if self._group is not None:
+            self._group.end()
+            self._group = None
+
+    def close(self) -> None:
+        """Ends the process and everything that it started."""
+        self.recycle()
+        self._log.close()
+        self._job.close()
+
+    def _log_size(self) -> int:
+        return os.fstat(self._log.fileno()).st_size
+
+    def _spawn(self) -> ProcessGroup:
+        self.recycle()
+        self._jobs = 0
+        self._log.seek(0)
+        self._log.truncate()
+        return ProcessGroup(self._options, log=self._log.fileno(), job=self._job.fileno())
+
+
+class Running(Generic[R]):
+    """A job that a worker has begun with.
+
+    Args:
+        worker: where it runs.
+        group: the processes that it runs in.
+        pauses: when the limit of the job stood still, by the monotonic clock; grows.
+    """
+
+    def __init__(self, worker: Worker, group: ProcessGroup, pauses: list[tuple[float, float]]) -> None:
+        self.worker = worker
+        self.connection = group.connection
+        self._group = group
+        self._pauses = pauses
+        self._stage = Stage("start", _START_S, time.monotonic())
+        self._outcome: Done | Raised | JobFailed | None = None
+
+    def result(self) -> R:
+        """Waits for the job to end; raises what `Worker.run` raises."""
+        while self._outcome is None:
+            self._listen(self.remaining_s())
+        match self._outcome:
+            case JobFailed() as failed:
+                raise failed
+            case Raised(ours=HltuneError() as ours):
+                raise ours
+            case Raised(kind=kind, message=message):
+                raise self._failed("memory" if kind == "MemoryError" else "error", message)
+            case Done(result=result):
+                return result
+
+    def done(self) -> bool:
+        """Whether it has ended or exceeded its limit, so that `result` returns or raises at once."""
+        if self._outcome is None:
+            self._listen(0.0)
+        return self._outcome is not None
+
+    def remaining_s(self) -> float:
+        """How long the present stage may still take."""
+        began_s = self._stage.began_s
+        # The message that a stage begins may be older than a pause and read after it.
+        paused_s = sum(max(0.0, end_s - max(at_s, began_s)) for at_s, end_s in self._pauses)
+        return max(0.0, began_s + paused_s + self._stage.timeout_s - time.monotonic())
+
+    def cancel(self) -> None:
+        """Ends the process if nobody knows yet what came of the job."""
+        if self._outcome is None:
+            self.worker.recycle()
+
+    def _listen(self, seconds: float) -> None:
+        """Waits for one message, but no longer than this or than the job's limit."""
+        if not self.connection.poll(min(seconds, self.remaining_s())):
+            if self.remaining_s() == 0.0:
+                self._outcome = self._failed("timeout", f"took longer than its limit of {self._stage.timeout_s:g} s")
+                self.worker.recycle()
+            return
+        try:
+            message = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._outcome = self._failed(*self._death(self._group.exit_status()))
+            self.worker.recycle()
+            return
+        match message:
+            case Stage():
+                self._stage = message
+            case Died(code=code):
+                self._outcome = self._failed(*self._death(code))
+            case _:
+                self._outcome = message
+
+    def _death(self, code: int) -> tuple[FailureKind, str]:
+        """What an exit status says, together with the log."""
+        log = self.worker.log()
+        if "bad_alloc" in log or "out of memory" in log.lower() or "MemoryError" in log:
+            return "memory", f"exceeded its memory limit of {self.worker.memory_bytes / 2**20:.0f} MiB"
+        reason = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        lines = log.strip().splitlines()
+        return "crash", f"the process died ({reason})" + (f": {lines[-1]}" if lines else "")
+
+    def _failed(self, kind: FailureKind, message: str) -> JobFailed:
+        return JobFailed(Failure(stage=self._stage.name, kind=kind, message=message, log=self.worker.log()))

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from hltune.cost_model.features import SCHEDULE_FEATURES, features_key, operations, plausible
-from hltune.values.features import COLUMNS, POINTS_COMPUTED_MINIMUM, SCHEDULE_COLUMNS, Featurization
+from hltune.cost_model.features import SCHEDULE_FEATURES, features_key, operations
+from hltune.values.features import COLUMNS, POINTS_COMPUTED_MINIMUM, SCHEDULE_COLUMNS, Featurization, plausible
 
 
 def test_where_each_number_goes() -> None:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.features import PIPELINE_SHAPE, features_key, operations, plausible
+from hltune.cost_model.features import PIPELINE_SHAPE, features_key, operations
 from hltune.samples.reader import TrainingData
 from hltune.values.errors import InputError
-from hltune.values.features import SCHEDULE_COLUMNS, Floats
+from hltune.values.features import SCHEDULE_COLUMNS, Floats, plausible
 
 Mask = NDArray[np.bool_]
 

@@ -65,8 +65,6 @@ class ScheduleFeatures(NamedTuple, Generic[T]):
 
 SCHEDULE_FEATURES: tuple[str, ...] = ScheduleFeatures._fields
 PIPELINE_SHAPE = (OPERATIONS, TYPES)
-LARGEST_FEATURE = 1e14
-"""A larger feature has overflowed somewhere; Halide's own training rejects it as well."""
 
 
 def operations(pipeline_features: Floats) -> Floats:
@@ -77,8 +75,3 @@ def operations(pipeline_features: Floats) -> Floats:
 def features_key(schedule: Floats) -> str:
     """Identifies a schedule among those of its pipeline as far as a model can tell, by its features [S, 39]."""
     return hashlib.sha256(str(schedule.shape).encode() + schedule.astype(FLOAT).tobytes()).hexdigest()
-
-
-def plausible(features: Floats) -> bool:
-    """True if no feature, of any shape, is negative, overflowed or NaN."""
-    return bool(((features >= 0) & (features <= LARGEST_FEATURE)).all())

@@ -15,7 +15,7 @@ from hltune.cost_model.adams2019.options import TUNING, TrainingOptions
 from hltune.cost_model.adams2019.train import TrainingState, train
 from hltune.cost_model.adams2019.weights import Weights, read_weights, write_weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.features import operations, plausible
+from hltune.cost_model.features import operations
 from hltune.machine.open import TargetJob
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.target import TargetInfo
@@ -26,7 +26,7 @@ from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.jobs import ENVIRONMENT, SearchJob
 from hltune.suite.catalog import BENCHMARKS
 from hltune.values.candidate import Candidate
-from hltune.values.features import TYPES, Featurization
+from hltune.values.features import TYPES, Featurization, plausible
 from hltune.values.pipeline import PipelineSpec
 from tests.cost_model.conftest import loss_of, make_dataset, perturbed
 

@@ -10,18 +10,17 @@ The weights are written last: a file of them always has its sidecar. Give each v
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from hltune.cost_model.adams2019.optimizer import OptimizerState, decode_state, encode_state
 from hltune.cost_model.adams2019.weights import Weights, encode_weights, read_weights, weights_hash
 from hltune.runtime.files import write_bytes
+from hltune.values.documents import Format
 from hltune.values.errors import InputError
 
-FORMAT = "hltune-weights"
-VERSION = 1
+_TODO = "train again from the parent weights, or use the .weights file alone with --weights"
+_FORMAT = Format(name="hltune-weights", version=1, what="damaged sidecar of weights", todo=_TODO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +95,7 @@ def write_stored(path: Path, weights: Weights, origin: WeightsOrigin, state: Opt
     )
     if state_data is not None:
         write_bytes(state_path(path), state_data, durable=True)
-    document = {"format": FORMAT, "version": VERSION, **asdict(sidecar)}
-    write_bytes(sidecar_path(path), (json.dumps(document, indent=1) + "\n").encode(), durable=True)
+    write_bytes(sidecar_path(path), _FORMAT.encode(asdict(sidecar)), durable=True)
     write_bytes(path, data, durable=True)
     return sidecar
 
@@ -133,39 +131,10 @@ def decode_sidecar(data: bytes, *, where: str) -> Sidecar:
     Raises:
         InputError: it is damaged or of another format.
     """
-    try:
-        document = cast(dict[str, Any], json.loads(data))
-        if (document.pop("format"), document.pop("version")) != (FORMAT, VERSION):
-            raise ValueError("another format or version")
-        origin = cast(dict[str, Any], document.pop("origin"))
-        pipelines = cast(list[dict[str, Any]], origin.pop("pipelines"))
-        uses = tuple(PipelineUse(**_typed(use, name=str, pipeline_hash=str, samples=int)) for use in pipelines)
-        _typed(origin, parent_hash=(str, type(None)), machine=str, options=dict, metrics=dict)
-        _numbers(origin["options"], (int, float))
-        _numbers(origin["metrics"], (int, float, type(None)))
-        _typed(document, weights_hash=str, state_file=(str, type(None)), state_hash=(str, type(None)))
-        if (name := document["state_file"]) is not None and Path(name).name != name:
-            raise ValueError(f"the state's file {name!r} is not beside the weights")
-        return Sidecar(origin=WeightsOrigin(pipelines=uses, **origin), **document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _error(
-            "damaged sidecar of weights", where, f"{FORMAT} version {VERSION}", f"{type(error).__name__}: {error}"
-        ) from None
-
-
-def _typed(document: dict[str, Any], **types: Any) -> dict[str, Any]:
-    if document.keys() != types.keys():
-        raise ValueError(f"the keys are {sorted(document)} instead of {sorted(types)}")
-    for key, value in document.items():
-        if not isinstance(value, types[key]) or isinstance(value, bool):
-            raise TypeError(f"{key} is {value!r}")
-    return document
-
-
-def _numbers(document: dict[str, Any], types: tuple[type, ...]) -> None:
-    for key, value in document.items():
-        if not isinstance(value, types):
-            raise TypeError(f"{key} is {value!r}")
+    sidecar = _FORMAT.read(data, Sidecar, where=where)
+    if (name := sidecar.state_file) is not None and Path(name).name != name:
+        raise _FORMAT.damaged(where, f"the state's file {name!r} is not beside the weights")
+    return sidecar
 
 
 def state_path(path: Path) -> Path:
@@ -181,5 +150,4 @@ def _read(path: Path) -> bytes:
 
 
 def _error(what: str, where: str, expected: str, found: str | None) -> InputError:
-    todo = "train again from the parent weights, or use the .weights file alone with --weights"
-    return InputError(what, where=where, expected=expected, found=found, todo=todo)
+    return InputError(what, where=where, expected=expected, found=found, todo=_TODO)

@@ -63,7 +63,7 @@ def default_of(options: type, name: str) -> Any:
     return next(each.default for each in fields(options) if each.name == name)
 
 
-def parse_panels(command: Callable[..., object], name: str, tokens: Sequence[str]) -> dict[str, Panel]:
+def parse_panels(command: Callable[..., object], name: str, summary: str, tokens: Sequence[str]) -> dict[str, Panel]:
     """Reads what a command was given, as its parameters.
 
     Raises:
@@ -71,11 +71,10 @@ def parse_panels(command: Callable[..., object], name: str, tokens: Sequence[str
         SystemExit: help was asked for, and shown.
     """
     panels: dict[str, type[Panel]] = {key: kind for key, kind in get_type_hints(command).items() if key != "return"}
-    values = vars(_parser(command, name, list(panels.values())).parse_intermixed_args(tokens))
-    given = {
-        name: tuple(cast(list[Any], value)) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return {key: kind(**{each.name: given[each.name] for each in fields(kind)}) for key, kind in panels.items()}
+    values = vars(_parser(name, summary, list(panels.values())).parse_intermixed_args(tokens))
+    for key, value in values.items():
+        values[key] = tuple(cast(list[Any], value)) if isinstance(value, list) else value
+    return {key: kind(**{each.name: values[each.name] for each in fields(kind)}) for key, kind in panels.items()}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -83,10 +82,10 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(message, where=self.prog, todo=f"see {self.prog} --help")
 
 
-def _parser(command: Callable[..., object], name: str, panels: Sequence[type[Panel]]) -> argparse.ArgumentParser:
+def _parser(name: str, summary: str, panels: Sequence[type[Panel]]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=name,
-        description=(command.__doc__ or "").partition("\n")[0],
+        description=summary,
         formatter_class=partial(argparse.HelpFormatter, max_help_position=32),
         allow_abbrev=False,
         add_help=False,

@@ -4,32 +4,61 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 
 from hltune import __version__
-from hltune.cli import pretraining, samples, scheduling, tuning, using
-from hltune.cli.arguments import parse_panels
-from hltune.cli.flags import print_json
 from hltune.values.errors import HltuneError, InputError
 
-COMMANDS: dict[str, Callable[..., int | None]] = {
-    "list": scheduling.list_benchmarks,
-    "schedule": scheduling.schedule,
-    "tune": tuning.tune,
-    "pretrain": pretraining.pretrain,
-    "compare": scheduling.compare,
-    "run": using.run,
-    "export": using.export,
-    "doctor": using.doctor,
-    "samples stats": samples.stats,
-    "samples best": samples.best,
-    "samples delete": samples.delete,
-    "samples export": samples.export,
-    "samples import": samples.import_files,
-    "programs show": pretraining.show_program,
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command, not imported yet: people who ask for help should not wait.
+
+    Attributes:
+        module: where its function is, in this package.
+        function: takes panels of flags and returns an exit code, or None for 0.
+    """
+
+    module: str
+    function: str
+    summary: str
+
+    def load(self) -> Callable[..., int | None]:
+        """Imports its function."""
+        return getattr(import_module(f"hltune.cli.{self.module}"), self.function)
+
+
+COMMANDS = {
+    "list": Command("scheduling", "list_benchmarks", "Shows the built-in benchmarks."),
+    "schedule": Command(
+        "scheduling", "schedule", "Finds a schedule without tuning, runs it, verifies it and writes it."
+    ),
+    "tune": Command(
+        "tuning",
+        "tune",
+        "Measures candidates while the cost model learns from them; goes on where the last run stopped.",
+    ),
+    "pretrain": Command(
+        "pretraining",
+        "pretrain",
+        "Trains the cost model on random programs, once per machine; goes on where the last run stopped.",
+    ),
+    "compare": Command("scheduling", "compare", "Measures all known schedules side by side, interleaved."),
+    "run": Command("using", "run", "Applies the best known schedule to a real image."),
+    "export": Command("using", "export", "Writes the best known schedule in the forms that other programs use."),
+    "doctor": Command("using", "doctor", "Shows what is installed, what is missing and how to get it."),
+    "samples stats": Command("samples", "stats", "Counts samples per pipeline and machine."),
+    "samples best": Command("samples", "best", "Shows the fastest schedules of a pipeline."),
+    "samples delete": Command("samples", "delete", "Deletes the samples of a pipeline, without asking."),
+    "samples export": Command("samples", "export", "Writes .sample files for Halide's adams2019_retrain_cost_model."),
+    "samples import": Command("samples", "import_files", "Reads .sample files that were measured on this machine."),
+    "programs show": Command("pretraining", "show_program", "Prints a program and draws its stages."),
 }
 GROUPS = {
     "": "Finds fast schedules for Halide pipelines.",
@@ -73,9 +102,15 @@ def _run(arguments: Sequence[str]) -> int:
             found=repr(words[0]),
             todo=f"did you mean {close[0]}?" if close else None,
         )
-    command = COMMANDS[name]
+    return _call(name, words[1:])
+
+
+def _call(name: str, tokens: Sequence[str]) -> int:
+    from hltune.cli.arguments import parse_panels
+
+    command = COMMANDS[name].load()
     try:
-        panels = parse_panels(command, f"hltune {name}", words[1:])
+        panels = parse_panels(command, f"hltune {name}", COMMANDS[name].summary, tokens)
     except SystemExit:  # help was shown
         return 0
     return command(**panels) or 0
@@ -93,12 +128,8 @@ def _help(group: str) -> str:
 def _summaries(group: str) -> dict[str, str]:
     """What each command of a group does, groups of commands included."""
     if group:
-        return {
-            name.partition(" ")[2]: command.__doc__ or ""
-            for name, command in COMMANDS.items()
-            if name.startswith(group + " ")
-        }
-    commands = {name: command.__doc__ or "" for name, command in COMMANDS.items() if " " not in name}
+        return {name.partition(" ")[2]: each.summary for name, each in COMMANDS.items() if name.startswith(f"{group} ")}
+    commands = {name: each.summary for name, each in COMMANDS.items() if " " not in name}
     return commands | {name: summary for name, summary in GROUPS.items() if name}
 
 
@@ -110,5 +141,5 @@ def _fail(error: HltuneError, arguments: Sequence[str]) -> int:
     if "--json" in arguments:
         with contextlib.suppress(OSError):  # standard output itself may be what fails
             details = {name: getattr(error, name) for name in ("what", "where", "expected", "found", "todo")}
-            print_json({"error": details, "exit_code": error.exit_code})
+            print(json.dumps({"error": details, "exit_code": error.exit_code}, indent=1), flush=True)
     return error.exit_code

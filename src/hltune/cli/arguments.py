@@ -13,6 +13,8 @@ from hltune.values.errors import InputError
 REQUIRED: Any = MISSING
 """Default of a flag that has to be given."""
 _FLAG = "flag"
+_NO_OPTION = "\0"
+"""Marks what follows ``--``, which argparse forgets between its two passes; no word of a command line contains it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,9 @@ def parse_panels(command: Callable[..., object], name: str, summary: str, tokens
         SystemExit: help was asked for, and shown.
     """
     panels: dict[str, type[Panel]] = {key: kind for key, kind in get_type_hints(command).items() if key != "return"}
-    values = vars(_parser(name, summary, list(panels.values())).parse_intermixed_args(tokens))
+    end = tokens.index("--") if "--" in tokens else len(tokens)
+    marked = [*tokens[:end], *(_NO_OPTION + token for token in tokens[end + 1 :])]
+    values = vars(_parser(name, summary, list(panels.values())).parse_intermixed_args(marked))
     for key, value in values.items():
         values[key] = tuple(cast(list[Any], value)) if isinstance(value, list) else value
     return {key: kind(**{each.name: values[each.name] for each in fields(kind)}) for key, kind in panels.items()}
@@ -79,7 +83,7 @@ def parse_panels(command: Callable[..., object], name: str, summary: str, tokens
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise InputError(message, where=self.prog, todo=f"see {self.prog} --help")
+        raise InputError(message.replace(_NO_OPTION, ""), where=self.prog, todo=f"see {self.prog} --help")
 
 
 def _parser(name: str, summary: str, panels: Sequence[type[Panel]]) -> argparse.ArgumentParser:
@@ -135,7 +139,8 @@ def _add(add: Callable[..., argparse.Action], each: Field[Any], hint: Any, made:
 
 
 def _converter(option: str, kind: type, parse: Callable[[str], Any] | None) -> Callable[[str], Any]:
-    def convert(text: str) -> Any:
+    def convert(word: str) -> Any:
+        text = word.removeprefix(_NO_OPTION)
         try:
             return (parse or kind)(text)
         except ValueError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,10 +22,7 @@ from hltune.values.errors import InputError
 from hltune.values.pipeline import Number
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from hltune.machine.inputs import Inputs
-    from hltune.workspace.records import Workspace
     from hltune.workspace.subject import SubjectOptions
 
 WHAT = "what to schedule"
@@ -248,40 +243,3 @@ class LimitFlags(RunLimits):
     def verified(self, threads: int, emulator: EmulatorOptions, **others: Any) -> MeasureOptions:
         """How to measure and verify."""
         return self.measure(threads, emulator, integer_tolerance=self.integer_tolerance, **others)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JsonFlags(Panel):
-    """How the result is shown."""
-
-    title: ClassVar[str] = "output"
-    json: bool = flag(False, "One JSON document on standard output.")
-
-    def show(self, document: Callable[[], Mapping[str, Any]], text: Callable[[Console], None]) -> None:
-        """Prints the result for scripts or for people."""
-        if self.json:
-            print_json(document())
-        else:
-            from rich.console import Console
-
-            text(Console())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputFlags(JsonFlags):
-    """Where work is kept, and how the result is shown."""
-
-    workspace: Path = flag(Path(".hltune"), "Where schedules and caches are kept.")
-    debug: bool = flag(False, "Show the traceback of an error.")
-
-    @property
-    def place(self) -> Workspace:
-        """The workspace."""
-        from hltune.workspace.records import Workspace
-
-        return Workspace(self.workspace)
-
-
-def print_json(document: Mapping[str, Any]) -> None:
-    """Prints the one document of ``--json``."""
-    print(json.dumps(document, indent=1), flush=True)

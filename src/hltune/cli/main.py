@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import os
 import sys
 import traceback
@@ -91,9 +90,8 @@ def _run(arguments: Sequence[str]) -> int:
     if words[0] == "--version" and not group:
         print(f"hltune {__version__}")
         return 0
-    name = f"{group} {words[0]}".strip()
-    if name not in COMMANDS:
-        known = list(_summaries(group))
+    known = _summaries(group)
+    if words[0] not in known:
         close = difflib.get_close_matches(words[0], known, n=1)
         raise InputError(
             "unknown option" if words[0].startswith("-") else "unknown command",
@@ -102,7 +100,7 @@ def _run(arguments: Sequence[str]) -> int:
             found=repr(words[0]),
             todo=f"did you mean {close[0]}?" if close else None,
         )
-    return _call(name, words[1:])
+    return _call(f"{group} {words[0]}".strip(), words[1:])
 
 
 def _call(name: str, tokens: Sequence[str]) -> int:
@@ -139,7 +137,9 @@ def _fail(error: HltuneError, arguments: Sequence[str]) -> int:
         print(error.log, file=sys.stderr)
     print(f"error: {error}", file=sys.stderr)
     if "--json" in arguments:
+        from hltune.cli.output import print_json
+
         with contextlib.suppress(OSError):  # standard output itself may be what fails
             details = {name: getattr(error, name) for name in ("what", "where", "expected", "found", "todo")}
-            print(json.dumps({"error": details, "exit_code": error.exit_code}, indent=1), flush=True)
+            print_json({"error": details, "exit_code": error.exit_code})
     return error.exit_code

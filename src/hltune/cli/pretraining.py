@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from hltune.cli.arguments import Panel, argument, default_of, flag
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import BeamFlags, JsonFlags, OutputFlags, RunLimits
+from hltune.cli.flags import BeamFlags, RunLimits
+from hltune.cli.output import JsonFlags, OutputFlags
 from hltune.pretraining.options import PretrainOptions
 from hltune.runtime import interrupts
 from hltune.values.errors import InputError
@@ -103,7 +104,7 @@ def pretrain(
     emulator: EmulatorFlags,
     output: OutputFlags,
 ) -> None:
-    """Trains the cost model on random programs, once per machine; goes on where the last run stopped."""
+    """`hltune pretrain`."""
     with interrupts.importing():  # JAX, which takes longer than most other commands
         from hltune.commands import pretrain as command
         from hltune.report import pretrain as report
@@ -139,7 +140,7 @@ def pretrain(
 
 
 def show_program(output: ShowFlags) -> None:
-    """Prints a program and draws its stages."""
+    """`hltune programs show`."""
     with interrupts.importing():
         from hltune.programs.program import ProgramJob
         from hltune.report import programs as report

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from hltune.cli.arguments import REQUIRED, Panel, argument, flag
-from hltune.cli.flags import OutputFlags, ThreadFlags
+from hltune.cli.flags import ThreadFlags
+from hltune.cli.output import OutputFlags
 from hltune.machine.options import MeasureOptions
 from hltune.runtime import interrupts
 from hltune.values.errors import InputError
@@ -53,7 +54,7 @@ class ImportFlags(ThreadFlags):
 
 
 def stats(output: OutputFlags) -> None:
-    """Counts samples per pipeline and machine."""
+    """`hltune samples stats`."""
     with interrupts.importing():
         from hltune.commands import samples as command
         from hltune.report import samples as report
@@ -64,7 +65,7 @@ def stats(output: OutputFlags) -> None:
 
 
 def best(which: BestFlags, output: OutputFlags) -> None:
-    """Shows the fastest schedules of a pipeline."""
+    """`hltune samples best`."""
     with interrupts.importing():
         from hltune.commands import samples as command
         from hltune.report import samples as report
@@ -76,7 +77,7 @@ def best(which: BestFlags, output: OutputFlags) -> None:
 
 
 def delete(which: DeleteFlags, output: OutputFlags) -> None:
-    """Deletes the samples of a pipeline, without asking."""
+    """`hltune samples delete`."""
     with interrupts.importing():
         from hltune.commands import samples as command
         from hltune.report import samples as report
@@ -88,7 +89,7 @@ def delete(which: DeleteFlags, output: OutputFlags) -> None:
 
 
 def export(which: NameFlags, output: FilesOutput) -> None:
-    """Writes .sample files for Halide's adams2019_retrain_cost_model."""
+    """`hltune samples export`."""
     with interrupts.importing():
         from hltune.commands import samples as command
         from hltune.report import samples as report
@@ -102,7 +103,7 @@ def export(which: NameFlags, output: FilesOutput) -> None:
 
 
 def import_files(which: ImportFlags, output: OutputFlags) -> None:
-    """Reads .sample files that were measured on this machine."""
+    """`hltune samples import`."""
     with interrupts.importing():
         from hltune.commands import samples as command
         from hltune.report import samples as report

@@ -8,17 +8,8 @@ from pathlib import Path
 
 from hltune.cli.arguments import default_of, flag
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import (
-    InputFlags,
-    JsonFlags,
-    LimitFlags,
-    OutputFlags,
-    PipelineFlags,
-    PipelinesFlags,
-    SearchFlags,
-    parse_bytes,
-    print_json,
-)
+from hltune.cli.flags import InputFlags, LimitFlags, PipelineFlags, PipelinesFlags, SearchFlags, parse_bytes
+from hltune.cli.output import JsonFlags, OutputFlags, print_json
 from hltune.runtime import interrupts
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.values.errors import InputError
@@ -92,7 +83,7 @@ class CompareLimits(LimitFlags):
 
 
 def list_benchmarks(output: JsonFlags) -> None:
-    """Shows the built-in benchmarks."""
+    """`hltune list`."""
     with interrupts.importing():
         from hltune.report import documents, tables
         from hltune.suite.catalog import BENCHMARKS
@@ -107,7 +98,7 @@ def schedule(
     emulator: EmulatorFlags,
     output: ScheduleOutput,
 ) -> None:
-    """Finds a schedule without tuning, runs it, verifies it and writes it."""
+    """`hltune schedule`."""
     with interrupts.importing():
         from hltune.commands import schedule as command
         from hltune.report import documents, tables
@@ -138,7 +129,7 @@ def compare(
     emulator: EmulatorFlags,
     output: OutputFlags,
 ) -> int:
-    """Measures all known schedules side by side, interleaved."""
+    """`hltune compare`."""
     with interrupts.importing():
         from rich.console import Console
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hltune.cli.arguments import Panel, flag
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import InputFlags, LimitFlags, OutputFlags, PipelinesFlags, SearchFlags, print_json
+from hltune.cli.flags import InputFlags, LimitFlags, PipelinesFlags, SearchFlags
+from hltune.cli.output import OutputFlags, print_json
 from hltune.runtime import interrupts
 from hltune.values.errors import InputError
 
@@ -55,7 +56,7 @@ def tune(
     emulator: EmulatorFlags,
     output: OutputFlags,
 ) -> None:
-    """Measures candidates while the cost model learns from them; goes on where the last run stopped."""
+    """`hltune tune`."""
     with interrupts.importing():  # JAX and LightGBM, which takes longer than most other commands
         from rich.console import Console
 

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from hltune.cli.arguments import REQUIRED, Panel, flag
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import InputFlags, JsonFlags, OutputFlags, PipelineFlags, RunLimits, ThreadFlags
+from hltune.cli.flags import InputFlags, PipelineFlags, RunLimits, ThreadFlags
+from hltune.cli.output import JsonFlags, OutputFlags
 from hltune.machine.options import EmulatorOptions, MeasureOptions
 from hltune.runtime import interrupts
 from hltune.values.errors import InputError
@@ -70,7 +71,7 @@ def run(
     limits: RunLimits,
     output: RunOutput,
 ) -> None:
-    """Applies the best known schedule to a real image."""
+    """`hltune run`."""
     with interrupts.importing():
         from hltune.commands import run as command
         from hltune.report import documents, tables
@@ -95,7 +96,7 @@ def run(
 def export(
     source: ExportSource, known: KnownFlags, threads: ThreadFlags, emulator: EmulatorFlags, output: ExportOutput
 ) -> None:
-    """Writes the best known schedule in the forms that other programs use."""
+    """`hltune export`."""
     with interrupts.importing():
         from hltune.commands import export as command
         from hltune.report import documents, tables
@@ -121,7 +122,7 @@ def export(
 
 
 def doctor(output: JsonFlags) -> int:
-    """Shows what is installed, what is missing and how to get it."""
+    """`hltune doctor`."""
     with interrupts.importing():
         from hltune.commands.doctor import examine
         from hltune.report import documents, tables

@@ -16,7 +16,7 @@ from hltune.values.errors import InputError
 class Numbers(Panel):
     title: ClassVar[str] = "numbers"
     count: int = flag(3, "How many.")
-    share: float | None = flag(None, "Per cent: 100% is all.", shown="none")
+    share: float | None = flag(None, "Per cent: 100% is all.")
     pairs: tuple[tuple[str, str], ...] = flag((), "Pairs.", "-p", parse=lambda text: tuple(text.split("=")))
 
 
@@ -62,7 +62,7 @@ def test_help_shows_texts_and_defaults(capsys: pytest.CaptureFixture[str]) -> No
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert text.startswith("usage: prog [OPTIONS] NAME...\n\nDoes it.\n\nnumbers:\n")
-    assert "How many. [default: 5]" in text and "Per cent: 100% is all. [default: none]" in text
+    assert "How many. [default: 5]" in text and "Per cent: 100% is all.\n" in text
     assert text.index("NAME  ") < text.index("--output")
 
 

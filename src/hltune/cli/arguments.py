@@ -117,14 +117,15 @@ def _add(add: Callable[..., argparse.Action], each: Field[Any], hint: Any, made:
     kind = next((kind for kind in get_args(hint) if kind not in (type(None), Ellipsis)), hint)
     many = get_origin(hint) is tuple
     option = made.names[-1] if made.names else "--" + each.name.replace("_", "-")
+    help = made.help.replace("%", "%%")
     if kind is bool:
         action = argparse.BooleanOptionalAction if each.default else "store_true"
-        return add(option, dest=each.name, action=action, default=each.default, help=made.help)
-    shown = made.shown or (each.default if each.default not in (None, (), MISSING) else "")
+        return add(option, dest=each.name, action=action, default=each.default, help=help)
+    shown = made.shown or ("" if each.default in (None, (), MISSING) else str(each.default))
     settings: dict[str, Any] = {
         "type": _converter(made.metavar or option if made.positional else option, kind, made.parse),
         "metavar": made.metavar or f"<{kind.__name__.lower()}>",
-        "help": f"{made.help} [default: {shown}]".replace("%", "%%") if shown != "" else made.help,
+        "help": f"{help} [default: {shown}]" if shown else help,
     }
     if made.positional:
         return add(each.name, nargs="+" if many else None, **settings)

@@ -81,13 +81,13 @@ class SourceFlags(Panel):
         (), "Image whose size is the estimate.", "--example", metavar="[NAME=]IMAGE", parse=parse_example
     )
 
-    def subject(self, pipeline: str, target: str | None = None) -> SubjectOptions:
-        """Names a pipeline, on another target if that is given."""
+    def subject(self, pipeline: str) -> SubjectOptions:
+        """Names a pipeline."""
         from hltune.workspace.subject import SubjectOptions
 
         return SubjectOptions(
             pipeline=pipeline,
-            target=target or self.target,
+            target=self.target,
             size=self.size,
             parameters=self.parameters,
             estimates=self.estimates,

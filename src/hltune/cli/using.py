@@ -102,20 +102,18 @@ def export(
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
-    measured_on = command.measured_on(source.target)
     options = command.ExportOptions(
         forms=None if output.forms is None else command.parse_forms(output.forms),
         directory=output.output,
-        target=source.target,
         function_name=output.function_name,
         schedule_file=known.schedule,
     )
     with show_progress() as progress:
         result = command.export(
-            source.subject(source.pipeline, target=measured_on),
+            source.subject(source.pipeline),
             options,
             workspace=output.place,
-            measure=MeasureOptions(threads=threads.threads(measured_on), emulator=emulator.options()),
+            measure=MeasureOptions(threads=threads.threads(source.target), emulator=emulator.options()),
             progress=progress,
         )
     output.show(lambda: documents.exported(result), lambda console: tables.print_files(console, result.files))

@@ -36,14 +36,12 @@ class ExportOptions:
 
     Attributes:
         forms: None for all that the target has.
-        target: what object code is for.
         function_name: C name of the compiled pipeline, if not the pipeline's own.
         schedule_file: what to write instead of the best known schedule.
     """
 
     forms: Sequence[ExportForm] | None
     directory: Path
-    target: str
     function_name: str | None
     schedule_file: Path | None
 
@@ -62,11 +60,6 @@ class Exported:
     files: tuple[Path, ...]
 
 
-def measured_on(target: str) -> str:
-    """The machine by which schedules for a target are known: the emulated DSP for its own, this one for all others."""
-    return target if target.startswith(HEXAGON) else HOST
-
-
 def export(
     pipeline: SubjectOptions,
     options: ExportOptions,
@@ -77,12 +70,7 @@ def export(
 ) -> Exported:
     """Writes the best known schedule in each form; nothing is written if one of them is impossible.
 
-    Args:
-        pipeline: its target is where the schedule was measured, see `measured_on`.
-        options: what to write.
-        workspace: where schedules are known.
-        measure: how the schedule was measured.
-        progress: is told what goes on.
+    Schedules are known by the machine that measured them: the emulated DSP for its own, this one for all others.
 
     Raises:
         InputError: the directory cannot be written to, there is no such target, or no such schedule, or it is not for
@@ -91,15 +79,16 @@ def export(
     """
     check_writable(options.directory)
     progress.phase(f"loading {pipeline.pipeline}")
-    subject = load_subject(pipeline, workspace)
+    target = pipeline.target
+    on_dsp = target.startswith(HEXAGON)
+    subject = load_subject(pipeline if on_dsp else replace(pipeline, target=HOST), workspace)
     record = choose(subject, options.schedule_file, workspace, measure)
-    if options.target != pipeline.target and options.schedule_file is None:
-        target = options.target
+    if not on_dsp and target != HOST and options.schedule_file is None:
         progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
     progress.phase(f"exporting the schedule {record.name} of {subject.spec.name}")
-    forms = options.forms or (FORMS if options.target.startswith(HEXAGON) else FORMS[:-1])
+    forms = options.forms or (FORMS if on_dsp else FORMS[:-1])
     texts = _texts(forms, subject.spec, record.schedule, options.directory)
-    compiled = _compile(forms, subject.spec, record.schedule, options)
+    compiled = _compile(forms, subject.spec, record.schedule, target, options)
     return Exported(pipeline=subject.spec.name, schedule=record.name, files=(*_write(texts), *compiled))
 
 
@@ -158,13 +147,13 @@ def _text(form: ExportForm, spec: PipelineSpec, schedule: Schedule, directory: P
 
 
 def _compile(
-    forms: Sequence[ExportForm], spec: PipelineSpec, schedule: Schedule, options: ExportOptions
+    forms: Sequence[ExportForm], spec: PipelineSpec, schedule: Schedule, wanted: str, options: ExportOptions
 ) -> tuple[Path, ...]:
     if not set(_COMPILED) & set(forms):
         return ()
     name = options.function_name or function_suffix(spec)
     with Worker(environment=COMPILE_ENVIRONMENT) as worker:
-        target = worker.run(TargetJob(options.target))
+        target = worker.run(TargetJob(wanted))
         job = CompileJob(
             spec=spec, schedule=schedule, target=target.name, directory=options.directory.absolute(), function_name=name
         )

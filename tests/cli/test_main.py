@@ -22,7 +22,7 @@ def run(arguments):
     time.sleep(5)
     return 0
 
-cli.run_command_line = run
+main.run_command_line = run
 # A shell starts background jobs with Ctrl-C ignored, and this test may be part of one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 __main__.main()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.source import parse_source
+from hltune.pipeline.source import parse_estimate, parse_example, parse_parameter, parse_source
 from hltune.runtime.worker import Worker
 from hltune.values.pipeline import PipelineSpec
 
@@ -34,7 +34,12 @@ def load(cache: Path) -> Load:
         cache: Path = cache,
         environment: dict[str, str] | None = None,
     ) -> PipelineSpec:
-        source = parse_source(str(PIPELINES / text), parameters=p, estimates=estimates, examples=examples)
+        source = parse_source(
+            str(PIPELINES / text),
+            parameters=tuple(map(parse_parameter, p)),
+            estimates=tuple(map(parse_estimate, estimates)),
+            examples=tuple(map(parse_example, examples)),
+        )
         with Worker(environment=environment) as worker:
             return worker.run(LoadJob(source=source, target="host", cache=cache))
 

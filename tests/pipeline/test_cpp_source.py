@@ -148,7 +148,7 @@ def test_what_is_wrong_in_the_generator(load: Load, parameter: str, expected: st
 
 
 def test_the_target_reaches_the_generator(cache: Path) -> None:
-    source = parse_source(str(PIPELINES / "sums.cpp"), parameters=[], estimates=[], examples=[])
+    source = parse_source(str(PIPELINES / "sums.cpp"))
     job = LoadJob(source=source, target="not-a-target", cache=cache)
     with Worker() as worker, pytest.raises(InputError, match="not-a-target"):
         worker.run(job)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.pipeline.source import Source, parse_estimate, parse_source
+from hltune.pipeline.source import Source, check_unique, parse_estimate, parse_example, parse_parameter, parse_source
 from hltune.values.errors import InputError
 from tests.pipeline.conftest import PIPELINES
 
@@ -18,7 +18,12 @@ BLUR = str(PIPELINES / "blur_function.py")
 def parse(
     text: str, parameters: Sequence[str] = (), estimates: Sequence[str] = (), examples: Sequence[str] = ()
 ) -> Source:
-    return parse_source(text, parameters=parameters, estimates=estimates, examples=examples)
+    return parse_source(
+        text,
+        parameters=tuple(map(parse_parameter, parameters)),
+        estimates=tuple(map(parse_estimate, estimates)),
+        examples=tuple(map(parse_example, examples)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,18 +90,30 @@ def test_hlpipe_takes_no_name(tmp_path: Path) -> None:
     [
         ((["size"], [], []), "-p size: malformed parameter\n  expected: -p KEY=VALUE"),
         ((["=3"], [], []), "malformed parameter"),
-        ((["a=1", "a=2"], [], []), "-p gives a twice"),
-        (([], ["in=1x2", "in=3x4"], []), "--estimate gives in twice"),
         (([], [], ["=a.png"]), "malformed example"),
         (([], [], ["in="]), "malformed example"),
         (([], [], ["in=nothing.png"]), "--example in=nothing.png: no such file"),
-        (([], [], [BLUR, BLUR]), "--example gives the input twice"),
     ],
 )
 def test_malformed_options(options: tuple[list[str], list[str], list[str]], message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(BLUR, *options)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "pairs", "message"),
+    [
+        ("-p", [("a", "1"), ("a", "2")], "-p gives a twice\n  expected: once\n  found: 1 and 2"),
+        ("--estimate", [("in", (1, 2)), ("in", (3, 4))], "--estimate gives in twice"),
+        ("--example", [(None, BLUR), (None, BLUR)], "--example gives the input twice"),
+    ],
+)
+def test_nothing_is_given_twice(option: str, pairs: list[tuple[str | None, object]], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_unique(option, pairs)
+    assert message in str(caught.value)
+    check_unique(option, pairs[:1])
 
 
 @pytest.mark.parametrize(

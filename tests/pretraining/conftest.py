@@ -4,13 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hltune.commands.pretrain import Pretrained, pretrain
-from hltune.machine.open import TargetJob
 from hltune.machine.options import MeasureOptions
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
 from hltune.pretraining.options import PretrainOptions
-from hltune.runtime.worker import Worker
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.workspace.records import Workspace
 
@@ -58,8 +56,6 @@ class Recorder:
 
 
 def run(root: Path, options: PretrainOptions, recorder: Recorder | None = None, *, use: bool = False) -> Pretrained:
-    with Worker() as worker:
-        target = worker.run(TargetJob("host"))
     return pretrain(
-        options, target=target, workspace=Workspace(root), measure=MEASURE, use=use, progress=recorder or Recorder()
+        options, target="host", workspace=Workspace(root), measure=MEASURE, use=use, progress=recorder or Recorder()
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
+from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options, SearchOptions, baselines
@@ -17,10 +19,12 @@ from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Named
+from hltune.values.schedule_codec import read_schedule_file
 from hltune.values.unit import Unit
+from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import TUNED, Record, Workspace, best_of_each
 from hltune.workspace.rows import Row
-from hltune.workspace.subject import Subject
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 OTHER_WEIGHTS = "adams2019+weights"
 """Name of what beam search finds with other weights than the built-in ones."""
@@ -33,7 +37,7 @@ class CompareOptions:
     Attributes:
         adams2019: options of the beam search; with weights, it is done with the built-in ones as well.
         search_timeout_s: limit on each search.
-        files: schedules that the user gave, by name.
+        files: schedules that the user gave, by name; see `read_schedules`.
     """
 
     adams2019: Adams2019Options
@@ -68,6 +72,25 @@ class Comparison:
         return min((row.measurement.value for row in self.rows if isinstance(row.measurement, Cost)), default=None)
 
 
+def read_schedules(paths: Sequence[Path]) -> list[tuple[str, Schedule]]:
+    """Reads schedules that are to be compared as well; a file's name up to its first dot is the schedule's.
+
+    Raises:
+        InputError: one of them is no schedule.
+    """
+    return [(path.name.partition(".")[0], read_schedule_file(path)) for path in paths]
+
+
+def load_subjects(pipelines: Sequence[SubjectOptions], workspace: Workspace) -> list[Subject]:
+    """Loads all pipelines before the first one is compared.
+
+    Raises:
+        InputError: one of them cannot be used, or the workspace cannot be written to.
+    """
+    check_writable(workspace.root)
+    return [load_subject(pipeline, workspace) for pipeline in pipelines]
+
+
 def compare(
     subject: Subject,
     options: CompareOptions,
@@ -84,6 +107,7 @@ def compare(
             schedules have the same name.
     """
     key = identify(subject.target, measure)
+    options = replace(options, adams2019=with_default_weights(options.adams2019, workspace, key, progress))
     recorded = {
         TUNED if record.name == TUNED else record.label: record
         for record in best_of_each(workspace.records(subject.spec, key))

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from hltune.machine.hexagon.target import offload_target
-from hltune.machine.open import TargetJob
-from hltune.machine.options import COMPILE_ENVIRONMENT
+from hltune.machine.open import TargetJob, identify, measured_on
+from hltune.machine.options import COMPILE_ENVIRONMENT, MeasureOptions
+from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_text
+from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob
 from hltune.schedule.source import function_suffix, to_cpp_header, to_python
@@ -19,10 +21,13 @@ from hltune.values import schedule_codec
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.provenance import Named
+from hltune.values.schedule_codec import read_schedule_file
+from hltune.workspace.records import Record, Workspace
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 ExportForm = Literal["json", "python", "cpp", "object", "offload"]
 FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
-TEXT_FORMS: tuple[ExportForm, ...] = ("json", "python", "cpp")
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 
 
@@ -31,30 +36,83 @@ class ExportOptions:
     """What to write, and where.
 
     Attributes:
-        target: of the object code.
+        forms: None for all that the target has.
         function_name: C name of the compiled pipeline, if not the pipeline's own.
+        schedule_file: what to write instead of the best known schedule.
     """
 
-    forms: Sequence[ExportForm]
+    forms: Sequence[ExportForm] | None
     directory: Path
-    target: str
     function_name: str | None
+    schedule_file: Path | None
 
 
-def export(spec: PipelineSpec, schedule: Schedule, options: ExportOptions) -> tuple[Path, ...]:
-    """Writes a schedule in each form and returns the files; nothing is written if one of them is impossible.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        pipeline: its name.
+        schedule: name of the schedule.
+    """
+
+    pipeline: str
+    schedule: str
+    files: tuple[Path, ...]
+
+
+def export(
+    pipeline: SubjectOptions,
+    options: ExportOptions,
+    *,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    progress: Progress,
+) -> Exported:
+    """Writes the best known schedule in each form; nothing is written if one of them is impossible.
+
+    Schedules are known by the machine that measured them: the emulated DSP for its own, this one for all others.
 
     Raises:
-        InputError: the directory cannot be written to, there is no such target, or the schedule is not for this
-            pipeline.
+        InputError: the directory cannot be written to, there is no such target, or no such schedule, or it is not for
+            this pipeline.
         JobFailed: the compiler failed.
     """
     check_writable(options.directory)
-    texts = [_text(form, spec, schedule, options.directory) for form in options.forms if form not in _COMPILED]
-    compiled = _compile(spec, schedule, options) if set(_COMPILED) & set(options.forms) else ()
-    for path, text in texts:
-        write_text(path, text)
-    return (*(path for path, _ in texts), *(options.directory / path.name for path in compiled))
+    progress.phase(f"loading {pipeline.pipeline}")
+    target = pipeline.target
+    place = measured_on(target)
+    subject = load_subject(replace(pipeline, target=place), workspace)
+    record = choose(subject, options.schedule_file, workspace, measure)
+    if target != place and options.schedule_file is None:
+        progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
+    progress.phase(f"exporting the schedule {record.name} of {subject.spec.name}")
+    forms = options.forms or (FORMS[:-1] if place == HOST else FORMS)
+    texts = _texts(forms, subject.spec, record.schedule, options.directory)
+    compiled = _compile(forms, subject.spec, record.schedule, target, options)
+    return Exported(pipeline=subject.spec.name, schedule=record.name, files=(*_write(texts), *compiled))
+
+
+def export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
+    """Writes a schedule in all forms of text and returns the files.
+
+    Raises:
+        InputError: the directory cannot be written to.
+    """
+    return _write(_texts(FORMS, subject.spec, schedule, directory))
+
+
+def choose(subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions) -> Record:
+    """The schedule in a file, or else the best one on record.
+
+    Raises:
+        InputError: the file is no schedule, or none is known.
+    """
+    if file is None:
+        return workspace.best(subject.spec, identify(subject.target, measure))
+    return Record(
+        name=file.name, schedule=read_schedule_file(file), cost=float("nan"), provenance=Named(name=str(file))
+    )
 
 
 def parse_forms(text: str) -> tuple[ExportForm, ...]:
@@ -71,6 +129,18 @@ def parse_forms(text: str) -> tuple[ExportForm, ...]:
     return tuple(known[word] for word in words)
 
 
+def _texts(
+    forms: Sequence[ExportForm], spec: PipelineSpec, schedule: Schedule, directory: Path
+) -> list[tuple[Path, str]]:
+    return [_text(form, spec, schedule, directory) for form in forms if form not in _COMPILED]
+
+
+def _write(texts: Sequence[tuple[Path, str]]) -> tuple[Path, ...]:
+    for path, text in texts:
+        write_text(path, text)
+    return tuple(path for path, _ in texts)
+
+
 def _text(form: ExportForm, spec: PipelineSpec, schedule: Schedule, directory: Path) -> tuple[Path, str]:
     if form == "json":
         return directory / f"{spec.name}.schedule.json", json.dumps(schedule_codec.to_json(schedule), indent=1) + "\n"
@@ -79,14 +149,18 @@ def _text(form: ExportForm, spec: PipelineSpec, schedule: Schedule, directory: P
     return directory / f"{spec.name}_schedule.h", to_cpp_header(schedule, spec)
 
 
-def _compile(spec: PipelineSpec, schedule: Schedule, options: ExportOptions) -> tuple[Path, ...]:
+def _compile(
+    forms: Sequence[ExportForm], spec: PipelineSpec, schedule: Schedule, wanted: str, options: ExportOptions
+) -> tuple[Path, ...]:
+    if not set(_COMPILED) & set(forms):
+        return ()
     name = options.function_name or function_suffix(spec)
     with Worker(environment=COMPILE_ENVIRONMENT) as worker:
-        target = worker.run(TargetJob(options.target))
+        target = worker.run(TargetJob(wanted))
         job = CompileJob(
             spec=spec, schedule=schedule, target=target.name, directory=options.directory.absolute(), function_name=name
         )
-        jobs = [job] if "object" in options.forms else []
-        if "offload" in options.forms:
+        jobs = [job] if "object" in forms else []
+        if "offload" in forms:
             jobs.append(replace(job, target=offload_target(target), function_name=f"{name}_offload", offload=True))
-        return tuple(path for each in jobs for path in worker.run(each))
+        return tuple(options.directory / path.name for each in jobs for path in worker.run(each))

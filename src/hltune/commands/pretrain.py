@@ -15,7 +15,7 @@ import numpy as np
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.sidecar import read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
-from hltune.machine.open import identify, open_machine
+from hltune.machine.open import TargetJob, identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
@@ -25,6 +25,7 @@ from hltune.pretraining.learning import Checkpoint, Learning
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.plan import Plan, plan
 from hltune.pretraining.replay import Replay
+from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.samples.reader import Reader
@@ -85,7 +86,7 @@ class Pretrained:
 def pretrain(
     options: PretrainOptions,
     *,
-    target: TargetInfo,
+    target: str,
     workspace: Workspace,
     measure: MeasureOptions,
     use: bool,
@@ -97,7 +98,7 @@ def pretrain(
 
     Args:
         options: what to do.
-        target: this machine.
+        target: this machine, as the user calls it.
         workspace: holds samples and weights.
         measure: how to measure.
         use: make the weights the workspace's default.
@@ -106,14 +107,16 @@ def pretrain(
     Raises:
         InputError: the target does not run here, or what earlier runs left is damaged or has other settings.
     """
+    info = _resolve(target)
+    check_writable(workspace.root)
     began_s = time.monotonic()
     end_s = math.inf if options.minutes is None else began_s + 60 * options.minutes
     with contextlib.ExitStack() as stack:
-        machine = stack.enter_context(open_machine(target, measure, workers=usable_cores()))
+        machine = stack.enter_context(open_machine(info, measure, workers=usable_cores()))
         # Locks the store, and thereby the journal, before anything is read or changed.
         store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
         stack.enter_context(_told_what_is_kept(store, progress))
-        run = _open(stack, options, target, machine, workspace, store)
+        run = _open(stack, options, info, machine, workspace, store)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
         batches: list[Batch] = []
@@ -143,7 +146,7 @@ def plan_pretraining(
     pipelines: int,
     hours: float,
     *,
-    target: TargetInfo,
+    target: str,
     workspace: Workspace,
     measure: MeasureOptions,
 ) -> Plan:
@@ -152,7 +155,7 @@ def plan_pretraining(
     Raises:
         InputError: there is no store, or it is damaged.
     """
-    machine = identify(target, measure)
+    machine = identify(_resolve(target), measure)
     journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
     with Reader(workspace.samples) as reader:
@@ -165,6 +168,11 @@ def plan_pretraining(
             hours=hours,
             seconds_per_program=seconds,
         )
+
+
+def _resolve(target: str) -> TargetInfo:
+    with Worker() as worker:
+        return worker.run(TargetJob(target))
 
 
 @contextlib.contextmanager

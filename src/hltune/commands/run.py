@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hltune.commands.export import choose
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.run_image import RunImageJob, check_format
 from hltune.runtime.files import check_writable
+from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
-from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
-from hltune.workspace.subject import Subject
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What to run, and where the outputs go.
+
+    Attributes:
+        schedule_file: what to use instead of the best known schedule.
+        outputs: files, one per output.
+        output_sizes: extents of outputs for which they do not follow from the images.
+    """
+
+    schedule_file: Path | None
+    outputs: tuple[Path, ...]
+    output_sizes: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,31 +37,52 @@ class Ran:
     """What was written.
 
     Attributes:
+        pipeline: its name.
+        schedule: name of the schedule.
         sizes: WxH per file.
     """
 
+    pipeline: str
+    schedule: str
     files: tuple[Path, ...]
     sizes: tuple[str, ...]
 
 
 def run(
-    subject: Subject,
-    schedule: Schedule,
+    pipeline: SubjectOptions,
+    options: RunOptions,
     *,
-    inputs: Inputs,
-    outputs: tuple[Path, ...],
-    output_sizes: Mapping[str, tuple[int, ...]],
+    workspace: Workspace,
     measure: MeasureOptions,
+    inputs: Inputs,
+    progress: Progress,
 ) -> Ran:
-    """Applies a schedule to images.
-
-    Args:
-        output_sizes: extents of outputs for which they do not follow from the images.
+    """Applies the best known schedule to images.
 
     Raises:
-        InputError: images or outputs do not fit.
+        InputError: no schedule is known, or images or outputs do not fit.
         JobFailed: the schedule does not compile or run.
     """
+    progress.phase(f"loading {pipeline.pipeline}")
+    subject = load_subject(pipeline, workspace)
+    record = choose(subject, options.schedule_file, workspace, measure)
+    progress.phase(f"compiling and running {subject.spec.name}")
+    _check(subject, options.outputs)
+    job = RunImageJob(
+        spec=subject.spec,
+        schedule=record.schedule,
+        target=subject.target.name,
+        inputs=inputs,
+        outputs=options.outputs,
+        output_sizes=options.output_sizes,
+        options=measure,
+    )
+    with Worker(environment=measure.environment) as worker:
+        sizes = worker.run(job)
+    return Ran(pipeline=subject.spec.name, schedule=record.name, files=options.outputs, sizes=sizes)
+
+
+def _check(subject: Subject, outputs: tuple[Path, ...]) -> None:
     if subject.target.machine != "host":
         raise InputError(
             "code for this target does not run on this machine",
@@ -63,14 +100,3 @@ def run(
     for path in outputs:
         check_format(path)
         check_writable(path.parent)
-    job = RunImageJob(
-        spec=subject.spec,
-        schedule=schedule,
-        target=subject.target.name,
-        inputs=inputs,
-        outputs=outputs,
-        output_sizes=tuple(output_sizes.items()),
-        options=measure,
-    )
-    with Worker(environment=measure.environment) as worker:
-        return Ran(files=outputs, sizes=worker.run(job))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from hltune.commands.export import export_texts
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options, SearchOptions
@@ -18,8 +21,9 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
+from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import Record, Workspace
-from hltune.workspace.subject import DEFAULT, Subject
+from hltune.workspace.subject import DEFAULT, Subject, SubjectOptions, load_subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,48 @@ class Autoscheduled:
             return None
         found = self.candidate
         return Record(name=self.name, schedule=found.schedule, cost=self.cost.value, provenance=found.provenance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """The schedule of a pipeline.
+
+    Attributes:
+        found: the schedule and who found it.
+        files: it in the forms of text.
+    """
+
+    subject: Subject
+    found: Autoscheduled
+    files: tuple[Path, ...]
+
+
+def schedule(
+    pipeline: SubjectOptions,
+    options: AutoscheduleOptions,
+    *,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    inputs: Inputs,
+    directory: Path | None,
+    progress: Progress,
+) -> Scheduled:
+    """Loads a pipeline, finds a schedule and writes it to a directory, or else into the workspace.
+
+    Raises:
+        InputError: what was given cannot be used, or a directory cannot be written to.
+        HltuneError: not even the default schedule works.
+    """
+    for place in {workspace.root, directory or workspace.root}:
+        check_writable(place)
+    progress.phase(f"loading {pipeline.pipeline}")
+    subject = load_subject(pipeline, workspace)
+    if isinstance(options.search, Adams2019Options):
+        machine = identify(subject.target, measure)
+        options = replace(options, search=with_default_weights(options.search, workspace, machine, progress))
+    found = autoschedule(subject, options, workspace=workspace, measure=measure, inputs=inputs, progress=progress)
+    files = export_texts(subject, found.schedule, directory or workspace.directory(subject.spec))
+    return Scheduled(subject=subject, found=found, files=files)
 
 
 def autoschedule(

@@ -6,18 +6,20 @@ import contextlib
 import math
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from hltune.commands.export import export_texts
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import open_machine
+from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
@@ -34,8 +36,9 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.sample import PipelineRecord
 from hltune.values.unit import Unit
+from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import TUNED, Workspace
-from hltune.workspace.subject import Subject
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 WAIT_S = 5.0
 """For a run that may be about to end."""
@@ -72,6 +75,7 @@ class Tuned:
         seconds: wall time that went into this pipeline.
         weights: the file with which beam search finds the fastest schedule; None if there are only the initial ones.
         history: times of measurement, in seconds since 1970, and running times, in seconds, of all runs.
+        files: the fastest schedule in the forms of text.
     """
 
     subject: Subject
@@ -85,6 +89,7 @@ class Tuned:
     seconds: float
     weights: Path | None
     history: tuple[tuple[float, float], ...]
+    files: tuple[Path, ...] = ()
 
     @property
     def samples_per_minute(self) -> float:
@@ -93,6 +98,36 @@ class Tuned:
 
 
 def tune(
+    pipelines: Sequence[SubjectOptions],
+    options: TuneOptions,
+    *,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    inputs: Inputs,
+    progress: TuneProgress,
+) -> tuple[Tuned, ...]:
+    """Loads pipelines, tunes them, and writes the fastest schedule of each into the workspace.
+
+    Raises:
+        InputError: a pipeline cannot be used, the workspace cannot be written to, or as in `tune_subjects`.
+        HltuneError: a pipeline does not run at all.
+    """
+    check_writable(workspace.root)
+    progress.phase(f"loading {', '.join(pipeline.pipeline for pipeline in pipelines)}")
+    subjects = [load_subject(pipeline, workspace) for pipeline in pipelines]
+    machine = identify(subjects[0].target, measure)
+    options = replace(options, search=with_default_weights(options.search, workspace, machine, progress))
+    results = tune_subjects(subjects, options, workspace=workspace, measure=measure, inputs=inputs, progress=progress)
+    return tuple(replace(result, files=_export(result, workspace)) for result in results)
+
+
+def _export(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
+    subject, schedule = result.subject, result.finals.winner.schedule
+    assert schedule is not None
+    return export_texts(subject, schedule, workspace.directory(subject.spec))
+
+
+def tune_subjects(
     subjects: Sequence[Subject],
     options: TuneOptions,
     *,

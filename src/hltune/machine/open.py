@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hltune.machine.hexagon.kind import KIND as HEXAGON
 from hltune.machine.host.kind import KIND as HOST
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Finding, Machine
+from hltune.machine.protocol import Finding, Machine, MachineKind
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Process, usable_cores
 from hltune.values.errors import InputError
@@ -81,8 +81,16 @@ def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
 
 def default_threads(target: str) -> int:
     """Size of the thread pool, if the user asks for none, by what the user called the target."""
-    kind = next((kind for kind in _KINDS if target.startswith(kind.name)), HOST)
-    return kind.threads or usable_cores()
+    return _kind_of(target).threads or usable_cores()
+
+
+def measured_on(target: str) -> str:
+    """The target whose machine knows schedules for a target: its own one, or else this computer."""
+    return HOST.name if _kind_of(target) is HOST else target
+
+
+def _kind_of(target: str) -> MachineKind:
+    return next((kind for kind in _KINDS if target.startswith(kind.name)), HOST)
 
 
 def findings() -> list[Finding]:

@@ -14,7 +14,7 @@ from hltune.pipeline.algorithm import ImageInput, ScalarInput
 from hltune.pipeline.build import plain_name
 from hltune.pipeline.examples import example_extents
 from hltune.pipeline.serialized import SerializedOutput
-from hltune.pipeline.source import Source, parse_estimate
+from hltune.pipeline.source import Source, parse_number
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, ScalarArgument, fits
 
@@ -67,7 +67,14 @@ def complete_estimates(inputs: Sequence[Input], outputs: Sequence[SerializedOutp
 def _scalar_parameters(inputs: Sequence[Input], source: Source) -> dict[str, tuple[Number, ...]]:
     """What ``-p`` says of scalar inputs; it is as good as an estimate."""
     scalars = {i.name for i in inputs if isinstance(i, ScalarInput)}
-    return dict(parse_estimate(f"{key}={text}") for key, text in source.parameters if key in scalars)
+    return {key: _scalar_parameter(key, text) for key, text in source.parameters if key in scalars}
+
+
+def _scalar_parameter(name: str, text: str) -> tuple[Number, ...]:
+    number = parse_number(text)
+    if number is None:
+        raise InputError("not a value of a scalar input", where=f"-p {name}={text}", expected="a number, true or false")
+    return (number,)
 
 
 def _check_names(given: Mapping[str, object], names: Sequence[str]) -> None:

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from hltune.values.errors import InputError
 from hltune.values.pipeline import Number
 
 SourceKind = Literal["module", "python", "cpp", "hlpipe"]
 
-K = TypeVar("K")
-V = TypeVar("V")
+Parameters = tuple[tuple[str, str], ...]
+"""Keys and values as the user typed them."""
+Estimates = tuple[tuple[str, tuple[Number, ...]], ...]
+"""Per input or output, the extents of an image, or one number for a scalar."""
+Examples = tuple[tuple[str | None, str], ...]
+"""Inputs, or None for the only one, and paths of images whose shapes stand for estimates."""
 
 _KINDS: dict[str, SourceKind] = {".py": "python", ".cpp": "cpp", ".hlpipe": "hlpipe"}
 _FORMS = "file.py[:name], file.cpp[:name] or file.hlpipe"
@@ -36,17 +40,14 @@ class Source:
     Attributes:
         location: absolute path of the file, or the name of an installed module.
         entry: which generator or function; None if the file has just one.
-        parameters: keys and values as the user typed them.
-        estimates: per input or output, the extents of an image, or one number for a scalar.
-        examples: paths of images whose shapes stand for estimates, with the input that each is for.
     """
 
     kind: SourceKind
     location: str
     entry: str | None = None
-    parameters: tuple[tuple[str, str], ...] = ()
-    estimates: tuple[tuple[str, tuple[Number, ...]], ...] = ()
-    examples: tuple[tuple[str | None, str], ...] = ()
+    parameters: Parameters = ()
+    estimates: Estimates = ()
+    examples: Examples = ()
 
     @property
     def name(self) -> str:
@@ -56,11 +57,13 @@ class Source:
         return self.entry or Path(self.location).stem
 
 
-def parse_source(text: str, *, parameters: Sequence[str], estimates: Sequence[str], examples: Sequence[str]) -> Source:
-    """Reads what the user wrote on the command line.
+def parse_source(
+    text: str, *, parameters: Parameters = (), estimates: Estimates = (), examples: Examples = ()
+) -> Source:
+    """Reads where the pipeline is, and adds what was read already.
 
     Raises:
-        InputError: a file does not exist, or an option is malformed.
+        InputError: there is no such file.
     """
     path, entry = _split_entry(text)
     kind = _KINDS[path.suffix]
@@ -71,19 +74,22 @@ def parse_source(text: str, *, parameters: Sequence[str], estimates: Sequence[st
         kind=kind,
         location=str(path.absolute()),
         entry=entry,
-        parameters=_unique("-p", (_parse_parameter(text) for text in parameters)),
-        estimates=_unique("--estimate", (parse_estimate(text) for text in estimates)),
-        examples=parse_examples(examples),
+        parameters=parameters,
+        estimates=estimates,
+        examples=examples,
     )
 
 
-def parse_examples(texts: Sequence[str]) -> tuple[tuple[str | None, str], ...]:
-    """Reads each ``image.png`` or ``NAME=image.png``.
+def parse_size(text: str) -> tuple[int, int]:
+    """Reads ``1536x2560``.
 
     Raises:
-        InputError: one of them is malformed, given twice, or no file.
+        InputError: it is malformed.
     """
-    return _unique("--example", (_parse_example(text) for text in texts))
+    match = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
+    if match is None:
+        raise InputError("malformed size", where=f"--size {text}", expected="WIDTHxHEIGHT, for example 1536x2560")
+    return int(match[1]), int(match[2])
 
 
 def parse_estimate(text: str) -> tuple[str, tuple[Number, ...]]:
@@ -124,7 +130,12 @@ def _check_file(path: Path, *, where: str) -> None:
         )
 
 
-def _parse_parameter(text: str) -> tuple[str, str]:
+def parse_parameter(text: str) -> tuple[str, str]:
+    """Reads ``KEY=VALUE``.
+
+    Raises:
+        InputError: it is malformed.
+    """
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise InputError("malformed parameter", where=f"-p {text}", expected="-p KEY=VALUE")
@@ -137,7 +148,12 @@ def split_named_file(text: str) -> tuple[str | None, str]:
     return (None, text) if not equals or Path(text).exists() else (name, file)
 
 
-def _parse_example(text: str) -> tuple[str | None, str]:
+def parse_example(text: str) -> tuple[str | None, str]:
+    """Reads ``image.png`` or ``NAME=image.png``.
+
+    Raises:
+        InputError: it is malformed, or no file.
+    """
     name, file = split_named_file(text)
     if name == "" or not file:
         raise InputError("malformed example", where=f"--example {text}", expected="image.png or NAME=image.png")
@@ -162,12 +178,16 @@ def _is_extent(number: Number | None) -> bool:
     return type(number) is int and number >= 1
 
 
-def _unique(option: str, pairs: Iterator[tuple[K, V]]) -> tuple[tuple[K, V], ...]:
-    found: dict[K, V] = {}
+def check_unique(option: str, pairs: Iterable[tuple[str | None, object]]) -> None:
+    """Checks that nothing is given twice.
+
+    Raises:
+        InputError: something is.
+    """
+    found: dict[str | None, object] = {}
     for key, value in pairs:
         if key in found:
             raise InputError(
                 f"{option} gives {key or 'the input'} twice", expected="once", found=f"{found[key]} and {value}"
             )
         found[key] = value
-    return tuple(found.items())

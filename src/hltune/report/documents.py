@@ -1,38 +1,24 @@
-"""The JSON documents of ``--json``; DESIGN names the fields that scripts rely on."""
+"""The JSON documents of ``--json``."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from hltune.commands.compare import Comparison
-from hltune.commands.schedule import Autoscheduled
+from hltune.commands.export import Exported
+from hltune.commands.run import Ran
+from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError
+from hltune.values.errors import Failure
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.rows import Row
-from hltune.workspace.subject import Subject
 
 Document = dict[str, Any]
-
-
-def error(problem: HltuneError) -> Document:
-    """What went wrong."""
-    return {
-        "error": {
-            "what": problem.what,
-            "where": problem.where,
-            "expected": problem.expected,
-            "found": problem.found,
-            "todo": problem.todo,
-        },
-        "exit_code": problem.exit_code,
-    }
 
 
 def benchmarks(suite: tuple[Benchmark, ...]) -> Document:
@@ -40,8 +26,9 @@ def benchmarks(suite: tuple[Benchmark, ...]) -> Document:
     return {"benchmarks": [{"name": b.name, "summary": b.summary, "width": b.width, "height": b.height} for b in suite]}
 
 
-def autoscheduled(subject: Subject, result: Autoscheduled, files: tuple[Path, ...]) -> Document:
+def scheduled(outcome: Scheduled) -> Document:
     """Result of `hltune schedule`."""
+    subject, result = outcome.subject, outcome.found
     candidate = result.candidate
     return {
         "pipeline": subject.spec.name,
@@ -52,9 +39,20 @@ def autoscheduled(subject: Subject, result: Autoscheduled, files: tuple[Path, ..
         "predicted_ms": candidate.predicted_ms,
         "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),
         "schedule": directives(result.schedule),
-        "files": [str(path) for path in files],
+        "files": [str(path) for path in outcome.files],
         "fallbacks": [failure(f) for f in result.failures],
     }
+
+
+def ran(result: Ran) -> Document:
+    """Result of `hltune run`."""
+    files = [str(path) for path in result.files]
+    return {"pipeline": result.pipeline, "name": result.schedule, "files": files, "sizes": result.sizes}
+
+
+def exported(result: Exported) -> Document:
+    """Result of `hltune export`."""
+    return {"pipeline": result.pipeline, "name": result.schedule, "files": [str(path) for path in result.files]}
 
 
 def comparisons(results: list[Comparison]) -> Document:

@@ -11,15 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hltune.commands.samples import ID_DIGITS, Chosen, Import
 from hltune.report.documents import Document, directives
-from hltune.samples.exchange import Imported
 from hltune.samples.reader import Ranked
 from hltune.samples.statistics import Statistics
+from hltune.samples.writer import Deleted
 from hltune.values.machine_id import MachineId
 from hltune.values.provenance import to_json
 from hltune.values.unit import Unit
-
-ID_DIGITS = 12
 
 
 def statistics(store: Path, rows: Iterable[Statistics]) -> Document:
@@ -27,25 +26,36 @@ def statistics(store: Path, rows: Iterable[Statistics]) -> Document:
     return {"store": str(store), "pipelines": [_statistics(row) for row in rows]}
 
 
-def best(name: str, pipeline_hash: str, machine: MachineId, rows: Iterable[Ranked]) -> Document:
+def best(chosen: Chosen, rows: Iterable[Ranked]) -> Document:
     """Result of `hltune samples best`."""
-    unit = machine.unit
+    unit = _unit(chosen)
     return {
-        "pipeline": name,
-        "hash": pipeline_hash,
-        "machine": machine.key,
+        **_named(chosen),
         "unit": unit.name,
         "schedules": [_ranked(row, unit) for row in rows],
     }
 
 
-def imported(names: dict[str, str], machine: MachineId, result: Imported) -> Document:
-    """Result of `hltune samples import`; ``names`` are those of the pipelines by hash."""
+def deleted(chosen: Chosen, gone: Deleted) -> Document:
+    """Result of `hltune samples delete`."""
+    return {**_named(chosen), "samples": gone.samples, "schedules": gone.schedules}
+
+
+def exported(chosen: Chosen, directory: Path, files: int) -> Document:
+    """Result of `hltune samples export`."""
+    return {**_named(chosen), "directory": str(directory), "files": files}
+
+
+def imported(done: Import) -> Document:
+    """Result of `hltune samples import`."""
+    result = done.result
     return {
-        "machine": _machine(machine),
+        "machine": _machine(done.machine),
         "added": result.added,
         "known": result.known,
-        "pipelines": [{"pipeline": names[key], "hash": key, "files": files} for key, files in result.pipelines.items()],
+        "pipelines": [
+            {"pipeline": done.names[key], "hash": key, "files": files} for key, files in result.pipelines.items()
+        ],
         "skipped": [{"file": str(path), "reason": reason} for path, reason in result.skipped],
     }
 
@@ -81,9 +91,9 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
             console.print(Text(line), soft_wrap=True)
 
 
-def print_best(console: Console, machine: MachineId, rows: Iterable[Ranked]) -> None:
+def print_best(console: Console, chosen: Chosen, rows: Iterable[Ranked]) -> None:
     """Result of `hltune samples best`."""
-    unit = machine.unit
+    unit = _unit(chosen)
     table = Table(box=None, pad_edge=False)
     for heading in (unit.heading, "measured", "round"):
         table.add_column(heading, justify="right")
@@ -96,12 +106,25 @@ def print_best(console: Console, machine: MachineId, rows: Iterable[Ranked]) -> 
     console.print(table)
 
 
-def print_imported(console: Console, names: dict[str, str], machine: MachineId, result: Imported) -> None:
+def print_deleted(console: Console, chosen: Chosen, gone: Deleted) -> None:
+    """Result of `hltune samples delete`."""
+    where = f" on machine {chosen.machine.key}" if chosen.machine else ""
+    line = f"deleted {gone.samples} samples of {gone.schedules} schedules of {chosen.name}{where}"
+    console.print(Text(line), soft_wrap=True)
+
+
+def print_exported(console: Console, chosen: Chosen, directory: Path, files: int) -> None:
+    """Result of `hltune samples export`."""
+    console.print(Text(f"{directory}: {files} .sample files of {chosen.name}"), soft_wrap=True)
+
+
+def print_imported(console: Console, done: Import) -> None:
     """Result of `hltune samples import`."""
+    machine, result = done.machine, done.result
     for path, reason in result.skipped:
         console.print(Text(f"skipped {path}: {reason}"), soft_wrap=True)
     for key, files in result.pipelines.items():
-        console.print(Text(f"{names[key]}: {files} samples"), soft_wrap=True)
+        console.print(Text(f"{done.names[key]}: {files} samples"), soft_wrap=True)
     where = f"as measured on this machine with {machine.threads} threads ({machine.key})"
     counts = f"{result.added} added, {result.known} known already, {len(result.skipped)} files skipped"
     console.print(Text(f"{counts}; {where}"), soft_wrap=True)
@@ -109,6 +132,16 @@ def print_imported(console: Console, names: dict[str, str], machine: MachineId, 
 
 def _machine(machine: MachineId) -> Document:
     return {"key": machine.key, **machine.document()}
+
+
+def _named(chosen: Chosen) -> Document:
+    machine = chosen.machine.key if chosen.machine else None
+    return {"pipeline": chosen.name, "hash": chosen.hash, "machine": machine}
+
+
+def _unit(chosen: Chosen) -> Unit:
+    assert chosen.machine is not None
+    return chosen.machine.unit
 
 
 def _statistics(row: Statistics) -> Document:

@@ -10,14 +10,13 @@ from rich.text import Text
 
 from hltune.commands.compare import Comparison, Row
 from hltune.commands.run import Ran
-from hltune.commands.schedule import Autoscheduled
+from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
 from hltune.values.cost import Cost, Counters
 from hltune.values.errors import Failure
 from hltune.values.unit import MILLISECONDS
-from hltune.workspace.subject import Subject
 
 
 def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
@@ -30,8 +29,9 @@ def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
     console.print(table)
 
 
-def print_autoscheduled(console: Console, subject: Subject, result: Autoscheduled, files: tuple[Path, ...]) -> None:
+def print_scheduled(console: Console, outcome: Scheduled) -> None:
     """Result of `hltune schedule`: the loop nest and what it costs."""
+    subject, result = outcome.subject, outcome.found
     console.print(Text(render_loop_nest(result.schedule, subject.spec).rstrip()), soft_wrap=True)
     console.print()
     grid = Table.grid(padding=(0, 2))
@@ -44,7 +44,7 @@ def print_autoscheduled(console: Console, subject: Subject, result: Autoschedule
             grid.add_row("predicted", f"{unit.text(result.candidate.predicted_ms / 1e3)} {unit.label}")
     grid.add_row("measured", _cost(result.cost))
     console.print(grid)
-    print_files(console, files)
+    print_files(console, outcome.files)
 
 
 def print_comparison(console: Console, result: Comparison) -> None:
@@ -82,10 +82,10 @@ def print_findings(console: Console, found: list[Finding]) -> None:
     console.print(grid)
 
 
-def print_ran(console: Console, name: str, result: Ran) -> None:
+def print_ran(console: Console, result: Ran) -> None:
     """Result of `hltune run`."""
     for path, size in zip(result.files, result.sizes, strict=True):
-        console.print(Text(f"{path}  {size}, schedule {name}"), soft_wrap=True)
+        console.print(Text(f"{path}  {size}, schedule {result.schedule}"), soft_wrap=True)
 
 
 def print_files(console: Console, files: tuple[Path, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -24,6 +23,8 @@ def wheel_directory() -> Path:
 
 def halide_version() -> str:
     """Version of the installed wheel."""
+    from importlib.metadata import version  # slow to import, and options need only the names above
+
     return version("halide")
 
 

@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from hltune.values.errors import InputError
 
 Number = float | int | bool
@@ -125,6 +123,8 @@ class PipelineSpec:
 
 def fits(value: Number, dtype: str) -> bool:
     """Whether a number is a value of a type, by NumPy's name of it."""
+    import numpy as np  # the command line reads numbers, and starts faster without it
+
     if dtype == "bool":
         return value in (0, 1)
     if dtype.startswith("float"):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hltune.machine.open import TargetJob
 from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.source import Source, parse_examples, parse_source
+from hltune.pipeline.source import Estimates, Examples, Parameters, Source, check_unique, parse_source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
@@ -33,18 +32,20 @@ class SubjectOptions:
     Attributes:
         pipeline: a built-in name, ``file.py[:name]``, ``file.cpp[:name]`` or ``file.hlpipe``.
         target: host, or a Halide target string.
-        size: WxH of a built-in benchmark.
-        parameters: ``key=value`` for a generator or function.
-        estimates: ``name=1536x2560`` or ``name=3.5``.
-        examples: ``image.png`` or ``name=image.png``, whose size becomes the estimate.
+        size: width and height of a built-in benchmark.
     """
 
     pipeline: str
     target: str
-    size: str | None = None
-    parameters: tuple[str, ...] = ()
-    estimates: tuple[str, ...] = ()
-    examples: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    parameters: Parameters = ()
+    estimates: Estimates = ()
+    examples: Examples = ()
+
+    def __post_init__(self) -> None:
+        check_unique("-p", self.parameters)
+        check_unique("--estimate", self.estimates)
+        check_unique("--example", self.examples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +124,4 @@ def _benchmark_source(benchmark: Benchmark, options: SubjectOptions) -> Source:
             where=benchmark.name,
             todo="give --size WxH, or --example IMAGE",
         )
-    examples = parse_examples(options.examples)
-    width, height = (benchmark.width, benchmark.height) if options.size is None else _parse_size(options.size)
-    return replace(benchmark.source(width, height), examples=examples)
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
-    if match is None:
-        raise InputError("malformed size", where=f"--size {text}", expected="WIDTHxHEIGHT, for example 1536x2560")
-    return int(match[1]), int(match[2])
+    return replace(benchmark.source(*(options.size or (benchmark.width, benchmark.height))), examples=options.examples)

@@ -1,0 +1,98 @@
+"""`hltune tune`: flags to options, the result to people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from hltune.cli.arguments import Panel, flag
+from hltune.cli.emulator import EmulatorFlags
+from hltune.cli.flags import InputFlags, LimitFlags, PipelinesFlags, SearchFlags
+from hltune.cli.output import OutputFlags, print_json
+from hltune.runtime import interrupts
+from hltune.values.errors import InputError
+
+if TYPE_CHECKING:
+    from hltune.tuning.options import Budget
+
+_TURNS, _TURN_S = 9, 0.04
+"""In the final comparison: enough for an interval, and short, for there are many finalists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetFlags(Panel):
+    """When tuning stops, and what it begins with."""
+
+    title: ClassVar[str] = "budget"
+    minutes: float | None = flag(None, "Wall time for all pipelines together.", shown="5, unless limited else")
+    samples: int | None = flag(None, "Measurements of all pipelines together.")
+    rounds: int | None = flag(None, "Rounds of each pipeline; 0 compares what is known.")
+    fresh: bool = flag(False, "Start over from the initial weights; keep samples.")
+    discard: bool = flag(False, "With --fresh: forget the samples as well.")
+    freeze: bool = flag(False, "Measure without training the weights.")
+
+    def budget(self) -> Budget:
+        """When to stop: after some minutes, unless something else is said."""
+        from hltune.tuning.options import Budget
+
+        unlimited = self.minutes is None and self.samples is None and self.rounds is None
+        return Budget(minutes=5.0 if unlimited else self.minutes, samples=self.samples, rounds=self.rounds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneLimits(LimitFlags):
+    """The limits of tuning: what compiles longer is hardly ever fast, and many others could be measured meanwhile."""
+
+    compile_timeout: float = 20.0
+
+
+def tune(
+    source: PipelinesFlags,
+    inputs: InputFlags,
+    budget: BudgetFlags,
+    search: SearchFlags,
+    limits: TuneLimits,
+    emulator: EmulatorFlags,
+    output: OutputFlags,
+) -> None:
+    """`hltune tune`."""
+    with interrupts.importing():  # JAX and LightGBM, which takes longer than most other commands
+        from rich.console import Console
+
+        from hltune.commands import tune as command
+        from hltune.report import tune as report
+        from hltune.report.curve import plot_curve
+        from hltune.tuning.options import TuneOptions
+
+    options = TuneOptions(
+        search=search.limited(source.target),
+        search_timeout_s=limits.search_timeout_s,
+        budget=budget.budget(),
+        fresh=budget.fresh,
+        discard=budget.discard,
+        freeze=budget.freeze,
+    )
+    threads = search.threads(source.target)
+    measure = limits.verified(threads, emulator.options(), turns=_TURNS, turn_s=_TURN_S)
+    pictures: list[tuple[Path, ...]] = []
+    with report.show_tuning() as progress:
+        results = command.tune(
+            source.subjects(),
+            options,
+            workspace=output.place,
+            measure=measure,
+            inputs=inputs.inputs(search.seed),
+            progress=progress,
+        )
+        for result in results:
+            try:
+                pictures.append(plot_curve(result, output.place))
+            except InputError as error:  # the result does not depend on its picture
+                progress.note(str(error))
+                pictures.append(())
+    if output.json:
+        print_json(report.document(results, output.place.samples))
+        return
+    for result, paths in zip(results, pictures, strict=True):
+        report.print_tuned(Console(), result, (*result.files, *paths))

@@ -1,0 +1,161 @@
+"""`hltune samples`: what was measured, by the names that people give it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hltune.machine.open import TargetJob, identify
+from hltune.machine.options import MeasureOptions
+from hltune.runtime.files import check_writable
+from hltune.runtime.progress import Progress
+from hltune.runtime.worker import Worker
+from hltune.samples.exchange import Imported, export_samples, import_samples, sample_files
+from hltune.samples.reader import Ranked, Reader
+from hltune.samples.statistics import Statistics
+from hltune.samples.writer import Deleted, Store
+from hltune.values.errors import InputError
+from hltune.values.machine_id import MachineId
+
+ID_DIGITS = 12
+"""Of a hash, where people see it."""
+_WAIT_S = 5.0
+"""For a run that may be about to end."""
+_SHOWN = 10
+"""Names in an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What the user named.
+
+    Attributes:
+        name: of the pipeline.
+        hash: of the pipeline.
+        machine: None for all of them.
+    """
+
+    name: str
+    hash: str
+    machine: MachineId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What came of an import.
+
+    Attributes:
+        names: pipelines in the store, by hash.
+        machine: the one that the samples were measured on.
+    """
+
+    names: dict[str, str]
+    machine: MachineId
+    result: Imported
+
+
+def statistics(store: Path) -> tuple[Statistics, ...]:
+    """Counts samples per pipeline and machine."""
+    with Reader(store) as reader:
+        return reader.statistics()
+
+
+def best(store: Path, pipeline: str, machine: str | None, count: int) -> tuple[Chosen, tuple[Ranked, ...]]:
+    """The fastest schedules of a pipeline on a machine.
+
+    Raises:
+        InputError: it is not clear which pipeline or machine is meant.
+    """
+    with Reader(store) as reader:
+        key, where = _pair(reader, pipeline, machine)
+        return _chosen(reader, key, where), reader.best(key, where.key, count)
+
+
+def delete(store: Path, pipeline: str, machine: str | None, progress: Progress) -> tuple[Chosen, Deleted]:
+    """Deletes the samples of a pipeline, on one machine or on all.
+
+    Raises:
+        InputError: it is not clear which pipeline or machine is meant, or another run writes to the store.
+    """
+    Reader(store).close()  # nothing is made where there is nothing to delete
+    with Store(store, progress=progress, wait_s=_WAIT_S) as writer:
+        key = _pipeline(writer, pipeline)
+        chosen = _chosen(writer, key, None if machine is None else _machine(writer, key, machine))
+        return chosen, writer.delete(key, chosen.machine.key if chosen.machine else None)
+
+
+def export(store: Path, pipeline: str, machine: str | None, directory: Path) -> tuple[Chosen, int]:
+    """Writes .sample files and returns how many.
+
+    Raises:
+        InputError: it is not clear which pipeline or machine is meant, or the directory cannot be written to.
+    """
+    with Reader(store) as reader:
+        key, where = _pair(reader, pipeline, machine)
+        check_writable(directory)
+        return _chosen(reader, key, where), export_samples(reader, key, where.key, directory)
+
+
+def import_files(
+    store: Path, paths: Sequence[Path], measure: MeasureOptions, target: str, progress: Progress
+) -> Import:
+    """Reads .sample files as measured here, for a target.
+
+    Raises:
+        InputError: no file can be used.
+    """
+    files = sample_files(paths)
+    progress.phase(f"importing {len(files)} files")
+    with Worker(preload=("halide",)) as worker:
+        machine = identify(worker.run(TargetJob(target)), measure)
+    with Store(store, progress=progress, wait_s=_WAIT_S) as writer:
+        result = import_samples(writer, files, machine)
+        names = writer.pipelines()
+    if not result.pipelines:
+        raise InputError(
+            "no file could be used",
+            expected="samples that Halide's tuning loop wrote",
+            found="; ".join(f"{path}: {reason}" for path, reason in result.skipped[:_SHOWN]),
+        )
+    return Import(names=names, machine=machine, result=result)
+
+
+def _pair(reader: Reader, pipeline: str, machine: str | None) -> tuple[str, MachineId]:
+    key = _pipeline(reader, pipeline)
+    return key, _machine(reader, key, machine)
+
+
+def _chosen(reader: Reader, key: str, machine: MachineId | None) -> Chosen:
+    return Chosen(name=reader.pipelines()[key], hash=key, machine=machine)
+
+
+def _pipeline(reader: Reader, text: str) -> str:
+    """Hash of the pipeline that the user means."""
+    known = reader.pipelines()
+    found = [key for key, name in known.items() if text and (name == text or key.startswith(text))]
+    if len(found) == 1:
+        return found[0]
+    lines = [f"{known[key]} {key[:ID_DIGITS]}" for key in list(found or known)[:_SHOWN]]
+    raise InputError(
+        "several pipelines have this name" if found else "there are no samples of this pipeline",
+        where=str(reader.path),
+        expected="one of " + ", ".join(lines) if lines else None,
+        found=repr(text),
+        todo="give the start of an id; `hltune samples stats` shows all of them",
+    )
+
+
+def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineId:
+    """The machine that the user means, among those with samples of a pipeline."""
+    machines = [row.machine for row in reader.statistics() if row.pipeline_hash == pipeline_hash]
+    found = [machine for machine in machines if text is None or machine.key.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    lines = [f"{machine.key} ({machine.cpu}, {machine.threads} threads)" for machine in machines]
+    raise InputError(
+        "which machine is not clear" if found else "there are no samples of this pipeline on this machine",
+        where=str(reader.path),
+        expected="--machine with one of " + ", ".join(lines),
+        found="nothing" if text is None else repr(text),
+    )

@@ -1,0 +1,130 @@
+"""Help is instant, and shows every flag in its panel."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from typing import get_type_hints
+
+import pytest
+
+from hltune.cli.main import COMMANDS, GROUPS, run_command_line
+
+HEAVY = ("numpy", "halide", "jax", "lightgbm", "matplotlib", "rich", "imageio")
+PANELS = {
+    "list": {"output"},
+    "schedule": {"what to schedule", "search", "limits", "emulator of --target hexagon", "output"},
+    "tune": {"what to schedule", "budget", "search", "limits", "emulator of --target hexagon", "output"},
+    "pretrain": {
+        "what to learn for",
+        "budget",
+        "plan",
+        "search",
+        "limits",
+        "emulator of --target hexagon",
+        "output",
+    },
+    "compare": {"what to schedule", "search", "limits", "emulator of --target hexagon", "output"},
+    "run": {"what to schedule", "which schedule", "machine", "limits", "output"},
+    "export": {"what to schedule", "which schedule", "machine", "emulator of --target hexagon", "output"},
+    "doctor": {"output"},
+    "samples stats": {"output"},
+    "samples best": {"which samples", "output"},
+    "samples delete": {"which samples", "output"},
+    "samples export": {"which samples", "output"},
+    "samples import": {"which samples", "output"},
+    "programs show": {"output"},
+}
+FLAGS = {
+    "list": "--json",
+    "schedule": "--target --size -p --estimate --example -i --input --autoscheduler --beam-size --num-passes "
+    "--max-parallelism --weights --memory-limit --random-dropout --last-level-cache --balance --seed "
+    "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective --cache --workspace "
+    "-o --output --json --debug",
+    "tune": "--minutes --samples --rounds --fresh --discard --freeze --target --size -p --estimate --example -i "
+    "--input --beam-size --num-passes --max-parallelism --weights --memory-limit --seed --integer-tolerance "
+    "--search-timeout --compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
+    "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "
+    "--pipelines --hours --target --beam-size --num-passes --max-parallelism --weights --seed --compile-timeout "
+    "--run-timeout --heap-limit --objective --cache --workspace --json --debug",
+    "compare": "--target --size -p --estimate --example -i --input --beam-size --num-passes --max-parallelism "
+    "--weights --memory-limit --seed --rounds --schedule --integer-tolerance --search-timeout "
+    "--compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
+    "run": "-i --input -o --output --output-size --target --size -p --estimate --example --max-parallelism --schedule "
+    "--compile-timeout --run-timeout --workspace --json --debug",
+    "export": "-o --output --format --function-name --target --size -p --estimate --example --max-parallelism "
+    "--schedule --heap-limit --objective --cache --workspace --json --debug",
+    "doctor": "--json",
+    "samples stats": "--workspace --json --debug",
+    "samples best": "--machine --count --workspace --json --debug",
+    "samples delete": "--machine --workspace --json --debug",
+    "samples export": "-o --output --machine --workspace --json --debug",
+    "samples import": "--target --max-parallelism --workspace --json --debug",
+    "programs show": "--stages -o --picture --json --debug",
+}
+DEFAULTS = {
+    "schedule": ["32", "5; 1 when the beam is 1", "100", "16M", "40.0", "60.0", "20.0", "120.0", "256M", "packets"],
+    "tune": ["5, unless limited else", "cores; 1 for hexagon", "built-in", "20.0", "120.0", "1M:8:128", ".hltune"],
+    "pretrain": ["100", "16", "8", "1", "10.0", "20.0", "until all are done"],
+    "compare": ["7", "60.0"],
+    "export": ["json,python,cpp,object; offload as well for hexagon", "the pipeline's name"],
+    "samples best": ["10", "the only one"],
+}
+
+
+def help_of(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run_command_line([*name.split(), "--help"]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("samples", "--help"), *((*n.split(), "--help") for n in COMMANDS)])
+def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from hltune.cli.main import run_command_line; "
+        f"code = run_command_line({list(arguments)}); "
+        f"print([name for name in {HEAVY} if name in sys.modules], code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_flag_is_in_a_panel(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = help_of(name, capsys, monkeypatch)
+    assert text.startswith(f"usage: hltune {name} [OPTIONS]")
+    assert COMMANDS[name].summary in text
+    assert set(re.findall(r"^(\S.*):$", text, re.MULTILINE)) == PANELS[name]
+    invocations = " ".join(line.split("   ")[0] for line in re.findall(r"^  (-.*)$", text, re.MULTILINE))
+    shown = re.findall(r"(?:^|\s)(--?[a-z][a-z-]*)", invocations)
+    assert sorted(shown) == sorted([*FLAGS[name].split(), "-h", "--help"])
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_defaults_are_shown(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    text = help_of(name, capsys, monkeypatch)
+    for default in DEFAULTS[name]:
+        assert f"[default: {default}]" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_panels_of_a_command_share_no_field(name: str) -> None:
+    hints = get_type_hints(COMMANDS[name].load())
+    names = [each.name for key, panel in hints.items() if key != "return" for each in fields(panel)]
+    assert len(names) == len(set(names)) > 0
+
+
+def test_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in GROUPS:
+        assert run_command_line([group, "--help"] if group else ["--help"]) == 0
+        asked = capsys.readouterr().out
+        assert GROUPS[group] in asked
+        assert run_command_line([group] if group else []) == 2
+        assert capsys.readouterr().out == asked
+    assert run_command_line(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name.partition(' ')[0]} " in text for name in COMMANDS)

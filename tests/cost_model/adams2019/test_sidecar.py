@@ -58,15 +58,15 @@ def test_without_state(tmp_path: Path, builtin: Weights) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [
-        ("format", "other", "another format or version"),
-        ("version", 2, "another format or version"),
+        ("format", "other", "found: ValueError: format"),
+        ("version", 2, "found: ValueError: format"),
         ("weights_hash", "00", "belongs to other weights"),
-        ("weights_hash", 5, "weights_hash is 5"),
+        ("weights_hash", 5, "`$.weights_hash`"),
         ("state_hash", "00", "damaged state"),
         ("state_file", "../elsewhere.npz", "not beside the weights"),
         ("state_file", "none.npz", "No such file"),
         ("origin", {}, "damaged sidecar"),
-        ("extra", 1, "the keys are"),
+        ("extra", 1, "unknown keys extra"),
     ],
 )
 def test_damaged_sidecar(path: Path, key: str, value: object, text: str) -> None:

@@ -31,7 +31,7 @@ class ExportOptions:
     """What to write, and where.
 
     Attributes:
-        target: of the object code.
+        target: what the object code is for.
         function_name: C name of the compiled pipeline, if not the pipeline's own.
     """
 

@@ -1,4 +1,4 @@
-"""The reference floor of memory-bound pipelines: a parallel, vectorised copy of the same number of bytes."""
+"""The bandwidth bound of a pipeline: the cost of a parallel, vectorised copy of the same number of bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def copy_size(count: int) -> tuple[Interval, Interval]:
 
 
 def copy_schedule(spec: PipelineSpec, *, vector_bytes: int) -> Schedule:
-    """How to copy; `spec` is what `CopySpecJob` made."""
+    """The schedule of the copy that `CopySpecJob` made."""
     return parse_schedule(_SCHEDULE.format(block=4 * vector_bytes, vector_bytes=vector_bytes), spec.funcs)
 
 

@@ -31,7 +31,7 @@ class Session(Protocol):
 
     @property
     def side_by_side(self) -> bool:
-        """Whether `measure` uses all cores at once, for nothing is timed."""
+        """True if `measure` uses all cores at once, for nothing is timed."""
         ...
 
     def ready(self) -> None:
@@ -73,7 +73,7 @@ class Session(Protocol):
 
 
 class Machine(Protocol):
-    """Where schedules are compiled and measured. Leaving the context ends all of its processes."""
+    """A place where schedules are compiled and measured. Leaving the context ends all of its processes."""
 
     @property
     def identity(self) -> MachineId:

@@ -88,7 +88,7 @@ _FORMATS = (".npy", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".
 
 
 def check_format(path: Path) -> None:
-    """Whether the ending of a file names a format.
+    """Checks that the ending of a file names a format.
 
     Raises:
         InputError: it does not.

@@ -15,7 +15,7 @@ _MOST_BORDER = 64
 """Output and input of a filter differ by a border of at most so many pixels; by more, it is a ratio."""
 
 _LARGEST_RATIO = 4
-"""Of scaling up or down; what is smaller by more may as well have a size of its own."""
+"""The largest ratio of scaling up or down; what is smaller by more may as well have a size of its own."""
 
 
 def resized(spec: PipelineSpec, sizes: Mapping[str, Extents], given: Mapping[str, Extents]) -> PipelineSpec:

@@ -14,7 +14,7 @@ _LEAST_TURNS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speedup:
-    """Of two costs that were measured in turns.
+    """The ratio of two costs that were measured in turns.
 
     Attributes:
         value: median over the turns.

@@ -15,7 +15,7 @@ from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 
 FLOAT_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}
-"""Allowed error by element size in bytes, relative to the value or, near zero, to a hundredth of the largest one.
+"""Allowed error by element size in bytes, relative to the value or, near zero, to a hundredth of the image's largest.
 
 A schedule may reorder sums and contract multiplications with additions, so equal bytes are too much to ask of floats.
 """
@@ -39,7 +39,7 @@ def verify(
 
 
 def output_path(directory: Path, number: int) -> Path:
-    """Where an expected output is stored."""
+    """The file of an expected output."""
     return directory / f"output{number}.npy"
 
 
@@ -51,7 +51,7 @@ def differences(
     integer_tolerance: int = 0,
     float_slack: float = 1.0,
 ) -> str | None:
-    """How the first wrong one of a pipeline's outputs differs from the expected one, or None."""
+    """Says how the first wrong one of a pipeline's outputs differs from the expected one, or None."""
     names = [output.name for output in spec.outputs for _ in output.dtypes]
     for name, ours, wanted in zip(names, found, expected, strict=True):
         text = difference(ours, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)

@@ -14,11 +14,7 @@ from hltune.values.unit import Unit
 PACKETS_PER_S = 1e9
 """A nominal rate, see `hltune.values.unit`."""
 PACKETS = Unit(
-    name="packets",
-    label="packets issued (QEMU)",
-    heading="packets issued\n(QEMU)",
-    per_second=PACKETS_PER_S,
-    digits=0,
+    name="packets", label="packets issued (QEMU)", heading="packets issued\n(QEMU)", per_second=PACKETS_PER_S, digits=0
 )
 
 
@@ -40,9 +36,5 @@ def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
 def packets_and_misses(cache: CacheModel) -> Unit:
     """The unit of packets with weighted misses of a simulated cache added."""
     return Unit(
-        name="packets+misses",
-        label=f"= {cache}, QEMU",
-        heading="packets\n+misses",
-        per_second=PACKETS_PER_S,
-        digits=0,
+        name="packets+misses", label=f"= {cache}, QEMU", heading="packets\n+misses", per_second=PACKETS_PER_S, digits=0
     )

@@ -27,7 +27,7 @@ from hltune.values.pipeline import PipelineSpec
 _ENTRY = "pipeline"
 _LINK_S = 60.0
 _LONGEST_RUN_S = 5.0
-"""In this time, the 2**32 packets after which the counter begins again are not reached: 835e6 a second were seen."""
+"""So short that the 2**32 packets after which the counter begins again are not reached: 835e6 a second were seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +165,7 @@ class CountJob:
             return Failure(stage="run", kind="crash", message=str(error), log=log)
 
     def _limit_run(self) -> None:
-        """In the emulator's process, which nobody else would end if this one and its parent were killed."""
+        """Runs in the emulator's process, which nobody else would end if this one and its parent were killed."""
         limit_s = math.ceil(self._run_limit_s) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
 

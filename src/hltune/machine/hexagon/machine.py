@@ -82,12 +82,7 @@ class HexagonMachine:
         self.host.run(InputFileJob(spec=spec, inputs=inputs, heap_limit_bytes=self._heap_limit_bytes, file=file))
 
     def count(
-        self,
-        schedules: Iterable[tuple[str, Schedule]],
-        spec: PipelineSpec,
-        input_file: Path,
-        *,
-        reference: Path | None,
+        self, schedules: Iterable[tuple[str, Schedule]], spec: PipelineSpec, input_file: Path, *, reference: Path | None
     ) -> Generator[tuple[str, Measurement]]:
         """Measures schedules side by side and yields them as they are done."""
         assert self._emulator is not None

@@ -21,10 +21,10 @@ TARGETS = {
 """Halide's targets by the names that we give them: versions of the DSP, all with vectors of 128 bytes."""
 
 OLDEST_CPU = f"hexagon{_VERSIONS[0]}"
-"""For clang's ``-mcpu``: what is compiled for it links with candidates for all versions."""
+"""Clang's ``-mcpu``: what is compiled for it links with candidates for all versions."""
 
 EMULATED_CPU = "v67"
-"""For QEMU's ``-cpu``. QEMU 7.2 has this one model, which also runs what is compiled for the others."""
+"""QEMU's ``-cpu``. QEMU 7.2 has this one model, which also runs what is compiled for the others."""
 
 
 def claim(target: hl.Target) -> TargetInfo | None:

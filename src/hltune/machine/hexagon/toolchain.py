@@ -40,7 +40,7 @@ class Tools:
     Attributes:
         zig: drives clang and lld.
         emulator: QEMU's user mode for Hexagon.
-        cache_plugin: that the emulator loads; None if it is not to simulate a cache.
+        cache_plugin: what the emulator loads; None if it is not to simulate a cache.
     """
 
     zig: Path
@@ -67,7 +67,7 @@ class Tools:
         """Runs zig.
 
         Args:
-            arguments: of the command line.
+            arguments: the command line without the program.
             scratch: folder for what zig leaves behind; the caller's to remove.
             what: message of the error.
 
@@ -148,7 +148,7 @@ def find_plugin_emulator() -> Path | None:
 
 @functools.cache
 def addresses_can_be_fixed() -> bool:
-    """Whether processes without randomised addresses may be started; some containers forbid it."""
+    """True if processes without randomised addresses may be started; some containers forbid it."""
     setarch = shutil.which("setarch")
     return setarch is not None and subprocess.run([setarch, "-R", "true"], capture_output=True).returncode == 0
 

@@ -40,8 +40,8 @@ class Result:
     """What the harness reports of one run.
 
     Attributes:
-        code: of Halide's errors; 0 if all went well.
-        message: of the first error.
+        code: number of Halide's error; 0 if all went well.
+        message: text of the first error.
         refused_bytes: size of an allocation that the heap limit did not allow; 0 if there was none.
         damaged: number of the first argument that was written to beyond its ends, from 1; 0 if there is none.
         outputs: as in `hltune.machine.inputs`, without the padding of their rows.
@@ -63,7 +63,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Of a buffer in the memory of the emulated process."""
+    """A buffer in the memory of the emulated process."""
 
     dtype: np.dtype
     estimate: tuple[Interval, ...]
@@ -83,7 +83,7 @@ class _Layout:
 
     @property
     def size_bytes(self) -> int:
-        """Of the memory."""
+        """The size of the memory."""
         return math.prod(self.padded_shape) * self.dtype.itemsize
 
     def header(self, kind: int) -> bytes:
@@ -102,9 +102,9 @@ def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limi
     """A job for the harness.
 
     Args:
-        spec: of the pipeline.
-        values: of its inputs, in their order.
-        heap_limit_bytes: that the pipeline may allocate at a time.
+        spec: the pipeline.
+        values: its inputs, in their order.
+        heap_limit_bytes: what the pipeline may allocate at a time.
 
     Raises:
         HltuneError: a buffer has too many dimensions.

@@ -57,10 +57,7 @@ class TimeJob:
         compiled: Compiled = process.state[self.key]
         process.enter("timing", timeout_s=self.options.turn_s + 2 * self.options.run_timeout_s)
         repeats = time_calls(
-            compiled.call,
-            turn_s=self.options.turn_s,
-            sample_s=self.options.sample_s,
-            prune_s=self.prune_s,
+            compiled.call, turn_s=self.options.turn_s, sample_s=self.options.sample_s, prune_s=self.prune_s
         )
         if not self.last:
             return repeats

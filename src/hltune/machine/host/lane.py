@@ -38,7 +38,7 @@ class Trial:
 
     @property
     def live(self) -> bool:
-        """Whether further turns are of use."""
+        """True if further turns are of use."""
         return self.failure is None and not self.pruned
 
     @property

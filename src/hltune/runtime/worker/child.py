@@ -79,7 +79,7 @@ def _in_fork(connection: Connection, job_file: int) -> None:
 
 
 def _in_silence(action: Callable[[], None]) -> None:
-    """In a fork of its own, which leaves no trace in the memory of this process."""
+    """Does something in a fork, which leaves no trace in the memory of this process."""
     child = os.fork()
     if child == 0:
         action()
@@ -103,3 +103,7 @@ def _die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from multiprocessing.connection import Pipe
 
 _SAME_ADDRESSES = ("setarch", "-R")
@@ -17,47 +16,45 @@ _SAME_ADDRESSES = ("setarch", "-R")
 _KEPT_VARIABLES = ("PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "XDG_CACHE_HOME")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupOptions:
-    """How to start the interpreter; see `hltune.runtime.worker.Worker`."""
-
-    environment: Mapping[str, str]
-    preload: tuple[str, ...]
-    memory_bytes: int
-    reproducible: bool
-
-
 class ProcessGroup:
-    """Starts at once; `end` has to be called.
+    """Starts at once; `end` has to be called. See `Worker` for what is not explained here.
 
     Args:
-        options: how to start it.
         log: number of the file that takes all that it prints.
         job: number of the file that it reads jobs from.
     """
 
-    def __init__(self, options: GroupOptions, *, log: int, job: int) -> None:
+    def __init__(
+        self,
+        *,
+        environment: Mapping[str, str],
+        preload: tuple[str, ...],
+        memory_bytes: int,
+        reproducible: bool,
+        log: int,
+        job: int,
+    ) -> None:
         self.connection, theirs = Pipe()
         with theirs:
             fd = theirs.fileno()
-            pickled = pickle.dumps((options.preload, options.memory_bytes, os.getpid(), options.reproducible))
+            pickled = pickle.dumps((preload, memory_bytes, os.getpid(), reproducible))
             # -P: a numpy.py in the user's folder must not stand in for the real one.
             # Zeros: of the same length whatever the numbers, for arguments take room in memory.
             files = [f"{number:08}" for number in (fd, job)]
-            command = [sys.executable, "-P", "-m", "hltune.runtime.worker", *files, pickled.hex().zfill(2000)]
+            command = [sys.executable, "-P", "-m", "hltune.runtime.worker.child", *files, pickled.hex().zfill(2000)]
             self._popen = subprocess.Popen(
-                [*_SAME_ADDRESSES, *command] if options.reproducible else command,
+                [*_SAME_ADDRESSES, *command] if reproducible else command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**(_bare_environment() if options.reproducible else os.environ), **options.environment},
+                env={**(_bare_environment() if reproducible else os.environ), **environment},
                 pass_fds=[fd, job],
                 start_new_session=True,
             )
 
     @property
     def alive(self) -> bool:
-        """Whether the interpreter is there."""
+        """True until the interpreter ends."""
         return self._popen.poll() is None
 
     def exit_status(self) -> int:

@@ -40,7 +40,7 @@ class Process:
         self._connection.send(Stage(stage, timeout_s, time.monotonic()))
 
     def log_position(self) -> int:
-        """Where the log of this process stands now; native code writes to it as well."""
+        """The present end of this process's log; native code writes to it as well."""
         sys.stderr.flush()
         return os.lseek(2, 0, os.SEEK_CUR)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import tempfile
@@ -10,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Generic, Self, TypeVar
 
-from hltune.runtime.worker.group import GroupOptions, ProcessGroup
+from hltune.runtime.worker.group import ProcessGroup
 from hltune.runtime.worker.messages import Died, Done, Job, Raised, Stage, pickled
 from hltune.runtime.worker.resources import memory_share_bytes
 from hltune.values.errors import Failure, FailureKind, HltuneError, JobFailed
@@ -19,7 +20,7 @@ R = TypeVar("R")
 
 _LOG_TAIL_BYTES = 4000
 _START_S = 60.0
-"""From the start of a job to its first stage: time to spawn, to import and to read the job."""
+"""Limit from the start of a job to its first stage: time to spawn, to import and to read the job."""
 
 
 class Worker:
@@ -48,15 +49,18 @@ class Worker:
     ) -> None:
         self.memory_bytes = memory_bytes or memory_share_bytes(1)
         self._recycle_after = recycle_after
-        self._options = GroupOptions(
+        # Without a name, so that not even a killed parent leaves it behind.
+        self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
+        self._job = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
+        self._start_group = functools.partial(
+            ProcessGroup,
             environment=dict(environment or {}),
             preload=preload,
             memory_bytes=self.memory_bytes,
             reproducible=reproducible,
+            log=self._log.fileno(),
+            job=self._job.fileno(),
         )
-        # Without a name, so that not even a killed parent leaves it behind.
-        self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
-        self._job = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
         self._log_start = 0
         self._jobs = 0
         self._pauses: list[tuple[float, float]] = []
@@ -129,7 +133,7 @@ class Worker:
         self._jobs = 0
         self._log.seek(0)
         self._log.truncate()
-        return ProcessGroup(self._options, log=self._log.fileno(), job=self._job.fileno())
+        return self._start_group()
 
 
 class Running(Generic[R]):
@@ -164,13 +168,13 @@ class Running(Generic[R]):
                 return result
 
     def done(self) -> bool:
-        """Whether it has ended or exceeded its limit, so that `result` returns or raises at once."""
+        """True if it has ended or exceeded its limit, so that `result` returns or raises at once."""
         if self._outcome is None:
             self._listen(0.0)
         return self._outcome is not None
 
     def remaining_s(self) -> float:
-        """How long the present stage may still take."""
+        """The time that the present stage may still take."""
         began_s = self._stage.began_s
         # The message that a stage begins may be older than a pause and read after it.
         paused_s = sum(max(0.0, end_s - max(at_s, began_s)) for at_s, end_s in self._pauses)

@@ -75,7 +75,7 @@ def train(
         the last epoch that left all weights finite.
 
     Raises:
-        InputError: there are no samples to train on, or not even the first of `TrainingOptions.steps` can be taken.
+        InputError: there are no samples to train on, or training with `TrainingOptions.steps` diverged.
     """
     check_weights(start.weights)
     run = _Run(options, initial, seed, _epoch_of(datasets, options))

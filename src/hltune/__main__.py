@@ -1,7 +1,5 @@
 """Entry point: starts the command line so that Ctrl-C is answered from the first moment on."""
 
-from __future__ import annotations
-
 import sys
 
 from hltune import INTERRUPTED

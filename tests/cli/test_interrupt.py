@@ -14,11 +14,7 @@ import pytest
 pytestmark = pytest.mark.alone
 
 MOMENTS_S = (0.02, 0.1, 0.2, 0.3)
-PHASES = {
-    "schedule": ("loading", "searching", "compiling"),
-    "compare": ("searching", "measuring"),
-    "tune": ("tuning",),
-}
+PHASES = {"schedule": ("loading", "searching", "compiling"), "compare": ("searching", "measuring"), "tune": ("tuning",)}
 DELAYS_S = (0.0, 0.3)
 """After a phase was announced; no phase ends that soon."""
 

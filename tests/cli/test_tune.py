@@ -121,12 +121,7 @@ def test_two_pipelines_share_the_samples(hltune: Run) -> None:
 
 def test_a_second_run_in_the_same_workspace_is_refused(hltune: Run, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hltune", "tune", str(BLUR), "--minutes", "2", "--max-parallelism", "2"]
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         while not process.stderr.readline().startswith("tuning"):
             pass

@@ -82,10 +82,7 @@ def measured(program: Program, host: TargetInfo) -> list[Cost | Failure]:
     options = MeasureOptions(threads=2, turns=1, turn_s=0.01, single_turn_s=0.01)
     searches = [Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=seed) for seed in range(2)]
     searches.append(Adams2019Options(parallelism=2, beam_size=4, num_passes=1))
-    with (
-        Worker(environment=ENVIRONMENT) as worker,
-        opened(program.spec, host, options=options) as session,
-    ):
+    with Worker(environment=ENVIRONMENT) as worker, opened(program.spec, host, options=options) as session:
         found = [
             worker.run(SearchJob(spec=program.spec, target=host.name, options=search, timeout_s=30))
             for search in searches

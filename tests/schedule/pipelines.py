@@ -63,11 +63,7 @@ def convolution() -> PipelineSpec:
     total[x, 3] += x
     output[x, y] = hl.u8_sat(total[x, y] >> 4)
     return _spec(
-        "convolution",
-        [output],
-        [_box(1000, 700)],
-        input=("uint8", _box(1002, 702)),
-        mask=("int16", _box(3, 3)),
+        "convolution", [output], [_box(1000, 700)], input=("uint8", _box(1002, 702)), mask=("int16", _box(3, 3))
     )
 
 
@@ -82,11 +78,7 @@ def channels() -> PipelineSpec:
     mixed[x, y, k] += blur[x + r.x, y, r.y] * filters[r.y, k]
     output[x, y, k] = hl.max(mixed[x, y, k], 0.0) + hl.sum(blur[x, y + r.x, r.y], "row")
     return _spec(
-        "channels",
-        [output],
-        [_box(256, 200, 8)],
-        input=("float32", _box(260, 204, 8)),
-        filter=("float32", _box(8, 8)),
+        "channels", [output], [_box(256, 200, 8)], input=("float32", _box(260, 204, 8)), filter=("float32", _box(8, 8))
     )
 
 

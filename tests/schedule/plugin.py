@@ -28,12 +28,7 @@ SEARCHES: list[tuple[Autoscheduler, dict[str, str]]] = [
 
 def probe(seed: int) -> tuple[Autoscheduler, dict[str, str]]:
     """A random probe of Adams2019."""
-    return ADAMS, {
-        "parallelism": "2",
-        "beam_size": "1",
-        "random_dropout": "1",
-        "random_dropout_seed": str(seed),
-    }
+    return ADAMS, {"parallelism": "2", "beam_size": "1", "random_dropout": "1", "random_dropout_seed": str(seed)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,7 @@ from hypothesis import strategies as st
 
 from hltune.schedule.loops import LoopNests
 from hltune.schedule.text import directive_text
-from hltune.values.directives import (
-    OUTERMOST,
-    ComputeAt,
-    Directive,
-    Fuse,
-    Rfactor,
-    Schedule,
-    Split,
-    StoreAt,
-    kinds,
-)
+from hltune.values.directives import OUTERMOST, ComputeAt, Directive, Fuse, Rfactor, Schedule, Split, StoreAt, kinds
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import MemoryType, Role, Stage, TailStrategy, form_of
 

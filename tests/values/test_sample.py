@@ -138,8 +138,7 @@ def test_invariants(make: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "make",
-    [lambda: cost(), lambda: cost(1.0, 0.0), lambda: cost(float("inf")), lambda: replace(MACHINE, threads=0)],
+    "make", [lambda: cost(), lambda: cost(1.0, 0.0), lambda: cost(float("inf")), lambda: replace(MACHINE, threads=0)]
 )
 def test_invariants_of_costs_and_machines(make: object) -> None:
     with pytest.raises(InputError, match=r"not a (cost|machine)"):

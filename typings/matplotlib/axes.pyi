@@ -21,15 +21,6 @@ class Axes:
         arrowprops: dict[str, object],
     ) -> object: ...
     def text(
-        self,
-        x: float,
-        y: float,
-        s: str,
-        *,
-        ha: str,
-        va: str,
-        fontsize: float,
-        zorder: int,
-        bbox: dict[str, object],
+        self, x: float, y: float, s: str, *, ha: str, va: str, fontsize: float, zorder: int, bbox: dict[str, object]
     ) -> object: ...
     def legend(self, *, fontsize: float) -> object: ...

@@ -1,7 +1,5 @@
 """Flags from dataclasses: a command takes panels, each class is a panel of its help, and each field is a flag."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass

@@ -1,7 +1,5 @@
 """The flags of the emulated DSP."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """`hltune pretrain` and `hltune programs`: flags to options, results to people."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """`hltune samples`: flags to calls of the sample store, results to people."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """`hltune list`, `schedule` and `compare`: flags to options, results to people."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,9 +43,7 @@ class ScheduleSearch(SearchFlags):
         known: dict[str, SearchOptions] = {
             "adams2019": adams2019,
             "mullapudi2016": Mullapudi2016Options(
-                parallelism=adams2019.parallelism,
-                last_level_cache_bytes=self.last_level_cache,
-                balance=self.balance,
+                parallelism=adams2019.parallelism, last_level_cache_bytes=self.last_level_cache, balance=self.balance
             ),
             "li2018": Li2018Options(parallelism=adams2019.parallelism),
         }

@@ -1,7 +1,5 @@
 """`hltune run`, `export` and `doctor`: flags to options, results to people."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`hltune compare`: all known schedules of a pipeline side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

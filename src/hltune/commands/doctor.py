@@ -1,7 +1,5 @@
 """`hltune doctor`: what is installed, which machines are usable, what is missing and how to get it."""
 
-from __future__ import annotations
-
 import platform
 import shutil
 from collections.abc import Callable

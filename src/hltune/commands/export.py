@@ -1,7 +1,5 @@
 """`hltune export`: a schedule in the forms that other programs use."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

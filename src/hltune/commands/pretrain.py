@@ -1,7 +1,5 @@
 """`hltune pretrain`: learn from random programs what this machine is like."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import time

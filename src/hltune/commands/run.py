@@ -1,7 +1,5 @@
 """`hltune run`: the best known schedule on a real image."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

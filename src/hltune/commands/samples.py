@@ -1,7 +1,5 @@
 """`hltune samples`: what was measured, by the names that people give it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`hltune schedule`: find a schedule by the cost model alone, run it, verify it, keep it."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """`hltune tune`: measure candidates while the cost model learns from them."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import time

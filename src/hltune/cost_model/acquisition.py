@@ -7,8 +7,6 @@ uncertainty both help. Of candidates with the same features, one is taken before
 cannot tell them apart, and measuring one of them teaches most of what there is to learn.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,12 +16,7 @@ from hltune.values.features import Floats
 
 
 def choose(
-    scores: Scores | None,
-    schedules: Floats,
-    count: int,
-    *,
-    random_share: float,
-    rng: np.random.Generator,
+    scores: Scores | None, schedules: Floats, count: int, *, random_share: float, rng: np.random.Generator
 ) -> list[int]:
     """Chooses candidates by the rule above.
 

@@ -67,20 +67,12 @@ class Dataset:
     def stored(cls, data: TrainingData, *, cores: int) -> Dataset:
         """Samples as the sample store holds them."""
         return cls(
-            pipeline=operations(data.pipeline_features),
-            schedules=data.schedule_features,
-            costs=data.costs,
-            cores=cores,
+            pipeline=operations(data.pipeline_features), schedules=data.schedule_features, costs=data.costs, cores=cores
         )
 
     def where(self, mask: Mask) -> Dataset:
         """The samples that a mask [N] selects."""
-        return Dataset(
-            pipeline=self.pipeline,
-            schedules=self.schedules[mask],
-            costs=self.costs[mask],
-            cores=self.cores,
-        )
+        return Dataset(pipeline=self.pipeline, schedules=self.schedules[mask], costs=self.costs[mask], cores=self.cores)
 
     def shares(self) -> NDArray[np.float64]:
         """A number in [0, 1) for each schedule [N], given by its features alone.

@@ -9,8 +9,6 @@
 Source: Halide 21, ``src/autoschedulers/adams2019/Featurization.h``.
 """
 
-from __future__ import annotations
-
 import hashlib
 from typing import Generic, NamedTuple, TypeVar
 

@@ -5,8 +5,6 @@ neither network nor trees learn from them before they are evaluated; by some oth
 Whichever scorer orders more of the held-out pairs rightly then learns from all samples and chooses.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,10 +68,7 @@ def learn(
     if options is not None:
         trained = _train(weights, state, samples, shares, options, seed)
         weights, state = trained.weights, trained.optimizer
-    scorers: tuple[Scorer, ...] = (
-        NetworkScorer(weights=weights),
-        TreeScorer(weights=weights, seed=seed),
-    )
+    scorers: tuple[Scorer, ...] = (NetworkScorer(weights=weights), TreeScorer(weights=weights, seed=seed))
     validations: tuple[Validation, ...] = ()
     chosen = scorers[-1]
     if enough:

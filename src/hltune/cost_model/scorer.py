@@ -4,8 +4,6 @@ A scorer is a value that says how to learn; `fit` learns from samples and gives 
 cross-validation starts from the same state.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol

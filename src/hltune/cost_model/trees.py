@@ -9,8 +9,6 @@
 Several ensembles, each on samples drawn with replacement; their mean predicts, and how far they differ is the spread.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import lightgbm

@@ -1,7 +1,5 @@
 """The bandwidth bound of a pipeline: the cost of a parallel, vectorised copy of the same number of bytes."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Schedules as code of this computer, in memory, with their buffers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

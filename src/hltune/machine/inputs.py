@@ -3,8 +3,6 @@
 Arrays are NumPy's with Halide's dimensions reversed, see `hltune.pipeline.images`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The table of machines, and which of them runs what."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from hltune.machine.hexagon.kind import KIND as HEXAGON

@@ -1,7 +1,5 @@
 """How long and how often to measure, and what a candidate may use."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 

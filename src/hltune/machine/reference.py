@@ -1,7 +1,5 @@
 """The expected outputs of a pipeline, computed on this computer, whatever machine the candidates run on."""
 
-from __future__ import annotations
-
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path

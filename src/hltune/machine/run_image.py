@@ -1,7 +1,5 @@
 """Runs a schedule once on real images of any size: a job for a worker."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

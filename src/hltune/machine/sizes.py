@@ -1,7 +1,5 @@
 """The sizes of a pipeline's outputs for images of other sizes than it was scheduled for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

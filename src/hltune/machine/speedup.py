@@ -1,7 +1,5 @@
 """How much faster one schedule is than another, and how sure that is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

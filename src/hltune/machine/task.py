@@ -1,7 +1,5 @@
 """What to run, and what its outputs are checked against."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass

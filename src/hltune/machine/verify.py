@@ -1,7 +1,5 @@
 """Is an output the right one? Exact for integers, within a stated tolerance for floats."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What every kind of source yields: the algorithm and its inputs, with the estimates that the user's code gives."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from hltune.pipeline.source import Number

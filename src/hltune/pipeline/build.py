@@ -1,7 +1,5 @@
 """From a `PipelineSpec` to a fresh `halide.Pipeline`, and back. Runs in a worker."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +7,7 @@ from dataclasses import dataclass
 import halide as hl
 
 from hltune.values.errors import InputError
-from hltune.values.pipeline import (
-    BufferArgument,
-    FuncInfo,
-    Interval,
-    OutputArgument,
-    PipelineSpec,
-    ScalarArgument,
-)
+from hltune.values.pipeline import BufferArgument, FuncInfo, Interval, OutputArgument, PipelineSpec, ScalarArgument
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ The compiler counts as one of the files; system headers and the wheel stand unde
 by renaming, the manifest last, so that a kill leaves nothing half-written.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

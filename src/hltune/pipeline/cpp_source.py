@@ -1,7 +1,5 @@
 """Loads a pipeline from a C++ generator: compiles it with our driver, runs that, reads what it wrote."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Which of the pipelines in a file is meant."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from hltune.pipeline.parameters import nearest

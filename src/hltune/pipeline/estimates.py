@@ -4,8 +4,6 @@ An output follows an image whose size the user gives, if its dimensions fit and 
 one that the image had before: a filter whose output is as large as its input stays one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Sizes of example images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

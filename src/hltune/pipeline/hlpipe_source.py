@@ -1,7 +1,5 @@
 """Loads a pipeline that somebody has serialized. The file keeps the estimates of outputs, but not those of inputs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import halide as hl

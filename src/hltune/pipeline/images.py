@@ -3,8 +3,6 @@
 An image of estimates (W, H) is an array of shape (H, W), one of (W, H, C) an array of shape (C, H, W).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """Reads an input of a pipeline of this process: its type, its estimates, its layout."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import halide as hl

@@ -5,8 +5,6 @@ of file into an `Algorithm`; `serialized` reads what Halide wrote; `estimates` c
 from the spec to Halide.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

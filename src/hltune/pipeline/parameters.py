@@ -1,7 +1,5 @@
 """Turns the text of ``-p KEY=VALUE`` into values of the types that a generator or function declares."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any

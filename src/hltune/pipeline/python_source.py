@@ -6,8 +6,6 @@ names of Halide's in this file.
 
 # pyright: reportPrivateUsage=false
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Sequence
 from importlib import import_module

@@ -8,8 +8,6 @@
 | ``--example [NAME=]image.png``                      | ``examples``   |
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Runs the user's Python; whatever goes wrong there becomes an error message with the user's file and line."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import traceback

@@ -4,8 +4,6 @@ Which programs and schedules come depends on the seed, the number of the batch a
 times, so that a batch that was cut off is completed by the same schedules.
 """
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The learning half of pre-training: from time to time, weights from what the store has; on disk, and evaluated."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace

@@ -1,7 +1,5 @@
 """How `hltune pretrain` works, and for how long."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from hltune.search.autoschedulers import Adams2019Options

@@ -9,8 +9,6 @@ weights:
   power of it, which gives the regret after the programs that fit into the time.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What was measured of random programs: the part of the store that pre-training works with."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Random choices that are the same in every process and every version of Python."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from typing import TypeVar

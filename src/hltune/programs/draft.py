@@ -1,7 +1,5 @@
 """A program in the making, and what a kind of stage adds to it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

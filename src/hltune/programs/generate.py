@@ -1,7 +1,5 @@
 """Puts kinds of stages together; runs in a worker."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Kinds of stages that move elements: borders, resampling, pyramids, slices."""
 
-from __future__ import annotations
-
 import halide as hl
 
 from hltune.programs.bounded import Bounded, total

@@ -1,7 +1,5 @@
 """From a seed to a random program: a job for a worker."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from hltune.programs.program import Program

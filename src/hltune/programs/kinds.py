@@ -4,8 +4,6 @@ A kind takes a `Draft`, draws what it needs and returns the image that it added,
 there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from hltune.programs.draft import Draft, Image

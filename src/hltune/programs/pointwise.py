@@ -1,7 +1,5 @@
 """Kinds of stages that look at one element of each of their inputs."""
 
-from __future__ import annotations
-
 import halide as hl
 
 from hltune.pipeline.build import halide_type

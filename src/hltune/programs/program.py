@@ -1,7 +1,5 @@
 """A random program, and what people want to know of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from hltune.values.pipeline import PipelineSpec

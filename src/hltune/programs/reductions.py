@@ -1,7 +1,5 @@
 """Kinds of stages that look at many elements, or at their own results."""
 
-from __future__ import annotations
-
 import halide as hl
 
 from hltune.programs.bounded import Bounded, total

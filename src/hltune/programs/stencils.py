@@ -1,7 +1,5 @@
 """Kinds of stages that combine neighbours: convolutions, pooling, separable filters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import reduce
 

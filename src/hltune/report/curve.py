@@ -1,7 +1,5 @@
 """A picture of tuning: the least cost against the time that went into measuring."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The JSON documents of ``--json``."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any
 

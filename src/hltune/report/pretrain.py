@@ -1,7 +1,5 @@
 """What people and scripts see of pre-training."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import time

@@ -1,7 +1,5 @@
 """A random program for people: its text, its stages, and a picture of how they depend on each other."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Progress for people: one moving line on a terminal, plain lines in a pipe or a log."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass

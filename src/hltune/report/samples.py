@@ -1,7 +1,5 @@
 """What people and scripts see of the sample store."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterable
@@ -29,11 +27,7 @@ def statistics(store: Path, rows: Iterable[Statistics]) -> Document:
 def best(chosen: Chosen, rows: Iterable[Ranked]) -> Document:
     """Result of `hltune samples best`."""
     unit = _unit(chosen)
-    return {
-        **_named(chosen),
-        "unit": unit.name,
-        "schedules": [_ranked(row, unit) for row in rows],
-    }
+    return {**_named(chosen), "unit": unit.name, "schedules": [_ranked(row, unit) for row in rows]}
 
 
 def deleted(chosen: Chosen, gone: Deleted) -> Document:

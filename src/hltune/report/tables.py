@@ -1,7 +1,5 @@
 """Tables for people."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from rich.console import Console

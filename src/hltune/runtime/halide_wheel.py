@@ -1,7 +1,5 @@
 """Where the halide wheel keeps its plugins, tools and headers: no other file knows."""
 
-from __future__ import annotations
-
 import functools
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How long work says what it does, without knowing who listens."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 

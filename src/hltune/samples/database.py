@@ -1,7 +1,5 @@
 """Opening the store's file, and SQLite's errors in words that people can act on."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -1,7 +1,5 @@
 """Import from and export to the `.sample` files of Halide's own tuning loop."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Version 1 had no units, kept what steered a search beside it, and told kinds of provenance apart by their keys.
 """
 
-from __future__ import annotations
-
 import sqlite3
 
 from hltune.samples.schema import VERSION

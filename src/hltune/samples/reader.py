@@ -1,7 +1,5 @@
 """Reading the store. All queries about samples are about one pipeline on one machine."""
 
-from __future__ import annotations
-
 import contextlib
 import zlib
 from collections.abc import Generator, Iterator

@@ -1,7 +1,5 @@
 """Samples as rows of the store's tables, and back."""
 
-from __future__ import annotations
-
 import json
 import zlib
 from dataclasses import asdict

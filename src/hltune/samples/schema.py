@@ -23,8 +23,6 @@ same schedule, machine, time of measurement and cost as one that is there is tha
 Beside the file: ``-wal`` and ``-shm`` are SQLite's and belong to it; ``.lock`` is held by the process that writes.
 """
 
-from __future__ import annotations
-
 APPLICATION_ID = 0x686C7473
 VERSION = 2
 

@@ -8,8 +8,6 @@
      "funcs": [{"name": "out", "args": ["x", "y"], "updates": [], "update_args": []}]}
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """How many samples there are, and what they say."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The store of samples that a run writes to; its file format is in `schema`."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import zlib
@@ -14,13 +12,7 @@ from hltune.runtime.progress import Progress
 from hltune.samples import database
 from hltune.samples.lock import WriterLock
 from hltune.samples.reader import Reader, unknown_pipeline
-from hltune.samples.rows import (
-    MACHINE_COLUMNS,
-    decode_machine,
-    encode_machine,
-    encode_sample,
-    encode_schedule,
-)
+from hltune.samples.rows import MACHINE_COLUMNS, decode_machine, encode_machine, encode_sample, encode_schedule
 from hltune.samples.spec_codec import encode_spec
 from hltune.values.errors import InputError
 from hltune.values.features import Featurization

@@ -1,7 +1,5 @@
 """Replays a schedule on a pipeline of this process. Runs in a worker."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import halide as hl

@@ -1,7 +1,5 @@
 """Reads the names and arguments in a schedule's text: which Func, stage or loop is meant."""
 
-from __future__ import annotations
-
 import re
 from collections import ChainMap
 from collections.abc import Sequence

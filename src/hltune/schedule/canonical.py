@@ -1,7 +1,5 @@
 """Counts anew the names that Halide made by counting, so that equal schedules are equal values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A scheduled pipeline as compiled code: object file, static library and C header. Runs in a worker."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import tempfile

@@ -6,8 +6,6 @@ sources all follow a schedule with it, so that an unknown name is found before H
 Source: Halide 21 ``Stage::split``, ``fuse``, ``reorder``, ``set_dim_type`` and ``rfactor`` in ``Func.cpp``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import prod
@@ -204,10 +202,7 @@ class LoopNests:
             raise InputError("a loop cannot be fused with itself", where=str(fuse.stage), found=fuse.inner)
         extents = [loop.extent for loop in (inner, outer) if loop.extent is not None]
         fused = replace(
-            inner,
-            name=fuse.fused,
-            rvar=inner.rvar or outer.rvar,
-            extent=prod(extents) if len(extents) == 2 else None,
+            inner, name=fuse.fused, rvar=inner.rvar or outer.rvar, extent=prod(extents) if len(extents) == 2 else None
         )
         self._replace(fuse.stage, fuse.outer)
         self._replace(fuse.stage, fuse.inner, fused)

@@ -15,8 +15,6 @@ Calls with a loop and a factor (``vectorize(x, 16)``, ``tile``) become the split
 Source: Adams2019 ``State::apply_schedule``, Mullapudi2016 ``AutoSchedule``, Li2018 ``apply_schedule`` (Halide 21).
 """
 
-from __future__ import annotations
-
 from itertools import count
 
 from hltune.schedule.arguments import Names

@@ -17,21 +17,11 @@ Limits: which stage of a consumer calls a producer is not known here; the last s
 with updates that are computed where they are used, having no place of their own, do not appear.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hltune.schedule.loops import Loop, LoopNests, loop_nests
-from hltune.values.directives import (
-    OUTERMOST,
-    ComputeAt,
-    ComputeRoot,
-    Rfactor,
-    Schedule,
-    StoreAt,
-    StoreRoot,
-)
+from hltune.values.directives import OUTERMOST, ComputeAt, ComputeRoot, Rfactor, Schedule, StoreAt, StoreRoot
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
 

@@ -4,8 +4,6 @@ Both address Funcs by their number and the variables of the algorithm by their p
 counts up (``r4$x``) depend on what the process did before.
 """
 
-from __future__ import annotations
-
 import json
 import keyword
 import re

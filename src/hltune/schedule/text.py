@@ -1,7 +1,5 @@
 """Writes directives in the syntax that `parse` reads and Halide's own schedulers print."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hltune.values.directives import Directive, Rfactor

@@ -1,7 +1,5 @@
 """The C++-like text of a schedule as a stream of tokens."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

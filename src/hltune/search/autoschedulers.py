@@ -5,8 +5,6 @@ An unknown key or an unparsable value aborts the process that the plugin runs in
 Source: Halide 21, ``src/autoschedulers/{adams2019,mullapudi2016,li2018}``.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

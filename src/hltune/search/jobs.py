@@ -4,8 +4,6 @@ The plugin can abort, hang or eat memory, and its settings are global to the pro
 `ENVIRONMENT`, and nothing but searches there.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import time

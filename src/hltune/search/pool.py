@@ -1,7 +1,5 @@
 """Processes that search schedules, many searches side by side: the one way to run an autoscheduler."""
 
-from __future__ import annotations
-
 import contextlib
 import tempfile
 from collections.abc import Callable, Sequence

@@ -5,8 +5,6 @@ every few probes get other weights (see `hltune.cost_model.adams2019.variants`),
 than there are cores, which gives finer tasks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count, cycle

@@ -1,7 +1,5 @@
 """The type of images in the NumPy references: arrays of shape (height, width)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

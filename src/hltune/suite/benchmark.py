@@ -1,7 +1,5 @@
 """A built-in benchmark as a value; what it describes is imported when it is asked for."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from importlib import import_module
 

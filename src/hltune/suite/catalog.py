@@ -1,7 +1,5 @@
 """The built-in benchmarks by name. Does not import Halide, so that listing them is instant."""
 
-from __future__ import annotations
-
 import difflib
 
 from hltune.suite.benchmark import Benchmark

@@ -3,8 +3,6 @@
 The sum of the nine products is shifted right by 4 and clamped to 0..255.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import product
 

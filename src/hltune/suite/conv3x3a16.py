@@ -1,7 +1,5 @@
 """3x3 convolution with a 16-bit accumulator, which wraps around."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import halide as hl

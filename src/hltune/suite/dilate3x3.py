@@ -1,7 +1,5 @@
 """3x3 dilation: the largest value around each pixel."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import halide as hl

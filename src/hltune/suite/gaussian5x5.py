@@ -1,7 +1,5 @@
 """5x5 Gaussian blur with the binomial weights 1 4 6 4 1 in both directions, rounded down."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import halide as hl

@@ -1,7 +1,5 @@
 """What the algorithms share: the input image and its repeated edge."""
 
-from __future__ import annotations
-
 import halide as hl
 
 

@@ -4,8 +4,6 @@ With the three pixels of each column sorted, the median of all nine is the media
 column minima, the median of the column medians and the smallest of the column maxima.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import halide as hl

@@ -1,7 +1,5 @@
 """Sobel edge strength: |gx| + |gy|, at most 255."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import halide as hl

@@ -1,7 +1,5 @@
 """The shape that all expert schedules have: strips of rows, with rolling line buffers of the repeated edge."""
 
-from __future__ import annotations
-
 STRIP_ROWS = 64
 """Rows per task: many tasks for the threads, and the few rows that neighbouring strips both copy hardly count."""
 

@@ -1,7 +1,5 @@
 """The end of tuning: the best candidates and all known schedules side by side, so that the fastest one wins."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What was measured of one pipeline on one machine: the part of the store that a tuner works with."""
 
-from __future__ import annotations
-
 import time
 
 from hltune.cost_model.dataset import Dataset

@@ -1,7 +1,5 @@
 """The cost model of one pipeline on one machine while it is tuned: weights that search, a predictor that chooses."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
@@ -38,12 +36,7 @@ class Model:
     """
 
     def __init__(
-        self,
-        spec: PipelineSpec,
-        machine_key: str,
-        initial: Weights,
-        lineage: Lineage,
-        training: TrainingOptions | None,
+        self, spec: PipelineSpec, machine_key: str, initial: Weights, lineage: Lineage, training: TrainingOptions | None
     ) -> None:
         latest, best = (lineage.read(kind, initial) for kind in ("latest", "best"))
         self.initial = initial

@@ -1,7 +1,5 @@
 """How `hltune tune` works, and for how long."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from hltune.cost_model.adams2019.options import TUNING, TrainingOptions

@@ -1,7 +1,5 @@
 """How long the parts of tuning take, so that rounds fit into the time that is left."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

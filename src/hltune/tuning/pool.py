@@ -1,7 +1,5 @@
 """Candidates that were found and not measured yet."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from hltune.cost_model.acquisition import choose

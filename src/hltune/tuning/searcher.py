@@ -1,7 +1,5 @@
 """The search half of a round: many searches of one pipeline, side by side, with weights that differ."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Which pipeline gets the next round, when several share the time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 _WINDOW = 3

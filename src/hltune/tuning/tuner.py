@@ -1,7 +1,5 @@
 """Tuning of one pipeline on one machine: one round after the other."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator

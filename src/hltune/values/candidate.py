@@ -1,7 +1,5 @@
 """A schedule on its way to being measured."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from hltune.values.directives import Schedule

@@ -1,7 +1,5 @@
 """What running a schedule cost, or why it failed."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from dataclasses import dataclass

@@ -26,8 +26,6 @@ A new directive is one class here, and what it does to the loops in `loops`.
 Source: Halide 21 ``Func.h``; which of them an autoscheduler emits: its ``schedule_source``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from typing import get_args

@@ -3,8 +3,6 @@
 A file holds ``{"format": ..., "version": ..., FIELD: ...}`` with the fields of a dataclass.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar, cast

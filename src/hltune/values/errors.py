@@ -1,7 +1,5 @@
 """One exception tree; every message says what, where, expected, found and what to do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

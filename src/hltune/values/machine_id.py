@@ -1,7 +1,5 @@
 """Which machine a measurement belongs to; samples of different machines are never mixed."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """What to schedule: a pipeline as an immutable value that any process can build."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass

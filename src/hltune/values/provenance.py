@@ -8,8 +8,6 @@
     {"kind": "imported", "imported": "one.sample", "pipeline_id": 1, "schedule_id": 2}
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ A field of a directive names its `Role` in its annotation. `Checked` holds every
 the annotations as the `Form` of a call.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from enum import Enum

@@ -10,8 +10,6 @@
 ``update`` is there if the directive is about an update definition; all other keys are the directive's fields.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

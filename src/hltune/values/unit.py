@@ -5,8 +5,6 @@ milliseconds, and with a billion packets per second its predictions, and the wei
 size.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

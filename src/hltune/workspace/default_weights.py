@@ -1,7 +1,5 @@
 """Which weights a search uses: those that were asked for, or what pre-training left as the workspace's default."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

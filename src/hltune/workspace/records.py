@@ -11,8 +11,6 @@
 ```
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,10 +25,7 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import Named, Provenance
 
 _FORMAT = Format(
-    name="hltune-record",
-    version=2,
-    what="cannot use the record of a schedule",
-    todo="delete the file; schedule again",
+    name="hltune-record", version=2, what="cannot use the record of a schedule", todo="delete the file; schedule again"
 )
 _FORMAT_1 = replace(_FORMAT, version=1)
 """Had the cost under another key, and told in free text where the schedule came from."""

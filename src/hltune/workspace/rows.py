@@ -1,7 +1,5 @@
 """Schedules that were measured side by side, as `hltune compare` and the end of tuning show them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from hltune.values.candidate import Candidate

@@ -1,7 +1,5 @@
 """From what the user typed to a pipeline on a target: the first step of every command."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -4,8 +4,6 @@ Two orders: `passes` takes every schedule once, one pipeline in a step; `draws` 
 their schedules, so that a number of steps means the same whatever the number of pipelines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """How well weights order the schedules of pipelines that they were not trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -9,8 +9,6 @@ Each has its sidecar, see `hltune.cost_model.adams2019.sidecar`; its parent is t
 version is complete before the old one goes, so that a kill leaves at least one.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

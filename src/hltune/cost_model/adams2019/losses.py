@@ -21,8 +21,6 @@ Source: throughput and the last term, but for N: Halide 21, ``src/autoschedulers
 the pairwise loss: Burges et al., "Learning to Rank using Gradient Descent", ICML 2005.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

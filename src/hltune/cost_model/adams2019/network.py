@@ -18,8 +18,6 @@ Source: Adams et al., "Learning to Optimize Halide with Tree Search and Random P
 21, ``src/autoschedulers/adams2019/cost_model_generator.cpp``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

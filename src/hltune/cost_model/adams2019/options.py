@@ -1,7 +1,5 @@
 """How the network is trained in tuning and in pre-training; `docs/pretraining.md` says what was tried."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Literal
 

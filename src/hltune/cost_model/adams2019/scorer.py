@@ -1,7 +1,5 @@
 """The network as a `hltune.cost_model.scorer.Scorer`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

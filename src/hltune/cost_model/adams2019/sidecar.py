@@ -7,8 +7,6 @@
 The weights are written last: a file of them always has its sidecar. Give each version a name of its own.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -6,8 +6,6 @@ trunk, so that scaling a row scales one term: a search with such weights believe
 allocations expensive.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import SHAPES, Weights

@@ -14,8 +14,6 @@ random weights without a word, hence the checks here.
 Source: Halide 21, ``src/autoschedulers/adams2019/Weights.cpp`` and ``Featurization.h``.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import math

@@ -1,7 +1,5 @@
 """What the emulated DSP needs, and whether it is there."""
 
-from __future__ import annotations
-
 from hltune.machine.hexagon.toolchain import (
     INSTALL_COMPILER,
     INSTALL_EMULATOR,

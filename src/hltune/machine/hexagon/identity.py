@@ -1,7 +1,5 @@
 """Which machine an emulated DSP is, and what people see its costs in."""
 
-from __future__ import annotations
-
 from hltune.machine.hexagon.options import CacheModel, emulator_options
 from hltune.machine.hexagon.target import version_of
 from hltune.machine.hexagon.toolchain import toolchain_key

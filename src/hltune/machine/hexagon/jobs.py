@@ -1,7 +1,5 @@
 """What the Hexagon machine has its workers do: write the job file once; compile, link, run and verify each schedule."""
 
-from __future__ import annotations
-
 import math
 import re
 import resource

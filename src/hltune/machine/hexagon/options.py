@@ -1,7 +1,5 @@
 """What a schedule may use in the emulator, and what counts."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import ClassVar

@@ -3,8 +3,6 @@
 Built things are in the user's cache, by the hash of all that went into them; they appear there whole or not at all.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import os

@@ -13,8 +13,6 @@ result    magic, code, packets, instructions, HVX instructions, allocations, pea
 Rows begin at multiples of 128 bytes, as the vector unit wants it: NumPy's last axis is padded.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Which machine this computer is."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 

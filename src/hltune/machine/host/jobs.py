@@ -3,8 +3,6 @@
 Compiled schedules stay in the state of the process under their key until the process ends.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from hltune.machine.compiled import Compiled, compile_task

@@ -1,7 +1,5 @@
 """A worker that measures: what is compiled in it, and what became of it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """The process side of a worker: takes jobs from a file, runs them, and says what came of them."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import importlib

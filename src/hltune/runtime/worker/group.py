@@ -1,7 +1,5 @@
 """A process group: one fresh interpreter that runs jobs, and all that it starts."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pickle

@@ -1,7 +1,5 @@
 """Several workers at once."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Generator, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Cores and memory of this computer."""
 
-from __future__ import annotations
-
 import os
 
 _MEMORY_SHARE = 0.8

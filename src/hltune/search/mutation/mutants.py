@@ -1,7 +1,5 @@
 """Candidates that are made of the best known schedules, by the operators of `hltune.search.mutation.operators`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ changes are worse and some are wrong, which Halide or the verification finds out
 search can express.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar

@@ -74,6 +74,11 @@ class InputError(HltuneError):
     exit_code = 2
 
 
+def out_of_range(option: str, expected: str, found: object) -> InputError:
+    """The error of an option whose value is not among those that make sense."""
+    return InputError("option out of range", where=option, expected=expected, found=str(found))
+
+
 class JobFailed(HltuneError):
     """A job in a worker ended without a result."""
 

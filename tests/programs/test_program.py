@@ -97,8 +97,8 @@ def test_random_schedules_give_the_output_of_the_default_schedule(seed: int, mak
     outcomes = measured(maker.run(ProgramJob(seed=seed, stages=4)), host)
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     # Halide may refuse to run a schedule, for the bounds that it infers are too wide; it must never be wrong.
-    assert not [failure for failure in failures if failure.kind in ("wrong output", "crash")], failures
-    assert len(failures) < len(outcomes)
+    assert all(failure.kind == "error" for failure in failures), failures
+    assert len(failures) <= 1
 
 
 def test_nodes_tell_of_all_that_the_outputs_depend_on(maker: Worker) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from hltune.search.pool import SearchPool
 from hltune.tuning.history import History
 from hltune.tuning.model import Model
 from hltune.tuning.options import Budget, TuneOptions
+from hltune.tuning.pace import Limits
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.tuner import Tuner
+from hltune.values.cost import Cost
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
@@ -93,6 +95,18 @@ class Place:
             searcher=Searcher(self.subject, options, self.pool, rng),
             rng=rng,
         )
+
+    def medians(self, name: str, seed: int, options: TuneOptions) -> float:
+        """Median cost of what the last of three rounds measures, in a workspace of its own."""
+        there = replace(self, workspace=Workspace(self.workspace.root / name), session=RecordedSession())
+        with there.store() as store:
+            tuner = there.tuner(store, options, seed)
+            tuner.begin(Silent())
+            for _ in range(3):
+                there.session.asked.clear()
+                tuner.round(Limits(), Silent())
+        costs = [there.session.cost(schedule) for schedule in there.session.asked]
+        return float(np.median([cost.value for cost in costs if isinstance(cost, Cost)]))
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from hltune.tuning.options import TuneOptions
+from hltune.tuning.pace import Limits, Pace
+from tests.tuning.conftest import make_options
+
+OPTIONS: TuneOptions = make_options(batch=40, round_s=30.0, search_share=0.25, beams=4, finalists=10, workers=2)
+
+
+def seen(*seconds: float) -> Pace:
+    """After candidates that took so long each."""
+    pace = Pace(OPTIONS)
+    at_s, times = 0.0, [0.0]
+    for each in seconds:
+        at_s += each
+        times.append(at_s)
+    pace.saw_candidates(times)
+    return pace
+
+
+def test_a_full_batch_where_there_is_time() -> None:
+    assert seen(0.1, 0.1).batch(Limits()) == 40
+    assert seen(0.1, 0.1).batch(Limits(samples=7)) == 7
+
+
+def test_a_smaller_batch_where_time_is_short() -> None:
+    pace = seen(0.1, 0.1, 9.0)  # one slow one does not matter: the median counts
+    # A round takes 40 * 0.1 s of measuring, which are three quarters of it.
+    half = pace.batch(Limits(end_s=time.monotonic() + 0.5 * 4 / 0.75))
+    assert 18 <= half <= 20
+    assert pace.batch(Limits(end_s=time.monotonic())) == OPTIONS.beams
+
+
+def test_rounds_that_were_seen_count_more_than_estimates() -> None:
+    pace = seen(0.1, 0.1)
+    assert pace.shortest_round_s == pytest.approx(0.3 * 4 / 0.75)
+    pace.saw_round(20.0)
+    assert pace.shortest_round_s == pytest.approx(6.0)
+
+
+def test_probing_takes_its_share_of_a_round() -> None:
+    assert seen(0.3, 0.3).probing_s == pytest.approx(0.25 / 0.75 * 40 * 0.3)
+    assert seen(0.01, 0.01).probing_s == pytest.approx(2.0)  # at least
+    assert seen(5.0, 5.0).probing_s == pytest.approx(0.25 / 0.75 * 30.0)  # a round measures for 30 s at most
+
+
+def test_finals_compile_in_one_process_where_they_are_timed() -> None:
+    pace = seen(0.5, 0.5)
+    assert pace.finals_s(5, side_by_side=True) == pytest.approx(0.5 * 15)
+    assert pace.finals_s(5, side_by_side=False) == pytest.approx((0.5 * 2 + 0.6) * 15)

@@ -12,7 +12,7 @@ import halide as hl
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import dtype_name
 from hltune.pipeline.cpp_build import build_program
-from hltune.pipeline.entries import choose_entry
+from hltune.pipeline.parameters import choose_entry
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError

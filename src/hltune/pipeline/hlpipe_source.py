@@ -4,8 +4,7 @@ from pathlib import Path
 
 import halide as hl
 
-from hltune.pipeline.algorithm import Algorithm
-from hltune.pipeline.inputs import describe_input
+from hltune.pipeline.algorithm import Algorithm, describe_input
 from hltune.pipeline.serialized import read_pipeline
 from hltune.pipeline.source import Source
 from hltune.values.errors import InputError

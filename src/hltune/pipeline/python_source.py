@@ -17,10 +17,8 @@ from typing import Any, cast
 import halide as hl
 from halide import _generator_helpers as helpers
 
-from hltune.pipeline.algorithm import Algorithm
-from hltune.pipeline.entries import choose_entry
-from hltune.pipeline.inputs import describe_input
-from hltune.pipeline.parameters import convert_parameters
+from hltune.pipeline.algorithm import Algorithm, describe_input
+from hltune.pipeline.parameters import choose_entry, convert_parameters
 from hltune.pipeline.source import Source
 from hltune.pipeline.user_code import execute_file, user_code
 from hltune.values.errors import InputError

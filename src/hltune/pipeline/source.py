@@ -123,9 +123,8 @@ def _check_file(path: Path, *, where: str) -> None:
     if not path.exists():
         raise InputError("no such file", where=where, found=f"nothing at {path.absolute()}")
     if not path.is_file():
-        raise InputError(
-            "not a file", where=where, expected="a regular file", found=f"a directory at {path.absolute()}"
-        )
+        found = f"a directory at {path.absolute()}"
+        raise InputError("not a file", where=where, expected="a regular file", found=found)
 
 
 def parse_parameter(text: str) -> tuple[str, str]:

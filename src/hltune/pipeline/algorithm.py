@@ -53,11 +53,7 @@ class Algorithm:
 
 
 def describe_input(parameter: hl.Parameter) -> ImageInput | ScalarInput:
-    """Describes an input; a fixed size serves as estimate where there is none, a default value likewise.
-
-    Raises:
-        InputError: NumPy has no such element type.
-    """
+    """Describes an input; a fixed size serves as estimate where there is none, a default value likewise."""
     name = parameter.name()
     dtype = dtype_name(parameter.type(), where=f"input {name}")
     if not parameter.is_buffer():

@@ -22,11 +22,7 @@ _RUN_S = 120.0
 
 
 def load_cpp_file(source: Source, target: str, cache: Path, process: Process) -> Algorithm:
-    """Builds a generator of a C++ file.
-
-    Raises:
-        InputError: the file, the name or the parameters are at fault.
-    """
+    """Builds a generator of a C++ file."""
     program = build_program(Path(source.location), cache, process)
     process.enter("run generator", timeout_s=_RUN_S)
     with tempfile.TemporaryDirectory(prefix="hltune-") as directory:

@@ -11,11 +11,7 @@ from hltune.values.errors import InputError
 
 
 def load_hlpipe_file(source: Source) -> Algorithm:
-    """Reads a serialized pipeline; inputs in the order that Halide infers, images first.
-
-    Raises:
-        InputError: the file is none, is damaged, or is of another version.
-    """
+    """Reads a serialized pipeline; inputs in the order that Halide infers, images first."""
     data = Path(source.location).read_bytes()
     read_pipeline(data, where=source.location)  # Halide does not check, and a damaged file can crash it
     try:

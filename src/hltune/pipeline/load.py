@@ -38,11 +38,7 @@ class LoadJob:
     cache: Path
 
     def run(self, process: Process) -> PipelineSpec:
-        """Runs in the worker, because user code may do anything.
-
-        Raises:
-            InputError: the pipeline cannot be used as it is.
-        """
+        """Runs in the worker, because user code may do anything."""
         # Imported here because the parent, which makes the job, does without Halide.
         from hltune.pipeline.build import spec_of
         from hltune.pipeline.estimates import complete_estimates

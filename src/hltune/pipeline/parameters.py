@@ -20,11 +20,7 @@ def choose_entry(names: Sequence[str], wanted: str | None, *, candidates: Sequen
         wanted: what the user wrote.
         candidates: those of `names` that need no naming when there is just one.
         where: the file.
-        kind: what the file can hold, for messages.
-
-    Raises:
-        InputError: no such name, no candidate, or several.
-    """
+        kind: what the file can hold, for messages."""
     if wanted is not None and wanted in names:
         return wanted
     if wanted is None and len(candidates) == 1:
@@ -49,11 +45,7 @@ def choose_entry(names: Sequence[str], wanted: str | None, *, candidates: Sequen
 
 
 def convert_parameters(parameters: Sequence[tuple[str, str]], types: Mapping[str, type]) -> dict[str, Any]:
-    """Converts the values of ``-p KEY=VALUE`` to the types declared under their keys.
-
-    Raises:
-        InputError: there is no such key, or the value is none of its type.
-    """
+    """Converts the values of ``-p KEY=VALUE`` to the types declared under their keys."""
     return {key: _convert(key, text, _lookup(key, types)) for key, text in parameters}
 
 

@@ -30,11 +30,7 @@ _Built = tuple[bytes, list[hl.Parameter]]
 
 
 def load_python_file(source: Source, target: str) -> Algorithm:
-    """Runs a file and builds the generator or function that the source names.
-
-    Raises:
-        InputError: the file, the name or the parameters are at fault.
-    """
+    """Runs a file and builds the generator or function that the source names."""
     file = Path(source.location)
     with user_code(file):
         module = execute_file(file)
@@ -56,11 +52,7 @@ def load_python_file(source: Source, target: str) -> Algorithm:
 
 
 def load_module_function(source: Source) -> Algorithm:
-    """Calls a function of an installed module.
-
-    Raises:
-        InputError: the function or the parameters are at fault.
-    """
+    """Calls a function of an installed module."""
     spec = find_spec(source.location)
     assert spec is not None and spec.origin is not None and source.entry is not None, source
     with user_code(Path(spec.origin)):

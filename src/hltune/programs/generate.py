@@ -76,11 +76,7 @@ def _add_stage(draft: Draft) -> None:
 
 
 def _outputs(draft: Draft) -> list[Image]:
-    """The last stage that is wide enough, and sometimes one more.
-
-    Raises:
-        JobFailed: there is none.
-    """
+    """The last stage that is wide enough, and sometimes one more."""
     wide = [image for image in draft.images if image.extents[0] >= _LEAST_WIDTH and image not in draft.bordered_inputs]
     if not wide:
         raise JobFailed(Failure(stage="program", kind="error", message="no stage is wide enough to be an output"))

@@ -29,11 +29,7 @@ _Site = tuple[str, str] | None
 
 
 def render_loop_nest(schedule: Schedule, spec: PipelineSpec) -> str:
-    """The loop nest, two spaces per depth, one loop per line.
-
-    Raises:
-        InputError: the schedule does not fit the pipeline.
-    """
+    """The loop nest, two spaces per depth, one loop per line."""
     printer = _Printer(loop_nests(schedule, spec.funcs), _realization_order(schedule, spec), *_sites(schedule, spec))
     return "\n".join(printer.site(None)) + "\n"
 

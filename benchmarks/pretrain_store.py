@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.store import MACHINE, MIB, schedule
+from benchmarks.store import MACHINE, schedule
+from benchmarks.tool import MIB, json_of, spent
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.values.cost import Cost
@@ -70,8 +69,7 @@ def main() -> None:
                         store.add_pipeline(PipelineRecord(hash=key(number), name=f"program-{number}", spec=None))
                     store.add_all(sample for number in part for sample in made(number))
                     done = part.stop
-            command = [sys.executable, "-m", "benchmarks.pretrain_store", str(path)]
-            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            found = json_of("benchmarks.pretrain_store", path)
             print(
                 f"{programs:9} {programs * SCHEDULES:10} {path.stat().st_size / MIB:10.0f} {found['seconds']:13.1f} "
                 f"{found['peak_bytes'] / MIB:9.0f}",
@@ -98,8 +96,7 @@ def checkpoint(path: Path) -> dict[str, Any]:
         )
         began = time.perf_counter()
         learning.checkpoint(NEW_BATCHES, ())
-        seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+        return spent(began)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ Prints seconds and MiB, measured in fresh processes. ``python -m benchmarks.stor
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.tool import MIB, json_of, spent
 from hltune.runtime.progress import Silent
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
@@ -34,7 +33,6 @@ from hltune.values.unit import MILLISECONDS
 SAMPLES = 200_000
 STAGES = 12
 BATCH = 5000
-MIB = 2**20
 PROBE = Searched(autoscheduler="Adams2019", parameters=(("beam_size", "1"), ("random_dropout", "1"), ("seed", "7")))
 MACHINE = MachineId(cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
 OUTPUT = OutputArgument(name="out", dtypes=("uint8",), estimate=((0, 1536), (0, 2560)))
@@ -105,11 +103,11 @@ def main() -> None:
         print(f"{count} samples of {stages} stages: {path.stat().st_size / MIB:.0f} MiB, made in {took_s:.0f} s")
         print(f"{'':31}{'seconds':>8} {'peak MiB':>9}")
         for name in QUERIES:
-            result = json.loads(_run(["query", str(path), name]))
+            result = json_of("benchmarks.store", "query", path, name)
             print(f"{name:31}{result['seconds']:8.2f} {result['peak_bytes'] / MIB:9.0f}")
-        result = json.loads(_run(["train", str(path)]))
+        result = json_of("benchmarks.store", "train", path)
         print(f"{'training round of tuning':31}{result['seconds']:8.2f} {result['peak_bytes'] / MIB:9.0f}")
-        print(f"{'adding one, median':31}{json.loads(_run(['add', str(path), str(stages)]))['seconds']:8.4f}")
+        print(f"{'adding one, median':31}{json_of('benchmarks.store', 'add', path, stages)['seconds']:8.4f}")
 
 
 def query(path: str, name: str) -> dict[str, Any]:
@@ -118,8 +116,7 @@ def query(path: str, name: str) -> dict[str, Any]:
         if name != "opening":
             began = time.perf_counter()
         QUERIES[name](reader)
-        seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+        return spent(began)
 
 
 def train(path: str) -> dict[str, Any]:
@@ -139,10 +136,8 @@ def train(path: str) -> dict[str, Any]:
         model = Model(spec, MACHINE.key, builtin_weights(), lineage, options.training)
         began = time.perf_counter()
         history = History(spec, MACHINE, store, learned=options.max_training_samples)
-        learned = model.learn(history.samples(), 1)
-        seconds = time.perf_counter() - began
-    assert learned is not None
-    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+        assert model.learn(history.samples(), 1) is not None
+        return spent(began)
 
 
 def add(path: str, stages: str) -> dict[str, Any]:
@@ -153,11 +148,6 @@ def add(path: str, stages: str) -> dict[str, Any]:
             store.add(sample)
             times_s.append(time.perf_counter() - began)
     return {"seconds": float(np.median(times_s))}
-
-
-def _run(arguments: list[str]) -> str:
-    command = [sys.executable, "-m", "benchmarks.store", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

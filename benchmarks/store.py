@@ -52,21 +52,22 @@ QUERIES: dict[str, Callable[[Reader], object]] = {
 }
 
 
-def made(start: int, count: int, stages: int) -> Iterator[Sample]:
+def made(
+    start: int, count: int, stages: int, pipeline: str = PIPELINE.hash, *, failures: bool = True
+) -> Iterator[Sample]:
     """Samples about as large as those of real pipelines; one in 20 fails."""
     rng = np.random.default_rng(start)
-    pipeline_features = np.ones((stages, PIPELINE_COLUMNS), dtype="<f4").tobytes()
+    pipeline_features = rng.integers(0, 8, (stages, PIPELINE_COLUMNS)).astype("<f4").tobytes()
     # Real features are mostly zeros and numbers of few digits.
     values = 2.0 ** rng.integers(0, 24, (count, stages, SCHEDULE_COLUMNS)) * rng.integers(0, 2, (count, stages, 39))
-    for index, features in enumerate(values.astype("<f4")):
-        number = start + index
+    for number, features in enumerate(values.astype("<f4"), start):
         measurement = (
             Failure(stage="compile", kind="timeout", message="took longer than 60 s")
-            if number % 20 == 0
+            if failures and number % 20 == 0
             else Cost(unit=MILLISECONDS, turns=(tuple((1e-3 * (1 + rng.random(12))).tolist()),))
         )
         yield Sample(
-            pipeline_hash=PIPELINE.hash,
+            pipeline_hash=pipeline,
             machine=MACHINE,
             schedule=schedule(number, stages),
             featurization=Featurization(pipeline_features=pipeline_features, schedule_features=features.tobytes()),

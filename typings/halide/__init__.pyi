@@ -1,6 +1,6 @@
 """The part of Halide 21's bindings that hltune uses; the wheel has no stubs of its own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar, Literal, Self, overload
 
@@ -61,15 +61,11 @@ class Tuple:
 
 class Range:
     def __init__(self, min: int, extent: int) -> None: ...
-    @property
-    def min(self) -> Expr: ...
-    @property
 
 class FuncRef(_Arithmetic):
     def __iadd__(self, other: _ExprLike) -> Self: ...
 
 class TailStrategy(Enum): ...
-
 class MemoryType(Enum): ...
 
 class OutputFileType(Enum):

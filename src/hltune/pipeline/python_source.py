@@ -45,10 +45,10 @@ def load_python_file(source: Source, target: str) -> Algorithm:
             kind="Halide generator or function that returns a Func",
         )
         if name in generators:
-            hlpipe, inputs = _build_generator(generators[name], source.parameters, target)
+            built = _build_generator(generators[name], source.parameters, target)
         else:
-            hlpipe, inputs = _call_function(functions[name], source.parameters)
-    return Algorithm(hlpipe=hlpipe, inputs=tuple(map(describe_input, inputs)))
+            built = _call_function(functions[name], source.parameters)
+    return Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
 
 
 def load_module_function(source: Source) -> Algorithm:
@@ -57,8 +57,8 @@ def load_module_function(source: Source) -> Algorithm:
     assert spec is not None and spec.origin is not None and source.entry is not None, source
     with user_code(Path(spec.origin)):
         function = getattr(import_module(source.location), source.entry)
-        hlpipe, inputs = _call_function(function, source.parameters)
-    return Algorithm(hlpipe=hlpipe, inputs=tuple(map(describe_input, inputs)))
+        built = _call_function(function, source.parameters)
+    return Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
 
 
 def _generators(module: ModuleType) -> dict[str, str]:
@@ -97,15 +97,13 @@ def _build_generator(name: str, parameters: _Parameters, target: str) -> _Built:
 def _parameter_types(generator: Any) -> dict[str, type[Any]]:
     """GeneratorParams, and what inputs and outputs leave open."""
     types: dict[str, type[Any]] = {name: type(found._value) for name, found in generator._gp_dict.items()}
-    for name, member in inspect.getmembers(generator.__class__, _is_input_or_output):
+    for name, member in inspect.getmembers(generator.__class__):
+        if not isinstance(member, hl.InputBuffer | hl.InputScalar | hl.OutputBuffer):
+            continue
         element_types, dimensions = member._get_types_and_dimensions()
         types |= {} if element_types else {f"{name}.type": hl.Type}
         types |= {} if dimensions >= 0 else {f"{name}.dim": int}
     return types
-
-
-def _is_input_or_output(member: object) -> bool:
-    return isinstance(member, hl.InputBuffer | hl.InputScalar | hl.OutputBuffer)
 
 
 def _call_function(function: _Function, parameters: _Parameters) -> _Built:

@@ -97,13 +97,15 @@ def _build_generator(name: str, parameters: _Parameters, target: str) -> _Built:
 def _parameter_types(generator: Any) -> dict[str, type[Any]]:
     """GeneratorParams, and what inputs and outputs leave open."""
     types: dict[str, type[Any]] = {name: type(found._value) for name, found in generator._gp_dict.items()}
-    for name, member in inspect.getmembers(generator.__class__):
-        if not isinstance(member, hl.InputBuffer | hl.InputScalar | hl.OutputBuffer):
-            continue
+    for name, member in inspect.getmembers(generator.__class__, _is_input_or_output):
         element_types, dimensions = member._get_types_and_dimensions()
         types |= {} if element_types else {f"{name}.type": hl.Type}
         types |= {} if dimensions >= 0 else {f"{name}.dim": int}
     return types
+
+
+def _is_input_or_output(member: object) -> bool:
+    return isinstance(member, hl.InputBuffer | hl.InputScalar | hl.OutputBuffer)
 
 
 def _call_function(function: _Function, parameters: _Parameters) -> _Built:

@@ -51,7 +51,7 @@ def agreement(folder: Path) -> str:
         with Reader(folder / run / "samples.sqlite") as reader:
             (machine,) = reader.machines()
             (pipeline,) = reader.pipelines()
-            found.append(reader.times(pipeline, machine.key))
+            found.append(reader.costs(pipeline, machine.key))
     common = found[0].keys() & found[1].keys()
     differ = sum(found[0][key] != found[1][key] for key in common)
     return f"{len(common)} candidates measured by both, {differ} with other packets"

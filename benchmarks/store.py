@@ -40,7 +40,7 @@ PIPELINE = PipelineRecord.of(PipelineSpec(name="made", hlpipe=b"made", inputs=()
 QUERIES: dict[str, Callable[[Reader], object]] = {
     "opening": lambda _reader: None,
     "statistics": lambda reader: reader.statistics(),
-    "seen schedules": lambda reader: reader.times(PIPELINE.hash, MACHINE.key),
+    "seen schedules": lambda reader: reader.costs(PIPELINE.hash, MACHINE.key),
     "ten best": lambda reader: reader.best(PIPELINE.hash, MACHINE.key, 10),
     "training data, all at once": lambda reader: list(reader.training_data(PIPELINE.hash, MACHINE.key)),
     "training data, chunks of 4096": lambda reader: [

@@ -7,35 +7,31 @@ tunings with the same seed agree on every candidate that both of them measured.
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from benchmarks.tool import KNOWN, minutes, names, tune
 from hltune.samples.reader import Reader
-from hltune.suite.catalog import BENCHMARKS
+from hltune.workspace.records import Workspace
 
-KNOWN = ("expert", "simple", "adams2019", "mullapudi2016", "default")
+TARGET = ("--target", "hexagon")
 SIZE = "1024x1024"
 
 
 def main() -> None:
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
-    names = sys.argv[3:] or [benchmark.name for benchmark in BENCHMARKS]
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Path(sys.argv[2] if len(sys.argv) > 2 else folder)
-        ratios = [examine(name, workspace, minutes) for name in names]
+        workspace = Workspace(Path(sys.argv[2] if len(sys.argv) > 2 else folder))
+        ratios = [examine(name, workspace) for name in names(3)]
         print(f"tuned / expert: geometric mean {statistics.geometric_mean(ratios):.3f}, worst {max(ratios):.3f}")
-        document = tune("median3x3", workspace, "--size", "512x512", "--minutes", "1")
+        document = tune("median3x3", workspace, 1, *TARGET, "--size", "512x512")
         print(f"median3x3 at 512x512: {document['samples_per_minute']:.0f} candidates per minute")
         print("two runs with the same seed: " + agreement(Path(folder)))
 
 
-def examine(name: str, workspace: Path, minutes: float) -> float:
-    document = tune(name, workspace, "--size", SIZE, "--minutes", str(minutes))
+def examine(name: str, workspace: Workspace) -> float:
+    document = tune(name, workspace, minutes(1), *TARGET, "--size", SIZE)
     costs = {row["name"]: row["cost"] for row in document["finalists"] if row["cost"]}
     best = document["best"]["cost"]
     known = ", ".join(f"{key} {costs[key]:,}" for key in KNOWN if key in costs)
@@ -48,31 +44,14 @@ def examine(name: str, workspace: Path, minutes: float) -> float:
     return best / costs["expert"]
 
 
-def tune(name: str, workspace: Path, *flags: str) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        "-m",
-        "hltune",
-        "tune",
-        name,
-        "--target",
-        "hexagon",
-        "--json",
-        "--workspace",
-        str(workspace),
-        *flags,
-    ]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-
-
 def agreement(folder: Path) -> str:
     found: list[dict[str, float | None]] = []
     for run in ("first", "second"):
-        tune("sobel", folder / run, "--size", SIZE, "--minutes", "1", "--seed", "7")
+        tune("sobel", Workspace(folder / run), 1, *TARGET, "--size", SIZE, "--seed", "7")
         with Reader(folder / run / "samples.sqlite") as reader:
             (machine,) = reader.machines()
             (pipeline,) = reader.pipelines()
-            found.append(reader.times(pipeline, machine.key))
+            found.append(reader.costs(pipeline, machine.key))
     common = found[0].keys() & found[1].keys()
     differ = sum(found[0][key] != found[1][key] for key in common)
     return f"{len(common)} candidates measured by both, {differ} with other packets"

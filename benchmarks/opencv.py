@@ -16,17 +16,15 @@ import cv2
 import halide as hl
 import numpy as np
 
-from benchmarks.tuned import tune
+from benchmarks.tool import CORES, host_subject, minutes, this_machine, tune
 from hltune.machine.host.timing import time_calls
-from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
 from hltune.schedule.apply import apply_schedule
 from hltune.suite.catalog import BENCHMARKS
 from hltune.workspace.records import TUNED, Workspace
-from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+from hltune.workspace.subject import Subject
 
-CORES = len(os.sched_getaffinity(0))
 TURNS = 15
 TURN_S = 0.1
 SAMPLE_S = 0.002
@@ -56,20 +54,19 @@ THEIRS: dict[str, Callable[[np.ndarray, np.ndarray], object]] = {
 
 def main() -> None:
     workspace = Workspace(Path(sys.argv[1]))
-    minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 4.0
     os.environ.update(MeasureOptions(threads=CORES).environment)
     cv2.setNumThreads(CORES)
     print(f"{CORES} threads; OpenCV {cv2.__version__}")
     print(f"{'':12}{'tuned/ms':>10}{'OpenCV/ms':>11}{'ratio':>7}  largest difference of the outputs")
-    ratios = [compare(benchmark.name, workspace, minutes) for benchmark in BENCHMARKS]
+    ratios = [compare(benchmark.name, workspace) for benchmark in BENCHMARKS]
     print(f"OpenCV takes, geometric mean: {statistics.geometric_mean(ratios):.2f} times as long")
 
 
-def compare(name: str, workspace: Workspace, minutes: float) -> float:
-    subject = load_subject(SubjectOptions(pipeline=name, target="host"), workspace)
-    records = workspace.records(subject.spec, identify(subject.target, MeasureOptions(threads=CORES)))
+def compare(name: str, workspace: Workspace) -> float:
+    subject = host_subject(name, workspace)
+    records = workspace.records(subject.spec, this_machine(subject))
     if not any(record.name == TUNED for record in records):
-        tune(name, workspace, minutes)
+        tune(name, workspace, minutes(2))
     height, width = (extent for _, extent in reversed(subject.spec.outputs[0].estimate))
     image = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
     ours, theirs = np.empty_like(image), np.empty_like(image)
@@ -87,9 +84,8 @@ def compare(name: str, workspace: Workspace, minutes: float) -> float:
 
 def compiled(subject: Subject, workspace: Workspace, image: np.ndarray, output: np.ndarray) -> Callable[[], object]:
     """The tuned schedule as a call, in this process."""
-    machine = identify(subject.target, MeasureOptions(threads=CORES))
     built = build(subject.spec)
-    apply_schedule(built, subject.spec, workspace.best(subject.spec, machine).schedule)
+    apply_schedule(built, subject.spec, workspace.best(subject.spec, this_machine(subject)).schedule)
     function = built.pipeline.compile_to_callable(built.arguments, hl.Target(subject.target.name))
     arrays = {"input": image, "mask": MASK}
     buffers = [hl.Buffer(arrays[argument.name]) for argument in subject.spec.inputs] + [hl.Buffer(output)]

@@ -13,9 +13,11 @@ import sys
 import tempfile
 import time
 
+from benchmarks.tool import hltune
+
 BENCHMARK = "median3x3"
 RUNS = 5
-COMMAND = ("schedule", BENCHMARK, "--beam-size", "32", "--num-passes", "5", "--max-parallelism", "2", "--json")
+COMMAND = ("schedule", BENCHMARK, "--beam-size", "32", "--num-passes", "5", "--max-parallelism", "2")
 TIMING_S = 3 * 0.1
 """Rounds times the length of a turn, the defaults of `hltune schedule`."""
 
@@ -41,11 +43,11 @@ def main() -> None:
     totals: list[float] = []
     works: list[float] = []
     for _ in range(RUNS):
-        bare = json.loads(_run([sys.executable, "-c", BARE]))
+        bare = json.loads(subprocess.check_output([sys.executable, "-c", BARE]))
         works.append(bare["search_s"] + bare["compile_s"] + TIMING_S)
         with tempfile.TemporaryDirectory() as workspace:
             began = time.perf_counter()
-            result = json.loads(_run([sys.executable, "-m", "hltune", *COMMAND, "--workspace", workspace]))
+            result = hltune(*COMMAND, "--workspace", workspace)
             totals.append(time.perf_counter() - began)
         assert result["verified"] and result["name"] == "adams2019"
     overheads = [total - work for total, work in zip(totals, works, strict=True)]
@@ -53,10 +55,6 @@ def main() -> None:
     print(f"  total                          {statistics.median(totals):6.2f} s")
     print(f"  search, compilation and timing {statistics.median(works):6.2f} s")
     print(f"  overhead                       {statistics.median(overheads):6.2f} s")
-
-
-def _run(command: list[str]) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

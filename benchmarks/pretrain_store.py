@@ -8,49 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.store import MACHINE, MIB, schedule
+from benchmarks.store import MACHINE, made
+from benchmarks.tool import MIB, json_of, spent
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
-from hltune.values.cost import Cost
-from hltune.values.features import PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Featurization
-from hltune.values.provenance import Searched
-from hltune.values.sample import PipelineRecord, Sample
-from hltune.values.unit import MILLISECONDS
+from hltune.values.sample import PipelineRecord
 
 PROGRAMS = (100, 1_000, 62_500)
 SCHEDULES = 16
 STAGES = 8
 NEW_BATCHES = 10
 PART = 250
-
-
-def made(number: int) -> Iterator[Sample]:
-    rng = np.random.default_rng(number)
-    operations = rng.integers(0, 8, (STAGES, PIPELINE_COLUMNS)).astype("<f4").tobytes()
-    values = 2.0 ** rng.integers(0, 24, (SCHEDULES, STAGES, SCHEDULE_COLUMNS)) * rng.integers(
-        0, 2, (SCHEDULES, STAGES, 39)
-    )
-    for index, features in enumerate(values.astype("<f4")):
-        yield Sample(
-            pipeline_hash=key(number),
-            machine=MACHINE,
-            schedule=schedule(index, STAGES),
-            featurization=Featurization(pipeline_features=operations, schedule_features=features.tobytes()),
-            measurement=Cost(unit=MILLISECONDS, turns=(tuple((1e-3 * (1 + rng.random(3))).tolist()),)),
-            provenance=Searched(autoscheduler="Adams2019", parameters=(("beam_size", "1"),)),
-            measured_at_s=1.7e9 + number,
-        )
 
 
 def key(number: int) -> str:
@@ -68,10 +42,13 @@ def main() -> None:
                     part = range(done, min(done + PART, programs))
                     for number in part:
                         store.add_pipeline(PipelineRecord(hash=key(number), name=f"program-{number}", spec=None))
-                    store.add_all(sample for number in part for sample in made(number))
+                    store.add_all(
+                        sample
+                        for number in part
+                        for sample in made(number * SCHEDULES, SCHEDULES, STAGES, key(number), failures=False)
+                    )
                     done = part.stop
-            command = [sys.executable, "-m", "benchmarks.pretrain_store", str(path)]
-            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            found = json_of("benchmarks.pretrain_store", path)
             print(
                 f"{programs:9} {programs * SCHEDULES:10} {path.stat().st_size / MIB:10.0f} {found['seconds']:13.1f} "
                 f"{found['peak_bytes'] / MIB:9.0f}",
@@ -98,8 +75,7 @@ def checkpoint(path: Path) -> dict[str, Any]:
         )
         began = time.perf_counter()
         learning.checkpoint(NEW_BATCHES, ())
-        seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+        return spent(began)
 
 
 if __name__ == "__main__":

@@ -16,22 +16,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.tuned import CORES, compare_weights, speedup, tune
-from hltune.machine.open import identify
-from hltune.machine.options import MeasureOptions
+from benchmarks.tool import CORES, host_subject, measured, minutes, names, said, speedup, this_machine, tune
+from benchmarks.tuned import compare_weights
 from hltune.machine.speedup import Speedup
-from hltune.suite.catalog import BENCHMARKS
-from hltune.values.directives import Schedule
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 
 def main() -> None:
     weights = Path(sys.argv[1]).absolute()
-    minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 4.0
-    names = sys.argv[3:] or [benchmark.name for benchmark in BENCHMARKS]
-    print(f"{CORES} cores; tuning {minutes / 2:g} minutes with {weights.name}, {minutes:g} with the built-in weights")
-    rows = [examine(name, weights, minutes) for name in names]
+    long = minutes(2)
+    print(f"{CORES} cores; tuning {long / 2:g} minutes with {weights.name}, {long:g} with the built-in weights")
+    rows = [examine(name, weights, long) for name in names(3)]
     beams, tunings = ([pair[index].value for pair in rows] for index in range(2))
     print(f"beam search, geometric mean: {statistics.geometric_mean(beams):.2f} times as fast, worst {min(beams):.2f}")
     print(
@@ -40,24 +35,19 @@ def main() -> None:
     )
 
 
-def examine(name: str, weights: Path, minutes: float) -> tuple[Speedup, Speedup]:
+def examine(name: str, weights: Path, long: float) -> tuple[Speedup, Speedup]:
     with tempfile.TemporaryDirectory() as folder:
         patient, quick = Workspace(Path(folder, "built-in")), Workspace(Path(folder, "pretrained"))
-        subject = load_subject(SubjectOptions(pipeline=name, target="host"), patient)
-        tune(name, patient, minutes)
-        tune(name, quick, minutes / 2, "--weights", str(weights))
-        tuning = speedup(subject, slow=tuned(patient, subject), fast=tuned(quick, subject))
+        subject = host_subject(name, patient)
+        tune(name, patient, long)
+        tune(name, quick, long / 2, "--weights", str(weights))
+        machine = this_machine(subject)
+        tuned = {each.root.name: each.best(subject.spec, machine).schedule for each in (patient, quick)}
+        costs = measured(subject, tuned, rounds=31)
+    tuning = speedup(costs["built-in"], costs["pretrained"])
     beam = compare_weights(subject, weights)
-    print(f"{name:12} beam search {said(beam)}, tuning in half the time {said(tuning)}", flush=True)
+    print(f"{name:12} times as fast: beam search {said(beam)}, tuning in half the time {said(tuning)}", flush=True)
     return beam, tuning
-
-
-def tuned(workspace: Workspace, subject: Subject) -> Schedule:
-    return workspace.best(subject.spec, identify(subject.target, MeasureOptions(threads=CORES))).schedule
-
-
-def said(found: Speedup) -> str:
-    return f"{found.value:.3f} times as fast ({found.low:.3f} to {found.high:.3f})"
 
 
 if __name__ == "__main__":

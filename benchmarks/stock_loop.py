@@ -8,7 +8,6 @@ Prints distinct measured samples per minute, and the best schedules of both, mea
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import signal
@@ -19,24 +18,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from hltune.commands.schedule import open_session
+from benchmarks.tool import CORES, host_subject, measured, said, speedup, tune
 from hltune.cost_model.adams2019.weights import builtin_weights, write_weights
-from hltune.machine.inputs import Inputs
-from hltune.machine.options import MeasureOptions
-from hltune.machine.speedup import ratio
 from hltune.runtime import halide_wheel
 from hltune.samples.sample_file import SampleFile
 from hltune.schedule.parse import parse_schedule
-from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.schedule_codec import read_schedule_file, schedule_hash
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+from hltune.workspace.subject import Subject
 
 FILTERS = Path(__file__).with_name("filters.cpp")
 GENERATORS = ("dilate3x3", "gaussian5x5")
-CORES = len(os.sched_getaffinity(0))
 REMEASURED = 5
 """Fastest samples of the loop that are measured again; the best of them counts."""
 
@@ -54,7 +48,7 @@ def main() -> None:
 
 def compare(name: str, folder: Path, minutes: float) -> float:
     workspace = Workspace(folder / "workspace")
-    subject = load_subject(SubjectOptions(pipeline=f"{FILTERS}:{name}", target="host"), workspace)
+    subject = host_subject(f"{FILTERS}:{name}", workspace)
     stock = run_stock_loop(name, folder, subject, 60 * minutes)
     ours = run_hltune(name, workspace, minutes)
     stock_rate, our_rate = len(stock) / minutes, ours["distinct"] / ours["seconds"] * 60
@@ -64,36 +58,20 @@ def compare(name: str, folder: Path, minutes: float) -> float:
     )
     schedules = {f"stock {number}": schedule for number, schedule in enumerate(fastest(stock))}
     tuned = read_schedule_file(workspace.directory(subject.spec) / f"{name}.schedule.json")
-    measure = MeasureOptions(threads=CORES, turns=15)
-    with open_session(subject, measure, Inputs()) as session:
-        measured = session.measure({"tuned": tuned, **schedules})
-    costs = {key: cost for key, cost in measured.items() if isinstance(cost, Cost)}
+    costs = measured(subject, {"tuned": tuned, **schedules}, rounds=15)
     best = min((key for key in costs if key != "tuned"), key=lambda key: costs[key].value)
-    found = ratio(costs[best], costs["tuned"])
-    assert found is not None
+    found = speedup(costs[best], costs["tuned"])
     print(
         f"{name}: stock loop {costs[best].value * 1e3:.3f} ms, hltune {costs['tuned'].value * 1e3:.3f} ms, "
-        f"ratio {found.value:.2f} (95% interval {found.low:.2f} to {found.high:.2f})",
+        f"ratio {said(found)}",
         flush=True,
     )
     return found.value
 
 
 def run_hltune(name: str, workspace: Workspace, minutes: float) -> dict[str, float]:
-    command = [
-        sys.executable,
-        "-m",
-        "hltune",
-        "tune",
-        f"{FILTERS}:{name}",
-        "--minutes",
-        str(minutes),
-        "--json",
-        "--workspace",
-        str(workspace.root),
-    ]
     began_s = time.monotonic()
-    document = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    document = tune(f"{FILTERS}:{name}", workspace, minutes)
     # A new workspace: all that failed did so in this run. Theirs are successful ones, too.
     return {"distinct": document["distinct"] - document["failed"], "seconds": time.monotonic() - began_s}
 
@@ -137,27 +115,10 @@ def prepare(folder: Path) -> tuple[Path, Path, Path, Path]:
     (distribution / "include").symlink_to(halide_wheel.include_directory())
     (distribution / "tools").symlink_to(wheel / "share/tools")
     library = halide_wheel.library_directory()
-    subprocess.run(
-        [
-            "g++",
-            "-std=c++17",
-            "-fno-rtti",
-            "-O1",
-            "-I",
-            halide_wheel.include_directory(),
-            FILTERS,
-            "-o",
-            generator,
-            "-Wl,--whole-archive",
-            library / "libHalide_GenGen.a",
-            "-Wl,--no-whole-archive",
-            f"-L{library}",
-            "-lHalide",
-            "-ldl",
-            "-lpthread",
-        ],
-        check=True,
-    )
+    generators = ("-Wl,--whole-archive", library / "libHalide_GenGen.a", "-Wl,--no-whole-archive")
+    compiler = ("g++", "-std=c++17", "-fno-rtti", "-O1", "-I", halide_wheel.include_directory())
+    libraries = (f"-L{library}", "-lHalide", "-ldl", "-lpthread")
+    subprocess.run([*compiler, FILTERS, "-o", generator, *generators, *libraries], check=True)
     return script, generator, tools, distribution
 
 

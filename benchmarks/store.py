@@ -6,8 +6,6 @@ Prints seconds and MiB, measured in fresh processes. ``python -m benchmarks.stor
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.tool import MIB, json_of, spent
 from hltune.runtime.progress import Silent
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
@@ -34,7 +33,6 @@ from hltune.values.unit import MILLISECONDS
 SAMPLES = 200_000
 STAGES = 12
 BATCH = 5000
-MIB = 2**20
 PROBE = Searched(autoscheduler="Adams2019", parameters=(("beam_size", "1"), ("random_dropout", "1"), ("seed", "7")))
 MACHINE = MachineId(cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
 OUTPUT = OutputArgument(name="out", dtypes=("uint8",), estimate=((0, 1536), (0, 2560)))
@@ -42,7 +40,7 @@ PIPELINE = PipelineRecord.of(PipelineSpec(name="made", hlpipe=b"made", inputs=()
 QUERIES: dict[str, Callable[[Reader], object]] = {
     "opening": lambda _reader: None,
     "statistics": lambda reader: reader.statistics(),
-    "seen schedules": lambda reader: reader.times(PIPELINE.hash, MACHINE.key),
+    "seen schedules": lambda reader: reader.costs(PIPELINE.hash, MACHINE.key),
     "ten best": lambda reader: reader.best(PIPELINE.hash, MACHINE.key, 10),
     "training data, all at once": lambda reader: list(reader.training_data(PIPELINE.hash, MACHINE.key)),
     "training data, chunks of 4096": lambda reader: [
@@ -54,21 +52,22 @@ QUERIES: dict[str, Callable[[Reader], object]] = {
 }
 
 
-def made(start: int, count: int, stages: int) -> Iterator[Sample]:
+def made(
+    start: int, count: int, stages: int, pipeline: str = PIPELINE.hash, *, failures: bool = True
+) -> Iterator[Sample]:
     """Samples about as large as those of real pipelines; one in 20 fails."""
     rng = np.random.default_rng(start)
-    pipeline_features = np.ones((stages, PIPELINE_COLUMNS), dtype="<f4").tobytes()
+    pipeline_features = rng.integers(0, 8, (stages, PIPELINE_COLUMNS)).astype("<f4").tobytes()
     # Real features are mostly zeros and numbers of few digits.
     values = 2.0 ** rng.integers(0, 24, (count, stages, SCHEDULE_COLUMNS)) * rng.integers(0, 2, (count, stages, 39))
-    for index, features in enumerate(values.astype("<f4")):
-        number = start + index
+    for number, features in enumerate(values.astype("<f4"), start):
         measurement = (
             Failure(stage="compile", kind="timeout", message="took longer than 60 s")
-            if number % 20 == 0
+            if failures and number % 20 == 0
             else Cost(unit=MILLISECONDS, turns=(tuple((1e-3 * (1 + rng.random(12))).tolist()),))
         )
         yield Sample(
-            pipeline_hash=PIPELINE.hash,
+            pipeline_hash=pipeline,
             machine=MACHINE,
             schedule=schedule(number, stages),
             featurization=Featurization(pipeline_features=pipeline_features, schedule_features=features.tobytes()),
@@ -105,11 +104,11 @@ def main() -> None:
         print(f"{count} samples of {stages} stages: {path.stat().st_size / MIB:.0f} MiB, made in {took_s:.0f} s")
         print(f"{'':31}{'seconds':>8} {'peak MiB':>9}")
         for name in QUERIES:
-            result = json.loads(_run(["query", str(path), name]))
+            result = json_of("benchmarks.store", "query", path, name)
             print(f"{name:31}{result['seconds']:8.2f} {result['peak_bytes'] / MIB:9.0f}")
-        result = json.loads(_run(["train", str(path)]))
+        result = json_of("benchmarks.store", "train", path)
         print(f"{'training round of tuning':31}{result['seconds']:8.2f} {result['peak_bytes'] / MIB:9.0f}")
-        print(f"{'adding one, median':31}{json.loads(_run(['add', str(path), str(stages)]))['seconds']:8.4f}")
+        print(f"{'adding one, median':31}{json_of('benchmarks.store', 'add', path, stages)['seconds']:8.4f}")
 
 
 def query(path: str, name: str) -> dict[str, Any]:
@@ -118,8 +117,7 @@ def query(path: str, name: str) -> dict[str, Any]:
         if name != "opening":
             began = time.perf_counter()
         QUERIES[name](reader)
-        seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+        return spent(began)
 
 
 def train(path: str) -> dict[str, Any]:
@@ -139,10 +137,8 @@ def train(path: str) -> dict[str, Any]:
         model = Model(spec, MACHINE.key, builtin_weights(), lineage, options.training)
         began = time.perf_counter()
         history = History(spec, MACHINE, store, learned=options.max_training_samples)
-        learned = model.learn(history.samples(), 1)
-        seconds = time.perf_counter() - began
-    assert learned is not None
-    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+        assert model.learn(history.samples(), 1) is not None
+        return spent(began)
 
 
 def add(path: str, stages: str) -> dict[str, Any]:
@@ -153,11 +149,6 @@ def add(path: str, stages: str) -> dict[str, Any]:
             store.add(sample)
             times_s.append(time.perf_counter() - began)
     return {"seconds": float(np.median(times_s))}
-
-
-def _run(arguments: list[str]) -> str:
-    command = [sys.executable, "-m", "benchmarks.store", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

@@ -10,19 +10,15 @@ Tunes each for that long (4 minutes), then prints for each of them
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from hltune.commands.schedule import open_session, search_job
+from benchmarks.tool import CORES, KNOWN, host_subject, measured, minutes, names, said, speedup, this_machine, tune
 from hltune.cost_model.adams2019.options import TUNING
 from hltune.cost_model.adams2019.scorer import NetworkScorer
 from hltune.cost_model.adams2019.weights import builtin_weights
@@ -30,33 +26,22 @@ from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.learner import learn
 from hltune.cost_model.scorer import Predictor, Validation, validate
 from hltune.cost_model.trees import TreeScorer
-from hltune.machine import speedup as confidence
-from hltune.machine.inputs import Inputs
-from hltune.machine.open import identify
-from hltune.machine.options import MeasureOptions
 from hltune.machine.speedup import Speedup
 from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.jobs import ENVIRONMENT
-from hltune.suite.catalog import BENCHMARKS
-from hltune.values.cost import Cost
-from hltune.values.directives import Schedule
+from hltune.search.jobs import ENVIRONMENT, SearchJob
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+from hltune.workspace.subject import Subject
 
-CORES = len(os.sched_getaffinity(0))
-KNOWN = ("adams2019", "expert", "simple", "mullapudi2016", "default")
 FOLDS = 5
 
 
 def main() -> None:
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
-    names = sys.argv[3:] or [benchmark.name for benchmark in BENCHMARKS]
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(sys.argv[2] if len(sys.argv) > 2 else folder))
-        print(f"{CORES} cores, {minutes:g} minutes each")
-        rows = [examine(name, workspace, minutes) for name in names]
+        print(f"{CORES} cores, {minutes(1):g} minutes each")
+        rows = [examine(name, workspace) for name in names(3)]
     stock, beams, network, trees = zip(*rows, strict=True)
     print(f"stock Adams2019 takes, geometric mean: {statistics.geometric_mean(stock):.2f} times as long as the tuned")
     print(
@@ -66,8 +51,8 @@ def main() -> None:
     print(f"held-out pairs, mean: network {statistics.mean(network):.3f}, trees {statistics.mean(trees):.3f}")
 
 
-def examine(name: str, workspace: Workspace, minutes: float) -> tuple[float, float, float, float]:
-    document = tune(name, workspace, minutes)
+def examine(name: str, workspace: Workspace) -> tuple[float, float, float, float]:
+    document = tune(name, workspace, minutes(1))
     costs = {row["name"]: row["cost"] for row in document["finalists"] if row["cost"]}
     best = document["best"]
     searched = min((cost for key, cost in costs.items() if key.startswith("tuned")), default=math.nan)
@@ -79,12 +64,9 @@ def examine(name: str, workspace: Workspace, minutes: float) -> tuple[float, flo
         f"  {document['measured']} measured, {document['failed']} failed, {document['samples_per_minute']:.0f} per "
         f"minute; learning {learn_s / document['seconds']:.0%} of the time"
     )
-    subject = load_subject(SubjectOptions(pipeline=name, target="host"), workspace)
+    subject = host_subject(name, workspace)
     beam = compare_weights(subject, Path(document["weights"]))
-    print(
-        f"  beam search: built-in weights take {beam.value:.2f} times as long as the tuned ones (95% interval "
-        f"{beam.low:.2f} to {beam.high:.2f})"
-    )
+    print(f"  beam search: the time with built-in weights by that with the tuned ones: {said(beam)}")
     network, trees = evaluate(subject, workspace)
     for each in (network, trees):
         print(
@@ -95,44 +77,29 @@ def examine(name: str, workspace: Workspace, minutes: float) -> tuple[float, flo
     return document["speedup"], beam.value, network.pairs.accuracy or 0.0, trees.pairs.accuracy or 0.0
 
 
-def tune(name: str, workspace: Workspace, minutes: float, *flags: str) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        "-m",
-        "hltune",
-        "tune",
-        name,
-        "--minutes",
-        str(minutes),
-        "--json",
-        "--workspace",
-        str(workspace.root),
-        *flags,
-    ]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-
-
 def compare_weights(subject: Subject, weights: Path) -> Speedup:
-    searches = [Adams2019Options(parallelism=CORES, weights=path) for path in (None, weights)]
+    """How much faster than with the built-in weights beam search is with others."""
     with Worker(environment=ENVIRONMENT) as worker:
-        built_in, tuned = (worker.run(search_job(subject, search, timeout_s=120)).schedule for search in searches)
-    return speedup(subject, slow=built_in, fast=tuned)
-
-
-def speedup(subject: Subject, *, slow: Schedule, fast: Schedule) -> Speedup:
-    with open_session(subject, MeasureOptions(threads=CORES, turns=31), Inputs()) as session:
-        measured = session.measure({"slow": slow, "fast": fast})
-    slower, faster = measured["slow"], measured["fast"]
-    assert isinstance(slower, Cost) and isinstance(faster, Cost)
-    found = confidence.speedup(slower, faster)
-    assert found is not None
-    return found
+        found = {
+            name: worker.run(
+                SearchJob(
+                    spec=subject.spec,
+                    target=subject.target.name,
+                    options=Adams2019Options(parallelism=CORES, weights=path),
+                    timeout_s=120,
+                )
+            ).schedule
+            for name, path in (("built-in", None), ("tuned", weights))
+        }
+    costs = measured(subject, found, rounds=31)
+    return speedup(costs["built-in"], costs["tuned"])
 
 
 def evaluate(subject: Subject, workspace: Workspace) -> tuple[Validation, ...]:
-    machine = identify(subject.target, MeasureOptions(threads=CORES))
     with Reader(workspace.samples) as reader:
-        data = max(reader.training_data(subject.spec.content_hash, machine.key), key=lambda each: len(each.costs))
+        data = max(
+            reader.training_data(subject.spec.content_hash, this_machine(subject).key), key=lambda each: len(each.costs)
+        )
     samples = Dataset.stored(data, cores=CORES)
     fold = np.random.default_rng(0).permutation(len(samples)) % FOLDS
     folds = [fold == number for number in range(FOLDS)]

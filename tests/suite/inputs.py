@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hltune.suite.arrays import Image
+from hltune.pipeline.images import Array as Image
 
 
 def images(shape: tuple[int, int]) -> Iterator[Image]:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from hltune.pipeline.build import build
+from hltune.pipeline.images import Array as Image
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
 from hltune.schedule.parse import parse_schedule
-from hltune.suite.arrays import Image
 from hltune.suite.benchmark import Benchmark, schedules
 from hltune.suite.catalog import BENCHMARKS
 from hltune.suite.strips import HVX_LANES

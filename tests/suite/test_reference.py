@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from hltune.suite.arrays import Image
+from hltune.pipeline.images import Array as Image
 from tests.suite.inputs import MASKS, images
 
 SHAPES = [(1, 1), (2, 5), (7, 3), (64, 64), (53, 111)]

@@ -40,26 +40,15 @@ def build(spec: PipelineSpec) -> Built:
     return Built(pipeline, funcs, [parameters[argument.name]._to_argument() for argument in spec.inputs])
 
 
-def describe_funcs(pipeline: hl.Pipeline) -> tuple[FuncInfo, ...]:
-    """The Funcs of a pipeline in the order of ``get_func``."""
-    infos: list[FuncInfo] = []
-    for func in _all_funcs(pipeline):
-        args = tuple(plain_name(var.name()) for var in func.args())
-        updates = range(func.num_update_definitions())
-        infos.append(
-            FuncInfo(
-                name=plain_name(func.name()),
-                args=args,
-                updates=tuple(tuple(plain_name(rvar.name()) for rvar in func.rvars(k)) for k in updates),
-                update_args=tuple(_free_args(func, k) for k in updates),
-            )
-        )
-    return tuple(infos)
-
-
 def plain_name(name: str) -> str:
     """A name of Halide's as it stands in source text: the schedulers print ``$`` as ``_``."""
     return name.replace("$", "_")
+
+
+def expression_text(expr: hl.Expr) -> str:
+    """An expression as source text; the bindings print it as ``<halide.Expr of type int32: x>``."""
+    found = re.fullmatch(r"<halide\.Expr of type \w+: (.*)>", str(expr), flags=re.DOTALL)
+    return found[1] if found else str(expr)
 
 
 def _all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
@@ -73,13 +62,19 @@ def _all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
             return funcs
 
 
-def _free_args(func: hl.Func, update: int) -> tuple[str, ...]:
-    """The pure variables that an update definition loops over.
+def _func_info(func: hl.Func) -> FuncInfo:
+    updates = range(func.num_update_definitions())
+    return FuncInfo(
+        name=plain_name(func.name()),
+        args=tuple(plain_name(var.name()) for var in func.args()),
+        updates=tuple(tuple(plain_name(rvar.name()) for rvar in func.rvars(k)) for k in updates),
+        update_args=tuple(_free_args(func, k) for k in updates),
+    )
 
-    The bindings print an expression as ``<halide.Expr of type int32: x>``; a bare name is a variable.
-    """
-    found = (re.fullmatch(r"<halide\.Expr of type \w+: (.*)>", str(arg)) for arg in func.update_args(update))
-    texts = {match.group(1) for match in found if match}
+
+def _free_args(func: hl.Func, update: int) -> tuple[str, ...]:
+    """The pure variables that an update definition loops over."""
+    texts = {expression_text(arg) for arg in func.update_args(update)}
     return tuple(plain_name(var.name()) for var in func.args() if var.name() in texts)
 
 
@@ -139,4 +134,5 @@ def spec_of(
         )
         for func, estimate in zip(pipeline.outputs(), output_estimates, strict=True)
     )
-    return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=describe_funcs(pipeline))
+    funcs = tuple(map(_func_info, _all_funcs(pipeline)))
+    return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)

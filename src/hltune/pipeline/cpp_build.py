@@ -15,7 +15,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.runtime.halide_wheel import halide_version, include_directory, library_directory
@@ -29,17 +28,6 @@ _DRIVER = Path(__file__).with_name("generator_driver.cpp")
 _SHOWN_ERRORS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Manifest:
-    """What a program was made of: SHA-256 by path."""
-
-    files: dict[str, str]
-    program: str
-
-    def is_current(self) -> bool:
-        return all(Path(path).is_file() and _sha256(Path(path)) == sha for path, sha in self.files.items())
-
-
 def build_program(source: Path, cache: Path, process: Process) -> Path:
     """The program for a file of generators, from the cache if nothing that it was made of has changed.
 
@@ -47,9 +35,9 @@ def build_program(source: Path, cache: Path, process: Process) -> Path:
         InputError: there is no compiler, or it rejects the file.
     """
     key = _key(source)
-    manifest = _read_manifest(cache / f"{key}.json")
-    if manifest is not None and (cache / manifest.program).is_file() and manifest.is_current():
-        return cache / manifest.program
+    cached = _cached(cache, key)
+    if cached is not None:
+        return cached
     process.enter("build generator", timeout_s=_BUILD_S)
     compiler = _find_compiler(source)
     cache.mkdir(parents=True, exist_ok=True)
@@ -59,12 +47,11 @@ def build_program(source: Path, cache: Path, process: Process) -> Path:
         paths = [compiler.resolve(), *_read_dependencies(dependencies)]
         files = {str(path): _sha256(path) for path in paths}
         digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
-        manifest = _Manifest(files, f"{key}-{digest}")
-        program.replace(cache / manifest.program)
-        text = Path(directory, "manifest.json")
-        text.write_text(json.dumps({"files": files, "program": manifest.program}, indent=1))
-        text.replace(cache / f"{key}.json")
-    return cache / manifest.program
+        kept = program.replace(cache / f"{key}-{digest}")
+        manifest = Path(directory, "manifest.json")
+        manifest.write_text(json.dumps({"files": files, "program": kept.name}, indent=1))
+        manifest.replace(cache / f"{key}.json")
+    return kept
 
 
 def _key(source: Path) -> str:
@@ -73,12 +60,15 @@ def _key(source: Path) -> str:
     return f"{source.stem}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
 
 
-def _read_manifest(path: Path) -> _Manifest | None:
+def _cached(cache: Path, key: str) -> Path | None:
+    """The program, if it is there and nothing that it was made of has changed."""
     try:
-        fields = json.loads(path.read_bytes())
-        return _Manifest(files=dict(fields["files"]), program=str(fields["program"]))
+        manifest = json.loads((cache / f"{key}.json").read_bytes())
+        program, files = cache / str(manifest["program"]), dict(manifest["files"])
+        current = program.is_file() and all(_sha256(Path(path)) == sha for path, sha in files.items())
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # the cache is damaged or empty: build again
+        return None  # the cache is damaged or empty, or a file is gone: build again
+    return program if current else None
 
 
 def _find_compiler(source: Path) -> Path:

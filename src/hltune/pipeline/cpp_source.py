@@ -12,7 +12,7 @@ import halide as hl
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import dtype_name
 from hltune.pipeline.cpp_build import build_program
-from hltune.pipeline.entries import choose_entry
+from hltune.pipeline.parameters import choose_entry
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
@@ -22,11 +22,7 @@ _RUN_S = 120.0
 
 
 def load_cpp_file(source: Source, target: str, cache: Path, process: Process) -> Algorithm:
-    """Builds a generator of a C++ file.
-
-    Raises:
-        InputError: the file, the name or the parameters are at fault.
-    """
+    """Builds a generator of a C++ file."""
     program = build_program(Path(source.location), cache, process)
     process.enter("run generator", timeout_s=_RUN_S)
     with tempfile.TemporaryDirectory(prefix="hltune-") as directory:

@@ -5,74 +5,66 @@ one that the image had before: a filter whose output is as large as its input st
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
-from hltune.pipeline.algorithm import ImageInput, ScalarInput
+from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import plain_name
-from hltune.pipeline.examples import example_extents
+from hltune.pipeline.images import read_array
 from hltune.pipeline.serialized import SerializedOutput
-from hltune.pipeline.source import Source, parse_number
+from hltune.pipeline.source import Examples, Source, parse_number
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, ScalarArgument, fits
 
 T = TypeVar("T")
 
-Input = ImageInput | ScalarInput
 Partial = tuple[Interval | None, ...]
 """One interval per dimension, innermost first, as far as known."""
 Given = Mapping[str, tuple[Number, ...]]
-Shapes = Mapping[str, tuple[int, ...]]
+Extents = tuple[int, ...]
+"""One per dimension, innermost first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimated:
-    """All inputs with all their estimates; of each output its intervals."""
-
-    inputs: tuple[BufferArgument | ScalarArgument, ...]
-    outputs: tuple[tuple[Interval, ...], ...]
-
-
-def complete_estimates(inputs: Sequence[Input], outputs: Sequence[SerializedOutput], source: Source) -> Estimated:
-    """Finds an estimate for every scalar and for every dimension of every image.
+def complete_estimates(
+    algorithm: Algorithm, outputs: Sequence[SerializedOutput], source: Source
+) -> tuple[list[BufferArgument | ScalarArgument], list[tuple[Interval, ...]]]:
+    """Finds an estimate for every scalar and for every dimension of every image: all inputs, and those of each output.
 
     Raises:
         InputError: some are missing (it lists all), name no argument, or do not fit their argument.
     """
-    given = _scalar_parameters(inputs, source) | dict(source.estimates)
-    _check_names(given, [i.name for i in inputs] + [plain_name(o.name) for o in outputs])
-    examples = example_extents([i for i in inputs if isinstance(i, ImageInput)], source.examples)
-    scalars = {i.name: _scalar(i, given) for i in inputs if isinstance(i, ScalarInput)}
-    images = {i.name: _image(i, given, examples) for i in inputs if isinstance(i, ImageInput)}
+    given = _scalar_parameters(algorithm, source) | dict(source.estimates)
+    _check_names(given, [i.name for i in algorithm.inputs] + [plain_name(o.name) for o in outputs])
+    examples = _example_extents(algorithm.images, source.examples)
+    scalars = {i.name: _scalar(i, given) for i in algorithm.scalars}
+    images = {i.name: _image(i, given, examples) for i in algorithm.images}
     replaced = [
         (tuple(interval[1] for interval in images[i.name] if interval), i.estimates)
-        for i in inputs
-        if isinstance(i, ImageInput) and (i.name in examples or i.name in given)
+        for i in algorithm.images
+        if i.name in examples or i.name in given
     ]
     results = {plain_name(o.name): _output(o, given, replaced) for o in outputs}
     _check_complete(scalars, images, results)
-    return Estimated(
-        inputs=tuple(
-            ScalarArgument(name=i.name, dtype=i.dtype, estimate=_known(scalars[i.name]))
-            if isinstance(i, ScalarInput)
-            else BufferArgument(name=i.name, dtype=i.dtype, estimate=_checked(i.name, images[i.name]))
-            for i in inputs
-        ),
-        outputs=tuple(_checked(name, partial) for name, partial in results.items()),
-    )
+    inputs = [
+        ScalarArgument(name=i.name, dtype=i.dtype, estimate=_known(scalars[i.name]))
+        if isinstance(i, ScalarInput)
+        else BufferArgument(name=i.name, dtype=i.dtype, estimate=_checked(i.name, images[i.name]))
+        for i in algorithm.inputs
+    ]
+    return inputs, [_checked(name, partial) for name, partial in results.items()]
 
 
-def _scalar_parameters(inputs: Sequence[Input], source: Source) -> dict[str, tuple[Number, ...]]:
+def _scalar_parameters(algorithm: Algorithm, source: Source) -> dict[str, tuple[Number, ...]]:
     """What ``-p`` says of scalar inputs; it is as good as an estimate."""
-    scalars = {i.name for i in inputs if isinstance(i, ScalarInput)}
-    return {key: _scalar_parameter(key, text) for key, text in source.parameters if key in scalars}
-
-
-def _scalar_parameter(name: str, text: str) -> tuple[Number, ...]:
-    number = parse_number(text)
-    if number is None:
-        raise InputError("not a value of a scalar input", where=f"-p {name}={text}", expected="a number, true or false")
-    return (number,)
+    names = {i.name for i in algorithm.scalars}
+    found: dict[str, tuple[Number, ...]] = {}
+    for name, text in source.parameters:
+        if name in names:
+            if (number := parse_number(text)) is None:
+                expected = "a number, true or false"
+                raise InputError("not a value of a scalar input", where=f"-p {name}={text}", expected=expected)
+            found[name] = (number,)
+    return found
 
 
 def _check_names(given: Mapping[str, object], names: Sequence[str]) -> None:
@@ -86,7 +78,35 @@ def _check_names(given: Mapping[str, object], names: Sequence[str]) -> None:
             )
 
 
-def _image(argument: ImageInput, given: Given, examples: Shapes) -> Partial:
+def _example_extents(images: Sequence[ImageInput], examples: Examples) -> dict[str, Extents]:
+    found: dict[str, Extents] = {}
+    for name, path in examples:
+        image = _image_for(name, path, images)
+        extents = tuple(reversed(read_array(Path(path), where=f"--example {path}").shape))
+        if len(extents) != len(image.estimates):
+            raise InputError(
+                "the example does not fit",
+                where=f"--example {path}",
+                expected=f"an image of {len(image.estimates)} dimensions for input {image.name}",
+                found=f"{len(extents)} dimensions: " + "x".join(map(str, extents)),
+            )
+        found[image.name] = extents
+    return found
+
+
+def _image_for(name: str | None, path: str, images: Sequence[ImageInput]) -> ImageInput:
+    fitting = [image for image in images if name in (None, image.name)]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise InputError(
+        "which input is the example for?" if name is None else "no such input image",
+        where=f"--example {path}" if name is None else f"--example {name}={path}",
+        expected="the name of an input image: " + (", ".join(image.name for image in images) or "there is none"),
+        todo="write --example NAME=image.png",
+    )
+
+
+def _image(argument: ImageInput, given: Given, examples: Mapping[str, Extents]) -> Partial:
     if argument.name in given:
         return _given_extents(argument.name, len(argument.estimates), given[argument.name])
     if argument.name in examples:
@@ -94,7 +114,7 @@ def _image(argument: ImageInput, given: Given, examples: Shapes) -> Partial:
     return argument.estimates
 
 
-def _output(output: SerializedOutput, given: Given, replaced: Sequence[tuple[tuple[int, ...], Partial]]) -> Partial:
+def _output(output: SerializedOutput, given: Given, replaced: Sequence[tuple[Extents, Partial]]) -> Partial:
     """Intervals of an output; `replaced` has the extents that the user gave and the estimates they stand in for."""
     name, own = plain_name(output.name), output.estimates
     if name in given:
@@ -106,12 +126,7 @@ def _output(output: SerializedOutput, given: Given, replaced: Sequence[tuple[tup
 def _given_extents(name: str, dimensions: int, numbers: tuple[Number, ...]) -> Partial:
     extents = tuple(number for number in numbers if type(number) is int and number >= 1)
     if len(extents) != len(numbers) or len(extents) != dimensions:
-        raise InputError(
-            "the estimate does not fit",
-            where=f"--estimate {name}=...",
-            expected=f"{dimensions} extents of at least 1: {name}={_placeholder(dimensions)}",
-            found="x".join(str(number) for number in numbers),
-        )
+        raise _misfit(name, numbers, f"{dimensions} extents of at least 1: {name}={_placeholder(dimensions)}")
     return _from_zero(extents)
 
 
@@ -121,13 +136,13 @@ def _scalar(argument: ScalarInput, given: Given) -> Number | None:
     numbers = given[argument.name]
     value = _converted(argument.dtype, numbers[0]) if len(numbers) == 1 else None
     if value is None:
-        raise InputError(
-            "the estimate does not fit",
-            where=f"--estimate {argument.name}=...",
-            expected=f"one value of type {argument.dtype}",
-            found="x".join(str(number) for number in numbers),
-        )
+        raise _misfit(argument.name, numbers, f"one value of type {argument.dtype}")
     return value
+
+
+def _misfit(name: str, numbers: tuple[Number, ...], expected: str) -> InputError:
+    found = "x".join(map(str, numbers))
+    return InputError("the estimate does not fit", where=f"--estimate {name}=...", expected=expected, found=found)
 
 
 def _converted(dtype: str, number: Number) -> Number | None:
@@ -142,15 +157,17 @@ def _converted(dtype: str, number: Number) -> Number | None:
 def _check_complete(
     scalars: Mapping[str, Number | None], images: Mapping[str, Partial], results: Mapping[str, Partial]
 ) -> None:
-    sizes = {("input", name): partial for name, partial in images.items()}
-    sizes.update({("output", name): partial for name, partial in results.items()})
-    missing = [f"{kind} {name} (dimension {_holes(p)} of {len(p)})" for (kind, name), p in sizes.items() if None in p]
+    sizes = [("input", *item) for item in images.items()] + [("output", *item) for item in results.items()]
+    holes = [(kind, name, partial) for kind, name, partial in sizes if None in partial]
+    missing = [f"{kind} {name} (dimension {_unknown(partial)} of {len(partial)})" for kind, name, partial in holes]
     missing += [f"scalar {name}" for name, value in scalars.items() if value is None]
     if not missing:
         return
-    options = [f"--estimate {name}={_placeholder(len(p))}" for (_, name), p in sizes.items() if None in p]
+    options = [f"--estimate {name}={_placeholder(len(partial))}" for _, name, partial in holes]
     options += [f"--estimate {name}=VALUE" for name, value in scalars.items() if value is None]
-    options += [f"--example {name}=image.png" for name, p in images.items() if None in p and len(p) in (2, 3)]
+    options += [
+        f"--example {name}=image.png" for kind, name, partial in holes if kind == "input" and len(partial) in (2, 3)
+    ]
     raise InputError(
         "estimates are missing: a schedule is found for certain sizes",
         expected="an estimate of every input and output",
@@ -159,7 +176,7 @@ def _check_complete(
     )
 
 
-def _holes(partial: Partial) -> str:
+def _unknown(partial: Partial) -> str:
     return ", ".join(str(index) for index, interval in enumerate(partial) if interval is None)
 
 
@@ -167,7 +184,7 @@ def _placeholder(dimensions: int) -> str:
     return "x".join(("WIDTH", "HEIGHT", "CHANNELS", *(f"N{i}" for i in range(3, dimensions)))[:dimensions])
 
 
-def _from_zero(extents: tuple[int, ...]) -> tuple[Interval, ...]:
+def _from_zero(extents: Extents) -> tuple[Interval, ...]:
     return tuple((0, extent) for extent in extents)
 
 

@@ -4,19 +4,14 @@ from pathlib import Path
 
 import halide as hl
 
-from hltune.pipeline.algorithm import Algorithm
-from hltune.pipeline.inputs import describe_input
+from hltune.pipeline.algorithm import Algorithm, describe_input
 from hltune.pipeline.serialized import read_pipeline
 from hltune.pipeline.source import Source
 from hltune.values.errors import InputError
 
 
 def load_hlpipe_file(source: Source) -> Algorithm:
-    """Reads a serialized pipeline; inputs in the order that Halide infers, images first.
-
-    Raises:
-        InputError: the file is none, is damaged, or is of another version.
-    """
+    """Reads a serialized pipeline; inputs in the order that Halide infers, images first."""
     data = Path(source.location).read_bytes()
     read_pipeline(data, where=source.location)  # Halide does not check, and a damaged file can crash it
     try:

@@ -5,15 +5,20 @@ of file into an `Algorithm`; `serialized` reads what Halide wrote; `estimates` c
 from the spec to Halide.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hltune.pipeline.algorithm import Algorithm, ImageInput
 from hltune.pipeline.serialized import SerializedPipeline, read_pipeline
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
 from hltune.values.pipeline import PipelineSpec
+
+if TYPE_CHECKING:
+    from hltune.pipeline.algorithm import Algorithm
 
 _LOAD_S = 120.0
 
@@ -33,11 +38,7 @@ class LoadJob:
     cache: Path
 
     def run(self, process: Process) -> PipelineSpec:
-        """Runs in the worker, because user code may do anything.
-
-        Raises:
-            InputError: the pipeline cannot be used as it is.
-        """
+        """Runs in the worker, because user code may do anything."""
         # Imported here because the parent, which makes the job, does without Halide.
         from hltune.pipeline.build import spec_of
         from hltune.pipeline.estimates import complete_estimates
@@ -46,8 +47,8 @@ class LoadJob:
         algorithm = self._algorithm(process)
         found = read_pipeline(algorithm.hlpipe, where=self.source.location)
         self._check_usable(algorithm, found)
-        estimated = complete_estimates(algorithm.inputs, found.outputs, self.source)
-        return spec_of(self.source.name, algorithm.hlpipe, estimated.inputs, estimated.outputs)
+        inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
+        return spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file
@@ -73,7 +74,7 @@ class LoadJob:
                 found="scheduled: " + ", ".join(found.scheduled),
                 todo="remove the scheduling calls; in a generator, skip them if using_autoscheduler()",
             )
-        images = [(f"input {i.name}", i.stride) for i in algorithm.inputs if isinstance(i, ImageInput)]
+        images = [(f"input {i.name}", i.stride) for i in algorithm.images]
         images += [(f"output {o.name}", o.stride) for o in found.outputs]
         for name, stride in images:
             if stride != 1:

@@ -1,4 +1,4 @@
-"""Turns the text of ``-p KEY=VALUE`` into values of the types that a generator or function declares."""
+"""What the user chooses in a file: one of its pipelines, and parameters of the types that this declares."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,12 +12,40 @@ from hltune.values.errors import InputError
 _BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def convert_parameters(parameters: Sequence[tuple[str, str]], types: Mapping[str, type]) -> dict[str, Any]:
-    """Converts each value to the type declared under its key.
+def choose_entry(names: Sequence[str], wanted: str | None, *, candidates: Sequence[str], where: str, kind: str) -> str:
+    """The name that the user wrote, or else the only candidate.
 
-    Raises:
-        InputError: there is no such key, or the value is none of its type.
-    """
+    Args:
+        names: all that can be named.
+        wanted: what the user wrote.
+        candidates: those of `names` that need no naming when there is just one.
+        where: the file.
+        kind: what the file can hold, for messages."""
+    if wanted is not None and wanted in names:
+        return wanted
+    if wanted is None and len(candidates) == 1:
+        return candidates[0]
+    if not names:
+        raise InputError("no pipeline in this file", where=where, expected=f"a {kind}")
+    if wanted is None:
+        raise InputError(
+            "several pipelines in this file",
+            where=where,
+            expected="one name",
+            found=", ".join(candidates),
+            todo=f"name one, as in {where}:{candidates[0]}",
+        )
+    raise InputError(
+        f"no {kind} of this name",
+        where=where,
+        expected="one of " + ", ".join(names),
+        found=repr(wanted),
+        todo=nearest(wanted, names),
+    )
+
+
+def convert_parameters(parameters: Sequence[tuple[str, str]], types: Mapping[str, type]) -> dict[str, Any]:
+    """Converts the values of ``-p KEY=VALUE`` to the types declared under their keys."""
     return {key: _convert(key, text, _lookup(key, types)) for key, text in parameters}
 
 

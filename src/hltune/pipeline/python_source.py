@@ -17,10 +17,8 @@ from typing import Any, cast
 import halide as hl
 from halide import _generator_helpers as helpers
 
-from hltune.pipeline.algorithm import Algorithm
-from hltune.pipeline.entries import choose_entry
-from hltune.pipeline.inputs import describe_input
-from hltune.pipeline.parameters import convert_parameters
+from hltune.pipeline.algorithm import Algorithm, describe_input
+from hltune.pipeline.parameters import choose_entry, convert_parameters
 from hltune.pipeline.source import Source
 from hltune.pipeline.user_code import execute_file, user_code
 from hltune.values.errors import InputError
@@ -32,11 +30,7 @@ _Built = tuple[bytes, list[hl.Parameter]]
 
 
 def load_python_file(source: Source, target: str) -> Algorithm:
-    """Runs a file and builds the generator or function that the source names.
-
-    Raises:
-        InputError: the file, the name or the parameters are at fault.
-    """
+    """Runs a file and builds the generator or function that the source names."""
     file = Path(source.location)
     with user_code(file):
         module = execute_file(file)
@@ -51,24 +45,20 @@ def load_python_file(source: Source, target: str) -> Algorithm:
             kind="Halide generator or function that returns a Func",
         )
         if name in generators:
-            hlpipe, inputs = _build_generator(generators[name], source.parameters, target)
+            built = _build_generator(generators[name], source.parameters, target)
         else:
-            hlpipe, inputs = _call_function(functions[name], source.parameters)
-    return Algorithm(hlpipe=hlpipe, inputs=tuple(map(describe_input, inputs)))
+            built = _call_function(functions[name], source.parameters)
+    return Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
 
 
 def load_module_function(source: Source) -> Algorithm:
-    """Calls a function of an installed module.
-
-    Raises:
-        InputError: the function or the parameters are at fault.
-    """
+    """Calls a function of an installed module."""
     spec = find_spec(source.location)
     assert spec is not None and spec.origin is not None and source.entry is not None, source
     with user_code(Path(spec.origin)):
         function = getattr(import_module(source.location), source.entry)
-        hlpipe, inputs = _call_function(function, source.parameters)
-    return Algorithm(hlpipe=hlpipe, inputs=tuple(map(describe_input, inputs)))
+        built = _call_function(function, source.parameters)
+    return Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
 
 
 def _generators(module: ModuleType) -> dict[str, str]:

@@ -41,13 +41,11 @@ class SerializedOutput:
 
     Attributes:
         name: as Halide has it, with ``$``.
-        args: its dimensions, innermost first.
-        estimates: one per dimension; None where the file has no constant one.
+        estimates: one per dimension, innermost first; None where the file has no constant one.
         stride: what the user fixed dimension 0 to in memory, in elements; 1 unless changed, None for any.
     """
 
     name: str
-    args: tuple[str, ...]
     estimates: tuple[Interval | None, ...]
     stride: int | None
 
@@ -118,7 +116,6 @@ def _root(data: bytes, *, where: str) -> _Table:
 
 
 def _output(func: _Table, strides: dict[str, int | None]) -> SerializedOutput:
-    args = tuple(func.texts(5))
     schedule = func.table(6)
     known: dict[str, Interval | None] = {}
     if schedule is not None:
@@ -128,8 +125,7 @@ def _output(func: _Table, strides: dict[str, int | None]) -> SerializedOutput:
     buffers = list(func.texts(10))
     return SerializedOutput(
         name=func.text(0),
-        args=args,
-        estimates=tuple(known.get(arg) for arg in args),
+        estimates=tuple(known.get(arg) for arg in func.texts(5)),
         stride=strides.get(buffers[0], 1) if buffers else 1,
     )
 

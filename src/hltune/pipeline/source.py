@@ -58,11 +58,7 @@ class Source:
 def parse_source(
     text: str, *, parameters: Parameters = (), estimates: Estimates = (), examples: Examples = ()
 ) -> Source:
-    """Reads where the pipeline is, and adds what was read already.
-
-    Raises:
-        InputError: there is no such file.
-    """
+    """Reads where the pipeline is, and adds what was read already."""
     path, entry = _split_entry(text)
     kind = _KINDS[path.suffix]
     _check_file(path, where=text)
@@ -79,11 +75,7 @@ def parse_source(
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Reads ``1536x2560``.
-
-    Raises:
-        InputError: it is malformed.
-    """
+    """Reads ``1536x2560``."""
     match = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
     if match is None:
         raise InputError("malformed size", where=f"--size {text}", expected="WIDTHxHEIGHT, for example 1536x2560")
@@ -91,11 +83,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_estimate(text: str) -> tuple[str, tuple[Number, ...]]:
-    """Reads ``NAME=1536x2560`` (extents, x first) or ``NAME=3.5``.
-
-    Raises:
-        InputError: it is neither.
-    """
+    """Reads ``NAME=1536x2560`` (extents, x first) or ``NAME=3.5``."""
     name, equals, value = text.partition("=")
     words = value.split("x")
     numbers = tuple(parse_number(word) for word in words)
@@ -123,17 +111,12 @@ def _check_file(path: Path, *, where: str) -> None:
     if not path.exists():
         raise InputError("no such file", where=where, found=f"nothing at {path.absolute()}")
     if not path.is_file():
-        raise InputError(
-            "not a file", where=where, expected="a regular file", found=f"a directory at {path.absolute()}"
-        )
+        found = f"a directory at {path.absolute()}"
+        raise InputError("not a file", where=where, expected="a regular file", found=found)
 
 
 def parse_parameter(text: str) -> tuple[str, str]:
-    """Reads ``KEY=VALUE``.
-
-    Raises:
-        InputError: it is malformed.
-    """
+    """Reads ``KEY=VALUE``."""
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise InputError("malformed parameter", where=f"-p {text}", expected="-p KEY=VALUE")
@@ -147,11 +130,7 @@ def split_named_file(text: str) -> tuple[str | None, str]:
 
 
 def parse_example(text: str) -> tuple[str | None, str]:
-    """Reads ``image.png`` or ``NAME=image.png``.
-
-    Raises:
-        InputError: it is malformed, or no file.
-    """
+    """Reads ``image.png`` or ``NAME=image.png``."""
     name, file = split_named_file(text)
     if name == "" or not file:
         raise InputError("malformed example", where=f"--example {text}", expected="image.png or NAME=image.png")
@@ -177,11 +156,7 @@ def _is_extent(number: Number | None) -> bool:
 
 
 def check_unique(option: str, pairs: Iterable[tuple[str | None, object]]) -> None:
-    """Checks that nothing is given twice.
-
-    Raises:
-        InputError: something is.
-    """
+    """Refuses what is given twice."""
     found: dict[str | None, object] = {}
     for key, value in pairs:
         if key in found:

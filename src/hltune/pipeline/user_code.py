@@ -12,11 +12,7 @@ from hltune.values.errors import HltuneError, InputError
 
 @contextlib.contextmanager
 def user_code(file: Path) -> Generator[None]:
-    """Around everything that runs code of this file; its directory is importable meanwhile.
-
-    Raises:
-        InputError: the user's code raised, or ended the process politely.
-    """
+    """Around everything that runs code of this file; its directory is importable meanwhile."""
     # At the end: a json.py beside the user's file must not stand in for the real one.
     sys.path.append(str(file.parent))
     try:

@@ -124,8 +124,7 @@ class Bounded:
 
     def rectified(self) -> Bounded:
         """0 instead of negative values."""
-        zero = hl.cast(hl.Float(32) if self.real else hl.Int(32), 0)
-        return Bounded(hl.max(self.expr, zero), max(self.low, 0), max(self.high, 0), self.real)
+        return Bounded(hl.max(self.expr, zero(self.real)), max(self.low, 0), max(self.high, 0), self.real)
 
     def narrowed(self, dtype: str) -> Bounded:
         """With values that fit a type; the expression still has the wide one. Floats only fit float32."""
@@ -139,9 +138,14 @@ class Bounded:
         return self.expr if self.real else hl.cast(halide_type(dtype), self.expr)
 
 
-def constant(value: int) -> Bounded:
-    """A whole number."""
-    return Bounded(hl.cast(hl.Int(32), value), value, value, False)
+def dtype_of(real: bool) -> str:
+    """The element type of `Bounded` expressions, by NumPy's name."""
+    return "float32" if real else "int32"
+
+
+def zero(real: bool) -> hl.Expr:
+    """0 as float32 or int32."""
+    return hl.cast(halide_type(dtype_of(real)), 0)
 
 
 def total(values: list[Bounded]) -> Bounded:

@@ -58,6 +58,14 @@ class Image:
         """An element in its own type."""
         return hl.Expr(self.func[i, j, k])
 
+    def window(self, width: int, height: int, stride: int = 1, *, middle: tuple[int, int] = (0, 0)) -> list[Bounded]:
+        """The elements around x and y, row by row; `middle` is the place in the window that stands for x and y."""
+        return [
+            self.at(place(x, i - middle[0], stride), place(y, j - middle[1], stride), c)
+            for j in range(height)
+            for i in range(width)
+        ]
+
     def resampled(self, extents: Extents) -> Bounded:
         """The element at x, y and c when the whole is stretched to other extents: the nearest one."""
         i, j = (_stretched(var, old, new) for var, old, new in zip((x, y), self.extents, extents, strict=False))
@@ -87,15 +95,27 @@ class Draft:
         self.inputs: list[BufferArgument] = []
         self.nodes: list[Node] = []
 
+    def recent(self) -> Image:
+        """Any image, rather a new one than an old one."""
+        return self.draw.recent(self.images)
+
+    def deep(self) -> list[Image]:
+        """The images with several channels."""
+        return [image for image in self.images if image.extents[2] > 1]
+
+    def integers(self) -> list[Image]:
+        """The images whose elements are integers."""
+        return [image for image in self.images if not image.real]
+
     def input(self, dtype: str, extents: tuple[int, ...]) -> tuple[hl.ImageParam, float, float]:
         """A new input, and the range of the random data that it will be given."""
         name = f"input_{len(self.inputs)}"
         self.inputs.append(BufferArgument(name=name, dtype=dtype, estimate=tuple((0, extent) for extent in extents)))
         self.nodes.append(Node(name=name, kind="input", dtype=dtype, extents=extents, reads=()))
+        param = hl.ImageParam(halide_type(dtype), len(extents), name)
         if dtype == "float32":
-            return hl.ImageParam(halide_type(dtype), len(extents), name), 0.0, 1.0
-        low = 0 if dtype.startswith("u") else -LARGEST[dtype] - 1
-        return hl.ImageParam(halide_type(dtype), len(extents), name), low, LARGEST[dtype]
+            return param, 0.0, 1.0
+        return param, 0 if dtype.startswith("u") else -LARGEST[dtype] - 1, LARGEST[dtype]
 
     def func(self, kind: str) -> hl.Func:
         """A new Func."""
@@ -137,9 +157,7 @@ class Draft:
 def place(var: hl.Var, offset: Index = 0, stride: int = 1) -> Index:
     """``var * stride + offset``."""
     start = var if stride == 1 else var * stride
-    if isinstance(offset, int):
-        return start + offset if offset else start
-    return start + offset
+    return start if isinstance(offset, int) and offset == 0 else start + offset
 
 
 def _stretched(var: hl.Var, old: int, new: int) -> Index:

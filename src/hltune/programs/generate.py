@@ -1,11 +1,10 @@
 """Puts kinds of stages together; runs in a worker."""
 
-import re
 from dataclasses import replace
 
 import halide as hl
 
-from hltune.pipeline.build import plain_name, spec_of
+from hltune.pipeline.build import expression_text, plain_name, spec_of
 from hltune.programs.bounded import Bounded
 from hltune.programs.choices import Draw
 from hltune.programs.draft import Draft, Image, c, x, y
@@ -77,11 +76,7 @@ def _add_stage(draft: Draft) -> None:
 
 
 def _outputs(draft: Draft) -> list[Image]:
-    """The last stage that is wide enough, and sometimes one more.
-
-    Raises:
-        JobFailed: there is none.
-    """
+    """The last stage that is wide enough, and sometimes one more."""
     wide = [image for image in draft.images if image.extents[0] >= _LEAST_WIDTH and image not in draft.bordered_inputs]
     if not wide:
         raise JobFailed(Failure(stage="program", kind="error", message="no stage is wide enough to be an output"))
@@ -103,14 +98,8 @@ def _text(pipeline: hl.Pipeline, spec: PipelineSpec) -> tuple[str, ...]:
     lines: list[str] = []
     for index, info in enumerate(spec.funcs):
         func = pipeline.get_func(index)
-        lines.append(f"{info.name}({', '.join(info.args)}) = {_expression(func.value())}")
+        lines.append(f"{info.name}({', '.join(info.args)}) = {expression_text(func.value())}")
         for number in range(func.num_update_definitions()):
-            place = ", ".join(map(_expression, func.update_args(number)))
-            lines.append(f"{info.name}({place}) = {_expression(func.update_value(number))}")
-    return tuple(lines)
-
-
-def _expression(expr: hl.Expr) -> str:
-    """The bindings print ``<halide.Expr of type int32: x>``."""
-    found = re.fullmatch(r"<halide\.Expr of type \w+: (.*)>", str(expr), flags=re.DOTALL)
-    return plain_name(found[1] if found else str(expr))
+            place = ", ".join(map(expression_text, func.update_args(number)))
+            lines.append(f"{info.name}({place}) = {expression_text(func.update_value(number))}")
+    return tuple(map(plain_name, lines))

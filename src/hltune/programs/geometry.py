@@ -12,7 +12,7 @@ BORDERS = ("repeat_edge", "constant_exterior", "repeat_image", "mirror_image", "
 def border(draft: Draft) -> Image | None:
     """Values beyond the edges of an image, by any of Halide's conditions, and a shift that makes them show."""
     draw = draft.draw
-    image = draw.recent(draft.images)
+    image = draft.recent()
     kind = draw.choice(BORDERS)
     bounded = bordered(image.func, kind, image.extents)
     i, j = draw.between(-4, 4), draw.between(-4, 4)
@@ -33,7 +33,7 @@ def bordered(source: hl.Func | hl.ImageParam, kind: str, extents: Extents) -> hl
 def downsampling(draft: Draft) -> Image | None:
     """Every second, third or fourth element along x and y, or the mean of them all."""
     draw = draft.draw
-    image = draw.recent(draft.images)
+    image = draft.recent()
     factor = draw.choice((2, 2, 3, 4))
     extents = strided(image.extents, factor, factor)
     if not draft.affordable(extents, factor * factor):
@@ -41,15 +41,14 @@ def downsampling(draft: Draft) -> Image | None:
     if draw.chance(0.4):
         value = image.at(x * factor, y * factor, c)
     else:
-        window = [image.at(place(x, i, factor), place(y, j, factor), c) for j in range(factor) for i in range(factor)]
-        value = total(window).halved((factor * factor).bit_length() - 1)
+        value = total(image.window(factor, factor, factor)).halved((factor * factor).bit_length() - 1)
     return draft.pure("downsampling", value, extents, [image], image.dtype)
 
 
 def upsampling(draft: Draft) -> Image | None:
     """More elements along x and y: the nearest one, or a mixture of neighbours."""
     draw = draft.draw
-    image = draw.recent(draft.images)
+    image = draft.recent()
     factor = draw.choice((2, 2, 2, 4))
     extents = (image.extents[0] * factor, image.extents[1] * factor, image.extents[2])
     if not draft.affordable(extents, 4):
@@ -62,9 +61,8 @@ def upsampling(draft: Draft) -> Image | None:
 
 def pyramid(draft: Draft) -> Image | None:
     """Smaller and smaller versions, enlarged again and combined."""
-    draw = draft.draw
-    image = draw.recent(draft.images)
-    levels = draw.between(2, 3)
+    image = draft.recent()
+    levels = draft.draw.between(2, 3)
     sizes = [strided(image.extents, 2**level, 2**level) for level in range(levels + 1)]
     if not all(draft.affordable(extents, 16) for extents in sizes) or image.extents[0] % 8 or image.extents[1] % 8:
         return None
@@ -83,14 +81,12 @@ def pyramid(draft: Draft) -> Image | None:
 
 def channel_slice(draft: Draft) -> Image | None:
     """A channel that another image chooses, element by element."""
-    draw = draft.draw
-    deep = [image for image in draft.images if image.extents[2] > 1]
-    whole = [image for image in draft.images if not image.real]
+    deep, whole = draft.deep(), draft.integers()
     if not deep or not whole:
         return None
-    image, judge = draw.recent(deep), draw.recent(whole)
-    extents = (image.extents[0], image.extents[1], 1)
-    channels = image.extents[2]
+    image, judge = draft.draw.recent(deep), draft.draw.recent(whole)
+    width, height, channels = image.extents
+    extents = (width, height, 1)
     index = judge.resampled(extents).expr % channels
     value = image.at(x, y, hl.clamp(index, 0, channels - 1))
     return draft.pure("channel_slice", value, extents, [image, judge], image.dtype)
@@ -101,8 +97,7 @@ def _enlarged(draft: Draft, kind: str, image: Image, extents: Extents, factor: i
 
     def between(left: Bounded, right: Bounded, part: hl.Expr) -> Bounded:
         a, b = left.limited(2**24 / factor), right.limited(2**24 / factor)
-        if a.real:
-            part = hl.cast(hl.Float(32), part)
+        part = hl.cast(hl.Float(32), part) if a.real else part
         expr = a.expr * (factor - part) + b.expr * part
         return Bounded(expr, a.low * factor, a.high * factor, a.real).halved(factor.bit_length() - 1)
 

@@ -35,11 +35,7 @@ class ProgramJob:
         return f"program-{self.seed}" + (f"-{self.stages}" if self.stages else "")
 
     def run(self, process: Process) -> Program:
-        """Runs in the worker.
-
-        Raises:
-            JobFailed: no kind of stage fits what is there.
-        """
+        """Runs in the worker."""
         from hltune.programs.generate import generate  # the parent handles jobs without Halide
 
         process.enter("program", timeout_s=_TIMEOUT_S)

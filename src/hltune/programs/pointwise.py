@@ -3,7 +3,7 @@
 import halide as hl
 
 from hltune.pipeline.build import halide_type
-from hltune.programs.bounded import Bounded, constant
+from hltune.programs.bounded import Bounded, zero
 from hltune.programs.draft import Draft, Image, c, place, x, y
 from hltune.programs.stencils import combined
 
@@ -21,7 +21,7 @@ def relu(draft: Draft) -> Image | None:
 
 def unary(draft: Draft) -> Image | None:
     """A smooth function of floats."""
-    image = draft.draw.recent(draft.images)
+    image = draft.recent()
     if not draft.affordable(image.extents, 20) or image.at(x, y, c).constant:
         return None
     value = image.at(x, y, c).as_real().limited(4)
@@ -38,29 +38,28 @@ def unary(draft: Draft) -> Image | None:
 def binary(draft: Draft) -> Image | None:
     """Two images, the second one stretched to the size of the first."""
     draw = draft.draw
-    a, b = draw.recent(draft.images), draw.choice(draft.images)
+    a, b = draft.recent(), draw.choice(draft.images)
     value = combined(draft, [a.at(x, y, c), b.resampled(a.extents)])
     return None if value.constant else draft.pure("binary", value, a.extents, [a, b])
 
 
 def threshold(draft: Draft) -> Image | None:
     """One of two integer images, as a third one says."""
-    draw = draft.draw
-    whole = [image for image in draft.images if not image.real]
+    draw, whole = draft.draw, draft.integers()
     if not whole:
         return None
     judge, a, b = draw.recent(whole), draw.choice(whole), draw.choice(whole)
-    value, limit = judge.at(x, y, c), constant(int(judge.at(x, y, c).high) // draw.between(2, 5))
+    value = judge.at(x, y, c)
+    limit = hl.cast(hl.Int(32), int(value.high) // draw.between(2, 5))
     left, right = a.resampled(judge.extents), b.resampled(judge.extents)
-    chosen = hl.select(value.expr > limit.expr, left.expr, right.expr)
+    chosen = hl.select(value.expr > limit, left.expr, right.expr)
     value = Bounded(chosen, min(left.low, right.low), max(left.high, right.high), False)
     return draft.pure("threshold", value, judge.extents, [judge, a, b])
 
 
 def lookup(draft: Draft) -> Image | None:
     """A table with 256 entries."""
-    draw = draft.draw
-    whole = [image for image in draft.images if not image.real]
+    draw, whole = draft.draw, draft.integers()
     if not whole:
         return None
     image = draw.recent(whole)
@@ -83,13 +82,9 @@ def fixed_point(draft: Draft) -> Image | None:
     a, b = image.element(x, y, c), image.element(place(x, i), place(y, j), c)
     weight = draw.between(1, 15)
     wide_a, wide_b = hl.cast(wide, a), hl.cast(wide, b)
+    weighted, mean = (wide_a * weight + wide_b * (16 - weight) + 8) >> 4, (wide_a + wide_b + 1) >> 1
     expressions = (
-        hl.cast(
-            kind,
-            (wide_a * weight + wide_b * (16 - weight) + 8) >> 4
-            if image.dtype == "uint8"
-            else (wide_a + wide_b + 1) >> 1,
-        ),
+        hl.cast(kind, weighted if image.dtype == "uint8" else mean),
         hl.saturating_add(a, b),
         hl.saturating_sub(a, b),
         hl.cast(kind, hl.absd(a, b) >> 1),
@@ -97,20 +92,18 @@ def fixed_point(draft: Draft) -> Image | None:
     )
     func = draft.func("fixed_point")
     func[x, y, c] = draw.choice(expressions)
-    largest = Bounded(a, -(2 ** (kind.bits() - 1)), 2 ** kind.bits() - 1, False)
-    if image.dtype.startswith("u"):
-        largest = Bounded(a, 0, largest.high, False)
+    low = 0 if image.dtype.startswith("u") else -(2 ** (kind.bits() - 1))
+    largest = Bounded(a, low, 2 ** kind.bits() - 1, False)
     return draft.defined("fixed_point", func, image.dtype, image.extents, largest, [image])
 
 
 def padding(draft: Draft) -> Image | None:
     """Zeros outside of a frame."""
-    draw = draft.draw
-    image = draw.recent(draft.images)
+    draw, image = draft.draw, draft.recent()
     width, height, _ = image.extents
     left, top = draw.between(0, 3), draw.between(1, 3)
     inside = (x >= left) & (x < width - left) & (y >= top) & (y < height - top)
     value = image.at(x, y, c)
-    zero = hl.cast(hl.Float(32) if value.real else hl.Int(32), 0)
-    value = Bounded(hl.select(inside, value.expr, zero), min(0, value.low), max(0, value.high), value.real)
+    chosen = hl.select(inside, value.expr, zero(value.real))
+    value = Bounded(chosen, min(0, value.low), max(0, value.high), value.real)
     return draft.pure("padding", value, image.extents, [image], image.dtype)

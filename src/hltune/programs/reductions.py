@@ -2,17 +2,16 @@
 
 import halide as hl
 
-from hltune.programs.bounded import Bounded, total
+from hltune.programs.bounded import Bounded, dtype_of, total
 from hltune.programs.draft import Draft, Image, c, place, x, y
-from hltune.programs.stencils import accumulated
+from hltune.programs.stencils import accumulated, coefficients
 
 _UNROLLED_CHANNELS = 16
 
 
 def all_to_all(draft: Draft) -> Image | None:
     """Every channel from all channels: unrolled, as an update, or with `sum`."""
-    draw = draft.draw
-    deep = [image for image in draft.images if image.extents[2] > 1]
+    draw, deep = draft.draw, draft.deep()
     if not deep:
         return None
     image = draw.recent(deep)
@@ -22,17 +21,15 @@ def all_to_all(draft: Draft) -> Image | None:
     if channels <= _UNROLLED_CHANNELS and draw.chance(0.4):
         terms = [image.at(x, y, k).times(factor) for k, factor in enumerate(draw.mask(channels))]
         return draft.pure("all_to_all", total(terms) + image.at(x, y, c), image.extents, [image])
-    dtype = "float32" if image.real else "int8"
-    kernel, low, high = draft.input(dtype, (channels, channels))
+    kernel, coefficient = coefficients(draft, image, (channels, channels))
     r = draft.domain(channels)
-    term = image.at(x, y, r.x) * Bounded.wide(kernel[r.x, c], dtype, low, high)
+    term = image.at(x, y, r.x) * coefficient(r.x, c)
     return accumulated(draft, "all_to_all", term, channels, image.extents, [image, kernel])
 
 
 def scan(draft: Draft) -> Image | None:
     """A recursive filter along x or y, forwards and then, sometimes, backwards."""
-    draw = draft.draw
-    image = draw.recent(draft.images)
+    draw, image = draft.draw, draft.recent()
     if not draft.affordable(image.extents, 2):
         return None
     axis = draw.between(0, 1)
@@ -47,13 +44,12 @@ def scan(draft: Draft) -> Image | None:
         func[here] += before.expr
     factor = 2 ** len(ways)
     bounds = Bounded(value.expr, min(0, value.low * factor) - 2, max(0, value.high * factor) + 2, value.real)
-    return draft.defined("scan", func, "float32" if value.real else "int32", image.extents, bounds, [image])
+    return draft.defined("scan", func, dtype_of(value.real), image.extents, bounds, [image])
 
 
 def tiled_histogram(draft: Draft) -> Image | None:
     """How often each value comes in each tile; the bins are the channels."""
-    draw = draft.draw
-    whole = [image for image in draft.images if not image.real]
+    draw, whole = draft.draw, draft.integers()
     if not whole:
         return None
     image = draw.recent(whole)
@@ -73,7 +69,7 @@ def tiled_histogram(draft: Draft) -> Image | None:
 def matrix_product(draft: Draft) -> Image | None:
     """Rows of one image times columns of another one, channel by channel."""
     draw = draft.draw
-    a, b = draw.recent(draft.images), draw.recent(draft.images)
+    a, b = draft.recent(), draft.recent()
     depth = draw.choice((8, 16, 32))
     size = draw.choice((64, 128, 256))
     extents = (size, size, min(a.extents[2], b.extents[2]))

@@ -5,7 +5,7 @@ from functools import reduce
 
 import halide as hl
 
-from hltune.programs.bounded import Bounded, total
+from hltune.programs.bounded import Bounded, dtype_of, total, zero
 from hltune.programs.draft import Draft, Extents, Image, Index, Source, c, place, x, y
 
 _UNROLLED_TAPS = 27
@@ -16,8 +16,7 @@ _BINOMIAL = {3: (1, 2, 1), 5: (1, 4, 6, 4, 1), 7: (1, 6, 15, 20, 15, 6, 1)}
 
 def convolution_1d(draft: Draft) -> Image | None:
     """Along x or y, with a stride now and then; unrolled, as an update, or with `sum`."""
-    draw = draft.draw
-    image = draw.recent(draft.images)
+    draw, image = draft.draw, draft.recent()
     axis, taps = draw.between(0, 1), draw.between(2, 9)
     stride = draw.choice((1, 1, 1, 2))
     extents = strided(image.extents, *((stride, 1) if axis == 0 else (1, stride)))
@@ -33,17 +32,14 @@ def convolution_1d(draft: Draft) -> Image | None:
         mask = draw.mask(taps)
         value = total([tap(k - taps // 2).times(factor) for k, factor in enumerate(mask)])
         return draft.pure("convolution_1d", value, extents, [image])
-    kernel, low, high = draft.input(_coefficients(image), (taps,))
+    kernel, coefficient = coefficients(draft, image, (taps,))
     r = draft.domain(taps)
-    factor = Bounded.wide(kernel[r.x], _coefficients(image), low, high)
-    product = tap(r.x - taps // 2) * factor
-    return accumulated(draft, "convolution_1d", product, taps, extents, [image, kernel])
+    return accumulated(draft, "convolution_1d", tap(r.x - taps // 2) * coefficient(r.x), taps, extents, [image, kernel])
 
 
 def convolution_2d(draft: Draft) -> Image | None:
     """Over a window and all channels, as in a network: new channels, unrolled, as an update, or with `sum`."""
-    draw = draft.draw
-    image = draw.recent(draft.images)
+    draw, image = draft.draw, draft.recent()
     size = draw.choice((1, 3, 3, 3, 5))
     stride = draw.choice((1, 1, 2))
     channels, filters = image.extents[2], draw.choice((1, 3, 4, 8, 16, 32))
@@ -51,13 +47,11 @@ def convolution_2d(draft: Draft) -> Image | None:
     extents, taps = (width, height, filters), size * size * channels
     if not draft.affordable(extents, taps):
         return None
-    dtype = _coefficients(image)
-    kernel, low, high = draft.input(dtype, (size, size, channels, filters))
+    kernel, coefficient = coefficients(draft, image, (size, size, channels, filters))
     half = size // 2
 
     def product(i: hl.RVar | int, j: hl.RVar | int, k: hl.RVar | int) -> Bounded:
-        value = image.at(place(x, i - half, stride), place(y, j - half, stride), k)
-        return value * Bounded.wide(kernel[i, j, k, c], dtype, low, high)
+        return image.at(place(x, i - half, stride), place(y, j - half, stride), k) * coefficient(i, j, k, c)
 
     if taps <= _UNROLLED_TAPS and draw.chance(0.5):
         terms = [product(i, j, k) for k in range(channels) for j in range(size) for i in range(size)]
@@ -68,14 +62,11 @@ def convolution_2d(draft: Draft) -> Image | None:
 
 def stencil_2d(draft: Draft) -> Image | None:
     """A window of one channel with constant coefficients, or with another way to combine its elements."""
-    draw = draft.draw
-    image = draw.recent(draft.images)
+    draw, image = draft.draw, draft.recent()
     width, height = draw.choice(((3, 3), (3, 3), (3, 3), (3, 3), (2, 2), (2, 2), (5, 5), (3, 5), (5, 3)))
     if not draft.affordable(image.extents, width * height):
         return None
-    window = [
-        image.at(place(x, i - width // 2), place(y, j - height // 2), c) for j in range(height) for i in range(width)
-    ]
+    window = image.window(width, height, middle=(width // 2, height // 2))
     if draw.chance(0.6):
         value = total([tap.times(factor) for tap, factor in zip(window, draw.mask(len(window)), strict=True)])
     else:
@@ -85,13 +76,12 @@ def stencil_2d(draft: Draft) -> Image | None:
 
 def separable(draft: Draft) -> Image | None:
     """A binomial filter along x, then along y: two stages, the first one with a few bits more."""
-    draw = draft.draw
-    image = draw.recent(draft.images)
+    draw, image = draft.draw, draft.recent()
     mask = _BINOMIAL[draw.choice((3, 5, 7))]
     if not draft.affordable(image.extents, len(mask)):
         return None
     half, bits = len(mask) // 2, len(mask) - 1
-    dtype = {"uint8": "uint16", "uint16": "uint32", "int8": "int16"}.get(image.dtype, _wide(image))
+    dtype = {"uint8": "uint16", "uint16": "uint32", "int8": "int16"}.get(image.dtype, dtype_of(image.real))
     rows = draft.pure(
         "separable",
         total([image.at(place(x, k - half), y, c).times(factor) for k, factor in enumerate(mask)]),
@@ -105,8 +95,7 @@ def separable(draft: Draft) -> Image | None:
 
 def pooling(draft: Draft) -> Image | None:
     """The largest, the smallest or the mean element of a window, which often is as large as the step."""
-    draw = draft.draw
-    image = draw.recent(draft.images)
+    draw, image = draft.draw, draft.recent()
     size = draw.choice((2, 2, 3))
     stride = draw.choice((1, size, size))
     extents = strided(image.extents, stride, stride)
@@ -118,12 +107,19 @@ def pooling(draft: Draft) -> Image | None:
         tap = image.at(place(x, r.x, stride), place(y, r.y, stride), c)
         value = Bounded(hl.maximum(tap.expr, f"largest_{len(draft.nodes)}"), tap.low, tap.high, tap.real)
         return draft.pure("pooling", value, extents, [image], image.dtype)
-    window = [image.at(place(x, i, stride), place(y, j, stride), c) for j in range(size) for i in range(size)]
+    window = image.window(size, size, stride)
     if kind == "mean":
         value = total(window).halved((size * size).bit_length() - 1)
         return draft.pure("pooling", value, extents, [image])
     value = reduce(Bounded.max if kind == "max" else Bounded.min, window)
     return draft.pure("pooling", value, extents, [image], image.dtype)
+
+
+def coefficients(draft: Draft, image: Image, extents: tuple[int, ...]) -> tuple[hl.ImageParam, Callable[..., Bounded]]:
+    """A new input to multiply elements of an image by, and what reads an element of it."""
+    dtype = "float32" if image.real else "int8"
+    kernel, low, high = draft.input(dtype, extents)
+    return kernel, lambda *at: Bounded.wide(kernel[at], dtype, low, high)
 
 
 def accumulated(draft: Draft, kind: str, term: Bounded, count: int, extents: Extents, reads: list[Source]) -> Image:
@@ -134,9 +130,9 @@ def accumulated(draft: Draft, kind: str, term: Bounded, count: int, extents: Ext
         inner = hl.sum(term.expr, f"sum_{len(draft.nodes)}")
         return draft.pure(kind, Bounded(inner, value.low, value.high, value.real), extents, reads)
     func = draft.func(kind)
-    func[x, y, c] = hl.cast(hl.Float(32) if term.real else hl.Int(32), 0)
+    func[x, y, c] = zero(term.real)
     func[x, y, c] += term.expr
-    return draft.defined(kind, func, "float32" if term.real else "int32", extents, value, reads)
+    return draft.defined(kind, func, dtype_of(term.real), extents, value, reads)
 
 
 def combined(draft: Draft, values: list[Bounded]) -> Bounded:
@@ -164,11 +160,3 @@ def strided(extents: Extents, i: int, j: int) -> Extents:
 
 def _difference(a: Bounded, b: Bounded) -> Bounded:
     return (a - b).absolute()
-
-
-def _coefficients(image: Image) -> str:
-    return "float32" if image.real else "int8"
-
-
-def _wide(image: Image) -> str:
-    return "float32" if image.real else "int32"

@@ -1,5 +1,6 @@
 """Replays a schedule on a pipeline of this process. Runs in a worker."""
 
+from itertools import chain
 from typing import Any
 
 import halide as hl
@@ -45,11 +46,9 @@ class _Replay:
         self._nests.advance(directive)
         func = self._funcs[stage.func]
         target = func if stage.update is None else func.update(stage.update)
-        arguments: list[Any] = []
-        for name, role in form.arguments:
-            arguments += self._arguments(directive, role, getattr(directive, name))
+        values = [self._arguments(directive, role, getattr(directive, name)) for name, role in form.arguments]
         try:
-            result = getattr(target, form.call)(*arguments)
+            result = getattr(target, form.call)(*chain.from_iterable(values))
         except hl.HalideError as error:
             raise InputError(
                 "Halide refuses a directive", where=directive_text(directive), found=str(error).strip()

@@ -16,9 +16,7 @@ _LOOP_ROLES = {Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.LEVEL,
 def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
     """Renames loops like ``v52`` and ``r7`` to ``v0, r1, ...`` and Funcs like ``f_intm_3`` to ``f_intm``.
 
-    The new numbers follow the order of appearance.
-
-    Names of the pipeline itself stay.
+    The new numbers follow the order of appearance. Names of the pipeline itself stay.
     """
     existing = {name for func in funcs for names in (func.args, *func.updates) for name in names}
     taken = {func.name for func in funcs}
@@ -28,7 +26,8 @@ def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
     for directive in schedule.directives:
         for name, role in form_of(type(directive)).fields:
             value = getattr(directive, name)
-            for new in _new_loops(role, value):
+            new_loops = [value] if role is Role.NEW_LOOP else dict(value).values() if role is Role.PRESERVED else ()
+            for new in new_loops:
                 if is_counted(new) and new not in existing and new not in loops:
                     loops[new] = f"{new[0]}{next(numbers)}"
             if role is Role.NEW_FUNC:
@@ -40,16 +39,6 @@ def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
 def is_counted(name: str) -> bool:
     """Whether a loop has a name such as Halide gives to a ``Var()`` or ``RVar()`` without one."""
     return re.fullmatch(r"[rv]\d+", name) is not None
-
-
-def _new_loops(role: Role, value: Any) -> tuple[str, ...]:
-    match role:
-        case Role.NEW_LOOP:
-            return (value,)
-        case Role.PRESERVED:
-            return tuple(new for _, new in value)
-        case _:
-            return ()
 
 
 def _func_name(func: str, name: str, taken: set[str]) -> str:

@@ -68,7 +68,7 @@ class CompileJob:
             raise InputError("cannot write the compiled files", where=str(self.directory), found=str(error)) from error
 
     def _compile(self) -> list[str]:
-        """Writes the files into the current folder."""
+        """Compiles into the current folder; returns the names of the files."""
         import halide as hl
 
         from hltune.pipeline.build import build

@@ -96,11 +96,7 @@ class LoopNests:
         return tuple(stage for stage in self.loops if stage.func == func)
 
     def loop(self, stage: Stage, name: str) -> Loop:
-        """Looks a loop up by name.
-
-        Raises:
-            InputError: the stage has no such loop, or there is no such stage.
-        """
+        """Looks a loop up by name."""
         for loop in self.of(stage):
             if loop.name == name:
                 return loop
@@ -108,11 +104,7 @@ class LoopNests:
         raise InputError(f"{stage} has no loop {name!r} here", expected=f"one of {found}", found=name)
 
     def of(self, stage: Stage) -> tuple[Loop, ...]:
-        """The loops of a stage.
-
-        Raises:
-            InputError: there is no such stage.
-        """
+        """The loops of a stage."""
         if stage not in self.loops:
             known = [str(known) for known in self.loops if known.func == stage.func] or list(self.args)
             raise InputError(f"the pipeline has no stage {stage}", expected="one of " + ", ".join(known))
@@ -123,11 +115,7 @@ class LoopNests:
         return self._rvars[stage, name]
 
     def level(self, consumer: str, var: str) -> tuple[Stage, Loop]:
-        """The loop of a consumer that a Func is computed or stored in; the last stage that has it counts.
-
-        Raises:
-            InputError: no stage of the consumer has such a loop.
-        """
+        """The loop of a consumer that a Func is computed or stored in; the last stage that has it counts."""
         if consumer not in self.args:
             raise InputError(f"the pipeline has no Func {consumer!r}", expected="one of " + ", ".join(self.args))
         if var == OUTERMOST:

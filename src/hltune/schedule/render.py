@@ -18,33 +18,20 @@ with updates that are computed where they are used, having no place of their own
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from hltune.schedule.loops import Loop, LoopNests, loop_nests
 from hltune.values.directives import OUTERMOST, ComputeAt, ComputeRoot, Rfactor, Schedule, StoreAt, StoreRoot
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
 
-
-@dataclass(frozen=True, slots=True)
-class _Site:
-    """Where a Func is computed or stored: inside a loop of a consumer, or outside of all loops."""
-
-    consumer: str | None = None
-    var: str | None = None
-
-
-_ROOT = _Site()
+_Site = tuple[str, str] | None
+"""Where a Func is computed or stored: the Func and loop that it stands in, or None outside of all loops."""
 
 
 def render_loop_nest(schedule: Schedule, spec: PipelineSpec) -> str:
-    """The loop nest, two spaces per depth, one loop per line.
-
-    Raises:
-        InputError: the schedule does not fit the pipeline.
-    """
+    """The loop nest, two spaces per depth, one loop per line."""
     printer = _Printer(loop_nests(schedule, spec.funcs), _realization_order(schedule, spec), *_sites(schedule, spec))
-    return "\n".join(printer.site(_ROOT)) + "\n"
+    return "\n".join(printer.site(None)) + "\n"
 
 
 def _sites(schedule: Schedule, spec: PipelineSpec) -> tuple[dict[str, _Site], dict[str, _Site]]:
@@ -55,16 +42,16 @@ def _sites(schedule: Schedule, spec: PipelineSpec) -> tuple[dict[str, _Site], di
         func = directive.stage.func
         match directive:
             case ComputeRoot():
-                compute[func] = _ROOT
+                compute[func] = None
             case ComputeAt(_, consumer, var):
-                compute[func] = _Site(consumer, var)
+                compute[func] = consumer, var
             case StoreRoot():
-                store[func] = _ROOT
+                store[func] = None
             case StoreAt(_, consumer, var):
-                store[func] = _Site(consumer, var)
+                store[func] = consumer, var
             case _:
                 pass
-    root = {output.name: _ROOT for output in spec.outputs}
+    root = {output.name: None for output in spec.outputs}
     return compute | root, compute | store | root
 
 
@@ -87,10 +74,11 @@ class _Printer:
     def site(self, site: _Site) -> Iterator[str]:
         """What is stored and computed at a place."""
         for func in self._order:
-            compute = self._compute.get(func)
-            if compute is not None and self._store[func] == site != compute:
+            if func not in self._compute:
+                continue
+            if self._store[func] == site != self._compute[func]:
                 yield f"store {func}"
-            if compute == site:
+            if self._compute[func] == site:
                 yield f"produce {func}:"
                 for stage in self._nests.stages(func):
                     yield from _indented(self._stage(stage))
@@ -113,7 +101,7 @@ class _Printer:
     def _inside(self, stage: Stage, loop: str) -> Iterator[str]:
         last, _ = self._nests.level(stage.func, loop)
         if stage == last:
-            yield from self.site(_Site(stage.func, loop))
+            yield from self.site((stage.func, loop))
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:

@@ -107,20 +107,12 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
 
 
 def to_python(schedule: Schedule, spec: PipelineSpec) -> str:
-    """A module with a function ``apply_schedule(pipeline)``.
-
-    Raises:
-        InputError: the schedule does not fit the pipeline.
-    """
+    """A module with a function ``apply_schedule(pipeline)``."""
     return _Writer(_PYTHON, schedule, spec).file()
 
 
 def to_cpp_header(schedule: Schedule, spec: PipelineSpec) -> str:
-    """A header with a function ``apply_schedule_NAME(pipeline, target)``, for the ``schedule()`` of a generator.
-
-    Raises:
-        InputError: the schedule does not fit the pipeline.
-    """
+    """A header with a function ``apply_schedule_NAME(pipeline, target)``, for the ``schedule()`` of a generator."""
     return _Writer(_CPP, schedule, spec).file()
 
 

@@ -21,11 +21,7 @@ BENCHMARKS = (
 
 
 def find(name: str) -> Benchmark:
-    """Looks a benchmark up.
-
-    Raises:
-        InputError: there is none of this name.
-    """
+    """Looks a benchmark up."""
     names = [benchmark.name for benchmark in BENCHMARKS]
     if name in names:
         return BENCHMARKS[names.index(name)]

@@ -9,12 +9,9 @@ from itertools import product
 import halide as hl
 import numpy as np
 
-from hltune.suite.arrays import Image
-from hltune.suite.images import estimated, input_image, repeat_edge
+from hltune.pipeline.images import Array
+from hltune.suite.images import correlated, estimated, input_image, repeat_edge
 from hltune.suite.strips import hvx_strips, strips
-
-_OFFSETS = tuple(product((-1, 0, 1), repeat=2))
-"""(dy, dx) in the order of addition."""
 
 
 def convolution(accumulator: hl.Type, width: int, height: int) -> hl.Func:
@@ -24,7 +21,7 @@ def convolution(accumulator: hl.Type, width: int, height: int) -> hl.Func:
     mask = hl.ImageParam(hl.Int(8), 2, "mask")
     mask.set_estimates([hl.Range(0, 3), hl.Range(0, 3)])
     total: hl.Expr | int = 0
-    for dy, dx in _OFFSETS:
+    for dy, dx in product((-1, 0, 1), repeat=2):
         pixel, weight = (hl.cast(hl.Int(16), value) for value in (edge[x + dx, y + dy], mask[dx + 1, dy + 1]))
         total = hl.cast(accumulator, pixel * weight) + total
     output = hl.Func("output")
@@ -32,15 +29,10 @@ def convolution(accumulator: hl.Type, width: int, height: int) -> hl.Func:
     return estimated(output, width, height)
 
 
-def convolved(arrays: Mapping[str, Image], accumulator: type[np.signedinteger]) -> tuple[Image, ...]:
+def convolved(arrays: Mapping[str, Array], accumulator: type[np.signedinteger]) -> tuple[Array, ...]:
     """The same in NumPy: an exact sum, of which the accumulator keeps the low bits."""
-    image, mask = arrays["input"], arrays["mask"].astype(np.int32)
-    height, width = image.shape
-    padded = np.pad(image, 1, mode="edge").astype(np.int32)
-    total = np.zeros((height, width), np.int32)
-    for dy, dx in _OFFSETS:
-        total += mask[dy + 1, dx + 1] * padded[dy + 1 : dy + 1 + height, dx + 1 : dx + 1 + width]
-    return (np.clip(total.astype(accumulator) >> 4, 0, 255).astype(np.uint8),)
+    total = correlated(arrays["input"], arrays["mask"]).astype(accumulator)
+    return (np.clip(total >> 4, 0, 255).astype(np.uint8),)
 
 
 def expert(vector_bytes: int) -> str:

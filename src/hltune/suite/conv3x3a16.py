@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import halide as hl
 import numpy as np
 
-from hltune.suite.arrays import Image
+from hltune.pipeline.images import Array
 from hltune.suite.conv3x3 import convolution, convolved, expert, expert_hvx
 
 __all__ = ["expert", "expert_hvx", "pipeline", "reference"]
@@ -16,6 +16,6 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     return convolution(hl.Int(16), width, height)
 
 
-def reference(arrays: Mapping[str, Image]) -> tuple[Image, ...]:
+def reference(arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     """The same in NumPy."""
     return convolved(arrays, np.int16)

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 
 import halide as hl
-import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from hltune.suite.arrays import Image
-from hltune.suite.images import estimated, input_image, repeat_edge
+from hltune.pipeline.images import Array
+from hltune.suite.images import estimated, input_image, repeat_edge, windows
 from hltune.suite.strips import hvx_strips, strips
 
 
@@ -21,10 +19,9 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     return estimated(output, width, height)
 
 
-def reference(arrays: Mapping[str, Image]) -> tuple[Image, ...]:
+def reference(arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     """The same in NumPy."""
-    windows = sliding_window_view(np.pad(arrays["input"], 1, mode="edge"), (3, 3))
-    return (windows.max(axis=(2, 3)),)
+    return (windows(arrays["input"], 3).max(axis=(2, 3)),)
 
 
 def expert(vector_bytes: int) -> str:

@@ -1,6 +1,10 @@
-"""What the algorithms share: the input image and its repeated edge."""
+"""What the algorithms share: the input image and its repeated edge, in Halide and in NumPy."""
 
 import halide as hl
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from hltune.pipeline.images import Array
 
 
 def input_image(width: int, height: int) -> hl.ImageParam:
@@ -27,3 +31,13 @@ def repeat_edge(image: hl.ImageParam) -> hl.Func:
 def estimated(output: hl.Func, width: int, height: int) -> hl.Func:
     """The output with its estimated size."""
     return output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+
+
+def windows(image: Array, size: int) -> Array:
+    """The pixels around each pixel, the edge repeated: shape (height, width, size, size)."""
+    return sliding_window_view(np.pad(image, size // 2, mode="edge"), (size, size))
+
+
+def correlated(image: Array, mask: Array) -> Array:
+    """The exact sum of the pixels around each pixel, times the mask, as int32."""
+    return np.einsum("yxij,ij->yx", windows(image, len(mask)), mask.astype(np.int32))

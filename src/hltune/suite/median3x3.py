@@ -8,10 +8,9 @@ from collections.abc import Mapping
 
 import halide as hl
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from hltune.suite.arrays import Image
-from hltune.suite.images import estimated, input_image, repeat_edge
+from hltune.pipeline.images import Array
+from hltune.suite.images import estimated, input_image, repeat_edge, windows
 from hltune.suite.strips import hvx_strips, strips
 
 _Value = hl.Expr | hl.FuncRef
@@ -31,11 +30,10 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     return estimated(output, width, height)
 
 
-def reference(arrays: Mapping[str, Image]) -> tuple[Image, ...]:
+def reference(arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     """The same in NumPy: the fifth of nine sorted values."""
     image = arrays["input"]
-    windows = sliding_window_view(np.pad(image, 1, mode="edge"), (3, 3))
-    return (np.partition(windows.reshape(*image.shape, 9), 4, axis=2)[:, :, 4],)
+    return (np.partition(windows(image, 3).reshape(*image.shape, 9), 4, axis=2)[:, :, 4],)
 
 
 def expert(vector_bytes: int) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import pickle
 import sys
 import time
 from dataclasses import dataclass, field
@@ -84,12 +82,3 @@ class Died:
     """A fork died; exit status, or the signal's negative number."""
 
     code: int
-
-
-def pickled(job: Job[Any]) -> bytes:
-    """Equal jobs become equal bytes, and later the same objects in memory, whichever of their parts are one object."""
-    buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer)
-    pickler.fast = True
-    pickler.dump(job)
-    return buffer.getvalue()

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from hltune.machine.hexagon.kind import KIND as HEXAGON
-from hltune.machine.host.kind import KIND as HOST
+from hltune.machine.hexagon.machine import KIND as HEXAGON
+from hltune.machine.host.machine import KIND as HOST
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Finding, Machine, MachineKind
 from hltune.pipeline.target import TargetInfo

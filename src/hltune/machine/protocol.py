@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -19,20 +20,16 @@ if TYPE_CHECKING:
     import halide as hl
 
 
-class Session(Protocol):
+class Session(AbstractContextManager["Session"], Protocol):
     """A machine that is ready to measure schedules of one pipeline on one set of inputs.
 
     Used by one thread. Leaving the context ends all processes of the session.
+
+    Attributes:
+        side_by_side: `measure` uses all cores at once, for nothing is timed.
     """
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    @property
-    def side_by_side(self) -> bool:
-        """True if `measure` uses all cores at once, for nothing is timed."""
-        ...
+    side_by_side: bool
 
     def ready(self) -> None:
         """Waits until the expected outputs are known; the first measurement does so, too.
@@ -72,17 +69,14 @@ class Session(Protocol):
         ...
 
 
-class Machine(Protocol):
-    """A place where schedules are compiled and measured. Leaving the context ends all of its processes."""
+class Machine(AbstractContextManager["Machine"], Protocol):
+    """A place where schedules are compiled and measured. Leaving the context ends all of its processes.
 
-    @property
-    def identity(self) -> MachineId:
-        """Which machine's samples the measurements are."""
-        ...
+    Attributes:
+        identity: which machine's samples the measurements are.
+    """
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
+    identity: MachineId
 
     def session(
         self,
@@ -95,8 +89,6 @@ class Machine(Protocol):
         """Begins with a pipeline; its expected outputs are computed while the caller does something else.
 
         Args:
-            spec: the pipeline.
-            inputs: what to run on.
             reference: the schedule that computes the expected outputs.
             numpy_reference: an independent version of the algorithm that they are checked against.
 

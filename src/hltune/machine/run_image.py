@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.machine.compiled import Compiled, compile_task
 from hltune.machine.inputs import Array, Inputs, image_size, read_image
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sizes import resized
-from hltune.machine.task import Task
+from hltune.machine.task import Compiled, Task, compile_task
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError

@@ -1,42 +1,26 @@
 """What the emulated DSP needs, and whether it is there."""
 
-from hltune.machine.hexagon.toolchain import (
-    INSTALL_COMPILER,
-    INSTALL_EMULATOR,
-    INSTALL_PLUGIN_EMULATOR,
-    addresses_can_be_fixed,
-    find_emulator,
-    find_plugin_compiler,
-    find_plugin_emulator,
-    find_zig,
-)
+from hltune.machine.hexagon import toolchain
 from hltune.machine.protocol import Finding
 
 
 def findings() -> list[Finding]:
     """Looks for its tools."""
+    emulator, compiler = toolchain.find_plugin_emulator(), toolchain.find_plugin_compiler()
+    model = f"{emulator}, {compiler}" if emulator and compiler else None
+    fixed = "setarch -R works" if toolchain.addresses_can_be_fixed() else None
+    allow = "in a container: docker run --security-opt seccomp=unconfined"
+    dsp, misses = "--target hexagon", "--objective packets+misses"
     return [
-        _finding("Hexagon compiler", find_zig(), INSTALL_COMPILER),
-        _finding("Hexagon emulator", find_emulator(), INSTALL_EMULATOR),
-        _finding("Hexagon cache model", _cache_model(), INSTALL_PLUGIN_EMULATOR, lacking="--objective packets+misses"),
-        _finding(
-            "Hexagon: fixed addresses",
-            "setarch -R works" if addresses_can_be_fixed() else None,
-            "in a container: docker run --security-opt seccomp=unconfined",
-        ),
+        _finding("Hexagon compiler", toolchain.find_zig(), toolchain.INSTALL_COMPILER, lacking=dsp),
+        _finding("Hexagon emulator", toolchain.find_emulator(), toolchain.INSTALL_EMULATOR, lacking=dsp),
+        _finding("Hexagon cache model", model, toolchain.INSTALL_PLUGIN_EMULATOR, lacking=misses),
+        _finding("Hexagon: fixed addresses", fixed, allow, lacking=dsp),
     ]
 
 
-def _cache_model() -> str | None:
-    emulator, compiler = find_plugin_emulator(), find_plugin_compiler()
-    return f"{emulator}, {compiler}" if emulator and compiler else None
-
-
-def _finding(name: str, found: object, todo: str, *, lacking: str = "--target hexagon") -> Finding:
-    return Finding(
-        name=name,
-        ok=found is not None,
-        required=False,
-        found=f"none; {lacking} cannot measure, everything else works" if found is None else str(found),
-        todo=todo if found is None else None,
-    )
+def _finding(name: str, found: object, todo: str, *, lacking: str) -> Finding:
+    if found is not None:
+        return Finding(name=name, ok=True, required=False, found=str(found))
+    missing = f"none; {lacking} cannot measure, everything else works"
+    return Finding(name=name, ok=False, required=False, found=missing, todo=todo)

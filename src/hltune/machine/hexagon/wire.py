@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hltune.pipeline.images import Array
+from hltune.machine.inputs import Array, shape_of
+from hltune.values.cost import Counters
 from hltune.values.errors import HltuneError
 from hltune.values.pipeline import BufferArgument, Interval, OutputArgument, PipelineSpec, ScalarArgument
 
@@ -48,11 +49,7 @@ class Result:
 
     code: int
     message: str
-    packets: int
-    instructions: int
-    hvx_instructions: int
-    allocations: int
-    peak_heap_bytes: int
+    counters: Counters
     refused_bytes: int
     damaged: int
     outputs: tuple[Array, ...]
@@ -68,12 +65,11 @@ class _Layout:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """NumPy's shape of the data."""
-        return tuple(extent for _, extent in reversed(self.estimate))
+        return shape_of(self.estimate)
 
     @property
     def padded_shape(self) -> tuple[int, ...]:
-        """The same with whole rows."""
+        """The shape with whole rows."""
         if not self.estimate:
             return ()
         row = _ROW_BYTES // self.dtype.itemsize
@@ -81,7 +77,6 @@ class _Layout:
 
     @property
     def size_bytes(self) -> int:
-        """The size of the memory."""
         return math.prod(self.padded_shape) * self.dtype.itemsize
 
     def header(self, kind: int) -> bytes:
@@ -130,30 +125,28 @@ def decode_result(data: bytes, spec: PipelineSpec) -> Result:
             expected=f"{size} bytes",
             found=f"{len(data)} bytes",
         )
-    (_, code, packets, instructions, hvx_instructions, allocations, peak, refused, damaged, text) = _RESULT.unpack_from(
-        data
-    )
+    _, code, packets, instructions, hvx, allocations, peak, refused, damaged, text = _RESULT.unpack_from(data)
     outputs: list[Array] = []
     intact, offset = True, _RESULT.size
     for layout in layouts:
         raw = np.frombuffer(data, np.uint8, layout.size_bytes, offset)
         offset += layout.size_bytes
         padded = raw.view(layout.dtype).reshape(layout.padded_shape)
-        width = layout.shape[-1] if layout.estimate else 1
-        if layout.estimate:
-            outputs.append(np.ascontiguousarray(padded[..., :width]))
-            between = np.ascontiguousarray(padded[..., width:]).view(np.uint8)
+        if layout.shape:
+            between = np.ascontiguousarray(padded[..., layout.shape[-1] :]).view(np.uint8)
             intact = intact and bool((between == _POISON).all())
-        else:
-            outputs.append(padded)
+            padded = np.ascontiguousarray(padded[..., : layout.shape[-1]])
+        outputs.append(padded)
     return Result(
         code=code,
         message=text.split(b"\0")[0].decode(errors="replace"),
-        packets=packets,
-        instructions=instructions,
-        hvx_instructions=hvx_instructions,
-        allocations=allocations,
-        peak_heap_bytes=peak,
+        counters=Counters(
+            packets=packets,
+            hvx_instructions=hvx,
+            instructions=instructions,
+            allocations=allocations,
+            peak_heap_bytes=peak,
+        ),
         refused_bytes=refused,
         damaged=damaged,
         outputs=tuple(outputs),

@@ -18,11 +18,7 @@ _TARGETS = {name: text for kind in _KINDS for name, text in kind.targets.items()
 
 @dataclass(frozen=True, slots=True)
 class TargetJob:
-    """Resolves what the user called the target.
-
-    Raises:
-        InputError: Halide knows no such target.
-    """
+    """Resolves what the user called the target; an `InputError` if Halide knows no such target."""
 
     text: str
 
@@ -45,12 +41,7 @@ class TargetJob:
 
 
 def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:
-    """A machine that runs code for a target.
-
-    Args:
-        target: resolved.
-        options: how to measure.
-        workers: processes that compile side by side.
+    """A machine that runs code for a target; so many of its workers compile side by side.
 
     Raises:
         InputError: there is none, its tools are missing, or the options are another machine's.

@@ -42,10 +42,8 @@ class Session(AbstractContextManager["Session"], Protocol):
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """Measures schedules side by side, interleaved, with their outputs verified.
 
-        A schedule that fails is a `Failure` in the result and never disturbs the others.
-
-        Raises:
-            InputError: the inputs do not fit the pipeline.
+        A schedule that fails is a `Failure` in the result and never disturbs the others. Like all that waits for the
+        expected outputs, it raises what `ready` raises.
         """
         ...
 
@@ -62,9 +60,6 @@ class Session(AbstractContextManager["Session"], Protocol):
             schedules: names and schedules, asked for when somebody is free to compile them.
             best: the least cost that is known; what is far above it, or above a better one that comes, gets a single
                 repeat, or fails.
-
-        Raises:
-            InputError: the inputs do not fit the pipeline.
         """
         ...
 

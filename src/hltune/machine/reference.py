@@ -24,7 +24,7 @@ class ReferenceSession:
         task: the schedule that computes them, and what to run on.
         options: how to measure.
         worker: whose next job it is.
-        numpy_reference: an independent version of the algorithm that they are checked against.
+        numpy_reference: what they are checked against.
 
     Raises:
         InputError: the inputs do not fit the pipeline.
@@ -81,17 +81,12 @@ class ReferenceSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceJob:
-    """Runs a task and writes its outputs into a directory, where other tasks find what is expected of them.
-
-    Raises:
-        InputError: an image does not fit, or the pipeline reads what these inputs do not have.
-        HltuneError: the outputs are not those of the independent NumPy version.
-    """
+    """Runs a task and writes its outputs into a directory, where other tasks find what is expected of them."""
 
     task: Task
     options: MeasureOptions
     directory: Path
-    numpy_reference: NumPyReference | None = None
+    numpy_reference: NumPyReference | None
 
     def run(self, process: Process) -> None:
         """Runs in the worker."""

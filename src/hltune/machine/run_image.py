@@ -1,7 +1,6 @@
 """Runs a schedule once on real images of any size: a job for a worker."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from hltune.machine.inputs import Array, Inputs, image_size, read_image
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sizes import resized
-from hltune.machine.task import Compiled, Task, compile_task
+from hltune.machine.task import Task, compile_task
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
@@ -41,6 +40,8 @@ class RunImageJob:
             InputError: an image does not fit, is too small for the schedule, or an output cannot be written.
         """
         process.enter("inputs", timeout_s=120)
+        import halide as hl
+
         images = self._images()
         sizes = {name: tuple(reversed(array.shape)) for name, array in images.items()}
         sized = resized(self.spec, sizes, dict(self.output_sizes))
@@ -50,7 +51,16 @@ class RunImageJob:
         )
         task = Task(spec=sized, schedule=self.schedule, target=self.target, inputs=self.inputs)
         compiled = compile_task(process, task, arrays, self.options)
-        self._run(compiled, process, images)
+        try:
+            compiled.run(process, self.options)
+        except hl.HalideError as error:
+            found = ", ".join(f"{name} is {image_size(array)}" for name, array in images.items())
+            raise InputError(
+                "the schedule cannot run on images of this size",
+                where=self.spec.name,
+                found=f"{found}. {str(error).strip()}",
+                todo="schedule for it: hltune schedule ... --example IMAGE, then run with the same --example",
+            ) from None
         process.enter("write", timeout_s=120)
         write_all(self.outputs, compiled.outputs)
         return tuple(image_size(output) for output in compiled.outputs)
@@ -66,30 +76,12 @@ class RunImageJob:
             )
         return {a.name: read_image(assigned[a.name], a) for a in self.spec.buffers()}
 
-    def _run(self, compiled: Compiled, process: Process, images: Mapping[str, Array]) -> None:
-        import halide as hl
-
-        try:
-            compiled.run(process, self.options)
-        except hl.HalideError as error:
-            sizes = ", ".join(f"{name} is {image_size(array)}" for name, array in images.items())
-            raise InputError(
-                "the schedule cannot run on images of this size",
-                where=self.spec.name,
-                found=f"{sizes}. {str(error).strip()}",
-                todo="schedule for it: hltune schedule ... --example IMAGE, then run with the same --example",
-            ) from None
-
 
 _FORMATS = (".npy", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp")
 
 
 def check_format(path: Path) -> None:
-    """Checks that the ending of a file names a format.
-
-    Raises:
-        InputError: it does not.
-    """
+    """Raises an `InputError` unless the ending of a file names a format."""
     if path.suffix.lower() not in _FORMATS:
         raise InputError("unknown image format", where=str(path), expected=", ".join(_FORMATS), found=repr(path.suffix))
 

@@ -85,13 +85,9 @@ def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...]
     function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
     outputs = _output_arrays(process, task.spec)
     estimates = [output.estimate for output in task.spec.outputs for _ in output.dtypes]
-    arguments = [
-        *(
-            _buffer(value, argument.estimate) if isinstance(argument, BufferArgument) else value
-            for argument, value in zip(task.spec.inputs, arrays, strict=True)
-        ),
-        *(_buffer(array, estimate) for array, estimate in zip(outputs, estimates, strict=True)),
-    ]
+    pairs = zip(task.spec.inputs, arrays, strict=True)
+    inputs = [_buffer(value, a.estimate) if isinstance(a, BufferArgument) else value for a, value in pairs]
+    arguments = [*inputs, *map(_buffer, outputs, estimates)]
     return Compiled(task=task, call=lambda: function(*arguments), outputs=outputs)
 
 

@@ -15,11 +15,5 @@ class Progress(Protocol):
         ...
 
 
-class Silent:
+class Silent(Progress):
     """Listens to nothing."""
-
-    def phase(self, text: str) -> None:
-        """Ignored."""
-
-    def note(self, text: str) -> None:
-        """Ignored."""

@@ -8,26 +8,47 @@ from dataclasses import replace
 from pathlib import Path
 
 from hltune.machine.bandwidth import CopyJob
-from hltune.machine.hexagon.doctor import findings
-from hltune.machine.hexagon.identity import PACKETS_PER_S, identify
+from hltune.machine.hexagon import toolchain
 from hltune.machine.hexagon.jobs import CountJob, InputFileJob
 from hltune.machine.hexagon.options import emulator_options
-from hltune.machine.hexagon.target import HEXAGON, TARGETS, claim
-from hltune.machine.hexagon.toolchain import BuildJob, find_tools
+from hltune.machine.hexagon.target import HEXAGON, TARGETS, claim, version_of
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import MachineKind
+from hltune.machine.protocol import Finding, MachineKind
 from hltune.machine.reference import ReferenceSession
 from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
+from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Worker, run_each
 from hltune.values.cost import Cost, Counters, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.unit import Unit
 
 _COUNTING_PRELOAD = ("halide", "numpy", "hltune.machine.hexagon.jobs", "hltune.pipeline.build", "hltune.schedule.apply")
 """All that a `CountJob` imports: a fork that had to import would do so for every schedule."""
+
+_PACKETS_PER_S = 1e9
+"""A nominal rate, see `hltune.values.unit`."""
+
+
+def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
+    """The identity of the emulated DSP: all that takes part in counting."""
+    emulator = emulator_options(options)
+    cache, heap_mib = emulator.cache, emulator.heap_limit_bytes / 2**20
+    counted, name, label, heading = "packets", "packets", "packets issued (QEMU)", "packets issued\n(QEMU)"
+    if cache is not None:
+        counted, name, label, heading = str(cache), "packets+misses", f"= {cache}, QEMU", "packets\n+misses"
+    version = version_of(target.name)
+    return MachineId(
+        cpu=f"Hexagon {version} in QEMU, {counted}, heap {heap_mib:g} MiB, tools {toolchain.toolchain_key()}",
+        target=target.name,
+        threads=options.threads,
+        halide=halide_version(),
+        unit=Unit(name=name, label=label, heading=heading, per_second=_PACKETS_PER_S, digits=0),
+    )
 
 
 class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
@@ -48,7 +69,7 @@ class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
         self.emulator = emulator_options(options)
         # Spelled out: jobs are the same bytes whether or not somebody gave the defaults.
         self.options = replace(options, machine_options=self.emulator)
-        self.tools = find_tools(with_cache=self.emulator.cache is not None)
+        self.tools = toolchain.find_tools(with_cache=self.emulator.cache is not None)
         self.host = Worker(environment=options.environment, preload=("halide", "numpy"))
         self.workers = tuple(
             Worker(environment=options.environment, preload=_COUNTING_PRELOAD, reproducible=True)
@@ -69,7 +90,7 @@ class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
     ) -> HexagonSession:
         """See `Machine.session`."""
         if not self.tools.harness:
-            self.tools = self.host.run(BuildJob(self.tools, with_cache=self.emulator.cache is not None))
+            self.tools = self.host.run(toolchain.BuildJob(self.tools, with_cache=self.emulator.cache is not None))
         # Expected outputs are computed on this computer, with the same algorithm.
         task = Task(spec=spec, schedule=reference, target=HOST, inputs=inputs)
         return HexagonSession(self, task, numpy_reference)
@@ -142,7 +163,29 @@ class HexagonSession(ReferenceSession):
         if cache is not None:
             assert counters.line_misses is not None
             value += cache.miss_weight * counters.line_misses
-        return Cost(unit=self._machine.identity.unit, turns=((value / PACKETS_PER_S,),), counters=counters)
+        return Cost(unit=self._machine.identity.unit, turns=((value / _PACKETS_PER_S,),), counters=counters)
+
+
+def findings() -> list[Finding]:
+    """What the emulated DSP needs, and whether it is there."""
+    emulator, compiler = toolchain.find_plugin_emulator(), toolchain.find_plugin_compiler()
+    model = f"{emulator}, {compiler}" if emulator and compiler else None
+    fixed = "setarch -R works" if toolchain.addresses_can_be_fixed() else None
+    allow = "in a container: docker run --security-opt seccomp=unconfined"
+    dsp, misses = "--target hexagon", "--objective packets+misses"
+    return [
+        _finding("Hexagon compiler", toolchain.find_zig(), toolchain.INSTALL_COMPILER, lacking=dsp),
+        _finding("Hexagon emulator", toolchain.find_emulator(), toolchain.INSTALL_EMULATOR, lacking=dsp),
+        _finding("Hexagon cache model", model, toolchain.INSTALL_PLUGIN_EMULATOR, lacking=misses),
+        _finding("Hexagon: fixed addresses", fixed, allow, lacking=dsp),
+    ]
+
+
+def _finding(name: str, found: object, todo: str, *, lacking: str) -> Finding:
+    if found is not None:
+        return Finding(name=name, ok=True, required=False, found=str(found))
+    missing = f"none; {lacking} cannot measure, everything else works"
+    return Finding(name=name, ok=False, required=False, found=missing, todo=todo)
 
 
 KIND = MachineKind(

@@ -92,12 +92,7 @@ class _Layout:
 
 
 def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limit_bytes: int) -> bytes:
-    """A job for the harness.
-
-    Args:
-        spec: the pipeline.
-        values: its inputs, in their order.
-        heap_limit_bytes: what the pipeline may allocate at a time.
+    """A job for the harness: the inputs in their order, and what the pipeline may allocate at a time.
 
     Raises:
         HltuneError: a buffer has too many dimensions.
@@ -105,17 +100,20 @@ def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limi
     outputs = _output_layouts(spec)
     parts = [struct.pack("<3I", _JOB_MAGIC, heap_limit_bytes, len(values) + len(outputs))]
     for argument, value in zip(spec.inputs, values, strict=True):
-        parts.append(_scalar(argument, value) if isinstance(argument, ScalarArgument) else _input(argument, value))
+        if isinstance(argument, ScalarArgument):
+            number = np.array(value, dtype=argument.dtype).tobytes()
+            parts.append(struct.pack("<I", _SCALAR) + number.ljust(8, b"\0"))
+        else:
+            layout = _layout(argument.dtype, argument)
+            padded = np.zeros(layout.padded_shape, layout.dtype)
+            padded[(..., slice(layout.shape[-1])) if layout.shape else ...] = value
+            parts.append(layout.header(_INPUT) + padded.tobytes())
     parts += [layout.header(_OUTPUT) for layout in outputs]
     return b"".join(parts)
 
 
 def decode_result(data: bytes, spec: PipelineSpec) -> Result:
-    """What the harness wrote.
-
-    Raises:
-        HltuneError: it is not a result.
-    """
+    """What the harness wrote; an `HltuneError` if that is not a result."""
     layouts = _output_layouts(spec)
     size = _RESULT.size + sum(layout.size_bytes for layout in layouts)
     if len(data) != size or struct.unpack_from("<I", data)[0] != _RESULT_MAGIC:
@@ -167,15 +165,3 @@ def _layout(dtype: str, argument: BufferArgument | OutputArgument) -> _Layout:
             found=str(len(argument.estimate)),
         )
     return _Layout(np.dtype(dtype), argument.estimate)
-
-
-def _input(argument: BufferArgument, value: Array | float) -> bytes:
-    layout = _layout(argument.dtype, argument)
-    padded = np.zeros(layout.padded_shape, layout.dtype)
-    padded[(..., slice(layout.shape[-1])) if layout.estimate else ...] = value
-    return layout.header(_INPUT) + padded.tobytes()
-
-
-def _scalar(argument: ScalarArgument, value: Array | float) -> bytes:
-    raw = np.array(value, dtype=argument.dtype).tobytes()
-    return struct.pack("<I", _SCALAR) + raw.ljust(8, b"\0")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import platform
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hltune.machine.bandwidth import CopyJob
-from hltune.machine.host.identity import claim, identify
 from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -16,14 +18,48 @@ from hltune.machine.protocol import MachineKind
 from hltune.machine.reference import ReferenceSession
 from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
+from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Running, paused, wait_any
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+
+if TYPE_CHECKING:
+    import halide as hl
 
 _COPY = "hltune's copy"
 """Key of the copy, which no schedule's name gets in the way of."""
+
+_ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "profile", "profile_by_timer"}
+"""Features of the generated code that ask nothing of the processor."""
+
+
+def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
+    """The identity of this computer, as far as it is used."""
+    return MachineId(cpu=_cpu_model(), target=target.name, threads=options.threads, halide=halide_version())
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def claim(target: hl.Target) -> TargetInfo | None:
+    """Same processor family and system, no instructions that this one lacks, and no other processor beside it."""
+    import halide as hl
+
+    host = hl.get_host_target()
+    wanted, present = (set(t.to_string().split("-")[3:]) for t in (target, host))
+    known = (target.os, target.arch, target.bits) == (host.os, host.arch, host.bits)
+    if not known or not all(name.startswith("tune_") or name in _ANYWHERE for name in wanted - present):
+        return None
+    return TargetInfo.of(target, machine=HOST)
 
 
 class HostMachine(AbstractContextManager["HostMachine"]):

@@ -38,7 +38,6 @@ class MeasureOptions:
             are rounded on the way to it.
         float_slack: by how much more than usual a float may differ; see `hltune.machine.verify`.
         compile_timeout_s: limit on building, lowering and compiling one schedule.
-        run_timeout_s: limit on one run.
         verify_timeout_s: limit on comparing its outputs, which take as long whatever the schedule.
         machine_options: what only one kind of machine knows; None for its defaults.
     """

@@ -32,24 +32,17 @@ class Session(AbstractContextManager["Session"], Protocol):
     side_by_side: bool
 
     def ready(self) -> None:
-        """Waits until the expected outputs are known; the first measurement does so, too.
-
-        Raises:
-            InputError: the inputs do not fit the pipeline.
-        """
-        ...
+        """Waits until the expected outputs are known; an `InputError` if the inputs do not fit the pipeline."""
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """Measures schedules side by side, interleaved, with their outputs verified.
 
-        A schedule that fails is a `Failure` in the result and never disturbs the others. Like all that waits for the
-        expected outputs, it raises what `ready` raises.
+        A schedule that fails is a `Failure` in the result and never disturbs the others. Calls `ready` first, like all
+        that measures.
         """
-        ...
 
     def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
         """`measure`, with a copy of the same number of bytes side by side; returns both."""
-        ...
 
     def measure_each(
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
@@ -61,7 +54,6 @@ class Session(AbstractContextManager["Session"], Protocol):
             best: the least cost that is known; what is far above it, or above a better one that comes, gets a single
                 repeat, or fails.
         """
-        ...
 
 
 class Machine(AbstractContextManager["Machine"], Protocol):
@@ -81,16 +73,12 @@ class Machine(AbstractContextManager["Machine"], Protocol):
         reference: Schedule = DEFAULT_REFERENCE,
         numpy_reference: NumPyReference | None = None,
     ) -> Session:
-        """Begins with a pipeline; its expected outputs are computed while the caller does something else.
+        """Begins with a pipeline; an `InputError` if the inputs do not fit it.
 
         Args:
-            reference: the schedule that computes the expected outputs.
+            reference: the schedule that computes the expected outputs, while the caller does something else.
             numpy_reference: an independent version of the algorithm that they are checked against.
-
-        Raises:
-            InputError: the inputs do not fit the pipeline.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,17 +18,7 @@ from hltune.values.pipeline import PipelineSpec
 
 
 class ReferenceSession:
-    """What every `Session` has: a folder of expected outputs, which a worker begins with as soon as this exists.
-
-    Args:
-        task: the schedule that computes them, and what to run on.
-        options: how to measure.
-        worker: whose next job it is.
-        numpy_reference: what they are checked against.
-
-    Raises:
-        InputError: the inputs do not fit the pipeline.
-    """
+    """What every `Session` has: a folder of expected outputs, which a worker begins with as soon as this exists."""
 
     def __init__(
         self, task: Task, options: MeasureOptions, worker: Worker, numpy_reference: NumPyReference | None
@@ -108,8 +98,8 @@ class ReferenceJob:
             np.save(output_path(self.directory, number), output)
         if self.numpy_reference is not None:
             process.enter("NumPy reference", timeout_s=self.options.run_timeout_s)
-            named = zip((argument.name for argument in spec.inputs), arrays, strict=True)
-            images = {name: value for name, value in named if isinstance(value, np.ndarray)}
+            pairs = zip(spec.inputs, arrays, strict=True)
+            images = {argument.name: value for argument, value in pairs if isinstance(value, np.ndarray)}
             wrong = differences(spec, compiled.outputs, self.numpy_reference(images))
             if wrong:
                 raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}", where=spec.name)

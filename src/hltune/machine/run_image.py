@@ -34,11 +34,7 @@ class RunImageJob:
     options: MeasureOptions
 
     def run(self, process: Process) -> tuple[str, ...]:
-        """Runs in the worker; returns the sizes of the outputs.
-
-        Raises:
-            InputError: an image does not fit, is too small for the schedule, or an output cannot be written.
-        """
+        """Runs in the worker; returns the sizes of the outputs."""
         process.enter("inputs", timeout_s=120)
         import halide as hl
 
@@ -87,11 +83,7 @@ def check_format(path: Path) -> None:
 
 
 def write_all(paths: tuple[Path, ...], arrays: tuple[Array, ...]) -> None:
-    """Writes all outputs or none.
-
-    Raises:
-        InputError: a format cannot hold an output, or a file cannot be written.
-    """
+    """Writes all outputs, or none if a format cannot hold one or a file cannot be written."""
     parts = [path.with_name(f".{os.getpid()}.{path.name}") for path in paths]
     try:
         for path, part, array in zip(paths, parts, arrays, strict=True):

@@ -72,8 +72,8 @@ def _followed(output: OutputArgument, images: list[BufferArgument], sizes: Mappi
     if not own or all(_extents(image) == sizes[image.name] for image in images):
         return own
     alike = {image.name: _extents(image) for image in images if len(image.estimate) == len(own)}
-    nearest = min((_distance(before, own) for before in alike.values()), default=0)
-    leaders = [name for name, before in alike.items() if _distance(before, own) == nearest]
+    distances = {name: sum(abs(a - b) for a, b in zip(before, own, strict=True)) for name, before in alike.items()}
+    leaders = [name for name, distance in distances.items() if distance == min(distances.values())]
     found = {tuple(_follow(*extent) for extent in zip(own, alike[name], sizes[name], strict=True)) for name in leaders}
     extents = tuple(extent for extent in found.pop() if extent is not None) if len(found) == 1 else ()
     if len(extents) < len(own):
@@ -102,7 +102,3 @@ def _follow(own: int, before: int, now: int) -> int | None:
 
 def _extents(argument: BufferArgument | OutputArgument) -> Extents:
     return tuple(extent for _, extent in argument.estimate)
-
-
-def _distance(one: Extents, other: Extents) -> int:
-    return sum(abs(a - b) for a, b in zip(one, other, strict=True))

@@ -46,11 +46,11 @@ def differences(
 ) -> str | None:
     """Says how the first wrong one of a pipeline's outputs differs from the expected one, or None."""
     names = [output.name for output in spec.outputs for _ in output.dtypes]
-    for name, ours, wanted in zip(names, found, expected, strict=True):
-        text = difference(ours, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)
-        if text is not None:
-            return text
-    return None
+    texts = (
+        difference(ours, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)
+        for name, ours, wanted in zip(names, found, expected, strict=True)
+    )
+    return next((text for text in texts if text), None)
 
 
 def difference(

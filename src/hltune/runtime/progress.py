@@ -8,11 +8,9 @@ class Progress(Protocol):
 
     def phase(self, text: str) -> None:
         """What goes on from now on."""
-        ...
 
     def note(self, text: str) -> None:
         """Something that people should read, such as a fallback."""
-        ...
 
 
 class Silent(Progress):

@@ -38,24 +38,14 @@ class InputFileJob:
     file: Path
 
     def run(self, process: Process) -> None:
-        """Runs in a worker.
-
-        Raises:
-            InputError: an image does not fit.
-        """
+        """Runs in a worker."""
         values = input_arrays(process, self.spec, self.inputs)
         self.file.write_bytes(encode_job(self.spec, values, heap_limit_bytes=self.heap_limit_bytes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountJob:
-    """Compiles a schedule, links it, runs it in the emulator and verifies what it wrote.
-
-    Attributes:
-        target: a full Halide target string.
-        reference: directory with the expected outputs, or None to accept any.
-        input_file: for the harness.
-    """
+    """Compiles a schedule, links it, runs it in the emulator and verifies what it wrote, if a reference is given."""
 
     spec: PipelineSpec
     schedule: Schedule
@@ -110,11 +100,8 @@ class CountJob:
             done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=self._limit_run)
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
-            return _failed(
-                "crash",
-                f"the emulated program died ({name}): it reads or writes "
-                "where it has no memory, or does what the processor cannot",
-            )
+            why = "it reads or writes where it has no memory, or does what the processor cannot"
+            return _failed("crash", f"the emulated program died ({name}): {why}")
         log = done.stderr.decode(errors="replace")
         if done.returncode and "plugin" in log:
             raise HltuneError(
@@ -138,12 +125,9 @@ class CountJob:
 
     def _wrong(self, process: Process, result: Result) -> Failure | None:
         if result.refused_bytes:
-            limit = emulator_options(self.options).heap_limit_bytes
-            return _failed(
-                "memory",
-                f"{result.refused_bytes} bytes more would exceed the "
-                f"heap limit of {limit} bytes; {result.counters.peak_heap_bytes} were in use at most",
-            )
+            limit, peak = emulator_options(self.options).heap_limit_bytes, result.counters.peak_heap_bytes
+            exceeded = f"{result.refused_bytes} bytes more would exceed the heap limit of {limit} bytes"
+            return _failed("memory", f"{exceeded}; {peak} were in use at most")
         if result.code:
             return _failed("error", f"error {result.code}: {result.message}")
         if result.damaged or not result.padding_intact:

@@ -52,16 +52,7 @@ def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
 
 
 class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
-    """A `Machine`.
-
-    Args:
-        target: what to compile for.
-        options: how to measure.
-        workers: processes that compile and emulate.
-
-    Raises:
-        InputError: a tool is missing, or this version cannot be emulated.
-    """
+    """A `Machine`; an `InputError` if a tool is missing, or this version of the DSP cannot be emulated."""
 
     def __init__(self, target: TargetInfo, options: MeasureOptions, workers: int) -> None:
         self.identity = identify(target, options)

@@ -15,9 +15,7 @@ class CacheModel:
 
     Attributes:
         miss_weight: packets that a missed line counts as.
-        size_bytes: capacity of the cache.
         ways: lines in a set.
-        line_bytes: length of a line.
     """
 
     miss_weight: float

@@ -48,20 +48,12 @@ class Tools:
     harness: tuple[Path, ...] = ()
 
     def link(self, candidate: Path, program: Path) -> None:
-        """Makes a program that the emulator runs.
-
-        Raises:
-            HltuneError: symbols are missing.
-        """
+        """Makes a program that the emulator runs; an `HltuneError` if symbols are missing."""
         objects = map(str, (candidate, *self.harness))
         self.run("ld.lld", *_LINK_FLAGS, *objects, "-o", str(program), scratch=program.parent, what="linking failed")
 
     def run(self, *arguments: str, scratch: Path, what: str) -> None:
-        """Runs zig, which leaves behind in `scratch` what the caller has to remove.
-
-        Raises:
-            HltuneError: it failed.
-        """
+        """Runs zig, which leaves behind in `scratch` what the caller has to remove; an `HltuneError` if it fails."""
         caches = str(scratch / "zig-cache")
         environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": caches, "ZIG_LOCAL_CACHE_DIR": caches}
         done = _ran(str(self.zig), *arguments, env=environment)
@@ -71,11 +63,7 @@ class Tools:
 
 
 def find_tools(*, with_cache: bool) -> Tools:
-    """What is installed; with a cache, the emulator has to load plug-ins.
-
-    Raises:
-        InputError: something is missing; the message says how to get it.
-    """
+    """What is installed, else an `InputError` with the remedy; a cache needs an emulator that loads plug-ins."""
     zig = find_zig()
     emulator, install_emulator = find_emulator(), INSTALL_EMULATOR
     if with_cache:
@@ -159,12 +147,7 @@ def _ran(*command: str, env: dict[str, str] | None = None) -> subprocess.Complet
 
 @dataclass(frozen=True, slots=True)
 class BuildJob:
-    """Adds the harness, and the emulator's plug-in if asked for; built if they are not in the cache.
-
-    Raises:
-        InputError: there is no C compiler for this machine.
-        HltuneError: a compiler failed.
-    """
+    """Adds the harness, and the emulator's plug-in if asked for; built if they are not in the cache."""
 
     tools: Tools
     with_cache: bool

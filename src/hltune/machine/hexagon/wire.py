@@ -31,6 +31,7 @@ _TYPE_CODES = {"i": 0, "u": 1, "b": 1, "f": 2}
 _ROW_BYTES = 128
 _POISON = 0xA5
 _RESULT = struct.Struct("<Ii7I256s")
+_COUNTED = ("packets", "instructions", "hvx_instructions", "allocations", "peak_heap_bytes")
 _MOST_DIMENSIONS = 8
 
 
@@ -123,7 +124,7 @@ def decode_result(data: bytes, spec: PipelineSpec) -> Result:
             expected=f"{size} bytes",
             found=f"{len(data)} bytes",
         )
-    _, code, packets, instructions, hvx, allocations, peak, refused, damaged, text = _RESULT.unpack_from(data)
+    _, code, *counts, refused, damaged, text = _RESULT.unpack_from(data)
     outputs: list[Array] = []
     intact, offset = True, _RESULT.size
     for layout in layouts:
@@ -138,13 +139,7 @@ def decode_result(data: bytes, spec: PipelineSpec) -> Result:
     return Result(
         code=code,
         message=text.split(b"\0")[0].decode(errors="replace"),
-        counters=Counters(
-            packets=packets,
-            hvx_instructions=hvx,
-            instructions=instructions,
-            allocations=allocations,
-            peak_heap_bytes=peak,
-        ),
+        counters=Counters(**dict(zip(_COUNTED, counts, strict=True))),
         refused_bytes=refused,
         damaged=damaged,
         outputs=tuple(outputs),

@@ -63,13 +63,7 @@ def claim(target: hl.Target) -> TargetInfo | None:
 
 
 class HostMachine(AbstractContextManager["HostMachine"]):
-    """A `Machine`: this computer.
-
-    Args:
-        target: what to compile for; has to run here.
-        options: how to measure.
-        workers: processes that compile; one of them times at a time.
-    """
+    """A `Machine`: this computer. All its workers compile, and one of them times at a time."""
 
     def __init__(self, target: TargetInfo, options: MeasureOptions, workers: int) -> None:
         self.identity = identify(target, options)
@@ -106,10 +100,7 @@ class HostMachine(AbstractContextManager["HostMachine"]):
 
 
 class HostSession(ReferenceSession):
-    """A `Session` of a `HostMachine`.
-
-    `measure` uses the first lane only, so that its schedules differ in nothing but themselves.
-    """
+    """A `Session`; `measure` uses the first lane only, so that schedules differ in nothing but themselves."""
 
     side_by_side = False
 

@@ -201,13 +201,7 @@ def _pickled(job: Job[Any]) -> bytes:
 
 
 class Running(Generic[R]):
-    """A job that a worker has begun with.
-
-    Args:
-        worker: where it runs.
-        group: the processes that it runs in.
-        pauses: when the limit of the job stood still, by the monotonic clock; grows.
-    """
+    """A job that a worker has begun with; its limit stands still in the pauses, a list that grows while it runs."""
 
     def __init__(self, worker: Worker, group: _Group, pauses: list[tuple[float, float]]) -> None:
         self.worker = worker

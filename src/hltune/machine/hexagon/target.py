@@ -38,7 +38,7 @@ def claim(target: hl.Target) -> TargetInfo | None:
 
 
 def version_of(target: str) -> str:
-    """The version that a Halide target string asks for; or the oldest; an `InputError` if unknown."""
+    """The version that a Halide target string asks for, or else the oldest; an `InputError` if unknown."""
     asked = [part.removeprefix("hvx_") for part in target.split("-") if part.startswith("hvx_v")]
     version = asked[-1] if asked else _VERSIONS[0]
     if version not in _VERSIONS:

@@ -10,7 +10,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
-ROW_BYTES = 2**16
+_ROW_BYTES = 2**16
 
 # Unrolled, because a compiler for processors without a fast one would else call its `memcpy`.
 _SCHEDULE = "copy.compute_root().split(x, xo, xi, {block}).vectorize(xi, {vector_bytes}).unroll(xi).parallel(y);"
@@ -24,8 +24,8 @@ def copied_bytes(spec: PipelineSpec) -> int:
 
 
 def copy_size(count: int) -> tuple[Interval, Interval]:
-    """Rows of about `ROW_BYTES`, together as many bytes as asked for."""
-    rows = max(1, count // ROW_BYTES)
+    """Rows of about `_ROW_BYTES`, together as many bytes as asked for."""
+    rows = max(1, count // _ROW_BYTES)
     return (0, count // rows), (0, rows)
 
 

@@ -37,11 +37,7 @@ class Inputs:
         return dict(self.scalars).get(argument.name, argument.estimate)
 
     def assign(self, spec: PipelineSpec) -> Mapping[str, Path]:
-        """Which input gets which file.
-
-        Raises:
-            InputError: there is no such input, a scalar does not fit, or there are more images than inputs.
-        """
+        """Which input gets which file; an `InputError` if an input is unknown or taken, or a scalar does not fit."""
         self._check_scalars(spec)
         free = [argument.name for argument in spec.buffers()]
         known = ", ".join(free)
@@ -88,11 +84,7 @@ def shape_of(estimate: tuple[Interval, ...]) -> tuple[int, ...]:
 
 
 def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[Array | float, ...]:
-    """The inputs at the size of the estimates, in the order of the spec; made once per worker process.
-
-    Raises:
-        InputError: an image does not fit.
-    """
+    """The inputs at the size of the estimates, in the order of the spec; made once per worker process."""
     key = f"inputs {spec.content_hash} {inputs}"
     if key not in process.state:
         process.enter("inputs", timeout_s=120)

@@ -41,11 +41,7 @@ class TargetJob:
 
 
 def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:
-    """A machine that runs code for a target; so many of its workers compile side by side.
-
-    Raises:
-        InputError: there is none, its tools are missing, or the options are another machine's.
-    """
+    """A machine that runs code for a target, or an `InputError`; so many of its workers compile side by side."""
     if target.machine is None:
         raise InputError(
             "code for this target does not run on this machine",
@@ -55,11 +51,8 @@ def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -
         )
     own = options.machine_options
     if own is not None and own.machine != target.machine:
-        raise InputError(
-            f"{own.flags} are for emulated machines",
-            where=target.name,
-            todo=f"leave them out, or give --target {own.machine}",
-        )
+        todo = f"leave them out, or give --target {own.machine}"
+        raise InputError(f"{own.flags} are for emulated machines", where=target.name, todo=todo)
     return _BY_NAME[target.machine].open(target, options, workers)
 
 

@@ -24,12 +24,10 @@ class Session(AbstractContextManager["Session"], Protocol):
     """A machine that is ready to measure schedules of one pipeline on one set of inputs.
 
     Used by one thread. Leaving the context ends all processes of the session.
-
-    Attributes:
-        side_by_side: `measure` uses all cores at once, for nothing is timed.
     """
 
     side_by_side: bool
+    """`measure` uses all cores at once, for nothing is timed."""
 
     def ready(self) -> None:
         """Waits until the expected outputs are known; an `InputError` if the inputs do not fit the pipeline."""
@@ -57,13 +55,10 @@ class Session(AbstractContextManager["Session"], Protocol):
 
 
 class Machine(AbstractContextManager["Machine"], Protocol):
-    """A place where schedules are compiled and measured. Leaving the context ends all of its processes.
-
-    Attributes:
-        identity: which machine's samples the measurements are.
-    """
+    """A place where schedules are compiled and measured. Leaving the context ends all of its processes."""
 
     identity: MachineId
+    """Which machine's samples the measurements are."""
 
     def session(
         self,

@@ -164,19 +164,22 @@ def findings() -> list[Finding]:
     fixed = "setarch -R works" if toolchain.addresses_can_be_fixed() else None
     allow = "in a container: docker run --security-opt seccomp=unconfined"
     dsp, misses = "--target hexagon", "--objective packets+misses"
+    needs = (
+        ("Hexagon compiler", toolchain.find_zig(), toolchain.INSTALL_COMPILER, dsp),
+        ("Hexagon emulator", toolchain.find_emulator(), toolchain.INSTALL_EMULATOR, dsp),
+        ("Hexagon cache model", model, toolchain.INSTALL_PLUGIN_EMULATOR, misses),
+        ("Hexagon: fixed addresses", fixed, allow, dsp),
+    )
     return [
-        _finding("Hexagon compiler", toolchain.find_zig(), toolchain.INSTALL_COMPILER, lacking=dsp),
-        _finding("Hexagon emulator", toolchain.find_emulator(), toolchain.INSTALL_EMULATOR, lacking=dsp),
-        _finding("Hexagon cache model", model, toolchain.INSTALL_PLUGIN_EMULATOR, lacking=misses),
-        _finding("Hexagon: fixed addresses", fixed, allow, lacking=dsp),
+        Finding(
+            name=name,
+            ok=found is not None,
+            required=False,
+            found=str(found or f"none; {use} cannot measure, everything else works"),
+            todo=None if found else todo,
+        )
+        for name, found, todo, use in needs
     ]
-
-
-def _finding(name: str, found: object, todo: str, *, lacking: str) -> Finding:
-    if found is not None:
-        return Finding(name=name, ok=True, required=False, found=str(found))
-    missing = f"none; {lacking} cannot measure, everything else works"
-    return Finding(name=name, ok=False, required=False, found=missing, todo=todo)
 
 
 KIND = MachineKind(

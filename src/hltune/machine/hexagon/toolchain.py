@@ -193,7 +193,7 @@ def _build_plugin(folder: Path) -> None:
 
 def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
     """A folder of the cache, which `build` fills if it is not there."""
-    folder = _cache_directory() / name
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hltune" / "hexagon" / name
     if not folder.is_dir():
         process.enter("building tools for the emulator, once", timeout_s=_BUILD_S)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +207,3 @@ def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
                 if not folder.is_dir():
                     raise
     return folder
-
-
-def _cache_directory() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hltune" / "hexagon"

@@ -51,10 +51,9 @@ class TimeJob:
     def run(self, process: Process) -> tuple[float, ...] | Failure:
         """Runs in the worker; returns seconds per call."""
         compiled: Compiled = process.state[self.key]
-        process.enter("timing", timeout_s=self.options.turn_s + 2 * self.options.run_timeout_s)
-        repeats = time_calls(
-            compiled.call, turn_s=self.options.turn_s, sample_s=self.options.sample_s, prune_s=self.prune_s
-        )
+        turn_s, sample_s = self.options.turn_s, self.options.sample_s
+        process.enter("timing", timeout_s=turn_s + 2 * self.options.run_timeout_s)
+        repeats = time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)
         if not self.last:
             return repeats
         del process.state[self.key]

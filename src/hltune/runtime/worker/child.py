@@ -22,13 +22,7 @@ _HUNG_UP = 93
 
 
 def main(fd: int, job_file: int, options: str) -> None:
-    """Runs jobs until the caller hangs up.
-
-    Args:
-        fd: number of the connection's file.
-        job_file: number of the file with the present job.
-        options: what the caller pickled, as padded hexadecimal digits.
-    """
+    """Runs the jobs in a file until the caller hangs up; the options are pickled, as padded hexadecimal digits."""
     preload, memory_bytes, parent, reproducible = pickle.loads(bytes.fromhex(options.lstrip("0")))
     _die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

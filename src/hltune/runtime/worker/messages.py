@@ -23,11 +23,7 @@ class Job(Protocol[R_co]):
 
 @dataclass(slots=True)
 class Process:
-    """The worker process as a job sees it.
-
-    Attributes:
-        state: what jobs keep, such as compiled code, for as long as the process lives.
-    """
+    """The worker process as a job sees it; in `state`, jobs keep what lives as long as it does, say compiled code."""
 
     _connection: Connection
     state: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -48,12 +44,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a job does from now on.
-
-    Attributes:
-        began_s: by the monotonic clock, which all processes of a computer share: a limit runs whether or not anybody
-            listens.
-    """
+    """What a job does from now on; when it began is told by the monotonic clock, which all processes share."""
 
     name: str
     timeout_s: float

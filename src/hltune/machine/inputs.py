@@ -137,8 +137,7 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
 def read_image(path: Path, argument: BufferArgument) -> Array:
     """Reads an image or a ``.npy`` file for an input, whatever its size; interleaved colour becomes planar.
 
-    Raises:
-        InputError: it cannot be read, or has another element type or number of dimensions than the input.
+    An `InputError` if it cannot be read, or has another element type or number of dimensions than the input.
     """
     image = read_array(path, where=str(path))
     dimensions = len(argument.estimate)

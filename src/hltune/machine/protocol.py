@@ -38,9 +38,11 @@ class Session(AbstractContextManager["Session"], Protocol):
         A schedule that fails is a `Failure` in the result and never disturbs the others. Calls `ready` first, like all
         that measures.
         """
+        ...
 
     def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
         """`measure`, with a copy of the same number of bytes side by side; returns both."""
+        ...
 
     def measure_each(
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
@@ -52,6 +54,7 @@ class Session(AbstractContextManager["Session"], Protocol):
             best: the least cost that is known; what is far above it, or above a better one that comes, gets a single
                 repeat, or fails.
         """
+        ...
 
 
 class Machine(AbstractContextManager["Machine"], Protocol):
@@ -74,6 +77,7 @@ class Machine(AbstractContextManager["Machine"], Protocol):
             reference: the schedule that computes the expected outputs, while the caller does something else.
             numpy_reference: an independent version of the algorithm that they are checked against.
         """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,11 +93,7 @@ class _Layout:
 
 
 def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limit_bytes: int) -> bytes:
-    """A job for the harness: the inputs in their order, and what the pipeline may allocate at a time.
-
-    Raises:
-        HltuneError: a buffer has too many dimensions.
-    """
+    """A job for the harness: the inputs in their order, and what the pipeline may allocate at a time."""
     outputs = _output_layouts(spec)
     parts = [struct.pack("<3I", _JOB_MAGIC, heap_limit_bytes, len(values) + len(outputs))]
     for argument, value in zip(spec.inputs, values, strict=True):

@@ -69,7 +69,8 @@ class HostMachine(AbstractContextManager["HostMachine"]):
         self.identity = identify(target, options)
         self.target = target
         self.options = options
-        self._lanes = [Lane(options)]
+        self.lane = Lane(options)
+        self._lanes = [self.lane]
         self._most_lanes = workers
 
     def __exit__(self, *_: object) -> None:
@@ -87,11 +88,6 @@ class HostMachine(AbstractContextManager["HostMachine"]):
         """See `Machine.session`."""
         task = Task(spec=spec, schedule=reference, target=self.target.name, inputs=inputs)
         return HostSession(self, task, numpy_reference)
-
-    @property
-    def lane(self) -> Lane:
-        """The first one."""
-        return self._lanes[0]
 
     def lanes(self) -> tuple[Lane, ...]:
         """All of them; those after the first are started when they are first asked for."""

@@ -19,6 +19,7 @@ class Job(Protocol[R_co]):
 
     def run(self, process: Process) -> R_co:
         """Runs inside the worker. What it returns or raises must be picklable."""
+        ...
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import PipelineSpec
 from tests.machine.opened import fast, load, needs_hexagon, target_info
 
-OPTIONS = MeasureOptions(threads=1, compile_timeout_s=300)
+OPTIONS = MeasureOptions(threads=1, compile_timeout_s=30)
 _ROOT = "rows.compute_root().vectorize(x, 64); blurred.vectorize(x, 128);"
 
 

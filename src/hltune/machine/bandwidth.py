@@ -10,7 +10,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
-ROW_BYTES = 2**16
+_ROW_BYTES = 2**16
 
 # Unrolled, because a compiler for processors without a fast one would else call its `memcpy`.
 _SCHEDULE = "copy.compute_root().split(x, xo, xi, {block}).vectorize(xi, {vector_bytes}).unroll(xi).parallel(y);"
@@ -24,14 +24,9 @@ def copied_bytes(spec: PipelineSpec) -> int:
 
 
 def copy_size(count: int) -> tuple[Interval, Interval]:
-    """Rows of about `ROW_BYTES`, together as many bytes as asked for."""
-    rows = max(1, count // ROW_BYTES)
+    """Rows of about `_ROW_BYTES`, together as many bytes as asked for."""
+    rows = max(1, count // _ROW_BYTES)
     return (0, count // rows), (0, rows)
-
-
-def copy_schedule(spec: PipelineSpec, *, vector_bytes: int) -> Schedule:
-    """The schedule of the copy that `CopySpecJob` made."""
-    return parse_schedule(_SCHEDULE.format(block=4 * vector_bytes, vector_bytes=vector_bytes), spec.funcs)
 
 
 def _bytes(dtype: str, estimate: tuple[Interval, ...]) -> int:
@@ -39,12 +34,13 @@ def _bytes(dtype: str, estimate: tuple[Interval, ...]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class CopySpecJob:
-    """Makes the copy that goes with a pipeline."""
+class CopyJob:
+    """Makes the copy that goes with a pipeline, and its schedule for vectors of so many bytes."""
 
     spec: PipelineSpec
+    vector_bytes: int
 
-    def run(self, process: Process) -> PipelineSpec:
+    def run(self, process: Process) -> tuple[PipelineSpec, Schedule]:
         """Runs in the worker, because it needs Halide."""
         import halide as hl
 
@@ -57,4 +53,6 @@ class CopySpecJob:
         copy = hl.Func("copy")
         copy[x, y] = source[x, y]
         argument = BufferArgument(name="source", dtype="uint8", estimate=size)
-        return spec_of("copy", hl.serialize_pipeline(hl.Pipeline(copy)), [argument], [size])
+        spec = spec_of("copy", hl.serialize_pipeline(hl.Pipeline(copy)), [argument], [size])
+        text = _SCHEDULE.format(block=4 * self.vector_bytes, vector_bytes=self.vector_bytes)
+        return spec, parse_schedule(text, spec.funcs)

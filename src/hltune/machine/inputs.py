@@ -24,7 +24,7 @@ class Inputs:
 
     Attributes:
         images: pairs of an input's name, or None for the next one that has no image yet, and a file.
-        scalars: values for inputs that are no images, by name; the estimate counts for others.
+        scalars: values for inputs that are no images; the estimate counts for others.
         seed: start of the random data for the other inputs.
     """
 
@@ -37,11 +37,7 @@ class Inputs:
         return dict(self.scalars).get(argument.name, argument.estimate)
 
     def assign(self, spec: PipelineSpec) -> Mapping[str, Path]:
-        """Which input gets which file.
-
-        Raises:
-            InputError: there is no such input, a scalar does not fit, or there are more images than inputs.
-        """
+        """Which input gets which file; an `InputError` if an input is unknown or taken, or a scalar does not fit."""
         self._check_scalars(spec)
         free = [argument.name for argument in spec.buffers()]
         known = ", ".join(free)
@@ -68,12 +64,8 @@ class Inputs:
                     expected=", ".join(known) or "none: this pipeline has no scalar inputs",
                 )
             if not fits(value, known[name]):
-                raise InputError(
-                    f"not a value of scalar input {name}",
-                    where=f"-i {name}={value}",
-                    expected=known[name],
-                    found=str(value),
-                )
+                what, where = f"not a value of scalar input {name}", f"-i {name}={value}"
+                raise InputError(what, where=where, expected=known[name], found=str(value))
 
 
 def aligned(shape: tuple[int, ...], dtype: str) -> Array:
@@ -92,13 +84,7 @@ def shape_of(estimate: tuple[Interval, ...]) -> tuple[int, ...]:
 
 
 def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[Array | float, ...]:
-    """The inputs at the size of the estimates, in the order of the spec; made once per process.
-
-    Runs in a worker.
-
-    Raises:
-        InputError: an image does not fit.
-    """
+    """The inputs at the size of the estimates, in the order of the spec; made once per worker process."""
     key = f"inputs {spec.content_hash} {inputs}"
     if key not in process.state:
         process.enter("inputs", timeout_s=120)
@@ -118,11 +104,10 @@ def _input_array(argument: BufferArgument, image: Path | None, seed: int) -> Arr
     array = read_image(image, argument)
     wanted = shape_of(argument.estimate)
     if any(extent < least for extent, least in zip(array.shape, wanted, strict=True)):
-        size = "x".join(str(extent) for extent in reversed(wanted))
         raise InputError(
             f"the image is too small for input {argument.name}",
             where=str(image),
-            expected=f"{size} or larger, the size that the pipeline is scheduled for",
+            expected=f"{_size(wanted)} or larger, the size that the pipeline is scheduled for",
             found=image_size(array),
             todo="give --example IMAGE to schedule for this size, or --size WxH for a built-in benchmark",
         )
@@ -136,8 +121,11 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
     shape = shape_of(argument.estimate)
     rng = np.random.default_rng([seed, *argument.name.encode()])
     array = aligned(shape, argument.dtype)
-    if array.dtype.kind == "f":
-        array[...] = _random_floats(rng, shape, array.dtype.itemsize)
+    if array.dtype.kind == "f" and array.dtype.itemsize == 2:
+        # Drawn in its own precision: rounded to a narrower type, a value just below 1 would become 1.
+        array[...] = rng.integers(0, 2**11, shape) / 2**11
+    elif array.dtype.kind == "f":
+        array[...] = rng.random(shape, dtype=np.float32 if array.dtype.itemsize == 4 else np.float64)
     elif array.dtype.kind == "b":
         array[...] = rng.integers(0, 2, shape, dtype=np.uint8)
     else:
@@ -146,18 +134,10 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
     return array
 
 
-def _random_floats(rng: np.random.Generator, shape: tuple[int, ...], size_bytes: int) -> Array:
-    """Drawn in their own precision: rounded to a narrower type, a value just below 1 would become 1."""
-    if size_bytes == 2:
-        return rng.integers(0, 2**11, shape) / 2**11
-    return rng.random(shape, dtype=np.float32 if size_bytes == 4 else np.float64)
-
-
 def read_image(path: Path, argument: BufferArgument) -> Array:
     """Reads an image or a ``.npy`` file for an input, whatever its size; interleaved colour becomes planar.
 
-    Raises:
-        InputError: it cannot be read, or has another element type or number of dimensions than the input.
+    An `InputError` if it cannot be read, or has another element type or number of dimensions than the input.
     """
     image = read_array(path, where=str(path))
     dimensions = len(argument.estimate)
@@ -176,7 +156,11 @@ def read_image(path: Path, argument: BufferArgument) -> Array:
 
 def image_size(array: Array) -> str:
     """Extents as people write them: WxH, or WxHxC."""
-    return "x".join(str(extent) for extent in reversed(array.shape))
+    return _size(array.shape)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, reversed(shape)))
 
 
 def _form(dtype: str, dimensions: int, channels: int | None = None) -> str:

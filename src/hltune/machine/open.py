@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from hltune.machine.hexagon.kind import KIND as HEXAGON
-from hltune.machine.host.kind import KIND as HOST
+from hltune.machine.hexagon.machine import KIND as HEXAGON
+from hltune.machine.host.machine import KIND as HOST
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Finding, Machine, MachineKind
 from hltune.pipeline.target import TargetInfo
@@ -18,11 +18,7 @@ _TARGETS = {name: text for kind in _KINDS for name, text in kind.targets.items()
 
 @dataclass(frozen=True, slots=True)
 class TargetJob:
-    """Resolves what the user called the target.
-
-    Raises:
-        InputError: Halide knows no such target.
-    """
+    """Resolves what the user called the target; an `InputError` if Halide knows no such target."""
 
     text: str
 
@@ -45,16 +41,7 @@ class TargetJob:
 
 
 def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:
-    """A machine that runs code for a target.
-
-    Args:
-        target: resolved.
-        options: how to measure.
-        workers: processes that compile side by side.
-
-    Raises:
-        InputError: there is none, its tools are missing, or the options are another machine's.
-    """
+    """A machine that runs code for a target, or an `InputError`; so many of its workers compile side by side."""
     if target.machine is None:
         raise InputError(
             "code for this target does not run on this machine",
@@ -64,11 +51,8 @@ def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -
         )
     own = options.machine_options
     if own is not None and own.machine != target.machine:
-        raise InputError(
-            f"{own.flags} are for emulated machines",
-            where=target.name,
-            todo=f"leave them out, or give --target {own.machine}",
-        )
+        todo = f"leave them out, or give --target {own.machine}"
+        raise InputError(f"{own.flags} are for emulated machines", where=target.name, todo=todo)
     return _BY_NAME[target.machine].open(target, options, workers)
 
 

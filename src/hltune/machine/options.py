@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from hltune.values.errors import InputError
+from hltune.values.errors import out_of_range
 
 COMPILE_ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
 """Adams2019 asks for unrolling that Halide cannot always do; without this, such a schedule is an error."""
@@ -38,7 +38,6 @@ class MeasureOptions:
             are rounded on the way to it.
         float_slack: by how much more than usual a float may differ; see `hltune.machine.verify`.
         compile_timeout_s: limit on building, lowering and compiling one schedule.
-        run_timeout_s: limit on one run.
         verify_timeout_s: limit on comparing its outputs, which take as long whatever the schedule.
         machine_options: what only one kind of machine knows; None for its defaults.
     """
@@ -73,11 +72,6 @@ class MeasureOptions:
         }
         for flag, value in positive.items():
             if not value > 0:
-                raise InputError("option out of range", where=flag, expected="more than 0", found=str(value))
+                raise out_of_range(flag, "more than 0", value)
         if self.integer_tolerance < 0:
-            raise InputError(
-                "option out of range",
-                where="--integer-tolerance",
-                expected="0 or more",
-                found=str(self.integer_tolerance),
-            )
+            raise out_of_range("--integer-tolerance", "0 or more", self.integer_tolerance)

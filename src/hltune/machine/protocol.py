@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -19,36 +20,23 @@ if TYPE_CHECKING:
     import halide as hl
 
 
-class Session(Protocol):
+class Session(AbstractContextManager["Session"], Protocol):
     """A machine that is ready to measure schedules of one pipeline on one set of inputs.
 
     Used by one thread. Leaving the context ends all processes of the session.
     """
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    @property
-    def side_by_side(self) -> bool:
-        """True if `measure` uses all cores at once, for nothing is timed."""
-        ...
+    side_by_side: bool
+    """`measure` uses all cores at once, for nothing is timed."""
 
     def ready(self) -> None:
-        """Waits until the expected outputs are known; the first measurement does so, too.
-
-        Raises:
-            InputError: the inputs do not fit the pipeline.
-        """
-        ...
+        """Waits until the expected outputs are known; an `InputError` if the inputs do not fit the pipeline."""
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """Measures schedules side by side, interleaved, with their outputs verified.
 
-        A schedule that fails is a `Failure` in the result and never disturbs the others.
-
-        Raises:
-            InputError: the inputs do not fit the pipeline.
+        A schedule that fails is a `Failure` in the result and never disturbs the others. Calls `ready` first, like all
+        that measures.
         """
         ...
 
@@ -65,24 +53,15 @@ class Session(Protocol):
             schedules: names and schedules, asked for when somebody is free to compile them.
             best: the least cost that is known; what is far above it, or above a better one that comes, gets a single
                 repeat, or fails.
-
-        Raises:
-            InputError: the inputs do not fit the pipeline.
         """
         ...
 
 
-class Machine(Protocol):
+class Machine(AbstractContextManager["Machine"], Protocol):
     """A place where schedules are compiled and measured. Leaving the context ends all of its processes."""
 
-    @property
-    def identity(self) -> MachineId:
-        """Which machine's samples the measurements are."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
+    identity: MachineId
+    """Which machine's samples the measurements are."""
 
     def session(
         self,
@@ -92,16 +71,11 @@ class Machine(Protocol):
         reference: Schedule = DEFAULT_REFERENCE,
         numpy_reference: NumPyReference | None = None,
     ) -> Session:
-        """Begins with a pipeline; its expected outputs are computed while the caller does something else.
+        """Begins with a pipeline; an `InputError` if the inputs do not fit it.
 
         Args:
-            spec: the pipeline.
-            inputs: what to run on.
-            reference: the schedule that computes the expected outputs.
+            reference: the schedule that computes the expected outputs, while the caller does something else.
             numpy_reference: an independent version of the algorithm that they are checked against.
-
-        Raises:
-            InputError: the inputs do not fit the pipeline.
         """
         ...
 

@@ -3,13 +3,13 @@
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from hltune.machine.compiled import Compiled, compile_task
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import NumPyReference, Task
+from hltune.machine.task import NumPyReference, Task, compile_task
 from hltune.machine.verify import differences, output_path
 from hltune.runtime.worker import Process, Worker
 from hltune.values.directives import ComputeRoot, Schedule, Stage
@@ -17,34 +17,29 @@ from hltune.values.errors import HltuneError, InputError, JobFailed
 from hltune.values.pipeline import PipelineSpec
 
 
-class Reference:
-    """A folder of expected outputs, which a worker begins with as soon as this exists.
-
-    Args:
-        task: the schedule that computes them, and what to run on.
-        options: how to measure.
-        worker: whose next job it is.
-        numpy_reference: an independent version of the algorithm that they are checked against.
-
-    Attributes:
-        directory: where the outputs are; also for other files of those who compare with them.
-
-    Raises:
-        InputError: the inputs do not fit the pipeline.
-    """
+class ReferenceSession:
+    """What every `Session` has: a folder of expected outputs, which a worker begins with as soon as this exists."""
 
     def __init__(
         self, task: Task, options: MeasureOptions, worker: Worker, numpy_reference: NumPyReference | None
     ) -> None:
         task.inputs.assign(task.spec)
         self._folder = tempfile.TemporaryDirectory(prefix="hltune-")
-        self.directory = Path(self._folder.name)
-        self.task = task
-        self._job = ReferenceJob(task=task, options=options, directory=self.directory, numpy_reference=numpy_reference)
-        self._running = worker.start(self._job)
+        self._directory = Path(self._folder.name)
+        self._task = task
+        job = ReferenceJob(task=task, options=options, directory=self._directory, numpy_reference=numpy_reference)
+        self._reference_job, self._running = job, worker.start(job)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes the files, and stops the worker if it is still busy with what nobody waits for."""
+        self._running.cancel()
+        self._folder.cleanup()
 
     def ready(self) -> None:
-        """Waits for the files.
+        """See `Session.ready`.
 
         Raises:
             InputError: the inputs do not fit, or the pipeline cannot run on them at all.
@@ -59,20 +54,16 @@ class Reference:
             # Inlined everywhere, a deep pipeline can recompute for hours; at root it does not.
             self._run_at_root()
 
-    def close(self) -> None:
-        """Removes the files, and stops the worker if it is still busy with what nobody waits for."""
-        self._running.cancel()
-        self._folder.cleanup()
-
     def _run_at_root(self) -> None:
-        at_root = replace(self.task, schedule=every_func_at_root(self.task.spec))
-        self._running = self._running.worker.start(replace(self._job, task=at_root))
+        spec = self._task.spec
+        at_root = replace(self._task, schedule=every_func_at_root(spec))
+        self._running = self._running.worker.start(replace(self._reference_job, task=at_root))
         try:
             self._running.result()
         except JobFailed as failed:
             raise HltuneError(
                 "the pipeline does not finish within its limits, neither inlined nor with every Func at root",
-                where=self.task.spec.name,
+                where=spec.name,
                 found=str(failed),
                 todo="raise the limit, or schedule for a smaller size",
             ) from None
@@ -80,46 +71,38 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceJob:
-    """Runs a task and writes its outputs into a directory, where other tasks find what is expected of them.
-
-    Raises:
-        InputError: an image does not fit, or the pipeline reads what these inputs do not have.
-        HltuneError: the outputs are not those of the independent NumPy version.
-    """
+    """Runs a task and writes its outputs into a directory, where other tasks find what is expected of them."""
 
     task: Task
     options: MeasureOptions
     directory: Path
-    numpy_reference: NumPyReference | None = None
+    numpy_reference: NumPyReference | None
 
     def run(self, process: Process) -> None:
         """Runs in the worker."""
+        import halide as hl  # the parent handles jobs without it
+
         spec = self.task.spec
         arrays = input_arrays(process, spec, self.task.inputs)
         compiled = compile_task(process, self.task, arrays, self.options)
-        self._run(compiled, process)
-        for number, output in enumerate(compiled.outputs):
-            np.save(output_path(self.directory, number), output)
-        if self.numpy_reference is not None:
-            process.enter("NumPy reference", timeout_s=self.options.run_timeout_s)
-            named = zip((argument.name for argument in spec.inputs), arrays, strict=True)
-            images = {name: value for name, value in named if isinstance(value, np.ndarray)}
-            wrong = differences(spec, compiled.outputs, self.numpy_reference(images))
-            if wrong:
-                raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}", where=spec.name)
-
-    def _run(self, compiled: Compiled, process: Process) -> None:
-        import halide as hl  # the parent handles jobs without it
-
         try:
             compiled.run(process, self.options)
         except hl.HalideError as error:
             raise InputError(
                 "the pipeline cannot run on these inputs, whatever its schedule",
-                where=self.task.spec.name,
+                where=spec.name,
                 found=str(error).strip(),
                 todo="check that the estimates of inputs and outputs agree with what the pipeline reads",
             ) from error
+        for number, output in enumerate(compiled.outputs):
+            np.save(output_path(self.directory, number), output)
+        if self.numpy_reference is not None:
+            process.enter("NumPy reference", timeout_s=self.options.run_timeout_s)
+            pairs = zip(spec.inputs, arrays, strict=True)
+            images = {argument.name: value for argument, value in pairs if isinstance(value, np.ndarray)}
+            wrong = differences(spec, compiled.outputs, self.numpy_reference(images))
+            if wrong:
+                raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}", where=spec.name)
 
 
 def every_func_at_root(spec: PipelineSpec) -> Schedule:

@@ -1,17 +1,15 @@
 """Runs a schedule once on real images of any size: a job for a worker."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from hltune.machine.compiled import Compiled, compile_task
 from hltune.machine.inputs import Array, Inputs, image_size, read_image
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sizes import resized
-from hltune.machine.task import Task
+from hltune.machine.task import Task, compile_task
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
@@ -36,12 +34,10 @@ class RunImageJob:
     options: MeasureOptions
 
     def run(self, process: Process) -> tuple[str, ...]:
-        """Runs in the worker; returns the sizes of the outputs.
-
-        Raises:
-            InputError: an image does not fit, is too small for the schedule, or an output cannot be written.
-        """
+        """Runs in the worker; returns the sizes of the outputs."""
         process.enter("inputs", timeout_s=120)
+        import halide as hl
+
         images = self._images()
         sizes = {name: tuple(reversed(array.shape)) for name, array in images.items()}
         sized = resized(self.spec, sizes, dict(self.output_sizes))
@@ -51,7 +47,16 @@ class RunImageJob:
         )
         task = Task(spec=sized, schedule=self.schedule, target=self.target, inputs=self.inputs)
         compiled = compile_task(process, task, arrays, self.options)
-        self._run(compiled, process, images)
+        try:
+            compiled.run(process, self.options)
+        except hl.HalideError as error:
+            found = ", ".join(f"{name} is {image_size(array)}" for name, array in images.items())
+            raise InputError(
+                "the schedule cannot run on images of this size",
+                where=self.spec.name,
+                found=f"{found}. {str(error).strip()}",
+                todo="schedule for it: hltune schedule ... --example IMAGE, then run with the same --example",
+            ) from None
         process.enter("write", timeout_s=120)
         write_all(self.outputs, compiled.outputs)
         return tuple(image_size(output) for output in compiled.outputs)
@@ -67,40 +72,18 @@ class RunImageJob:
             )
         return {a.name: read_image(assigned[a.name], a) for a in self.spec.buffers()}
 
-    def _run(self, compiled: Compiled, process: Process, images: Mapping[str, Array]) -> None:
-        import halide as hl
-
-        try:
-            compiled.run(process, self.options)
-        except hl.HalideError as error:
-            sizes = ", ".join(f"{name} is {image_size(array)}" for name, array in images.items())
-            raise InputError(
-                "the schedule cannot run on images of this size",
-                where=self.spec.name,
-                found=f"{sizes}. {str(error).strip()}",
-                todo="schedule for it: hltune schedule ... --example IMAGE, then run with the same --example",
-            ) from None
-
 
 _FORMATS = (".npy", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp")
 
 
 def check_format(path: Path) -> None:
-    """Checks that the ending of a file names a format.
-
-    Raises:
-        InputError: it does not.
-    """
+    """Raises an `InputError` unless the ending of a file names a format."""
     if path.suffix.lower() not in _FORMATS:
         raise InputError("unknown image format", where=str(path), expected=", ".join(_FORMATS), found=repr(path.suffix))
 
 
 def write_all(paths: tuple[Path, ...], arrays: tuple[Array, ...]) -> None:
-    """Writes all outputs or none.
-
-    Raises:
-        InputError: a format cannot hold an output, or a file cannot be written.
-    """
+    """Writes all outputs, or none if a format cannot hold one or a file cannot be written."""
     parts = [path.with_name(f".{os.getpid()}.{path.name}") for path in paths]
     try:
         for path, part, array in zip(paths, parts, arrays, strict=True):

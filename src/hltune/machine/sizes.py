@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, Interval, OutputArgument, PipelineSpec
+from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec
+
+A = TypeVar("A", BufferArgument, OutputArgument)
 
 Extents = tuple[int, ...]
 """Innermost first."""
@@ -40,40 +43,40 @@ def resized(spec: PipelineSpec, sizes: Mapping[str, Extents], given: Mapping[str
     images = list(spec.buffers())
     return replace(
         spec,
-        inputs=tuple(
-            replace(a, estimate=_with_extents(a.estimate, sizes[a.name])) if isinstance(a, BufferArgument) else a
-            for a in spec.inputs
-        ),
+        inputs=tuple(_sized(a, sizes[a.name]) if isinstance(a, BufferArgument) else a for a in spec.inputs),
         outputs=tuple(
-            _given(output, given[output.name]) if output.name in given else _resized_output(output, images, sizes)
-            for output in spec.outputs
+            _sized(output, _given(output, given) or _followed(output, images, sizes)) for output in spec.outputs
         ),
     )
 
 
-def _given(output: OutputArgument, extents: Extents) -> OutputArgument:
-    if len(extents) != len(output.estimate):
+def _sized(argument: A, extents: Extents) -> A:
+    pairs = zip(argument.estimate, extents, strict=True)
+    return replace(argument, estimate=tuple((minimum, extent) for (minimum, _), extent in pairs))
+
+
+def _given(output: OutputArgument, given: Mapping[str, Extents]) -> Extents | None:
+    extents = given.get(output.name)
+    if extents is not None and len(extents) != len(output.estimate):
         raise InputError(
             "the size does not fit",
             where=f"--output-size {output.name}",
             expected=f"{len(output.estimate)} extents",
             found=str(len(extents)),
         )
-    return replace(output, estimate=_with_extents(output.estimate, extents))
+    return extents
 
 
-def _resized_output(
-    output: OutputArgument, images: list[BufferArgument], sizes: Mapping[str, Extents]
-) -> OutputArgument:
-    own = _extents(output.estimate)
-    if not own or all(_extents(image.estimate) == sizes[image.name] for image in images):
-        return output
-    alike = {image.name: _extents(image.estimate) for image in images if len(image.estimate) == len(own)}
-    nearest = min((_distance(before, own) for before in alike.values()), default=0)
-    leaders = [name for name, before in alike.items() if _distance(before, own) == nearest]
-    found = {_follow_all(own, alike[name], sizes[name]) for name in leaders}
-    extents = found.pop() if len(found) == 1 else None
-    if extents is None:
+def _followed(output: OutputArgument, images: list[BufferArgument], sizes: Mapping[str, Extents]) -> Extents:
+    own = _extents(output)
+    if not own or all(_extents(image) == sizes[image.name] for image in images):
+        return own
+    alike = {image.name: _extents(image) for image in images if len(image.estimate) == len(own)}
+    distances = {name: sum(abs(a - b) for a, b in zip(before, own, strict=True)) for name, before in alike.items()}
+    leaders = [name for name, distance in distances.items() if distance == min(distances.values())]
+    found = {tuple(_follow(*extent) for extent in zip(own, alike[name], sizes[name], strict=True)) for name in leaders}
+    extents = tuple(extent for extent in found.pop() if extent is not None) if len(found) == 1 else ()
+    if len(extents) < len(own):
         raise InputError(
             "it is not clear how large the output is for images of these sizes",
             where=f"output {output.name}",
@@ -81,12 +84,7 @@ def _resized_output(
             found=", ".join(f"{name} is {'x'.join(map(str, extents))}" for name, extents in sizes.items()),
             todo=f"give --output-size {output.name}=" + "x".join(map(str, own)) + " with the right numbers",
         )
-    return replace(output, estimate=_with_extents(output.estimate, extents))
-
-
-def _follow_all(own: Extents, before: Extents, now: Extents) -> Extents | None:
-    extents = tuple(_follow(*extent) for extent in zip(own, before, now, strict=True))
-    return None if None in extents else tuple(extent for extent in extents if extent is not None)
+    return extents
 
 
 def _follow(own: int, before: int, now: int) -> int | None:
@@ -102,13 +100,5 @@ def _follow(own: int, before: int, now: int) -> int | None:
     return None
 
 
-def _extents(estimate: tuple[Interval, ...]) -> Extents:
-    return tuple(extent for _, extent in estimate)
-
-
-def _with_extents(estimate: tuple[Interval, ...], extents: Extents) -> tuple[Interval, ...]:
-    return tuple((minimum, extent) for (minimum, _), extent in zip(estimate, extents, strict=True))
-
-
-def _distance(one: Extents, other: Extents) -> int:
-    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+def _extents(argument: BufferArgument | OutputArgument) -> Extents:
+    return tuple(extent for _, extent in argument.estimate)

@@ -1,16 +1,26 @@
-"""What to run, and what its outputs are checked against."""
+"""A schedule to run on this computer, what its outputs are checked against, and its code with its buffers."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hltune.machine.inputs import Array, Inputs
+import numpy as np
+
+from hltune.machine.inputs import Array, Inputs, aligned, shape_of
+from hltune.machine.options import MeasureOptions
+from hltune.machine.verify import verify
+from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.errors import Failure
+from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
 DEFAULT_REFERENCE = Schedule()
 """The schedule without directives, which computes the expected outputs."""
+
+_POISON = 0xA5
+"""Outputs are filled with it first, so that an element that nobody wrote shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,5 +47,64 @@ class NumPyReference:
     function: str
 
     def __call__(self, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
-        """Computes the expected outputs."""
+        """The expected outputs."""
         return getattr(importlib.import_module(self.module), self.function)(arrays)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """Machine code with its buffers."""
+
+    task: Task
+    call: Callable[[], object]
+    outputs: tuple[Array, ...]
+
+    def run(self, process: Process, options: MeasureOptions) -> None:
+        """Runs once over poisoned outputs."""
+        process.enter("run", timeout_s=options.run_timeout_s)
+        for output in self.outputs:
+            output.reshape(-1).view(np.uint8).fill(_POISON)
+        self.call()
+
+    def run_and_verify(self, process: Process, options: MeasureOptions) -> Failure | None:
+        """`run`, and what is wrong with the outputs."""
+        self.run(process, options)
+        return verify(process, self.task.spec, self.outputs, self.task.reference, options)
+
+
+def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions) -> Compiled:
+    """Builds, schedules and compiles; nothing of it depends on earlier tasks of the process."""
+    import halide as hl  # the parent handles jobs without it
+
+    from hltune.pipeline.build import build
+    from hltune.schedule.apply import apply_schedule
+
+    process.enter("compile", timeout_s=options.compile_timeout_s)
+    built = build(task.spec)
+    apply_schedule(built, task.spec, task.schedule)
+    function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
+    outputs = _output_arrays(process, task.spec)
+    estimates = [output.estimate for output in task.spec.outputs for _ in output.dtypes]
+    pairs = zip(task.spec.inputs, arrays, strict=True)
+    inputs = [_buffer(value, a.estimate) if isinstance(a, BufferArgument) else value for a, value in pairs]
+    arguments = [*inputs, *map(_buffer, outputs, estimates)]
+    return Compiled(task=task, call=lambda: function(*arguments), outputs=outputs)
+
+
+def _output_arrays(process: Process, spec: PipelineSpec) -> tuple[Array, ...]:
+    """The same for all schedules of a process: where an array lies in memory can make a difference of a fifth."""
+    key = f"outputs {spec.content_hash}"
+    if key not in process.state:
+        process.state[key] = tuple(
+            aligned(shape_of(output.estimate), dtype) for output in spec.outputs for dtype in output.dtypes
+        )
+    return process.state[key]
+
+
+def _buffer(array: Array | float, estimate: tuple[Interval, ...]) -> Any:
+    import halide as hl
+
+    assert isinstance(array, np.ndarray)
+    buffer = hl.Buffer(array)
+    buffer.set_min([minimum for minimum, _ in estimate])
+    return buffer

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,17 +21,13 @@ A schedule may reorder sums and contract multiplications with additions, so equa
 def verify(
     process: Process, spec: PipelineSpec, found: Sequence[Array], reference: Path | None, options: MeasureOptions
 ) -> Failure | None:
-    """Compares outputs with those that a `hltune.machine.reference.ReferenceJob` left in a directory, if there is one.
-
-    Runs in a worker.
-    """
+    """Compares outputs with the expected ones in a directory, if there is one; in a worker."""
     if reference is None:
         return None
     process.enter("verify", timeout_s=options.verify_timeout_s)
     expected = [np.load(output_path(reference, number)) for number in range(len(found))]
-    text = differences(
-        spec, found, expected, integer_tolerance=options.integer_tolerance, float_slack=options.float_slack
-    )
+    integer_tolerance, float_slack = options.integer_tolerance, options.float_slack
+    text = differences(spec, found, expected, integer_tolerance=integer_tolerance, float_slack=float_slack)
     return Failure(stage="verify", kind="wrong output", message=text) if text else None
 
 
@@ -51,11 +46,11 @@ def differences(
 ) -> str | None:
     """Says how the first wrong one of a pipeline's outputs differs from the expected one, or None."""
     names = [output.name for output in spec.outputs for _ in output.dtypes]
-    for name, ours, wanted in zip(names, found, expected, strict=True):
-        text = difference(ours, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)
-        if text is not None:
-            return text
-    return None
+    texts = (
+        difference(ours, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)
+        for name, ours, wanted in zip(names, found, expected, strict=True)
+    )
+    return next((text for text in texts if text), None)
 
 
 def difference(
@@ -82,9 +77,7 @@ def difference(
     return text
 
 
-def _equal(
-    found: Array, expected: Array, integer_tolerance: int, float_slack: float
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _equal(found: Array, expected: Array, integer_tolerance: int, float_slack: float) -> Array:
     if found.dtype.kind in "iu" and integer_tolerance:
         return _distance(found, expected) <= integer_tolerance
     if found.dtype.kind != "f":

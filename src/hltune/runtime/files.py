@@ -11,10 +11,7 @@ from hltune.values.errors import InputError
 def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Replaces a file in one step, and makes the folders above it.
 
-    Args:
-        path: of the file.
-        data: its content.
-        durable: waits until it is on the disk, so that it survives a power failure.
+    What is durable is on the disk when this returns, and survives a power failure.
 
     Raises:
         InputError: the place cannot be written to.
@@ -40,11 +37,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def check_writable(directory: Path) -> None:
-    """Fails early, before hours of work end in an error.
-
-    Raises:
-        InputError: no file can be made in this directory.
-    """
+    """Raises an `InputError` early if no file can be made in a directory, before hours of work end in one."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):

@@ -44,11 +44,10 @@ def say_interrupted() -> None:
 
 
 def _answer(handler: Callable[[int, FrameType | None], None]) -> None:
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a shell's background jobs have it
-        signal.signal(signal.SIGINT, handler)
     signal.signal(signal.SIGTERM, handler)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
-        signal.signal(signal.SIGHUP, handler)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell's background jobs and nohup have it
+            signal.signal(number, handler)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

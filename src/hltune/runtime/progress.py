@@ -8,18 +8,10 @@ class Progress(Protocol):
 
     def phase(self, text: str) -> None:
         """What goes on from now on."""
-        ...
 
     def note(self, text: str) -> None:
         """Something that people should read, such as a fallback."""
-        ...
 
 
-class Silent:
+class Silent(Progress):
     """Listens to nothing."""
-
-    def phase(self, text: str) -> None:
-        """Ignored."""
-
-    def note(self, text: str) -> None:
-        """Ignored."""

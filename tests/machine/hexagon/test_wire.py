@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hltune.machine.hexagon.wire import decode_result, encode_job
+from hltune.values.cost import Counters
 from hltune.values.errors import HltuneError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
@@ -63,7 +64,9 @@ def test_outputs_come_back_without_padding(dtype: str, extents: list[int]) -> No
         sent = padded.tobytes()
     found = decode_result(result(sent), spec)
     assert found.padding_intact
-    assert (found.packets, found.instructions, found.hvx_instructions, found.allocations) == (10, 20, 5, 2)
+    assert found.counters == Counters(
+        packets=10, instructions=20, hvx_instructions=5, allocations=2, peak_heap_bytes=4096
+    )
     np.testing.assert_array_equal(found.outputs[0], written)
     assert found.outputs[0].shape == shape
 

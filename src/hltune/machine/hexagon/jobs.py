@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hltune.machine.hexagon.options import emulator_options
 from hltune.machine.hexagon.target import EMULATED_CPU
-from hltune.machine.hexagon.toolchain import Tools, build_cache_plugin, build_harness
+from hltune.machine.hexagon.toolchain import Tools
 from hltune.machine.hexagon.wire import Result, decode_result, encode_job
 from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.options import MeasureOptions
@@ -19,39 +19,13 @@ from hltune.machine.verify import verify
 from hltune.runtime.worker import Process
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.errors import Failure, FailureKind, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 
 _ENTRY = "pipeline"
 _LINK_S = 60.0
 _LONGEST_RUN_S = 5.0
 """So short that the 2**32 packets after which the counter begins again are not reached: 835e6 a second were seen."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emulator:
-    """All that it takes to run a candidate.
-
-    Attributes:
-        harness: objects and libraries that it is linked with.
-    """
-
-    tools: Tools
-    harness: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EmulatorJob:
-    """Builds what is not there yet."""
-
-    tools: Tools
-    with_cache: bool
-
-    def run(self, process: Process) -> Emulator:
-        """Runs in a worker."""
-        harness = build_harness(self.tools, process)
-        plugin = build_cache_plugin(process) if self.with_cache else None
-        return Emulator(tools=replace(self.tools, cache_plugin=plugin), harness=harness)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,29 +38,19 @@ class InputFileJob:
     file: Path
 
     def run(self, process: Process) -> None:
-        """Runs in a worker.
-
-        Raises:
-            InputError: an image does not fit.
-        """
+        """Runs in a worker."""
         values = input_arrays(process, self.spec, self.inputs)
         self.file.write_bytes(encode_job(self.spec, values, heap_limit_bytes=self.heap_limit_bytes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountJob:
-    """Compiles a schedule, links it, runs it in the emulator and verifies what it wrote.
-
-    Attributes:
-        target: a full Halide target string.
-        reference: directory with the expected outputs, or None to accept any.
-        input_file: for the harness.
-    """
+    """Compiles a schedule, links it, runs it in the emulator and verifies what it wrote, if a reference is given."""
 
     spec: PipelineSpec
     schedule: Schedule
     target: str
-    emulator: Emulator
+    tools: Tools
     reference: Path | None
     input_file: Path
     options: MeasureOptions
@@ -102,15 +66,12 @@ class CountJob:
                 return Failure(stage="compile", kind="error", message=str(error))
             process.enter("link", timeout_s=_LINK_S)
             try:
-                self.emulator.tools.link([candidate, *self.emulator.harness], program)
+                self.tools.link(candidate, program)
             except HltuneError as error:
                 return Failure(stage="link", kind="error", message=str(error))
             process.enter("run", timeout_s=self._run_limit_s)
-            outcome = self._emulate(program)
-        if isinstance(outcome, Failure):
-            return outcome
-        result, misses = outcome
-        return self._wrong(process, result) or _counters(result, misses)
+            result = self._emulate(program)
+        return result if isinstance(result, Failure) else self._wrong(process, result) or result.counters
 
     @property
     def _run_limit_s(self) -> float:
@@ -128,39 +89,34 @@ class CountJob:
         outputs = {hl.OutputFileType.object: str(path)}
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
 
-    def _emulate(self, program: Path) -> tuple[Result, int | None] | Failure:
-        tools, cache = self.emulator.tools, emulator_options(self.options).cache
-        command = [str(tools.emulator), "-cpu", EMULATED_CPU]
+    def _emulate(self, program: Path) -> Result | Failure:
+        cache = emulator_options(self.options).cache
+        command = [str(self.tools.emulator), "-cpu", EMULATED_CPU]
         if cache is not None:
             sizes = f"size={cache.size_bytes},ways={cache.ways},line={cache.line_bytes}"
-            command += ["-plugin", f"{tools.cache_plugin},{sizes}"]
+            command += ["-plugin", f"{self.tools.cache_plugin},{sizes}"]
         command.append(str(program))
         with self.input_file.open("rb") as job:
             done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=self._limit_run)
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
-            return Failure(
-                stage="run",
-                kind="crash",
-                message=f"the emulated program died ({name}): it reads or writes "
-                "where it has no memory, or does what the processor cannot",
-            )
+            why = "it reads or writes where it has no memory, or does what the processor cannot"
+            return _failed("crash", f"the emulated program died ({name}): {why}")
         log = done.stderr.decode(errors="replace")
         if done.returncode and "plugin" in log:
             raise HltuneError(
                 "the emulator does not load the cache plug-in",
-                where=str(tools.emulator),
+                where=str(self.tools.emulator),
                 found=log.strip()[-300:],
                 todo="leave out --objective, or install QEMU 7.2",
             )
         if done.returncode:
-            return Failure(
-                stage="run", kind="error", message=f"the harness gave up with status {done.returncode}", log=log
-            )
+            return _failed("error", f"the harness gave up with status {done.returncode}", log)
         try:
-            return decode_result(done.stdout, self.spec), _misses(log) if cache else None
+            result = decode_result(done.stdout, self.spec)
+            return result if cache is None else _with_misses(result, log)
         except HltuneError as error:  # the candidate has overwritten what the harness needs
-            return Failure(stage="run", kind="crash", message=str(error), log=log)
+            return _failed("crash", str(error), log)
 
     def _limit_run(self) -> None:
         """Runs in the emulator's process, which nobody else would end if this one and its parent were killed."""
@@ -169,34 +125,23 @@ class CountJob:
 
     def _wrong(self, process: Process, result: Result) -> Failure | None:
         if result.refused_bytes:
-            limit = emulator_options(self.options).heap_limit_bytes
-            return Failure(
-                stage="run",
-                kind="memory",
-                message=f"{result.refused_bytes} bytes more would exceed the "
-                f"heap limit of {limit} bytes; {result.peak_heap_bytes} were in use at most",
-            )
+            limit, peak = emulator_options(self.options).heap_limit_bytes, result.counters.peak_heap_bytes
+            exceeded = f"{result.refused_bytes} bytes more would exceed the heap limit of {limit} bytes"
+            return _failed("memory", f"{exceeded}; {peak} were in use at most")
         if result.code:
-            return Failure(stage="run", kind="error", message=f"error {result.code}: {result.message}")
+            return _failed("error", f"error {result.code}: {result.message}")
         if result.damaged or not result.padding_intact:
             place = f"argument {result.damaged}" if result.damaged else "the rows of an output"
-            return Failure(stage="run", kind="wrong output", message=f"wrote beyond the ends of {place}")
+            return _failed("wrong output", f"wrote beyond the ends of {place}")
         return verify(process, self.spec, result.outputs, self.reference, self.options)
 
 
-def _misses(log: str) -> int:
+def _failed(kind: FailureKind, message: str, log: str = "") -> Failure:
+    return Failure(stage="run", kind=kind, message=message, log=log)
+
+
+def _with_misses(result: Result, log: str) -> Result:
     found = re.search(r"^line misses: (\d+) after 4 counter reads$", log, re.MULTILINE)
     if found is None:
         raise HltuneError("the emulator's cache plug-in said nothing", found=log.strip()[-300:])
-    return int(found[1])
-
-
-def _counters(result: Result, misses: int | None) -> Counters:
-    return Counters(
-        packets=result.packets,
-        hvx_instructions=result.hvx_instructions,
-        instructions=result.instructions,
-        allocations=result.allocations,
-        peak_heap_bytes=result.peak_heap_bytes,
-        line_misses=misses,
-    )
+    return replace(result, counters=replace(result.counters, line_misses=int(found[1])))

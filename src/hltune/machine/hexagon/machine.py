@@ -6,60 +6,69 @@ import contextlib
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
-from hltune.machine.bandwidth import CopySpecJob, copy_schedule
-from hltune.machine.hexagon.identity import PACKETS_PER_S, identify
-from hltune.machine.hexagon.jobs import CountJob, Emulator, EmulatorJob, InputFileJob
+from hltune.machine.bandwidth import CopyJob
+from hltune.machine.hexagon import toolchain
+from hltune.machine.hexagon.jobs import CountJob, InputFileJob
 from hltune.machine.hexagon.options import emulator_options
-from hltune.machine.hexagon.toolchain import find_tools
+from hltune.machine.hexagon.target import HEXAGON, TARGETS, claim, version_of
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.reference import Reference
+from hltune.machine.protocol import Finding, MachineKind
+from hltune.machine.reference import ReferenceSession
 from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
+from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Worker, run_each
 from hltune.values.cost import Cost, Counters, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.unit import Unit
 
 _COUNTING_PRELOAD = ("halide", "numpy", "hltune.machine.hexagon.jobs", "hltune.pipeline.build", "hltune.schedule.apply")
 """All that a `CountJob` imports: a fork that had to import would do so for every schedule."""
 
+_PACKETS_PER_S = 1e9
+"""A nominal rate, see `hltune.values.unit`."""
 
-class HexagonMachine:
-    """A `Machine`.
 
-    Args:
-        target: what to compile for.
-        options: how to measure.
-        workers: processes that compile and emulate.
+def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
+    """The identity of the emulated DSP: all that takes part in counting."""
+    emulator = emulator_options(options)
+    cache, heap_mib = emulator.cache, emulator.heap_limit_bytes / 2**20
+    counted, name, label, heading = "packets", "packets", "packets issued (QEMU)", "packets issued\n(QEMU)"
+    if cache is not None:
+        counted, name, label, heading = str(cache), "packets+misses", f"= {cache}, QEMU", "packets\n+misses"
+    version = version_of(target.name)
+    return MachineId(
+        cpu=f"Hexagon {version} in QEMU, {counted}, heap {heap_mib:g} MiB, tools {toolchain.toolchain_key()}",
+        target=target.name,
+        threads=options.threads,
+        halide=halide_version(),
+        unit=Unit(name=name, label=label, heading=heading, per_second=_PACKETS_PER_S, digits=0),
+    )
 
-    Raises:
-        InputError: a tool is missing, or this version cannot be emulated.
-    """
+
+class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
+    """A `Machine`; an `InputError` if a tool is missing, or this version of the DSP cannot be emulated."""
 
     def __init__(self, target: TargetInfo, options: MeasureOptions, workers: int) -> None:
         self.identity = identify(target, options)
         self.target = target
-        own = emulator_options(options)
+        self.emulator = emulator_options(options)
         # Spelled out: jobs are the same bytes whether or not somebody gave the defaults.
-        self._options = replace(options, machine_options=own)
-        self._heap_limit_bytes, self._cache = own.heap_limit_bytes, own.cache
-        self._job = EmulatorJob(find_tools(with_cache=self._cache is not None), self._cache is not None)
-        self._emulator: Emulator | None = None
+        self.options = replace(options, machine_options=self.emulator)
+        self.tools = toolchain.find_tools(with_cache=self.emulator.cache is not None)
         self.host = Worker(environment=options.environment, preload=("halide", "numpy"))
-        self._workers = tuple(
+        self.workers = tuple(
             Worker(environment=options.environment, preload=_COUNTING_PRELOAD, reproducible=True)
             for _ in range(workers)
         )
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
-        for worker in (self.host, *self._workers):
+        for worker in (self.host, *self.workers):
             worker.close()
 
     def session(
@@ -71,69 +80,28 @@ class HexagonMachine:
         numpy_reference: NumPyReference | None = None,
     ) -> HexagonSession:
         """See `Machine.session`."""
-        if self._emulator is None:
-            self._emulator = self.host.run(self._job)
+        if not self.tools.harness:
+            self.tools = self.host.run(toolchain.BuildJob(self.tools, with_cache=self.emulator.cache is not None))
         # Expected outputs are computed on this computer, with the same algorithm.
         task = Task(spec=spec, schedule=reference, target=HOST, inputs=inputs)
-        return HexagonSession(self, Reference(task, self._options, self.host, numpy_reference))
-
-    def write_inputs(self, spec: PipelineSpec, inputs: Inputs, file: Path) -> None:
-        """Makes the file that the harness reads."""
-        self.host.run(InputFileJob(spec=spec, inputs=inputs, heap_limit_bytes=self._heap_limit_bytes, file=file))
-
-    def count(
-        self, schedules: Iterable[tuple[str, Schedule]], spec: PipelineSpec, input_file: Path, *, reference: Path | None
-    ) -> Generator[tuple[str, Measurement]]:
-        """Measures schedules side by side and yields them as they are done."""
-        assert self._emulator is not None
-        emulator = self._emulator
-
-        def job(schedule: Schedule) -> CountJob:
-            return CountJob(
-                spec=spec,
-                schedule=schedule,
-                target=self.target.name,
-                emulator=emulator,
-                reference=reference,
-                input_file=input_file,
-                options=self._options,
-            )
-
-        jobs = ((key, job(schedule)) for key, schedule in schedules)
-        with contextlib.closing(run_each(jobs, self._workers)) as outcomes:
-            for key, outcome in outcomes:
-                yield key, outcome if isinstance(outcome, Failure) else self._cost(outcome)
-
-    def _cost(self, counters: Counters) -> Cost:
-        value = float(counters.packets)
-        if self._cache is not None:
-            assert counters.line_misses is not None
-            value += self._cache.miss_weight * counters.line_misses
-        return Cost(unit=self.identity.unit, turns=((value / PACKETS_PER_S,),), counters=counters)
+        return HexagonSession(self, task, numpy_reference)
 
 
-class HexagonSession:
+class HexagonSession(ReferenceSession):
     """A `Session` of a `HexagonMachine`."""
 
     side_by_side = True
 
-    def __init__(self, machine: HexagonMachine, reference: Reference) -> None:
+    def __init__(self, machine: HexagonMachine, task: Task, numpy_reference: NumPyReference | None) -> None:
+        super().__init__(task, machine.options, machine.host, numpy_reference)
         self._machine = machine
-        self._reference = reference
-        self._spec = reference.task.spec
-        self._input_file = reference.directory / "input.job"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._reference.close()
+        self._input_file = self._directory / "input.job"
 
     def ready(self) -> None:
         """See `Session.ready`."""
-        self._reference.ready()
+        super().ready()
         if not self._input_file.exists():
-            self._machine.write_inputs(self._spec, self._reference.task.inputs, self._input_file)
+            self._write_inputs(self._task.spec, self._task.inputs, self._input_file)
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """See `Session.measure`."""
@@ -143,11 +111,10 @@ class HexagonSession:
     def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
         """See `Session.measure_with_bound`."""
         self.ready()
-        machine, file = self._machine, self._reference.directory / "copy.job"
-        spec = machine.host.run(CopySpecJob(self._spec))
-        machine.write_inputs(spec, Inputs(), file)
-        schedule = copy_schedule(spec, vector_bytes=machine.target.vector_bytes)
-        copy = dict(machine.count([("copy", schedule)], spec, file, reference=None))
+        file = self._directory / "copy.job"
+        spec, schedule = self._machine.host.run(CopyJob(self._task.spec, self._machine.target.vector_bytes))
+        self._write_inputs(spec, Inputs(), file)
+        copy = dict(self._count([("copy", schedule)], spec, file, reference=None))
         return self.measure(schedules), copy["copy"]
 
     def measure_each(
@@ -158,4 +125,69 @@ class HexagonSession:
     ) -> Generator[tuple[str, Measurement]]:
         """See `Session.measure_each`."""
         self.ready()
-        yield from self._machine.count(schedules, self._spec, self._input_file, reference=self._reference.directory)
+        yield from self._count(schedules, self._task.spec, self._input_file, reference=self._directory)
+
+    def _write_inputs(self, spec: PipelineSpec, inputs: Inputs, file: Path) -> None:
+        limit_bytes = self._machine.emulator.heap_limit_bytes
+        self._machine.host.run(InputFileJob(spec=spec, inputs=inputs, heap_limit_bytes=limit_bytes, file=file))
+
+    def _count(
+        self, schedules: Iterable[tuple[str, Schedule]], spec: PipelineSpec, input_file: Path, *, reference: Path | None
+    ) -> Generator[tuple[str, Measurement]]:
+        machine = self._machine
+        first = CountJob(
+            spec=spec,
+            schedule=Schedule(),
+            target=machine.target.name,
+            tools=machine.tools,
+            reference=reference,
+            input_file=input_file,
+            options=machine.options,
+        )
+        jobs = ((key, replace(first, schedule=schedule)) for key, schedule in schedules)
+        with contextlib.closing(run_each(jobs, machine.workers)) as outcomes:
+            for key, outcome in outcomes:
+                yield key, outcome if isinstance(outcome, Failure) else self._cost(outcome)
+
+    def _cost(self, counters: Counters) -> Cost:
+        value, cache = float(counters.packets), self._machine.emulator.cache
+        if cache is not None:
+            assert counters.line_misses is not None
+            value += cache.miss_weight * counters.line_misses
+        return Cost(unit=self._machine.identity.unit, turns=((value / _PACKETS_PER_S,),), counters=counters)
+
+
+def findings() -> list[Finding]:
+    """What the emulated DSP needs, and whether it is there."""
+    emulator, compiler = toolchain.find_plugin_emulator(), toolchain.find_plugin_compiler()
+    model = f"{emulator}, {compiler}" if emulator and compiler else None
+    fixed = "setarch -R works" if toolchain.addresses_can_be_fixed() else None
+    allow = "in a container: docker run --security-opt seccomp=unconfined"
+    dsp, misses = "--target hexagon", "--objective packets+misses"
+    needs = (
+        ("Hexagon compiler", toolchain.find_zig(), toolchain.INSTALL_COMPILER, dsp),
+        ("Hexagon emulator", toolchain.find_emulator(), toolchain.INSTALL_EMULATOR, dsp),
+        ("Hexagon cache model", model, toolchain.INSTALL_PLUGIN_EMULATOR, misses),
+        ("Hexagon: fixed addresses", fixed, allow, dsp),
+    )
+    return [
+        Finding(
+            name=name,
+            ok=found is not None,
+            required=False,
+            found=str(found or f"none; {use} cannot measure, everything else works"),
+            todo=None if found else todo,
+        )
+        for name, found, todo, use in needs
+    ]
+
+
+KIND = MachineKind(
+    name=HEXAGON,
+    targets=TARGETS,
+    claim=claim,
+    identify=identify,
+    open=HexagonMachine,
+    threads=1,  # more would only cost packets
+    findings=findings,
+)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from hltune.machine.hexagon.target import HEXAGON
 from hltune.machine.options import MeasureOptions
-from hltune.values.errors import InputError
+from hltune.values.errors import InputError, out_of_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,9 +15,7 @@ class CacheModel:
 
     Attributes:
         miss_weight: packets that a missed line counts as.
-        size_bytes: capacity of the cache.
         ways: lines in a set.
-        line_bytes: length of a line.
     """
 
     miss_weight: float
@@ -58,12 +56,7 @@ class EmulatorOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.heap_limit_bytes < 2**31:
-            raise InputError(
-                "option out of range",
-                where="--heap-limit",
-                expected="more than 0 and less than 2G",
-                found=str(self.heap_limit_bytes),
-            )
+            raise out_of_range("--heap-limit", "more than 0 and less than 2G", self.heap_limit_bytes)
 
 
 def emulator_options(options: MeasureOptions) -> EmulatorOptions:

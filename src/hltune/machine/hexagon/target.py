@@ -38,11 +38,7 @@ def claim(target: hl.Target) -> TargetInfo | None:
 
 
 def version_of(target: str) -> str:
-    """The version that a Halide target string asks for; the oldest one if it asks for none.
-
-    Raises:
-        InputError: it is not among those that can be emulated.
-    """
+    """The version that a Halide target string asks for, or else the oldest; an `InputError` if unknown."""
     asked = [part.removeprefix("hvx_") for part in target.split("-") if part.startswith("hvx_v")]
     version = asked[-1] if asked else _VERSIONS[0]
     if version not in _VERSIONS:
@@ -53,11 +49,7 @@ def version_of(target: str) -> str:
 
 
 def offload_target(target: TargetInfo) -> str:
-    """A phone's processor with the DSP beside it.
-
-    Raises:
-        InputError: the target is not the DSP.
-    """
+    """A phone's processor with the DSP beside it; an `InputError` if the target is not the DSP."""
     if target.machine != HEXAGON:
         raise InputError(
             "only schedules of the Hexagon DSP can be offloaded to it",

@@ -9,8 +9,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ from hltune.machine.hexagon.target import OLDEST_CPU
 from hltune.runtime.worker import Process
 from hltune.values.errors import HltuneError, InputError
 
-EMULATORS = ("qemu-hexagon-static", "qemu-hexagon")
+_EMULATORS = ("qemu-hexagon-static", "qemu-hexagon")
 INSTALL_COMPILER = "pip install 'hltune[hexagon]'"
 INSTALL_EMULATOR = "apt-get install qemu-user-static"
 INSTALL_PLUGIN_EMULATOR = "apt-get install qemu-user gcc"
@@ -39,65 +39,31 @@ class Tools:
         zig: drives clang and lld.
         emulator: QEMU's user mode for Hexagon.
         cache_plugin: what the emulator loads; None if it is not to simulate a cache.
+        harness: objects and libraries that every candidate is linked with; none before they are built.
     """
 
     zig: Path
     emulator: Path
     cache_plugin: Path | None = None
+    harness: tuple[Path, ...] = ()
 
-    def link(self, objects: Sequence[Path], program: Path) -> None:
-        """Makes a program that the emulator runs.
-
-        Raises:
-            HltuneError: symbols are missing.
-        """
-        self.run(
-            "ld.lld",
-            *_LINK_FLAGS,
-            *map(str, objects),
-            "-o",
-            str(program),
-            scratch=program.parent,
-            what="linking failed",
-        )
+    def link(self, candidate: Path, program: Path) -> None:
+        """Makes a program that the emulator runs; an `HltuneError` if symbols are missing."""
+        objects = map(str, (candidate, *self.harness))
+        self.run("ld.lld", *_LINK_FLAGS, *objects, "-o", str(program), scratch=program.parent, what="linking failed")
 
     def run(self, *arguments: str, scratch: Path, what: str) -> None:
-        """Runs zig.
-
-        Args:
-            arguments: the command line without the program.
-            scratch: folder for what zig leaves behind; the caller's to remove.
-            what: message of the error.
-
-        Raises:
-            HltuneError: it failed.
-        """
+        """Runs zig, which leaves behind in `scratch` what the caller has to remove; an `HltuneError` if it fails."""
         caches = str(scratch / "zig-cache")
         environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": caches, "ZIG_LOCAL_CACHE_DIR": caches}
-        command = [str(self.zig), *arguments]
-        done = subprocess.run(
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        done = _ran(str(self.zig), *arguments, env=environment)
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
             raise HltuneError(what, where=arguments[0], found="; ".join(lines[:3]) or f"exit status {done.returncode}")
 
 
-def find_tools(*, with_cache: bool = False) -> Tools:
-    """What is installed.
-
-    Args:
-        with_cache: the emulator has to load plug-ins.
-
-    Raises:
-        InputError: something is missing; the message says how to get it.
-    """
+def find_tools(*, with_cache: bool) -> Tools:
+    """What is installed, else an `InputError` with the remedy; a cache needs an emulator that loads plug-ins."""
     zig = find_zig()
     emulator, install_emulator = find_emulator(), INSTALL_EMULATOR
     if with_cache:
@@ -130,16 +96,16 @@ def find_zig() -> Path | None:
 
 
 def find_emulator() -> Path | None:
-    """The first of `EMULATORS`."""
-    return next((Path(found) for name in EMULATORS if (found := shutil.which(name))), None)
+    """The first of `_EMULATORS`."""
+    return next((Path(found) for name in _EMULATORS if (found := shutil.which(name))), None)
 
 
 @functools.cache
 def find_plugin_emulator() -> Path | None:
-    """The first of `EMULATORS` that loads plug-ins, which a statically linked one does not."""
-    for name in EMULATORS:
+    """The first of `_EMULATORS` that loads plug-ins, which a statically linked one does not."""
+    for name in _EMULATORS:
         found = shutil.which(name)
-        if found and "-plugin" in subprocess.run([found, "-help"], capture_output=True, text=True, check=False).stdout:
+        if found and "-plugin" in _ran(found, "-help").stdout:
             return Path(found)
     return None
 
@@ -148,7 +114,7 @@ def find_plugin_emulator() -> Path | None:
 def addresses_can_be_fixed() -> bool:
     """True if processes without randomised addresses may be started; some containers forbid it."""
     setarch = shutil.which("setarch")
-    return setarch is not None and subprocess.run([setarch, "-R", "true"], capture_output=True).returncode == 0
+    return setarch is not None and _ran(setarch, "-R", "true").returncode == 0
 
 
 def toolchain_key() -> str:
@@ -170,31 +136,41 @@ def _zig_version() -> str | None:
 @functools.cache
 def _emulator_version() -> str | None:
     emulator = find_emulator()
-    if emulator is None:
-        return None
-    done = subprocess.run([emulator, "--version"], capture_output=True, text=True, check=False)
-    return done.stdout.partition("\n")[0]
+    return None if emulator is None else _ran(str(emulator), "--version").stdout.partition("\n")[0]
 
 
-def build_harness(tools: Tools, process: Process) -> tuple[Path, ...]:
-    """Objects and libraries that every candidate is linked with; built if they are not in the cache.
-
-    Raises:
-        HltuneError: the compiler failed.
-    """
-    folder = _built(toolchain_key(), process, lambda part: _build(tools, part))
-    return (*sorted(folder.glob("*.o")), *sorted(folder.glob("*.a")))
+def _ran(*command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    )
 
 
-def build_cache_plugin(process: Process) -> Path:
-    """The emulator's plug-in; built if it is not in the cache.
+@dataclass(frozen=True, slots=True)
+class BuildJob:
+    """Adds the harness, and the emulator's plug-in if asked for; built if they are not in the cache."""
 
-    Raises:
-        InputError: there is no C compiler for this machine.
-        HltuneError: it failed.
-    """
-    key = hashlib.sha256(_PLUGIN.read_bytes()).hexdigest()[:12]
-    return _built(f"cache-{key}", process, _build_plugin) / "cache.so"
+    tools: Tools
+    with_cache: bool
+
+    def run(self, process: Process) -> Tools:
+        """Runs in a worker."""
+        built = _built(toolchain_key(), process, self._build_harness)
+        plugin = None
+        if self.with_cache:
+            key = hashlib.sha256(_PLUGIN.read_bytes()).hexdigest()[:12]
+            plugin = _built(f"cache-{key}", process, _build_plugin) / "cache.so"
+        harness = (*sorted(built.glob("*.o")), *sorted(built.glob("*.a")))
+        return replace(self.tools, harness=harness, cache_plugin=plugin)
+
+    def _build_harness(self, folder: Path) -> None:
+        for source in sorted(_SOURCES.glob("*.c")):
+            what = "the harness does not compile"
+            files = ("-c", str(source), "-o", str(folder / f"{source.stem}.o"))
+            self.tools.run("cc", *_MACHINE_FLAGS, *_COMPILE_FLAGS, *files, scratch=folder.parent, what=what)
+        library = str(self.tools.zig.parent / "lib" / "compiler_rt.zig")
+        flags = (*_MACHINE_FLAGS, "-O", "ReleaseFast", "-static", f"-femit-bin={folder / 'libcompiler_rt.a'}")
+        what = "the compiler's library does not compile"
+        self.tools.run("build-lib", library, *flags, scratch=folder.parent, what=what)
 
 
 def find_plugin_compiler() -> str | None:
@@ -210,15 +186,14 @@ def _build_plugin(folder: Path) -> None:
             where="--objective packets+misses",
             todo=INSTALL_PLUGIN_EMULATOR,
         )
-    command = [compiler, "-O2", "-shared", "-fPIC", "-std=c11", str(_PLUGIN), "-o", str(folder / "cache.so")]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    done = _ran(compiler, "-O2", "-shared", "-fPIC", "-std=c11", str(_PLUGIN), "-o", str(folder / "cache.so"))
     if done.returncode:
         raise HltuneError("the cache plug-in does not compile", where=compiler, found=done.stderr.strip()[-500:])
 
 
 def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
     """A folder of the cache, which `build` fills if it is not there."""
-    folder = _cache_directory() / name
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hltune" / "hexagon" / name
     if not folder.is_dir():
         process.enter("building tools for the emulator, once", timeout_s=_BUILD_S)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -232,34 +207,3 @@ def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
                 if not folder.is_dir():
                     raise
     return folder
-
-
-def _build(tools: Tools, folder: Path) -> None:
-    for source in sorted(_SOURCES.glob("*.c")):
-        tools.run(
-            "cc",
-            *_MACHINE_FLAGS,
-            *_COMPILE_FLAGS,
-            "-c",
-            str(source),
-            "-o",
-            str(folder / f"{source.stem}.o"),
-            scratch=folder.parent,
-            what="the harness does not compile",
-        )
-    library = tools.zig.parent / "lib" / "compiler_rt.zig"
-    tools.run(
-        "build-lib",
-        str(library),
-        *_MACHINE_FLAGS,
-        "-O",
-        "ReleaseFast",
-        "-static",
-        f"-femit-bin={folder / 'libcompiler_rt.a'}",
-        scratch=folder.parent,
-        what="the compiler's library does not compile",
-    )
-
-
-def _cache_directory() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hltune" / "hexagon"

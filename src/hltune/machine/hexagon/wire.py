@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hltune.pipeline.images import Array
+from hltune.machine.inputs import Array, shape_of
+from hltune.values.cost import Counters
 from hltune.values.errors import HltuneError
 from hltune.values.pipeline import BufferArgument, Interval, OutputArgument, PipelineSpec, ScalarArgument
 
@@ -30,6 +31,7 @@ _TYPE_CODES = {"i": 0, "u": 1, "b": 1, "f": 2}
 _ROW_BYTES = 128
 _POISON = 0xA5
 _RESULT = struct.Struct("<Ii7I256s")
+_COUNTED = ("packets", "instructions", "hvx_instructions", "allocations", "peak_heap_bytes")
 _MOST_DIMENSIONS = 8
 
 
@@ -48,11 +50,7 @@ class Result:
 
     code: int
     message: str
-    packets: int
-    instructions: int
-    hvx_instructions: int
-    allocations: int
-    peak_heap_bytes: int
+    counters: Counters
     refused_bytes: int
     damaged: int
     outputs: tuple[Array, ...]
@@ -68,12 +66,11 @@ class _Layout:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """NumPy's shape of the data."""
-        return tuple(extent for _, extent in reversed(self.estimate))
+        return shape_of(self.estimate)
 
     @property
     def padded_shape(self) -> tuple[int, ...]:
-        """The same with whole rows."""
+        """The shape with whole rows."""
         if not self.estimate:
             return ()
         row = _ROW_BYTES // self.dtype.itemsize
@@ -81,7 +78,6 @@ class _Layout:
 
     @property
     def size_bytes(self) -> int:
-        """The size of the memory."""
         return math.prod(self.padded_shape) * self.dtype.itemsize
 
     def header(self, kind: int) -> bytes:
@@ -97,30 +93,24 @@ class _Layout:
 
 
 def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limit_bytes: int) -> bytes:
-    """A job for the harness.
-
-    Args:
-        spec: the pipeline.
-        values: its inputs, in their order.
-        heap_limit_bytes: what the pipeline may allocate at a time.
-
-    Raises:
-        HltuneError: a buffer has too many dimensions.
-    """
+    """A job for the harness: the inputs in their order, and what the pipeline may allocate at a time."""
     outputs = _output_layouts(spec)
     parts = [struct.pack("<3I", _JOB_MAGIC, heap_limit_bytes, len(values) + len(outputs))]
     for argument, value in zip(spec.inputs, values, strict=True):
-        parts.append(_scalar(argument, value) if isinstance(argument, ScalarArgument) else _input(argument, value))
+        if isinstance(argument, ScalarArgument):
+            number = np.array(value, dtype=argument.dtype).tobytes()
+            parts.append(struct.pack("<I", _SCALAR) + number.ljust(8, b"\0"))
+        else:
+            layout = _layout(argument.dtype, argument)
+            padded = np.zeros(layout.padded_shape, layout.dtype)
+            padded[(..., slice(layout.shape[-1])) if layout.shape else ...] = value
+            parts.append(layout.header(_INPUT) + padded.tobytes())
     parts += [layout.header(_OUTPUT) for layout in outputs]
     return b"".join(parts)
 
 
 def decode_result(data: bytes, spec: PipelineSpec) -> Result:
-    """What the harness wrote.
-
-    Raises:
-        HltuneError: it is not a result.
-    """
+    """What the harness wrote; an `HltuneError` if that is not a result."""
     layouts = _output_layouts(spec)
     size = _RESULT.size + sum(layout.size_bytes for layout in layouts)
     if len(data) != size or struct.unpack_from("<I", data)[0] != _RESULT_MAGIC:
@@ -130,30 +120,22 @@ def decode_result(data: bytes, spec: PipelineSpec) -> Result:
             expected=f"{size} bytes",
             found=f"{len(data)} bytes",
         )
-    (_, code, packets, instructions, hvx_instructions, allocations, peak, refused, damaged, text) = _RESULT.unpack_from(
-        data
-    )
+    _, code, *counts, refused, damaged, text = _RESULT.unpack_from(data)
     outputs: list[Array] = []
     intact, offset = True, _RESULT.size
     for layout in layouts:
         raw = np.frombuffer(data, np.uint8, layout.size_bytes, offset)
         offset += layout.size_bytes
         padded = raw.view(layout.dtype).reshape(layout.padded_shape)
-        width = layout.shape[-1] if layout.estimate else 1
-        if layout.estimate:
-            outputs.append(np.ascontiguousarray(padded[..., :width]))
-            between = np.ascontiguousarray(padded[..., width:]).view(np.uint8)
+        if layout.shape:
+            between = np.ascontiguousarray(padded[..., layout.shape[-1] :]).view(np.uint8)
             intact = intact and bool((between == _POISON).all())
-        else:
-            outputs.append(padded)
+            padded = np.ascontiguousarray(padded[..., : layout.shape[-1]])
+        outputs.append(padded)
     return Result(
         code=code,
         message=text.split(b"\0")[0].decode(errors="replace"),
-        packets=packets,
-        instructions=instructions,
-        hvx_instructions=hvx_instructions,
-        allocations=allocations,
-        peak_heap_bytes=peak,
+        counters=Counters(**dict(zip(_COUNTED, counts, strict=True))),
         refused_bytes=refused,
         damaged=damaged,
         outputs=tuple(outputs),
@@ -174,15 +156,3 @@ def _layout(dtype: str, argument: BufferArgument | OutputArgument) -> _Layout:
             found=str(len(argument.estimate)),
         )
     return _Layout(np.dtype(dtype), argument.estimate)
-
-
-def _input(argument: BufferArgument, value: Array | float) -> bytes:
-    layout = _layout(argument.dtype, argument)
-    padded = np.zeros(layout.padded_shape, layout.dtype)
-    padded[(..., slice(layout.shape[-1])) if layout.estimate else ...] = value
-    return layout.header(_INPUT) + padded.tobytes()
-
-
-def _scalar(argument: ScalarArgument, value: Array | float) -> bytes:
-    raw = np.array(value, dtype=argument.dtype).tobytes()
-    return struct.pack("<I", _SCALAR) + raw.ljust(8, b"\0")

@@ -5,11 +5,10 @@ Compiled schedules stay in the state of the process under their key until the pr
 
 from dataclasses import dataclass
 
-from hltune.machine.compiled import Compiled, compile_task
 from hltune.machine.host.timing import time_calls
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Task
+from hltune.machine.task import Compiled, Task, compile_task
 from hltune.runtime.worker import Process
 from hltune.values.errors import Failure, InputError
 
@@ -29,8 +28,7 @@ class PrepareJob:
             compiled = compile_task(process, self.task, arrays, self.options)
         except InputError as error:  # the schedule does not fit the pipeline: its failure, and nobody else's
             return Failure(stage="compile", kind="error", message=str(error))
-        compiled.run(process, self.options)
-        failure = compiled.verify(process, self.options)
+        failure = compiled.run_and_verify(process, self.options)
         if failure is None:
             process.state[self.key] = compiled
         return failure
@@ -53,12 +51,10 @@ class TimeJob:
     def run(self, process: Process) -> tuple[float, ...] | Failure:
         """Runs in the worker; returns seconds per call."""
         compiled: Compiled = process.state[self.key]
-        process.enter("timing", timeout_s=self.options.turn_s + 2 * self.options.run_timeout_s)
-        repeats = time_calls(
-            compiled.call, turn_s=self.options.turn_s, sample_s=self.options.sample_s, prune_s=self.prune_s
-        )
+        turn_s, sample_s = self.options.turn_s, self.options.sample_s
+        process.enter("timing", timeout_s=turn_s + 2 * self.options.run_timeout_s)
+        repeats = time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)
         if not self.last:
             return repeats
         del process.state[self.key]
-        compiled.run(process, self.options)
-        return compiled.verify(process, self.options) or repeats
+        return compiled.run_and_verify(process, self.options) or repeats

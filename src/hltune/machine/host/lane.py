@@ -78,14 +78,7 @@ class Lane:
             self._compiled.add(trial.key)
 
     def take_turn(self, trial: Trial, options: MeasureOptions, *, last: bool, prune_s: float = math.inf) -> None:
-        """Times a trial once more; after the last turn its code is dropped.
-
-        Args:
-            trial: takes the repeats, or the failure.
-            options: how to time.
-            last: whether this is the last turn.
-            prune_s: a run that takes longer is the only one.
-        """
+        """Times a trial once more, and drops its code if that was the last turn; see `TimeJob`."""
         if trial.key not in self._compiled:  # another schedule took the process down
             self.prepare(trial, options)
         if trial.failure is not None:

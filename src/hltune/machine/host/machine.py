@@ -3,46 +3,75 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+import platform
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Self
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hltune.machine.bandwidth import CopySpecJob, copy_schedule
-from hltune.machine.host.identity import identify
+from hltune.machine.bandwidth import CopyJob
 from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.reference import Reference
+from hltune.machine.protocol import MachineKind
+from hltune.machine.reference import ReferenceSession
 from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference, Task
-from hltune.pipeline.target import TargetInfo
+from hltune.pipeline.target import HOST, TargetInfo
+from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Running, paused, wait_any
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+
+if TYPE_CHECKING:
+    import halide as hl
 
 _COPY = "hltune's copy"
 """Key of the copy, which no schedule's name gets in the way of."""
 
+_ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "profile", "profile_by_timer"}
+"""Features of the generated code that ask nothing of the processor."""
 
-class HostMachine:
-    """A `Machine`: this computer.
 
-    Args:
-        target: what to compile for; has to run here.
-        options: how to measure.
-        workers: processes that compile; one of them times at a time.
-    """
+def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
+    """The identity of this computer, as far as it is used."""
+    return MachineId(cpu=_cpu_model(), target=target.name, threads=options.threads, halide=halide_version())
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def claim(target: hl.Target) -> TargetInfo | None:
+    """Same processor family and system, no instructions that this one lacks, and no other processor beside it."""
+    import halide as hl
+
+    host = hl.get_host_target()
+    wanted, present = (set(t.to_string().split("-")[3:]) for t in (target, host))
+    known = (target.os, target.arch, target.bits) == (host.os, host.arch, host.bits)
+    if not known or not all(name.startswith("tune_") or name in _ANYWHERE for name in wanted - present):
+        return None
+    return TargetInfo.of(target, machine=HOST)
+
+
+class HostMachine(AbstractContextManager["HostMachine"]):
+    """A `Machine`: this computer. All its workers compile, and one of them times at a time."""
 
     def __init__(self, target: TargetInfo, options: MeasureOptions, workers: int) -> None:
         self.identity = identify(target, options)
         self.target = target
         self.options = options
-        self._lanes = [Lane(options)]
+        self.lane = Lane(options)
+        self._lanes = [self.lane]
         self._most_lanes = workers
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         for lane in self._lanes:
@@ -58,59 +87,38 @@ class HostMachine:
     ) -> HostSession:
         """See `Machine.session`."""
         task = Task(spec=spec, schedule=reference, target=self.target.name, inputs=inputs)
-        return HostSession(self, Reference(task, self.options, self.lane.worker, numpy_reference))
+        return HostSession(self, task, numpy_reference)
 
     def lanes(self) -> tuple[Lane, ...]:
         """All of them; those after the first are started when they are first asked for."""
         self._lanes += [Lane(self.options) for _ in range(self._most_lanes - len(self._lanes))]
         return tuple(self._lanes)
 
-    @property
-    def lane(self) -> Lane:
-        """The first one."""
-        return self._lanes[0]
 
-
-class HostSession:
-    """A `Session` of a `HostMachine`.
-
-    `measure` uses the first lane only, so that its schedules differ in nothing but themselves.
-    """
+class HostSession(ReferenceSession):
+    """A `Session`; `measure` uses the first lane only, so that schedules differ in nothing but themselves."""
 
     side_by_side = False
 
-    def __init__(self, machine: HostMachine, reference: Reference) -> None:
+    def __init__(self, machine: HostMachine, task: Task, numpy_reference: NumPyReference | None) -> None:
+        super().__init__(task, machine.options, machine.lane.worker, numpy_reference)
         self._machine = machine
         self._options = machine.options
         self._lane = machine.lane
-        self._reference = reference
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._reference.close()
-
-    def ready(self) -> None:
-        """See `Session.ready`."""
-        self._reference.ready()
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """See `Session.measure`."""
-        trials = [self._trial(*named) for named in schedules.items()]
-        self._take_turns(trials)
-        return {trial.key: trial.measurement() for trial in trials}
+        return self._take_turns([self._trial(*named) for named in schedules.items()])
 
     def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
         """See `Session.measure_with_bound`."""
         self.ready()
         target = self._machine.target
-        spec = self._lane.worker.run(CopySpecJob(self._reference.task.spec))
-        schedule = copy_schedule(spec, vector_bytes=target.vector_bytes)
+        spec, schedule = self._lane.worker.run(CopyJob(self._task.spec, target.vector_bytes))
         copy = Trial(_COPY, Task(spec=spec, schedule=schedule, target=target.name, inputs=Inputs()))
-        trials = [self._trial(*named) for named in schedules.items()]
-        self._take_turns([copy, *trials])
-        return {trial.key: trial.measurement() for trial in trials}, copy.measurement()
+        measured = self._take_turns([copy, *(self._trial(*named) for named in schedules.items())])
+        bound = measured.pop(_COPY)
+        return measured, bound
 
     def measure_each(
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
@@ -120,9 +128,15 @@ class HostSession:
         waiting = (self._trial(*named) for named in schedules)
         busy: dict[Running[Failure | None], tuple[Lane, Trial]] = {}
         fastest = math.inf if best is None else best
+
+        def start_next(lane: Lane) -> None:
+            trial = next(waiting, None)
+            if trial is not None:
+                busy[lane.start(trial, self._limited(fastest))] = (lane, trial)
+
         try:
             for lane in self._machine.lanes():
-                _start_next(lane, waiting, self._limited(fastest), busy)
+                start_next(lane)
             while busy:
                 running = wait_any(list(busy))
                 lane, trial = busy.pop(running)
@@ -133,7 +147,7 @@ class HostSession:
                         lane.take_turn(trial, self._limited(fastest), last=True, prune_s=prune_s)
                 if trial.failure is None:
                     fastest = min(fastest, trial.fastest)
-                _start_next(lane, waiting, self._limited(fastest), busy)
+                start_next(lane)
                 yield trial.key, trial.measurement()
         finally:
             for running in busy:
@@ -145,7 +159,7 @@ class HostSession:
         limit_s = max(options.least_run_timeout_s, fastest * options.abort_ratio)
         return replace(options, turn_s=options.single_turn_s, run_timeout_s=min(options.run_timeout_s, limit_s))
 
-    def _take_turns(self, trials: Sequence[Trial]) -> None:
+    def _take_turns(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
         self.ready()
         for trial in trials:
             self._lane.prepare(trial, self._options)
@@ -156,6 +170,7 @@ class HostSession:
                 if trial.live:
                     self._lane.take_turn(trial, self._options, last=last)
             self._prune(trials)
+        return {trial.key: trial.measurement() for trial in trials}
 
     def _prune(self, trials: Sequence[Trial]) -> None:
         live = [trial for trial in trials if trial.live and trial.turns and trial.key != _COPY]
@@ -166,15 +181,7 @@ class HostSession:
             trial.pruned = slow and trial.fastest > best * self._options.prune_ratio
 
     def _trial(self, key: str, schedule: Schedule) -> Trial:
-        return Trial(key, replace(self._reference.task, schedule=schedule, reference=self._reference.directory))
+        return Trial(key, replace(self._task, schedule=schedule, reference=self._directory))
 
 
-def _start_next(
-    lane: Lane,
-    waiting: Iterator[Trial],
-    options: MeasureOptions,
-    busy: dict[Running[Failure | None], tuple[Lane, Trial]],
-) -> None:
-    trial = next(waiting, None)
-    if trial is not None:
-        busy[lane.start(trial, options)] = (lane, trial)
+KIND = MachineKind(name=HOST, targets={HOST: HOST}, claim=claim, identify=identify, open=HostMachine)

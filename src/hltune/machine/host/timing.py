@@ -22,20 +22,15 @@ def time_calls(
     if min(first_s, second_s) > prune_s:
         return (min(first_s, second_s),)
     batch = max(1, round(sample_s / max(second_s, 1e-7)))
-    repeats: list[float] = []
     end = time.perf_counter() + turn_s
-    while len(repeats) < _MAX_REPEATS:
-        began = time.perf_counter()
-        for _ in range(batch):
-            call()
-        now = time.perf_counter()
-        repeats.append((now - began) / batch)
-        if now >= end:
-            break
+    repeats = [_seconds(call, batch)]
+    while len(repeats) < _MAX_REPEATS and time.perf_counter() < end:
+        repeats.append(_seconds(call, batch))
     return tuple(repeats)
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def _seconds(call: Callable[[], object], count: int = 1) -> float:
     began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
+    for _ in range(count):
+        call()
+    return (time.perf_counter() - began) / count

@@ -5,9 +5,8 @@ group, so that a crash, a hang or a compiler that it started never outlives or h
 """
 
 from hltune.runtime.worker.messages import Job, Process
-from hltune.runtime.worker.parent import Running, Worker
+from hltune.runtime.worker.parent import Running, Worker, memory_share_bytes, physical_memory_bytes, usable_cores
 from hltune.runtime.worker.pool import paused, run_all, run_each, wait_any
-from hltune.runtime.worker.resources import memory_share_bytes, physical_memory_bytes, usable_cores
 
 __all__ = [
     "Job",

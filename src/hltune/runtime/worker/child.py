@@ -10,7 +10,6 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,13 +22,7 @@ _HUNG_UP = 93
 
 
 def main(fd: int, job_file: int, options: str) -> None:
-    """Runs jobs until the caller hangs up.
-
-    Args:
-        fd: number of the connection's file.
-        job_file: number of the file with the present job.
-        options: what the caller pickled, as padded hexadecimal digits.
-    """
+    """Runs the jobs in a file until the caller hangs up; the options are pickled, as padded hexadecimal digits."""
     preload, memory_bytes, parent, reproducible = pickle.loads(bytes.fromhex(options.lstrip("0")))
     _die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -72,17 +65,12 @@ def _in_fork(connection: Connection, job_file: int) -> None:
     code = os.waitstatus_to_exitcode(status)
     if code == _HUNG_UP:
         sys.exit()
-    if code:
-        _in_silence(lambda: connection.send(Died(code)))
-
-
-def _in_silence(action: Callable[[], None]) -> None:
-    """Does something in a fork, which leaves no trace in the memory of this process."""
-    child = os.fork()
-    if child == 0:
-        action()
-        os._exit(0)
-    os.waitpid(child, 0)
+    if code:  # said by another fork, which leaves no trace in the memory of this process
+        teller = os.fork()
+        if teller == 0:
+            connection.send(Died(code))
+            os._exit(0)
+        os.waitpid(teller, 0)
 
 
 def _outcome(job: Job[Any], process: Process) -> Done | Raised:

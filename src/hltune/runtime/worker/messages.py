@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import pickle
 import sys
 import time
 from dataclasses import dataclass, field
@@ -26,11 +24,7 @@ class Job(Protocol[R_co]):
 
 @dataclass(slots=True)
 class Process:
-    """The worker process as a job sees it.
-
-    Attributes:
-        state: what jobs keep, such as compiled code, for as long as the process lives.
-    """
+    """The worker process as a job sees it; in `state`, jobs keep what lives as long as it does, say compiled code."""
 
     _connection: Connection
     state: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -51,12 +45,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a job does from now on.
-
-    Attributes:
-        began_s: by the monotonic clock, which all processes of a computer share: a limit runs whether or not anybody
-            listens.
-    """
+    """What a job does from now on; when it began is told by the monotonic clock, which all processes share."""
 
     name: str
     timeout_s: float
@@ -84,12 +73,3 @@ class Died:
     """A fork died; exit status, or the signal's negative number."""
 
     code: int
-
-
-def pickled(job: Job[Any]) -> bytes:
-    """Equal jobs become equal bytes, and later the same objects in memory, whichever of their parts are one object."""
-    buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer)
-    pickler.fast = True
-    pickler.dump(job)
-    return buffer.getvalue()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import io
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from typing import Generic, Self, TypeVar
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from typing import Any, Generic, TypeVar
 
-from hltune.runtime.worker.group import ProcessGroup
-from hltune.runtime.worker.messages import Died, Done, Job, Raised, Stage, pickled
-from hltune.runtime.worker.resources import memory_share_bytes
+from hltune.runtime.worker.messages import Died, Done, Job, Raised, Stage
 from hltune.values.errors import Failure, FailureKind, HltuneError, JobFailed
 
 R = TypeVar("R")
@@ -21,9 +24,28 @@ R = TypeVar("R")
 _LOG_TAIL_BYTES = 4000
 _START_S = 60.0
 """Limit from the start of a job to its first stage: time to spawn, to import and to read the job."""
+_MEMORY_SHARE = 0.8
+_SAME_ADDRESSES = ("setarch", "-R")
+"""A command of util-linux, which every Linux has."""
+_KEPT_VARIABLES = ("PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "XDG_CACHE_HOME")
 
 
-class Worker:
+def physical_memory_bytes() -> int:
+    """All memory of this computer."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def memory_share_bytes(processes: int) -> int:
+    """Most of the memory, divided among so many processes."""
+    return int(physical_memory_bytes() * _MEMORY_SHARE) // processes
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+class Worker(contextlib.AbstractContextManager["Worker"]):
     """One process that runs one job at a time; replaced when it fails.
 
     Not thread-safe. Use it as a context manager: leaving ends the process and all that it started.
@@ -48,27 +70,18 @@ class Worker:
         reproducible: bool = False,
     ) -> None:
         self.memory_bytes = memory_bytes or memory_share_bytes(1)
+        self._environment = dict(environment or {})
+        self._preload = preload
         self._recycle_after = recycle_after
+        self._reproducible = reproducible
         # Without a name, so that not even a killed parent leaves it behind.
         self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
         self._job = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
-        self._start_group = functools.partial(
-            ProcessGroup,
-            environment=dict(environment or {}),
-            preload=preload,
-            memory_bytes=self.memory_bytes,
-            reproducible=reproducible,
-            log=self._log.fileno(),
-            job=self._job.fileno(),
-        )
         self._log_start = 0
         self._jobs = 0
         self._pauses: list[tuple[float, float]] = []
-        self._group: ProcessGroup | None = None
+        self._group: _Group | None = None
         self._group = self._spawn()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -84,13 +97,13 @@ class Worker:
 
     def start(self, job: Job[R]) -> Running[R]:
         """Hands over a job and returns. The job itself says how long its stages may take."""
-        if self._group is None or not self._group.alive or self._jobs == self._recycle_after:
+        if self._group is None or self._group.leader.poll() is not None or self._jobs == self._recycle_after:
             self._group = self._spawn()
         self._jobs += 1
         self._pauses = []
         running = Running[R](self, self._group, self._pauses)
         self._log_start = self._log_size()
-        data = pickled(job)
+        data = _pickled(job)
         os.pwrite(self._job.fileno(), data, 0)
         # A process that died since the check is reported with the result, with its log.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -128,24 +141,69 @@ class Worker:
     def _log_size(self) -> int:
         return os.fstat(self._log.fileno()).st_size
 
-    def _spawn(self) -> ProcessGroup:
+    def _spawn(self) -> _Group:
         self.recycle()
         self._jobs = 0
         self._log.seek(0)
         self._log.truncate()
-        return self._start_group()
+        connection, theirs = Pipe()
+        with theirs:
+            files = (theirs.fileno(), self._job.fileno())
+            options = pickle.dumps((self._preload, self.memory_bytes, os.getpid(), self._reproducible)).hex()
+            # -P: a numpy.py in the user's folder must not stand in for the real one.
+            # Zeros: of the same length whatever the numbers, for arguments take room in memory.
+            arguments = [*(f"{number:08}" for number in files), options.zfill(2000)]
+            command = [sys.executable, "-P", "-m", "hltune.runtime.worker.child", *arguments]
+            leader = subprocess.Popen(
+                [*_SAME_ADDRESSES, *command] if self._reproducible else command,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log.fileno(),
+                stderr=self._log.fileno(),
+                env={**(_bare_environment() if self._reproducible else os.environ), **self._environment},
+                pass_fds=files,
+                start_new_session=True,
+            )
+        return _Group(connection, leader)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A fresh interpreter that runs jobs and leads a process group, and all that it starts."""
+
+    connection: Connection
+    leader: subprocess.Popen[bytes]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to all processes; the group may outlive its leader by a compiler that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.leader.pid, number)
+
+    def end(self) -> None:
+        self.connection.close()
+        self.signal(signal.SIGKILL)
+        self.leader.wait()
+
+
+def _bare_environment() -> dict[str, str]:
+    """What others set must not move anything in memory, nor may it matter whether modules were compiled before."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    no_bytecode = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": os.devnull}
+    return {**kept, **no_bytecode, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _pickled(job: Job[Any]) -> bytes:
+    """Equal jobs become equal bytes, and later the same objects in memory, whichever of their parts are one object."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer)
+    pickler.fast = True
+    pickler.dump(job)
+    return buffer.getvalue()
 
 
 class Running(Generic[R]):
-    """A job that a worker has begun with.
+    """A job that a worker has begun with; its limit stands still in the pauses, a list that grows while it runs."""
 
-    Args:
-        worker: where it runs.
-        group: the processes that it runs in.
-        pauses: when the limit of the job stood still, by the monotonic clock; grows.
-    """
-
-    def __init__(self, worker: Worker, group: ProcessGroup, pauses: list[tuple[float, float]]) -> None:
+    def __init__(self, worker: Worker, group: _Group, pauses: list[tuple[float, float]]) -> None:
         self.worker = worker
         self.connection = group.connection
         self._group = group
@@ -195,7 +253,7 @@ class Running(Generic[R]):
         try:
             message = self.connection.recv()
         except (EOFError, ConnectionResetError):
-            self._outcome = self._failed(*self._death(self._group.exit_status()))
+            self._outcome = self._failed(*self._death(self._group.leader.wait()))
             self.worker.recycle()
             return
         match message:

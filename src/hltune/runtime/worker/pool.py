@@ -17,10 +17,8 @@ K = TypeVar("K")
 def run_each(jobs: Iterable[tuple[K, Job[R]]], workers: Sequence[Worker]) -> Generator[tuple[K, R | Failure]]:
     """Runs jobs side by side, each on the next worker that is free, and yields results by their keys as they are done.
 
-    Jobs are asked for when a worker is free. Whoever leaves early leaves no worker busy.
-
-    Raises:
-        HltuneError: whatever error of ours a job raised.
+    Jobs are asked for when a worker is free. Errors of ours that a job raises are raised here. Whoever leaves early
+    leaves no worker busy.
     """
     waiting = iter(jobs)
     busy: dict[Running[R], K] = {}

@@ -10,8 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from hltune.cost_model.adams2019.lineage import Lineage
-from hltune.cost_model.adams2019.sidecar import read_stored
+from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
 from hltune.machine.open import TargetJob, identify, open_machine
 from hltune.machine.options import MeasureOptions
@@ -290,4 +289,4 @@ def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress
 
 def _use(path: Path, workspace: Workspace) -> Path:
     stored = read_stored(path)
-    return Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.sidecar.origin, None)
+    return Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.origin, None)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,14 +71,7 @@ def r2_of_logs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
 
     None with fewer than two different measurements.
     """
-    p, m = _arrays(predicted, measured)
-    if len(m) == 0 or np.all(m == m[0]):
-        return None
-    if not (p > 0).all() or not (m > 0).all():
-        raise ValueError("costs have to be above 0")
-    residual = float(np.square(np.log(m) - np.log(p)).sum())
-    variance = float(np.square(np.log(m) - np.log(m).mean()).sum())
-    return 1 - residual / variance
+    return _explained(predicted, measured, np.log)
 
 
 def r2_of_throughputs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
@@ -85,13 +79,18 @@ def r2_of_throughputs(predicted: ArrayLike, measured: ArrayLike) -> float | None
 
     Predicted throughputs are relative to the best prediction. None with fewer than two different measurements.
     """
+    return _explained(predicted, measured, lambda costs: costs.min() / costs)
+
+
+def _explained(
+    predicted: ArrayLike, measured: ArrayLike, transform: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> float | None:
     p, m = _arrays(predicted, measured)
     if len(m) == 0 or np.all(m == m[0]):
         return None
     if not (p > 0).all() or not (m > 0).all():
         raise ValueError("costs have to be above 0")
-    wanted = m.min() / m
-    found = p.min() / p
+    found, wanted = transform(p), transform(m)
     return 1 - float(np.square(wanted - found).sum()) / float(np.square(wanted - wanted.mean()).sum())
 
 

@@ -4,7 +4,7 @@ A scorer is a value that says how to learn; `fit` learns from samples and gives 
 cross-validation starts from the same state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,12 +30,8 @@ class Scores:
     spread: NDArray[np.float64]
 
 
-class Predictor(Protocol):
-    """Predicts the costs of one pipeline's schedules. Used by one thread."""
-
-    def predict(self, schedules: Floats) -> Scores:
-        """Predicts for schedule features [N, S, 39]; N may be 0."""
-        ...
+Predictor = Callable[[Floats], Scores]
+"""Predicts the costs of one pipeline's schedules, given by their features [N, S, 39]; N may be 0."""
 
 
 class Scorer(Protocol):
@@ -47,11 +43,7 @@ class Scorer(Protocol):
         ...
 
     def fit(self, samples: Dataset) -> Predictor:
-        """Learns.
-
-        Raises:
-            InputError: there are no samples.
-        """
+        """Learns; raises InputError if there are no samples."""
         ...
 
 
@@ -93,7 +85,7 @@ def validate(scorer: Scorer, samples: Dataset, folds: Sequence[Mask]) -> Validat
     predicted, measured = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
     for held_out in folds:
         costs = samples.costs[held_out]
-        mean = scorer.fit(samples.where(~held_out)).predict(samples.schedules[held_out]).mean
+        mean = scorer.fit(samples.where(~held_out))(samples.schedules[held_out]).mean
         pairs += count_pairs(mean, costs)
         regrets.append(regret_at(1, mean, costs) or 1.0)
         predicted.append(mean)

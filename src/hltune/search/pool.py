@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from hltune.cost_model.adams2019.weights import Weights, encode_weights, weights_hash
-from hltune.runtime.files import write_bytes
+from hltune.cost_model.adams2019.weights import Weights, weights_hash, write_weights
 from hltune.runtime.worker import Worker, memory_share_bytes, run_all
 from hltune.search.autoschedulers import SearchOptions
 from hltune.search.jobs import ENVIRONMENT, SearchJob
@@ -78,7 +77,7 @@ class SearchPool:
     def weights_file(self, weights: Weights) -> Path:
         """A file of weights for the plugin; it lasts until `forget_weights`, or as long as the pool."""
         path = self._scratch / f"{weights_hash(weights)}.weights"
-        write_bytes(path, encode_weights(weights))
+        write_weights(path, weights)
         return path
 
     def forget_weights(self) -> None:

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from hltune.cost_model.adams2019.lineage import BEAM_COST, Lineage
+from hltune.cost_model.adams2019.lineage import BEAM_COST, Lineage, PipelineUse, WeightsOrigin
 from hltune.cost_model.adams2019.options import TrainingOptions
 from hltune.cost_model.adams2019.scorer import NetworkScorer
-from hltune.cost_model.adams2019.sidecar import PipelineUse, WeightsOrigin
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.learner import LEAST_SAMPLES, Learned, learn
@@ -44,7 +43,7 @@ class Model:
         self.best = best.weights if best else self.weights
         self.predictor: Predictor | None = None
         self._state = latest.optimizer_state if latest else None
-        self._beam_cost = (best.sidecar.origin.metrics.get(BEAM_COST) if best else None) or math.inf
+        self._beam_cost = (best.origin.metrics.get(BEAM_COST) if best else None) or math.inf
         self._spec = spec
         self._machine_key = machine_key
         self._lineage = lineage

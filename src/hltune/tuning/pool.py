@@ -45,6 +45,6 @@ class Pool:
             return {}
         keys = list(self._candidates)
         schedules = np.stack([features.schedule_array() for _, features in self._candidates.values()])
-        scores = None if predictor is None else predictor.predict(schedules)
+        scores = None if predictor is None else predictor(schedules)
         chosen = choose(scores, schedules, count, random_share=random_share, rng=rng)
         return {keys[index]: self._candidates.pop(keys[index])[0] for index in chosen}

@@ -1,9 +1,10 @@
 """How well weights order the schedules of pipelines that they were not trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hltune.cost_model.adams2019.network import predict
 from hltune.cost_model.adams2019.weights import Weights
@@ -37,25 +38,23 @@ class Evaluation:
 
 def evaluate(weights: Weights, datasets: Sequence[Dataset]) -> Evaluation:
     """Evaluates weights by the samples of each pipeline for itself."""
-    pairs, first, eight, explained = NO_PAIRS, list[float | None](), list[float | None](), list[float | None]()
     usable = [dataset for dataset in datasets if len(dataset) > 1]
-    for dataset in usable:
-        predicted = predict(weights, dataset.pipeline, dataset.schedules, dataset.cores).astype(np.float64)
-        predicted = np.maximum(predicted, _LEAST_MS)
-        pairs += count_pairs(predicted, dataset.costs)
-        first.append(regret_at(1, predicted, dataset.costs))
-        eight.append(regret_at(8, predicted, dataset.costs))
-        explained.append(r2_of_throughputs(predicted, dataset.costs))
+    costs = [(_predicted_ms(weights, dataset), dataset.costs) for dataset in usable]
     return Evaluation(
         pipelines=len(usable),
         samples=sum(map(len, usable)),
-        pair_accuracy=pairs.accuracy,
-        regret_at_1=_mean(first),
-        regret_at_8=_mean(eight),
-        r2=_mean(explained),
+        pair_accuracy=sum((count_pairs(*each) for each in costs), start=NO_PAIRS).accuracy,
+        regret_at_1=_mean(regret_at(1, *each) for each in costs),
+        regret_at_8=_mean(regret_at(8, *each) for each in costs),
+        r2=_mean(r2_of_throughputs(*each) for each in costs),
     )
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def _predicted_ms(weights: Weights, dataset: Dataset) -> NDArray[np.float64]:
+    predicted_ms = predict(weights, dataset.pipeline, dataset.schedules, dataset.cores)
+    return np.maximum(predicted_ms.astype(np.float64), _LEAST_MS)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None

@@ -29,19 +29,13 @@ class NetworkScorer:
         """See `Scorer`; the spread is the same for all schedules: that of the residuals."""
         require_samples(samples)
         residual = np.log(samples.costs) - log_prediction(self.weights, samples, samples.schedules)
-        return _NetworkPredictor(self.weights, samples, float(np.median(residual)), float(residual.std()))
+        offset, spread = float(np.median(residual)), float(residual.std())
 
+        def predictor(schedules: Floats) -> Scores:
+            mean = log_prediction(self.weights, samples, schedules) + offset
+            return Scores(mean=mean, spread=np.full(len(mean), spread))
 
-@dataclass(frozen=True, slots=True)
-class _NetworkPredictor:
-    weights: Weights
-    samples: Dataset
-    offset: float
-    spread: float
-
-    def predict(self, schedules: Floats) -> Scores:
-        mean = log_prediction(self.weights, self.samples, schedules) + self.offset
-        return Scores(mean=mean, spread=np.full(len(mean), self.spread))
+        return predictor
 
 
 def log_prediction(weights: Weights, samples: Dataset, schedules: Floats) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from hltune.cost_model.adams2019.lineage import BEAM_COST, Lineage, PipelineUse, WeightsOrigin
-from hltune.cost_model.adams2019.options import TrainingOptions
+from hltune.cost_model.adams2019.options import TUNING, TrainingOptions
 from hltune.cost_model.adams2019.scorer import NetworkScorer
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash
 from hltune.cost_model.dataset import Dataset
@@ -21,7 +21,7 @@ class Model:
         machine_key: key of the machine.
         initial: weights that tuning starts from; they stay as they are.
         lineage: where the versions are.
-        training: training of each round; None leaves the weights as they are, and writes nothing.
+        freeze: leave the weights as they are, and write nothing.
 
     Attributes:
         initial: see above.
@@ -35,7 +35,7 @@ class Model:
     """
 
     def __init__(
-        self, spec: PipelineSpec, machine_key: str, initial: Weights, lineage: Lineage, training: TrainingOptions | None
+        self, spec: PipelineSpec, machine_key: str, initial: Weights, lineage: Lineage, *, freeze: bool
     ) -> None:
         latest, best = (lineage.read(kind, initial) for kind in ("latest", "best"))
         self.initial = initial
@@ -47,7 +47,7 @@ class Model:
         self._spec = spec
         self._machine_key = machine_key
         self._lineage = lineage
-        self._training = training
+        self._freeze = freeze
 
     def prepare(self, samples: Dataset | None) -> None:
         """Fits the predictor to samples of earlier runs; the weights stay as they are.
@@ -62,11 +62,11 @@ class Model:
 
     def learn(self, samples: Dataset | None, round_number: int) -> Learned | None:
         """Trains and evaluates; returns None, and changes nothing, if there are too few samples."""
-        learned = self._fit(samples, self._training, round_number)
-        if learned is not None and samples is not None and self._training is not None:
+        learned = self._fit(samples, None if self._freeze else TUNING, round_number)
+        if learned is not None and samples is not None and not self._freeze:
             self.weights, self._state = learned.weights, learned.state
             metrics = {f"{each.name}_pair_accuracy": each.pairs.accuracy for each in learned.validations}
-            origin = self._origin(self._training, len(samples), metrics)
+            origin = self._origin(len(samples), metrics)
             self._lineage.write("latest", round_number, self.weights, origin, self._state)
         return learned
 
@@ -88,16 +88,16 @@ class Model:
         for weights, cost in beams:
             if cost is not None and cost < self._beam_cost:
                 self._beam_cost, self.best = cost, weights
-                if self._training is not None:
-                    origin = self._origin(self._training, samples, {BEAM_COST: cost})
+                if not self._freeze:
+                    origin = self._origin(samples, {BEAM_COST: cost})
                     self._lineage.write("best", round_number, weights, origin, None)
 
-    def _origin(self, training: TrainingOptions, samples: int, metrics: dict[str, float | None]) -> WeightsOrigin:
+    def _origin(self, samples: int, metrics: dict[str, float | None]) -> WeightsOrigin:
         use = PipelineUse(name=self._spec.name, pipeline_hash=self._spec.content_hash, samples=samples)
         return WeightsOrigin(
             parent_hash=weights_hash(self.initial),
             pipelines=(use,),
             machine=self._machine_key,
-            options=training.numbers(),
+            options=TUNING.numbers(),
             metrics=metrics,
         )

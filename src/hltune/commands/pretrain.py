@@ -16,7 +16,7 @@ from hltune.machine.open import TargetJob, identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
-from hltune.pretraining.batch import Batch, Batcher, RejectedError
+from hltune.pretraining.batch import SEARCH_TIMEOUT_S, Batch, Batcher, RejectedError
 from hltune.pretraining.journal import Journal, read_journal
 from hltune.pretraining.learning import Checkpoint, Learning
 from hltune.pretraining.options import PretrainOptions
@@ -159,7 +159,6 @@ def plan_pretraining(
         return plan(
             reader,
             machine,
-            options,
             _initial_weights(options),
             pipelines=pipelines,
             hours=hours,
@@ -217,7 +216,7 @@ def _open(
         journal_path.unlink(missing_ok=True)
     initial = _initial_weights(options)
     journal = _journal(journal_path, options, initial)
-    pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=options.search_timeout_s))
+    pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=SEARCH_TIMEOUT_S))
     maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
     replay = Replay(store, machine.identity)
     batcher = Batcher(

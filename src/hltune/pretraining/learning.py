@@ -13,7 +13,10 @@ from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.cost_model.dataset import Dataset
 from hltune.pretraining.options import PretrainOptions
-from hltune.pretraining.replay import Replay
+from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, Replay, chosen
+
+_STEPS_PER_BATCH = 25
+"""Training steps for every batch since the last checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +87,13 @@ class Learning:
             benchmarks: hashes of pipelines to evaluate by as well.
         """
         began_s = time.monotonic()
-        options, replay = self._options, self._replay
+        replay = self._replay
         programs = replay.programs()
         new_batches = batches - self._lineage.version("best")
         if new_batches > 0 and programs.learned:
-            datasets = replay.read(replay.chosen(programs.learned, options.max_training_programs, seed=batches))
-            self._learn(datasets, options.steps_per_batch * new_batches)
-        held_out = self._evaluations(replay.chosen(programs.held_out, options.max_held_out_programs, seed=0))
+            datasets = replay.read(chosen(programs.learned, MOST_LEARNED, seed=batches))
+            self._learn(datasets, _STEPS_PER_BATCH * new_batches)
+        held_out = self._evaluations(chosen(programs.held_out, MOST_HELD_OUT, seed=0))
         on_benchmarks = self._evaluations(benchmarks)
         path = self._lineage.path("best")
         if new_batches > 0 or path is None:
@@ -123,13 +126,16 @@ class Learning:
             pipeline_hash=sha256("".join(sorted(learned)).encode()).hexdigest(),
             samples=len(learned) * self._options.schedules,
         )
-        options = pretraining(self._options.steps_per_batch)
         metrics = {name: value for name, value in asdict(evaluation).items() if name not in ("pipelines", "samples")}
         return WeightsOrigin(
             parent_hash=weights_hash(self._initial),
             pipelines=(use,),
             machine=self._machine_key,
-            options={**options.numbers(), "seed": float(self._options.search.seed), "batches": float(batches)},
+            options={
+                **pretraining(_STEPS_PER_BATCH).numbers(),
+                "seed": float(self._options.search.seed),
+                "batches": float(batches),
+            },
             metrics=metrics,
         )
 

@@ -21,8 +21,7 @@ from hltune.cost_model.adams2019.options import pretraining
 from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.pretraining.options import PretrainOptions
-from hltune.pretraining.replay import PREFIX, Replay
+from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, PREFIX, Replay, chosen
 from hltune.samples.reader import Reader
 from hltune.values.machine_id import MachineId
 
@@ -72,14 +71,7 @@ class Plan:
 
 
 def plan(
-    reader: Reader,
-    machine: MachineId,
-    options: PretrainOptions,
-    initial: Weights,
-    *,
-    pipelines: int,
-    hours: float,
-    seconds_per_program: float,
+    reader: Reader, machine: MachineId, initial: Weights, *, pipelines: int, hours: float, seconds_per_program: float
 ) -> Plan:
     """Makes a plan from what the store has of this machine.
 
@@ -101,8 +93,8 @@ def plan(
     programs = len(found.learned) + round(3600 * hours / seconds_per_program)
     curve: tuple[tuple[int, float], ...] = ()
     if len(found.learned) >= LEAST_PROGRAMS and len(found.held_out) >= LEAST_HELD_OUT:
-        learned = replay.read(replay.chosen(found.learned, options.max_training_programs, seed=0))
-        held_out = replay.read(replay.chosen(found.held_out, options.max_held_out_programs, seed=0))
+        learned = replay.read(chosen(found.learned, MOST_LEARNED, seed=0))
+        held_out = replay.read(chosen(found.held_out, MOST_HELD_OUT, seed=0))
         curve = _learning_curve(learned, held_out, initial)
     return Plan(
         pipelines=pipelines,

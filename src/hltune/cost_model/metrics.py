@@ -17,11 +17,9 @@ _ROWS = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairCount:
-    """Pairs of schedules with different costs; those of several pipelines or folds may be added.
+    """Pairs of schedules with different costs, and how many of them are in the right order: a tie is half a pair.
 
-    Attributes:
-        right: pairs in the right order; a tie between predictions is half a pair.
-        total: all pairs.
+    Those of several pipelines or folds may be added.
     """
 
     right: float
@@ -32,7 +30,7 @@ class PairCount:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of the pairs in the right order; None without pairs."""
+        """Share of the pairs in the right order."""
         return self.right / self.total if self.total else None
 
 

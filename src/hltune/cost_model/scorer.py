@@ -76,11 +76,7 @@ def better(validations: Sequence[Validation]) -> Validation:
 
 
 def validate(scorer: Scorer, samples: Dataset, folds: Sequence[Mask]) -> Validation:
-    """Fits a scorer on all samples outside of a fold and evaluates it on those inside, for each fold [N] in turn.
-
-    Raises:
-        InputError: a fold leaves nothing to learn from.
-    """
+    """Fits a scorer on all samples outside of a fold and evaluates it on those inside, for each fold [N] in turn."""
     pairs, regrets = NO_PAIRS, list[float]()
     predicted, measured = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
     for held_out in folds:

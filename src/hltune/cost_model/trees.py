@@ -33,7 +33,7 @@ class TreeScorer:
     """A `hltune.cost_model.scorer.Scorer`.
 
     Attributes:
-        weights: weights of the network whose prediction is one of the features. For an honest validation they have not
+        weights: weights of the network whose prediction is one of the features; for an honest validation they have not
             seen the samples.
         seed: seed of the draws and of LightGBM.
     """

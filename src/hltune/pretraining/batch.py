@@ -57,7 +57,6 @@ class Batch:
         number: from 0.
         name: name of the program.
         measured: schedules in this run, failed ones included.
-        failures: why some of them failed.
         rejected: why each program before this one was not used.
         seconds: wall time.
         search_s: how much of it went into making programs and searching.

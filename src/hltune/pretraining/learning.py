@@ -51,12 +51,7 @@ class Checkpoint:
 class Learning:
     """Weights under training, which go on from where earlier runs left them.
 
-    Args:
-        options: options of the run.
-        initial: weights that training began with.
-        replay: reads the samples of one machine.
-        machine_key: key of that machine.
-        lineage: where the weights are kept: ``latest`` are those of the last step, ``best`` are their average.
+    In the lineage, ``latest`` are the weights of the last step, ``best`` are their average.
 
     Raises:
         InputError: weights of earlier runs are damaged, or come from other initial ones.

@@ -41,15 +41,15 @@ class Plan:
     """Advice, and what it is based on. All gains are relative to beam search with the initial weights.
 
     Attributes:
-        pipelines: to schedule.
-        hours: for all of them.
-        minutes_each: of tuning.
+        pipelines: how many to schedule.
+        hours: time for all of them.
+        minutes_each: minutes of tuning.
         tuned: names of pipelines whose histories say what tuning gains.
         tuning_curve: minutes and gain.
-        tuning_gain: after `minutes_each`; None if no history says.
+        tuning_gain: gain after `minutes_each`; None if no history says.
         learning_curve: programs and regret@1 of held-out programs; the first one is of the initial weights.
-        programs: that fit into the time, those in the store included.
-        pretraining_gain: with these; None if there are too few programs to say.
+        programs: programs that fit into the time, those in the store included.
+        pretraining_gain: gain with these; None if there are too few programs to say.
     """
 
     pipelines: int
@@ -78,11 +78,10 @@ def plan(
     Args:
         reader: an open store.
         machine: this one.
-        options: of pre-training.
         initial: weights that everything is relative to.
-        pipelines: to schedule, 1 or more.
+        pipelines: how many to schedule, 1 or more.
         hours: for all of them, above 0.
-        seconds_per_program: of earlier batches, or a guess.
+        seconds_per_program: what earlier batches took, or a guess.
     """
     minutes_each = 60 * hours / pipelines
     histories = _histories(reader, machine)

@@ -32,12 +32,7 @@ class Programs:
 
 
 class Replay:
-    """Reads samples of random programs and of benchmarks; how much, does not depend on the size of the store.
-
-    Args:
-        reader: an open store.
-        machine: whose samples are read.
-    """
+    """Reads samples of random programs and of benchmarks, as they were measured on one machine."""
 
     def __init__(self, reader: Reader, machine: MachineId) -> None:
         self._reader = reader

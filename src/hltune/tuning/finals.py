@@ -19,7 +19,6 @@ class Finals:
     """Measured interleaved, in order of their cost, failures last.
 
     Attributes:
-        rows: the finalists.
         to_runner_up: how many times as much the second best costs; None if there is none.
         to_baseline: how many times as much the schedule costs that Adams2019 finds without tuning; None if it failed.
     """

@@ -20,13 +20,7 @@ _NEWEST = 2000
 
 
 class History:
-    """Knows every schedule that was ever measured; what it keeps survives whatever happens.
-
-    Args:
-        spec: a pipeline that the store knows.
-        machine: machine that the measurements belong to.
-        store: open for writing.
-    """
+    """Knows every schedule ever measured of a pipeline that the store knows; what it keeps survives all."""
 
     def __init__(self, spec: PipelineSpec, machine: MachineId, store: Store) -> None:
         self._key = (spec.content_hash, machine.key)

@@ -16,15 +16,8 @@ from hltune.values.pipeline import PipelineSpec
 class Model:
     """Weights and what was learned with them; new versions go to the lineage at once.
 
-    Args:
-        spec: the pipeline.
-        machine_key: key of the machine.
-        initial: weights that tuning starts from; they stay as they are.
-        lineage: where the versions are.
-        freeze: leave the weights as they are, and write nothing.
-
     Attributes:
-        initial: see above.
+        initial: weights that tuning starts from; they stay as they are.
         weights: result of the last training.
         best: the ones whose beam search found the fastest schedule.
         predictor: predictor of the better scorer; None before there is enough to learn from, unless the initial weights
@@ -78,13 +71,7 @@ class Model:
         return learned
 
     def rank(self, beams: Sequence[tuple[Weights, float | None]], samples: int, round_number: int) -> None:
-        """Keeps the best of the weights by the costs of what beam search found with them.
-
-        Args:
-            beams: weights and costs; None for those that failed.
-            samples: number of samples that were measured so far.
-            round_number: number of this round.
-        """
+        """Keeps the best of the weights by the costs of what beam search found with them; None if it failed."""
         for weights, cost in beams:
             if cost is not None and cost < self._beam_cost:
                 self._beam_cost, self.best = cost, weights

@@ -29,11 +29,7 @@ class Limits:
 
 
 class Pace:
-    """Estimates from what was seen so far.
-
-    Args:
-        options: options of the run.
-    """
+    """How long the parts of tuning take, as far as was seen."""
 
     def __init__(self, options: TuneOptions) -> None:
         self._options = options

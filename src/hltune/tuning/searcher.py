@@ -29,14 +29,7 @@ _LEAST_NEW = 0.02
 
 
 class Searcher:
-    """Searches schedules of one pipeline.
-
-    Args:
-        subject: the pipeline.
-        options: options of the run.
-        pool: processes that search.
-        rng: source of all that is left to chance.
-    """
+    """Searches schedules of one pipeline."""
 
     def __init__(self, subject: Subject, options: TuneOptions, pool: SearchPool, rng: np.random.Generator) -> None:
         self._subject = subject
@@ -54,12 +47,7 @@ class Searcher:
         return found
 
     def beams(self, centre: Weights, best: Weights) -> list[tuple[Weights, Outcome]]:
-        """Runs beam searches with the given weights and with variants; returns the weights of each.
-
-        Args:
-            centre: weights of the first search, as they are.
-            best: weights that are varied as well.
-        """
+        """Runs beam searches with the weights `centre`, and with variants of both; returns the weights of each."""
         weights = [centre]
         for number in range(self._affordable_beams() - 1):
             start = (best, centre)[number % 2]
@@ -86,14 +74,15 @@ class Searcher:
     ) -> tuple[dict[str, Candidate], list[Outcome]]:
         """Runs random probes until there are enough that are new, time is up, or hardly anything new comes.
 
-        Returns the new candidates by the hash of their schedule, and what came of every probe.
-
         Args:
             centres: weights to vary; the first ones are also used as they are.
             round_number: keeps seeds apart.
             wanted: new candidates.
             limit_s: wall time, in seconds.
             known: tells whether the schedule with this hash is known.
+
+        Returns:
+            The new candidates by the hash of their schedule, and what came of every probe.
         """
         variants = map(self._pool.weights_file, chain(centres[:1], varied(centres, self._rng)))
         stream = probes(self._options.search, variants, round_number=round_number, each=_PROBES_PER_VARIANT)

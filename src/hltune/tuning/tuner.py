@@ -42,10 +42,8 @@ class Round:
         number: counts the rounds of this pipeline on this machine, from run to run.
         best: cost of the fastest schedule of all rounds; None as long as every candidate has failed.
         beam: cost of what beam search finds with the weights of the round; None if it failed.
-        searches: how many were run.
-        known: how many of those found what had been found before.
+        known: how many of the searches found what had been found before.
         measured: candidates, failed ones included.
-        failures: why candidates failed.
         validations: of the scorers on held-out samples, after the round; empty with too few samples or no time.
         held_out: how many samples that were.
         selected: name of the scorer that chooses in the next round; None if nothing was learned.
@@ -82,8 +80,7 @@ class _Found:
     Attributes:
         candidates: to measure, by the hash of their schedule.
         beams: weights of the beam searches, and the hash of what each found; None if it failed.
-        searches: how many were run.
-        known: schedules that they found again.
+        known: schedules that were found again.
     """
 
     candidates: dict[str, Candidate]
@@ -95,21 +92,12 @@ class _Found:
 class Tuner:
     """One pipeline under tuning. Used by one thread.
 
-    Args:
-        subject: the pipeline.
-        options: options of the run.
-        history: its samples; tuning continues where they end.
-        model: its weights.
-        session: measures candidates.
-        searcher: finds them.
-        rng: source of what is left to chance.
+    Tuning continues where the history ends.
 
     Attributes:
         references: candidates that are measured whatever the model thinks of them: the default one, those written by
             hand and those of Halide's autoschedulers, by name.
         failed: references that failed in this run, by name.
-        history: see above.
-        model: see above.
         pace: how long its rounds take.
     """
 

@@ -24,8 +24,7 @@ class Evaluation:
         pair_accuracy: share of the pairs of schedules of a pipeline that are ordered rightly, over all pipelines.
         regret_at_1: cost of the schedule that is predicted fastest, divided by the best, mean over pipelines.
         regret_at_8: the same for the best of the eight that are predicted fastest.
-        r2: share of the variance of throughput, relative to the fastest schedule of the pipeline, that is explained;
-            mean over pipelines.
+        r2: share of the variance of relative throughput that is explained, mean over pipelines.
     """
 
     pipelines: int

@@ -86,11 +86,7 @@ class Stored:
 
 
 def write_stored(path: Path, weights: Weights, origin: WeightsOrigin, state: OptimizerState | None) -> None:
-    """Writes weights with their sidecar.
-
-    Raises:
-        InputError: the weights are not usable, or the place cannot be written to.
-    """
+    """Writes weights with their sidecar; raises InputError if they are not usable, or cannot be written."""
     data = encode_weights(weights)
     state_file = state_hash = None
     if state is not None:
@@ -185,9 +181,6 @@ class Lineage:
             weights: weights to write.
             origin: where they come from.
             state: state of the optimizer that training goes on with.
-
-        Raises:
-            InputError: the place cannot be written to.
         """
         old = self._versions(kind)
         version = max([round_number, *(number + 1 for number in old)])

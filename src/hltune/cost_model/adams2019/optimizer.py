@@ -22,8 +22,8 @@ class OptimizerState:
 
     Attributes:
         count: steps taken.
-        mean: running mean of the gradient, by name.
-        square: running mean of its square, by name.
+        mean: running mean of the gradient.
+        square: running mean of its square.
     """
 
     count: int
@@ -48,11 +48,7 @@ def encode_state(state: OptimizerState) -> bytes:
 
 
 def decode_state(data: bytes, *, where: str) -> OptimizerState:
-    """Decodes and checks the content of a file.
-
-    Raises:
-        InputError: it is damaged, or belongs to other weights.
-    """
+    """Decodes and checks the content of a file; raises InputError if it is damaged, or belongs to other weights."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             state = OptimizerState(

@@ -18,8 +18,7 @@ _LEAST_MS = 1e-9
 class NetworkScorer:
     """The network with its weights as they are; from the samples it learns the scale of its predictions.
 
-    Attributes:
-        weights: weights of the network. For an honest validation they have not seen the samples.
+    For an honest validation the weights have not seen the samples.
     """
 
     weights: Weights

@@ -36,7 +36,7 @@ class TrainingState:
     """What a training goes on from.
 
     Attributes:
-        weights: those of the last step.
+        weights: weights of the last step.
         average: average of the weights of all steps, the newest ones counting most: the result.
         optimizer: state of Adam.
     """
@@ -63,7 +63,7 @@ def train(
     """Trains; the same arguments give the same result, unless time runs out.
 
     Args:
-        start: what to go on from; it stays as it is.
+        start: what to go on from.
         datasets: one for each pipeline and machine.
         options: how to train.
         initial: weights that `TrainingOptions.l2_to_init` pulls to.
@@ -149,7 +149,6 @@ class _Carry(NamedTuple):
 
 @partial(jax.jit, static_argnames="options")
 def _steps(carry: _Carry, block: Block, initial: Arrays, options: TrainingOptions) -> _Carry:
-    """All steps of a block."""
     optimizer = _optimizer(options)
 
     def step(carry: _Carry, rows: jax.Array) -> tuple[_Carry, None]:

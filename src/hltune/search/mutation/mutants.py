@@ -32,13 +32,13 @@ def mutants(
     wanted: int,
     known: Callable[[str], bool],
 ) -> dict[str, Candidate]:
-    """Changes schedules at random; returns new ones by their hash.
+    """Changes schedules at random; returns new ones by their hash, at most as many as wanted.
 
     Args:
         parents: schedules to change, the best first.
         funcs: Funcs of the pipeline.
         rng: source of parents and changes.
-        wanted: how many; there may be fewer.
+        wanted: how many.
         known: tells whether the schedule with this hash is known.
     """
     found: dict[str, Candidate] = {}

@@ -54,12 +54,8 @@ def learn(
 ) -> Learned:
     """Learns from all samples of a pipeline, at least `LEAST_SAMPLES`.
 
-    Args:
-        weights: weights of the round before.
-        state: state of their optimizer; None for the first round, which rescales the predictions.
-        samples: what to learn from.
-        options: how to train the network; None leaves it as it is.
-        seed: seed of everything random.
+    Weights and state are those of the round before; without a state, the predictions are rescaled first. Without
+    options the network stays as it is.
     """
     shares = samples.shares()
     held_out = shares < _HELD_OUT

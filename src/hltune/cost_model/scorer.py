@@ -19,12 +19,7 @@ from hltune.values.features import Floats
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scores:
-    """Predictions for schedules [N], in logarithms of costs; see `Dataset`.
-
-    Attributes:
-        mean: expected logarithm.
-        spread: standard deviation, in the same unit; 0 or more.
-    """
+    """Predictions for schedules [N]: mean and standard deviation of the logarithms of their costs."""
 
     mean: NDArray[np.float64]
     spread: NDArray[np.float64]

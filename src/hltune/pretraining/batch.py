@@ -51,10 +51,9 @@ _CHEAPEST_MS, _COSTLIEST_MS = 0.05, 50.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What became of a batch.
+    """What became of a batch, counted from 0.
 
     Attributes:
-        number: from 0.
         name: name of the program.
         measured: schedules in this run, failed ones included.
         rejected: why each program before this one was not used.
@@ -78,14 +77,7 @@ class RejectedError(Exception):
 class Batcher:
     """Makes and measures batches. Used by one thread.
 
-    Args:
-        options: options of the run.
-        initial: weights that most searches vary.
-        target: target of this machine.
-        machine: measures.
-        pool: processes that search.
-        maker: a process that makes one program and is replaced then.
-        store: open for writing.
+    Most searches vary the initial weights. The maker is a process that makes one program and is replaced then.
     """
 
     def __init__(
@@ -186,14 +178,8 @@ class Batcher:
     def measure(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> tuple[list[Measurement], float]:
         """Finds schedules of a pipeline, and measures and stores those that were not measured before.
 
-        Args:
-            spec: the pipeline.
-            number: keeps the seeds of variants and probes apart.
-            own: see `run`.
-            wanted: schedules.
-
-        Returns:
-            Costs and failures, and how long it took to measure them, in seconds.
+        The number keeps the seeds of variants and probes apart. Returns costs and failures, and how long it took to
+        measure them, in seconds.
 
         Raises:
             RejectedError: it is not worth measuring, or too few schedules were found.

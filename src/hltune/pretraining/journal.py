@@ -27,8 +27,6 @@ class Journal:
 
     Attributes:
         schedules: schedules per program.
-        initial_hash: hash of the weights that it began with.
-        batches: batches that are complete.
         measured: schedules, failed ones included.
         rejected: programs, by the reason.
         seconds: wall time of all batches.

@@ -32,11 +32,9 @@ class Checkpoint:
     """Weights after some batches, on disk.
 
     Attributes:
-        batches: batches in all.
         programs: programs in the store that may be trained on.
         held_out: how well they do on held-out programs, which no weights were ever trained on.
         benchmarks: how well they do on the built-in benchmarks, which are not trained on either.
-        weights: the file.
         seconds: wall time of training and evaluation.
     """
 
@@ -75,11 +73,8 @@ class Learning:
     def checkpoint(self, batches: int, benchmarks: Sequence[str]) -> Checkpoint:
         """Learns from what came since the last checkpoint and from earlier programs, evaluates, and writes.
 
-        How long that takes depends on the number of batches since the last checkpoint, not on that of all.
-
-        Args:
-            batches: complete batches.
-            benchmarks: hashes of pipelines to evaluate by as well.
+        How long that takes depends on the number of batches since the last checkpoint, not on that of all. The weights
+        are evaluated by the pipelines with these hashes as well.
         """
         began_s = time.monotonic()
         replay = self._replay

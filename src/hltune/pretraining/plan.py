@@ -41,9 +41,6 @@ class Plan:
     """Advice, and what it is based on. All gains are relative to beam search with the initial weights.
 
     Attributes:
-        pipelines: how many to schedule.
-        hours: time for all of them.
-        minutes_each: minutes of tuning.
         tuned: names of pipelines whose histories say what tuning gains.
         tuning_curve: minutes and gain.
         tuning_gain: gain after `minutes_each`; None if no history says.
@@ -75,13 +72,7 @@ def plan(
 ) -> Plan:
     """Makes a plan from what the store has of this machine.
 
-    Args:
-        reader: an open store.
-        machine: this one.
-        initial: weights that everything is relative to.
-        pipelines: how many to schedule, 1 or more.
-        hours: for all of them, above 0.
-        seconds_per_program: what earlier batches took, or a guess.
+    There are `hours` for all pipelines together; `seconds_per_program` is what earlier batches took, or a guess.
     """
     minutes_each = 60 * hours / pipelines
     histories = _histories(reader, machine)

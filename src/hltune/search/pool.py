@@ -23,9 +23,7 @@ _RECYCLED_AFTER = 300
 class SearchPool:
     """Searches for any number of pipelines. Used by one thread; leaving the context ends its processes.
 
-    Args:
-        workers: processes that search side by side.
-        timeout_s: limit on each search, in seconds.
+    So many workers search side by side; the limit is on each search.
     """
 
     def __init__(self, workers: int, *, timeout_s: float) -> None:

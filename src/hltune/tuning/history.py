@@ -59,15 +59,9 @@ class History:
         end_s: float = math.inf,
         round_number: int = 0,
     ) -> list[Measurement]:
-        """Measures candidates while there is time, and stores each at once; returns the measurements.
+        """Measures candidates until `end_s` of the monotonic clock, and stores each at once; returns the measurements.
 
-        Args:
-            session: measures schedules of this pipeline.
-            candidates: what to measure, by key.
-            told: is told each one that is on the disk.
-            best: the cost that is to be beaten; None lets none of them off early.
-            end_s: when no further one begins, by the monotonic clock.
-            round_number: number of the tuning round.
+        What costs much more than `best` is measured less exactly. `told` hears of each that is on the disk.
         """
 
         def in_time() -> Iterator[tuple[str, Schedule]]:

@@ -74,15 +74,8 @@ class Searcher:
     ) -> tuple[dict[str, Candidate], list[Outcome]]:
         """Runs random probes until there are enough that are new, time is up, or hardly anything new comes.
 
-        Args:
-            centres: weights to vary; the first ones are also used as they are.
-            round_number: keeps seeds apart.
-            wanted: new candidates.
-            limit_s: wall time, in seconds.
-            known: tells whether the schedule with this hash is known.
-
-        Returns:
-            The new candidates by the hash of their schedule, and what came of every probe.
+        The weights of all centres are varied; the first ones are also used as they are. `known` tells whether the
+        schedule with a hash is known. Returns the new candidates by their hash, and what came of every probe.
         """
         variants = map(self._pool.weights_file, chain(centres[:1], varied(centres, self._rng)))
         stream = probes(self._options.search, variants, round_number=round_number, each=_PROBES_PER_VARIANT)

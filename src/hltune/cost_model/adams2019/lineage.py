@@ -49,8 +49,7 @@ class WeightsOrigin:
     Attributes:
         parent_hash: hash of the weights that training began with; None for random ones.
         machine: key of the machine that the samples were measured on.
-        options: options of the training, by name.
-        metrics: metrics by name; None for what the samples did not determine.
+        metrics: None for what the samples did not determine.
     """
 
     parent_hash: str | None
@@ -101,11 +100,7 @@ def write_stored(path: Path, weights: Weights, origin: WeightsOrigin, state: Opt
 
 
 def read_stored(path: Path) -> Stored:
-    """Reads weights with their sidecar, all checked against each other.
-
-    Raises:
-        InputError: something is missing, damaged, or belongs to other weights.
-    """
+    """Reads weights with their sidecar; raises InputError if they are not whole, or do not belong together."""
     weights = read_weights(path)
     where = sidecar_path(path)
     sidecar = decode_sidecar(_read(where), where=str(where))
@@ -175,12 +170,7 @@ class Lineage:
     ) -> Path:
         """Writes a version and removes the older ones. No version is ever written twice.
 
-        Args:
-            kind: which of the two lines.
-            round_number: number of the version, unless there is a newer one already.
-            weights: weights to write.
-            origin: where they come from.
-            state: state of the optimizer that training goes on with.
+        Its number is that of the round, unless there is a newer one already.
         """
         old = self._versions(kind)
         version = max([round_number, *(number + 1 for number in old)])

@@ -18,13 +18,7 @@ from hltune.values.errors import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OptimizerState:
-    """What Adam remembers from step to step.
-
-    Attributes:
-        count: steps taken.
-        mean: running mean of the gradient.
-        square: running mean of its square.
-    """
+    """What Adam remembers after `count` steps: running means of the gradient and of its square."""
 
     count: int
     mean: Weights

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from hltune.cost_model.adams2019.evaluation import Evaluation, evaluate
 from hltune.cost_model.adams2019.lineage import Lineage, PipelineUse, WeightsOrigin
 from hltune.cost_model.adams2019.options import pretraining
+from hltune.cost_model.adams2019.scorer import Evaluation, evaluate
 from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.cost_model.dataset import Dataset

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.adams2019.evaluation import evaluate
 from hltune.cost_model.adams2019.options import pretraining
+from hltune.cost_model.adams2019.scorer import evaluate
 from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset

@@ -91,6 +91,7 @@ class Searcher:
             outcomes += new
             if len(found) - before < _LEAST_NEW * len(new):
                 break
+        self._pool.forget_weights()
         return found, outcomes
 
     def _next_probes(self, stream: Iterator[Adams2019Options]) -> list[Outcome]:
@@ -108,7 +109,3 @@ class Searcher:
         timeouts = sum(isinstance(each, Failure) and each.kind == "timeout" for each in outcomes)
         times_s += [self._pool.timeout_s] * timeouts
         return sum(times_s) / len(times_s) if times_s else None
-
-    def forget_weights(self) -> None:
-        """Removes the files of weights, which no later search will ask for."""
-        self._pool.forget_weights()

@@ -1,10 +1,8 @@
 """Tuning of one pipeline on one machine: one round after the other."""
 
-import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import islice
 
 import numpy as np
 
@@ -150,12 +148,16 @@ class Tuner:
         names = {schedule_hash(each.schedule): key for key, each in self.references.items()}
         new = {key: self.references[key] for text, key in names.items() if text not in self.history}
 
+        done_s = [time.monotonic()]
+
         def note(key: str, measurement: Measurement) -> None:
+            done_s.append(time.monotonic())
             if isinstance(measurement, Failure):
                 self.failed[key] = measurement
                 progress.note(f"{name}: {key} failed. {measurement}")
 
-        measured = self._measure(new, note, best=None)
+        measured = self.history.measure(self._session, new, note, best=None)
+        self.pace.saw_candidates(done_s)
         self.model.prepare(self.history.samples())
         return measured
 
@@ -213,7 +215,6 @@ class Tuner:
             limit_s=min(self.pace.probing_s, limits.end_s - time.monotonic()),
             known=lambda key: key in history or key in self._pool or key in chosen,
         )
-        self._searcher.forget_weights()
         self._pool.add(probed)
         failures = [each for each in outcomes if isinstance(each, Failure)]
         for failure in failures[:1]:
@@ -239,41 +240,24 @@ class Tuner:
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
         allowed = dict(islice(candidates.items(), limits.samples))
-        numbers = count(1)
+        best, done_s = self.history.best_cost, [time.monotonic()]
 
         def say(_key: str, _measurement: Measurement) -> None:
-            self._say(progress, f"measuring {next(numbers)} of {len(allowed)}")
-
-        best, number = self.history.best_cost, self._round
-        measured = self._measure(allowed, say, best=best, end_s=limits.end_s, round_number=number)
-        self._pool.add({key: candidate for key, candidate in candidates.items() if key not in self.history})
-        return measured
-
-    def _measure(
-        self,
-        candidates: dict[str, Candidate],
-        told: Callable[[str, Measurement], None],
-        *,
-        best: float | None,
-        end_s: float = math.inf,
-        round_number: int = 0,
-    ) -> list[Measurement]:
-        done_s = [time.monotonic()]
-
-        def done(key: str, measurement: Measurement) -> None:
             done_s.append(time.monotonic())
-            told(key, measurement)
+            self._say(progress, f"measuring {len(done_s) - 1} of {len(allowed)}")
 
         measured = self.history.measure(
-            self._session, candidates, done, best=best, end_s=end_s, round_number=round_number
+            self._session, allowed, say, best=best, end_s=limits.end_s, round_number=self._round
         )
         self.pace.saw_candidates(done_s)
+        self._pool.add({key: candidate for key, candidate in candidates.items() if key not in self.history})
         return measured
 
     def _baselines(self, progress: Progress) -> dict[str, Candidate]:
         searches = baselines(self._options.search)
+        outcomes = self._searcher.run(list(searches.values()))
         found: dict[str, Candidate] = {}
-        for (name, search), outcome in zip(searches.items(), self._searcher.run(list(searches.values())), strict=True):
+        for (name, search), outcome in zip(searches.items(), outcomes, strict=True):
             if isinstance(outcome, Failure):
                 progress.note(f"{self.subject.spec.name}: {search.autoscheduler} failed. {outcome}")
             else:

@@ -152,7 +152,7 @@ def _steps(carry: _Carry, block: Block, initial: Arrays, options: TrainingOption
     optimizer = _optimizer(options)
 
     def step(carry: _Carry, rows: jax.Array) -> tuple[_Carry, None]:
-        key, batch = carry.key, jax.tree.map(partial(_rows, rows), block.stack)
+        key, batch = carry.key, jax.tree.map(operator.itemgetter(rows), block.stack)
         if key is not None:
             key, noise_key = jax.random.split(key)
             noise = options.feature_noise * jax.random.normal(noise_key, batch.schedules.shape)
@@ -182,10 +182,6 @@ def _objective(weights: Arrays, batch: MiniBatch, options: TrainingOptions) -> j
         return pipeline_loss(weights, each, options.loss) * (each.schedule_count if options.summed else 1)
 
     return jnp.mean(jax.vmap(loss_of)(batch))
-
-
-def _rows(rows: jax.Array, values: jax.Array) -> jax.Array:
-    return values[rows]
 
 
 def _epoch_of(datasets: Sequence[Dataset], options: TrainingOptions) -> Epoch:

@@ -157,12 +157,7 @@ def plan_pretraining(
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
     with Reader(workspace.samples) as reader:
         return plan(
-            reader,
-            machine,
-            _initial_weights(options),
-            pipelines=pipelines,
-            hours=hours,
-            seconds_per_program=seconds,
+            reader, machine, _initial_weights(options), pipelines=pipelines, hours=hours, seconds_per_program=seconds
         )
 
 

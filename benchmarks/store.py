@@ -124,19 +124,16 @@ def train(path: str) -> dict[str, Any]:
     """What `hltune tune` does with the store in a round, but for searching and measuring."""
     from hltune.cost_model.adams2019.lineage import Lineage  # JAX would count in the memory of the other queries
     from hltune.cost_model.adams2019.weights import builtin_weights
-    from hltune.search.autoschedulers import Adams2019Options
     from hltune.tuning.history import History
     from hltune.tuning.model import Model
-    from hltune.tuning.options import Budget, TuneOptions
 
     spec = PIPELINE.spec
     assert spec is not None
-    options = TuneOptions(search=Adams2019Options(parallelism=2), search_timeout_s=60, budget=Budget(rounds=1))
     with Store(Path(path), progress=Silent(), wait_s=0) as store:
         lineage = Lineage(Path(path).with_name("weights"))
-        model = Model(spec, MACHINE.key, builtin_weights(), lineage, options.training)
+        model = Model(spec, MACHINE.key, builtin_weights(), lineage, freeze=False)
         began = time.perf_counter()
-        history = History(spec, MACHINE, store, learned=options.max_training_samples)
+        history = History(spec, MACHINE, store)
         assert model.learn(history.samples(), 1) is not None
         return spent(began)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hltune.cost_model.adams2019.sidecar import sidecar_path
+from hltune.cost_model.adams2019.lineage import sidecar_path
 from hltune.cost_model.adams2019.weights import builtin_weights, weights_hash
 from tests.cli.conftest import PIPELINES, Run
 

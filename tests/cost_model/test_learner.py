@@ -34,7 +34,7 @@ def test_frozen_weights_and_few_samples(builtin: Weights) -> None:
     assert learned.validations == () and learned.held_out == 0
     # What chooses are the trees, which know more of these samples than the network does.
     assert learned.selected == "trees"
-    found = count_pairs(learned.predictor.predict(samples.schedules).mean, samples.costs).accuracy or 0
+    found = count_pairs(learned.predictor(samples.schedules).mean, samples.costs).accuracy or 0
     assert found > max(0.8, accuracy(builtin, samples))
 
 

@@ -29,7 +29,7 @@ def scorer(request: pytest.FixtureRequest, builtin: Weights) -> Scorer:
 def test_learns_something(scorer: Scorer) -> None:
     samples = make_dataset(1, 120, noise=0.05)
     train = np.arange(120) < 90
-    scores = scorer.fit(samples.where(train)).predict(samples.schedules[~train])
+    scores = scorer.fit(samples.where(train))(samples.schedules[~train])
     assert scores.mean.shape == scores.spread.shape == (30,)
     assert (scores.spread >= 0).all() and np.isfinite(scores.mean).all()
     assert (count_pairs(scores.mean, samples.costs[~train]).accuracy or 0) > 0.7
@@ -39,7 +39,7 @@ def test_learns_something(scorer: Scorer) -> None:
 
 def test_is_deterministic_and_silent(scorer: Scorer, capfd: pytest.CaptureFixture[str]) -> None:
     samples = make_dataset(2, 40)
-    first, second = (scorer.fit(samples).predict(samples.schedules) for _ in range(2))
+    first, second = (scorer.fit(samples)(samples.schedules) for _ in range(2))
     np.testing.assert_array_equal(first.mean, second.mean)
     np.testing.assert_array_equal(first.spread, second.spread)
     assert capfd.readouterr() == ("", "")
@@ -48,11 +48,11 @@ def test_is_deterministic_and_silent(scorer: Scorer, capfd: pytest.CaptureFixtur
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_samples(scorer: Scorer, count: int) -> None:
     samples = make_dataset(3, count)
-    scores = scorer.fit(samples).predict(samples.schedules)
+    scores = scorer.fit(samples)(samples.schedules)
     logs = np.log(samples.costs)
     assert (scores.mean > logs.min() - 1).all() and (scores.mean < logs.max() + 1).all()
     assert (scores.spread >= 0).all() and (scores.spread <= np.ptp(logs) + 1).all()
-    assert scorer.fit(samples).predict(samples.schedules[:0]).mean.shape == (0,)
+    assert scorer.fit(samples)(samples.schedules[:0]).mean.shape == (0,)
 
 
 def test_no_samples(scorer: Scorer) -> None:

@@ -19,7 +19,6 @@ from hltune.values.provenance import Named, Searched
 from hltune.values.roles import Stage
 from hltune.values.sample import PipelineRecord, Sample
 from hltune.values.unit import MILLISECONDS
-from tests.pretraining.conftest import make_options
 
 MACHINE = MachineId(cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
 BEAM = Searched(autoscheduler="Adams2019", parameters=(("beam_size", "32"),))
@@ -53,15 +52,7 @@ def tuned(path: Path, name: str, speedups: dict[float, float]) -> None:
 
 def planned(path: Path, *, pipelines: int, hours: float, machine: MachineId = MACHINE) -> Plan:
     with Store(path, progress=Silent(), wait_s=0) as store:
-        return plan(
-            store,
-            machine,
-            make_options(),
-            builtin_weights(),
-            pipelines=pipelines,
-            hours=hours,
-            seconds_per_program=10.0,
-        )
+        return plan(store, machine, builtin_weights(), pipelines=pipelines, hours=hours, seconds_per_program=10.0)
 
 
 def test_what_tuning_gains_in_the_time_of_each(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from hltune.commands.pretrain import Pretrained
-from hltune.cost_model.adams2019.sidecar import read_stored
+from hltune.cost_model.adams2019.lineage import read_stored
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, weights_hash
 from hltune.pretraining.replay import is_held_out
 from hltune.samples.reader import Reader
@@ -54,8 +54,8 @@ def test_every_batch_is_a_program_with_distinct_schedules(finished: tuple[Path, 
 def test_weights_say_where_they_come_from(finished: tuple[Path, Pretrained]) -> None:
     root, result = finished
     stored = read_stored(result.checkpoint.weights)
-    assert stored.sidecar.origin.parent_hash == weights_hash(builtin_weights())
-    assert stored.sidecar.origin.options["batches"] == 3.0
+    assert stored.origin.parent_hash == weights_hash(builtin_weights())
+    assert stored.origin.options["batches"] == 3.0
     changed = [not np.array_equal(stored.weights[name], values) for name, values in builtin_weights().items()]
     assert any(changed)
     assert result.default is not None and result.default.parent == root / "default"

@@ -1,17 +1,11 @@
 from __future__ import annotations
 
 import hashlib
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from hltune.pretraining.replay import HELD_OUT, Replay, is_held_out
-
-
-def replay() -> Replay:
-    return Replay(cast(Any, None), cast(Any, SimpleNamespace(key="k", threads=2)))
-
+from hltune.pretraining.replay import HELD_OUT, is_held_out
+from hltune.pretraining.replay import chosen as choose
 
 HASHES = tuple(hashlib.sha256(str(number).encode()).hexdigest() for number in range(4000))
 
@@ -21,9 +15,9 @@ def test_the_share_of_held_out_programs() -> None:
 
 
 def test_all_the_newest_and_some_of_the_others_are_learned() -> None:
-    chosen = replay().chosen(HASHES, 100, seed=1)
+    chosen = choose(HASHES, 100, seed=1)
     assert len(set(chosen)) == 100
     assert chosen[-50:] == list(HASHES[-50:])
     assert chosen == sorted(chosen, key=HASHES.index)
-    assert chosen == replay().chosen(HASHES, 100, seed=1) != replay().chosen(HASHES, 100, seed=2)
-    assert replay().chosen(HASHES[:7], 100, seed=1) == list(HASHES[:7])
+    assert chosen == choose(HASHES, 100, seed=1) != choose(HASHES, 100, seed=2)
+    assert choose(HASHES[:7], 100, seed=1) == list(HASHES[:7])

@@ -83,10 +83,8 @@ def measured(program: Program, host: TargetInfo) -> list[Cost | Failure]:
     searches = [Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=seed) for seed in range(2)]
     searches.append(Adams2019Options(parallelism=2, beam_size=4, num_passes=1))
     with Worker(environment=ENVIRONMENT) as worker, opened(program.spec, host, options=options) as session:
-        found = [
-            worker.run(SearchJob(spec=program.spec, target=host.name, options=search, timeout_s=30))
-            for search in searches
-        ]
+        job = SearchJob(spec=program.spec, target=host.name, searches=tuple(searches), timeout_s=30)
+        found = worker.run(job)
         assert all(isinstance(candidate, Candidate) for candidate in found)
         return list(session.measure({str(n): candidate.schedule for n, candidate in enumerate(found)}).values())
 

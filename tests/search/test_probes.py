@@ -8,7 +8,7 @@ from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Worker
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.jobs import ENVIRONMENT, SearchesJob
+from hltune.search.jobs import ENVIRONMENT, SearchJob
 from hltune.search.probes import probes
 from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure
@@ -42,7 +42,7 @@ def test_searches_of_a_job_fail_one_by_one() -> None:
         spec = worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
         good = Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=1)
         starved = Adams2019Options(parallelism=2, beam_size=1, memory_limit_bytes=1)
-        job = SearchesJob(spec=spec, target=target.name, searches=(good, starved, good), timeout_s=60)
+        job = SearchJob(spec=spec, target=target.name, searches=(good, starved, good), timeout_s=60)
         first, failed, again = worker.run(job)
     assert isinstance(first, Candidate) and isinstance(again, Candidate)
     assert first.schedule == again.schedule

@@ -85,12 +85,11 @@ class Place:
         machine = self.machine
         weights = options.search.weights
         initial = read_weights(weights) if weights else builtin_weights()
-        training = None if options.freeze else options.training
         return Tuner(
             self.subject,
             options,
-            history=History(self.subject.spec, machine, store, learned=options.max_training_samples),
-            model=Model(self.subject.spec, machine.key, initial, self.lineage, training),
+            history=History(self.subject.spec, machine, store),
+            model=Model(self.subject.spec, machine.key, initial, self.lineage, freeze=options.freeze),
             session=self.session,
             searcher=Searcher(self.subject, options, self.pool, rng),
             rng=rng,

@@ -71,7 +71,7 @@ def test_a_second_run_continues_the_first(place: Place) -> None:
     assert newer is not None and newer.name == "latest-00002.weights" and not latest.exists()
     state = place.lineage.read("latest", builtin_weights())
     assert state is not None and state.optimizer_state is not None and state.optimizer_state.count > 0
-    assert state.sidecar.origin.pipelines[0].samples >= 16
+    assert state.origin.pipelines[0].samples >= 16
 
 
 def test_the_initial_weights_stay_intact_and_others_are_refused(place: Place, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_trained_weights_choose_from_the_first_round_on(place: Place, tmp_path: 
         assert samples is not None and len(samples) < LEAST_SAMPLES
         predictor = tuner.model.predictor
         assert predictor is not None
-        scores = predictor.predict(samples.schedules)
+        scores = predictor(samples.schedules)
         wanted_ms = predict(perturbed(1), samples.pipeline, samples.schedules, samples.cores)
         assert np.allclose(np.diff(scores.mean), np.diff(np.log(wanted_ms)), atol=1e-4)
         place.lineage.clear()
@@ -173,7 +173,7 @@ def test_the_best_weights_find_the_best_beam(place: Place) -> None:
         rounds = [tuner.round(Limits(), Silent()) for _ in range(3)]
     best = place.lineage.read("best", builtin_weights())
     assert best is not None
-    beam_s = best.sidecar.origin.metrics["beam_s"]
+    beam_s = best.origin.metrics["beam_s"]
     assert beam_s is not None and beam_s <= min(done.beam for done in rounds if done.beam)
     # Whoever uses the file finds that schedule.
     path = place.lineage.path("best")

@@ -10,14 +10,13 @@ from typing import Protocol
 
 import numpy as np
 
-from hltune.cost_model.adams2019.lineage import Lineage
-from hltune.cost_model.adams2019.sidecar import read_stored
+from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
 from hltune.machine.open import TargetJob, identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
-from hltune.pretraining.batch import Batch, Batcher, RejectedError
+from hltune.pretraining.batch import SEARCH_TIMEOUT_S, Batch, Batcher, RejectedError
 from hltune.pretraining.journal import Journal, read_journal
 from hltune.pretraining.learning import Checkpoint, Learning
 from hltune.pretraining.options import PretrainOptions
@@ -158,13 +157,7 @@ def plan_pretraining(
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
     with Reader(workspace.samples) as reader:
         return plan(
-            reader,
-            machine,
-            options,
-            _initial_weights(options),
-            pipelines=pipelines,
-            hours=hours,
-            seconds_per_program=seconds,
+            reader, machine, _initial_weights(options), pipelines=pipelines, hours=hours, seconds_per_program=seconds
         )
 
 
@@ -218,7 +211,7 @@ def _open(
         journal_path.unlink(missing_ok=True)
     initial = _initial_weights(options)
     journal = _journal(journal_path, options, initial)
-    pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=options.search_timeout_s))
+    pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=SEARCH_TIMEOUT_S))
     maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
     replay = Replay(store, machine.identity)
     batcher = Batcher(
@@ -290,4 +283,4 @@ def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress
 
 def _use(path: Path, workspace: Workspace) -> Path:
     stored = read_stored(path)
-    return Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.sidecar.origin, None)
+    return Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.origin, None)

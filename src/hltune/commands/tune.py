@@ -229,15 +229,14 @@ def _open(
         store.delete(subject.spec.content_hash, machine.key)
     store.add_pipeline(PipelineRecord.of(subject.spec))
     initial = read_weights(options.search.weights) if options.search.weights else builtin_weights()
-    training = None if options.freeze else options.training
-    history = History(subject.spec, machine, store, learned=options.max_training_samples)
+    history = History(subject.spec, machine, store)
     # Another run does not repeat what this one leaves to chance.
     rng = np.random.default_rng([options.search.seed, len(history)])
     tuner = Tuner(
         subject,
         options,
         history=history,
-        model=Model(subject.spec, machine.key, initial, lineage, training),
+        model=Model(subject.spec, machine.key, initial, lineage, freeze=options.freeze),
         session=session,
         searcher=Searcher(subject, options, pool, rng),
         rng=rng,

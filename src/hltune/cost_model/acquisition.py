@@ -18,17 +18,9 @@ from hltune.values.features import Floats
 def choose(
     scores: Scores | None, schedules: Floats, count: int, *, random_share: float, rng: np.random.Generator
 ) -> list[int]:
-    """Chooses candidates by the rule above.
+    """Chooses candidates by the rule above; returns their positions, in the order in which they should be measured.
 
-    Args:
-        scores: predictions for the candidates [N]; without them all are drawn at random.
-        schedules: their features [N, S, 39].
-        count: how many to choose, or all if there are fewer.
-        random_share: share of the chosen that is drawn at random.
-        rng: source of all draws.
-
-    Returns:
-        Positions of the chosen ones, in the order in which they should be measured.
+    Without scores [N] all are drawn at random. The schedules are their features [N, S, 39].
     """
     keys = np.array([features_key(schedule) for schedule in schedules])
     left = np.ones(len(schedules), dtype=np.bool_)

@@ -26,15 +26,10 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
-    """Samples of one pipeline on one machine.
+    """Samples of one pipeline on one machine: P, F and c.
 
-    Costs are in seconds; a machine that counts something else has a nominal rate that makes nominal seconds of it.
-
-    Attributes:
-        pipeline: P.
-        schedules: F.
-        costs: c.
-        cores: parallelism that the schedules were searched for.
+    Costs are in seconds; a machine that counts something else has a nominal rate that makes nominal seconds of it. The
+    schedules were searched for as many `cores`.
     """
 
     pipeline: Floats

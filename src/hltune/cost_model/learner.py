@@ -34,8 +34,7 @@ class Learned:
     """What was learned.
 
     Attributes:
-        weights: weights of the network.
-        state: state of its optimizer; None if it was never trained.
+        state: state of the network's optimizer; None if it was never trained.
         validations: how well each scorer predicts held-out samples; empty if there are too few.
         predictor: predictor of the better scorer, after it has learned from all samples.
         selected: name of that scorer.
@@ -53,14 +52,10 @@ class Learned:
 def learn(
     weights: Weights, state: OptimizerState | None, samples: Dataset, options: TrainingOptions | None, *, seed: int
 ) -> Learned:
-    """Learns from all samples of a pipeline.
+    """Learns from all samples of a pipeline, at least `LEAST_SAMPLES`.
 
-    Args:
-        weights: weights of the round before.
-        state: state of their optimizer; None for the first round, which rescales the predictions.
-        samples: at least `LEAST_SAMPLES`.
-        options: how to train the network; None leaves it as it is.
-        seed: seed of everything random.
+    Weights and state are those of the round before; without a state, the predictions are rescaled first. Without
+    options the network stays as it is.
     """
     shares = samples.shares()
     held_out = shares < _HELD_OUT

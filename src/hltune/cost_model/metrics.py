@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,9 @@ _ROWS = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairCount:
-    """Pairs of schedules with different costs; those of several pipelines or folds may be added.
+    """Pairs of schedules with different costs, and how many of them are in the right order: a tie is half a pair.
 
-    Attributes:
-        right: pairs in the right order; a tie between predictions is half a pair.
-        total: all pairs.
+    Those of several pipelines or folds may be added.
     """
 
     right: float
@@ -31,7 +30,7 @@ class PairCount:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of the pairs in the right order; None without pairs."""
+        """Share of the pairs in the right order."""
         return self.right / self.total if self.total else None
 
 
@@ -70,14 +69,7 @@ def r2_of_logs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
 
     None with fewer than two different measurements.
     """
-    p, m = _arrays(predicted, measured)
-    if len(m) == 0 or np.all(m == m[0]):
-        return None
-    if not (p > 0).all() or not (m > 0).all():
-        raise ValueError("costs have to be above 0")
-    residual = float(np.square(np.log(m) - np.log(p)).sum())
-    variance = float(np.square(np.log(m) - np.log(m).mean()).sum())
-    return 1 - residual / variance
+    return _explained(predicted, measured, np.log)
 
 
 def r2_of_throughputs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
@@ -85,13 +77,18 @@ def r2_of_throughputs(predicted: ArrayLike, measured: ArrayLike) -> float | None
 
     Predicted throughputs are relative to the best prediction. None with fewer than two different measurements.
     """
+    return _explained(predicted, measured, lambda costs: costs.min() / costs)
+
+
+def _explained(
+    predicted: ArrayLike, measured: ArrayLike, transform: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> float | None:
     p, m = _arrays(predicted, measured)
     if len(m) == 0 or np.all(m == m[0]):
         return None
     if not (p > 0).all() or not (m > 0).all():
         raise ValueError("costs have to be above 0")
-    wanted = m.min() / m
-    found = p.min() / p
+    found, wanted = transform(p), transform(m)
     return 1 - float(np.square(wanted - found).sum()) / float(np.square(wanted - wanted.mean()).sum())
 
 

@@ -4,7 +4,7 @@ A scorer is a value that says how to learn; `fit` learns from samples and gives 
 cross-validation starts from the same state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,23 +19,14 @@ from hltune.values.features import Floats
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scores:
-    """Predictions for schedules [N], in logarithms of costs; see `Dataset`.
-
-    Attributes:
-        mean: expected logarithm.
-        spread: standard deviation, in the same unit; 0 or more.
-    """
+    """Predictions for schedules [N]: mean and standard deviation of the logarithms of their costs."""
 
     mean: NDArray[np.float64]
     spread: NDArray[np.float64]
 
 
-class Predictor(Protocol):
-    """Predicts the costs of one pipeline's schedules. Used by one thread."""
-
-    def predict(self, schedules: Floats) -> Scores:
-        """Predicts for schedule features [N, S, 39]; N may be 0."""
-        ...
+Predictor = Callable[[Floats], Scores]
+"""Predicts the costs of one pipeline's schedules, given by their features [N, S, 39]; N may be 0."""
 
 
 class Scorer(Protocol):
@@ -47,11 +38,7 @@ class Scorer(Protocol):
         ...
 
     def fit(self, samples: Dataset) -> Predictor:
-        """Learns.
-
-        Raises:
-            InputError: there are no samples.
-        """
+        """Learns; raises InputError if there are no samples."""
         ...
 
 
@@ -84,16 +71,12 @@ def better(validations: Sequence[Validation]) -> Validation:
 
 
 def validate(scorer: Scorer, samples: Dataset, folds: Sequence[Mask]) -> Validation:
-    """Fits a scorer on all samples outside of a fold and evaluates it on those inside, for each fold [N] in turn.
-
-    Raises:
-        InputError: a fold leaves nothing to learn from.
-    """
+    """Fits a scorer on all samples outside of a fold and evaluates it on those inside, for each fold [N] in turn."""
     pairs, regrets = NO_PAIRS, list[float]()
     predicted, measured = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
     for held_out in folds:
         costs = samples.costs[held_out]
-        mean = scorer.fit(samples.where(~held_out)).predict(samples.schedules[held_out]).mean
+        mean = scorer.fit(samples.where(~held_out))(samples.schedules[held_out]).mean
         pairs += count_pairs(mean, costs)
         regrets.append(regret_at(1, mean, costs) or 1.0)
         predicted.append(mean)

@@ -33,7 +33,7 @@ class TreeScorer:
     """A `hltune.cost_model.scorer.Scorer`.
 
     Attributes:
-        weights: weights of the network whose prediction is one of the features. For an honest validation they have not
+        weights: weights of the network whose prediction is one of the features; for an honest validation they have not
             seen the samples.
         seed: seed of the draws and of LightGBM.
     """
@@ -53,7 +53,17 @@ class TreeScorer:
         for number in range(_ENSEMBLES):
             rows = rng.integers(len(y), size=len(y))
             boosters.append(self._boost(x[rows], y[rows] - offset, number))
-        return _TreePredictor(self.weights, samples, offset, tuple(boosters))
+
+        def predictor(schedules: Floats) -> Scores:
+            if len(schedules) == 0:
+                return Scores(mean=np.empty(0), spread=np.empty(0))
+            x = _inputs(self.weights, samples, schedules)
+            predicted = np.stack(
+                [np.asarray(each.predict(x, num_threads=_THREADS), dtype=np.float64) for each in boosters]
+            )
+            return Scores(mean=predicted.mean(axis=0) + offset, spread=predicted.std(axis=0))
+
+        return predictor
 
     def _boost(self, x: NDArray[np.float64], y: NDArray[np.float64], number: int) -> lightgbm.Booster:
         parameters = {
@@ -71,23 +81,6 @@ class TreeScorer:
             "verbosity": -1,
         }
         return lightgbm.train(parameters, lightgbm.Dataset(x, label=y), num_boost_round=_TREES)
-
-
-@dataclass(frozen=True, slots=True)
-class _TreePredictor:
-    weights: Weights
-    samples: Dataset
-    offset: float
-    boosters: tuple[lightgbm.Booster, ...]
-
-    def predict(self, schedules: Floats) -> Scores:
-        if len(schedules) == 0:
-            return Scores(mean=np.empty(0), spread=np.empty(0))
-        x = _inputs(self.weights, self.samples, schedules)
-        predicted = np.stack(
-            [np.asarray(booster.predict(x, num_threads=_THREADS), dtype=np.float64) for booster in self.boosters]
-        )
-        return Scores(mean=predicted.mean(axis=0) + self.offset, spread=predicted.std(axis=0))
 
 
 def _inputs(weights: Weights, samples: Dataset, schedules: Floats) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ Which programs and schedules come depends on the seed, the number of the batch a
 times, so that a batch that was cut off is completed by the same schedules.
 """
 
-import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -33,10 +32,13 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import PipelineRecord
 from hltune.values.schedule_codec import schedule_hash
 
+SEARCH_TIMEOUT_S = 5.0
+"""Limit on each search; a program whose searches exceed it is rejected."""
 ATTEMPTS = 32
 """Programs of a batch; all but the first replace a rejected one."""
-PROGRAMS_PER_SEED = 10**8
-_CURRENT_SIGMA = 0.3
+_PROGRAMS_PER_SEED = 10**8
+_CURRENT_VARIANTS, _CURRENT_SIGMA = 1, 0.3
+"""Beam searches per program with variants of the weights under training, beside the one with these."""
 _PROBES_PER_VARIANT = 2
 _PROBES_PER_JOB = 4
 _OVERSAMPLING = 8
@@ -49,16 +51,14 @@ _CHEAPEST_MS, _COSTLIEST_MS = 0.05, 50.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What became of a batch.
+    """What became of a batch, counted from 0.
 
     Attributes:
-        number: from 0.
-        name: of the program.
+        name: name of the program.
         measured: schedules in this run, failed ones included.
-        failures: of those.
         rejected: why each program before this one was not used.
         seconds: wall time.
-        search_s: of it, for making programs and searching.
+        search_s: how much of it went into making programs and searching.
     """
 
     number: int
@@ -70,19 +70,6 @@ class Batch:
     search_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """Schedules of one pipeline.
-
-    Attributes:
-        measurements: costs and failures.
-        began_s: when measuring began, by the monotonic clock.
-    """
-
-    measurements: tuple[Measurement, ...]
-    began_s: float
-
-
 class RejectedError(Exception):
     """A program is not worth measuring; the message is the reason, the same words for the same reason."""
 
@@ -90,14 +77,7 @@ class RejectedError(Exception):
 class Batcher:
     """Makes and measures batches. Used by one thread.
 
-    Args:
-        options: of the run.
-        initial: weights that most searches vary.
-        target: of this machine.
-        machine: measures.
-        pool: processes that search.
-        maker: a process that makes one program and is replaced then.
-        store: open for writing.
+    Most searches vary the initial weights. The maker is a process that makes one program and is replaced then.
     """
 
     def __init__(
@@ -120,12 +100,9 @@ class Batcher:
         self._store = store
 
     def run(self, number: int, own: Weights, progress: Progress) -> Batch:
-        """Measures the batch with this number, or what is missing of it.
+        """Measures the batch with this number, counted from 0, or what is missing of it.
 
-        Args:
-            number: from 0.
-            own: the weights that are being trained.
-            progress: is told what goes on.
+        Searches also use `own`, the weights that are being trained.
 
         Raises:
             HltuneError: no program of the batch is usable.
@@ -133,22 +110,23 @@ class Batcher:
         began_s = time.monotonic()
         rejected: list[str] = []
         for attempt in range(ATTEMPTS):
-            seed = self._options.search.seed * PROGRAMS_PER_SEED + number * ATTEMPTS + attempt
+            seed = self._options.search.seed * _PROGRAMS_PER_SEED + number * ATTEMPTS + attempt
             progress.phase(f"batch {number + 1} of {self._options.batches}: program {seed}")
             try:
                 spec = self._program(seed)
-                measured = self.measure(spec, number, own, wanted=self._options.schedules)
+                measurements, measuring_s = self.measure(spec, number, own, wanted=self._options.schedules)
             except RejectedError as rejection:
                 rejected.append(str(rejection))
                 continue
+            seconds = time.monotonic() - began_s
             return Batch(
                 number=number,
                 name=spec.name,
-                measured=len(measured.measurements),
-                failures=tuple(each for each in measured.measurements if isinstance(each, Failure)),
+                measured=len(measurements),
+                failures=tuple(each for each in measurements if isinstance(each, Failure)),
                 rejected=tuple(rejected),
-                seconds=time.monotonic() - began_s,
-                search_s=measured.began_s - began_s,
+                seconds=seconds,
+                search_s=seconds - measuring_s,
             )
         raise HltuneError(
             "no random program is usable",
@@ -166,7 +144,8 @@ class Batcher:
         if len(spec.funcs) < _LEAST_FUNCS:
             raise RejectedError("trivial")
         # Floats never turn into integers, so that a program has them outside if it has them at all.
-        if not self._target.float_vectors and any(dtype.startswith("float") for dtype in _dtypes(spec)):
+        dtypes = [*(each.dtype for each in spec.inputs), *(dtype for each in spec.outputs for dtype in each.dtypes)]
+        if not self._target.float_vectors and any(dtype.startswith("float") for dtype in dtypes):
             raise RejectedError("floats, which the target has no vectors of")
         return spec
 
@@ -175,7 +154,7 @@ class Batcher:
         rng = np.random.default_rng([self._options.search.seed, number])
         search, pool = self._options.search, self._pool
         weights = [self._initial, own]
-        weights += [vary(own, rng, _CURRENT_SIGMA) for _ in range(self._options.current_weight_beams - 1)]
+        weights += [vary(own, rng, _CURRENT_SIGMA) for _ in range(_CURRENT_VARIANTS)]
         beams = [replace(search, weights=pool.weights_file(each), seed=0) for each in weights]
         found: dict[str, Candidate] = {}
         first, *others = pool.run(spec, self._target.name, beams)
@@ -196,14 +175,11 @@ class Batcher:
             raise RejectedError("few schedules")
         return dict(islice(found.items(), wanted))
 
-    def measure(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> Measured:
+    def measure(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> tuple[list[Measurement], float]:
         """Finds schedules of a pipeline, and measures and stores those that were not measured before.
 
-        Args:
-            spec: of the pipeline.
-            number: keeps the seeds of variants and probes apart.
-            own: see `run`.
-            wanted: schedules.
+        The number keeps the seeds of variants and probes apart. Returns costs and failures, and how long it took to
+        measure them, in seconds.
 
         Raises:
             RejectedError: it is not worth measuring, or too few schedules were found.
@@ -216,21 +192,11 @@ class Batcher:
             except HltuneError as error:
                 raise RejectedError("its outputs take too long") from error
             self._store.add_pipeline(PipelineRecord.of(spec))
-            history = History(spec, self._machine.identity, self._store, learned=0)
+            history = History(spec, self._machine.identity, self._store)
             new = {key: candidate for key, candidate in candidates.items() if key not in history}
-            schedules = ((key, candidate.schedule) for key, candidate in new.items())
             began_s = time.monotonic()
-            done: list[Measurement] = []
-            with contextlib.closing(session.measure_each(schedules, best=history.best_cost)) as measurements:
-                for key, measurement in measurements:
-                    history.keep(new[key], measurement)
-                    done.append(measurement)
-        return Measured(measurements=tuple(done), began_s=began_s)
-
-
-def _dtypes(spec: PipelineSpec) -> list[str]:
-    """Of inputs and outputs."""
-    return [*(each.dtype for each in spec.inputs), *(dtype for each in spec.outputs for dtype in each.dtypes)]
+            measurements = history.measure(session, new, best=history.best_cost)
+        return measurements, time.monotonic() - began_s
 
 
 def _take(found: dict[str, Candidate], outcomes: Iterable[Outcome]) -> None:

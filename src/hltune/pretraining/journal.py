@@ -23,15 +23,11 @@ _FORMAT = Format(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """Of one run, however often it was interrupted.
+    """How far a run has come, however often it was interrupted.
 
     Attributes:
-        seed: of the run.
-        schedules: per program.
-        initial_hash: of the weights that it began with.
-        batches: that are complete.
+        schedules: schedules per program.
         measured: schedules, failed ones included.
-        failed: of those.
         rejected: programs, by the reason.
         seconds: wall time of all batches.
     """
@@ -68,11 +64,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> Journal | None:
-    """Reads what `Journal.write` wrote; None if there is nothing.
-
-    Raises:
-        InputError: it is damaged.
-    """
+    """Reads what `Journal.write` wrote; None if there is nothing. Raises InputError if it is damaged."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:

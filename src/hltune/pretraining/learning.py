@@ -6,15 +6,17 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from hltune.cost_model.adams2019.evaluation import Evaluation, evaluate
-from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.lineage import Lineage, PipelineUse, WeightsOrigin
 from hltune.cost_model.adams2019.options import pretraining
-from hltune.cost_model.adams2019.sidecar import PipelineUse, WeightsOrigin
+from hltune.cost_model.adams2019.scorer import Evaluation, evaluate
 from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.cost_model.dataset import Dataset
 from hltune.pretraining.options import PretrainOptions
-from hltune.pretraining.replay import Replay
+from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, Replay, chosen
+
+_STEPS_PER_BATCH = 25
+"""Training steps for every batch since the last checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +32,9 @@ class Checkpoint:
     """Weights after some batches, on disk.
 
     Attributes:
-        batches: batches in all.
         programs: programs in the store that may be trained on.
         held_out: how well they do on held-out programs, which no weights were ever trained on.
         benchmarks: how well they do on the built-in benchmarks, which are not trained on either.
-        weights: the file.
         seconds: wall time of training and evaluation.
     """
 
@@ -49,12 +49,7 @@ class Checkpoint:
 class Learning:
     """Weights under training, which go on from where earlier runs left them.
 
-    Args:
-        options: options of the run.
-        initial: weights that training began with.
-        replay: reads the samples of one machine.
-        machine_key: key of that machine.
-        lineage: where the weights are kept: ``latest`` are those of the last step, ``best`` are their average.
+    In the lineage, ``latest`` are the weights of the last step, ``best`` are their average.
 
     Raises:
         InputError: weights of earlier runs are damaged, or come from other initial ones.
@@ -78,20 +73,17 @@ class Learning:
     def checkpoint(self, batches: int, benchmarks: Sequence[str]) -> Checkpoint:
         """Learns from what came since the last checkpoint and from earlier programs, evaluates, and writes.
 
-        How long that takes depends on the number of batches since the last checkpoint, not on that of all.
-
-        Args:
-            batches: complete batches.
-            benchmarks: hashes of pipelines to evaluate by as well.
+        How long that takes depends on the number of batches since the last checkpoint, not on that of all. The weights
+        are evaluated by the pipelines with these hashes as well.
         """
         began_s = time.monotonic()
-        options, replay = self._options, self._replay
+        replay = self._replay
         programs = replay.programs()
         new_batches = batches - self._lineage.version("best")
         if new_batches > 0 and programs.learned:
-            datasets = replay.read(replay.chosen(programs.learned, options.max_training_programs, seed=batches))
-            self._learn(datasets, options.steps_per_batch * new_batches)
-        held_out = self._evaluations(replay.chosen(programs.held_out, options.max_held_out_programs, seed=0))
+            datasets = replay.read(chosen(programs.learned, MOST_LEARNED, seed=batches))
+            self._learn(datasets, _STEPS_PER_BATCH * new_batches)
+        held_out = self._evaluations(chosen(programs.held_out, MOST_HELD_OUT, seed=0))
         on_benchmarks = self._evaluations(benchmarks)
         path = self._lineage.path("best")
         if new_batches > 0 or path is None:
@@ -124,13 +116,16 @@ class Learning:
             pipeline_hash=sha256("".join(sorted(learned)).encode()).hexdigest(),
             samples=len(learned) * self._options.schedules,
         )
-        options = pretraining(self._options.steps_per_batch)
         metrics = {name: value for name, value in asdict(evaluation).items() if name not in ("pipelines", "samples")}
         return WeightsOrigin(
             parent_hash=weights_hash(self._initial),
             pipelines=(use,),
             machine=self._machine_key,
-            options={**options.numbers(), "seed": float(self._options.search.seed), "batches": float(batches)},
+            options={
+                **pretraining(_STEPS_PER_BATCH).numbers(),
+                "seed": float(self._options.search.seed),
+                "batches": float(batches),
+            },
             metrics=metrics,
         )
 

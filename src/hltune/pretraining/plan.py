@@ -16,13 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.adams2019.evaluation import evaluate
 from hltune.cost_model.adams2019.options import pretraining
+from hltune.cost_model.adams2019.scorer import evaluate
 from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.pretraining.options import PretrainOptions
-from hltune.pretraining.replay import PREFIX, Replay
+from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, PREFIX, Replay, chosen
 from hltune.samples.reader import Reader
 from hltune.values.machine_id import MachineId
 
@@ -42,15 +41,12 @@ class Plan:
     """Advice, and what it is based on. All gains are relative to beam search with the initial weights.
 
     Attributes:
-        pipelines: to schedule.
-        hours: for all of them.
-        minutes_each: of tuning.
         tuned: names of pipelines whose histories say what tuning gains.
         tuning_curve: minutes and gain.
-        tuning_gain: after `minutes_each`; None if no history says.
+        tuning_gain: gain after `minutes_each`; None if no history says.
         learning_curve: programs and regret@1 of held-out programs; the first one is of the initial weights.
-        programs: that fit into the time, those in the store included.
-        pretraining_gain: with these; None if there are too few programs to say.
+        programs: programs that fit into the time, those in the store included.
+        pretraining_gain: gain with these; None if there are too few programs to say.
     """
 
     pipelines: int
@@ -72,25 +68,11 @@ class Plan:
 
 
 def plan(
-    reader: Reader,
-    machine: MachineId,
-    options: PretrainOptions,
-    initial: Weights,
-    *,
-    pipelines: int,
-    hours: float,
-    seconds_per_program: float,
+    reader: Reader, machine: MachineId, initial: Weights, *, pipelines: int, hours: float, seconds_per_program: float
 ) -> Plan:
     """Makes a plan from what the store has of this machine.
 
-    Args:
-        reader: an open store.
-        machine: this one.
-        options: of pre-training.
-        initial: weights that everything is relative to.
-        pipelines: to schedule, 1 or more.
-        hours: for all of them, above 0.
-        seconds_per_program: of earlier batches, or a guess.
+    There are `hours` for all pipelines together; `seconds_per_program` is what earlier batches took, or a guess.
     """
     minutes_each = 60 * hours / pipelines
     histories = _histories(reader, machine)
@@ -101,8 +83,8 @@ def plan(
     programs = len(found.learned) + round(3600 * hours / seconds_per_program)
     curve: tuple[tuple[int, float], ...] = ()
     if len(found.learned) >= LEAST_PROGRAMS and len(found.held_out) >= LEAST_HELD_OUT:
-        learned = replay.read(replay.chosen(found.learned, options.max_training_programs, seed=0))
-        held_out = replay.read(replay.chosen(found.held_out, options.max_held_out_programs, seed=0))
+        learned = replay.read(chosen(found.learned, MOST_LEARNED, seed=0))
+        held_out = replay.read(chosen(found.held_out, MOST_HELD_OUT, seed=0))
         curve = _learning_curve(learned, held_out, initial)
     return Plan(
         pipelines=pipelines,

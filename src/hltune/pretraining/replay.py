@@ -13,7 +13,9 @@ from hltune.values.machine_id import MachineId
 HELD_OUT = 0.15
 """Share of the programs that no weights are ever trained on."""
 PREFIX = "program-"
-"""Of the names of random programs."""
+"""How the names of random programs begin."""
+MOST_LEARNED, MOST_HELD_OUT = 2000, 200
+"""Programs that a checkpoint reads at most, half of them the newest ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +23,8 @@ class Programs:
     """Hashes of the random programs in a store, in the order in which they came.
 
     Attributes:
-        learned: that may be trained on.
-        held_out: that weights are judged by; which ones is decided by the hash alone.
+        learned: those that may be trained on.
+        held_out: those that weights are evaluated by; the hash alone decides which ones.
     """
 
     learned: tuple[str, ...]
@@ -30,12 +32,7 @@ class Programs:
 
 
 class Replay:
-    """Reads samples of random programs and of benchmarks; how much, does not depend on the size of the store.
-
-    Args:
-        reader: an open store.
-        machine: whose samples are read.
-    """
+    """Reads samples of random programs and of benchmarks, as they were measured on one machine."""
 
     def __init__(self, reader: Reader, machine: MachineId) -> None:
         self._reader = reader
@@ -48,14 +45,6 @@ class Replay:
             learned=tuple(key for key in hashes if not is_held_out(key)),
             held_out=tuple(key for key in hashes if is_held_out(key)),
         )
-
-    def chosen(self, hashes: tuple[str, ...], most: int, *, seed: int) -> list[str]:
-        """The newest of them, and as many of the others at random."""
-        if len(hashes) <= most:
-            return list(hashes)
-        newest, others = hashes[-(most // 2) :], hashes[: -(most // 2)]
-        picked = np.random.default_rng(seed).choice(len(others), size=most - len(newest), replace=False)
-        return [*(others[index] for index in sorted(picked)), *newest]
 
     def read(self, hashes: Sequence[str]) -> list[Dataset]:
         """The samples of each pipeline; those without any are left out, and those that overflowed."""
@@ -72,3 +61,12 @@ class Replay:
 def is_held_out(pipeline_hash: str) -> bool:
     """Whether a program is held out, for ever and on every machine."""
     return int(pipeline_hash[:13], 16) / 16**13 < HELD_OUT
+
+
+def chosen(hashes: tuple[str, ...], most: int, *, seed: int) -> list[str]:
+    """The newest of them, and as many of the others at random."""
+    if len(hashes) <= most:
+        return list(hashes)
+    newest, others = hashes[-(most // 2) :], hashes[: -(most // 2)]
+    picked = np.random.default_rng(seed).choice(len(others), size=most - len(newest), replace=False)
+    return [*(others[index] for index in sorted(picked)), *newest]

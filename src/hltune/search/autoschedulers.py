@@ -12,18 +12,49 @@ from pathlib import Path
 from typing import ClassVar
 
 from hltune.runtime.halide_wheel import Autoscheduler
-from hltune.values.errors import InputError
+from hltune.values.errors import out_of_range
 from hltune.values.provenance import Searched
 
 _INT32_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adams2019Options:
+class _Options:
+    """What all have in common; as it stands, for one that knows no weights and reads no environment.
+
+    Attributes:
+        parallelism: cores that the schedule has to keep busy.
+    """
+
+    autoscheduler: ClassVar[Autoscheduler]
+    parallelism: int
+
+    def __post_init__(self) -> None:
+        _check("--max-parallelism", self.parallelism, 1)
+
+    def parameters(self) -> dict[str, str]:
+        """As the plugin takes them."""
+        return {"parallelism": str(self.parallelism)}
+
+    def environment(self) -> Mapping[str, str]:
+        """What the plugin reads from the environment; an empty string is as good as unset."""
+        return {}
+
+    def provenance(self) -> Searched:
+        """Where schedules of this search come from; reads the weights, if there are any, to identify them."""
+        return Searched(autoscheduler=self.autoscheduler, parameters=tuple(self.parameters().items()))
+
+    @property
+    def label(self) -> str:
+        """What people call the search."""
+        return self.autoscheduler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adams2019Options(_Options):
     """Tree search with a learned cost model.
 
     Attributes:
-        parallelism: the least parallelism that a schedule has to expose.
         beam_size: states kept per step; 1 is greedy.
         num_passes: passes from coarse to fine; without it 5, or 1 when the beam is 1.
         weights: a ``.weights`` file that was checked; without it the built-in ones.
@@ -33,7 +64,6 @@ class Adams2019Options:
     """
 
     autoscheduler: ClassVar[Autoscheduler] = "Adams2019"
-    parallelism: int
     beam_size: int = 32
     num_passes: int | None = None
     weights: Path | None = None
@@ -42,14 +72,12 @@ class Adams2019Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check("--max-parallelism", self.parallelism, 1)
+        _Options.__post_init__(self)
         _check("--beam-size", self.beam_size, 1)
         _check("--seed", self.seed, 0)
         _check("--random-dropout", self.random_dropout, 1, 100)
-        if self.num_passes is not None:
-            _check("--num-passes", self.num_passes, 1)
-        if self.memory_limit_bytes is not None:
-            _check("--memory-limit", self.memory_limit_bytes, 1, 2**63 - 1)
+        _check("--num-passes", self.num_passes, 1)
+        _check("--memory-limit", self.memory_limit_bytes, 1, 2**63 - 1)
 
     def parameters(self) -> dict[str, str]:
         """As the plugin takes them."""
@@ -66,11 +94,11 @@ class Adams2019Options:
         return parameters
 
     def environment(self) -> Mapping[str, str]:
-        """What the plugin reads from the environment; an empty string is as good as unset."""
+        """The number of passes."""
         return {"HL_NUM_PASSES": str(self.num_passes or "")}
 
     def provenance(self) -> Searched:
-        """Where schedules of this search come from; reads the weights, to identify them."""
+        """See the base class."""
         parameters = {name: value for name, value in self.parameters().items() if name != "weights_path"}
         if self.num_passes is not None:
             parameters["num_passes"] = str(self.num_passes)
@@ -83,52 +111,24 @@ class Adams2019Options:
         return f"{self.autoscheduler}, beam size {self.beam_size}"
 
 
-class _Analytic:
-    """What autoschedulers have in common that know no weights and read no environment."""
-
-    __slots__ = ()
-    autoscheduler: ClassVar[Autoscheduler]
-
-    def parameters(self) -> dict[str, str]:
-        """As the plugin takes them."""
-        raise NotImplementedError
-
-    def environment(self) -> Mapping[str, str]:
-        """Nothing."""
-        return {}
-
-    def provenance(self) -> Searched:
-        """Where schedules of this search come from."""
-        return Searched(autoscheduler=self.autoscheduler, parameters=tuple(self.parameters().items()))
-
-    @property
-    def label(self) -> str:
-        """What people call the search."""
-        return self.autoscheduler
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mullapudi2016Options(_Analytic):
+class Mullapudi2016Options(_Options):
     """Greedy grouping with an analytic cost of arithmetic and loads.
 
     Attributes:
-        parallelism: cores that the schedule has to keep busy.
         last_level_cache_bytes: size that tiles have to fit.
         balance: cost of a load from that cache relative to arithmetic.
     """
 
     autoscheduler: ClassVar[Autoscheduler] = "Mullapudi2016"
-    parallelism: int
     last_level_cache_bytes: int = 16 * 2**20
     balance: float = 40.0
 
     def __post_init__(self) -> None:
-        _check("--max-parallelism", self.parallelism, 1)
+        _Options.__post_init__(self)
         _check("--last-level-cache", self.last_level_cache_bytes, 1, 2**63 - 1)
         if not 0 < self.balance < float("inf"):
-            raise InputError(
-                "option out of range", where="--balance", expected="a number above 0", found=str(self.balance)
-            )
+            raise out_of_range("--balance", "a number above 0", self.balance)
 
     def parameters(self) -> dict[str, str]:
         """As the plugin takes them."""
@@ -140,18 +140,10 @@ class Mullapudi2016Options(_Analytic):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Li2018Options(_Analytic):
+class Li2018Options(_Options):
     """Everything at root, tiled, parallel and vectorised."""
 
     autoscheduler: ClassVar[Autoscheduler] = "Li2018"
-    parallelism: int
-
-    def __post_init__(self) -> None:
-        _check("--max-parallelism", self.parallelism, 1)
-
-    def parameters(self) -> dict[str, str]:
-        """As the plugin takes them."""
-        return {"parallelism": str(self.parallelism)}
 
 
 SearchOptions = Adams2019Options | Mullapudi2016Options | Li2018Options
@@ -175,7 +167,7 @@ def baselines(adams2019: Adams2019Options) -> dict[str, SearchOptions]:
     return {BASELINE: replace(adams2019, weights=None), **others}
 
 
-def _check(option: str, value: int, least: int, most: int = _INT32_MAX) -> None:
-    if not least <= value <= most:
+def _check(option: str, value: int | None, least: int, most: int = _INT32_MAX) -> None:
+    if value is not None and not least <= value <= most:
         expected = f"{least} or more" if most >= _INT32_MAX and value < least else f"{least} to {most}"
-        raise InputError("option out of range", where=option, expected=expected, found=str(value))
+        raise out_of_range(option, expected, value)

@@ -1,4 +1,4 @@
-"""One search of an autoscheduler plugin: a job for a worker, and the candidate that it finds.
+"""Searches of an autoscheduler plugin: a job for a worker, and the candidates that it finds.
 
 The plugin can abort, hang or eat memory, and its settings are global to the process: search in a `Worker` with
 `ENVIRONMENT`, and nothing but searches there.
@@ -15,7 +15,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.autoschedulers import SearchOptions
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError, JobFailed
+from hltune.values.errors import Failure, InputError
 from hltune.values.features import Featurization
 from hltune.values.pipeline import PipelineSpec
 
@@ -25,60 +25,7 @@ ENVIRONMENT = {"HL_DEBUG_AUTOSCHEDULE": "1"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchJob:
-    """Finds a schedule.
-
-    Attributes:
-        target: a full Halide target string.
-        timeout_s: limit on the plugin call.
-    """
-
-    spec: PipelineSpec
-    target: str
-    options: SearchOptions
-    timeout_s: float
-
-    def run(self, process: Process) -> Candidate:
-        """Runs in the worker.
-
-        Raises:
-            JobFailed: the plugin found nothing.
-        """
-        import halide as hl  # the parent handles jobs without it
-
-        from hltune.pipeline.build import build
-
-        stage = f"{self.options.autoscheduler} search"
-        process.enter(stage, timeout_s=self.timeout_s)
-        hl.load_plugin(str(halide_wheel.plugin_path(self.options.autoscheduler)))
-        os.environ.update(self.options.environment())
-        built = build(self.spec)
-        parameters = hl.AutoschedulerParams(self.options.autoscheduler, self.options.parameters())
-        position = process.log_position()
-        began = time.perf_counter()
-        results = built.pipeline.apply_autoscheduler(hl.Target(self.target), parameters)
-        search_s = time.perf_counter() - began
-        log = process.log_since(position)
-        return Candidate(
-            schedule=self._schedule(results.schedule_source, stage, log),
-            provenance=self.options.provenance(),
-            features=Featurization.usable(bytes(results.featurization)),
-            predicted_ms=_predicted_ms(log),
-            search_s=search_s,
-        )
-
-    def _schedule(self, text: str, stage: str, log: str) -> Schedule:
-        if not text.strip():
-            raise JobFailed(Failure(stage=stage, kind="error", message="found no schedule", log=log))
-        try:
-            return parse_schedule(text, self.spec.funcs)
-        except InputError as error:  # what the plugin printed is not the user's fault
-            message = f"printed a schedule that hltune does not know: {error}"
-            raise JobFailed(Failure(stage=stage, kind="error", message=message, log=text)) from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchesJob:
-    """Several searches in turn, for searches that are shorter than handing over a job.
+    """One search, or several in turn where they are shorter than handing over a job.
 
     Attributes:
         target: a full Halide target string.
@@ -91,19 +38,58 @@ class SearchesJob:
     timeout_s: float
 
     def run(self, process: Process) -> tuple[Candidate | Failure, ...]:
-        """Runs in the worker; what a search raises is its failure."""
-        return tuple(self._search(options, process) for options in self.searches)
+        """Runs in the worker; a search that the plugin ends with an error is a failure."""
+        import halide as hl  # the parent handles jobs without it
+
+        outcomes: list[Candidate | Failure] = []
+        for options in self.searches:
+            try:
+                outcomes.append(self._search(options, process))
+            except hl.HalideError as error:
+                outcomes.append(_failure(options, str(error).strip()))
+        return tuple(outcomes)
 
     def _search(self, options: SearchOptions, process: Process) -> Candidate | Failure:
         import halide as hl
 
-        job = SearchJob(spec=self.spec, target=self.target, options=options, timeout_s=self.timeout_s)
+        from hltune.pipeline.build import build
+
+        process.enter(_stage(options), timeout_s=self.timeout_s)
+        hl.load_plugin(str(halide_wheel.plugin_path(options.autoscheduler)))
+        os.environ.update(options.environment())
+        built = build(self.spec)
+        parameters = hl.AutoschedulerParams(options.autoscheduler, options.parameters())
+        position = process.log_position()
+        began = time.perf_counter()
+        results = built.pipeline.apply_autoscheduler(hl.Target(self.target), parameters)
+        search_s = time.perf_counter() - began
+        log = process.log_since(position)
+        schedule = self._schedule(results.schedule_source, options, log)
+        if isinstance(schedule, Failure):
+            return schedule
+        return Candidate(
+            schedule=schedule,
+            provenance=options.provenance(),
+            features=Featurization.usable(bytes(results.featurization)),
+            predicted_ms=_predicted_ms(log),
+            search_s=search_s,
+        )
+
+    def _schedule(self, text: str, options: SearchOptions, log: str) -> Schedule | Failure:
+        if not text.strip():
+            return _failure(options, "found no schedule", log)
         try:
-            return job.run(process)
-        except JobFailed as failed:
-            return failed.failure
-        except hl.HalideError as error:
-            return Failure(stage=f"{options.autoscheduler} search", kind="error", message=str(error).strip())
+            return parse_schedule(text, self.spec.funcs)
+        except InputError as error:  # what the plugin printed is not the user's fault
+            return _failure(options, f"printed a schedule that hltune does not know: {error}", text)
+
+
+def _stage(options: SearchOptions) -> str:
+    return f"{options.autoscheduler} search"
+
+
+def _failure(options: SearchOptions, message: str, log: str = "") -> Failure:
+    return Failure(stage=_stage(options), kind="error", message=message, log=log)
 
 
 def _predicted_ms(log: str) -> float | None:

@@ -4,14 +4,12 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from hltune.cost_model.adams2019.weights import Weights, encode_weights, weights_hash
-from hltune.runtime.files import write_bytes
+from hltune.cost_model.adams2019.weights import Weights, weights_hash, write_weights
 from hltune.runtime.worker import Worker, memory_share_bytes, run_all
 from hltune.search.autoschedulers import SearchOptions
-from hltune.search.jobs import ENVIRONMENT, SearchesJob
+from hltune.search.jobs import ENVIRONMENT, SearchJob
 from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.pipeline import PipelineSpec
@@ -25,9 +23,7 @@ _RECYCLED_AFTER = 300
 class SearchPool:
     """Searches for any number of pipelines. Used by one thread; leaving the context ends its processes.
 
-    Args:
-        workers: processes that search side by side.
-        timeout_s: limit on each search, in seconds.
+    So many workers search side by side; the limit is on each search.
     """
 
     def __init__(self, workers: int, *, timeout_s: float) -> None:
@@ -40,9 +36,7 @@ class SearchPool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def __len__(self) -> int:
@@ -50,8 +44,7 @@ class SearchPool:
 
     def start(self, spec: PipelineSpec, target: str, search: SearchOptions) -> Callable[[], Outcome]:
         """Begins with one search and returns; what is returned waits for it and tells what it found."""
-        job = SearchesJob(spec=spec, target=target, searches=(search,), timeout_s=self.timeout_s)
-        running = self._workers[0].start(job)
+        running = self._workers[0].start(self._job(spec, target, (search,)))
 
         def result() -> Outcome:
             try:
@@ -69,24 +62,20 @@ class SearchPool:
     def run_groups(
         self, spec: PipelineSpec, target: str, groups: Sequence[tuple[SearchOptions, ...]]
     ) -> list[tuple[Outcome, ...]]:
-        """Runs groups of short searches, each in one job; a crash loses the others of its group.
-
-        Args:
-            spec: the pipeline.
-            target: a full Halide target string.
-            groups: searches.
-        """
-        jobs = [SearchesJob(spec=spec, target=target, searches=group, timeout_s=self.timeout_s) for group in groups]
-        outcomes = run_all(jobs, self._workers)
+        """Runs groups of short searches, each in one job; a crash loses the others of its group."""
+        outcomes = run_all([self._job(spec, target, group) for group in groups], self._workers)
         return [
             (outcome,) * len(group) if isinstance(outcome, Failure) else outcome
             for group, outcome in zip(groups, outcomes, strict=True)
         ]
 
+    def _job(self, spec: PipelineSpec, target: str, searches: tuple[SearchOptions, ...]) -> SearchJob:
+        return SearchJob(spec=spec, target=target, searches=searches, timeout_s=self.timeout_s)
+
     def weights_file(self, weights: Weights) -> Path:
         """A file of weights for the plugin; it lasts until `forget_weights`, or as long as the pool."""
         path = self._scratch / f"{weights_hash(weights)}.weights"
-        write_bytes(path, encode_weights(weights))
+        write_weights(path, weights)
         return path
 
     def forget_weights(self) -> None:

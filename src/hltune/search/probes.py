@@ -32,7 +32,7 @@ def probes(
 
     Args:
         base: options with the parallelism and the memory limit.
-        variants: weights; an endless stream that is asked for the next one when it is needed.
+        variants: files of weights; the next one is asked for when it is needed.
         round_number: number of the tuning round, or of the batch.
         each: searches per variant.
     """

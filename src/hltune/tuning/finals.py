@@ -19,7 +19,6 @@ class Finals:
     """Measured interleaved, in order of their cost, failures last.
 
     Attributes:
-        rows: the finalists.
         to_runner_up: how many times as much the second best costs; None if there is none.
         to_baseline: how many times as much the schedule costs that Adams2019 finds without tuning; None if it failed.
     """
@@ -52,15 +51,9 @@ def decide(
     records: list[Record],
     where: str,
 ) -> Finals:
-    """Measures the finalists.
+    """Measures the finalists: the references, the best schedules of the tuning, and what the workspace keeps.
 
-    Args:
-        session: session of the pipeline.
-        references: known schedules by name; they keep their names.
-        failed: references that have failed in this run, which is not repeated.
-        best: the fastest schedules of the tuning.
-        records: what the workspace keeps, the fastest first.
-        where: name of the pipeline, for errors.
+    References keep their names; those that have failed in this run are not repeated.
 
     Raises:
         HltuneError: none of them works.

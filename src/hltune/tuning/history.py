@@ -1,8 +1,12 @@
 """What was measured of one pipeline on one machine: the part of the store that a tuner works with."""
 
+import contextlib
+import math
 import time
+from collections.abc import Callable, Iterator, Mapping
 
 from hltune.cost_model.dataset import Dataset
+from hltune.machine.protocol import Session
 from hltune.samples.writer import Store
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
@@ -11,22 +15,17 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import Sample
 
+_NEWEST = 2000
+"""Most samples that a model learns from."""
+
 
 class History:
-    """Knows every schedule that was ever measured; what it keeps survives whatever happens.
+    """Knows every schedule ever measured of a pipeline that the store knows; what it keeps survives all."""
 
-    Args:
-        spec: a pipeline that the store knows.
-        machine: machine that the measurements belong to.
-        store: open for writing.
-        learned: how many of the newest samples a model learns from.
-    """
-
-    def __init__(self, spec: PipelineSpec, machine: MachineId, store: Store, *, learned: int) -> None:
+    def __init__(self, spec: PipelineSpec, machine: MachineId, store: Store) -> None:
         self._key = (spec.content_hash, machine.key)
         self._machine = machine
         self._store = store
-        self._learned = learned
         self._costs = store.costs(*self._key)
         self.last_round = store.last_round(*self._key)
 
@@ -50,8 +49,36 @@ class History:
         ranked = self._store.best(*self._key, count, distinct=True)
         return [each.schedule for each in ranked if each.schedule is not None]
 
-    def keep(self, candidate: Candidate, measurement: Measurement, *, round_number: int = 0) -> None:
-        """Stores a measurement; when this returns it is on the disk."""
+    def measure(
+        self,
+        session: Session,
+        candidates: Mapping[str, Candidate],
+        told: Callable[[str, Measurement], None] = lambda _key, _measurement: None,
+        *,
+        best: float | None,
+        end_s: float = math.inf,
+        round_number: int = 0,
+    ) -> list[Measurement]:
+        """Measures candidates until `end_s` of the monotonic clock, and stores each at once; returns the measurements.
+
+        What costs much more than `best` is measured less exactly. `told` hears of each that is on the disk.
+        """
+
+        def in_time() -> Iterator[tuple[str, Schedule]]:
+            for key, candidate in candidates.items():
+                if time.monotonic() >= end_s:
+                    return
+                yield key, candidate.schedule
+
+        done: list[Measurement] = []
+        with contextlib.closing(session.measure_each(in_time(), best=best)) as measurements:
+            for key, measurement in measurements:
+                self._keep(candidates[key], measurement, round_number)
+                done.append(measurement)
+                told(key, measurement)
+        return done
+
+    def _keep(self, candidate: Candidate, measurement: Measurement, round_number: int) -> None:
         sample = Sample(
             pipeline_hash=self._key[0],
             machine=self._machine,
@@ -69,7 +96,7 @@ class History:
 
     def samples(self) -> Dataset | None:
         """What a model can learn from; None if there is nothing."""
-        sets = self._store.training_data(*self._key, newest=self._learned)
+        sets = self._store.training_data(*self._key, newest=_NEWEST)
         # More than one set only if the plugin saw other stages in earlier versions of itself.
         largest = max(sets, key=lambda data: len(data.costs), default=None)
         return None if largest is None else Dataset.stored(largest, cores=self._machine.threads)

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from hltune.cost_model.adams2019.lineage import BEAM_COST, Lineage
-from hltune.cost_model.adams2019.options import TrainingOptions
+from hltune.cost_model.adams2019.lineage import BEAM_COST, Lineage, PipelineUse, WeightsOrigin
+from hltune.cost_model.adams2019.options import TUNING, TrainingOptions
 from hltune.cost_model.adams2019.scorer import NetworkScorer
-from hltune.cost_model.adams2019.sidecar import PipelineUse, WeightsOrigin
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.learner import LEAST_SAMPLES, Learned, learn
@@ -17,15 +16,8 @@ from hltune.values.pipeline import PipelineSpec
 class Model:
     """Weights and what was learned with them; new versions go to the lineage at once.
 
-    Args:
-        spec: the pipeline.
-        machine_key: key of the machine.
-        initial: weights that tuning starts from; they stay as they are.
-        lineage: where the versions are.
-        training: training of each round; None leaves the weights as they are, and writes nothing.
-
     Attributes:
-        initial: see above.
+        initial: weights that tuning starts from; they stay as they are.
         weights: result of the last training.
         best: the ones whose beam search found the fastest schedule.
         predictor: predictor of the better scorer; None before there is enough to learn from, unless the initial weights
@@ -36,7 +28,7 @@ class Model:
     """
 
     def __init__(
-        self, spec: PipelineSpec, machine_key: str, initial: Weights, lineage: Lineage, training: TrainingOptions | None
+        self, spec: PipelineSpec, machine_key: str, initial: Weights, lineage: Lineage, *, freeze: bool
     ) -> None:
         latest, best = (lineage.read(kind, initial) for kind in ("latest", "best"))
         self.initial = initial
@@ -44,11 +36,11 @@ class Model:
         self.best = best.weights if best else self.weights
         self.predictor: Predictor | None = None
         self._state = latest.optimizer_state if latest else None
-        self._beam_cost = (best.sidecar.origin.metrics.get(BEAM_COST) if best else None) or math.inf
+        self._beam_cost = (best.origin.metrics.get(BEAM_COST) if best else None) or math.inf
         self._spec = spec
         self._machine_key = machine_key
         self._lineage = lineage
-        self._training = training
+        self._freeze = freeze
 
     def prepare(self, samples: Dataset | None) -> None:
         """Fits the predictor to samples of earlier runs; the weights stay as they are.
@@ -63,11 +55,11 @@ class Model:
 
     def learn(self, samples: Dataset | None, round_number: int) -> Learned | None:
         """Trains and evaluates; returns None, and changes nothing, if there are too few samples."""
-        learned = self._fit(samples, self._training, round_number)
-        if learned is not None and samples is not None and self._training is not None:
+        learned = self._fit(samples, None if self._freeze else TUNING, round_number)
+        if learned is not None and samples is not None and not self._freeze:
             self.weights, self._state = learned.weights, learned.state
             metrics = {f"{each.name}_pair_accuracy": each.pairs.accuracy for each in learned.validations}
-            origin = self._origin(self._training, len(samples), metrics)
+            origin = self._origin(len(samples), metrics)
             self._lineage.write("latest", round_number, self.weights, origin, self._state)
         return learned
 
@@ -79,26 +71,20 @@ class Model:
         return learned
 
     def rank(self, beams: Sequence[tuple[Weights, float | None]], samples: int, round_number: int) -> None:
-        """Keeps the best of the weights by the costs of what beam search found with them.
-
-        Args:
-            beams: weights and costs; None for those that failed.
-            samples: number of samples that were measured so far.
-            round_number: number of this round.
-        """
+        """Keeps the best of the weights by the costs of what beam search found with them; None if it failed."""
         for weights, cost in beams:
             if cost is not None and cost < self._beam_cost:
                 self._beam_cost, self.best = cost, weights
-                if self._training is not None:
-                    origin = self._origin(self._training, samples, {BEAM_COST: cost})
+                if not self._freeze:
+                    origin = self._origin(samples, {BEAM_COST: cost})
                     self._lineage.write("best", round_number, weights, origin, None)
 
-    def _origin(self, training: TrainingOptions, samples: int, metrics: dict[str, float | None]) -> WeightsOrigin:
+    def _origin(self, samples: int, metrics: dict[str, float | None]) -> WeightsOrigin:
         use = PipelineUse(name=self._spec.name, pipeline_hash=self._spec.content_hash, samples=samples)
         return WeightsOrigin(
             parent_hash=weights_hash(self.initial),
             pipelines=(use,),
             machine=self._machine_key,
-            options=training.numbers(),
+            options=TUNING.numbers(),
             metrics=metrics,
         )

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from hltune.cost_model.adams2019.options import TUNING, TrainingOptions
 from hltune.runtime.worker import physical_memory_bytes, usable_cores
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.values.errors import InputError
+from hltune.values.errors import InputError, out_of_range
 
 _WORKER_BYTES = 2**30
 """What a search and a compilation may need together."""
@@ -27,11 +26,11 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0 < self.minutes < float("inf"):
-            raise _out_of_range("--minutes", "more than 0", self.minutes)
+            raise out_of_range("--minutes", "more than 0", self.minutes)
         if self.samples is not None and self.samples < 1:
-            raise _out_of_range("--samples", "1 or more", self.samples)
+            raise out_of_range("--samples", "1 or more", self.samples)
         if self.rounds is not None and self.rounds < 0:
-            raise _out_of_range("--rounds", "0 or more", self.rounds)
+            raise out_of_range("--rounds", "0 or more", self.rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +47,10 @@ class TuneOptions:
         batch: candidates per round.
         round_s: after this time a round begins no further measurement.
         beams: beam searches per round, one of them with the weights of the round and the others with variants.
-        probes_per_variant: random probes that share the weights of one variant.
-        pool: candidates that are kept in mind.
-        oversampling: how many new schedules a round looks for, for every one that it measures.
         search_share: of a round's time, that drawing may take.
         random_share: of the candidates that searches found, that is chosen at random.
-        mutant_share: of all candidates, that is made by changing the best schedules.
-        max_training_samples: newest samples that the cost model learns from.
         workers: processes that search, and as many that compile: as many as there are cores and memory for.
         finalists: the fastest measured schedules that take part in the final comparison.
-        training: of the network, in each round.
     """
 
     search: Adams2019Options
@@ -69,23 +62,13 @@ class TuneOptions:
     batch: int = 48
     round_s: float = 30.0
     beams: int = 4
-    probes_per_variant: int = 4
-    pool: int = 4000
-    oversampling: int = 6
     search_share: float = 0.3
     random_share: float = 0.2
-    mutant_share: float = 0.5
-    max_training_samples: int = 2000
     workers: int = field(default_factory=lambda: max(1, min(usable_cores(), physical_memory_bytes() // _WORKER_BYTES)))
     finalists: int = 10
-    training: TrainingOptions = TUNING
 
     def __post_init__(self) -> None:
         if self.discard and not self.fresh:
             raise InputError(
                 "samples are discarded only for a fresh start", where="--discard", todo="give --fresh as well"
             )
-
-
-def _out_of_range(option: str, expected: str, found: float) -> InputError:
-    return InputError("option out of range", where=option, expected=expected, found=str(found))

@@ -17,23 +17,14 @@ _FINAL_TURNS_S = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a round may still use.
-
-    Attributes:
-        end_s: when it has to end, by the monotonic clock.
-        samples: measurements; None for any number.
-    """
+    """What a round may still use: time, by the monotonic clock, and measurements; None for any number."""
 
     end_s: float = math.inf
     samples: int | None = None
 
 
 class Pace:
-    """Estimates from what was seen so far.
-
-    Args:
-        options: options of the run.
-    """
+    """How long the parts of tuning take, as far as was seen."""
 
     def __init__(self, options: TuneOptions) -> None:
         self._options = options

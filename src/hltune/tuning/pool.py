@@ -7,16 +7,13 @@ from hltune.cost_model.scorer import Predictor
 from hltune.values.candidate import Candidate
 from hltune.values.features import Featurization
 
+_SIZE = 4000
+
 
 class Pool:
-    """The newest candidates, by the hash of their schedule. What one round leaves, the next may choose.
+    """The newest candidates, by the hash of their schedule. What one round leaves, the next may choose."""
 
-    Args:
-        size: how many are kept.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self) -> None:
         self._candidates: dict[str, tuple[Candidate, Featurization]] = {}
         self._stages: int | None = None
 
@@ -34,7 +31,7 @@ class Pool:
             if features is not None and features.stages == (self._stages or features.stages):
                 self._stages = features.stages
                 self._candidates.setdefault(key, (candidate, features))
-        for key in list(self._candidates)[: -self._size]:
+        for key in list(self._candidates)[:-_SIZE]:
             del self._candidates[key]
 
     def take(
@@ -45,6 +42,6 @@ class Pool:
             return {}
         keys = list(self._candidates)
         schedules = np.stack([features.schedule_array() for _, features in self._candidates.values()])
-        scores = None if predictor is None else predictor.predict(schedules)
+        scores = None if predictor is None else predictor(schedules)
         chosen = choose(scores, schedules, count, random_share=random_share, rng=rng)
         return {keys[index]: self._candidates.pop(keys[index])[0] for index in chosen}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, islice
 
 import numpy as np
@@ -19,6 +19,7 @@ from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
 
 _BEAM_SIGMAS = (0.3, 1.0)
+_PROBES_PER_VARIANT = 4
 _PROBES_PER_JOB = 16
 """At most, for a crash loses the other probes of its job."""
 _JOB_S = 0.5
@@ -27,30 +28,8 @@ _LEAST_NEW = 0.02
 """Probing ends when fewer of the latest probes than this share are new."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probed:
-    """What came of the probes of a round.
-
-    Attributes:
-        candidates: new ones by the hash of their schedule.
-        searches: how many were run.
-        failures: why those failed that crashed or found nothing.
-    """
-
-    candidates: dict[str, Candidate]
-    searches: int
-    failures: tuple[Failure, ...]
-
-
 class Searcher:
-    """Searches schedules of one pipeline.
-
-    Args:
-        subject: the pipeline.
-        options: options of the run.
-        pool: processes that search.
-        rng: source of all that is left to chance.
-    """
+    """Searches schedules of one pipeline."""
 
     def __init__(self, subject: Subject, options: TuneOptions, pool: SearchPool, rng: np.random.Generator) -> None:
         self._subject = subject
@@ -68,12 +47,7 @@ class Searcher:
         return found
 
     def beams(self, centre: Weights, best: Weights) -> list[tuple[Weights, Outcome]]:
-        """Runs beam searches with the given weights and with variants; returns the weights of each.
-
-        Args:
-            centre: weights of the first search, as they are.
-            best: weights that are varied as well.
-        """
+        """Runs beam searches with the weights `centre`, and with variants of both; returns the weights of each."""
         weights = [centre]
         for number in range(self._affordable_beams() - 1):
             start = (best, centre)[number % 2]
@@ -97,41 +71,37 @@ class Searcher:
         wanted: int,
         limit_s: float,
         known: Callable[[str], bool],
-    ) -> Probed:
+    ) -> tuple[dict[str, Candidate], list[Outcome]]:
         """Runs random probes until there are enough that are new, time is up, or hardly anything new comes.
 
-        Args:
-            centres: weights to vary; the first ones are also used as they are.
-            round_number: keeps seeds apart.
-            wanted: new candidates.
-            limit_s: wall time, in seconds.
-            known: tells whether the schedule with this hash is known.
+        The weights of all centres are varied; the first ones are also used as they are. `known` tells whether the
+        schedule with a hash is known. Returns the new candidates by their hash, and what came of every probe.
         """
         variants = map(self._pool.weights_file, chain(centres[:1], varied(centres, self._rng)))
-        each = self._options.probes_per_variant
-        stream = probes(self._options.search, variants, round_number=round_number, each=each)
+        stream = probes(self._options.search, variants, round_number=round_number, each=_PROBES_PER_VARIANT)
         found: dict[str, Candidate] = {}
-        failures: list[Failure] = []
-        searches, end_s = 0, time.monotonic() + limit_s
+        outcomes: list[Outcome] = []
+        end_s = time.monotonic() + limit_s
         while len(found) < wanted and time.monotonic() < end_s:
-            before, count = len(found), 0
-            for outcome in self._next_probes(stream):
-                count += 1
-                if isinstance(outcome, Failure):
-                    failures.append(outcome)
-                elif not known(key := schedule_hash(outcome.schedule)):
+            new = self._next_probes(stream)
+            before = len(found)
+            for outcome in new:
+                if isinstance(outcome, Candidate) and not known(key := schedule_hash(outcome.schedule)):
                     found.setdefault(key, outcome)
-            searches += count
-            if len(found) - before < _LEAST_NEW * count:
+            outcomes += new
+            if len(found) - before < _LEAST_NEW * len(new):
                 break
-        return Probed(candidates=found, searches=searches, failures=tuple(failures))
+        self._pool.forget_weights()
+        return found, outcomes
 
-    def _next_probes(self, stream: Iterator[Adams2019Options]) -> Iterator[Outcome]:
+    def _next_probes(self, stream: Iterator[Adams2019Options]) -> list[Outcome]:
         size = max(1, min(_PROBES_PER_JOB, round(_JOB_S / self._probe_s)))
         groups = [tuple(islice(stream, size)) for _ in range(2 * len(self._pool))]
-        for outcomes in self._pool.run_groups(self._subject.spec, self._subject.target.name, groups):
-            self._probe_s = self._mean_search_s(outcomes) or self._probe_s
-            yield from outcomes
+        outcomes: list[Outcome] = []
+        for group in self._pool.run_groups(self._subject.spec, self._subject.target.name, groups):
+            self._probe_s = self._mean_search_s(group) or self._probe_s
+            outcomes += group
+        return outcomes
 
     def _mean_search_s(self, outcomes: Sequence[Outcome]) -> float | None:
         """A search that took too long counts with its limit, other failures do not."""
@@ -139,7 +109,3 @@ class Searcher:
         timeouts = sum(isinstance(each, Failure) and each.kind == "timeout" for each in outcomes)
         times_s += [self._pool.timeout_s] * timeouts
         return sum(times_s) / len(times_s) if times_s else None
-
-    def forget_weights(self) -> None:
-        """Removes the files of weights, which no later search will ask for."""
-        self._pool.forget_weights()

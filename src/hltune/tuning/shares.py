@@ -25,9 +25,6 @@ class Shares:
     """Smooth weighted round robin: a pipeline's weight is what it gained in its last three rounds.
 
     Rounds take about the same time. Gains are relative, so that fast and slow pipelines count alike.
-
-    Args:
-        names: of the pipelines.
     """
 
     def __init__(self, names: list[str]) -> None:

@@ -1,9 +1,8 @@
 """Tuning of one pipeline on one machine: one round after the other."""
 
-import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -21,12 +20,15 @@ from hltune.tuning.pool import Pool
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
-from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
 
 _EXHAUSTED_AFTER = 3
+_MUTANT_SHARE = 0.5
+"""Share of a round's candidates that is made by changing the best schedules."""
+_OVERSAMPLING = 6
+"""How many new schedules a round looks for, for every one that it measures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +40,8 @@ class Round:
         number: counts the rounds of this pipeline on this machine, from run to run.
         best: cost of the fastest schedule of all rounds; None as long as every candidate has failed.
         beam: cost of what beam search finds with the weights of the round; None if it failed.
-        searches: how many were run.
-        known: how many of those found what had been found before.
+        known: how many of the searches found what had been found before.
         measured: candidates, failed ones included.
-        failures: why candidates failed.
         validations: of the scorers on held-out samples, after the round; empty with too few samples or no time.
         held_out: how many samples that were.
         selected: name of the scorer that chooses in the next round; None if nothing was learned.
@@ -77,15 +77,12 @@ class _Found:
 
     Attributes:
         candidates: to measure, by the hash of their schedule.
-        weights: weights of the beam searches.
-        beams: hash of what each beam search found, None if it failed; in the order of `weights`.
-        searches: how many were run.
-        known: schedules that they found again.
+        beams: weights of the beam searches, and the hash of what each found; None if it failed.
+        known: schedules that were found again.
     """
 
     candidates: dict[str, Candidate]
-    weights: tuple[Weights, ...]
-    beams: tuple[str | None, ...]
+    beams: list[tuple[Weights, str | None]]
     searches: int
     known: int
 
@@ -93,21 +90,12 @@ class _Found:
 class Tuner:
     """One pipeline under tuning. Used by one thread.
 
-    Args:
-        subject: the pipeline.
-        options: options of the run.
-        history: its samples; tuning continues where they end.
-        model: its weights.
-        session: measures candidates.
-        searcher: finds them.
-        rng: source of what is left to chance.
+    Tuning continues where the history ends.
 
     Attributes:
         references: candidates that are measured whatever the model thinks of them: the default one, those written by
             hand and those of Halide's autoschedulers, by name.
         failed: references that failed in this run, by name.
-        history: see above.
-        model: see above.
         pace: how long its rounds take.
     """
 
@@ -132,7 +120,7 @@ class Tuner:
         self._session = session
         self._searcher = searcher
         self._rng = rng
-        self._pool = Pool(options.pool)
+        self._pool = Pool()
         self._round = history.last_round
         self._idle_rounds = 0
 
@@ -160,12 +148,16 @@ class Tuner:
         names = {schedule_hash(each.schedule): key for key, each in self.references.items()}
         new = {key: self.references[key] for text, key in names.items() if text not in self.history}
 
+        done_s = [time.monotonic()]
+
         def note(key: str, measurement: Measurement) -> None:
+            done_s.append(time.monotonic())
             if isinstance(measurement, Failure):
                 self.failed[key] = measurement
                 progress.note(f"{name}: {key} failed. {measurement}")
 
-        measured = self._measure(new, ((key, each.schedule) for key, each in new.items()), None, 0, note)
+        measured = self.history.measure(self._session, new, note, best=None)
+        self.pace.saw_candidates(done_s)
         self.model.prepare(self.history.samples())
         return measured
 
@@ -179,14 +171,14 @@ class Tuner:
         measured = self._measure_new(found.candidates, replace(limits, end_s=end_s), progress)
         measured_s = time.monotonic()
         self._say(progress, "learning")
-        beams = [None if key is None else self.history.cost(key) for key in found.beams]
-        self.model.rank(tuple(zip(found.weights, beams, strict=True)), len(self.history), self._round)
+        beams = [(weights, None if key is None else self.history.cost(key)) for weights, key in found.beams]
+        self.model.rank(beams, len(self.history), self._round)
         learned = self.model.learn(self.history.samples(), self._round) if measured_s < limits.end_s else None
         done = Round(
             pipeline=self.subject.spec.name,
             number=self._round,
             best=self.history.best_cost,
-            beam=beams[0],
+            beam=beams[0][1],
             searches=found.searches,
             known=found.known,
             measured=len(measured),
@@ -205,91 +197,67 @@ class Tuner:
     def _search(self, limits: Limits, progress: Progress) -> _Found:
         """Beam searches, whose results are all measured, and probes, among which the model chooses."""
         self._say(progress, "searching")
-        model, options = self.model, self._options
-        beams = self._searcher.beams(model.weights, model.best)
-        keys = tuple(schedule_hash(each.schedule) if isinstance(each, Candidate) else None for _, each in beams)
-        chosen = {
-            key: each
-            for key, (_, each) in zip(keys, beams, strict=True)
-            if key is not None and isinstance(each, Candidate) and key not in self.history
-        }
-        for key in chosen:
-            self._pool.discard(key)
+        model, history = self.model, self.history
+        beams: list[tuple[Weights, str | None]] = []
+        chosen: dict[str, Candidate] = {}
+        for weights, outcome in self._searcher.beams(model.weights, model.best):
+            key = schedule_hash(outcome.schedule) if isinstance(outcome, Candidate) else None
+            beams.append((weights, key))
+            if isinstance(outcome, Candidate) and key is not None and key not in history:
+                chosen[key] = outcome
+                self._pool.discard(key)
         batch = self.pace.batch(limits)
-        wanted = max(0, round((1 - options.mutant_share) * batch) - len(chosen))
-        probed = self._searcher.probes(
+        wanted = max(0, round((1 - _MUTANT_SHARE) * batch) - len(chosen))
+        probed, outcomes = self._searcher.probes(
             (model.weights, model.best, model.initial),
             self._round,
-            wanted=wanted * options.oversampling,
+            wanted=wanted * _OVERSAMPLING,
             limit_s=min(self.pace.probing_s, limits.end_s - time.monotonic()),
-            known=lambda key: key in self.history or key in self._pool or key in chosen,
+            known=lambda key: key in history or key in self._pool or key in chosen,
         )
-        self._searcher.forget_weights()
-        self._pool.add(probed.candidates)
-        for failure in probed.failures[:1]:
-            progress.note(f"{self.subject.spec.name}: {len(probed.failures)} searches failed, as this one: {failure}")
-        again = sum(key is not None and key in self.history for key in keys)
-        chosen |= self._pool.take(wanted, model.predictor, random_share=options.random_share, rng=self._rng)
+        self._pool.add(probed)
+        failures = [each for each in outcomes if isinstance(each, Failure)]
+        for failure in failures[:1]:
+            progress.note(f"{self.subject.spec.name}: {len(failures)} searches failed, as this one: {failure}")
+        again = sum(key is not None and key in history for _, key in beams)
+        random_share = self._options.random_share
+        chosen |= self._pool.take(wanted, model.predictor, random_share=random_share, rng=self._rng)
         # Where searches find too little that is new, there are more mutants.
         chosen |= mutants(
-            self.history.best(PARENTS),
+            history.best(PARENTS),
             self.subject.spec.funcs,
             self._rng,
             wanted=max(0, batch - len(chosen)),
-            known=lambda key: key in self.history or key in chosen,
+            known=lambda key: key in history or key in chosen,
         )
         return _Found(
             candidates=chosen,
-            weights=tuple(weights for weights, _ in beams),
-            beams=keys,
-            searches=len(beams) + probed.searches,
-            known=again + probed.searches - len(probed.candidates) - len(probed.failures),
+            beams=beams,
+            searches=len(beams) + len(outcomes),
+            known=again + len(outcomes) - len(probed) - len(failures),
         )
 
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
-        allowed = dict(list(candidates.items())[: limits.samples])
-        count = 0
-
-        def in_time() -> Iterator[tuple[str, Schedule]]:
-            for key, candidate in allowed.items():
-                if time.monotonic() >= limits.end_s:
-                    return
-                yield key, candidate.schedule
+        allowed = dict(islice(candidates.items(), limits.samples))
+        best, done_s = self.history.best_cost, [time.monotonic()]
 
         def say(_key: str, _measurement: Measurement) -> None:
-            nonlocal count
-            count += 1
-            self._say(progress, f"measuring {count} of {len(allowed)}")
+            done_s.append(time.monotonic())
+            self._say(progress, f"measuring {len(done_s) - 1} of {len(allowed)}")
 
-        measured = self._measure(allowed, in_time(), self.history.best_cost, self._round, say)
+        measured = self.history.measure(
+            self._session, allowed, say, best=best, end_s=limits.end_s, round_number=self._round
+        )
+        self.pace.saw_candidates(done_s)
         self._pool.add({key: candidate for key, candidate in candidates.items() if key not in self.history})
         return measured
 
-    def _measure(
-        self,
-        candidates: dict[str, Candidate],
-        schedules: Iterable[tuple[str, Schedule]],
-        best: float | None,
-        round_number: int,
-        told: Callable[[str, Measurement], None],
-    ) -> list[Measurement]:
-        """Measures schedules and stores each at once; returns the measurements."""
-        done: list[Measurement] = []
-        done_s = [time.monotonic()]
-        with contextlib.closing(self._session.measure_each(schedules, best=best)) as measurements:
-            for key, measurement in measurements:
-                self.history.keep(candidates[key], measurement, round_number=round_number)
-                done.append(measurement)
-                done_s.append(time.monotonic())
-                told(key, measurement)
-        self.pace.saw_candidates(done_s)
-        return done
-
     def _baselines(self, progress: Progress) -> dict[str, Candidate]:
         searches = baselines(self._options.search)
+        outcomes = self._searcher.run(list(searches.values()))
         found: dict[str, Candidate] = {}
-        for (name, search), outcome in zip(searches.items(), self._searcher.run(list(searches.values())), strict=True):
+        for (name, search), outcome in zip(searches.items(), outcomes, strict=True):
             if isinstance(outcome, Failure):
                 progress.note(f"{self.subject.spec.name}: {search.autoscheduler} failed. {outcome}")
             else:

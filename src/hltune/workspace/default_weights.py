@@ -3,8 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from hltune.cost_model.adams2019.lineage import Lineage
-from hltune.cost_model.adams2019.sidecar import read_stored, sidecar_path
+from hltune.cost_model.adams2019.lineage import Lineage, read_stored, sidecar_path
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.machine_id import MachineId
@@ -39,5 +38,5 @@ def with_default_weights(
 
 
 def _other_machine(path: Path, machine: MachineId) -> str | None:
-    key = read_stored(path).sidecar.origin.machine
+    key = read_stored(path).origin.machine
     return None if key == machine.key else key

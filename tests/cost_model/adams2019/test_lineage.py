@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.lineage import Lineage, WeightsOrigin, sidecar_path
 from hltune.cost_model.adams2019.optimizer import OptimizerState
-from hltune.cost_model.adams2019.sidecar import WeightsOrigin, sidecar_path
 from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.values.errors import InputError
 from tests.cost_model.conftest import perturbed

@@ -51,12 +51,15 @@ def specs(target: TargetInfo) -> list[PipelineSpec]:
 
 def search(specs: list[PipelineSpec], target: TargetInfo, weights: Path | None) -> list[Candidate]:
     options = [Adams2019Options(parallelism=CORES, beam_size=4, weights=weights)]
-    options += [Adams2019Options.probe(parallelism=CORES, seed=seed, weights=weights) for seed in range(PROBES)]
+    options += [
+        Adams2019Options(parallelism=CORES, beam_size=1, num_passes=1, random_dropout=1, seed=seed, weights=weights)
+        for seed in range(PROBES)
+    ]
     with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
-        jobs = [
-            SearchJob(spec=spec, target=target.name, options=each, timeout_s=60) for spec in specs for each in options
-        ]
-        return [worker.run(job) for job in jobs]
+        jobs = [SearchJob(spec=spec, target=target.name, searches=tuple(options), timeout_s=60) for spec in specs]
+        found = [outcome for job in jobs for outcome in worker.run(job)]
+    assert all(isinstance(each, Candidate) for each in found)
+    return found
 
 
 def check_predictions(candidates: list[Candidate], weights: Weights) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hltune.cost_model.adams2019.evaluation import evaluate
 from hltune.cost_model.adams2019.options import LossName, TrainingOptions, pretraining
+from hltune.cost_model.adams2019.scorer import evaluate
 from hltune.cost_model.adams2019.train import TrainingState, train
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash
 from hltune.cost_model.dataset import Dataset

@@ -117,23 +117,3 @@ def test_no_samples(builtin: Weights, options: TrainingOptions) -> None:
     for datasets in ([], [make_dataset(14, 0)]):
         with pytest.raises(InputError, match="no samples"):
             train(TrainingState.start(builtin), datasets, options, initial=builtin, seed=0)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"epochs": 0},
-        {"steps": 0},
-        {"learning_rate": 0.0},
-        {"epsilon": 0.0},
-        {"l2_to_init": -1.0},
-        {"batch_size": 0},
-        {"pipelines_per_step": 0},
-        {"time_limit_s": 0.0},
-        {"feature_noise": -0.1},
-        {"ema_decay": 1.0},
-    ],
-)
-def test_options_are_checked(change: dict[str, float]) -> None:
-    with pytest.raises(InputError, match="out of range"):
-        replace(TUNING, **change)

@@ -1,34 +1,132 @@
-"""The weights of one pipeline on one machine, from round to round.
+"""Weights on disk: where they come from, and those of one pipeline on one machine, from round to round.
 
-::
+    NAME.weights             the weights, for us and for the stock plugin
+    NAME.weights.json        `Sidecar`
+    NAME.weights.npz         state of the optimizer, if there is one
 
-    latest-ROUND.weights     what training goes on from, with the state of the optimizer
-    best-ROUND.weights       the ones whose beam search found the fastest schedule
+The weights are written last: a file of them always has its sidecar. The names in a `Lineage` are
 
-Each has its sidecar, see `hltune.cost_model.adams2019.sidecar`; its parent is the initial weights. A new
-version is complete before the old one goes, so that a kill leaves at least one.
+    latest-ROUND             what training goes on from, with the state of the optimizer
+    best-ROUND               the ones whose beam search found the fastest schedule
+
+Their parent is the initial weights. A new version is complete before the old one goes, so that a kill leaves at least
+one.
 """
 
+import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from hltune.cost_model.adams2019.optimizer import OptimizerState
-from hltune.cost_model.adams2019.sidecar import (
-    Stored,
-    WeightsOrigin,
-    read_stored,
-    sidecar_path,
-    state_path,
-    write_stored,
-)
-from hltune.cost_model.adams2019.weights import Weights, weights_hash
+from hltune.cost_model.adams2019.optimizer import OptimizerState, decode_state, encode_state
+from hltune.cost_model.adams2019.weights import Weights, encode_weights, read_weights, weights_hash
+from hltune.runtime.files import write_bytes
+from hltune.values.documents import Format
 from hltune.values.errors import InputError
 
 Kind = Literal["latest", "best"]
 BEAM_COST = "beam_s"
 """Name of the metric by which weights are the best: cost of the schedule that beam search finds with them."""
+
+_TODO = "train again from the parent weights, or use the .weights file alone with --weights"
+_FORMAT = Format(name="hltune-weights", version=1, what="damaged sidecar of weights", todo=_TODO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineUse:
+    """How many samples of a pipeline the weights were trained on."""
+
+    name: str
+    pipeline_hash: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsOrigin:
+    """Where weights come from.
+
+    Attributes:
+        parent_hash: hash of the weights that training began with; None for random ones.
+        machine: key of the machine that the samples were measured on.
+        metrics: None for what the samples did not determine.
+    """
+
+    parent_hash: str | None
+    pipelines: tuple[PipelineUse, ...]
+    machine: str
+    options: dict[str, float]
+    metrics: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sidecar:
+    """The document.
+
+    Attributes:
+        weights_hash: hash of the weights that it belongs to.
+        state_file: name of the file with the optimizer's state, beside the weights; None if there is none.
+        state_hash: SHA-256 of that file.
+    """
+
+    weights_hash: str
+    origin: WeightsOrigin
+    state_file: str | None
+    state_hash: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What `read_stored` finds."""
+
+    weights: Weights
+    origin: WeightsOrigin
+    optimizer_state: OptimizerState | None
+
+
+def write_stored(path: Path, weights: Weights, origin: WeightsOrigin, state: OptimizerState | None) -> None:
+    """Writes weights with their sidecar; raises InputError if they are not usable, or cannot be written."""
+    data = encode_weights(weights)
+    state_file = state_hash = None
+    if state is not None:
+        state_data = encode_state(state)
+        state_file, state_hash = _state_path(path).name, hashlib.sha256(state_data).hexdigest()
+        write_bytes(_state_path(path), state_data, durable=True)
+    sidecar = Sidecar(
+        weights_hash=hashlib.sha256(data).hexdigest(), origin=origin, state_file=state_file, state_hash=state_hash
+    )
+    write_bytes(sidecar_path(path), _FORMAT.encode(asdict(sidecar)), durable=True)
+    write_bytes(path, data, durable=True)
+
+
+def read_stored(path: Path) -> Stored:
+    """Reads weights with their sidecar; raises InputError if they are not whole, or do not belong together."""
+    weights = read_weights(path)
+    where = sidecar_path(path)
+    sidecar = decode_sidecar(_read(where), where=str(where))
+    if sidecar.weights_hash != (found := weights_hash(weights)):
+        raise _error("the sidecar belongs to other weights", where, sidecar.weights_hash, found)
+    state = None
+    if sidecar.state_file is not None:
+        where = path.with_name(sidecar.state_file)
+        data = _read(where)
+        if sidecar.state_hash != (found := hashlib.sha256(data).hexdigest()):
+            raise _error("damaged state of the optimizer", where, f"SHA-256 {sidecar.state_hash}", found)
+        state = decode_state(data, where=str(where))
+    return Stored(weights=weights, origin=sidecar.origin, optimizer_state=state)
+
+
+def sidecar_path(path: Path) -> Path:
+    """The sidecar of a weights file."""
+    return path.with_name(f"{path.name}.json")
+
+
+def decode_sidecar(data: bytes, *, where: str) -> Sidecar:
+    """Decodes and checks a document; raises InputError if it is damaged or of another format."""
+    sidecar = _FORMAT.read(data, Sidecar, where=where)
+    if (name := sidecar.state_file) is not None and Path(name).name != name:
+        raise _FORMAT.damaged(where, f"the state's file {name!r} is not beside the weights")
+    return sidecar
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +145,13 @@ class Lineage:
         if path is None:
             return None
         stored = read_stored(path)
-        expected = weights_hash(initial)
-        if stored.sidecar.origin.parent_hash != expected:
+        expected, found = weights_hash(initial), stored.origin.parent_hash
+        if found != expected:
             raise InputError(
                 "these weights were trained from other initial ones",
                 where=str(path),
                 expected=f"initial weights {expected[:12]}",
-                found=f"initial weights {(stored.sidecar.origin.parent_hash or 'none')[:12]}",
+                found=f"initial weights {(found or 'none')[:12]}",
                 todo="give the same --weights as before, or start over with --fresh",
             )
         return stored
@@ -72,15 +170,7 @@ class Lineage:
     ) -> Path:
         """Writes a version and removes the older ones. No version is ever written twice.
 
-        Args:
-            kind: which of the two lines.
-            round_number: number of the version, unless there is a newer one already.
-            weights: weights to write.
-            origin: where they come from.
-            state: state of the optimizer that training goes on with.
-
-        Raises:
-            InputError: the place cannot be written to.
+        Its number is that of the round, unless there is a newer one already.
         """
         old = self._versions(kind)
         version = max([round_number, *(number + 1 for number in old)])
@@ -102,6 +192,21 @@ class Lineage:
         return {int(match[1]): path for match, path in found if match}
 
 
+def _state_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.npz")
+
+
 def _remove(path: Path) -> None:
-    for file in (path, sidecar_path(path), state_path(path)):
+    for file in (path, sidecar_path(path), _state_path(path)):
         file.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _error("cannot read what belongs to the weights", path, "a file", error.strerror) from None
+
+
+def _error(what: str, where: Path, expected: str, found: str | None) -> InputError:
+    return InputError(what, where=str(where), expected=expected, found=found, todo=_TODO)

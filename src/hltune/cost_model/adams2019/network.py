@@ -48,16 +48,7 @@ class Forward(NamedTuple):
 
 
 def predict(weights: Weights, pipeline_features: Floats, schedule_features: Floats, cores: int) -> Floats:
-    """Predicts the running times of schedules of one pipeline.
-
-    Args:
-        weights: weights of the network.
-        pipeline_features: [S, 40, 7].
-        schedule_features: [N, S, 39].
-        cores: what the plugin calls parallelism.
-
-    Returns:
-        Milliseconds, [N].
+    """Predicted running times [N] in milliseconds, of schedules [N, S, 39] of one pipeline [S, 40, 7].
 
     Raises:
         InputError: the shapes do not fit together.
@@ -115,7 +106,7 @@ def pad_stages(array: Floats, *, axis: int) -> Floats:
 
 
 def pad_schedules(array: Floats) -> Floats:
-    """Adds schedules of zeros along the first axis up to a power of two."""
+    """The same for schedules, along the first axis."""
     return _pad(array, 0, _LEAST_SCHEDULES)
 
 

@@ -18,13 +18,7 @@ from hltune.values.errors import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OptimizerState:
-    """What Adam remembers from step to step.
-
-    Attributes:
-        count: steps taken.
-        mean: running mean of the gradient, by name.
-        square: running mean of its square, by name.
-    """
+    """What Adam remembers after `count` steps: running means of the gradient and of its square."""
 
     count: int
     mean: Weights
@@ -48,11 +42,7 @@ def encode_state(state: OptimizerState) -> bytes:
 
 
 def decode_state(data: bytes, *, where: str) -> OptimizerState:
-    """Decodes and checks the content of a file.
-
-    Raises:
-        InputError: it is damaged, or belongs to other weights.
-    """
+    """Decodes and checks the content of a file; raises InputError if it is damaged, or belongs to other weights."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             state = OptimizerState(

@@ -3,8 +3,6 @@
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from hltune.values.errors import InputError
-
 LossName = Literal["throughput", "log", "rank", "log+rank"]
 
 
@@ -40,22 +38,6 @@ class TrainingOptions:
     feature_noise: float = 0.0
     ema_decay: float = 0.0
     l2_to_init: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, valid, expected in (
-            ("learning rate", 0 < self.learning_rate < 1, "above 0 and below 1"),
-            ("epsilon of Adam", self.epsilon > 0, "above 0"),
-            ("steps", self.steps is None or self.steps >= 1, "1 or more"),
-            ("pipelines per step", self.pipelines_per_step >= 1, "1 or more"),
-            ("batch size", self.batch_size >= 1, "1 or more"),
-            ("epochs", self.epochs >= 1, "1 or more"),
-            ("training time", self.time_limit_s is None or self.time_limit_s > 0, "above 0"),
-            ("feature noise", self.feature_noise >= 0, "0 or more"),
-            ("decay of the average", 0 <= self.ema_decay < 1, "0 or more and below 1"),
-            ("L2 to the initial weights", 0 <= self.l2_to_init < float("inf"), "0 or more"),
-        ):
-            if not valid:
-                raise InputError("option out of range", where=name, expected=expected, found=str(self))
 
     def numbers(self) -> dict[str, float]:
         """The options that are numbers, by name."""

@@ -36,7 +36,7 @@ class TrainingState:
     """What a training goes on from.
 
     Attributes:
-        weights: those of the last step.
+        weights: weights of the last step.
         average: average of the weights of all steps, the newest ones counting most: the result.
         optimizer: state of Adam.
     """
@@ -63,7 +63,7 @@ def train(
     """Trains; the same arguments give the same result, unless time runs out.
 
     Args:
-        start: what to go on from; it stays as it is.
+        start: what to go on from.
         datasets: one for each pipeline and machine.
         options: how to train.
         initial: weights that `TrainingOptions.l2_to_init` pulls to.
@@ -78,14 +78,15 @@ def train(
         InputError: there are no samples to train on, or training with `TrainingOptions.steps` diverged.
     """
     check_weights(start.weights)
-    run = _Run(options, initial, seed, _epoch_of(datasets, options))
+    blocks = _epoch_of(datasets, options)
+    deadline_s = time.monotonic() + (options.time_limit_s or math.inf)
     test_set = _test_set(datasets, held_out)
     state = best = start
     least = _mean_loss(start.average, test_set, options.loss)
     for _ in range(options.epochs):
-        if run.late():
+        if time.monotonic() > deadline_s:
             break
-        state = run.epoch(state)
+        state = _epoch(state, blocks, options, initial, seed, deadline_s)
         if not all(np.isfinite(values).all() for values in (*state.weights.values(), *state.average.values())):
             if options.steps is not None:
                 raise InputError("training diverged", where=str(options), todo="lower the learning rate")
@@ -112,38 +113,28 @@ def rescaled(weights: Weights, datasets: Sequence[Dataset]) -> Weights:
     return weights | {name: weights[name] * factor for name in ("trunk_filter", "trunk_bias")}
 
 
-class _Run:
-    """One call of `train`."""
-
-    def __init__(self, options: TrainingOptions, initial: Weights, seed: int, blocks: Epoch) -> None:
-        self._deadline_s = time.monotonic() + (options.time_limit_s or math.inf)
-        self._seed = seed
-        self._initial = dict(initial)
-        self._blocks = blocks
-        # What a step does not depend on is left out: other values of it compile nothing again.
-        self._options = replace(options, steps=None, epochs=1, time_limit_s=None)
-
-    def late(self) -> bool:
-        return time.monotonic() > self._deadline_s
-
-    def epoch(self, state: TrainingState) -> TrainingState:
-        # The order depends on the steps taken before, so that a continued run repeats that of a long one.
-        rng = np.random.default_rng([self._seed, state.optimizer.count])
-        key = jax.random.key(int(rng.integers(2**31))) if self._options.feature_noise else None
-        adam = state.optimizer
-        adam = optax.ScaleByAdamState(jnp.int32(adam.count), dict(adam.mean), dict(adam.square))
-        optimizer = (optax.EmptyState(), adam, optax.EmptyState())
-        carry = _Carry(dict(state.weights), dict(state.average), optimizer, key)
-        for block in self._blocks(rng):
-            carry = jax.block_until_ready(_steps(carry, block, self._initial, self._options))
-            if self.late():
-                break
-        _, adam, _ = carry.optimizer
-        return TrainingState(
-            weights=_as_numpy(carry.weights),
-            average=_as_numpy(carry.average),
-            optimizer=OptimizerState(count=int(adam.count), mean=_as_numpy(adam.mu), square=_as_numpy(adam.nu)),
-        )
+def _epoch(
+    state: TrainingState, blocks: Epoch, options: TrainingOptions, initial: Weights, seed: int, deadline_s: float
+) -> TrainingState:
+    # The order depends on the steps taken before, so that a continued run repeats that of a long one.
+    rng = np.random.default_rng([seed, state.optimizer.count])
+    key = jax.random.key(int(rng.integers(2**31))) if options.feature_noise else None
+    # What a step does not depend on is left out: other values of it compile nothing again.
+    step_options = replace(options, steps=None, epochs=1, time_limit_s=None)
+    adam = state.optimizer
+    adam = optax.ScaleByAdamState(jnp.int32(adam.count), dict(adam.mean), dict(adam.square))
+    optimizer = (optax.EmptyState(), adam, optax.EmptyState())
+    carry = _Carry(dict(state.weights), dict(state.average), optimizer, key)
+    for block in blocks(rng):
+        carry = jax.block_until_ready(_steps(carry, block, dict(initial), step_options))
+        if time.monotonic() > deadline_s:
+            break
+    _, adam, _ = carry.optimizer
+    return TrainingState(
+        weights=_as_numpy(carry.weights),
+        average=_as_numpy(carry.average),
+        optimizer=OptimizerState(count=int(adam.count), mean=_as_numpy(adam.mu), square=_as_numpy(adam.nu)),
+    )
 
 
 _ChainState = tuple[optax.EmptyState, optax.ScaleByAdamState, optax.EmptyState]
@@ -158,11 +149,10 @@ class _Carry(NamedTuple):
 
 @partial(jax.jit, static_argnames="options")
 def _steps(carry: _Carry, block: Block, initial: Arrays, options: TrainingOptions) -> _Carry:
-    """All steps of a block."""
     optimizer = _optimizer(options)
 
     def step(carry: _Carry, rows: jax.Array) -> tuple[_Carry, None]:
-        key, batch = carry.key, jax.tree.map(partial(_rows, rows), block.stack)
+        key, batch = carry.key, jax.tree.map(operator.itemgetter(rows), block.stack)
         if key is not None:
             key, noise_key = jax.random.split(key)
             noise = options.feature_noise * jax.random.normal(noise_key, batch.schedules.shape)
@@ -192,10 +182,6 @@ def _objective(weights: Arrays, batch: MiniBatch, options: TrainingOptions) -> j
         return pipeline_loss(weights, each, options.loss) * (each.schedule_count if options.summed else 1)
 
     return jnp.mean(jax.vmap(loss_of)(batch))
-
-
-def _rows(rows: jax.Array, values: jax.Array) -> jax.Array:
-    return values[rows]
 
 
 def _epoch_of(datasets: Sequence[Dataset], options: TrainingOptions) -> Epoch:

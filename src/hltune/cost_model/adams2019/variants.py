@@ -12,13 +12,7 @@ from hltune.cost_model.adams2019.weights import SHAPES, Weights
 
 
 def vary(weights: Weights, rng: np.random.Generator, sigma: float) -> Weights:
-    """Multiplies every term of the cost by a log-normal number.
-
-    Args:
-        weights: what is varied; they stay as they are.
-        rng: source of the numbers.
-        sigma: standard deviation of their logarithms; 0 changes nothing.
-    """
+    """Multiplies every term of the cost by a log-normal number; `sigma` is the standard deviation of its logarithm."""
     factors = np.exp(sigma * rng.standard_normal(SHAPES["trunk_bias"])).astype(np.float32)
     return weights | {
         "trunk_filter": weights["trunk_filter"] * factors[:, None],

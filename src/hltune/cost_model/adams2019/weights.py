@@ -37,19 +37,15 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "trunk_filter": (32, 32),
     "trunk_bias": (32,),
 }
-
-FILE_BYTES = 16 + sum(4 * (1 + len(shape) + math.prod(shape)) for shape in SHAPES.values())
+_HEADER = struct.pack("<4I", MAGIC, PIPELINE_FEATURES_VERSION, SCHEDULE_FEATURES_VERSION, len(SHAPES))
+_FILE_BYTES = len(_HEADER) + sum(4 * (1 + len(shape) + math.prod(shape)) for shape in SHAPES.values())
 
 Weights = dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
 """By the names of `SHAPES`, each with that shape."""
 
 
 def builtin_weights() -> Weights:
-    """The weights that the installed plugin carries.
-
-    Raises:
-        HltuneError: they are not at exactly one place in it.
-    """
+    """The weights that the installed plugin carries."""
     return decode_weights(_builtin_bytes(), where=str(halide_wheel.plugin_path("Adams2019")))
 
 
@@ -59,11 +55,7 @@ def random_weights(rng: np.random.Generator) -> Weights:
 
 
 def read_weights(path: Path) -> Weights:
-    """Reads and checks a file.
-
-    Raises:
-        InputError: it cannot be read, is damaged, of another format, version or shape, or not finite.
-    """
+    """Reads and checks a file; raises InputError if it is not what the plugin can read."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -85,13 +77,9 @@ def decode_weights(data: bytes, *, where: str) -> Weights:
 
 
 def encode_weights(weights: Weights) -> bytes:
-    """The content of a file.
-
-    Raises:
-        InputError: buffers are missing, of another shape or type, or not finite.
-    """
+    """The content of a file; raises what `check_weights` raises."""
     check_weights(weights)
-    parts = [struct.pack("<4I", MAGIC, PIPELINE_FEATURES_VERSION, SCHEDULE_FEATURES_VERSION, len(SHAPES))]
+    parts = [_HEADER]
     for name, shape in SHAPES.items():
         parts.append(struct.pack(f"<{1 + len(shape)}I", len(shape), *shape))
         parts.append(weights[name].astype("<f4").tobytes(order="F"))
@@ -100,7 +88,7 @@ def encode_weights(weights: Weights) -> bytes:
 
 def write_weights(path: Path, weights: Weights) -> None:
     """Writes a file whole or not at all; raises what `encode_weights` raises, or InputError if it cannot be written."""
-    write_bytes(path, encode_weights(weights), durable=True)
+    write_bytes(path, encode_weights(weights))
 
 
 def weights_hash(weights: Weights) -> str:
@@ -123,8 +111,7 @@ def check_weights(weights: Weights, *, where: str = "weights") -> None:
 def _builtin_bytes() -> bytes:
     path = halide_wheel.plugin_path("Adams2019")
     library = path.read_bytes()
-    header = struct.pack("<4I", MAGIC, PIPELINE_FEATURES_VERSION, SCHEDULE_FEATURES_VERSION, len(SHAPES))
-    if (count := library.count(header)) != 1:
+    if (count := library.count(_HEADER)) != 1:
         raise HltuneError(
             "cannot find the built-in weights in the plugin",
             where=str(path),
@@ -132,8 +119,8 @@ def _builtin_bytes() -> bytes:
             found=f"{count} places",
             todo="pip install --force-reinstall halide==21.0.0, or give --weights FILE",
         )
-    begin = library.index(header)
-    return library[begin : begin + FILE_BYTES]
+    begin = library.index(_HEADER)
+    return library[begin : begin + _FILE_BYTES]
 
 
 class _Reader:
@@ -169,8 +156,7 @@ class _Reader:
         self.expect(f"number of dimensions of {name}", len(shape))
         for dimension, extent in enumerate(shape):
             self.expect(f"extent of dimension {dimension} of {name}", extent)
-        count = int(np.prod(shape))
-        values = np.frombuffer(self.take(4 * count, name), dtype="<f4").astype(np.float32)
+        values = np.frombuffer(self.take(4 * math.prod(shape), name), dtype="<f4").astype(np.float32)
         if not np.isfinite(values).all():
             raise self.error(f"{name} holds values that are not finite", "finite values only", "NaN or infinity")
         return values.reshape(shape, order="F")

@@ -32,14 +32,9 @@ def mutants(
     wanted: int,
     known: Callable[[str], bool],
 ) -> dict[str, Candidate]:
-    """Changes schedules at random; returns new ones by their hash.
+    """Changes schedules at random, the first ones more often; returns new ones by their hash, at most those wanted.
 
-    Args:
-        parents: schedules to change, the best first.
-        funcs: Funcs of the pipeline.
-        rng: source of parents and changes.
-        wanted: how many; there may be fewer.
-        known: tells whether the schedule with this hash is known.
+    `known` tells whether the schedule with a hash is known.
     """
     found: dict[str, Candidate] = {}
     for _ in range(_ATTEMPTS_PER_MUTANT * wanted if parents else 0):

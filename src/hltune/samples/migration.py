@@ -46,11 +46,3 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         for statement in (*_FROM_1, f"PRAGMA user_version = {VERSION}"):
             connection.execute(statement)
-
-
-def migrated_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """A migrated copy in memory, for those who may not write."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    connection.backup(copy)
-    migrate(copy)
-    return copy

@@ -3,9 +3,7 @@
 import itertools
 import sqlite3
 import statistics
-from collections import Counter
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 from hltune.samples.rows import MACHINE_COLUMNS, decode_machine
@@ -46,33 +44,35 @@ def collect(connection: sqlite3.Connection) -> tuple[Statistics, ...]:
     machines = {
         key: decode_machine(row) for key, *row in connection.execute(f"SELECT id, {MACHINE_COLUMNS} FROM machines")
     }
-    rows = connection.execute(
-        """SELECT pipeline_id, machine_id, schedule_id, failure_stage,
-               count(*), min(cost), min(measured_at_s), max(measured_at_s)
-           FROM samples GROUP BY 1, 2, 3, 4 ORDER BY 1, 2"""
+    failed: dict[tuple[int, int], dict[str, int]] = {}
+    for pipeline, machine, stage, count in connection.execute(
+        """SELECT pipeline_id, machine_id, failure_stage, count(*) FROM samples
+           WHERE cost IS NULL GROUP BY pipeline_id, machine_id, failure_stage"""
+    ):
+        failed.setdefault((pipeline, machine), {})[stage] = count
+    schedules = connection.execute(
+        """SELECT pipeline_id, machine_id, count(*), min(cost), min(measured_at_s), max(measured_at_s) FROM samples
+           GROUP BY pipeline_id, machine_id, schedule_id ORDER BY pipeline_id, machine_id, schedule_id"""
     )
     found = [
-        _statistics(pipelines[pipeline], machines[machine], [row[2:] for row in group])
-        for (pipeline, machine), group in itertools.groupby(rows, key=itemgetter(0, 1))
+        _statistics(pipelines[key[0]], machines[key[1]], failed.get(key, {}), [row[2:] for row in group])
+        for key, group in itertools.groupby(schedules, key=lambda row: (row[0], row[1]))
     ]
     return tuple(sorted(found, key=lambda each: (each.pipeline_name, each.pipeline_hash, each.machine.key)))
 
 
-def _statistics(pipeline: tuple[str, str], machine: MachineId, rows: list[tuple[Any, ...]]) -> Statistics:
-    """From one row per schedule and stage of failure; the stage of costs is None."""
-    schedules, stages, counts, costs, first, last = zip(*rows, strict=True)
-    failed = Counter[str]()
-    for stage, count in zip(stages, counts, strict=True):
-        if stage is not None:
-            failed[stage] += count
+def _statistics(
+    pipeline: tuple[str, str], machine: MachineId, failed: dict[str, int], schedules: list[tuple[Any, ...]]
+) -> Statistics:
+    counts, costs, first, last = zip(*schedules, strict=True)
     known = [cost for cost in costs if cost is not None]
     return Statistics(
         pipeline_hash=pipeline[0],
         pipeline_name=pipeline[1],
         machine=machine,
         samples=sum(counts),
-        schedules=len(set(schedules)),
-        failed=dict(failed),
+        schedules=len(schedules),
+        failed=failed,
         best=min(known, default=None),
         median=statistics.median(known) if known else None,
         slowest=max(known, default=None),

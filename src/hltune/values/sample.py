@@ -33,7 +33,7 @@ class PipelineRecord:
     spec: PipelineSpec | None
 
     def __post_init__(self) -> None:
-        _check(_HASH.fullmatch(self.hash) is not None, "pipeline hash", "64 hexadecimal digits", repr(self.hash))
+        _check_hash(self.hash)
         if self.spec is not None:
             _check(self.spec.content_hash == self.hash, "pipeline hash", self.spec.content_hash, self.hash)
 
@@ -73,12 +73,7 @@ class Sample:
     measured_at_s: float
 
     def __post_init__(self) -> None:
-        _check(
-            _HASH.fullmatch(self.pipeline_hash) is not None,
-            "pipeline hash",
-            "64 hexadecimal digits",
-            repr(self.pipeline_hash),
-        )
+        _check_hash(self.pipeline_hash)
         known = self.schedule is not None or self.featurization is not None
         _check(known, "sample", "a schedule or a featurization", "neither")
         _check(self.round >= 0, "round", "0 or more", str(self.round))
@@ -91,6 +86,10 @@ class Sample:
             return schedule_hash(self.schedule)
         assert self.featurization is not None
         return self.featurization.schedule_hash
+
+
+def _check_hash(text: str) -> None:
+    _check(_HASH.fullmatch(text) is not None, "pipeline hash", "64 hexadecimal digits", repr(text))
 
 
 def _check(holds: bool, what: str, expected: str, found: str) -> None:

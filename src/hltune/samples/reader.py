@@ -185,8 +185,8 @@ class Reader:
         """All that a model can learn from, as arrays; read them all before adding samples.
 
         Args:
-            pipeline_hash: of the pipeline.
-            machine_key: of the machine.
+            pipeline_hash: see `pipelines`.
+            machine_key: see `machines`.
             chunk: schedules per item, to limit memory; without it one item holds all.
             newest: how many schedules, the newest ones; without it all.
 

@@ -23,7 +23,7 @@ class Format:
         version: what the key ``version`` says.
         oldest: the first version that can still be read.
         what: what a message calls a damaged one.
-        todo: what people can do about one.
+        todo: what people can do about it.
     """
 
     name: str

@@ -54,11 +54,9 @@ class Sample:
     """One measurement of one schedule of one pipeline on one machine.
 
     Attributes:
-        pipeline_hash: hash of a pipeline that the store knows.
         schedule: None if its directives are not known; then the featurization stands for it.
         featurization: None unless Adams2019 made the schedule.
         measurement: its cost, whose turns the store keeps as one; or why it failed.
-        provenance: where the schedule came from.
         round: number of the tuning round; 0 outside of tuning.
         measured_at_s: seconds since 1970, UTC.
     """

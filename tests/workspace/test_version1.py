@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hltune.machine.open import identify
+from hltune.machine.open import TargetJob, identify
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.target import TargetJob
 from hltune.runtime.progress import Silent
 from hltune.runtime.worker import Worker
 from hltune.samples import database

@@ -67,7 +67,7 @@ class Comparison:
     @property
     def best(self) -> float | None:
         """Cost of the fastest verified schedule."""
-        return min((row.measurement.value for row in self.rows if isinstance(row.measurement, Cost)), default=None)
+        return min((row.cost.value for row in self.rows if row.cost), default=None)
 
 
 def read_schedules(paths: Sequence[Path]) -> list[tuple[str, Schedule]]:

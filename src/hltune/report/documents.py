@@ -64,19 +64,18 @@ def _comparison(result: Comparison) -> Document:
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
         "unit": result.unit.name,
-        "limit": None if result.bandwidth_bound is None else result.unit.from_seconds(result.bandwidth_bound),
+        "limit": result.unit.from_seconds(result.bandwidth_bound),
         "schedules": [_row(row, result.unit) for row in result.rows],
     }
 
 
 def _row(row: Row, unit: Unit) -> Document:
-    measured = row.measurement if isinstance(row.measurement, Cost) else None
     return {
         "name": row.name,
-        **cost(measured, unit),
-        "verified": measured is not None,
-        "failure": failure(row.measurement) if isinstance(row.measurement, Failure) else None,
-        "schedule": directives(row.schedule) if row.schedule is not None else None,
+        **cost(row.cost, unit),
+        "verified": row.cost is not None,
+        "failure": row.failure and failure(row.failure),
+        "schedule": row.schedule and directives(row.schedule),
     }
 
 

@@ -3,11 +3,10 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -18,8 +17,10 @@ from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
 from hltune.pretraining.plan import LEAST_HELD_OUT, LEAST_PROGRAMS, LEAST_SAMPLES, Plan
 from hltune.report.documents import Document
+from hltune.report.layout import facts, number, numbers, plain_table, print_lines
+from hltune.report.progress import Board, clock
 
-_METRICS = (("pair_accuracy", "pairs right"), ("regret_at_1", "regret@1"), ("regret_at_8", "regret@8"), ("r2", "R2"))
+_METRICS = {"pair_accuracy": "pairs right", "regret_at_1": "regret@1", "regret_at_8": "regret@8", "r2": "R2"}
 _ROWS = 8
 """Checkpoints that the live table shows."""
 
@@ -39,7 +40,7 @@ def document(result: Pretrained) -> Document:
         "seconds": round(result.seconds, 1),
         "seconds_of_all_runs": round(journal.seconds, 1),
         "weights": str(checkpoint.weights),
-        "default": None if result.default is None else str(result.default),
+        "default": result.default and str(result.default),
         "store": str(result.store),
         "held_out": asdict(checkpoint.held_out.new),
         "held_out_initial": asdict(checkpoint.held_out.initial),
@@ -52,15 +53,14 @@ def print_pretrained(console: Console, result: Pretrained) -> None:
     """What was measured and what was learned."""
     journal = result.journal
     share = journal.failed / journal.measured if journal.measured else 0.0
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row("batches", f"{journal.batches}, {len(result.batches)} of them in this run of {_clock(result.seconds)}")
-    grid.add_row("schedules", f"{journal.measured} measured, {journal.failed} failed ({share:.1%})")
-    grid.add_row("rejected", _rejected(journal) or "no program")
-    console.print(grid)
+    rejected = ", ".join(f"{count} {reason}" for reason, count in sorted(journal.rejected.items()))
+    batches = f"{journal.batches}, {len(result.batches)} of them in this run of {clock(result.seconds)}"
+    schedules = f"{journal.measured} measured, {journal.failed} failed ({share:.1%})"
+    console.print(facts(("batches", batches), ("schedules", schedules), ("rejected", rejected or "no program")))
     console.print(_evaluations(result.checkpoint))
-    console.print(Text(f"weights: {result.checkpoint.weights}"), soft_wrap=True)
+    print_lines(console, f"weights: {result.checkpoint.weights}")
     if result.default is not None:
-        console.print(Text(f"used by default in this workspace: {result.default}"), soft_wrap=True)
+        print_lines(console, f"used by default in this workspace: {result.default}")
 
 
 def plan_document(advice: Plan) -> Document:
@@ -70,8 +70,7 @@ def plan_document(advice: Plan) -> Document:
 
 def print_plan(console: Console, advice: Plan) -> None:
     """The advice and what it is based on."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row("to schedule", f"{advice.pipelines} pipelines in {advice.hours:g} hours")
+    grid = facts(("to schedule", f"{advice.pipelines} pipelines in {advice.hours:g} hours"))
     if advice.tuning_curve:
         points = ", ".join(f"{gain:.2f} after {minutes:.3g} min" for minutes, gain in advice.tuning_curve)
         grid.add_row("tuning", f"times as fast as beam search: {points} each; seen on {', '.join(advice.tuned)}")
@@ -87,110 +86,64 @@ def print_plan(console: Console, advice: Plan) -> None:
         grid.add_row(
             "pre-training",
             f"cannot say: fewer than {LEAST_PROGRAMS} random programs to learn from and "
-            f"{LEAST_HELD_OUT} held out were measured on this machine; `hltune pretrain --batches 60` does "
-            "that",
+            f"{LEAST_HELD_OUT} held out were measured on this machine; `hltune pretrain --batches 60` does that",
         )
     text = {"pretrain": "pre-train, then schedule without tuning", "tune": "tune each pipeline"}
     grid.add_row("advice", text[advice.advice] if advice.advice else "none: the store is too small to say")
     console.print(grid)
 
 
-@contextlib.contextmanager
-def show_pretraining() -> Generator[PretrainProgress]:
+def show_pretraining() -> contextlib.AbstractContextManager[PretrainProgress]:
     """Shows batches on standard error: a live table on a terminal, a line per batch in a log."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _Log(console)
-        return
-    # Redrawn when something happened only: while a schedule is timed, nothing else should run.
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield _Table(live)
+    return _Batches()
 
 
 @dataclass(slots=True)
-class _Clock:
-    """Knows how much is left."""
+class _Batches(Board):
+    """What is done of all batches, how many of them in this run, and when it began and has to end."""
 
     batches: int = 0
     done: int = 0
     here: int = 0
     began_s: float = 0.0
     end_s: float = math.inf
+    checkpoints: list[Checkpoint] = field(default_factory=list[Checkpoint])
+    last: str = ""
 
-    def begin(self, done: int, batches: int, end_s: float) -> None:
+    def begin(self, *, done: int, batches: int, end_s: float) -> None:
         self.done, self.batches, self.end_s, self.began_s = done, batches, end_s, time.monotonic()
+        self.log(f"pre-training: {done} of {batches} batches are done")
 
-    def left(self) -> str:
+    def batch_done(self, batch: Batch, journal: Journal) -> None:
+        self.done, self.here = journal.batches, self.here + 1
+        self.last = f"last batch: {_batch(batch)}"
+        self.log(f"batch {journal.batches}: {_batch(batch)}, time left {self._left()}")
+        self.draw()
+
+    def checkpoint_done(self, checkpoint: Checkpoint) -> None:
+        self.checkpoints.append(checkpoint)
+        metrics = "; ".join(f"{label} {_pair(checkpoint, key)}" for key, label in _METRICS.items())
+        self.log(f"after batch {checkpoint.batches}: {metrics}; {checkpoint.seconds:.1f} s")
+        self.draw()
+
+    def contents(self) -> Iterable[RenderableType]:
+        if self.checkpoints:
+            table = plain_table(*numbers("batches", "programs", *_METRICS.values()))
+            table.title = "held-out programs: new weights (initial ones)"
+            for checkpoint in self.checkpoints[-_ROWS:]:
+                cells = (_pair(checkpoint, key) for key in _METRICS)
+                table.add_row(str(checkpoint.batches), str(checkpoint.held_out.new.pipelines), *cells)
+            yield table
+        yield Text(f"{self.status}; time left {self._left()}")
+        if self.last:
+            yield Text(self.last)
+
+    def _left(self) -> str:
         now_s = time.monotonic()
         to_end_s = self.end_s - now_s
         if self.here:
             to_end_s = min(to_end_s, (now_s - self.began_s) / self.here * (self.batches - self.done))
-        return "-" if math.isinf(to_end_s) else _clock(max(0.0, to_end_s))
-
-
-@dataclass(slots=True)
-class _Log:
-    console: Console
-    clock: _Clock = field(default_factory=_Clock)
-
-    def phase(self, text: str) -> None:
-        """A log has a line per batch; see `batch_done`."""
-
-    def note(self, text: str) -> None:
-        self._print(f"note: {text}")
-
-    def begin(self, *, done: int, batches: int, end_s: float) -> None:
-        self.clock.begin(done, batches, end_s)
-        self._print(f"pre-training: {done} of {batches} batches are done")
-
-    def batch_done(self, batch: Batch, journal: Journal) -> None:
-        self.clock.done, self.clock.here = journal.batches, self.clock.here + 1
-        self._print(f"batch {journal.batches}: {_batch(batch)}, time left {self.clock.left()}")
-
-    def checkpoint_done(self, checkpoint: Checkpoint) -> None:
-        metrics = "; ".join(f"{label} {_pair(checkpoint, key)}" for key, label in _METRICS)
-        self._print(f"after batch {checkpoint.batches}: {metrics}; {checkpoint.seconds:.1f} s")
-
-    def _print(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-@dataclass(slots=True)
-class _Table:
-    live: Live
-    clock: _Clock = field(default_factory=_Clock)
-    checkpoints: list[Checkpoint] = field(default_factory=list[Checkpoint])
-    status: str = ""
-    last: str = ""
-
-    def phase(self, text: str) -> None:
-        self.status = text
-        self._draw()
-
-    def note(self, text: str) -> None:
-        self.live.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
-
-    def begin(self, *, done: int, batches: int, end_s: float) -> None:
-        self.clock.begin(done, batches, end_s)
-
-    def batch_done(self, batch: Batch, journal: Journal) -> None:
-        self.clock.done, self.clock.here = journal.batches, self.clock.here + 1
-        self.last = f"last batch: {_batch(batch)}"
-        self._draw()
-
-    def checkpoint_done(self, checkpoint: Checkpoint) -> None:
-        self.checkpoints.append(checkpoint)
-        self._draw()
-
-    def _draw(self) -> None:
-        table = Table(box=None, pad_edge=False, title="held-out programs: new weights (initial ones)")
-        for heading in ("batches", "programs", *(label for _, label in _METRICS)):
-            table.add_column(heading, justify="right")
-        for checkpoint in self.checkpoints[-_ROWS:]:
-            cells = (_pair(checkpoint, key) for key, _ in _METRICS)
-            table.add_row(str(checkpoint.batches), str(checkpoint.held_out.new.pipelines), *cells)
-        lines = [Text(f"{self.status}; time left {self.clock.left()}")] + [Text(self.last)] * bool(self.last)
-        self.live.update(Group(table, *lines) if self.checkpoints else Group(*lines), refresh=True)
+        return clock(to_end_s)
 
 
 def _batch(batch: Batch) -> str:
@@ -200,16 +153,11 @@ def _batch(batch: Batch) -> str:
 
 
 def _evaluations(checkpoint: Checkpoint) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("judged by")
-    table.add_column("weights")
-    for heading in ("pipelines", "samples", *(label for _, label in _METRICS)):
-        table.add_column(heading, justify="right")
+    table = plain_table("judged by", "weights", *numbers("pipelines", "samples", *_METRICS.values()))
     for name, evaluated in (("held-out programs", checkpoint.held_out), ("benchmarks", checkpoint.benchmarks)):
         for weights, each in (("new", evaluated.new), ("initial", evaluated.initial)):
-            table.add_row(
-                name, weights, str(each.pipelines), str(each.samples), *(_value(each, key) for key, _ in _METRICS)
-            )
+            metrics = (_value(each, key) for key in _METRICS)
+            table.add_row(name, weights, str(each.pipelines), str(each.samples), *metrics)
     return table
 
 
@@ -218,13 +166,4 @@ def _pair(checkpoint: Checkpoint, key: str) -> str:
 
 
 def _value(evaluation: Evaluation, key: str) -> str:
-    value = getattr(evaluation, key)
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _rejected(journal: Journal) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in sorted(journal.rejected.items()))
-
-
-def _clock(seconds: float) -> str:
-    return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
+    return number(getattr(evaluation, key), ".3f")

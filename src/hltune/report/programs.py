@@ -1,16 +1,15 @@
 """A random program for people: its text, its stages, and a picture of how they depend on each other."""
 
-import io
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hltune.programs.program import Node, Program
 from hltune.report.documents import Document
-from hltune.runtime.files import write_bytes
+from hltune.report.layout import plain_table, print_lines
+from hltune.report.picture import drawn
 from hltune.values.errors import InputError
 
 _FORMS = (".svg", ".png")
@@ -33,15 +32,10 @@ def document(program: Program) -> Document:
 
 def print_program(console: Console, program: Program) -> None:
     """The definitions, and a line per stage."""
-    for line in program.text:
-        console.print(Text(line), soft_wrap=True)
-    console.print()
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "kind", "type", "size", "reads"):
-        table.add_column(heading)
+    print_lines(console, *program.text, "")
+    table = plain_table("name", "kind", "type", "size", "reads")
     for node in program.nodes:
-        size = "x".join(map(str, node.extents))
-        table.add_row(node.name, node.kind, node.dtype, size, ", ".join(node.reads))
+        table.add_row(node.name, node.kind, node.dtype, _size(node), ", ".join(node.reads))
     console.print(table)
 
 
@@ -57,22 +51,16 @@ def plot_program(program: Program, path: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    # Slow to import, and nobody else needs it.
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     places = _places(program.nodes)
     columns, rows = (1 + max(place[axis] for place in places.values()) for axis in (0, 1))
-    with mpl.rc_context({"svg.hashsalt": "hltune"}):
-        figure = Figure(figsize=(_COLUMN * columns, max(2.0, _ROW * rows)), layout="constrained")
-        axes = figure.subplots()
+    with drawn(path, size=(_COLUMN * columns, max(2.0, _ROW * rows))) as axes:
         axes.set_axis_off()
         axes.set_xlim(-0.5, columns - 0.5)
         axes.set_ylim(rows - 0.5, -0.5)
         for node in program.nodes:
             for source in node.reads:
                 axes.annotate("", xytext=places[source], xy=places[node.name], zorder=1, arrowprops=_ARROW)
-            label = f"{node.name}\n{node.dtype} {'x'.join(map(str, node.extents))}"
+            label = f"{node.name}\n{node.dtype} {_size(node)}"
             colour = "#dbe9f6" if node.kind == "input" else "white"
             axes.text(
                 *places[node.name],
@@ -84,20 +72,18 @@ def plot_program(program: Program, path: Path) -> None:
                 bbox={"boxstyle": "round", "facecolor": colour, "edgecolor": "0.4"},
             )
         axes.set_title(program.spec.name, fontsize=9)
-        picture = io.BytesIO()
-        figure.savefig(picture, format=path.suffix[1:], dpi=150)
-        write_bytes(path, picture.getvalue())
+
+
+def _size(node: Node) -> str:
+    return "x".join(map(str, node.extents))
 
 
 def _places(nodes: tuple[Node, ...]) -> dict[str, tuple[int, int]]:
     """Column and row: the column is the longest way from an input."""
-    columns: dict[str, int] = {}
-    rows: dict[int, int] = {}
+    rows = Counter[int]()
     places: dict[str, tuple[int, int]] = {}
     for node in nodes:
-        column = 1 + max((columns[source] for source in node.reads), default=-1)
-        columns[node.name] = column
-        row = rows.get(column, 0)
-        rows[column] = row + 1
-        places[node.name] = (column, row)
+        column = 1 + max((places[source][0] for source in node.reads), default=-1)
+        places[node.name] = (column, rows[column])
+        rows[column] += 1
     return places

@@ -1,44 +1,94 @@
-"""Progress for people: one moving line on a terminal, plain lines in a pipe or a log."""
+"""What people see while a command works, on standard error: what moves on a terminal, plain lines in a log."""
 
 import contextlib
-from collections.abc import Generator
-from dataclasses import dataclass
+import math
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.status import Status
 
+from hltune.report.layout import print_lines
 from hltune.runtime.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class _Terminal:
-    status: Status
+class _Line:
+    """One moving line, or without it a line for each phase."""
 
-    def phase(self, text: str) -> None:
-        self.status.update(text)
-
-    def note(self, text: str) -> None:
-        self.status.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plain:
     console: Console
+    status: Status | None = None
 
     def phase(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if self.status is None:
+            print_lines(self.console, text)
+        else:
+            self.status.update(text)
 
     def note(self, text: str) -> None:
-        self.phase(f"note: {text}")
+        print_lines(self.console, f"note: {text}")
 
 
 @contextlib.contextmanager
 def show_progress() -> Generator[Progress]:
-    """Shows progress on standard error while the context lasts."""
+    """Shows progress while the context lasts."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _Plain(console)
+        yield _Line(console)
         return
     # Redrawn rarely: while a schedule is timed, nothing else should run.
     with console.status("", refresh_per_second=2) as status:
-        yield _Terminal(status)
+        yield _Line(console, status)
+
+
+@dataclass(slots=True)
+class Board:
+    """Progress of what comes in rounds: a table and a status that move on a terminal, a line per round in a log."""
+
+    console: Console = field(default_factory=lambda: Console(stderr=True))
+    status: str = ""
+    live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            # Redrawn when something happened only: while a schedule is timed, nothing else should run.
+            self.live = Live(console=self.console, auto_refresh=False, transient=True)
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def phase(self, text: str) -> None:
+        """Becomes the status; a log has a line per round only."""
+        self.status = text
+        self.draw()
+
+    def note(self, text: str) -> None:
+        """Stays above what moves."""
+        print_lines(self.console, f"note: {text}")
+
+    def log(self, line: str) -> None:
+        """A line that only a log has."""
+        if self.live is None:
+            print_lines(self.console, line)
+
+    def draw(self) -> None:
+        """Shows the present contents, on a terminal."""
+        if self.live is not None:
+            self.live.update(Group(*self.contents()), refresh=True)
+
+    def contents(self) -> Iterable[RenderableType]:
+        """What moves."""
+        raise NotImplementedError
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds; a dash for an endless time."""
+    if math.isinf(seconds):
+        return "-"
+    whole = max(0, round(seconds))
+    return f"{whole // 60}:{whole % 60:02}"

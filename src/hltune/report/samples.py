@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.table import Column
 
 from hltune.commands.samples import ID_DIGITS, Chosen, Import
 from hltune.report.documents import Document, directives
+from hltune.report.layout import numbers, plain_table, print_lines
 from hltune.samples.reader import Ranked
 from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted
@@ -61,67 +61,52 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
         by_machine.setdefault(row.machine, []).append(row)
     for machine, of_machine in by_machine.items():
         title = f"machine {machine.key}: {machine.cpu}, {machine.threads} threads, Halide {machine.halide}"
-        console.print(Text(title), soft_wrap=True)
-        console.print(Text(f"  {machine.target}"), soft_wrap=True)
-        table = Table(box=None, pad_edge=False)
-        for heading in ("pipeline", "id"):
-            table.add_column(heading, no_wrap=True)
+        print_lines(console, title, f"  {machine.target}")
         unit = machine.unit
+        names = (Column(heading, no_wrap=True) for heading in ("pipeline", "id"))
         costs = (f"{which}\n/{unit.name}" for which in ("best", "median", "slowest"))
-        for heading in ("samples", "schedules", *costs):
-            table.add_column(heading, justify="right")
+        table = plain_table(*names, *numbers("samples", "schedules", *costs))
         for row in of_machine:
             counts = (str(row.samples), str(row.schedules))
-            table.add_row(
-                row.pipeline_name,
-                row.pipeline_hash[:ID_DIGITS],
-                *counts,
-                *map(unit.text, (row.best, row.median, row.slowest)),
-            )
+            measured = map(unit.text, (row.best, row.median, row.slowest))
+            table.add_row(row.pipeline_name, row.pipeline_hash[:ID_DIGITS], *counts, *measured)
         console.print(table)
         for row in of_machine:
             failed = ", ".join(f"{count} in {stage}" for stage, count in sorted(row.failed.items())) or "none"
-            line = f"{row.pipeline_name}: {_time(row.first_at_s)} to {_time(row.last_at_s)}; failed: {failed}"
-            console.print(Text(line), soft_wrap=True)
+            when = f"{_time(row.first_at_s)} to {_time(row.last_at_s)}"
+            print_lines(console, f"{row.pipeline_name}: {when}; failed: {failed}")
 
 
 def print_best(console: Console, chosen: Chosen, rows: Iterable[Ranked]) -> None:
     """Result of `hltune samples best`."""
     unit = _unit(chosen)
-    table = Table(box=None, pad_edge=False)
-    for heading in (unit.heading, "measured", "round"):
-        table.add_column(heading, justify="right")
-    for heading in ("schedule", "directives", "search"):
-        table.add_column(heading)
+    table = plain_table(*numbers(unit.heading, "measured", "round"), "schedule", "directives", "search")
     for row in rows:
         count = "unknown" if row.schedule is None else str(len(row.schedule.directives))
-        numbers = (unit.text(row.cost), str(row.measurements), str(row.round))
-        table.add_row(*numbers, row.schedule_hash[:ID_DIGITS], count, json.dumps(to_json(row.provenance)))
+        counts = (unit.text(row.cost), str(row.measurements), str(row.round))
+        table.add_row(*counts, row.schedule_hash[:ID_DIGITS], count, json.dumps(to_json(row.provenance)))
     console.print(table)
 
 
 def print_deleted(console: Console, chosen: Chosen, gone: Deleted) -> None:
     """Result of `hltune samples delete`."""
     where = f" on machine {chosen.machine.key}" if chosen.machine else ""
-    line = f"deleted {gone.samples} samples of {gone.schedules} schedules of {chosen.name}{where}"
-    console.print(Text(line), soft_wrap=True)
+    print_lines(console, f"deleted {gone.samples} samples of {gone.schedules} schedules of {chosen.name}{where}")
 
 
 def print_exported(console: Console, chosen: Chosen, directory: Path, files: int) -> None:
     """Result of `hltune samples export`."""
-    console.print(Text(f"{directory}: {files} .sample files of {chosen.name}"), soft_wrap=True)
+    print_lines(console, f"{directory}: {files} .sample files of {chosen.name}")
 
 
 def print_imported(console: Console, done: Import) -> None:
     """Result of `hltune samples import`."""
     machine, result = done.machine, done.result
-    for path, reason in result.skipped:
-        console.print(Text(f"skipped {path}: {reason}"), soft_wrap=True)
-    for key, files in result.pipelines.items():
-        console.print(Text(f"{done.names[key]}: {files} samples"), soft_wrap=True)
+    print_lines(console, *(f"skipped {path}: {reason}" for path, reason in result.skipped))
+    print_lines(console, *(f"{done.names[key]}: {files} samples" for key, files in result.pipelines.items()))
     where = f"as measured on this machine with {machine.threads} threads ({machine.key})"
     counts = f"{result.added} added, {result.known} known already, {len(result.skipped)} files skipped"
-    console.print(Text(f"{counts}; {where}"), soft_wrap=True)
+    print_lines(console, f"{counts}; {where}")
 
 
 def _machine(machine: MachineId) -> Document:
@@ -149,7 +134,7 @@ def _statistics(row: Statistics) -> Document:
         "schedules": row.schedules,
         "failed": row.failed,
         "unit": unit.name,
-        **{name: None if seconds is None else unit.from_seconds(seconds) for name, seconds in costs.items()},
+        **{name: unit.from_seconds(seconds) for name, seconds in costs.items()},
         "first": _time(row.first_at_s),
         "last": _time(row.last_at_s),
     }
@@ -163,7 +148,7 @@ def _ranked(row: Ranked, unit: Unit) -> Document:
         "round": row.round,
         "search": to_json(row.provenance),
         "measured": _time(row.measured_at_s),
-        "schedule": None if row.schedule is None else directives(row.schedule),
+        "schedule": row.schedule and directives(row.schedule),
     }
 
 

@@ -3,25 +3,22 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.table import Column
 
-from hltune.commands.compare import Comparison, Row
+from hltune.commands.compare import Comparison
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
+from hltune.report.layout import facts, numbers, plain_table, print_failures, print_lines
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
 from hltune.values.cost import Cost, Counters
-from hltune.values.errors import Failure
 from hltune.values.unit import MILLISECONDS
 
 
 def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
     """The built-in benchmarks."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("benchmark", "size", "what it computes"):
-        table.add_column(heading)
+    table = plain_table("benchmark", "size", "what it computes")
     for benchmark in suite:
         table.add_row(benchmark.name, f"{benchmark.width}x{benchmark.height}", benchmark.summary)
     console.print(table)
@@ -30,11 +27,10 @@ def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
 def print_scheduled(console: Console, outcome: Scheduled) -> None:
     """Result of `hltune schedule`: the loop nest and what it costs."""
     subject, result = outcome.subject, outcome.found
-    console.print(Text(render_loop_nest(result.schedule, subject.spec).rstrip()), soft_wrap=True)
-    console.print()
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row("pipeline", subject.spec.name)
-    grid.add_row("schedule", f"{result.name}, {len(result.schedule.directives)} directives")
+    print_lines(console, render_loop_nest(result.schedule, subject.spec))
+    grid = facts(
+        ("pipeline", subject.spec.name), ("schedule", f"{result.name}, {len(result.schedule.directives)} directives")
+    )
     if result.candidate.search_s is not None:
         grid.add_row("search", f"{result.candidate.search_s:.2f} s")
         if result.candidate.predicted_ms is not None:
@@ -47,68 +43,47 @@ def print_scheduled(console: Console, outcome: Scheduled) -> None:
 
 def print_comparison(console: Console, result: Comparison) -> None:
     """Result of `hltune compare`."""
-    unit = result.unit
-    limit = (
-        ""
-        if result.bandwidth_bound is None
-        else f"; a copy of the same bytes: {unit.text(result.bandwidth_bound)} {unit.label}"
-    )
-    console.print(Text(f"{result.subject.spec.name}{limit}"), soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("schedule", no_wrap=True, min_width=13)
-    counters = next((row.measurement.counters for row in result.rows if isinstance(row.measurement, Cost)), None)
-    counted = counters is not None
-    headings = (*_counted(counters), "to best") if counted else ("spread", "to best", "of limit", "verified")
-    for heading in (unit.heading, *headings):
-        table.add_column(heading, justify="right")
+    unit, bound = result.unit, result.bandwidth_bound
+    limit = "" if bound is None else f"; a copy of the same bytes: {unit.text(bound)} {unit.label}"
+    print_lines(console, f"{result.subject.spec.name}{limit}")
+    counters = next((row.cost.counters for row in result.rows if row.cost), None)
+    headings = (*_counted(counters), "to best") if counters else ("spread", "to best", "of limit", "verified")
+    table = plain_table(Column("schedule", no_wrap=True, min_width=13), *numbers(unit.heading, *headings))
+    without_cost = ("-",) * len(headings) + ("no" if counters is None else "-",)
     for row in result.rows:
-        cells = _counted_cells(row, result) if counted else _cells(row, result)
-        table.add_row(row.name, *(cells or ["-"] * (len(headings) + 1)))
+        table.add_row(row.name, *(_cells(row.cost, result) if row.cost else without_cost))
     console.print(table)
-    for row in result.rows:
-        if isinstance(row.measurement, Failure):
-            console.print(Text(f"{row.name} failed. {row.measurement}"), soft_wrap=True)
-    console.print()
+    print_failures(console, result.rows)
+    print_lines(console, "")
 
 
 def print_findings(console: Console, found: list[Finding]) -> None:
     """Result of `hltune doctor`."""
-    grid = Table.grid(padding=(0, 2))
-    for finding in found:
-        mark = "ok" if finding.ok else "missing"
-        grid.add_row(mark, finding.name, finding.found if finding.todo is None else f"{finding.found}: {finding.todo}")
-    console.print(grid)
+    marks = {True: "ok", False: "missing"}
+    console.print(facts(*((marks[each.ok], each.name, _advice(each)) for each in found)))
 
 
 def print_ran(console: Console, result: Ran) -> None:
     """Result of `hltune run`."""
-    for path, size in zip(result.files, result.sizes, strict=True):
-        console.print(Text(f"{path}  {size}, schedule {result.schedule}"), soft_wrap=True)
+    written = zip(result.files, result.sizes, strict=True)
+    print_lines(console, *(f"{path}  {size}, schedule {result.schedule}" for path, size in written))
 
 
 def print_files(console: Console, files: tuple[Path, ...]) -> None:
     """Result of `hltune export`."""
-    for path in files:
-        console.print(Text(str(path)), soft_wrap=True)
+    print_lines(console, *files)
 
 
-def _cells(row: Row, result: Comparison) -> tuple[str, ...]:
-    cost = row.measurement
-    if not isinstance(cost, Cost):
-        return "-", "-", "-", "-", "no"
+def _advice(finding: Finding) -> str:
+    return finding.found if finding.todo is None else f"{finding.found}: {finding.todo}"
+
+
+def _cells(cost: Cost, result: Comparison) -> tuple[str, ...]:
+    number, to_best = cost.unit.text(cost.value), f"{cost.value / (result.best or cost.value):.2f}"
+    if cost.counters is not None:
+        return number, *_counted(cost.counters).values(), to_best
     share = "-" if result.bandwidth_bound is None else f"{result.bandwidth_bound / cost.value:.0%}"
-    return cost.unit.text(cost.value), f"{cost.spread:.0%}", _to_best(cost, result), share, "yes"
-
-
-def _counted_cells(row: Row, result: Comparison) -> tuple[str, ...]:
-    cost = row.measurement
-    if not isinstance(cost, Cost) or cost.counters is None:
-        return ()
-    return cost.unit.text(cost.value), *_counted(cost.counters).values(), _to_best(cost, result)
-
-
-def _to_best(cost: Cost, result: Comparison) -> str:
-    return f"{cost.value / (result.best or cost.value):.2f}"
+    return number, f"{cost.spread:.0%}", to_best, share, "yes"
 
 
 def _cost(cost: Cost | None) -> str:
@@ -124,16 +99,8 @@ def _cost(cost: Cost | None) -> str:
 def _counted(counters: Counters) -> dict[str, str]:
     """What was counted beside the cost, by the headings of its columns; as much of it as a narrow terminal holds."""
     vectors, heap_kib = f"{counters.hvx_instructions:,}", f"{counters.peak_heap_bytes / 1024:,.1f}"
-    if counters.line_misses is not None:
-        return {
-            "packets\nissued": f"{counters.packets:,}",
-            "line\nmisses": f"{counters.line_misses:,}",
-            "HVX\ninstr.": vectors,
-            "peak\nheap/KiB": heap_kib,
-        }
-    return {
-        "HVX\ninstr.": vectors,
-        "all\ninstr.": f"{counters.instructions:,}",
-        "heap\nblocks": f"{counters.allocations:,}",
-        "peak\nheap/KiB": heap_kib,
-    }
+    if counters.line_misses is None:
+        kinds = {"all\ninstr.": f"{counters.instructions:,}", "heap\nblocks": f"{counters.allocations:,}"}
+        return {"HVX\ninstr.": vectors, **kinds, "peak\nheap/KiB": heap_kib}
+    counts = {"packets\nissued": f"{counters.packets:,}", "line\nmisses": f"{counters.line_misses:,}"}
+    return {**counts, "HVX\ninstr.": vectors, "peak\nheap/KiB": heap_kib}

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Generator
 from pathlib import Path
 
-from hltune.samples.migration import migrate, migrated_copy
+from hltune.samples.migration import migrate
 from hltune.samples.schema import APPLICATION_ID, SCHEMA, VERSION
 from hltune.values.errors import InputError
 
@@ -57,7 +57,8 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
             undo.callback(connection.close)
             if _version(connection, path) < VERSION:
                 connection = _migrated(connection, writing=writing)
-            _check(connection, path)
+            if _schema(connection) != _expected_schema():
+                raise damaged(path, f"another schema under version {VERSION}")
             connection.execute("PRAGMA foreign_keys = ON")
             # A commit waits for the disk: what was reported as added survives even a power failure.
             connection.execute("PRAGMA synchronous = FULL")
@@ -98,17 +99,13 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _migrated(connection: sqlite3.Connection, *, writing: bool) -> sqlite3.Connection:
-    """The same store in the present schema: changed in place by the one who may write, copied by all others."""
-    if writing:
-        migrate(connection)
-        return connection
-    with contextlib.closing(connection):
-        return migrated_copy(connection)
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    if _schema(connection) != _expected_schema():
-        raise damaged(path, f"another schema under version {VERSION}")
+    """The same store in the present schema: changed in place by the one who may write, in a copy by all others."""
+    if not writing:
+        with contextlib.closing(connection) as old:
+            connection = sqlite3.connect(":memory:", isolation_level=None)
+            old.backup(connection)
+    migrate(connection)
+    return connection
 
 
 def _check_length(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Import from and export to the `.sample` files of Halide's own tuning loop."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,16 +54,12 @@ def import_samples(store: Store, files: Sequence[Path], machine: MachineId) -> I
     A file says neither which algorithm nor which schedule it is about, and its pipeline id is not to be trusted. So
     pipelines are told apart by their features, and schedules by theirs; what is imported is never mixed with samples
     of pipelines that were tuned here. The time of measurement is the file's.
-
-    Args:
-        store: to add to.
-        files: from `sample_files`.
-        machine: where the samples were measured, which the files do not say either.
+    Where they were measured the files do not say either.
 
     Raises:
         InputError: the store cannot be written to.
     """
-    pipelines: dict[str, int] = {}
+    pipelines = Counter[str]()
     skipped: list[tuple[Path, str]] = []
     before = store.count()
     for start in range(0, len(files), _BATCH):
@@ -72,10 +69,14 @@ def import_samples(store: Store, files: Sequence[Path], machine: MachineId) -> I
                 samples.append(_read(file, machine))
             except InputError as error:
                 skipped.append((file, _reason(error)))
-        _add(store, samples, pipelines)
+        for sample in samples:
+            if sample.pipeline_hash not in pipelines and sample.featurization is not None:
+                store.add_pipeline(PipelineRecord.imported(sample.featurization))
+            pipelines[sample.pipeline_hash] += 1
+        store.add_all(samples)
     added = store.count() - before
-    known = sum(pipelines.values()) - added
-    return Imported(pipelines=pipelines, added=added, known=known, skipped=tuple(skipped))
+    known = pipelines.total() - added
+    return Imported(pipelines=dict(pipelines), added=added, known=known, skipped=tuple(skipped))
 
 
 def export_samples(reader: Reader, pipeline_hash: str, machine_key: str, directory: Path) -> int:
@@ -93,10 +94,9 @@ def export_samples(reader: Reader, pipeline_hash: str, machine_key: str, directo
         pipeline_id = _number(bytes.fromhex(pipeline_hash) + pipeline_features)
         rows = zip(data.schedule_hashes, data.costs.tolist(), data.schedule_features, strict=True)
         for schedule_hash, runtime_s, schedule_features in rows:
+            features = Featurization(pipeline_features=pipeline_features, schedule_features=schedule_features.tobytes())
             sample = SampleFile(
-                featurization=Featurization(
-                    pipeline_features=pipeline_features, schedule_features=schedule_features.tobytes()
-                ),
+                featurization=features,
                 runtime_s=runtime_s,
                 pipeline_id=pipeline_id,
                 schedule_id=_number(bytes.fromhex(schedule_hash)),
@@ -143,15 +143,6 @@ def _read(path: Path, machine: MachineId) -> Sample:
         provenance=provenance.Imported(file=path.name, pipeline_id=stock.pipeline_id, schedule_id=stock.schedule_id),
         measured_at_s=measured_at_s,
     )
-
-
-def _add(store: Store, samples: list[Sample], pipelines: dict[str, int]) -> None:
-    for sample in samples:
-        if sample.pipeline_hash not in pipelines:
-            assert sample.featurization is not None
-            store.add_pipeline(PipelineRecord.imported(sample.featurization))
-        pipelines[sample.pipeline_hash] = pipelines.get(sample.pipeline_hash, 0) + 1
-    store.add_all(samples)
 
 
 def _reason(error: InputError) -> str:

@@ -5,8 +5,6 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from hltune.runtime.files import cannot_write
 from hltune.runtime.progress import Progress
@@ -61,14 +59,6 @@ class WriterLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _locked(file: int) -> bool:

@@ -42,21 +42,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error: the store has another schema than its version says, or cannot be written to.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for statement in _FROM_1:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in (*_FROM_1, f"PRAGMA user_version = {VERSION}"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def migrated_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """A migrated copy in memory, for those who may not write."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    connection.backup(copy)
-    migrate(copy)
-    return copy

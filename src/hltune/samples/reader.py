@@ -1,27 +1,20 @@
 """Reading the store. All queries about samples are about one pipeline on one machine."""
 
-import contextlib
+import json
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
 from hltune.samples import database
-from hltune.samples.rows import (
-    MACHINE_COLUMNS,
-    SAMPLE_QUERY,
-    decode_machine,
-    decode_provenance,
-    decode_sample,
-    decode_schedule,
-)
+from hltune.samples.rows import MACHINE_COLUMNS, OF, SAMPLE_QUERY, decode_machine, decode_sample, decode_schedule
 from hltune.samples.spec_codec import decode_spec
 from hltune.samples.statistics import Statistics, collect
+from hltune.values import provenance
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
@@ -29,8 +22,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.provenance import Provenance
 from hltune.values.sample import PipelineRecord, Sample
 
-_OF = "FROM samples WHERE pipeline_id = ? AND machine_id = ?"
-_TRAINABLE = f"{_OF} AND features_id = ? AND cost IS NOT NULL"
+_TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,15 +97,12 @@ class Reader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def pipelines(self) -> dict[str, str]:
         """Name by hash, in the order in which they came."""
-        with self._decoding():
-            return dict(self._connection.execute("SELECT hash, name FROM pipelines ORDER BY id"))
+        return dict(self._rows("SELECT hash, name FROM pipelines ORDER BY id"))
 
     def pipeline(self, pipeline_hash: str) -> PipelineRecord:
         """All that is known of a pipeline.
@@ -121,98 +110,74 @@ class Reader:
         Raises:
             InputError: the store does not know it.
         """
-        with self._decoding():
-            row = self._row("SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?", pipeline_hash)
-            if row is not None:
-                name, text, hlpipe = row
-                spec = None if text is None else decode_spec(text, name=name, hlpipe=hlpipe)
-                return PipelineRecord(hash=pipeline_hash, name=name, spec=spec)
-        raise unknown_pipeline(self.path, pipeline_hash)
+        row = self._row("SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?", pipeline_hash)
+        if row is None:
+            raise unknown_pipeline(self.path, pipeline_hash)
+        name, text, hlpipe = row
+        with database.decoding(self.path):
+            spec = None if text is None else decode_spec(text, name=name, hlpipe=hlpipe)
+            return PipelineRecord(hash=pipeline_hash, name=name, spec=spec)
 
     def machines(self) -> tuple[MachineId, ...]:
         """All machines that samples were measured on."""
-        with self._decoding():
-            rows = self._connection.execute(f"SELECT {MACHINE_COLUMNS} FROM machines ORDER BY id")
-            return tuple(map(decode_machine, rows))
+        with database.decoding(self.path):
+            return tuple(map(decode_machine, self._rows(f"SELECT {MACHINE_COLUMNS} FROM machines ORDER BY id")))
 
     def count(self) -> int:
         """All samples of all pipelines and machines."""
-        with self._decoding():
-            (count,) = self._connection.execute("SELECT count(*) FROM samples").fetchone()
-            return count
+        ((count,),) = self._rows("SELECT count(*) FROM samples")
+        return count
 
     def costs(self, pipeline_hash: str, machine_key: str) -> dict[str, float | None]:
         """Least cost by schedule hash; None for those that only failed."""
-        query = f"""SELECT hash, least FROM (SELECT schedule_id, min(cost) AS least {_OF} GROUP BY schedule_id)
+        query = f"""SELECT hash, least FROM (SELECT schedule_id, min(cost) AS least {OF} GROUP BY schedule_id)
             CROSS JOIN schedules ON schedules.id = schedule_id"""
-        with self._decoding():
-            return dict(self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
+        return dict(self._rows(query, pipeline_hash, machine_key))
 
     def last_round(self, pipeline_hash: str, machine_key: str) -> int:
-        """Of the newest sample of tuning; 0 without any."""
-        with self._decoding():
-            row = self._row(
-                f"SELECT round {_OF} AND round > 0 ORDER BY id DESC LIMIT 1", *self._ids(pipeline_hash, machine_key)
-            )
-            return row[0] if row else 0
+        """Round of the newest sample of tuning; 0 without any."""
+        query = f"SELECT round {OF} AND round > 0 ORDER BY id DESC LIMIT 1"
+        row = self._row(query, pipeline_hash, machine_key)
+        return row[0] if row else 0
 
     def history(self, pipeline_hash: str, machine_key: str) -> tuple[tuple[float, float], ...]:
         """When each measurement was taken, in seconds since 1970, and its cost, in the order of time; no failures."""
-        query = f"SELECT measured_at_s, cost {_OF} AND cost IS NOT NULL ORDER BY 1"
-        with self._decoding():
-            return tuple(self._connection.execute(query, self._ids(pipeline_hash, machine_key)))
+        query = f"SELECT measured_at_s, cost {OF} AND cost IS NOT NULL ORDER BY 1"
+        return tuple(self._rows(query, pipeline_hash, machine_key))
 
     def first_beam_cost(self, pipeline_hash: str, machine_key: str) -> float | None:
         """Cost of what the first beam search with the built-in weights found; None if there was none."""
-        query = f"""SELECT cost {_OF} AND cost IS NOT NULL AND json_extract(provenance, '$.weights') IS NULL
+        query = f"""SELECT cost {OF} AND cost IS NOT NULL AND json_extract(provenance, '$.weights') IS NULL
             AND json_extract(provenance, '$.autoscheduler') = 'Adams2019'
             AND CAST(json_extract(provenance, '$.beam_size') AS INTEGER) > 1 ORDER BY id LIMIT 1"""
-        with self._decoding():
-            row = self._row(query, *self._ids(pipeline_hash, machine_key))
-            return row[0] if row else None
+        row = self._row(query, pipeline_hash, machine_key)
+        return row[0] if row else None
 
-    def samples(self, pipeline_hash: str, machine_key: str) -> Iterator[Sample]:
+    def samples(self, pipeline_hash: str, machine_key: str) -> tuple[Sample, ...]:
         """The whole history, in the order in which it was added."""
-        with self._decoding():
-            for row in self._connection.execute(SAMPLE_QUERY, self._ids(pipeline_hash, machine_key)):
-                yield decode_sample(row)
+        with database.decoding(self.path):
+            return tuple(map(decode_sample, self._rows(SAMPLE_QUERY, pipeline_hash, machine_key)))
 
     def statistics(self) -> tuple[Statistics, ...]:
         """Per pipeline and machine."""
-        with self._decoding():
+        with database.decoding(self.path):
             return collect(self._connection)
 
     def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
-        """The fastest schedules, best first.
+        """The fastest schedules, ``count`` at most, best first.
 
-        Args:
-            pipeline_hash: of the pipeline.
-            machine_key: of the machine.
-            count: at most.
-            distinct: of those that cost exactly the same, the one that was measured first: where costs are counted,
-                the others differ in nothing that matters.
+        With ``distinct``, of those that cost exactly the same only the one that was measured first: where costs are
+        counted, the others differ in nothing that matters.
         """
         columns = "measurements, round, provenance, measured_at_s"
         ranked = f"""SELECT schedule_id, min(cost) AS least, count(*) AS measurements, round, provenance, measured_at_s
-            {_OF} AND cost IS NOT NULL GROUP BY schedule_id"""
+            {OF} AND cost IS NOT NULL GROUP BY schedule_id"""
         if distinct:
             ranked = f"SELECT min(schedule_id) AS schedule_id, least, {columns} FROM ({ranked}) GROUP BY least"
         query = f"""SELECT schedules.hash, directives, least, {columns} FROM ({ranked} ORDER BY least LIMIT ?)
             JOIN schedules ON schedules.id = schedule_id ORDER BY least, schedules.hash"""
-        with self._decoding():
-            rows = self._connection.execute(query, (*self._ids(pipeline_hash, machine_key), count))
-            return tuple(
-                Ranked(
-                    schedule_hash=text,
-                    schedule=decode_schedule(directives),
-                    cost=cost,
-                    measurements=measurements,
-                    round=number,
-                    provenance=decode_provenance(provenance),
-                    measured_at_s=measured_at_s,
-                )
-                for text, directives, cost, measurements, number, provenance, measured_at_s in rows
-            )
+        with database.decoding(self.path):
+            return tuple(map(_ranked, self._rows(query, pipeline_hash, machine_key, count)))
 
     def training_data(
         self, pipeline_hash: str, machine_key: str, *, chunk: int | None = None, newest: int | None = None
@@ -220,8 +185,8 @@ class Reader:
         """All that a model can learn from, as arrays; read them all before adding samples.
 
         Args:
-            pipeline_hash: of the pipeline.
-            machine_key: of the machine.
+            pipeline_hash: see `pipelines`.
+            machine_key: see `machines`.
             chunk: schedules per item, to limit memory; without it one item holds all.
             newest: how many schedules, the newest ones; without it all.
 
@@ -229,23 +194,23 @@ class Reader:
             One item or more for each set of pipeline features that the schedules have; there is one such set, unless
             the stages of the pipeline were not always the same.
         """
-        ids = self._ids(pipeline_hash, machine_key)
-        with self._decoding():
-            sets = "SELECT id, stages, data FROM features WHERE pipeline_id = ? ORDER BY id"
-            for features_id, stages, data in self._connection.execute(sets, ids[:1]).fetchall():
+        sets = """SELECT id, stages, data FROM features
+            WHERE pipeline_id = (SELECT id FROM pipelines WHERE hash = ?) ORDER BY id"""
+        with database.decoding(self.path):
+            for features_id, stages, data in self._rows(sets, pipeline_hash):
                 shape = (stages, PIPELINE_COLUMNS)
                 pipeline_features = np.frombuffer(zlib.decompress(data), dtype=FLOAT).reshape(shape)
-                yield from self._chunks((*ids, features_id), pipeline_features, chunk, newest)
+                yield from self._chunks((pipeline_hash, machine_key, features_id), pipeline_features, chunk, newest)
 
     def _chunks(
-        self, ids: tuple[int, ...], pipeline_features: Floats, chunk: int | None, newest: int | None
-    ) -> Generator[TrainingData]:
-        (count,) = self._connection.execute(f"SELECT count(DISTINCT schedule_id) {_TRAINABLE}", ids).fetchone()
+        self, key: tuple[str, str, int], pipeline_features: Floats, chunk: int | None, newest: int | None
+    ) -> Iterator[TrainingData]:
+        ((count,),) = self._rows(f"SELECT count(DISTINCT schedule_id) {_TRAINABLE}", *key)
         left = count if newest is None else min(count, newest)
-        chosen, arguments = "", ids
+        chosen, arguments = "", key
         if left < count:
             chosen = f" AND schedule_id IN (SELECT schedule_id {_TRAINABLE} GROUP BY 1 ORDER BY max(id) DESC LIMIT ?)"
-            arguments = (*ids, *ids, left)
+            arguments = (*key, *key, left)
         rows = self._connection.execute(
             f"""SELECT hash, least, schedule_features
                 FROM (SELECT schedule_id, min(cost) AS least, schedule_features
@@ -258,18 +223,12 @@ class Reader:
             yield _filled(rows, size, pipeline_features)
             left -= size
 
-    def _ids(self, pipeline_hash: str, machine_key: str) -> tuple[int, int]:
-        """Ids of a pipeline and a machine; those of unknown ones match nothing."""
-        with self._decoding():
-            pipeline = self._row("SELECT id FROM pipelines WHERE hash = ?", pipeline_hash)
-            machine = self._row("SELECT id FROM machines WHERE key = ?", machine_key)
-        return (pipeline[0] if pipeline else -1, machine[0] if machine else -1)
+    def _rows(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        with database.decoding(self.path):
+            return self._connection.execute(query, arguments).fetchall()
 
     def _row(self, query: str, *arguments: Any) -> tuple[Any, ...] | None:
-        return self._connection.execute(query, arguments).fetchone()
-
-    def _decoding(self) -> contextlib.AbstractContextManager[None]:
-        return database.decoding(self.path)
+        return next(iter(self._rows(query, *arguments)), None)
 
 
 def unknown_pipeline(path: Path, pipeline_hash: str) -> InputError:
@@ -279,6 +238,19 @@ def unknown_pipeline(path: Path, pipeline_hash: str) -> InputError:
         where=str(path),
         found=pipeline_hash,
         todo="add the pipeline before its samples",
+    )
+
+
+def _ranked(row: tuple[Any, ...]) -> Ranked:
+    schedule_hash, directives, cost, measurements, number, origin, measured_at_s = row
+    return Ranked(
+        schedule_hash=schedule_hash,
+        schedule=decode_schedule(directives),
+        cost=cost,
+        measurements=measurements,
+        round=number,
+        provenance=provenance.from_json(json.loads(origin)),
+        measured_at_s=measured_at_s,
     )
 
 

@@ -20,6 +20,9 @@ from hltune.values.unit import Unit
 _REPEAT = np.dtype("<f8")
 
 MACHINE_COLUMNS = "cpu, target, threads, halide, unit"
+OF = """FROM samples WHERE pipeline_id = (SELECT id FROM pipelines WHERE hash = ?)
+    AND machine_id = (SELECT id FROM machines WHERE key = ?)"""
+"""The samples of one pipeline on one machine; unknown ones have none."""
 SAMPLE_QUERY = f"""
 SELECT pipelines.hash, {MACHINE_COLUMNS}, directives, data, schedule_features, repeats, pruned, counters,
     failure_stage, failure_kind, failure_message, failure_log, round, provenance, measured_at_s
@@ -28,14 +31,14 @@ CROSS JOIN pipelines ON pipelines.id = samples.pipeline_id
 CROSS JOIN machines ON machines.id = machine_id
 CROSS JOIN schedules ON schedules.id = schedule_id
 LEFT JOIN features ON features.id = features_id
-WHERE samples.id IN (SELECT id FROM samples WHERE pipeline_id = ? AND machine_id = ?)
+WHERE samples.id IN (SELECT id {OF})
 ORDER BY samples.id
 """
 """The rows that `decode_sample` takes."""
 
 
 def decode_sample(row: tuple[Any, ...]) -> Sample:
-    """Raises `ValueError`, `TypeError`, `zlib.error` or `InputError` if the row was damaged."""
+    """A sample from a row; raises `ValueError`, `TypeError`, `zlib.error` or `InputError` if it was damaged."""
     pipeline_hash, *machine, directives, data, schedule_features = row[:9]
     repeats, pruned, counters, stage, kind, message, log, number, origin, measured_at_s = row[9:]
     machine_id = decode_machine(machine)
@@ -59,7 +62,7 @@ def decode_sample(row: tuple[Any, ...]) -> Sample:
         schedule=decode_schedule(directives),
         featurization=featurization,
         measurement=measurement,
-        provenance=decode_provenance(origin),
+        provenance=provenance.from_json(json.loads(origin)),
         round=number,
         measured_at_s=measured_at_s,
     )
@@ -76,13 +79,8 @@ def encode_machine(machine: MachineId) -> dict[str, Any]:
     return {"key": machine.key, **machine.document(), "unit": json.dumps(asdict(machine.unit))}
 
 
-def decode_provenance(text: str) -> provenance.Provenance:
-    """Raises `ValueError`, `TypeError` or `InputError` if it was damaged."""
-    return provenance.from_json(json.loads(text))
-
-
 def decode_schedule(data: bytes | None) -> Schedule | None:
-    """Raises `ValueError`, `zlib.error` or `InputError` if it was damaged."""
+    """A schedule from the column ``directives``; raises what `decode_sample` raises."""
     return None if data is None else schedule_codec.from_json(json.loads(zlib.decompress(data)))
 
 

@@ -19,10 +19,9 @@ import struct
 from dataclasses import dataclass
 
 from hltune.values.errors import InputError
-from hltune.values.features import COLUMNS, FLOAT, Featurization
+from hltune.values.features import STAGE_BYTES, Featurization
 
 _TAIL = struct.Struct("<fii")
-_STAGE_BYTES = COLUMNS * FLOAT.itemsize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +50,9 @@ class SampleFile:
             InputError: the size is wrong, or a value makes no sense.
         """
         body = len(data) - _TAIL.size
-        if body <= 0 or body % _STAGE_BYTES:
-            raise InputError(
-                "wrong size",
-                expected=f"{_STAGE_BYTES} bytes per stage and {_TAIL.size} more",
-                found=f"{len(data)} bytes",
-            )
+        if body <= 0 or body % STAGE_BYTES:
+            expected = f"{STAGE_BYTES} bytes per stage and {_TAIL.size} more"
+            raise InputError("wrong size", expected=expected, found=f"{len(data)} bytes")
         runtime_ms, pipeline_id, schedule_id = _TAIL.unpack_from(data, body)
         if not 0 < runtime_ms < math.inf:
             raise InputError("bad running time", expected="a positive number of ms", found=str(runtime_ms))

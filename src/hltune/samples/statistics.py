@@ -1,22 +1,18 @@
 """How many samples there are, and what they say."""
 
+import itertools
 import sqlite3
-from collections.abc import Iterable
+import statistics
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from hltune.samples.rows import MACHINE_COLUMNS, decode_machine
 from hltune.values.machine_id import MachineId
 
-Ids = tuple[int, int]
-"""Of a pipeline and a machine."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Of one pipeline on one machine.
+    """The samples of one pipeline on one machine, in numbers.
 
     Attributes:
         samples: measurements, failed ones included.
@@ -44,49 +40,42 @@ class Statistics:
 
 def collect(connection: sqlite3.Connection) -> tuple[Statistics, ...]:
     """All pipelines on all machines, from the index alone."""
-    costs = _costs(
-        connection.execute(
-            """SELECT pipeline_id, machine_id, min(cost) FROM samples
-           WHERE cost IS NOT NULL GROUP BY pipeline_id, machine_id, schedule_id"""
-        )
-    )
-    failed: dict[Ids, dict[str, int]] = {}
-    for pipeline_id, machine_id, stage, count in connection.execute(
+    pipelines = {key: (text, name) for key, text, name in connection.execute("SELECT id, hash, name FROM pipelines")}
+    machines = {
+        key: decode_machine(row) for key, *row in connection.execute(f"SELECT id, {MACHINE_COLUMNS} FROM machines")
+    }
+    failed: dict[tuple[int, int], dict[str, int]] = {}
+    for pipeline, machine, stage, count in connection.execute(
         """SELECT pipeline_id, machine_id, failure_stage, count(*) FROM samples
            WHERE cost IS NULL GROUP BY pipeline_id, machine_id, failure_stage"""
     ):
-        failed.setdefault((pipeline_id, machine_id), {})[stage] = count
-    rows = connection.execute(
-        f"""SELECT pipeline_id, machine_id, hash, name, {MACHINE_COLUMNS},
-               samples, schedules, first, last
-           FROM (SELECT pipeline_id, machine_id, count(*) AS samples, count(DISTINCT schedule_id) AS schedules,
-                     min(measured_at_s) AS first, max(measured_at_s) AS last
-                 FROM samples GROUP BY pipeline_id, machine_id)
-           JOIN pipelines ON pipelines.id = pipeline_id JOIN machines ON machines.id = machine_id
-           ORDER BY name, hash, key"""
+        failed.setdefault((pipeline, machine), {})[stage] = count
+    schedules = connection.execute(
+        """SELECT pipeline_id, machine_id, count(*), min(cost), min(measured_at_s), max(measured_at_s) FROM samples
+           GROUP BY pipeline_id, machine_id, schedule_id ORDER BY pipeline_id, machine_id, schedule_id"""
     )
-    return tuple(_statistics(row, costs.get(row[:2]), failed.get(row[:2], {})) for row in rows)
+    found = [
+        _statistics(pipelines[key[0]], machines[key[1]], failed.get(key, {}), [row[2:] for row in group])
+        for key, group in itertools.groupby(schedules, key=lambda row: (row[0], row[1]))
+    ]
+    return tuple(sorted(found, key=lambda each: (each.pipeline_name, each.pipeline_hash, each.machine.key)))
 
 
-def _costs(rows: Iterable[tuple[int, int, float]]) -> dict[Ids, list[float]]:
-    costs: dict[Ids, list[float]] = {}
-    for pipeline_id, machine_id, cost in rows:
-        costs.setdefault((pipeline_id, machine_id), []).append(cost)
-    return costs
-
-
-def _statistics(row: tuple[Any, ...], costs: list[float] | None, failed: dict[str, int]) -> Statistics:
-    pipeline_hash, name, *machine, samples, schedules, first, last = row[2:]
+def _statistics(
+    pipeline: tuple[str, str], machine: MachineId, failed: dict[str, int], schedules: list[tuple[Any, ...]]
+) -> Statistics:
+    counts, costs, first, last = zip(*schedules, strict=True)
+    known = [cost for cost in costs if cost is not None]
     return Statistics(
-        pipeline_hash=pipeline_hash,
-        pipeline_name=name,
-        machine=decode_machine(machine),
-        samples=samples,
-        schedules=schedules,
+        pipeline_hash=pipeline[0],
+        pipeline_name=pipeline[1],
+        machine=machine,
+        samples=sum(counts),
+        schedules=len(schedules),
         failed=failed,
-        best=min(costs) if costs else None,
-        median=float(np.median(costs)) if costs else None,
-        slowest=max(costs) if costs else None,
-        first_at_s=first,
-        last_at_s=last,
+        best=min(known, default=None),
+        median=statistics.median(known) if known else None,
+        slowest=max(known, default=None),
+        first_at_s=min(first),
+        last_at_s=max(last),
     )

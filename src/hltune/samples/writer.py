@@ -64,12 +64,10 @@ class Store(Reader):
     def add_pipeline(self, record: PipelineRecord) -> None:
         """Makes a pipeline known; one that is known already stays as it is."""
         spec = record.spec
-        values = (record.hash, record.name, spec and encode_spec(spec), spec and spec.hlpipe)
         with self._transaction():
-            self._connection.execute(
-                "INSERT INTO pipelines (hash, name, spec, hlpipe) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING",
-                values,
-            )
+            if self._find("pipelines", hash=record.hash) is None:
+                algorithm = {"spec": spec and encode_spec(spec), "hlpipe": spec and spec.hlpipe}
+                self._insert("pipelines", hash=record.hash, name=record.name, **algorithm)
 
     def add(self, sample: Sample) -> int:
         """Adds one sample; returns its number, the old one if this very measurement is there already.
@@ -96,7 +94,7 @@ class Store(Reader):
             )
             schedules = self._sweep("schedules", "schedule_id", pipeline_id)
             self._sweep("features", "features_id", pipeline_id)
-            if not self._row("SELECT 1 FROM samples WHERE pipeline_id = ? LIMIT 1", pipeline_id):
+            if self._find("samples", pipeline_id=pipeline_id) is None:
                 self._execute("DELETE FROM pipelines WHERE id = :pipeline", pipeline=pipeline_id)
         with database.translated(self.path):
             self._connection.executescript("PRAGMA incremental_vacuum")  # `execute` would stop after one page
@@ -112,34 +110,25 @@ class Store(Reader):
 
     def _add(self, sample: Sample) -> int:
         pipeline_id = self._pipeline(sample.pipeline_hash)
-        machine_id = self._machine(sample.machine)
-        schedule_id = self._schedule(pipeline_id, sample)
+        schedule = {"pipeline_id": pipeline_id, "hash": sample.schedule_hash}
+        ids = {
+            "pipeline_id": pipeline_id,
+            "machine_id": self._machine(sample.machine),
+            "schedule_id": self._find("schedules", **schedule)
+            or self._insert("schedules", **schedule, directives=encode_schedule(sample.schedule)),
+        }
         columns = encode_sample(sample)
-        known = self._row(
-            """SELECT id FROM samples WHERE pipeline_id = ? AND machine_id = ? AND schedule_id = ?
-               AND cost IS ? AND measured_at_s = ?""",
-            pipeline_id,
-            machine_id,
-            schedule_id,
-            columns.get("cost"),
-            sample.measured_at_s,
-        )
+        known = self._find("samples", **ids, cost=columns.get("cost"), measured_at_s=sample.measured_at_s)
         if known is not None:
-            return known[0]
-        return self._insert(
-            "samples",
-            pipeline_id=pipeline_id,
-            machine_id=machine_id,
-            schedule_id=schedule_id,
-            features_id=sample.featurization and self._features(pipeline_id, sample.featurization),
-            **columns,
-        )
+            return known
+        features_id = sample.featurization and self._features(pipeline_id, sample.featurization)
+        return self._insert("samples", **ids, features_id=features_id, **columns)
 
     def _pipeline(self, pipeline_hash: str) -> int:
-        row = self._row("SELECT id FROM pipelines WHERE hash = ?", pipeline_hash)
-        if row is None:
+        pipeline_id = self._find("pipelines", hash=pipeline_hash)
+        if pipeline_id is None:
             raise unknown_pipeline(self.path, pipeline_hash)
-        return row[0]
+        return pipeline_id
 
     def _machine(self, machine: MachineId) -> int:
         row = self._row(f"SELECT id, {MACHINE_COLUMNS} FROM machines WHERE key = ?", machine.key)
@@ -155,27 +144,23 @@ class Store(Reader):
             )
         return row[0]
 
-    def _schedule(self, pipeline_id: int, sample: Sample) -> int:
-        key = sample.schedule_hash
-        row = self._row("SELECT id FROM schedules WHERE pipeline_id = ? AND hash = ?", pipeline_id, key)
-        if row is not None:
-            return row[0]
-        return self._insert("schedules", pipeline_id=pipeline_id, hash=key, directives=encode_schedule(sample.schedule))
-
     def _features(self, pipeline_id: int, featurization: Featurization) -> int:
         data = featurization.pipeline_features
-        key = hashlib.sha256(data).hexdigest()
-        row = self._row("SELECT id FROM features WHERE pipeline_id = ? AND hash = ?", pipeline_id, key)
-        if row is not None:
-            return row[0]
-        return self._insert(
-            "features", pipeline_id=pipeline_id, hash=key, stages=featurization.stages, data=zlib.compress(data)
+        key = {"pipeline_id": pipeline_id, "hash": hashlib.sha256(data).hexdigest()}
+        return self._find("features", **key) or self._insert(
+            "features", **key, stages=featurization.stages, data=zlib.compress(data)
         )
 
+    def _find(self, table: str, **values: Any) -> int | None:
+        """Id of a row with these values, if there is one; ids begin with 1."""
+        conditions = " AND ".join(f"{name} IS :{name}" for name in values)
+        row = self._connection.execute(f"SELECT id FROM {table} WHERE {conditions} LIMIT 1", values).fetchone()
+        return row and row[0]
+
     def _insert(self, table: str, **values: Any) -> int:
-        names = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)
-        number = self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values).lastrowid
+        statement = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"
+        number = self._connection.execute(statement, values).lastrowid
         assert number is not None
         return number
 
@@ -184,14 +169,6 @@ class Store(Reader):
 
     @contextlib.contextmanager
     def _transaction(self) -> Generator[None]:
-        with database.translated(self.path), contextlib.ExitStack() as undo:
+        with database.translated(self.path), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            undo.callback(self._roll_back)
             yield
-            self._connection.execute("COMMIT")
-            undo.pop_all()
-
-    def _roll_back(self) -> None:
-        # A failed write may have ended the transaction itself.
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")

@@ -35,8 +35,8 @@ class Finals:
     @property
     def winner_cost(self) -> Cost:
         """Cost of the winner."""
-        assert isinstance(self.winner.measurement, Cost)
-        return self.winner.measurement
+        assert self.winner.cost is not None
+        return self.winner.cost
 
     def row(self, name: str) -> Row | None:
         """The schedule of this name, if it took part."""
@@ -66,7 +66,7 @@ def decide(
         for name, measurement in measured.items()
     ]
     rows.sort(key=Row.order)
-    costs = {row.name: row.measurement for row in rows if isinstance(row.measurement, Cost)}
+    costs = {row.name: row.cost for row in rows if row.cost}
     if not costs:
         raise HltuneError("no schedule works, not even the default one", where=where, found=str(rows[0].measurement))
     winner, *others = costs.values()

@@ -12,7 +12,6 @@ class Candidate:
     """A schedule and where it came from.
 
     Attributes:
-        provenance: the search that found it, or what was changed.
         features: what the cost model saw; None unless Adams2019 found it, or where its numbers overflowed.
         predicted_ms: running time by the cost model; None unless Adams2019 found it.
         search_s: wall time of the plugin's call; None if there was none.

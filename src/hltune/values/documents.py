@@ -15,26 +15,20 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Head:
-    """How every file begins."""
-
-    format: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """A kind of file.
 
     Attributes:
         name: what the key ``format`` says.
         version: what the key ``version`` says.
+        oldest: the first version that can still be read.
         what: what a message calls a damaged one.
-        todo: what people can do about one.
+        todo: what people can do about it.
     """
 
     name: str
     version: int
+    oldest: int = 1
     what: str
     todo: str
 
@@ -42,35 +36,28 @@ class Format:
         """The content of a file."""
         return (json.dumps({"format": self.name, "version": self.version, **document}, indent=1) + "\n").encode()
 
-    def fits(self, data: bytes) -> bool:
-        """Whether a file says that it is one of this format and version."""
-        try:
-            head = msgspec.json.decode(data, type=_Head)
-        except msgspec.DecodeError:
-            return False
-        return (head.format, head.version) == (self.name, self.version)
-
-    def decode(self, data: bytes, *, where: str) -> dict[str, Any]:
-        """The fields of a file, without ``format`` and ``version``.
+    def decode(self, data: bytes, *, where: str) -> tuple[int, dict[str, Any]]:
+        """The version of a file, and its other fields.
 
         Raises:
             InputError: it is damaged, or of another format or version.
         """
         try:
             document = cast("dict[str, Any]", json.loads(data))
-            if (found := (document.pop("format"), document.pop("version"))) != (self.name, self.version):
-                raise ValueError(f"format {found[0]!r} version {found[1]!r}")
+            name, version = document.pop("format"), document.pop("version")
+            if name != self.name or version not in range(self.oldest, self.version + 1):
+                raise ValueError(f"format {name!r} version {version!r}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self.damaged(where, f"{type(error).__name__}: {error}") from None
-        return document
+        return version, document
 
     def read(self, data: bytes, kind: type[T], *, where: str) -> T:
-        """`decode`, and the fields as a dataclass.
+        """The fields of a file as a dataclass.
 
         Raises:
             InputError: it is damaged, or of another format or version.
         """
-        document = self.decode(data, where=where)
+        _, document = self.decode(data, where=where)
         try:
             return convert(document, kind)
         except InputError as error:

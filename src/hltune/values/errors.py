@@ -58,10 +58,8 @@ class HltuneError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors cross process borders; the default only carries `args`.
-        return _rebuild, (type(self), self.what, self._details())
-
-    def _details(self) -> dict[str, str | None]:
-        return {"where": self.where, "expected": self.expected, "found": self.found, "todo": self.todo}
+        details = {"where": self.where, "expected": self.expected, "found": self.found, "todo": self.todo}
+        return _rebuild, (type(self), self.what, details)
 
 
 def _rebuild(cls: type[HltuneError], what: str, details: dict[str, str | None]) -> HltuneError:

@@ -32,16 +32,16 @@ POINTS_COMPUTED_MINIMUM = 5
 """A schedule feature that depends on the pipeline and its estimates alone."""
 
 FLOAT = np.dtype("<f4")
-
+STAGE_BYTES = COLUMNS * FLOAT.itemsize
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
-LARGEST_FEATURE = 1e14
+_LARGEST = 1e14
 """What lies above has overflowed somewhere; Halide's own training rejects it as well."""
 
 
 def plausible(features: Floats) -> bool:
     """Whether features of any shape are neither negative, nor overflowed, nor NaN."""
-    return bool(((features >= 0) & (features <= LARGEST_FEATURE)).all())
+    return bool(((features >= 0) & (features <= _LARGEST)).all())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +57,15 @@ class Featurization:
     schedule_features: bytes
 
     def __post_init__(self) -> None:
-        stages = len(self.schedule_features) // (SCHEDULE_COLUMNS * FLOAT.itemsize)
         found = (len(self.pipeline_features), len(self.schedule_features))
-        expected = (stages * PIPELINE_COLUMNS * FLOAT.itemsize, stages * SCHEDULE_COLUMNS * FLOAT.itemsize)
-        if stages == 0 or found != expected:
+        expected = tuple(self.stages * columns * FLOAT.itemsize for columns in (PIPELINE_COLUMNS, SCHEDULE_COLUMNS))
+        if self.stages == 0 or found != expected:
             raise InputError(
                 "not a featurization: its parts do not fit each other",
                 expected=f"{PIPELINE_COLUMNS} pipeline and {SCHEDULE_COLUMNS} schedule features per stage",
                 found=f"{found[0]} and {found[1]} bytes",
             )
-        if not (self._finite(self.pipeline_features) and self._finite(self.schedule_features)):
+        if not (np.isfinite(self.pipeline_array()).all() and np.isfinite(self.schedule_array()).all()):
             raise InputError(
                 "the featurization holds values that are not finite", expected="finite values", found="NaN or infinity"
             )
@@ -78,13 +77,9 @@ class Featurization:
         Raises:
             InputError: it has another size, or values that are not finite.
         """
-        stage_bytes = COLUMNS * FLOAT.itemsize
-        if not data or len(data) % stage_bytes:
-            raise InputError(
-                "not a featurization: wrong size",
-                expected=f"a multiple of {stage_bytes} bytes",
-                found=f"{len(data)} bytes",
-            )
+        if not data or len(data) % STAGE_BYTES:
+            expected = f"a multiple of {STAGE_BYTES} bytes"
+            raise InputError("not a featurization: wrong size", expected=expected, found=f"{len(data)} bytes")
         rows = np.frombuffer(data, dtype=FLOAT).reshape(-1, COLUMNS)
         return cls(
             pipeline_features=rows[:, SCHEDULE_COLUMNS:].tobytes(),
@@ -98,8 +93,8 @@ class Featurization:
             featurization = cls.from_halide(data)
         except InputError:
             return None
-        arrays = (featurization.schedule_array(), featurization.pipeline_array())
-        return featurization if all(map(plausible, arrays)) else None
+        good = plausible(featurization.schedule_array()) and plausible(featurization.pipeline_array())
+        return featurization if good else None
 
     def to_halide(self) -> bytes:
         """The inverse of `from_halide`."""
@@ -131,7 +126,3 @@ class Featurization:
     def schedule_array(self) -> Floats:
         """[stages, 39]."""
         return np.frombuffer(self.schedule_features, dtype=FLOAT).reshape(-1, SCHEDULE_COLUMNS)
-
-    @staticmethod
-    def _finite(data: bytes) -> bool:
-        return bool(np.isfinite(np.frombuffer(data, dtype=FLOAT)).all())

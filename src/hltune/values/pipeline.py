@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hltune.values.errors import InputError
-
 Number = float | int | bool
 
 Interval = tuple[int, int]
@@ -94,29 +92,6 @@ class PipelineSpec:
     def buffers(self) -> Iterator[BufferArgument]:
         """The inputs that are images."""
         return (argument for argument in self.inputs if isinstance(argument, BufferArgument))
-
-    def func(self, name: str) -> FuncInfo:
-        """Looks a Func up by name.
-
-        Raises:
-            InputError: the pipeline has no such Func.
-        """
-        return self.funcs[self.func_index(name)]
-
-    def func_index(self, name: str) -> int:
-        """The number that ``Pipeline.get_func`` knows the Func by.
-
-        Raises:
-            InputError: the pipeline has no such Func.
-        """
-        for index, func in enumerate(self.funcs):
-            if func.name == name:
-                return index
-        raise InputError(
-            f"pipeline {self.name} has no Func {name!r}",
-            expected="one of " + ", ".join(func.name for func in self.funcs),
-            todo="check that the schedule was made for this pipeline",
-        )
 
 
 def fits(value: Number, dtype: str) -> bool:

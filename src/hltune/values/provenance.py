@@ -46,11 +46,7 @@ class Mutated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """A schedule that is known by a name: the default one, one written by hand, a file.
-
-    Attributes:
-        name: what people call it.
-    """
+    """A schedule that is known by a name: the default one, one written by hand, a file."""
 
     name: str
 
@@ -60,9 +56,7 @@ class Imported:
     """Measured by Halide's own tuning loop.
 
     Attributes:
-        file: name of its ``.sample`` file.
-        pipeline_id: number of the pipeline in that loop.
-        schedule_id: number of the schedule in that loop.
+        file: name of its ``.sample`` file, which also has the numbers that the loop gave pipeline and schedule.
     """
 
     file: str
@@ -104,6 +98,5 @@ def from_json(document: Mapping[str, Any]) -> Provenance:
         case "imported":
             return convert({"file": fields.pop("imported", None), **fields}, Imported)
         case kind:
-            raise InputError(
-                "unknown provenance", expected="searched, mutated, named or imported", found=f"kind {kind!r}"
-            )
+            expected = "searched, mutated, named or imported"
+            raise InputError("unknown provenance", expected=expected, found=f"kind {kind!r}")

@@ -33,7 +33,7 @@ class PipelineRecord:
     spec: PipelineSpec | None
 
     def __post_init__(self) -> None:
-        _check(_HASH.fullmatch(self.hash) is not None, "pipeline hash", "64 hexadecimal digits", repr(self.hash))
+        _check_hash(self.hash)
         if self.spec is not None:
             _check(self.spec.content_hash == self.hash, "pipeline hash", self.spec.content_hash, self.hash)
 
@@ -54,11 +54,9 @@ class Sample:
     """One measurement of one schedule of one pipeline on one machine.
 
     Attributes:
-        pipeline_hash: hash of a pipeline that the store knows.
         schedule: None if its directives are not known; then the featurization stands for it.
         featurization: None unless Adams2019 made the schedule.
         measurement: its cost, whose turns the store keeps as one; or why it failed.
-        provenance: where the schedule came from.
         round: number of the tuning round; 0 outside of tuning.
         measured_at_s: seconds since 1970, UTC.
     """
@@ -73,12 +71,7 @@ class Sample:
     measured_at_s: float
 
     def __post_init__(self) -> None:
-        _check(
-            _HASH.fullmatch(self.pipeline_hash) is not None,
-            "pipeline hash",
-            "64 hexadecimal digits",
-            repr(self.pipeline_hash),
-        )
+        _check_hash(self.pipeline_hash)
         known = self.schedule is not None or self.featurization is not None
         _check(known, "sample", "a schedule or a featurization", "neither")
         _check(self.round >= 0, "round", "0 or more", str(self.round))
@@ -91,6 +84,10 @@ class Sample:
             return schedule_hash(self.schedule)
         assert self.featurization is not None
         return self.featurization.schedule_hash
+
+
+def _check_hash(text: str) -> None:
+    _check(_HASH.fullmatch(text) is not None, "pipeline hash", "64 hexadecimal digits", repr(text))
 
 
 def _check(holds: bool, what: str, expected: str, found: str) -> None:

@@ -25,8 +25,7 @@ VERSION = 1
 
 def to_json(schedule: Schedule) -> dict[str, Any]:
     """A document of plain values that `json.dumps` takes."""
-    directives = [_encode(directive) for directive in schedule.directives]
-    return {"format": FORMAT, "version": VERSION, "directives": directives}
+    return {"format": FORMAT, "version": VERSION, "directives": list(map(_encode, schedule.directives))}
 
 
 def from_json(document: object) -> Schedule:
@@ -71,8 +70,7 @@ def read_schedule_file(path: Path) -> Schedule:
 
 def schedule_hash(schedule: Schedule) -> str:
     """Identity of a schedule: 64 hexadecimal digits."""
-    directives = [_encode(directive) for directive in schedule.directives]
-    text = json.dumps(directives, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(list(map(_encode, schedule.directives)), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -89,9 +87,8 @@ def _decode(item: object, where: str) -> Directive:
     item = _dict(item, where)
     call = item.get("op")
     if not isinstance(call, str) or call not in kinds():
-        raise InputError(
-            "no such directive is known", where=where, expected="one of " + ", ".join(kinds()), found=repr(call)
-        )
+        expected = "one of " + ", ".join(kinds())
+        raise InputError("no such directive is known", where=where, expected=expected, found=repr(call))
     kind = kinds()[call]
     names = [name for name, _ in form_of(kind).fields[1:]]
     _check_keys(item, {"op", "func", *names} | ({"update"} & item.keys()), where)

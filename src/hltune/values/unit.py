@@ -26,8 +26,10 @@ class Unit:
     per_second: float
     digits: int
 
-    def from_seconds(self, seconds: float) -> float:
-        """A cost in this unit, as scripts see it."""
+    def from_seconds(self, seconds: float | None) -> float | None:
+        """A cost in this unit, as scripts see it; None for None."""
+        if seconds is None:
+            return None
         value = round(seconds * self.per_second, self.digits + 3 if self.digits else 0)
         return value if self.digits else int(value)
 

@@ -20,19 +20,15 @@ def with_default_weights(
     """
     if search.weights is not None:
         if sidecar_path(search.weights).exists() and (other := _other_machine(search.weights, machine)):
-            progress.note(
-                f"{search.weights} was trained on another machine ({other}); another order of schedules "
-                "may be right here"
-            )
+            trained = f"{search.weights} was trained on another machine ({other})"
+            progress.note(f"{trained}; another order of schedules may be right here")
         return search
     path = Lineage(workspace.default_weights).path("best")
     if path is None:
         return search
     if other := _other_machine(path, machine):
-        progress.note(
-            f"{path} is not used: it was trained on another machine ({other}); to use it all the same, "
-            "give it by --weights"
-        )
+        trained = f"{path} is not used: it was trained on another machine ({other})"
+        progress.note(f"{trained}; to use it all the same, give it by --weights")
         return search
     return replace(search, weights=path.absolute())
 

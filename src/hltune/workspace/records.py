@@ -12,7 +12,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.runtime.files import write_bytes
@@ -27,8 +27,7 @@ from hltune.values.provenance import Named, Provenance
 _FORMAT = Format(
     name="hltune-record", version=2, what="cannot use the record of a schedule", todo="delete the file; schedule again"
 )
-_FORMAT_1 = replace(_FORMAT, version=1)
-"""Had the cost under another key, and told in free text where the schedule came from."""
+"""Version 1 had the cost under another key, and told in free text where the schedule came from."""
 TUNED = "tuned"
 """Name of the record that tuning leaves; there is one per pipeline and machine."""
 _ANY_HASH = "[0-9a-f]" * 8
@@ -40,9 +39,7 @@ class Record:
 
     Attributes:
         name: who found it: expert, adams2019, ...
-        schedule: the directives.
         cost: its least measured cost, in seconds whatever the unit.
-        provenance: where it came from.
     """
 
     name: str
@@ -158,13 +155,11 @@ def _read(path: Path, spec: PipelineSpec) -> Record:
         data = path.read_bytes()
     except OSError as error:
         raise _FORMAT.damaged(str(path), error.strerror) from None
-    old = _FORMAT_1.fits(data)
-    fields = (_FORMAT_1 if old else _FORMAT).decode(data, where=str(path))
+    version, fields = _FORMAT.decode(data, where=str(path))
+    old = version == 1
     try:
-        if fields["pipeline"]["hash"] != spec.content_hash:
-            raise InputError(
-                "another pipeline's record", found=f"a record of pipeline {fields['pipeline']['hash'][:12]}"
-            )
+        if (found := fields["pipeline"]["hash"]) != spec.content_hash:
+            raise InputError("another pipeline's record", found=f"a record of pipeline {found[:12]}")
         origin = Named(name=str(fields["origin"])) if old else provenance.from_json(fields["provenance"])
         return Record(
             name=str(fields["name"]),

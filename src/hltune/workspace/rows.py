@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
 from hltune.workspace.records import Record
 
 
@@ -29,13 +30,23 @@ class Row:
         """The directives, if there are any."""
         return self.candidate and self.candidate.schedule
 
+    @property
+    def cost(self) -> Cost | None:
+        """The measurement, if it succeeded."""
+        return self.measurement if isinstance(self.measurement, Cost) else None
+
+    @property
+    def failure(self) -> Failure | None:
+        """The measurement, if it failed."""
+        return self.measurement if isinstance(self.measurement, Failure) else None
+
     def order(self) -> float:
         """By cost, failures last."""
-        return self.measurement.value if isinstance(self.measurement, Cost) else float("inf")
+        return self.cost.value if self.cost else float("inf")
 
     def record(self, name: str) -> Record | None:
         """What is worth keeping of it, under a name; None unless it was verified."""
         found = self.candidate
-        if found is None or not isinstance(self.measurement, Cost):
+        if found is None or self.cost is None:
             return None
-        return Record(name=name, schedule=found.schedule, cost=self.measurement.value, provenance=found.provenance)
+        return Record(name=name, schedule=found.schedule, cost=self.cost.value, provenance=found.provenance)

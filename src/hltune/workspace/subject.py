@@ -68,9 +68,7 @@ class Subject:
     @property
     def numpy_reference(self) -> NumPyReference | None:
         """The independent version that a built-in benchmark brings."""
-        if self.benchmark is None:
-            return None
-        return NumPyReference(module=self.benchmark.module, function="reference")
+        return self.benchmark and NumPyReference(module=self.benchmark.module, function="reference")
 
 
 def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
@@ -98,28 +96,15 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
 
 
 def _source(options: SubjectOptions) -> tuple[Benchmark | None, Source]:
-    if not _is_path(options.pipeline):
-        benchmark = catalog.find(options.pipeline)
-        return benchmark, _benchmark_source(benchmark, options)
-    if options.size is not None:
-        raise InputError(
-            "--size is for built-in benchmarks", where=options.pipeline, todo="give --estimate NAME=WxH instead"
-        )
-    source = parse_source(
-        options.pipeline, parameters=options.parameters, estimates=options.estimates, examples=options.examples
-    )
-    return None, source
-
-
-def _is_path(text: str) -> bool:
-    return any(mark in text for mark in (".", "/", ":"))
-
-
-def _benchmark_source(benchmark: Benchmark, options: SubjectOptions) -> Source:
-    if options.parameters or options.estimates:
-        raise InputError(
-            "a built-in benchmark has no parameters but its size",
-            where=benchmark.name,
-            todo="give --size WxH, or --example IMAGE",
-        )
-    return replace(benchmark.source(*(options.size or (benchmark.width, benchmark.height))), examples=options.examples)
+    name, parameters, estimates, examples = options.pipeline, options.parameters, options.estimates, options.examples
+    if any(mark in name for mark in "./:"):
+        if options.size is not None:
+            todo = "give --estimate NAME=WxH instead"
+            raise InputError("--size is for built-in benchmarks", where=name, todo=todo)
+        return None, parse_source(name, parameters=parameters, estimates=estimates, examples=examples)
+    benchmark = catalog.find(name)
+    if parameters or estimates:
+        todo = "give --size WxH, or --example IMAGE"
+        raise InputError("a built-in benchmark has no parameters but its size", where=name, todo=todo)
+    source = benchmark.source(*(options.size or (benchmark.width, benchmark.height)))
+    return benchmark, replace(source, examples=examples)

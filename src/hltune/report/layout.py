@@ -1,0 +1,43 @@
+"""How text and tables look."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from hltune.workspace.rows import Row
+
+
+def print_lines(console: Console, *lines: object) -> None:
+    """Prints lines as they are, however long."""
+    for line in lines:
+        console.print(Text(str(line)), soft_wrap=True)
+
+
+def print_failures(console: Console, rows: Iterable[Row]) -> None:
+    """Prints a line for each row that has no cost."""
+    print_lines(console, *(f"{row.name} failed. {row.failure}" for row in rows if row.failure))
+
+
+def plain_table(*columns: Column | str) -> Table:
+    """A table without lines."""
+    return Table(*columns, box=None, pad_edge=False)
+
+
+def numbers(*headings: str) -> list[Column]:
+    """Columns that are flush right."""
+    return [Column(heading, justify="right") for heading in headings]
+
+
+def number(value: float | None, form: str) -> str:
+    """A number as it stands in a table; a dash for None."""
+    return "-" if value is None else format(value, form)
+
+
+def facts(*rows: tuple[str, ...]) -> Table:
+    """A table without headings, for what a result consists of."""
+    grid = Table.grid(padding=(0, 2))
+    for row in rows:
+        grid.add_row(*row)
+    return grid

@@ -1,0 +1,94 @@
+"""What people and scripts see of benchmarks, schedules, comparisons, runs and errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from hltune.cli.main import run_command_line
+from hltune.commands.compare import Comparison
+from hltune.commands.export import Exported
+from hltune.commands.run import Ran
+from hltune.commands.schedule import Scheduled
+from hltune.machine.protocol import Finding
+from hltune.report import documents, tables
+from hltune.suite.benchmark import Benchmark
+from tests.report.conftest import dumped, shown
+from tests.report.values import CANDIDATE, CRASH, compared, counted, packets, row, scheduled
+
+SUITE = (
+    Benchmark(name="blur", summary="a mean of 3 x 3 pixels", module="m"),
+    Benchmark(name="sobel", summary="edges", module="m", width=64, height=48),
+)
+FINDINGS = [
+    Finding(name="Halide", ok=True, required=True, found="21.0.0"),
+    Finding(name="QEMU", ok=False, required=False, found="no qemu-hexagon", todo="install qemu-user"),
+    Finding(name="compiler", ok=False, required=True, found="none", todo="install g++"),
+]
+RAN = Ran(pipeline="blur", schedule="tuned", files=(Path("a.png"), Path("b.npy")), sizes=("64x48", "3x64x48"))
+EXPORTED = Exported(pipeline="blur", schedule="expert", files=(Path("out/blur.o"), Path("out/blur.h")))
+
+
+def test_benchmarks(snapshot: SnapshotAssertion) -> None:
+    assert shown(lambda console: tables.print_benchmarks(console, SUITE)) == snapshot(name="text")
+    assert dumped(documents.benchmarks(SUITE)) == snapshot(name="json")
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        pytest.param(scheduled(), id="timed"),
+        pytest.param(scheduled(packets(1_200_000)), id="counted"),
+        pytest.param(scheduled(packets(1_200_000, line_misses=777)), id="counted with misses"),
+        pytest.param(scheduled(None), id="not measured"),
+        pytest.param(scheduled(candidate=replace(CANDIDATE, search_s=None, predicted_ms=None)), id="not searched"),
+    ],
+)
+def test_scheduled(outcome: Scheduled, snapshot: SnapshotAssertion) -> None:
+    assert shown(lambda console: tables.print_scheduled(console, outcome)) == snapshot(name="text")
+    assert dumped(documents.scheduled(outcome)) == snapshot(name="json")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(compared(), id="timed"),
+        pytest.param(compared(bound=None), id="no bound"),
+        pytest.param(counted(), id="counted"),
+        pytest.param(counted(line_misses=777), id="counted with misses"),
+        pytest.param(replace(compared(), rows=(row("default", CRASH),)), id="nothing works"),
+    ],
+)
+def test_compared(result: Comparison, snapshot: SnapshotAssertion) -> None:
+    assert shown(lambda console: tables.print_comparison(console, result)) == snapshot(name="text")
+    assert dumped(documents.comparisons([result])) == snapshot(name="json")
+
+
+def test_several_comparisons(snapshot: SnapshotAssertion) -> None:
+    assert dumped(documents.comparisons([compared(), compared(bound=None)])) == snapshot
+
+
+def test_findings(snapshot: SnapshotAssertion) -> None:
+    assert shown(lambda console: tables.print_findings(console, FINDINGS)) == snapshot(name="text")
+    assert dumped(documents.findings(FINDINGS)) == snapshot(name="json")
+    assert documents.findings(FINDINGS[:2])["usable"]
+
+
+def test_ran(snapshot: SnapshotAssertion) -> None:
+    assert shown(lambda console: tables.print_ran(console, RAN)) == snapshot(name="text")
+    assert dumped(documents.ran(RAN)) == snapshot(name="json")
+
+
+def test_exported(snapshot: SnapshotAssertion) -> None:
+    assert shown(lambda console: tables.print_files(console, EXPORTED.files)) == snapshot(name="text")
+    assert dumped(documents.exported(EXPORTED)) == snapshot(name="json")
+
+
+def test_an_error(snapshot: SnapshotAssertion, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["benchmark", "--json"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == snapshot(name="text")
+    assert printed.out == snapshot(name="json")

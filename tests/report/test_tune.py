@@ -1,0 +1,90 @@
+"""What people and scripts see of tuning."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from hltune.commands.tune import Tuned
+from hltune.report import tune as report
+from hltune.report.curve import plot_curve
+from hltune.values.unit import MILLISECONDS
+from hltune.workspace.records import Workspace
+from tests.report.conftest import NOW_S, dumped, shown, without_controls
+from tests.report.values import CRASH, ROUNDS, STORE, TUNED, TUNED_ON_DSP, TUNED_WITHOUT_BASELINE, cost, row, tuned
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(TUNED, id="timed"),
+        pytest.param(TUNED_ON_DSP, id="counted"),
+        pytest.param(TUNED_WITHOUT_BASELINE, id="one schedule"),
+    ],
+)
+def test_tuned(result: Tuned, snapshot: SnapshotAssertion) -> None:
+    files = (Path("blur.txt"), Path("tuning.svg"))
+    assert shown(lambda console: report.print_tuned(console, result, files)) == snapshot(name="text")
+    assert dumped(report.document([result], STORE)) == snapshot(name="json")
+
+
+def test_several_pipelines(snapshot: SnapshotAssertion) -> None:
+    assert dumped(report.document([TUNED, TUNED_WITHOUT_BASELINE], STORE)) == snapshot
+
+
+def _rounds(*, end_s: float) -> None:
+    with report.show_tuning() as progress:
+        progress.phase("loading blur")
+        progress.begin(["blur", "sobel"], unit=MILLISECONDS, end_s=end_s)
+        progress.note("[bold] is not markup")
+        progress.phase("blur round 1")
+        for done in ROUNDS:
+            progress.round_done(done)
+
+
+@pytest.mark.parametrize("end_s", [NOW_S + 125.6, NOW_S - 1, math.inf])
+def test_rounds_in_a_log(end_s: float, snapshot: SnapshotAssertion, capsys: pytest.CaptureFixture[str]) -> None:
+    _rounds(end_s=end_s)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", snapshot)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_rounds_on_a_terminal(snapshot: SnapshotAssertion, capsys: pytest.CaptureFixture[str]) -> None:
+    _rounds(end_s=NOW_S + 125.6)
+    assert without_controls(capsys.readouterr().err) == snapshot
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_shows_the_last_rounds(capsys: pytest.CaptureFixture[str]) -> None:
+    with report.show_tuning() as progress:
+        for _ in range(13):
+            progress.round_done(ROUNDS[1])
+        capsys.readouterr()
+        progress.phase("measuring")
+        frame = without_controls(capsys.readouterr().err)
+    assert frame.count("blur") == 12
+    assert "measuring; 520 measured; time left -" in frame
+
+
+def test_the_curve_shows_known_schedules_and_leaves_out_pauses(tmp_path: Path) -> None:
+    result = tuned(
+        TUNED.subject,
+        row("tuned-0123abcd", cost(1e-3), finder="tuned"),
+        row("expert", cost(1.5e-3)),
+        row("default", CRASH),
+    )
+    workspace = Workspace(tmp_path)
+    paths = plot_curve(result, workspace)
+    base = workspace.curve(result.subject.spec, result.machine)
+    assert paths == (base.with_suffix(".svg"), base.with_suffix(".png"))
+    assert paths[1].read_bytes().startswith(b"\x89PNG")
+    texts = re.findall(r"<!-- (.*?) -->", paths[0].read_text())
+    assert texts[-3:] == ["samples", "best so far", "expert"]
+    assert {"minutes of tuning", "cost in ms", "blur, 2 threads"} <= set(texts)
+    minutes = [float(text) for text in texts if re.fullmatch(r"[\d.]+", text)]
+    assert 1.0 <= max(minutes) <= 1.6  # 30 s, a day without measurements, 59 s

@@ -64,7 +64,7 @@ def parse(*tokens: str) -> Any:
 
     def command(
         *names: Annotated[str, Parameter(group=SEARCH, required=True, help="What.")],
-        numbers: More = More(),  # noqa: B008
+        numbers: More = More(),
         files: Files,
     ) -> None:
         given.append((names, numbers, files))

@@ -87,14 +87,12 @@ def schedule(
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
-    options = command.AutoscheduleOptions(
-        search=search.options(source.target), search_timeout_s=limits.search_timeout_s
-    )
     measure = limits.verified(search.threads(source.target), emulator.options(), turns=_TURNS)
     with show_progress() as progress:
         result = command.schedule(
             source.subject(pipeline),
-            options,
+            search.options(source.target),
+            search_timeout_s=limits.search_timeout_s,
             workspace=output.place,
             measure=measure,
             inputs=source.inputs(search.seed),
@@ -126,19 +124,18 @@ def compare(
         from hltune.commands import compare as command
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
+        from hltune.workspace.subject import load_subjects
 
-    options = command.CompareOptions(
-        adams2019=search.limited(source.target),
-        search_timeout_s=limits.search_timeout_s,
-        files=command.read_schedules(schedules),
-    )
+    adams2019, files = search.limited(source.target), command.read_schedules(schedules)
     measure = limits.verified(search.threads(source.target), emulator.options(), turns=rounds)
     results: list[command.Comparison] = []
-    for subject in command.load_subjects(source.subjects(pipelines), output.place):
+    for subject in load_subjects(source.subjects(pipelines), output.place):
         with show_progress() as progress:
             result = command.compare(
                 subject,
-                options,
+                adams2019,
+                search_timeout_s=limits.search_timeout_s,
+                files=files,
                 workspace=output.place,
                 measure=measure,
                 inputs=source.inputs(search.seed),

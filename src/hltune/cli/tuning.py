@@ -76,6 +76,7 @@ def tune(
         from hltune.report import tune as report
         from hltune.report.curve import plot_curve
         from hltune.tuning.options import TuneOptions
+        from hltune.workspace.subject import load_subjects
 
     options = TuneOptions(
         search=search.limited(source.target),
@@ -89,8 +90,9 @@ def tune(
     measure = limits.verified(threads, emulator.options(), turns=_TURNS, turn_s=_TURN_S)
     pictures: list[tuple[Path, ...]] = []
     with report.show_tuning() as progress:
+        progress.phase(f"loading {', '.join(pipelines)}")
         results = command.tune(
-            source.subjects(pipelines),
+            load_subjects(source.subjects(pipelines), output.place),
             options,
             workspace=output.place,
             measure=measure,

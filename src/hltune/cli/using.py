@@ -59,11 +59,12 @@ def run(
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
-    options = command.RunOptions(schedule_file=schedule, outputs=files, output_sizes=tuple(dict(sizes).items()))
     with show_progress() as progress:
         result = command.run(
             source.subject(pipeline),
-            options,
+            schedule=schedule,
+            outputs=files,
+            output_sizes=tuple(dict(sizes).items()),
             workspace=output.place,
             measure=limits.measure(threads.threads(source.target), None),
             inputs=source.inputs(),
@@ -100,16 +101,13 @@ def export(
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
-    options = command.ExportOptions(
-        forms=None if forms is None else command.parse_forms(forms),
-        directory=directory,
-        function_name=function_name,
-        schedule_file=schedule,
-    )
     with show_progress() as progress:
         result = command.export(
             source.subject(pipeline),
-            options,
+            forms=None if forms is None else command.parse_forms(forms),
+            directory=directory,
+            function_name=function_name,
+            schedule=schedule,
             workspace=output.place,
             measure=MeasureOptions(threads=threads.threads(source.target), machine_options=emulator.options()),
             progress=progress,

@@ -30,22 +30,22 @@ WHAT, PRETRAINED, STORED, KNOWN, BUDGET, PLAN, SEARCH, MACHINE, LIMITS, EMULATOR
 """The panels, in this order."""
 
 
-def parsed(parse: Callable[[str], object]) -> Parameter:
-    """A flag whose text is parsed."""
+def parsed(parse: Callable[[str], object], **settings: Any) -> Parameter:
+    """A flag whose text is parsed; the settings are those of `Parameter`."""
 
     def convert(_kind: Any, tokens: Sequence[Token]) -> object:
         return parse(tokens[-1].value)
 
-    return Parameter(n_tokens=1, converter=convert)
+    return Parameter(n_tokens=1, converter=convert, **settings)
 
 
-def each_parsed(parse: Callable[[str], object]) -> Parameter:
+def each_parsed(parse: Callable[[str], object], **settings: Any) -> Parameter:
     """A flag that may be given again and again; each text is parsed."""
 
     def convert(_kind: Any, tokens: Sequence[Token]) -> tuple[object, ...]:
         return tuple(parse(token.value) for token in tokens)
 
-    return Parameter(n_tokens=1, converter=convert)
+    return Parameter(n_tokens=1, converter=convert, **settings)
 
 
 Whole = Annotated[int, parsed(int)]

@@ -58,13 +58,11 @@ class EmulatorFlags:
     """
 
     heap_limit: Annotated[
-        int, parsed(partial(parse_bytes, "--heap-limit")), Parameter(metavar="BYTES", show_default=mebibytes)
+        int, parsed(partial(parse_bytes, "--heap-limit"), metavar="BYTES", show_default=mebibytes)
     ] = _DEFAULTS.heap_limit_bytes
-    objective: Annotated[float | None, parsed(_parse_objective), Parameter(metavar="STR", show_default="packets")] = (
-        None
-    )
+    objective: Annotated[float | None, parsed(_parse_objective, metavar="STR", show_default="packets")] = None
     cache: Annotated[
-        tuple[int, int, int] | None, parsed(_parse_cache), Parameter(metavar="SIZE:WAYS:LINE", show_default=_CACHE)
+        tuple[int, int, int] | None, parsed(_parse_cache, metavar="SIZE:WAYS:LINE", show_default=_CACHE)
     ] = None
 
     def options(self) -> EmulatorOptions | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,9 @@ from cyclopts import Parameter
 from hltune.cli.arguments import KNOWN, LIMITS, MACHINE, SEARCH, WHAT, Whole, each_parsed, parsed
 from hltune.machine.options import MachineOptions, MeasureOptions
 from hltune.pipeline.source import (
+    Estimates,
+    Examples,
+    Parameters,
     parse_estimate,
     parse_example,
     parse_number,
@@ -44,11 +46,7 @@ Output = Parameter(name=("-o", "--output"))
 
 
 def parse_bytes(option: str, text: str) -> int:
-    """Reads a number of bytes, such as 64M.
-
-    Raises:
-        InputError: it is malformed.
-    """
+    """Reads a number of bytes, such as 64M; raises an `InputError` if it is malformed."""
     match = re.fullmatch(r"([0-9]+)([KMG]?)", text)
     if match is None:
         raise InputError("malformed size", where=option, expected="bytes, or a number with K, M or G", found=repr(text))
@@ -91,20 +89,10 @@ class SourceFlags:
     """
 
     target: Target = "host"
-    size: Annotated[tuple[int, int] | None, parsed(parse_size), Parameter(metavar="WxH")] = None
-    parameters: Annotated[
-        tuple[tuple[str, str], ...], each_parsed(parse_parameter), Parameter(name="-p", metavar="KEY=VALUE")
-    ] = ()
-    estimates: Annotated[
-        tuple[tuple[str, tuple[Number, ...]], ...],
-        each_parsed(parse_estimate),
-        Parameter(name="--estimate", metavar="NAME=WxH"),
-    ] = ()
-    examples: Annotated[
-        tuple[tuple[str | None, str], ...],
-        each_parsed(parse_example),
-        Parameter(name="--example", metavar="[NAME=]IMAGE"),
-    ] = ()
+    size: Annotated[tuple[int, int] | None, parsed(parse_size, metavar="WxH")] = None
+    parameters: Annotated[Parameters, each_parsed(parse_parameter, name="-p", metavar="KEY=VALUE")] = ()
+    estimates: Annotated[Estimates, each_parsed(parse_estimate, name="--estimate", metavar="NAME=WxH")] = ()
+    examples: Annotated[Examples, each_parsed(parse_example, name="--example", metavar="[NAME=]IMAGE")] = ()
 
     def subject(self, pipeline: str) -> SubjectOptions:
         """Names a pipeline."""
@@ -119,10 +107,6 @@ class SourceFlags:
             examples=self.examples,
         )
 
-    def subjects(self, pipelines: Sequence[str]) -> tuple[SubjectOptions, ...]:
-        """Names each of them."""
-        return tuple(map(self.subject, pipelines))
-
 
 @Parameter(name="*", group=WHAT)
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +119,7 @@ class ImageFlags(SourceFlags):
 
     images: Annotated[
         tuple[tuple[str | None, Path | Number], ...],
-        each_parsed(_parse_input),
-        Parameter(name=("-i", "--input"), metavar="[NAME=]IMAGE"),
+        each_parsed(_parse_input, name=("-i", "--input"), metavar="[NAME=]IMAGE"),
     ] = ()
 
     def inputs(self, seed: int = 0) -> Inputs:

@@ -1,6 +1,6 @@
 """`hltune pretrain` and `hltune programs`: flags to options, results to people."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +34,6 @@ class BatchFlags:
         from_scratch: Start from random weights.
         fresh: Start over; keep samples.
         benchmarks: Judge the weights by the built-in benchmarks, too.
-        use: Make the weights this workspace's default.
     """
 
     batches: Whole = _DEFAULTS.batches
@@ -43,7 +42,6 @@ class BatchFlags:
     from_scratch: bool = False
     fresh: bool = False
     benchmarks: Annotated[bool, Parameter(negative="--no-benchmarks")] = True
-    use: bool = False
 
 
 @Parameter(name="*", group=PLAN)
@@ -99,27 +97,24 @@ class PretrainLimits(RunLimits):
 def pretrain(
     *,
     target: Annotated[Target, Parameter(group=PRETRAINED)] = "host",
-    batches: BatchFlags = BatchFlags(),
+    budget: BatchFlags = BatchFlags(),
+    use: Annotated[bool, Parameter(group=BUDGET)] = False,
     plan: PlanFlags = PlanFlags(),
     search: PretrainSearch = PretrainSearch(),
     limits: PretrainLimits = PretrainLimits(),
     emulator: EmulatorFlags = EmulatorFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:
-    """`hltune pretrain`."""
+    """`hltune pretrain`.
+
+    Args:
+        use: Make the weights this workspace's default.
+    """
     with interrupts.importing():  # JAX, which takes longer than most other commands
         from hltune.commands import pretrain as command
         from hltune.report import pretrain as report
 
-    options = PretrainOptions(
-        search=search.adams2019(target),
-        batches=batches.batches,
-        minutes=batches.minutes,
-        schedules=batches.schedules,
-        from_scratch=batches.from_scratch,
-        fresh=batches.fresh,
-        benchmarks=batches.benchmarks,
-    )
+    options = PretrainOptions(search=search.adams2019(target), **asdict(budget))
     measure = limits.measure(
         search.threads(target), emulator.options(), turns=_TURNS, abort_ratio=_ABORT_RATIO, float_slack=_FLOAT_SLACK
     )
@@ -130,9 +125,7 @@ def pretrain(
         output.show(report.plan_document, report.print_plan, advice)
         return
     with report.show_pretraining() as progress:
-        result = command.pretrain(
-            options, target=target, workspace=place, measure=measure, use=batches.use, progress=progress
-        )
+        result = command.pretrain(options, target=target, workspace=place, measure=measure, use=use, progress=progress)
     output.show(report.document, report.print_pretrained, result)
 
 

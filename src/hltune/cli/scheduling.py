@@ -34,7 +34,7 @@ class ScheduleSearch(SearchFlags):
     autoscheduler: str = "adams2019"
     random_dropout: Annotated[Whole, Parameter(metavar="PERCENT")] = ADAMS2019.random_dropout
     last_level_cache: Annotated[
-        int, parsed(partial(parse_bytes, "--last-level-cache")), Parameter(metavar="BYTES", show_default=mebibytes)
+        int, parsed(partial(parse_bytes, "--last-level-cache"), metavar="BYTES", show_default=mebibytes)
     ] = _MULLAPUDI2016.last_level_cache_bytes
     balance: float = _MULLAPUDI2016.balance
 
@@ -129,7 +129,7 @@ def compare(
     adams2019, files = search.limited(source.target), command.read_schedules(schedules)
     measure = limits.verified(search.threads(source.target), emulator.options(), turns=rounds)
     results: list[command.Comparison] = []
-    for subject in load_subjects(source.subjects(pipelines), output.place):
+    for subject in load_subjects(map(source.subject, pipelines), output.place):
         with show_progress() as progress:
             result = command.compare(
                 subject,

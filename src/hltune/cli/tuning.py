@@ -92,7 +92,7 @@ def tune(
     with report.show_tuning() as progress:
         progress.phase(f"loading {', '.join(pipelines)}")
         results = command.tune(
-            load_subjects(source.subjects(pipelines), output.place),
+            load_subjects(map(source.subject, pipelines), output.place),
             options,
             workspace=output.place,
             measure=measure,

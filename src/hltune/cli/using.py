@@ -43,8 +43,7 @@ def run(
     files: Annotated[tuple[Path, ...], Output, Parameter(group=OUTPUT)] = (),
     sizes: Annotated[
         tuple[tuple[str, tuple[int, ...]], ...],
-        each_parsed(_parse_output_size),
-        Parameter(name="--output-size", group=OUTPUT, metavar="NAME=WxH"),
+        each_parsed(_parse_output_size, name="--output-size", group=OUTPUT, metavar="NAME=WxH"),
     ] = (),
     output: OutputFlags = OutputFlags(),
 ) -> None:

@@ -1,6 +1,6 @@
 """From what the user typed to a pipeline on a target: the first step of every command."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from hltune.machine.open import TargetJob
@@ -98,7 +98,7 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
     return Subject(spec=spec, target=target, benchmark=benchmark, hand_written=hand_written)
 
 
-def load_subjects(pipelines: Sequence[SubjectOptions], workspace: Workspace) -> list[Subject]:
+def load_subjects(pipelines: Iterable[SubjectOptions], workspace: Workspace) -> list[Subject]:
     """Loads all pipelines before the first one is used.
 
     Raises:

@@ -126,7 +126,8 @@ def compare(
         from hltune.report.progress import show_progress
         from hltune.workspace.subject import load_subjects
 
-    adams2019, files = search.limited(source.target), command.read_schedules(schedules)
+    adams2019, search_timeout_s = search.limited(source.target), limits.search_timeout_s
+    files = command.read_schedules(schedules)
     measure = limits.verified(search.threads(source.target), emulator.options(), turns=rounds)
     results: list[command.Comparison] = []
     for subject in load_subjects(map(source.subject, pipelines), output.place):
@@ -134,7 +135,7 @@ def compare(
             result = command.compare(
                 subject,
                 adams2019,
-                search_timeout_s=limits.search_timeout_s,
+                search_timeout_s=search_timeout_s,
                 files=files,
                 workspace=output.place,
                 measure=measure,

@@ -10,6 +10,7 @@ import pytest
 from cyclopts import Parameter
 
 from hltune.cli.arguments import OUTPUT, SEARCH, Whole, each_parsed, parse_arguments, parsed
+from hltune.cli.main import COMMANDS
 from hltune.values.errors import InputError
 
 
@@ -119,3 +120,36 @@ def test_bad_usage(tokens: tuple[str, ...], message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(*tokens)
     assert message in str(caught.value)
+
+
+GIVEN = {
+    "list": "--json",
+    "schedule": "x --beam-size 3 --last-level-cache 3M --cache 1M:2:64 --target hexagon -o out",
+    "tune": "x y --minutes 3 --compile-timeout 4 --heap-limit 3M -p a=b --estimate c=3x4",
+    "pretrain": "--batches 3 --no-benchmarks --beam-size 4 --run-timeout 3 --objective packets --use --debug",
+    "compare": "x y --schedule a --schedule b --rounds 4 --integer-tolerance 1 --memory-limit 4 --seed 3",
+    "run": "x --output-size a=3x4 -o a -o b --max-parallelism 3 --run-timeout 3 --workspace w",
+    "export": "x --size 3x4 --format json --output out --heap-limit 3M --max-parallelism 3",
+    "doctor": "--json",
+    "samples stats": "--workspace w",
+    "samples best": "x --count 3 --machine k",
+    "samples delete": "x --machine k",
+    "samples export": "x -o out --machine k",
+    "samples import": "x y --max-parallelism 3 --target hexagon",
+    "programs show": "3 --stages 4 --picture x.svg --debug",
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_reads_its_flags(name: str) -> None:
+    words = GIVEN[name].split()
+    call = parse_arguments(COMMANDS[name].load(), name, "", words)
+    assert call.func is COMMANDS[name].load()
+    with pytest.raises(InputError, match="Unknown option: --nonsense"):
+        parse_arguments(COMMANDS[name].load(), name, "", [*words, "--nonsense"])
+
+
+def test_a_command_is_called_with_what_was_read() -> None:
+    call = parse_arguments(COMMANDS["export"].load(), "export", "", GIVEN["export"].split())
+    assert (call.args, call.keywords["directory"], call.keywords["forms"]) == (("x",), Path("out"), "json")
+    assert (call.keywords["source"].size, call.keywords["emulator"].heap_limit) == ((3, 4), 3 << 20)

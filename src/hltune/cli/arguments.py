@@ -58,7 +58,7 @@ def _shown(default: object) -> object:
 
 def parse_arguments(
     command: Callable[..., int | None], name: str, summary: str, tokens: Sequence[str]
-) -> Callable[[], int | None]:
+) -> partial[int | None]:
     """Reads what a command was given; returns its call, or that of its help.
 
     Raises:

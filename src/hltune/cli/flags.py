@@ -1,7 +1,5 @@
 """The flags that commands share, and the options that they make."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -94,7 +92,7 @@ class SourceFlags:
     estimates: Annotated[Estimates, each_parsed(parse_estimate, name="--estimate", metavar="NAME=WxH")] = ()
     examples: Annotated[Examples, each_parsed(parse_example, name="--example", metavar="[NAME=]IMAGE")] = ()
 
-    def subject(self, pipeline: str) -> SubjectOptions:
+    def subject(self, pipeline: str) -> "SubjectOptions":
         """Names a pipeline."""
         from hltune.workspace.subject import SubjectOptions
 
@@ -122,7 +120,7 @@ class ImageFlags(SourceFlags):
         each_parsed(_parse_input, name=("-i", "--input"), metavar="[NAME=]IMAGE"),
     ] = ()
 
-    def inputs(self, seed: int = 0) -> Inputs:
+    def inputs(self, seed: int = 0) -> "Inputs":
         """Images, scalars, and random data for the other inputs."""
         from hltune.machine.inputs import Inputs
 

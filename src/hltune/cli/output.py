@@ -1,7 +1,5 @@
 """Where results go: documents for scripts, text for people."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,7 +32,7 @@ class JsonFlags:
     def show(
         self,
         document: Callable[P, Mapping[str, Any]],
-        text: Callable[Concatenate[Console, P], None],
+        text: Callable[Concatenate["Console", P], None],
         *result: P.args,
         **more: P.kwargs,
     ) -> None:
@@ -61,7 +59,7 @@ class OutputFlags(JsonFlags):
     debug: bool = False
 
     @property
-    def place(self) -> Workspace:
+    def place(self) -> "Workspace":
         """The workspace."""
         from hltune.workspace.records import Workspace
 

@@ -1,7 +1,5 @@
 """`hltune tune`: flags to options, the result to people."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,7 +41,7 @@ class BudgetFlags:
     discard: bool = False
     freeze: bool = False
 
-    def budget(self) -> Budget:
+    def budget(self) -> "Budget":
         """When to stop: after some minutes, unless something else is said."""
         from hltune.tuning.options import Budget
 

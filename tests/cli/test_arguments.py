@@ -4,66 +4,103 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 import pytest
+from cyclopts import Parameter
 
-from hltune.cli.arguments import REQUIRED, Panel, argument, flag, parse_panels
+from hltune.cli.arguments import OUTPUT, SEARCH, Whole, each_parsed, parse_arguments, parsed
+from hltune.cli.main import COMMANDS
 from hltune.values.errors import InputError
 
 
+def pair(text: str) -> tuple[str, ...]:
+    return tuple(text.split("="))
+
+
+@Parameter(name="*", group=SEARCH)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers(Panel):
-    title: ClassVar[str] = "numbers"
-    count: int = flag(3, "How many.")
-    share: float | None = flag(None, "Per cent: 100% is all.")
-    pairs: tuple[tuple[str, str], ...] = flag((), "Pairs.", "-p", parse=lambda text: tuple(text.split("=")))
+class Numbers:
+    """Numbers.
+
+    Attributes:
+        count: How many.
+        share: Per cent: 100% is [all].
+        pairs: Pairs.
+        pair: One pair.
+    """
+
+    count: Whole = 3
+    share: Annotated[float | None, Parameter(show_default="half")] = None
+    pairs: Annotated[tuple[tuple[str, ...], ...], each_parsed(pair), Parameter(name="-p")] = ()
+    pair: Annotated[tuple[str, ...], parsed(pair)] = ()
 
 
+@Parameter(name="*", group=SEARCH)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class More(Numbers):
-    count: int = 5
+    """More."""
+
+    count: Whole = 5
 
 
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Files(Panel):
-    title: ClassVar[str] = "files"
-    names: tuple[str, ...] = argument("What.", "NAME")
-    output: Path = flag(REQUIRED, "Where.", "-o", "--output")
-    loud: bool = flag(False, "Loudly.")
-    checks: bool = flag(True, "Check.")
+class Files:
+    """Files.
+
+    Attributes:
+        output: Where.
+        loud: Loudly.
+        checks: Check.
+    """
+
+    output: Annotated[Path, Parameter(name=("-o", "--output"))]
+    loud: bool = False
+    checks: Annotated[bool, Parameter(negative="--no-checks")] = True
 
 
-def command(numbers: More, files: Files) -> None: ...
+def parse(*tokens: str) -> Any:
+    given: list[Any] = []
 
+    def command(
+        *names: Annotated[str, Parameter(group=SEARCH, required=True, help="What.")],
+        numbers: More = More(),
+        files: Files,
+    ) -> None:
+        given.append((names, numbers, files))
 
-def parse(*tokens: str) -> dict[str, Any]:
-    return parse_panels(command, "prog", "Does it.", tokens)
+    parse_arguments(command, "prog", "Does it.", tokens)()
+    return given[0] if given else None
 
 
 def test_options_stand_before_between_and_after_arguments() -> None:
-    found = parse("-p", "a=1", "x", "--count=-2", "y", "--share", "-.5", "-o", "out", "-p", "b=-3", "z", "--loud")
-    assert found["files"] == Files(names=("x", "y", "z"), output=Path("out"), loud=True)
-    assert found["numbers"] == More(count=-2, share=-0.5, pairs=(("a", "1"), ("b", "-3")))
+    names, numbers, files = parse(
+        "-p", "a=1", "x", "--count=-2", "y", "--share", "-.5", "-o", "out", "-p", "b=-3", "--pair", "c=d", "z", "--loud"
+    )
+    assert names == ("x", "y", "z")
+    assert files == Files(output=Path("out"), loud=True)
+    assert numbers == More(count=-2, share=-0.5, pairs=(("a", "1"), ("b", "-3")), pair=("c", "d"))
 
 
 def test_what_is_not_given_has_its_default() -> None:
-    found = parse("x", "-o", "out")
-    assert found["numbers"] == More(count=5, share=None, pairs=())
-    assert (found["files"].loud, found["files"].checks) == (False, True)
-    assert not parse("x", "-o", "out", "--no-checks")["files"].checks
-    assert parse("x", "-o", "out", "--count", "1", "--count", "2")["numbers"].count == 2
-    assert parse("-o", "out", "--", "-x")["files"].names == ("-x",)
+    _, numbers, files = parse("x", "-o", "out")
+    assert numbers == More(count=5, share=None, pairs=(), pair=())
+    assert (files.loud, files.checks) == (False, True)
+    assert not parse("x", "-o", "out", "--no-checks")[2].checks
+    assert parse("x", "-o", "out", "--count", "1", "--count", "2")[1].count == 2
+    assert parse("x", "-o", "out", "--pair", "1", "--pair", "2=3")[1].pair == ("2", "3")
+    assert parse("-o", "out", "--", "-x")[0] == ("-x",)
 
 
-def test_help_shows_texts_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse("--help")
-    assert caught.value.code == 0
+def test_help_shows_texts_and_defaults(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert parse("--help") is None
     text = capsys.readouterr().out
-    assert text.startswith("usage: prog [OPTIONS] NAME...\n\nDoes it.\n\nnumbers:\n")
-    assert "How many. [default: 5]" in text and "Per cent: 100% is all.\n" in text
-    assert text.index("NAME  ") < text.index("--output")
+    assert text.startswith("Usage: prog -o PATH [OPTIONS] NAMES...\n\nDoes it.\n\n╭─ search ─")
+    assert "How many. [default: 5]" in text and "Per cent: 100% is [all]. [default: half]" in text
+    assert "Pairs.  " in text and "Loudly.  " in text
+    assert text.index("NAMES  ") < text.index("--count") < text.index("─ output ─") < text.index("--output")
 
 
 @pytest.mark.parametrize(
@@ -72,14 +109,47 @@ def test_help_shows_texts_and_defaults(capsys: pytest.CaptureFixture[str]) -> No
         (("x", "-o", "o", "--count", "abc"), "--count: malformed value\n  expected: a whole number\n  found: 'abc'"),
         (("x", "-o", "o", "--count", "1.5"), "expected: a whole number"),
         (("x", "-o", "o", "--share", "much"), "--share: malformed value\n  expected: a number\n  found: 'much'"),
-        (("x",), "-o/--output"),
-        (("-o", "o"), "NAME"),
-        (("x", "-o"), "-o/--output: expected one argument"),
-        (("x", "-o", "o", "--cou", "1"), "unrecognized arguments: --cou"),
-        (("x", "-o", "o", "--no-loud"), "unrecognized arguments: --no-loud"),
+        (("x",), "prog: Parameter -o requires an argument\n"),
+        (("-o", "o"), "NAMES"),
+        (("x", "-o"), "-o requires an argument"),
+        (("x", "-o", "o", "--cou", "1"), "Unknown option: --cou"),
+        (("x", "-o", "o", "--no-loud"), "Unknown option: --no-loud"),
     ],
 )
 def test_bad_usage(tokens: tuple[str, ...], message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(*tokens)
     assert message in str(caught.value)
+
+
+GIVEN = {
+    "list": "--json",
+    "schedule": "x --beam-size 3 --last-level-cache 3M --cache 1M:2:64 --target hexagon -o out",
+    "tune": "x y --minutes 3 --compile-timeout 4 --heap-limit 3M -p a=b --estimate c=3x4",
+    "pretrain": "--batches 3 --no-benchmarks --beam-size 4 --run-timeout 3 --objective packets --use --debug",
+    "compare": "x y --schedule a --schedule b --rounds 4 --integer-tolerance 1 --memory-limit 4 --seed 3",
+    "run": "x --output-size a=3x4 -o a -o b --max-parallelism 3 --run-timeout 3 --workspace w",
+    "export": "x --size 3x4 --format json --output out --heap-limit 3M --max-parallelism 3",
+    "doctor": "--json",
+    "samples stats": "--workspace w",
+    "samples best": "x --count 3 --machine k",
+    "samples delete": "x --machine k",
+    "samples export": "x -o out --machine k",
+    "samples import": "x y --max-parallelism 3 --target hexagon",
+    "programs show": "3 --stages 4 --picture x.svg --debug",
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_reads_its_flags(name: str) -> None:
+    words = GIVEN[name].split()
+    call = parse_arguments(COMMANDS[name].load(), name, "", words)
+    assert call.func is COMMANDS[name].load()
+    with pytest.raises(InputError, match="Unknown option: --nonsense"):
+        parse_arguments(COMMANDS[name].load(), name, "", [*words, "--nonsense"])
+
+
+def test_a_command_is_called_with_what_was_read() -> None:
+    call = parse_arguments(COMMANDS["export"].load(), "export", "", GIVEN["export"].split())
+    assert (call.args, call.keywords["directory"], call.keywords["forms"]) == (("x",), Path("out"), "json")
+    assert (call.keywords["source"].size, call.keywords["emulator"].heap_limit) == ((3, 4), 3 << 20)

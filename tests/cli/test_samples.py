@@ -87,7 +87,7 @@ def test_nothing_usable_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_people_see_tables(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = ["--workspace", str(workspace)]
     texts = {
-        ("stats",): ["machine 0123456789ab: some CPU, 2 threads", "blur", "2.500", "failed: 1 in compile"],
+        ("stats",): [f"machine {MACHINE.key}: some CPU, 2 threads", "blur", "2.500", "failed: 1 in compile"],
         ("best", "blur", "--machine", MACHINE.key): ["time/ms", "2.000", '{"beam_size": 1}'],
         ("export", "blur", "--machine", MACHINE.key, "-o", str(tmp_path / "out")): ["2 .sample files of blur"],
         ("import", str(tmp_path / "out")): ["2 added, 0 known already, 0 files skipped"],

@@ -8,17 +8,16 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from hltune.commands.compare import load_subjects
-from hltune.commands.export import ExportOptions, export
-from hltune.commands.run import RunOptions, run
-from hltune.commands.schedule import AutoscheduleOptions, schedule
+from hltune.commands.export import export
+from hltune.commands.run import run
+from hltune.commands.schedule import schedule
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Silent
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import SubjectOptions
+from hltune.workspace.subject import SubjectOptions, load_subjects
 
 DILATE = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
 MEASURE = MeasureOptions(threads=2, turns=2)
@@ -28,14 +27,15 @@ def test_schedule_run_and_export(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "ws")
     scheduled = schedule(
         DILATE,
-        AutoscheduleOptions(search=Adams2019Options(parallelism=2, beam_size=2), search_timeout_s=60),
+        Adams2019Options(parallelism=2, beam_size=2),
+        search_timeout_s=60,
         workspace=workspace,
         measure=MEASURE,
         inputs=Inputs(),
         directory=None,
         progress=Silent(),
     )
-    assert scheduled.found.name == "adams2019" and scheduled.found.cost is not None
+    assert scheduled.name == "adams2019" and scheduled.cost is not None
     assert [path.suffix for path in scheduled.files] == [".json", ".py", ".h"]
     assert {path.parent for path in scheduled.files} == {workspace.directory(scheduled.subject.spec)}
 
@@ -43,7 +43,9 @@ def test_schedule_run_and_export(tmp_path: Path) -> None:
     iio.imwrite(tmp_path / "in.png", pixels)
     ran = run(
         DILATE,
-        RunOptions(schedule_file=None, outputs=(tmp_path / "out.png",), output_sizes=()),
+        schedule=None,
+        outputs=(tmp_path / "out.png",),
+        output_sizes=(),
         workspace=workspace,
         measure=MEASURE,
         inputs=Inputs(images=((None, tmp_path / "in.png"),)),
@@ -53,15 +55,21 @@ def test_schedule_run_and_export(tmp_path: Path) -> None:
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(pixels, 1, mode="edge"), (3, 3))
     np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), windows.max(axis=(2, 3)))
 
-    options = ExportOptions(
-        forms=("json",), directory=tmp_path / "there", function_name=None, schedule_file=scheduled.files[0]
+    exported = export(
+        DILATE,
+        forms=("json",),
+        directory=tmp_path / "there",
+        function_name=None,
+        schedule=scheduled.files[0],
+        workspace=workspace,
+        measure=MEASURE,
+        progress=Silent(),
     )
-    exported = export(DILATE, options, workspace=workspace, measure=MEASURE, progress=Silent())
     assert exported.schedule == scheduled.files[0].name
     assert [path.read_bytes() for path in exported.files] == [scheduled.files[0].read_bytes()]
 
 
-def test_all_pipelines_are_loaded_before_the_first_is_compared(tmp_path: Path) -> None:
+def test_all_pipelines_are_loaded_before_the_first_is_used(tmp_path: Path) -> None:
     unknown = SubjectOptions(pipeline="nonsense", target="host")
     with pytest.raises(InputError, match="unknown benchmark"):
         load_subjects([DILATE, unknown], Workspace(tmp_path / "ws"))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from hltune.cost_model.adams2019.evaluation import Evaluation
+from hltune.machine.hexagon.identity import PACKETS
+
 from hltune.commands.compare import Comparison
 from hltune.commands.pretrain import Pretrained
 from hltune.commands.schedule import Autoscheduled, Scheduled
 from hltune.commands.tune import Tuned
-from hltune.cost_model.adams2019.evaluation import Evaluation
 from hltune.cost_model.metrics import NO_PAIRS, PairCount
 from hltune.cost_model.scorer import Validation
-from hltune.machine.hexagon.identity import PACKETS
 from hltune.machine.speedup import Speedup
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.batch import Batch

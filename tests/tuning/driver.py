@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hltune.commands.tune import tune_subjects
+from hltune.commands.tune import tune
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.tuning.options import Budget
@@ -37,7 +37,7 @@ class Lines:
 def main() -> None:
     options = replace(make_options(batch=8), budget=Budget(minutes=5))
     measure = MeasureOptions(threads=THREADS, single_turn_s=0.005)
-    tune_subjects(
+    tune(
         [load("blur")],
         options,
         workspace=Workspace(Path(sys.argv[1])),

@@ -2,17 +2,20 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import Annotated
 
-from hltune.cli.arguments import Panel, default_of, flag
-from hltune.cli.flags import parse_bytes
+from cyclopts import Parameter
+
+from hltune.cli.arguments import EMULATOR, parsed
+from hltune.cli.flags import mebibytes, parse_bytes
 from hltune.machine.hexagon.options import CacheModel, EmulatorOptions
 from hltune.pipeline.source import parse_number
 from hltune.values.errors import InputError
 
+_DEFAULTS = EmulatorOptions()
 _MISS_WEIGHT = 20.0
-_DEFAULT_CACHE = "1M:8:128"
-_HEAP_MIB = default_of(EmulatorOptions, "heap_limit_bytes") >> 20
+_CACHE = "1M:8:128"
 
 
 def _parse_cache(text: str) -> tuple[int, int, int]:
@@ -43,48 +46,37 @@ def _parse_objective(text: str) -> float | None:
     return float(number)
 
 
+@Parameter(name="*", group=EMULATOR)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmulatorFlags(Panel):
-    """What the emulator allows and counts."""
+class EmulatorFlags:
+    """What the emulator allows and counts.
 
-    title: ClassVar[str] = "emulator of --target hexagon"
-    heap_limit: int = flag(
-        default_of(EmulatorOptions, "heap_limit_bytes"),
-        "Heap that a schedule may use at a time in the emulator, such as 64M.",
-        metavar="BYTES",
-        parse=lambda text: parse_bytes("--heap-limit", text),
-        shown=f"{_HEAP_MIB}M",
-    )
-    objective: float | None = flag(
-        None,
-        "Of the emulator: packets, or packets+20*misses with a simulated cache; packets+misses is 20.",
-        metavar="<str>",
-        parse=_parse_objective,
-        shown="packets",
-    )
-    cache: tuple[int, int, int] | None = flag(
-        None,
-        "Cache of packets+misses: bytes, lines of a set, bytes of a line.",
-        metavar="SIZE:WAYS:LINE",
-        parse=_parse_cache,
-        shown=_DEFAULT_CACHE,
-    )
+    Attributes:
+        heap_limit: Heap that a schedule may use at a time in the emulator, such as 64M.
+        objective: Of the emulator: packets, or packets+20*misses with a simulated cache; packets+misses is 20.
+        cache: Cache of packets+misses: bytes, lines of a set, bytes of a line.
+    """
+
+    heap_limit: Annotated[
+        int, parsed(partial(parse_bytes, "--heap-limit"), metavar="BYTES", show_default=mebibytes)
+    ] = _DEFAULTS.heap_limit_bytes
+    objective: Annotated[float | None, parsed(_parse_objective, metavar="STR", show_default="packets")] = None
+    cache: Annotated[
+        tuple[int, int, int] | None, parsed(_parse_cache, metavar="SIZE:WAYS:LINE", show_default=_CACHE)
+    ] = None
 
     def options(self) -> EmulatorOptions | None:
         """How to run in an emulator; None unless something was asked for."""
-        options = self._options()
-        return None if options == EmulatorOptions() else options
-
-    def _options(self) -> EmulatorOptions:
-        if self.objective is None:
-            if self.cache is not None:
-                raise InputError(
-                    "a cache that nobody counts misses of",
-                    where="--cache",
-                    found=":".join(map(str, self.cache)),
-                    todo="give --objective packets+misses as well",
-                )
-            return EmulatorOptions(heap_limit_bytes=self.heap_limit)
-        size, ways, line = self.cache or _parse_cache(_DEFAULT_CACHE)
-        cache = CacheModel(miss_weight=self.objective, size_bytes=size, ways=ways, line_bytes=line)
-        return EmulatorOptions(heap_limit_bytes=self.heap_limit, cache=cache)
+        cache = None
+        if self.objective is not None:
+            size, ways, line = self.cache or _parse_cache(_CACHE)
+            cache = CacheModel(miss_weight=self.objective, size_bytes=size, ways=ways, line_bytes=line)
+        elif self.cache is not None:
+            raise InputError(
+                "a cache that nobody counts misses of",
+                where="--cache",
+                found=":".join(map(str, self.cache)),
+                todo="give --objective packets+misses as well",
+            )
+        options = EmulatorOptions(heap_limit_bytes=self.heap_limit, cache=cache)
+        return None if options == _DEFAULTS else options

@@ -1,15 +1,19 @@
 """The flags that commands share, and the options that they make."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
-from hltune.cli.arguments import Panel, argument, default_of, flag
+from cyclopts import Parameter
+
+from hltune.cli.arguments import KNOWN, LIMITS, MACHINE, SEARCH, WHAT, Whole, each_parsed, parsed
 from hltune.machine.options import MachineOptions, MeasureOptions
 from hltune.pipeline.source import (
+    Estimates,
+    Examples,
+    Parameters,
     parse_estimate,
     parse_example,
     parse_number,
@@ -18,35 +22,42 @@ from hltune.pipeline.source import (
     split_named_file,
 )
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.values.errors import InputError
+from hltune.values.errors import InputError, out_of_range
 from hltune.values.pipeline import Number
 
 if TYPE_CHECKING:
     from hltune.machine.inputs import Inputs
     from hltune.workspace.subject import SubjectOptions
 
-WHAT = "what to schedule"
-_PIPELINE_HELP = "A built-in name, file.py[:name], file.cpp[:name] or file.hlpipe."
+MEASURE, ADAMS2019 = MeasureOptions(threads=1), Adams2019Options(parallelism=1)
+"""The defaults."""
+
+Pipeline = Annotated[
+    str, Parameter(group=WHAT, required=True, help="A built-in name, file.py[:name], file.cpp[:name] or file.hlpipe.")
+]
+Target = Annotated[str, Parameter(help="host, hexagon, or a Halide target string.")]
+Seconds = Annotated[float, Parameter(metavar="SECONDS")]
+Known = Annotated[
+    Path | None, Parameter(name="--schedule", group=KNOWN, metavar="FILE", help="A schedule.json to use instead.")
+]
+Output = Parameter(name=("-o", "--output"))
 
 
 def parse_bytes(option: str, text: str) -> int:
-    """Reads a number of bytes, such as 64M.
-
-    Raises:
-        InputError: it is malformed.
-    """
+    """Reads a number of bytes, such as 64M; raises an `InputError` if it is malformed."""
     match = re.fullmatch(r"([0-9]+)([KMG]?)", text)
     if match is None:
         raise InputError("malformed size", where=option, expected="bytes, or a number with K, M or G", found=repr(text))
     return int(match[1]) * 1024 ** " KMG".index(match[2] or " ")
 
 
-def parse_input(text: str) -> tuple[str | None, Path | Number]:
-    """Reads ``NAME=VALUE`` of a scalar, or ``[NAME=]IMAGE``.
+def mebibytes(size: int) -> str:
+    """A number of bytes as `parse_bytes` reads it."""
+    return f"{size >> 20}M"
 
-    Raises:
-        InputError: it is neither.
-    """
+
+def _parse_input(text: str) -> tuple[str | None, Path | Number]:
+    """Reads ``NAME=VALUE`` of a scalar, or ``[NAME=]IMAGE``."""
     name, equals, value = text.partition("=")
     number = parse_number(value) if name and equals and not Path(value).exists() else None
     if number is not None:
@@ -57,31 +68,31 @@ def parse_input(text: str) -> tuple[str | None, Path | Number]:
     return image or None, Path(path).absolute()
 
 
-def seconds(option: str, value: float) -> float:
-    """A limit in seconds, checked."""
+def _seconds(option: str, value: float) -> float:
     if not 0 < value < float("inf"):
-        raise InputError("option out of range", where=option, expected="more than 0 seconds", found=str(value))
+        raise out_of_range(option, "more than 0 seconds", value)
     return value
 
 
+@Parameter(name="*", group=WHAT)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFlags(Panel):
-    """Target, size, parameters and estimates of pipelines."""
+class SourceFlags:
+    """Target, size, parameters and estimates of pipelines.
 
-    title: ClassVar[str] = WHAT
-    target: str = flag("host", "host, hexagon, or a Halide target string.")
-    size: tuple[int, int] | None = flag(None, "Size of a built-in benchmark.", metavar="WxH", parse=parse_size)
-    parameters: tuple[tuple[str, str], ...] = flag(
-        (), "Parameter of the generator or function.", "-p", metavar="KEY=VALUE", parse=parse_parameter
-    )
-    estimates: tuple[tuple[str, tuple[Number, ...]], ...] = flag(
-        (), "Estimate of an input or output.", "--estimate", metavar="NAME=WxH", parse=parse_estimate
-    )
-    examples: tuple[tuple[str | None, str], ...] = flag(
-        (), "Image whose size is the estimate.", "--example", metavar="[NAME=]IMAGE", parse=parse_example
-    )
+    Attributes:
+        size: Size of a built-in benchmark.
+        parameters: Parameter of the generator or function.
+        estimates: Estimate of an input or output.
+        examples: Image whose size is the estimate.
+    """
 
-    def subject(self, pipeline: str) -> SubjectOptions:
+    target: Target = "host"
+    size: Annotated[tuple[int, int] | None, parsed(parse_size, metavar="WxH")] = None
+    parameters: Annotated[Parameters, each_parsed(parse_parameter, name="-p", metavar="KEY=VALUE")] = ()
+    estimates: Annotated[Estimates, each_parsed(parse_estimate, name="--estimate", metavar="NAME=WxH")] = ()
+    examples: Annotated[Examples, each_parsed(parse_example, name="--example", metavar="[NAME=]IMAGE")] = ()
+
+    def subject(self, pipeline: str) -> "SubjectOptions":
         """Names a pipeline."""
         from hltune.workspace.subject import SubjectOptions
 
@@ -95,39 +106,21 @@ class SourceFlags(Panel):
         )
 
 
+@Parameter(name="*", group=WHAT)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineFlags(SourceFlags):
-    """One pipeline."""
+class ImageFlags(SourceFlags):
+    """What to run on, too.
 
-    pipeline: str = argument(_PIPELINE_HELP, "PIPELINE")
+    Attributes:
+        images: Image or .npy file to run on; NAME=VALUE of a scalar.
+    """
 
+    images: Annotated[
+        tuple[tuple[str | None, Path | Number], ...],
+        each_parsed(_parse_input, name=("-i", "--input"), metavar="[NAME=]IMAGE"),
+    ] = ()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelinesFlags(SourceFlags):
-    """One or more pipelines."""
-
-    pipelines: tuple[str, ...] = argument(_PIPELINE_HELP, "PIPELINE")
-
-    def subjects(self) -> tuple[SubjectOptions, ...]:
-        """Names each of them."""
-        return tuple(map(self.subject, self.pipelines))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputFlags(Panel):
-    """What to run on."""
-
-    title: ClassVar[str] = WHAT
-    images: tuple[tuple[str | None, Path | Number], ...] = flag(
-        (),
-        "Image or .npy file to run on; NAME=VALUE of a scalar.",
-        "-i",
-        "--input",
-        metavar="[NAME=]IMAGE",
-        parse=parse_input,
-    )
-
-    def inputs(self, seed: int = 0) -> Inputs:
+    def inputs(self, seed: int = 0) -> "Inputs":
         """Images, scalars, and random data for the other inputs."""
         from hltune.machine.inputs import Inputs
 
@@ -138,12 +131,16 @@ class InputFlags(Panel):
         )
 
 
+@Parameter(name="*", group=MACHINE)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThreadFlags(Panel):
-    """How parallel a schedule is."""
+class ThreadFlags:
+    """How parallel a schedule is.
 
-    title: ClassVar[str] = "machine"
-    max_parallelism: int | None = flag(None, "Threads to schedule for and to run with.", shown="cores; 1 for hexagon")
+    Attributes:
+        max_parallelism: Threads to schedule for and to run with.
+    """
+
+    max_parallelism: Annotated[Whole | None, Parameter(show_default="cores; 1 for hexagon")] = None
 
     def threads(self, target: str) -> int:
         """Size of the thread pool: all cores that this process may use, unless told otherwise.
@@ -155,21 +152,26 @@ class ThreadFlags(Panel):
         if self.max_parallelism is None:
             return default_threads(target)
         if self.max_parallelism < 1:
-            raise InputError(
-                "option out of range", where="--max-parallelism", expected="1 or more", found=str(self.max_parallelism)
-            )
+            raise out_of_range("--max-parallelism", "1 or more", self.max_parallelism)
         return self.max_parallelism
 
 
+@Parameter(name="*", group=SEARCH)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeamFlags(ThreadFlags):
-    """The beam search."""
+    """The beam search.
 
-    title: ClassVar[str] = "search"
-    beam_size: int = flag(default_of(Adams2019Options, "beam_size"), "States that the tree search keeps; 1 is greedy.")
-    num_passes: int | None = flag(None, "Passes of the tree search.", shown="5; 1 when the beam is 1")
-    weights: Path | None = flag(None, "Weights of the cost model, a .weights file.", shown="built-in")
-    seed: int = flag(default_of(Adams2019Options, "seed"), "Of random inputs and of the search's dropout.")
+    Attributes:
+        beam_size: States that the tree search keeps; 1 is greedy.
+        num_passes: Passes of the tree search.
+        weights: Weights of the cost model, a .weights file.
+        seed: Of random inputs and of the search's dropout.
+    """
+
+    beam_size: Whole = ADAMS2019.beam_size
+    num_passes: Annotated[Whole | None, Parameter(show_default="5; 1 when the beam is 1")] = None
+    weights: Annotated[Path | None, Parameter(show_default="built-in")] = None
+    seed: Whole = ADAMS2019.seed
 
     def adams2019(self, target: str, **others: Any) -> Adams2019Options:
         """The tree search; the weights are checked here, because the plugin does not."""
@@ -187,15 +189,17 @@ class BeamFlags(ThreadFlags):
         )
 
 
+@Parameter(name="*", group=SEARCH)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFlags(BeamFlags):
-    """The beam search for pipelines of people."""
+    """The beam search for pipelines of people.
 
-    memory_limit: int | None = flag(
-        None,
-        "Memory that a schedule may allocate, such as 64M or 2G.",
-        metavar="BYTES",
-        parse=lambda text: parse_bytes("--memory-limit", text),
+    Attributes:
+        memory_limit: Memory that a schedule may allocate, such as 64M or 2G.
+    """
+
+    memory_limit: Annotated[int | None, parsed(partial(parse_bytes, "--memory-limit")), Parameter(metavar="BYTES")] = (
+        None
     )
 
     def limited(self, target: str, **others: Any) -> Adams2019Options:
@@ -203,41 +207,47 @@ class SearchFlags(BeamFlags):
         return self.adams2019(target, memory_limit_bytes=self.memory_limit, **others)
 
 
+@Parameter(name="*", group=LIMITS)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunLimits(Panel):
-    """How long compiling and running may take."""
+class RunLimits:
+    """How long compiling and running may take.
 
-    title: ClassVar[str] = "limits"
-    compile_timeout: float = flag(
-        default_of(MeasureOptions, "compile_timeout_s"), "Limit on each compilation.", metavar="SECONDS"
-    )
-    run_timeout: float = flag(default_of(MeasureOptions, "run_timeout_s"), "Limit on each run.", metavar="SECONDS")
+    Attributes:
+        compile_timeout: Limit on each compilation.
+        run_timeout: Limit on each run.
+    """
+
+    compile_timeout: Seconds = MEASURE.compile_timeout_s
+    run_timeout: Seconds = MEASURE.run_timeout_s
 
     def measure(self, threads: int, emulator: MachineOptions | None, **others: Any) -> MeasureOptions:
         """How to measure."""
         return MeasureOptions(
             threads=threads,
             machine_options=emulator,
-            compile_timeout_s=seconds("--compile-timeout", self.compile_timeout),
-            run_timeout_s=seconds("--run-timeout", self.run_timeout),
+            compile_timeout_s=_seconds("--compile-timeout", self.compile_timeout),
+            run_timeout_s=_seconds("--run-timeout", self.run_timeout),
             **others,
         )
 
 
+@Parameter(name="*", group=LIMITS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitFlags(RunLimits):
-    """How long searching, compiling and running may take, and how exact outputs have to be."""
+    """How long searching, compiling and running may take, and how exact outputs have to be.
 
-    search_timeout: float = flag(120.0, "Limit on each search.", metavar="SECONDS")
-    integer_tolerance: int = flag(
-        default_of(MeasureOptions, "integer_tolerance"),
-        "By how much integers in an output may differ, where floats are rounded.",
-    )
+    Attributes:
+        search_timeout: Limit on each search.
+        integer_tolerance: By how much integers in an output may differ, where floats are rounded.
+    """
+
+    search_timeout: Seconds = 120.0
+    integer_tolerance: Whole = MEASURE.integer_tolerance
 
     @property
     def search_timeout_s(self) -> float:
         """Limit on each search."""
-        return seconds("--search-timeout", self.search_timeout)
+        return _seconds("--search-timeout", self.search_timeout)
 
     def verified(self, threads: int, emulator: MachineOptions | None, **others: Any) -> MeasureOptions:
         """How to measure and verify."""

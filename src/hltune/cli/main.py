@@ -19,7 +19,7 @@ class Command:
 
     Attributes:
         module: where its function is, in this package.
-        function: takes panels of flags and returns an exit code, or None for 0.
+        function: takes flags and returns an exit code, or None for 0.
     """
 
     module: str
@@ -102,14 +102,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _call(name: str, tokens: Sequence[str]) -> int:
-    from hltune.cli.arguments import parse_panels
+    from hltune.cli.arguments import parse_arguments
 
-    command = COMMANDS[name].load()
-    try:
-        panels = parse_panels(command, f"hltune {name}", COMMANDS[name].summary, tokens)
-    except SystemExit:  # help was shown
-        return 0
-    return command(**panels) or 0
+    call = parse_arguments(COMMANDS[name].load(), f"hltune {name}", COMMANDS[name].summary, tokens)
+    return call() or 0
 
 
 def _help(group: str) -> str:

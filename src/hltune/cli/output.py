@@ -1,47 +1,65 @@
 """Where results go: documents for scripts, text for people."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
-from hltune.cli.arguments import Panel, flag
+from cyclopts import Parameter
+
+from hltune.cli.arguments import OUTPUT
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from hltune.workspace.records import Workspace
 
+P = ParamSpec("P")
 
+
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JsonFlags(Panel):
-    """How the result is shown."""
+class JsonFlags:
+    """How the result is shown.
 
-    title: ClassVar[str] = "output"
-    json: bool = flag(False, "One JSON document on standard output.")
+    Attributes:
+        json: One JSON document on standard output.
+    """
 
-    def show(self, document: Callable[[], Mapping[str, Any]], text: Callable[[Console], None]) -> None:
+    json: bool = False
+
+    def show(
+        self,
+        document: Callable[P, Mapping[str, Any]],
+        text: Callable[Concatenate["Console", P], None],
+        *result: P.args,
+        **more: P.kwargs,
+    ) -> None:
         """Prints the result for scripts or for people."""
         if self.json:
-            print_json(document())
+            print_json(document(*result, **more))
         else:
             from rich.console import Console
 
-            text(Console())
+            text(Console(), *result, **more)
 
 
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFlags(JsonFlags):
-    """Where work is kept, and how the result is shown."""
+    """Where work is kept, and how the result is shown.
 
-    workspace: Path = flag(Path(".hltune"), "Where schedules and caches are kept.")
-    debug: bool = flag(False, "Show the traceback of an error.")
+    Attributes:
+        workspace: Where schedules and caches are kept.
+        debug: Show the traceback of an error.
+    """
+
+    workspace: Path = Path(".hltune")
+    debug: bool = False
 
     @property
-    def place(self) -> Workspace:
+    def place(self) -> "Workspace":
         """The workspace."""
         from hltune.workspace.records import Workspace
 

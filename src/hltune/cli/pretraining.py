@@ -1,17 +1,20 @@
 """`hltune pretrain` and `hltune programs`: flags to options, results to people."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated
 
-from hltune.cli.arguments import Panel, argument, default_of, flag
+from cyclopts import Parameter
+
+from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, PLAN, PRETRAINED, SEARCH, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import BeamFlags, RunLimits
+from hltune.cli.flags import ADAMS2019, BeamFlags, RunLimits, Seconds, Target
 from hltune.cli.output import JsonFlags, OutputFlags
 from hltune.pretraining.options import PretrainOptions
 from hltune.runtime import interrupts
-from hltune.values.errors import InputError
+from hltune.values.errors import InputError, out_of_range
 
+_DEFAULTS = PretrainOptions(search=ADAMS2019)
 _TURNS = 3
 _ABORT_RATIO = 1000.0
 """A schedule that is hopeless for one program still teaches something."""
@@ -19,38 +22,42 @@ _FLOAT_SLACK = 100.0
 """Random expressions cancel out more often than those of people, and rounding then shows."""
 
 
+@Parameter(name="*", group=BUDGET)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetFlags(Panel):
-    """What to learn for."""
+class BatchFlags:
+    """How much is measured, and what it begins with.
 
-    title: ClassVar[str] = "what to learn for"
-    target: str = flag("host", "host, hexagon, or a Halide target string.")
+    Attributes:
+        batches: Random programs in all, those of earlier runs included.
+        minutes: Begin no further batch after this time.
+        schedules: Distinct schedules per program.
+        from_scratch: Start from random weights.
+        fresh: Start over; keep samples.
+        benchmarks: Judge the weights by the built-in benchmarks, too.
+    """
+
+    batches: Whole = _DEFAULTS.batches
+    minutes: Annotated[float | None, Parameter(show_default="until all are done")] = None
+    schedules: Whole = _DEFAULTS.schedules
+    from_scratch: bool = False
+    fresh: bool = False
+    benchmarks: Annotated[bool, Parameter(negative="--no-benchmarks")] = True
 
 
+@Parameter(name="*", group=PLAN)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchFlags(Panel):
-    """How much is measured, and what it begins with."""
+class PlanFlags:
+    """What to advise on.
 
-    title: ClassVar[str] = "budget"
-    batches: int = flag(
-        default_of(PretrainOptions, "batches"), "Random programs in all, those of earlier runs included."
-    )
-    minutes: float | None = flag(None, "Begin no further batch after this time.", shown="until all are done")
-    schedules: int = flag(default_of(PretrainOptions, "schedules"), "Distinct schedules per program.")
-    from_scratch: bool = flag(False, "Start from random weights.")
-    fresh: bool = flag(False, "Start over; keep samples.")
-    benchmarks: bool = flag(True, "Judge the weights by the built-in benchmarks, too.")
-    use: bool = flag(False, "Make the weights this workspace's default.")
+    Attributes:
+        plan: Only say whether to pre-train or to tune.
+        pipelines: With --plan: how many to schedule.
+        hours: With --plan: for all of them.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanFlags(Panel):
-    """What to advise on."""
-
-    title: ClassVar[str] = "plan"
-    plan: bool = flag(False, "Only say whether to pre-train or to tune.")
-    pipelines: int | None = flag(None, "With --plan: how many to schedule.")
-    hours: float | None = flag(None, "With --plan: for all of them.")
+    plan: bool = False
+    pipelines: Whole | None = None
+    hours: float | None = None
 
     def wanted(self) -> tuple[int, float] | None:
         """Pipelines and hours to plan for; None if no plan is asked for."""
@@ -59,96 +66,96 @@ class PlanFlags(Panel):
         if not self.plan or self.pipelines is None or self.hours is None:
             raise InputError("--plan, --pipelines and --hours belong together", todo="give all three, or none of them")
         if self.pipelines < 1:
-            raise InputError(
-                "option out of range", where="--pipelines", expected="1 or more", found=str(self.pipelines)
-            )
+            raise out_of_range("--pipelines", "1 or more", self.pipelines)
         if not 0 < self.hours < float("inf"):
-            raise InputError("option out of range", where="--hours", expected="more than 0", found=str(self.hours))
+            raise out_of_range("--hours", "more than 0", self.hours)
         return self.pipelines, self.hours
 
 
+@Parameter(name="*", group=SEARCH)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainSearch(BeamFlags):
-    """The searches for random programs."""
+    """The searches for random programs.
 
-    beam_size: int = 8
-    num_passes: int | None = flag(1, "Passes of the tree search.")
-    seed: int = flag(0, "Of programs and searches.")
+    Attributes:
+        seed: Of programs and searches.
+    """
+
+    beam_size: Whole = 8
+    num_passes: Whole | None = 1
+    seed: Whole = 0
 
 
+@Parameter(name="*", group=LIMITS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainLimits(RunLimits):
     """The limits of pre-training."""
 
-    compile_timeout: float = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShowFlags(JsonFlags):
-    """Which program, and how."""
-
-    seed: int = argument("Number of the program; `program-SEED` in the store.", "SEED")
-    stages: int | None = flag(None, "Stages to put together.", shown="drawn")
-    picture: Path | None = flag(None, "Draw the stages as .svg or .png.", "-o", "--picture", metavar="FILE")
-    debug: bool = flag(False, "Show the traceback of an error.")
+    compile_timeout: Seconds = 10.0
 
 
 def pretrain(
-    target: TargetFlags,
-    batches: BatchFlags,
-    plan: PlanFlags,
-    search: PretrainSearch,
-    limits: PretrainLimits,
-    emulator: EmulatorFlags,
-    output: OutputFlags,
+    *,
+    target: Annotated[Target, Parameter(group=PRETRAINED)] = "host",
+    budget: BatchFlags = BatchFlags(),
+    use: Annotated[bool, Parameter(group=BUDGET)] = False,
+    plan: PlanFlags = PlanFlags(),
+    search: PretrainSearch = PretrainSearch(),
+    limits: PretrainLimits = PretrainLimits(),
+    emulator: EmulatorFlags = EmulatorFlags(),
+    output: OutputFlags = OutputFlags(),
 ) -> None:
-    """`hltune pretrain`."""
+    """`hltune pretrain`.
+
+    Args:
+        use: Make the weights this workspace's default.
+    """
     with interrupts.importing():  # JAX, which takes longer than most other commands
         from hltune.commands import pretrain as command
         from hltune.report import pretrain as report
 
-    options = PretrainOptions(
-        search=search.adams2019(target.target),
-        batches=batches.batches,
-        minutes=batches.minutes,
-        schedules=batches.schedules,
-        from_scratch=batches.from_scratch,
-        fresh=batches.fresh,
-        benchmarks=batches.benchmarks,
-    )
-    # That a slow schedule is slow is worth knowing.
+    options = PretrainOptions(search=search.adams2019(target), **asdict(budget))
     measure = limits.measure(
-        search.threads(target.target),
-        emulator.options(),
-        turns=_TURNS,
-        abort_ratio=_ABORT_RATIO,
-        float_slack=_FLOAT_SLACK,
+        search.threads(target), emulator.options(), turns=_TURNS, abort_ratio=_ABORT_RATIO, float_slack=_FLOAT_SLACK
     )
     wanted = plan.wanted()
     place = output.place
     if wanted is not None:
-        advice = command.plan_pretraining(options, *wanted, target=target.target, workspace=place, measure=measure)
-        output.show(lambda: report.plan_document(advice), lambda console: report.print_plan(console, advice))
+        advice = command.plan_pretraining(options, *wanted, target=target, workspace=place, measure=measure)
+        output.show(report.plan_document, report.print_plan, advice)
         return
     with report.show_pretraining() as progress:
-        result = command.pretrain(
-            options, target=target.target, workspace=place, measure=measure, use=batches.use, progress=progress
-        )
-    output.show(lambda: report.document(result), lambda console: report.print_pretrained(console, result))
+        result = command.pretrain(options, target=target, workspace=place, measure=measure, use=use, progress=progress)
+    output.show(report.document, report.print_pretrained, result)
 
 
-def show_program(output: ShowFlags) -> None:
-    """`hltune programs show`."""
+def show_program(
+    seed: Annotated[Whole, Parameter(group=OUTPUT)],
+    /,
+    *,
+    stages: Annotated[Whole | None, Parameter(group=OUTPUT, show_default="drawn")] = None,
+    picture: Annotated[Path | None, Parameter(name=("-o", "--picture"), group=OUTPUT, metavar="FILE")] = None,
+    output: JsonFlags = JsonFlags(),
+    debug: Annotated[bool, Parameter(group=OUTPUT)] = False,  # noqa: ARG001 - read where errors are shown
+) -> None:
+    """`hltune programs show`.
+
+    Args:
+        seed: Number of the program; `program-SEED` in the store.
+        stages: Stages to put together.
+        picture: Draw the stages as .svg or .png.
+        debug: Show the traceback of an error.
+    """
     with interrupts.importing():
         from hltune.programs.job import ProgramJob
         from hltune.report import programs as report
         from hltune.runtime.worker import Worker
 
-    job = ProgramJob(seed=output.seed, stages=output.stages)
-    if output.picture is not None:
-        report.check_picture(output.picture)
+    job = ProgramJob(seed=seed, stages=stages)
+    if picture is not None:
+        report.check_picture(picture)
     with Worker(preload=("halide",)) as worker:
         program = worker.run(job)
-    if output.picture is not None:
-        report.plot_program(program, output.picture)
-    output.show(lambda: report.document(program), lambda console: report.print_program(console, program))
+    if picture is not None:
+        report.plot_program(program, picture)
+    output.show(report.document, report.print_program, program)

@@ -3,39 +3,40 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
-from hltune.cli.arguments import default_of, flag
+from cyclopts import Parameter
+
+from hltune.cli.arguments import LIMITS, OUTPUT, SEARCH, WHAT, Whole, parsed
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import InputFlags, LimitFlags, PipelineFlags, PipelinesFlags, SearchFlags, parse_bytes
+from hltune.cli.flags import ADAMS2019, ImageFlags, LimitFlags, Output, Pipeline, SearchFlags, mebibytes, parse_bytes
 from hltune.cli.output import JsonFlags, OutputFlags, print_json
 from hltune.runtime import interrupts
-from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
+from hltune.search.autoschedulers import Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.values.errors import InputError
 
+_MULLAPUDI2016 = Mullapudi2016Options(parallelism=1)
 _TURNS = 3
-_LAST_LEVEL_CACHE_MIB = default_of(Mullapudi2016Options, "last_level_cache_bytes") >> 20
 
 
+@Parameter(name="*", group=SEARCH)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSearch(SearchFlags):
-    """The search of `hltune schedule`, which may be another one than the tree search."""
+    """The search of `hltune schedule`, which may be another one than the tree search.
 
-    autoscheduler: str = flag("adams2019", "adams2019, mullapudi2016 or li2018.")
-    random_dropout: int = flag(
-        default_of(Adams2019Options, "random_dropout"),
-        "Chance of dropping no state at all: 100 drops none, 1 makes probes.",
-        metavar="PERCENT",
-    )
-    last_level_cache: int = flag(
-        default_of(Mullapudi2016Options, "last_level_cache_bytes"),
-        "Of mullapudi2016.",
-        metavar="BYTES",
-        parse=partial(parse_bytes, "--last-level-cache"),
-        shown=f"{_LAST_LEVEL_CACHE_MIB}M",
-    )
-    balance: float = flag(
-        default_of(Mullapudi2016Options, "balance"), "Of mullapudi2016: cost of a load relative to arithmetic."
-    )
+    Attributes:
+        autoscheduler: adams2019, mullapudi2016 or li2018.
+        random_dropout: Chance of dropping no state at all: 100 drops none, 1 makes probes.
+        last_level_cache: Of mullapudi2016.
+        balance: Of mullapudi2016: cost of a load relative to arithmetic.
+    """
+
+    autoscheduler: str = "adams2019"
+    random_dropout: Annotated[Whole, Parameter(metavar="PERCENT")] = ADAMS2019.random_dropout
+    last_level_cache: Annotated[
+        int, parsed(partial(parse_bytes, "--last-level-cache"), metavar="BYTES", show_default=mebibytes)
+    ] = _MULLAPUDI2016.last_level_cache_bytes
+    balance: float = _MULLAPUDI2016.balance
 
     def options(self, target: str) -> SearchOptions:
         """The options of the autoscheduler that is asked for."""
@@ -57,97 +58,88 @@ class ScheduleSearch(SearchFlags):
         return known[self.autoscheduler]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleOutput(OutputFlags):
-    """Where the schedule goes."""
-
-    output: Path | None = flag(None, "Directory for the schedule.", "-o", "--output", shown="in the workspace")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompareSource(PipelinesFlags):
-    """What is compared."""
-
-    schedules: tuple[Path, ...] = flag((), "A schedule.json to compare as well.", "--schedule", metavar="FILE")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompareLimits(LimitFlags):
-    """How often everything is measured."""
-
-    rounds: int = flag(7, "Turns that each schedule takes.")
-
-
-def list_benchmarks(output: JsonFlags) -> None:
+def list_benchmarks(*, output: JsonFlags = JsonFlags()) -> None:
     """`hltune list`."""
     with interrupts.importing():
         from hltune.report import documents, tables
         from hltune.suite.catalog import BENCHMARKS
-    output.show(lambda: documents.benchmarks(BENCHMARKS), lambda console: tables.print_benchmarks(console, BENCHMARKS))
+    output.show(documents.benchmarks, tables.print_benchmarks, BENCHMARKS)
 
 
 def schedule(
-    source: PipelineFlags,
-    inputs: InputFlags,
-    search: ScheduleSearch,
-    limits: LimitFlags,
-    emulator: EmulatorFlags,
-    output: ScheduleOutput,
+    pipeline: Pipeline,
+    /,
+    *,
+    source: ImageFlags = ImageFlags(),
+    search: ScheduleSearch = ScheduleSearch(),
+    limits: LimitFlags = LimitFlags(),
+    emulator: EmulatorFlags = EmulatorFlags(),
+    directory: Annotated[Path | None, Output, Parameter(group=OUTPUT, show_default="in the workspace")] = None,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
-    """`hltune schedule`."""
+    """`hltune schedule`.
+
+    Args:
+        directory: Directory for the schedule.
+    """
     with interrupts.importing():
         from hltune.commands import schedule as command
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
-    options = command.AutoscheduleOptions(
-        search=search.options(source.target), search_timeout_s=limits.search_timeout_s
-    )
     measure = limits.verified(search.threads(source.target), emulator.options(), turns=_TURNS)
     with show_progress() as progress:
         result = command.schedule(
-            source.subject(source.pipeline),
-            options,
+            source.subject(pipeline),
+            search.options(source.target),
+            search_timeout_s=limits.search_timeout_s,
             workspace=output.place,
             measure=measure,
-            inputs=inputs.inputs(search.seed),
-            directory=output.output,
+            inputs=source.inputs(search.seed),
+            directory=directory,
             progress=progress,
         )
-    output.show(lambda: documents.scheduled(result), lambda console: tables.print_scheduled(console, result))
+    output.show(documents.scheduled, tables.print_scheduled, result)
 
 
 def compare(
-    source: CompareSource,
-    inputs: InputFlags,
-    search: SearchFlags,
-    limits: CompareLimits,
-    emulator: EmulatorFlags,
-    output: OutputFlags,
+    *pipelines: Pipeline,
+    source: ImageFlags = ImageFlags(),
+    schedules: Annotated[tuple[Path, ...], Parameter(name="--schedule", group=WHAT, metavar="FILE")] = (),
+    search: SearchFlags = SearchFlags(),
+    limits: LimitFlags = LimitFlags(),
+    rounds: Annotated[Whole, Parameter(group=LIMITS)] = 7,
+    emulator: EmulatorFlags = EmulatorFlags(),
+    output: OutputFlags = OutputFlags(),
 ) -> int:
-    """`hltune compare`."""
+    """`hltune compare`.
+
+    Args:
+        schedules: A schedule.json to compare as well.
+        rounds: Turns that each schedule takes.
+    """
     with interrupts.importing():
         from rich.console import Console
 
         from hltune.commands import compare as command
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
+        from hltune.workspace.subject import load_subjects
 
-    options = command.CompareOptions(
-        adams2019=search.limited(source.target),
-        search_timeout_s=limits.search_timeout_s,
-        files=command.read_schedules(source.schedules),
-    )
-    measure = limits.verified(search.threads(source.target), emulator.options(), turns=limits.rounds)
+    adams2019, search_timeout_s = search.limited(source.target), limits.search_timeout_s
+    files = command.read_schedules(schedules)
+    measure = limits.verified(search.threads(source.target), emulator.options(), turns=rounds)
     results: list[command.Comparison] = []
-    for subject in command.load_subjects(source.subjects(), output.place):
+    for subject in load_subjects(map(source.subject, pipelines), output.place):
         with show_progress() as progress:
             result = command.compare(
                 subject,
-                options,
+                adams2019,
+                search_timeout_s=search_timeout_s,
+                files=files,
                 workspace=output.place,
                 measure=measure,
-                inputs=inputs.inputs(search.seed),
+                inputs=source.inputs(search.seed),
                 progress=progress,
             )
         results.append(result)

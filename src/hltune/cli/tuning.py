@@ -1,14 +1,14 @@
 """`hltune tune`: flags to options, the result to people."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
-from hltune.cli.arguments import Panel, flag
+from cyclopts import Parameter
+
+from hltune.cli.arguments import BUDGET, LIMITS, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import InputFlags, LimitFlags, PipelinesFlags, SearchFlags
+from hltune.cli.flags import ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds
 from hltune.cli.output import OutputFlags, print_json
 from hltune.runtime import interrupts
 from hltune.values.errors import InputError
@@ -20,19 +20,28 @@ _TURNS, _TURN_S = 9, 0.04
 """In the final comparison: enough for an interval, and short, for there are many finalists."""
 
 
+@Parameter(name="*", group=BUDGET)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetFlags(Panel):
-    """When tuning stops, and what it begins with."""
+class BudgetFlags:
+    """When tuning stops, and what it begins with.
 
-    title: ClassVar[str] = "budget"
-    minutes: float | None = flag(None, "Wall time for all pipelines together.", shown="5, unless limited else")
-    samples: int | None = flag(None, "Measurements of all pipelines together.")
-    rounds: int | None = flag(None, "Rounds of each pipeline; 0 compares what is known.")
-    fresh: bool = flag(False, "Start over from the initial weights; keep samples.")
-    discard: bool = flag(False, "With --fresh: forget the samples as well.")
-    freeze: bool = flag(False, "Measure without training the weights.")
+    Attributes:
+        minutes: Wall time for all pipelines together.
+        samples: Measurements of all pipelines together.
+        rounds: Rounds of each pipeline; 0 compares what is known.
+        fresh: Start over from the initial weights; keep samples.
+        discard: With --fresh: forget the samples as well.
+        freeze: Measure without training the weights.
+    """
 
-    def budget(self) -> Budget:
+    minutes: Annotated[float | None, Parameter(show_default="5, unless limited else")] = None
+    samples: Whole | None = None
+    rounds: Whole | None = None
+    fresh: bool = False
+    discard: bool = False
+    freeze: bool = False
+
+    def budget(self) -> "Budget":
         """When to stop: after some minutes, unless something else is said."""
         from hltune.tuning.options import Budget
 
@@ -40,21 +49,22 @@ class BudgetFlags(Panel):
         return Budget(minutes=5.0 if unlimited else self.minutes, samples=self.samples, rounds=self.rounds)
 
 
+@Parameter(name="*", group=LIMITS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneLimits(LimitFlags):
     """The limits of tuning: what compiles longer is hardly ever fast, and many others could be measured meanwhile."""
 
-    compile_timeout: float = 20.0
+    compile_timeout: Seconds = 20.0
 
 
 def tune(
-    source: PipelinesFlags,
-    inputs: InputFlags,
-    budget: BudgetFlags,
-    search: SearchFlags,
-    limits: TuneLimits,
-    emulator: EmulatorFlags,
-    output: OutputFlags,
+    *pipelines: Pipeline,
+    source: ImageFlags = ImageFlags(),
+    budget: BudgetFlags = BudgetFlags(),
+    search: SearchFlags = SearchFlags(),
+    limits: TuneLimits = TuneLimits(),
+    emulator: EmulatorFlags = EmulatorFlags(),
+    output: OutputFlags = OutputFlags(),
 ) -> None:
     """`hltune tune`."""
     with interrupts.importing():  # JAX and LightGBM, which takes longer than most other commands
@@ -64,6 +74,7 @@ def tune(
         from hltune.report import tune as report
         from hltune.report.curve import plot_curve
         from hltune.tuning.options import TuneOptions
+        from hltune.workspace.subject import load_subjects
 
     options = TuneOptions(
         search=search.limited(source.target),
@@ -77,12 +88,13 @@ def tune(
     measure = limits.verified(threads, emulator.options(), turns=_TURNS, turn_s=_TURN_S)
     pictures: list[tuple[Path, ...]] = []
     with report.show_tuning() as progress:
+        progress.phase(f"loading {', '.join(pipelines)}")
         results = command.tune(
-            source.subjects(),
+            load_subjects(map(source.subject, pipelines), output.place),
             options,
             workspace=output.place,
             measure=measure,
-            inputs=inputs.inputs(search.seed),
+            inputs=source.inputs(search.seed),
             progress=progress,
         )
         for result in results:

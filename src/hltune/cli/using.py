@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated
 
-from hltune.cli.arguments import REQUIRED, Panel, flag
+from cyclopts import Parameter
+
+from hltune.cli.arguments import OUTPUT, WHAT, each_parsed
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import InputFlags, PipelineFlags, RunLimits, ThreadFlags
+from hltune.cli.flags import ImageFlags, Known, Output, Pipeline, RunLimits, SourceFlags, ThreadFlags
 from hltune.cli.output import JsonFlags, OutputFlags
 from hltune.machine.options import MeasureOptions
 from hltune.runtime import interrupts
@@ -22,54 +24,35 @@ def _parse_output_size(text: str) -> tuple[str, tuple[int, ...]]:
     return match[1], tuple(int(extent) for extent in match[2].split("x"))
 
 
+@Parameter(name="*", group=WHAT)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownFlags(Panel):
-    """Which schedule."""
-
-    title: ClassVar[str] = "which schedule"
-    schedule: Path | None = flag(None, "A schedule.json to use instead.", metavar="FILE")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOutput(OutputFlags):
-    """Where images go."""
-
-    outputs: tuple[Path, ...] = flag((), "Image or .npy file to write.", "-o", "--output")
-    output_sizes: tuple[tuple[str, tuple[int, ...]], ...] = flag(
-        (), "Size of an output.", "--output-size", metavar="NAME=WxH", parse=_parse_output_size
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportSource(PipelineFlags):
+class ExportSource(SourceFlags):
     """What is exported, for which target."""
 
-    target: str = flag("host", "Halide target of the object code.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOutput(OutputFlags):
-    """Where files go, and which."""
-
-    output: Path = flag(REQUIRED, "Directory for the files.", "-o", "--output")
-    forms: str | None = flag(
-        None,
-        "Of json, python, cpp, object, offload, separated by commas.",
-        "--format",
-        shown="json,python,cpp,object; offload as well for hexagon",
-    )
-    function_name: str | None = flag(None, "C name of the compiled pipeline.", shown="the pipeline's name")
+    target: Annotated[str, Parameter(help="Halide target of the object code.")] = "host"
 
 
 def run(
-    source: PipelineFlags,
-    inputs: InputFlags,
-    known: KnownFlags,
-    threads: ThreadFlags,
-    limits: RunLimits,
-    output: RunOutput,
+    pipeline: Pipeline,
+    /,
+    *,
+    source: ImageFlags = ImageFlags(),
+    schedule: Known = None,
+    threads: ThreadFlags = ThreadFlags(),
+    limits: RunLimits = RunLimits(),
+    files: Annotated[tuple[Path, ...], Output, Parameter(group=OUTPUT)] = (),
+    sizes: Annotated[
+        tuple[tuple[str, tuple[int, ...]], ...],
+        each_parsed(_parse_output_size, name="--output-size", group=OUTPUT, metavar="NAME=WxH"),
+    ] = (),
+    output: OutputFlags = OutputFlags(),
 ) -> None:
-    """`hltune run`."""
+    """`hltune run`.
+
+    Args:
+        files: Image or .npy file to write.
+        sizes: Size of an output.
+    """
     with interrupts.importing():
         from hltune.commands import run as command
         from hltune.report import documents, tables
@@ -77,52 +60,66 @@ def run(
 
     with show_progress() as progress:
         result = command.run(
-            source.subject(source.pipeline),
-            command.RunOptions(
-                schedule_file=known.schedule,
-                outputs=output.outputs,
-                output_sizes=tuple(dict(output.output_sizes).items()),
-            ),
+            source.subject(pipeline),
+            schedule=schedule,
+            outputs=files,
+            output_sizes=tuple(dict(sizes).items()),
             workspace=output.place,
             measure=limits.measure(threads.threads(source.target), None),
-            inputs=inputs.inputs(),
+            inputs=source.inputs(),
             progress=progress,
         )
-    output.show(lambda: documents.ran(result), lambda console: tables.print_ran(console, result))
+    output.show(documents.ran, tables.print_ran, result)
 
 
 def export(
-    source: ExportSource, known: KnownFlags, threads: ThreadFlags, emulator: EmulatorFlags, output: ExportOutput
+    pipeline: Pipeline,
+    /,
+    *,
+    source: ExportSource = ExportSource(),
+    schedule: Known = None,
+    threads: ThreadFlags = ThreadFlags(),
+    emulator: EmulatorFlags = EmulatorFlags(),
+    directory: Annotated[Path, Output, Parameter(group=OUTPUT)],
+    forms: Annotated[
+        str | None,
+        Parameter(name="--format", group=OUTPUT, show_default="json,python,cpp,object; offload as well for hexagon"),
+    ] = None,
+    function_name: Annotated[str | None, Parameter(group=OUTPUT, show_default="the pipeline's name")] = None,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
-    """`hltune export`."""
+    """`hltune export`.
+
+    Args:
+        directory: Directory for the files.
+        forms: Of json, python, cpp, object, offload, separated by commas.
+        function_name: C name of the compiled pipeline.
+    """
     with interrupts.importing():
         from hltune.commands import export as command
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
-    options = command.ExportOptions(
-        forms=None if output.forms is None else command.parse_forms(output.forms),
-        directory=output.output,
-        function_name=output.function_name,
-        schedule_file=known.schedule,
-    )
     with show_progress() as progress:
         result = command.export(
-            source.subject(source.pipeline),
-            options,
+            source.subject(pipeline),
+            forms=None if forms is None else command.parse_forms(forms),
+            directory=directory,
+            function_name=function_name,
+            schedule=schedule,
             workspace=output.place,
             measure=MeasureOptions(threads=threads.threads(source.target), machine_options=emulator.options()),
             progress=progress,
         )
-    output.show(lambda: documents.exported(result), lambda console: tables.print_files(console, result.files))
+    output.show(documents.exported, lambda console, result: tables.print_files(console, result.files), result)
 
 
-def doctor(output: JsonFlags) -> int:
+def doctor(*, output: JsonFlags = JsonFlags()) -> int:
     """`hltune doctor`."""
     with interrupts.importing():
         from hltune.commands.doctor import examine
         from hltune.report import documents, tables
 
     found = examine()
-    output.show(lambda: documents.findings(found), lambda console: tables.print_findings(console, found))
+    output.show(documents.findings, tables.print_findings, found)
     return 0 if all(finding.ok for finding in found if finding.required) else 1

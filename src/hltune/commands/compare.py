@@ -1,16 +1,15 @@
 """`hltune compare`: all known schedules of a pipeline side by side."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
-from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
-from hltune.search.autoschedulers import Adams2019Options, SearchOptions, baselines
+from hltune.search.autoschedulers import Adams2019Options, baselines
 from hltune.search.pool import SearchPool
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
@@ -20,27 +19,12 @@ from hltune.values.provenance import Named
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
-from hltune.workspace.records import TUNED, Record, Workspace, best_of_each
+from hltune.workspace.records import TUNED, Workspace, best_of_each
 from hltune.workspace.rows import Row
-from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+from hltune.workspace.subject import Subject
 
 OTHER_WEIGHTS = "adams2019+weights"
 """Name of what beam search finds with other weights than the built-in ones."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompareOptions:
-    """What to compare.
-
-    Attributes:
-        adams2019: options of the beam search; with weights, it is done with the built-in ones as well.
-        search_timeout_s: limit on each search.
-        files: schedules that the user gave, by name; see `read_schedules`.
-    """
-
-    adams2019: Adams2019Options
-    search_timeout_s: float
-    files: Sequence[tuple[str, Schedule]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +43,6 @@ class Comparison:
     unit: Unit
     bandwidth_bound: float | None
 
-    def records(self) -> list[Record]:
-        """What is worth keeping of it: the schedules that were verified."""
-        records = (row.record(row.finder) for row in self.rows)
-        return [record for record in records if record is not None]
-
     @property
     def best(self) -> float | None:
         """Cost of the fastest verified schedule."""
@@ -79,20 +58,12 @@ def read_schedules(paths: Sequence[Path]) -> list[tuple[str, Schedule]]:
     return [(path.name.partition(".")[0], read_schedule_file(path)) for path in paths]
 
 
-def load_subjects(pipelines: Sequence[SubjectOptions], workspace: Workspace) -> list[Subject]:
-    """Loads all pipelines before the first one is compared.
-
-    Raises:
-        InputError: one of them cannot be used, or the workspace cannot be written to.
-    """
-    check_writable(workspace.root)
-    return [load_subject(pipeline, workspace) for pipeline in pipelines]
-
-
 def compare(
     subject: Subject,
-    options: CompareOptions,
+    adams2019: Adams2019Options,
     *,
+    search_timeout_s: float,
+    files: Sequence[tuple[str, Schedule]],
     workspace: Workspace,
     measure: MeasureOptions,
     inputs: Inputs,
@@ -100,25 +71,31 @@ def compare(
 ) -> Comparison:
     """Finds and measures all schedules of a pipeline, those on record included, and keeps what was verified.
 
+    Args:
+        adams2019: options of the beam search; with weights, it is done with the built-in ones as well.
+        files: schedules that the user gave, by name; see `read_schedules`.
+
     Raises:
         InputError: the inputs do not fit the pipeline, code for the target does not run on this machine, or two
             schedules have the same name.
     """
     key = identify(subject.target, measure)
-    options = replace(options, adams2019=with_default_weights(options.adams2019, workspace, key, progress))
+    adams2019 = with_default_weights(adams2019, workspace, key, progress)
     recorded = {
         TUNED if record.name == TUNED else record.label: record
         for record in best_of_each(workspace.records(subject.spec, key))
     }
     candidates = subject.known_by_name()
-    searches = _searches(options)
-    _check_names([*{*candidates, *searches, OTHER_WEIGHTS, TUNED, *recorded}, *(name for name, _ in options.files)])
+    searches = baselines(adams2019)
+    if adams2019.weights is not None:
+        searches[OTHER_WEIGHTS] = adams2019
+    _check_names([*{*candidates, *searches, OTHER_WEIGHTS, TUNED, *recorded}, *(name for name, _ in files)])
     with (
         open_machine(subject.target, measure, workers=usable_cores()) as machine,
         machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,
     ):
         progress.phase(f"searching schedules for {subject.spec.name}")
-        with SearchPool(min(usable_cores(), len(searches)), timeout_s=options.search_timeout_s) as pool:
+        with SearchPool(min(usable_cores(), len(searches)), timeout_s=search_timeout_s) as pool:
             outcomes = pool.run(subject.spec, subject.target.name, list(searches.values()))
         found = dict(zip(searches, outcomes, strict=True))
         session.ready()
@@ -126,25 +103,28 @@ def compare(
         for label, record in recorded.items():
             if label == TUNED or record.schedule not in (each.schedule for each in candidates.values()):
                 candidates[label] = Candidate(schedule=record.schedule, provenance=record.provenance)
-        for name, schedule in options.files:
+        for name, schedule in files:
             candidates[name] = Candidate(schedule=schedule, provenance=Named(name=name))
         progress.phase(f"measuring {len(candidates)} schedules for {subject.spec.name}")
         measured, bound = session.measure_with_bound({name: each.schedule for name, each in candidates.items()})
     measured |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Failure)}
     finders = {label: record.name for label, record in recorded.items()}
-    rows = [
-        Row(name=name, finder=finders.get(name, name), candidate=candidates.get(name), measurement=outcome)
-        for name, outcome in measured.items()
-    ]
-    result = Comparison(
+    rows = sorted(
+        (
+            Row(name=name, finder=finders.get(name, name), candidate=candidates.get(name), measurement=outcome)
+            for name, outcome in measured.items()
+        ),
+        key=Row.order,
+    )
+    for row in rows:
+        if (record := row.record(row.finder)) is not None:
+            workspace.keep(record, subject.spec, key)
+    return Comparison(
         subject=subject,
         unit=machine.identity.unit,
-        rows=tuple(sorted(rows, key=Row.order)),
+        rows=tuple(rows),
         bandwidth_bound=bound.value if isinstance(bound, Cost) else None,
     )
-    for record in result.records():
-        workspace.keep(record, subject.spec, key)
-    return result
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -153,9 +133,3 @@ def _check_names(names: Sequence[str]) -> None:
         raise InputError(
             "two schedules of the same name", where="--schedule", found=", ".join(sorted(twice)), todo="rename the file"
         )
-
-
-def _searches(options: CompareOptions) -> dict[str, SearchOptions]:
-    """All autoschedulers, by the name of what they find."""
-    searches = baselines(options.adams2019)
-    return searches if options.adams2019.weights is None else {**searches, OTHER_WEIGHTS: options.adams2019}

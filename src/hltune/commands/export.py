@@ -30,22 +30,6 @@ _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
-    """What to write, and where.
-
-    Attributes:
-        forms: None for all that the target has.
-        function_name: C name of the compiled pipeline, if not the pipeline's own.
-        schedule_file: what to write instead of the best known schedule.
-    """
-
-    forms: Sequence[ExportForm] | None
-    directory: Path
-    function_name: str | None
-    schedule_file: Path | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
     """What was written.
 
@@ -61,33 +45,51 @@ class Exported:
 
 def export(
     pipeline: SubjectOptions,
-    options: ExportOptions,
     *,
+    forms: Sequence[ExportForm] | None,
+    directory: Path,
+    function_name: str | None,
+    schedule: Path | None,
     workspace: Workspace,
     measure: MeasureOptions,
     progress: Progress,
 ) -> Exported:
-    """Writes the best known schedule in each form; nothing is written if one of them is impossible.
+    """Writes a schedule in each form; nothing is written if one of them is impossible.
 
     Schedules are known by the machine that measured them: the emulated DSP for its own, this one for all others.
+
+    Args:
+        forms: what to write; None for all that the target has.
+        function_name: C name of the compiled pipeline, if not the pipeline's own.
+        schedule: its file; None for the best known schedule.
 
     Raises:
         InputError: the directory cannot be written to, there is no such target, or no such schedule, or it is not for
             this pipeline.
         JobFailed: the compiler failed.
     """
-    check_writable(options.directory)
+    check_writable(directory)
     progress.phase(f"loading {pipeline.pipeline}")
     target = pipeline.target
     place = measured_on(target)
     subject = load_subject(replace(pipeline, target=place), workspace)
-    record = choose(subject, options.schedule_file, workspace, measure)
-    if target != place and options.schedule_file is None:
+    record = choose(subject, schedule, workspace, measure)
+    if target != place and schedule is None:
         progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
     progress.phase(f"exporting the schedule {record.name} of {subject.spec.name}")
-    forms = options.forms or (FORMS[:-1] if place == HOST else FORMS)
-    texts = _texts(forms, subject.spec, record.schedule, options.directory)
-    compiled = _compile(forms, subject.spec, record.schedule, target, options)
+    forms = forms or (FORMS[:-1] if place == HOST else FORMS)
+    texts = [_text(form, subject.spec, record.schedule, directory) for form in forms if form not in _COMPILED]
+    compiled: tuple[Path, ...] = ()
+    if set(_COMPILED) & set(forms):
+        name = function_name or function_suffix(subject.spec)
+        job = CompileJob(
+            spec=subject.spec,
+            schedule=record.schedule,
+            target=target,
+            directory=directory.absolute(),
+            function_name=name,
+        )
+        compiled = tuple(directory / path.name for path in _compile(forms, job))
     return Exported(pipeline=subject.spec.name, schedule=record.name, files=(*_write(texts), *compiled))
 
 
@@ -97,7 +99,7 @@ def export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tuple
     Raises:
         InputError: the directory cannot be written to.
     """
-    return _write(_texts(FORMS, subject.spec, schedule, directory))
+    return _write([_text(form, subject.spec, schedule, directory) for form in FORMS if form not in _COMPILED])
 
 
 def choose(subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions) -> Record:
@@ -127,12 +129,6 @@ def parse_forms(text: str) -> tuple[ExportForm, ...]:
     return tuple(known[word] for word in words)
 
 
-def _texts(
-    forms: Sequence[ExportForm], spec: PipelineSpec, schedule: Schedule, directory: Path
-) -> list[tuple[Path, str]]:
-    return [_text(form, spec, schedule, directory) for form in forms if form not in _COMPILED]
-
-
 def _write(texts: Sequence[tuple[Path, str]]) -> tuple[Path, ...]:
     for path, text in texts:
         write_text(path, text)
@@ -147,18 +143,11 @@ def _text(form: ExportForm, spec: PipelineSpec, schedule: Schedule, directory: P
     return directory / f"{spec.name}_schedule.h", to_cpp_header(schedule, spec)
 
 
-def _compile(
-    forms: Sequence[ExportForm], spec: PipelineSpec, schedule: Schedule, wanted: str, options: ExportOptions
-) -> tuple[Path, ...]:
-    if not set(_COMPILED) & set(forms):
-        return ()
-    name = options.function_name or function_suffix(spec)
+def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:
     with Worker(environment=COMPILE_ENVIRONMENT) as worker:
-        target = worker.run(TargetJob(wanted))
-        job = CompileJob(
-            spec=spec, schedule=schedule, target=target.name, directory=options.directory.absolute(), function_name=name
-        )
-        jobs = [job] if "object" in forms else []
+        target = worker.run(TargetJob(job.target))
+        jobs = [replace(job, target=target.name)] if "object" in forms else []
         if "offload" in forms:
-            jobs.append(replace(job, target=offload_target(target), function_name=f"{name}_offload", offload=True))
-        return tuple(options.directory / path.name for each in jobs for path in worker.run(each))
+            name = f"{job.function_name}_offload"
+            jobs.append(replace(job, target=offload_target(target), function_name=name, offload=True))
+        return [path for each in jobs for path in worker.run(each)]

@@ -3,13 +3,14 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
 from hltune.machine.open import TargetJob, identify, open_machine
@@ -33,8 +34,6 @@ from hltune.values.errors import InputError
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 
-WAIT_S = 5.0
-"""For a run that may be about to end."""
 _JOURNAL = "pretraining.json"
 _BENCHMARK_SAMPLES = 32
 _BENCHMARK_NUMBER = 10**6
@@ -93,14 +92,6 @@ def pretrain(
 
     Every batch is on disk before the next one begins, and every checkpoint has all that a later run needs.
 
-    Args:
-        options: what to do.
-        target: this machine, as the user calls it.
-        workspace: holds samples and weights.
-        measure: how to measure.
-        use: make the weights the workspace's default.
-        progress: is told what goes on.
-
     Raises:
         InputError: the target does not run here, or what earlier runs left is damaged or has other settings.
     """
@@ -111,8 +102,7 @@ def pretrain(
     with contextlib.ExitStack() as stack:
         machine = stack.enter_context(open_machine(info, measure, workers=usable_cores()))
         # Locks the store, and thereby the journal, before anything is read or changed.
-        store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
-        stack.enter_context(_told_what_is_kept(store, progress))
+        store = stack.enter_context(hold_store(workspace.samples, progress, todo="the same command goes on"))
         run = _open(stack, options, info, machine, workspace, store)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
@@ -164,15 +154,6 @@ def plan_pretraining(
 def _resolve(target: str) -> TargetInfo:
     with Worker() as worker:
         return worker.run(TargetJob(target))
-
-
-@contextlib.contextmanager
-def _told_what_is_kept(store: Store, progress: Progress) -> Generator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        progress.note(f"all {store.count()} samples are kept in {store.path}; the same command goes on")
-        raise
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,21 +16,6 @@ from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What to run, and where the outputs go.
-
-    Attributes:
-        schedule_file: what to use instead of the best known schedule.
-        outputs: files, one per output.
-        output_sizes: extents of outputs for which they do not follow from the images.
-    """
-
-    schedule_file: Path | None
-    outputs: tuple[Path, ...]
-    output_sizes: tuple[tuple[str, tuple[int, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """What was written.
 
@@ -48,14 +33,21 @@ class Ran:
 
 def run(
     pipeline: SubjectOptions,
-    options: RunOptions,
     *,
+    schedule: Path | None,
+    outputs: tuple[Path, ...],
+    output_sizes: tuple[tuple[str, tuple[int, ...]], ...],
     workspace: Workspace,
     measure: MeasureOptions,
     inputs: Inputs,
     progress: Progress,
 ) -> Ran:
-    """Applies the best known schedule to images.
+    """Applies a schedule to images.
+
+    Args:
+        schedule: its file; None for the best known schedule.
+        outputs: files to write, one per output.
+        output_sizes: extents of outputs for which they do not follow from the images.
 
     Raises:
         InputError: no schedule is known, or images or outputs do not fit.
@@ -63,21 +55,21 @@ def run(
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
-    record = choose(subject, options.schedule_file, workspace, measure)
+    record = choose(subject, schedule, workspace, measure)
     progress.phase(f"compiling and running {subject.spec.name}")
-    _check(subject, options.outputs)
+    _check(subject, outputs)
     job = RunImageJob(
         spec=subject.spec,
         schedule=record.schedule,
         target=subject.target.name,
         inputs=inputs,
-        outputs=options.outputs,
-        output_sizes=options.output_sizes,
+        outputs=outputs,
+        output_sizes=output_sizes,
         options=measure,
     )
     with Worker(environment=measure.environment) as worker:
         sizes = worker.run(job)
-    return Ran(pipeline=subject.spec.name, schedule=record.name, files=options.outputs, sizes=sizes)
+    return Ran(pipeline=subject.spec.name, schedule=record.name, files=outputs, sizes=sizes)
 
 
 def _check(subject: Subject, outputs: tuple[Path, ...]) -> None:

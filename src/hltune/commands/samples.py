@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hltune.commands.store import WAIT_S
 from hltune.machine.open import TargetJob, identify
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.files import check_writable
@@ -18,8 +19,6 @@ from hltune.values.machine_id import MachineId
 
 ID_DIGITS = 12
 """Of a hash, where people see it."""
-_WAIT_S = 5.0
-"""For a run that may be about to end."""
 _SHOWN = 10
 """Names in an error."""
 
@@ -66,7 +65,8 @@ def best(store: Path, pipeline: str, machine: str | None, count: int) -> tuple[C
         InputError: it is not clear which pipeline or machine is meant.
     """
     with Reader(store) as reader:
-        key, where = _pair(reader, pipeline, machine)
+        key = _pipeline(reader, pipeline)
+        where = _machine(reader, key, machine)
         return _chosen(reader, key, where), reader.best(key, where.key, count)
 
 
@@ -77,7 +77,7 @@ def delete(store: Path, pipeline: str, machine: str | None, progress: Progress) 
         InputError: it is not clear which pipeline or machine is meant, or another run writes to the store.
     """
     Reader(store).close()  # nothing is made where there is nothing to delete
-    with Store(store, progress=progress, wait_s=_WAIT_S) as writer:
+    with Store(store, progress=progress, wait_s=WAIT_S) as writer:
         key = _pipeline(writer, pipeline)
         chosen = _chosen(writer, key, None if machine is None else _machine(writer, key, machine))
         return chosen, writer.delete(key, chosen.machine.key if chosen.machine else None)
@@ -90,7 +90,8 @@ def export(store: Path, pipeline: str, machine: str | None, directory: Path) -> 
         InputError: it is not clear which pipeline or machine is meant, or the directory cannot be written to.
     """
     with Reader(store) as reader:
-        key, where = _pair(reader, pipeline, machine)
+        key = _pipeline(reader, pipeline)
+        where = _machine(reader, key, machine)
         check_writable(directory)
         return _chosen(reader, key, where), export_samples(reader, key, where.key, directory)
 
@@ -107,7 +108,7 @@ def import_files(
     progress.phase(f"importing {len(files)} files")
     with Worker(preload=("halide",)) as worker:
         machine = identify(worker.run(TargetJob(target)), measure)
-    with Store(store, progress=progress, wait_s=_WAIT_S) as writer:
+    with Store(store, progress=progress, wait_s=WAIT_S) as writer:
         result = import_samples(writer, files, machine)
         names = writer.pipelines()
     if not result.pipelines:
@@ -117,11 +118,6 @@ def import_files(
             found="; ".join(f"{path}: {reason}" for path, reason in result.skipped[:_SHOWN]),
         )
     return Import(names=names, machine=machine, result=result)
-
-
-def _pair(reader: Reader, pipeline: str, machine: str | None) -> tuple[str, MachineId]:
-    key = _pipeline(reader, pipeline)
-    return key, _machine(reader, key, machine)
 
 
 def _chosen(reader: Reader, key: str, machine: MachineId | None) -> Chosen:

@@ -25,20 +25,7 @@ from hltune.workspace.subject import DEFAULT, Subject, SubjectOptions, load_subj
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AutoscheduleOptions:
-    """What to search with, and how long.
-
-    Attributes:
-        search: the autoscheduler to try first.
-        search_timeout_s: limit on each search.
-    """
-
-    search: SearchOptions
-    search_timeout_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Autoscheduled:
+class Scheduled:
     """The schedule that worked.
 
     Attributes:
@@ -46,51 +33,38 @@ class Autoscheduled:
         candidate: the schedule and where it came from.
         cost: None if the target's code does not run on this machine; else the output was verified.
         failures: why what was tried before did not work.
+        files: the schedule in the forms of text.
     """
 
+    subject: Subject
     name: str
     candidate: Candidate
     cost: Cost | None
     failures: tuple[Failure, ...]
+    files: tuple[Path, ...] = ()
 
     @property
     def schedule(self) -> Schedule:
         """The directives."""
         return self.candidate.schedule
 
-    def record(self) -> Record | None:
-        """What is worth keeping of it."""
-        if self.cost is None:
-            return None
-        found = self.candidate
-        return Record(name=self.name, schedule=found.schedule, cost=self.cost.value, provenance=found.provenance)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduled:
-    """The schedule of a pipeline.
-
-    Attributes:
-        found: the schedule and who found it.
-        files: it in the forms of text.
-    """
-
-    subject: Subject
-    found: Autoscheduled
-    files: tuple[Path, ...]
-
 
 def schedule(
     pipeline: SubjectOptions,
-    options: AutoscheduleOptions,
+    search: SearchOptions,
     *,
+    search_timeout_s: float,
     workspace: Workspace,
     measure: MeasureOptions,
     inputs: Inputs,
     directory: Path | None,
     progress: Progress,
 ) -> Scheduled:
-    """Loads a pipeline, finds a schedule and writes it to a directory, or else into the workspace.
+    """Searches, measures, keeps and writes a schedule; what fails is replaced by the next simpler autoscheduler.
+
+    Args:
+        search: the autoscheduler to try first.
+        directory: where to write it; None for the workspace.
 
     Raises:
         InputError: what was given cannot be used, or a directory cannot be written to.
@@ -100,39 +74,20 @@ def schedule(
         check_writable(place)
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
-    if isinstance(options.search, Adams2019Options):
-        machine = identify(subject.target, measure)
-        options = replace(options, search=with_default_weights(options.search, workspace, machine, progress))
-    found = autoschedule(subject, options, workspace=workspace, measure=measure, inputs=inputs, progress=progress)
-    files = export_texts(subject, found.schedule, directory or workspace.directory(subject.spec))
-    return Scheduled(subject=subject, found=found, files=files)
-
-
-def autoschedule(
-    subject: Subject,
-    options: AutoscheduleOptions,
-    *,
-    workspace: Workspace,
-    measure: MeasureOptions,
-    inputs: Inputs,
-    progress: Progress,
-) -> Autoscheduled:
-    """Searches, measures and keeps; what fails is replaced by the next simpler autoscheduler.
-
-    Raises:
-        InputError: the inputs do not fit the pipeline.
-        HltuneError: not even the default schedule works.
-    """
+    if isinstance(search, Adams2019Options):
+        search = with_default_weights(search, workspace, identify(subject.target, measure), progress)
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(SearchPool(1, timeout_s=options.search_timeout_s))
+        pool = stack.enter_context(SearchPool(1, timeout_s=search_timeout_s))
         session = None
         if subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
-        result = _first_that_works(subject, options.search, pool, session, progress)
-    record = result.record()
-    if record is not None:
+        found = _first_that_works(subject, search, pool, session, progress)
+    if found.cost is not None:
+        provenance = found.candidate.provenance
+        record = Record(name=found.name, schedule=found.schedule, cost=found.cost.value, provenance=provenance)
         workspace.keep(record, subject.spec, identify(subject.target, measure))
-    return result
+    files = export_texts(subject, found.schedule, directory or workspace.directory(subject.spec))
+    return replace(found, files=files)
 
 
 @contextlib.contextmanager
@@ -151,7 +106,7 @@ def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> G
 
 def _first_that_works(
     subject: Subject, first: SearchOptions, pool: SearchPool, session: Session | None, progress: Progress
-) -> Autoscheduled:
+) -> Scheduled:
     failures: list[Failure] = []
     for search in _attempts(first):
         progress.phase(f"searching a schedule for {subject.spec.name} with {search.label}")
@@ -168,7 +123,7 @@ def _first_that_works(
         outcome = _measure(candidate.schedule, session, progress)
         if not isinstance(outcome, Failure):
             name = search.autoscheduler.lower()
-            return Autoscheduled(name=name, candidate=candidate, cost=outcome, failures=tuple(failures))
+            return Scheduled(subject=subject, name=name, candidate=candidate, cost=outcome, failures=tuple(failures))
         failures.append(outcome)
         progress.note(f"the schedule by {search.label} failed. {outcome}")
     progress.note("falling back to the default schedule: everything inlined, scalar, one thread")
@@ -180,7 +135,7 @@ def _first_that_works(
             found=outcome.log.strip()[-1000:] or None,
         )
     candidate = subject.known_by_name()[DEFAULT]
-    return Autoscheduled(name=DEFAULT, candidate=candidate, cost=outcome, failures=tuple(failures))
+    return Scheduled(subject=subject, name=DEFAULT, candidate=candidate, cost=outcome, failures=tuple(failures))
 
 
 def _attempts(first: SearchOptions) -> Iterator[SearchOptions]:

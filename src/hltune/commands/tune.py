@@ -3,7 +3,8 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -11,13 +12,13 @@ from typing import Protocol
 import numpy as np
 
 from hltune.commands.export import export_texts
+from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
-from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
@@ -29,17 +30,13 @@ from hltune.tuning.pace import Limits
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Round, Tuner
-from hltune.values.cost import Measurement
 from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.sample import PipelineRecord
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import TUNED, Workspace
-from hltune.workspace.subject import Subject, SubjectOptions, load_subject
-
-WAIT_S = 5.0
-"""For a run that may be about to end."""
+from hltune.workspace.subject import Subject
 
 _LARGEST_RESERVE = 0.3
 """Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
@@ -87,7 +84,7 @@ class Tuned:
     seconds: float
     weights: Path | None
     history: tuple[tuple[float, float], ...]
-    files: tuple[Path, ...] = ()
+    files: tuple[Path, ...]
 
     @property
     def samples_per_minute(self) -> float:
@@ -96,36 +93,6 @@ class Tuned:
 
 
 def tune(
-    pipelines: Sequence[SubjectOptions],
-    options: TuneOptions,
-    *,
-    workspace: Workspace,
-    measure: MeasureOptions,
-    inputs: Inputs,
-    progress: TuneProgress,
-) -> tuple[Tuned, ...]:
-    """Loads pipelines, tunes them, and writes the fastest schedule of each into the workspace.
-
-    Raises:
-        InputError: a pipeline cannot be used, the workspace cannot be written to, or as in `tune_subjects`.
-        HltuneError: a pipeline does not run at all.
-    """
-    check_writable(workspace.root)
-    progress.phase(f"loading {', '.join(pipeline.pipeline for pipeline in pipelines)}")
-    subjects = [load_subject(pipeline, workspace) for pipeline in pipelines]
-    machine = identify(subjects[0].target, measure)
-    options = replace(options, search=with_default_weights(options.search, workspace, machine, progress))
-    results = tune_subjects(subjects, options, workspace=workspace, measure=measure, inputs=inputs, progress=progress)
-    return tuple(replace(result, files=_export(result, workspace)) for result in results)
-
-
-def _export(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
-    subject, schedule = result.subject, result.finals.winner.schedule
-    assert schedule is not None
-    return export_texts(subject, schedule, workspace.directory(subject.spec))
-
-
-def tune_subjects(
     subjects: Sequence[Subject],
     options: TuneOptions,
     *,
@@ -134,7 +101,7 @@ def tune_subjects(
     inputs: Inputs,
     progress: TuneProgress,
 ) -> tuple[Tuned, ...]:
-    """Tunes pipelines until the budget is spent, and keeps the fastest schedule of each as `TUNED`.
+    """Tunes pipelines until the budget is spent; keeps the fastest schedule of each as `TUNED`, and writes it.
 
     What was measured stays in the store, however this ends; the next run goes on from there.
 
@@ -143,12 +110,14 @@ def tune_subjects(
             or what earlier runs left is damaged.
         HltuneError: a pipeline does not run at all.
     """
-    began_s = time.monotonic()
     _check(subjects)
+    target = subjects[0].target
+    search = with_default_weights(options.search, workspace, identify(target, measure), progress)
+    options = replace(options, search=search)
     minutes = options.budget.minutes
-    end_s = math.inf if minutes is None else began_s + 60 * minutes
+    end_s = math.inf if minutes is None else time.monotonic() + 60 * minutes
     with contextlib.ExitStack() as stack:
-        machine = stack.enter_context(open_machine(subjects[0].target, measure, workers=options.workers))
+        machine = stack.enter_context(open_machine(target, measure, workers=options.workers))
         pool = stack.enter_context(SearchPool(options.workers, timeout_s=options.search_timeout_s))
         sessions: list[Session] = []
         for subject in subjects:  # bad input is found before anything is changed or measured
@@ -159,13 +128,15 @@ def tune_subjects(
             )
             session.ready()
             sessions.append(session)
-        store = stack.enter_context(Store(workspace.samples, progress=progress, wait_s=WAIT_S))
-        stack.enter_context(_told_what_is_kept(store, progress))
+        todo = "the same command goes on, and with --rounds 0 it compares what is known"
+        store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
         runs: dict[str, _Run] = {}
         for subject, session in zip(subjects, sessions, strict=True):
             begun_s = time.monotonic()
             run = _open(subject, session, machine.identity, options, workspace, store, pool)
-            run.count(run.tuner.begin(progress))
+            known = run.tuner.begin(progress)
+            run.measured = len(known)
+            run.failed = sum(isinstance(each, Failure) for each in known)
             run.seconds = time.monotonic() - begun_s
             runs[subject.spec.name] = run
         progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
@@ -173,21 +144,9 @@ def tune_subjects(
         return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
 
 
-@contextlib.contextmanager
-def _told_what_is_kept(store: Store, progress: Progress) -> Generator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        progress.note(
-            f"all {store.count()} samples are kept in {store.path}; the same command goes on, and with --rounds 0 it "
-            "compares what is known"
-        )
-        raise
-
-
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """One pipeline of a call."""
+    """One pipeline of a call; what was measured before the first round counts, too."""
 
     tuner: Tuner
     session: Session
@@ -198,19 +157,11 @@ class _Run:
     failed: int = 0
     seconds: float = 0.0
 
-    def count(self, measurements: Sequence[Measurement]) -> None:
-        """Takes known schedules into account that were measured before the first round."""
-        self.measured += len(measurements)
-        self.failed += sum(isinstance(each, Failure) for each in measurements)
-
 
 def _check(subjects: Sequence[Subject]) -> None:
-    names = [subject.spec.name for subject in subjects]
-    for subject in subjects:
-        if names.count(subject.spec.name) > 1:
-            raise InputError(
-                "two pipelines of the same name", found=subject.spec.name, todo="tune them one after the other"
-            )
+    name, count = Counter(subject.spec.name for subject in subjects).most_common(1)[0]
+    if count > 1:
+        raise InputError("two pipelines of the same name", found=name, todo="tune them one after the other")
 
 
 def _open(
@@ -287,12 +238,11 @@ def _share(samples: int, pipelines: int) -> int:
 
 def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store, progress: Progress) -> Tuned:
     began_s = time.monotonic()
-    subject = run.tuner.subject
+    tuner, subject = run.tuner, run.tuner.subject
     spec = subject.spec
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
     best = store.best(*key, options.finalists, distinct=True)
-    tuner = run.tuner
     records = workspace.records(spec, run.machine)
     finals = decide(run.session, tuner.references, tuner.failed, best, records, spec.name)
     record = finals.winner.record(TUNED)
@@ -306,8 +256,9 @@ def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store,
         measured=run.measured,
         failed=run.failed,
         known=sum(each.known for each in run.rounds),
-        distinct=len(run.tuner.history),
+        distinct=len(tuner.history),
         seconds=run.seconds + time.monotonic() - began_s,
         weights=run.lineage.path("best"),
         history=store.history(*key),
+        files=export_texts(subject, record.schedule, workspace.directory(spec)),
     )

@@ -24,9 +24,9 @@ def benchmarks(suite: tuple[Benchmark, ...]) -> Document:
     return {"benchmarks": [{"name": b.name, "summary": b.summary, "width": b.width, "height": b.height} for b in suite]}
 
 
-def scheduled(outcome: Scheduled) -> Document:
+def scheduled(result: Scheduled) -> Document:
     """Result of `hltune schedule`."""
-    subject, result = outcome.subject, outcome.found
+    subject = result.subject
     candidate = result.candidate
     return {
         "pipeline": subject.spec.name,
@@ -37,7 +37,7 @@ def scheduled(outcome: Scheduled) -> Document:
         "predicted_ms": candidate.predicted_ms,
         "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),
         "schedule": directives(result.schedule),
-        "files": [str(path) for path in outcome.files],
+        "files": [str(path) for path in result.files],
         "fallbacks": [failure(f) for f in result.failures],
     }
 

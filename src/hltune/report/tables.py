@@ -24,9 +24,9 @@ def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
     console.print(table)
 
 
-def print_scheduled(console: Console, outcome: Scheduled) -> None:
+def print_scheduled(console: Console, result: Scheduled) -> None:
     """Result of `hltune schedule`: the loop nest and what it costs."""
-    subject, result = outcome.subject, outcome.found
+    subject = result.subject
     print_lines(console, render_loop_nest(result.schedule, subject.spec))
     grid = facts(
         ("pipeline", subject.spec.name), ("schedule", f"{result.name}, {len(result.schedule.directives)} directives")
@@ -38,7 +38,7 @@ def print_scheduled(console: Console, outcome: Scheduled) -> None:
             grid.add_row("predicted", f"{unit.text(result.candidate.predicted_ms / 1e3)} {unit.label}")
     grid.add_row("measured", _cost(result.cost))
     console.print(grid)
-    print_files(console, outcome.files)
+    print_files(console, result.files)
 
 
 def print_comparison(console: Console, result: Comparison) -> None:

@@ -1,6 +1,6 @@
 """From what the user typed to a pipeline on a target: the first step of every command."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from hltune.machine.open import TargetJob
@@ -8,6 +8,7 @@ from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Estimates, Examples, Parameters, Source, check_unique, parse_source
 from hltune.pipeline.target import TargetInfo
+from hltune.runtime.files import check_writable
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.suite import catalog
@@ -93,6 +94,16 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
             ) from None
     hand_written = {name: parse_schedule(text, spec.funcs) for name, text in texts.items()}
     return Subject(spec=spec, target=target, benchmark=benchmark, hand_written=hand_written)
+
+
+def load_subjects(pipelines: Iterable[SubjectOptions], workspace: Workspace) -> list[Subject]:
+    """Loads all pipelines before the first one is used.
+
+    Raises:
+        InputError: one of them cannot be used, or the workspace cannot be written to.
+    """
+    check_writable(workspace.root)
+    return [load_subject(pipeline, workspace) for pipeline in pipelines]
 
 
 def _source(options: SubjectOptions) -> tuple[Benchmark | None, Source]:

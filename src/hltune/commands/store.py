@@ -1,0 +1,26 @@
+"""The sample store, as a command that may be interrupted holds it."""
+
+import contextlib
+from collections.abc import Generator
+from pathlib import Path
+
+from hltune.runtime.progress import Progress
+from hltune.samples.writer import Store
+
+WAIT_S = 5.0
+"""For a run that may be about to end."""
+
+
+@contextlib.contextmanager
+def hold_store(path: Path, progress: Progress, *, todo: str) -> Generator[Store]:
+    """Opens a store to write to; whoever interrupts is told that all samples are kept, and what to do.
+
+    Raises:
+        InputError: another run writes to it, or it is damaged.
+    """
+    with Store(path, progress=progress, wait_s=WAIT_S) as store:
+        try:
+            yield store
+        except KeyboardInterrupt:
+            progress.note(f"all {store.count()} samples are kept in {store.path}; {todo}")
+            raise

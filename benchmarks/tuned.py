@@ -27,10 +27,10 @@ from hltune.cost_model.learner import learn
 from hltune.cost_model.scorer import Predictor, Validation, validate
 from hltune.cost_model.trees import TreeScorer
 from hltune.machine.speedup import Speedup
-from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.jobs import ENVIRONMENT, SearchJob
+from hltune.search.pool import SearchPool
+from hltune.values.candidate import Candidate
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
 
@@ -79,18 +79,14 @@ def examine(name: str, workspace: Workspace) -> tuple[float, float, float, float
 
 def compare_weights(subject: Subject, weights: Path) -> Speedup:
     """How much faster than with the built-in weights beam search is with others."""
-    with Worker(environment=ENVIRONMENT) as worker:
-        found = {
-            name: worker.run(
-                SearchJob(
-                    spec=subject.spec,
-                    target=subject.target.name,
-                    options=Adams2019Options(parallelism=CORES, weights=path),
-                    timeout_s=120,
-                )
-            ).schedule
-            for name, path in (("built-in", None), ("tuned", weights))
-        }
+    searches = [Adams2019Options(parallelism=CORES, weights=path) for path in (None, weights)]
+    with SearchPool(1, timeout_s=120) as pool:
+        outcomes = pool.run(subject.spec, subject.target.name, searches)
+    found = {
+        name: each.schedule
+        for name, each in zip(("built-in", "tuned"), outcomes, strict=True)
+        if isinstance(each, Candidate)
+    }
     costs = measured(subject, found, rounds=31)
     return speedup(costs["built-in"], costs["tuned"])
 

@@ -24,3 +24,11 @@ def workers_find_the_tests() -> Iterator[None]:
 def ctrl_c_is_heard() -> None:
     """A shell starts background jobs with Ctrl-C ignored, these tests may be one, and children inherit it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SLOWEST = ("test_tuner.py", "test_version1.py", "test_interrupt.py", "test_tune.py", "test_pretrain.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes come first, so that no core waits for one of them in the end."""
+    items.sort(key=lambda item: item.path.name not in SLOWEST)

@@ -49,7 +49,12 @@ def test_best(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = run(workspace, capsys, "best", "blur", "--machine", MACHINE.key[:4])
     assert [row["cost"] for row in document["schedules"]] == [2.0, 3.0]
     assert document["schedules"][0]["schedule"] == [{"op": "unroll", "func": "out", "var": "x1"}]
-    assert document["schedules"][0]["search"] == {"beam_size": 1}
+    assert document["schedules"][0]["search"] == {
+        "kind": "searched",
+        "autoscheduler": "Adams2019",
+        "weights": "f" * 64,
+        "beam_size": "1",
+    }
 
 
 def test_delete(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +93,7 @@ def test_people_see_tables(workspace: Path, tmp_path: Path, capsys: pytest.Captu
     place = ["--workspace", str(workspace)]
     texts = {
         ("stats",): [f"machine {MACHINE.key}: some CPU, 2 threads", "blur", "2.500", "failed: 1 in compile"],
-        ("best", "blur", "--machine", MACHINE.key): ["time/ms", "2.000", '{"beam_size": 1}'],
+        ("best", "blur", "--machine", MACHINE.key): ["time/ms", "2.000", '"beam_size": "1"'],
         ("export", "blur", "--machine", MACHINE.key, "-o", str(tmp_path / "out")): ["2 .sample files of blur"],
         ("import", str(tmp_path / "out")): ["2 added, 0 known already, 0 files skipped"],
         ("delete", "blur"): ["deleted 4 samples of 4 schedules of blur"],

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from hltune.cost_model.adams2019.evaluation import Evaluation
-from hltune.machine.hexagon.identity import PACKETS
-
 from hltune.commands.compare import Comparison
 from hltune.commands.pretrain import Pretrained
-from hltune.commands.schedule import Autoscheduled, Scheduled
+from hltune.commands.schedule import Scheduled
 from hltune.commands.tune import Tuned
+from hltune.cost_model.adams2019.scorer import Evaluation
 from hltune.cost_model.metrics import NO_PAIRS, PairCount
 from hltune.cost_model.scorer import Validation
 from hltune.machine.speedup import Speedup
@@ -30,10 +28,13 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec
 from hltune.values.provenance import Mutated, Named, Searched
 from hltune.values.roles import Stage
-from hltune.values.unit import MILLISECONDS
+from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.rows import Row
 from hltune.workspace.subject import Subject
 
+PACKETS = Unit(
+    name="packets", label="packets issued (QEMU)", heading="packets issued\n(QEMU)", per_second=1e9, digits=0
+)
 HOST = MachineId(cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
 DSP = MachineId(cpu="QEMU", target="hexagon-32-noos-hvx", threads=1, halide="21.0.0", unit=PACKETS)
 SPEC = PipelineSpec(
@@ -78,8 +79,14 @@ FASTEST = cost(1e-3, 1.1e-3, 1.2e-3)
 
 
 def scheduled(measured: Cost | None = FASTEST, candidate: Candidate = CANDIDATE) -> Scheduled:
-    found = Autoscheduled(name="adams2019", candidate=candidate, cost=measured, failures=(TIMEOUT,))
-    return Scheduled(subject=SUBJECT, found=found, files=(Path("out/blur.txt"), Path("out/blur.json")))
+    return Scheduled(
+        subject=SUBJECT,
+        name="adams2019",
+        candidate=candidate,
+        cost=measured,
+        failures=(TIMEOUT,),
+        files=(Path("out/blur.txt"), Path("out/blur.json")),
+    )
 
 
 def compared(*, bound: float | None = 5e-4) -> Comparison:

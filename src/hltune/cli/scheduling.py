@@ -12,7 +12,7 @@ from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import ADAMS2019, ImageFlags, LimitFlags, Output, Pipeline, SearchFlags, mebibytes, parse_bytes
 from hltune.cli.output import JsonFlags, OutputFlags, print_json
 from hltune.runtime import interrupts
-from hltune.search.autoschedulers import Li2018Options, Mullapudi2016Options, SearchOptions
+from hltune.search.autoschedulers import AUTOSCHEDULERS, Adams2019Options, Mullapudi2016Options, SearchOptions
 from hltune.values.errors import InputError
 
 _MULLAPUDI2016 = Mullapudi2016Options(parallelism=1)
@@ -41,21 +41,16 @@ class ScheduleSearch(SearchFlags):
     def options(self, target: str) -> SearchOptions:
         """The options of the autoscheduler that is asked for."""
         adams2019 = self.limited(target, random_dropout=self.random_dropout)
-        known: dict[str, SearchOptions] = {
-            "adams2019": adams2019,
-            "mullapudi2016": Mullapudi2016Options(
-                parallelism=adams2019.parallelism, last_level_cache_bytes=self.last_level_cache, balance=self.balance
-            ),
-            "li2018": Li2018Options(parallelism=adams2019.parallelism),
-        }
-        if self.autoscheduler not in known:
-            raise InputError(
-                "unknown autoscheduler",
-                where="--autoscheduler",
-                expected=", ".join(known),
-                found=repr(self.autoscheduler),
-            )
-        return known[self.autoscheduler]
+        mullapudi2016 = Mullapudi2016Options(
+            parallelism=adams2019.parallelism, last_level_cache_bytes=self.last_level_cache, balance=self.balance
+        )
+        with_flags: dict[type, SearchOptions] = {Adams2019Options: adams2019, Mullapudi2016Options: mullapudi2016}
+        kind = AUTOSCHEDULERS.get(self.autoscheduler)
+        if kind is None:
+            expected = ", ".join(AUTOSCHEDULERS)
+            found = repr(self.autoscheduler)
+            raise InputError("unknown autoscheduler", where="--autoscheduler", expected=expected, found=found)
+        return with_flags.get(kind) or kind(parallelism=adams2019.parallelism)
 
 
 def list_benchmarks(*, output: JsonFlags = JsonFlags()) -> None:

@@ -100,8 +100,9 @@ def compare(
         found = dict(zip(searches, outcomes, strict=True))
         session.ready()
         candidates |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Candidate)}
+        known = [each.schedule for each in candidates.values()]
         for label, record in recorded.items():
-            if label == TUNED or record.schedule not in (each.schedule for each in candidates.values()):
+            if label == TUNED or record.schedule not in known:
                 candidates[label] = Candidate(schedule=record.schedule, provenance=record.provenance)
         for name, schedule in files:
             candidates[name] = Candidate(schedule=schedule, provenance=Named(name=name))

@@ -4,7 +4,6 @@ import platform
 import shutil
 from collections.abc import Callable
 from functools import partial
-from typing import get_args
 
 from hltune import __version__
 from hltune.machine.open import TargetJob, findings
@@ -13,6 +12,7 @@ from hltune.pipeline.cpp_build import COMPILERS
 from hltune.pipeline.target import HOST
 from hltune.runtime import halide_wheel
 from hltune.runtime.worker import Worker, physical_memory_bytes, usable_cores
+from hltune.search.autoschedulers import AUTOSCHEDULERS
 from hltune.values.errors import HltuneError
 
 
@@ -22,7 +22,7 @@ def examine() -> list[Finding]:
         _ok("hltune", __version__),
         _ok("Python", platform.python_version()),
         _look("halide", _halide),
-        *(_look(name, partial(_plugin, name)) for name in get_args(halide_wheel.Autoscheduler)),
+        *(_look(each.autoscheduler, partial(_plugin, each.autoscheduler)) for each in AUTOSCHEDULERS.values()),
         _look("target host", _host),
         _compiler(),
         *findings(),
@@ -48,7 +48,7 @@ def _halide() -> str:
     return halide_wheel.halide_version()
 
 
-def _plugin(name: halide_wheel.Autoscheduler) -> str:
+def _plugin(name: str) -> str:
     return halide_wheel.plugin_path(name).name
 
 

@@ -1,1 +1,1 @@
-"""The learned cost model: weights, network, training, and scorers that choose what to measure."""
+"""Scorers of schedules, their metrics, and what to measure next."""

@@ -1,1 +1,1 @@
-"""What to schedule: pipelines as values, and the sources they come from."""
+"""How each kind of source becomes a pipeline, and that a `halide.Pipeline` again."""

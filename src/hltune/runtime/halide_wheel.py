@@ -3,11 +3,8 @@
 import functools
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from hltune.values.errors import HltuneError
-
-Autoscheduler = Literal["Adams2019", "Mullapudi2016", "Li2018"]
 
 
 @functools.cache
@@ -36,8 +33,8 @@ def library_directory() -> Path:
     return _existing(wheel_directory() / "lib64")
 
 
-def plugin_path(autoscheduler: Autoscheduler) -> Path:
-    """The shared library of an autoscheduler; ``hl.load_plugin`` wants its full path."""
+def plugin_path(autoscheduler: str) -> Path:
+    """The shared library of an autoscheduler, by Halide's name of it; ``hl.load_plugin`` wants its full path."""
     return _existing(library_directory() / f"libautoschedule_{autoscheduler.lower()}.so")
 
 

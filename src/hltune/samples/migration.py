@@ -6,7 +6,9 @@ Version 1 had no units, kept what steered a search beside it, and told kinds of 
 import sqlite3
 
 from hltune.samples.schema import VERSION
+from hltune.values.errors import InputError
 
+_LEAST_SQLITE = (3, 35)
 _KINDS = {"autoscheduler": "searched", "mutation": "mutated", "name": "named", "imported": "imported"}
 """What version 1 kept of each kind of provenance, by the key that only this kind has."""
 
@@ -40,8 +42,16 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Changes a store of version 1 in one transaction; a kill leaves it as it was.
 
     Raises:
+        InputError: SQLite is too old to drop a column.
         sqlite3.Error: the store has another schema than its version says, or cannot be written to.
     """
+    if sqlite3.sqlite_version_info < _LEAST_SQLITE:
+        raise InputError(
+            "SQLite is too old to read a store of an earlier hltune",
+            expected="SQLite 3.35 or newer",
+            found=sqlite3.sqlite_version,
+            todo="use a Python with a newer SQLite",
+        )
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         for statement in (*_FROM_1, f"PRAGMA user_version = {VERSION}"):

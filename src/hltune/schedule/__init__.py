@@ -1,1 +1,1 @@
-"""Schedules as data: directives, text and JSON forms, replay, export."""
+"""What directives do to loops; text to directives and back; replay; source and object code."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from hltune.runtime.halide_wheel import Autoscheduler
 from hltune.values.errors import out_of_range
 from hltune.values.provenance import Searched
 
@@ -26,7 +25,7 @@ class _Options:
         parallelism: cores that the schedule has to keep busy.
     """
 
-    autoscheduler: ClassVar[Autoscheduler]
+    autoscheduler: ClassVar[str]
     parallelism: int
 
     def __post_init__(self) -> None:
@@ -63,7 +62,7 @@ class Adams2019Options(_Options):
         seed: of the dropout.
     """
 
-    autoscheduler: ClassVar[Autoscheduler] = "Adams2019"
+    autoscheduler: ClassVar[str] = "Adams2019"
     beam_size: int = 32
     num_passes: int | None = None
     weights: Path | None = None
@@ -120,7 +119,7 @@ class Mullapudi2016Options(_Options):
         balance: cost of a load from that cache relative to arithmetic.
     """
 
-    autoscheduler: ClassVar[Autoscheduler] = "Mullapudi2016"
+    autoscheduler: ClassVar[str] = "Mullapudi2016"
     last_level_cache_bytes: int = 16 * 2**20
     balance: float = 40.0
 
@@ -143,7 +142,7 @@ class Mullapudi2016Options(_Options):
 class Li2018Options(_Options):
     """Everything at root, tiled, parallel and vectorised."""
 
-    autoscheduler: ClassVar[Autoscheduler] = "Li2018"
+    autoscheduler: ClassVar[str] = "Li2018"
 
 
 SearchOptions = Adams2019Options | Mullapudi2016Options | Li2018Options

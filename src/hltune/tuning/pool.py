@@ -13,7 +13,8 @@ _SIZE = 4000
 class Pool:
     """The newest candidates, by the hash of their schedule. What one round leaves, the next may choose."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = _SIZE) -> None:
+        self._size = size
         self._candidates: dict[str, tuple[Candidate, Featurization]] = {}
         self._stages: int | None = None
 
@@ -31,7 +32,7 @@ class Pool:
             if features is not None and features.stages == (self._stages or features.stages):
                 self._stages = features.stages
                 self._candidates.setdefault(key, (candidate, features))
-        for key in list(self._candidates)[:-_SIZE]:
+        for key in list(self._candidates)[: -self._size]:
             del self._candidates[key]
 
     def take(

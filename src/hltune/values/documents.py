@@ -4,6 +4,7 @@ A file holds ``{"format": ..., "version": ..., FIELD: ...}`` with the fields of 
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar, cast
 
@@ -76,15 +77,23 @@ def convert(document: Any, kind: type[T]) -> T:
     Raises:
         InputError: keys are missing or unknown, or a value is of another type.
     """
-    if is_dataclass(kind) and isinstance(document, dict):
-        unknown = cast("dict[str, Any]", document).keys() - {each.name for each in fields(kind)}
-        if unknown:
-            raise _unfit(kind, f"unknown keys {', '.join(sorted(unknown))}")
     try:
-        return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:
-        raise _unfit(kind, str(error)) from None
+        value = msgspec.convert(document, kind)
+        if unknown := sorted(_unknown_keys(document, value)):
+            raise ValueError(f"unknown keys {', '.join(unknown)}")
+    except ValueError as error:
+        name = getattr(kind, "__name__", str(kind))
+        raise InputError(f"not a {name}", expected="the fields of one", found=str(error)) from None
+    return value
 
 
-def _unfit(kind: type[Any], found: str) -> InputError:
-    return InputError(f"not a {kind.__name__}", expected="the fields of one", found=found)
+def _unknown_keys(document: Any, value: object) -> Iterator[str]:
+    """Keys, at any depth, that became no field."""
+    if isinstance(value, tuple):
+        for item, each in zip(document, cast("tuple[object, ...]", value), strict=True):
+            yield from _unknown_keys(item, each)
+    elif is_dataclass(value):
+        known = {each.name for each in fields(value)}
+        yield from document.keys() - known
+        for name in known & document.keys():
+            yield from _unknown_keys(document[name], getattr(value, name))

@@ -11,7 +11,7 @@ class Failure:
     """Why a job produced no result: a value that can be stored, printed and compared.
 
     Attributes:
-        stage: the step that failed, for example ``search``, ``compile`` or ``run``.
+        stage: the step that failed, for example ``Adams2019 search``, ``compile`` or ``run``.
         kind: how it failed.
         message: one line for people.
         log: the last lines that the failing process printed.

@@ -6,7 +6,7 @@
 .hltune/pretrained/MACHINE/                      weights of pre-training, and how far it has come
 .hltune/samples.sqlite                           all measurements, see `samples.schema`
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
-.hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.lineage`
+.hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.adams2019.lineage`
 .hltune/PIPELINE-HASH/MACHINE/tuning.{svg,png}   how tuning went
 ```
 """

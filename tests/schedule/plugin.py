@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.runtime.halide_wheel import Autoscheduler, plugin_path
+from hltune.runtime.halide_wheel import plugin_path
 from hltune.runtime.worker import Process
 from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 
 ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
-ADAMS: Autoscheduler = "Adams2019"
+ADAMS: str = "Adams2019"
 SEARCHES: list[tuple[Autoscheduler, dict[str, str]]] = [
     (ADAMS, {"parallelism": "2", "beam_size": "8"}),
     ("Mullapudi2016", {}),
@@ -59,7 +59,7 @@ class SearchAndReplay:
     """Lets a plugin schedule, replays what it printed, and lowers both."""
 
     spec: PipelineSpec
-    autoscheduler: Autoscheduler
+    autoscheduler: str
     parameters: dict[str, str]
     lower: bool = True
 

@@ -26,6 +26,7 @@ from hltune.tuning.pace import Limits
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.tuner import Tuner
 from hltune.values.cost import Cost
+from hltune.values.provenance import Searched
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
@@ -96,16 +97,16 @@ class Place:
         )
 
     def medians(self, name: str, seed: int, options: TuneOptions) -> float:
-        """Median cost of what the last of three rounds measures, in a workspace of its own."""
+        """Median cost of what the last of three rounds chooses of what searches found, in a workspace of its own."""
         there = replace(self, workspace=Workspace(self.workspace.root / name), session=RecordedSession())
         with there.store() as store:
             tuner = there.tuner(store, options, seed)
             tuner.begin(Silent())
             for _ in range(3):
-                there.session.asked.clear()
                 tuner.round(Limits(), Silent())
-        costs = [there.session.cost(schedule) for schedule in there.session.asked]
-        return float(np.median([cost.value for cost in costs if isinstance(cost, Cost)]))
+            samples = store.samples(self.subject.spec.content_hash, self.machine.key)
+        found = [each.measurement for each in samples if each.round == 3 and isinstance(each.provenance, Searched)]
+        return float(np.median([cost.value for cost in found if isinstance(cost, Cost)]))
 
 
 @pytest.fixture

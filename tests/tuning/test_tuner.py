@@ -188,7 +188,7 @@ def test_the_best_weights_find_the_best_beam(place: Place) -> None:
 
 def test_the_model_chooses_better_than_chance(place: Place) -> None:
     """With costs that follow from the directives, the model takes faster ones from the pool than chance does."""
-    options = {"batch": 24, "mutant_share": 0.0, "beams": 1}
+    options = {"batch": 24, "beams": 1}
     chosen = [place.medians(f"model{seed}", seed, make_options(random_share=0.0, **options)) for seed in range(3)]
     chance = [place.medians(f"chance{seed}", seed, make_options(random_share=1.0, **options)) for seed in range(3)]
     assert sum(map(np.log, chosen)) < sum(map(np.log, chance))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hltune.tuning.options import Budget
 
 _TURNS, _TURN_S = 9, 0.04
-"""In the final comparison: enough for an interval, and short, for there are many finalists."""
+"""Turns in the final comparison: enough for an interval, and short, for there are many finalists."""
 
 
 @Parameter(name="*", group=BUDGET)

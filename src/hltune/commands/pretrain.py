@@ -39,7 +39,7 @@ _BENCHMARK_SAMPLES = 32
 _BENCHMARK_NUMBER = 10**6
 """Keeps their seeds apart from those of batches."""
 _GUESSED_S = 15.0
-"""Of a batch, where none was ever measured."""
+"""Seconds of a batch, where none was ever measured."""
 
 
 class PretrainProgress(Progress, Protocol):
@@ -63,12 +63,12 @@ class Pretrained:
     """The result.
 
     Attributes:
-        journal: of all runs.
-        batches: of this run.
+        journal: what all runs did.
+        batches: the batches of this run.
         checkpoint: the last one.
         seconds: wall time of this run.
         default: where the weights are the workspace's default; None if they are not.
-        store: of the samples.
+        store: file of the samples.
     """
 
     journal: Journal

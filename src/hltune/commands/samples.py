@@ -18,7 +18,7 @@ from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
 
 ID_DIGITS = 12
-"""Of a hash, where people see it."""
+"""Digits of a hash that people see."""
 _SHOWN = 10
 """Names in an error."""
 
@@ -28,8 +28,8 @@ class Chosen:
     """What the user named.
 
     Attributes:
-        name: of the pipeline.
-        hash: of the pipeline.
+        name: name of the pipeline.
+        hash: hash of the pipeline.
         machine: None for all of them.
     """
 

@@ -8,7 +8,7 @@ from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
 
 WAIT_S = 5.0
-"""For a run that may be about to end."""
+"""Seconds to wait for a run that may be about to end."""
 
 
 @contextlib.contextmanager

@@ -61,10 +61,10 @@ class Tuned:
     """The result for one pipeline.
 
     Attributes:
-        rounds: of this run.
+        rounds: the rounds of this run.
         finals: who won.
-        measured: in this run, failed ones included.
-        failed: of those.
+        measured: how many were measured in this run, failed ones included.
+        failed: how many of those failed.
         known: schedules that searches found and that had been measured before.
         distinct: schedules in the store that were measured on this machine, in all runs.
         seconds: wall time that went into this pipeline.

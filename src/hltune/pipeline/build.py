@@ -15,7 +15,7 @@ class Built:
     """A pipeline of this process, not yet scheduled.
 
     Attributes:
-        funcs: by their names in `PipelineSpec.funcs`.
+        funcs: Funcs by their names in `PipelineSpec.funcs`.
         arguments: the inputs in their order, for the ``compile_to`` calls; outputs follow by themselves.
     """
 

@@ -55,7 +55,7 @@ class SerializedPipeline:
     """What the file tells.
 
     Attributes:
-        outputs: in their order.
+        outputs: the outputs, in their order.
         scheduled: the Funcs that somebody has scheduled.
     """
 

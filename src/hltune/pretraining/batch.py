@@ -43,7 +43,7 @@ _PROBES_PER_VARIANT = 2
 _PROBES_PER_JOB = 4
 _OVERSAMPLING = 8
 _LEAST_SHARE = 0.5
-"""Of the schedules that were asked for: with fewer different ones, a program is rejected."""
+"""Share of the schedules that were asked for: with fewer different ones, a program is rejected."""
 _LEAST_FUNCS = 3
 _CHEAPEST_MS, _COSTLIEST_MS = 0.05, 50.0
 """Predicted running time of what beam search finds, by weights that may be off by a factor of two."""

@@ -28,7 +28,7 @@ from hltune.values.machine_id import MachineId
 LEAST_PROGRAMS = 40
 LEAST_HELD_OUT = 8
 LEAST_SAMPLES = 100
-"""Of a pipeline, for its history to say something about tuning."""
+"""Samples of a pipeline, for its history to say something about tuning."""
 _LONGEST_PAUSE_S = 60.0
 """Between two samples of one run."""
 _SHARES = (8, 4, 2, 1)
@@ -143,7 +143,7 @@ def _learning_curve(learned: list[Dataset], held_out: list[Dataset], initial: We
 
 
 def _extrapolated_gain(curve: Sequence[tuple[int, float]], programs: int) -> float:
-    """By a straight line through the logarithms of programs and of regret above 1; never better than no regret."""
+    """The gain by a straight line through the logarithms of programs and of regret above 1; never better than no regret."""
     before = curve[0][1]
     counts = np.array([count for count, _ in curve[1:]], dtype=np.float64)
     regrets = np.array([regret for _, regret in curve[1:]])

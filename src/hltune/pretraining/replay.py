@@ -59,7 +59,7 @@ class Replay:
 
 
 def is_held_out(pipeline_hash: str) -> bool:
-    """Whether a program is held out, for ever and on every machine."""
+    """True if a program is held out, for ever and on every machine."""
     return int(pipeline_hash[:13], 16) / 16**13 < HELD_OUT
 
 

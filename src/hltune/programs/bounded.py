@@ -61,7 +61,7 @@ class Bounded:
 
     @property
     def constant(self) -> bool:
-        """Whether all values are the same."""
+        """True if all values are the same."""
         return self.low == self.high
 
     def limited(self, most: float) -> Bounded:

@@ -15,7 +15,7 @@ from hltune.values.pipeline import BufferArgument
 Index = hl.Expr | hl.Var | hl.RVar | int
 
 Extents = tuple[int, int, int]
-"""Of x, y and channel."""
+"""Extents along x, y and channel."""
 
 INTEGERS = ("uint8", "uint8", "uint8", "uint16", "uint16", "int16", "int16", "int8", "uint32", "int32")
 """Element types, as often as they should come."""
@@ -47,7 +47,7 @@ class Image:
 
     @property
     def real(self) -> bool:
-        """Whether its elements are floats."""
+        """True if its elements are floats."""
         return self.dtype == "float32"
 
     def at(self, i: Index, j: Index, k: Index) -> Bounded:
@@ -82,9 +82,9 @@ class Draft:
 
     Attributes:
         draw: decides.
-        images: that stages may read, in the order of their definitions.
+        images: what stages may read, in the order of their definitions.
         bordered_inputs: those of them that are inputs with a condition at their borders.
-        inputs: of the pipeline.
+        inputs: the pipeline's inputs.
         nodes: one for each Func and input.
     """
 
@@ -126,7 +126,7 @@ class Draft:
         return hl.RDom([hl.Range(0, extent) for extent in extents], f"r{len(self.nodes)}")
 
     def affordable(self, extents: Extents, work: int = 1) -> bool:
-        """Whether a stage of this size, with so many multiplications per element, is neither tiny nor huge."""
+        """True if a stage of this size, with so many multiplications per element, is neither tiny nor huge."""
         elements = math.prod(extents)
         return _FEWEST_ELEMENTS <= elements <= _MOST_ELEMENTS and elements * work <= _MOST_WORK
 

@@ -112,7 +112,7 @@ def _headings(unit: Unit) -> tuple[str, ...]:
 
 
 def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
-    """Of the headings; network and trees are the shares of held-out pairs that they order rightly."""
+    """A row under the headings; network and trees are the shares of held-out pairs that they order rightly."""
     accuracies = {v.name: number(v.pairs.accuracy, ".0%") for v in done.validations}
     return (
         done.pipeline,

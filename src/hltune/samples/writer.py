@@ -39,7 +39,7 @@ class Store(Reader):
         """Opens a store, or makes a new one, when no other process writes to it.
 
         Args:
-            path: of the file, usually `Workspace.samples`.
+            path: the file, usually `Workspace.samples`.
             progress: is told whom this waits for.
             wait_s: how long to wait for another writer.
 

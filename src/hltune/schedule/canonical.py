@@ -37,7 +37,7 @@ def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
 
 
 def is_counted(name: str) -> bool:
-    """Whether a loop has a name such as Halide gives to a ``Var()`` or ``RVar()`` without one."""
+    """True if a loop has a name such as Halide gives to a ``Var()`` or ``RVar()`` without one."""
     return re.fullmatch(r"[rv]\d+", name) is not None
 
 

@@ -111,7 +111,7 @@ class LoopNests:
         return self.loops[stage]
 
     def is_rvar(self, stage: Stage, name: str) -> bool:
-        """Whether a loop of the stage that exists, or existed before, is one of a reduction variable."""
+        """True if a loop of the stage that exists, or existed before, is one of a reduction variable."""
         return self._rvars[stage, name]
 
     def level(self, consumer: str, var: str) -> tuple[Stage, Loop]:

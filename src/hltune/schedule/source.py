@@ -31,7 +31,7 @@ class _Language:
         rvar: a reduction variable of the algorithm.
         named: a new variable.
         unnamed: a new variable that Halide names.
-        end: of a statement.
+        end: what ends a statement.
         braces: lists of variables stand in braces.
         reserved: no identifiers of ours.
     """

@@ -59,7 +59,7 @@ class Adams2019Options(_Options):
         weights: a ``.weights`` file that was checked; without it the built-in ones.
         memory_limit_bytes: schedules that allocate more are not considered.
         random_dropout: percent chance that no state is ever dropped.
-        seed: of the dropout.
+        seed: seed of the dropout.
     """
 
     autoscheduler: ClassVar[str] = "Adams2019"

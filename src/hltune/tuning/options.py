@@ -17,7 +17,7 @@ class Budget:
     Attributes:
         minutes: wall time, the final comparison included.
         samples: measurements.
-        rounds: of each pipeline; 0 leaves the final comparison only.
+        rounds: rounds of each pipeline; 0 leaves the final comparison only.
     """
 
     minutes: float | None = None
@@ -47,8 +47,8 @@ class TuneOptions:
         batch: candidates per round.
         round_s: after this time a round begins no further measurement.
         beams: beam searches per round, one of them with the weights of the round and the others with variants.
-        search_share: of a round's time, that drawing may take.
-        random_share: of the candidates that searches found, that is chosen at random.
+        search_share: share of a round's time that probing may take.
+        random_share: share of the candidates that searches found which is chosen at random.
         workers: processes that search, and as many that compile: as many as there are cores and memory for.
         finalists: the fastest measured schedules that take part in the final comparison.
     """

@@ -42,7 +42,7 @@ class Round:
         beam: cost of what beam search finds with the weights of the round; None if it failed.
         known: how many of the searches found what had been found before.
         measured: candidates, failed ones included.
-        validations: of the scorers on held-out samples, after the round; empty with too few samples or no time.
+        validations: how the scorers did on held-out samples, after the round; empty with too few samples or no time.
         held_out: how many samples that were.
         selected: name of the scorer that chooses in the next round; None if nothing was learned.
         search_s: wall time of searching.
@@ -76,7 +76,7 @@ class _Found:
     """What the searches of a round found.
 
     Attributes:
-        candidates: to measure, by the hash of their schedule.
+        candidates: what to measure, by the hash of their schedule.
         beams: weights of the beam searches, and the hash of what each found; None if it failed.
         known: schedules that were found again.
     """

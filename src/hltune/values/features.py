@@ -40,7 +40,7 @@ _LARGEST = 1e14
 
 
 def plausible(features: Floats) -> bool:
-    """Whether features of any shape are neither negative, nor overflowed, nor NaN."""
+    """True if features of any shape are neither negative, nor overflowed, nor NaN."""
     return bool(((features >= 0) & (features <= _LARGEST)).all())
 
 

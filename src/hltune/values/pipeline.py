@@ -71,9 +71,9 @@ class PipelineSpec:
     Attributes:
         name: what people call it; not part of its identity.
         hlpipe: the algorithm without a schedule, as Halide serializes it.
-        inputs: in the order in which compiled code takes them.
+        inputs: the inputs, in the order in which compiled code takes them.
         outputs: follow the inputs.
-        funcs: in the order of ``Pipeline.get_func``, that is producers first.
+        funcs: all Funcs in the order of ``Pipeline.get_func``, that is producers first.
     """
 
     name: str
@@ -95,7 +95,7 @@ class PipelineSpec:
 
 
 def fits(value: Number, dtype: str) -> bool:
-    """Whether a number is a value of a type, by NumPy's name of it."""
+    """True if a number is a value of a type, by NumPy's name of it."""
     import numpy as np  # the command line reads numbers, and starts faster without it
 
     if dtype == "bool":

@@ -61,7 +61,7 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """For what can be made again."""
+        """The folder of what can be made again."""
         return self.root / "cache"
 
     @property

@@ -41,7 +41,7 @@ class Row:
         return self.measurement if isinstance(self.measurement, Failure) else None
 
     def order(self) -> float:
-        """By cost, failures last."""
+        """The key that sorts rows by cost, failures last."""
         return self.cost.value if self.cost else float("inf")
 
     def record(self, name: str) -> Record | None:

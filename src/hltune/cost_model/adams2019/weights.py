@@ -41,7 +41,7 @@ _HEADER = struct.pack("<4I", MAGIC, PIPELINE_FEATURES_VERSION, SCHEDULE_FEATURES
 _FILE_BYTES = len(_HEADER) + sum(4 * (1 + len(shape) + math.prod(shape)) for shape in SHAPES.values())
 
 Weights = dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
-"""By the names of `SHAPES`, each with that shape."""
+"""Arrays by the names of `SHAPES`, each with that shape."""
 
 
 def builtin_weights() -> Weights:

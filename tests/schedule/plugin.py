@@ -19,14 +19,14 @@ from hltune.values.pipeline import PipelineSpec
 
 ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
 ADAMS: str = "Adams2019"
-SEARCHES: list[tuple[Autoscheduler, dict[str, str]]] = [
+SEARCHES: list[tuple[str, dict[str, str]]] = [
     (ADAMS, {"parallelism": "2", "beam_size": "8"}),
     ("Mullapudi2016", {}),
     ("Li2018", {"parallelism": "2"}),
 ]
 
 
-def probe(seed: int) -> tuple[Autoscheduler, dict[str, str]]:
+def probe(seed: int) -> tuple[str, dict[str, str]]:
     """A random probe of Adams2019."""
     return ADAMS, {"parallelism": "2", "beam_size": "1", "random_dropout": "1", "random_dropout_seed": str(seed)}
 

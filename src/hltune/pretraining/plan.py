@@ -143,7 +143,7 @@ def _learning_curve(learned: list[Dataset], held_out: list[Dataset], initial: We
 
 
 def _extrapolated_gain(curve: Sequence[tuple[int, float]], programs: int) -> float:
-    """The gain by a straight line through the logarithms of programs and of regret above 1; never better than no regret."""
+    """The gain by a line through the logarithms of programs and of regret above 1; never better than no regret."""
     before = curve[0][1]
     counts = np.array([count for count, _ in curve[1:]], dtype=np.float64)
     regrets = np.array([regret for _, regret in curve[1:]])

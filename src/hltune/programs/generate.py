@@ -23,7 +23,7 @@ _SECOND_INPUT = 0.2
 _SECOND_OUTPUT = 0.15
 _ATTEMPTS_PER_STAGE = 20
 _LEAST_WIDTH = 64
-"""Least extents of an output: Adams2019 splits outputs by the length of vectors, and narrower ones it writes out of bounds."""
+"""Least width of an output: Adams2019 splits by the length of vectors, and writes narrower ones out of bounds."""
 
 
 def generate(name: str, seed: int, stages: int | None) -> Program:

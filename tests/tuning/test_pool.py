@@ -23,7 +23,7 @@ def candidate(number: int, *, stages: int = 3, features: bool = True) -> Candida
 class ByFirstFeature:
     """A predictor that is sure of itself."""
 
-    def predict(self, schedules: Floats) -> Scores:
+    def __call__(self, schedules: Floats) -> Scores:
         mean = schedules[:, 0, 0].astype(np.float64)
         return Scores(mean=mean, spread=np.zeros(len(mean)))
 

@@ -22,15 +22,13 @@ from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
 from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, PREFIX, Replay, chosen
-from hltune.samples.reader import Reader
+from hltune.samples.reader import Reader, minutes_without_pauses
 from hltune.values.machine_id import MachineId
 
 LEAST_PROGRAMS = 40
 LEAST_HELD_OUT = 8
 LEAST_SAMPLES = 100
 """Samples of a pipeline, for its history to say something about tuning."""
-_LONGEST_PAUSE_S = 60.0
-"""Between two samples of one run."""
 _SHARES = (8, 4, 2, 1)
 _STEPS = 1500
 _MINUTES = (0.5, 1.0, 2.0, 4.0)
@@ -122,9 +120,7 @@ def _histories(reader: Reader, machine: MachineId) -> dict[str, _History]:
             continue
         table: NDArray[np.float64] = np.array(history)
         at_s, costs = table[:, 0], table[:, 1]
-        steps_s = np.diff(at_s, prepend=at_s[:1])
-        steps_s[steps_s > _LONGEST_PAUSE_S] = 0
-        found[name] = _History(np.cumsum(steps_s) / 60, np.minimum.accumulate(costs), beam)
+        found[name] = _History(minutes_without_pauses(at_s), np.minimum.accumulate(costs), beam)
     return found
 
 

@@ -6,12 +6,10 @@ import numpy as np
 
 from hltune.commands.tune import Tuned
 from hltune.report.picture import drawn
+from hltune.samples.reader import minutes_without_pauses
 from hltune.values.cost import Cost
 from hltune.values.unit import Unit
 from hltune.workspace.records import Workspace
-
-_LONGEST_PAUSE_S = 60.0
-"""Between two measurements of one run; what is longer lies between two runs and is left out."""
 
 
 def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
@@ -41,9 +39,7 @@ def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
 def _points(history: tuple[tuple[float, float], ...], unit: Unit) -> tuple[np.ndarray, np.ndarray]:
     """Minutes from the first sample on, pauses left out, and costs."""
     at_s, costs = np.array(history).reshape(-1, 2).T
-    steps_s = np.diff(at_s, prepend=at_s[:1])
-    steps_s[steps_s > _LONGEST_PAUSE_S] = 0
-    return np.cumsum(steps_s) / 60, costs * unit.per_second
+    return minutes_without_pauses(at_s), costs * unit.per_second
 
 
 def _named(result: Tuned) -> list[tuple[str, Cost]]:

@@ -23,6 +23,8 @@ from hltune.values.provenance import Provenance
 from hltune.values.sample import PipelineRecord, Sample
 
 _TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
+_LONGEST_PAUSE_S = 60.0
+"""Between two measurements of one run; what is longer lies between two runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -271,3 +273,10 @@ def _filled(rows: Iterator[tuple[str, float, bytes]], size: int, pipeline_featur
         costs=costs,
         schedule_hashes=tuple(hashes),
     )
+
+
+def minutes_without_pauses(at_s: np.ndarray) -> np.ndarray:
+    """Minutes since the first of the times [N] of a `Reader.history`, without the time between two runs."""
+    steps_s = np.diff(at_s, prepend=at_s[:1])
+    steps_s[steps_s > _LONGEST_PAUSE_S] = 0
+    return np.cumsum(steps_s) / 60

@@ -22,14 +22,12 @@ class Format:
     Attributes:
         name: what the key ``format`` says.
         version: what the key ``version`` says.
-        oldest: the first version that can still be read.
         what: what a message calls a damaged one.
         todo: what people can do about it.
     """
 
     name: str
     version: int
-    oldest: int = 1
     what: str
     todo: str
 
@@ -46,7 +44,7 @@ class Format:
         try:
             document = cast("dict[str, Any]", json.loads(data))
             name, version = document.pop("format"), document.pop("version")
-            if name != self.name or version not in range(self.oldest, self.version + 1):
+            if name != self.name or version not in range(1, self.version + 1):
                 raise ValueError(f"format {name!r} version {version!r}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self.damaged(where, f"{type(error).__name__}: {error}") from None

@@ -80,7 +80,7 @@ def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...]
     from hltune.schedule.apply import apply_schedule
 
     process.enter("compile", timeout_s=options.compile_timeout_s)
-    built = build(task.spec)
+    built = build(task.spec, task.schedule.base)
     apply_schedule(built, task.spec, task.schedule)
     function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
     outputs = _output_arrays(process, task.spec)

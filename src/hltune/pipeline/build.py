@@ -24,19 +24,38 @@ class Built:
     arguments: list[hl.Argument]
 
 
-def build(spec: PipelineSpec) -> Built:
-    """Builds a pipeline that nobody has scheduled yet, with all its estimates."""
-    parameters = hl.deserialize_parameters(spec.hlpipe)
+def build(spec: PipelineSpec, base: str | None = None) -> Built:
+    """Builds a pipeline with all its estimates and constraints, not yet scheduled.
+
+    Args:
+        base: `Schedule.base`; with the author's own schedule, `Built.funcs` is empty, for its names mean nothing here.
+
+    Raises:
+        InputError: the base is not the schedule that the pipeline's author wrote.
+    """
+    if base not in (None, spec.manual_hash):
+        raise InputError(
+            "the schedule is the hand-written one of another version of this pipeline",
+            where=spec.name,
+            expected=f"base {spec.manual_hash}" if spec.manual else "a pipeline with a hand-written schedule",
+            found=f"base {base}",
+            todo="compare or tune this version, and use what that finds",
+        )
+    hlpipe = spec.hlpipe if base is None else spec.manual
+    assert hlpipe is not None, "checked above"
+    parameters = hl.deserialize_parameters(hlpipe)
     for argument in spec.inputs:
         parameter = parameters.get(argument.name)
         if parameter is None:  # declared, but the algorithm does not use it
             parameter = _unused_parameter(argument)
             parameters[argument.name] = parameter
+        _constrain(parameter, argument)
         _set_estimate(parameter, argument)
-    pipeline = hl.deserialize_pipeline(spec.hlpipe, parameters)
+    pipeline = hl.deserialize_pipeline(hlpipe, parameters)
     for func, output in zip(pipeline.outputs(), spec.outputs, strict=True):
         func.set_estimates([hl.Range(minimum, extent) for minimum, extent in output.estimate])
-    funcs = {info.name: pipeline.get_func(index) for index, info in enumerate(spec.funcs)}
+    infos = spec.funcs if base is None else ()
+    funcs = {info.name: pipeline.get_func(index) for index, info in enumerate(infos)}
     return Built(pipeline, funcs, [parameters[argument.name]._to_argument() for argument in spec.inputs])
 
 
@@ -82,6 +101,27 @@ def _unused_parameter(argument: BufferArgument | ScalarArgument) -> hl.Parameter
     if isinstance(argument, BufferArgument):
         return hl.ImageParam(halide_type(argument.dtype), len(argument.estimate), argument.name).parameter()
     return hl.Param(halide_type(argument.dtype), argument.name).parameter()
+
+
+def _constrain(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:
+    """What the user's code promises; the serialized pipeline does not keep it for inputs."""
+    if isinstance(argument, ScalarArgument):
+        kind = halide_type(argument.dtype)
+        if argument.minimum is not None:
+            parameter.set_min_value(hl.cast(kind, argument.minimum))
+        if argument.maximum is not None:
+            parameter.set_max_value(hl.cast(kind, argument.maximum))
+        return
+    if argument.alignment is not None:
+        parameter.set_host_alignment(argument.alignment)
+    for dimension, constraint in enumerate(argument.constraints):
+        if constraint.minimum is not None:
+            parameter.set_min_constraint(dimension, constraint.minimum)
+        if constraint.extent is not None:
+            parameter.set_extent_constraint(dimension, constraint.extent)
+        parameter.set_stride_constraint(
+            dimension, hl.Expr() if constraint.stride is None else hl.Expr(constraint.stride)
+        )
 
 
 def _set_estimate(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:

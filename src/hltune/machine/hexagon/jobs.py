@@ -84,7 +84,7 @@ class CountJob:
         from hltune.schedule.apply import apply_schedule
 
         process.enter("compile", timeout_s=self.options.compile_timeout_s)
-        built = build(self.spec)
+        built = build(self.spec, self.schedule.base)
         apply_schedule(built, self.spec, self.schedule)
         outputs = {hl.OutputFileType.object: str(path)}
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))

@@ -35,11 +35,9 @@ class Scorer(Protocol):
     @property
     def name(self) -> str:
         """Name for people."""
-        ...
 
     def fit(self, samples: Dataset) -> Predictor:
         """Learns; raises InputError if there are no samples."""
-        ...
 
 
 def require_samples(samples: Dataset) -> None:
@@ -53,7 +51,6 @@ class Validation:
     """How well a scorer predicts samples that it had not seen.
 
     Attributes:
-        name: name of the scorer.
         pairs: pairs within folds, added up.
         regret_at_1: cost of the predicted best, divided by the best cost; mean over the folds.
         r2: share of the variance of the logarithms of all costs that is explained; None if they are all the same.
@@ -63,11 +60,6 @@ class Validation:
     pairs: PairCount
     regret_at_1: float
     r2: float | None
-
-
-def better(validations: Sequence[Validation]) -> Validation:
-    """The one that orders most pairs rightly; the first of equals."""
-    return max(validations, key=lambda validation: validation.pairs.accuracy or 0.0)
 
 
 def validate(scorer: Scorer, samples: Dataset, folds: Sequence[Mask]) -> Validation:

@@ -11,8 +11,7 @@ from itertools import chain, islice
 
 import numpy as np
 
-from hltune.cost_model.adams2019.variants import vary
-from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine
 from hltune.machine.reference import every_func_at_root

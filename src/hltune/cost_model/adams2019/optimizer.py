@@ -24,12 +24,6 @@ class OptimizerState:
     mean: Weights
     square: Weights
 
-    @classmethod
-    def start(cls) -> OptimizerState:
-        """The state before the first step."""
-        zeros = {name: np.zeros(shape, dtype=np.float32) for name, shape in SHAPES.items()}
-        return cls(count=0, mean=zeros, square=zeros)
-
 
 def encode_state(state: OptimizerState) -> bytes:
     """The content of a file."""

@@ -48,7 +48,9 @@ class TrainingState:
     @classmethod
     def start(cls, weights: Weights, optimizer: OptimizerState | None = None) -> TrainingState:
         """The state before the first step, or without an average."""
-        return cls(weights=weights, average=weights, optimizer=optimizer or OptimizerState.start())
+        zeros = {name: np.zeros_like(values) for name, values in weights.items()}
+        optimizer = optimizer or OptimizerState(count=0, mean=zeros, square=zeros)
+        return cls(weights=weights, average=weights, optimizer=optimizer)
 
 
 def train(

@@ -35,9 +35,11 @@ class Scorer(Protocol):
     @property
     def name(self) -> str:
         """Name for people."""
+        ...
 
     def fit(self, samples: Dataset) -> Predictor:
         """Learns; raises InputError if there are no samples."""
+        ...
 
 
 def require_samples(samples: Dataset) -> None:

@@ -12,6 +12,7 @@ weights:
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from hltune.values.machine_id import MachineId
 
 LEAST_PROGRAMS = 40
 LEAST_HELD_OUT = 8
-LEAST_SAMPLES = 100
+LEAST_TUNED = 100
 """Samples of a pipeline, for its history to say something about tuning."""
 _SHARES = (8, 4, 2, 1)
 _STEPS = 1500
@@ -75,15 +76,14 @@ def plan(
     minutes_each = 60 * hours / pipelines
     histories = _histories(reader, machine)
     minutes = sorted({*_MINUTES, minutes_each})
-    gains = {each: _mean_gain(list(histories.values()), each) for each in minutes} if histories else {}
+    gains = {each: geometric_mean(tuned.gain(each) for tuned in histories.values()) for each in minutes if histories}
     replay = Replay(reader, machine)
-    found = replay.programs()
-    programs = len(found.learned) + round(3600 * hours / seconds_per_program)
+    learned, held_out = replay.programs()
+    programs = len(learned) + round(3600 * hours / seconds_per_program)
     curve: tuple[tuple[int, float], ...] = ()
-    if len(found.learned) >= LEAST_PROGRAMS and len(found.held_out) >= LEAST_HELD_OUT:
-        learned = replay.read(chosen(found.learned, MOST_LEARNED, seed=0))
-        held_out = replay.read(chosen(found.held_out, MOST_HELD_OUT, seed=0))
-        curve = _learning_curve(learned, held_out, initial)
+    if len(learned) >= LEAST_PROGRAMS and len(held_out) >= LEAST_HELD_OUT:
+        training = replay.read(chosen(learned, MOST_LEARNED, seed=0))
+        curve = _learning_curve(training, replay.read(chosen(held_out, MOST_HELD_OUT, seed=0)), initial)
     return Plan(
         pipelines=pipelines,
         hours=hours,
@@ -113,19 +113,14 @@ class _History:
 def _histories(reader: Reader, machine: MachineId) -> dict[str, _History]:
     found: dict[str, _History] = {}
     for key, name in reader.pipelines().items():
-        if name.startswith(PREFIX) or len(history := reader.history(key, machine.key)) < LEAST_SAMPLES:
+        if name.startswith(PREFIX) or len(history := reader.history(key, machine.key)) < LEAST_TUNED:
             continue
-        beam = reader.first_beam_cost(key, machine.key)
-        if beam is None:
+        if (beam := reader.first_beam_cost(key, machine.key)) is None:
             continue
         table: NDArray[np.float64] = np.array(history)
         at_s, costs = table[:, 0], table[:, 1]
         found[name] = _History(minutes_without_pauses(at_s), np.minimum.accumulate(costs), beam)
     return found
-
-
-def _mean_gain(histories: Sequence[_History], minutes: float) -> float:
-    return float(np.exp(np.mean([math.log(history.gain(minutes)) for history in histories])))
 
 
 def _learning_curve(learned: list[Dataset], held_out: list[Dataset], initial: Weights) -> tuple[tuple[int, float], ...]:

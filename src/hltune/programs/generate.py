@@ -59,17 +59,18 @@ def _add_inputs(draft: Draft) -> None:
             pass
         dtype, border = draw.choice(_INPUTS), draw.choice(BORDERS)
         param, low, high = draft.input(dtype, extents)
-        func = bordered(param, border, extents)
+        draft.kind, func = border, bordered(param, border, extents)
         whole = Bounded(hl.Expr(func[x, y, c]), low, high, dtype == "float32")
-        draft.images.append(draft.defined(border, func, dtype, extents, whole, [param]))
+        draft.images.append(draft.defined(func, dtype, extents, whole, [param]))
     draft.bordered_inputs = tuple(draft.images)
 
 
 def _add_stage(draft: Draft) -> None:
     """Adds one stage of a kind that fits; a kind that does not fit changes nothing."""
     for _ in range(_ATTEMPTS_PER_STAGE):
-        image = draft.draw.weighted(KINDS)(draft)
-        if image is not None:
+        kind = draft.draw.weighted(KINDS)
+        draft.kind = kind.__name__
+        if (image := kind(draft)) is not None:
             draft.images.append(image)
             return
     raise JobFailed(Failure(stage="program", kind="error", message="no kind of stage fits what is there"))

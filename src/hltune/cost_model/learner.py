@@ -33,11 +33,9 @@ class Learned:
     """What was learned.
 
     Attributes:
-        state: state of the network's optimizer; None if it was never trained.
+        state: None if the network was never trained.
         validations: how well each scorer predicts held-out samples; empty if there are too few.
-        predictor: predictor of the better scorer, after it has learned from all samples.
-        selected: name of that scorer.
-        held_out: samples that the scorers were evaluated by.
+        predictor, selected: those of the better scorer, after it has learned from all samples; and its name.
     """
 
     weights: Weights

@@ -116,13 +116,9 @@ class Batcher:
                 seconds=seconds,
                 search_s=seconds - measuring_s,
             )
-        raise HltuneError(
-            "no random program is usable",
-            where=f"batch {number + 1}",
-            expected=f"1 of {ATTEMPTS}",
-            found=", ".join(sorted(set(rejected))),
-            todo="give another --seed",
-        )
+        what, where, expected = "no random program is usable", f"batch {number + 1}", f"1 of {ATTEMPTS}"
+        found = ", ".join(sorted(set(rejected)))
+        raise HltuneError(what, where=where, expected=expected, found=found, todo="give another --seed")
 
     def _program(self, seed: int) -> PipelineSpec:
         try:

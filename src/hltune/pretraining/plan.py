@@ -74,9 +74,9 @@ def plan(
     There are `hours` for all pipelines together; `seconds_per_program` is what earlier batches took, or a guess.
     """
     minutes_each = 60 * hours / pipelines
-    histories = _histories(reader, machine)
     minutes = sorted({*_MINUTES, minutes_each})
-    gains = {each: geometric_mean(tuned.gain(each) for tuned in histories.values()) for each in minutes if histories}
+    tuned = _gains(reader, machine, minutes)
+    gains = dict(zip(minutes, map(geometric_mean, zip(*tuned.values(), strict=True)), strict=False))
     replay = Replay(reader, machine)
     learned, held_out = replay.programs()
     programs = len(learned) + round(3600 * hours / seconds_per_program)
@@ -88,7 +88,7 @@ def plan(
         pipelines=pipelines,
         hours=hours,
         minutes_each=minutes_each,
-        tuned=tuple(histories),
+        tuned=tuple(tuned),
         tuning_curve=tuple(gains.items()),
         tuning_gain=gains.get(minutes_each),
         learning_curve=curve,
@@ -97,21 +97,9 @@ def plan(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _History:
-    """Costs of one tuned pipeline: the best so far by minutes, and of what beam search found first."""
-
-    minutes: NDArray[np.float64]
-    best: NDArray[np.float64]
-    beam: float
-
-    def gain(self, minutes: float) -> float:
-        number = int(np.searchsorted(self.minutes, minutes, side="right"))
-        return self.beam / float(self.best[max(0, number - 1)])
-
-
-def _histories(reader: Reader, machine: MachineId) -> dict[str, _History]:
-    found: dict[str, _History] = {}
+def _gains(reader: Reader, machine: MachineId, minutes: Sequence[float]) -> dict[str, list[float]]:
+    """By the name of each tuned pipeline, what its tuning had gained over the first beam search at these times."""
+    found: dict[str, list[float]] = {}
     for key, name in reader.pipelines().items():
         if name.startswith(PREFIX) or len(history := reader.history(key, machine.key)) < LEAST_TUNED:
             continue
@@ -119,7 +107,8 @@ def _histories(reader: Reader, machine: MachineId) -> dict[str, _History]:
             continue
         table: NDArray[np.float64] = np.array(history)
         at_s, costs = table[:, 0], table[:, 1]
-        found[name] = _History(minutes_without_pauses(at_s), np.minimum.accumulate(costs), beam)
+        places = np.searchsorted(minutes_without_pauses(at_s), minutes, side="right")
+        found[name] = (beam / np.minimum.accumulate(costs)[np.maximum(0, places - 1)]).tolist()
     return found
 
 

@@ -110,6 +110,10 @@ class Bounded:
             expr = hl.cast(hl.Int(32), expr)
         return Bounded(expr, 0, self.size, self.real)
 
+    def difference(self, other: Bounded) -> Bounded:
+        """How far two values are apart."""
+        return (self - other).absolute()
+
     def rectified(self) -> Bounded:
         """0 instead of negative values."""
         return Bounded(hl.max(self.expr, zero(self.real)), max(self.low, 0), max(self.high, 0), self.real)

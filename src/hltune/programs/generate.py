@@ -19,19 +19,14 @@ _HEIGHTS = (128, 192, 256, 384, 512, 720, 1024, 1080, 1536)
 _CHANNELS = (1, 1, 1, 1, 3, 3, 4, 8, 16)
 _INPUTS = ("uint8", "uint8", "uint8", "uint16", "int16", "float32", "float32", "uint32", "int32", "int8")
 _LEAST_STAGES, _MOST_STAGES = 2, 8
-_SECOND_INPUT = 0.2
-_SECOND_OUTPUT = 0.15
+_SECOND_INPUT, _SECOND_OUTPUT = 0.2, 0.15
 _ATTEMPTS_PER_STAGE = 20
 _LEAST_WIDTH = 64
 """Least width of an output: Adams2019 splits by the length of vectors, and writes narrower ones out of bounds."""
 
 
 def generate(name: str, seed: int, stages: int | None) -> Program:
-    """The program of a seed.
-
-    Raises:
-        JobFailed: no kind of stage fits what is there.
-    """
+    """The program of a seed; raises JobFailed if no kind of stage fits what is there."""
     draw = Draw(seed)
     stages = stages or draw.between(_LEAST_STAGES, _MOST_STAGES)
     draft = Draft(draw)

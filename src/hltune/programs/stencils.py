@@ -136,15 +136,8 @@ def accumulated(draft: Draft, term: Bounded, count: int, extents: Extents, reads
 
 def combined(draft: Draft, values: list[Bounded]) -> Bounded:
     """All values in one random expression."""
-    operators: tuple[Callable[[Bounded, Bounded], Bounded], ...] = (
-        Bounded.__add__,
-        Bounded.__add__,
-        Bounded.__sub__,
-        Bounded.min,
-        Bounded.max,
-        Bounded.__mul__,
-        _difference,
-    )
+    add, subtract, multiply = Bounded.__add__, Bounded.__sub__, Bounded.__mul__
+    operators = (add, add, subtract, Bounded.min, Bounded.max, multiply, Bounded.difference)
     while len(values) > 1:
         operator = draft.draw.choice(operators)
         pairs = zip(values[::2], values[1::2], strict=False)
@@ -155,7 +148,3 @@ def combined(draft: Draft, values: list[Bounded]) -> Bounded:
 def strided(extents: Extents, i: int, j: int) -> Extents:
     """Fewer elements along x and y."""
     return max(1, extents[0] // i), max(1, extents[1] // j), extents[2]
-
-
-def _difference(a: Bounded, b: Bounded) -> Bounded:
-    return (a - b).absolute()

@@ -4,8 +4,6 @@ The file is a NumPy ``.npz`` with the arrays ``count`` (int64), ``mean_NAME`` an
 NAME among the weights.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from dataclasses import dataclass

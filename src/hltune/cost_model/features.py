@@ -3,8 +3,7 @@
 | per stage, in float32 | shape   | what                                                                          |
 |-----------------------|---------|-------------------------------------------------------------------------------|
 | schedule features     | [39]    | `SCHEDULE_FEATURES`; depend on the schedule                                   |
-| pipeline features     | [40, 7] | counts by operation and type, without the types in use; depend on the         |
-|                       |         | algorithm alone                                                               |
+| pipeline features     | [40, 7] | counts by operation and type, without types in use; depend on the algorithm   |
 
 Source: Halide 21, ``src/autoschedulers/adams2019/Featurization.h``.
 """

@@ -124,12 +124,9 @@ def _learning_curve(learned: list[Dataset], held_out: list[Dataset], initial: We
 
 def _extrapolated_gain(curve: Sequence[tuple[int, float]], programs: int) -> float:
     """The gain by a line through the logarithms of programs and of regret above 1; never better than no regret."""
-    before = curve[0][1]
-    counts = np.array([count for count, _ in curve[1:]], dtype=np.float64)
-    regrets = np.array([regret for _, regret in curve[1:]])
+    counts, regrets = np.array([count for count, _ in curve[1:]]), np.array([regret for _, regret in curve[1:]])
     x, y = np.log(counts), np.log(np.maximum(regrets - 1, 1e-3))
     # A curve that does not fall says nothing about more programs than there are.
     slope = min(0.0, float(np.cov(x, y, bias=True)[0, 1] / np.var(x)))
     offset = float(y.mean() - slope * x.mean())
-    regret = 1 + math.exp(offset + slope * math.log(programs))
-    return before / regret
+    return curve[0][1] / (1 + math.exp(offset + slope * math.log(programs)))

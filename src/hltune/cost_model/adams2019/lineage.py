@@ -65,8 +65,7 @@ class Sidecar:
 
     Attributes:
         weights_hash: hash of the weights that it belongs to.
-        state_file: name of the file with the optimizer's state, beside the weights; None if there is none.
-        state_hash: SHA-256 of that file.
+        state_file, state_hash: name and SHA-256 of the optimizer's file beside the weights; None if there is none.
     """
 
     weights_hash: str
@@ -162,10 +161,7 @@ class Lineage:
     def write(
         self, kind: Kind, round_number: int, weights: Weights, origin: WeightsOrigin, state: OptimizerState | None
     ) -> Path:
-        """Writes a version and removes the older ones. No version is ever written twice.
-
-        Its number is that of the round, unless there is a newer one already.
-        """
+        """Writes a version, of the round's number or a newer one than any, and removes the older ones."""
         old = self._versions(kind)
         version = max([round_number, *(number + 1 for number in old)])
         path = self.directory / f"{kind}-{version:05d}.weights"

@@ -46,10 +46,10 @@ def is_held_out(pipeline_hash: str) -> bool:
     return int(pipeline_hash[:13], 16) / 16**13 < HELD_OUT
 
 
-def chosen(hashes: list[str], most: int, *, seed: int) -> list[str]:
+def chosen(hashes: Sequence[str], most: int, *, seed: int) -> list[str]:
     """The newest of them, and as many of the others at random."""
     if len(hashes) <= most:
-        return hashes
+        return list(hashes)
     newest, others = hashes[-(most // 2) :], hashes[: -(most // 2)]
     picked = np.random.default_rng(seed).choice(len(others), size=most - len(newest), replace=False)
     return [*(others[int(index)] for index in sorted(picked)), *newest]

@@ -171,9 +171,7 @@ class _Run:
 
     def note(self, batch: Batch) -> None:
         """Takes down that a batch is complete."""
-        self.journal = self.journal.after(
-            measured=batch.measured, failed=len(batch.failures), rejected=batch.rejected, seconds=batch.seconds
-        )
+        self.journal = self.journal.after(batch)
         self.journal.write(self.journal_path)
 
 
@@ -196,8 +194,8 @@ def _open(
     maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
     replay = Replay(store, machine.identity)
     batcher = Batcher(
-        options,
-        builtin_weights() if options.from_scratch else initial,
+        options=options,
+        initial=builtin_weights() if options.from_scratch else initial,
         target=target,
         machine=machine,
         pool=pool,
@@ -209,7 +207,7 @@ def _open(
         target=target,
         batcher=batcher,
         replay=replay,
-        learning=Learning(options, initial, replay=replay, machine_key=machine.identity.key, lineage=lineage),
+        learning=Learning(options, initial, replay=replay, lineage=lineage),
         initial=initial,
         journal=journal,
         journal_path=journal_path,

@@ -7,8 +7,7 @@ from itertools import chain, islice
 
 import numpy as np
 
-from hltune.cost_model.adams2019.variants import vary
-from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.search.autoschedulers import Adams2019Options, SearchOptions
 from hltune.search.pool import Outcome, SearchPool
 from hltune.search.probes import probes, varied

@@ -44,8 +44,7 @@ def scheduled(result: Scheduled) -> Document:
 
 def ran(result: Ran) -> Document:
     """Result of `hltune run`."""
-    files = [str(path) for path in result.files]
-    return {"pipeline": result.pipeline, "name": result.schedule, "files": files, "sizes": result.sizes}
+    return {**exported(result), "sizes": result.sizes}
 
 
 def exported(result: Exported) -> Document:

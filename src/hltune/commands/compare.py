@@ -18,7 +18,7 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Named
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
-from hltune.workspace.records import TUNED, Workspace, best_of_each
+from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.rows import Row
 from hltune.workspace.subject import Subject
 
@@ -68,8 +68,8 @@ def compare(
     """
     key = identify(subject.target, measure)
     adams2019 = with_default_weights(adams2019, workspace, key, progress)
-    known = best_of_each(workspace.records(subject.spec, key))
-    recorded = {TUNED if record.name == TUNED else record.label: record for record in known}
+    records = workspace.records(subject.spec, key)
+    recorded = {TUNED if record.name == TUNED else record.label: record for record in records}
     candidates = subject.known_by_name()
     searches = baselines(adams2019)
     if adams2019.weights is not None:

@@ -26,8 +26,7 @@ def benchmarks(suite: tuple[Benchmark, ...]) -> Document:
 
 def scheduled(result: Scheduled) -> Document:
     """Result of `hltune schedule`."""
-    subject = result.subject
-    candidate = result.candidate
+    subject, candidate = result.subject, result.candidate
     return {
         "pipeline": subject.spec.name,
         "target": subject.target.name,

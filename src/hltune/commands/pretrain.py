@@ -60,13 +60,9 @@ class PretrainProgress(Progress, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretrained:
-    """The result.
+    """What all runs did, and this one: its batches, wall time and last checkpoint.
 
     Attributes:
-        journal: what all runs did.
-        batches: the batches of this run.
-        checkpoint: the last one.
-        seconds: wall time of this run.
         default: where the weights are the workspace's default; None if they are not.
         store: file of the samples.
     """
@@ -110,14 +106,20 @@ def pretrain(
         checkpoint: Checkpoint | None = None
         while run.journal.batches < options.batches and time.monotonic() < end_s:
             batch = run.batcher.run(run.journal.batches, run.learning.weights, progress)
-            run.note(batch)
+            run.journal = run.journal.after(
+                measured=batch.measured, failed=len(batch.failures), rejected=batch.rejected, seconds=batch.seconds
+            )
+            run.journal.write(run.journal_path)
             batches.append(batch)
             progress.batch_done(batch, run.journal)
             if run.journal.batches % options.checkpoint_batches == 0:
                 checkpoint = _checkpoint(run, hashes, progress)
         if checkpoint is None or checkpoint.batches < run.journal.batches:
             checkpoint = _checkpoint(run, hashes, progress)
-        default = _use(checkpoint.weights, workspace) if use else None
+        default = None
+        if use:
+            stored = read_stored(checkpoint.weights)
+            default = Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.origin, None)
     return Pretrained(
         journal=run.journal,
         batches=tuple(batches),
@@ -137,11 +139,7 @@ def plan_pretraining(
     workspace: Workspace,
     measure: MeasureOptions,
 ) -> Plan:
-    """Says whether to pre-train or to tune; measures nothing and writes nothing.
-
-    Raises:
-        InputError: there is no store, or it is damaged.
-    """
+    """Says whether to pre-train or to tune; measures nothing and writes nothing."""
     machine = identify(_resolve(target), measure)
     journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
@@ -169,11 +167,6 @@ class _Run:
     journal: Journal
     journal_path: Path
 
-    def note(self, batch: Batch) -> None:
-        """Takes down that a batch is complete."""
-        self.journal = self.journal.after(batch)
-        self.journal.write(self.journal_path)
-
 
 def _open(
     stack: contextlib.ExitStack,
@@ -193,6 +186,7 @@ def _open(
     pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=SEARCH_TIMEOUT_S))
     maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
     replay = Replay(store, machine.identity)
+    learning = Learning(options, initial, replay=replay, lineage=lineage)
     batcher = Batcher(
         options=options,
         initial=builtin_weights() if options.from_scratch else initial,
@@ -207,7 +201,7 @@ def _open(
         target=target,
         batcher=batcher,
         replay=replay,
-        learning=Learning(options, initial, replay=replay, lineage=lineage),
+        learning=learning,
         initial=initial,
         journal=journal,
         journal_path=journal_path,
@@ -258,8 +252,3 @@ def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress
     checkpoint = run.learning.checkpoint(run.journal.batches, benchmarks)
     progress.checkpoint_done(checkpoint)
     return checkpoint
-
-
-def _use(path: Path, workspace: Workspace) -> Path:
-    stored = read_stored(path)
-    return Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.origin, None)

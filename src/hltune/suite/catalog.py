@@ -5,19 +5,15 @@ import difflib
 from hltune.suite.benchmark import Benchmark
 from hltune.values.errors import InputError
 
-
-def _benchmark(name: str, summary: str) -> Benchmark:
-    return Benchmark(name=name, summary=summary, module=f"hltune.suite.{name}")
-
-
-BENCHMARKS = (
-    _benchmark("conv3x3a16", "3x3 convolution with an int8 mask, 16-bit accumulator"),
-    _benchmark("conv3x3a32", "3x3 convolution with an int8 mask, 32-bit accumulator"),
-    _benchmark("dilate3x3", "3x3 maximum"),
-    _benchmark("gaussian5x5", "5x5 blur with weights 1 4 6 4 1, 16-bit sums"),
-    _benchmark("median3x3", "3x3 median"),
-    _benchmark("sobel", "edge strength |gx| + |gy|"),
-)
+_SUMMARIES = {
+    "conv3x3a16": "3x3 convolution with an int8 mask, 16-bit accumulator",
+    "conv3x3a32": "3x3 convolution with an int8 mask, 32-bit accumulator",
+    "dilate3x3": "3x3 maximum",
+    "gaussian5x5": "5x5 blur with weights 1 4 6 4 1, 16-bit sums",
+    "median3x3": "3x3 median",
+    "sobel": "edge strength |gx| + |gy|",
+}
+BENCHMARKS = tuple(Benchmark(name=each, summary=_SUMMARIES[each], module=f"hltune.suite.{each}") for each in _SUMMARIES)
 
 
 def find(name: str) -> Benchmark:

@@ -87,8 +87,8 @@ class Place:
         weights = options.search.weights
         initial = read_weights(weights) if weights else builtin_weights()
         return Tuner(
-            self.subject,
-            options,
+            subject=self.subject,
+            options=options,
             history=History(self.subject.spec, machine, store),
             model=Model(self.subject.spec, machine.key, initial, self.lineage, freeze=options.freeze),
             session=self.session,

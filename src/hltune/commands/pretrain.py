@@ -13,7 +13,7 @@ import numpy as np
 from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
-from hltune.machine.open import TargetJob, identify, open_machine
+from hltune.machine.open import identify, open_machine, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
@@ -91,7 +91,7 @@ def pretrain(
     Raises:
         InputError: the target does not run here, or what earlier runs left is damaged or has other settings.
     """
-    info = _resolve(target)
+    info = resolve(target)
     check_writable(workspace.root)
     began_s = time.monotonic()
     end_s = math.inf if options.minutes is None else began_s + 60 * options.minutes
@@ -106,9 +106,7 @@ def pretrain(
         checkpoint: Checkpoint | None = None
         while run.journal.batches < options.batches and time.monotonic() < end_s:
             batch = run.batcher.run(run.journal.batches, run.learning.weights, progress)
-            run.journal = run.journal.after(
-                measured=batch.measured, failed=len(batch.failures), rejected=batch.rejected, seconds=batch.seconds
-            )
+            run.journal = run.journal.after(batch)
             run.journal.write(run.journal_path)
             batches.append(batch)
             progress.batch_done(batch, run.journal)
@@ -140,18 +138,13 @@ def plan_pretraining(
     measure: MeasureOptions,
 ) -> Plan:
     """Says whether to pre-train or to tune; measures nothing and writes nothing."""
-    machine = identify(_resolve(target), measure)
+    machine = identify(resolve(target), measure)
     journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
     with Reader(workspace.samples) as reader:
         return plan(
             reader, machine, _initial_weights(options), pipelines=pipelines, hours=hours, seconds_per_program=seconds
         )
-
-
-def _resolve(target: str) -> TargetInfo:
-    with Worker() as worker:
-        return worker.run(TargetJob(target))
 
 
 @dataclass(slots=True, kw_only=True)

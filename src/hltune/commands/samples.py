@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.commands.store import WAIT_S
-from hltune.machine.open import TargetJob, identify
+from hltune.machine.open import identify, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker
 from hltune.samples.exchange import Imported, export_samples, import_samples, sample_files
 from hltune.samples.reader import Ranked, Reader
 from hltune.samples.statistics import Statistics
@@ -78,8 +77,7 @@ def import_files(
     """Reads .sample files as measured here; returns the machine, the names of pipelines by hash, and what was done."""
     files = sample_files(paths)
     progress.phase(f"importing {len(files)} files")
-    with Worker(preload=("halide",)) as worker:
-        machine = identify(worker.run(TargetJob(target)), measure)
+    machine = identify(resolve(target), measure)
     with Store(store, progress=progress, wait_s=WAIT_S) as writer:
         result = import_samples(writer, files, machine)
         names = writer.pipelines()

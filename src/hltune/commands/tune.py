@@ -177,8 +177,8 @@ def _open(
     # Another run does not repeat what this one leaves to chance.
     rng = np.random.default_rng([options.search.seed, len(history)])
     tuner = Tuner(
-        subject,
-        options,
+        subject=subject,
+        options=options,
         history=history,
         model=Model(subject.spec, machine.key, initial, lineage, freeze=options.freeze),
         session=session,

@@ -175,7 +175,7 @@ class Batcher:
             history = History(spec, self.machine.identity, self.store)
             new = {key: candidate for key, candidate in candidates.items() if key not in history}
             began_s = time.monotonic()
-            measurements = history.measure(session, new, best=history.best_cost)
+            measurements = [each for _, each in history.measure(session, new, best=history.best_cost)]
         return measurements, time.monotonic() - began_s
 
 

@@ -29,13 +29,10 @@ from hltune.values.directives import (
     ComputeAt,
     ComputeRoot,
     Directive,
-    Parallel,
     Reorder,
     Rfactor,
     Schedule,
     Split,
-    Unroll,
-    Vectorize,
     kinds,
 )
 from hltune.values.errors import InputError
@@ -114,11 +111,9 @@ class _Parser(Tokens):
     def _declare_vars(self) -> None:
         while True:
             name = self.name("the name of a variable")
-            self._vars[name] = name
-            if self.skip("="):
-                self._vars[name] = self._declared_loop()
-            elif self.skip("("):
-                self._vars[name] = self._declared_loop()
+            parenthesis = self.skip("(")
+            self._vars[name] = self._declared_loop() if parenthesis or self.skip("=") else name
+            if parenthesis:
                 self.mark(")")
             if self.mark(",", ";") == ";":
                 return
@@ -220,13 +215,7 @@ class _Parser(Tokens):
         inner = next(name for number in count() if (name := f"{letter}{number}") not in self._taken)
         self._taken.add(inner)
         self._add(Split(stage, var, var, inner, factor, tail))
-        match call:
-            case "vectorize":
-                self._add(Vectorize(stage, inner))
-            case "unroll":
-                self._add(Unroll(stage, inner))
-            case _:
-                self._add(Parallel(stage, var))
+        self._add(kinds()[call](stage, var if call == "parallel" else inner))
 
     def _tile(self, stage: Stage) -> None:
         read = self._argument

@@ -29,10 +29,13 @@ from hltune.values.directives import (
     ComputeAt,
     ComputeRoot,
     Directive,
+    Parallel,
     Reorder,
     Rfactor,
     Schedule,
     Split,
+    Unroll,
+    Vectorize,
     kinds,
 )
 from hltune.values.errors import InputError
@@ -215,7 +218,13 @@ class _Parser(Tokens):
         inner = next(name for number in count() if (name := f"{letter}{number}") not in self._taken)
         self._taken.add(inner)
         self._add(Split(stage, var, var, inner, factor, tail))
-        self._add(kinds()[call](stage, var if call == "parallel" else inner))
+        match call:
+            case "vectorize":
+                self._add(Vectorize(stage, inner))
+            case "unroll":
+                self._add(Unroll(stage, inner))
+            case _:
+                self._add(Parallel(stage, var))
 
     def _tile(self, stage: Stage) -> None:
         read = self._argument

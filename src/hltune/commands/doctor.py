@@ -8,7 +8,6 @@ from functools import partial
 from hltune import __version__
 from hltune.machine.open import findings, resolve
 from hltune.machine.protocol import Finding
-from hltune.pipeline.cpp_build import COMPILERS
 from hltune.pipeline.target import HOST
 from hltune.runtime import halide_wheel
 from hltune.runtime.worker import physical_memory_bytes, usable_cores
@@ -58,7 +57,7 @@ def _host() -> str:
 
 def _compiler() -> Finding:
     name = "C++ compiler"
-    for command in COMPILERS:
+    for command in halide_wheel.COMPILERS:
         path = shutil.which(command)
         if path is not None:
             return Finding(name=name, ok=True, required=False, found=path)

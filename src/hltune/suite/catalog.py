@@ -1,9 +1,7 @@
 """The built-in benchmarks by name. Does not import Halide, so that listing them is instant."""
 
-import difflib
-
 from hltune.suite.benchmark import Benchmark
-from hltune.values.errors import InputError
+from hltune.values.errors import InputError, did_you_mean
 
 _SUMMARIES = {
     "conv3x3a16": "3x3 convolution with an int8 mask, 16-bit accumulator",
@@ -21,10 +19,9 @@ def find(name: str) -> Benchmark:
     names = [benchmark.name for benchmark in BENCHMARKS]
     if name in names:
         return BENCHMARKS[names.index(name)]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     raise InputError(
         "unknown benchmark",
         expected="one of " + ", ".join(names) + "; or file.py[:name], file.cpp[:name], file.hlpipe",
         found=repr(name),
-        todo=f"did you mean {close[0]}?" if close else None,
+        todo=did_you_mean(name, names, cutoff=0.4),
     )

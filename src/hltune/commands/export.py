@@ -10,7 +10,7 @@ from hltune.machine.hexagon.target import offload_target
 from hltune.machine.open import TargetJob, identify, measured_on
 from hltune.machine.options import COMPILE_ENVIRONMENT, MeasureOptions
 from hltune.pipeline.target import HOST
-from hltune.runtime.files import check_writable, write_text
+from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob
@@ -111,7 +111,7 @@ def parse_forms(text: str) -> tuple[ExportForm, ...]:
 
 def _write(texts: Sequence[tuple[Path, str]]) -> tuple[Path, ...]:
     for path, text in texts:
-        write_text(path, text)
+        write_bytes(path, text.encode())
     return tuple(path for path, _ in texts)
 
 

@@ -49,9 +49,8 @@ def agreement(folder: Path) -> str:
     for run in ("first", "second"):
         tune("sobel", Workspace(folder / run), 1, *TARGET, "--size", SIZE, "--seed", "7")
         with Reader(folder / run / "samples.sqlite") as reader:
-            (machine,) = reader.machines()
-            (pipeline,) = reader.pipelines()
-            found.append(reader.costs(pipeline, machine.key))
+            (row,) = reader.statistics()
+            found.append(reader.costs(row.pipeline_hash, row.machine.key))
     common = found[0].keys() & found[1].keys()
     differ = sum(found[0][key] != found[1][key] for key in common)
     return f"{len(common)} candidates measured by both, {differ} with other packets"

@@ -17,7 +17,7 @@ import halide as hl
 import numpy as np
 
 from benchmarks.tool import CORES, host_subject, minutes, this_machine, tune
-from hltune.machine.host.timing import time_calls
+from hltune.machine.host.jobs import time_calls
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
 from hltune.schedule.apply import apply_schedule

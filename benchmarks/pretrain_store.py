@@ -70,7 +70,6 @@ def checkpoint(path: Path) -> dict[str, Any]:
             PretrainOptions(search=Adams2019Options(parallelism=2)),
             builtin_weights(),
             replay=Replay(store, MACHINE),
-            machine_key=MACHINE.key,
             lineage=Lineage(Path(folder)),
         )
         began = time.perf_counter()

@@ -37,18 +37,15 @@ PROBE = Searched(autoscheduler="Adams2019", parameters=(("beam_size", "1"), ("ra
 MACHINE = MachineId(cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
 OUTPUT = OutputArgument(name="out", dtypes=("uint8",), estimate=((0, 1536), (0, 2560)))
 PIPELINE = PipelineRecord.of(PipelineSpec(name="made", hlpipe=b"made", inputs=(), outputs=(OUTPUT,), funcs=()))
+KEYS = (PIPELINE.hash, MACHINE.key)
 QUERIES: dict[str, Callable[[Reader], object]] = {
     "opening": lambda _reader: None,
     "statistics": lambda reader: reader.statistics(),
-    "seen schedules": lambda reader: reader.costs(PIPELINE.hash, MACHINE.key),
-    "ten best": lambda reader: reader.best(PIPELINE.hash, MACHINE.key, 10),
-    "training data, all at once": lambda reader: list(reader.training_data(PIPELINE.hash, MACHINE.key)),
-    "training data, chunks of 4096": lambda reader: [
-        data.costs for data in reader.training_data(PIPELINE.hash, MACHINE.key, chunk=4096)
-    ],
-    "training data, newest 20,000": lambda reader: list(
-        reader.training_data(PIPELINE.hash, MACHINE.key, newest=20_000)
-    ),
+    "seen schedules": lambda reader: reader.costs(*KEYS),
+    "ten best": lambda reader: reader.best(*KEYS, 10),
+    "training data, all at once": lambda reader: list(reader.training_data(*KEYS)),
+    "training data, chunks of 4096": lambda reader: [part.costs for part in reader.training_data(*KEYS, chunk=4096)],
+    "training data, newest 20,000": lambda reader: list(reader.training_data(*KEYS, newest=20_000)),
 }
 
 

@@ -82,20 +82,16 @@ def compare_weights(subject: Subject, weights: Path) -> Speedup:
     searches = [Adams2019Options(parallelism=CORES, weights=path) for path in (None, weights)]
     with SearchPool(1, timeout_s=120) as pool:
         outcomes = pool.run(subject.spec, subject.target.name, searches)
-    found = {
-        name: each.schedule
-        for name, each in zip(("built-in", "tuned"), outcomes, strict=True)
-        if isinstance(each, Candidate)
-    }
+    pairs = zip(("built-in", "tuned"), outcomes, strict=True)
+    found = {name: each.schedule for name, each in pairs if isinstance(each, Candidate)}
     costs = measured(subject, found, rounds=31)
     return speedup(costs["built-in"], costs["tuned"])
 
 
 def evaluate(subject: Subject, workspace: Workspace) -> tuple[Validation, ...]:
     with Reader(workspace.samples) as reader:
-        data = max(
-            reader.training_data(subject.spec.content_hash, this_machine(subject).key), key=lambda each: len(each.costs)
-        )
+        parts = reader.training_data(subject.spec.content_hash, this_machine(subject).key)
+        data = max(parts, key=lambda each: len(each.costs))
     samples = Dataset.stored(data, cores=CORES)
     fold = np.random.default_rng(0).permutation(len(samples)) % FOLDS
     folds = [fold == number for number in range(FOLDS)]

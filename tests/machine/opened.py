@@ -10,7 +10,7 @@ import pytest
 
 from hltune.machine.hexagon.toolchain import addresses_can_be_fixed, find_emulator, find_zig
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import TargetJob, open_machine
+from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.task import NumPyReference
@@ -31,11 +31,6 @@ needs_hexagon = pytest.mark.skipif(
     bool(MISSING) or not addresses_can_be_fixed(),
     reason=f"missing: {', '.join(MISSING) or 'setarch -R'}; `hltune doctor` says how to install it",
 )
-
-
-def target_info(text: str) -> TargetInfo:
-    with Worker() as worker:
-        return worker.run(TargetJob(text))
 
 
 def load(entry: str, target: TargetInfo) -> PipelineSpec:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import identify
+from hltune.machine.open import identify, resolve
 from hltune.machine.protocol import Session
 from hltune.machine.verify import output_path
 from hltune.pipeline.target import TargetInfo
@@ -21,14 +21,14 @@ from hltune.values.cost import Cost
 from hltune.values.directives import ComputeRoot, Schedule, Stage
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
-from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, opened, reference, strips, target_info
+from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, opened, reference, strips
 
 pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module", params=["host", pytest.param("hexagon", marks=needs_hexagon)])
 def target(request: pytest.FixtureRequest) -> TargetInfo:
-    return target_info(request.param)
+    return resolve(request.param)
 
 
 @pytest.fixture(scope="module")

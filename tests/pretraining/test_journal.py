@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal, read_journal
-from hltune.values.errors import InputError
+from hltune.values.errors import Failure, InputError
 
+TWICE = ("too cheap", "trivial", "too cheap")
 JOURNAL = Journal(seed=3, schedules=16, initial_hash="ab")
 
 
 def test_it_counts_and_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "a" / "journal.json"
     assert read_journal(path) is None
-    one = JOURNAL.after(measured=16, failed=1, rejected=("too cheap", "trivial", "too cheap"), seconds=2.0)
-    two = one.after(measured=8, failed=0, rejected=("trivial",), seconds=1.0)
+    failure = Failure(stage="compile", kind="error", message="no")
+    batch = Batch(number=0, name="a", measured=16, failures=(failure,), rejected=TWICE, seconds=2.0, search_s=0.5)
+    one = JOURNAL.after(batch)
+    two = one.after(replace(batch, number=1, measured=8, failures=(), rejected=("trivial",), seconds=1.0))
     two.write(path)
     assert read_journal(path) == two
     assert (two.batches, two.measured, two.failed, two.seconds) == (2, 24, 1, 3.0)

@@ -24,6 +24,7 @@ from hltune.samples.reader import Reader
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError
 from tests.pretraining.conftest import Recorder, make_options, run
+from tests.samples import stored
 
 ROOT = Path(__file__).parents[2]
 KILLS = 6
@@ -33,7 +34,7 @@ LONGEST_S = 5.0
 def schedules(root: Path) -> dict[str, set[str]]:
     """Hashes of all measured schedules by the name of the program."""
     with Reader(root / "samples.sqlite") as reader:
-        (machine,) = reader.machines()
+        (machine,) = stored.machines(reader)
         return {name: set(reader.costs(key, machine.key)) for key, name in reader.pipelines().items()}
 
 

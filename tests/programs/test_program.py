@@ -11,8 +11,7 @@ import pytest
 from hltune.machine.open import TargetJob
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetInfo
-from hltune.programs.job import ProgramJob
-from hltune.programs.program import Program
+from hltune.programs.program import Program, ProgramJob
 from hltune.runtime.worker import Worker
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.jobs import ENVIRONMENT, SearchJob
@@ -23,7 +22,7 @@ from tests.machine.opened import opened
 
 ANOTHER_PROCESS = """
 import json, sys
-from hltune.programs.job import ProgramJob
+from hltune.programs.program import ProgramJob
 class Process:
     def enter(self, stage, timeout_s): pass
 program = ProgramJob(seed=int(sys.argv[1])).run(Process())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from hltune.commands.samples import Chosen, Import
+from hltune.commands.samples import Chosen
 from hltune.report import samples as report
 from hltune.samples.exchange import Imported
 from hltune.samples.reader import Ranked
@@ -54,10 +54,10 @@ RANKED = (
         measured_at_s=1_700_000_000.0,
     ),
 )
-IMPORT = Import(
-    names={"ab" * 32: "imported-abababab", "cd" * 32: "other"},
-    machine=HOST,
-    result=Imported(pipelines={"ab" * 32: 7}, added=5, known=2, skipped=((Path("a.sample"), "[bold] wrong size"),)),
+IMPORT = (
+    HOST,
+    {"ab" * 32: "imported-abababab", "cd" * 32: "other"},
+    Imported(pipelines={"ab" * 32: 7}, added=5, known=2, skipped=((Path("a.sample"), "[bold] wrong size"),)),
 )
 
 
@@ -86,5 +86,5 @@ def test_exported(snapshot: SnapshotAssertion) -> None:
 
 
 def test_imported(snapshot: SnapshotAssertion) -> None:
-    assert shown(lambda console: report.print_imported(console, IMPORT)) == snapshot(name="text")
-    assert dumped(report.imported(IMPORT)) == snapshot(name="json")
+    assert shown(lambda console: report.print_imported(console, *IMPORT)) == snapshot(name="text")
+    assert dumped(report.imported(*IMPORT)) == snapshot(name="json")

@@ -18,6 +18,7 @@ from hltune.samples.reader import Reader
 from hltune.samples.schema import VERSION
 from hltune.samples.writer import Store
 from hltune.values.errors import InputError
+from tests.samples import stored
 from tests.samples.values import MACHINE, PIPELINE, sample
 
 KEYS = (PIPELINE.hash, MACHINE.key)
@@ -44,13 +45,13 @@ def use(path: Path) -> None:
 
 def read(reader: Reader) -> None:
     for key in reader.pipelines():
-        reader.pipeline(key)
-    reader.machines()
+        stored.pipeline(reader, key)
+    stored.machines(reader)
     reader.statistics()
     reader.costs(*KEYS)
     reader.best(*KEYS, 1000)
     list(reader.training_data(*KEYS))
-    list(reader.samples(*KEYS))
+    stored.samples(reader, *KEYS)
 
 
 def refused(path: Path, *texts: str) -> None:

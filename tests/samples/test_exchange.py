@@ -21,6 +21,7 @@ from hltune.values.cost import Cost
 from hltune.values.errors import Failure, InputError
 from hltune.values.features import Featurization
 from hltune.values.sample import PipelineRecord
+from tests.samples import stored
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, cost, featurization, sample
 
 KEYS = (PIPELINE.hash, MACHINE.key)
@@ -97,8 +98,8 @@ def test_export_and_import(store: Store, tmp_path: Path) -> None:
     result = import_samples(store, files, MACHINE)
     imported = featurization(1).pipeline_hash
     assert (result.pipelines, result.added, result.known, result.skipped) == ({imported: 2}, 2, 0, ())
-    assert store.pipeline(imported).spec is None
-    back = {one.schedule_hash: one for one in store.samples(imported, MACHINE.key)}
+    assert stored.pipeline(store, imported).spec is None
+    back = {one.schedule_hash: one for one in stored.samples(store, imported, MACHINE.key)}
     assert set(back) == {featurization(1).schedule_hash, featurization(2).schedule_hash}
     assert all(one.schedule is None for one in back.values())
     again = back[featurization(1).schedule_hash]

@@ -18,6 +18,7 @@ from hltune.runtime.progress import Silent
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
 from hltune.values.errors import InputError
+from tests.samples import stored
 from tests.samples.values import MACHINE, PIPELINE, sample
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def test_kill_9_loses_nothing_that_was_reported(path: Path) -> None:
             assert not missing
             # What was in flight may be there as well; the next process adds it again without harm.
             assert store.count() - len(reported) in (0, 1)
-            assert len(list(store.samples(PIPELINE.hash, MACHINE.key))) == store.count()
+            assert len(stored.samples(store, PIPELINE.hash, MACHINE.key)) == store.count()
             store.add(sample(len(reported)))
             reported.append(len(reported))
     assert len(reported) > 3 * KILLS

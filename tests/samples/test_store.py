@@ -21,6 +21,7 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.features import SCHEDULE_COLUMNS
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import PipelineRecord, Sample
+from tests.samples import stored
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, cost, featurization, sample, samples, specs
 
 OTHER_PIPELINE = PipelineRecord.of(replace(SPEC, hlpipe=b"another"))
@@ -43,8 +44,8 @@ def test_everything_comes_back(spec: PipelineSpec, given_samples: list[Sample]) 
             store.add_pipeline(record)
             numbers = store.add_all(added)
         with Reader(Path(folder) / "samples.sqlite") as reader:
-            assert reader.pipeline(record.hash) == record
-            back = list(reader.samples(record.hash, MACHINE.key))
+            assert stored.pipeline(reader, record.hash) == record
+            back = stored.samples(reader, record.hash, MACHINE.key)
     by_number = dict(zip(reversed(numbers), reversed(added), strict=True))
     assert back == [by_number[number] for number in sorted(by_number)]
 
@@ -52,7 +53,7 @@ def test_everything_comes_back(spec: PipelineSpec, given_samples: list[Sample]) 
 def test_measuring_again_keeps_the_history(store: Store) -> None:
     first, second = measured(1, 5.0, 6.0, when=10), measured(1, 4.0, when=20)
     assert store.add(first) != store.add(second)
-    assert list(store.samples(*KEYS)) == [first, second]
+    assert stored.samples(store, *KEYS) == [first, second]
     [data] = store.training_data(*KEYS)
     assert data.costs.tolist() == [4.0]
     [best] = store.best(*KEYS, 10)
@@ -77,14 +78,14 @@ def test_nothing_is_mixed(store: Store) -> None:
         (elsewhere, (PIPELINE.hash, OTHER_MACHINE.key)),
         (other, (OTHER_PIPELINE.hash, MACHINE.key)),
     ):
-        assert list(store.samples(*keys)) == [one]
+        assert stored.samples(store, *keys) == [one]
         assert set(store.costs(*keys)) == {one.schedule_hash}
         assert [best.schedule_hash for best in store.best(*keys, 9)] == [one.schedule_hash]
         [data] = store.training_data(*keys)
         assert data.schedule_hashes == (one.schedule_hash,)
     assert not store.costs(OTHER_PIPELINE.hash, OTHER_MACHINE.key)
     assert not list(store.training_data(OTHER_PIPELINE.hash, OTHER_MACHINE.key))
-    assert store.machines() == (MACHINE, OTHER_MACHINE)
+    assert stored.machines(store) == (MACHINE, OTHER_MACHINE)
 
 
 def test_seen_schedules_include_failures(store: Store) -> None:
@@ -170,10 +171,10 @@ def test_delete(store: Store) -> None:
     store.add_all([sample(1), sample(1, when=1), sample(2, CRASH), *kept])
     assert store.delete(PIPELINE.hash, MACHINE.key) == Deleted(samples=3, schedules=1)
     assert not store.costs(*KEYS)
-    assert list(store.samples(PIPELINE.hash, OTHER_MACHINE.key)) == [kept[0]]
+    assert stored.samples(store, PIPELINE.hash, OTHER_MACHINE.key) == [kept[0]]
     assert store.delete(PIPELINE.hash) == Deleted(samples=1, schedules=1)
     assert store.pipelines() == {OTHER_PIPELINE.hash: "blur"}
-    assert list(store.samples(OTHER_PIPELINE.hash, MACHINE.key)) == [kept[1]]
+    assert stored.samples(store, OTHER_PIPELINE.hash, MACHINE.key) == [kept[1]]
     with pytest.raises(InputError, match="does not know this pipeline"):
         store.delete(PIPELINE.hash)
 

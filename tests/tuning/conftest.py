@@ -30,6 +30,7 @@ from hltune.values.provenance import Searched
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
+from tests.samples import stored
 from tests.tuning.recorded import RecordedSession
 
 THREADS = 2
@@ -87,8 +88,8 @@ class Place:
         weights = options.search.weights
         initial = read_weights(weights) if weights else builtin_weights()
         return Tuner(
-            self.subject,
-            options,
+            subject=self.subject,
+            options=options,
             history=History(self.subject.spec, machine, store),
             model=Model(self.subject.spec, machine.key, initial, self.lineage, freeze=options.freeze),
             session=self.session,
@@ -104,7 +105,7 @@ class Place:
             tuner.begin(Silent())
             for _ in range(3):
                 tuner.round(Limits(), Silent())
-            samples = store.samples(self.subject.spec.content_hash, self.machine.key)
+            samples = stored.samples(store, self.subject.spec.content_hash, self.machine.key)
         found = [each.measurement for each in samples if each.round == 3 and isinstance(each.provenance, Searched)]
         return float(np.median([cost.value for cost in found if isinstance(cost, Cost)]))
 

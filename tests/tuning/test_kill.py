@@ -15,6 +15,7 @@ import pytest
 
 from hltune.samples.reader import Reader
 from hltune.workspace.records import Workspace
+from tests.samples import stored
 
 pytestmark = pytest.mark.alone
 
@@ -52,7 +53,7 @@ def test_kill_9_at_random_moments(tmp_path: Path) -> None:
         rounds += [int(line.split()[1]) for line in lines if line.startswith("round")]
         with Reader(workspace.samples) as reader:
             (row,) = reader.statistics()
-            samples = list(reader.samples(row.pipeline_hash, row.machine.key))
+            samples = stored.samples(reader, row.pipeline_hash, row.machine.key)
             assert len(samples) == row.samples >= reported
             numbers = [sample.round for sample in samples]
         assert numbers == sorted(numbers)  # every run went on where the one before it had been

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from itertools import accumulate
 
 import pytest
 
@@ -13,12 +14,10 @@ OPTIONS: TuneOptions = make_options(batch=40, round_s=30.0, search_share=0.25, b
 
 def seen(*seconds: float) -> Pace:
     """After candidates that took so long each."""
-    pace = Pace(OPTIONS)
-    at_s, times = 0.0, [0.0]
-    for each in seconds:
-        at_s += each
-        times.append(at_s)
-    pace.saw_candidates(times)
+    pace, times = Pace(OPTIONS), accumulate((0.0, *seconds))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: next(times))
+        assert list(pace.seen(seconds)) == list(seconds)
     return pace
 
 

@@ -18,6 +18,7 @@ from hltune.tuning.pace import Limits
 from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Mutated, Searched
+from tests.samples import stored
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
 
@@ -42,7 +43,7 @@ def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None
         best = [done.best or 1 for done in rounds]
         assert best == sorted(best, reverse=True)
         # Where a schedule came from can be told afterwards: no search was ever run twice.
-        origins = [sample.provenance for sample in store.samples(*key) if sample.round]
+        origins = [sample.provenance for sample in stored.samples(store, *key) if sample.round]
         searches = [origin for origin in origins if isinstance(origin, Searched)]
         assert searches and len(searches) == len(set(searches))
         assert all(search.autoscheduler == "Adams2019" and search.weights for search in searches)
@@ -141,8 +142,8 @@ def test_failures_are_stored_and_not_tried_again(place: Place) -> None:
         done = tuner.round(Limits(), Silent())
         assert done.failures and set(done.failures) == {BROKEN}
         key = (place.subject.spec.content_hash, place.machine.key)
-        stored = [sample.measurement for sample in store.samples(*key)]
-        assert stored.count(BROKEN) >= len(done.failures)
+        kept = [sample.measurement for sample in stored.samples(store, *key)]
+        assert kept.count(BROKEN) >= len(done.failures)
         tuner.round(Limits(), Silent())
     assert len(place.session.asked) == len(set(place.session.asked))
 

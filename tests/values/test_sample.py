@@ -8,13 +8,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from hltune.samples.rows import encode_spec
 from hltune.samples.sample_file import SampleFile
-from hltune.samples.spec_codec import decode_spec, encode_spec
 from hltune.values.errors import InputError
 from hltune.values.features import COLUMNS, Featurization
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import PipelineRecord
 from hltune.values.unit import MILLISECONDS
+from tests.samples.stored import decode_spec
 from tests.samples.values import (
     MACHINE,
     OTHER_MACHINE,

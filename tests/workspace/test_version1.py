@@ -22,6 +22,7 @@ from hltune.samples.writer import Store
 from hltune.values.cost import Cost
 from hltune.values.machine_id import MachineId
 from hltune.values.provenance import Imported, Mutated, Named, Searched
+from tests.samples import stored
 from tests.workspace.conftest import CONV, DSP, HOST, adopt
 
 
@@ -42,7 +43,7 @@ def check(reader: Reader) -> None:
     assert dsp.best is not None and dsp.machine.unit.from_seconds(dsp.best) == 8111
     assert reader.count() == 64
     key = host.pipeline_hash
-    samples = list(reader.samples(key, HOST))
+    samples = stored.samples(reader, key, HOST)
     rounds = [sample.round for sample in samples]
     assert [rounds.count(number) for number in range(3)] == [6, 18, 16]
     origins = [sample.provenance for sample in samples]
@@ -58,7 +59,7 @@ def check(reader: Reader) -> None:
     costs = [sample.measurement for sample in samples if isinstance(sample.measurement, Cost)]
     assert len(costs) == 38 and all(cost.unit.name == "ms" for cost in costs)
     (imported,) = (row for row in statistics.values() if row.pipeline_name.startswith("imported"))
-    files = [sample.provenance for sample in reader.samples(imported.pipeline_hash, HOST)]
+    files = [sample.provenance for sample in stored.samples(reader, imported.pipeline_hash, HOST)]
     assert len(files) == 4 and all(isinstance(origin, Imported) for origin in files)
     assert reader.first_beam_cost(key, HOST) is not None
 

@@ -1,12 +1,13 @@
 """The flags that commands share, and the options that they make."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from hltune.cli.arguments import KNOWN, LIMITS, MACHINE, SEARCH, WHAT, Whole, each_parsed, parsed
 from hltune.machine.options import MachineOptions, MeasureOptions
@@ -36,7 +37,6 @@ Pipeline = Annotated[
     str, Parameter(group=WHAT, required=True, help="A built-in name, file.py[:name], file.cpp[:name] or file.hlpipe.")
 ]
 Target = Annotated[str, Parameter(help="host, hexagon, or a Halide target string.")]
-Seconds = Annotated[float, Parameter(metavar="SECONDS")]
 Known = Annotated[
     Path | None, Parameter(name="--schedule", group=KNOWN, metavar="FILE", help="A schedule.json to use instead.")
 ]
@@ -68,10 +68,14 @@ def _parse_input(text: str) -> tuple[str | None, Path | Number]:
     return image or None, Path(path).absolute()
 
 
-def _seconds(option: str, value: float) -> float:
+def _seconds(_kind: Any, tokens: Sequence[Token]) -> float:
+    value = float(tokens[-1].value)
     if not 0 < value < float("inf"):
-        raise out_of_range(option, "more than 0 seconds", value)
+        raise out_of_range(tokens[-1].keyword or "", "more than 0 seconds", value)
     return value
+
+
+Seconds = Annotated[float, Parameter(metavar="SECONDS", n_tokens=1, converter=_seconds)]
 
 
 @Parameter(name="*", group=WHAT)
@@ -225,8 +229,8 @@ class RunLimits:
         return MeasureOptions(
             threads=threads,
             machine_options=emulator,
-            compile_timeout_s=_seconds("--compile-timeout", self.compile_timeout),
-            run_timeout_s=_seconds("--run-timeout", self.run_timeout),
+            compile_timeout_s=self.compile_timeout,
+            run_timeout_s=self.run_timeout,
             **others,
         )
 
@@ -243,11 +247,6 @@ class LimitFlags(RunLimits):
 
     search_timeout: Seconds = 120.0
     integer_tolerance: Whole = MEASURE.integer_tolerance
-
-    @property
-    def search_timeout_s(self) -> float:
-        """Limit on each search."""
-        return _seconds("--search-timeout", self.search_timeout)
 
     def verified(self, threads: int, emulator: MachineOptions | None, **others: Any) -> MeasureOptions:
         """How to measure and verify."""

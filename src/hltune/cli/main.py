@@ -1,7 +1,6 @@
 """The commands by name, and what becomes of their errors."""
 
 import contextlib
-import difflib
 import os
 import sys
 import traceback
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from hltune import __version__
-from hltune.values.errors import HltuneError, InputError
+from hltune.values.errors import HltuneError, InputError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +89,12 @@ def _run(arguments: Sequence[str]) -> int:
         return 0
     known = _summaries(group)
     if words[0] not in known:
-        close = difflib.get_close_matches(words[0], known, n=1)
         raise InputError(
             "unknown option" if words[0].startswith("-") else "unknown command",
             where=f"hltune {group}".strip(),
             expected="one of " + ", ".join(known),
             found=repr(words[0]),
-            todo=f"did you mean {close[0]}?" if close else None,
+            todo=did_you_mean(words[0], known),
         )
     return _call(f"{group} {words[0]}".strip(), words[1:])
 

@@ -147,7 +147,7 @@ def show_program(
         debug: Show the traceback of an error.
     """
     with interrupts.importing():
-        from hltune.programs.job import ProgramJob
+        from hltune.programs.program import ProgramJob
         from hltune.report import programs as report
         from hltune.runtime.worker import Worker
 

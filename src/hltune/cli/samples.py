@@ -114,4 +114,4 @@ def import_files(
     with show_progress() as progress:
         measure = MeasureOptions(threads=measured.threads(measured.target))
         done = command.import_files(output.place.samples, paths, measure, measured.target, progress)
-    output.show(report.imported, report.print_imported, done)
+    output.show(report.imported, report.print_imported, *done)

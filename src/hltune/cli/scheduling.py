@@ -87,7 +87,7 @@ def schedule(
         result = command.schedule(
             source.subject(pipeline),
             search.options(source.target),
-            search_timeout_s=limits.search_timeout_s,
+            search_timeout_s=limits.search_timeout,
             workspace=output.place,
             measure=measure,
             inputs=source.inputs(search.seed),
@@ -119,10 +119,12 @@ def compare(
         from hltune.commands import compare as command
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
+        from hltune.values.schedule_codec import read_schedule_file
         from hltune.workspace.subject import load_subjects
 
-    adams2019, search_timeout_s = search.limited(source.target), limits.search_timeout_s
-    files = command.read_schedules(schedules)
+    adams2019 = search.limited(source.target)
+    # A file's name up to its first dot is the schedule's.
+    files = [(path.name.partition(".")[0], read_schedule_file(path)) for path in schedules]
     measure = limits.verified(search.threads(source.target), emulator.options(), turns=rounds)
     results: list[command.Comparison] = []
     for subject in load_subjects(map(source.subject, pipelines), output.place):
@@ -130,7 +132,7 @@ def compare(
             result = command.compare(
                 subject,
                 adams2019,
-                search_timeout_s=search_timeout_s,
+                search_timeout_s=limits.search_timeout,
                 files=files,
                 workspace=output.place,
                 measure=measure,

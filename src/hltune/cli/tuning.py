@@ -78,7 +78,7 @@ def tune(
 
     options = TuneOptions(
         search=search.limited(source.target),
-        search_timeout_s=limits.search_timeout_s,
+        search_timeout_s=limits.search_timeout,
         budget=budget.budget(),
         fresh=budget.fresh,
         discard=budget.discard,

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from hltune.commands.schedule import open_session
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import identify, open_machine
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
@@ -16,10 +16,9 @@ from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Named
-from hltune.values.schedule_codec import read_schedule_file
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
-from hltune.workspace.records import TUNED, Workspace, best_of_each
+from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.rows import Row
 from hltune.workspace.subject import Subject
 
@@ -32,9 +31,6 @@ class Comparison:
     """The schedules of one pipeline, in order of their cost, failures last.
 
     Attributes:
-        subject: the pipeline.
-        rows: its schedules.
-        unit: what people see costs in.
         bandwidth_bound: cost of a parallel, vectorised copy that moves as many bytes.
     """
 
@@ -47,15 +43,6 @@ class Comparison:
     def best(self) -> float | None:
         """Cost of the fastest verified schedule."""
         return min((row.cost.value for row in self.rows if row.cost), default=None)
-
-
-def read_schedules(paths: Sequence[Path]) -> list[tuple[str, Schedule]]:
-    """Reads schedules that are to be compared as well; a file's name up to its first dot is the schedule's.
-
-    Raises:
-        InputError: one of them is no schedule.
-    """
-    return [(path.name.partition(".")[0], read_schedule_file(path)) for path in paths]
 
 
 def compare(
@@ -73,7 +60,7 @@ def compare(
 
     Args:
         adams2019: options of the beam search; with weights, it is done with the built-in ones as well.
-        files: schedules that the user gave, by name; see `read_schedules`.
+        files: schedules that the user gave, by name.
 
     Raises:
         InputError: the inputs do not fit the pipeline, code for the target does not run on this machine, or two
@@ -81,28 +68,23 @@ def compare(
     """
     key = identify(subject.target, measure)
     adams2019 = with_default_weights(adams2019, workspace, key, progress)
-    recorded = {
-        TUNED if record.name == TUNED else record.label: record
-        for record in best_of_each(workspace.records(subject.spec, key))
-    }
+    records = workspace.records(subject.spec, key)
+    recorded = {TUNED if record.name == TUNED else record.label: record for record in records}
     candidates = subject.known_by_name()
     searches = baselines(adams2019)
     if adams2019.weights is not None:
         searches[OTHER_WEIGHTS] = adams2019
     _check_names([*{*candidates, *searches, OTHER_WEIGHTS, TUNED, *recorded}, *(name for name, _ in files)])
-    with (
-        open_machine(subject.target, measure, workers=usable_cores()) as machine,
-        machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,
-    ):
+    with open_session(subject, measure, inputs) as session:
         progress.phase(f"searching schedules for {subject.spec.name}")
         with SearchPool(min(usable_cores(), len(searches)), timeout_s=search_timeout_s) as pool:
             outcomes = pool.run(subject.spec, subject.target.name, list(searches.values()))
         found = dict(zip(searches, outcomes, strict=True))
         session.ready()
         candidates |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Candidate)}
-        known = [each.schedule for each in candidates.values()]
+        schedules = [each.schedule for each in candidates.values()]
         for label, record in recorded.items():
-            if label == TUNED or record.schedule not in known:
+            if label == TUNED or record.schedule not in schedules:
                 candidates[label] = Candidate(schedule=record.schedule, provenance=record.provenance)
         for name, schedule in files:
             candidates[name] = Candidate(schedule=schedule, provenance=Named(name=name))
@@ -122,7 +104,7 @@ def compare(
             workspace.keep(record, subject.spec, key)
     return Comparison(
         subject=subject,
-        unit=machine.identity.unit,
+        unit=key.unit,
         rows=tuple(rows),
         bandwidth_bound=bound.value if isinstance(bound, Cost) else None,
     )

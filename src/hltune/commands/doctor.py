@@ -6,12 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from hltune import __version__
-from hltune.machine.open import TargetJob, findings
+from hltune.machine.open import findings, resolve
 from hltune.machine.protocol import Finding
-from hltune.pipeline.cpp_build import COMPILERS
 from hltune.pipeline.target import HOST
 from hltune.runtime import halide_wheel
-from hltune.runtime.worker import Worker, physical_memory_bytes, usable_cores
+from hltune.runtime.worker import physical_memory_bytes, usable_cores
 from hltune.search.autoschedulers import AUTOSCHEDULERS
 from hltune.values.errors import HltuneError
 
@@ -53,13 +52,12 @@ def _plugin(name: str) -> str:
 
 
 def _host() -> str:
-    with Worker() as worker:
-        return worker.run(TargetJob(HOST)).name
+    return resolve(HOST).name
 
 
 def _compiler() -> Finding:
     name = "C++ compiler"
-    for command in COMPILERS:
+    for command in halide_wheel.COMPILERS:
         path = shutil.which(command)
         if path is not None:
             return Finding(name=name, ok=True, required=False, found=path)

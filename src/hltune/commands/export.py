@@ -10,7 +10,7 @@ from hltune.machine.hexagon.target import offload_target
 from hltune.machine.open import TargetJob, identify, measured_on
 from hltune.machine.options import COMPILE_ENVIRONMENT, MeasureOptions
 from hltune.pipeline.target import HOST
-from hltune.runtime.files import check_writable, write_text
+from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob
@@ -19,9 +19,8 @@ from hltune.values import schedule_codec
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.provenance import Named
 from hltune.values.schedule_codec import read_schedule_file
-from hltune.workspace.records import Record, Workspace
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 ExportForm = Literal["json", "python", "cpp", "object", "offload"]
@@ -31,12 +30,7 @@ _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What was written.
-
-    Attributes:
-        pipeline: its name.
-        schedule: name of the schedule.
-    """
+    """Which files were written, of which pipeline and schedule by name."""
 
     pipeline: str
     schedule: str
@@ -73,54 +67,40 @@ def export(
     target = pipeline.target
     place = measured_on(target)
     subject = load_subject(replace(pipeline, target=place), workspace)
-    record = choose(subject, schedule, workspace, measure)
+    name, directives = choose(subject, schedule, workspace, measure)
     if target != place and schedule is None:
         progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
-    progress.phase(f"exporting the schedule {record.name} of {subject.spec.name}")
+    progress.phase(f"exporting the schedule {name} of {subject.spec.name}")
     forms = forms or (FORMS[:-1] if place == HOST else FORMS)
-    texts = [_text(form, subject.spec, record.schedule, directory) for form in forms if form not in _COMPILED]
+    texts = [_text(form, subject.spec, directives, directory) for form in forms if form not in _COMPILED]
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
-        name = function_name or function_suffix(subject.spec)
         job = CompileJob(
             spec=subject.spec,
-            schedule=record.schedule,
+            schedule=directives,
             target=target,
             directory=directory.absolute(),
-            function_name=name,
+            function_name=function_name or function_suffix(subject.spec),
         )
         compiled = tuple(directory / path.name for path in _compile(forms, job))
-    return Exported(pipeline=subject.spec.name, schedule=record.name, files=(*_write(texts), *compiled))
+    return Exported(pipeline=subject.spec.name, schedule=name, files=(*_write(texts), *compiled))
 
 
 def export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
-    """Writes a schedule in all forms of text and returns the files.
-
-    Raises:
-        InputError: the directory cannot be written to.
-    """
+    """Writes a schedule in all forms of text and returns the files."""
     return _write([_text(form, subject.spec, schedule, directory) for form in FORMS if form not in _COMPILED])
 
 
-def choose(subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions) -> Record:
-    """The schedule in a file, or else the best one on record.
-
-    Raises:
-        InputError: the file is no schedule, or none is known.
-    """
-    if file is None:
-        return workspace.best(subject.spec, identify(subject.target, measure))
-    return Record(
-        name=file.name, schedule=read_schedule_file(file), cost=float("nan"), provenance=Named(name=str(file))
-    )
+def choose(subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions) -> tuple[str, Schedule]:
+    """Name and directives of the schedule in a file, or else of the best one on record."""
+    if file is not None:
+        return file.name, read_schedule_file(file)
+    record = workspace.best(subject.spec, identify(subject.target, measure))
+    return record.name, record.schedule
 
 
 def parse_forms(text: str) -> tuple[ExportForm, ...]:
-    """Reads a comma-separated list.
-
-    Raises:
-        InputError: one of them is unknown.
-    """
+    """Reads a comma-separated list."""
     known: dict[str, ExportForm] = {form: form for form in FORMS}
     words = text.split(",")
     for word in words:
@@ -131,7 +111,7 @@ def parse_forms(text: str) -> tuple[ExportForm, ...]:
 
 def _write(texts: Sequence[tuple[Path, str]]) -> tuple[Path, ...]:
     for path, text in texts:
-        write_text(path, text)
+        write_bytes(path, text.encode())
     return tuple(path for path, _ in texts)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
-from hltune.machine.open import TargetJob, identify, open_machine
+from hltune.machine.open import identify, open_machine, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
@@ -60,13 +60,9 @@ class PretrainProgress(Progress, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretrained:
-    """The result.
+    """What all runs did, and this one: its batches, wall time and last checkpoint.
 
     Attributes:
-        journal: what all runs did.
-        batches: the batches of this run.
-        checkpoint: the last one.
-        seconds: wall time of this run.
         default: where the weights are the workspace's default; None if they are not.
         store: file of the samples.
     """
@@ -95,7 +91,7 @@ def pretrain(
     Raises:
         InputError: the target does not run here, or what earlier runs left is damaged or has other settings.
     """
-    info = _resolve(target)
+    info = resolve(target)
     check_writable(workspace.root)
     began_s = time.monotonic()
     end_s = math.inf if options.minutes is None else began_s + 60 * options.minutes
@@ -110,14 +106,18 @@ def pretrain(
         checkpoint: Checkpoint | None = None
         while run.journal.batches < options.batches and time.monotonic() < end_s:
             batch = run.batcher.run(run.journal.batches, run.learning.weights, progress)
-            run.note(batch)
+            run.journal = run.journal.after(batch)
+            run.journal.write(run.journal_path)
             batches.append(batch)
             progress.batch_done(batch, run.journal)
             if run.journal.batches % options.checkpoint_batches == 0:
                 checkpoint = _checkpoint(run, hashes, progress)
         if checkpoint is None or checkpoint.batches < run.journal.batches:
             checkpoint = _checkpoint(run, hashes, progress)
-        default = _use(checkpoint.weights, workspace) if use else None
+        default = None
+        if use:
+            stored = read_stored(checkpoint.weights)
+            default = Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.origin, None)
     return Pretrained(
         journal=run.journal,
         batches=tuple(batches),
@@ -137,23 +137,14 @@ def plan_pretraining(
     workspace: Workspace,
     measure: MeasureOptions,
 ) -> Plan:
-    """Says whether to pre-train or to tune; measures nothing and writes nothing.
-
-    Raises:
-        InputError: there is no store, or it is damaged.
-    """
-    machine = identify(_resolve(target), measure)
+    """Says whether to pre-train or to tune; measures nothing and writes nothing."""
+    machine = identify(resolve(target), measure)
     journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
     with Reader(workspace.samples) as reader:
         return plan(
             reader, machine, _initial_weights(options), pipelines=pipelines, hours=hours, seconds_per_program=seconds
         )
-
-
-def _resolve(target: str) -> TargetInfo:
-    with Worker() as worker:
-        return worker.run(TargetJob(target))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -168,13 +159,6 @@ class _Run:
     initial: Weights
     journal: Journal
     journal_path: Path
-
-    def note(self, batch: Batch) -> None:
-        """Takes down that a batch is complete."""
-        self.journal = self.journal.after(
-            measured=batch.measured, failed=len(batch.failures), rejected=batch.rejected, seconds=batch.seconds
-        )
-        self.journal.write(self.journal_path)
 
 
 def _open(
@@ -195,9 +179,10 @@ def _open(
     pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=SEARCH_TIMEOUT_S))
     maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
     replay = Replay(store, machine.identity)
+    learning = Learning(options, initial, replay=replay, lineage=lineage)
     batcher = Batcher(
-        options,
-        builtin_weights() if options.from_scratch else initial,
+        options=options,
+        initial=builtin_weights() if options.from_scratch else initial,
         target=target,
         machine=machine,
         pool=pool,
@@ -209,7 +194,7 @@ def _open(
         target=target,
         batcher=batcher,
         replay=replay,
-        learning=Learning(options, initial, replay=replay, machine_key=machine.identity.key, lineage=lineage),
+        learning=learning,
         initial=initial,
         journal=journal,
         journal_path=journal_path,
@@ -260,8 +245,3 @@ def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress
     checkpoint = run.learning.checkpoint(run.journal.batches, benchmarks)
     progress.checkpoint_done(checkpoint)
     return checkpoint
-
-
-def _use(path: Path, workspace: Workspace) -> Path:
-    stored = read_stored(path)
-    return Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.origin, None)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hltune.commands.export import choose
+from hltune.commands.export import Exported, choose
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.run_image import RunImageJob, check_format
@@ -16,18 +16,9 @@ from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """What was written.
+class Ran(Exported):
+    """What was written, and WxH per file."""
 
-    Attributes:
-        pipeline: its name.
-        schedule: name of the schedule.
-        sizes: WxH per file.
-    """
-
-    pipeline: str
-    schedule: str
-    files: tuple[Path, ...]
     sizes: tuple[str, ...]
 
 
@@ -55,12 +46,12 @@ def run(
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
-    record = choose(subject, schedule, workspace, measure)
+    name, directives = choose(subject, schedule, workspace, measure)
     progress.phase(f"compiling and running {subject.spec.name}")
     _check(subject, outputs)
     job = RunImageJob(
         spec=subject.spec,
-        schedule=record.schedule,
+        schedule=directives,
         target=subject.target.name,
         inputs=inputs,
         outputs=outputs,
@@ -69,7 +60,7 @@ def run(
     )
     with Worker(environment=measure.environment) as worker:
         sizes = worker.run(job)
-    return Ran(pipeline=subject.spec.name, schedule=record.name, files=outputs, sizes=sizes)
+    return Ran(pipeline=subject.spec.name, schedule=name, files=outputs, sizes=sizes)
 
 
 def _check(subject: Subject, outputs: tuple[Path, ...]) -> None:

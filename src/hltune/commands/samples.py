@@ -1,15 +1,17 @@
-"""`hltune samples`: what was measured, by the names that people give it."""
+"""`hltune samples`: what was measured, by the names that people give it.
+
+An `InputError` says that it is not clear which pipeline or machine is meant.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.commands.store import WAIT_S
-from hltune.machine.open import TargetJob, identify
+from hltune.machine.open import identify, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker
 from hltune.samples.exchange import Imported, export_samples, import_samples, sample_files
 from hltune.samples.reader import Ranked, Reader
 from hltune.samples.statistics import Statistics
@@ -29,27 +31,12 @@ class Chosen:
 
     Attributes:
         name: name of the pipeline.
-        hash: hash of the pipeline.
         machine: None for all of them.
     """
 
     name: str
     hash: str
     machine: MachineId | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Import:
-    """What came of an import.
-
-    Attributes:
-        names: pipelines in the store, by hash.
-        machine: the one that the samples were measured on.
-    """
-
-    names: dict[str, str]
-    machine: MachineId
-    result: Imported
 
 
 def statistics(store: Path) -> tuple[Statistics, ...]:
@@ -59,55 +46,38 @@ def statistics(store: Path) -> tuple[Statistics, ...]:
 
 
 def best(store: Path, pipeline: str, machine: str | None, count: int) -> tuple[Chosen, tuple[Ranked, ...]]:
-    """The fastest schedules of a pipeline on a machine.
-
-    Raises:
-        InputError: it is not clear which pipeline or machine is meant.
-    """
+    """The fastest schedules of a pipeline on a machine."""
     with Reader(store) as reader:
-        key = _pipeline(reader, pipeline)
-        where = _machine(reader, key, machine)
-        return _chosen(reader, key, where), reader.best(key, where.key, count)
+        chosen, where = _choose(reader, pipeline, machine)
+        return chosen, reader.best(chosen.hash, where.key, count)
 
 
 def delete(store: Path, pipeline: str, machine: str | None, progress: Progress) -> tuple[Chosen, Deleted]:
-    """Deletes the samples of a pipeline, on one machine or on all.
-
-    Raises:
-        InputError: it is not clear which pipeline or machine is meant, or another run writes to the store.
-    """
+    """Deletes the samples of a pipeline, on one machine or on all."""
     Reader(store).close()  # nothing is made where there is nothing to delete
     with Store(store, progress=progress, wait_s=WAIT_S) as writer:
+        if machine is not None:
+            chosen, where = _choose(writer, pipeline, machine)
+            return chosen, writer.delete(chosen.hash, where.key)
         key = _pipeline(writer, pipeline)
-        chosen = _chosen(writer, key, None if machine is None else _machine(writer, key, machine))
-        return chosen, writer.delete(key, chosen.machine.key if chosen.machine else None)
+        return Chosen(name=writer.pipelines()[key], hash=key, machine=None), writer.delete(key, None)
 
 
 def export(store: Path, pipeline: str, machine: str | None, directory: Path) -> tuple[Chosen, int]:
-    """Writes .sample files and returns how many.
-
-    Raises:
-        InputError: it is not clear which pipeline or machine is meant, or the directory cannot be written to.
-    """
+    """Writes .sample files and returns how many."""
     with Reader(store) as reader:
-        key = _pipeline(reader, pipeline)
-        where = _machine(reader, key, machine)
+        chosen, where = _choose(reader, pipeline, machine)
         check_writable(directory)
-        return _chosen(reader, key, where), export_samples(reader, key, where.key, directory)
+        return chosen, export_samples(reader, chosen.hash, where.key, directory)
 
 
 def import_files(
     store: Path, paths: Sequence[Path], measure: MeasureOptions, target: str, progress: Progress
-) -> Import:
-    """Reads .sample files as measured here, for a target.
-
-    Raises:
-        InputError: no file can be used.
-    """
+) -> tuple[MachineId, dict[str, str], Imported]:
+    """Reads .sample files as measured here; returns the machine, the names of pipelines by hash, and what was done."""
     files = sample_files(paths)
     progress.phase(f"importing {len(files)} files")
-    with Worker(preload=("halide",)) as worker:
-        machine = identify(worker.run(TargetJob(target)), measure)
+    machine = identify(resolve(target), measure)
     with Store(store, progress=progress, wait_s=WAIT_S) as writer:
         result = import_samples(writer, files, machine)
         names = writer.pipelines()
@@ -117,11 +87,13 @@ def import_files(
             expected="samples that Halide's tuning loop wrote",
             found="; ".join(f"{path}: {reason}" for path, reason in result.skipped[:_SHOWN]),
         )
-    return Import(names=names, machine=machine, result=result)
+    return machine, names, result
 
 
-def _chosen(reader: Reader, key: str, machine: MachineId | None) -> Chosen:
-    return Chosen(name=reader.pipelines()[key], hash=key, machine=machine)
+def _choose(reader: Reader, pipeline: str, machine: str | None) -> tuple[Chosen, MachineId]:
+    key = _pipeline(reader, pipeline)
+    where = _machine(reader, key, machine)
+    return Chosen(name=reader.pipelines()[key], hash=key, machine=where), where
 
 
 def _pipeline(reader: Reader, text: str) -> str:

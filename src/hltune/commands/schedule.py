@@ -92,11 +92,7 @@ def schedule(
 
 @contextlib.contextmanager
 def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Generator[Session]:
-    """A session for a subject, on a machine of its own.
-
-    Raises:
-        InputError: the inputs do not fit, or nothing here runs code for the target.
-    """
+    """A session for a subject, on a machine of its own."""
     with (
         open_machine(subject.target, measure, workers=usable_cores()) as machine,
         machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,

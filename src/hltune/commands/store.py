@@ -13,11 +13,7 @@ WAIT_S = 5.0
 
 @contextlib.contextmanager
 def hold_store(path: Path, progress: Progress, *, todo: str) -> Generator[Store]:
-    """Opens a store to write to; whoever interrupts is told that all samples are kept, and what to do.
-
-    Raises:
-        InputError: another run writes to it, or it is damaged.
-    """
+    """Opens a store to write to; whoever interrupts is told that all samples are kept, and what to do."""
     with Store(path, progress=progress, wait_s=WAIT_S) as store:
         try:
             yield store

@@ -58,13 +58,10 @@ class TuneProgress(Progress, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
-    """The result for one pipeline.
+    """The result for one pipeline; its rounds are those of this run.
 
     Attributes:
-        rounds: the rounds of this run.
-        finals: who won.
         measured: how many were measured in this run, failed ones included.
-        failed: how many of those failed.
         known: schedules that searches found and that had been measured before.
         distinct: schedules in the store that were measured on this machine, in all runs.
         seconds: wall time that went into this pipeline.
@@ -110,7 +107,9 @@ def tune(
             or what earlier runs left is damaged.
         HltuneError: a pipeline does not run at all.
     """
-    _check(subjects)
+    name, count = Counter(subject.spec.name for subject in subjects).most_common(1)[0]
+    if count > 1:
+        raise InputError("two pipelines of the same name", found=name, todo="tune them one after the other")
     target = subjects[0].target
     search = with_default_weights(options.search, workspace, identify(target, measure), progress)
     options = replace(options, search=search)
@@ -158,12 +157,6 @@ class _Run:
     seconds: float = 0.0
 
 
-def _check(subjects: Sequence[Subject]) -> None:
-    name, count = Counter(subject.spec.name for subject in subjects).most_common(1)[0]
-    if count > 1:
-        raise InputError("two pipelines of the same name", found=name, todo="tune them one after the other")
-
-
 def _open(
     subject: Subject,
     session: Session,
@@ -184,8 +177,8 @@ def _open(
     # Another run does not repeat what this one leaves to chance.
     rng = np.random.default_rng([options.search.seed, len(history)])
     tuner = Tuner(
-        subject,
-        options,
+        subject=subject,
+        options=options,
         history=history,
         model=Model(subject.spec, machine.key, initial, lineage, freeze=options.freeze),
         session=session,

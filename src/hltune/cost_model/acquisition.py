@@ -8,7 +8,6 @@ cannot tell them apart, and measuring one of them teaches most of what there is 
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hltune.cost_model.features import features_key
 from hltune.cost_model.scorer import Scores
@@ -34,13 +33,9 @@ def choose(
         if scores is None or rng.random() < random_share:
             index = int(rng.choice(np.flatnonzero(fresh)))
         else:
-            index = _promising(scores, fresh, rng)
+            drawn = scores.mean + scores.spread * rng.standard_normal(len(schedules))
+            index = int(np.argmin(np.where(fresh, drawn, np.inf)))
         chosen.append(index)
         left[index] = False
         taken.add(keys[index])
     return chosen
-
-
-def _promising(scores: Scores, among: NDArray[np.bool_], rng: np.random.Generator) -> int:
-    drawn = scores.mean + scores.spread * rng.standard_normal(len(scores.mean))
-    return int(np.argmin(np.where(among, drawn, np.inf)))

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,13 +61,12 @@ class Dataset:
     @classmethod
     def stored(cls, data: TrainingData, *, cores: int) -> Dataset:
         """Samples as the sample store holds them."""
-        return cls(
-            pipeline=operations(data.pipeline_features), schedules=data.schedule_features, costs=data.costs, cores=cores
-        )
+        pipeline = operations(data.pipeline_features)
+        return cls(pipeline=pipeline, schedules=data.schedule_features, costs=data.costs, cores=cores)
 
     def where(self, mask: Mask) -> Dataset:
         """The samples that a mask [N] selects."""
-        return Dataset(pipeline=self.pipeline, schedules=self.schedules[mask], costs=self.costs[mask], cores=self.cores)
+        return replace(self, schedules=self.schedules[mask], costs=self.costs[mask])
 
     def shares(self) -> NDArray[np.float64]:
         """A number in [0, 1) for each schedule [N], given by its features alone.

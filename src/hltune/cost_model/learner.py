@@ -8,7 +8,6 @@ Whichever scorer orders more of the held-out pairs rightly then learns from all 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hltune.cost_model.adams2019.optimizer import OptimizerState
 from hltune.cost_model.adams2019.options import TrainingOptions
@@ -16,7 +15,7 @@ from hltune.cost_model.adams2019.scorer import NetworkScorer
 from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.cost_model.scorer import Predictor, Scorer, Validation, better, validate
+from hltune.cost_model.scorer import Predictor, Scorer, Validation, validate
 from hltune.cost_model.trees import TreeScorer
 
 LEAST_SAMPLES = 16
@@ -34,11 +33,9 @@ class Learned:
     """What was learned.
 
     Attributes:
-        state: state of the network's optimizer; None if it was never trained.
+        state: None if the network was never trained.
         validations: how well each scorer predicts held-out samples; empty if there are too few.
-        predictor: predictor of the better scorer, after it has learned from all samples.
-        selected: name of that scorer.
-        held_out: samples that the scorers were evaluated by.
+        predictor, selected: those of the better scorer, after it has learned from all samples; and its name.
     """
 
     weights: Weights
@@ -61,14 +58,20 @@ def learn(
     held_out = shares < _HELD_OUT
     enough = int(held_out.sum()) >= _LEAST_HELD_OUT
     if options is not None:
-        trained = _train(weights, state, samples, shares, options, seed)
+        epoch = ~held_out & (shares < _HELD_OUT + _EPOCH)
+        if int(epoch.sum()) < _LEAST_EPOCH:
+            epoch = np.zeros_like(epoch)
+        training, test = [samples.where(~held_out & ~epoch)], [samples.where(epoch)]
+        start = TrainingState.start(weights if state else rescaled(weights, training), state)
+        trained = train(start, training, options, initial=start.weights, seed=seed, held_out=test)
         weights, state = trained.weights, trained.optimizer
     scorers: tuple[Scorer, ...] = (NetworkScorer(weights=weights), TreeScorer(weights=weights, seed=seed))
     validations: tuple[Validation, ...] = ()
     chosen = scorers[-1]
     if enough:
         validations = tuple(validate(scorer, samples, [held_out]) for scorer in scorers)
-        chosen = scorers[validations.index(better(validations))]
+        accuracies = [each.pairs.accuracy or 0.0 for each in validations]
+        chosen = scorers[accuracies.index(max(accuracies))]
     return Learned(
         weights=weights,
         state=state,
@@ -77,21 +80,3 @@ def learn(
         selected=chosen.name,
         held_out=int(held_out.sum()) if enough else 0,
     )
-
-
-def _train(
-    weights: Weights,
-    state: OptimizerState | None,
-    samples: Dataset,
-    shares: NDArray[np.float64],
-    options: TrainingOptions,
-    seed: int,
-) -> TrainingState:
-    epoch = (shares >= _HELD_OUT) & (shares < _HELD_OUT + _EPOCH)
-    if int(epoch.sum()) < _LEAST_EPOCH:
-        epoch = np.zeros_like(epoch)
-    training = samples.where((shares >= _HELD_OUT) & ~epoch)
-    if state is None:
-        weights = rescaled(weights, [training])
-    start = TrainingState.start(weights, state)
-    return train(start, [training], options, initial=weights, seed=seed, held_out=[samples.where(epoch)])

@@ -17,10 +17,7 @@ _ROWS = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairCount:
-    """Pairs of schedules with different costs, and how many of them are in the right order: a tie is half a pair.
-
-    Those of several pipelines or folds may be added.
-    """
+    """Pairs of schedules with different costs, and how many of them are in the right order: a tie is half a pair."""
 
     right: float
     total: int
@@ -65,18 +62,12 @@ def regret_at(k: int, predicted: ArrayLike, measured: ArrayLike) -> float | None
 
 
 def r2_of_logs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
-    """Share of the variance of the logarithms of costs that is explained; below 0 if worse than their mean.
-
-    None with fewer than two different measurements.
-    """
+    """Share of the variance of the logarithms of costs that is explained; None with less than 2 different ones."""
     return _explained(predicted, measured, np.log)
 
 
 def r2_of_throughputs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
-    """Share of the variance of throughputs, relative to the fastest schedule, that is explained.
-
-    Predicted throughputs are relative to the best prediction. None with fewer than two different measurements.
-    """
+    """The same of throughputs, each relative to the best of its kind, predicted or measured."""
     return _explained(predicted, measured, lambda costs: costs.min() / costs)
 
 

@@ -50,24 +50,17 @@ def require_samples(samples: Dataset) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """How well a scorer predicts samples that it had not seen.
+    """How well a scorer predicts samples that it had not seen; see `hltune.cost_model.metrics`.
 
     Attributes:
-        name: name of the scorer.
-        pairs: pairs within folds, added up.
-        regret_at_1: cost of the predicted best, divided by the best cost; mean over the folds.
-        r2: share of the variance of the logarithms of all costs that is explained; None if they are all the same.
+        pairs, regret_at_1: of pairs within folds, added up; the mean over the folds.
+        r2: of the logarithms of all costs; None if they are all the same.
     """
 
     name: str
     pairs: PairCount
     regret_at_1: float
     r2: float | None
-
-
-def better(validations: Sequence[Validation]) -> Validation:
-    """The one that orders most pairs rightly; the first of equals."""
-    return max(validations, key=lambda validation: validation.pairs.accuracy or 0.0)
 
 
 def validate(scorer: Scorer, samples: Dataset, folds: Sequence[Mask]) -> Validation:

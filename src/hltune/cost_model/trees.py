@@ -24,8 +24,8 @@ from hltune.values.features import Floats
 _ENSEMBLES = 5
 _TREES = 60
 """Trees of an ensemble."""
-_THREADS = 1
-"""Threads that LightGBM may use."""
+_QUIET = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
+_SHAPE = {"objective": "regression", "learning_rate": 0.12, "num_leaves": 15, "max_bin": 63, "feature_fraction": 0.5}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,38 +49,22 @@ class TreeScorer:
         y = np.log(samples.costs)
         offset = float(y.mean())
         rng = np.random.default_rng(self.seed)
+        fewest = {"min_data_in_leaf": min(5, max(1, len(y) // 4)), "min_data_in_bin": 1}
         boosters: list[lightgbm.Booster] = []
         for number in range(_ENSEMBLES):
             rows = rng.integers(len(y), size=len(y))
-            boosters.append(self._boost(x[rows], y[rows] - offset, number))
+            drawn = lightgbm.Dataset(x[rows], label=y[rows] - offset)
+            parameters = {**_QUIET, **_SHAPE, **fewest, "seed": self.seed + number}
+            boosters.append(lightgbm.train(parameters, drawn, num_boost_round=_TREES))
 
         def predictor(schedules: Floats) -> Scores:
             if len(schedules) == 0:
                 return Scores(mean=np.empty(0), spread=np.empty(0))
             x = _inputs(self.weights, samples, schedules)
-            predicted = np.stack(
-                [np.asarray(each.predict(x, num_threads=_THREADS), dtype=np.float64) for each in boosters]
-            )
+            predicted = np.stack([each.predict(x, num_threads=1) for each in boosters])
             return Scores(mean=predicted.mean(axis=0) + offset, spread=predicted.std(axis=0))
 
         return predictor
-
-    def _boost(self, x: NDArray[np.float64], y: NDArray[np.float64], number: int) -> lightgbm.Booster:
-        parameters = {
-            "objective": "regression",
-            "learning_rate": 0.12,
-            "num_leaves": 15,
-            "min_data_in_leaf": min(5, max(1, len(y) // 4)),
-            "min_data_in_bin": 1,
-            "max_bin": 63,
-            "feature_fraction": 0.5,
-            "num_threads": _THREADS,
-            "seed": self.seed + number,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbosity": -1,
-        }
-        return lightgbm.train(parameters, lightgbm.Dataset(x, label=y), num_boost_round=_TREES)
 
 
 def _inputs(weights: Weights, samples: Dataset, schedules: Floats) -> NDArray[np.float64]:

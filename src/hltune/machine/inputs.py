@@ -107,8 +107,8 @@ def _input_array(argument: BufferArgument, image: Path | None, seed: int) -> Arr
         raise InputError(
             f"the image is too small for input {argument.name}",
             where=str(image),
-            expected=f"{_size(wanted)} or larger, the size that the pipeline is scheduled for",
-            found=image_size(array),
+            expected=f"{size_text(wanted)} or larger, the size that the pipeline is scheduled for",
+            found=size_text(array.shape),
             todo="give --example IMAGE to schedule for this size, or --size WxH for a built-in benchmark",
         )
     cropped = aligned(wanted, argument.dtype)
@@ -154,12 +154,8 @@ def read_image(path: Path, argument: BufferArgument) -> Array:
     return array
 
 
-def image_size(array: Array) -> str:
+def size_text(shape: tuple[int, ...]) -> str:
     """Extents as people write them: WxH, or WxHxC."""
-    return _size(array.shape)
-
-
-def _size(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, reversed(shape)))
 
 

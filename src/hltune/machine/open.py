@@ -7,7 +7,7 @@ from hltune.machine.host.machine import KIND as HOST
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Finding, Machine, MachineKind
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Process, usable_cores
+from hltune.runtime.worker import Process, Worker, usable_cores
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
 
@@ -38,6 +38,12 @@ class TargetJob:
         target = hl.Target(text)
         claims = (kind.claim(target) for kind in _KINDS)
         return next((claim for claim in claims if claim), TargetInfo.of(target, machine=None))
+
+
+def resolve(text: str) -> TargetInfo:
+    """A target by what the user called it, in a worker of its own."""
+    with Worker() as worker:
+        return worker.run(TargetJob(text))
 
 
 def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:

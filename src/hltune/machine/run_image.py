@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.machine.inputs import Array, Inputs, image_size, read_image
+from hltune.machine.inputs import Array, Inputs, read_image, size_text
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sizes import resized
 from hltune.machine.task import Task, compile_task
@@ -50,7 +50,7 @@ class RunImageJob:
         try:
             compiled.run(process, self.options)
         except hl.HalideError as error:
-            found = ", ".join(f"{name} is {image_size(array)}" for name, array in images.items())
+            found = ", ".join(f"{name} is {size_text(array.shape)}" for name, array in images.items())
             raise InputError(
                 "the schedule cannot run on images of this size",
                 where=self.spec.name,
@@ -59,7 +59,7 @@ class RunImageJob:
             ) from None
         process.enter("write", timeout_s=120)
         write_all(self.outputs, compiled.outputs)
-        return tuple(image_size(output) for output in compiled.outputs)
+        return tuple(size_text(output.shape) for output in compiled.outputs)
 
     def _images(self) -> dict[str, Array]:
         assigned = self.inputs.assign(self.spec)
@@ -108,6 +108,6 @@ def _write(path: Path, part: Path, array: Array) -> None:
         raise InputError(
             "cannot write the image",
             where=str(path),
-            found=f"{error} ({array.dtype.name}, {image_size(array)})",
+            found=f"{error} ({array.dtype.name}, {size_text(array.shape)})",
             todo="choose a place that can be written to and a format that holds this, or .npy, which holds all",
         ) from None

@@ -1,8 +1,8 @@
 """From a `Source` to a `PipelineSpec`.
 
-Reading map: `source` parses what the user wrote; `python_source`, `cpp_source` and `hlpipe_source` each turn one kind
-of file into an `Algorithm`; `serialized` reads what Halide wrote; `estimates` completes the sizes; `build` goes back
-from the spec to Halide.
+Reading map: `source` parses what the user wrote; `python_source` and `cpp_source` each turn one kind of file into an
+`Algorithm`; `serialized` reads what Halide wrote; `estimates` completes the sizes; `build` goes back from the spec to
+Halide.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ class LoadJob:
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file
-        from hltune.pipeline.hlpipe_source import load_hlpipe_file
         from hltune.pipeline.python_source import load_module_function, load_python_file
 
         match self.source.kind:
@@ -63,7 +62,7 @@ class LoadJob:
             case "cpp":
                 return load_cpp_file(self.source, self.target, self.cache, process)
             case "hlpipe":
-                return load_hlpipe_file(self.source)
+                return _load_hlpipe_file(self.source)
 
     def _check_usable(self, algorithm: Algorithm, found: SerializedPipeline) -> None:
         if found.scheduled:
@@ -85,3 +84,28 @@ class LoadJob:
                     found="any stride" if stride is None else f"stride {stride}",
                     todo="leave out set_stride if using_autoscheduler()",
                 )
+
+
+def _load_hlpipe_file(source: Source) -> Algorithm:
+    """Inputs in the order that Halide infers, images first; the file has no estimates of them."""
+    import halide as hl
+
+    from hltune.pipeline.algorithm import Algorithm, describe_input
+
+    data = Path(source.location).read_bytes()
+    read_pipeline(data, where=source.location)  # Halide does not check, and a damaged file can crash it
+    try:
+        parameters = hl.deserialize_parameters(data)
+        arguments = hl.deserialize_pipeline(data, parameters).infer_arguments()
+    except hl.HalideError as error:
+        raise InputError("Halide cannot read this file", where=source.location, found=str(error).strip()) from error
+    scalars = {name for name, parameter in parameters.items() if not parameter.is_buffer()}
+    for key, _ in source.parameters:
+        if key not in scalars:
+            raise InputError(
+                "a .hlpipe file has no parameters but its scalar inputs",
+                where=f"-p {key}",
+                expected=", ".join(sorted(scalars)) or "none: this pipeline has no scalar inputs",
+                todo="set other parameters where the file is made",
+            )
+    return Algorithm(hlpipe=data, inputs=tuple(describe_input(parameters[argument.name]) for argument in arguments))

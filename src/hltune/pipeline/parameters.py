@@ -1,13 +1,12 @@
 """What the user chooses in a file: one of its pipelines, and parameters of the types that this declares."""
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import halide as hl
 
 from hltune.pipeline.build import halide_type
-from hltune.values.errors import InputError
+from hltune.values.errors import InputError, did_you_mean
 
 _BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -40,19 +39,13 @@ def choose_entry(names: Sequence[str], wanted: str | None, *, candidates: Sequen
         where=where,
         expected="one of " + ", ".join(names),
         found=repr(wanted),
-        todo=nearest(wanted, names),
+        todo=did_you_mean(wanted, names),
     )
 
 
 def convert_parameters(parameters: Sequence[tuple[str, str]], types: Mapping[str, type]) -> dict[str, Any]:
     """Converts the values of ``-p KEY=VALUE`` to the types declared under their keys."""
     return {key: _convert(key, text, _lookup(key, types)) for key, text in parameters}
-
-
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Advice for a name that does not exist; None if nothing is like it."""
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f"did you mean {close[0]}?" if close else None
 
 
 def _lookup(key: str, types: Mapping[str, type]) -> type:
@@ -65,7 +58,7 @@ def _lookup(key: str, types: Mapping[str, type]) -> type:
         if types
         else "none: this pipeline has no parameters",
         found=repr(key),
-        todo=nearest(key, types),
+        todo=did_you_mean(key, types),
     )
 
 

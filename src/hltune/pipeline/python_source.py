@@ -1,13 +1,18 @@
 """Loads a pipeline from Python: a generator class, or a function that returns Funcs.
 
+Whatever goes wrong in the user's code becomes an error message with the user's file and line.
+
 The bindings offer no public way to list generators, nor to build one with its parameters and inputs; hence the private
 names of Halide's in this file.
 """
 
 # pyright: reportPrivateUsage=false
 
+import contextlib
 import inspect
-from collections.abc import Callable, Sequence
+import sys
+import traceback
+from collections.abc import Callable, Generator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,8 +25,7 @@ from halide import _generator_helpers as helpers
 from hltune.pipeline.algorithm import Algorithm, describe_input
 from hltune.pipeline.parameters import choose_entry, convert_parameters
 from hltune.pipeline.source import Source
-from hltune.pipeline.user_code import execute_file, user_code
-from hltune.values.errors import InputError
+from hltune.values.errors import HltuneError, InputError
 
 _Parameters = Sequence[tuple[str, str]]
 _Function = Callable[..., Any]
@@ -32,8 +36,8 @@ _Built = tuple[bytes, list[hl.Parameter]]
 def load_python_file(source: Source, target: str) -> Algorithm:
     """Runs a file and builds the generator or function that the source names."""
     file = Path(source.location)
-    with user_code(file):
-        module = execute_file(file)
+    with _user_code(file):
+        module = _execute_file(file)
         generators = _generators(module)
         functions = _functions(module)
         callable_now = [name for name, function in functions.items() if not _lacking(function, source.parameters)]
@@ -55,7 +59,7 @@ def load_module_function(source: Source) -> Algorithm:
     """Calls a function of an installed module."""
     spec = find_spec(source.location)
     assert spec is not None and spec.origin is not None and source.entry is not None, source
-    with user_code(Path(spec.origin)):
+    with _user_code(Path(spec.origin)):
         function = getattr(import_module(source.location), source.entry)
         built = _call_function(function, source.parameters)
     return Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
@@ -167,3 +171,44 @@ def _lacking(function: _Function, parameters: _Parameters) -> list[str]:
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         and name not in given
     ]
+
+
+@contextlib.contextmanager
+def _user_code(file: Path) -> Generator[None]:
+    """Around everything that runs code of this file; its directory is importable meanwhile."""
+    # At the end: a json.py beside the user's file must not stand in for the real one.
+    sys.path.append(str(file.parent))
+    try:
+        yield
+    except HltuneError:
+        raise
+    except SyntaxError as error:
+        raise InputError(f"SyntaxError: {error.msg}", where=f"{error.filename}:{error.lineno}") from error
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        text = str(error).strip()
+        name = type(error).__name__
+        raise InputError(f"{name}: {text}" if text else name, where=_user_line(error, file)) from error
+    finally:
+        with contextlib.suppress(ValueError):  # the user's code may have changed it
+            sys.path.remove(str(file.parent))
+
+
+def _execute_file(file: Path) -> ModuleType:
+    """The module that a file defines; always from its present text, never from a cache."""
+    module = ModuleType(f"user_{file.stem}")
+    module.__file__ = str(file)
+    # Dataclasses and annotations look their module up by its name.
+    sys.modules[module.__name__] = module
+    exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+    return module
+
+
+def _user_line(error: BaseException, file: Path) -> str:
+    """The innermost line of the user's own code that the error passed through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename, file)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(file)
+
+
+def _is_users(filename: str, file: Path) -> bool:
+    path = Path(filename)
+    return path == file or (path.is_relative_to(file.parent) and "site-packages" not in path.parts)

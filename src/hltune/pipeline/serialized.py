@@ -92,7 +92,7 @@ def read_constants(data: bytes) -> tuple[int | float | None, ...]:
     assert definition is not None
     kinds = definition.octets(3)
     return tuple(
-        value.number(0, _IMMEDIATES[kind], 0) if kind in _IMMEDIATES else None
+        value.number(0, _IMMEDIATES[kind]) if kind in _IMMEDIATES else None
         for kind, value in zip(kinds, definition.tables(4), strict=True)
     )
 
@@ -142,9 +142,9 @@ def _stride(parameter: _Table) -> int | None:
 
 def _integer(table: _Table, slot: int) -> int | None:
     value = table.table(slot + 1)
-    if value is None or table.number(slot, "<B", 0) != 1:
+    if value is None or table.number(slot, "<B") != 1:
         return None
-    return int(value.number(0, "<q", 0))
+    return int(value.number(0, "<q"))
 
 
 def _is_scheduled(func: _Table) -> bool:
@@ -154,7 +154,7 @@ def _is_scheduled(func: _Table) -> bool:
         return True
     stages = [func.table(7), *func.tables(8)]
     schedules = [stage.table(7) for stage in stages if stage is not None]
-    return any(stage is not None and stage.number(6, "<B", 0) for stage in schedules)
+    return any(stage is not None and stage.number(6, "<B") for stage in schedules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +164,9 @@ class _Table:
     data: bytes
     position: int
 
-    def number(self, slot: int, form: str, default: int | float) -> int | float:
+    def number(self, slot: int, form: str) -> int | float:
         at = self._field(slot)
-        return default if at is None else _unpack(form, self.data, at)
+        return 0 if at is None else _unpack(form, self.data, at)
 
     def table(self, slot: int) -> _Table | None:
         at = self._field(slot)

@@ -11,14 +11,13 @@ from itertools import chain, islice
 
 import numpy as np
 
-from hltune.cost_model.adams2019.variants import vary
-from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine
 from hltune.machine.reference import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
-from hltune.programs.job import ProgramJob
+from hltune.programs.program import ProgramJob
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.samples.writer import Store
@@ -37,8 +36,8 @@ SEARCH_TIMEOUT_S = 5.0
 ATTEMPTS = 32
 """Programs of a batch; all but the first replace a rejected one."""
 _PROGRAMS_PER_SEED = 10**8
-_CURRENT_VARIANTS, _CURRENT_SIGMA = 1, 0.3
-"""Beam searches per program with variants of the weights under training, beside the one with these."""
+_CURRENT_SIGMA = 0.3
+"""How far the weights of a third beam search are from those under training."""
 _PROBES_PER_VARIANT = 2
 _PROBES_PER_JOB = 4
 _OVERSAMPLING = 8
@@ -74,47 +73,36 @@ class RejectedError(Exception):
     """A program is not worth measuring; the message is the reason, the same words for the same reason."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batcher:
     """Makes and measures batches. Used by one thread.
 
-    Most searches vary the initial weights. The maker is a process that makes one program and is replaced then.
+    Attributes:
+        initial: weights that most searches vary.
+        maker: process that makes one program and is replaced then.
     """
 
-    def __init__(
-        self,
-        options: PretrainOptions,
-        initial: Weights,
-        *,
-        target: TargetInfo,
-        machine: Machine,
-        pool: SearchPool,
-        maker: Worker,
-        store: Store,
-    ) -> None:
-        self._options = options
-        self._initial = initial
-        self._target = target
-        self._machine = machine
-        self._pool = pool
-        self._maker = maker
-        self._store = store
+    options: PretrainOptions
+    initial: Weights
+    target: TargetInfo
+    machine: Machine
+    pool: SearchPool
+    maker: Worker
+    store: Store
 
     def run(self, number: int, own: Weights, progress: Progress) -> Batch:
         """Measures the batch with this number, counted from 0, or what is missing of it.
 
-        Searches also use `own`, the weights that are being trained.
-
-        Raises:
-            HltuneError: no program of the batch is usable.
+        Searches also use `own`, the weights that are being trained. Raises HltuneError if no program is usable.
         """
         began_s = time.monotonic()
         rejected: list[str] = []
         for attempt in range(ATTEMPTS):
-            seed = self._options.search.seed * _PROGRAMS_PER_SEED + number * ATTEMPTS + attempt
-            progress.phase(f"batch {number + 1} of {self._options.batches}: program {seed}")
+            seed = self.options.search.seed * _PROGRAMS_PER_SEED + number * ATTEMPTS + attempt
+            progress.phase(f"batch {number + 1} of {self.options.batches}: program {seed}")
             try:
                 spec = self._program(seed)
-                measurements, measuring_s = self.measure(spec, number, own, wanted=self._options.schedules)
+                measurements, measuring_s = self.measure(spec, number, own, wanted=self.options.schedules)
             except RejectedError as rejection:
                 rejected.append(str(rejection))
                 continue
@@ -128,45 +116,40 @@ class Batcher:
                 seconds=seconds,
                 search_s=seconds - measuring_s,
             )
-        raise HltuneError(
-            "no random program is usable",
-            where=f"batch {number + 1}",
-            expected=f"1 of {ATTEMPTS}",
-            found=", ".join(sorted(set(rejected))),
-            todo="give another --seed",
-        )
+        what, where, expected = "no random program is usable", f"batch {number + 1}", f"1 of {ATTEMPTS}"
+        found = ", ".join(sorted(set(rejected)))
+        raise HltuneError(what, where=where, expected=expected, found=found, todo="give another --seed")
 
     def _program(self, seed: int) -> PipelineSpec:
         try:
-            spec = self._maker.run(ProgramJob(seed=seed)).spec
+            spec = self.maker.run(ProgramJob(seed=seed)).spec
         except JobFailed as failed:
             raise RejectedError("not a program") from failed
         if len(spec.funcs) < _LEAST_FUNCS:
             raise RejectedError("trivial")
         # Floats never turn into integers, so that a program has them outside if it has them at all.
         dtypes = [*(each.dtype for each in spec.inputs), *(dtype for each in spec.outputs for dtype in each.dtypes)]
-        if not self._target.float_vectors and any(dtype.startswith("float") for dtype in dtypes):
+        if not self.target.float_vectors and any(dtype.startswith("float") for dtype in dtypes):
             raise RejectedError("floats, which the target has no vectors of")
         return spec
 
     def _search(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> dict[str, Candidate]:
         """Distinct schedules by their hash: those of beam searches, then random probes."""
-        rng = np.random.default_rng([self._options.search.seed, number])
-        search, pool = self._options.search, self._pool
-        weights = [self._initial, own]
-        weights += [vary(own, rng, _CURRENT_SIGMA) for _ in range(_CURRENT_VARIANTS)]
+        search, pool = self.options.search, self.pool
+        rng = np.random.default_rng([search.seed, number])
+        weights = [self.initial, own, vary(own, rng, _CURRENT_SIGMA)]
         beams = [replace(search, weights=pool.weights_file(each), seed=0) for each in weights]
         found: dict[str, Candidate] = {}
-        first, *others = pool.run(spec, self._target.name, beams)
-        _check_cost(first)
-        _take(found, [first, *others])
-        variants = map(pool.weights_file, varied([self._initial], rng))
+        outcomes = pool.run(spec, self.target.name, beams)
+        _check_cost(outcomes[0])
+        _take(found, outcomes)
+        variants = map(pool.weights_file, varied([self.initial], rng))
         stream = probes(search, variants, round_number=number, each=_PROBES_PER_VARIANT)
         for _ in range(_OVERSAMPLING * wanted // (_PROBES_PER_JOB * len(pool))):
             if len(found) >= wanted:
                 break
             groups = [tuple(islice(stream, _PROBES_PER_JOB)) for _ in range(len(pool))]
-            outcomes = list(chain.from_iterable(pool.run_groups(spec, self._target.name, groups)))
+            outcomes = list(chain.from_iterable(pool.run_groups(spec, self.target.name, groups)))
             if any(isinstance(each, Failure) and each.kind == "timeout" for each in outcomes):
                 raise RejectedError("searched for too long")
             _take(found, outcomes)
@@ -179,23 +162,20 @@ class Batcher:
         """Finds schedules of a pipeline, and measures and stores those that were not measured before.
 
         The number keeps the seeds of variants and probes apart. Returns costs and failures, and how long it took to
-        measure them, in seconds.
-
-        Raises:
-            RejectedError: it is not worth measuring, or too few schedules were found.
+        measure them, in seconds. Raises RejectedError if it is not worth measuring, or has too few schedules.
         """
         # Inlined everywhere, as by default, many a program would recompute for hours.
-        with self._machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
+        with self.machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
             try:
                 candidates = self._search(spec, number, own, wanted=wanted)
                 session.ready()
             except HltuneError as error:
                 raise RejectedError("its outputs take too long") from error
-            self._store.add_pipeline(PipelineRecord.of(spec))
-            history = History(spec, self._machine.identity, self._store)
+            self.store.add_pipeline(PipelineRecord.of(spec))
+            history = History(spec, self.machine.identity, self.store)
             new = {key: candidate for key, candidate in candidates.items() if key not in history}
             began_s = time.monotonic()
-            measurements = history.measure(session, new, best=history.best_cost)
+            measurements = [each for _, each in history.measure(session, new, best=history.best_cost)]
         return measurements, time.monotonic() - began_s
 
 

@@ -6,19 +6,17 @@ seed or other weights would be another run.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from hltune.pretraining.batch import Batch
 from hltune.runtime.files import write_bytes
 from hltune.values.documents import Format
 from hltune.values.errors import InputError
 
-_FORMAT = Format(
-    name="hltune-pretraining",
-    version=1,
-    what="damaged record of pre-training",
-    todo="start over with --fresh; all samples are kept",
-)
+_TODO = "start over with --fresh; all samples are kept"
+_FORMAT = Format(name="hltune-pretraining", version=1, what="damaged record of pre-training", todo=_TODO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +39,15 @@ class Journal:
     rejected: dict[str, int] = field(default_factory=dict[str, int])
     seconds: float = 0.0
 
-    def after(self, *, measured: int, failed: int, rejected: tuple[str, ...], seconds: float) -> Journal:
+    def after(self, batch: Batch) -> Journal:
         """One batch later."""
-        counts = self.rejected | {reason: self.rejected.get(reason, 0) + rejected.count(reason) for reason in rejected}
         return replace(
             self,
             batches=self.batches + 1,
-            measured=self.measured + measured,
-            failed=self.failed + failed,
-            rejected=counts,
-            seconds=self.seconds + seconds,
+            measured=self.measured + batch.measured,
+            failed=self.failed + len(batch.failures),
+            rejected=dict(Counter(self.rejected) + Counter(batch.rejected)),
+            seconds=self.seconds + batch.seconds,
         )
 
     def __post_init__(self) -> None:

@@ -55,15 +55,15 @@ class Learning:
         InputError: weights of earlier runs are damaged, or come from other initial ones.
     """
 
-    def __init__(
-        self, options: PretrainOptions, initial: Weights, *, replay: Replay, machine_key: str, lineage: Lineage
-    ) -> None:
+    def __init__(self, options: PretrainOptions, initial: Weights, *, replay: Replay, lineage: Lineage) -> None:
         self._options = options
         self._initial = initial
         self._replay = replay
-        self._machine_key = machine_key
         self._lineage = lineage
-        self._state = _state(lineage, initial)
+        latest, best = (lineage.read(kind, initial) for kind in ("latest", "best"))
+        self._state = TrainingState.start(latest.weights if latest else initial, latest and latest.optimizer_state)
+        if latest and best:
+            self._state = replace(self._state, average=best.weights)
 
     @property
     def weights(self) -> Weights:
@@ -78,22 +78,22 @@ class Learning:
         """
         began_s = time.monotonic()
         replay = self._replay
-        programs = replay.programs()
+        learned, held_out = replay.programs()
         new_batches = batches - self._lineage.version("best")
-        if new_batches > 0 and programs.learned:
-            datasets = replay.read(chosen(programs.learned, MOST_LEARNED, seed=batches))
+        if new_batches > 0 and learned:
+            datasets = replay.read(chosen(learned, MOST_LEARNED, seed=batches))
             self._learn(datasets, _STEPS_PER_BATCH * new_batches)
-        held_out = self._evaluations(chosen(programs.held_out, MOST_HELD_OUT, seed=0))
+        on_held_out = self._evaluations(chosen(held_out, MOST_HELD_OUT, seed=0))
         on_benchmarks = self._evaluations(benchmarks)
         path = self._lineage.path("best")
         if new_batches > 0 or path is None:
-            origin = self._origin(programs.learned, batches, held_out.new)
+            origin = self._origin(learned, batches, on_held_out.new)
             self._lineage.write("latest", batches, self._state.weights, origin, self._state.optimizer)
             path = self._lineage.write("best", batches, self._state.average, origin, None)
         return Checkpoint(
             batches=batches,
-            programs=len(programs.learned),
-            held_out=held_out,
+            programs=len(learned),
+            held_out=on_held_out,
             benchmarks=on_benchmarks,
             weights=path,
             seconds=time.monotonic() - began_s,
@@ -116,23 +116,11 @@ class Learning:
             pipeline_hash=sha256("".join(sorted(learned)).encode()).hexdigest(),
             samples=len(learned) * self._options.schedules,
         )
-        metrics = {name: value for name, value in asdict(evaluation).items() if name not in ("pipelines", "samples")}
+        numbers = {"seed": float(self._options.search.seed), "batches": float(batches)}
         return WeightsOrigin(
             parent_hash=weights_hash(self._initial),
             pipelines=(use,),
-            machine=self._machine_key,
-            options={
-                **pretraining(_STEPS_PER_BATCH).numbers(),
-                "seed": float(self._options.search.seed),
-                "batches": float(batches),
-            },
-            metrics=metrics,
+            machine=self._replay.machine.key,
+            options=pretraining(_STEPS_PER_BATCH).numbers() | numbers,
+            metrics={key: value for key, value in asdict(evaluation).items() if key not in ("pipelines", "samples")},
         )
-
-
-def _state(lineage: Lineage, initial: Weights) -> TrainingState:
-    latest, best = (lineage.read(kind, initial) for kind in ("latest", "best"))
-    if latest is None:
-        return TrainingState.start(initial)
-    state = TrainingState.start(latest.weights, latest.optimizer_state)
-    return replace(state, average=best.weights) if best else state

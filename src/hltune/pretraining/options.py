@@ -38,9 +38,5 @@ class PretrainOptions:
         if self.minutes is not None and not 0 < self.minutes < float("inf"):
             raise out_of_range("--minutes", "more than 0", self.minutes)
         if self.from_scratch and self.search.weights is not None:
-            raise InputError(
-                "two starts for the weights",
-                where="--from-scratch",
-                found="--weights as well",
-                todo="give one of the two",
-            )
+            todo = "give one of the two"
+            raise InputError("two starts for the weights", where="--from-scratch", found="--weights as well", todo=todo)

@@ -12,6 +12,7 @@ weights:
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from hltune.values.machine_id import MachineId
 
 LEAST_PROGRAMS = 40
 LEAST_HELD_OUT = 8
-LEAST_SAMPLES = 100
+LEAST_TUNED = 100
 """Samples of a pipeline, for its history to say something about tuning."""
 _SHARES = (8, 4, 2, 1)
 _STEPS = 1500
@@ -73,22 +74,21 @@ def plan(
     There are `hours` for all pipelines together; `seconds_per_program` is what earlier batches took, or a guess.
     """
     minutes_each = 60 * hours / pipelines
-    histories = _histories(reader, machine)
     minutes = sorted({*_MINUTES, minutes_each})
-    gains = {each: _mean_gain(list(histories.values()), each) for each in minutes} if histories else {}
+    tuned = _gains(reader, machine, minutes)
+    gains = dict(zip(minutes, map(geometric_mean, zip(*tuned.values(), strict=True)), strict=False))
     replay = Replay(reader, machine)
-    found = replay.programs()
-    programs = len(found.learned) + round(3600 * hours / seconds_per_program)
+    learned, held_out = replay.programs()
+    programs = len(learned) + round(3600 * hours / seconds_per_program)
     curve: tuple[tuple[int, float], ...] = ()
-    if len(found.learned) >= LEAST_PROGRAMS and len(found.held_out) >= LEAST_HELD_OUT:
-        learned = replay.read(chosen(found.learned, MOST_LEARNED, seed=0))
-        held_out = replay.read(chosen(found.held_out, MOST_HELD_OUT, seed=0))
-        curve = _learning_curve(learned, held_out, initial)
+    if len(learned) >= LEAST_PROGRAMS and len(held_out) >= LEAST_HELD_OUT:
+        training = replay.read(chosen(learned, MOST_LEARNED, seed=0))
+        curve = _learning_curve(training, replay.read(chosen(held_out, MOST_HELD_OUT, seed=0)), initial)
     return Plan(
         pipelines=pipelines,
         hours=hours,
         minutes_each=minutes_each,
-        tuned=tuple(histories),
+        tuned=tuple(tuned),
         tuning_curve=tuple(gains.items()),
         tuning_gain=gains.get(minutes_each),
         learning_curve=curve,
@@ -97,35 +97,19 @@ def plan(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _History:
-    """Costs of one tuned pipeline: the best so far by minutes, and of what beam search found first."""
-
-    minutes: NDArray[np.float64]
-    best: NDArray[np.float64]
-    beam: float
-
-    def gain(self, minutes: float) -> float:
-        number = int(np.searchsorted(self.minutes, minutes, side="right"))
-        return self.beam / float(self.best[max(0, number - 1)])
-
-
-def _histories(reader: Reader, machine: MachineId) -> dict[str, _History]:
-    found: dict[str, _History] = {}
+def _gains(reader: Reader, machine: MachineId, minutes: Sequence[float]) -> dict[str, list[float]]:
+    """By the name of each tuned pipeline, what its tuning had gained over the first beam search at these times."""
+    found: dict[str, list[float]] = {}
     for key, name in reader.pipelines().items():
-        if name.startswith(PREFIX) or len(history := reader.history(key, machine.key)) < LEAST_SAMPLES:
+        if name.startswith(PREFIX) or len(history := reader.history(key, machine.key)) < LEAST_TUNED:
             continue
-        beam = reader.first_beam_cost(key, machine.key)
-        if beam is None:
+        if (beam := reader.first_beam_cost(key, machine.key)) is None:
             continue
         table: NDArray[np.float64] = np.array(history)
         at_s, costs = table[:, 0], table[:, 1]
-        found[name] = _History(minutes_without_pauses(at_s), np.minimum.accumulate(costs), beam)
+        places = np.searchsorted(minutes_without_pauses(at_s), minutes, side="right")
+        found[name] = (beam / np.minimum.accumulate(costs)[np.maximum(0, places - 1)]).tolist()
     return found
-
-
-def _mean_gain(histories: Sequence[_History], minutes: float) -> float:
-    return float(np.exp(np.mean([math.log(history.gain(minutes)) for history in histories])))
 
 
 def _learning_curve(learned: list[Dataset], held_out: list[Dataset], initial: Weights) -> tuple[tuple[int, float], ...]:
@@ -140,12 +124,9 @@ def _learning_curve(learned: list[Dataset], held_out: list[Dataset], initial: We
 
 def _extrapolated_gain(curve: Sequence[tuple[int, float]], programs: int) -> float:
     """The gain by a line through the logarithms of programs and of regret above 1; never better than no regret."""
-    before = curve[0][1]
-    counts = np.array([count for count, _ in curve[1:]], dtype=np.float64)
-    regrets = np.array([regret for _, regret in curve[1:]])
+    counts, regrets = np.array([count for count, _ in curve[1:]]), np.array([regret for _, regret in curve[1:]])
     x, y = np.log(counts), np.log(np.maximum(regrets - 1, 1e-3))
     # A curve that does not fall says nothing about more programs than there are.
     slope = min(0.0, float(np.cov(x, y, bias=True)[0, 1] / np.var(x)))
     offset = float(y.mean() - slope * x.mean())
-    regret = 1 + math.exp(offset + slope * math.log(programs))
-    return before / regret
+    return curve[0][1] / (1 + math.exp(offset + slope * math.log(programs)))

@@ -1,6 +1,7 @@
 """What was measured of random programs: the part of the store that pre-training works with."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,43 +19,25 @@ MOST_LEARNED, MOST_HELD_OUT = 2000, 200
 """Programs that a checkpoint reads at most, half of them the newest ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Programs:
-    """Hashes of the random programs in a store, in the order in which they came.
-
-    Attributes:
-        learned: those that may be trained on.
-        held_out: those that weights are evaluated by; the hash alone decides which ones.
-    """
-
-    learned: tuple[str, ...]
-    held_out: tuple[str, ...]
-
-
+@dataclass(frozen=True, slots=True)
 class Replay:
     """Reads samples of random programs and of benchmarks, as they were measured on one machine."""
 
-    def __init__(self, reader: Reader, machine: MachineId) -> None:
-        self._reader = reader
-        self._machine = machine
+    reader: Reader
+    machine: MachineId
 
-    def programs(self) -> Programs:
-        """All random programs of the store."""
-        hashes = [key for key, name in self._reader.pipelines().items() if name.startswith(PREFIX)]
-        return Programs(
-            learned=tuple(key for key in hashes if not is_held_out(key)),
-            held_out=tuple(key for key in hashes if is_held_out(key)),
-        )
+    def programs(self) -> tuple[list[str], list[str]]:
+        """Hashes of the random programs in the order in which they came: those to learn from, and those held out."""
+        hashes = [key for key, name in self.reader.pipelines().items() if name.startswith(PREFIX)]
+        return [key for key in hashes if not is_held_out(key)], [key for key in hashes if is_held_out(key)]
 
     def read(self, hashes: Sequence[str]) -> list[Dataset]:
         """The samples of each pipeline; those without any are left out, and those that overflowed."""
         datasets: list[Dataset] = []
         for key in hashes:
-            for data in self._reader.training_data(key, self._machine.key):
-                try:
-                    datasets.append(Dataset.stored(data, cores=self._machine.threads))
-                except InputError:  # features of imported samples are not checked before
-                    continue
+            for data in self.reader.training_data(key, self.machine.key):
+                with suppress(InputError):  # features of imported samples are not checked before
+                    datasets.append(Dataset.stored(data, cores=self.machine.threads))
         return datasets
 
 
@@ -63,10 +46,10 @@ def is_held_out(pipeline_hash: str) -> bool:
     return int(pipeline_hash[:13], 16) / 16**13 < HELD_OUT
 
 
-def chosen(hashes: tuple[str, ...], most: int, *, seed: int) -> list[str]:
+def chosen(hashes: Sequence[str], most: int, *, seed: int) -> list[str]:
     """The newest of them, and as many of the others at random."""
     if len(hashes) <= most:
         return list(hashes)
     newest, others = hashes[-(most // 2) :], hashes[: -(most // 2)]
     picked = np.random.default_rng(seed).choice(len(others), size=most - len(newest), replace=False)
-    return [*(others[index] for index in sorted(picked)), *newest]
+    return [*(others[int(index)] for index in sorted(picked)), *newest]

@@ -11,18 +11,12 @@ import math
 from dataclasses import dataclass
 
 import halide as hl
+import numpy as np
 
 from hltune.pipeline.build import halide_type
 
-LARGEST = {
-    "uint8": 2**8 - 1,
-    "uint16": 2**16 - 1,
-    "uint32": 2**32 - 1,
-    "int8": 2**7 - 1,
-    "int16": 2**15 - 1,
-    "int32": 2**31 - 1,
-    "float32": math.inf,
-}
+_INTEGERS = ("uint8", "uint16", "uint32", "int8", "int16", "int32")
+LARGEST = {dtype: int(np.iinfo(dtype).max) for dtype in _INTEGERS} | {"float32": math.inf}
 """Value of an element type, by NumPy's name."""
 _FACTOR = 2**14
 _TERM = 2**28
@@ -34,8 +28,7 @@ class Bounded:
     """An expression of type int32 or float32.
 
     Attributes:
-        low: no value is smaller.
-        high: no value is larger.
+        low, high: no value is smaller or larger.
         real: whether it is float32.
     """
 
@@ -58,11 +51,6 @@ class Bounded:
     def size(self) -> float:
         """The largest absolute value."""
         return max(abs(self.low), abs(self.high))
-
-    @property
-    def constant(self) -> bool:
-        """True if all values are the same."""
-        return self.low == self.high
 
     def limited(self, most: float) -> Bounded:
         """Divided by a power of two, if need be, so that no value is larger."""
@@ -121,6 +109,10 @@ class Bounded:
         if not self.real:
             expr = hl.cast(hl.Int(32), expr)
         return Bounded(expr, 0, self.size, self.real)
+
+    def difference(self, other: Bounded) -> Bounded:
+        """How far two values are apart."""
+        return (self - other).absolute()
 
     def rectified(self) -> Bounded:
         """0 instead of negative values."""

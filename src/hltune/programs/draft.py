@@ -35,8 +35,7 @@ class Image:
 
     Attributes:
         extents: where it is worth reading; it is defined everywhere.
-        low: no value is smaller.
-        high: no value is larger.
+        low, high: no value is smaller or larger.
     """
 
     func: hl.Func
@@ -82,6 +81,7 @@ class Draft:
 
     Attributes:
         draw: decides.
+        kind: kind of the stage that is being made: its functions, and its nodes, bear that name.
         images: what stages may read, in the order of their definitions.
         bordered_inputs: those of them that are inputs with a condition at their borders.
         inputs: the pipeline's inputs.
@@ -90,6 +90,7 @@ class Draft:
 
     def __init__(self, draw: Draw) -> None:
         self.draw = draw
+        self.kind = ""
         self.images: list[Image] = []
         self.bordered_inputs: tuple[Image, ...] = ()
         self.inputs: list[BufferArgument] = []
@@ -117,9 +118,9 @@ class Draft:
             return param, 0.0, 1.0
         return param, 0 if dtype.startswith("u") else -LARGEST[dtype] - 1, LARGEST[dtype]
 
-    def func(self, kind: str) -> hl.Func:
+    def func(self) -> hl.Func:
         """A new Func."""
-        return hl.Func(f"{kind}_{sum(node.kind != 'input' for node in self.nodes)}")
+        return hl.Func(f"{self.kind}_{sum(node.kind != 'input' for node in self.nodes)}")
 
     def domain(self, *extents: int) -> hl.RDom:
         """A reduction domain that begins at 0."""
@@ -130,28 +131,21 @@ class Draft:
         elements = math.prod(extents)
         return _FEWEST_ELEMENTS <= elements <= _MOST_ELEMENTS and elements * work <= _MOST_WORK
 
-    def pure(
-        self, kind: str, value: Bounded, extents: Extents, reads: Sequence[Source], dtype: str | None = None
-    ) -> Image:
+    def pure(self, value: Bounded, extents: Extents, reads: Sequence[Source], dtype: str | None = None) -> Image:
         """A stage with one definition in x, y and c; without an element type one is drawn."""
-        dtype = dtype or self._result_type(value)
+        if dtype is None:
+            real = value.real or self.draw.chance(_TO_FLOAT)
+            dtype = "float32" if real else self.draw.choice(INTEGERS)
         value = (value.as_real() if dtype == "float32" else value).narrowed(dtype)
-        func = self.func(kind)
+        func = self.func()
         func[x, y, c] = value.stored(dtype)
-        return self.defined(kind, func, dtype, extents, value, reads)
+        return self.defined(func, dtype, extents, value, reads)
 
-    def defined(
-        self, kind: str, func: hl.Func, dtype: str, extents: Extents, value: Bounded, reads: Sequence[Source]
-    ) -> Image:
+    def defined(self, func: hl.Func, dtype: str, extents: Extents, value: Bounded, reads: Sequence[Source]) -> Image:
         """Takes note of a Func whose values have the range of `value`."""
         names = tuple(dict.fromkeys(each.func.name() if isinstance(each, Image) else each.name() for each in reads))
-        self.nodes.append(Node(name=func.name(), kind=kind, dtype=dtype, extents=extents, reads=names))
+        self.nodes.append(Node(name=func.name(), kind=self.kind, dtype=dtype, extents=extents, reads=names))
         return Image(func, dtype, extents, value.low, value.high)
-
-    def _result_type(self, value: Bounded) -> str:
-        if value.real or self.draw.chance(_TO_FLOAT):
-            return "float32"
-        return self.draw.choice(INTEGERS)
 
 
 def place(var: hl.Var, offset: Index = 0, stride: int = 1) -> Index:

@@ -19,19 +19,14 @@ _HEIGHTS = (128, 192, 256, 384, 512, 720, 1024, 1080, 1536)
 _CHANNELS = (1, 1, 1, 1, 3, 3, 4, 8, 16)
 _INPUTS = ("uint8", "uint8", "uint8", "uint16", "int16", "float32", "float32", "uint32", "int32", "int8")
 _LEAST_STAGES, _MOST_STAGES = 2, 8
-_SECOND_INPUT = 0.2
-_SECOND_OUTPUT = 0.15
+_SECOND_INPUT, _SECOND_OUTPUT = 0.2, 0.15
 _ATTEMPTS_PER_STAGE = 20
 _LEAST_WIDTH = 64
 """Least width of an output: Adams2019 splits by the length of vectors, and writes narrower ones out of bounds."""
 
 
 def generate(name: str, seed: int, stages: int | None) -> Program:
-    """The program of a seed.
-
-    Raises:
-        JobFailed: no kind of stage fits what is there.
-    """
+    """The program of a seed; raises JobFailed if no kind of stage fits what is there."""
     draw = Draw(seed)
     stages = stages or draw.between(_LEAST_STAGES, _MOST_STAGES)
     draft = Draft(draw)
@@ -59,17 +54,18 @@ def _add_inputs(draft: Draft) -> None:
             pass
         dtype, border = draw.choice(_INPUTS), draw.choice(BORDERS)
         param, low, high = draft.input(dtype, extents)
-        func = bordered(param, border, extents)
+        draft.kind, func = border, bordered(param, border, extents)
         whole = Bounded(hl.Expr(func[x, y, c]), low, high, dtype == "float32")
-        draft.images.append(draft.defined(border, func, dtype, extents, whole, [param]))
+        draft.images.append(draft.defined(func, dtype, extents, whole, [param]))
     draft.bordered_inputs = tuple(draft.images)
 
 
 def _add_stage(draft: Draft) -> None:
     """Adds one stage of a kind that fits; a kind that does not fit changes nothing."""
     for _ in range(_ATTEMPTS_PER_STAGE):
-        image = draft.draw.weighted(KINDS)(draft)
-        if image is not None:
+        kind = draft.draw.weighted(KINDS)
+        draft.kind = kind.__name__
+        if (image := kind(draft)) is not None:
             draft.images.append(image)
             return
     raise JobFailed(Failure(stage="program", kind="error", message="no kind of stage fits what is there"))

@@ -11,14 +11,13 @@ BORDERS = ("repeat_edge", "constant_exterior", "repeat_image", "mirror_image", "
 
 def border(draft: Draft) -> Image | None:
     """Values beyond the edges of an image, by any of Halide's conditions, and a shift that makes them show."""
-    draw = draft.draw
-    image = draft.recent()
+    draw, image = draft.draw, draft.recent()
     kind = draw.choice(BORDERS)
     bounded = bordered(image.func, kind, image.extents)
     i, j = draw.between(-4, 4), draw.between(-4, 4)
     low, high = min(0, image.low), max(0, image.high)
     at = Bounded.wide(hl.Expr(bounded[place(x, i), place(y, j), c]), image.dtype, low, high)
-    return draft.pure("border", at, image.extents, [image], image.dtype)
+    return draft.pure(at, image.extents, [image], image.dtype)
 
 
 def bordered(source: hl.Func | hl.ImageParam, kind: str, extents: Extents) -> hl.Func:
@@ -32,8 +31,7 @@ def bordered(source: hl.Func | hl.ImageParam, kind: str, extents: Extents) -> hl
 
 def downsampling(draft: Draft) -> Image | None:
     """Every second, third or fourth element along x and y, or the mean of them all."""
-    draw = draft.draw
-    image = draft.recent()
+    draw, image = draft.draw, draft.recent()
     factor = draw.choice((2, 2, 3, 4))
     extents = strided(image.extents, factor, factor)
     if not draft.affordable(extents, factor * factor):
@@ -42,21 +40,20 @@ def downsampling(draft: Draft) -> Image | None:
         value = image.at(x * factor, y * factor, c)
     else:
         value = total(image.window(factor, factor, factor)).halved((factor * factor).bit_length() - 1)
-    return draft.pure("downsampling", value, extents, [image], image.dtype)
+    return draft.pure(value, extents, [image], image.dtype)
 
 
 def upsampling(draft: Draft) -> Image | None:
     """More elements along x and y: the nearest one, or a mixture of neighbours."""
-    draw = draft.draw
-    image = draft.recent()
+    draw, image = draft.draw, draft.recent()
     factor = draw.choice((2, 2, 2, 4))
     extents = (image.extents[0] * factor, image.extents[1] * factor, image.extents[2])
     if not draft.affordable(extents, 4):
         return None
     if draw.chance(0.4):
         value = image.at(x / factor, y / factor, c)
-        return draft.pure("upsampling", value, extents, [image], image.dtype)
-    return _enlarged(draft, "upsampling", image, extents, factor)
+        return draft.pure(value, extents, [image], image.dtype)
+    return _enlarged(draft, image, extents, factor)
 
 
 def pyramid(draft: Draft) -> Image | None:
@@ -70,12 +67,12 @@ def pyramid(draft: Draft) -> Image | None:
     for extents in sizes[1:]:
         rows = [down[-1].at(place(x, i - 1, 2), y * 2, c).times(factor) for i, factor in enumerate((1, 2, 1))]
         columns = [down[-1].at(x * 2, place(y, j, 2), c).times(2) for j in (-1, 1)]
-        down.append(draft.pure("pyramid", total(rows + columns).halved(3), extents, [down[-1]], image.dtype))
+        down.append(draft.pure(total(rows + columns).halved(3), extents, [down[-1]], image.dtype))
     result = down.pop()
     for finer in reversed(down):
-        large = _enlarged(draft, "pyramid", result, finer.extents, 2)
+        large = _enlarged(draft, result, finer.extents, 2)
         value = finer.at(x, y, c) + large.at(x, y, c).halved(1)
-        result = draft.pure("pyramid", value, finer.extents, [finer, large], image.dtype)
+        result = draft.pure(value, finer.extents, [finer, large], image.dtype)
     return result
 
 
@@ -89,10 +86,10 @@ def channel_slice(draft: Draft) -> Image | None:
     extents = (width, height, 1)
     index = judge.resampled(extents).expr % channels
     value = image.at(x, y, hl.clamp(index, 0, channels - 1))
-    return draft.pure("channel_slice", value, extents, [image, judge], image.dtype)
+    return draft.pure(value, extents, [image, judge], image.dtype)
 
 
-def _enlarged(draft: Draft, kind: str, image: Image, extents: Extents, factor: int) -> Image:
+def _enlarged(draft: Draft, image: Image, extents: Extents, factor: int) -> Image:
     """Linear interpolation between neighbours, along x and then along y."""
 
     def between(left: Bounded, right: Bounded, part: hl.Expr) -> Bounded:
@@ -103,6 +100,6 @@ def _enlarged(draft: Draft, kind: str, image: Image, extents: Extents, factor: i
 
     along_x = between(image.at(x / factor, y, c), image.at(x / factor + 1, y, c), x % factor)
     wide = (extents[0], image.extents[1], image.extents[2])
-    rows = draft.pure(kind, along_x, wide, [image], image.dtype)
+    rows = draft.pure(along_x, wide, [image], image.dtype)
     along_y = between(rows.at(x, y / factor, c), rows.at(x, y / factor + 1, c), y % factor)
-    return draft.pure(kind, along_y, extents, [rows], image.dtype)
+    return draft.pure(along_y, extents, [rows], image.dtype)

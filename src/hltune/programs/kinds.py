@@ -1,7 +1,7 @@
 """The kinds of stages and how often each comes.
 
 A kind takes a `Draft`, draws what it needs and returns the image that it added, or None if it does not fit what is
-there.
+there. Its name is that of the function.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,7 @@ from hltune.programs.pointwise import binary, fixed_point, lookup, padding, relu
 from hltune.programs.reductions import all_to_all, matrix_product, scan, tiled_histogram
 from hltune.programs.stencils import convolution_1d, convolution_2d, pooling, separable, stencil_2d
 
-Kind = Callable[[Draft], Image | None]
-
-KINDS: tuple[tuple[float, Kind], ...] = (
+KINDS: tuple[tuple[float, Callable[[Draft], Image | None]], ...] = (
     (3.0, convolution_1d),
     (2.0, convolution_2d),
     (4.0, stencil_2d),

@@ -16,15 +16,16 @@ def relu(draft: Draft) -> Image | None:
     if not candidates:
         return None
     image = draft.draw.recent(candidates)
-    return draft.pure("relu", image.at(x, y, c).rectified(), image.extents, [image])
+    return draft.pure(image.at(x, y, c).rectified(), image.extents, [image])
 
 
 def unary(draft: Draft) -> Image | None:
     """A smooth function of floats."""
     image = draft.recent()
-    if not draft.affordable(image.extents, 20) or image.at(x, y, c).constant:
+    value = image.at(x, y, c)
+    if not draft.affordable(image.extents, 20) or value.low == value.high:
         return None
-    value = image.at(x, y, c).as_real().limited(4)
+    value = value.as_real().limited(4)
     # Roots and logarithms only of what is far from 0, where rounding would show.
     results = {
         "exp": Bounded(hl.exp(value.expr), 0, 55, True),
@@ -32,7 +33,7 @@ def unary(draft: Draft) -> Image | None:
         "sqrt": Bounded(hl.sqrt(value.expr + 5), 1, 3, True),
         "tanh": Bounded(hl.tanh(value.expr), -1, 1, True),
     }
-    return draft.pure("unary", results[draft.draw.choice(tuple(results))], image.extents, [image])
+    return draft.pure(results[draft.draw.choice(tuple(results))], image.extents, [image])
 
 
 def binary(draft: Draft) -> Image | None:
@@ -40,7 +41,7 @@ def binary(draft: Draft) -> Image | None:
     draw = draft.draw
     a, b = draft.recent(), draw.choice(draft.images)
     value = combined(draft, [a.at(x, y, c), b.resampled(a.extents)])
-    return None if value.constant else draft.pure("binary", value, a.extents, [a, b])
+    return None if value.low == value.high else draft.pure(value, a.extents, [a, b])
 
 
 def threshold(draft: Draft) -> Image | None:
@@ -54,7 +55,7 @@ def threshold(draft: Draft) -> Image | None:
     left, right = a.resampled(judge.extents), b.resampled(judge.extents)
     chosen = hl.select(value.expr > limit, left.expr, right.expr)
     value = Bounded(chosen, min(left.low, right.low), max(left.high, right.high), False)
-    return draft.pure("threshold", value, judge.extents, [judge, a, b])
+    return draft.pure(value, judge.extents, [judge, a, b])
 
 
 def lookup(draft: Draft) -> Image | None:
@@ -67,7 +68,7 @@ def lookup(draft: Draft) -> Image | None:
     table, low, high = draft.input(dtype, (256,))
     index = image.at(x, y, c).narrowed("uint8")
     value = Bounded.wide(table[hl.clamp(index.expr, 0, 255)], dtype, low, high)
-    return draft.pure("lookup", value, image.extents, [image, table], dtype)
+    return draft.pure(value, image.extents, [image, table], dtype)
 
 
 def fixed_point(draft: Draft) -> Image | None:
@@ -90,11 +91,11 @@ def fixed_point(draft: Draft) -> Image | None:
         hl.cast(kind, hl.absd(a, b) >> 1),
         hl.saturating_cast(kind, (wide_a * wide_b) >> kind.bits() // 2),
     )
-    func = draft.func("fixed_point")
+    func = draft.func()
     func[x, y, c] = draw.choice(expressions)
     low = 0 if image.dtype.startswith("u") else -(2 ** (kind.bits() - 1))
     largest = Bounded(a, low, 2 ** kind.bits() - 1, False)
-    return draft.defined("fixed_point", func, image.dtype, image.extents, largest, [image])
+    return draft.defined(func, image.dtype, image.extents, largest, [image])
 
 
 def padding(draft: Draft) -> Image | None:
@@ -106,4 +107,4 @@ def padding(draft: Draft) -> Image | None:
     value = image.at(x, y, c)
     chosen = hl.select(inside, value.expr, zero(value.real))
     value = Bounded(chosen, min(0, value.low), max(0, value.high), value.real)
-    return draft.pure("padding", value, image.extents, [image], image.dtype)
+    return draft.pure(value, image.extents, [image], image.dtype)

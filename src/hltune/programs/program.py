@@ -1,8 +1,12 @@
-"""A random program, and what people want to know of it."""
+"""A random program, what people want to know of it, and the job that makes it from a seed."""
 
 from dataclasses import dataclass
 
+from hltune.runtime.worker import Process
+from hltune.values.errors import InputError
 from hltune.values.pipeline import PipelineSpec
+
+_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,6 @@ class Program:
     Attributes:
         seed: what it comes from, together with `stages`.
         stages: how many it was made of; some of them may have become several Funcs, and not all need be in use.
-        spec: the pipeline.
         nodes: inputs and Funcs that the outputs depend on, in the order of their definitions.
         text: one line for each definition.
     """
@@ -38,3 +41,33 @@ class Program:
     spec: PipelineSpec
     nodes: tuple[Node, ...]
     text: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramJob:
+    """Makes a program. Run it in a fresh worker: the names that Halide invents depend on the process's history.
+
+    Attributes:
+        seed: 0 or more.
+        stages: how many kinds of stages to put together; drawn if None.
+    """
+
+    seed: int
+    stages: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.seed < 0 or (self.stages is not None and self.stages < 1):
+            where = f"seed {self.seed}, {self.stages} stages"
+            raise InputError("no such program", where=where, expected="a seed from 0, and 1 stage or more")
+
+    @property
+    def name(self) -> str:
+        """The program's name, for people and for the store."""
+        return f"program-{self.seed}" + (f"-{self.stages}" if self.stages else "")
+
+    def run(self, process: Process) -> Program:
+        """Runs in the worker."""
+        from hltune.programs.generate import generate  # the parent handles jobs without Halide
+
+        process.enter("program", timeout_s=_TIMEOUT_S)
+        return generate(self.name, self.seed, self.stages)

@@ -20,11 +20,11 @@ def all_to_all(draft: Draft) -> Image | None:
         return None
     if channels <= _UNROLLED_CHANNELS and draw.chance(0.4):
         terms = [image.at(x, y, k).times(factor) for k, factor in enumerate(draw.mask(channels))]
-        return draft.pure("all_to_all", total(terms) + image.at(x, y, c), image.extents, [image])
+        return draft.pure(total(terms) + image.at(x, y, c), image.extents, [image])
     kernel, coefficient = coefficients(draft, image, (channels, channels))
     r = draft.domain(channels)
     term = image.at(x, y, r.x) * coefficient(r.x, c)
-    return accumulated(draft, "all_to_all", term, channels, image.extents, [image, kernel])
+    return accumulated(draft, term, channels, image.extents, [image, kernel])
 
 
 def scan(draft: Draft) -> Image | None:
@@ -34,7 +34,7 @@ def scan(draft: Draft) -> Image | None:
         return None
     axis = draw.between(0, 1)
     value = image.at(x, y, c).limited(2**24)
-    func = draft.func("scan")
+    func = draft.func()
     func[x, y, c] = value.expr
     r = hl.RDom([hl.Range(1, image.extents[axis] - 1)], f"r{len(draft.nodes)}")
     ways = [r.x, image.extents[axis] - 1 - r.x] if draw.chance(0.5) else [r.x]
@@ -44,7 +44,7 @@ def scan(draft: Draft) -> Image | None:
         func[here] += before.expr
     factor = 2 ** len(ways)
     bounds = Bounded(value.expr, min(0, value.low * factor) - 2, max(0, value.high * factor) + 2, value.real)
-    return draft.defined("scan", func, dtype_of(value.real), image.extents, bounds, [image])
+    return draft.defined(func, dtype_of(value.real), image.extents, bounds, [image])
 
 
 def tiled_histogram(draft: Draft) -> Image | None:
@@ -60,10 +60,10 @@ def tiled_histogram(draft: Draft) -> Image | None:
     r = draft.domain(size, size)
     value = image.at(place(x, r.x, size), place(y, r.y, size), 0).narrowed("uint16")
     value = value.limited(bins - 1)
-    func = draft.func("tiled_histogram")
+    func = draft.func()
     func[x, y, c] = hl.cast(hl.Int(32), 0)
     func[x, y, hl.clamp(value.expr, 0, bins - 1)] += 1
-    return draft.defined("tiled_histogram", func, "int32", extents, Bounded(value.expr, 0, size * size, False), [image])
+    return draft.defined(func, "int32", extents, Bounded(value.expr, 0, size * size, False), [image])
 
 
 def matrix_product(draft: Draft) -> Image | None:
@@ -77,4 +77,4 @@ def matrix_product(draft: Draft) -> Image | None:
         return None
     r = draft.domain(depth)
     term = a.at(r.x, y, c) * b.at(x, r.x, c)
-    return accumulated(draft, "matrix_product", term, depth, extents, [a, b])
+    return accumulated(draft, term, depth, extents, [a, b])

@@ -31,10 +31,10 @@ def convolution_1d(draft: Draft) -> Image | None:
     if draw.chance(0.5):
         mask = draw.mask(taps)
         value = total([tap(k - taps // 2).times(factor) for k, factor in enumerate(mask)])
-        return draft.pure("convolution_1d", value, extents, [image])
+        return draft.pure(value, extents, [image])
     kernel, coefficient = coefficients(draft, image, (taps,))
     r = draft.domain(taps)
-    return accumulated(draft, "convolution_1d", tap(r.x - taps // 2) * coefficient(r.x), taps, extents, [image, kernel])
+    return accumulated(draft, tap(r.x - taps // 2) * coefficient(r.x), taps, extents, [image, kernel])
 
 
 def convolution_2d(draft: Draft) -> Image | None:
@@ -55,9 +55,9 @@ def convolution_2d(draft: Draft) -> Image | None:
 
     if taps <= _UNROLLED_TAPS and draw.chance(0.5):
         terms = [product(i, j, k) for k in range(channels) for j in range(size) for i in range(size)]
-        return draft.pure("convolution_2d", total(terms), extents, [image, kernel])
+        return draft.pure(total(terms), extents, [image, kernel])
     r = draft.domain(size, size, channels)
-    return accumulated(draft, "convolution_2d", product(r.x, r.y, r.z), taps, extents, [image, kernel])
+    return accumulated(draft, product(r.x, r.y, r.z), taps, extents, [image, kernel])
 
 
 def stencil_2d(draft: Draft) -> Image | None:
@@ -71,7 +71,7 @@ def stencil_2d(draft: Draft) -> Image | None:
         value = total([tap.times(factor) for tap, factor in zip(window, draw.mask(len(window)), strict=True)])
     else:
         value = combined(draft, window)
-    return draft.pure("stencil_2d", value, image.extents, [image])
+    return draft.pure(value, image.extents, [image])
 
 
 def separable(draft: Draft) -> Image | None:
@@ -83,14 +83,13 @@ def separable(draft: Draft) -> Image | None:
     half, bits = len(mask) // 2, len(mask) - 1
     dtype = {"uint8": "uint16", "uint16": "uint32", "int8": "int16"}.get(image.dtype, dtype_of(image.real))
     rows = draft.pure(
-        "separable",
         total([image.at(place(x, k - half), y, c).times(factor) for k, factor in enumerate(mask)]),
         image.extents,
         [image],
         dtype,
     )
     value = total([rows.at(x, place(y, k - half), c).times(factor) for k, factor in enumerate(mask)])
-    return draft.pure("separable", value.halved(2 * bits), image.extents, [rows], image.dtype)
+    return draft.pure(value.halved(2 * bits), image.extents, [rows], image.dtype)
 
 
 def pooling(draft: Draft) -> Image | None:
@@ -106,13 +105,13 @@ def pooling(draft: Draft) -> Image | None:
         r = draft.domain(size, size)
         tap = image.at(place(x, r.x, stride), place(y, r.y, stride), c)
         value = Bounded(hl.maximum(tap.expr, f"largest_{len(draft.nodes)}"), tap.low, tap.high, tap.real)
-        return draft.pure("pooling", value, extents, [image], image.dtype)
+        return draft.pure(value, extents, [image], image.dtype)
     window = image.window(size, size, stride)
     if kind == "mean":
         value = total(window).halved((size * size).bit_length() - 1)
-        return draft.pure("pooling", value, extents, [image])
+        return draft.pure(value, extents, [image])
     value = reduce(Bounded.max if kind == "max" else Bounded.min, window)
-    return draft.pure("pooling", value, extents, [image], image.dtype)
+    return draft.pure(value, extents, [image], image.dtype)
 
 
 def coefficients(draft: Draft, image: Image, extents: tuple[int, ...]) -> tuple[hl.ImageParam, Callable[..., Bounded]]:
@@ -122,30 +121,23 @@ def coefficients(draft: Draft, image: Image, extents: tuple[int, ...]) -> tuple[
     return kernel, lambda *at: Bounded.wide(kernel[at], dtype, low, high)
 
 
-def accumulated(draft: Draft, kind: str, term: Bounded, count: int, extents: Extents, reads: list[Source]) -> Image:
+def accumulated(draft: Draft, term: Bounded, count: int, extents: Extents, reads: list[Source]) -> Image:
     """The sum of so many terms over the reduction domain in them: an update, or `sum` in an expression."""
     term = term.limited(_ACCUMULATED / count)
     value = Bounded(term.expr, min(0, term.low * count), max(0, term.high * count), term.real)
     if draft.draw.chance(0.5):
         inner = hl.sum(term.expr, f"sum_{len(draft.nodes)}")
-        return draft.pure(kind, Bounded(inner, value.low, value.high, value.real), extents, reads)
-    func = draft.func(kind)
+        return draft.pure(Bounded(inner, value.low, value.high, value.real), extents, reads)
+    func = draft.func()
     func[x, y, c] = zero(term.real)
     func[x, y, c] += term.expr
-    return draft.defined(kind, func, dtype_of(term.real), extents, value, reads)
+    return draft.defined(func, dtype_of(term.real), extents, value, reads)
 
 
 def combined(draft: Draft, values: list[Bounded]) -> Bounded:
     """All values in one random expression."""
-    operators: tuple[Callable[[Bounded, Bounded], Bounded], ...] = (
-        Bounded.__add__,
-        Bounded.__add__,
-        Bounded.__sub__,
-        Bounded.min,
-        Bounded.max,
-        Bounded.__mul__,
-        _difference,
-    )
+    add, subtract, multiply = Bounded.__add__, Bounded.__sub__, Bounded.__mul__
+    operators = (add, add, subtract, Bounded.min, Bounded.max, multiply, Bounded.difference)
     while len(values) > 1:
         operator = draft.draw.choice(operators)
         pairs = zip(values[::2], values[1::2], strict=False)
@@ -156,7 +148,3 @@ def combined(draft: Draft, values: list[Bounded]) -> Bounded:
 def strided(extents: Extents, i: int, j: int) -> Extents:
     """Fewer elements along x and y."""
     return max(1, extents[0] // i), max(1, extents[1] // j), extents[2]
-
-
-def _difference(a: Bounded, b: Bounded) -> Bounded:
-    return (a - b).absolute()

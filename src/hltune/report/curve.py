@@ -7,25 +7,23 @@ import numpy as np
 from hltune.commands.tune import Tuned
 from hltune.report.picture import drawn
 from hltune.samples.reader import minutes_without_pauses
-from hltune.values.cost import Cost
-from hltune.values.unit import Unit
 from hltune.workspace.records import Workspace
 
 
 def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
-    """Draws it as SVG and PNG and returns the files.
-
-    Raises:
-        InputError: they cannot be written.
-    """
+    """Draws it as SVG and PNG and returns the files."""
     unit = result.finals.winner_cost.unit
-    elapsed_min, costs = _points(result.history, unit)
+    at_s, costs = np.array(result.history).reshape(-1, 2).T
+    costs = costs * unit.per_second
+    elapsed_min = minutes_without_pauses(at_s)
     base = workspace.curve(result.subject.spec, result.machine)
     paths = (base.with_suffix(".svg"), base.with_suffix(".png"))
     with drawn(*paths, size=(7, 4)) as axes:
         axes.plot(elapsed_min, costs, ".", color="0.75", markersize=3, label="samples")
         axes.step(elapsed_min, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
-        for number, (name, cost) in enumerate(_named(result)):
+        # All that tuning did not find.
+        known = [(row.name, row.cost) for row in result.finals.rows if row.name == row.finder and row.cost]
+        for number, (name, cost) in enumerate(known):
             level = cost.value * unit.per_second
             axes.axhline(level, linestyle="--", linewidth=0.8, color=f"C{number + 1}", label=name)
         axes.set_yscale("log")
@@ -34,14 +32,3 @@ def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
         axes.set_title(f"{result.subject.spec.name}, {result.machine.threads} threads")
         axes.legend(fontsize=8)
     return paths
-
-
-def _points(history: tuple[tuple[float, float], ...], unit: Unit) -> tuple[np.ndarray, np.ndarray]:
-    """Minutes from the first sample on, pauses left out, and costs."""
-    at_s, costs = np.array(history).reshape(-1, 2).T
-    return minutes_without_pauses(at_s), costs * unit.per_second
-
-
-def _named(result: Tuned) -> list[tuple[str, Cost]]:
-    """Known schedules of the final comparison: all that tuning did not find."""
-    return [(row.name, row.cost) for row in result.finals.rows if row.name == row.finder and row.cost]

@@ -26,8 +26,7 @@ def benchmarks(suite: tuple[Benchmark, ...]) -> Document:
 
 def scheduled(result: Scheduled) -> Document:
     """Result of `hltune schedule`."""
-    subject = result.subject
-    candidate = result.candidate
+    subject, candidate = result.subject, result.candidate
     return {
         "pipeline": subject.spec.name,
         "target": subject.target.name,
@@ -44,8 +43,7 @@ def scheduled(result: Scheduled) -> Document:
 
 def ran(result: Ran) -> Document:
     """Result of `hltune run`."""
-    files = [str(path) for path in result.files]
-    return {"pipeline": result.pipeline, "name": result.schedule, "files": files, "sizes": result.sizes}
+    return {**exported(result), "sizes": result.sizes}
 
 
 def exported(result: Exported) -> Document:

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def drawn(*paths: Path, size: tuple[float, float]) -> Generator["Axes"]:
-    """Axes to draw on, so many inches large; then written to files, in the forms that their names end in.
-
-    Raises:
-        InputError: a file cannot be written.
-    """
+    """Axes to draw on, so many inches large; then written to files, in the forms that their names end in."""
     # Slow to import, and nobody else needs it.
     import matplotlib as mpl
     from matplotlib.figure import Figure

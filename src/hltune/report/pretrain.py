@@ -15,7 +15,7 @@ from hltune.cost_model.adams2019.scorer import Evaluation
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
-from hltune.pretraining.plan import LEAST_HELD_OUT, LEAST_PROGRAMS, LEAST_SAMPLES, Plan
+from hltune.pretraining.plan import LEAST_HELD_OUT, LEAST_PROGRAMS, LEAST_TUNED, Plan
 from hltune.report.documents import Document
 from hltune.report.layout import facts, number, numbers, plain_table, print_lines
 from hltune.report.progress import Board, clock
@@ -75,7 +75,7 @@ def print_plan(console: Console, advice: Plan) -> None:
         points = ", ".join(f"{gain:.2f} after {minutes:.3g} min" for minutes, gain in advice.tuning_curve)
         grid.add_row("tuning", f"times as fast as beam search: {points} each; seen on {', '.join(advice.tuned)}")
     else:
-        grid.add_row("tuning", f"cannot say: no pipeline with {LEAST_SAMPLES} samples was tuned on this machine")
+        grid.add_row("tuning", f"cannot say: no pipeline with {LEAST_TUNED} samples was tuned on this machine")
     if advice.pretraining_gain is not None:
         points = ", ".join(f"{regret:.2f} with {programs}" for programs, regret in advice.learning_curve)
         grid.add_row("pre-training", f"regret@1 of held-out programs: {points} programs")

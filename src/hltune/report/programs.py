@@ -46,11 +46,7 @@ def check_picture(path: Path) -> None:
 
 
 def plot_program(program: Program, path: Path) -> None:
-    """Draws the stages from left to right, each to the right of all that it reads.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
+    """Draws the stages from left to right, each to the right of all that it reads."""
     places = _places(program.nodes)
     columns, rows = (1 + max(place[axis] for place in places.values()) for axis in (0, 1))
     with drawn(path, size=(_COLUMN * columns, max(2.0, _ROW * rows))) as axes:

@@ -2,15 +2,16 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column
 
-from hltune.commands.samples import ID_DIGITS, Chosen, Import
+from hltune.commands.samples import ID_DIGITS, Chosen
 from hltune.report.documents import Document, directives
 from hltune.report.layout import numbers, plain_table, print_lines
+from hltune.samples.exchange import Imported
 from hltune.samples.reader import Ranked
 from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted
@@ -40,16 +41,13 @@ def exported(chosen: Chosen, directory: Path, files: int) -> Document:
     return {**_named(chosen), "directory": str(directory), "files": files}
 
 
-def imported(done: Import) -> Document:
+def imported(machine: MachineId, names: Mapping[str, str], result: Imported) -> Document:
     """Result of `hltune samples import`."""
-    result = done.result
     return {
-        "machine": _machine(done.machine),
+        "machine": _machine(machine),
         "added": result.added,
         "known": result.known,
-        "pipelines": [
-            {"pipeline": done.names[key], "hash": key, "files": files} for key, files in result.pipelines.items()
-        ],
+        "pipelines": [{"pipeline": names[key], "hash": key, "files": n} for key, n in result.pipelines.items()],
         "skipped": [{"file": str(path), "reason": reason} for path, reason in result.skipped],
     }
 
@@ -99,11 +97,10 @@ def print_exported(console: Console, chosen: Chosen, directory: Path, files: int
     print_lines(console, f"{directory}: {files} .sample files of {chosen.name}")
 
 
-def print_imported(console: Console, done: Import) -> None:
+def print_imported(console: Console, machine: MachineId, names: Mapping[str, str], result: Imported) -> None:
     """Result of `hltune samples import`."""
-    machine, result = done.machine, done.result
     print_lines(console, *(f"skipped {path}: {reason}" for path, reason in result.skipped))
-    print_lines(console, *(f"{done.names[key]}: {files} samples" for key, files in result.pipelines.items()))
+    print_lines(console, *(f"{names[key]}: {files} samples" for key, files in result.pipelines.items()))
     where = f"as measured on this machine with {machine.threads} threads ({machine.key})"
     counts = f"{result.added} added, {result.known} known already, {len(result.skipped)} files skipped"
     print_lines(console, f"{counts}; {where}")

@@ -31,11 +31,6 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
         raise cannot_write(path, error) from None
 
 
-def write_text(path: Path, text: str) -> None:
-    """`write_bytes` of a text in UTF-8."""
-    write_bytes(path, text.encode())
-
-
 def check_writable(directory: Path) -> None:
     """Raises an `InputError` early if no file can be made in a directory, before hours of work end in one."""
     try:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from hltune.values.errors import HltuneError
 
+COMPILERS = ("g++", "clang++", "c++")
+"""Those that can build against the wheel's headers; the first in PATH does."""
+
 
 @functools.cache
 def wheel_directory() -> Path:

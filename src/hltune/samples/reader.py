@@ -11,16 +11,13 @@ from typing import Any, Self
 import numpy as np
 
 from hltune.samples import database
-from hltune.samples.rows import MACHINE_COLUMNS, OF, SAMPLE_QUERY, decode_machine, decode_sample, decode_schedule
-from hltune.samples.spec_codec import decode_spec
+from hltune.samples.rows import OF, decode_schedule
 from hltune.samples.statistics import Statistics, collect
 from hltune.values import provenance
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
-from hltune.values.machine_id import MachineId
 from hltune.values.provenance import Provenance
-from hltune.values.sample import PipelineRecord, Sample
 
 _TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
 _LONGEST_PAUSE_S = 60.0
@@ -106,25 +103,6 @@ class Reader:
         """Name by hash, in the order in which they came."""
         return dict(self._rows("SELECT hash, name FROM pipelines ORDER BY id"))
 
-    def pipeline(self, pipeline_hash: str) -> PipelineRecord:
-        """All that is known of a pipeline.
-
-        Raises:
-            InputError: the store does not know it.
-        """
-        row = self._row("SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?", pipeline_hash)
-        if row is None:
-            raise unknown_pipeline(self.path, pipeline_hash)
-        name, text, hlpipe = row
-        with database.decoding(self.path):
-            spec = None if text is None else decode_spec(text, name=name, hlpipe=hlpipe)
-            return PipelineRecord(hash=pipeline_hash, name=name, spec=spec)
-
-    def machines(self) -> tuple[MachineId, ...]:
-        """All machines that samples were measured on."""
-        with database.decoding(self.path):
-            return tuple(map(decode_machine, self._rows(f"SELECT {MACHINE_COLUMNS} FROM machines ORDER BY id")))
-
     def count(self) -> int:
         """All samples of all pipelines and machines."""
         ((count,),) = self._rows("SELECT count(*) FROM samples")
@@ -155,11 +133,6 @@ class Reader:
         row = self._row(query, pipeline_hash, machine_key)
         return row[0] if row else None
 
-    def samples(self, pipeline_hash: str, machine_key: str) -> tuple[Sample, ...]:
-        """The whole history, in the order in which it was added."""
-        with database.decoding(self.path):
-            return tuple(map(decode_sample, self._rows(SAMPLE_QUERY, pipeline_hash, machine_key)))
-
     def statistics(self) -> tuple[Statistics, ...]:
         """Per pipeline and machine."""
         with database.decoding(self.path):
@@ -188,7 +161,7 @@ class Reader:
 
         Args:
             pipeline_hash: see `pipelines`.
-            machine_key: see `machines`.
+            machine_key: see `MachineId.key`.
             chunk: schedules per item, to limit memory; without it one item holds all.
             newest: how many schedules, the newest ones; without it all.
 

@@ -8,68 +8,22 @@ from typing import Any
 import numpy as np
 
 from hltune.values import provenance, schedule_codec
-from hltune.values.cost import Cost, Counters, Measurement
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.documents import convert
-from hltune.values.errors import Failure
-from hltune.values.features import Featurization
 from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import BufferArgument, PipelineSpec
 from hltune.values.sample import Sample
 from hltune.values.unit import Unit
-
-_REPEAT = np.dtype("<f8")
 
 MACHINE_COLUMNS = "cpu, target, threads, halide, unit"
 OF = """FROM samples WHERE pipeline_id = (SELECT id FROM pipelines WHERE hash = ?)
     AND machine_id = (SELECT id FROM machines WHERE key = ?)"""
 """The samples of one pipeline on one machine; unknown ones have none."""
-SAMPLE_QUERY = f"""
-SELECT pipelines.hash, {MACHINE_COLUMNS}, directives, data, schedule_features, repeats, pruned, counters,
-    failure_stage, failure_kind, failure_message, failure_log, round, provenance, measured_at_s
-FROM samples
-CROSS JOIN pipelines ON pipelines.id = samples.pipeline_id
-CROSS JOIN machines ON machines.id = machine_id
-CROSS JOIN schedules ON schedules.id = schedule_id
-LEFT JOIN features ON features.id = features_id
-WHERE samples.id IN (SELECT id {OF})
-ORDER BY samples.id
-"""
-"""The rows that `decode_sample` takes."""
-
-
-def decode_sample(row: tuple[Any, ...]) -> Sample:
-    """A sample from a row; raises `ValueError`, `TypeError`, `zlib.error` or `InputError` if it was damaged."""
-    pipeline_hash, *machine, directives, data, schedule_features = row[:9]
-    repeats, pruned, counters, stage, kind, message, log, number, origin, measured_at_s = row[9:]
-    machine_id = decode_machine(machine)
-    featurization = None
-    if data is not None:
-        featurization = Featurization(
-            pipeline_features=zlib.decompress(data), schedule_features=zlib.decompress(schedule_features)
-        )
-    if repeats is None:
-        measurement = Failure(stage=stage, kind=kind, message=message, log=log)
-    else:
-        measurement = Cost(
-            unit=machine_id.unit,
-            turns=(tuple(np.frombuffer(repeats, dtype=_REPEAT).tolist()),),
-            pruned=bool(pruned),
-            counters=None if counters is None else convert(json.loads(counters), Counters),
-        )
-    return Sample(
-        pipeline_hash=pipeline_hash,
-        machine=machine_id,
-        schedule=decode_schedule(directives),
-        featurization=featurization,
-        measurement=measurement,
-        provenance=provenance.from_json(json.loads(origin)),
-        round=number,
-        measured_at_s=measured_at_s,
-    )
 
 
 def decode_machine(columns: Any) -> MachineId:
-    """A machine from `MACHINE_COLUMNS`; raises what `decode_sample` raises."""
+    """A machine from `MACHINE_COLUMNS`; raises `ValueError`, `TypeError` or `InputError` if they were damaged."""
     cpu, target, threads, halide, unit = columns
     return MachineId(cpu=cpu, target=target, threads=threads, halide=halide, unit=convert(json.loads(unit), Unit))
 
@@ -80,13 +34,30 @@ def encode_machine(machine: MachineId) -> dict[str, Any]:
 
 
 def decode_schedule(data: bytes | None) -> Schedule | None:
-    """A schedule from the column ``directives``; raises what `decode_sample` raises."""
+    """A schedule from the column ``directives``; raises `zlib.error`, too."""
     return None if data is None else schedule_codec.from_json(json.loads(zlib.decompress(data)))
 
 
 def encode_schedule(schedule: Schedule | None) -> bytes | None:
     """The column ``directives``."""
     return None if schedule is None else zlib.compress(json.dumps(schedule_codec.to_json(schedule)).encode())
+
+
+def encode_spec(spec: PipelineSpec) -> str:
+    """The column ``spec``, which has all but the pipeline's name and its hlpipe bytes.
+
+    ::
+
+        {"inputs": [{"kind": "buffer", "name": "in", "dtype": "uint8", "estimate": [[0, 64], [0, 48]]},
+                    {"kind": "scalar", "name": "k", "dtype": "int32", "estimate": 3}],
+         "outputs": [{"name": "out", "dtypes": ["uint8"], "estimate": [[0, 64], [0, 48]]}],
+         "funcs": [{"name": "out", "args": ["x", "y"], "updates": [], "update_args": []}]}
+    """
+    inputs = [
+        {"kind": "buffer" if isinstance(each, BufferArgument) else "scalar", **asdict(each)} for each in spec.inputs
+    ]
+    outputs, funcs = [asdict(output) for output in spec.outputs], [asdict(func) for func in spec.funcs]
+    return json.dumps({"inputs": inputs, "outputs": outputs, "funcs": funcs})
 
 
 def encode_sample(sample: Sample) -> dict[str, Any]:
@@ -104,7 +75,7 @@ def _encode_measurement(measurement: Measurement) -> dict[str, Any]:
     if isinstance(measurement, Cost):
         return {
             "cost": measurement.value,
-            "repeats": np.array(measurement.repeats, dtype=_REPEAT).tobytes(),
+            "repeats": np.array(measurement.repeats, dtype="<f8").tobytes(),
             "pruned": measurement.pruned,
             "counters": measurement.counters and json.dumps(asdict(measurement.counters)),
         }

@@ -2,7 +2,7 @@
 
 | table     | one row per                  | columns                                                                |
 |-----------|------------------------------|------------------------------------------------------------------------|
-| pipelines | pipeline                     | hash, name, spec (JSON of `spec_codec`), hlpipe (bytes); the last two  |
+| pipelines | pipeline                     | hash, name, spec (JSON, see `rows`), hlpipe (bytes); the last two      |
 |           |                              | are NULL if imported                                                   |
 | machines  | machine                      | key, cpu, target, threads, halide (version), unit (JSON of `Unit`)     |
 | schedules | pipeline, schedule           | hash, directives (zlib of the schedule's JSON; NULL if imported)       |

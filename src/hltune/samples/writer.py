@@ -12,8 +12,14 @@ from hltune.runtime.progress import Progress
 from hltune.samples import database
 from hltune.samples.lock import WriterLock
 from hltune.samples.reader import Reader, unknown_pipeline
-from hltune.samples.rows import MACHINE_COLUMNS, decode_machine, encode_machine, encode_sample, encode_schedule
-from hltune.samples.spec_codec import encode_spec
+from hltune.samples.rows import (
+    MACHINE_COLUMNS,
+    decode_machine,
+    encode_machine,
+    encode_sample,
+    encode_schedule,
+    encode_spec,
+)
 from hltune.values.errors import InputError
 from hltune.values.features import Featurization
 from hltune.values.machine_id import MachineId

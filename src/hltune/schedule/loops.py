@@ -33,6 +33,7 @@ from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Stage
 
 LoopKind = Literal["for", "parallel", "vectorized", "unrolled"]
+_KINDS: dict[type[Directive], LoopKind] = {Parallel: "parallel", Vectorize: "vectorized", Unroll: "unrolled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +79,16 @@ class LoopNests:
         self._free: dict[Stage, tuple[str, ...]] = {}
         self._rvars: dict[tuple[Stage, str], bool] = {}
         for func in funcs:
-            self._add_func(func)
-
-    def _add_func(self, func: FuncInfo) -> None:
-        pure = Stage(func.name)
-        self.args[func.name] = func.args
-        self.origins[pure] = {name: LoopOrigin(pure, i) for i, name in enumerate(func.args)}
-        self._set(pure, _loops(func.args, rvar=False))
-        for k, rvars in enumerate(func.updates):
-            update = Stage(func.name, k)
-            self._free[update] = func.update_args[k]
-            self.origins[update] = self.origins[pure] | {name: LoopOrigin(update, i) for i, name in enumerate(rvars)}
-            self._set(update, _loops(rvars, rvar=True) + _loops(func.update_args[k], rvar=False))
+            pure = Stage(func.name)
+            self.args[func.name] = func.args
+            self.origins[pure] = {name: LoopOrigin(pure, i) for i, name in enumerate(func.args)}
+            self._set(pure, _loops(func.args, rvar=False))
+            for k, (rvars, args) in enumerate(zip(func.updates, func.update_args, strict=True)):
+                update = Stage(func.name, k)
+                self._free[update] = args
+                own = {name: LoopOrigin(update, i) for i, name in enumerate(rvars)}
+                self.origins[update] = self.origins[pure] | own
+                self._set(update, _loops(rvars, rvar=True) + _loops(args, rvar=False))
 
     def stages(self, func: str) -> tuple[Stage, ...]:
         """The stages of a Func, in the order in which they run."""
@@ -127,11 +126,7 @@ class LoopNests:
         raise InputError(f"{consumer} has no loop {var!r}", expected=f"one of {names}", found=var)
 
     def advance(self, directive: Directive) -> None:
-        """Applies a directive.
-
-        Raises:
-            InputError: it names a stage, loop or dimension that does not exist, or a new name that is taken.
-        """
+        """Applies a directive; raises `InputError` if what it names does not exist, or a new name is taken."""
         stage = directive.stage
         self.of(stage)
         match directive:
@@ -141,12 +136,8 @@ class LoopNests:
                 self._fuse(directive)
             case Reorder(_, names):
                 self._reorder(stage, names)
-            case Vectorize(_, var):
-                self._replace(stage, var, replace(self.loop(stage, var), kind="vectorized"))
-            case Unroll(_, var):
-                self._replace(stage, var, replace(self.loop(stage, var), kind="unrolled"))
-            case Parallel(_, var):
-                self._replace(stage, var, replace(self.loop(stage, var), kind="parallel"))
+            case Parallel(_, var) | Vectorize(_, var) | Unroll(_, var):
+                self._replace(stage, var, replace(self.loop(stage, var), kind=_KINDS[type(directive)]))
             case Rfactor():
                 self._rfactor(directive)
             case ReorderStorage(_, names):
@@ -157,11 +148,7 @@ class LoopNests:
                 pass
 
     def check_level(self, directive: Directive) -> None:
-        """Checks the loop that a Func is computed or stored in; call it when all directives are applied.
-
-        Raises:
-            InputError: the loop does not exist.
-        """
+        """Checks the loop that a Func is computed or stored in; call it when all directives are applied."""
         if isinstance(directive, ComputeAt | StoreAt):
             self.level(directive.consumer, directive.var)
 
@@ -235,11 +222,7 @@ class LoopNests:
 
 
 def loop_nests(schedule: Schedule, funcs: Iterable[FuncInfo]) -> LoopNests:
-    """The loops after a whole schedule.
-
-    Raises:
-        InputError: the schedule does not fit the pipeline.
-    """
+    """The loops after a whole schedule; raises `InputError` if it does not fit the pipeline."""
     nests = LoopNests(funcs)
     for directive in schedule.directives:
         nests.advance(directive)

@@ -114,11 +114,9 @@ class _Parser(Tokens):
     def _declare_vars(self) -> None:
         while True:
             name = self.name("the name of a variable")
-            self._vars[name] = name
-            if self.skip("="):
-                self._vars[name] = self._declared_loop()
-            elif self.skip("("):
-                self._vars[name] = self._declared_loop()
+            parenthesis = self.skip("(")
+            self._vars[name] = self._declared_loop() if parenthesis or self.skip("=") else name
+            if parenthesis:
                 self.mark(")")
             if self.mark(",", ";") == ";":
                 return

@@ -19,35 +19,20 @@ from hltune.values.roles import Role, Stage, form_of
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """How a language writes things.
+    """How a language writes things."""
 
-    Attributes:
-        file: template of all.
-        scope: stands before the names of Halide.
-        member: stands between an enumeration and its element.
-        func: template that declares a Func of the pipeline; the others declare:
-        new_func: a Func that an rfactor makes, if the language wants that.
-        arg: a pure variable of the algorithm.
-        rvar: a reduction variable of the algorithm.
-        named: a new variable.
-        unnamed: a new variable that Halide names.
-        end: what ends a statement.
-        braces: lists of variables stand in braces.
-        reserved: no identifiers of ours.
-    """
-
-    file: str
-    scope: str
-    member: str
-    func: str
-    new_func: str
-    arg: str
-    rvar: str
-    named: str
-    unnamed: str
-    end: str
-    braces: bool
-    reserved: frozenset[str]
+    file: str  # template of all
+    scope: str  # stands before the names of Halide
+    member: str  # stands between an enumeration and its element
+    func: str  # template that declares a Func of the pipeline; the next five declare:
+    new_func: str  # a Func that an rfactor makes, if the language wants that
+    arg: str  # a pure variable of the algorithm
+    rvar: str  # a reduction variable of the algorithm
+    named: str  # a new variable
+    unnamed: str  # a new variable that Halide names
+    end: str  # what ends a statement
+    braces: bool  # lists of variables stand in braces
+    reserved: frozenset[str]  # no identifiers of ours
 
 
 _PYTHON = _Language(

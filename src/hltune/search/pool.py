@@ -28,9 +28,17 @@ class SearchPool:
 
     def __init__(self, workers: int, *, timeout_s: float) -> None:
         self.timeout_s = timeout_s
+        self._workers: list[Worker] = []
         with contextlib.ExitStack() as stack:
             self._scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
-            self._workers = [stack.enter_context(_worker(workers)) for _ in range(workers)]
+            for _ in range(workers):
+                worker = Worker(
+                    environment=ENVIRONMENT,
+                    preload=("halide",),
+                    recycle_after=_RECYCLED_AFTER,
+                    memory_bytes=memory_share_bytes(workers),
+                )
+                self._workers.append(stack.enter_context(worker))
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -82,12 +90,3 @@ class SearchPool:
         """Removes the files of weights, which no later search will ask for."""
         for file in self._scratch.iterdir():
             file.unlink()
-
-
-def _worker(workers: int) -> Worker:
-    return Worker(
-        environment=ENVIRONMENT,
-        preload=("halide",),
-        recycle_after=_RECYCLED_AFTER,
-        memory_bytes=memory_share_bytes(workers),
-    )

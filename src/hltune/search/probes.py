@@ -1,7 +1,7 @@
 """An endless stream of searches that find different schedules.
 
 Seeds alone soon repeat themselves: what a probe finds is steered by the cost model, and dropout only disturbs it. So
-every few probes get other weights (see `hltune.cost_model.adams2019.variants`), and some ask for more parallelism
+every few probes get other weights (see `hltune.cost_model.adams2019.weights.vary`), and some ask for more parallelism
 than there are cores, which gives finer tasks.
 """
 
@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.cost_model.adams2019.variants import vary
-from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.search.autoschedulers import Adams2019Options
 
 SEEDS_PER_ROUND = 100_000

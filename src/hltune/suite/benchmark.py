@@ -6,6 +6,7 @@ from importlib import import_module
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Process
+from hltune.suite.strips import hvx_strips
 
 _SIMPLE = "output.compute_root().vectorize(x, {vector_bytes}).parallel(y, 16);"
 """What Halide's repository gives these pipelines on CPUs: one vector of pixels, everything else inlined."""
@@ -20,7 +21,7 @@ class Benchmark:
 
     Attributes:
         module: imports Halide and has ``pipeline(width, height) -> Func``, ``reference(arrays) -> tuple`` in NumPy
-            and ``expert(vector_bytes) -> str`` and ``expert_hvx() -> str``.
+            and ``expert(vector_bytes) -> str``; ``expert_hvx() -> str`` if that is not just `hvx_strips`.
         width: what the benchmark is measured with, unless the user chooses another size.
         height: likewise.
     """
@@ -39,11 +40,7 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class HandWrittenJob:
-    """Gets the hand-written schedules by name, as text for `hltune.schedule.parse.parse_schedule`.
-
-    Attributes:
-        target: what they are for.
-    """
+    """Gets the hand-written schedules by name, as text for `hltune.schedule.parse.parse_schedule`."""
 
     benchmark: Benchmark
     target: TargetInfo
@@ -57,5 +54,6 @@ class HandWrittenJob:
 def schedules(benchmark: Benchmark, target: TargetInfo) -> dict[str, str]:
     """What `HandWrittenJob` gets, in this process."""
     module = import_module(benchmark.module)
-    expert: str = module.expert_hvx() if target.machine == "hexagon" else module.expert(target.vector_bytes)
+    on_dsp = target.machine == "hexagon"
+    expert: str = getattr(module, "expert_hvx", hvx_strips)() if on_dsp else module.expert(target.vector_bytes)
     return {"simple": _SIMPLE.format(vector_bytes=target.vector_bytes), "expert": expert}

@@ -11,7 +11,7 @@ import numpy as np
 
 from hltune.pipeline.images import Array
 from hltune.suite.images import correlated, estimated, input_image, repeat_edge
-from hltune.suite.strips import hvx_strips, strips
+from hltune.suite.strips import strips
 
 
 def convolution(accumulator: hl.Type, width: int, height: int) -> hl.Func:
@@ -38,8 +38,3 @@ def convolved(arrays: Mapping[str, Array], accumulator: type[np.signedinteger]) 
 def expert(vector_bytes: int) -> str:
     """One vector of 16-bit products at a time, which leaves registers for the accumulators of all rows of a block."""
     return strips(lanes=vector_bytes // 2)
-
-
-def expert_hvx() -> str:
-    """One vector of bytes at a time, of which the products fill two."""
-    return hvx_strips()

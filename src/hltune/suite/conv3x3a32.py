@@ -6,9 +6,9 @@ import halide as hl
 import numpy as np
 
 from hltune.pipeline.images import Array
-from hltune.suite.conv3x3 import convolution, convolved, expert, expert_hvx
+from hltune.suite.conv3x3 import convolution, convolved, expert
 
-__all__ = ["expert", "expert_hvx", "pipeline", "reference"]
+__all__ = ["expert", "pipeline", "reference"]
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:

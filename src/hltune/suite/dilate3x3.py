@@ -6,7 +6,7 @@ import halide as hl
 
 from hltune.pipeline.images import Array
 from hltune.suite.images import estimated, input_image, repeat_edge, windows
-from hltune.suite.strips import hvx_strips, strips
+from hltune.suite.strips import strips
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
@@ -31,8 +31,3 @@ def expert(vector_bytes: int) -> str:
     stores are what bounds this filter.
     """
     return strips(lanes=vector_bytes)
-
-
-def expert_hvx() -> str:
-    """One vector of bytes at a time; ``column`` stays inlined, as on CPUs."""
-    return hvx_strips()

@@ -11,7 +11,7 @@ import numpy as np
 
 from hltune.pipeline.images import Array
 from hltune.suite.images import estimated, input_image, repeat_edge, windows
-from hltune.suite.strips import hvx_strips, strips
+from hltune.suite.strips import strips
 
 _Value = hl.Expr | hl.FuncRef
 
@@ -42,11 +42,6 @@ def expert(vector_bytes: int) -> str:
     Three more buffers would cost more loads and stores than the minima and maxima that they save.
     """
     return strips(lanes=vector_bytes)
-
-
-def expert_hvx() -> str:
-    """One vector of bytes at a time; the sorted columns stay inlined, as on CPUs."""
-    return hvx_strips()
 
 
 def _across(func: hl.Func, x: hl.Var, y: hl.Var) -> tuple[hl.FuncRef, hl.FuncRef, hl.FuncRef]:

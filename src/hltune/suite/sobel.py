@@ -7,7 +7,7 @@ import numpy as np
 
 from hltune.pipeline.images import Array
 from hltune.suite.images import correlated, estimated, input_image, repeat_edge
-from hltune.suite.strips import hvx_strips, strips
+from hltune.suite.strips import strips
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
@@ -38,8 +38,3 @@ def expert(vector_bytes: int) -> str:
     the traffic.
     """
     return strips(lanes=vector_bytes // 2)
-
-
-def expert_hvx() -> str:
-    """One vector of bytes at a time, of which the sums fill two."""
-    return hvx_strips()

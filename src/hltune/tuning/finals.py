@@ -10,7 +10,7 @@ from hltune.search.autoschedulers import BASELINE
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.errors import Failure, HltuneError
-from hltune.workspace.records import TUNED, Record, best_of_each
+from hltune.workspace.records import TUNED, Record
 from hltune.workspace.rows import Row
 
 
@@ -89,8 +89,7 @@ def _finalists(
         if each.schedule is not None
     ]
     others += [
-        (each.label, each.name, Candidate(schedule=each.schedule, provenance=each.provenance))
-        for each in best_of_each(records)
+        (each.label, each.name, Candidate(schedule=each.schedule, provenance=each.provenance)) for each in records
     ]
     for name, finder, candidate in others:
         if candidate.schedule not in (known.schedule for _, known in found.values()):

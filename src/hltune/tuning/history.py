@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 
 from hltune.cost_model.dataset import Dataset
 from hltune.machine.protocol import Session
@@ -53,15 +53,14 @@ class History:
         self,
         session: Session,
         candidates: Mapping[str, Candidate],
-        told: Callable[[str, Measurement], None] = lambda _key, _measurement: None,
         *,
         best: float | None,
         end_s: float = math.inf,
         round_number: int = 0,
-    ) -> list[Measurement]:
-        """Measures candidates until `end_s` of the monotonic clock, and stores each at once; returns the measurements.
+    ) -> Generator[tuple[str, Measurement]]:
+        """Measures candidates until `end_s` of the monotonic clock, and yields each when it is on the disk.
 
-        What costs much more than `best` is measured less exactly. `told` hears of each that is on the disk.
+        What costs much more than `best` is measured less exactly.
         """
 
         def in_time() -> Iterator[tuple[str, Schedule]]:
@@ -70,13 +69,10 @@ class History:
                     return
                 yield key, candidate.schedule
 
-        done: list[Measurement] = []
         with contextlib.closing(session.measure_each(in_time(), best=best)) as measurements:
             for key, measurement in measurements:
                 self._keep(candidates[key], measurement, round_number)
-                done.append(measurement)
-                told(key, measurement)
-        return done
+                yield key, measurement
 
     def _keep(self, candidate: Candidate, measurement: Measurement, round_number: int) -> None:
         sample = Sample(

@@ -2,12 +2,15 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from hltune.tuning.options import TuneOptions
+
+T = TypeVar("T")
 
 _LEAST_PROBING_S = 2.0
 _SHORTEST_ROUND = 0.3
@@ -31,8 +34,12 @@ class Pace:
         self._last_round_s: float | None = None
         self._candidate_s = 1.0
 
-    def saw_candidates(self, done_s: Sequence[float]) -> None:
-        """Learns from the times at which candidates were done; by the median, for one says little about the others."""
+    def seen(self, candidates: Iterable[T]) -> Iterator[T]:
+        """Passes on what is being measured, and learns from when it comes; by the median, for one says little."""
+        done_s = [time.monotonic()]
+        for each in candidates:
+            done_s.append(time.monotonic())
+            yield each
         if len(done_s) > 1:
             self._candidate_s = float(np.median(np.diff(done_s)))
 

@@ -7,13 +7,11 @@ from hltune.cost_model.scorer import Predictor
 from hltune.values.candidate import Candidate
 from hltune.values.features import Featurization
 
-_SIZE = 4000
-
 
 class Pool:
     """The newest candidates, by the hash of their schedule. What one round leaves, the next may choose."""
 
-    def __init__(self, size: int = _SIZE) -> None:
+    def __init__(self, size: int = 4000) -> None:
         self._size = size
         self._candidates: dict[str, tuple[Candidate, Featurization]] = {}
         self._stages: int | None = None

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 import numpy as np
 
-from hltune.cost_model.adams2019.variants import vary
-from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.search.autoschedulers import Adams2019Options, SearchOptions
 from hltune.search.pool import Outcome, SearchPool
 from hltune.search.probes import probes, varied
@@ -28,16 +27,16 @@ _LEAST_NEW = 0.02
 """Probing ends when fewer of the latest probes than this share are new."""
 
 
+@dataclass
 class Searcher:
     """Searches schedules of one pipeline."""
 
-    def __init__(self, subject: Subject, options: TuneOptions, pool: SearchPool, rng: np.random.Generator) -> None:
-        self._subject = subject
-        self._options = options
-        self._pool = pool
-        self._rng = rng
-        self._beam_s = 0.0
-        self._probe_s = _JOB_S / _PROBES_PER_JOB
+    _subject: Subject
+    _options: TuneOptions
+    _pool: SearchPool
+    _rng: np.random.Generator
+    _beam_s: float = 0.0
+    _probe_s: float = _JOB_S / _PROBES_PER_JOB
 
     def run(self, searches: Sequence[SearchOptions]) -> list[Outcome]:
         """Runs searches that each take a while."""

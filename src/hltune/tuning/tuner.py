@@ -1,8 +1,10 @@
 """Tuning of one pipeline on one machine: one round after the other."""
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from hltune.cost_model.scorer import Validation
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import baselines
-from hltune.search.mutation.mutants import PARENTS, mutants
+from hltune.search.mutation import PARENTS, mutants
 from hltune.tuning.history import History
 from hltune.tuning.model import Model
 from hltune.tuning.options import TuneOptions
@@ -36,7 +38,6 @@ class Round:
     """What one round did.
 
     Attributes:
-        pipeline: name of the pipeline.
         number: counts the rounds of this pipeline on this machine, from run to run.
         best: cost of the fastest schedule of all rounds; None as long as every candidate has failed.
         beam: cost of what beam search finds with the weights of the round; None if it failed.
@@ -45,9 +46,6 @@ class Round:
         validations: how the scorers did on held-out samples, after the round; empty with too few samples or no time.
         held_out: how many samples that were.
         selected: name of the scorer that chooses in the next round; None if nothing was learned.
-        search_s: wall time of searching.
-        measure_s: wall time of compiling, verifying and measuring.
-        learn_s: wall time of training and evaluating.
     """
 
     pipeline: str
@@ -71,15 +69,8 @@ class Round:
         return self.search_s + self.measure_s + self.learn_s
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What the searches of a round found.
-
-    Attributes:
-        candidates: what to measure, by the hash of their schedule.
-        beams: weights of the beam searches, and the hash of what each found; None if it failed.
-        known: schedules that were found again.
-    """
+class _Found(NamedTuple):
+    """What the searches of a round found: candidates by their hash; the weights of each beam search with its hash."""
 
     candidates: dict[str, Candidate]
     beams: list[tuple[Weights, str | None]]
@@ -87,41 +78,30 @@ class _Found:
     known: int
 
 
+@dataclass(kw_only=True)
 class Tuner:
-    """One pipeline under tuning. Used by one thread.
-
-    Tuning continues where the history ends.
+    """One pipeline under tuning, which continues where the history ends. Used by one thread.
 
     Attributes:
         references: candidates that are measured whatever the model thinks of them: the default one, those written by
             hand and those of Halide's autoschedulers, by name.
         failed: references that failed in this run, by name.
-        pace: how long its rounds take.
     """
 
-    def __init__(
-        self,
-        subject: Subject,
-        options: TuneOptions,
-        *,
-        history: History,
-        model: Model,
-        session: Session,
-        searcher: Searcher,
-        rng: np.random.Generator,
-    ) -> None:
-        self.subject = subject
-        self.history = history
-        self.references = subject.known_by_name()
+    subject: Subject
+    options: TuneOptions
+    history: History
+    model: Model
+    session: Session
+    searcher: Searcher
+    rng: np.random.Generator
+
+    def __post_init__(self) -> None:
+        self.references = self.subject.known_by_name()
         self.failed: dict[str, Failure] = {}
-        self.model = model
-        self.pace = Pace(options)
-        self._options = options
-        self._session = session
-        self._searcher = searcher
-        self._rng = rng
+        self.pace = Pace(self.options)
         self._pool = Pool()
-        self._round = history.last_round
+        self._round = self.history.last_round
         self._idle_rounds = 0
 
     @property
@@ -133,7 +113,7 @@ class Tuner:
     def finals_s(self) -> float:
         """How long the final comparison will take, roughly."""
         references = len(self.references) - len(self.failed)
-        return self.pace.finals_s(references, side_by_side=self._session.side_by_side)
+        return self.pace.finals_s(references, side_by_side=self.session.side_by_side)
 
     def begin(self, progress: Progress) -> list[Measurement]:
         """Finds the references and measures those that are new; returns their measurements.
@@ -143,21 +123,17 @@ class Tuner:
         name = self.subject.spec.name
         progress.phase(f"{name}: known schedules")
         self.references |= self._baselines(progress)
-        self._session.ready()
+        self.session.ready()
         # Of equal schedules the last one is measured, which has features if any of them has.
         names = {schedule_hash(each.schedule): key for key, each in self.references.items()}
         new = {key: self.references[key] for text, key in names.items() if text not in self.history}
-
-        done_s = [time.monotonic()]
-
-        def note(key: str, measurement: Measurement) -> None:
-            done_s.append(time.monotonic())
-            if isinstance(measurement, Failure):
-                self.failed[key] = measurement
-                progress.note(f"{name}: {key} failed. {measurement}")
-
-        measured = self.history.measure(self._session, new, note, best=None)
-        self.pace.saw_candidates(done_s)
+        measured: list[Measurement] = []
+        with contextlib.closing(self.history.measure(self.session, new, best=None)) as measurements:
+            for key, measurement in self.pace.seen(measurements):
+                measured.append(measurement)
+                if isinstance(measurement, Failure):
+                    self.failed[key] = measurement
+                    progress.note(f"{name}: {key} failed. {measurement}")
         self.model.prepare(self.history.samples())
         return measured
 
@@ -167,7 +143,7 @@ class Tuner:
         began_s = time.monotonic()
         found = self._search(limits, progress)
         searched_s = time.monotonic()
-        end_s = min(limits.end_s, searched_s + self._options.round_s)
+        end_s = min(limits.end_s, searched_s + self.options.round_s)
         measured = self._measure_new(found.candidates, replace(limits, end_s=end_s), progress)
         measured_s = time.monotonic()
         self._say(progress, "learning")
@@ -200,7 +176,7 @@ class Tuner:
         model, history = self.model, self.history
         beams: list[tuple[Weights, str | None]] = []
         chosen: dict[str, Candidate] = {}
-        for weights, outcome in self._searcher.beams(model.weights, model.best):
+        for weights, outcome in self.searcher.beams(model.weights, model.best):
             key = schedule_hash(outcome.schedule) if isinstance(outcome, Candidate) else None
             beams.append((weights, key))
             if isinstance(outcome, Candidate) and key is not None and key not in history:
@@ -208,7 +184,7 @@ class Tuner:
                 self._pool.discard(key)
         batch = self.pace.batch(limits)
         wanted = max(0, round((1 - _MUTANT_SHARE) * batch) - len(chosen))
-        probed, outcomes = self._searcher.probes(
+        probed, outcomes = self.searcher.probes(
             (model.weights, model.best, model.initial),
             self._round,
             wanted=wanted * _OVERSAMPLING,
@@ -220,42 +196,35 @@ class Tuner:
         for failure in failures[:1]:
             progress.note(f"{self.subject.spec.name}: {len(failures)} searches failed, as this one: {failure}")
         again = sum(key is not None and key in history for _, key in beams)
-        random_share = self._options.random_share
-        chosen |= self._pool.take(wanted, model.predictor, random_share=random_share, rng=self._rng)
+        chosen |= self._pool.take(wanted, model.predictor, random_share=self.options.random_share, rng=self.rng)
         # Where searches find too little that is new, there are more mutants.
         chosen |= mutants(
             history.best(PARENTS),
             self.subject.spec.funcs,
-            self._rng,
+            self.rng,
             wanted=max(0, batch - len(chosen)),
             known=lambda key: key in history or key in chosen,
         )
-        return _Found(
-            candidates=chosen,
-            beams=beams,
-            searches=len(beams) + len(outcomes),
-            known=again + len(outcomes) - len(probed) - len(failures),
-        )
+        known = again + len(outcomes) - len(probed) - len(failures)
+        return _Found(chosen, beams, searches=len(beams) + len(outcomes), known=known)
 
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
         allowed = dict(islice(candidates.items(), limits.samples))
-        best, done_s = self.history.best_cost, [time.monotonic()]
-
-        def say(_key: str, _measurement: Measurement) -> None:
-            done_s.append(time.monotonic())
-            self._say(progress, f"measuring {len(done_s) - 1} of {len(allowed)}")
-
-        measured = self.history.measure(
-            self._session, allowed, say, best=best, end_s=limits.end_s, round_number=self._round
-        )
-        self.pace.saw_candidates(done_s)
+        best, end_s = self.history.best_cost, limits.end_s
+        measured: list[Measurement] = []
+        with contextlib.closing(
+            self.history.measure(self.session, allowed, best=best, end_s=end_s, round_number=self._round)
+        ) as measurements:
+            for _, measurement in self.pace.seen(measurements):
+                measured.append(measurement)
+                self._say(progress, f"measuring {len(measured)} of {len(allowed)}")
         self._pool.add({key: candidate for key, candidate in candidates.items() if key not in self.history})
         return measured
 
     def _baselines(self, progress: Progress) -> dict[str, Candidate]:
-        searches = baselines(self._options.search)
-        outcomes = self._searcher.run(list(searches.values()))
+        searches = baselines(self.options.search)
+        outcomes = self.searcher.run(list(searches.values()))
         found: dict[str, Candidate] = {}
         for (name, search), outcome in zip(searches.items(), outcomes, strict=True):
             if isinstance(outcome, Failure):

@@ -1,5 +1,6 @@
 """One exception tree; every message says what, where, expected, found and what to do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -75,6 +76,14 @@ class InputError(HltuneError):
 def out_of_range(option: str, expected: str, found: object) -> InputError:
     """The error of an option whose value is not among those that make sense."""
     return InputError("option out of range", where=option, expected=expected, found=str(found))
+
+
+def did_you_mean(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Advice for a name that does not exist; None if nothing is like it."""
+    import difflib  # only loaded for this message
+
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
+    return f"did you mean {close[0]}?" if close else None
 
 
 class JobFailed(HltuneError):

@@ -13,11 +13,7 @@ from hltune.workspace.records import Workspace
 def with_default_weights(
     search: Adams2019Options, workspace: Workspace, machine: MachineId, progress: Progress
 ) -> Adams2019Options:
-    """Adds the workspace's default weights to a search that has none; those of another machine only if asked for.
-
-    Raises:
-        InputError: the default weights, or what belongs to the given ones, are damaged.
-    """
+    """Adds the workspace's default weights to a search that has none; those of another machine only if asked for."""
     if search.weights is not None:
         if sidecar_path(search.weights).exists() and (other := _other_machine(search.weights, machine)):
             trained = f"{search.weights} was trained on another machine ({other})"

@@ -11,7 +11,6 @@
 ```
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,14 +112,16 @@ class Workspace:
         write_bytes(self._machine_directory(spec, machine) / f"{record.label}.json", _FORMAT.encode(document))
 
     def records(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
-        """All records of a pipeline on a machine, the fastest first.
+        """The fastest record of each name for a pipeline on a machine, the fastest first.
 
         Raises:
-            InputError: one of them is damaged or belongs elsewhere.
+            InputError: a record is damaged or belongs elsewhere.
         """
-        paths = sorted(self._machine_directory(spec, machine).glob("*.json"))
-        records = [_read(path, spec) for path in paths]
-        return sorted(records, key=lambda record: record.cost)
+        best: dict[str, Record] = {}
+        records = [_read(path, spec) for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]
+        for record in sorted(records, key=lambda record: record.cost):
+            best.setdefault(record.name, record)
+        return list(best.values())
 
     def best(self, spec: PipelineSpec, machine: MachineId) -> Record:
         """The schedule that tuning left, or else the fastest one on record.
@@ -140,14 +141,6 @@ class Workspace:
                 "for hexagon, also the same --target, --objective, --cache, --heap-limit",
             )
         return next((record for record in records if record.name == TUNED), records[0])
-
-
-def best_of_each(recorded: Sequence[Record]) -> list[Record]:
-    """The fastest one on record of each name; `recorded` has the fastest first."""
-    best: dict[str, Record] = {}
-    for record in recorded:
-        best.setdefault(record.name, record)
-    return list(best.values())
 
 
 def _read(path: Path, spec: PipelineSpec) -> Record:

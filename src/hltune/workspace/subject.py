@@ -49,12 +49,7 @@ class SubjectOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A pipeline on a target.
-
-    Attributes:
-        benchmark: set for a built-in one.
-        hand_written: schedules by name; only built-in benchmarks have any.
-    """
+    """A pipeline on a target; only built-in benchmarks have schedules written by hand, by name."""
 
     spec: PipelineSpec
     target: TargetInfo
@@ -73,11 +68,7 @@ class Subject:
 
 
 def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
-    """Loads a pipeline in a worker of its own.
-
-    Raises:
-        InputError: there is no such pipeline, it cannot be used as it is, or loading it crashes or takes too long.
-    """
+    """Loads a pipeline in a worker of its own."""
     benchmark, source = _source(options)
     with Worker(preload=("halide",)) as worker:
         try:
@@ -97,11 +88,7 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
 
 
 def load_subjects(pipelines: Iterable[SubjectOptions], workspace: Workspace) -> list[Subject]:
-    """Loads all pipelines before the first one is used.
-
-    Raises:
-        InputError: one of them cannot be used, or the workspace cannot be written to.
-    """
+    """Loads all pipelines before the first one is used."""
     check_writable(workspace.root)
     return [load_subject(pipeline, workspace) for pipeline in pipelines]
 

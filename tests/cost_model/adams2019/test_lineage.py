@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hltune.cost_model.adams2019.lineage import Lineage, WeightsOrigin, sidecar_path
-from hltune.cost_model.adams2019.optimizer import OptimizerState
+from hltune.cost_model.adams2019.train import TrainingState
 from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.values.errors import InputError
 from tests.cost_model.conftest import perturbed
@@ -20,8 +20,9 @@ def origin(initial: Weights) -> WeightsOrigin:
 def test_the_newest_version_counts_and_the_others_go(tmp_path: Path, builtin: Weights) -> None:
     lineage = Lineage(tmp_path / "weights")
     assert lineage.read("latest", builtin) is None and lineage.path("best") is None
+    state = TrainingState.start(builtin).optimizer
     for number in (1, 2, 11):
-        lineage.write("latest", number, perturbed(builtin, seed=number), origin(builtin), OptimizerState.start())
+        lineage.write("latest", number, perturbed(builtin, seed=number), origin(builtin), state)
     lineage.write("best", 2, perturbed(builtin, seed=2), origin(builtin), None)
     stored = lineage.read("latest", builtin)
     assert stored is not None and weights_hash(stored.weights) == weights_hash(perturbed(builtin, seed=11))
@@ -39,7 +40,8 @@ def test_the_newest_version_counts_and_the_others_go(tmp_path: Path, builtin: We
 
 def test_a_kill_between_two_versions_leaves_one(tmp_path: Path, builtin: Weights) -> None:
     lineage = Lineage(tmp_path)
-    lineage.write("latest", 1, perturbed(builtin, seed=1), origin(builtin), OptimizerState.start())
+    state = TrainingState.start(builtin).optimizer
+    lineage.write("latest", 1, perturbed(builtin, seed=1), origin(builtin), state)
     # The new sidecar and state are there, the new weights are not yet.
     for suffix in (".json", ".npz"):
         (tmp_path / f"latest-00002.weights{suffix}").write_bytes(b"half")

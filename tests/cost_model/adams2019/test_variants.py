@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from hltune.cost_model.adams2019.network import forward
-from hltune.cost_model.adams2019.variants import vary
-from hltune.cost_model.adams2019.weights import Weights, weights_hash
+from hltune.cost_model.adams2019.weights import Weights, vary, weights_hash
 from tests.cost_model.conftest import make_pipeline, make_schedules
 
 
@@ -13,7 +12,7 @@ def test_every_coefficient_is_scaled_by_a_number_of_its_own(builtin: Weights) ->
     rng = np.random.default_rng(0)
     pipeline, schedules = make_pipeline(rng), make_schedules(rng, 5)
     varied = vary(builtin, rng, 1.0)
-    before, after = (np.asarray(forward(w, pipeline, schedules, 2.0).trunk) for w in (builtin, varied))  # type: ignore[arg-type]
+    before, after = (np.asarray(forward(w, pipeline, schedules, 2.0)[1]) for w in (builtin, varied))  # type: ignore[arg-type]
     factors = varied["trunk_bias"] / builtin["trunk_bias"]
     assert len(np.unique(factors)) == 32
     np.testing.assert_allclose(after, before * factors, rtol=1e-3, atol=1e-3)

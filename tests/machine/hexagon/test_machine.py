@@ -12,6 +12,7 @@ from hltune.machine.hexagon.machine import HexagonMachine
 from hltune.machine.hexagon.options import CacheModel, EmulatorOptions
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
 from hltune.machine.inputs import Inputs
+from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.load import LoadJob
@@ -22,7 +23,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import PipelineSpec
-from tests.machine.opened import fast, load, needs_hexagon, target_info
+from tests.machine.opened import fast, load, needs_hexagon
 
 OPTIONS = MeasureOptions(threads=1, compile_timeout_s=30)
 _ROOT = "rows.compute_root().vectorize(x, 64); blurred.vectorize(x, 128);"
@@ -30,7 +31,7 @@ _ROOT = "rows.compute_root().vectorize(x, 64); blurred.vectorize(x, 128);"
 
 @pytest.fixture(scope="module")
 def dsp() -> TargetInfo:
-    return target_info("hexagon")
+    return resolve("hexagon")
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +163,7 @@ def test_missed_lines_are_counted(dsp: TargetInfo) -> None:
 @needs_hexagon
 @pytest.mark.parametrize("version", ["v62", "v65", "v68"])
 def test_other_versions(version: str) -> None:
-    target = target_info(f"hexagon-{version}")
+    target = resolve(f"hexagon-{version}")
     blur = load("blur", target)
     with HexagonMachine(target, OPTIONS, workers=1) as machine:
         found = measured(machine, blur, root=_ROOT)
@@ -170,12 +171,12 @@ def test_other_versions(version: str) -> None:
 
 
 def test_targets() -> None:
-    dsp = target_info("hexagon")
+    dsp = resolve("hexagon")
     assert dsp.machine == "hexagon" and dsp.vector_bytes == 128 and "hvx_v66" in dsp.name
-    assert target_info("hexagon-v66") == dsp
-    full = target_info("hexagon-32-noos-hvx_128-hvx_v65")
+    assert resolve("hexagon-v66") == dsp
+    full = resolve("hexagon-32-noos-hvx_128-hvx_v65")
     assert full.machine == "hexagon" and "no_runtime" in full.name and "hvx_v65" in full.name
-    assert target_info("hexagon-32-qurt-hvx_128").machine is None
+    assert resolve("hexagon-32-qurt-hvx_128").machine is None
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, dsp: TargetInfo) -> None:

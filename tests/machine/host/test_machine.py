@@ -8,21 +8,21 @@ import pytest
 
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import TargetJob
+from hltune.machine.open import TargetJob, resolve
 from hltune.machine.reference import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
-from tests.machine.opened import OPTIONS, fast, load, opened, strips, target_info
+from tests.machine.opened import OPTIONS, fast, load, opened, strips
 
 pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")
 def host() -> TargetInfo:
-    return target_info("host")
+    return resolve("host")
 
 
 @pytest.fixture(scope="module")

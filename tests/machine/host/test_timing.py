@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from hltune.machine.host.timing import time_calls
+from hltune.machine.host.jobs import time_calls
 
 pytestmark = pytest.mark.alone
 

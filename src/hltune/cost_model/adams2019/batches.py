@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.adams2019.network import pad_schedules, pad_stages
+from hltune.cost_model.adams2019.network import pad
 from hltune.cost_model.dataset import Dataset
 from hltune.values.features import Floats
 
@@ -24,13 +24,10 @@ class MiniBatch(NamedTuple):
     """Some schedules of a pipeline, padded with zeros; or a stack of such, with one more axis in front.
 
     Attributes:
-        pipeline: [S, 40, 7].
-        schedules: [N, S, 39].
-        costs_ms: [N]; 1 for padding.
+        pipeline, schedules, costs_ms: [S, 40, 7], [N, S, 39] and [N]; costs are 1 for padding.
         best_ms: smallest cost of the pipeline, whether in the batch or not.
         cores: what the plugin calls parallelism.
-        schedule_count: N without padding.
-        stage_count: S without padding.
+        schedule_count, stage_count: N and S without padding.
     """
 
     pipeline: Floats
@@ -60,11 +57,11 @@ Epoch = Callable[[np.random.Generator], Iterator[Block]]
 
 def make_batch(samples: Dataset, *, best_cost: float) -> MiniBatch:
     """Pads samples of a pipeline whose best schedule costs `best_cost`."""
-    schedules = pad_schedules(pad_stages(samples.schedules, axis=1))
+    pipeline, schedules = pad(samples.pipeline, samples.schedules)
     costs_ms = np.ones(len(schedules), dtype=np.float32)
     costs_ms[: len(samples)] = samples.costs * _MS
     return MiniBatch(
-        pipeline=pad_stages(samples.pipeline, axis=0),
+        pipeline=pipeline,
         schedules=schedules,
         costs_ms=costs_ms,
         best_ms=np.float32(best_cost * _MS),
@@ -76,16 +73,12 @@ def make_batch(samples: Dataset, *, best_cost: float) -> MiniBatch:
 
 def passes(datasets: Sequence[Dataset], batch_size: int) -> Epoch:
     """Epochs of one step for every mini-batch; pipelines with more schedules than `batch_size` are split at random."""
-    whole = {
-        number: _single(dataset, dataset.best_cost)
-        for number, dataset in enumerate(datasets)
-        if len(dataset) <= batch_size
-    }
+    whole = [_single(dataset, dataset.best_cost) if len(dataset) <= batch_size else None for dataset in datasets]
 
     def epoch(rng: np.random.Generator) -> Iterator[Block]:
-        for number, dataset in enumerate(datasets):
-            if number in whole:
-                yield whole[number]
+        for dataset, block in zip(datasets, whole, strict=True):
+            if block:
+                yield block
                 continue
             parts = -(-len(dataset) // batch_size)
             for rows in np.array_split(rng.permutation(len(dataset)), parts):

@@ -65,8 +65,7 @@ class Sidecar:
 
     Attributes:
         weights_hash: hash of the weights that it belongs to.
-        state_file: name of the file with the optimizer's state, beside the weights; None if there is none.
-        state_hash: SHA-256 of that file.
+        state_file, state_hash: name and SHA-256 of the optimizer's file beside the weights; None if there is none.
     """
 
     weights_hash: str
@@ -92,9 +91,8 @@ def write_stored(path: Path, weights: Weights, origin: WeightsOrigin, state: Opt
         state_data = encode_state(state)
         state_file, state_hash = _state_path(path).name, hashlib.sha256(state_data).hexdigest()
         write_bytes(_state_path(path), state_data, durable=True)
-    sidecar = Sidecar(
-        weights_hash=hashlib.sha256(data).hexdigest(), origin=origin, state_file=state_file, state_hash=state_hash
-    )
+    own_hash = hashlib.sha256(data).hexdigest()
+    sidecar = Sidecar(weights_hash=own_hash, origin=origin, state_file=state_file, state_hash=state_hash)
     write_bytes(sidecar_path(path), _FORMAT.encode(asdict(sidecar)), durable=True)
     write_bytes(path, data, durable=True)
 
@@ -136,13 +134,8 @@ class Lineage:
     directory: Path
 
     def read(self, kind: Kind, initial: Weights) -> Stored | None:
-        """The newest version, or None.
-
-        Raises:
-            InputError: it is damaged, or comes from other initial weights.
-        """
-        path = self.path(kind)
-        if path is None:
+        """The newest version, or None; raises InputError if it is damaged, or comes from other initial weights."""
+        if (path := self.path(kind)) is None:
             return None
         stored = read_stored(path)
         expected, found = weights_hash(initial), stored.origin.parent_hash
@@ -168,23 +161,18 @@ class Lineage:
     def write(
         self, kind: Kind, round_number: int, weights: Weights, origin: WeightsOrigin, state: OptimizerState | None
     ) -> Path:
-        """Writes a version and removes the older ones. No version is ever written twice.
-
-        Its number is that of the round, unless there is a newer one already.
-        """
+        """Writes a version, of the round's number or a newer one than any, and removes the older ones."""
         old = self._versions(kind)
         version = max([round_number, *(number + 1 for number in old)])
         path = self.directory / f"{kind}-{version:05d}.weights"
         write_stored(path, weights, origin, state)
-        for each in old.values():
-            _remove(each)
+        _remove(old)
         return path
 
     def clear(self) -> None:
         """Removes all versions."""
         for kind in ("latest", "best"):
-            for path in self._versions(kind).values():
-                _remove(path)
+            _remove(self._versions(kind))
 
     def _versions(self, kind: Kind) -> dict[int, Path]:
         paths = self.directory.glob(f"{kind}-*.weights")
@@ -196,9 +184,10 @@ def _state_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.npz")
 
 
-def _remove(path: Path) -> None:
-    for file in (path, sidecar_path(path), _state_path(path)):
-        file.unlink(missing_ok=True)
+def _remove(versions: dict[int, Path]) -> None:
+    for path in versions.values():
+        for file in (path, sidecar_path(path), _state_path(path)):
+            file.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> bytes:

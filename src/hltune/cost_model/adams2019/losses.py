@@ -43,12 +43,12 @@ _LARGEST_DIFFERENCE = 0.5
 
 def pipeline_loss(weights: Arrays, batch: MiniBatch, name: LossName) -> jax.Array:
     """The loss on one pipeline, a number; traceable."""
-    predicted = forward(weights, jnp.asarray(batch.pipeline), jnp.asarray(batch.schedules), jnp.asarray(batch.cores))
+    ms, trunk = forward(weights, jnp.asarray(batch.pipeline), jnp.asarray(batch.schedules), jnp.asarray(batch.cores))
     scheduled = jnp.arange(batch.schedules.shape[0]) < batch.schedule_count
     staged = jnp.arange(batch.pipeline.shape[0]) < batch.stage_count
-    costs = _Costs(predicted.ms, jnp.asarray(batch.costs_ms), jnp.asarray(batch.best_ms), scheduled)
+    costs = _Costs(ms, jnp.asarray(batch.costs_ms), jnp.asarray(batch.best_ms), scheduled)
     counted = scheduled[:, None, None] & staged[None, :, None]
-    negative = jnp.where(counted, jax.nn.relu(-predicted.trunk), 0)
+    negative = jnp.where(counted, jax.nn.relu(-trunk), 0)
     loss = _NEGATIVE_COEFFICIENTS * jnp.sum(negative) / batch.schedule_count
     for term in name.split("+"):
         loss += _TERMS[term](costs)

@@ -19,32 +19,23 @@ Source: Adams et al., "Learning to Optimize Halide with Tree Search and Random P
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights
-from hltune.cost_model.features import PIPELINE_SHAPE, ScheduleFeatures
+from hltune.cost_model.features import PIPELINE_SHAPE, SCHEDULE_FEATURES
 from hltune.values.errors import InputError
 from hltune.values.features import SCHEDULE_COLUMNS, Floats
 
-PAGE_BYTES = 4096
+_PAGE_BYTES = 4096
 _CHUNK = 4096
 """Schedules that are predicted at a time: bounds the memory."""
-_LEAST_SCHEDULES = 16
-_LEAST_STAGES = 4
 
 Arrays = Mapping[str, jax.Array | Floats]
 """Weights by name, or their gradient: numbers as they are read, or traced."""
-
-
-class Forward(NamedTuple):
-    """What the network computes: running times [N], and Z [N, S, 32]."""
-
-    ms: jax.Array
-    trunk: jax.Array
 
 
 def predict(weights: Weights, pipeline_features: Floats, schedule_features: Floats, cores: int) -> Floats:
@@ -53,25 +44,26 @@ def predict(weights: Weights, pipeline_features: Floats, schedule_features: Floa
     Raises:
         InputError: the shapes do not fit together.
     """
-    check_shapes(pipeline_features, schedule_features)
-    pipeline = pad_stages(pipeline_features, axis=0)
+    _check_shapes(pipeline_features, schedule_features)
     predicted = np.empty(len(schedule_features), dtype=np.float32)
     for begin in range(0, len(schedule_features), _CHUNK):
         part = schedule_features[begin : begin + _CHUNK]
-        padded = pad_schedules(pad_stages(part, axis=1))
-        predicted[begin : begin + len(part)] = _predict(dict(weights), pipeline, padded, cores)[: len(part)]
+        padded = pad(pipeline_features, part)
+        predicted[begin : begin + len(part)] = _predict(dict(weights), *padded, cores)[: len(part)]
     return predicted
 
 
-def forward(weights: Arrays, pipeline: jax.Array, schedules: jax.Array, cores: jax.Array) -> Forward:
-    """The network on P, F and the number of cores; traceable."""
+def forward(
+    weights: Arrays, pipeline: jax.Array, schedules: jax.Array, cores: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Running times [N] in milliseconds and Z [N, S, 32], from P, F and the number of cores; traceable."""
     w = {name: jnp.asarray(values) for name, values in weights.items()}
     a = w["head1_bias"] + jnp.einsum("cot,sot->sc", jax.nn.sigmoid(w["head1_filter"]), pipeline)
     b = jax.nn.relu(w["head2_bias"] + jnp.log1p(schedules) @ w["head2_filter"].T)
     from_a, from_b = w["trunk_filter"][:, : a.shape[-1]], w["trunk_filter"][:, a.shape[-1] :]
     trunk = w["trunk_bias"] + a @ from_a.T + b @ from_b.T
     k = list(jnp.moveaxis(jax.nn.relu(trunk), -1, 0))
-    f = ScheduleFeatures(*jnp.moveaxis(schedules, -1, 0))
+    f = SimpleNamespace(**dict(zip(SCHEDULE_FEATURES, jnp.moveaxis(schedules, -1, 0), strict=True)))
     cost = (
         _compute_cost(f, k, cores)
         + _load_cost(f, k)
@@ -80,53 +72,36 @@ def forward(weights: Arrays, pipeline: jax.Array, schedules: jax.Array, cores: j
         + f.num_productions * (jnp.where(f.inner_parallelism > 1, k[25], 0) + (f.inner_parallelism - 1) * k[26])
         + f.working_set * k[27]
     )
-    return Forward(jnp.sum(cost * 1e-9, axis=-1), trunk)
+    return jnp.sum(cost * 1e-9, axis=-1), trunk
 
 
-def check_shapes(pipeline_features: Floats, schedule_features: Floats) -> None:
-    """Raises InputError unless the arrays are [S, 40, 7] and [N, S, 39]."""
-    stages = len(pipeline_features)
-    if stages == 0 or pipeline_features.shape[1:] != PIPELINE_SHAPE:
-        raise InputError(
-            "pipeline features of the wrong shape",
-            expected=f"(S, {PIPELINE_SHAPE[0]}, {PIPELINE_SHAPE[1]})",
-            found=str(pipeline_features.shape),
-        )
-    if schedule_features.ndim != 3 or schedule_features.shape[1:] != (stages, SCHEDULE_COLUMNS):
-        raise InputError(
-            "schedule features do not fit the pipeline",
-            found=str(schedule_features.shape),
-            expected=f"(N, {stages}, {SCHEDULE_COLUMNS})",
-        )
+def _check_shapes(pipeline: Floats, schedules: Floats) -> None:
+    stages = len(pipeline)
+    if stages == 0 or pipeline.shape[1:] != PIPELINE_SHAPE:
+        expected = f"(S, {PIPELINE_SHAPE[0]}, {PIPELINE_SHAPE[1]})"
+        raise InputError("pipeline features of the wrong shape", expected=expected, found=str(pipeline.shape))
+    if schedules.ndim != 3 or schedules.shape[1:] != (stages, SCHEDULE_COLUMNS):
+        expected = f"(N, {stages}, {SCHEDULE_COLUMNS})"
+        raise InputError("schedule features do not fit the pipeline", found=str(schedules.shape), expected=expected)
 
 
-def pad_stages(array: Floats, *, axis: int) -> Floats:
-    """Adds stages of zeros up to a power of two, so that few sizes are ever compiled."""
-    return _pad(array, axis, _LEAST_STAGES)
-
-
-def pad_schedules(array: Floats) -> Floats:
-    """The same for schedules, along the first axis."""
-    return _pad(array, 0, _LEAST_SCHEDULES)
+def pad(pipeline: Floats, schedules: Floats) -> tuple[Floats, Floats]:
+    """Adds zeros to P and F until there are powers of two of N and S, so that few sizes are ever compiled."""
+    n, s = (max(least, 1 << (size - 1).bit_length()) for size, least in zip(schedules.shape, (16, 4), strict=False))
+    more = (0, s - len(pipeline))
+    return np.pad(pipeline, (more, (0, 0), (0, 0))), np.pad(schedules, ((0, n - len(schedules)), more, (0, 0)))
 
 
 @jax.jit
 def _predict(weights: Arrays, pipeline: Floats, schedules: Floats, cores: int) -> jax.Array:
-    return forward(weights, jnp.asarray(pipeline), jnp.asarray(schedules), jnp.asarray(cores)).ms
+    return forward(weights, jnp.asarray(pipeline), jnp.asarray(schedules), jnp.asarray(cores))[0]
 
 
-def _pad(array: Floats, axis: int, least: int) -> Floats:
-    extent = array.shape[axis]
-    padded = max(least, 1 << (extent - 1).bit_length())
-    widths = [(0, padded - extent if number == axis else 0) for number in range(array.ndim)]
-    return np.pad(array, widths)
-
-
-def _tasks(f: ScheduleFeatures[jax.Array]) -> jax.Array:
+def _tasks(f: SimpleNamespace) -> jax.Array:
     return jnp.maximum(1, f.inner_parallelism * f.outer_parallelism)
 
 
-def _compute_cost(f: ScheduleFeatures[jax.Array], k: list[jax.Array], cores: jax.Array) -> jax.Array:
+def _compute_cost(f: SimpleNamespace, k: list[jax.Array], cores: jax.Array) -> jax.Array:
     inlined = f.inlined_calls != 0
     values = f.vector_size * f.num_vectors * jnp.where(inlined, k[2], k[0])
     values += f.num_scalars * jnp.where(inlined, k[3], k[1])
@@ -135,7 +110,7 @@ def _compute_cost(f: ScheduleFeatures[jax.Array], k: list[jax.Array], cores: jax
     return values * idle_cores
 
 
-def _load_cost(f: ScheduleFeatures[jax.Array], k: list[jax.Array]) -> jax.Array:
+def _load_cost(f: SimpleNamespace, k: list[jax.Array]) -> jax.Array:
     per_realization = f.unique_lines_read_per_realization * k[5] + f.unique_bytes_read_per_realization * k[6]
     per_vector = (
         f.scalar_loads_per_vector * k[7]
@@ -157,7 +132,7 @@ def _load_cost(f: ScheduleFeatures[jax.Array], k: list[jax.Array]) -> jax.Array:
     )
 
 
-def _store_cost(f: ScheduleFeatures[jax.Array], k: list[jax.Array]) -> jax.Array:
+def _store_cost(f: SimpleNamespace, k: list[jax.Array]) -> jax.Array:
     parallel = f.inner_parallelism > 1  # other cores will read most of what is stored
     output = jnp.arange(f.inner_parallelism.shape[-1]) == 0  # nothing in the pipeline loads from it
     alpha = jnp.where(parallel, k[16], jnp.where(output, k[17], k[18]))
@@ -165,6 +140,6 @@ def _store_cost(f: ScheduleFeatures[jax.Array], k: list[jax.Array]) -> jax.Array
     innermost_bytes = jnp.maximum(1, f.innermost_bytes_at_task)
     lines = f.inner_parallelism * (f.bytes_at_task / innermost_bytes)
     false_sharing = jnp.where(parallel, k[22] * (f.num_vectors + f.num_scalars) / innermost_bytes, 0)
-    threads_on_a_page = jnp.minimum(f.inner_parallelism, PAGE_BYTES / innermost_bytes)
+    threads_on_a_page = jnp.minimum(f.inner_parallelism, _PAGE_BYTES / innermost_bytes)
     page_faults = f.bytes_at_production * threads_on_a_page * f.inner_parallelism * f.outer_parallelism * k[23]
     return f.num_realizations * (lines * alpha + f.bytes_at_realization * beta) + false_sharing + page_faults

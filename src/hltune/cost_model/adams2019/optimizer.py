@@ -4,8 +4,6 @@ The file is a NumPy ``.npz`` with the arrays ``count`` (int64), ``mean_NAME`` an
 NAME among the weights.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from dataclasses import dataclass
@@ -23,12 +21,6 @@ class OptimizerState:
     count: int
     mean: Weights
     square: Weights
-
-    @classmethod
-    def start(cls) -> OptimizerState:
-        """The state before the first step."""
-        zeros = {name: np.zeros(shape, dtype=np.float32) for name, shape in SHAPES.items()}
-        return cls(count=0, mean=zeros, square=zeros)
 
 
 def encode_state(state: OptimizerState) -> bytes:

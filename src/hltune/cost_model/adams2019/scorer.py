@@ -13,8 +13,6 @@ from hltune.cost_model.metrics import NO_PAIRS, count_pairs, r2_of_throughputs, 
 from hltune.cost_model.scorer import Predictor, Scores, require_samples
 from hltune.values.features import Floats
 
-_LEAST_MS = 1e-9
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NetworkScorer:
@@ -44,16 +42,19 @@ def log_prediction(weights: Weights, samples: Dataset, schedules: Floats) -> NDA
     return np.log(_predicted_ms(weights, samples, schedules) / 1e3)
 
 
+def _predicted_ms(weights: Weights, samples: Dataset, schedules: Floats) -> NDArray[np.float64]:
+    predicted_ms = predict(weights, samples.pipeline, schedules, samples.cores)
+    return np.maximum(predicted_ms.astype(np.float64), 1e-9)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """How well weights order the schedules of some pipelines; None where their samples do not say.
 
     Attributes:
-        pipelines: pipelines with two samples or more.
-        samples: samples of these.
+        pipelines, samples: pipelines with two samples or more, and samples of these.
         pair_accuracy: share of the pairs of schedules of a pipeline that are ordered rightly, over all pipelines.
-        regret_at_1: cost of the schedule that is predicted fastest, divided by the best, mean over pipelines.
-        regret_at_8: the same for the best of the eight that are predicted fastest.
+        regret_at_1, regret_at_8: see `hltune.cost_model.metrics.regret_at`; mean over pipelines.
         r2: share of the variance of relative throughput that is explained, mean over pipelines.
     """
 
@@ -77,11 +78,6 @@ def evaluate(weights: Weights, datasets: Sequence[Dataset]) -> Evaluation:
         regret_at_8=_mean(regret_at(8, *each) for each in costs),
         r2=_mean(r2_of_throughputs(*each) for each in costs),
     )
-
-
-def _predicted_ms(weights: Weights, samples: Dataset, schedules: Floats) -> NDArray[np.float64]:
-    predicted_ms = predict(weights, samples.pipeline, schedules, samples.cores)
-    return np.maximum(predicted_ms.astype(np.float64), _LEAST_MS)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

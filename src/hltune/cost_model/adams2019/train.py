@@ -48,7 +48,9 @@ class TrainingState:
     @classmethod
     def start(cls, weights: Weights, optimizer: OptimizerState | None = None) -> TrainingState:
         """The state before the first step, or without an average."""
-        return cls(weights=weights, average=weights, optimizer=optimizer or OptimizerState.start())
+        zeros = {name: np.zeros_like(values) for name, values in weights.items()}
+        optimizer = optimizer or OptimizerState(count=0, mean=zeros, square=zeros)
+        return cls(weights=weights, average=weights, optimizer=optimizer)
 
 
 def train(
@@ -63,9 +65,7 @@ def train(
     """Trains; the same arguments give the same result, unless time runs out.
 
     Args:
-        start: what to go on from.
         datasets: one for each pipeline and machine.
-        options: how to train.
         initial: weights that `TrainingOptions.l2_to_init` pulls to.
         seed: seed of the order of samples; the steps that were taken before count as well.
         held_out: other schedules of the same pipelines, in the same order.
@@ -121,10 +121,10 @@ def _epoch(
     key = jax.random.key(int(rng.integers(2**31))) if options.feature_noise else None
     # What a step does not depend on is left out: other values of it compile nothing again.
     step_options = replace(options, steps=None, epochs=1, time_limit_s=None)
-    adam = state.optimizer
-    adam = optax.ScaleByAdamState(jnp.int32(adam.count), dict(adam.mean), dict(adam.square))
+    old = state.optimizer
+    adam = optax.ScaleByAdamState(jnp.int32(old.count), old.mean, old.square)
     optimizer = (optax.EmptyState(), adam, optax.EmptyState())
-    carry = _Carry(dict(state.weights), dict(state.average), optimizer, key)
+    carry = _Carry(state.weights, state.average, optimizer, key)
     for block in blocks(rng):
         carry = jax.block_until_ready(_steps(carry, block, dict(initial), step_options))
         if time.monotonic() > deadline_s:
@@ -137,13 +137,10 @@ def _epoch(
     )
 
 
-_ChainState = tuple[optax.EmptyState, optax.ScaleByAdamState, optax.EmptyState]
-
-
 class _Carry(NamedTuple):
     weights: Arrays
     average: Arrays
-    optimizer: _ChainState
+    optimizer: tuple[optax.EmptyState, optax.ScaleByAdamState, optax.EmptyState]
     key: jax.Array | None
 
 

@@ -18,6 +18,7 @@ import functools
 import hashlib
 import math
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,6 @@ from hltune.runtime import halide_wheel
 from hltune.runtime.files import write_bytes
 from hltune.values.errors import HltuneError, InputError
 
-MAGIC = 0x68776631
-PIPELINE_FEATURES_VERSION = 3
-SCHEDULE_FEATURES_VERSION = 3
 SHAPES: dict[str, tuple[int, ...]] = {
     "head1_filter": (8, 40, 7),
     "head1_bias": (8,),
@@ -37,11 +35,32 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "trunk_filter": (32, 32),
     "trunk_bias": (32,),
 }
-_HEADER = struct.pack("<4I", MAGIC, PIPELINE_FEATURES_VERSION, SCHEDULE_FEATURES_VERSION, len(SHAPES))
-_FILE_BYTES = len(_HEADER) + sum(4 * (1 + len(shape) + math.prod(shape)) for shape in SHAPES.values())
+_MAGIC = "magic number"
+_HEADER = {
+    _MAGIC: 0x68776631,
+    "version of the pipeline features": 3,
+    "version of the schedule features": 3,
+    "number of buffers": len(SHAPES),
+}
 
 Weights = dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
 """Arrays by the names of `SHAPES`, each with that shape."""
+
+
+@functools.cache
+def _builtin_bytes() -> bytes:
+    path = halide_wheel.plugin_path("Adams2019")
+    library, header = path.read_bytes(), struct.pack("<4I", *_HEADER.values())
+    if (count := library.count(header)) != 1:
+        raise HltuneError(
+            "cannot find the built-in weights in the plugin",
+            where=str(path),
+            expected="their header at exactly one place",
+            found=f"{count} places",
+            todo="pip install --force-reinstall halide==21.0.0, or give --weights FILE",
+        )
+    begin = library.index(header)
+    return library[begin : begin + sum(_bytes(expected) for _, expected in _parts())]
 
 
 def builtin_weights() -> Weights:
@@ -54,6 +73,19 @@ def random_weights(rng: np.random.Generator) -> Weights:
     return {name: (rng.random(shape, dtype=np.float32) - np.float32(0.5)) for name, shape in SHAPES.items()}
 
 
+def vary(weights: Weights, rng: np.random.Generator, sigma: float) -> Weights:
+    """Weights for a search that has to find different schedules: it believes that loads are cheap, say.
+
+    Each of the 32 trunk outputs is the coefficient of one term of the cost, and the rectifier keeps it proportional to
+    its row of the trunk. Each row is multiplied by a log-normal number; `sigma` is the deviation of its logarithm.
+    """
+    factors = np.exp(sigma * rng.standard_normal(SHAPES["trunk_bias"])).astype(np.float32)
+    return weights | {
+        "trunk_filter": weights["trunk_filter"] * factors[:, None],
+        "trunk_bias": weights["trunk_bias"] * factors,
+    }
+
+
 def read_weights(path: Path) -> Weights:
     """Reads and checks a file; raises InputError if it is not what the plugin can read."""
     try:
@@ -63,27 +95,56 @@ def read_weights(path: Path) -> Weights:
     return decode_weights(data, where=str(path))
 
 
+def _parts() -> Iterator[tuple[str, int | tuple[int, ...]]]:
+    """What a file holds, in its order: numbers with their only value, and buffers with their shapes."""
+    yield from _HEADER.items()
+    for name, shape in SHAPES.items():
+        yield f"number of dimensions of {name}", len(shape)
+        yield from ((f"extent of dimension {number} of {name}", extent) for number, extent in enumerate(shape))
+        yield name, shape
+
+
+def _bytes(expected: int | tuple[int, ...]) -> int:
+    return 4 if isinstance(expected, int) else 4 * math.prod(expected)
+
+
 def decode_weights(data: bytes, *, where: str) -> Weights:
     """Decodes and checks the content of a file; raises what `read_weights` raises."""
-    reader = _Reader(data, where)
-    reader.expect("magic number", MAGIC, hexadecimal=True)
-    reader.expect("version of the pipeline features", PIPELINE_FEATURES_VERSION)
-    reader.expect("version of the schedule features", SCHEDULE_FEATURES_VERSION)
-    reader.expect("number of buffers", len(SHAPES))
-    weights = {name: reader.buffer(name, shape) for name, shape in SHAPES.items()}
-    if reader.offset != len(data):
-        raise reader.error("there is more after the last buffer", f"{reader.offset} bytes", f"{len(data)} bytes")
+    weights: Weights = {}
+    end = 0
+    for what, expected in _parts():
+        begin, end = end, end + _bytes(expected)
+        if end > len(data):
+            part = what if what in SHAPES else f"the {what}"
+            raise _unusable(where, f"the file ends within {part}", f"at least {end} bytes", f"{len(data)} bytes")
+        if isinstance(expected, int):
+            found = int.from_bytes(data[begin:end], "little")
+            if found != expected:
+                form = "#x" if what == _MAGIC else "d"
+                raise _unusable(where, f"wrong {what}", f"{expected:{form}}", f"{found:{form}}")
+        else:
+            values = np.frombuffer(data[begin:end], dtype="<f4").astype(np.float32)
+            if not np.isfinite(values).all():
+                what += " holds values that are not finite"
+                raise _unusable(where, what, "finite values only", "NaN or infinity")
+            weights[what] = values.reshape(expected, order="F")
+    if end != len(data):
+        raise _unusable(where, "there is more after the last buffer", f"{end} bytes", f"{len(data)} bytes")
     return weights
+
+
+def _unusable(where: str, what: str, expected: str, found: str) -> InputError:
+    todo = "give a .weights file of Halide 21's Adams2019, or leave --weights out for the built-in ones"
+    return InputError(f"not usable as weights: {what}", where=where, expected=expected, found=found, todo=todo)
 
 
 def encode_weights(weights: Weights) -> bytes:
     """The content of a file; raises what `check_weights` raises."""
     check_weights(weights)
-    parts = [_HEADER]
-    for name, shape in SHAPES.items():
-        parts.append(struct.pack(f"<{1 + len(shape)}I", len(shape), *shape))
-        parts.append(weights[name].astype("<f4").tobytes(order="F"))
-    return b"".join(parts)
+    return b"".join(
+        struct.pack("<I", value) if isinstance(value, int) else weights[name].astype("<f4").tobytes(order="F")
+        for name, value in _parts()
+    )
 
 
 def write_weights(path: Path, weights: Weights) -> None:
@@ -105,58 +166,3 @@ def check_weights(weights: Weights, *, where: str = "weights") -> None:
     wild = [name for name, values in weights.items() if not np.isfinite(values).all()]
     if wild:
         raise InputError(f"values that are not finite in {', '.join(wild)}", where=where)
-
-
-@functools.cache
-def _builtin_bytes() -> bytes:
-    path = halide_wheel.plugin_path("Adams2019")
-    library = path.read_bytes()
-    if (count := library.count(_HEADER)) != 1:
-        raise HltuneError(
-            "cannot find the built-in weights in the plugin",
-            where=str(path),
-            expected="their header at exactly one place",
-            found=f"{count} places",
-            todo="pip install --force-reinstall halide==21.0.0, or give --weights FILE",
-        )
-    begin = library.index(_HEADER)
-    return library[begin : begin + _FILE_BYTES]
-
-
-class _Reader:
-    def __init__(self, data: bytes, where: str) -> None:
-        self.data = data
-        self.where = where
-        self.offset = 0
-
-    def error(self, what: str, expected: str, found: str) -> InputError:
-        return InputError(
-            f"not usable as weights: {what}",
-            where=self.where,
-            expected=expected,
-            found=found,
-            todo="give a .weights file of Halide 21's Adams2019, or leave --weights out for the built-in ones",
-        )
-
-    def take(self, count: int, what: str) -> bytes:
-        end = self.offset + count
-        if end > len(self.data):
-            raise self.error(f"the file ends within {what}", f"at least {end} bytes", f"{len(self.data)} bytes")
-        part = self.data[self.offset : end]
-        self.offset = end
-        return part
-
-    def expect(self, what: str, expected: int, *, hexadecimal: bool = False) -> None:
-        (found,) = struct.unpack("<I", self.take(4, f"the {what}"))
-        if found != expected:
-            form = "#x" if hexadecimal else "d"
-            raise self.error(f"wrong {what}", f"{expected:{form}}", f"{found:{form}}")
-
-    def buffer(self, name: str, shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        self.expect(f"number of dimensions of {name}", len(shape))
-        for dimension, extent in enumerate(shape):
-            self.expect(f"extent of dimension {dimension} of {name}", extent)
-        values = np.frombuffer(self.take(4 * math.prod(shape), name), dtype="<f4").astype(np.float32)
-        if not np.isfinite(values).all():
-            raise self.error(f"{name} holds values that are not finite", "finite values only", "NaN or infinity")
-        return values.reshape(shape, order="F")

@@ -1,4 +1,4 @@
-"""Changes of one detail of a schedule: the table of all mutation operators.
+"""Candidates that are made of the best known schedules by changing details: mutants, and the table of all operators.
 
 Adams2019 decides tile sizes and loop levels, and leaves much else to rules of its own: all vectors are as long as the
 output's, what is unrolled follows from the tiles, tails are what is safe. An operator changes one such detail. Most
@@ -8,28 +8,42 @@ search can express.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from hltune.schedule.loops import Loop, LoopNests
+from hltune.schedule.canonical import canonical_names
+from hltune.schedule.loops import Loop, LoopNests, loop_nests
+from hltune.values.candidate import Candidate
 from hltune.values.directives import (
     AlignStorage,
     ComputeAt,
     Directive,
     Parallel,
     Reorder,
+    Schedule,
     Split,
     StoreAt,
     StoreIn,
     Unroll,
     Vectorize,
 )
+from hltune.values.errors import InputError
+from hltune.values.pipeline import FuncInfo
+from hltune.values.provenance import Mutated
 from hltune.values.roles import Stage
+from hltune.values.schedule_codec import schedule_hash
 
 T = TypeVar("T")
 Directives = list[Directive]
 
+PARENTS = 12
+_FAVOUR = 4.0
+"""Mean rank of the parent that is chosen, the best one being 0."""
+_ATTEMPTS_PER_MUTANT = 10
+_AGAIN = 0.4
+"""Chance of one more change, after each."""
+_ATTEMPTS = 20
 _TAILS = ("Auto", "GuardWithIf", "RoundUp", "ShiftInwards")
 _MEMORY = ("Auto", "Heap", "Stack")
 _ALIGNMENTS = (32, 64, 128)
@@ -73,8 +87,7 @@ class Context:
         return next(name for number in range(1000) if (name := f"v{number}") not in taken)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operator:
+class Operator(NamedTuple):
     """A way to change a schedule.
 
     Attributes:
@@ -89,13 +102,6 @@ class Operator:
     change: Callable[..., Directives | None]
     kind: type[Directive] | None = None
     weight: int = 1
-
-    def apply(self, context: Context) -> Directives | None:
-        """The changed directives, or None where the operator does not apply."""
-        if self.kind is None:
-            return self.change(context)
-        at = context.any_of(self.kind)
-        return None if at is None else self.change(context, at, context.directives[at])
 
 
 def _scale(context: Context, at: int, split: Split) -> Directives | None:
@@ -217,23 +223,82 @@ def _parallel(context: Context, at: int, parallel: Parallel) -> Directives | Non
 
 
 OPERATORS = (
-    # Most details are numbers.
-    Operator(name="scale", change=_scale, kind=Split, weight=3),
-    Operator(name="tail", change=_tail, kind=Split),
-    Operator(name="unroll", change=_unroll),
-    Operator(name="block", change=_block),
-    Operator(name="reorder", change=_reorder, kind=Reorder),
-    Operator(name="compute", change=_compute, kind=ComputeAt),
-    Operator(name="store", change=_store, kind=ComputeAt),
-    Operator(name="memory", change=_memory, kind=StoreIn),
-    Operator(name="parallel", change=_parallel, kind=Parallel),
-    Operator(name="materialise", change=_materialise),
-    Operator(name="inline", change=_inline, kind=ComputeAt),
-    Operator(name="align", change=_align, kind=ComputeAt),
+    Operator("scale", _scale, Split, weight=3),  # most details are numbers
+    Operator("tail", _tail, Split),
+    Operator("unroll", _unroll),
+    Operator("block", _block),
+    Operator("reorder", _reorder, Reorder),
+    Operator("compute", _compute, ComputeAt),
+    Operator("store", _store, ComputeAt),
+    Operator("memory", _memory, StoreIn),
+    Operator("parallel", _parallel, Parallel),
+    Operator("materialise", _materialise),
+    Operator("inline", _inline, ComputeAt),
+    Operator("align", _align, ComputeAt),
 )
+_BY_WEIGHT = tuple(operator for operator in OPERATORS for _ in range(operator.weight))
 
 
 def _after(directives: Directives, stage: Stage, *new: Directive) -> Directives:
     """New directives after the last one of a stage."""
     at = max((number for number, each in enumerate(directives) if each.stage == stage), default=-1)
     return [*directives[: at + 1], *new, *directives[at + 1 :]]
+
+
+def mutants(
+    parents: Sequence[Schedule],
+    funcs: Sequence[FuncInfo],
+    rng: np.random.Generator,
+    *,
+    wanted: int,
+    known: Callable[[str], bool],
+) -> dict[str, Candidate]:
+    """Changes schedules at random, the first ones more often; returns new ones by their hash, at most those wanted.
+
+    `known` tells whether the schedule with a hash is known.
+    """
+    found: dict[str, Candidate] = {}
+    for _ in range(_ATTEMPTS_PER_MUTANT * wanted if parents else 0):
+        if len(found) == wanted:
+            break
+        parent = parents[min(int(rng.exponential(_FAVOUR)), len(parents) - 1)]
+        mutant = mutate(parent, funcs, rng)
+        if mutant is not None and not known(key := schedule_hash(mutant.schedule)):
+            found[key] = mutant
+    return found
+
+
+def mutate(parent: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator) -> Candidate | None:
+    """Changes a schedule at random; None if nothing was found that can be changed."""
+    schedule, changes = parent, list[str]()
+    while schedule == parent or rng.random() < _AGAIN:
+        changed = _change(schedule, funcs, rng)
+        if changed is None:
+            break
+        schedule, name = changed
+        changes.append(name)
+    if schedule == parent:
+        return None
+    return Candidate(schedule=schedule, provenance=Mutated(parent=schedule_hash(parent), changes=tuple(changes)))
+
+
+def _change(schedule: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator) -> tuple[Schedule, str] | None:
+    context = Context(list(schedule.directives), loop_nests(schedule, funcs), rng)
+    for _ in range(_ATTEMPTS):
+        operator = context.any(_BY_WEIGHT)
+        if operator.kind is None:
+            directives = operator.change(context)
+        elif (at := context.any_of(operator.kind)) is not None:
+            directives = operator.change(context, at, context.directives[at])
+        else:
+            continue
+        if directives is None:
+            continue
+        try:
+            changed = canonical_names(Schedule(tuple(directives)), funcs)
+            loop_nests(changed, funcs)
+        except InputError:  # a loop that something else needs is gone
+            continue
+        if changed != schedule:
+            return changed, operator.name
+    return None

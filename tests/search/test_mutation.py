@@ -21,7 +21,7 @@ from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
-from hltune.search.mutation.mutants import mutants, mutate
+from hltune.search.mutation import mutants, mutate
 from hltune.values import provenance
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule

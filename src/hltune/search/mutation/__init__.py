@@ -1,1 +1,0 @@
-"""Schedules that differ in a detail from good ones."""

@@ -1,0 +1,105 @@
+"""All that a store keeps, also what the program never reads back."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+
+from hltune.samples import database
+from hltune.samples.reader import Reader
+from hltune.samples.rows import MACHINE_COLUMNS, OF, decode_machine, decode_schedule
+from hltune.values import provenance
+from hltune.values.cost import Cost, Counters
+from hltune.values.documents import convert
+from hltune.values.errors import Failure
+from hltune.values.features import Featurization
+from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.sample import PipelineRecord, Sample
+
+SAMPLES = f"""
+SELECT pipelines.hash, {MACHINE_COLUMNS}, directives, data, schedule_features, repeats, pruned, counters,
+    failure_stage, failure_kind, failure_message, failure_log, round, provenance, measured_at_s
+FROM samples
+CROSS JOIN pipelines ON pipelines.id = samples.pipeline_id
+CROSS JOIN machines ON machines.id = machine_id
+CROSS JOIN schedules ON schedules.id = schedule_id
+LEFT JOIN features ON features.id = features_id
+WHERE samples.id IN (SELECT id {OF})
+ORDER BY samples.id
+"""
+
+
+def samples(reader: Reader, pipeline_hash: str, machine_key: str) -> list[Sample]:
+    """The whole history of a pipeline on a machine, in the order in which it was added."""
+    with database.decoding(reader.path):
+        return [_sample(row) for row in _rows(reader, SAMPLES, pipeline_hash, machine_key)]
+
+
+def pipeline(reader: Reader, pipeline_hash: str) -> PipelineRecord:
+    """All that is known of a pipeline."""
+    query = "SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?"
+    with database.decoding(reader.path):
+        ((name, text, hlpipe),) = _rows(reader, query, pipeline_hash)
+        spec = None if text is None else decode_spec(text, name=name, hlpipe=hlpipe)
+        return PipelineRecord(hash=pipeline_hash, name=name, spec=spec)
+
+
+def machines(reader: Reader) -> tuple[MachineId, ...]:
+    """All machines that samples were measured on."""
+    with database.decoding(reader.path):
+        return tuple(map(decode_machine, _rows(reader, f"SELECT {MACHINE_COLUMNS} FROM machines ORDER BY id")))
+
+
+def decode_spec(text: str, *, name: str, hlpipe: bytes) -> PipelineSpec:
+    """The inverse of `encode_spec`."""
+    document = json.loads(text)
+    kinds = {"buffer": BufferArgument, "scalar": ScalarArgument}
+    return PipelineSpec(
+        name=name,
+        hlpipe=hlpipe,
+        inputs=tuple(convert(item, kinds[item.pop("kind")]) for item in document["inputs"]),
+        outputs=convert(document["outputs"], tuple[OutputArgument, ...]),
+        funcs=convert(document["funcs"], tuple[FuncInfo, ...]),
+    )
+
+
+def _rows(reader: Reader, query: str, *arguments: str) -> list[tuple[Any, ...]]:
+    connection = database.connect(reader.path, writing=False)
+    try:
+        return connection.execute(query, arguments).fetchall()
+    finally:
+        connection.close()
+
+
+def _sample(row: tuple[Any, ...]) -> Sample:
+    pipeline_hash, *machine, directives, data, schedule_features = row[:9]
+    repeats, pruned, counters, stage, kind, message, log, number, origin, measured_at_s = row[9:]
+    machine_id = decode_machine(machine)
+    featurization = None
+    if data is not None:
+        featurization = Featurization(
+            pipeline_features=zlib.decompress(data), schedule_features=zlib.decompress(schedule_features)
+        )
+    if repeats is None:
+        measurement = Failure(stage=stage, kind=kind, message=message, log=log)
+    else:
+        measurement = Cost(
+            unit=machine_id.unit,
+            turns=(tuple(np.frombuffer(repeats, dtype="<f8").tolist()),),
+            pruned=bool(pruned),
+            counters=None if counters is None else convert(json.loads(counters), Counters),
+        )
+    return Sample(
+        pipeline_hash=pipeline_hash,
+        machine=machine_id,
+        schedule=decode_schedule(directives),
+        featurization=featurization,
+        measurement=measurement,
+        provenance=provenance.from_json(json.loads(origin)),
+        round=number,
+        measured_at_s=measured_at_s,
+    )

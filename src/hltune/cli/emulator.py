@@ -53,7 +53,7 @@ class EmulatorFlags:
 
     Attributes:
         heap_limit: Heap that a schedule may use at a time in the emulator, such as 64M.
-        objective: Of the emulator: packets, or packets+20*misses with a simulated cache; packets+misses is 20.
+        objective: What the emulator counts: packets, or packets+20*misses with a simulated cache; packets+misses is 20.
         cache: Cache of packets+misses: bytes, lines of a set, bytes of a line.
     """
 

@@ -169,7 +169,7 @@ class BeamFlags(ThreadFlags):
         beam_size: States that the tree search keeps; 1 is greedy.
         num_passes: Passes of the tree search.
         weights: Weights of the cost model, a .weights file.
-        seed: Of random inputs and of the search's dropout.
+        seed: Number that random inputs and the search's dropout start from.
     """
 
     beam_size: Whole = ADAMS2019.beam_size

@@ -78,7 +78,7 @@ class PretrainSearch(BeamFlags):
     """The searches for random programs.
 
     Attributes:
-        seed: Of programs and searches.
+        seed: Number that the random programs and searches start from.
     """
 
     beam_size: Whole = 8

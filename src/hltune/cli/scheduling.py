@@ -27,8 +27,8 @@ class ScheduleSearch(SearchFlags):
     Attributes:
         autoscheduler: adams2019, mullapudi2016 or li2018.
         random_dropout: Chance of dropping no state at all: 100 drops none, 1 makes probes.
-        last_level_cache: Of mullapudi2016.
-        balance: Of mullapudi2016: cost of a load relative to arithmetic.
+        last_level_cache: Size of the cache that the tiles of mullapudi2016 fit into.
+        balance: For mullapudi2016: cost of a load relative to arithmetic.
     """
 
     autoscheduler: str = "adams2019"

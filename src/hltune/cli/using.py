@@ -92,7 +92,7 @@ def export(
 
     Args:
         directory: Directory for the files.
-        forms: Of json, python, cpp, object, offload, separated by commas.
+        forms: Some of json, python, cpp, object, offload, separated by commas.
         function_name: C name of the compiled pipeline.
     """
     with interrupts.importing():

@@ -225,10 +225,10 @@ def _journal(path: Path, options: PretrainOptions, initial: Weights) -> Journal:
 
 
 def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> list[str]:
-    """Sees to it that there are samples of each built-in benchmark to judge by; returns their hashes."""
+    """Sees to it that there are samples of each built-in benchmark to evaluate on; returns their hashes."""
     hashes: list[str] = []
     for index, benchmark in enumerate(BENCHMARKS):
-        progress.phase(f"samples of {benchmark.name}, to judge the weights by")
+        progress.phase(f"samples of {benchmark.name}, to evaluate the weights on")
         spec = load_subject(SubjectOptions(pipeline=benchmark.name, target=run.target.name), workspace).spec
         known = sum(map(len, run.replay.read([spec.content_hash])))
         if known < _BENCHMARK_SAMPLES // 2:

@@ -1,6 +1,6 @@
 """Is it worth it to pre-train, or is the time better spent on tuning? What the samples in the store say.
 
-Both ways are judged by how many times as fast schedules become as those that beam search finds with the initial
+Both ways are evaluated by how many times as fast schedules become as those that beam search finds with the initial
 weights:
 
 - tuning: from the histories of pipelines that were tuned on this machine, at the time that each pipeline would get;

@@ -153,7 +153,7 @@ def _batch(batch: Batch) -> str:
 
 
 def _evaluations(checkpoint: Checkpoint) -> Table:
-    table = plain_table("judged by", "weights", *numbers("pipelines", "samples", *_METRICS.values()))
+    table = plain_table("evaluated on", "weights", *numbers("pipelines", "samples", *_METRICS.values()))
     for name, evaluated in (("held-out programs", checkpoint.held_out), ("benchmarks", checkpoint.benchmarks)):
         for weights, each in (("new", evaluated.new), ("initial", evaluated.initial)):
             metrics = (_value(each, key) for key in _METRICS)

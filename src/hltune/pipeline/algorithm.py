@@ -36,10 +36,16 @@ class ScalarInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Algorithm:
-    """A serialized pipeline and its inputs, in the order in which compiled code takes them."""
+    """A serialized pipeline and its inputs, in the order in which compiled code takes them.
+
+    Attributes:
+        hlpipe: with whatever schedule it has although an autoscheduler was named; `load` takes that apart.
+        manual: a second build, in which no autoscheduler was named, where a generator has a schedule only then.
+    """
 
     hlpipe: bytes
     inputs: tuple[ImageInput | ScalarInput, ...]
+    manual: bytes | None = None
 
     @property
     def images(self) -> list[ImageInput]:

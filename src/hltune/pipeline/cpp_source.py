@@ -28,7 +28,7 @@ from hltune.pipeline.source import Source
 from hltune.runtime.halide_wheel import COMPILERS, halide_version, include_directory, library_directory
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
-from hltune.values.pipeline import Interval
+from hltune.values.pipeline import Constraint, Interval, unless_default
 
 _BUILD_S = 300.0
 _RUN_S = 120.0
@@ -76,7 +76,8 @@ def _input(fields: dict[str, Any]) -> ImageInput | ScalarInput:
     if "estimate" in fields:
         return ScalarInput(name=name, dtype=dtype, estimate=fields["estimate"])
     estimates: list[Interval | None] = [None if e is None else (e[0], e[1]) for e in fields["estimates"]]
-    return ImageInput(name=name, dtype=dtype, estimates=tuple(estimates), stride=fields["stride"])
+    constraints = tuple(Constraint(stride=None if d else fields["stride"]) for d in range(len(estimates)))
+    return ImageInput(name=name, dtype=dtype, estimates=tuple(estimates), constraints=unless_default(constraints))
 
 
 def _build_program(source: Path, cache: Path, process: Process) -> Path:

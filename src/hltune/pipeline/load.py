@@ -49,7 +49,6 @@ class LoadJob:
         own = separate(loaded.hlpipe, loaded.manual, where=self.source.location)
         algorithm = replace(loaded, hlpipe=own.hlpipe)
         found = read_pipeline(algorithm.hlpipe, where=self.source.location)
-        self._check_usable(algorithm, found)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
         notes = loaded.notes if own.note is None else (*loaded.notes, own.note)
@@ -69,18 +68,6 @@ class LoadJob:
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
 
-    def _check_usable(self, algorithm: Algorithm, found: SerializedPipeline) -> None:
-        images = [(f"input {i.name}", i.stride) for i in algorithm.images]
-        images += [(f"output {o.name}", o.stride) for o in found.outputs]
-        for name, stride in images:
-            if stride != 1:
-                raise InputError(
-                    f"{name} is not stored planar",
-                    where=self.source.location,
-                    expected="dimension 0 of every image with stride 1, Halide's default",
-                    found="any stride" if stride is None else f"stride {stride}",
-                    todo="leave out set_stride if using_autoscheduler()",
-                )
 
 
 def _load_hlpipe_file(source: Source) -> Algorithm:

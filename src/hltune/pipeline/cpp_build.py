@@ -21,13 +21,7 @@ from pathlib import Path
 
 from hltune.pipeline.cpp_errors import rejected
 from hltune.pipeline.source import Source
-from hltune.runtime.halide_wheel import (
-    COMPILERS,
-    halide_version,
-    include_directory,
-    library_directory,
-    tools_directory,
-)
+from hltune.runtime.halide_wheel import COMPILERS, halide_version, include_directory, library_directory, tools_directory
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
 

@@ -78,7 +78,9 @@ def _folders_of(header: str, start: Path) -> Iterator[Path]:
 
 
 def _macro(_source: Source, log: str) -> str | None:
-    undeclared = re.search(r"error: (?:use of undeclared identifier )?'([A-Z][A-Z0-9_]+)'(?: was not declared.*)?$", log, re.M)
+    undeclared = re.search(
+        r"error: (?:use of undeclared identifier )?'([A-Z][A-Z0-9_]+)'(?: was not declared.*)?$", log, re.M
+    )
     if undeclared is not None:
         return f"if {undeclared[1]} is a macro that your build defines, give it by -D {undeclared[1]}=VALUE"
     if re.search(r"error: #error|error: \"|static assertion failed", log) is None:

@@ -106,8 +106,11 @@ class _Program:
         """A key that is mistyped explains more than what came of it, but it may name a scalar input."""
         names, others, setting = fields["parameters"], fields["others"], fields["setting"]
         where = self.source.location if setting is None else f"-p {setting}={dict(self.source.parameters)[setting]}"
-        doubts = [f"-p {key} sets none of its parameters: {did_you_mean(key, names) or 'a scalar input?'}" for key in others]
-        todo = "; ".join(doubts) or (f"its parameters: {', '.join(names)} (set by -p KEY=VALUE)" if names else None)
+        doubts = [
+            f"-p {key} sets none of its parameters: {did_you_mean(key, names) or ', '.join(names)}" for key in others
+        ]
+        can_set = f"its parameters, set by -p KEY=VALUE: {', '.join(names)}" if names and setting is None else None
+        todo = "; ".join(doubts) or can_set
         return InputError(f"Halide rejects the generator: {fields['error'].strip()}", where=where, todo=todo)
 
 

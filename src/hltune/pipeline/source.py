@@ -158,7 +158,11 @@ def _split_entry(text: str) -> tuple[list[Path], str | None]:
 def _split_files(text: str) -> list[Path]:
     """Splits ``file.cpp+other.cpp``; a plus sign elsewhere belongs to a name."""
     words = re.split("|".join(rf"(?<={re.escape(suffix)})\+" for suffix in _CPP), text)
-    return [Path(text)] if Path(text).exists() or not all(Path(word).suffix in _CPP for word in words) else [*map(Path, words)]
+    return (
+        [Path(text)]
+        if Path(text).exists() or not all(Path(word).suffix in _CPP for word in words)
+        else [*map(Path, words)]
+    )
 
 
 def _check_file(path: Path, *, where: str) -> None:

@@ -34,9 +34,10 @@ class SubjectOptions:
     """What names a pipeline.
 
     Attributes:
-        pipeline: a built-in name, ``file.py[:name]``, ``file.cpp[:name]`` or ``file.hlpipe``.
+        pipeline: a built-in name, ``file.py[:name]``, ``file.cpp[+other.cpp][:name]`` or ``file.hlpipe``.
         target: host, or a Halide target string.
         size: width and height of a built-in benchmark.
+        cxxflags: what the compiler is told about C++ files.
     """
 
     pipeline: str
@@ -45,6 +46,7 @@ class SubjectOptions:
     parameters: Parameters = ()
     estimates: Estimates = ()
     examples: Examples = ()
+    cxxflags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_unique("-p", self.parameters)
@@ -121,8 +123,13 @@ def _source(options: SubjectOptions) -> tuple[Benchmark | None, Source]:
         if options.size is not None:
             todo = "give --estimate NAME=WxH instead"
             raise InputError("--size is for built-in benchmarks", where=name, todo=todo)
-        return None, parse_source(name, parameters=parameters, estimates=estimates, examples=examples)
+        source = parse_source(
+            name, parameters=parameters, estimates=estimates, examples=examples, cxxflags=options.cxxflags
+        )
+        return None, source
     benchmark = catalog.find(name)
+    if options.cxxflags:
+        raise InputError("-I, -D and --cxxflags are for C++ generators", where=name, found=" ".join(options.cxxflags))
     if parameters or estimates:
         todo = "give --size WxH, or --example IMAGE"
         raise InputError("a built-in benchmark has no parameters but its size", where=name, todo=todo)

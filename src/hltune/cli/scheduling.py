@@ -68,6 +68,7 @@ def schedule(
     source: ImageFlags = ImageFlags(),
     search: ScheduleSearch = ScheduleSearch(),
     limits: LimitFlags = LimitFlags(),
+    measured: Annotated[bool, Parameter(name="--measure", negative="--no-measure", group=LIMITS)] = True,
     emulator: EmulatorFlags = EmulatorFlags(),
     directory: Annotated[Path | None, Output, Parameter(group=OUTPUT, show_default="in the workspace")] = None,
     output: OutputFlags = OutputFlags(),
@@ -75,6 +76,7 @@ def schedule(
     """`hltune schedule`.
 
     Args:
+        measured: Measure what the searches found and keep the fastest; without it, what the largest search found.
         directory: Directory for the schedule.
     """
     with interrupts.importing():
@@ -90,6 +92,7 @@ def schedule(
             search_timeout_s=limits.search_timeout,
             workspace=output.place,
             measure=measure,
+            measuring=measured,
             inputs=source.inputs(search.seed),
             directory=directory,
             progress=progress,

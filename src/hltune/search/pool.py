@@ -2,16 +2,16 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from hltune.cost_model.adams2019.weights import Weights, weights_hash, write_weights
-from hltune.runtime.worker import Worker, memory_share_bytes, run_all
+from hltune.runtime.worker import Running, Worker, memory_share_bytes, run_all
 from hltune.search.autoschedulers import SearchOptions
 from hltune.search.jobs import ENVIRONMENT, SearchJob
 from hltune.values.candidate import Candidate
-from hltune.values.errors import Failure, JobFailed
+from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 
 Outcome = Candidate | Failure
@@ -50,18 +50,16 @@ class SearchPool:
     def __len__(self) -> int:
         return len(self._workers)
 
-    def start(self, spec: PipelineSpec, target: str, search: SearchOptions) -> Callable[[], Outcome]:
-        """Begins with one search and returns; what is returned waits for it and tells what it found."""
-        running = self._workers[0].start(self._job(spec, target, (search,)))
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """Its processes."""
+        return tuple(self._workers)
 
-        def result() -> Outcome:
-            try:
-                (outcome,) = running.result()
-            except JobFailed as failed:
-                return failed.failure
-            return outcome
-
-        return result
+    def begin(
+        self, worker: Worker, spec: PipelineSpec, target: str, searches: tuple[SearchOptions, ...], *, timeout_s: float
+    ) -> Running[tuple[Outcome, ...]]:
+        """Has one of its processes begin with searches, in one job, and returns; the limit is on all together."""
+        return worker.start(SearchJob(spec=spec, target=target, searches=searches, timeout_s=timeout_s, together=True))
 
     def run(self, spec: PipelineSpec, target: str, searches: Sequence[SearchOptions]) -> list[Outcome]:
         """Runs searches that each take a while; returns what they found, in their order."""

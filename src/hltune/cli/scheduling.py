@@ -147,4 +147,4 @@ def compare(
             tables.print_comparison(Console(), result)
     if output.json:
         print_json(documents.comparisons(results))
-    return 0 if all(result.best is not None for result in results) else 1
+    return 1 if any(result.only_default for result in results) else 0

@@ -81,7 +81,7 @@ def _comparison(result: Comparison) -> Document:
         "target": result.subject.target.name,
         "unit": result.unit.name,
         "limit": result.unit.from_seconds(result.bandwidth_bound),
-        "schedules": [_row(row, result.unit) for row in result.rows],
+        "schedules": [{**_row(row, result.unit), "rung": result.rungs.get(row.name)} for row in result.rows],
     }
 
 

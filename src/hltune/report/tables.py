@@ -75,6 +75,9 @@ def print_comparison(console: Console, result: Comparison) -> None:
         table.add_row(row.name, *(_cells(row.cost, result) if row.cost else without_cost))
     console.print(table)
     print_failures(console, result.rows)
+    print_lines(console, *(f"{name} is by {rung}" for name, rung in result.rungs.items() if rung != name))
+    if result.only_default:
+        print_lines(console, f"no schedule of {result.subject.spec.name} works: what is above says why")
     print_lines(console, "")
 
 

@@ -10,7 +10,7 @@ each state is new, so the forecast follows the largest one that has ended. What 
 
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
@@ -143,6 +143,14 @@ def baselines(adams2019: Adams2019Options, others: Sequence[Rung] = ()) -> tuple
     ]
     climbing = [*beams(replace(adams2019, weights=None)), *others]
     return (*simple, *sorted(climbing, key=lambda rung: rung.effort))
+
+
+def by_finder(steps: Iterable[Step]) -> dict[str, list[Step]]:
+    """What each finder's searches found, the largest search first; those that found nothing come last."""
+    found: dict[str, list[Step]] = {}
+    for step in sorted(steps, key=lambda step: (isinstance(step.outcome, Failure), -step.rung.effort)):
+        found.setdefault(step.rung.finder, []).append(step)
+    return found
 
 
 @dataclass(slots=True)

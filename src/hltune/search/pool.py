@@ -1,6 +1,7 @@
 """Processes that search schedules, many searches side by side: the one way to run an autoscheduler."""
 
 import contextlib
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,22 +62,32 @@ class SearchPool:
         """Has one of its processes begin with searches, in one job, and returns; the limit is on all together."""
         return worker.start(SearchJob(spec=spec, target=target, searches=searches, timeout_s=timeout_s, together=True))
 
-    def run(self, spec: PipelineSpec, target: str, searches: Sequence[SearchOptions]) -> list[Outcome]:
+    def run(
+        self, spec: PipelineSpec, target: str, searches: Sequence[SearchOptions], *, timeout_s: float = math.inf
+    ) -> list[Outcome]:
         """Runs searches that each take a while; returns what they found, in their order."""
-        return [outcome for (outcome,) in self.run_groups(spec, target, [(search,) for search in searches])]
+        groups = [(search,) for search in searches]
+        return [outcome for (outcome,) in self.run_groups(spec, target, groups, timeout_s=timeout_s)]
 
     def run_groups(
-        self, spec: PipelineSpec, target: str, groups: Sequence[tuple[SearchOptions, ...]]
+        self,
+        spec: PipelineSpec,
+        target: str,
+        groups: Sequence[tuple[SearchOptions, ...]],
+        *,
+        timeout_s: float = math.inf,
     ) -> list[tuple[Outcome, ...]]:
-        """Runs groups of short searches, each in one job; a crash loses the others of its group."""
-        outcomes = run_all([self._job(spec, target, group) for group in groups], self._workers)
+        """Runs groups of short searches, each in one job; a crash loses the others of its group.
+
+        The limit on each search is that of the pool, or the lower one that is given.
+        """
+        limit_s = min(timeout_s, self.timeout_s)
+        jobs = [SearchJob(spec=spec, target=target, searches=group, timeout_s=limit_s) for group in groups]
+        outcomes = run_all(jobs, self._workers)
         return [
             (outcome,) * len(group) if isinstance(outcome, Failure) else outcome
             for group, outcome in zip(groups, outcomes, strict=True)
         ]
-
-    def _job(self, spec: PipelineSpec, target: str, searches: tuple[SearchOptions, ...]) -> SearchJob:
-        return SearchJob(spec=spec, target=target, searches=searches, timeout_s=self.timeout_s)
 
     def weights_file(self, weights: Weights) -> Path:
         """A file of weights for the plugin; it lasts until `forget_weights`, or as long as the pool."""

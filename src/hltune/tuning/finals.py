@@ -13,10 +13,12 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, HltuneError
 from hltune.workspace.records import TUNED, Record
 from hltune.workspace.rows import Row
-from hltune.workspace.subject import DEFAULT
+from hltune.workspace.subject import DEFAULT, MANUAL
 
 _FAR = 5.0
-"""What costs so many times as much as the best one is not measured again, but for the baseline."""
+"""What costs so many times as much as the best one is not measured again, but for `_ALWAYS`."""
+_ALWAYS = (MANUAL, BASELINE)
+"""What people want to know how much was gained over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +97,12 @@ def decide(
 
 
 def _order(costs: Mapping[str, float | None]) -> list[str]:
-    """The best one and the baseline first, then the others by cost, those that nobody has measured last."""
+    """The best one, the author's own and the baseline first, then the others by cost, those that nobody has measured last."""
     known = {name: math.inf if cost is None else cost for name, cost in costs.items()}
     names = sorted(known, key=lambda name: known[name])
     best = known[names[0]] if names else 0.0
-    near = [name for name in names if costs[name] is None or known[name] <= _FAR * best or name == BASELINE]
-    return sorted(near, key=lambda name: name not in (near[0], BASELINE))
+    near = [name for name in names if costs[name] is None or known[name] <= _FAR * best or name in _ALWAYS]
+    return sorted(near, key=lambda name: name not in (near[0], *_ALWAYS))
 
 
 def _nothing_works(rows: list[Row], where: str) -> HltuneError:

@@ -7,8 +7,9 @@ from hltune.machine.speedup import Speedup, speedup
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure
 from hltune.workspace.rows import Row
-from hltune.workspace.subject import MANUAL
+from hltune.workspace.subject import MANUAL, MANUAL_PART
 
+_LEAST = 0.01
 Document = dict[str, object]
 
 
@@ -30,6 +31,7 @@ class Own:
         found = {row.name: row for row in rows}
         if (manual := found.pop(MANUAL, None)) is None:
             return None
+        found.pop(MANUAL_PART, None)  # is the author's as well
         return cls(manual=manual.measurement, best=next((row.cost for row in found.values() if row.cost), None))
 
     @property
@@ -41,6 +43,12 @@ class Own:
         return speedup(self.manual, self.best) or Speedup(value=ratio, low=ratio, high=ratio)
 
     @property
+    def tie(self) -> bool:
+        """They differ by less than the noise, or by less than 1%."""
+        found = self.speedup
+        return found is not None and (found.low <= 1 <= found.high or abs(found.value - 1) < _LEAST)
+
+    @property
     def text(self) -> str:
         """One line for people."""
         if isinstance(self.manual, Failure):
@@ -48,7 +56,7 @@ class Own:
         found = self.speedup
         if found is None:
             return "your own schedule is the only one that works"
-        if found.low <= 1 <= found.high:
+        if self.tie:
             return "a tie with your own schedule"
         if found.value > 1:
             return f"{_number(found.value)} times as fast as your own schedule"
@@ -62,7 +70,7 @@ class Own:
             "cost": self.manual.unit.from_seconds(self.manual.value) if isinstance(self.manual, Cost) else None,
             "failure": str(self.manual) if isinstance(self.manual, Failure) else None,
             "speedup": None if found is None else asdict(found),
-            "tie": found is not None and found.low <= 1 <= found.high,
+            "tie": self.tie,
             "summary": self.text,
         }
 

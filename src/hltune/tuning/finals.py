@@ -97,7 +97,7 @@ def decide(
 
 
 def _order(costs: Mapping[str, float | None]) -> list[str]:
-    """The best one, the author's own and the baseline first, then the others by cost, those that nobody has measured last."""
+    """The best one, the author's and the baseline first, the others by cost, those that nobody has measured last."""
     known = {name: math.inf if cost is None else cost for name, cost in costs.items()}
     names = sorted(known, key=lambda name: known[name])
     best = known[names[0]] if names else 0.0

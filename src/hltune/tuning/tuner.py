@@ -25,6 +25,7 @@ from hltune.tuning.pool import Pool
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
@@ -255,7 +256,7 @@ class Tuner:
 
     def _mutants(self, chosen: dict[str, Candidate], wanted: int) -> dict[str, Candidate]:
         """Changes the best schedules, and the author's own, whatever that costs."""
-        allowed = self.kept.allows if self.kept is not None else lambda _: True
+        allowed = _anything if self.kept is None else self.kept.allows
         best = self.history.best(PARENTS if self.kept is None else None)
         parents = [schedule for schedule in best if allowed(schedule)][:PARENTS]
         own = self.subject.recovered and self.subject.recovered.schedule
@@ -286,3 +287,7 @@ class Tuner:
 
     def _say(self, progress: Progress, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {self._round}: {text}")
+
+
+def _anything(_schedule: Schedule) -> bool:
+    return True

@@ -38,7 +38,10 @@ MEASURE, ADAMS2019 = MeasureOptions(threads=1), Adams2019Options(parallelism=1)
 """The defaults."""
 
 Pipeline = Annotated[
-    str, Parameter(group=WHAT, required=True, help="A built-in name, file.py[:name], file.cpp[+other.cpp][:name] or file.hlpipe.")
+    str,
+    Parameter(
+        group=WHAT, required=True, help="A built-in name, file.py[:name], file.cpp[+other.cpp][:name] or file.hlpipe."
+    ),
 ]
 Target = Annotated[str, Parameter(help="host, hexagon, or a Halide target string.")]
 Known = Annotated[

@@ -46,7 +46,7 @@ class LoadJob:
         process.enter("load", timeout_s=_LOAD_S)
         algorithm = self._algorithm(process)
         found = read_pipeline(algorithm.hlpipe, where=self.source.location)
-        self._check_usable(algorithm, found)
+        self._check_usable(found)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         return spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
 
@@ -64,7 +64,7 @@ class LoadJob:
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
 
-    def _check_usable(self, algorithm: Algorithm, found: SerializedPipeline) -> None:
+    def _check_usable(self, found: SerializedPipeline) -> None:
         if found.scheduled:
             raise InputError(
                 "the pipeline already has a schedule",
@@ -73,17 +73,6 @@ class LoadJob:
                 found="scheduled: " + ", ".join(found.scheduled),
                 todo="remove the scheduling calls; in a generator, skip them if using_autoscheduler()",
             )
-        images = [(f"input {i.name}", i.stride) for i in algorithm.images]
-        images += [(f"output {o.name}", o.stride) for o in found.outputs]
-        for name, stride in images:
-            if stride != 1:
-                raise InputError(
-                    f"{name} is not stored planar",
-                    where=self.source.location,
-                    expected="dimension 0 of every image with stride 1, Halide's default",
-                    found="any stride" if stride is None else f"stride {stride}",
-                    todo="leave out set_stride if using_autoscheduler()",
-                )
 
 
 def _load_hlpipe_file(source: Source) -> Algorithm:

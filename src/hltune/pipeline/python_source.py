@@ -22,7 +22,7 @@ from typing import Any, cast
 import halide as hl
 from halide import _generator_helpers as helpers
 
-from hltune.pipeline.algorithm import Algorithm, describe_input
+from hltune.pipeline.algorithm import Algorithm, describe_input, inputs_of_constraints
 from hltune.pipeline.parameters import choose_entry, convert_parameters
 from hltune.pipeline.source import Source
 from hltune.values.errors import HltuneError, InputError
@@ -118,7 +118,7 @@ def _call_function(function: _Function, parameters: _Parameters) -> _Built:
     others = [pair for pair in parameters if pair[0] not in types]
     try:
         built = _called(function, [pair for pair in parameters if pair[0] in types], types)
-    except Exception:
+    except InputError:
         convert_parameters(others, types)  # a name mistyped explains more than what came of it
         raise
     scalars = {parameter.name() for parameter in built[1] if not parameter.is_buffer()}
@@ -136,7 +136,8 @@ def _called(function: _Function, parameters: _Parameters, types: dict[str, type[
     pipeline = _as_pipeline(function(**arguments), function)
     hlpipe, found = hl.serialize_pipeline(pipeline, get_params=True)
     names = [argument.name for argument in pipeline.infer_arguments()]
-    # What only constrains the size of an input is inferred, but not kept.
+    for parameter in [parameter for parameter in found.values() if parameter.is_buffer()]:
+        found |= inputs_of_constraints(parameter)
     return hlpipe, [found[name] for name in names if name in found]
 
 

@@ -14,7 +14,7 @@ The numbers below are slots.
 | Definition   | 3 kinds of values, 4 values, 7 stage_schedule                                                   |
 | StageSchedule| 6 touched: some scheduling call was made                                                        |
 | Parameter    | 4 name, 6 buffer_constraints                                                                    |
-| BufferConstraint | 4-5 stride                                                                                  |
+| BufferConstraint | 0-1 min, 2-3 extent, 4-5 stride                                                              |
 | IntImm UIntImm FloatImm | 0 value                                                                              |
 
 Source: Halide 21 ``src/halide_ir.fbs`` and the FlatBuffers "internals" page.
@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hltune.values.errors import InputError
-from hltune.values.pipeline import Interval
+from hltune.values.pipeline import Constraint, Constraints, Interval, unless_default
 
 VERSION = "18.0.1"
 """The serialization version that Halide 21 writes and reads."""
@@ -42,12 +42,12 @@ class SerializedOutput:
     Attributes:
         name: as Halide has it, with ``$``.
         estimates: one per dimension, innermost first; None where the file has no constant one.
-        stride: what the user fixed dimension 0 to in memory, in elements; 1 unless changed, None for any.
+        constraints: as in `OutputArgument`; a constraint that is no constant is None here, and kept by the file.
     """
 
     name: str
     estimates: tuple[Interval | None, ...]
-    stride: int | None
+    constraints: Constraints = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
     try:
         root = _root(data, where=where)
         funcs = {func.text(0): func for func in root.tables(0)}
-        strides = {parameter.text(4): _stride(parameter) for parameter in root.tables(5)}
-        outputs = tuple(_output(funcs[name], strides) for name in root.texts(1))
+        constraints = {parameter.text(4): _constraints(parameter) for parameter in root.tables(5)}
+        outputs = tuple(_output(funcs[name], constraints) for name in root.texts(1))
         scheduled = tuple(name for name, func in funcs.items() if _is_scheduled(func))
     except (struct.error, UnicodeDecodeError, KeyError, IndexError, OverflowError) as error:
         raise InputError(
@@ -115,18 +115,22 @@ def _root(data: bytes, *, where: str) -> _Table:
     return root
 
 
-def _output(func: _Table, strides: dict[str, int | None]) -> SerializedOutput:
-    schedule = func.table(6)
+def _output(func: _Table, constraints: dict[str, Constraints]) -> SerializedOutput:
+    name, schedule = func.text(0), func.table(6)
     known: dict[str, Interval | None] = {}
     if schedule is not None:
         # Of several the last counts, and a bound is a promise where an estimate is a guess.
         for slot in (5, 4):
             known.update({bound.text(0): _interval(bound) for bound in schedule.tables(slot)})
-    buffers = list(func.texts(10))
+    found = {constraints.get(buffer, ()) for buffer in func.texts(10)} or {()}
+    if len(found) > 1:
+        raise InputError(
+            f"the images of output {name} have different constraints",
+            expected="the same bounds and strides for all of a Tuple",
+            todo="set them on each of output_buffers(), or make the output several Funcs",
+        )
     return SerializedOutput(
-        name=func.text(0),
-        estimates=tuple(known.get(arg) for arg in func.texts(5)),
-        stride=strides.get(buffers[0], 1) if buffers else 1,
+        name=name, estimates=tuple(known.get(arg) for arg in func.texts(5)), constraints=found.pop()
     )
 
 
@@ -135,9 +139,9 @@ def _interval(bound: _Table) -> Interval | None:
     return None if minimum is None or extent is None else (minimum, extent)
 
 
-def _stride(parameter: _Table) -> int | None:
-    constraint = next(parameter.tables(6), None)
-    return 1 if constraint is None else _integer(constraint, 4)
+def _constraints(parameter: _Table) -> Constraints:
+    limits = [[_integer(table, slot) for slot in (0, 2, 4)] for table in parameter.tables(6)]
+    return unless_default(tuple(Constraint(minimum=m, extent=e, stride=s) for m, e, s in limits))
 
 
 def _integer(table: _Table, slot: int) -> int | None:

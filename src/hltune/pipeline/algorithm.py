@@ -50,11 +50,13 @@ class Algorithm:
     Attributes:
         hlpipe: with whatever schedule it has although an autoscheduler was named; `load` takes that apart.
         manual: a second build, in which no autoscheduler was named, where a generator has a schedule only then.
+        notes: what people should know about it.
     """
 
     hlpipe: bytes
     inputs: tuple[ImageInput | ScalarInput, ...]
     manual: bytes | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def images(self) -> list[ImageInput]:

@@ -73,6 +73,15 @@ def expression_text(expr: hl.Expr) -> str:
     return found[1] if found else str(expr)
 
 
+def func_infos(hlpipe: bytes) -> tuple[FuncInfo, ...]:
+    """The Funcs of a serialized pipeline, as in `PipelineSpec.funcs`."""
+    return _func_infos(hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe)))
+
+
+def _func_infos(pipeline: hl.Pipeline) -> tuple[FuncInfo, ...]:
+    return tuple(map(_func_info, _all_funcs(pipeline)))
+
+
 def _all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
     funcs: list[hl.Func] = []
     while True:
@@ -193,5 +202,5 @@ def spec_of(
         )
         for func, estimate, constrained in zip(pipeline.outputs(), output_estimates, constraints, strict=True)
     )
-    funcs = tuple(map(_func_info, _all_funcs(pipeline)))
+    funcs = _func_infos(pipeline)
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)

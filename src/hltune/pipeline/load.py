@@ -7,7 +7,7 @@ Halide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +42,17 @@ class LoadJob:
         # Imported here because the parent, which makes the job, does without Halide.
         from hltune.pipeline.build import spec_of
         from hltune.pipeline.estimates import complete_estimates
+        from hltune.pipeline.manual import separate
 
         process.enter("load", timeout_s=_LOAD_S)
-        algorithm = self._algorithm(process)
+        loaded = self._algorithm(process)
+        own = separate(loaded.hlpipe, loaded.manual, where=self.source.location)
+        algorithm = replace(loaded, hlpipe=own.hlpipe)
         found = read_pipeline(algorithm.hlpipe, where=self.source.location)
-        self._check_usable(found)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
-        return spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
+        spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
+        notes = loaded.notes if own.note is None else (*loaded.notes, own.note)
+        return replace(spec, manual=own.manual, notes=notes)
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file
@@ -64,15 +68,6 @@ class LoadJob:
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
 
-    def _check_usable(self, found: SerializedPipeline) -> None:
-        if found.scheduled:
-            raise InputError(
-                "the pipeline already has a schedule",
-                where=self.source.location,
-                expected="the algorithm alone",
-                found="scheduled: " + ", ".join(found.scheduled),
-                todo="remove the scheduling calls; in a generator, skip them if using_autoscheduler()",
-            )
 
 
 def _load_hlpipe_file(source: Source) -> Algorithm:

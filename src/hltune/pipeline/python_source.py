@@ -24,6 +24,7 @@ from halide import _generator_helpers as helpers
 
 from hltune.pipeline.algorithm import Algorithm, describe_input, inputs_of_constraints
 from hltune.pipeline.parameters import choose_entry, convert_parameters
+from hltune.pipeline.second_build import second_build
 from hltune.pipeline.source import Source
 from hltune.values.errors import HltuneError, InputError
 
@@ -34,7 +35,22 @@ _Built = tuple[bytes, list[hl.Parameter]]
 
 
 def load_python_file(source: Source, target: str) -> Algorithm:
-    """Runs a file and builds the generator or function that the source names."""
+    """Runs a file and builds the generator or function that the source names.
+
+    A generator is built a second time as it schedules itself when no autoscheduler is named.
+    """
+    with second_build(lambda: _build_file(source, target, manual=True)[1][0]) as manual:
+        generator, built = _build_file(source, target)
+        own = manual() if generator else None
+    inputs = tuple(map(describe_input, built[1]))
+    if isinstance(own, HltuneError):
+        note = f"the hand-written schedule is left out, for without an autoscheduler the generator fails: {own}"
+        return Algorithm(hlpipe=built[0], inputs=inputs, notes=(note,))
+    return Algorithm(hlpipe=built[0], inputs=inputs, manual=own)
+
+
+def _build_file(source: Source, target: str, *, manual: bool = False) -> tuple[bool, _Built]:
+    """What the source names in its file, and whether that is a generator."""
     file = Path(source.location)
     with _user_code(file):
         module = _execute_file(file)
@@ -49,10 +65,8 @@ def load_python_file(source: Source, target: str) -> Algorithm:
             kind="Halide generator or function that returns a Func",
         )
         if name in generators:
-            built = _build_generator(generators[name], source.parameters, target)
-        else:
-            built = _call_function(functions[name], source.parameters)
-    return Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
+            return True, _build_generator(generators[name], source.parameters, target, manual=manual)
+        return False, _call_function(functions[name], source.parameters)
 
 
 def load_module_function(source: Source) -> Algorithm:
@@ -82,9 +96,10 @@ def _functions(module: ModuleType) -> dict[str, _Function]:
     }
 
 
-def _build_generator(name: str, parameters: _Parameters, target: str) -> _Built:
+def _build_generator(name: str, parameters: _Parameters, target: str, *, manual: bool) -> _Built:
     # A named autoscheduler makes using_autoscheduler() true, so that generators leave their own schedule out.
-    context = hl.GeneratorContext(hl.Target(target), hl.AutoschedulerParams("hltune", {}))
+    autoscheduler = hl.AutoschedulerParams() if manual else hl.AutoschedulerParams("hltune", {})
+    context = hl.GeneratorContext(hl.Target(target), autoscheduler)
     generator: Any = helpers._create_python_generator(name, context)
     own = [pair for pair in parameters if not isinstance(getattr(generator, pair[0], None), hl.InputScalar)]
     for key, value in convert_parameters(own, _parameter_types(generator)).items():

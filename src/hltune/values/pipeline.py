@@ -134,6 +134,7 @@ class PipelineSpec:
         funcs: all Funcs in the order of ``Pipeline.get_func``, that is producers first.
         manual: the pipeline with the schedule that its author wrote, as Halide serializes it; None if there is none.
             Not part of the pipeline's identity.
+        notes: what people should know of how it was loaded; not part of its identity either.
     """
 
     name: str
@@ -141,7 +142,8 @@ class PipelineSpec:
     inputs: tuple[BufferArgument | ScalarArgument, ...]
     outputs: tuple[OutputArgument, ...]
     funcs: tuple[FuncInfo, ...]
-    manual: bytes | None = None
+    manual: bytes | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def content_hash(self) -> str:

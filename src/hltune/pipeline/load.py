@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hltune.pipeline.serialized import SerializedPipeline, read_pipeline
+from hltune.pipeline.serialized import read_pipeline
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
@@ -67,7 +67,6 @@ class LoadJob:
                 return load_cpp_file(self.source, self.target, self.cache, process)
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
-
 
 
 def _load_hlpipe_file(source: Source) -> Algorithm:

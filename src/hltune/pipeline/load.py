@@ -46,13 +46,12 @@ class LoadJob:
 
         process.enter("load", timeout_s=_LOAD_S)
         loaded = self._algorithm(process)
-        own = separate(loaded.hlpipe, loaded.manual, where=self.source.location)
+        own = separate(loaded, where=self.source.location)
         algorithm = replace(loaded, hlpipe=own.hlpipe)
         found = read_pipeline(algorithm.hlpipe, where=self.source.location)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
-        notes = loaded.notes if own.note is None else (*loaded.notes, own.note)
-        return replace(spec, manual=own.manual, notes=notes)
+        return replace(spec, manual=own.manual, notes=own.notes)
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import halide as hl
 
 from hltune.pipeline.build import dtype_name
+from hltune.pipeline.own_output import Own
 from hltune.pipeline.serialized import read_constants
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import LIMITS, Constraint, Constraints, Interval, Number, Promise, unless_default
@@ -51,11 +52,13 @@ class Algorithm:
 
     Attributes:
         hlpipe: with whatever schedule it has although an autoscheduler was named; `load` takes that apart.
+        own: the pipeline of this process, if the user's code made it here.
         manual: a second build, in which no autoscheduler was named, or why that failed; None for what is no generator.
     """
 
     hlpipe: bytes
     inputs: tuple[ImageInput | ScalarInput, ...]
+    own: Own | None = None
     manual: Algorithm | HltuneError | None = None
 
     @property

@@ -9,12 +9,12 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
 
 import halide as hl
 import numpy as np
 
-from hltune.pipeline.build import build
+from hltune.pipeline.build import build, buffer_of
+from hltune.pipeline.images import Array
 from hltune.values.errors import InputError
 from hltune.values.pipeline import (
     BufferArgument,
@@ -30,7 +30,6 @@ _LIMIT_S = 30.0
 _EXTENT = 16
 """Of each dimension of an output, so much is computed, unless the pipeline demands all of it."""
 
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 Outcome = list[bytes] | str
 """What a run computed, or why it failed."""
 
@@ -112,7 +111,7 @@ def _compare(connection: Connection, own: Own, spec: PipelineSpec, scheduled: bo
             _compute_root(pipeline)
         try:
             outcomes.append(_run(pipeline, arguments, inputs, images, spec.outputs, whole=scheduled))
-        except (hl.HalideError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever it is, the other has to fail likewise
             outcomes.append(str(error))
     connection.send(tuple(outcomes))
 
@@ -185,9 +184,7 @@ def _image(dtype: str, region: Sequence[Interval], constraints: Constraints) -> 
     array = np.lib.stride_tricks.as_strided(
         np.zeros(size, dtype), extents[::-1], [stride * item for stride in reversed(strides)]
     )
-    buffer = hl.Buffer(array)
-    buffer.set_min([minimum for minimum, _ in region])
-    return array, buffer
+    return array, buffer_of(array, [minimum for minimum, _ in region])
 
 
 def _strides(extents: Sequence[int], fixed: Sequence[int | None]) -> list[int]:

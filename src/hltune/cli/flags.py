@@ -183,8 +183,8 @@ class BeamFlags(ThreadFlags):
     """The beam search.
 
     Attributes:
-        beam_size: States that the tree search keeps; 1 is greedy.
-        num_passes: Passes of the tree search.
+        beam_size: States that the last tree search keeps; 1 is greedy.
+        num_passes: Passes of the last tree search.
         weights: Weights of the cost model, a .weights file.
         seed: Of random inputs and of the search's dropout.
     """
@@ -258,7 +258,7 @@ class LimitFlags(RunLimits):
     """How long searching, compiling and running may take, and how exact outputs have to be.
 
     Attributes:
-        search_timeout: Limit on each search.
+        search_timeout: Limit on all searches together.
         integer_tolerance: By how much integers in an output may differ, where floats are rounded.
     """
 

@@ -1,5 +1,7 @@
 """What every kind of source yields: the algorithm and its inputs, with the estimates that the user's code gives."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +9,7 @@ import halide as hl
 
 from hltune.pipeline.build import dtype_name
 from hltune.pipeline.serialized import read_constants
-from hltune.values.errors import InputError
+from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import LIMITS, Constraint, Constraints, Interval, Number, Promise, unless_default
 
 
@@ -49,14 +51,12 @@ class Algorithm:
 
     Attributes:
         hlpipe: with whatever schedule it has although an autoscheduler was named; `load` takes that apart.
-        manual: a second build, in which no autoscheduler was named, where a generator has a schedule only then.
-        notes: what people should know about it.
+        manual: a second build, in which no autoscheduler was named, or why that failed; None for what is no generator.
     """
 
     hlpipe: bytes
     inputs: tuple[ImageInput | ScalarInput, ...]
-    manual: bytes | None = None
-    notes: tuple[str, ...] = ()
+    manual: Algorithm | HltuneError | None = None
 
     @property
     def images(self) -> list[ImageInput]:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,6 @@ from hltune.pipeline.build import dtype_name
 from hltune.pipeline.cpp_build import build_program
 from hltune.pipeline.cpp_errors import no_generator
 from hltune.pipeline.parameters import choose_entry
-from hltune.pipeline.serialized import read_pipeline
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError, did_you_mean
@@ -37,21 +36,11 @@ def load_cpp_file(source: Source, target: str, cache: Path, process: Process) ->
     program = _Program(source=source, target=target, path=build_program(source, cache, process))
     process.enter("run generator", timeout_s=_RUN_S)
     name = program.choose()
-    hlpipe, inputs = program.build(name, "algorithm")
-    return Algorithm(hlpipe=hlpipe, inputs=inputs, manual=_manual(program, name, inputs))
-
-
-def _manual(program: "_Program", name: str, inputs: Sequence[ImageInput | ScalarInput]) -> bytes | None:
-    """The pipeline as the generator schedules itself when no autoscheduler is asked for, if it does.
-
-    A schedule that fails, or is for other inputs, is none: the algorithm can be searched all the same.
-    """
+    algorithm = program.build(name, "algorithm")
     try:
-        hlpipe, own = program.build(name, "manual")
-    except InputError:
-        return None
-    scheduled = read_pipeline(hlpipe, where=program.source.location).scheduled
-    return hlpipe if scheduled and own == tuple(inputs) else None
+        return replace(algorithm, manual=program.build(name, "manual"))
+    except InputError as error:  # the algorithm can be searched all the same
+        return replace(algorithm, manual=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +60,14 @@ class _Program:
             raise InputError("no pipeline in this file", where=where, expected="a registered generator", todo=todo)
         return choose_entry(names, self.source.entry, candidates=names, where=where, kind="registered generator")
 
-    def build(self, name: str, form: Form) -> tuple[bytes, tuple[ImageInput | ScalarInput, ...]]:
+    def build(self, name: str, form: Form) -> Algorithm:
         """The serialized pipeline, and its inputs."""
         words = [word for pair in self.source.parameters for word in pair]
         fields, hlpipe = self._run("build", name, self.target, form, *words)
         inputs = tuple(map(_input, fields["inputs"]))
         scalars = [argument.name for argument in inputs if isinstance(argument, ScalarInput)]
         _check_keys(fields["others"], [*fields["parameters"], *scalars])
-        return hlpipe, inputs
+        return Algorithm(hlpipe=hlpipe, inputs=inputs)
 
     def _run(self, mode: str, *words: str) -> tuple[dict[str, Any], bytes]:
         with tempfile.TemporaryDirectory(prefix="hltune-") as directory:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hltune.pipeline.serialized import SerializedPipeline, read_pipeline
+from hltune.pipeline.serialized import read_pipeline
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
@@ -46,13 +46,12 @@ class LoadJob:
 
         process.enter("load", timeout_s=_LOAD_S)
         loaded = self._algorithm(process)
-        own = separate(loaded.hlpipe, loaded.manual, where=self.source.location)
+        own = separate(loaded, where=self.source.location)
         algorithm = replace(loaded, hlpipe=own.hlpipe)
         found = read_pipeline(algorithm.hlpipe, where=self.source.location)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
-        notes = loaded.notes if own.note is None else (*loaded.notes, own.note)
-        return replace(spec, manual=own.manual, notes=notes)
+        return replace(spec, manual=own.manual, notes=own.notes)
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file
@@ -67,7 +66,6 @@ class LoadJob:
                 return load_cpp_file(self.source, self.target, self.cache, process)
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
-
 
 
 def _load_hlpipe_file(source: Source) -> Algorithm:

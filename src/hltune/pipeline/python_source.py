@@ -13,6 +13,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,17 +40,12 @@ def load_python_file(source: Source, target: str) -> Algorithm:
 
     A generator is built a second time as it schedules itself when no autoscheduler is named.
     """
-    with second_build(lambda: _build_file(source, target, manual=True)[1][0]) as manual:
-        generator, built = _build_file(source, target)
-        own = manual() if generator else None
-    inputs = tuple(map(describe_input, built[1]))
-    if isinstance(own, HltuneError):
-        note = f"the hand-written schedule is left out, for without an autoscheduler the generator fails: {own}"
-        return Algorithm(hlpipe=built[0], inputs=inputs, notes=(note,))
-    return Algorithm(hlpipe=built[0], inputs=inputs, manual=own)
+    with second_build(lambda: _build_file(source, target, manual=True)[1]) as manual:
+        generator, algorithm = _build_file(source, target)
+        return replace(algorithm, manual=manual()) if generator else algorithm
 
 
-def _build_file(source: Source, target: str, *, manual: bool = False) -> tuple[bool, _Built]:
+def _build_file(source: Source, target: str, *, manual: bool = False) -> tuple[bool, Algorithm]:
     """What the source names in its file, and whether that is a generator."""
     file = Path(source.location)
     with _user_code(file):
@@ -64,9 +60,12 @@ def _build_file(source: Source, target: str, *, manual: bool = False) -> tuple[b
             where=source.location,
             kind="Halide generator or function that returns a Func",
         )
-        if name in generators:
-            return True, _build_generator(generators[name], source.parameters, target, manual=manual)
-        return False, _call_function(functions[name], source.parameters)
+        generator = name in generators
+        if generator:
+            built = _build_generator(generators[name], source.parameters, target, manual=manual)
+        else:
+            built = _call_function(functions[name], source.parameters)
+    return generator, Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
 
 
 def load_module_function(source: Source) -> Algorithm:

@@ -8,12 +8,16 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Generator
 from multiprocessing.connection import Connection
+from typing import TypeVar
 
 from hltune.values.errors import HltuneError
 
 
+T = TypeVar("T")
+
+
 @contextlib.contextmanager
-def second_build(build: Callable[[], bytes]) -> Generator[Callable[[], bytes | HltuneError]]:
+def second_build(build: Callable[[], T]) -> Generator[Callable[[], T | HltuneError]]:
     """Forks now; the function that it yields runs the build there, and returns what came of it.
 
     A build that ends the process, or fails by anything but an `HltuneError`, counts as failed, too.
@@ -24,7 +28,7 @@ def second_build(build: Callable[[], bytes]) -> Generator[Callable[[], bytes | H
     process.start()
     there.close()
 
-    def ask() -> bytes | HltuneError:
+    def ask() -> T | HltuneError:
         try:
             here.send(None)
             return here.recv()
@@ -38,7 +42,7 @@ def second_build(build: Callable[[], bytes]) -> Generator[Callable[[], bytes | H
         process.join()
 
 
-def _serve(connection: Connection, other_end: Connection, build: Callable[[], bytes]) -> None:
+def _serve(connection: Connection, other_end: Connection, build: Callable[[], T]) -> None:
     other_end.close()
     try:
         connection.recv()

@@ -6,10 +6,11 @@ from typing import Any
 from hltune.commands.compare import Comparison
 from hltune.commands.export import Exported
 from hltune.commands.run import Ran
-from hltune.commands.schedule import Scheduled
+from hltune.commands.schedule import Scheduled, Tried
 from hltune.machine.protocol import Finding
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
+from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -31,6 +32,7 @@ def scheduled(result: Scheduled) -> Document:
         "pipeline": subject.spec.name,
         "target": subject.target.name,
         "name": result.name,
+        "rung": result.rung,
         **cost(result.cost),
         "verified": result.cost is not None,
         "predicted_ms": candidate.predicted_ms,
@@ -38,6 +40,22 @@ def scheduled(result: Scheduled) -> Document:
         "schedule": directives(result.schedule),
         "files": [str(path) for path in result.files],
         "fallbacks": [failure(f) for f in result.failures],
+        "rungs": [_rung(tried) for tried in result.tried],
+    }
+
+
+def _rung(tried: Tried) -> Document:
+    found = tried.step.outcome
+    candidate = found if isinstance(found, Candidate) else None
+    return {
+        "rung": tried.step.rung.label,
+        "name": tried.step.rung.finder,
+        **cost(tried.cost),
+        "predicted_ms": candidate and candidate.predicted_ms,
+        "search_s": None if candidate is None or candidate.search_s is None else round(candidate.search_s, 4),
+        "remembered": tried.step.remembered,
+        "skipped": tried.step.skipped,
+        "failure": tried.failure and failure(tried.failure),
     }
 
 
@@ -63,7 +81,7 @@ def _comparison(result: Comparison) -> Document:
         "target": result.subject.target.name,
         "unit": result.unit.name,
         "limit": result.unit.from_seconds(result.bandwidth_bound),
-        "schedules": [_row(row, result.unit) for row in result.rows],
+        "schedules": [{**_row(row, result.unit), "rung": result.rungs.get(row.name)} for row in result.rows],
     }
 
 

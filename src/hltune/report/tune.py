@@ -21,6 +21,8 @@ from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.tuner import Round
 from hltune.values.unit import MILLISECONDS, Unit
 
+_REASONS = 3
+"""Reasons of failure that are shown."""
 _ROWS = 12
 """Rounds that the live table shows."""
 
@@ -53,6 +55,10 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         ("stock Adams2019 costs", _interval(finals.to_baseline)),
         ("samples", f"{counts}; {result.distinct} distinct schedules in the store"),
     )
+    for index, reason in enumerate(result.reasons[:_REASONS]):
+        grid.add_row("" if index else "failed", str(reason))
+    if len(result.reasons) > _REASONS:
+        grid.add_row("", f"other reasons: {len(result.reasons) - _REASONS}, see `hltune samples failures`")
     last = next((each for each in reversed(result.rounds) if each.validations), None)
     if last is not None:
         scorers = (
@@ -153,6 +159,7 @@ def _document(result: Tuned, store: Path) -> Document:
         "distinct": result.distinct,
         "reused": result.known,
         "failed": result.failed,
+        "failures": [{"stage": each.stage, "reason": each.message, "count": each.count} for each in result.reasons],
         "samples_per_minute": round(result.samples_per_minute, 2),
         "seconds": round(result.seconds, 2),
         "rounds": [_round(done, unit) for done in result.rounds],

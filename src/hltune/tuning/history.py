@@ -14,6 +14,7 @@ from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import Sample
+from hltune.values.schedule_codec import schedule_hash
 
 _NEWEST = 2000
 """Most samples that a model learns from."""
@@ -38,6 +39,12 @@ class History:
     def cost(self, key: str) -> float | None:
         """Cost of the schedule with this hash; None if it is not known, or failed."""
         return self._costs.get(key)
+
+    def cost_of(self, candidate: Candidate) -> float | None:
+        """Cost of a candidate's schedule, which is infinite if it failed; None if it was not measured."""
+        key = schedule_hash(candidate.schedule)
+        failed = key in self and self.cost(key) is None
+        return math.inf if failed else self.cost(key)
 
     @property
     def best_cost(self) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import halide as hl
@@ -10,7 +10,16 @@ import halide as hl
 from hltune.pipeline.build import dtype_name
 from hltune.pipeline.serialized import read_constants
 from hltune.values.errors import HltuneError, InputError
-from hltune.values.pipeline import LIMITS, Constraint, Constraints, Interval, Number, Promise, unless_default
+from hltune.values.pipeline import (
+    LIMITS,
+    Constraint,
+    Constraints,
+    Interval,
+    Number,
+    PipelineSpec,
+    Promise,
+    unless_default,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +59,8 @@ class Algorithm:
     """A serialized pipeline and its inputs, in the order in which compiled code takes them.
 
     Attributes:
+        check: compares what a spec computes with what the user's process computes; returns what people should know.
+            It raises an `InputError` if they differ.
         hlpipe: with whatever schedule it has although an autoscheduler was named; `load` takes that apart.
         manual: a second build, in which no autoscheduler was named, or why that failed; None for what is no generator.
     """
@@ -57,6 +68,7 @@ class Algorithm:
     hlpipe: bytes
     inputs: tuple[ImageInput | ScalarInput, ...]
     manual: Algorithm | HltuneError | None = None
+    check: Callable[[PipelineSpec], tuple[str, ...]] | None = None
 
     @property
     def images(self) -> list[ImageInput]:

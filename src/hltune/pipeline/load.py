@@ -51,7 +51,8 @@ class LoadJob:
         found = read_pipeline(algorithm.hlpipe, where=self.source.location)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
-        return replace(spec, manual=own.manual, notes=own.notes)
+        spec = replace(spec, manual=own.manual, notes=own.notes)
+        return spec if loaded.check is None else replace(spec, notes=(*spec.notes, *loaded.check(spec)))
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file

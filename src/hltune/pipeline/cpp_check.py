@@ -1,7 +1,7 @@
 """Checks that a spec computes what the generator computes in its own process, which knows nothing of serialization.
 
-Both run on the same small random inputs, for which a bounds query finds the sizes; if that fails, at the sizes of the
-estimates. Their operations are the same, and strict, so their outputs are equal bit by bit.
+Both run on the same small random inputs, for which a bounds query finds the sizes; if that fails, on inputs as large as
+their estimates. Their operations are the same, and strict, so their outputs are equal bit by bit.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, Constraints, Interval, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import Constraints, Interval, PipelineSpec, ScalarArgument
 
 _SMALL = 24
 """Extents of outputs, where the generator does not fix others."""
@@ -37,8 +37,8 @@ def check_same(run: Run, spec: PipelineSpec, *, where: str, rooted: bool, direct
         InputError: they differ.
     """
     sizes, problem = directory / "sizes", None
-    for text in (_sizes(spec, small=True), _sizes(spec, small=False)):
-        sizes.write_text(text)
+    for small, queried in ((True, True), (rooted, False)):
+        sizes.write_text(_sizes(spec, small=small, queried=queried))
         try:
             fields = run(sizes, str(len(spec.funcs) if rooted else 0))
         except InputError as error:
@@ -74,15 +74,13 @@ def _differs(where: str, found: str) -> InputError:
     )
 
 
-def _sizes(spec: PipelineSpec, *, small: bool) -> str:
+def _sizes(spec: PipelineSpec, *, small: bool, queried: bool) -> str:
     lines = [f"scalar {s.name} {_bits(s)}" for s in spec.inputs if isinstance(s, ScalarArgument)]
-    lines += [
-        f"output {_shape(_reduced(o.estimate, o.constraints) if small else o.estimate, o.constraints)}"
-        for o in spec.outputs
-    ]
-    if not small:
-        images = (i for i in spec.inputs if isinstance(i, BufferArgument))
-        lines += [f"image {i.name} {_shape(i.estimate, i.constraints)}" for i in images]
+    for output in spec.outputs:
+        region = _middle(output.estimate, output.constraints) if small else output.estimate
+        lines += [f"output {_shape(region, output.constraints)}"]
+    if not queried:
+        lines += [f"image {i.name} {_shape(i.estimate, i.constraints)}" for i in spec.buffers()]
     return "\n".join(lines) + "\n"
 
 
@@ -90,9 +88,12 @@ def _bits(argument: ScalarArgument) -> int:
     return int.from_bytes(np.array(argument.estimate, argument.dtype).tobytes(), "little")
 
 
-def _reduced(estimate: tuple[Interval, ...], constraints: Constraints) -> tuple[Interval, ...]:
-    fixed = [constraint.extent is not None for constraint in constraints] or [False] * len(estimate)
-    return tuple((m, e if fix else min(e, _SMALL)) for (m, e), fix in zip(estimate, fixed, strict=True))
+def _middle(estimate: tuple[Interval, ...], constraints: Constraints) -> tuple[Interval, ...]:
+    fixed = [(c.minimum, c.extent) != (None, None) for c in constraints] or [False] * len(estimate)
+    return tuple(
+        (m, e) if fix else (m + max(0, e - _SMALL) // 2, min(e, _SMALL))
+        for (m, e), fix in zip(estimate, fixed, strict=True)
+    )
 
 
 def _shape(intervals: tuple[Interval, ...], constraints: Constraints) -> str:

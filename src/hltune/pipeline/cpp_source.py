@@ -21,8 +21,8 @@ from hltune.pipeline.build import dtype_name
 from hltune.pipeline.cpp_build import build_program
 from hltune.pipeline.cpp_check import check_same, digest
 from hltune.pipeline.cpp_errors import no_generator
+from hltune.pipeline.embedded import store_densely
 from hltune.pipeline.parameters import choose_entry
-from hltune.pipeline.serialized import read_pipeline
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError, did_you_mean
@@ -40,30 +40,24 @@ def load_cpp_file(source: Source, target: str, cache: Path, process: Process) ->
     program = _Program(source=source, target=target, path=build_program(source, cache, process))
     process.enter("run generator", timeout_s=_RUN_S)
     name = program.choose()
-    built = program.build(name, "algorithm")
-    scheduled = bool(read_pipeline(built.hlpipe, where=source.location).scheduled)
-    algorithm = replace(built, check=partial(_check, program, name, scheduled, process))
+    algorithm = replace(program.build(name, "algorithm"), check=partial(_check, program, name, process))
     try:
         return replace(algorithm, manual=program.build(name, "manual"))
     except InputError as error:  # the algorithm can be searched all the same
         return replace(algorithm, manual=error)
 
 
-def _check(program: "_Program", name: str, scheduled: bool, process: Process, spec: PipelineSpec) -> tuple[str, ...]:
-    """Compares the spec with the pipeline in a process of the generator; once for each program, target and sizes.
-
-    Args:
-        scheduled: the generator schedules itself whatever it is asked for, and `PipelineSpec.manual` is the like.
-    """
+def _check(program: "_Program", name: str, process: Process, spec: PipelineSpec, scheduled: bool) -> str | None:
+    """Compares the spec with the pipeline in a process of the generator; once for each program, target and sizes."""
     key = digest(spec, name, program.target, repr(program.source.parameters))
     done = program.path.with_name(f"{program.path.name}.same-{key}")
     if done.exists():
-        return ()
+        return None
     process.enter("compare with the generator's process", timeout_s=3 * _CHECK_S)
     hlpipe = spec.manual if scheduled and spec.manual is not None else spec.hlpipe
     if scheduled and not _runs_here(program.target):  # such a schedule may be for a device
         program = replace(program, target="host")
-        hlpipe = program.build(name, "algorithm").hlpipe
+        hlpipe = store_densely(program.build(name, "algorithm").hlpipe, where=program.source.location)
     with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
         file = Path(directory, "spec.hlpipe")
         file.write_bytes(hlpipe)
@@ -72,10 +66,9 @@ def _check(program: "_Program", name: str, scheduled: bool, process: Process, sp
             return program.compare(file, name, sizes, rooted)
 
         note = check_same(run, spec, where=program.source.location, rooted=not scheduled, directory=Path(directory))
-    if note is not None:
-        return (note,)
-    done.touch()
-    return ()
+    if note is None:
+        done.touch()
+    return note
 
 
 def _runs_here(target: str) -> bool:

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from hltune.values.errors import HltuneError
 
-
 T = TypeVar("T")
 
 

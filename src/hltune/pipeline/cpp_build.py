@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from hltune.pipeline.cpp_errors import rejected
@@ -100,12 +101,12 @@ def _build(compiler: Path, source: Source, driver: Path, directory: Path) -> tup
     if not driver.exists():
         commands.append(_compile_command(compiler, _DRIVER, made, ()))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(lambda command: _call(command, source), commands))
+        list(pool.map(partial(_call, source), commands))
     if made.exists():
         made.replace(driver)
     program, library = directory / "program", library_directory()
     link = [str(compiler), "-pthread", *map(str, objects), str(driver), "-o", str(program), *source.cxxflags]
-    _call([*link, f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"], source)
+    _call(source, [*link, f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"])
     return program, [path for out in objects for path in _read_dependencies(out.with_suffix(".d"))]
 
 
@@ -122,7 +123,7 @@ def _compile_command(compiler: Path, file: Path, out: Path, cxxflags: Sequence[s
     ]
 
 
-def _call(command: list[str], source: Source) -> None:
+def _call(source: Source, command: list[str]) -> None:
     environment = {**os.environ, "LC_ALL": "C"}
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
     if result.returncode != 0:

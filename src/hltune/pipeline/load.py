@@ -50,7 +50,6 @@ class LoadJob:
         from hltune.pipeline.build import spec_of
         from hltune.pipeline.estimates import complete_estimates
         from hltune.pipeline.manual import separate
-        from hltune.pipeline.own_output import check_own_output
 
         where = self.source.location
         loaded = _stored_densely(self._algorithm(process), where)
@@ -61,10 +60,7 @@ class LoadJob:
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
         spec = replace(spec, manual=separated.manual, notes=(*separated.notes, *tracing_notes(found)))
-        if loaded.own is None:
-            return spec
-        scheduled = separated.manual == loaded.hlpipe
-        note = check_own_output(loaded.own, spec, scheduled=scheduled, where=where)
+        note = _compare(loaded, spec, scheduled=separated.manual == loaded.hlpipe, where=where)
         return replace(spec, notes=(*spec.notes, *([note] if note else [])))
 
     def _algorithm(self, process: Process) -> Algorithm:
@@ -80,6 +76,15 @@ class LoadJob:
                 return load_cpp_file(self.source, self.target, self.cache, process)
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
+
+
+def _compare(loaded: Algorithm, spec: PipelineSpec, *, scheduled: bool, where: str) -> str | None:
+    """The first check: the spec computes what the user's process computes. Says why that was not possible, if so."""
+    from hltune.pipeline.own_output import check_own_output
+
+    if loaded.check is not None:
+        return loaded.check(spec, scheduled)
+    return loaded.own and check_own_output(loaded.own, spec, scheduled=scheduled, where=where)
 
 
 def _stored_densely(algorithm: Algorithm, where: str) -> Algorithm:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import halide as hl
 
 from hltune.pipeline.build import dtype_name
+from hltune.pipeline.own_output import Own
 from hltune.pipeline.serialized import read_constants
 from hltune.values.errors import HltuneError, InputError
-from hltune.values.pipeline import LIMITS, Constraint, Constraints, Interval, Number, Promise, unless_default
+from hltune.values.pipeline import (
+    LIMITS,
+    Constraint,
+    Constraints,
+    Interval,
+    Number,
+    PipelineSpec,
+    Promise,
+    unless_default,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,18 +55,32 @@ class ScalarInput:
     maximum: Number | None = None
 
 
+Check = Callable[[PipelineSpec, bool], str | None]
+"""Compares what a spec computes with what the user's process computes; says why that was not possible, if so.
+
+The second argument says whether the user's code has scheduled it; it is then to be compared with `PipelineSpec.manual`.
+
+Raises:
+    InputError: they differ.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Algorithm:
     """A serialized pipeline and its inputs, in the order in which compiled code takes them.
 
     Attributes:
         hlpipe: with whatever schedule it has although an autoscheduler was named; `load` takes that apart.
+        own: the pipeline of this process, if the user's code made it here.
+        check: compares with the pipeline of another process, if it was made there.
         manual: a second build, in which no autoscheduler was named, or why that failed; None for what is no generator.
     """
 
     hlpipe: bytes
     inputs: tuple[ImageInput | ScalarInput, ...]
+    own: Own | None = None
     manual: Algorithm | HltuneError | None = None
+    check: Check | None = None
 
     @property
     def images(self) -> list[ImageInput]:

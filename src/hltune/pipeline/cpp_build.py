@@ -4,6 +4,7 @@ The cache holds, per source, a manifest that names every file the compiler read,
 
     <key>.json              {"files": {path: sha256...}, "program": "<key>-<digest>"}
     <key>-<digest>          the program; digest covers the hashes of the files
+    driver-<digest>.o       our driver, compiled; digest covers the compiler
 
 The compiler counts as one of the files; system headers and the wheel stand under its and Halide's version. Files appear
 by renaming, the manifest last, so that a kill leaves nothing half-written.
@@ -15,8 +16,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from hltune.pipeline.cpp_errors import rejected
@@ -28,8 +30,8 @@ from hltune.values.errors import InputError
 _BUILD_S = 300.0
 _FLAGS = ("-std=c++17", "-fno-rtti", "-pthread")
 _DRIVER = Path(__file__).with_name("generator_driver.cpp")
-_OTHERS_MAIN = "-Dmain=hltune_others_main"
-"""The driver renames the main() of the file that it is compiled into."""
+_RENAMED_MAIN = "-Dmain=hltune_users_main"
+"""The user's files may be a program of their own, too."""
 
 
 def build_program(source: Source, cache: Path, process: Process) -> Path:
@@ -42,10 +44,11 @@ def build_program(source: Source, cache: Path, process: Process) -> Path:
     compiler = _find_compiler(source)
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as directory:
-        program, read = _build(compiler, source, Path(directory))
-        files = {str(path): _sha256(path) for path in (compiler.resolve(), *read)}
-        digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
-        kept = program.replace(cache / f"{key}-{digest}")
+        files = {str(compiler.resolve()): _sha256(compiler.resolve())}
+        driver = cache / f"driver-{_digest((_DRIVER.read_bytes(), _wheel(), _FLAGS, files))}.o"
+        program, read = _build(compiler, source, driver, Path(directory))
+        files |= {str(path): _sha256(path) for path in read}
+        kept = program.replace(cache / f"{key}-{_digest(sorted(files.items()))}")
         manifest = Path(directory, "manifest.json")
         manifest.write_text(json.dumps({"files": files, "program": kept.name}, indent=1))
         manifest.replace(cache / f"{key}.json")
@@ -55,9 +58,16 @@ def build_program(source: Source, cache: Path, process: Process) -> Path:
 def _key(source: Source) -> str:
     """Where the manifest is found: everything that is known without the compiler's help."""
     texts = [(file, Path(file).read_bytes()) for file in source.files]
-    wheel = (halide_version(), str(library_directory()))
-    parts = (texts, source.cxxflags, _DRIVER.read_bytes(), wheel, _FLAGS)
-    return f"{Path(source.location).stem}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
+    parts = (texts, source.cxxflags, _DRIVER.read_bytes(), _wheel(), _FLAGS)
+    return f"{Path(source.location).stem}-{_digest(parts)}"
+
+
+def _wheel() -> tuple[str, str]:
+    return halide_version(), str(library_directory())
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
 
 
 def _cached(cache: Path, key: str) -> Path | None:
@@ -83,41 +93,44 @@ def _find_compiler(source: Source) -> Path:
     )
 
 
-def _build(compiler: Path, source: Source, directory: Path) -> tuple[Path, list[Path]]:
-    """The program, and the files that the compiler read."""
-    program, library = directory / "program", library_directory()
-    objects = [directory / f"{number}.o" for number in range(len(source.files))]
-    commands = [
-        [*_compile_command(compiler, source, file), "-o", str(out), "-MMD", "-MF", str(out.with_suffix(".d"))]
-        for file, out in zip(source.files, objects, strict=True)
-    ]
+def _build(compiler: Path, source: Source, driver: Path, directory: Path) -> tuple[Path, list[Path]]:
+    """The program, and the files that the compiler read; compiles the driver, too, if it is not there."""
+    objects = {directory / f"{number}.o": Path(file) for number, file in enumerate(source.files)}
+    made = directory / driver.name
+    commands = [_compile_command(compiler, file, out, source.cxxflags) for out, file in objects.items()]
+    if not driver.exists():
+        commands.append(_compile_command(compiler, _DRIVER, made, ()))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(lambda command: _call(command, source), commands))
-    link = [str(compiler), "-pthread", *map(str, objects), "-o", str(program), *source.cxxflags]
-    _call([*link, f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"], source)
+        list(pool.map(partial(_call, source), commands))
+    if made.exists():
+        made.replace(driver)
+    program, library = directory / "program", library_directory()
+    link = [str(compiler), "-pthread", *map(str, objects), str(driver), "-o", str(program), *source.cxxflags]
+    _call(source, [*link, f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"])
     return program, [path for out in objects for path in _read_dependencies(out.with_suffix(".d"))]
 
 
-def _compile_command(compiler: Path, source: Source, file: str) -> list[str]:
+def _compile_command(compiler: Path, file: Path, out: Path, cxxflags: Sequence[str]) -> list[str]:
     include = include_directory()
-    driver = ("-include", str(_DRIVER)) if file == source.location else (_OTHERS_MAIN,)
+    rename = () if file == _DRIVER else (_RENAMED_MAIN,)
     return [
-        *(str(compiler), "-c", *_FLAGS, *source.cxxflags),
+        *(str(compiler), "-c", *_FLAGS, *cxxflags, *rename, str(file), "-o", str(out)),
+        *("-MMD", "-MF", str(out.with_suffix(".d")), "-MT", "object"),
         # The wheel's Halide.h comes first, whatever the user's folders hold: its version is that of the library.
-        *("-include", str(include / "Halide.h"), *driver, file),
+        *("-include", str(include / "Halide.h")),
         # -isystem: the wheel's headers are not listed as dependencies, and do not warn.
         *("-isystem", str(include), "-isystem", str(tools_directory())),
     ]
 
 
-def _call(command: list[str], source: Source) -> None:
+def _call(source: Source, command: list[str]) -> None:
     environment = {**os.environ, "LC_ALL": "C"}
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
     if result.returncode != 0:
         raise rejected(source, result.stderr, f"{Path(command[0]).name} {' '.join((*_FLAGS, *source.cxxflags))}")
 
 
-def _read_dependencies(file: Path) -> Iterable[Path]:
+def _read_dependencies(file: Path) -> list[Path]:
     """Reads a rule of make: backslashes join lines and protect spaces."""
     _, _, text = file.read_text().replace("\\\n", " ").partition(": ")
     return [Path(word.replace("\0", " ")).absolute() for word in text.replace("\\ ", "\0").split()]

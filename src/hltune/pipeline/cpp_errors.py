@@ -38,8 +38,8 @@ def no_generator(source: Source) -> str:
     """What to do about a file that holds no generator."""
     if is_program(source):
         return (
-            "it is a program with its own main(), which hltune does not run: name the file of the generator, or put the "
-            "Funcs into one (a class with HALIDE_REGISTER_GENERATOR, or a Python function that returns the output)"
+            "it is a program with its own main(), which hltune does not run: name the file of the generator, or put "
+            "the Funcs into one (a class with HALIDE_REGISTER_GENERATOR, or a Python function that returns the output)"
         )
     return "register one with HALIDE_REGISTER_GENERATOR; name all files of a generator as in gen.cpp+helper.cpp"
 
@@ -60,8 +60,8 @@ def _header(source: Source, log: str) -> str | None:
     if header.endswith(".stub.h"):
         generator = header.removesuffix(".stub.h").rpartition("/")[2]
         return (
-            f"{header} is made from generator {generator}: name its file, too, as in {_with(source, generator + '.cpp')}; "
-            "or give the folder that holds the header by -I DIR"
+            f"{header} is made from generator {generator}: name its file, too, as in "
+            f"{_with(source, generator + '.cpp')}; or give the folder that holds the header by -I DIR"
         )
     folder = next(_folders_of(header, Path(source.location).parent), None)
     return f"give the folder that holds {header} by -I {folder or 'DIR'}"

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,14 +19,17 @@ import halide as hl
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import dtype_name
 from hltune.pipeline.cpp_build import build_program
+from hltune.pipeline.cpp_check import check_same, digest
 from hltune.pipeline.cpp_errors import no_generator
+from hltune.pipeline.embedded import store_densely
 from hltune.pipeline.parameters import choose_entry
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError, did_you_mean
-from hltune.values.pipeline import LIMITS, Constraint, Interval, Number, Promise, unless_default
+from hltune.values.pipeline import LIMITS, Constraint, Interval, Number, PipelineSpec, Promise, unless_default
 
 _RUN_S = 120.0
+_CHECK_S = 60.0
 
 Form = Literal["algorithm", "manual"]
 """Without the schedule that the generator brings, or with it."""
@@ -36,11 +40,40 @@ def load_cpp_file(source: Source, target: str, cache: Path, process: Process) ->
     program = _Program(source=source, target=target, path=build_program(source, cache, process))
     process.enter("run generator", timeout_s=_RUN_S)
     name = program.choose()
-    algorithm = program.build(name, "algorithm")
+    algorithm = replace(program.build(name, "algorithm"), check=partial(_check, program, name, process))
     try:
         return replace(algorithm, manual=program.build(name, "manual"))
     except InputError as error:  # the algorithm can be searched all the same
         return replace(algorithm, manual=error)
+
+
+def _check(program: "_Program", name: str, process: Process, spec: PipelineSpec, scheduled: bool) -> str | None:
+    """Compares the spec with the pipeline in a process of the generator; once for each program, target and sizes."""
+    key = digest(spec, name, program.target, repr(program.source.parameters))
+    done = program.path.with_name(f"{program.path.name}.same-{key}")
+    if done.exists():
+        return None
+    process.enter("compare with the generator's process", timeout_s=3 * _CHECK_S)
+    hlpipe = spec.manual if scheduled and spec.manual is not None else spec.hlpipe
+    if scheduled and not _runs_here(program.target):  # such a schedule may be for a device
+        program = replace(program, target="host")
+        hlpipe = store_densely(program.build(name, "algorithm").hlpipe, where=program.source.location)
+    with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
+        file = Path(directory, "spec.hlpipe")
+        file.write_bytes(hlpipe)
+
+        def run(sizes: Path, rooted: str) -> dict[str, Any]:
+            return program.compare(file, name, sizes, rooted)
+
+        note = check_same(run, spec, where=program.source.location, rooted=not scheduled, directory=Path(directory))
+    if note is None:
+        done.touch()
+    return note
+
+
+def _runs_here(target: str) -> bool:
+    wanted, host = hl.Target(target), hl.get_host_target()
+    return (wanted.arch, wanted.os, wanted.bits) == (host.arch, host.os, host.bits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +86,7 @@ class _Program:
 
     def choose(self) -> str:
         """The generator that the user names, or the only one."""
-        names: list[str] = self._run("list")[0]["generators"]
+        names: list[str] = self._run("list")["generators"]
         where = self.source.location
         if not names:
             todo = no_generator(self.source)
@@ -62,24 +95,44 @@ class _Program:
 
     def build(self, name: str, form: Form) -> Algorithm:
         """The serialized pipeline, and its inputs."""
-        words = [word for pair in self.source.parameters for word in pair]
-        fields, hlpipe = self._run("build", name, self.target, form, *words)
+        with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
+            hlpipe = Path(directory, "pipeline.hlpipe")
+            fields = self._run("build", str(hlpipe), name, self.target, form, *self._words)
+            data = hlpipe.read_bytes()
         inputs = tuple(map(_input, fields["inputs"]))
         scalars = [argument.name for argument in inputs if isinstance(argument, ScalarInput)]
         _check_keys(fields["others"], [*fields["parameters"], *scalars])
-        return Algorithm(hlpipe=hlpipe, inputs=inputs)
+        return Algorithm(hlpipe=data, inputs=inputs)
 
-    def _run(self, mode: str, *words: str) -> tuple[dict[str, Any], bytes]:
+    def compare(self, hlpipe: Path, name: str, sizes: Path, rooted: str) -> dict[str, Any]:
+        """What the driver says of the pipeline of its process and the serialized one."""
+        arguments = (str(hlpipe), name, self.target, "algorithm", str(sizes), rooted, *self._words)
+        return self._call("check", *arguments, timeout_s=_CHECK_S)
+
+    @property
+    def _words(self) -> list[str]:
+        return [word for pair in self.source.parameters for word in pair]
+
+    def _run(self, mode: str, *words: str) -> dict[str, Any]:
+        fields = self._call(mode, *words)
+        if "error" in fields:
+            raise self._rejected(fields)
+        return fields
+
+    def _call(self, mode: str, *words: str, timeout_s: float | None = None) -> dict[str, Any]:
+        """What the driver wrote, an error that Halide found included."""
         with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
-            result, hlpipe = Path(directory, "result.json"), Path(directory, "pipeline.hlpipe")
-            command = [str(self.path), mode, str(result), *([str(hlpipe)] if words else []), *words]
-            run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-            if run.returncode != 0 or not result.exists():
+            result = Path(directory, "result.json")
+            command = [str(self.path), mode, str(result), *words]
+            try:
+                run = subprocess.run(
+                    command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s
+                )
+            except subprocess.TimeoutExpired:
+                raise InputError(f"it takes longer than {timeout_s:.0f} s", where=self.source.location) from None
+            if not result.exists() or (run.returncode != 0 and mode != "check"):
                 raise self._crashed(run)
-            fields = json.loads(result.read_bytes())
-            if "error" in fields:
-                raise self._rejected(fields)
-            return fields, hlpipe.read_bytes() if words else b""
+            return json.loads(result.read_bytes())
 
     def _crashed(self, run: "subprocess.CompletedProcess[str]") -> InputError:
         code = run.returncode

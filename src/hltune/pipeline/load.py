@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hltune.pipeline.serialized import read_pipeline
+from hltune.pipeline.serialized import check_no_extern_stages, read_pipeline, tracing_notes
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
-from hltune.values.errors import InputError
+from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 
 if TYPE_CHECKING:
@@ -40,18 +40,28 @@ class LoadJob:
     def run(self, process: Process) -> PipelineSpec:
         """Runs in the worker, because user code may do anything."""
         # Imported here because the parent, which makes the job, does without Halide.
+        from hltune.pipeline.user_code import kept_buffers
+
+        process.enter("load", timeout_s=_LOAD_S)
+        with kept_buffers():
+            return self._load(process)
+
+    def _load(self, process: Process) -> PipelineSpec:
         from hltune.pipeline.build import spec_of
         from hltune.pipeline.estimates import complete_estimates
         from hltune.pipeline.manual import separate
 
-        process.enter("load", timeout_s=_LOAD_S)
-        loaded = self._algorithm(process)
-        own = separate(loaded, where=self.source.location)
-        algorithm = replace(loaded, hlpipe=own.hlpipe)
-        found = read_pipeline(algorithm.hlpipe, where=self.source.location)
+        where = self.source.location
+        loaded = _stored_densely(self._algorithm(process), where)
+        separated = separate(loaded, where=where)
+        algorithm = replace(loaded, hlpipe=separated.hlpipe)
+        found = read_pipeline(algorithm.hlpipe, where=where)
+        check_no_extern_stages(found, where=where)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
-        return replace(spec, manual=own.manual, notes=own.notes)
+        spec = replace(spec, manual=separated.manual, notes=(*separated.notes, *tracing_notes(found)))
+        note = _compare(loaded, spec, scheduled=separated.manual == loaded.hlpipe, where=where)
+        return replace(spec, notes=(*spec.notes, *([note] if note else [])))
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file
@@ -66,6 +76,24 @@ class LoadJob:
                 return load_cpp_file(self.source, self.target, self.cache, process)
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
+
+
+def _compare(loaded: Algorithm, spec: PipelineSpec, *, scheduled: bool, where: str) -> str | None:
+    """The first check: the spec computes what the user's process computes. Says why that was not possible, if so."""
+    from hltune.pipeline.own_output import check_own_output
+
+    if loaded.check is not None:
+        return loaded.check(spec, scheduled)
+    return loaded.own and check_own_output(loaded.own, spec, scheduled=scheduled, where=where)
+
+
+def _stored_densely(algorithm: Algorithm, where: str) -> Algorithm:
+    from hltune.pipeline.embedded import store_densely
+
+    manual = algorithm.manual
+    if manual is not None and not isinstance(manual, HltuneError):
+        manual = _stored_densely(manual, where)
+    return replace(algorithm, hlpipe=store_densely(algorithm.hlpipe, where=where), manual=manual)
 
 
 def _load_hlpipe_file(source: Source) -> Algorithm:

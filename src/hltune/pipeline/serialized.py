@@ -6,6 +6,7 @@ The file is a FlatBuffer. A field of a union type takes two slots, the kind firs
 |--------------|-------------------------------------------------------------------------------------------------|
 | Pipeline     | 0 funcs, 1 output_names, 4 func_names_in_order, 5 parameters, 9 serialization_version           |
 | Func         | 0 name, 5 args, 6 func_schedule, 7 init_def, 8 updates, 10 output_buffers_names                 |
+|              | 12 extern_function_name, 17-19 trace_loads, trace_stores, trace_realizations                    |
 | FuncSchedule | 0 store_level, 1 compute_level, 2 hoist_storage_level, 4 bounds, 5 estimates                    |
 | LoopLevel    | 2 var_name: empty when inlined                                                                  |
 | Bound        | 0 var, 1-2 min, 3-4 extent                                                                      |
@@ -55,10 +56,14 @@ class SerializedPipeline:
     Attributes:
         outputs: the outputs, in their order.
         scheduled: the Funcs that somebody has scheduled.
+        extern: the Funcs that a C function computes, each with its name.
+        traced: the Funcs whose loads, stores or realizations are traced.
     """
 
     outputs: tuple[SerializedOutput, ...]
     scheduled: tuple[str, ...]
+    extern: tuple[tuple[str, str], ...] = ()
+    traced: tuple[str, ...] = ()
 
 
 def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
@@ -73,6 +78,8 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
         constraints = {parameter.text(4): _constraints(parameter) for parameter in root.tables(5)}
         outputs = tuple(_output(funcs[name], constraints) for name in root.texts(1))
         scheduled = tuple(name for name, func in funcs.items() if _is_scheduled(func))
+        extern = tuple((name, func.text(12)) for name, func in funcs.items() if func.text(12))
+        traced = tuple(name for name, func in funcs.items() if any(func.number(slot, "<B") for slot in (17, 18, 19)))
     except (struct.error, UnicodeDecodeError, KeyError, IndexError, OverflowError) as error:
         raise InputError(
             "damaged file",
@@ -81,7 +88,32 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
             found=f"{len(data)} bytes that are not one ({error})",
             todo="write the file again with serialize_pipeline",
         ) from error
-    return SerializedPipeline(outputs=outputs, scheduled=scheduled)
+    return SerializedPipeline(outputs=outputs, scheduled=scheduled, extern=extern, traced=traced)
+
+
+def check_no_extern_stages(found: SerializedPipeline, *, where: str) -> None:
+    """Refuses what is not all Halide's.
+
+    Raises:
+        InputError: a C function computes a stage.
+    """
+    if found.extern:
+        name, function = found.extern[0]
+        raise InputError(
+            f"stage {name} is extern: the C function {function} computes it",
+            where=where,
+            expected="stages that Halide compiles, for the others cannot run here",
+            todo=f"write {name} in Halide, or end the pipeline before it and begin another behind it, "
+            "with an input image in its place",
+        )
+
+
+def tracing_notes(found: SerializedPipeline) -> list[str]:
+    """A warning of tracing that was left in."""
+    if not found.traced:
+        return []
+    names = ", ".join(found.traced)
+    return [f"{names} is traced (trace_loads, trace_stores or trace_realizations): times include that, so leave it out"]
 
 
 def read_constants(data: bytes) -> tuple[int | float | None, ...]:

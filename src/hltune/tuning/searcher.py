@@ -52,7 +52,7 @@ class Searcher:
     def baselines(self, budget_s: float) -> Generator[Step]:
         """What Halide's autoschedulers find, rung by rung; see `hltune.search.ladder.climb`."""
         spec, target = self._subject.spec, self._subject.target.name
-        budget_s = min(budget_s, self._options.search_timeout_s)
+        budget_s = min(max(budget_s, _LEAST_PATIENCE_S), self._options.search_timeout_s)
         rungs = baselines(self._options.search)
         return climb(self._pool, spec, target, rungs, budget_s=budget_s, memory=self._memory, forecast=self._forecast)
 

@@ -95,9 +95,7 @@ class Place:
             history=History(self.subject.spec, machine, store),
             model=Model(self.subject.spec, machine.key, initial, self.lineage, freeze=options.freeze),
             session=self.session,
-            searcher=Searcher(
-                self.subject, options, self.pool, rng, Searches(self.workspace.searches(self.subject.spec))
-            ),
+            searcher=Searcher(self.subject, options, self.pool, rng, memory),
             rng=rng,
         )
 

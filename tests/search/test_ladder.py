@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ import pytest
 
 from hltune.runtime.worker import Running, Worker
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
-from hltune.search.ladder import Rung, Step, baselines, beams, by_finder, climb, effort, ladder
+from hltune.search.ladder import Forecast, Rung, Step, baselines, beams, by_finder, climb, effort, ladder
 from hltune.search.pool import Outcome, SearchPool
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
@@ -192,3 +192,14 @@ def test_the_largest_search_that_found_something_comes_first() -> None:
     done = [Step(rung=rung, outcome=found(rung.searches[0], 1.0)) for rung in rungs[:-1]]
     done.insert(0, Step(rung=rungs[-1], outcome=TIMEOUT, skipped=True))
     assert [step.rung for step in by_finder(done)["adams2019"]] == [*reversed(rungs[:-1]), rungs[-1]]
+
+
+def test_forecasts_follow_the_largest_search_that_ended() -> None:
+    small, large = beams(LAST)[1], beams(LAST)[2]
+    forecast = Forecast()
+    assert forecast.seconds(10) is None
+    forecast.saw(large, replace(found(large.searches[0], 1.0), search_s=8.0), 99)
+    forecast.saw(small, replace(found(small.searches[0], 1.0), search_s=8.0), 99)
+    assert forecast.seconds(160) == pytest.approx(80.0)
+    forecast.saw(beams(LAST)[-1], TIMEOUT, 320.0)
+    assert forecast.seconds(160) == pytest.approx(320.0)

@@ -117,3 +117,11 @@ def test_only_the_default_schedule_works() -> None:
 
     with pytest.raises(HltuneError, match=r"only the default works(.|\n)*--compile-timeout"):
         decide(OnlyDefault(), REFERENCES, {}, (), [], "p")
+
+
+def test_what_was_measured_before_counts_if_nothing_works_any_more() -> None:
+    session = RecordedSession(broken_share=1.0)
+    finals = decide(
+        session, REFERENCES, {}, (ranked(QUICK),), [], "p", cost=lambda each: {QUICK: 1.5}.get(each.schedule)
+    )
+    assert finals.winner.schedule == QUICK and finals.winner_cost.value == 1.5

@@ -197,7 +197,7 @@ class Tuner:
             pipeline=self.subject.spec.name,
             number=self._round,
             best=self.history.best_cost,
-            beam=beams[0][1],
+            beam=beams[0][1] if beams else None,
             searches=found.searches,
             known=found.known,
             measured=len(measured),

@@ -24,7 +24,7 @@ def test_schedule_writes_one_document(hltune: Run, tmp_path: Path) -> None:
     assert (document["unit"], document["verified"]) == ("ms", True)
     assert document["cost"] > 0 and document["search_s"] > 0
     rungs = {rung["rung"]: rung for rung in document["rungs"]}
-    assert set(rungs) == {"mullapudi2016", "greedy", "beam 2, 5 passes"}
+    assert set(rungs) == {"mullapudi2016", "greedy", "probes", "beam 2, 5 passes"}
     assert all(rung["cost"] > 0 and rung["search_s"] > 0 and not rung["skipped"] for rung in rungs.values())
     assert rungs["greedy"]["predicted_ms"] > 0
     assert rungs[document["rung"]]["name"] == document["name"]

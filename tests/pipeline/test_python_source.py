@@ -30,8 +30,6 @@ def message(load: Load, text: str | Path, **options: tuple[str, ...]) -> str:
             "scheduled.py",
             "the pipeline already has a schedule\n  expected: the algorithm alone\n  found: scheduled: f\n",
         ),
-        ("interleaved.py:read", "input image is not stored planar"),
-        ("interleaved.py:write", "output f is not stored planar"),
         ("same_name.py", "must have unique names, but the name 'image' was seen multiple times"),
         ("bfloat.py", "input image: this element type is not supported"),
     ],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import halide as hl
 
+from hltune.pipeline.serialized import read_pipeline
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, FuncInfo, Interval, OutputArgument, PipelineSpec, ScalarArgument
 
@@ -51,6 +52,8 @@ def build(spec: PipelineSpec, base: str | None = None) -> Built:
             parameters[argument.name] = parameter
         _constrain(parameter, argument)
         _set_estimate(parameter, argument)
+    for argument in spec.buffers():
+        _keep_promises(argument, parameters)
     pipeline = hl.deserialize_pipeline(hlpipe, parameters)
     for func, output in zip(pipeline.outputs(), spec.outputs, strict=True):
         func.set_estimates([hl.Range(minimum, extent) for minimum, extent in output.estimate])
@@ -68,6 +71,15 @@ def expression_text(expr: hl.Expr) -> str:
     """An expression as source text; the bindings print it as ``<halide.Expr of type int32: x>``."""
     found = re.fullmatch(r"<halide\.Expr of type \w+: (.*)>", str(expr), flags=re.DOTALL)
     return found[1] if found else str(expr)
+
+
+def func_infos(hlpipe: bytes) -> tuple[FuncInfo, ...]:
+    """The Funcs of a serialized pipeline, as in `PipelineSpec.funcs`."""
+    return _func_infos(hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe)))
+
+
+def _func_infos(pipeline: hl.Pipeline) -> tuple[FuncInfo, ...]:
+    return tuple(map(_func_info, _all_funcs(pipeline)))
 
 
 def _all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
@@ -124,6 +136,20 @@ def _constrain(parameter: hl.Parameter, argument: BufferArgument | ScalarArgumen
         )
 
 
+def _keep_promises(argument: BufferArgument, parameters: dict[str, hl.Parameter]) -> None:
+    """The constraints that are expressions; these may name other inputs, hence after all of them are there."""
+    parameter = parameters[argument.name]
+    for promise in argument.promises:
+        value = hl.deserialize_pipeline(promise.expression, parameters).get_func(0).value()
+        match promise.what:
+            case "minimum":
+                parameter.set_min_constraint(promise.dimension, value)
+            case "extent":
+                parameter.set_extent_constraint(promise.dimension, value)
+            case "stride":
+                parameter.set_stride_constraint(promise.dimension, value)
+
+
 def _set_estimate(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:
     if isinstance(argument, ScalarArgument):
         parameter.set_estimate(hl.cast(halide_type(argument.dtype), argument.estimate))
@@ -166,13 +192,15 @@ def spec_of(
 ) -> PipelineSpec:
     """Completes a spec with what the serialized pipeline itself tells."""
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
+    constraints = [output.constraints for output in read_pipeline(hlpipe, where=name).outputs]
     outputs = tuple(
         OutputArgument(
             name=plain_name(func.name()),
             dtypes=tuple(dtype_name(kind, where=f"output {func.name()}") for kind in func.types()),
             estimate=estimate,
+            constraints=constrained,
         )
-        for func, estimate in zip(pipeline.outputs(), output_estimates, strict=True)
+        for func, estimate, constrained in zip(pipeline.outputs(), output_estimates, constraints, strict=True)
     )
-    funcs = tuple(map(_func_info, _all_funcs(pipeline)))
+    funcs = _func_infos(pipeline)
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)

@@ -7,11 +7,11 @@ Halide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hltune.pipeline.serialized import SerializedPipeline, read_pipeline
+from hltune.pipeline.serialized import read_pipeline
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
@@ -42,13 +42,17 @@ class LoadJob:
         # Imported here because the parent, which makes the job, does without Halide.
         from hltune.pipeline.build import spec_of
         from hltune.pipeline.estimates import complete_estimates
+        from hltune.pipeline.manual import separate
 
         process.enter("load", timeout_s=_LOAD_S)
-        algorithm = self._algorithm(process)
+        loaded = self._algorithm(process)
+        own = separate(loaded, where=self.source.location)
+        algorithm = replace(loaded, hlpipe=own.hlpipe)
         found = read_pipeline(algorithm.hlpipe, where=self.source.location)
-        self._check_usable(algorithm, found)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
-        return spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
+        spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
+        spec = replace(spec, manual=own.manual, notes=own.notes)
+        return spec if loaded.check is None else replace(spec, notes=(*spec.notes, *loaded.check(spec)))
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file
@@ -63,27 +67,6 @@ class LoadJob:
                 return load_cpp_file(self.source, self.target, self.cache, process)
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
-
-    def _check_usable(self, algorithm: Algorithm, found: SerializedPipeline) -> None:
-        if found.scheduled:
-            raise InputError(
-                "the pipeline already has a schedule",
-                where=self.source.location,
-                expected="the algorithm alone",
-                found="scheduled: " + ", ".join(found.scheduled),
-                todo="remove the scheduling calls; in a generator, skip them if using_autoscheduler()",
-            )
-        images = [(f"input {i.name}", i.stride) for i in algorithm.images]
-        images += [(f"output {o.name}", o.stride) for o in found.outputs]
-        for name, stride in images:
-            if stride != 1:
-                raise InputError(
-                    f"{name} is not stored planar",
-                    where=self.source.location,
-                    expected="dimension 0 of every image with stride 1, Halide's default",
-                    found="any stride" if stride is None else f"stride {stride}",
-                    todo="leave out set_stride if using_autoscheduler()",
-                )
 
 
 def _load_hlpipe_file(source: Source) -> Algorithm:

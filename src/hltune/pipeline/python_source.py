@@ -13,6 +13,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +23,9 @@ from typing import Any, cast
 import halide as hl
 from halide import _generator_helpers as helpers
 
-from hltune.pipeline.algorithm import Algorithm, describe_input
+from hltune.pipeline.algorithm import Algorithm, describe_input, inputs_of_constraints
 from hltune.pipeline.parameters import choose_entry, convert_parameters
+from hltune.pipeline.second_build import second_build
 from hltune.pipeline.source import Source
 from hltune.values.errors import HltuneError, InputError
 
@@ -34,7 +36,17 @@ _Built = tuple[bytes, list[hl.Parameter]]
 
 
 def load_python_file(source: Source, target: str) -> Algorithm:
-    """Runs a file and builds the generator or function that the source names."""
+    """Runs a file and builds the generator or function that the source names.
+
+    A generator is built a second time as it schedules itself when no autoscheduler is named.
+    """
+    with second_build(lambda: _build_file(source, target, manual=True)[1]) as manual:
+        generator, algorithm = _build_file(source, target)
+        return replace(algorithm, manual=manual()) if generator else algorithm
+
+
+def _build_file(source: Source, target: str, *, manual: bool = False) -> tuple[bool, Algorithm]:
+    """What the source names in its file, and whether that is a generator."""
     file = Path(source.location)
     with _user_code(file):
         module = _execute_file(file)
@@ -48,11 +60,12 @@ def load_python_file(source: Source, target: str) -> Algorithm:
             where=source.location,
             kind="Halide generator or function that returns a Func",
         )
-        if name in generators:
-            built = _build_generator(generators[name], source.parameters, target)
+        generator = name in generators
+        if generator:
+            built = _build_generator(generators[name], source.parameters, target, manual=manual)
         else:
             built = _call_function(functions[name], source.parameters)
-    return Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
+    return generator, Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
 
 
 def load_module_function(source: Source) -> Algorithm:
@@ -82,9 +95,10 @@ def _functions(module: ModuleType) -> dict[str, _Function]:
     }
 
 
-def _build_generator(name: str, parameters: _Parameters, target: str) -> _Built:
+def _build_generator(name: str, parameters: _Parameters, target: str, *, manual: bool) -> _Built:
     # A named autoscheduler makes using_autoscheduler() true, so that generators leave their own schedule out.
-    context = hl.GeneratorContext(hl.Target(target), hl.AutoschedulerParams("hltune", {}))
+    autoscheduler = hl.AutoschedulerParams() if manual else hl.AutoschedulerParams("hltune", {})
+    context = hl.GeneratorContext(hl.Target(target), autoscheduler)
     generator: Any = helpers._create_python_generator(name, context)
     own = [pair for pair in parameters if not isinstance(getattr(generator, pair[0], None), hl.InputScalar)]
     for key, value in convert_parameters(own, _parameter_types(generator)).items():
@@ -118,7 +132,7 @@ def _call_function(function: _Function, parameters: _Parameters) -> _Built:
     others = [pair for pair in parameters if pair[0] not in types]
     try:
         built = _called(function, [pair for pair in parameters if pair[0] in types], types)
-    except Exception:
+    except InputError:
         convert_parameters(others, types)  # a name mistyped explains more than what came of it
         raise
     scalars = {parameter.name() for parameter in built[1] if not parameter.is_buffer()}
@@ -136,7 +150,8 @@ def _called(function: _Function, parameters: _Parameters, types: dict[str, type[
     pipeline = _as_pipeline(function(**arguments), function)
     hlpipe, found = hl.serialize_pipeline(pipeline, get_params=True)
     names = [argument.name for argument in pipeline.infer_arguments()]
-    # What only constrains the size of an input is inferred, but not kept.
+    for parameter in [parameter for parameter in found.values() if parameter.is_buffer()]:
+        found |= inputs_of_constraints(parameter)
     return hlpipe, [found[name] for name in names if name in found]
 
 

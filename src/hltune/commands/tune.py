@@ -274,7 +274,15 @@ def _finish(
         records = [each for each in records if kept.allows(each.schedule)]
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
     finals = decide(
-        run.session, tuner.references, tuner.failed, best, records, spec.name, cost=tuner.history.cost_of, most=most
+        run.session,
+        tuner.references,
+        tuner.failed,
+        best,
+        records,
+        spec.name,
+        cost=tuner.history.cost_of,
+        unit=run.machine.unit,
+        most=most,
     )
     record = finals.winner.record(TUNED)
     assert record is not None

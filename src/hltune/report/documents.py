@@ -42,17 +42,17 @@ def scheduled(result: Scheduled) -> Document:
         "schedule": directives(result.schedule),
         "files": [str(path) for path in result.files],
         "fallbacks": [failure(f) for f in result.failures],
-        "rungs": [_rung(tried) for tried in result.tried],
+        "rungs": [_rung(tried, result.cost.unit if result.cost else MILLISECONDS) for tried in result.tried],
     }
 
 
-def _rung(tried: Tried) -> Document:
+def _rung(tried: Tried, unit: Unit) -> Document:
     found = tried.step.outcome
     candidate = found if isinstance(found, Candidate) else None
     return {
         "rung": tried.step.rung.label,
         "name": tried.step.rung.finder,
-        **cost(tried.cost),
+        **cost(tried.cost, unit),
         "predicted_ms": candidate and candidate.predicted_ms,
         "search_s": None if candidate is None or candidate.search_s is None else round(candidate.search_s, 4),
         "remembered": tried.step.remembered,

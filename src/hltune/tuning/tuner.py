@@ -160,8 +160,10 @@ class Tuner:
         """Measures and stores those that are new."""
         new = {key: each for each in candidates.values() if (key := schedule_hash(each.schedule)) not in self.history}
         measured: list[Measurement] = []
+        best = self.history.best_cost
         with contextlib.closing(
-            self.history.measure(self.session, new, best=self.history.best_cost, end_s=end_s)
+            # Without any schedule that works, tuning would have nothing to go on with.
+            self.history.measure(self.session, new, best=best, end_s=math.inf if best is None else end_s)
         ) as measurements:
             for key, measurement in self.pace.seen(measurements):
                 measured.append(measurement)

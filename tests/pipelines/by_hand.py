@@ -64,7 +64,7 @@ class Interleaved(_Sharpen):
         across = self.algorithm()
         if not self.using_autoscheduler():
             by_hand(self.output, across)
-            self.output.dim(0).set_stride(3)
+            self.output.output_buffer().dim(0).set_stride(3)
 
 
 @hl.generator("prefetched")

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 import halide as hl
 import numpy as np
 
-from hltune.pipeline.build import build, buffer_of
+from hltune.pipeline.build import buffer_of, build
 from hltune.pipeline.images import Array
 from hltune.values.errors import InputError
 from hltune.values.pipeline import (

@@ -34,6 +34,8 @@ class MeasureOptions:
         prune_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
         abort_ratio: among many schedules, one that is this many times slower than the best fails, if it also takes
             longer than `least_run_timeout_s`.
+        compile_ratio: among many schedules, one that takes this many times as long to compile and verify as is usual
+            fails, if it also takes longer than `least_compile_timeout_s`.
         integer_tolerance: by how much an integer in an output may differ from the default schedule's; 0 unless floats
             are rounded on the way to it.
         float_slack: by how much more than usual a float may differ; see `hltune.machine.verify`.
@@ -50,6 +52,8 @@ class MeasureOptions:
     prune_ratio: float = 5.0
     abort_ratio: float = 50.0
     least_run_timeout_s: float = 1.0
+    compile_ratio: float = 4.0
+    least_compile_timeout_s: float = 4.0
     integer_tolerance: int = 0
     float_slack: float = 1.0
     compile_timeout_s: float = 60.0

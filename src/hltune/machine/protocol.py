@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference
 from hltune.pipeline.target import TargetInfo
+from hltune.runtime.worker import Worker
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
@@ -31,6 +32,10 @@ class Session(AbstractContextManager["Session"], Protocol):
 
     def ready(self) -> None:
         """Waits until the expected outputs are known; an `InputError` if the inputs do not fit the pipeline."""
+
+    def beside(self, workers: Sequence[Worker]) -> AbstractContextManager[None]:
+        """While the context lasts, these processes stand still whenever a schedule is timed."""
+        ...
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """Measures schedules side by side, interleaved, with their outputs verified.

@@ -18,6 +18,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
 from hltune.values.provenance import Provenance
+from hltune.values.reasons import Reason, counted
 
 _TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
 _LONGEST_PAUSE_S = 60.0
@@ -137,6 +138,12 @@ class Reader:
         """Per pipeline and machine."""
         with database.decoding(self.path):
             return collect(self._connection)
+
+    def failures(self, pipeline_hash: str, machine_key: str) -> tuple[Reason, ...]:
+        """Why measurements failed, the commonest reason first."""
+        query = f"""SELECT failure_stage, failure_message, count(*) {OF} AND cost IS NULL
+            GROUP BY 1, 2 ORDER BY max(id) DESC"""
+        return counted(self._rows(query, pipeline_hash, machine_key))
 
     def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
         """The fastest schedules, ``count`` at most, best first.

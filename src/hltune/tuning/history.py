@@ -14,6 +14,7 @@ from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import Sample
+from hltune.values.schedule_codec import schedule_hash
 
 _NEWEST = 2000
 """Most samples that a model learns from."""
@@ -39,14 +40,20 @@ class History:
         """Cost of the schedule with this hash; None if it is not known, or failed."""
         return self._costs.get(key)
 
+    def cost_of(self, candidate: Candidate) -> float | None:
+        """Cost of a candidate's schedule, which is infinite if it failed; None if it was not measured."""
+        key = schedule_hash(candidate.schedule)
+        failed = key in self and self.cost(key) is None
+        return math.inf if failed else self.cost(key)
+
     @property
     def best_cost(self) -> float | None:
         """Cost of the fastest schedule."""
         return min((value for value in self._costs.values() if value is not None), default=None)
 
-    def best(self, count: int) -> list[Schedule]:
-        """The fastest schedules, best first; of those that cost exactly the same, one."""
-        ranked = self._store.best(*self._key, count, distinct=True)
+    def best(self, count: int | None) -> list[Schedule]:
+        """The fastest schedules, or all, best first; of those that cost exactly the same, one."""
+        ranked = self._store.best(*self._key, len(self) if count is None else count, distinct=True)
         return [each.schedule for each in ranked if each.schedule is not None]
 
     def measure(

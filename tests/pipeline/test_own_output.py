@@ -74,6 +74,11 @@ def test_tables_of_every_layout_keep_their_contents(load: Load, layout: str) -> 
     assert run(Run(spec)) == (embedded.LAYOUTS[layout] * 2).tobytes()
 
 
+def test_a_table_that_runs_backwards_is_refused(load: Load) -> None:
+    with pytest.raises(InputError, match="runs backwards in memory"):
+        load("embedded.py:mirrored")
+
+
 @pytest.mark.parametrize("name", ["gamma", "gammas"])
 def test_tables_live_as_long_as_they_are_needed(load: Load, name: str) -> None:
     first, second = load(f"embedded.py:{name}"), load(f"embedded.py:{name}")
@@ -112,7 +117,7 @@ def test_what_was_checked_is_not_checked_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("width", "divisor", "complaint"),
-    [(64, 2.0, None), (64, 0.0, "divisor must not vanish"), (12, 2.0, "image is too narrow: 12")],
+    [(64, 2.0, None), (64, 0.0, "Requirement Failed: (divisor != 0"), (12, 2.0, "image is too narrow: 12")],
 )
 def test_requirements_survive(load: Load, width: int, divisor: float, complaint: str | None) -> None:
     spec = load("promises.py:demanding", p=("divisor=2", "large=18446744073709551615"))

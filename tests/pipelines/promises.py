@@ -12,9 +12,9 @@ class Demanding:
 
     def generate(self):
         x = hl.Var("x")
-        divisor = hl.require(self.divisor != 0.0, hl.Expr(self.divisor), "divisor must not vanish")
+        divisor = hl.require(self.divisor != 0.0, hl.Expr(self.divisor), hl.Expr(self.divisor))
         self.out[x] = hl.u64(self.image[x] / divisor) ^ self.large
-        self.add_requirement([self.image.dim(0).extent() >= 16], "image is too narrow:", self.image.dim(0).extent())
+        self.add_requirement(self.image.dim(0).extent() >= 16, "image is too narrow:", self.image.dim(0).extent())
         self.image.set_estimates([(0, 64)])
         self.out.set_estimates([(0, 64)])
 

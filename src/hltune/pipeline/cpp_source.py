@@ -28,7 +28,7 @@ from hltune.runtime.worker import Process
 from hltune.values.errors import InputError, did_you_mean
 from hltune.values.pipeline import LIMITS, Constraint, Interval, Number, PipelineSpec, Promise, unless_default
 
-_RUN_S = 120.0
+_RUN_S = 300.0
 _CHECK_S = 60.0
 
 Form = Literal["algorithm", "manual"]
@@ -41,6 +41,7 @@ def load_cpp_file(source: Source, target: str, cache: Path, process: Process) ->
     process.enter("run generator", timeout_s=_RUN_S)
     name = program.choose()
     algorithm = replace(program.build(name, "algorithm"), check=partial(_check, program, name, process))
+    process.enter("run generator with its own schedule", timeout_s=_RUN_S)
     try:
         return replace(algorithm, manual=program.build(name, "manual"))
     except InputError as error:  # the algorithm can be searched all the same

@@ -46,7 +46,7 @@ def test_a_missing_macro_names_the_flag(load: Load) -> None:
 
 def test_a_missing_symbol_names_the_form_for_several_files(load: Load) -> None:
     text = message(load, PARTS / "parts.cpp", INCLUDE, SHIFT)
-    assert "name the file that defines halved(Halide::Func), too, as in parts.cpp+OTHER.cpp" in text
+    assert "name the file that defines halved(Halide::Func), too, as in parts.cpp+halved.cpp" in text
 
 
 def test_a_missing_stub_names_its_generator(load: Load, tmp_path: Path) -> None:

@@ -70,7 +70,10 @@ def test_a_module_is_called_by_its_last_name() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("median4x4", "median4x4: not a pipeline\n  expected: file.py[:name], file.cpp[:name] or file.hlpipe"),
+        (
+            "median4x4",
+            "median4x4: not a pipeline\n  expected: file.py[:name], file.cpp[+other.cpp][:name] or file.hlpipe",
+        ),
         ("blur.rs:blur", "not a pipeline"),
         ("blur.py", "blur.py: no such file"),
         (f"{BLUR}:", "a name must follow the colon"),

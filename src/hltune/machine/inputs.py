@@ -13,7 +13,7 @@ import numpy as np
 from hltune.pipeline.images import Array, read_array
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, fits
+from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, check_range, fits
 
 _ALIGNMENT_BYTES = 128
 
@@ -55,7 +55,7 @@ class Inputs:
         return assigned
 
     def _check_scalars(self, spec: PipelineSpec) -> None:
-        known = {a.name: a.dtype for a in spec.inputs if isinstance(a, ScalarArgument)}
+        known = {a.name: a for a in spec.inputs if isinstance(a, ScalarArgument)}
         for name, value in self.scalars:
             if name not in known:
                 raise InputError(
@@ -63,9 +63,11 @@ class Inputs:
                     where=f"-i {name}={value}",
                     expected=", ".join(known) or "none: this pipeline has no scalar inputs",
                 )
-            if not fits(value, known[name]):
-                what, where = f"not a value of scalar input {name}", f"-i {name}={value}"
-                raise InputError(what, where=where, expected=known[name], found=str(value))
+            where = f"-i {name}={value}"
+            if not fits(value, known[name].dtype):
+                what = f"not a value of scalar input {name}"
+                raise InputError(what, where=where, expected=known[name].dtype, found=str(value))
+            check_range(known[name], value, where=where)
 
 
 def aligned(shape: tuple[int, ...], dtype: str) -> Array:

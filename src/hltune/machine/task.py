@@ -102,9 +102,7 @@ def _output_arrays(process: Process, spec: PipelineSpec) -> tuple[Array, ...]:
 
 
 def _buffer(array: Array | float, estimate: tuple[Interval, ...]) -> Any:
-    import halide as hl
+    from hltune.pipeline.build import buffer_of
 
     assert isinstance(array, np.ndarray)
-    buffer = hl.Buffer(array)
-    buffer.set_min([minimum for minimum, _ in estimate])
-    return buffer
+    return buffer_of(array, [minimum for minimum, _ in estimate])

@@ -5,10 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import halide as hl
+import numpy as np
 
+from hltune.pipeline.images import Array
 from hltune.pipeline.serialized import read_pipeline
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, FuncInfo, Interval, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import (
+    BufferArgument,
+    FuncInfo,
+    Interval,
+    Number,
+    OutputArgument,
+    PipelineSpec,
+    ScalarArgument,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +128,10 @@ def _unused_parameter(argument: BufferArgument | ScalarArgument) -> hl.Parameter
 def _constrain(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:
     """What the user's code promises; the serialized pipeline does not keep it for inputs."""
     if isinstance(argument, ScalarArgument):
-        kind = halide_type(argument.dtype)
         if argument.minimum is not None:
-            parameter.set_min_value(hl.cast(kind, argument.minimum))
+            parameter.set_min_value(_constant(argument.dtype, argument.minimum))
         if argument.maximum is not None:
-            parameter.set_max_value(hl.cast(kind, argument.maximum))
+            parameter.set_max_value(_constant(argument.dtype, argument.maximum))
         return
     if argument.alignment is not None:
         parameter.set_host_alignment(argument.alignment)
@@ -152,11 +161,27 @@ def _keep_promises(argument: BufferArgument, parameters: dict[str, hl.Parameter]
 
 def _set_estimate(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:
     if isinstance(argument, ScalarArgument):
-        parameter.set_estimate(hl.cast(halide_type(argument.dtype), argument.estimate))
+        parameter.set_estimate(_constant(argument.dtype, argument.estimate))
         return
     for dimension, (minimum, extent) in enumerate(argument.estimate):
         parameter.set_min_constraint_estimate(dimension, minimum)
         parameter.set_extent_constraint_estimate(dimension, extent)
+
+
+def _constant(dtype: str, value: Number) -> hl.Expr:
+    """The bindings take no number beyond 64 signed bits, but casting wraps around."""
+    large = dtype == "uint64" and value >= 2**63
+    return hl.cast(halide_type(dtype), value - 2**64 if large else value)
+
+
+def buffer_of(array: Array, minima: Sequence[int]) -> hl.Buffer:
+    """An image on an array's memory, whose first element has these coordinates, innermost first.
+
+    The bindings know NumPy's ``ulonglong``, but not its equal ``uint64``.
+    """
+    buffer = hl.Buffer(array.view(np.ulonglong) if array.dtype == np.uint64 else array)
+    buffer.set_min(minima)
+    return buffer
 
 
 _TYPES: Mapping[str, hl.Type] = {
@@ -181,7 +206,13 @@ def dtype_name(kind: hl.Type, *, where: str) -> str:
     for name, known in _TYPES.items():
         if known == kind:
             return name
-    raise InputError("this element type is not supported", where=where, expected=", ".join(_TYPES), found=str(kind))
+    raise InputError(
+        "this element type is not supported",
+        where=where,
+        expected=", ".join(_TYPES),
+        found=str(kind),
+        todo="use one of these types; what a handle points to can only be passed as an image",
+    )
 
 
 def spec_of(

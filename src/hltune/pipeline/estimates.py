@@ -64,6 +64,12 @@ def complete_estimates(
 
 
 def _scalar_argument(i: ScalarInput, estimate: Number) -> ScalarArgument:
+    if i.dtype == "float16":
+        raise InputError(
+            f"scalar {i.name} is of type float16, which Halide's compiled functions do not take from Python",
+            expected="a scalar of another type; images of float16 work",
+            todo=f"make {i.name} a float32 and cast it in the file: hl.cast(hl.Float(16), {i.name})",
+        )
     minimum, maximum = (None if limit is None else _converted(i.dtype, limit) for limit in (i.minimum, i.maximum))
     argument = ScalarArgument(name=i.name, dtype=i.dtype, estimate=estimate, minimum=minimum, maximum=maximum)
     check_range(argument, estimate, where=f"estimate of {i.name}")

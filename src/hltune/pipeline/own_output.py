@@ -9,12 +9,12 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
 
 import halide as hl
 import numpy as np
 
-from hltune.pipeline.build import build
+from hltune.pipeline.build import buffer_of, build
+from hltune.pipeline.images import Array
 from hltune.values.errors import InputError
 from hltune.values.pipeline import (
     BufferArgument,
@@ -29,8 +29,9 @@ from hltune.values.pipeline import (
 _LIMIT_S = 30.0
 _EXTENT = 16
 """Of each dimension of an output, so much is computed, unless the pipeline demands all of it."""
+_ALIGNMENT = 128
+"""Rows start at multiples of so many elements; some pipelines insist."""
 
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 Outcome = list[bytes] | str
 """What a run computed, or why it failed."""
 
@@ -112,7 +113,7 @@ def _compare(connection: Connection, own: Own, spec: PipelineSpec, scheduled: bo
             _compute_root(pipeline)
         try:
             outcomes.append(_run(pipeline, arguments, inputs, images, spec.outputs, whole=scheduled))
-        except (hl.HalideError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever it is, the other has to fail likewise
             outcomes.append(str(error))
     connection.send(tuple(outcomes))
 
@@ -185,17 +186,17 @@ def _image(dtype: str, region: Sequence[Interval], constraints: Constraints) -> 
     array = np.lib.stride_tricks.as_strided(
         np.zeros(size, dtype), extents[::-1], [stride * item for stride in reversed(strides)]
     )
-    buffer = hl.Buffer(array)
-    buffer.set_min([minimum for minimum, _ in region])
-    return array, buffer
+    return array, buffer_of(array, [minimum for minimum, _ in region])
 
 
 def _strides(extents: Sequence[int], fixed: Sequence[int | None]) -> list[int]:
-    """The fixed ones, and behind all that these cover the others, one after the other."""
+    """The fixed ones, and behind all that these cover the others, one after the other; rows are padded."""
     spans = [stride * extent for stride, extent in zip(fixed, extents, strict=True) if stride is not None]
     step = max(spans, default=1)
     strides: list[int] = []
     for stride, extent in zip(fixed, extents, strict=True):
+        if stride is None and step > 1:
+            step = -(-step // _ALIGNMENT) * _ALIGNMENT
         strides.append(step if stride is None else stride)
         step *= extent if stride is None else 1
     return strides

@@ -9,7 +9,7 @@ names of Halide's in this file.
 # pyright: reportPrivateUsage=false
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -146,16 +146,37 @@ def _call_function(function: _Function, parameters: _Parameters) -> _Built:
 def _called(function: _Function, parameters: _Parameters, types: dict[str, type[Any]]) -> _Built:
     arguments = convert_parameters(parameters, types)
     if lacking := _lacking(function, parameters):
-        raise InputError(
-            f"function {function.__name__} needs a value for " + ", ".join(lacking),
-            todo="pass " + " ".join(f"-p {name}=VALUE" for name in lacking),
-        )
+        raise _needs(function, lacking, types)
     pipeline = _as_pipeline(function(**arguments), function)
     found = hl.serialize_pipeline(pipeline, get_params=True)[1]
     names = [argument.name for argument in pipeline.infer_arguments()]
     for parameter in [parameter for parameter in found.values() if parameter.is_buffer()]:
         found |= inputs_of_constraints(parameter)
     return pipeline, [found[name] for name in names if name in found]
+
+
+def _needs(function: _Function, lacking: Sequence[str], types: Mapping[str, type[Any]]) -> InputError:
+    """Text cannot stand for a Func or an image."""
+    name, code = function.__name__, function.__code__
+    inputs = [key for key in lacking if inspect.isclass(types[key]) and types[key].__module__.startswith("halide")]
+    inputs = [key for key in inputs if types[key] is not hl.Type]
+    wrap = (
+        f"write a function without these arguments that calls it, as in: def {name}_of_image(): "
+        f'image = hl.ImageParam(hl.UInt(8), 2, "{(inputs or lacking)[0]}"); '
+        f"return {name}(hl.BoundaryConditions.repeat_edge(image)); then name that one: FILE:{name}_of_image"
+    )
+    if inputs:
+        kinds = ", ".join(f"{key} ({types[key].__name__})" for key in inputs)
+        return InputError(
+            f"function {name} takes its input as an argument: {kinds}",
+            where=f"{code.co_filename}:{code.co_firstlineno}",
+            expected="a function that makes its own ImageParams, with arguments that -p can give",
+            todo=wrap,
+        )
+    todo = "pass " + " ".join(f"-p {key}=VALUE" for key in lacking)
+    if any(inspect.signature(function).parameters[key].annotation is inspect.Parameter.empty for key in lacking):
+        todo += f"; if {lacking[0]} is a Func or an image, {wrap}"
+    return InputError(f"function {name} needs a value for " + ", ".join(lacking), todo=todo)
 
 
 def _as_pipeline(result: object, function: _Function) -> hl.Pipeline:

@@ -75,6 +75,8 @@ def compare(
         InputError: the inputs do not fit the pipeline, code for the target does not run on this machine, or two
             schedules have the same name.
     """
+    for note in subject.notes:
+        progress.note(f"{subject.spec.name}: {note}")
     key = identify(subject.target, measure)
     adams2019 = with_default_weights(adams2019, workspace, key, progress)
     records = workspace.records(subject.spec, key)

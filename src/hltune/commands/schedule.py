@@ -23,7 +23,7 @@ from hltune.values.errors import Failure, HltuneError
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import Record, Workspace
 from hltune.workspace.searches import Searches
-from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+from hltune.workspace.subject import MANUAL, Subject, SubjectOptions, load_subject
 
 _CLOSE = 1.25
 """Schedules that cost no more than this many times the best one are measured once more, side by side."""
@@ -59,6 +59,7 @@ class Scheduled:
         cost: None if it was not measured; else the output was verified.
         runnable: whether the target's code runs on this machine.
         tried: all rungs of the search, in the order in which they ended.
+        manual: what the author's own schedule costs, side by side, or why it failed; None if there is none.
         files: the schedule in the forms of text.
     """
 
@@ -69,6 +70,7 @@ class Scheduled:
     cost: Cost | None
     runnable: bool
     tried: tuple[Tried, ...]
+    manual: Measurement | None = None
     files: tuple[Path, ...] = ()
 
     @property
@@ -111,6 +113,8 @@ def schedule(
         check_writable(place)
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
+    for note in subject.notes:
+        progress.note(f"{subject.spec.name}: {note}")
     key = identify(subject.target, measure)
     if isinstance(search, Adams2019Options):
         search = with_default_weights(search, workspace, key, progress)
@@ -130,6 +134,7 @@ def schedule(
             cost=cost,
             runnable=subject.target.machine is not None,
             tried=tuple(tried),
+            manual=attempt.manual,
             files=export_texts(subject, candidate.schedule, directory or workspace.directory(subject.spec)),
         )
 
@@ -196,6 +201,7 @@ class _Attempt:
     budget_s: float
     progress: Progress
     tried: list[Tried] = field(default_factory=list[Tried])
+    manual: Measurement | None = None
 
     def climb(self, rungs: Sequence[Rung]) -> None:
         """Runs the rungs, and measures what one found while others search."""
@@ -221,7 +227,9 @@ class _Attempt:
             finalists = {_schedule(each): each for each in sorted(close, key=_value, reverse=True)}
             self.progress.phase("compiling, verifying and measuring the best schedules once more")
             chosen = [*finalists.values()][-_FINALISTS:]
-            measured = self.session.measure({each.step.rung.label: _schedule(each) for each in chosen})
+            own = {name: each for name, each in self.subject.hand_written.items() if name == MANUAL}
+            measured = self.session.measure({each.step.rung.label: _schedule(each) for each in chosen} | own)
+            self.manual = measured.get(MANUAL)
             again = [Tried(step=each.step, measurement=measured[each.step.rung.label]) for each in chosen]
             for each in again:  # every rung with that schedule
                 self.tried = [

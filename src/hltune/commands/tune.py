@@ -24,6 +24,7 @@ from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
 from hltune.tuning.finals import Finals, decide
 from hltune.tuning.history import History
+from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits
@@ -118,6 +119,10 @@ def tune(
     name, count = Counter(subject.spec.name for subject in subjects).most_common(1)[0]
     if count > 1:
         raise InputError("two pipelines of the same name", found=name, todo="tune them one after the other")
+    for subject in subjects:
+        kept(subject, options.keep, options.only)  # bad names are found before anything is measured
+        for note in subject.notes:
+            progress.note(f"{subject.spec.name}: {note}")
     target = subjects[0].target
     search = with_default_weights(options.search, workspace, identify(target, measure), progress)
     options = replace(options, search=search)
@@ -262,11 +267,22 @@ def _finish(
     spec = subject.spec
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
-    best = store.best(*key, options.finalists, distinct=True)
+    best = store.best(*key, options.finalists if tuner.kept is None else len(tuner.history), distinct=True)
     records = workspace.records(spec, run.machine)
+    if (kept := tuner.kept) is not None:
+        best = tuple(each for each in best if each.schedule and kept.allows(each.schedule))[: options.finalists]
+        records = [each for each in records if kept.allows(each.schedule)]
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
     finals = decide(
-        run.session, tuner.references, tuner.failed, best, records, spec.name, cost=tuner.history.cost_of, most=most
+        run.session,
+        tuner.references,
+        tuner.failed,
+        best,
+        records,
+        spec.name,
+        cost=tuner.history.cost_of,
+        unit=run.machine.unit,
+        most=most,
     )
     record = finals.winner.record(TUNED)
     assert record is not None

@@ -8,6 +8,7 @@ import halide as hl
 import numpy as np
 
 from hltune.pipeline.images import Array
+from hltune.pipeline.prefetches import Prefetch, take_prefetches
 from hltune.pipeline.serialized import read_pipeline
 from hltune.values.errors import InputError
 from hltune.values.pipeline import (
@@ -54,7 +55,10 @@ def build(spec: PipelineSpec, base: str | None = None) -> Built:
         )
     hlpipe = spec.hlpipe if base is None else spec.manual
     assert hlpipe is not None, "checked above"
+    hlpipe, prefetches = (hlpipe, ()) if base is None else take_prefetches(hlpipe, where=spec.name)
     parameters = hl.deserialize_parameters(hlpipe)
+    images = {a.name: _image(a) for a in spec.buffers() if any(p.image == a.name for p in prefetches)}
+    parameters |= {name: image.parameter() for name, image in images.items()}
     for argument in spec.inputs:
         parameter = parameters.get(argument.name)
         if parameter is None:  # declared, but the algorithm does not use it
@@ -67,9 +71,21 @@ def build(spec: PipelineSpec, base: str | None = None) -> Built:
     pipeline = hl.deserialize_pipeline(hlpipe, parameters)
     for func, output in zip(pipeline.outputs(), spec.outputs, strict=True):
         func.set_estimates([hl.Range(minimum, extent) for minimum, extent in output.estimate])
+    _prefetch(pipeline, prefetches, images)
     infos = spec.funcs if base is None else ()
     funcs = {info.name: pipeline.get_func(index) for index, info in enumerate(infos)}
     return Built(pipeline, funcs, [parameters[argument.name]._to_argument() for argument in spec.inputs])
+
+
+def _prefetch(pipeline: hl.Pipeline, prefetches: Sequence[Prefetch], images: Mapping[str, hl.ImageParam]) -> None:
+    """Calls what Halide has written, but cannot read."""
+    funcs = {func.name(): func for func in _all_funcs(pipeline)} if prefetches else {}
+    for each in prefetches:
+        stage = funcs[each.func] if each.update is None else funcs[each.func].update(each.update)
+        image = images.get(each.image) if each.is_input else funcs.get(each.image)
+        if image is not None:
+            strategy = hl.PrefetchBoundStrategy(each.strategy)
+            stage.prefetch(image, hl.Var(each.at), hl.Var(each.from_), each.offset, strategy)
 
 
 def plain_name(name: str) -> str:
@@ -119,9 +135,13 @@ def _free_args(func: hl.Func, update: int) -> tuple[str, ...]:
     return tuple(plain_name(var.name()) for var in func.args() if var.name() in texts)
 
 
+def _image(argument: BufferArgument) -> hl.ImageParam:
+    return hl.ImageParam(halide_type(argument.dtype), len(argument.estimate), argument.name)
+
+
 def _unused_parameter(argument: BufferArgument | ScalarArgument) -> hl.Parameter:
     if isinstance(argument, BufferArgument):
-        return hl.ImageParam(halide_type(argument.dtype), len(argument.estimate), argument.name).parameter()
+        return _image(argument).parameter()
     return hl.Param(halide_type(argument.dtype), argument.name).parameter()
 
 

@@ -13,8 +13,10 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-New = Mapping[int, "bytes | str | New | Sequence[New]"]
-"""A new table: per slot the bytes of a number, a string, a table, or a vector of tables."""
+New = Mapping[int, "bytes | Value"]
+"""A new table: per slot the bytes of a number, or a value."""
+Value = str | New | Sequence["str | New"]
+"""A string, a table, or a vector of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,32 +27,35 @@ class Table:
     position: int
 
     def number(self, slot: int, form: str) -> int | float:
-        at = self._field(slot)
+        """A number, in the form that `struct` reads."""
+        at = self.position_of(slot)
         return 0 if at is None else unpack(form, self.data, at)
 
     def table(self, slot: int) -> Table | None:
-        at = self._field(slot)
+        """A table; None if it is absent."""
+        at = self.position_of(slot)
         return None if at is None else Table(self.data, self._follow(at))
 
     def text(self, slot: int) -> str:
-        at = self._field(slot)
+        """A string; empty if it is absent."""
+        at = self.position_of(slot)
         return "" if at is None else self._string(self._follow(at))
 
     def octets(self, slot: int) -> bytes:
-        at = self._field(slot)
+        """A vector of bytes."""
+        at = self.position_of(slot)
         return b"" if at is None else self._bytes(self._follow(at))
 
     def tables(self, slot: int) -> Iterator[Table]:
+        """A vector of tables."""
         return (Table(self.data, position) for position in self._elements(slot))
 
     def texts(self, slot: int) -> Iterator[str]:
+        """A vector of strings."""
         return (self._string(position) for position in self._elements(slot))
 
     def position_of(self, slot: int) -> int | None:
         """Where the value of a field is, or the offset to it; None if it is absent."""
-        return self._field(slot)
-
-    def _field(self, slot: int) -> int | None:
         vtable = self.position - unpack("<i", self.data, self.position)
         size = unpack("<H", self.data, vtable)
         offset = 4 + 2 * slot
@@ -61,7 +66,7 @@ class Table:
         return at + unpack("<I", self.data, at)
 
     def _elements(self, slot: int) -> Iterator[int]:
-        at = self._field(slot)
+        at = self.position_of(slot)
         if at is not None:
             vector = self._follow(at)
             for index in range(unpack("<I", self.data, vector)):
@@ -94,7 +99,7 @@ class Editor:
         if at is not None:
             self.data[at] = 0
 
-    def put(self, table: Table, slot: int, value: bytes | str | New | Sequence[New]) -> None:
+    def put(self, table: Table, slot: int, value: bytes | Value) -> None:
         """Sets a field that is there: a number in place, anything else to a new value at the end."""
         at = table.position_of(slot)
         if at is None:
@@ -104,10 +109,10 @@ class Editor:
         else:
             self._refer(at, value)
 
-    def _refer(self, at: int, value: str | New | Sequence[New]) -> None:
+    def _refer(self, at: int, value: Value) -> None:
         struct.pack_into("<I", self.data, at, self._append(value) - at)
 
-    def _append(self, value: str | New | Sequence[New]) -> int:
+    def _append(self, value: Value) -> int:
         self._align()
         at = len(self.data)
         if isinstance(value, str):

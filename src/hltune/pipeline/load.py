@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hltune.pipeline.prefetches import take_prefetches
 from hltune.pipeline.serialized import check_no_extern_stages, read_pipeline, tracing_notes
 from hltune.pipeline.source import Source
 from hltune.runtime.halide_wheel import halide_version
@@ -121,7 +122,8 @@ def _load_hlpipe_file(source: Source) -> Algorithm:
     read_pipeline(data, where=source.location)  # Halide does not check, and a damaged file can crash it
     try:
         parameters = hl.deserialize_parameters(data)
-        arguments = hl.deserialize_pipeline(data, parameters).infer_arguments()
+        readable, _ = take_prefetches(data, where=source.location)
+        arguments = hl.deserialize_pipeline(readable, parameters).infer_arguments()
     except hl.HalideError as error:
         raise InputError("Halide cannot read this file", where=source.location, found=str(error).strip()) from error
     scalars = {name for name, parameter in parameters.items() if not parameter.is_buffer()}

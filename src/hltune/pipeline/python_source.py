@@ -100,7 +100,7 @@ def _functions(module: ModuleType) -> dict[str, _Function]:
 
 def _build_generator(name: str, parameters: _Parameters, target: str, *, manual: bool) -> _Built:
     # A named autoscheduler makes using_autoscheduler() true, so that generators leave their own schedule out.
-    autoscheduler = hl.AutoschedulerParams() if manual else hl.AutoschedulerParams("hltune", {})
+    autoscheduler = hl.AutoschedulerParams("" if manual else "hltune", {})
     context = hl.GeneratorContext(hl.Target(target), autoscheduler)
     generator: Any = helpers._create_python_generator(name, context)
     own = [pair for pair in parameters if not isinstance(getattr(generator, pair[0], None), hl.InputScalar)]

@@ -2,18 +2,21 @@
 
 The numbers are slots, as in `serialized`; what an expression computes is only told of constants.
 
-| table         | fields                                                                                          |
-|---------------|-------------------------------------------------------------------------------------------------|
-| Func          | 0 name, 5 args, 6 func_schedule, 7 init_def, 8 updates, 12 extern_function_name                 |
-| FuncSchedule  | 0 store_level, 1 compute_level, 2 hoist_storage_level, 3 storage_dims, 6 wrappers, 7 memory_type, 8 memoized, 9 async, 10-11 ring_buffer, 12-13 memoize_eviction_key |
-| LoopLevel     | 0 func_name, 1 stage_index, 2 var_name, 3 is_rvar                                               |
-| StorageDim    | 0 var, 1-2 alignment, 3-4 bound, 5-6 fold_factor, 7 fold_forward                                |
-| WrapperRef    | 0 func_name, 1 func_index                                                                       |
-| Definition    | 5-6 args, 7 stage_schedule, 8 specializations                                                   |
-| StageSchedule | 0 rvars, 1 splits, 2 dims, 3 prefetches, 4 fuse_level, 5 fused_pairs, 6 touched, 7 allow_race_conditions, 8 atomic, 9 override_atomic_associativity_test |
-| Split         | 0 old_var, 1 outer, 2 inner, 3-4 factor, 6 tail, 7 split_type                                   |
-| Dim           | 0 var, 1 for_type, 2 device_api, 3 dim_type, 4 partition_policy                                 |
-| Variable      | 0 name                                                                                          |
+| table         | fields                                                                                        |
+|---------------|-----------------------------------------------------------------------------------------------|
+| Func          | 0 name, 5 args, 6 func_schedule, 7 init_def, 8 updates, 12 extern_function_name               |
+| FuncSchedule  | 0 store_level, 1 compute_level, 2 hoist_storage_level, 3 storage_dims, 6 wrappers,            |
+|               | 7 memory_type, 8 memoized, 9 async, 10-11 ring_buffer, 12-13 memoize_eviction_key             |
+| LoopLevel     | 0 func_name, 1 stage_index, 2 var_name, 3 is_rvar                                             |
+| StorageDim    | 0 var, 1-2 alignment, 3-4 bound, 5-6 fold_factor, 7 fold_forward                              |
+| WrapperRef    | 0 func_name, 1 func_index                                                                     |
+| Definition    | 5-6 args, 7 stage_schedule, 8 specializations                                                 |
+| StageSchedule | 0 rvars, 1 splits, 2 dims, 3 prefetches, 4 fuse_level, 5 fused_pairs, 6 touched,              |
+|               | 7 allow_race_conditions, 8 atomic, 9 override_atomic_associativity_test                       |
+| FuseLoopLevel | 0 fuse_level, 1 align_dimension_names, 2 align_strategies                                     |
+| Split         | 0 old_var, 1 outer, 2 inner, 3-4 factor, 6 tail, 7 split_type                                 |
+| Dim           | 0 var, 1 for_type, 2 device_api, 3 dim_type, 4 partition_policy                               |
+| Variable      | 0 name                                                                                        |
 
 Source: Halide 21 ``src/halide_ir.fbs``, ``Serialization.cpp``.
 """
@@ -198,7 +201,9 @@ def loop_split(table: Table) -> LoopSplit:
     """A split, a renaming or a fusion."""
     return LoopSplit(
         _SPLITS[int(table.number(7, "<B"))],
-        *(table.text(slot) for slot in (0, 1, 2)),
+        table.text(0),
+        table.text(1),
+        table.text(2),
         constant(table, 3),
         _TAILS[int(table.number(6, "<B"))],
     )

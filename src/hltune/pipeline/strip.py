@@ -1,7 +1,7 @@
-"""Takes the schedule out of a serialized pipeline: what is left is the algorithm, as Halide serializes it unscheduled.
+"""Takes the schedule out of a serialized pipeline: what is left is the algorithm, as Halide writes it unscheduled.
 
-Bounds and estimates stay, for they say what is computed. What changed the algorithm stays, too: the Func that an rfactor
-made. Wrappers made by ``in`` or ``clone_in`` are no longer called. Needs no Halide.
+Bounds and estimates stay, for they say what is computed. What changed the algorithm stays, too: the Func that an
+rfactor made. Wrappers made by ``in`` or ``clone_in`` are no longer called. Needs no Halide.
 
 Source: Halide 21 ``Function::define``, ``define_update`` and ``define_extern``.
 """

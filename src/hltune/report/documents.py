@@ -8,6 +8,7 @@ from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled, Tried
 from hltune.machine.protocol import Finding
+from hltune.report.own import Own
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
 from hltune.values.candidate import Candidate
@@ -35,22 +36,23 @@ def scheduled(result: Scheduled) -> Document:
         "rung": result.rung,
         **cost(result.cost),
         "verified": result.cost is not None,
+        **own(None if result.manual is None else Own(manual=result.manual, best=result.cost)),
         "predicted_ms": candidate.predicted_ms,
         "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),
         "schedule": directives(result.schedule),
         "files": [str(path) for path in result.files],
         "fallbacks": [failure(f) for f in result.failures],
-        "rungs": [_rung(tried) for tried in result.tried],
+        "rungs": [_rung(tried, result.cost.unit if result.cost else MILLISECONDS) for tried in result.tried],
     }
 
 
-def _rung(tried: Tried) -> Document:
+def _rung(tried: Tried, unit: Unit) -> Document:
     found = tried.step.outcome
     candidate = found if isinstance(found, Candidate) else None
     return {
         "rung": tried.step.rung.label,
         "name": tried.step.rung.finder,
-        **cost(tried.cost),
+        **cost(tried.cost, unit),
         "predicted_ms": candidate and candidate.predicted_ms,
         "search_s": None if candidate is None or candidate.search_s is None else round(candidate.search_s, 4),
         "remembered": tried.step.remembered,
@@ -75,11 +77,17 @@ def comparisons(results: list[Comparison]) -> Document:
     return documents[0] if len(documents) == 1 else {"unit": results[0].unit.name, "pipelines": documents}
 
 
+def own(found: Own | None) -> Document:
+    """How the best schedule compares with the author's, where there is one."""
+    return {} if found is None else {"manual": found.document}
+
+
 def _comparison(result: Comparison) -> Document:
     return {
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
         "unit": result.unit.name,
+        **own(Own.of(result.rows)),
         "limit": result.unit.from_seconds(result.bandwidth_bound),
         "schedules": [{**_row(row, result.unit), "rung": result.rungs.get(row.name)} for row in result.rows],
     }

@@ -10,6 +10,7 @@ from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines
+from hltune.report.own import Own
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
 from hltune.values.candidate import Candidate
@@ -28,6 +29,8 @@ def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
 def print_scheduled(console: Console, result: Scheduled) -> None:
     """Result of `hltune schedule`: the loop nest and what it costs."""
     subject = result.subject
+    if result.manual is not None:
+        print_own(console, Own(manual=result.manual, best=result.cost))
     print_lines(console, render_loop_nest(result.schedule, subject.spec))
     if len(result.tried) > 1:
         _print_rungs(console, result)
@@ -62,9 +65,16 @@ def _print_rungs(console: Console, result: Scheduled) -> None:
     console.print(table)
 
 
+def print_own(console: Console, own: Own | None) -> None:
+    """The line that says what came of it for who wrote a schedule."""
+    if own is not None:
+        print_lines(console, own.text)
+
+
 def print_comparison(console: Console, result: Comparison) -> None:
     """Result of `hltune compare`."""
     unit, bound = result.unit, result.bandwidth_bound
+    print_own(console, Own.of(result.rows))
     limit = "" if bound is None else f"; a copy of the same bytes: {unit.text(bound)} {unit.label}"
     print_lines(console, f"{result.subject.spec.name}{limit}")
     counters = next((row.cost.counters for row in result.rows if row.cost), None)

@@ -15,8 +15,11 @@ from hltune.commands.tune import Tuned, TuneProgress
 from hltune.machine.speedup import Speedup
 from hltune.report.documents import Document
 from hltune.report.documents import cost as cost_document
+from hltune.report.documents import own as own_document
 from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines
+from hltune.report.own import Own
 from hltune.report.progress import Board, clock
+from hltune.report.tables import print_own
 from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.tuner import Round
 from hltune.values.unit import MILLISECONDS, Unit
@@ -35,6 +38,7 @@ def document(results: Sequence[Tuned], store: Path) -> Document:
 
 def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     """The final comparison and what came of it."""
+    print_own(console, Own.of(result.finals.rows))
     finals, unit, best = result.finals, _unit(result), result.finals.winner_cost.value
     timed = finals.winner_cost.counters is None  # what is counted comes out the same every time
     print_lines(console, f"{result.subject.spec.name}: the final comparison{', interleaved' if timed else ''}")
@@ -145,6 +149,7 @@ def _document(result: Tuned, store: Path) -> Document:
         "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
         "baseline": {"name": BASELINE, "cost": unit.from_seconds(stock)},
         "speedup": stock and round(stock / finals.winner_cost.value, 4),
+        **own_document(Own.of(finals.rows)),
         "to_runner_up": finals.to_runner_up and asdict(finals.to_runner_up),
         "to_baseline": finals.to_baseline and asdict(finals.to_baseline),
         "finalists": [

@@ -171,10 +171,15 @@ class Forecast:
             return
         if isinstance(outcome, Failure):
             if outcome.kind == "timeout":
-                self.seconds_per_effort = max(self.seconds_per_effort, limit_s / rung.effort)
+                self.gave_up(rung, limit_s)
         elif outcome.search_s is not None and rung.effort >= self.seen_effort:
             self.seen_effort = rung.effort
             self.seconds_per_effort = outcome.search_s / rung.effort
+
+    def gave_up(self, rung: Rung, seconds: float) -> None:
+        """Learns from a rung that takes longer than this."""
+        if rung.effort and rung.label != PROBES:
+            self.seconds_per_effort = max(self.seconds_per_effort, seconds / rung.effort)
 
     def seconds(self, effort: float) -> float | None:
         """How long a tree search of this effort will take; None if none has ended yet."""
@@ -198,6 +203,15 @@ def climb(
     return _Climb(pool, spec, target, deque(rungs), budget_s, memory, forecast or Forecast()).steps()
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A rung that is under way."""
+
+    rung: Rung
+    limit_s: float
+    began_s: float
+
+
 @dataclass(slots=True)
 class _Climb:
     pool: SearchPool
@@ -207,9 +221,7 @@ class _Climb:
     budget_s: float
     memory: Memory
     forecast: Forecast
-    busy: dict[Running[tuple[Outcome, ...]], tuple[Rung, float]] = field(
-        default_factory=dict[Running[tuple[Outcome, ...]], tuple[Rung, float]]
-    )
+    busy: dict[Running[tuple[Outcome, ...]], _Begun] = field(default_factory=dict[Running[tuple[Outcome, ...]], _Begun])
 
     def steps(self) -> Generator[Step]:
         end_s = time.monotonic() + self.budget_s
@@ -219,8 +231,9 @@ class _Climb:
                 if self.busy:
                     yield self._end(wait_any(list(self.busy)))
         finally:
-            for running in self.busy:
+            for running, begun in self.busy.items():
                 running.cancel()
+                self.forecast.gave_up(begun.rung, time.monotonic() - begun.began_s)
 
     def _begin(self, end_s: float) -> Generator[Step]:
         """Gives work to all who are free; yields what needs no work."""
@@ -240,10 +253,11 @@ class _Climb:
                 yield Step(rung=rung, outcome=_skipped(rung, needed_s, left_s, self.budget_s), skipped=True)
                 continue
             running = self.pool.begin(idle, self.spec, self.target, rung.searches, timeout_s=left_s)
-            self.busy[running] = (rung, left_s)
+            self.busy[running] = _Begun(rung, left_s, time.monotonic())
 
     def _end(self, running: Running[tuple[Outcome, ...]]) -> Step:
-        rung, limit_s = self.busy.pop(running)
+        begun = self.busy.pop(running)
+        rung, limit_s = begun.rung, begun.limit_s
         try:
             outcome = _best(running.result())
         except JobFailed as failed:
@@ -254,7 +268,7 @@ class _Climb:
 
     def _climbing(self) -> bool:
         """A tree search is under way that tells more about how long others take."""
-        return any(rung.effort and rung.label != PROBES for rung, _ in self.busy.values())
+        return any(begun.rung.effort and begun.rung.label != PROBES for begun in self.busy.values())
 
     def _idle(self) -> Worker | None:
         busy = [running.worker for running in self.busy]

@@ -11,12 +11,15 @@ from hltune.search.autoschedulers import BASELINE
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED, Record
 from hltune.workspace.rows import Row
-from hltune.workspace.subject import DEFAULT
+from hltune.workspace.subject import DEFAULT, MANUAL
 
 _FAR = 5.0
-"""What costs so many times as much as the best one is not measured again, but for the baseline."""
+"""What costs so many times as much as the best one is not measured again, but for `_ALWAYS`."""
+_ALWAYS = (MANUAL, BASELINE)
+"""What people want to know how much was gained over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ def decide(
     where: str,
     *,
     cost: Callable[[Candidate], float | None] = lambda _: None,
+    unit: Unit = MILLISECONDS,
     most: int | None = None,
 ) -> Finals:
     """Measures the finalists: the references, the best schedules of the tuning, and what the workspace keeps.
@@ -65,7 +69,8 @@ def decide(
     result stays away: what is far behind, or has failed before, and the last ones where there is time for few.
 
     Args:
-        cost: what the store knows of a candidate.
+        cost: what the store knows of a candidate; it counts if nothing works any more, for want of time.
+        unit: of such costs.
         most: how many there is time for.
 
     Raises:
@@ -77,9 +82,14 @@ def decide(
     while names and not any(isinstance(each, Cost) for each in measured.values()):
         chosen, names = names[:most], names[most:] if most else []
         measured |= session.measure({name: finalists[name][1].schedule for name in chosen})
+    if not any(isinstance(each, Cost) for each in measured.values()):
+        known = {name: cost(found) for name, (_, found) in finalists.items()}
+        measured |= {
+            name: Cost(unit=unit, turns=((each,),)) for name, each in known.items() if each and each < math.inf
+        }
     rows = [
         Row(name=name, finder=finalists[name][0], candidate=finalists[name][1], measurement=measurement)
-        for name, measurement in {**measured, **failed}.items()
+        for name, measurement in {**failed, **measured}.items()
     ]
     rows.sort(key=Row.order)
     costs = {row.name: row.cost for row in rows if row.cost}
@@ -95,12 +105,12 @@ def decide(
 
 
 def _order(costs: Mapping[str, float | None]) -> list[str]:
-    """The best one and the baseline first, then the others by cost, those that nobody has measured last."""
+    """The best one, the author's and the baseline first, the others by cost, those that nobody has measured last."""
     known = {name: math.inf if cost is None else cost for name, cost in costs.items()}
     names = sorted(known, key=lambda name: known[name])
     best = known[names[0]] if names else 0.0
-    near = [name for name in names if costs[name] is None or known[name] <= _FAR * best or name == BASELINE]
-    return sorted(near, key=lambda name: name not in (near[0], BASELINE))
+    near = [name for name in names if costs[name] is None or known[name] <= _FAR * best or name in _ALWAYS]
+    return sorted(near, key=lambda name: name not in (near[0], *_ALWAYS))
 
 
 def _nothing_works(rows: list[Row], where: str) -> HltuneError:

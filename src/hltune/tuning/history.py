@@ -51,9 +51,9 @@ class History:
         """Cost of the fastest schedule."""
         return min((value for value in self._costs.values() if value is not None), default=None)
 
-    def best(self, count: int) -> list[Schedule]:
-        """The fastest schedules, best first; of those that cost exactly the same, one."""
-        ranked = self._store.best(*self._key, count, distinct=True)
+    def best(self, count: int | None) -> list[Schedule]:
+        """The fastest schedules, or all, best first; of those that cost exactly the same, one."""
+        ranked = self._store.best(*self._key, len(self) if count is None else count, distinct=True)
         return [each.schedule for each in ranked if each.schedule is not None]
 
     def measure(

@@ -52,15 +52,18 @@ class Searcher:
     def baselines(self, budget_s: float) -> Generator[Step]:
         """What Halide's autoschedulers find, rung by rung; see `hltune.search.ladder.climb`."""
         spec, target = self._subject.spec, self._subject.target.name
-        budget_s = min(budget_s, self._options.search_timeout_s)
+        budget_s = min(max(budget_s, _LEAST_PATIENCE_S), self._options.search_timeout_s)
         rungs = baselines(self._options.search)
         return climb(self._pool, spec, target, rungs, budget_s=budget_s, memory=self._memory, forecast=self._forecast)
 
     def beams(self, centre: Weights, best: Weights, *, limit_s: float) -> list[tuple[Weights, Outcome]]:
         """Runs beam searches with the weights `centre`, and with variants of both; returns the weights of each.
 
-        Where the beam search that was asked for takes too long for a round, a smaller one takes its place.
+        Where the beam search that was asked for takes too long for a round, a smaller one takes its place; none, if
+        greedy search takes too long.
         """
+        if not self._affords_greedy(limit_s):
+            return []
         rung, count = self._affordable(limit_s)
         weights = [centre]
         for number in range(count - 1):
@@ -81,6 +84,9 @@ class Searcher:
         else:
             self._memory.keep(target, tuple(searches[:1]), found[0], limit_s=patience_s)
         return list(zip(weights, found, strict=True))
+
+    def _affords_greedy(self, limit_s: float) -> bool:
+        return (self._forecast.seconds(1.0) or 0.0) <= limit_s
 
     def _file(self, weights: Weights) -> Path | None:
         """A file of weights; None for the built-in ones, so that a search with them is known to be the same."""
@@ -112,6 +118,8 @@ class Searcher:
         The weights of all centres are varied; the first ones are also used as they are. `known` tells whether the
         schedule with a hash is known. Returns the new candidates by their hash, and what came of every probe.
         """
+        if not self._affords_greedy(limit_s):
+            return {}, []
         self._probe_s = max(self._probe_s, self._forecast.seconds(1.0) or 0.0)
         variants = map(self._pool.weights_file, chain(centres[:1], varied(centres, self._rng)))
         stream = probes(self._options.search, variants, round_number=round_number, each=_PROBES_PER_VARIANT)

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from hltune.runtime.progress import Progress
 from hltune.search.ladder import Step, by_finder
 from hltune.search.mutation import PARENTS, mutants
 from hltune.tuning.history import History
+from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits, Pace
@@ -23,6 +25,7 @@ from hltune.tuning.pool import Pool
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
@@ -87,6 +90,7 @@ class Tuner:
         references: candidates that are measured whatever the model thinks of them: the default one, those written by
             hand and those of Halide's autoschedulers, by name.
         failed: references that failed in this run, by name.
+        kept: what of the author's schedule must stay as it is; None if all may change.
     """
 
     subject: Subject
@@ -98,7 +102,10 @@ class Tuner:
     rng: np.random.Generator
 
     def __post_init__(self) -> None:
+        self.kept = kept(self.subject, self.options.keep, self.options.only)
         self.references = self.subject.known_by_name()
+        if self.kept is not None:
+            self.references = {key: each for key, each in self.references.items() if self.kept.allows(each.schedule)}
         self.failed: dict[str, Failure] = {}
         self._failures: dict[str, Failure] = {}
         self.pace = Pace(self.options)
@@ -128,10 +135,7 @@ class Tuner:
         named = dict(self.references)
         measured: list[Measurement] = []
         steps: list[Step] = []
-        with (
-            contextlib.closing(self.searcher.baselines(end_s - time.monotonic())) as climbing,
-            self.session.beside(self.searcher.workers),
-        ):
+        with contextlib.closing(self._baselines(end_s)) as climbing, self.session.beside(self.searcher.workers):
             for step in climbing:
                 steps.append(step)
                 if isinstance(step.outcome, Candidate):
@@ -148,12 +152,18 @@ class Tuner:
         self.model.prepare(self.history.samples())
         return measured
 
+    def _baselines(self, end_s: float) -> Generator[Step]:
+        if self.kept is None:  # else searches have no say
+            yield from self.searcher.baselines(end_s - time.monotonic())
+
     def _measure_known(self, candidates: dict[str, Candidate], end_s: float) -> list[Measurement]:
         """Measures and stores those that are new."""
         new = {key: each for each in candidates.values() if (key := schedule_hash(each.schedule)) not in self.history}
         measured: list[Measurement] = []
+        best = self.history.best_cost
         with contextlib.closing(
-            self.history.measure(self.session, new, best=self.history.best_cost, end_s=end_s)
+            # Without any schedule that works, tuning would have nothing to go on with.
+            self.history.measure(self.session, new, best=best, end_s=math.inf if best is None else end_s)
         ) as measurements:
             for key, measurement in self.pace.seen(measurements):
                 measured.append(measurement)
@@ -195,7 +205,7 @@ class Tuner:
             pipeline=self.subject.spec.name,
             number=self._round,
             best=self.history.best_cost,
-            beam=beams[0][1],
+            beam=beams[0][1] if beams else None,
             searches=found.searches,
             known=found.known,
             measured=len(measured),
@@ -214,6 +224,8 @@ class Tuner:
     def _search(self, limits: Limits, progress: Progress) -> _Found:
         """Beam searches, whose results are all measured, and probes, among which the model chooses."""
         self._say(progress, "searching")
+        if self.kept is not None:
+            return _Found(self._mutants({}, self.pace.batch(limits)), [], searches=0, known=0)
         model, history = self.model, self.history
         beams: list[tuple[Weights, str | None]] = []
         chosen: dict[str, Candidate] = {}
@@ -240,15 +252,26 @@ class Tuner:
         again = sum(key is not None and key in history for _, key in beams)
         chosen |= self._pool.take(wanted, model.predictor, random_share=self.options.random_share, rng=self.rng)
         # Where searches find too little that is new, there are more mutants.
-        chosen |= mutants(
-            history.best(PARENTS),
-            self.subject.spec.funcs,
-            self.rng,
-            wanted=max(0, batch - len(chosen)),
-            known=lambda key: key in history or key in chosen,
-        )
+        chosen |= self._mutants(chosen, batch - len(chosen))
         known = again + len(outcomes) - len(probed) - len(failures)
         return _Found(chosen, beams, searches=len(beams) + len(outcomes), known=known)
+
+    def _mutants(self, chosen: dict[str, Candidate], wanted: int) -> dict[str, Candidate]:
+        """Changes the best schedules, and the author's own, whatever that costs."""
+        allowed = _anything if self.kept is None else self.kept.allows
+        best = self.history.best(PARENTS if self.kept is None else None)
+        parents = [schedule for schedule in best if allowed(schedule)][:PARENTS]
+        own = self.subject.recovered and self.subject.recovered.schedule
+        if own is not None and own not in parents and self.history.cost(schedule_hash(own)) is not None:
+            parents.append(own)
+        return mutants(
+            parents,
+            self.subject.spec.funcs,
+            self.rng,
+            wanted=max(0, wanted),
+            known=lambda key: key in self.history or key in chosen,
+            allowed=allowed,
+        )
 
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
@@ -266,3 +289,7 @@ class Tuner:
 
     def _say(self, progress: Progress, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {self._round}: {text}")
+
+
+def _anything(_schedule: Schedule) -> bool:
+    return True

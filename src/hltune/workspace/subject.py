@@ -75,6 +75,16 @@ class Subject:
         return {name: Candidate(schedule=schedule, provenance=Named(name=name)) for name, schedule in schedules.items()}
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the pipeline, and of what directives leave out of their own schedule."""
+        found = self.recovered
+        if found is None or not (found.lost or found.reason):
+            return self.spec.notes
+        if found.schedule is None:
+            return (*self.spec.notes, f"your own schedule is measured, but cannot be changed: {found.reason}")
+        return (*self.spec.notes, f"{MANUAL_PART} is your own schedule without " + ", ".join(found.lost))
+
+    @property
     def numpy_reference(self) -> NumPyReference | None:
         """The independent version that a built-in benchmark brings."""
         return self.benchmark and NumPyReference(module=self.benchmark.module, function="reference")

@@ -117,7 +117,7 @@ def test_what_was_checked_is_not_checked_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("width", "divisor", "complaint"),
-    [(64, 2.0, None), (64, 0.0, "Requirement Failed: (divisor != 0"), (12, 2.0, "image is too narrow: 12")],
+    [(64, 2.0, None), (64, 0.0, "Requirement Failed"), (12, 2.0, "image is too narrow: 12")],
 )
 def test_requirements_survive(load: Load, width: int, divisor: float, complaint: str | None) -> None:
     spec = load("promises.py:demanding", p=("divisor=2", "large=18446744073709551615"))

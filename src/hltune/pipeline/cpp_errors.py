@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from hltune.pipeline.source import Source
+from hltune.pipeline.source import CPP_SUFFIXES, Source
 from hltune.runtime.halide_wheel import halide_version
 from hltune.values.errors import InputError
 
@@ -92,10 +92,19 @@ def _symbol(source: Source, log: str) -> str | None:
     found = re.search(r"undefined reference to [`']([^']+)'|undefined symbol: (.+)", log)
     if found is None:
         return None
+    symbol: str = found[1] or found[2]
     return (
-        f"name the file that defines {found[1] or found[2]}, too, as in {_with(source, 'OTHER.cpp')}; "
+        f"name the file that defines {symbol}, too, as in {_with(source, _file_of(symbol, source) or 'OTHER.cpp')}; "
         'libraries by --cxxflags "-L DIR -l NAME"'
     )
+
+
+def _file_of(symbol: str, source: Source) -> str | None:
+    """A C++ file beside the source that seems to define a function."""
+    name = re.search(r"(\w+)\(", symbol)
+    definition = re.compile(rf"\b{name[1]}\s*\([^;{{}}]*\)\s*(?:const\s*)?\{{" if name else r"(?!)")
+    beside = (path for path in sorted(Path(source.location).parent.glob("*.c*")) if path.suffix in CPP_SUFFIXES)
+    return next((path.name for path in beside if definition.search(path.read_text(errors="replace"))), None)
 
 
 _ADVICE: Sequence[Callable[[Source, str], str | None]] = (_program, _header, _symbol, _macro)

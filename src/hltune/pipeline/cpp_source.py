@@ -5,6 +5,8 @@ the form of what is read here.
 """
 
 import json
+import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -28,7 +30,7 @@ from hltune.runtime.worker import Process
 from hltune.values.errors import InputError, did_you_mean
 from hltune.values.pipeline import LIMITS, Constraint, Interval, Number, PipelineSpec, Promise, unless_default
 
-_RUN_S = 120.0
+_RUN_S = 300.0
 _CHECK_S = 60.0
 
 Form = Literal["algorithm", "manual"]
@@ -41,6 +43,7 @@ def load_cpp_file(source: Source, target: str, cache: Path, process: Process) ->
     process.enter("run generator", timeout_s=_RUN_S)
     name = program.choose()
     algorithm = replace(program.build(name, "algorithm"), check=partial(_check, program, name, process))
+    process.enter("run generator with its own schedule", timeout_s=_RUN_S)
     try:
         return replace(algorithm, manual=program.build(name, "manual"))
     except InputError as error:  # the algorithm can be searched all the same
@@ -126,7 +129,13 @@ class _Program:
             command = [str(self.path), mode, str(result), *words]
             try:
                 run = subprocess.run(
-                    command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s
+                    command,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    check=False,
+                    timeout=timeout_s,
+                    preexec_fn=_limit_memory,
                 )
             except subprocess.TimeoutExpired:
                 raise InputError(f"it takes longer than {timeout_s:.0f} s", where=self.source.location) from None
@@ -136,6 +145,13 @@ class _Program:
 
     def _crashed(self, run: "subprocess.CompletedProcess[str]") -> InputError:
         code = run.returncode
+        if "bad_alloc" in run.stderr:
+            return InputError(
+                "the pipeline is too large for Halide to serialize: it writes an expression as often as it is used",
+                where=self.source.location,
+                found=f"more than {_memory_bytes() >> 30} GB",
+                todo="make Funcs of expressions that are used again and again, or choose a smaller problem by -p",
+            )
         return InputError(
             "the generator crashed",
             where=self.source.location,
@@ -154,6 +170,15 @@ class _Program:
         can_set = f"its parameters, set by -p KEY=VALUE: {', '.join(names)}" if names and setting is None else None
         todo = "; ".join(doubts) or can_set
         return InputError(f"Halide rejects the generator: {fields['error'].strip()}", where=where, todo=todo)
+
+
+def _memory_bytes() -> int:
+    """Half of the machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def _limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (_memory_bytes(), resource.RLIM_INFINITY))
 
 
 def _check_keys(keys: Sequence[str], names: Sequence[str]) -> None:

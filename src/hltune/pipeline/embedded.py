@@ -22,6 +22,7 @@ _BUFFERS = 7
 _NAME, _TYPE, _DIMENSIONS, _DATA = 1, 2, 4, 5
 _MIN, _EXTENT, _STRIDE = 0, 1, 2
 _BITS, _LANES = 1, 2
+_COPY = "copy it before it is used: hl.Buffer(numpy.ascontiguousarray(array))"
 _INT32 = 2**31 - 1
 
 
@@ -36,11 +37,12 @@ def store_densely(data: bytes, *, where: str) -> bytes:
     """The same pipeline, whose buffers come back from Halide as they were when it was serialized.
 
     Raises:
-        InputError: the elements of a buffer are not there.
+        InputError: a buffer runs backwards in memory, or its elements are not there.
     """
     editor = Editor(data)
     for buffer in read_root(data, where=where).tables(_BUFFERS):
         dimensions = [_read(table) for table in buffer.tables(_DIMENSIONS)]
+        _check_forward(buffer.text(_NAME), dimensions, where)
         order = _written_order([dimension.stride for dimension in dimensions])
         if not _survives(dimensions, order):
             _rewrite(editor, buffer, dimensions, order, where)
@@ -49,6 +51,19 @@ def store_densely(data: bytes, *, where: str) -> bytes:
 
 def _read(table: Table) -> _Dimension:
     return _Dimension(*(int(table.number(slot, "<i")) for slot in (_MIN, _EXTENT, _STRIDE)))
+
+
+def _check_forward(name: str, dimensions: Sequence[_Dimension], where: str) -> None:
+    """Halide compiles the wrong bytes of such a buffer into a function."""
+    for number, dimension in enumerate(dimensions):
+        if dimension.stride < 0 and dimension.extent > 1:
+            raise InputError(
+                f"buffer {name} runs backwards in memory",
+                where=where,
+                expected="strides of at least 0",
+                found=f"stride {dimension.stride} in dimension {number}",
+                todo=_COPY,
+            )
 
 
 def _written_order(strides: Sequence[int]) -> list[int]:
@@ -89,7 +104,7 @@ def _rewrite(editor: Editor, buffer: Table, dimensions: Sequence[_Dimension], or
             where=where,
             expected=f"{elements} elements of {size} bytes",
             found=f"{unpack('<I', buffer.data, start - 4)} bytes",
-            todo="copy the buffer densely before it is used: hl.Buffer(numpy.ascontiguousarray(array))",
+            todo=_COPY,
         )
     # NumPy's last axis is the densest.
     written = np.frombuffer(buffer.data, f"V{size}", elements, start)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from hltune.pipeline.prefetches import take_prefetches
 from hltune.pipeline.serialized import check_no_extern_stages, read_pipeline, tracing_notes
 from hltune.pipeline.source import Source
+from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Process
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
@@ -61,8 +62,31 @@ class LoadJob:
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
         spec = replace(spec, manual=separated.manual, notes=(*separated.notes, *tracing_notes(found)))
-        note = _compare(loaded, spec, scheduled=separated.manual == loaded.hlpipe, where=where)
+        note = self._compare(loaded, spec, scheduled=separated.manual == loaded.hlpipe)
         return replace(spec, notes=(*spec.notes, *([note] if note else [])))
+
+    def _compare(self, loaded: Algorithm, spec: PipelineSpec, *, scheduled: bool) -> str | None:
+        """The first check: the spec computes what the user's process computes; once for each text of the file.
+
+        Says why that was not possible, if so.
+        """
+        from hltune.pipeline.cpp_check import digest
+        from hltune.pipeline.own_output import check_own_output
+
+        where = self.source.location
+        if loaded.check is not None:
+            return loaded.check(spec, scheduled)
+        if loaded.own is None:
+            return None
+        text = Path(where).read_text(errors="replace") if self.source.kind == "python" else where
+        done = self.cache / f"same-{digest(spec, text, halide_version())}"
+        if done.exists():
+            return None
+        note = check_own_output(loaded.own, spec, scheduled=scheduled, where=where)
+        if note is None:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            done.touch()
+        return note
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file
@@ -77,15 +101,6 @@ class LoadJob:
                 return load_cpp_file(self.source, self.target, self.cache, process)
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
-
-
-def _compare(loaded: Algorithm, spec: PipelineSpec, *, scheduled: bool, where: str) -> str | None:
-    """The first check: the spec computes what the user's process computes. Says why that was not possible, if so."""
-    from hltune.pipeline.own_output import check_own_output
-
-    if loaded.check is not None:
-        return loaded.check(spec, scheduled)
-    return loaded.own and check_own_output(loaded.own, spec, scheduled=scheduled, where=where)
 
 
 def _stored_densely(algorithm: Algorithm, where: str) -> Algorithm:

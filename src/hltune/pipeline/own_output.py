@@ -29,6 +29,8 @@ from hltune.values.pipeline import (
 _LIMIT_S = 30.0
 _EXTENT = 16
 """Of each dimension of an output, so much is computed, unless the pipeline demands all of it."""
+_ALIGNMENT = 128
+"""Rows start at multiples of so many elements; some pipelines insist."""
 
 Outcome = list[bytes] | str
 """What a run computed, or why it failed."""
@@ -188,11 +190,13 @@ def _image(dtype: str, region: Sequence[Interval], constraints: Constraints) -> 
 
 
 def _strides(extents: Sequence[int], fixed: Sequence[int | None]) -> list[int]:
-    """The fixed ones, and behind all that these cover the others, one after the other."""
+    """The fixed ones, and behind all that these cover the others, one after the other; rows are padded."""
     spans = [stride * extent for stride, extent in zip(fixed, extents, strict=True) if stride is not None]
     step = max(spans, default=1)
     strides: list[int] = []
     for stride, extent in zip(fixed, extents, strict=True):
+        if stride is None and step > 1:
+            step = -(-step // _ALIGNMENT) * _ALIGNMENT
         strides.append(step if stride is None else stride)
         step *= extent if stride is None else 1
     return strides

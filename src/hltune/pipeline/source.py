@@ -30,8 +30,8 @@ Estimates = tuple[tuple[str, tuple[Number, ...]], ...]
 Examples = tuple[tuple[str | None, str], ...]
 """Inputs, or None for the only one, and paths of images whose shapes stand for estimates."""
 
-_CPP = (".cpp", ".cc", ".cxx")
-_KINDS: dict[str, SourceKind] = {".py": "python", **dict.fromkeys(_CPP, "cpp"), ".hlpipe": "hlpipe"}
+CPP_SUFFIXES = (".cpp", ".cc", ".cxx")
+_KINDS: dict[str, SourceKind] = {".py": "python", **dict.fromkeys(CPP_SUFFIXES, "cpp"), ".hlpipe": "hlpipe"}
 _FORMS = "file.py[:name], file.cpp[+other.cpp][:name] or file.hlpipe"
 
 
@@ -157,10 +157,10 @@ def _split_entry(text: str) -> tuple[list[Path], str | None]:
 
 def _split_files(text: str) -> list[Path]:
     """Splits ``file.cpp+other.cpp``; a plus sign elsewhere belongs to a name."""
-    words = re.split("|".join(rf"(?<={re.escape(suffix)})\+" for suffix in _CPP), text)
+    words = re.split("|".join(rf"(?<={re.escape(suffix)})\+" for suffix in CPP_SUFFIXES), text)
     return (
         [Path(text)]
-        if Path(text).exists() or not all(Path(word).suffix in _CPP for word in words)
+        if Path(text).exists() or not all(Path(word).suffix in CPP_SUFFIXES for word in words)
         else [*map(Path, words)]
     )
 

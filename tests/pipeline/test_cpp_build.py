@@ -96,11 +96,6 @@ def test_constraints_and_ranges(load: Load) -> None:
     assert spec.notes == ()
 
 
-def test_a_range_that_is_no_constant_is_refused(load: Load) -> None:
-    text = message(load, f"{FILES}:limited", INCLUDE, SHIFT, p=("relative=true",))
-    assert "the range of scalar level is no constant" in text
-
-
 def test_a_transposed_table_keeps_its_contents(load: Load) -> None:
     spec = parts(load, "tabled", "factor=3")
     with Worker() as worker:

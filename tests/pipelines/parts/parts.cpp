@@ -31,7 +31,7 @@ struct Mixed : public Generator<Mixed> {
         }
         mixed(x) = sum + SHIFT;
         for (size_t i = 0; i < 3; i++) {
-            offsets[i].set_estimate(1.0f);
+            offsets.set_estimate(i, 1.0f);
         }
         signal.set_estimates({{0, 100}});
         mixed.set_estimates({{0, 90}});
@@ -41,7 +41,6 @@ struct Mixed : public Generator<Mixed> {
 HALIDE_REGISTER_GENERATOR(Mixed, mixed)
 
 struct Limited : public Generator<Limited> {
-    GeneratorParam<bool> relative{"relative", false};
     Input<Buffer<uint8_t, 3>> pixels{"pixels"};
     Input<int> level{"level", 5, 1, 9};
     Output<Buffer<uint8_t, 3>> limited{"limited"};
@@ -54,9 +53,6 @@ struct Limited : public Generator<Limited> {
         pixels.dim(2).set_min(0).set_stride(pixels.dim(2).stride() / 64 * 64);
         pixels.set_host_alignment(32);
         limited.dim(0).set_bounds(0, 3);
-        if (relative) {
-            level.set_range(1, level + 1);
-        }
         pixels.set_estimates({{0, 3}, {0, 40}, {0, 30}});
         limited.set_estimates({{0, 3}, {0, 40}, {0, 30}});
     }

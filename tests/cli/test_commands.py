@@ -71,9 +71,10 @@ def test_the_largest_search_that_ended_is_taken_where_nothing_is_measured(hltune
 
 
 def test_no_schedule_but_the_default_one_is_a_failure(hltune: Run) -> None:
-    result = hltune("schedule", BLUR, *QUICK, "--compile-timeout", 0.001, "--json")
+    result = hltune("schedule", BLUR, *QUICK, "--search-timeout", 0.001, "--json")
     assert result.code == 1
-    assert "--compile-timeout" in result.err
+    assert "no search found a schedule that works" in result.document["error"]["what"]
+    assert "--search-timeout" in result.document["error"]["todo"]
 
 
 def test_the_fastest_schedule_is_kept(hltune: Run, tmp_path: Path) -> None:

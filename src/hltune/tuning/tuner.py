@@ -128,10 +128,7 @@ class Tuner:
         named = dict(self.references)
         measured: list[Measurement] = []
         steps: list[Step] = []
-        with (
-            contextlib.closing(self.searcher.baselines(end_s - time.monotonic())) as climbing,
-            self.session.beside(self.searcher.workers),
-        ):
+        with contextlib.closing(self.searcher.baselines(end_s)) as climbing, self.session.beside(self.searcher.workers):
             for step in climbing:
                 steps.append(step)
                 if isinstance(step.outcome, Candidate):

@@ -265,6 +265,8 @@ def _finish(
     best = store.best(*key, options.finalists, distinct=True)
     records = workspace.records(spec, run.machine)
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
+    if not most:
+        progress.note(f"{spec.name}: no time for a final comparison; `--rounds 0` makes one")
     finals = decide(
         run.session,
         tuner.references,

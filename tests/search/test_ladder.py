@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -167,6 +168,20 @@ def test_whoever_leaves_early_leaves_nobody_busy() -> None:
     climbing.close()
     ended = [each for each in pool.running if each.outcomes[0] is first.outcome]
     assert ended and all(each.cancelled for each in pool.running if each not in ended)
+
+
+def test_what_the_caller_does_meanwhile_takes_nothing_from_the_searches() -> None:
+    pool = FakePool(greedy_s=0.001)
+    done: list[Step] = []
+    for step in climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=0.3, memory=Remembered()):
+        done.append(step)
+        time.sleep(0.1)
+    assert all(worked(done).values())
+    last_s = time.monotonic()
+    climbing = climb(
+        cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=9.0, memory=Remembered(), end_s=last_s
+    )
+    assert all(step.skipped for step in climbing)
 
 
 def test_the_best_of_several_probes_counts() -> None:

@@ -125,3 +125,14 @@ def test_what_was_measured_before_counts_if_nothing_works_any_more() -> None:
         session, REFERENCES, {}, (ranked(QUICK),), [], "p", cost=lambda each: {QUICK: 1.5}.get(each.schedule)
     )
     assert finals.winner.schedule == QUICK and finals.winner_cost.value == 1.5
+
+
+def test_without_time_what_the_store_knows_decides() -> None:
+    session = RecordedSession()
+    costs = {SLOW: 4.0, QUICK: 1.5}
+    finals = decide(
+        session, REFERENCES, {}, (ranked(QUICK),), [], "p", cost=lambda each: costs.get(each.schedule), most=0
+    )
+    assert not session.asked and finals.winner.schedule == QUICK
+    decide(session, REFERENCES, {}, (), [], "p", cost=lambda _: None, most=0)
+    assert session.asked  # nothing is known

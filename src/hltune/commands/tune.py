@@ -273,6 +273,8 @@ def _finish(
         best = tuple(each for each in best if each.schedule and kept.allows(each.schedule))[: options.finalists]
         records = [each for each in records if kept.allows(each.schedule)]
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
+    if not most:
+        progress.note(f"{spec.name}: no time for a final comparison; `--rounds 0` makes one")
     finals = decide(
         run.session,
         tuner.references,

@@ -8,6 +8,7 @@ A beam search takes about its beam size times its passes times what greedy searc
 each state is new, so the forecast follows the largest one that has ended. What cannot end in time is not begun.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
@@ -195,12 +196,14 @@ def climb(
     budget_s: float,
     memory: Memory,
     forecast: Forecast | None = None,
+    end_s: float = math.inf,
 ) -> Generator[Step]:
     """Runs rungs on all processes of the pool, in their order, and yields what each found, as they are done.
 
-    While the caller works on one, the next ones are searched. Whoever leaves early leaves no process busy.
+    While the caller works on one, the next ones are searched; what the caller does when all have ended takes nothing
+    from the budget. Nothing goes on after `end_s` of the monotonic clock. Whoever leaves early leaves no process busy.
     """
-    return _Climb(pool, spec, target, deque(rungs), budget_s, memory, forecast or Forecast()).steps()
+    return _Climb(pool, spec, target, deque(rungs), budget_s, memory, forecast or Forecast(), end_s).steps()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,24 +224,34 @@ class _Climb:
     budget_s: float
     memory: Memory
     forecast: Forecast
+    last_s: float
+    end_s: float = 0.0
     busy: dict[Running[tuple[Outcome, ...]], _Begun] = field(default_factory=dict[Running[tuple[Outcome, ...]], _Begun])
 
     def steps(self) -> Generator[Step]:
-        end_s = time.monotonic() + self.budget_s
+        self.end_s = time.monotonic() + self.budget_s
         try:
             while self.waiting or self.busy:
-                yield from self._begin(end_s)
+                for step in self._begin():
+                    yield from self._hand_over(step)
                 if self.busy:
-                    yield self._end(wait_any(list(self.busy)))
+                    yield from self._hand_over(self._end(wait_any(list(self.busy))))
         finally:
             for running, begun in self.busy.items():
                 running.cancel()
                 self.forecast.gave_up(begun.rung, time.monotonic() - begun.began_s)
 
-    def _begin(self, end_s: float) -> Generator[Step]:
+    def _hand_over(self, step: Step) -> Generator[Step]:
+        """Yields; if nobody searches any more when the caller returns, the caller's time does not count."""
+        handed_s = time.monotonic()
+        yield step
+        if all(running.done() for running in self.busy):
+            self.end_s += time.monotonic() - handed_s
+
+    def _begin(self) -> Generator[Step]:
         """Gives work to all who are free; yields what needs no work."""
         while self.waiting and (idle := self._idle()):
-            rung, left_s = self.waiting[0], end_s - time.monotonic()
+            rung, left_s = self.waiting[0], min(self.end_s, self.last_s) - time.monotonic()
             known = self.memory.recall(self.target, rung.searches, limit_s=max(0.0, left_s))
             if known is not None:
                 self.waiting.popleft()

@@ -71,7 +71,7 @@ def decide(
     Args:
         cost: what the store knows of a candidate; it counts if nothing works any more, for want of time.
         unit: of such costs.
-        most: how many there is time for.
+        most: how many there is time for; with none, the costs that the store knows decide.
 
     Raises:
         HltuneError: none of them works, or none but the default schedule.
@@ -79,8 +79,10 @@ def decide(
     finalists = _finalists(references, best, records)
     names = _order({name: cost(found) for name, (_, found) in finalists.items() if name not in failed})
     measured: dict[str, Measurement] = {}
+    if most == 0 and any(math.isfinite(cost(found) or math.inf) for _, found in finalists.values()):
+        names = []  # there is no time, and what the store knows has to do
     while names and not any(isinstance(each, Cost) for each in measured.values()):
-        chosen, names = names[:most], names[most:] if most else []
+        chosen, names = names[: most or None], names[most:] if most else []
         measured |= session.measure({name: finalists[name][1].schedule for name in chosen})
     if not any(isinstance(each, Cost) for each in measured.values()):
         known = {name: cost(found) for name, (_, found) in finalists.items()}

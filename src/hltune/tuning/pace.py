@@ -74,8 +74,10 @@ class Pace:
         return self._finalist_s(side_by_side=side_by_side) * (self._options.finalists + references)
 
     def finalists(self, seconds: float, *, side_by_side: bool) -> int:
-        """How many schedules can be compared in this time: two at least."""
+        """How many schedules can be compared in this time: two at least, or none at all."""
         most = seconds / self._finalist_s(side_by_side=side_by_side)
+        if most < 1:
+            return 0
         return _LARGEST_FINAL if most > _LARGEST_FINAL else max(2, int(most))
 
     def _finalist_s(self, *, side_by_side: bool) -> float:

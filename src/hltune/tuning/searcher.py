@@ -49,12 +49,18 @@ class Searcher:
         """The processes that search."""
         return self._pool.workers
 
-    def baselines(self, budget_s: float) -> Generator[Step]:
+    def baselines(self, end_s: float) -> Generator[Step]:
         """What Halide's autoschedulers find, rung by rung; see `hltune.search.ladder.climb`."""
-        spec, target = self._subject.spec, self._subject.target.name
-        budget_s = min(max(budget_s, _LEAST_PATIENCE_S), self._options.search_timeout_s)
-        rungs = baselines(self._options.search)
-        return climb(self._pool, spec, target, rungs, budget_s=budget_s, memory=self._memory, forecast=self._forecast)
+        return climb(
+            self._pool,
+            self._subject.spec,
+            self._subject.target.name,
+            baselines(self._options.search),
+            budget_s=self._options.search_timeout_s,
+            memory=self._memory,
+            forecast=self._forecast,
+            end_s=max(end_s, time.monotonic() + _LEAST_PATIENCE_S),
+        )
 
     def beams(self, centre: Weights, best: Weights, *, limit_s: float) -> list[tuple[Weights, Outcome]]:
         """Runs beam searches with the weights `centre`, and with variants of both; returns the weights of each.

@@ -154,7 +154,7 @@ class Tuner:
 
     def _baselines(self, end_s: float) -> Generator[Step]:
         if self.kept is None:  # else searches have no say
-            yield from self.searcher.baselines(end_s - time.monotonic())
+            yield from self.searcher.baselines(end_s)
 
     def _measure_known(self, candidates: dict[str, Candidate], end_s: float) -> list[Measurement]:
         """Measures and stores those that are new."""

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,13 @@ from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, fits
 
 _ALIGNMENT_BYTES = 128
+
+_SIGNED_LIMITS = {4: 2**9, 8: 2**25}
+"""How far random integers of so many bytes reach, below and above 0.
+
+Halide takes it for granted that signed integers of 32 and 64 bits do not overflow, and two right schedules may differ
+where they do. With these limits a sum of 640 squares of differences fits, or the integral image of a camera.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +125,7 @@ def _input_array(argument: BufferArgument, image: Path | None, seed: int) -> Arr
 
 
 def random_array(argument: BufferArgument, *, seed: int) -> Array:
-    """Integers over the whole range of the type, floats over [0, 1)."""
+    """Floats over [0, 1), integers over the whole range of the type, or as far as they can be computed with."""
     shape = shape_of(argument.estimate)
     rng = np.random.default_rng([seed, *argument.name.encode()])
     array = aligned(shape, argument.dtype)
@@ -129,9 +137,16 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
     elif array.dtype.kind == "b":
         array[...] = rng.integers(0, 2, shape, dtype=np.uint8)
     else:
-        info = np.iinfo(array.dtype)
-        array[...] = rng.integers(info.min, info.max, shape, dtype=array.dtype.name, endpoint=True)
+        low, high = _range(array.dtype)
+        array[...] = rng.integers(low, high, shape, dtype=array.dtype.name, endpoint=True)
     return array
+
+
+def _range(kind: np.dtype[Any]) -> tuple[int, int]:
+    if kind.kind == "i" and (limit := _SIGNED_LIMITS.get(kind.itemsize)):
+        return -limit, limit - 1
+    info = np.iinfo(kind)
+    return int(info.min), int(info.max)
 
 
 def read_image(path: Path, argument: BufferArgument) -> Array:

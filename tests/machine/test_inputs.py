@@ -6,7 +6,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from hltune.machine.inputs import Inputs, aligned, random_array, read_image
+from hltune.machine.inputs import Inputs, random_array, read_image
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 
@@ -48,10 +48,6 @@ def test_seed_and_name_decide() -> None:
     assert np.array_equal(first, random_array(image("a"), seed=1))
     assert not np.array_equal(first, random_array(image("a"), seed=2))
     assert not np.array_equal(first, random_array(image("b"), seed=1))
-
-
-def test_alignment() -> None:
-    assert aligned((3, 5), "uint64").ctypes.data % 128 == 0
 
 
 def test_images_go_to_named_inputs_first() -> None:

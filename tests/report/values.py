@@ -122,6 +122,7 @@ ROUNDS = (
         known=1,
         measured=3,
         failures=(CRASH, CRASH, CRASH),
+        repaired=0,
         validations=(),
         held_out=0,
         selected=None,
@@ -138,6 +139,7 @@ ROUNDS = (
         known=2,
         measured=40,
         failures=(CRASH,),
+        repaired=0,
         validations=(
             validation("network", 71.5, 0.4),
             validation("trees", 80, None),
@@ -168,6 +170,7 @@ def tuned(subject: Subject = SUBJECT, *rows: Row, to_runner_up: Speedup | None =
         finals=Finals(rows=rows, to_runner_up=to_runner_up, to_baseline=to_baseline),
         measured=43,
         failed=4,
+        repaired=2,
         known=3,
         distinct=50,
         seconds=31.4159,

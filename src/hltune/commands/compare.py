@@ -19,7 +19,7 @@ from hltune.values.provenance import Named
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import TUNED, Workspace
-from hltune.workspace.rows import Row
+from hltune.workspace.rows import Row, without_twins
 from hltune.workspace.subject import Subject
 
 OTHER_WEIGHTS = "adams2019+weights"
@@ -81,6 +81,8 @@ def compare(
             outcomes = pool.run(subject.spec, subject.target.name, list(searches.values()))
         found = dict(zip(searches, outcomes, strict=True))
         session.ready()
+        if session.growth:
+            progress.note(session.growth)
         candidates |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Candidate)}
         schedules = [each.schedule for each in candidates.values()]
         for label, record in recorded.items():
@@ -92,13 +94,8 @@ def compare(
         measured, bound = session.measure_with_bound({name: each.schedule for name, each in candidates.items()})
     measured |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Failure)}
     finders = {label: record.name for label, record in recorded.items()}
-    rows = sorted(
-        (
-            Row(name=name, finder=finders.get(name, name), candidate=candidates.get(name), measurement=outcome)
-            for name, outcome in measured.items()
-        ),
-        key=Row.order,
-    )
+    rows = [Row.of(name, finders.get(name, name), candidates.get(name), each) for name, each in measured.items()]
+    rows = sorted(without_twins(rows, {*recorded} - {TUNED}), key=Row.order)
     for row in rows:
         if (record := row.record(row.finder)) is not None:
             workspace.keep(record, subject.spec, key)

@@ -109,6 +109,8 @@ def _first_that_works(
         found = pool.start(subject.spec, subject.target.name, search)
         if session is not None:
             session.ready()  # bad inputs are reported now, not after a long search
+            if session.growth and not failures:
+                progress.note(session.growth)
         candidate = found()
         if isinstance(candidate, Failure):
             failures.append(candidate)
@@ -119,7 +121,8 @@ def _first_that_works(
         outcome = _measure(candidate.schedule, session, progress)
         if not isinstance(outcome, Failure):
             name = search.autoscheduler.lower()
-            return Scheduled(subject=subject, name=name, candidate=candidate, cost=outcome, failures=tuple(failures))
+            measured = candidate if outcome is None else candidate.as_measured(outcome)
+            return Scheduled(subject=subject, name=name, candidate=measured, cost=outcome, failures=tuple(failures))
         failures.append(outcome)
         progress.note(f"the schedule by {search.label} failed. {outcome}")
     progress.note("falling back to the default schedule: everything inlined, scalar, one thread")

@@ -30,6 +30,7 @@ from hltune.tuning.pace import Limits
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Round, Tuner
+from hltune.values.cost import count_repaired
 from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.sample import PipelineRecord
@@ -62,6 +63,7 @@ class Tuned:
 
     Attributes:
         measured: how many were measured in this run, failed ones included.
+        repaired: how many of them were changed first, so that they stay inside of their images.
         known: schedules that searches found and that had been measured before.
         distinct: schedules in the store that were measured on this machine, in all runs.
         seconds: wall time that went into this pipeline.
@@ -76,6 +78,7 @@ class Tuned:
     finals: Finals
     measured: int
     failed: int
+    repaired: int
     known: int
     distinct: int
     seconds: float
@@ -126,6 +129,8 @@ def tune(
                 machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference)
             )
             session.ready()
+            if session.growth:
+                progress.note(f"{subject.spec.name}: {session.growth}")
             sessions.append(session)
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
@@ -136,6 +141,7 @@ def tune(
             known = run.tuner.begin(progress)
             run.measured = len(known)
             run.failed = sum(isinstance(each, Failure) for each in known)
+            run.repaired = count_repaired(known)
             run.seconds = time.monotonic() - begun_s
             runs[subject.spec.name] = run
         progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
@@ -154,6 +160,7 @@ class _Run:
     rounds: list[Round] = field(default_factory=list[Round])
     measured: int = 0
     failed: int = 0
+    repaired: int = 0
     seconds: float = 0.0
 
 
@@ -209,6 +216,7 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         run.rounds.append(done)
         run.measured += done.measured
         run.failed += len(done.failures)
+        run.repaired += done.repaired
         run.seconds += done.seconds
         shares.gained(name, before, done.best)
         progress.round_done(done)
@@ -248,6 +256,7 @@ def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store,
         finals=finals,
         measured=run.measured,
         failed=run.failed,
+        repaired=run.repaired,
         known=sum(each.known for each in run.rounds),
         distinct=len(tuner.history),
         seconds=run.seconds + time.monotonic() - began_s,

@@ -3,7 +3,6 @@
 Arrays are NumPy's with Halide's dimensions reversed, see `hltune.pipeline.images`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from hltune.machine.layout import layout_of, stored
 from hltune.pipeline.images import Array, read_array
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, fits
-
-_ALIGNMENT_BYTES = 128
 
 _SIGNED_LIMITS = {4: 2**9, 8: 2**25}
 """How far random integers of so many bytes reach, below and above 0.
@@ -76,16 +74,6 @@ class Inputs:
                 raise InputError(what, where=where, expected=known[name], found=str(value))
 
 
-def aligned(shape: tuple[int, ...], dtype: str) -> Array:
-    """An uninitialised array that starts at a multiple of 128 bytes, as Halide allocates its own."""
-    # np.uint64 is 'L' on Linux, and the bindings only know 'Q'.
-    kind = np.dtype("Q" if dtype == "uint64" else dtype)
-    count = math.prod(shape) * kind.itemsize
-    raw = np.empty(count + _ALIGNMENT_BYTES, dtype=np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT_BYTES
-    return raw[start : start + count].view(kind).reshape(shape)
-
-
 def shape_of(estimate: tuple[Interval, ...]) -> tuple[int, ...]:
     """NumPy's shape for Halide's intervals."""
     return tuple(extent for _, extent in reversed(estimate))
@@ -119,16 +107,14 @@ def _input_array(argument: BufferArgument, image: Path | None, seed: int) -> Arr
             found=size_text(array.shape),
             todo="give --example IMAGE to schedule for this size, or --size WxH for a built-in benchmark",
         )
-    cropped = aligned(wanted, argument.dtype)
-    cropped[...] = array[tuple(slice(extent) for extent in wanted)]
-    return cropped
+    return laid_out(argument, array[tuple(slice(extent) for extent in wanted)])
 
 
 def random_array(argument: BufferArgument, *, seed: int) -> Array:
     """Floats over [0, 1), integers over the whole range of the type, or as far as they can be computed with."""
     shape = shape_of(argument.estimate)
     rng = np.random.default_rng([seed, *argument.name.encode()])
-    array = aligned(shape, argument.dtype)
+    array = _empty(argument)
     if array.dtype.kind == "f" and array.dtype.itemsize == 2:
         # Drawn in its own precision: rounded to a narrower type, a value just below 1 would become 1.
         array[...] = rng.integers(0, 2**11, shape) / 2**11
@@ -150,7 +136,7 @@ def _range(kind: np.dtype[Any]) -> tuple[int, int]:
 
 
 def read_image(path: Path, argument: BufferArgument) -> Array:
-    """Reads an image or a ``.npy`` file for an input, whatever its size; interleaved colour becomes planar.
+    """Reads an image or a ``.npy`` file for an input, whatever its size; its last axis is x.
 
     An `InputError` if it cannot be read, or has another element type or number of dimensions than the input.
     """
@@ -164,9 +150,18 @@ def read_image(path: Path, argument: BufferArgument) -> Array:
             found=_form(image.dtype.name, image.ndim, image.shape[0] if image.ndim == 3 else None),
             todo="convert the image, for example to 8-bit greyscale for a uint8 input of 2 dimensions",
         )
-    array = aligned(image.shape, argument.dtype)
+    return image
+
+
+def laid_out(argument: BufferArgument, image: Array) -> Array:
+    """A copy of an image that has the size of the estimate, in the memory layout that the pipeline asks for."""
+    array = _empty(argument)
     array[...] = image
     return array
+
+
+def _empty(argument: BufferArgument) -> Array:
+    return stored(layout_of(argument, argument.dtype), alignment=argument.alignment).array
 
 
 def size_text(shape: tuple[int, ...]) -> str:

@@ -32,6 +32,11 @@ class Session(AbstractContextManager["Session"], Protocol):
     def ready(self) -> None:
         """Waits until the expected outputs are known; an `InputError` if the inputs do not fit the pipeline."""
 
+    @property
+    def growth(self) -> str | None:
+        """What people should know of inputs that are larger than their estimates; waits as `ready` does."""
+        ...
+
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """Measures schedules side by side, interleaved, with their outputs verified.
 

@@ -7,11 +7,13 @@ from typing import Self
 
 import numpy as np
 
+from hltune.machine.bounds import CoverJob, growth_note
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import NumPyReference, Task, compile_task
 from hltune.machine.verify import differences, output_path
 from hltune.runtime.worker import Process, Worker
+from hltune.schedule.repair import is_outside
 from hltune.values.directives import ComputeRoot, Schedule, Stage
 from hltune.values.errors import HltuneError, InputError, JobFailed
 from hltune.values.pipeline import PipelineSpec
@@ -26,7 +28,8 @@ class ReferenceSession:
         task.inputs.assign(task.spec)
         self._folder = tempfile.TemporaryDirectory(prefix="hltune-")
         self._directory = Path(self._folder.name)
-        self._task = task
+        self._given, self._task = task.spec, task
+        self._covered = False
         job = ReferenceJob(task=task, options=options, directory=self._directory, numpy_reference=numpy_reference)
         self._reference_job, self._running = job, worker.start(job)
 
@@ -46,6 +49,41 @@ class ReferenceSession:
             HltuneError: it computes something else than its NumPy reference, or does not finish within its limits.
             JobFailed: it does not compile.
         """
+        try:
+            self._wait()
+        except InputError as error:
+            if not is_outside(error.found or "") or not self._cover(self._task.schedule):
+                raise
+            self._wait()
+        if not self._covered and self._task.spec.manual is not None:
+            self._covered = True
+            # Its author runs it on images that are large enough for it.
+            if self._cover(Schedule(base=self._task.spec.manual_hash)):
+                self._wait()
+
+    @property
+    def growth(self) -> str | None:
+        """See `Session.growth`."""
+        self.ready()
+        return growth_note(self._given, self._task.spec)
+
+    def _cover(self, schedule: Schedule) -> bool:
+        """Lets the inputs grow to what a schedule reads, and begins again; False if they are large enough."""
+        worker, before = self._running.worker, self._task.spec
+        try:
+            after = worker.run(
+                CoverJob(task=replace(self._task, schedule=schedule), options=self._reference_job.options)
+            )
+        except JobFailed:
+            return False
+        if after == before:
+            return False
+        self._task = replace(self._task, spec=after)
+        self._reference_job = replace(self._reference_job, task=self._task)
+        self._running = worker.start(self._reference_job)
+        return True
+
+    def _wait(self) -> None:
         try:
             self._running.result()
         except JobFailed as failed:

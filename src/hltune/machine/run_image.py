@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.machine.inputs import Array, Inputs, read_image, size_text
+from hltune.machine.inputs import Array, Inputs, laid_out, read_image, size_text
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sizes import resized
 from hltune.machine.task import Task, compile_task
@@ -42,7 +42,9 @@ class RunImageJob:
         sizes = {name: tuple(reversed(array.shape)) for name, array in images.items()}
         sized = resized(self.spec, sizes, dict(self.output_sizes))
         arrays = tuple(
-            images[argument.name] if isinstance(argument, BufferArgument) else self.inputs.scalar(argument)
+            laid_out(argument, images[argument.name])
+            if isinstance(argument, BufferArgument)
+            else self.inputs.scalar(argument)
             for argument in sized.inputs
         )
         task = Task(spec=sized, schedule=self.schedule, target=self.target, inputs=self.inputs)

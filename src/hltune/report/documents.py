@@ -33,6 +33,7 @@ def scheduled(result: Scheduled) -> Document:
         "name": result.name,
         **cost(result.cost),
         "verified": result.cost is not None,
+        "repaired": result.cost is not None and result.cost.repair is not None,
         "predicted_ms": candidate.predicted_ms,
         "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),
         "schedule": directives(result.schedule),
@@ -72,6 +73,7 @@ def _row(row: Row, unit: Unit) -> Document:
         "name": row.name,
         **cost(row.cost, unit),
         "verified": row.cost is not None,
+        "repaired": row.repaired,
         "failure": row.failure and failure(row.failure),
         "schedule": row.schedule and directives(row.schedule),
     }

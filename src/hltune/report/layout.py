@@ -16,7 +16,10 @@ def print_lines(console: Console, *lines: object) -> None:
 
 
 def print_failures(console: Console, rows: Iterable[Row]) -> None:
-    """Prints a line for each row that has no cost."""
+    """Prints a line for each row that has no cost, or that is not what was found."""
+    rows = list(rows)
+    changed = "was changed to stay inside of its images: as found, it reads or writes beyond them"
+    print_lines(console, *(f"{row.name} {changed}" for row in rows if row.repaired))
     print_lines(console, *(f"{row.name} failed. {row.failure}" for row in rows if row.failure))
 
 

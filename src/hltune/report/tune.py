@@ -46,7 +46,8 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         table.add_row(row.name, *cells)
     console.print(table)
     print_failures(console, finals.rows)
-    counts = f"{result.measured} measured ({result.failed} failed), {result.samples_per_minute:.0f} per minute"
+    counts = f"{result.measured} measured ({result.failed} failed, {result.repaired} repaired)"
+    counts += f", {result.samples_per_minute:.0f} per minute"
     grid = facts(
         ("winner", f"{finals.winner.name}, {unit.text(best)} {unit.label}, output verified"),
         ("runner-up costs", _interval(finals.to_runner_up)),
@@ -108,7 +109,7 @@ class _Rounds(Board):
 
 def _headings(unit: Unit) -> tuple[str, ...]:
     costs = (f"best/{unit.name}", f"beam/{unit.name}")
-    return ("pipeline", "round", *costs, "samples", "failed", "per minute", "network", "trees", "chooser")
+    return ("pipeline", "round", *costs, "samples", "failed", "repaired", "per minute", "network", "trees", "chooser")
 
 
 def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
@@ -121,6 +122,7 @@ def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
         unit.text(done.beam),
         str(done.measured),
         str(len(done.failures)),
+        str(done.repaired),
         f"{done.measured / done.seconds * 60:.0f}",
         accuracies.get("network", "-"),
         accuracies.get("trees", "-"),
@@ -153,6 +155,7 @@ def _document(result: Tuned, store: Path) -> Document:
         "distinct": result.distinct,
         "reused": result.known,
         "failed": result.failed,
+        "repaired": result.repaired,
         "samples_per_minute": round(result.samples_per_minute, 2),
         "seconds": round(result.seconds, 2),
         "rounds": [_round(done, unit) for done in result.rounds],
@@ -170,6 +173,7 @@ def _round(done: Round, unit: Unit) -> Document:
         "known": done.known,
         "measured": done.measured,
         "failed": len(done.failures),
+        "repaired": done.repaired,
         "held_out": done.held_out,
         "scorers": {
             v.name: {"pair_accuracy": v.pairs.accuracy, "regret_at_1": v.regret_at_1, "r2": v.r2}

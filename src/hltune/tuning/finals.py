@@ -11,7 +11,7 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.errors import Failure, HltuneError
 from hltune.workspace.records import TUNED, Record
-from hltune.workspace.rows import Row
+from hltune.workspace.rows import Row, without_twins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +61,8 @@ def decide(
     finalists = _finalists(references, best, records)
     schedules = {name: candidate.schedule for name, (_, candidate) in finalists.items() if name not in failed}
     measured = {**session.measure(schedules), **failed}
-    rows = [
-        Row(name=name, finder=finalists[name][0], candidate=finalists[name][1], measurement=measurement)
-        for name, measurement in measured.items()
-    ]
+    rows = [Row.of(name, *finalists[name], measurement) for name, measurement in measured.items()]
+    rows = without_twins(rows, finalists.keys() - references.keys())
     rows.sort(key=Row.order)
     costs = {row.name: row.cost for row in rows if row.cost}
     if not costs:

@@ -108,6 +108,7 @@ class HostSession(ReferenceSession):
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """See `Session.measure`."""
+        self.ready()
         return self._take_turns([self._trial(*named) for named in schedules.items()])
 
     def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
@@ -126,7 +127,7 @@ class HostSession(ReferenceSession):
         """See `Session.measure_each`: compiled on all lanes, timed alone."""
         self.ready()
         waiting = (self._trial(*named) for named in schedules)
-        busy: dict[Running[Failure | None], tuple[Lane, Trial]] = {}
+        busy: dict[Running[Schedule | Failure], tuple[Lane, Trial]] = {}
         fastest = math.inf if best is None else best
 
         def start_next(lane: Lane) -> None:
@@ -160,7 +161,6 @@ class HostSession(ReferenceSession):
         return replace(options, turn_s=options.single_turn_s, run_timeout_s=min(options.run_timeout_s, limit_s))
 
     def _take_turns(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
-        self.ready()
         for trial in trials:
             self._lane.prepare(trial, self._options)
         for number in range(self._options.turns):

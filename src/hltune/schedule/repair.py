@@ -20,7 +20,10 @@ from hltune.values.roles import TailStrategy
 T = TypeVar("T")
 
 _ROUNDS_UP = ("RoundUp", "Auto")
-_OUTSIDE = re.compile(r"\b(?:Input|Output) buffer .+ is accessed at -?\d+, which is (?:beyond the max|before the min)")
+_OUTSIDE = re.compile(
+    r"\b(?:Input|Output) buffer .+ is accessed at -?\d+, which is (?:beyond the max|before the min)"  # this computer
+    r"|\baccess_out_of_bounds: (?:Input|Output) buffer "  # the DSP
+)
 
 
 def is_outside(message: str) -> bool:

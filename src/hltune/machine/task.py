@@ -16,9 +16,6 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
-DEFAULT_REFERENCE = Schedule()
-"""The schedule without directives, which computes the expected outputs."""
-
 _POISON = 0xA5
 """Outputs are filled with it first, so that an element that nobody wrote shows."""
 
@@ -69,7 +66,7 @@ class Compiled:
     def run_and_verify(self, process: Process, options: MeasureOptions) -> Failure | None:
         """`run`, and what is wrong with the outputs."""
         self.run(process, options)
-        return verify(process, self.task.spec, self.outputs, self.task.reference, options)
+        return verify(process, self.outputs, self.task.reference, options)
 
 
 def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions) -> Compiled:

@@ -133,7 +133,7 @@ class CountJob:
         if result.damaged or not result.padding_intact:
             place = f"argument {result.damaged}" if result.damaged else "the rows of an output"
             return _failed("wrong output", f"wrote beyond the ends of {place}")
-        return verify(process, self.spec, result.outputs, self.reference, self.options)
+        return verify(process, result.outputs, self.reference, self.options)
 
 
 def _failed(kind: FailureKind, message: str, log: str = "") -> Failure:

@@ -245,7 +245,7 @@ class ReferenceJob:
             text = f"a relative {most:.2g}" if is_float else f"off by {most:.0f} at most"
             return limited(name, expected, most, text=text, reason="--tolerance" if is_float else "--integer-tolerance")
         if not self._rounded[number]:
-            return exact(name, expected, "computed by integers alone")
+            return exact(name, expected)
         return measured(name, expected, [(each.variant.name, each.outputs[number]) for each in others])
 
     def _notes(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:

@@ -68,9 +68,12 @@ class Tolerance:
         return self.levels[int(wrong.argmax())] if wrong.any() else None
 
 
-def exact(output: str, expected: Array, reason: str) -> Tolerance:
+EXACT = "computed by integers alone"
+
+
+def exact(output: str, expected: Array) -> Tolerance:
     """No element may differ."""
-    return limited(output, expected, 0, text="equal", reason=reason)
+    return limited(output, expected, 0, text="equal", reason=EXACT)
 
 
 def limited(output: str, expected: Array, most: float, *, text: str, reason: str) -> Tolerance:
@@ -193,7 +196,8 @@ def _reason(far: Mapping[str, Array], expected: Array) -> str:
     largest = max(float(values.max(initial=0.0)) for values in far.values())
     causes = ", ".join(name for name, count in counts.items() if 2 * count >= most)
     share = _percent(most / max(1, expected.size))
-    return f"floats take part; the reference differs from itself by up to {_amount(largest, expected)} in {share} ({causes})"
+    size = f"by up to {_amount(largest, expected)} in {share}"
+    return f"floats take part; the reference differs from itself {size} ({causes})"
 
 
 def _amount(distance: float, expected: Array) -> str:

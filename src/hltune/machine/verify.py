@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hltune.machine.options import MeasureOptions
-from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance, distances, limited
+from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance, distances, exact, limited
 from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
 from hltune.values.documents import convert
@@ -81,6 +81,6 @@ def difference(found: Array, expected: Array, tolerance: Tolerance) -> str | Non
 def usual(output: str, expected: Array, tolerance: float | None = None) -> Tolerance:
     """What outputs may differ by that nothing was measured of: integers are exact, floats have the least tolerance."""
     if expected.dtype.kind != "f":
-        return limited(output, expected, 0, text="equal", reason="no floats take part")
+        return exact(output, expected)
     most = FLOAT_TOLERANCE[expected.dtype.itemsize] if tolerance is None else tolerance
     return limited(output, expected, most, text=f"a relative {most:.1g}", reason="floats take part")

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hltune.commands.schedule import open_session
+from hltune.commands.verification import verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options, baselines
@@ -32,12 +34,14 @@ class Comparison:
 
     Attributes:
         bandwidth_bound: cost of a parallel, vectorised copy that moves as many bytes.
+        verification: what outputs were verified against.
     """
 
     subject: Subject
     rows: tuple[Row, ...]
     unit: Unit
     bandwidth_bound: float | None
+    verification: Verification | None = None
 
     @property
     def best(self) -> float | None:
@@ -80,9 +84,7 @@ def compare(
         with SearchPool(min(usable_cores(), len(searches)), timeout_s=search_timeout_s) as pool:
             outcomes = pool.run(subject.spec, subject.target.name, list(searches.values()))
         found = dict(zip(searches, outcomes, strict=True))
-        session.ready()
-        if session.growth:
-            progress.note(session.growth)
+        verification = verified_against(session, subject.spec.name, progress)
         candidates |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Candidate)}
         schedules = [each.schedule for each in candidates.values()]
         for label, record in recorded.items():
@@ -104,6 +106,7 @@ def compare(
         unit=key.unit,
         rows=tuple(rows),
         bandwidth_bound=bound.value if isinstance(bound, Cost) else None,
+        verification=verification,
     )
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hltune.commands.export import export_texts
+from hltune.commands.verification import further_schedules, verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.reference_job import Verification
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
@@ -34,6 +36,7 @@ class Scheduled:
         cost: None if the target's code does not run on this machine; else the output was verified.
         failures: why what was tried before did not work.
         files: the schedule in the forms of text.
+        verification: what the output was verified against; None if it was not.
     """
 
     subject: Subject
@@ -42,6 +45,7 @@ class Scheduled:
     cost: Cost | None
     failures: tuple[Failure, ...]
     files: tuple[Path, ...] = ()
+    verification: Verification | None = None
 
     @property
     def schedule(self) -> Schedule:
@@ -82,12 +86,13 @@ def schedule(
         if subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
         found = _first_that_works(subject, search, pool, session, progress)
+        verification = None if session is None else session.verification
     if found.cost is not None:
         provenance = found.candidate.provenance
         record = Record(name=found.name, schedule=found.schedule, cost=found.cost.value, provenance=provenance)
         workspace.keep(record, subject.spec, identify(subject.target, measure))
     files = export_texts(subject, found.schedule, directory or workspace.directory(subject.spec))
-    return replace(found, files=files)
+    return replace(found, files=files, verification=verification)
 
 
 @contextlib.contextmanager
@@ -95,7 +100,12 @@ def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> G
     """A session for a subject, on a machine of its own."""
     with (
         open_machine(subject.target, measure, workers=usable_cores()) as machine,
-        machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,
+        machine.session(
+            subject.spec,
+            inputs,
+            numpy_reference=subject.numpy_reference,
+            more=further_schedules(subject, measure.threads),
+        ) as session,
     ):
         yield session
 
@@ -107,10 +117,8 @@ def _first_that_works(
     for search in _attempts(first):
         progress.phase(f"searching a schedule for {subject.spec.name} with {search.label}")
         found = pool.start(subject.spec, subject.target.name, search)
-        if session is not None:
-            session.ready()  # bad inputs are reported now, not after a long search
-            if session.growth and not failures:
-                progress.note(session.growth)
+        if session is not None and not failures:  # bad inputs are reported now, not after a long search
+            verified_against(session, subject.spec.name, progress)
         candidate = found()
         if isinstance(candidate, Failure):
             failures.append(candidate)

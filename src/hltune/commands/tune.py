@@ -13,12 +13,14 @@ import numpy as np
 
 from hltune.commands.export import export_texts
 from hltune.commands.store import hold_store
+from hltune.commands.verification import further_schedules, verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
@@ -70,6 +72,7 @@ class Tuned:
         weights: the file with which beam search finds the fastest schedule; None if there are only the initial ones.
         history: times of measurement, in seconds since 1970, and running times, in seconds, of all runs.
         files: the fastest schedule in the forms of text.
+        verification: what outputs were verified against.
     """
 
     subject: Subject
@@ -85,6 +88,7 @@ class Tuned:
     weights: Path | None
     history: tuple[tuple[float, float], ...]
     files: tuple[Path, ...]
+    verification: Verification | None = None
 
     @property
     def samples_per_minute(self) -> float:
@@ -126,11 +130,14 @@ def tune(
             progress.phase(f"{subject.spec.name}: expected outputs")
             workspace.records(subject.spec, machine.identity)
             session = stack.enter_context(
-                machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference)
+                machine.session(
+                    subject.spec,
+                    inputs,
+                    numpy_reference=subject.numpy_reference,
+                    more=further_schedules(subject, measure.threads),
+                )
             )
-            session.ready()
-            if session.growth:
-                progress.note(f"{subject.spec.name}: {session.growth}")
+            verified_against(session, subject.spec.name, progress)
             sessions.append(session)
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
@@ -263,4 +270,5 @@ def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store,
         weights=run.lineage.path("best"),
         history=store.history(*key),
         files=export_texts(subject, record.schedule, workspace.directory(spec)),
+        verification=run.session.verification,
     )

@@ -73,16 +73,17 @@ def _hull(estimate: Interval, read: Interval) -> Interval:
     return least, max(sum(estimate), sum(read)) - least
 
 
-def growth_note(before: PipelineSpec, after: PipelineSpec) -> str | None:
-    """What people should know of inputs that had to grow; None if none had to."""
+def growth_notes(before: PipelineSpec, after: PipelineSpec) -> tuple[str, ...]:
+    """What people should know of inputs that had to grow, if some had to."""
     pairs = zip(before.buffers(), after.buffers(), strict=True)
     texts = [f"{a.name} from {_text(a.estimate)} to {_text(b.estimate)}" for a, b in pairs if a.estimate != b.estimate]
     if not texts:
-        return None
-    return (
+        return ()
+    text = (
         "the estimates of inputs do not cover what is read for those of the outputs, so the images that schedules run "
         f"on are larger: {', '.join(texts)}. Estimates of that size in the file make this note go away"
     )
+    return (text,)
 
 
 def _text(estimate: tuple[Interval, ...]) -> str:

@@ -17,9 +17,6 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
-DEFAULT_REFERENCE = Schedule()
-"""The schedule without directives, which computes the expected outputs."""
-
 WROTE_BETWEEN = "wrote beyond the ends of the rows of an output"
 
 
@@ -76,7 +73,7 @@ class Compiled:
         self.run(process, options)
         if not all(memory.gaps_intact() for memory in self.memories):
             return Failure(stage="verify", kind="wrong output", message=WROTE_BETWEEN)
-        return verify(process, self.task.spec, self.outputs, self.task.reference, options)
+        return verify(process, self.outputs, self.task.reference, options)
 
 
 def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions) -> Compiled:

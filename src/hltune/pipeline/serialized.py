@@ -215,3 +215,11 @@ def _unpack(form: str, data: bytes, position: int) -> int:
     if position < 0:
         raise struct.error(f"position {position}")
     return struct.unpack_from(form, data, position)[0]
+
+
+Table = _Table
+
+
+def read_root(data: bytes, *, where: str) -> Table:
+    """The table of a serialized pipeline, for those who read more than `read_pipeline`; an `InputError` likewise."""
+    return _root(data, where=where)

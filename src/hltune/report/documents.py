@@ -8,6 +8,7 @@ from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
+from hltune.machine.reference_job import Verification
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
 from hltune.values.cost import Cost
@@ -39,6 +40,7 @@ def scheduled(result: Scheduled) -> Document:
         "schedule": directives(result.schedule),
         "files": [str(path) for path in result.files],
         "fallbacks": [failure(f) for f in result.failures],
+        "verification": verification(result.verification),
     }
 
 
@@ -65,6 +67,7 @@ def _comparison(result: Comparison) -> Document:
         "unit": result.unit.name,
         "limit": result.unit.from_seconds(result.bandwidth_bound),
         "schedules": [_row(row, result.unit) for row in result.rows],
+        "verification": verification(result.verification),
     }
 
 
@@ -99,6 +102,21 @@ def cost(value: Cost | None, unit: Unit = MILLISECONDS) -> Document:
     if value.counters is not None:
         document["counters"] = {name: count for name, count in asdict(value.counters).items() if count is not None}
     return document
+
+
+def verification(value: Verification | None) -> Document | None:
+    """What outputs were verified against, and how exactly; None if they were not."""
+    if value is None:
+        return None
+    return {
+        "reference": value.reference,
+        "confirmed_by": value.confirmed_by,
+        "notes": list(value.notes),
+        "outputs": [
+            {"name": each.output, "tolerance": each.text, "reason": each.reason, "chaotic": each.chaotic}
+            for each in value.outputs
+        ],
+    }
 
 
 def failure(value: Failure) -> Document:

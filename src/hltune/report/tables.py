@@ -9,7 +9,7 @@ from hltune.commands.compare import Comparison
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.report.layout import facts, numbers, plain_table, print_failures, print_lines
+from hltune.report.layout import facts, numbers, plain_table, print_failures, print_lines, print_verification
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
 from hltune.values.cost import Cost, Counters
@@ -38,6 +38,7 @@ def print_scheduled(console: Console, result: Scheduled) -> None:
             grid.add_row("predicted", f"{unit.text(result.candidate.predicted_ms / 1e3)} {unit.label}")
     grid.add_row("measured", _cost(result.cost))
     console.print(grid)
+    print_verification(console, result.verification)
     print_files(console, result.files)
 
 
@@ -54,6 +55,7 @@ def print_comparison(console: Console, result: Comparison) -> None:
         table.add_row(row.name, *(_cells(row.cost, result) if row.cost else without_cost))
     console.print(table)
     print_failures(console, result.rows)
+    print_verification(console, result.verification)
     print_lines(console, "")
 
 

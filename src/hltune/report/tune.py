@@ -15,7 +15,8 @@ from hltune.commands.tune import Tuned, TuneProgress
 from hltune.machine.speedup import Speedup
 from hltune.report.documents import Document
 from hltune.report.documents import cost as cost_document
-from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines
+from hltune.report.documents import verification as verification_document
+from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
 from hltune.report.progress import Board, clock
 from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.tuner import Round
@@ -63,6 +64,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         )
         grid.add_row("held-out samples", "; ".join([str(last.held_out), *scorers]))
     console.print(grid)
+    print_verification(console, result.verification)
     print_lines(console, *files, "")
 
 
@@ -141,6 +143,7 @@ def _document(result: Tuned, store: Path) -> Document:
         "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
         "baseline": {"name": BASELINE, "cost": unit.from_seconds(stock)},
         "speedup": stock and round(stock / finals.winner_cost.value, 4),
+        "verification": verification_document(result.verification),
         "to_runner_up": finals.to_runner_up and asdict(finals.to_runner_up),
         "to_baseline": finals.to_baseline and asdict(finals.to_baseline),
         "finalists": [

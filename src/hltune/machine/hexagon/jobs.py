@@ -152,7 +152,7 @@ class CountJob:
         if result.damaged or not result.padding_intact:
             text = f"wrote beyond the ends of argument {result.damaged}" if result.damaged else WROTE_BETWEEN
             return _failed("wrong output", text)
-        return verify(process, self.spec, result.outputs, self.reference, self.options)
+        return verify(process, result.outputs, self.reference, self.options)
 
 
 def _failed(kind: FailureKind, message: str, log: str = "") -> Failure:

@@ -15,8 +15,9 @@ from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MachineKind
-from hltune.machine.reference import ReferenceSession
-from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference, Task
+from hltune.machine.reference import MoreSchedules, ReferenceSession
+from hltune.machine.sensitivity import STRICT
+from hltune.machine.task import NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Running, paused, wait_any
@@ -82,12 +83,13 @@ class HostMachine(AbstractContextManager["HostMachine"]):
         spec: PipelineSpec,
         inputs: Inputs,
         *,
-        reference: Schedule = DEFAULT_REFERENCE,
+        reference: Schedule | None = None,
         numpy_reference: NumPyReference | None = None,
+        more: MoreSchedules | None = None,
     ) -> HostSession:
         """See `Machine.session`."""
-        task = Task(spec=spec, schedule=reference, target=self.target.name, inputs=inputs)
-        return HostSession(self, task, numpy_reference)
+        task = Task(spec=spec, schedule=Schedule(), target=self.target.name, inputs=inputs)
+        return HostSession(self, task, reference, numpy_reference, more)
 
     def lanes(self) -> tuple[Lane, ...]:
         """All of them; those after the first are started when they are first asked for."""
@@ -100,8 +102,24 @@ class HostSession(ReferenceSession):
 
     side_by_side = False
 
-    def __init__(self, machine: HostMachine, task: Task, numpy_reference: NumPyReference | None) -> None:
-        super().__init__(task, machine.options, machine.lane.worker, numpy_reference)
+    def __init__(
+        self,
+        machine: HostMachine,
+        task: Task,
+        reference: Schedule | None,
+        numpy_reference: NumPyReference | None,
+        more: MoreSchedules | None,
+    ) -> None:
+        super().__init__(
+            task,
+            machine.options,
+            machine.lane.worker,
+            reference=reference,
+            numpy_reference=numpy_reference,
+            more=more,
+            strict=STRICT in task.target.split("-"),
+            own=True,
+        )
         self._machine = machine
         self._options = machine.options
         self._lane = machine.lane

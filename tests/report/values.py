@@ -138,6 +138,7 @@ ROUNDS = (
         known=1,
         measured=3,
         failures=(CRASH, CRASH, CRASH),
+        repaired=0,
         validations=(),
         held_out=0,
         selected=None,
@@ -154,6 +155,7 @@ ROUNDS = (
         known=2,
         measured=40,
         failures=(CRASH,),
+        repaired=0,
         validations=(
             validation("network", 71.5, 0.4),
             validation("trees", 80, None),
@@ -185,6 +187,7 @@ def tuned(subject: Subject = SUBJECT, *rows: Row, to_runner_up: Speedup | None =
         measured=43,
         failed=4,
         reasons=reasons((CRASH, CRASH, CRASH, TIMEOUT)),
+        repaired=2,
         known=3,
         distinct=50,
         seconds=31.4159,

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MEASURE, ADAMS2019 = MeasureOptions(threads=1), Adams2019Options(parallelism=1)
 """The defaults."""
+MEASURED = "measured"
+"""Default of a tolerance."""
 
 Pipeline = Annotated[
     str,
@@ -259,12 +261,15 @@ class LimitFlags(RunLimits):
 
     Attributes:
         search_timeout: Limit on all searches together.
-        integer_tolerance: By how much integers in an output may differ, where floats are rounded.
+        tolerance: By how much floats in an output may differ, relative to their value.
+        integer_tolerance: By how much integers in an output may differ.
     """
 
     search_timeout: Seconds = 120.0
-    integer_tolerance: Whole = MEASURE.integer_tolerance
+    tolerance: Annotated[float | None, Parameter(show_default=MEASURED)] = None
+    integer_tolerance: Annotated[Whole | None, Parameter(show_default=MEASURED)] = None
 
     def verified(self, threads: int, emulator: MachineOptions | None, **others: Any) -> MeasureOptions:
         """How to measure and verify."""
-        return self.measure(threads, emulator, integer_tolerance=self.integer_tolerance, **others)
+        exact = {"tolerance": self.tolerance, "integer_tolerance": self.integer_tolerance}
+        return self.measure(threads, emulator, **exact, **others)

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hltune.commands.schedule import open_session
+from hltune.commands.verification import verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options
@@ -20,7 +22,7 @@ from hltune.values.provenance import Named
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import TUNED, Workspace
-from hltune.workspace.rows import Row
+from hltune.workspace.rows import Row, without_twins
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import DEFAULT, Subject
 
@@ -35,6 +37,7 @@ class Comparison:
     Attributes:
         bandwidth_bound: cost of a parallel, vectorised copy that moves as many bytes.
         rungs: which search found an autoscheduler's schedule, by the name of its row, and why no larger one did.
+        verification: what outputs were verified against.
     """
 
     subject: Subject
@@ -42,6 +45,7 @@ class Comparison:
     unit: Unit
     bandwidth_bound: float | None
     rungs: Mapping[str, str] = field(default_factory=dict[str, str])
+    verification: Verification | None = None
 
     @property
     def best(self) -> float | None:
@@ -92,7 +96,7 @@ def compare(
         with SearchPool(usable_cores(), timeout_s=search_timeout_s) as pool:
             spec, target = subject.spec, subject.target.name
             steps = list(climb(pool, spec, target, rungs, budget_s=search_timeout_s, memory=memory))
-        session.ready()
+        verification = verified_against(session, subject.spec.name, progress)
         found = by_finder(steps)
         candidates |= _candidates(found)
         schedules = [each.schedule for each in candidates.values()]
@@ -108,13 +112,8 @@ def compare(
             measured |= session.measure({name: each.schedule for name, each in smaller.items()})
     measured |= {name: each[0].outcome for name, each in found.items() if isinstance(each[0].outcome, Failure)}
     recorders = {label: record.name for label, record in recorded.items()}
-    rows = sorted(
-        (
-            Row(name=name, finder=recorders.get(name, name), candidate=candidates.get(name), measurement=outcome)
-            for name, outcome in measured.items()
-        ),
-        key=Row.order,
-    )
+    rows = [Row.of(name, recorders.get(name, name), candidates.get(name), each) for name, each in measured.items()]
+    rows = sorted(without_twins(rows, {*recorded} - {TUNED}), key=Row.order)
     for row in rows:
         if (record := row.record(row.finder)) is not None:
             workspace.keep(record, subject.spec, key)
@@ -124,6 +123,7 @@ def compare(
         rows=tuple(rows),
         bandwidth_bound=bound.value if isinstance(bound, Cost) else None,
         rungs=_remarks(steps, found),
+        verification=verification,
     )
 
 

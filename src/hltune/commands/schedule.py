@@ -2,14 +2,16 @@
 
 import contextlib
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hltune.commands.export import export_texts
+from hltune.commands.verification import further_schedules, verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.reference_job import Verification
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
@@ -61,6 +63,7 @@ class Scheduled:
         tried: all rungs of the search, in the order in which they ended.
         manual: what the author's own schedule costs, side by side, or why it failed; None if there is none.
         files: the schedule in the forms of text.
+        verification: what the output was verified against; None if it was not.
     """
 
     subject: Subject
@@ -72,6 +75,7 @@ class Scheduled:
     tried: tuple[Tried, ...]
     manual: Measurement | None = None
     files: tuple[Path, ...] = ()
+    verification: Verification | None = None
 
     @property
     def schedule(self) -> Schedule:
@@ -123,6 +127,7 @@ def schedule(
         assert isinstance(found.step.outcome, Candidate)
         name, candidate, cost = found.step.rung.finder, found.step.outcome, found.cost
         if cost is not None:
+            candidate = candidate.as_measured(cost)
             provenance = candidate.provenance
             record = Record(name=name, schedule=candidate.schedule, cost=cost.value, provenance=provenance)
             workspace.keep(record, subject.spec, key)
@@ -153,7 +158,8 @@ def schedule(
                 files = ", ".join(map(str, keep(best, attempt.tried).files))
                 progress.note(f"interrupted: the best schedule so far, {best.step.rung.label}, is kept in {files}")
             raise
-    return keep(found, attempt.tried)
+        verification = None if session is None else verified_against(session, subject.spec.name, progress)
+    return replace(keep(found, attempt.tried), verification=verification)
 
 
 @contextlib.contextmanager
@@ -161,7 +167,12 @@ def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> G
     """A session for a subject, on a machine of its own."""
     with (
         open_machine(subject.target, measure, workers=usable_cores()) as machine,
-        machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,
+        machine.session(
+            subject.spec,
+            inputs,
+            numpy_reference=subject.numpy_reference,
+            more=further_schedules(subject, measure.threads),
+        ) as session,
     ):
         yield session
 

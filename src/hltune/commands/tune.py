@@ -13,12 +13,14 @@ import numpy as np
 
 from hltune.commands.export import export_texts
 from hltune.commands.store import hold_store
+from hltune.commands.verification import further_schedules, verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
@@ -31,6 +33,7 @@ from hltune.tuning.pace import Limits
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Round, Tuner
+from hltune.values.cost import count_repaired
 from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason, reasons
@@ -70,12 +73,14 @@ class Tuned:
     Attributes:
         measured: how many were measured in this run, failed ones included.
         reasons: why they failed, the commonest first.
+        repaired: how many of them were changed first, so that they stay inside of their images.
         known: schedules that searches found and that had been measured before.
         distinct: schedules in the store that were measured on this machine, in all runs.
         seconds: wall time that went into this pipeline.
         weights: the file with which beam search finds the fastest schedule; None if there are only the initial ones.
         history: times of measurement, in seconds since 1970, and running times, in seconds, of all runs.
         files: the fastest schedule in the forms of text.
+        verification: what outputs were verified against.
     """
 
     subject: Subject
@@ -85,12 +90,14 @@ class Tuned:
     measured: int
     failed: int
     reasons: tuple[Reason, ...]
+    repaired: int
     known: int
     distinct: int
     seconds: float
     weights: Path | None
     history: tuple[tuple[float, float], ...]
     files: tuple[Path, ...]
+    verification: Verification | None = None
 
     @property
     def samples_per_minute(self) -> float:
@@ -138,9 +145,14 @@ def tune(
             progress.phase(f"{subject.spec.name}: expected outputs")
             workspace.records(subject.spec, machine.identity)
             session = stack.enter_context(
-                machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference)
+                machine.session(
+                    subject.spec,
+                    inputs,
+                    numpy_reference=subject.numpy_reference,
+                    more=further_schedules(subject, measure.threads),
+                )
             )
-            session.ready()
+            verified_against(session, subject.spec.name, progress)
             sessions.append(session)
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
@@ -152,6 +164,7 @@ def tune(
             known = run.tuner.begin(progress, end_s=now_s + left_s / (len(subjects) - number))
             run.measured = len(known)
             run.failures += [each for each in known if isinstance(each, Failure)]
+            run.repaired = count_repaired(known)
             run.seconds = time.monotonic() - now_s
             runs[subject.spec.name] = run
         progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
@@ -173,6 +186,7 @@ class _Run:
     rounds: list[Round] = field(default_factory=list[Round])
     measured: int = 0
     failures: list[Failure] = field(default_factory=list[Failure])
+    repaired: int = 0
     seconds: float = 0.0
 
 
@@ -232,6 +246,7 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         run.rounds.append(done)
         run.measured += done.measured
         run.failures += done.failures
+        run.repaired += done.repaired
         run.seconds += done.seconds
         shares.gained(name, before, done.best)
         progress.round_done(done)
@@ -297,10 +312,12 @@ def _finish(
         measured=run.measured,
         failed=len(run.failures),
         reasons=reasons(run.failures),
+        repaired=run.repaired,
         known=sum(each.known for each in run.rounds),
         distinct=len(tuner.history),
         seconds=run.seconds + time.monotonic() - began_s,
         weights=run.lineage.path("best"),
         history=store.history(*key),
         files=export_texts(subject, record.schedule, workspace.directory(spec)),
+        verification=run.session.verification,
     )

@@ -155,7 +155,12 @@ def _output(output: SerializedOutput, given: Given, replaced: Sequence[tuple[Ext
     if name in given:
         extents = _given_extents(name, len(own), given[name])
         return _allowed(extents, output.constraints, f"--estimate {name}=...")
-    fitting = {extents for extents, before in replaced if len(extents) == len(own) and (own == before or not any(own))}
+    count = len(own)
+    fitting = {
+        extents[:count]  # a grey image of a coloured one has its width and height
+        for extents, before in replaced
+        if (own == before[:count] and count > 1) or (count == len(extents) and (own == before or not any(own)))
+    }
     return _bounded(_from_zero(fitting.pop()), output.constraints) if len(fitting) == 1 else own
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine
-from hltune.machine.reference import every_func_at_root
+from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
 from hltune.programs.program import ProgramJob

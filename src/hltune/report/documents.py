@@ -8,6 +8,7 @@ from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled, Tried
 from hltune.machine.protocol import Finding
+from hltune.machine.reference_job import Verification
 from hltune.report.own import Own
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
@@ -37,12 +38,14 @@ def scheduled(result: Scheduled) -> Document:
         **cost(result.cost),
         "verified": result.cost is not None,
         **own(None if result.manual is None else Own(manual=result.manual, best=result.cost)),
+        "repaired": result.cost is not None and result.cost.repair is not None,
         "predicted_ms": candidate.predicted_ms,
         "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),
         "schedule": directives(result.schedule),
         "files": [str(path) for path in result.files],
         "fallbacks": [failure(f) for f in result.failures],
         "rungs": [_rung(tried, result.cost.unit if result.cost else MILLISECONDS) for tried in result.tried],
+        "verification": verification(result.verification),
     }
 
 
@@ -90,6 +93,7 @@ def _comparison(result: Comparison) -> Document:
         **own(Own.of(result.rows)),
         "limit": result.unit.from_seconds(result.bandwidth_bound),
         "schedules": [{**_row(row, result.unit), "rung": result.rungs.get(row.name)} for row in result.rows],
+        "verification": verification(result.verification),
     }
 
 
@@ -98,6 +102,7 @@ def _row(row: Row, unit: Unit) -> Document:
         "name": row.name,
         **cost(row.cost, unit),
         "verified": row.cost is not None,
+        "repaired": row.repaired,
         "failure": row.failure and failure(row.failure),
         "schedule": row.schedule and directives(row.schedule),
     }
@@ -123,6 +128,21 @@ def cost(value: Cost | None, unit: Unit = MILLISECONDS) -> Document:
     if value.counters is not None:
         document["counters"] = {name: count for name, count in asdict(value.counters).items() if count is not None}
     return document
+
+
+def verification(value: Verification | None) -> Document | None:
+    """What outputs were verified against, and how exactly; None if they were not."""
+    if value is None:
+        return None
+    return {
+        "reference": value.reference,
+        "confirmed_by": value.confirmed_by,
+        "notes": list(value.notes),
+        "outputs": [
+            {"name": each.output, "tolerance": each.text, "reason": each.reason, "chaotic": each.chaotic}
+            for each in value.outputs
+        ],
+    }
 
 
 def failure(value: Failure) -> Document:

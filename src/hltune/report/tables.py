@@ -9,7 +9,7 @@ from hltune.commands.compare import Comparison
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines
+from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
 from hltune.report.own import Own
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
@@ -45,6 +45,7 @@ def print_scheduled(console: Console, result: Scheduled) -> None:
             grid.add_row("predicted", f"{unit.text(result.candidate.predicted_ms / 1e3)} {unit.label}")
     grid.add_row("measured", _cost(result.cost, runnable=result.runnable))
     console.print(grid)
+    print_verification(console, result.verification)
     print_files(console, result.files)
 
 
@@ -88,6 +89,7 @@ def print_comparison(console: Console, result: Comparison) -> None:
     print_lines(console, *(f"{name} is by {rung}" for name, rung in result.rungs.items() if rung != name))
     if result.only_default:
         print_lines(console, f"no schedule of {result.subject.spec.name} works: what is above says why")
+    print_verification(console, result.verification)
     print_lines(console, "")
 
 

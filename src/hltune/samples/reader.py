@@ -17,7 +17,7 @@ from hltune.values import provenance
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
-from hltune.values.provenance import Provenance
+from hltune.values.provenance import REPAIR, Provenance
 from hltune.values.reasons import Reason, counted
 
 _TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
@@ -112,6 +112,14 @@ class Reader:
     def costs(self, pipeline_hash: str, machine_key: str) -> dict[str, float | None]:
         """Least cost by schedule hash; None for those that only failed."""
         query = f"""SELECT hash, least FROM (SELECT schedule_id, min(cost) AS least {OF} GROUP BY schedule_id)
+            CROSS JOIN schedules ON schedules.id = schedule_id"""
+        return dict(self._rows(query, pipeline_hash, machine_key))
+
+    def repairs(self, pipeline_hash: str, machine_key: str) -> dict[str, str]:
+        """Schedules that leave their images, and what was measured in place of them, by their hashes."""
+        query = f"""SELECT json_extract(provenance, '$.parent'), hash FROM (
+            SELECT schedule_id, provenance {OF} AND cost IS NOT NULL
+            AND json_extract(provenance, '$.mutation') = '["{REPAIR}"]')
             CROSS JOIN schedules ON schedules.id = schedule_id"""
         return dict(self._rows(query, pipeline_hash, machine_key))
 

@@ -13,7 +13,7 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED, Record
-from hltune.workspace.rows import Row
+from hltune.workspace.rows import Row, without_twins
 from hltune.workspace.subject import DEFAULT, MANUAL
 
 _FAR = 5.0
@@ -89,10 +89,8 @@ def decide(
         measured |= {
             name: Cost(unit=unit, turns=((each,),)) for name, each in known.items() if each and each < math.inf
         }
-    rows = [
-        Row(name=name, finder=finalists[name][0], candidate=finalists[name][1], measurement=measurement)
-        for name, measurement in {**failed, **measured}.items()
-    ]
+    rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
+    rows = without_twins(rows, finalists.keys() - references.keys())
     rows.sort(key=Row.order)
     costs = {row.name: row.cost for row in rows if row.cost}
     if costs.keys() <= {DEFAULT}:

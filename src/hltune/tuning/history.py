@@ -28,17 +28,18 @@ class History:
         self._machine = machine
         self._store = store
         self._costs = store.costs(*self._key)
+        self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._costs
+        return key in self._costs or key in self._repairs
 
     def __len__(self) -> int:
         return len(self._costs)
 
     def cost(self, key: str) -> float | None:
-        """Cost of the schedule with this hash; None if it is not known, or failed."""
-        return self._costs.get(key)
+        """Cost of the schedule with this hash, or of what it was repaired to; None if it is not known, or failed."""
+        return self._costs.get(self._repairs.get(key, key))
 
     def cost_of(self, candidate: Candidate) -> float | None:
         """Cost of a candidate's schedule, which is infinite if it failed; None if it was not measured."""
@@ -81,7 +82,8 @@ class History:
                 self._keep(candidates[key], measurement, round_number)
                 yield key, measurement
 
-    def _keep(self, candidate: Candidate, measurement: Measurement, round_number: int) -> None:
+    def _keep(self, given: Candidate, measurement: Measurement, round_number: int) -> None:
+        candidate = given.as_measured(measurement)
         sample = Sample(
             pipeline_hash=self._key[0],
             machine=self._machine,
@@ -93,6 +95,8 @@ class History:
             measured_at_s=time.time(),
         )
         self._store.add(sample)
+        if candidate is not given:
+            self._repairs[schedule_hash(given.schedule)] = sample.schedule_hash
         known = self._costs.get(sample.schedule_hash)
         new = measurement.value if isinstance(measurement, Cost) else None
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)

@@ -24,7 +24,7 @@ from hltune.tuning.pace import Limits, Pace
 from hltune.tuning.pool import Pool
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Measurement
+from hltune.values.cost import Measurement, count_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.schedule_codec import schedule_hash
@@ -47,6 +47,7 @@ class Round:
         beam: cost of what beam search finds with the weights of the round; None if it failed.
         known: how many of the searches found what had been found before.
         measured: candidates, failed ones included.
+        repaired: those that were changed first, so that they stay inside of their images.
         validations: how the scorers did on held-out samples, after the round; empty with too few samples or no time.
         held_out: how many samples that were.
         selected: name of the scorer that chooses in the next round; None if nothing was learned.
@@ -60,6 +61,7 @@ class Round:
     known: int
     measured: int
     failures: tuple[Failure, ...]
+    repaired: int
     validations: tuple[Validation, ...]
     held_out: int
     selected: str | None
@@ -210,6 +212,7 @@ class Tuner:
             known=found.known,
             measured=len(measured),
             failures=tuple(each for each in measured if isinstance(each, Failure)),
+            repaired=count_repaired(measured),
             validations=learned.validations if learned else (),
             held_out=learned.held_out if learned else 0,
             selected=learned.selected if learned else None,

@@ -18,8 +18,9 @@ from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MachineKind
-from hltune.machine.reference import ReferenceSession
-from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference, Task
+from hltune.machine.reference import MoreSchedules, ReferenceSession
+from hltune.machine.sensitivity import STRICT
+from hltune.machine.task import NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Running, Worker, paused, wait_any
@@ -87,12 +88,13 @@ class HostMachine(AbstractContextManager["HostMachine"]):
         spec: PipelineSpec,
         inputs: Inputs,
         *,
-        reference: Schedule = DEFAULT_REFERENCE,
+        reference: Schedule | None = None,
         numpy_reference: NumPyReference | None = None,
+        more: MoreSchedules | None = None,
     ) -> HostSession:
         """See `Machine.session`."""
-        task = Task(spec=spec, schedule=reference, target=self.target.name, inputs=inputs)
-        return HostSession(self, task, numpy_reference)
+        task = Task(spec=spec, schedule=Schedule(), target=self.target.name, inputs=inputs)
+        return HostSession(self, task, reference, numpy_reference, more)
 
     def lanes(self) -> tuple[Lane, ...]:
         """All of them; those after the first are started when they are first asked for."""
@@ -105,8 +107,24 @@ class HostSession(ReferenceSession):
 
     side_by_side = False
 
-    def __init__(self, machine: HostMachine, task: Task, numpy_reference: NumPyReference | None) -> None:
-        super().__init__(task, machine.options, machine.lane.worker, numpy_reference)
+    def __init__(
+        self,
+        machine: HostMachine,
+        task: Task,
+        reference: Schedule | None,
+        numpy_reference: NumPyReference | None,
+        more: MoreSchedules | None,
+    ) -> None:
+        super().__init__(
+            task,
+            machine.options,
+            machine.lane.worker,
+            reference=reference,
+            numpy_reference=numpy_reference,
+            more=more,
+            strict=STRICT in task.target.split("-"),
+            own=True,
+        )
         self._machine = machine
         self._options = machine.options
         self._lane = machine.lane
@@ -124,6 +142,7 @@ class HostSession(ReferenceSession):
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """See `Session.measure`."""
+        self.ready()
         return self._take_turns([self._trial(*named) for named in schedules.items()])
 
     def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
@@ -142,7 +161,7 @@ class HostSession(ReferenceSession):
         """See `Session.measure_each`: compiled on all lanes, timed alone."""
         self.ready()
         waiting = (self._trial(*named) for named in schedules)
-        busy: dict[Running[Failure | None], tuple[Lane, Trial, float]] = {}
+        busy: dict[Running[Schedule | Failure], tuple[Lane, Trial, float]] = {}
         fastest = math.inf if best is None else best
 
         def start_next(lane: Lane) -> None:
@@ -191,7 +210,6 @@ class HostSession(ReferenceSession):
         return min(options.compile_timeout_s, limit_s)
 
     def _take_turns(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
-        self.ready()
         for trial in trials:
             self._lane.prepare(trial, self._options)
         for number in range(self._options.turns):

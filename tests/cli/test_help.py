@@ -38,7 +38,8 @@ FLAGS = {
     "--cache --workspace -o --output --json --debug",
     "tune": "--minutes --samples --rounds --fresh --discard --freeze --target --size -p --estimate --example -i "
     "--input --beam-size --num-passes --max-parallelism --weights --memory-limit --seed --tolerance "
-    "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
+    "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective --cache --workspace "
+    "--json --debug",
     "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "
     "--pipelines --hours --target --beam-size --num-passes --max-parallelism --weights --seed --compile-timeout "
     "--run-timeout --heap-limit --objective --cache --workspace --json --debug",

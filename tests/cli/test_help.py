@@ -34,16 +34,17 @@ FLAGS = {
     "list": "--json",
     "schedule": "--target --size -p --estimate --example -i --input --autoscheduler --beam-size --num-passes "
     "--max-parallelism --weights --memory-limit --random-dropout --last-level-cache --balance --seed "
-    "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective --cache --workspace "
-    "-o --output --json --debug",
+    "--tolerance --integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective "
+    "--cache --workspace -o --output --json --debug",
     "tune": "--minutes --samples --rounds --fresh --discard --freeze --target --size -p --estimate --example -i "
-    "--input --beam-size --num-passes --max-parallelism --weights --memory-limit --seed --integer-tolerance "
-    "--search-timeout --compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
+    "--input --beam-size --num-passes --max-parallelism --weights --memory-limit --seed --tolerance "
+    "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective --cache --workspace "
+    "--json --debug",
     "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "
     "--pipelines --hours --target --beam-size --num-passes --max-parallelism --weights --seed --compile-timeout "
     "--run-timeout --heap-limit --objective --cache --workspace --json --debug",
     "compare": "--target --size -p --estimate --example -i --input --beam-size --num-passes --max-parallelism "
-    "--weights --memory-limit --seed --rounds --schedule --integer-tolerance --search-timeout "
+    "--weights --memory-limit --seed --rounds --schedule --tolerance --integer-tolerance --search-timeout "
     "--compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
     "run": "-i --input -o --output --output-size --target --size -p --estimate --example --max-parallelism --schedule "
     "--compile-timeout --run-timeout --workspace --json --debug",

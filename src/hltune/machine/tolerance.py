@@ -122,15 +122,15 @@ def distances(found: Array, expected: Array) -> Array:
 def count_above(far: Array, levels: Sequence[float]) -> Counts:
     """Elements above each level; see `Counts`."""
     counts = np.zeros((len(levels), 1 + far.ndim), np.int64)
-    places = np.nonzero(far > levels[0])
-    values = far[places] if far.ndim else far.reshape(-1)
+    differ = np.asarray(far) > levels[0]
+    places, values = np.argwhere(differ), np.asarray(far)[differ]
     for number, level in enumerate(levels):
         above = values > level
         counts[number, 0] = int(above.sum())
         if counts[number, 0] == 0:
             break
         for axis in range(far.ndim):
-            counts[number, 1 + axis] = int(np.bincount(places[axis][above]).max())
+            counts[number, 1 + axis] = int(np.bincount(places[above, axis]).max())
     return counts
 
 

@@ -1,12 +1,10 @@
 """Twenty pipelines where floats take part, each with ways to write it wrongly.
 
-A maker takes ``wrong``, the fault to make on purpose: None; ``tap``, a neighbour one off; ``border``, a last row that
-repeats the one before it; ``channel``, two channels swapped; ``stale``, a line of a sliding window that was not replaced.
+A maker takes the fault to make on purpose, or none: ``tap``, a neighbour one off; ``border``, a last row that repeats
+the one before it; ``channel``, two channels swapped; ``stale``, a line of a sliding window that was not replaced.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import halide as hl
 
@@ -14,8 +12,6 @@ WIDTH, HEIGHT = 96, 64
 FAULTS = ("tap", "border", "channel", "stale")
 
 x, y, c, i = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("i")
-
-Maker = Callable[["Fault"], "list[hl.Expr]"]
 
 
 class Fault:

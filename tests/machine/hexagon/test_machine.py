@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +49,7 @@ def pipeline(entry: str, **parameters: object) -> PipelineSpec:
         parameters=tuple((key, str(value)) for key, value in parameters.items()),
     )
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target="hexagon-32-noos-hvx_128", cache=None))
+        return worker.run(LoadJob(source=source, target="hexagon-32-noos-hvx_128", cache=Path("unused")))
 
 
 def measured(machine: Machine, spec: PipelineSpec, **texts: str) -> dict[str, Measurement]:

@@ -74,8 +74,9 @@ def schedule(
         check_writable(place)
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
+    machine = identify(subject.target, measure)
     if isinstance(search, Adams2019Options):
-        search = with_default_weights(search, workspace, identify(subject.target, measure), progress)
+        search = with_default_weights(search, workspace, machine, progress)
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(SearchPool(1, timeout_s=search_timeout_s))
         session = None
@@ -85,7 +86,7 @@ def schedule(
     if found.cost is not None:
         provenance = found.candidate.provenance
         record = Record(name=found.name, schedule=found.schedule, cost=found.cost.value, provenance=provenance)
-        workspace.keep(record, subject.spec, identify(subject.target, measure))
+        workspace.keep(record, subject.spec, machine)
     files = export_texts(subject, found.schedule, directory or workspace.directory(subject.spec))
     return replace(found, files=files)
 

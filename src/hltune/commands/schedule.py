@@ -119,9 +119,9 @@ def schedule(
     subject = load_subject(pipeline, workspace)
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
-    key = identify(subject.target, measure)
+    machine = identify(subject.target, measure)
     if isinstance(search, Adams2019Options):
-        search = with_default_weights(search, workspace, key, progress)
+        search = with_default_weights(search, workspace, machine, progress)
 
     def keep(found: Tried, tried: Sequence[Tried]) -> Scheduled:
         assert isinstance(found.step.outcome, Candidate)
@@ -130,7 +130,7 @@ def schedule(
             candidate = candidate.as_measured(cost)
             provenance = candidate.provenance
             record = Record(name=name, schedule=candidate.schedule, cost=cost.value, provenance=provenance)
-            workspace.keep(record, subject.spec, key)
+            workspace.keep(record, subject.spec, machine)
         return Scheduled(
             subject=subject,
             name=name,

@@ -2,30 +2,66 @@
 
 | per stage, in float32 | shape   | what                                                                          |
 |-----------------------|---------|-------------------------------------------------------------------------------|
-| schedule features     | [39]    | `SCHEDULE_FEATURES`; depend on the schedule                                   |
+| schedule features     | [39]    | the table of `ScheduleFeatures`; depend on the schedule                       |
 | pipeline features     | [40, 7] | counts by operation and type, without types in use; depend on the algorithm   |
 
 Source: Halide 21, ``src/autoschedulers/adams2019/Featurization.h``.
 """
 
 import hashlib
+from typing import Generic, NamedTuple, TypeVar
 
 from hltune.values.features import FLOAT, OPERATIONS, TYPES, Floats
 
+T = TypeVar("T")
+
+
+class ScheduleFeatures(NamedTuple, Generic[T]):
+    """The schedule features of a stage, in Halide's order: numbers, columns, or whatever `T` is."""
+
+    num_realizations: T
+    num_productions: T
+    points_computed_per_realization: T
+    points_computed_per_production: T
+    points_computed_total: T
+    points_computed_minimum: T
+    innermost_loop_extent: T
+    innermost_pure_loop_extent: T
+    unrolled_loop_extent: T
+    inner_parallelism: T
+    outer_parallelism: T
+    bytes_at_realization: T
+    bytes_at_production: T
+    bytes_at_root: T
+    innermost_bytes_at_realization: T
+    innermost_bytes_at_production: T
+    innermost_bytes_at_root: T
+    inlined_calls: T
+    unique_bytes_read_per_realization: T
+    unique_lines_read_per_realization: T
+    allocation_bytes_read_per_realization: T
+    working_set: T
+    vector_size: T
+    native_vector_size: T
+    num_vectors: T
+    num_scalars: T
+    scalar_loads_per_vector: T
+    vector_loads_per_vector: T
+    scalar_loads_per_scalar: T
+    bytes_at_task: T
+    innermost_bytes_at_task: T
+    unique_bytes_read_per_vector: T
+    unique_lines_read_per_vector: T
+    unique_bytes_read_per_task: T
+    unique_lines_read_per_task: T
+    working_set_at_task: T
+    working_set_at_production: T
+    working_set_at_realization: T
+    working_set_at_root: T
+
+
+SCHEDULE_FEATURES = ScheduleFeatures._fields
 PIPELINE_SHAPE = (OPERATIONS, TYPES)
-_COLUMNS = """
-    num_realizations num_productions points_computed_per_realization points_computed_per_production
-    points_computed_total points_computed_minimum innermost_loop_extent innermost_pure_loop_extent
-    unrolled_loop_extent inner_parallelism outer_parallelism bytes_at_realization bytes_at_production bytes_at_root
-    innermost_bytes_at_realization innermost_bytes_at_production innermost_bytes_at_root inlined_calls
-    unique_bytes_read_per_realization unique_lines_read_per_realization allocation_bytes_read_per_realization
-    working_set vector_size native_vector_size num_vectors num_scalars scalar_loads_per_vector vector_loads_per_vector
-    scalar_loads_per_scalar bytes_at_task innermost_bytes_at_task unique_bytes_read_per_vector
-    unique_lines_read_per_vector unique_bytes_read_per_task unique_lines_read_per_task working_set_at_task
-    working_set_at_production working_set_at_realization working_set_at_root
-"""
-SCHEDULE_FEATURES = tuple(_COLUMNS.split())
-"""The schedule features of a stage, in Halide's order."""
 
 
 def operations(pipeline_features: Floats) -> Floats:

@@ -53,8 +53,9 @@ class Validation:
     """How well a scorer predicts samples that it had not seen; see `hltune.cost_model.metrics`.
 
     Attributes:
-        pairs, regret_at_1: of pairs within folds, added up; the mean over the folds.
-        r2: of the logarithms of all costs; None if they are all the same.
+        pairs: pairs within folds, added up.
+        regret_at_1: mean over the folds.
+        r2: share of the variance of the logarithms of all costs that is explained; None if they are all the same.
     """
 
     name: str

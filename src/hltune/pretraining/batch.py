@@ -6,6 +6,7 @@ times, so that a batch that was cut off is completed by the same schedules.
 
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
@@ -178,7 +179,8 @@ class Batcher:
             history = History(spec, self.machine.identity, self.store)
             new = {key: candidate for key, candidate in candidates.items() if key not in history}
             began_s = time.monotonic()
-            measurements = [each for _, each in history.measure(session, new, best=history.best_cost)]
+            with closing(history.measure(session, new, best=history.best_cost)) as measured:
+                measurements = [each for _, each in measured]
         return measurements, time.monotonic() - began_s
 
 

@@ -76,7 +76,11 @@ def plan(
     minutes_each = 60 * hours / pipelines
     minutes = sorted({*_MINUTES, minutes_each})
     tuned = _gains(reader, machine, minutes)
-    gains = dict(zip(minutes, map(geometric_mean, zip(*tuned.values(), strict=True)), strict=False))
+    gains = (
+        {each: geometric_mean(column) for each, column in zip(minutes, zip(*tuned.values(), strict=True), strict=True)}
+        if tuned
+        else {}
+    )
     replay = Replay(reader, machine)
     learned, held_out = replay.programs()
     programs = len(learned) + round(3600 * hours / seconds_per_program)

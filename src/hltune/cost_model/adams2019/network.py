@@ -19,14 +19,13 @@ Source: Adams et al., "Learning to Optimize Halide with Tree Search and Random P
 """
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights
-from hltune.cost_model.features import PIPELINE_SHAPE, SCHEDULE_FEATURES
+from hltune.cost_model.features import PIPELINE_SHAPE, ScheduleFeatures
 from hltune.values.errors import InputError
 from hltune.values.features import SCHEDULE_COLUMNS, Floats
 
@@ -63,7 +62,7 @@ def forward(
     from_a, from_b = w["trunk_filter"][:, : a.shape[-1]], w["trunk_filter"][:, a.shape[-1] :]
     trunk = w["trunk_bias"] + a @ from_a.T + b @ from_b.T
     k = list(jnp.moveaxis(jax.nn.relu(trunk), -1, 0))
-    f = SimpleNamespace(**dict(zip(SCHEDULE_FEATURES, jnp.moveaxis(schedules, -1, 0), strict=True)))
+    f = ScheduleFeatures(*jnp.moveaxis(schedules, -1, 0))
     cost = (
         _compute_cost(f, k, cores)
         + _load_cost(f, k)
@@ -97,11 +96,11 @@ def _predict(weights: Arrays, pipeline: Floats, schedules: Floats, cores: int) -
     return forward(weights, jnp.asarray(pipeline), jnp.asarray(schedules), jnp.asarray(cores))[0]
 
 
-def _tasks(f: SimpleNamespace) -> jax.Array:
+def _tasks(f: ScheduleFeatures[jax.Array]) -> jax.Array:
     return jnp.maximum(1, f.inner_parallelism * f.outer_parallelism)
 
 
-def _compute_cost(f: SimpleNamespace, k: list[jax.Array], cores: jax.Array) -> jax.Array:
+def _compute_cost(f: ScheduleFeatures[jax.Array], k: list[jax.Array], cores: jax.Array) -> jax.Array:
     inlined = f.inlined_calls != 0
     values = f.vector_size * f.num_vectors * jnp.where(inlined, k[2], k[0])
     values += f.num_scalars * jnp.where(inlined, k[3], k[1])
@@ -110,7 +109,7 @@ def _compute_cost(f: SimpleNamespace, k: list[jax.Array], cores: jax.Array) -> j
     return values * idle_cores
 
 
-def _load_cost(f: SimpleNamespace, k: list[jax.Array]) -> jax.Array:
+def _load_cost(f: ScheduleFeatures[jax.Array], k: list[jax.Array]) -> jax.Array:
     per_realization = f.unique_lines_read_per_realization * k[5] + f.unique_bytes_read_per_realization * k[6]
     per_vector = (
         f.scalar_loads_per_vector * k[7]
@@ -132,7 +131,7 @@ def _load_cost(f: SimpleNamespace, k: list[jax.Array]) -> jax.Array:
     )
 
 
-def _store_cost(f: SimpleNamespace, k: list[jax.Array]) -> jax.Array:
+def _store_cost(f: ScheduleFeatures[jax.Array], k: list[jax.Array]) -> jax.Array:
     parallel = f.inner_parallelism > 1  # other cores will read most of what is stored
     output = jnp.arange(f.inner_parallelism.shape[-1]) == 0  # nothing in the pipeline loads from it
     alpha = jnp.where(parallel, k[16], jnp.where(output, k[17], k[18]))

@@ -44,7 +44,7 @@ def test_schedule_run_and_export(tmp_path: Path) -> None:
     ran = run(
         DILATE,
         schedule=None,
-        outputs=(tmp_path / "out.png",),
+        outputs=((None, tmp_path / "out.png"),),
         output_sizes=(),
         workspace=workspace,
         measure=MEASURE,

@@ -132,7 +132,7 @@ def test_arrays_funcs_and_scalars_are_inputs(load: Load) -> None:
 @pytest.mark.parametrize(
     ("parameter", "expected"),
     [
-        ("sise=1", "-p sise: no such parameter\n  expected: one of func.dim, size, offset"),
+        ("sise=1", "-p sise: no such parameter\n  expected: one of size, offset"),
         ("size=x", "Halide rejects the generator: Error: Unable to parse: x"),
         ("size=2", "the generator crashed\n  expected: exit status 0\n  found: SIGABRT"),
         ("size=3", "a bad size"),

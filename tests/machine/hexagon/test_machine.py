@@ -127,17 +127,6 @@ def test_a_heap_limit_is_kept(dsp: TargetInfo) -> None:
 
 
 @needs_hexagon
-def test_reading_outside_of_an_input_is_a_failure(machine: Machine) -> None:
-    """`RoundUp` of an output whose width is no multiple of the vector asks for more of the input than there is."""
-    spec = pipeline("typed", kind="uint8", dimensions=2)
-    found = measured(machine, spec, rounded="output.split(x, xo, xi, 64, TailStrategy::RoundUp).vectorize(xi);")
-    failure = found["rounded"]
-    assert isinstance(failure, Failure)
-    assert failure.stage == "run"
-    assert "output" in failure.message
-
-
-@needs_hexagon
 @pytest.mark.skipif(find_plugin_emulator() is None, reason="no QEMU that loads plug-ins: apt-get install qemu-user")
 def test_missed_lines_are_counted(dsp: TargetInfo) -> None:
     """One megabyte in and out through a small cache: each line is missed once, and again if it has to come back."""

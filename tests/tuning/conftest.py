@@ -31,6 +31,7 @@ from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
+from tests.cache import CACHE
 from tests.samples import stored
 from tests.tuning.recorded import RecordedSession
 
@@ -41,7 +42,7 @@ def load(entry: str) -> Subject:
     source = Source(kind="module", location="tests.machine.pipelines", entry=entry)
     with Worker(preload=("halide",)) as worker:
         target = worker.run(TargetJob("host"))
-        spec = worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
+        spec = worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
     return Subject(spec=spec, target=target, benchmark=None, hand_written={})
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hltune.machine.layout import layout_of, stored
 from hltune.pipeline.images import Array, read_array
+from hltune.pipeline.layout import layout_of, stored
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, check_range, fits

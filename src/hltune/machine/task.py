@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from hltune.machine.inputs import Array, Inputs
-from hltune.machine.layout import Stored, layout_of, stored
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
+from hltune.pipeline.layout import Stored, layout_of, stored
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure

@@ -5,14 +5,15 @@ their estimates. Their operations are the same, and strict, so their outputs are
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hltune.pipeline.layout import layout_of, middle
 from hltune.values.errors import InputError
-from hltune.values.pipeline import Constraints, Interval, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
 _SMALL = 24
 """Extents of outputs, where the generator does not fix others."""
@@ -77,10 +78,9 @@ def _differs(where: str, found: str) -> InputError:
 def _sizes(spec: PipelineSpec, *, small: bool, queried: bool) -> str:
     lines = [f"scalar {s.name} {_bits(s)}" for s in spec.inputs if isinstance(s, ScalarArgument)]
     for output in spec.outputs:
-        region = _middle(output.estimate, output.constraints) if small else output.estimate
-        lines += [f"output {_shape(region, output.constraints)}"]
+        lines += [f"output {_shape(middle(output, _SMALL) if small else output, output.dtypes[0])}"]
     if not queried:
-        lines += [f"image {i.name} {_shape(i.estimate, i.constraints)}" for i in spec.buffers()]
+        lines += [f"image {image.name} {_shape(image, image.dtype)}" for image in spec.buffers()]
     return "\n".join(lines) + "\n"
 
 
@@ -88,28 +88,7 @@ def _bits(argument: ScalarArgument) -> int:
     return int.from_bytes(np.array(argument.estimate, argument.dtype).tobytes(), "little")
 
 
-def _middle(estimate: tuple[Interval, ...], constraints: Constraints) -> tuple[Interval, ...]:
-    fixed = [(c.minimum, c.extent) != (None, None) for c in constraints] or [False] * len(estimate)
-    return tuple(
-        (m, e) if fix else (m + max(0, e - _SMALL) // 2, min(e, _SMALL))
-        for (m, e), fix in zip(estimate, fixed, strict=True)
-    )
-
-
-def _shape(intervals: tuple[Interval, ...], constraints: Constraints) -> str:
-    extents = [extent for _, extent in intervals]
-    words = [f"{m} {e} {s}" for (m, e), s in zip(intervals, _strides(extents, constraints), strict=True)]
-    return " ".join((str(len(intervals)), *words))
-
-
-def _strides(extents: list[int], constraints: Constraints) -> Iterator[int]:
-    """Those that the generator fixes; the other dimensions lie outside of them, one around the other."""
-    given = [c.stride for c in constraints] or [None if dimension else 1 for dimension in range(len(extents))]
-    size = max((s * e for s, e in zip(given, extents, strict=True) if s is not None), default=1)
-    for stride, extent in zip(given, extents, strict=True):
-        if stride is not None:
-            yield stride
-        else:
-            free = 1 if size == 1 else -(-size // _ALIGNMENT) * _ALIGNMENT
-            yield free
-            size = free * extent
+def _shape(argument: BufferArgument | OutputArgument, dtype: str) -> str:
+    strides = layout_of(argument, dtype, row=_ALIGNMENT).strides
+    words = [f"{m} {e} {s}" for (m, e), s in zip(argument.estimate, strides, strict=True)]
+    return " ".join((str(len(words)), *words))

@@ -15,16 +15,9 @@ import numpy as np
 
 from hltune.pipeline.build import buffer_of, build
 from hltune.pipeline.images import Array
+from hltune.pipeline.layout import layout_of, middle, stored
 from hltune.values.errors import InputError
-from hltune.values.pipeline import (
-    BufferArgument,
-    Constraint,
-    Constraints,
-    Interval,
-    OutputArgument,
-    PipelineSpec,
-    ScalarArgument,
-)
+from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
 _LIMIT_S = 30.0
 _EXTENT = 16
@@ -81,9 +74,10 @@ def _shown(outcome: Outcome) -> str:
 
 
 def _in_fork(own: Own, spec: PipelineSpec, scheduled: bool) -> tuple[Outcome, Outcome] | str:
+    images = {argument.name: _random_image(argument, number) for number, argument in enumerate(spec.buffers())}
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe(duplex=False)
-    process = fork.Process(target=_compare, args=(there, own, spec, scheduled), daemon=True)
+    process = fork.Process(target=_compare, args=(there, own, spec, scheduled, images), daemon=True)
     process.start()
     there.close()
     try:
@@ -100,8 +94,9 @@ def _in_fork(own: Own, spec: PipelineSpec, scheduled: bool) -> tuple[Outcome, Ou
         here.close()
 
 
-def _compare(connection: Connection, own: Own, spec: PipelineSpec, scheduled: bool) -> None:
-    images = {argument.name: _random_image(argument, number) for number, argument in enumerate(spec.buffers())}
+def _compare(
+    connection: Connection, own: Own, spec: PipelineSpec, scheduled: bool, images: dict[str, hl.Buffer]
+) -> None:
     parameters = {parameter.name(): parameter for parameter in own.inputs}
     used = [argument for argument in spec.inputs if argument.name in parameters]
     outcomes: list[Outcome] = []
@@ -145,29 +140,15 @@ def _run(
 ) -> Outcome:
     target = hl.Target("host-strict_float")
     function = pipeline.compile_to_callable(arguments, target)
-    results = [
-        _image(dtype, _region(output, whole), output.constraints) for output in outputs for dtype in output.dtypes
-    ]
+    regions = [output if whole else middle(output, _EXTENT) for output in outputs]
+    results = [_image(region, dtype) for region in regions for dtype in region.dtypes]
     values = [i.estimate if isinstance(i, ScalarArgument) else images[i.name] for i in inputs]
     function(*values, *(buffer for _, buffer in results))
     return [array.tobytes() for array, _ in results]
 
 
-def _region(output: OutputArgument, whole: bool) -> tuple[Interval, ...]:
-    constraints = output.constraints or (Constraint(),) * len(output.estimate)
-    return tuple(
-        interval if whole or (c.minimum, c.extent) != (None, None) else _middle(interval)
-        for interval, c in zip(output.estimate, constraints, strict=True)
-    )
-
-
-def _middle(interval: Interval) -> Interval:
-    minimum, extent = interval
-    return (minimum + max(0, extent - _EXTENT) // 2, min(extent, _EXTENT))
-
-
 def _random_image(argument: BufferArgument, seed: int) -> hl.Buffer:
-    array, buffer = _image(argument.dtype, argument.estimate, argument.constraints)
+    array, buffer = _image(argument, argument.dtype)
     rng = np.random.default_rng(seed)
     if argument.dtype.startswith("float"):
         array[...] = rng.random(array.shape)
@@ -176,27 +157,9 @@ def _random_image(argument: BufferArgument, seed: int) -> hl.Buffer:
     return buffer
 
 
-def _image(dtype: str, region: Sequence[Interval], constraints: Constraints) -> tuple[Array, hl.Buffer]:
-    """Zeros; the array's axes are the image's dimensions, the last of them first."""
-    extents = [extent for _, extent in region]
-    fixed = [c.stride for c in constraints] if constraints else [1, *[None] * (len(extents) - 1)][: len(extents)]
-    strides = _strides(extents, fixed)
-    size = 1 + sum((extent - 1) * stride for extent, stride in zip(extents, strides, strict=True))
-    item = np.dtype(dtype).itemsize
-    array = np.lib.stride_tricks.as_strided(
-        np.zeros(size, dtype), extents[::-1], [stride * item for stride in reversed(strides)]
-    )
-    return array, buffer_of(array, [minimum for minimum, _ in region])
-
-
-def _strides(extents: Sequence[int], fixed: Sequence[int | None]) -> list[int]:
-    """The fixed ones, and behind all that these cover the others, one after the other; rows are padded."""
-    spans = [stride * extent for stride, extent in zip(fixed, extents, strict=True) if stride is not None]
-    step = max(spans, default=1)
-    strides: list[int] = []
-    for stride, extent in zip(fixed, extents, strict=True):
-        if stride is None and step > 1:
-            step = -(-step // _ALIGNMENT) * _ALIGNMENT
-        strides.append(step if stride is None else stride)
-        step *= extent if stride is None else 1
-    return strides
+def _image(argument: BufferArgument | OutputArgument, dtype: str) -> tuple[Array, hl.Buffer]:
+    """Zeros."""
+    alignment = argument.alignment if isinstance(argument, BufferArgument) else None
+    image = stored(layout_of(argument, dtype, row=_ALIGNMENT), alignment=alignment)
+    image.memory.fill(0)
+    return image.array, buffer_of(image.array, [minimum for minimum, _ in argument.estimate])

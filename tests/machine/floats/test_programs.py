@@ -29,6 +29,7 @@ from hltune.values.directives import (
     Vectorize,
 )
 from hltune.values.pipeline import FuncInfo, PipelineSpec
+from tests.cache import CACHE
 from tests.machine.floats.programs import FAULTS, PROGRAMS
 
 pytestmark = pytest.mark.alone
@@ -102,7 +103,7 @@ def _program(name: str, wrong: str, target: TargetInfo) -> PipelineSpec:
     parameters = (("name", name), ("wrong", wrong))
     source = Source(kind="module", location=MODULE, entry="program", parameters=parameters)
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
+        return worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
 
 
 def _schedule(spec: PipelineSpec, rng: np.random.Generator) -> Schedule:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -24,6 +23,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import PipelineSpec
+from tests.cache import CACHE
 from tests.machine.opened import fast, load, needs_hexagon
 
 OPTIONS = MeasureOptions(threads=1, compile_timeout_s=30)
@@ -49,7 +49,7 @@ def pipeline(entry: str, **parameters: object) -> PipelineSpec:
         parameters=tuple((key, str(value)) for key, value in parameters.items()),
     )
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target="hexagon-32-noos-hvx_128", cache=Path("unused")))
+        return worker.run(LoadJob(source=source, target="hexagon-32-noos-hvx_128", cache=CACHE))
 
 
 def measured(machine: Machine, spec: PipelineSpec, **texts: str) -> dict[str, Measurement]:

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hltune.machine.layout import Layout, Stored, layout_of
 from hltune.pipeline.images import Array
+from hltune.pipeline.layout import Layout, Stored, layout_of
 from hltune.values.cost import Counters
 from hltune.values.errors import HltuneError
 from hltune.values.pipeline import BufferArgument, Interval, OutputArgument, PipelineSpec, ScalarArgument

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.machine.layout import Layout, layout_of, stored
+from hltune.pipeline.layout import Layout, layout_of, stored
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Constraint, Constraints
 

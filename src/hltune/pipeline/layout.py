@@ -8,7 +8,7 @@ import numpy as np
 
 from hltune.pipeline.images import Array
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, Constraints, OutputArgument
+from hltune.values.pipeline import BufferArgument, Constraint, Constraints, OutputArgument
 
 POISON = 0xA5
 """Outputs are filled with it first, so that what nobody wrote shows, and what nobody should have written."""
@@ -84,6 +84,17 @@ def layout_of(argument: BufferArgument | OutputArgument, dtype: str, *, row: int
     strides = _complete(extents, fixed, row)
     size = max((stride * extent for stride, extent in zip(strides, extents, strict=True)), default=1)
     return Layout(_kind(dtype), extents, strides, _round_up(size, row) if extents else 1)
+
+
+def middle(argument: OutputArgument, most: int) -> OutputArgument:
+    """The argument with the middle of its estimate, of so many elements at most in dimensions that nothing fixes."""
+    constraints = argument.constraints or (Constraint(),) * len(argument.estimate)
+    region = tuple(
+        (minimum + max(0, extent - most) // 2, min(extent, most)) if (c.minimum, c.extent) == (None, None) else whole
+        for c, whole in zip(constraints, argument.estimate, strict=True)
+        for minimum, extent in [whole]
+    )
+    return replace(argument, estimate=region)
 
 
 def fixed_strides(constraints: Constraints, dimensions: int) -> tuple[int | None, ...]:

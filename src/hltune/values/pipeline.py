@@ -148,8 +148,7 @@ class PipelineSpec:
     @property
     def content_hash(self) -> str:
         """Identity of algorithm, estimates and promises about inputs: 64 hexadecimal digits."""
-        digest = hashlib.sha256(self.hlpipe)
-        digest.update(repr((self.inputs, self.outputs)).encode())
+        digest = hashlib.sha256(self._without_promises())
         promises = [
             (a.constraints, a.alignment) if isinstance(a, BufferArgument) else (a.minimum, a.maximum)
             for a in self.inputs
@@ -159,6 +158,14 @@ class PipelineSpec:
         for promise in (promise for a in self.buffers() for promise in a.promises):
             digest.update(repr(promise).encode())
         return digest.hexdigest()
+
+    @property
+    def former_hash(self) -> str:
+        """Identity before promises about inputs were a part of it."""
+        return hashlib.sha256(self._without_promises()).hexdigest()
+
+    def _without_promises(self) -> bytes:
+        return self.hlpipe + repr((self.inputs, self.outputs)).encode()
 
     @property
     def manual_hash(self) -> str | None:

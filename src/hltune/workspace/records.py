@@ -82,6 +82,11 @@ class Workspace:
         """What belongs to one pipeline."""
         return self.root / f"{spec.name}-{spec.content_hash[:12]}"
 
+    def left_behind(self, spec: PipelineSpec) -> Path | None:
+        """What earlier versions kept of a pipeline under another identity, until something is kept under this one."""
+        former = self.root / f"{spec.name}-{spec.former_hash[:12]}"
+        return former if former.is_dir() and not self.directory(spec).exists() else None
+
     def searches(self, spec: PipelineSpec) -> Path:
         """Where what long searches of a pipeline found is."""
         return self.directory(spec) / "searches"

@@ -107,6 +107,12 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
                 where=options.pipeline,
                 found=failed.failure.log.strip()[-1000:] or None,
             ) from None
+    if (former := workspace.left_behind(spec)) is not None:
+        note = (
+            f"schedules and samples of before, in {former}, are not used: strides, bounds and ranges that the file "
+            "promises are now a part of the pipeline's identity. Give one by --schedule FILE to compare with it"
+        )
+        spec = replace(spec, notes=(*spec.notes, note))
     hand_written = {name: parse_schedule(text, spec.funcs) for name, text in texts.items()}
     if recovered is not None:
         hand_written |= _manual(spec, recovered)

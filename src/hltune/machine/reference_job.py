@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -43,12 +44,20 @@ class Verification:
         confirmed_by: what computed the same: another schedule, or NumPy; None if nothing did.
         outputs: one per expected output.
         notes: what people should know before they trust it.
+        compile_s: how long compiling the reference took.
+        run_s: how long its first run took.
     """
 
     reference: str
     confirmed_by: str | None
     outputs: tuple[Tolerance, ...]
     notes: tuple[str, ...] = ()
+    compile_s: float = math.inf
+    run_s: float = math.inf
+
+    def limited(self, options: MeasureOptions) -> MeasureOptions:
+        """The options for a schedule that is hardly a good one: it may take some times as long as the reference."""
+        return _limited(options, self.compile_s, self.run_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,8 @@ class ReferenceJob:
             confirmed_by=confirmed_by,
             outputs=tuple(self._tolerance(number, reference, others) for number in range(len(self._names))),
             notes=tuple(self._notes(reference, runs, confirmed_by)),
+            compile_s=reference.compile_s,
+            run_s=reference.run_s,
         )
         for number, output in enumerate(reference.outputs):
             np.save(output_path(self.directory, number), output)
@@ -172,7 +183,10 @@ class ReferenceJob:
             return known
         folders.begin(variant.name)
         task = replace(self.task, schedule=variant.schedule, target=variant.target)
-        arrays, options = input_arrays(process, task.spec, task.inputs), self._limited(fastest)
+        arrays, options = (
+            input_arrays(process, task.spec, task.inputs),
+            _limited(self.options, fastest.compile_s, fastest.run_s) if fastest else self.options,
+        )
         stage = "compile"
         try:
             with moved_inputs(arrays, task.spec, variant.moved) as inputs:
@@ -189,17 +203,6 @@ class ReferenceJob:
         ran = Ran(variant=variant, outputs=compiled.outputs, compile_s=compiled_s - began_s, run_s=run_s)
         folders.save(ran)
         return folders.load(variant, len(self._names))
-
-    def _limited(self, fastest: Ran | None) -> MeasureOptions:
-        if fastest is None:
-            return self.options
-        run_s = max(_LEAST_RUN_S, _RUN_RATIO * fastest.run_s)
-        compile_s = max(_LEAST_COMPILE_S, _COMPILE_RATIO * fastest.compile_s)
-        return replace(
-            self.options,
-            run_timeout_s=min(self.options.run_timeout_s, run_s),
-            compile_timeout_s=min(self.options.compile_timeout_s, compile_s),
-        )
 
     def _agreeing(self, runs: Sequence[Ran]) -> tuple[Ran, Ran] | None:
         """Two that agree; what needs no second one agrees with itself."""
@@ -259,6 +262,14 @@ class ReferenceJob:
                     f"output {name}: {strange} of the {output.size} expected values are NaN or infinite, and nothing "
                     "shows there; give real data with -i"
                 )
+
+
+def _limited(options: MeasureOptions, compile_s: float, run_s: float) -> MeasureOptions:
+    return replace(
+        options,
+        run_timeout_s=min(options.run_timeout_s, max(_LEAST_RUN_S, _RUN_RATIO * run_s)),
+        compile_timeout_s=min(options.compile_timeout_s, max(_LEAST_COMPILE_S, _COMPILE_RATIO * compile_s)),
+    )
 
 
 def _unconfirmed(reference: str, differ: Sequence[str]) -> Iterator[str]:

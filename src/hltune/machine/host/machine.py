@@ -210,8 +210,10 @@ class HostSession(ReferenceSession):
         return min(options.compile_timeout_s, limit_s)
 
     def _take_turns(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
-        for trial in trials:
-            self._lane.prepare(trial, self._options)
+        hopeless = self.verification.limited(self._options)
+        # First, for if it is given up, what else was compiled in this process is lost.
+        for trial in sorted(trials, key=lambda trial: trial.task.schedule != Schedule()):
+            self._lane.prepare(trial, hopeless if trial.task.schedule == Schedule() else self._options)
         for number in range(self._options.turns):
             last = number == self._options.turns - 1
             # Back and forth, so that no schedule always follows the same neighbour.

@@ -32,7 +32,7 @@ from hltune.values.pipeline import FuncInfo, PipelineSpec
 from tests.cache import CACHE
 from tests.machine.floats.programs import FAULTS, PROGRAMS
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.long
 
 REFUSED = "not a schedule"
 MODULE = "tests.machine.floats.programs"

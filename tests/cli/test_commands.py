@@ -125,7 +125,8 @@ def test_known_schedules_are_run_and_exported(hltune: Run, tmp_path: Path) -> No
     pixels = np.random.default_rng(0).integers(0, 256, (96, 128), dtype=np.uint8)
     iio.imwrite(tmp_path / "in.png", pixels)
     size = ("--size", "128x96")
-    assert hltune("schedule", "dilate3x3", *size, *QUICK, "--max-parallelism", 2).code == 0
+    scheduled = hltune("schedule", "dilate3x3", *size, *QUICK, "--max-parallelism", 2, "--json")
+    assert scheduled.code == 0, scheduled.err
     result = hltune("run", "dilate3x3", *size, "-i", "in.png", "-o", "out.png", "--max-parallelism", 2, "--json")
     assert result.code == 0, result.err
     padded = np.pad(pixels, 1, mode="edge")
@@ -142,7 +143,7 @@ def test_known_schedules_are_run_and_exported(hltune: Run, tmp_path: Path) -> No
         "compare", "dilate3x3", *size, *QUICK, "--rounds", 1, "--json", "--schedule", "exported/dilate3x3.schedule.json"
     )
     rows = {row["name"]: row for row in again.document["schedules"]}
-    assert rows["dilate3x3"]["schedule"] == rows["adams2019"]["schedule"]
+    assert rows["dilate3x3"]["schedule"] == scheduled.document["schedule"] != []
 
 
 def test_run_at_another_size_than_scheduled(hltune: Run, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: venv demo test lint bench clean
+.PHONY: venv demo test test-all lint bench clean
 
 venv: $(STAMP)
 
@@ -17,9 +17,10 @@ $(STAMP): pyproject.toml
 demo: venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/demo.py demo-output
 
-test: venv
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not alone'
-	$(BIN)/python -m pytest -m alone
+test: CHOSEN := and not long
+test test-all: venv
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not alone $(CHOSEN)'
+	$(BIN)/python -m pytest -m 'alone $(CHOSEN)'
 
 lint: venv
 	$(BIN)/ruff check .

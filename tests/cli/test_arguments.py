@@ -125,7 +125,8 @@ def test_bad_usage(tokens: tuple[str, ...], message: str) -> None:
 GIVEN = {
     "list": "--json",
     "schedule": "x --beam-size 3 --last-level-cache 3M --cache 1M:2:64 --target hexagon -o out",
-    "tune": "x y --minutes 3 --compile-timeout 4 --heap-limit 3M -p a=b --estimate c=3x4",
+    "tune": "x y --keep a --only b -I . -D d=1 --cxxflags -O2 --minutes 3 "
+    "--compile-timeout 4 --heap-limit 3M -p a=b --estimate c=3x4",
     "pretrain": "--batches 3 --no-benchmarks --beam-size 4 --run-timeout 3 --objective packets --use --debug",
     "compare": "x y --schedule a --schedule b --rounds 4 --integer-tolerance 1 --memory-limit 4 --seed 3",
     "run": "x --output-size a=3x4 -o a -o b --max-parallelism 3 --run-timeout 3 --workspace w",
@@ -133,6 +134,7 @@ GIVEN = {
     "doctor": "--json",
     "samples stats": "--workspace w",
     "samples best": "x --count 3 --machine k",
+    "samples failures": "x --machine k",
     "samples delete": "x --machine k",
     "samples export": "x -o out --machine k",
     "samples import": "x y --max-parallelism 3 --target hexagon",

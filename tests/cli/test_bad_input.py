@@ -105,7 +105,8 @@ def test_one_message_and_code_2(hltune: Run, files: Path, arguments: tuple[objec
     for text in texts:
         assert text in result.err
     created = {path.name for path in files.iterdir()} - before
-    left = [path for name in created for path in (files / name).rglob("*") if path.is_file()]
+    kept = [path for name in created for path in (files / name).rglob("*") if path.is_file()]
+    left = [path for path in kept if path.parent.name != "cache"]  # what is known of the file itself may be used again
     assert not left
 
 

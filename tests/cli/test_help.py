@@ -25,6 +25,7 @@ PANELS = {
     "doctor": {"output"},
     "samples stats": {"output"},
     "samples best": {"which samples", "output"},
+    "samples failures": {"which samples", "output"},
     "samples delete": {"which samples", "output"},
     "samples export": {"which samples", "output"},
     "samples import": {"which samples", "output"},
@@ -32,26 +33,30 @@ PANELS = {
 }
 FLAGS = {
     "list": "--json",
-    "schedule": "--target --size -p --estimate --example -i --input --autoscheduler --beam-size --num-passes "
-    "--max-parallelism --weights --memory-limit --random-dropout --last-level-cache --balance --seed "
-    "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective --cache --workspace "
-    "-o --output --json --debug",
-    "tune": "--minutes --samples --rounds --fresh --discard --freeze --target --size -p --estimate --example -i "
-    "--input --beam-size --num-passes --max-parallelism --weights --memory-limit --seed --integer-tolerance "
-    "--search-timeout --compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
-    "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "
-    "--pipelines --hours --target --beam-size --num-passes --max-parallelism --weights --seed --compile-timeout "
+    "schedule": "--target --size -p -I -D --cxxflags --estimate --example -i --input --autoscheduler --beam-size "
+    "--num-passes --max-parallelism --weights --memory-limit --random-dropout --last-level-cache "
+    "--balance --seed --tolerance --integer-tolerance --measure --no-measure --search-timeout "
+    "--compile-timeout --run-timeout --heap-limit --objective --cache --workspace -o --output --json "
+    "--debug",
+    "tune": "--minutes --samples --rounds --fresh --discard --freeze --keep --only --target --size -p -I -D "
+    "--cxxflags --estimate --example -i --input --beam-size --num-passes --max-parallelism --weights "
+    "--memory-limit --seed --tolerance --integer-tolerance --search-timeout --compile-timeout "
     "--run-timeout --heap-limit --objective --cache --workspace --json --debug",
-    "compare": "--target --size -p --estimate --example -i --input --beam-size --num-passes --max-parallelism "
-    "--weights --memory-limit --seed --rounds --schedule --integer-tolerance --search-timeout "
+    "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "
+    "--pipelines --hours --target --beam-size --num-passes --max-parallelism --weights --seed "
     "--compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
-    "run": "-i --input -o --output --output-size --target --size -p --estimate --example --max-parallelism --schedule "
-    "--compile-timeout --run-timeout --workspace --json --debug",
-    "export": "-o --output --format --function-name --target --size -p --estimate --example --max-parallelism "
-    "--schedule --heap-limit --objective --cache --workspace --json --debug",
+    "compare": "--target --size -p -I -D --cxxflags --estimate --example -i --input --beam-size --num-passes "
+    "--max-parallelism --weights --memory-limit --seed --rounds --schedule --tolerance "
+    "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective "
+    "--cache --workspace --json --debug",
+    "run": "-i --input -o --output --output-size --target --size -p -I -D --cxxflags --estimate --example "
+    "--max-parallelism --schedule --compile-timeout --run-timeout --workspace --json --debug",
+    "export": "-o --output --format --function-name --target --size -p -I -D --cxxflags --estimate --example "
+    "--max-parallelism --schedule --heap-limit --objective --cache --workspace --json --debug",
     "doctor": "--json",
     "samples stats": "--workspace --json --debug",
     "samples best": "--machine --count --workspace --json --debug",
+    "samples failures": "--machine --workspace --json --debug",
     "samples delete": "--machine --workspace --json --debug",
     "samples export": "-o --output --machine --workspace --json --debug",
     "samples import": "--target --max-parallelism --workspace --json --debug",
@@ -96,7 +101,7 @@ def test_every_flag_is_in_a_panel(
     assert COMMANDS[name].summary in text
     assert set(re.findall(r"^╭─ (.*?) ─*╮$", text, re.MULTILINE)) == PANELS[name]
     lines = re.findall(r"^│ [* ] *(-.*?)  +(\S.*?) *│$|^│ (-.*?)  +(\S.*?) *│$", text, re.MULTILINE)
-    shown = re.findall(r"(?:^|\s)(--?[a-z][a-z-]*)", " ".join(line[0] or line[2] for line in lines))
+    shown = re.findall(r"(?:^|\s)(--?[a-zA-Z][a-z-]*)", " ".join(line[0] or line[2] for line in lines))
     assert sorted(shown) == sorted([*FLAGS[name].split(), "-h", "--help"])
     assert all((line[1] or line[3])[0] != "[" for line in lines), "a flag has no help but its default"
 

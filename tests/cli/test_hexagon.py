@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Run
 from tests.machine.opened import needs_hexagon
 
@@ -31,6 +33,7 @@ def test_compare_counts_packets(hltune: Run) -> None:
 
 
 @needs_hexagon
+@pytest.mark.long
 def test_tune_then_export(hltune: Run, tmp_path: Path) -> None:
     tuned = done(hltune, "tune", "sobel", *ON_DSP, "--samples", 30)
     assert tuned["unit"] == "packets" and isinstance(tuned["best"]["cost"], int)

@@ -23,6 +23,7 @@ def pretrain(hltune: Run, *arguments: object) -> Any:
     return result.document
 
 
+@pytest.mark.long
 def test_what_scripts_rely_on_and_what_commands_use_then(hltune: Run, tmp_path: Path) -> None:
     first = pretrain(hltune, "--batches", 1)
     assert first["default"] is None
@@ -51,6 +52,7 @@ def elsewhere(weights: Path) -> None:
     sidecar.write_text(json.dumps(document))
 
 
+@pytest.mark.long
 def test_from_scratch_begins_with_other_weights(hltune: Run, tmp_path: Path) -> None:
     document = pretrain(hltune, "--batches", 1, "--from-scratch")
     sidecar = json.loads(sidecar_path(tmp_path / document["weights"]).read_text())
@@ -59,6 +61,7 @@ def test_from_scratch_begins_with_other_weights(hltune: Run, tmp_path: Path) -> 
     assert result.code == 2 and "pre-training began with other settings" in result.err
 
 
+@pytest.mark.long
 def test_a_plan_needs_samples(hltune: Run) -> None:
     nothing = hltune("pretrain", "--plan", "--pipelines", 10, "--hours", 1)
     assert nothing.code == 2 and "there are no samples here" in nothing.err
@@ -93,6 +96,7 @@ def test_bad_input(arguments: tuple[object, ...], message: str, hltune: Run, tmp
     assert not (tmp_path / ".hltune" / "samples.sqlite").exists()
 
 
+@pytest.mark.long
 def test_damage_is_named_and_nothing_is_lost(hltune: Run, tmp_path: Path) -> None:
     document = pretrain(hltune, "--batches", 1)
     journal = next((tmp_path / ".hltune" / "pretrained").glob("*/pretraining.json"))

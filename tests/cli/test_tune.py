@@ -110,6 +110,7 @@ def test_fresh_starts_over_and_discard_forgets(hltune: Run, used: Path) -> None:
     assert forgotten["distinct"] == forgotten["measured"] < SAMPLES
 
 
+@pytest.mark.long
 def test_two_pipelines_share_the_samples(hltune: Run) -> None:
     result = hltune("tune", BLUR, PIPELINES / "sums_function.py", *QUICK, "--samples", 50, "--json")
     assert result.code == 0, result.err
@@ -157,6 +158,7 @@ def refused(hltune: Run, *texts: str, options: tuple[object, ...] = ()) -> None:
         assert text in result.err
 
 
+@pytest.mark.long
 def test_what_earlier_runs_left_is_damaged(hltune: Run, used: Path) -> None:
     store, good = used / "samples.sqlite", (used / "samples.sqlite").read_bytes()
     store.write_bytes(good[: len(good) // 2])
@@ -178,6 +180,7 @@ def test_what_earlier_runs_left_is_damaged(hltune: Run, used: Path) -> None:
     assert tune(hltune, "--samples", 3, "--fresh")["rounds"][0]["round"] > 1
 
 
+@pytest.mark.long
 def test_other_initial_weights(hltune: Run, used: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.weights"
     write_weights(other, {name: values * np.float32(1.1) for name, values in builtin_weights().items()})

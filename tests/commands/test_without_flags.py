@@ -35,7 +35,7 @@ def test_schedule_run_and_export(tmp_path: Path) -> None:
         directory=None,
         progress=Silent(),
     )
-    assert scheduled.name == "adams2019" and scheduled.cost is not None
+    assert scheduled.name in ("adams2019", "mullapudi2016") and scheduled.cost is not None  # whichever is faster
     assert [path.suffix for path in scheduled.files] == [".json", ".py", ".h"]
     assert {path.parent for path in scheduled.files} == {workspace.directory(scheduled.subject.spec)}
 
@@ -44,14 +44,14 @@ def test_schedule_run_and_export(tmp_path: Path) -> None:
     ran = run(
         DILATE,
         schedule=None,
-        outputs=(tmp_path / "out.png",),
+        outputs=((None, tmp_path / "out.png"),),
         output_sizes=(),
         workspace=workspace,
         measure=MEASURE,
         inputs=Inputs(images=((None, tmp_path / "in.png"),)),
         progress=Silent(),
     )
-    assert (ran.pipeline, ran.schedule, ran.sizes) == ("dilate3x3", "adams2019", ("128x96",))
+    assert (ran.pipeline, ran.schedule, ran.sizes) == ("dilate3x3", scheduled.name, ("128x96",))
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(pixels, 1, mode="edge"), (3, 3))
     np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), windows.max(axis=(2, 3)))
 

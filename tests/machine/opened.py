@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,6 +20,7 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
+from tests.cache import CACHE
 
 MODULE = "tests.machine.pipelines"
 OPTIONS = MeasureOptions(threads=2, turns=2, turn_s=0.005)
@@ -36,7 +36,7 @@ needs_hexagon = pytest.mark.skipif(
 def load(entry: str, target: TargetInfo) -> PipelineSpec:
     source = Source(kind="module", location=MODULE, entry=entry)
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
+        return worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
 
 
 def reference(name: str) -> NumPyReference:

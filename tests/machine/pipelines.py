@@ -85,3 +85,39 @@ def steep() -> hl.Func:
     total[x] = hl.maximum(waves[x + r.x % 64])
     total.set_estimates([hl.Range(0, 64)])
     return total
+
+
+def luma(width: int = 203, height: int = 31) -> hl.Func:
+    """Interleaved colour to grey, in rows of 256 bytes."""
+    x, y = hl.vars("x y")
+    colours = hl.ImageParam(hl.UInt(8), 3, "colours")
+    grey = hl.Func("grey")
+    total = hl.cast(hl.UInt(16), colours[x, y, 0]) + colours[x, y, 1] + colours[x, y, 2]
+    grey[x, y] = hl.cast(hl.UInt(8), total / 3)
+    grey.output_buffer().dim(1).set_stride(256)
+    colours.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    grey.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return grey
+
+
+def luma_reference(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    return ((arrays["colours"].astype(np.uint16).sum(axis=0) // 3).astype(np.uint8),)
+
+
+def two_steps(size: int = 100) -> hl.Func:
+    """What reads the input is not what a schedule rounds up."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.UInt(8), 1, "image")
+    halves, sums, result = hl.Func("halves"), hl.Func("sums"), hl.Func("result")
+    halves[x] = image[x] / 2
+    sums[x] = halves[x] + halves[x + 1]
+    result[x] = sums[x] + sums[x + 1]
+    image.set_estimates([hl.Range(0, size + 2)])
+    result.set_estimates([hl.Range(0, size)])
+    return result
+
+
+def two_steps_reference(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    halves = arrays["image"] // 2
+    sums = halves[:-1] + halves[1:]
+    return (sums[:-1] + sums[1:],)

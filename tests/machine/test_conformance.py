@@ -11,16 +11,16 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from hltune.machine.inputs import Inputs
+from hltune.machine.inputs import Inputs, random_array
 from hltune.machine.open import identify, resolve
 from hltune.machine.protocol import Session
 from hltune.machine.verify import output_path
 from hltune.pipeline.target import TargetInfo
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost
-from hltune.values.directives import ComputeRoot, Schedule, Stage
+from hltune.values.directives import ComputeRoot, Schedule, Split, Stage
 from hltune.values.errors import Failure, HltuneError, InputError
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import Constraint, PipelineSpec
 from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, opened, reference, strips
 
 pytestmark = pytest.mark.alone
@@ -135,13 +135,52 @@ def test_scalars_tuples_and_minima(target: TargetInfo, expected: Callable[[int],
     assert list(number) == list(range(10, 60))
 
 
-def test_wrong_estimates_are_reported(target: TargetInfo) -> None:
-    with (
-        opened(load("out_of_bounds", target), target) as session,
-        pytest.raises(InputError, match="whatever its schedule") as caught,
-    ):
-        session.ready()
-    assert "beyond the max" in str(caught.value)
+def test_inputs_grow_to_what_is_read(target: TargetInfo, expected: Callable[[int], Path]) -> None:
+    spec = load("out_of_bounds", target)
+    with opened(spec, target) as session:
+        assert "image from 50 to 51" in " ".join(session.verification.notes)
+        cost = session.measure({"default": Schedule()})["default"]
+        assert isinstance(cost, Cost)
+        image = random_array(replace(next(spec.buffers()), estimate=((0, 51),)), seed=0)
+        assert np.array_equal(np.load(expected(0)), image[1:])
+
+
+def test_the_layout_of_the_users_code(target: TargetInfo) -> None:
+    spec = load("luma", target)
+    colours = replace(next(spec.buffers()), constraints=tuple(map(_stride, (3, None, 1))))
+    grey = replace(spec.outputs[0], constraints=tuple(map(_stride, (1, 256))))
+    own = replace(spec, inputs=(colours,), outputs=(grey,))
+    fast = parse_schedule("grey.vectorize(x, 16).parallel(y);", spec.funcs)
+    with opened(own, target, numpy_reference=reference("luma_reference")) as session:
+        measured = session.measure({"fast": fast})
+    assert isinstance(measured["fast"], Cost)
+    planar = replace(own, inputs=tuple(spec.inputs))
+    assert planar.content_hash != own.content_hash
+
+
+def test_who_leaves_the_input_is_repaired(target: TargetInfo) -> None:
+    spec = load("two_steps", target)
+    text = "sums.compute_root().split(x, x, xi, 32, {tail}).vectorize(xi);"
+    rounded, shifted = (parse_schedule(text.format(tail=f"TailStrategy::{t}"), spec.funcs) for t in _TAILS)
+    too_long = parse_schedule(text.replace("32", "128").format(tail="TailStrategy::ShiftInwards"), spec.funcs)
+    with opened(spec, target, numpy_reference=reference("two_steps_reference")) as session:
+        measured = session.measure({"rounded": rounded, "shifted": shifted, "long": too_long})
+        each = dict(session.measure_each([("rounded", rounded)], best=None))
+    for cost in (*measured.values(), *each.values()):
+        assert isinstance(cost, Cost)
+    repairs = {name: cost.repair for name, cost in measured.items() if isinstance(cost, Cost)}
+    assert repairs["rounded"] == shifted and repairs["shifted"] is None
+    assert repairs["long"] == replace(
+        too_long,
+        directives=tuple(replace(d, tail="GuardWithIf") if isinstance(d, Split) else d for d in too_long.directives),
+    )
+
+
+_TAILS = ("RoundUp", "ShiftInwards")
+
+
+def _stride(stride: int | None) -> Constraint:
+    return Constraint(stride=stride)
 
 
 def test_images_are_cropped_or_too_small(

@@ -1,17 +1,32 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from hltune.machine.verify import difference
+from hltune.machine.tolerance import Tolerance, limited, measured
+from hltune.machine.verify import difference, read_tolerances, usual, write_tolerances
+
+
+def _integers(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (64, 96), dtype=np.uint8)
+
+
+def _nudged(image: np.ndarray, count: int, by: int = 1) -> np.ndarray:
+    """A few elements, spread over all rows, differ."""
+    found = image.copy()
+    places = np.random.default_rng(5).choice(image.size, count, replace=False)
+    found.reshape(-1)[places] ^= by
+    return found
 
 
 def test_integers_are_exact() -> None:
     expected = np.arange(12, dtype=np.uint8).reshape(3, 4)
     found = expected.copy()
-    assert difference(found, expected, name="output") is None
+    assert difference(found, expected, usual("output", expected)) is None
     found[2, 1] += 1
-    text = difference(found, expected, name="output")
+    text = difference(found, expected, usual("output", expected))
     assert text is not None
     assert "1 of 12" in text and "(1, 2)" in text and "expected 9, found 10" in text
 
@@ -19,27 +34,86 @@ def test_integers_are_exact() -> None:
 @pytest.mark.parametrize(("dtype", "near", "far"), [("float32", 5e-5, 5e-4), ("float64", 5e-10, 5e-9)])
 def test_floats_have_a_relative_tolerance(dtype: str, near: float, far: float) -> None:
     expected = np.full(4, 1000, dtype=dtype)
-    assert difference((expected * (1 + near)).astype(dtype), expected, name="f") is None
-    assert difference((expected * (1 + far)).astype(dtype), expected, name="f") is not None
+    usually = usual("f", expected)
+    assert difference((expected * (1 + near)).astype(dtype), expected, usually) is None
+    assert difference((expected * (1 + far)).astype(dtype), expected, usually) is not None
 
 
 def test_near_zero_the_largest_value_counts() -> None:
     expected = np.array([0, 100], dtype=np.float32)
-    assert difference(np.array([1e-5, 100], dtype=np.float32), expected, name="f") is None
-    assert difference(np.array([1e-2, 100], dtype=np.float32), expected, name="f") is not None
+    assert difference(np.array([1e-5, 100], dtype=np.float32), expected, usual("f", expected)) is None
+    assert difference(np.array([1e-2, 100], dtype=np.float32), expected, usual("f", expected)) is not None
 
 
 def test_what_is_not_a_number_has_to_be_at_the_same_place() -> None:
     expected = np.array([np.nan, np.inf, 1], dtype=np.float32)
-    assert difference(expected.copy(), expected, name="f") is None
-    assert difference(np.array([1, np.inf, 1], dtype=np.float32), expected, name="f") is not None
-    assert difference(np.array([np.nan, -np.inf, 1], dtype=np.float32), expected, name="f") is not None
-    assert difference(np.array([np.nan, np.inf, np.nan], dtype=np.float32), expected, name="f") is not None
+    usually = usual("f", expected)
+    assert difference(expected.copy(), expected, usually) is None
+    for wrong in ([1, np.inf, 1], [np.nan, -np.inf, 1], [np.nan, np.inf, np.nan]):
+        assert difference(np.array(wrong, dtype=np.float32), expected, usually) is not None
 
 
-def test_slack_of_floats() -> None:
+def test_a_limit_that_the_user_gave() -> None:
     expected = np.array([1.0, 100.0], dtype=np.float32)
-    found = expected * np.float32(1.005)
-    assert difference(found, expected, name="f") is not None
-    assert difference(found, expected, name="f", float_slack=100) is None
-    assert difference(expected * np.float32(1.02), expected, name="f", float_slack=100) is not None
+    limit = limited("f", expected, 1e-2, text="1%", reason="--tolerance")
+    assert difference(expected * np.float32(1.005), expected, limit) is None
+    assert difference(expected * np.float32(1.02), expected, limit) is not None
+    bytes_ = np.array([255, 0], dtype=np.uint8)
+    limit = limited("i", bytes_, 1, text="1", reason="--integer-tolerance")
+    assert difference(np.array([254, 1], dtype=np.uint8), bytes_, limit) is None
+    assert difference(np.array([255, 255], dtype=np.uint8), bytes_, limit) is not None
+
+
+def test_as_many_elements_may_differ_as_were_seen_and_a_few_more() -> None:
+    expected = _integers()
+    tolerance = measured("o", expected, [("again", _nudged(expected, 30))])
+    assert difference(_nudged(expected, 60), expected, tolerance) is None
+    assert difference(_nudged(expected, 300), expected, tolerance) is not None
+    assert difference(_nudged(expected, 40, by=16), expected, tolerance) is not None
+
+
+def test_single_elements_may_differ_by_anything_where_that_was_seen() -> None:
+    expected = _integers()
+    tolerance = measured("o", expected, [("again", _nudged(expected, 10, by=128))])
+    assert not tolerance.chaotic
+    assert difference(_nudged(expected, 20, by=128), expected, tolerance) is None
+    row = expected.copy()
+    row[-1] = row[-2]
+    text = difference(row, expected, tolerance)
+    assert text is not None and "allowed is" in text and "--integer-tolerance" in text
+
+
+def test_what_differs_wildly_everywhere_is_chaotic() -> None:
+    expected = _integers()
+    tolerance = measured("o", expected, [("again", _integers(1))])
+    assert tolerance.chaotic
+    assert difference(_integers(2), expected, tolerance) is not None
+
+
+def test_floats_may_differ_by_a_small_multiple_of_what_was_seen() -> None:
+    expected = np.random.default_rng(0).random((64, 96), dtype=np.float32) + 1
+    tolerance = measured("o", expected, [("again", expected * np.float32(1.001))])
+    assert difference(expected * np.float32(0.999), expected, tolerance) is None
+    assert difference(expected * np.float32(1.02), expected, tolerance) is not None
+    assert "does not differ" in measured("o", expected, [("again", expected)]).reason
+
+
+def test_rounded_integers_may_be_off_by_one_at_a_few_places() -> None:
+    expected = _integers()
+    tolerance = measured("o", expected, [("again", expected)])
+    assert difference(_nudged(expected, 2), expected, tolerance) is None
+    assert difference(_nudged(expected, 2, by=2), expected, tolerance) is not None
+    assert difference(_nudged(expected, 30), expected, tolerance) is not None
+
+
+def test_tolerances_are_kept_in_a_file(tmp_path: Path) -> None:
+    expected = _integers()
+    tolerances: tuple[Tolerance, ...] = (measured("o", expected, [("a", _nudged(expected, 9))]), usual("p", expected))
+    write_tolerances(tmp_path, tolerances)
+    assert read_tolerances(tmp_path) == tolerances
+
+
+def test_outputs_without_dimensions() -> None:
+    expected = np.array(7.0, dtype=np.float32)
+    assert difference(expected.copy(), expected, measured("o", expected, [("again", expected)])) is None
+    assert difference(np.array(8.0, dtype=np.float32), expected, usual("o", expected)) is not None

@@ -31,6 +31,7 @@ def load(cache: Path) -> Load:
         p: tuple[str, ...] = (),
         estimates: tuple[str, ...] = (),
         examples: tuple[str, ...] = (),
+        cxxflags: tuple[str, ...] = (),
         cache: Path = cache,
         environment: dict[str, str] | None = None,
     ) -> PipelineSpec:
@@ -39,6 +40,7 @@ def load(cache: Path) -> Load:
             parameters=tuple(map(parse_parameter, p)),
             estimates=tuple(map(parse_estimate, estimates)),
             examples=tuple(map(parse_example, examples)),
+            cxxflags=cxxflags,
         )
         with Worker(environment=environment) as worker:
             return worker.run(LoadJob(source=source, target="host", cache=cache))

@@ -53,11 +53,11 @@ def test_only_a_new_compiler_compiles_again(
     first = load(sums, environment=environment)
     assert load(sums, environment=environment) == first
     assert load(sums, environment=no_compiler) == first
-    assert calls.read_text().splitlines() == ["called"]
+    built = calls.read_text()
     with compiler.open("a") as file:
         file.write("# another version\n")
     assert load(sums, environment=environment) == first
-    assert calls.read_text().splitlines() == ["called", "called"]
+    assert calls.read_text() == 2 * built
 
 
 def test_a_changed_header_is_seen(load: Load, sums: Path, no_compiler: dict[str, str]) -> None:
@@ -132,15 +132,11 @@ def test_arrays_funcs_and_scalars_are_inputs(load: Load) -> None:
 @pytest.mark.parametrize(
     ("parameter", "expected"),
     [
-        ("sise=1", "Halide rejects the generator: Error: Generator bad has no GeneratorParam named: sise"),
+        ("sise=1", "-p sise: no such parameter\n  expected: one of size, offset"),
         ("size=x", "Halide rejects the generator: Error: Unable to parse: x"),
         ("size=2", "the generator crashed\n  expected: exit status 0\n  found: SIGABRT"),
         ("size=3", "a bad size"),
         ("size=4", "Halide rejects the generator: Error: "),
-        (
-            "size=5",
-            "the pipeline already has a schedule\n  expected: the algorithm alone\n  found: scheduled: scheduled\n",
-        ),
     ],
 )
 def test_what_is_wrong_in_the_generator(load: Load, parameter: str, expected: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, ScalarArgument
+from hltune.values.pipeline import BufferArgument, Constraint, ScalarArgument
 from tests.pipeline.conftest import PIPELINES, Load
 
 FILE = "bad/no_estimates.py"
@@ -18,6 +18,9 @@ def message(load: Load, text: str, *estimates: str, examples: tuple[str, ...] = 
     with pytest.raises(InputError) as caught:
         load(text, estimates=estimates, examples=examples)
     return str(caught.value)
+
+
+LUT = (Constraint(minimum=0, extent=256, stride=1),)
 
 
 def image(path: Path, *shape: int) -> str:
@@ -39,7 +42,7 @@ def test_estimates_complete_the_pipeline(load: Load) -> None:
     spec = load(FILE, estimates=("image=64x48", "out=64x48", "count=5", *SCALARS))
     assert set(spec.inputs) == {
         BufferArgument(name="image", dtype="uint8", estimate=((0, 64), (0, 48))),
-        BufferArgument(name="lut", dtype="uint8", estimate=((0, 256),)),
+        BufferArgument(name="lut", dtype="uint8", estimate=((0, 256),), constraints=LUT),
         ScalarArgument(name="gain", dtype="float32", estimate=2.0),
         ScalarArgument(name="offset", dtype="int8", estimate=-3),
         ScalarArgument(name="flip", dtype="bool", estimate=True),

@@ -26,12 +26,6 @@ def message(load: Load, text: str | Path, **options: tuple[str, ...]) -> str:
         ("halide_rejects.py", "bad/halide_rejects.py:7: HalideError: "),
         ("exits.py", "bad/exits.py:3: SystemExit: not today"),
         ("not_a_pipeline.py", "bad/not_a_pipeline.py:1: function pipeline does not return a pipeline"),
-        (
-            "scheduled.py",
-            "the pipeline already has a schedule\n  expected: the algorithm alone\n  found: scheduled: f\n",
-        ),
-        ("interleaved.py:read", "input image is not stored planar"),
-        ("interleaved.py:write", "output f is not stored planar"),
         ("same_name.py", "must have unique names, but the name 'image' was seen multiple times"),
         ("bfloat.py", "input image: this element type is not supported"),
     ],

@@ -1,14 +1,24 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.pipeline.source import Source, check_unique, parse_estimate, parse_example, parse_parameter, parse_source
+from hltune.pipeline.source import (
+    Source,
+    check_unique,
+    parse_cxxflags,
+    parse_define,
+    parse_estimate,
+    parse_example,
+    parse_include,
+    parse_parameter,
+    parse_source,
+)
 from hltune.values.errors import InputError
 from tests.pipeline.conftest import PIPELINES
 
@@ -33,13 +43,14 @@ def parse(
         ("blur_function.py:blur", "python", "blur", "blur"),
         ("blur.cpp", "cpp", None, "blur"),
         ("blur.cpp:other", "cpp", "other", "other"),
+        ("blur.cpp+sums.cpp:other", "cpp", "other", "other"),
     ],
 )
 def test_forms(monkeypatch: pytest.MonkeyPatch, text: str, kind: str, entry: str | None, name: str) -> None:
     monkeypatch.chdir(PIPELINES)
     source = parse(text)
     assert (source.kind, source.entry, source.name) == (kind, entry, name)
-    assert source.location == str(PIPELINES / text.partition(":")[0])
+    assert source.files == tuple(str(PIPELINES / file) for file in text.partition(":")[0].split("+"))
 
 
 def test_everything_is_kept(tmp_path: Path) -> None:
@@ -59,7 +70,10 @@ def test_a_module_is_called_by_its_last_name() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("median4x4", "median4x4: not a pipeline\n  expected: file.py[:name], file.cpp[:name] or file.hlpipe"),
+        (
+            "median4x4",
+            "median4x4: not a pipeline\n  expected: file.py[:name], file.cpp[+other.cpp][:name] or file.hlpipe",
+        ),
         ("blur.rs:blur", "not a pipeline"),
         ("blur.py", "blur.py: no such file"),
         (f"{BLUR}:", "a name must follow the colon"),
@@ -148,3 +162,36 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
         return
     assert text.startswith(f"{name}=")
     assert len(numbers) == text.count("x", len(name)) + 1
+
+
+def test_a_plus_sign_may_be_part_of_a_name(tmp_path: Path) -> None:
+    folder = tmp_path / "c++"
+    folder.mkdir()
+    one, two = folder / "a+b.cpp", folder / "c.cc"
+    one.touch()
+    two.touch()
+    assert parse(str(one)).files == (str(one),)
+    assert parse(f"{one}+{two}:name").files == (str(one), str(two))
+
+
+def test_flags_of_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "include").mkdir()
+    assert parse_include("include") == f"-I{tmp_path / 'include'}"
+    assert (parse_define("N"), parse_define("F(x)=(x + 1)")) == ("-DN", "-DF(x)=(x + 1)")
+    assert parse_cxxflags("-O2 -DNAME='a b'") == ("-O2", "-DNAME=a b")
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "expected"),
+    [
+        (parse_include, "nowhere", "-I nowhere: no such folder"),
+        (parse_define, "3=4", "-D 3=4: malformed macro"),
+        (parse_cxxflags, "'open", "--cxxflags 'open: malformed flags"),
+        (lambda text: parse_source(text, cxxflags=("-O2",)), BLUR, "-I, -D and --cxxflags are for C++ generators"),
+    ],
+)
+def test_malformed_flags(read: Callable[[str], object], text: str, expected: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(text)
+    assert expected in str(caught.value)

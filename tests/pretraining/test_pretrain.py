@@ -26,6 +26,8 @@ from hltune.values.errors import InputError
 from tests.pretraining.conftest import Recorder, make_options, run
 from tests.samples import stored
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 KILLS = 6
 LONGEST_S = 5.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hltune.commands.compare import Comparison
 from hltune.commands.pretrain import Pretrained
-from hltune.commands.schedule import Scheduled
+from hltune.commands.schedule import Scheduled, Tried
 from hltune.commands.tune import Tuned
 from hltune.cost_model.adams2019.scorer import Evaluation
 from hltune.cost_model.metrics import NO_PAIRS, PairCount
@@ -18,6 +18,7 @@ from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint, Evaluations
 from hltune.programs.program import Node, Program
+from hltune.search.ladder import Rung, Step
 from hltune.tuning.finals import Finals
 from hltune.tuning.tuner import Round
 from hltune.values.candidate import Candidate
@@ -27,6 +28,7 @@ from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec
 from hltune.values.provenance import Mutated, Named, Searched
+from hltune.values.reasons import reasons
 from hltune.values.roles import Stage
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.rows import Row
@@ -78,13 +80,27 @@ def row(name: str, measurement: Measurement, *, finder: str | None = None, found
 FASTEST = cost(1e-3, 1.1e-3, 1.2e-3)
 
 
-def scheduled(measured: Cost | None = FASTEST, candidate: Candidate = CANDIDATE) -> Scheduled:
+def tried(rung: Rung, outcome: Candidate | Failure, measured: Measurement | None, **others: bool) -> Tried:
+    return Tried(step=Step(rung=rung, outcome=outcome, **others), measurement=measured)
+
+
+def scheduled(measured: Cost | None = FASTEST, candidate: Candidate = CANDIDATE, *, runnable: bool = True) -> Scheduled:
+    small, large = (
+        Rung(finder="adams2019", label=f"beam {size}, 2 passes", searches=(), effort=2.0 * size) for size in (8, 16)
+    )
+    other = Rung(finder="mullapudi2016", label="mullapudi2016", searches=())
     return Scheduled(
         subject=SUBJECT,
         name="adams2019",
         candidate=candidate,
+        rung="beam 8, 2 passes",
         cost=measured,
-        failures=(TIMEOUT,),
+        runnable=runnable,
+        tried=(
+            tried(small, candidate, measured, remembered=True),
+            tried(other, candidate, CRASH),
+            tried(large, TIMEOUT, None, skipped=True),
+        ),
         files=(Path("out/blur.txt"), Path("out/blur.json")),
     )
 
@@ -122,6 +138,7 @@ ROUNDS = (
         known=1,
         measured=3,
         failures=(CRASH, CRASH, CRASH),
+        repaired=0,
         validations=(),
         held_out=0,
         selected=None,
@@ -138,6 +155,7 @@ ROUNDS = (
         known=2,
         measured=40,
         failures=(CRASH,),
+        repaired=0,
         validations=(
             validation("network", 71.5, 0.4),
             validation("trees", 80, None),
@@ -168,6 +186,8 @@ def tuned(subject: Subject = SUBJECT, *rows: Row, to_runner_up: Speedup | None =
         finals=Finals(rows=rows, to_runner_up=to_runner_up, to_baseline=to_baseline),
         measured=43,
         failed=4,
+        reasons=reasons((CRASH, CRASH, CRASH, TIMEOUT)),
+        repaired=2,
         known=3,
         distinct=50,
         seconds=31.4159,

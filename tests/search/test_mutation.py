@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +28,7 @@ from hltune.values.errors import Failure
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import from_json, schedule_hash, to_json
+from tests.cache import CACHE
 from tests.machine.opened import opened
 
 FUNCS = (FuncInfo(name="rows", args=("x", "y")), FuncInfo(name="blurred", args=("x", "y")))
@@ -97,7 +97,7 @@ def host() -> TargetInfo:
 def blur(host: TargetInfo) -> PipelineSpec:
     source = Source(kind="module", location="tests.machine.pipelines", entry="blur")
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target=host.name, cache=Path("unused")))
+        return worker.run(LoadJob(source=source, target=host.name, cache=CACHE))
 
 
 def test_those_that_run_compute_the_same(blur: PipelineSpec, host: TargetInfo) -> None:

@@ -29,7 +29,9 @@ from hltune.values.cost import Cost
 from hltune.values.provenance import Searched
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
+from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
+from tests.cache import CACHE
 from tests.samples import stored
 from tests.tuning.recorded import RecordedSession
 
@@ -40,7 +42,7 @@ def load(entry: str) -> Subject:
     source = Source(kind="module", location="tests.machine.pipelines", entry=entry)
     with Worker(preload=("halide",)) as worker:
         target = worker.run(TargetJob("host"))
-        spec = worker.run(LoadJob(source=source, target=target.name, cache=Path("unused")))
+        spec = worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
     return Subject(spec=spec, target=target, benchmark=None, hand_written={})
 
 
@@ -86,6 +88,7 @@ class Place:
         rng = np.random.default_rng(seed)
         machine = self.machine
         weights = options.search.weights
+        memory = Searches(self.workspace.searches(self.subject.spec))
         initial = read_weights(weights) if weights else builtin_weights()
         return Tuner(
             subject=self.subject,
@@ -93,7 +96,7 @@ class Place:
             history=History(self.subject.spec, machine, store),
             model=Model(self.subject.spec, machine.key, initial, self.lineage, freeze=options.freeze),
             session=self.session,
-            searcher=Searcher(self.subject, options, self.pool, rng),
+            searcher=Searcher(self.subject, options, self.pool, rng, memory),
             rng=rng,
         )
 

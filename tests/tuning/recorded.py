@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from hltune.runtime.worker import Worker
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import ComputeAt, Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure
@@ -38,6 +40,10 @@ class RecordedSession:
     side_by_side = False
 
     def ready(self) -> None: ...
+
+    @contextlib.contextmanager
+    def beside(self, workers: Sequence[Worker]) -> Generator[None]:  # noqa: ARG002 - nothing is timed
+        yield
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         self.asked += schedules.values()

@@ -5,13 +5,14 @@ import pytest
 from hltune.samples.reader import Ranked
 from hltune.tuning.finals import decide
 from hltune.values.candidate import Candidate
+from hltune.values.cost import Measurement
 from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Mutated, Named
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Record
-from tests.tuning.recorded import RecordedSession
+from tests.tuning.recorded import BROKEN, RecordedSession
 
 OUT = Stage("out")
 TUNING = Mutated(parent="0" * 64, changes=("tail",))
@@ -22,6 +23,8 @@ REFERENCES = {
     name: Candidate(schedule=schedule, provenance=Named(name=name))
     for name, schedule in {"default": Schedule(), "adams2019": SLOW}.items()
 }
+
+HOPELESS = Candidate(schedule=Schedule((Unroll(OUT, "z"),)), provenance=Named(name="hopeless"))
 
 
 def ranked(schedule: Schedule) -> Ranked:
@@ -67,3 +70,69 @@ def test_what_failed_is_shown_and_not_tried_again() -> None:
 def test_nothing_works() -> None:
     with pytest.raises(HltuneError, match="no schedule works"):
         decide(RecordedSession(broken_share=1.0), REFERENCES, {}, (), [], "p")
+
+
+def test_what_is_far_behind_stays_away() -> None:
+    session = RecordedSession()
+    costs = {Schedule(): 10.0, SLOW: 1.0, QUICK: 1.5, QUICKER: 1.1}
+    references = {**REFERENCES, "hopeless": HOPELESS}
+    decide(
+        session, references, {}, (ranked(QUICK),), [record("expert", QUICKER)], "p",
+        cost=lambda each: costs.get(each.schedule, float("inf")),
+    )  # fmt: skip
+    assert set(session.asked) == {SLOW, QUICK, QUICKER}  # the baseline, and those within reach
+    session = RecordedSession()
+    decide(session, references, {}, (ranked(QUICK),), [], "p", cost=lambda _: None)
+    assert len(session.asked) == 4  # what nobody has measured may be anything
+
+
+def test_the_best_and_the_baseline_come_first_where_there_is_time_for_few() -> None:
+    session = RecordedSession()
+    costs = {SLOW: 4.0, QUICK: 1.5, QUICKER: 1.1}
+    finals = decide(
+        session, REFERENCES, {}, (ranked(QUICK), ranked(QUICKER)), [], "p",
+        cost=lambda each: costs.get(each.schedule), most=2,
+    )  # fmt: skip
+    assert set(session.asked) == {QUICKER, SLOW}
+    assert finals.winner.schedule == QUICKER and finals.to_baseline is not None
+
+
+def test_the_next_ones_are_measured_if_the_best_do_not_work() -> None:
+    class Choosy(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:
+            return BROKEN if schedule in (QUICKER, SLOW) else super().cost(schedule)
+
+    costs = {SLOW: 4.0, QUICK: 1.5, QUICKER: 1.1}
+    finals = decide(
+        Choosy(), REFERENCES, {}, (ranked(QUICK), ranked(QUICKER)), [], "p",
+        cost=lambda each: costs.get(each.schedule), most=2,
+    )  # fmt: skip
+    assert finals.winner.schedule == QUICK
+
+
+def test_only_the_default_schedule_works() -> None:
+    class OnlyDefault(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:
+            return super().cost(schedule) if schedule == Schedule() else BROKEN
+
+    with pytest.raises(HltuneError, match=r"only the default works(.|\n)*--compile-timeout"):
+        decide(OnlyDefault(), REFERENCES, {}, (), [], "p")
+
+
+def test_what_was_measured_before_counts_if_nothing_works_any_more() -> None:
+    session = RecordedSession(broken_share=1.0)
+    finals = decide(
+        session, REFERENCES, {}, (ranked(QUICK),), [], "p", cost=lambda each: {QUICK: 1.5}.get(each.schedule)
+    )
+    assert finals.winner.schedule == QUICK and finals.winner_cost.value == 1.5
+
+
+def test_without_time_what_the_store_knows_decides() -> None:
+    session = RecordedSession()
+    costs = {SLOW: 4.0, QUICK: 1.5}
+    finals = decide(
+        session, REFERENCES, {}, (ranked(QUICK),), [], "p", cost=lambda each: costs.get(each.schedule), most=0
+    )
+    assert not session.asked and finals.winner.schedule == QUICK
+    decide(session, REFERENCES, {}, (), [], "p", cost=lambda _: None, most=0)
+    assert session.asked  # nothing is known

@@ -17,7 +17,7 @@ from hltune.samples.reader import Reader
 from hltune.workspace.records import Workspace
 from tests.samples import stored
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 KILLS = 20

@@ -187,6 +187,7 @@ def test_the_best_weights_find_the_best_beam(place: Place) -> None:
     assert not isinstance(cost, Failure) and cost.value == beam_s
 
 
+@pytest.mark.long
 def test_the_model_chooses_better_than_chance(place: Place) -> None:
     """With costs that follow from the directives, the model takes faster ones from the pool than chance does."""
     options = {"batch": 24, "beams": 1}

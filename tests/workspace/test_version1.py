@@ -111,6 +111,7 @@ def hltune(workspace: Path, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_commands_go_on_with_it(adopted: Path, tmp_path: Path) -> None:
     conv = ("conv3x3a16", "--size", "128x128")
     (weights,) = adopted.glob(f"{CONV}/*/weights/latest-00002.weights")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +16,11 @@ from hltune.pipeline.source import (
     Estimates,
     Examples,
     Parameters,
+    parse_cxxflags,
+    parse_define,
     parse_estimate,
     parse_example,
+    parse_include,
     parse_number,
     parse_parameter,
     parse_size,
@@ -32,9 +36,14 @@ if TYPE_CHECKING:
 
 MEASURE, ADAMS2019 = MeasureOptions(threads=1), Adams2019Options(parallelism=1)
 """The defaults."""
+MEASURED = "measured"
+"""Default of a tolerance."""
 
 Pipeline = Annotated[
-    str, Parameter(group=WHAT, required=True, help="A built-in name, file.py[:name], file.cpp[:name] or file.hlpipe.")
+    str,
+    Parameter(
+        group=WHAT, required=True, help="A built-in name, file.py[:name], file.cpp[+other.cpp][:name] or file.hlpipe."
+    ),
 ]
 Target = Annotated[str, Parameter(help="host, hexagon, or a Halide target string.")]
 Known = Annotated[
@@ -88,6 +97,9 @@ class SourceFlags:
         parameters: Parameter of the generator or function.
         estimates: Estimate of an input or output.
         examples: Image whose size is the estimate.
+        includes: Folder of headers of a C++ generator.
+        defines: Macro for a C++ generator.
+        cxxflags: Further flags of the C++ compiler, such as "-O2 -lfoo".
     """
 
     target: Target = "host"
@@ -95,6 +107,12 @@ class SourceFlags:
     parameters: Annotated[Parameters, each_parsed(parse_parameter, name="-p", metavar="KEY=VALUE")] = ()
     estimates: Annotated[Estimates, each_parsed(parse_estimate, name="--estimate", metavar="NAME=WxH")] = ()
     examples: Annotated[Examples, each_parsed(parse_example, name="--example", metavar="[NAME=]IMAGE")] = ()
+    includes: Annotated[tuple[str, ...], each_parsed(parse_include, name="-I", metavar="DIR")] = ()
+    defines: Annotated[tuple[str, ...], each_parsed(parse_define, name="-D", metavar="NAME[=VALUE]")] = ()
+    cxxflags: Annotated[
+        tuple[tuple[str, ...], ...],
+        each_parsed(parse_cxxflags, name="--cxxflags", metavar="FLAGS", allow_leading_hyphen=True),
+    ] = ()
 
     def subject(self, pipeline: str) -> "SubjectOptions":
         """Names a pipeline."""
@@ -107,6 +125,7 @@ class SourceFlags:
             parameters=self.parameters,
             estimates=self.estimates,
             examples=self.examples,
+            cxxflags=(*self.includes, *self.defines, *chain.from_iterable(self.cxxflags)),
         )
 
 
@@ -166,8 +185,8 @@ class BeamFlags(ThreadFlags):
     """The beam search.
 
     Attributes:
-        beam_size: States that the tree search keeps; 1 is greedy.
-        num_passes: Passes of the tree search.
+        beam_size: States that the last tree search keeps; 1 is greedy.
+        num_passes: Passes of the last tree search.
         weights: Weights of the cost model, a .weights file.
         seed: Number that random inputs and the search's dropout start from.
     """
@@ -241,13 +260,16 @@ class LimitFlags(RunLimits):
     """How long searching, compiling and running may take, and how exact outputs have to be.
 
     Attributes:
-        search_timeout: Limit on each search.
-        integer_tolerance: By how much integers in an output may differ, where floats are rounded.
+        search_timeout: Limit on all searches together.
+        tolerance: By how much floats in an output may differ, relative to their value.
+        integer_tolerance: By how much integers in an output may differ.
     """
 
     search_timeout: Seconds = 120.0
-    integer_tolerance: Whole = MEASURE.integer_tolerance
+    tolerance: Annotated[float | None, Parameter(show_default=MEASURED)] = None
+    integer_tolerance: Annotated[Whole | None, Parameter(show_default=MEASURED)] = None
 
     def verified(self, threads: int, emulator: MachineOptions | None, **others: Any) -> MeasureOptions:
         """How to measure and verify."""
-        return self.measure(threads, emulator, integer_tolerance=self.integer_tolerance, **others)
+        exact = {"tolerance": self.tolerance, "integer_tolerance": self.integer_tolerance}
+        return self.measure(threads, emulator, **exact, **others)

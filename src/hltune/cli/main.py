@@ -51,6 +51,7 @@ COMMANDS = {
     "doctor": Command("using", "doctor", "Shows what is installed, what is missing and how to get it."),
     "samples stats": Command("samples", "stats", "Counts samples per pipeline and machine."),
     "samples best": Command("samples", "best", "Shows the fastest schedules of a pipeline."),
+    "samples failures": Command("samples", "failures", "Shows why schedules of a pipeline failed."),
     "samples delete": Command("samples", "delete", "Deletes the samples of a pipeline, without asking."),
     "samples export": Command("samples", "export", "Writes .sample files for Halide's adams2019_retrain_cost_model."),
     "samples import": Command("samples", "import_files", "Reads .sample files that were measured on this machine."),

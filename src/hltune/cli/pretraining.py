@@ -18,7 +18,7 @@ _DEFAULTS = PretrainOptions(search=ADAMS2019)
 _TURNS = 3
 _ABORT_RATIO = 1000.0
 """A schedule that is hopeless for one program still teaches something."""
-_FLOAT_SLACK = 100.0
+_TOLERANCE = 1e-2
 """Random expressions cancel out more often than those of people, and rounding then shows."""
 
 
@@ -116,7 +116,12 @@ def pretrain(
 
     options = PretrainOptions(search=search.adams2019(target), **asdict(budget))
     measure = limits.measure(
-        search.threads(target), emulator.options(), turns=_TURNS, abort_ratio=_ABORT_RATIO, float_slack=_FLOAT_SLACK
+        search.threads(target),
+        emulator.options(),
+        turns=_TURNS,
+        abort_ratio=_ABORT_RATIO,
+        tolerance=_TOLERANCE,
+        integer_tolerance=0,
     )
     wanted = plan.wanted()
     place = output.place

@@ -59,6 +59,15 @@ def best(
     output.show(report.best, report.print_best, *command.best(output.place.samples, pipeline, machine, count))
 
 
+def failures(pipeline: Stored, /, *, machine: OnlyKey = None, output: OutputFlags = OutputFlags()) -> None:
+    """`hltune samples failures`."""
+    with interrupts.importing():
+        from hltune.commands import samples as command
+        from hltune.report import samples as report
+
+    output.show(report.failures, report.print_failures, *command.failures(output.place.samples, pipeline, machine))
+
+
 def delete(pipeline: Stored, /, *, machine: Key = None, output: OutputFlags = OutputFlags()) -> None:
     """`hltune samples delete`.
 

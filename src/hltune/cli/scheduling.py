@@ -68,6 +68,7 @@ def schedule(
     source: ImageFlags = ImageFlags(),
     search: ScheduleSearch = ScheduleSearch(),
     limits: LimitFlags = LimitFlags(),
+    measured: Annotated[bool, Parameter(name="--measure", negative="--no-measure", group=LIMITS)] = True,
     emulator: EmulatorFlags = EmulatorFlags(),
     directory: Annotated[Path | None, Output, Parameter(group=OUTPUT, show_default="in the workspace")] = None,
     output: OutputFlags = OutputFlags(),
@@ -75,6 +76,7 @@ def schedule(
     """`hltune schedule`.
 
     Args:
+        measured: Measure what the searches found and keep the fastest; without it, what the largest search found.
         directory: Directory for the schedule.
     """
     with interrupts.importing():
@@ -90,6 +92,7 @@ def schedule(
             search_timeout_s=limits.search_timeout,
             workspace=output.place,
             measure=measure,
+            measuring=measured,
             inputs=source.inputs(search.seed),
             directory=directory,
             progress=progress,
@@ -144,4 +147,4 @@ def compare(
             tables.print_comparison(Console(), result)
     if output.json:
         print_json(documents.comparisons(results))
-    return 0 if all(result.best is not None for result in results) else 1
+    return 1 if any(result.only_default for result in results) else 0

@@ -32,6 +32,8 @@ class BudgetFlags:
         fresh: Start over from the initial weights; keep samples.
         discard: With --fresh: forget the samples as well.
         freeze: Measure without training the weights.
+        keep: Func whose hand-written schedule stays.
+        only: Func whose schedule is searched; others keep theirs.
     """
 
     minutes: Annotated[float | None, Parameter(show_default="5, unless limited else")] = None
@@ -40,6 +42,8 @@ class BudgetFlags:
     fresh: bool = False
     discard: bool = False
     freeze: bool = False
+    keep: Annotated[tuple[str, ...], Parameter(metavar="FUNC", negative="")] = ()
+    only: Annotated[tuple[str, ...], Parameter(metavar="FUNC", negative="")] = ()
 
     def budget(self) -> "Budget":
         """When to stop: after some minutes, unless something else is said."""
@@ -83,6 +87,8 @@ def tune(
         fresh=budget.fresh,
         discard=budget.discard,
         freeze=budget.freeze,
+        keep=budget.keep,
+        only=budget.only,
     )
     threads = search.threads(source.target)
     measure = limits.verified(threads, emulator.options(), turns=_TURNS, turn_s=_TURN_S)

@@ -24,6 +24,14 @@ def _parse_output_size(text: str) -> tuple[str, tuple[int, ...]]:
     return match[1], tuple(int(extent) for extent in match[2].split("x"))
 
 
+def _parse_output(text: str) -> tuple[str | None, Path]:
+    """Reads ``out.png`` or ``NAME=out.png``."""
+    match = re.fullmatch(r"(?:(\w+)=)?(.+)", text)
+    if match is None:
+        raise InputError("malformed output", where=f"-o {text}", expected="out.png or NAME=out.png")
+    return match[1], Path(match[2])
+
+
 @Parameter(name="*", group=WHAT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSource(SourceFlags):
@@ -40,7 +48,10 @@ def run(
     schedule: Known = None,
     threads: ThreadFlags = ThreadFlags(),
     limits: RunLimits = RunLimits(),
-    files: Annotated[tuple[Path, ...], Output, Parameter(group=OUTPUT)] = (),
+    files: Annotated[
+        tuple[tuple[str | None, Path], ...],
+        each_parsed(_parse_output, name=("-o", "--output"), group=OUTPUT, metavar="[NAME=]FILE"),
+    ] = (),
     sizes: Annotated[
         tuple[tuple[str, tuple[int, ...]], ...],
         each_parsed(_parse_output_size, name="--output-size", group=OUTPUT, metavar="NAME=WxH"),
@@ -50,7 +61,7 @@ def run(
     """`hltune run`.
 
     Args:
-        files: Image or .npy file to write.
+        files: Image or .npy file to write, for the output of this name or for the next one.
         sizes: Size of an output.
     """
     with interrupts.importing():

@@ -1,26 +1,30 @@
 """`hltune compare`: all known schedules of a pipeline side by side."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from hltune.commands.schedule import open_session
+from hltune.commands.verification import verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
-from hltune.search.autoschedulers import Adams2019Options, baselines
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.ladder import Step, baselines, beams, by_finder, climb
 from hltune.search.pool import SearchPool
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Named
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import TUNED, Workspace
-from hltune.workspace.rows import Row
-from hltune.workspace.subject import Subject
+from hltune.workspace.rows import Row, without_twins
+from hltune.workspace.searches import Searches
+from hltune.workspace.subject import DEFAULT, Subject
 
 OTHER_WEIGHTS = "adams2019+weights"
 """Name of what beam search finds with other weights than the built-in ones."""
@@ -32,17 +36,26 @@ class Comparison:
 
     Attributes:
         bandwidth_bound: cost of a parallel, vectorised copy that moves as many bytes.
+        rungs: which search found an autoscheduler's schedule, by the name of its row, and why no larger one did.
+        verification: what outputs were verified against.
     """
 
     subject: Subject
     rows: tuple[Row, ...]
     unit: Unit
     bandwidth_bound: float | None
+    rungs: Mapping[str, str] = field(default_factory=dict[str, str])
+    verification: Verification | None = None
 
     @property
     def best(self) -> float | None:
         """Cost of the fastest verified schedule."""
         return min((row.cost.value for row in self.rows if row.cost), default=None)
+
+    @property
+    def only_default(self) -> bool:
+        """No schedule works but the one without directives, which is none."""
+        return {row.name for row in self.rows if row.cost} <= {DEFAULT}
 
 
 def compare(
@@ -66,22 +79,26 @@ def compare(
         InputError: the inputs do not fit the pipeline, code for the target does not run on this machine, or two
             schedules have the same name.
     """
+    for note in subject.notes:
+        progress.note(f"{subject.spec.name}: {note}")
     key = identify(subject.target, measure)
     adams2019 = with_default_weights(adams2019, workspace, key, progress)
     records = workspace.records(subject.spec, key)
     recorded = {TUNED if record.name == TUNED else record.label: record for record in records}
     candidates = subject.known_by_name()
-    searches = baselines(adams2019)
-    if adams2019.weights is not None:
-        searches[OTHER_WEIGHTS] = adams2019
-    _check_names([*{*candidates, *searches, OTHER_WEIGHTS, TUNED, *recorded}, *(name for name, _ in files)])
+    others = () if adams2019.weights is None else beams(adams2019, OTHER_WEIGHTS)
+    rungs = baselines(adams2019, others)
+    finders = {rung.finder for rung in rungs}
+    _check_names([*{*candidates, *finders, OTHER_WEIGHTS, TUNED, *recorded}, *(name for name, _ in files)])
     with open_session(subject, measure, inputs) as session:
-        progress.phase(f"searching schedules for {subject.spec.name}")
-        with SearchPool(min(usable_cores(), len(searches)), timeout_s=search_timeout_s) as pool:
-            outcomes = pool.run(subject.spec, subject.target.name, list(searches.values()))
-        found = dict(zip(searches, outcomes, strict=True))
-        session.ready()
-        candidates |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Candidate)}
+        progress.phase(f"searching schedules for {subject.spec.name}, at most {search_timeout_s:g} s")
+        memory = Searches(workspace.searches(subject.spec))
+        with SearchPool(usable_cores(), timeout_s=search_timeout_s) as pool:
+            spec, target = subject.spec, subject.target.name
+            steps = list(climb(pool, spec, target, rungs, budget_s=search_timeout_s, memory=memory))
+        verification = verified_against(session, subject.spec.name, progress)
+        found = by_finder(steps)
+        candidates |= _candidates(found)
         schedules = [each.schedule for each in candidates.values()]
         for label, record in recorded.items():
             if label == TUNED or record.schedule not in schedules:
@@ -90,15 +107,13 @@ def compare(
             candidates[name] = Candidate(schedule=schedule, provenance=Named(name=name))
         progress.phase(f"measuring {len(candidates)} schedules for {subject.spec.name}")
         measured, bound = session.measure_with_bound({name: each.schedule for name, each in candidates.items()})
-    measured |= {name: outcome for name, outcome in found.items() if isinstance(outcome, Failure)}
-    finders = {label: record.name for label, record in recorded.items()}
-    rows = sorted(
-        (
-            Row(name=name, finder=finders.get(name, name), candidate=candidates.get(name), measurement=outcome)
-            for name, outcome in measured.items()
-        ),
-        key=Row.order,
-    )
+        while smaller := _smaller(found, measured):  # what the largest search found does not work
+            candidates |= smaller
+            measured |= session.measure({name: each.schedule for name, each in smaller.items()})
+    measured |= {name: each[0].outcome for name, each in found.items() if isinstance(each[0].outcome, Failure)}
+    recorders = {label: record.name for label, record in recorded.items()}
+    rows = [Row.of(name, recorders.get(name, name), candidates.get(name), each) for name, each in measured.items()]
+    rows = sorted(without_twins(rows, {*recorded} - {TUNED}), key=Row.order)
     for row in rows:
         if (record := row.record(row.finder)) is not None:
             workspace.keep(record, subject.spec, key)
@@ -107,7 +122,36 @@ def compare(
         unit=key.unit,
         rows=tuple(rows),
         bandwidth_bound=bound.value if isinstance(bound, Cost) else None,
+        rungs=_remarks(steps, found),
+        verification=verification,
     )
+
+
+def _candidates(found: Mapping[str, list[Step]]) -> dict[str, Candidate]:
+    """What the largest search of each finder found."""
+    largest = {name: steps[0].outcome for name, steps in found.items()}
+    return {name: outcome for name, outcome in largest.items() if isinstance(outcome, Candidate)}
+
+
+def _smaller(found: Mapping[str, list[Step]], measured: Mapping[str, Measurement]) -> dict[str, Candidate]:
+    """What the next smaller search found, of those finders whose schedule failed; forgets the larger one."""
+    failed = {name for name in found if isinstance(measured.get(name), Failure)}
+    again = {name: found[name] for name in failed if len(found[name]) > 1}
+    for steps in again.values():
+        del steps[0]
+    return _candidates(again)
+
+
+def _remarks(steps: Sequence[Step], found: Mapping[str, list[Step]]) -> dict[str, str]:
+    """Which search each schedule comes from, and why a larger one does not count."""
+    remarks: dict[str, str] = {}
+    for name, (kept, *_) in found.items():
+        larger = [each for each in steps if each.rung.finder == name and each.rung.effort > kept.rung.effort]
+        why = [
+            f"{each.rung.label}: {each.outcome if isinstance(each.outcome, Failure) else 'fails'}" for each in larger
+        ]
+        remarks[name] = "; ".join([kept.rung.label, *why[-1:]])
+    return remarks
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 ExportForm = Literal["json", "python", "cpp", "object", "offload"]
 FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
+_SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 
 
@@ -71,7 +72,17 @@ def export(
     if target != place and schedule is None:
         progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
     progress.phase(f"exporting the schedule {name} of {subject.spec.name}")
-    forms = forms or (FORMS[:-1] if place == HOST else FORMS)
+    if forms is None:
+        forms = FORMS[:-1] if place == HOST else FORMS
+        forms = tuple(form for form in forms if form not in _SOURCE or directives.base is None)
+    elif directives.base is not None and (refused := [form for form in forms if form in _SOURCE]):
+        raise InputError(
+            "this is your own code already",
+            where=f"--format {','.join(refused)}",
+            expected="json, object or offload, for a schedule that directives cannot say",
+            found=f"{name}, the schedule that {subject.spec.name} brings",
+            todo="call the pipeline as it is",
+        )
     texts = [_text(form, subject.spec, directives, directory) for form in forms if form not in _COMPILED]
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
@@ -87,8 +98,9 @@ def export(
 
 
 def export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
-    """Writes a schedule in all forms of text and returns the files."""
-    return _write([_text(form, subject.spec, schedule, directory) for form in FORMS if form not in _COMPILED])
+    """Writes a schedule in all forms of text and returns the files: no source of what is the author's code already."""
+    forms = ("json",) if schedule.base is not None else ("json", *_SOURCE)
+    return _write([_text(form, subject.spec, schedule, directory) for form in forms])
 
 
 def choose(subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions) -> tuple[str, Schedule]:

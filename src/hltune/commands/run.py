@@ -11,6 +11,7 @@ from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.values.errors import InputError
+from hltune.values.pipeline import OutputArgument
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
@@ -26,7 +27,7 @@ def run(
     pipeline: SubjectOptions,
     *,
     schedule: Path | None,
-    outputs: tuple[Path, ...],
+    outputs: tuple[tuple[str | None, Path], ...],
     output_sizes: tuple[tuple[str, tuple[int, ...]], ...],
     workspace: Workspace,
     measure: MeasureOptions,
@@ -37,7 +38,7 @@ def run(
 
     Args:
         schedule: its file; None for the best known schedule.
-        outputs: files to write, one per output.
+        outputs: files to write, one per output: pairs of an output's name, or None for the next one, and a file.
         output_sizes: extents of outputs for which they do not follow from the images.
 
     Raises:
@@ -48,36 +49,55 @@ def run(
     subject = load_subject(pipeline, workspace)
     name, directives = choose(subject, schedule, workspace, measure)
     progress.phase(f"compiling and running {subject.spec.name}")
-    _check(subject, outputs)
+    files = _files(subject, outputs)
     job = RunImageJob(
         spec=subject.spec,
         schedule=directives,
         target=subject.target.name,
         inputs=inputs,
-        outputs=outputs,
+        outputs=files,
         output_sizes=output_sizes,
         options=measure,
     )
     with Worker(environment=measure.environment) as worker:
         sizes = worker.run(job)
-    return Ran(pipeline=subject.spec.name, schedule=name, files=outputs, sizes=sizes)
+    return Ran(pipeline=subject.spec.name, schedule=name, files=files, sizes=sizes)
 
 
-def _check(subject: Subject, outputs: tuple[Path, ...]) -> None:
+def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tuple[Path, ...]:
+    """The files in the order of the outputs; checks that they can be written."""
     if subject.target.machine != "host":
         raise InputError(
             "code for this target does not run on this machine",
             where=subject.target.name,
             todo="run with --target host",
         )
-    count = sum(len(output.dtypes) for output in subject.spec.outputs)
-    if len(outputs) != count:
+    names = [name for output in subject.spec.outputs for name in _names(output)]
+    paths: dict[str, Path] = {}
+    for name, path in sorted(outputs, key=lambda output: output[0] is None):
+        free = [each for each in names if each not in paths]
+        if (chosen := name or next(iter(free), None)) not in free:
+            raise InputError(
+                "no output is left for this file" if name is None else f"no output {name!r}",
+                where=f"-o {path}" if name is None else f"-o {name}={path}",
+                expected=f"one file for each of: {', '.join(names)}",
+            )
+        paths[chosen] = path
+    if missing := [name for name in names if name not in paths]:
         raise InputError(
-            "wrong number of output files",
+            "outputs without a file: " + ", ".join(missing),
             where=subject.spec.name,
-            expected=f"{count} times -o FILE",
+            expected=f"{len(names)} times -o FILE",
             found=str(len(outputs)),
+            todo=" ".join(f"-o {name}=FILE" for name in missing),
         )
-    for path in outputs:
+    for path in paths.values():
         check_format(path)
         check_writable(path.parent)
+    return tuple(paths[name] for name in names)
+
+
+def _names(output: OutputArgument) -> list[str]:
+    """One for each element of a tuple."""
+    count = len(output.dtypes)
+    return [output.name] if count == 1 else [f"{output.name}_{number}" for number in range(count)]

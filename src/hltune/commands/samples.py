@@ -18,6 +18,7 @@ from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted, Store
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
+from hltune.values.reasons import Reason
 
 ID_DIGITS = 12
 """Digits of a hash that people see."""
@@ -50,6 +51,13 @@ def best(store: Path, pipeline: str, machine: str | None, count: int) -> tuple[C
     with Reader(store) as reader:
         chosen, where = _choose(reader, pipeline, machine)
         return chosen, reader.best(chosen.hash, where.key, count)
+
+
+def failures(store: Path, pipeline: str, machine: str | None) -> tuple[Chosen, tuple[Reason, ...]]:
+    """Why schedules of a pipeline failed on a machine."""
+    with Reader(store) as reader:
+        chosen, where = _choose(reader, pipeline, machine)
+        return chosen, reader.failures(chosen.hash, where.key)
 
 
 def delete(store: Path, pipeline: str, machine: str | None, progress: Progress) -> tuple[Chosen, Deleted]:

@@ -1,52 +1,91 @@
-"""`hltune schedule`: find a schedule by the cost model alone, run it, verify it, keep it."""
+"""`hltune schedule`: find a schedule, run it, verify it, keep it."""
 
 import contextlib
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hltune.commands.export import export_texts
+from hltune.commands.verification import further_schedules, verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.reference_job import Verification
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
-from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options, SearchOptions
+from hltune.search.autoschedulers import Adams2019Options, SearchOptions
+from hltune.search.ladder import Rung, Step, climb, ladder, robust
 from hltune.search.pool import SearchPool
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import Record, Workspace
-from hltune.workspace.subject import DEFAULT, Subject, SubjectOptions, load_subject
+from hltune.workspace.searches import Searches
+from hltune.workspace.subject import MANUAL, Subject, SubjectOptions, load_subject
+
+_CLOSE = 1.25
+"""Schedules that cost no more than this many times the best one are measured once more, side by side."""
+_FINALISTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A rung of the search, and what its schedule cost; None if it was not measured."""
+
+    step: Step
+    measurement: Measurement | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it found no schedule, or one that does not work."""
+        return next((each for each in (self.step.outcome, self.measurement) if isinstance(each, Failure)), None)
+
+    @property
+    def cost(self) -> Cost | None:
+        """What its schedule costs, if that is known."""
+        return self.measurement if isinstance(self.measurement, Cost) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheduled:
-    """The schedule that worked.
+    """The schedule that won.
 
     Attributes:
-        name: the autoscheduler that found it, or `DEFAULT`.
+        name: the autoscheduler that found it.
+        rung: what it was asked for, such as ``beam 8, 2 passes``.
         candidate: the schedule and where it came from.
-        cost: None if the target's code does not run on this machine; else the output was verified.
-        failures: why what was tried before did not work.
+        cost: None if it was not measured; else the output was verified.
+        runnable: whether the target's code runs on this machine.
+        tried: all rungs of the search, in the order in which they ended.
+        manual: what the author's own schedule costs, side by side, or why it failed; None if there is none.
         files: the schedule in the forms of text.
+        verification: what the output was verified against; None if it was not.
     """
 
     subject: Subject
     name: str
+    rung: str
     candidate: Candidate
     cost: Cost | None
-    failures: tuple[Failure, ...]
+    runnable: bool
+    tried: tuple[Tried, ...]
+    manual: Measurement | None = None
     files: tuple[Path, ...] = ()
+    verification: Verification | None = None
 
     @property
     def schedule(self) -> Schedule:
         """The directives."""
         return self.candidate.schedule
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Why other rungs did not count."""
+        return tuple(each.failure for each in self.tried if each.failure is not None)
 
 
 def schedule(
@@ -56,39 +95,71 @@ def schedule(
     search_timeout_s: float,
     workspace: Workspace,
     measure: MeasureOptions,
+    measuring: bool = True,
     inputs: Inputs,
     directory: Path | None,
     progress: Progress,
 ) -> Scheduled:
-    """Searches, measures, keeps and writes a schedule; what fails is replaced by the next simpler autoscheduler.
+    """Searches rung by rung, measures what each found, keeps the fastest schedule that works, and writes it.
 
     Args:
-        search: the autoscheduler to try first.
+        search: the last rung, see `hltune.search.ladder`.
+        search_timeout_s: limit on all searches together.
+        measuring: without it, the schedule of the largest search that ended is written as it is.
         directory: where to write it; None for the workspace.
 
     Raises:
         InputError: what was given cannot be used, or a directory cannot be written to.
-        HltuneError: not even the default schedule works.
+        HltuneError: no search found a schedule that works.
+        KeyboardInterrupt: somebody interrupted; what was measured until then is kept and written.
     """
     for place in {workspace.root, directory or workspace.root}:
         check_writable(place)
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
+    for note in subject.notes:
+        progress.note(f"{subject.spec.name}: {note}")
     machine = identify(subject.target, measure)
     if isinstance(search, Adams2019Options):
         search = with_default_weights(search, workspace, machine, progress)
+
+    def keep(found: Tried, tried: Sequence[Tried]) -> Scheduled:
+        assert isinstance(found.step.outcome, Candidate)
+        name, candidate, cost = found.step.rung.finder, found.step.outcome, found.cost
+        if cost is not None:
+            candidate = candidate.as_measured(cost)
+            provenance = candidate.provenance
+            record = Record(name=name, schedule=candidate.schedule, cost=cost.value, provenance=provenance)
+            workspace.keep(record, subject.spec, machine)
+        return Scheduled(
+            subject=subject,
+            name=name,
+            rung=found.step.rung.label,
+            candidate=candidate,
+            cost=cost,
+            runnable=subject.target.machine is not None,
+            tried=tuple(tried),
+            manual=attempt.manual,
+            files=export_texts(subject, candidate.schedule, directory or workspace.directory(subject.spec)),
+        )
+
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(SearchPool(1, timeout_s=search_timeout_s))
+        pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=search_timeout_s))
         session = None
-        if subject.target.machine is not None:
+        if measuring and subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
-        found = _first_that_works(subject, search, pool, session, progress)
-    if found.cost is not None:
-        provenance = found.candidate.provenance
-        record = Record(name=found.name, schedule=found.schedule, cost=found.cost.value, provenance=provenance)
-        workspace.keep(record, subject.spec, machine)
-    files = export_texts(subject, found.schedule, directory or workspace.directory(subject.spec))
-    return replace(found, files=files)
+            stack.enter_context(session.beside(pool.workers))
+        memory = Searches(workspace.searches(subject.spec))
+        attempt = _Attempt(subject, pool, session, memory, search_timeout_s, progress)
+        try:
+            found = _winner(attempt, search)
+        except KeyboardInterrupt:
+            if (best := attempt.best()) is not None and best.cost is not None:
+                files = ", ".join(map(str, keep(best, attempt.tried).files))
+                progress.note(f"interrupted: the best schedule so far, {best.step.rung.label}, is kept in {files}")
+            raise
+        verification = None if session is None else verified_against(session, subject.spec.name, progress)
+    return replace(keep(found, attempt.tried), verification=verification)
 
 
 @contextlib.contextmanager
@@ -96,56 +167,117 @@ def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> G
     """A session for a subject, on a machine of its own."""
     with (
         open_machine(subject.target, measure, workers=usable_cores()) as machine,
-        machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference) as session,
+        machine.session(
+            subject.spec,
+            inputs,
+            numpy_reference=subject.numpy_reference,
+            more=further_schedules(subject, measure.threads),
+        ) as session,
     ):
         yield session
 
 
-def _first_that_works(
-    subject: Subject, first: SearchOptions, pool: SearchPool, session: Session | None, progress: Progress
-) -> Scheduled:
-    failures: list[Failure] = []
-    for search in _attempts(first):
-        progress.phase(f"searching a schedule for {subject.spec.name} with {search.label}")
-        found = pool.start(subject.spec, subject.target.name, search)
-        if session is not None:
-            session.ready()  # bad inputs are reported now, not after a long search
-        candidate = found()
-        if isinstance(candidate, Failure):
-            failures.append(candidate)
-            progress.note(f"{search.label} failed. {candidate}")
-            if isinstance(search, Adams2019Options) and search.memory_limit_bytes is not None and search.beam_size == 1:
-                progress.note("from here on nothing keeps to --memory-limit: only Adams2019 knows it")
-            continue
-        outcome = _measure(candidate.schedule, session, progress)
-        if not isinstance(outcome, Failure):
-            name = search.autoscheduler.lower()
-            return Scheduled(subject=subject, name=name, candidate=candidate, cost=outcome, failures=tuple(failures))
-        failures.append(outcome)
-        progress.note(f"the schedule by {search.label} failed. {outcome}")
-    progress.note("falling back to the default schedule: everything inlined, scalar, one thread")
-    outcome = _measure(Schedule(), session, progress)
-    if isinstance(outcome, Failure):
+def _winner(attempt: "_Attempt", search: SearchOptions) -> Tried:
+    """The best that a search and its ladder found; where they found nothing, that of the most robust searches."""
+    progress = attempt.progress
+    attempt.climb(ladder(search))
+    if attempt.best() is None:
+        known = {each.step.rung.label for each in attempt.tried}
+        rest = [rung for rung in robust(search.parallelism) if rung.label not in known]
+        progress.note(f"falling back to {' and '.join(rung.label for rung in rest)}")
+        if isinstance(search, Adams2019Options) and search.memory_limit_bytes is not None:
+            progress.note("from here on nothing keeps to --memory-limit: only Adams2019 knows it")
+        attempt.climb(rest)
+    found = attempt.decide()
+    if found is None:
+        reasons = {f"{each.step.rung.label}: {each.failure}": None for each in attempt.tried}
         raise HltuneError(
-            f"no schedule works, not even the default one. {outcome}",
-            where=subject.spec.name,
-            found=outcome.log.strip()[-1000:] or None,
+            "no search found a schedule that works; all that is left is the default one, inlined, scalar and serial",
+            where=attempt.subject.spec.name,
+            found="; ".join(reasons),
+            todo="raise the limit that was reached: --search-timeout, --compile-timeout or --run-timeout; "
+            "or schedule for a smaller size (--estimate)",
         )
-    candidate = subject.known_by_name()[DEFAULT]
-    return Scheduled(subject=subject, name=DEFAULT, candidate=candidate, cost=outcome, failures=tuple(failures))
+    return found
 
 
-def _attempts(first: SearchOptions) -> Iterator[SearchOptions]:
-    """From the best schedules to the most robust search."""
-    yield first
-    if isinstance(first, Adams2019Options):
-        if first.beam_size > 1:
-            yield replace(first, beam_size=1, num_passes=None)
-        yield Mullapudi2016Options(parallelism=first.parallelism)
+@dataclass(slots=True)
+class _Attempt:
+    """One pipeline on its way to a schedule: what was tried so far."""
+
+    subject: Subject
+    pool: SearchPool
+    session: Session | None
+    memory: Searches
+    budget_s: float
+    progress: Progress
+    tried: list[Tried] = field(default_factory=list[Tried])
+    manual: Measurement | None = None
+
+    def climb(self, rungs: Sequence[Rung]) -> None:
+        """Runs the rungs, and measures what one found while others search."""
+        spec, target = self.subject.spec, self.subject.target.name
+        self.progress.phase(f"searching a schedule for {spec.name} with {rungs[-1].label}, at most {self.budget_s:g} s")
+        steps = climb(self.pool, spec, target, rungs, budget_s=self.budget_s, memory=self.memory)
+        with contextlib.closing(steps):
+            for step in steps:
+                self.tried.append(Tried(step=step, measurement=self._measure(step)))
+                self._say(self.tried[-1])
+
+    def best(self) -> Tried | None:
+        """The fastest schedule; that of the largest search, where nothing is measured."""
+        working = [each for each in self.tried if each.failure is None]
+        if self.session is None:
+            return max(working, key=lambda each: each.step.rung.effort, default=None)
+        return min(working, key=_value, default=None)
+
+    def decide(self) -> Tried | None:
+        """`best`, after those that cost about the same were measured side by side."""
+        while self.session is not None and (best := self.best()) is not None:
+            close = [each for each in self.tried if each.failure is None and _value(each) <= _CLOSE * _value(best)]
+            finalists = {_schedule(each): each for each in sorted(close, key=_value, reverse=True)}
+            self.progress.phase("compiling, verifying and measuring the best schedules once more")
+            chosen = [*finalists.values()][-_FINALISTS:]
+            own = {name: each for name, each in self.subject.hand_written.items() if name == MANUAL}
+            measured = self.session.measure({each.step.rung.label: _schedule(each) for each in chosen} | own)
+            self.manual = measured.get(MANUAL)
+            again = [Tried(step=each.step, measurement=measured[each.step.rung.label]) for each in chosen]
+            for each in again:  # every rung with that schedule
+                self.tried = [
+                    Tried(step=old.step, measurement=each.measurement) if _same(old, each) else old
+                    for old in self.tried
+                ]
+                if each.failure is not None:
+                    self._say(each)
+            if working := [each for each in again if each.failure is None]:
+                return min(working, key=_value)
+        return self.best() if self.session is None else None
+
+    def _measure(self, step: Step) -> Measurement | None:
+        if self.session is None or isinstance(step.outcome, Failure):
+            return None
+        schedule, label = step.outcome.schedule, step.rung.label
+        for each in self.tried:
+            if isinstance(each.step.outcome, Candidate) and each.step.outcome.schedule == schedule:
+                return each.measurement
+        self.progress.phase(f"compiling, verifying and measuring the schedule of {label}")
+        costs = [each.cost.value for each in self.tried if each.cost]
+        return dict(self.session.measure_each([(label, schedule)], best=min(costs, default=None)))[label]
+
+    def _say(self, tried: Tried) -> None:
+        if tried.failure is not None:
+            which = "" if isinstance(tried.step.outcome, Failure) else "the schedule by "
+            self.progress.note(f"{which}{tried.step.rung.label} failed. {tried.failure}")
 
 
-def _measure(schedule: Schedule, session: Session | None, progress: Progress) -> Cost | Failure | None:
-    if session is None:
-        return None
-    progress.phase("compiling, verifying and measuring the schedule")
-    return session.measure({"schedule": schedule})["schedule"]
+def _value(tried: Tried) -> float:
+    return tried.cost.value if tried.cost else float("inf")
+
+
+def _schedule(tried: Tried) -> Schedule:
+    assert isinstance(tried.step.outcome, Candidate)
+    return tried.step.outcome.schedule
+
+
+def _same(one: Tried, other: Tried) -> bool:
+    return isinstance(one.step.outcome, Candidate) and one.step.outcome.schedule == _schedule(other)

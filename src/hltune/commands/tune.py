@@ -13,33 +13,43 @@ import numpy as np
 
 from hltune.commands.export import export_texts
 from hltune.commands.store import hold_store
+from hltune.commands.verification import further_schedules, verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
 from hltune.tuning.finals import Finals, decide
 from hltune.tuning.history import History
+from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Round, Tuner
+from hltune.values.cost import count_repaired
 from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
+from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
 
 _LARGEST_RESERVE = 0.3
 """Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
+_KNOWN_SHARE = 1 / 3
+"""Share of the time that expected outputs and known schedules may take."""
+_LEAST_ROUND_S = 3.0
+"""With less time than this, a pipeline gets no first round."""
 _LEAST_SHARE = 16
 """Samples of a round, where several pipelines share few."""
 
@@ -62,12 +72,15 @@ class Tuned:
 
     Attributes:
         measured: how many were measured in this run, failed ones included.
+        reasons: why they failed, the commonest first.
+        repaired: how many of them were changed first, so that they stay inside of their images.
         known: schedules that searches found and that had been measured before.
         distinct: schedules in the store that were measured on this machine, in all runs.
         seconds: wall time that went into this pipeline.
         weights: the file with which beam search finds the fastest schedule; None if there are only the initial ones.
         history: times of measurement, in seconds since 1970, and running times, in seconds, of all runs.
         files: the fastest schedule in the forms of text.
+        verification: what outputs were verified against.
     """
 
     subject: Subject
@@ -76,12 +89,15 @@ class Tuned:
     finals: Finals
     measured: int
     failed: int
+    reasons: tuple[Reason, ...]
+    repaired: int
     known: int
     distinct: int
     seconds: float
     weights: Path | None
     history: tuple[tuple[float, float], ...]
     files: tuple[Path, ...]
+    verification: Verification | None = None
 
     @property
     def samples_per_minute(self) -> float:
@@ -110,11 +126,17 @@ def tune(
     name, count = Counter(subject.spec.name for subject in subjects).most_common(1)[0]
     if count > 1:
         raise InputError("two pipelines of the same name", found=name, todo="tune them one after the other")
+    for subject in subjects:
+        kept(subject, options.keep, options.only)  # bad names are found before anything is measured
+        for note in subject.notes:
+            progress.note(f"{subject.spec.name}: {note}")
     target = subjects[0].target
     search = with_default_weights(options.search, workspace, identify(target, measure), progress)
     options = replace(options, search=search)
     minutes = options.budget.minutes
-    end_s = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    begun_s = time.monotonic()
+    total_s = math.inf if minutes is None else 60 * minutes
+    end_s = begun_s + total_s
     with contextlib.ExitStack() as stack:
         machine = stack.enter_context(open_machine(target, measure, workers=options.workers))
         pool = stack.enter_context(SearchPool(options.workers, timeout_s=options.search_timeout_s))
@@ -123,24 +145,34 @@ def tune(
             progress.phase(f"{subject.spec.name}: expected outputs")
             workspace.records(subject.spec, machine.identity)
             session = stack.enter_context(
-                machine.session(subject.spec, inputs, numpy_reference=subject.numpy_reference)
+                machine.session(
+                    subject.spec,
+                    inputs,
+                    numpy_reference=subject.numpy_reference,
+                    more=further_schedules(subject, measure.threads),
+                )
             )
-            session.ready()
+            verified_against(session, subject.spec.name, progress)
             sessions.append(session)
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
         runs: dict[str, _Run] = {}
-        for subject, session in zip(subjects, sessions, strict=True):
-            begun_s = time.monotonic()
+        for number, (subject, session) in enumerate(zip(subjects, sessions, strict=True)):
+            now_s = time.monotonic()
             run = _open(subject, session, machine.identity, options, workspace, store, pool)
-            known = run.tuner.begin(progress)
+            left_s = max(0.0, begun_s + _KNOWN_SHARE * total_s - now_s)
+            known = run.tuner.begin(progress, end_s=now_s + left_s / (len(subjects) - number))
             run.measured = len(known)
-            run.failed = sum(isinstance(each, Failure) for each in known)
-            run.seconds = time.monotonic() - begun_s
+            run.failures += [each for each in known if isinstance(each, Failure)]
+            run.repaired = count_repaired(known)
+            run.seconds = time.monotonic() - now_s
             runs[subject.spec.name] = run
         progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
         _rounds(runs, options, end_s, progress)
-        return tuple(_finish(run, options, workspace, store, progress) for run in runs.values())
+        return tuple(
+            _finish(run, options, workspace, store, progress, end_s=_part(end_s, len(runs) - number))
+            for number, run in enumerate(runs.values())
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,7 +185,8 @@ class _Run:
     lineage: Lineage
     rounds: list[Round] = field(default_factory=list[Round])
     measured: int = 0
-    failed: int = 0
+    failures: list[Failure] = field(default_factory=list[Failure])
+    repaired: int = 0
     seconds: float = 0.0
 
 
@@ -182,7 +215,7 @@ def _open(
         history=history,
         model=Model(subject.spec, machine.key, initial, lineage, freeze=options.freeze),
         session=session,
-        searcher=Searcher(subject, options, pool, rng),
+        searcher=Searcher(subject, options, pool, rng, Searches(workspace.searches(subject.spec))),
         rng=rng,
     )
     return _Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
@@ -198,7 +231,11 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         limits = Limits(end_s=end_s - _reserve_s(runs, options), samples=left)
         if time.monotonic() >= limits.end_s or left == 0:
             break
-        late = time.monotonic() + run.tuner.pace.shortest_round_s >= limits.end_s
+        shortest_s = run.tuner.pace.shortest_round_s
+        if new := sum(not each.rounds for each in runs.values()):  # every pipeline gets a first round
+            shortest_s = min(shortest_s, _LEAST_ROUND_S)
+            limits = replace(limits, end_s=_part(limits.end_s, new))
+        late = time.monotonic() + shortest_s >= limits.end_s
         if late or run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
             if run.tuner.exhausted:
                 progress.note(f"{name}: searches find nothing new any more")
@@ -208,13 +245,21 @@ def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress:
         done = run.tuner.round(limits, progress)
         run.rounds.append(done)
         run.measured += done.measured
-        run.failed += len(done.failures)
+        run.failures += done.failures
+        run.repaired += done.repaired
         run.seconds += done.seconds
         shares.gained(name, before, done.best)
         progress.round_done(done)
     idle = [name for name, run in runs.items() if not run.rounds]
     if idle and budget.rounds != 0:
-        progress.note(f"no round of {', '.join(idle)}: the budget was used up by the known schedules")
+        used = "expected outputs and known schedules have used up the budget"
+        progress.note(f"no round of {', '.join(idle)}: {used}; give more --minutes, or --rounds")
+
+
+def _part(end_s: float, parts: int) -> float:
+    """The end of the first of equal parts of the time that is left until this moment of the monotonic clock."""
+    now_s = time.monotonic()
+    return now_s + max(0.0, end_s - now_s) / parts
 
 
 def _reserve_s(runs: dict[str, _Run], options: TuneOptions) -> float:
@@ -229,15 +274,33 @@ def _share(samples: int, pipelines: int) -> int:
     return max(0, min(samples, max(_LEAST_SHARE, -(-samples // pipelines))))
 
 
-def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store, progress: Progress) -> Tuned:
+def _finish(
+    run: _Run, options: TuneOptions, workspace: Workspace, store: Store, progress: Progress, *, end_s: float
+) -> Tuned:
     began_s = time.monotonic()
     tuner, subject = run.tuner, run.tuner.subject
     spec = subject.spec
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
-    best = store.best(*key, options.finalists, distinct=True)
+    best = store.best(*key, options.finalists if tuner.kept is None else len(tuner.history), distinct=True)
     records = workspace.records(spec, run.machine)
-    finals = decide(run.session, tuner.references, tuner.failed, best, records, spec.name)
+    if (kept := tuner.kept) is not None:
+        best = tuple(each for each in best if each.schedule and kept.allows(each.schedule))[: options.finalists]
+        records = [each for each in records if kept.allows(each.schedule)]
+    most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
+    if not most:
+        progress.note(f"{spec.name}: no time for a final comparison; `--rounds 0` makes one")
+    finals = decide(
+        run.session,
+        tuner.references,
+        tuner.failed,
+        best,
+        records,
+        spec.name,
+        cost=tuner.history.cost_of,
+        unit=run.machine.unit,
+        most=most,
+    )
     record = finals.winner.record(TUNED)
     assert record is not None
     workspace.replace(record, spec, run.machine)
@@ -247,11 +310,14 @@ def _finish(run: _Run, options: TuneOptions, workspace: Workspace, store: Store,
         rounds=tuple(run.rounds),
         finals=finals,
         measured=run.measured,
-        failed=run.failed,
+        failed=len(run.failures),
+        reasons=reasons(run.failures),
+        repaired=run.repaired,
         known=sum(each.known for each in run.rounds),
         distinct=len(tuner.history),
         seconds=run.seconds + time.monotonic() - began_s,
         weights=run.lineage.path("best"),
         history=store.history(*key),
         files=export_texts(subject, record.schedule, workspace.directory(spec)),
+        verification=run.session.verification,
     )

@@ -3,19 +3,25 @@
 Arrays are NumPy's with Halide's dimensions reversed, see `hltune.pipeline.images`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hltune.pipeline.images import Array, read_array
+from hltune.pipeline.layout import layout_of, stored
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, fits
+from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, check_range, fits
 
-_ALIGNMENT_BYTES = 128
+_SIGNED_LIMITS = {4: 2**9, 8: 2**25}
+"""How far random integers of so many bytes reach, below and above 0.
+
+Halide takes it for granted that signed integers of 32 and 64 bits do not overflow, and two right schedules may differ
+where they do. With these limits a sum of 640 squares of differences fits, or the integral image of a camera.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +61,7 @@ class Inputs:
         return assigned
 
     def _check_scalars(self, spec: PipelineSpec) -> None:
-        known = {a.name: a.dtype for a in spec.inputs if isinstance(a, ScalarArgument)}
+        known = {a.name: a for a in spec.inputs if isinstance(a, ScalarArgument)}
         for name, value in self.scalars:
             if name not in known:
                 raise InputError(
@@ -63,19 +69,11 @@ class Inputs:
                     where=f"-i {name}={value}",
                     expected=", ".join(known) or "none: this pipeline has no scalar inputs",
                 )
-            if not fits(value, known[name]):
-                what, where = f"not a value of scalar input {name}", f"-i {name}={value}"
-                raise InputError(what, where=where, expected=known[name], found=str(value))
-
-
-def aligned(shape: tuple[int, ...], dtype: str) -> Array:
-    """An uninitialised array that starts at a multiple of 128 bytes, as Halide allocates its own."""
-    # np.uint64 is 'L' on Linux, and the bindings only know 'Q'.
-    kind = np.dtype("Q" if dtype == "uint64" else dtype)
-    count = math.prod(shape) * kind.itemsize
-    raw = np.empty(count + _ALIGNMENT_BYTES, dtype=np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT_BYTES
-    return raw[start : start + count].view(kind).reshape(shape)
+            where = f"-i {name}={value}"
+            if not fits(value, known[name].dtype):
+                what = f"not a value of scalar input {name}"
+                raise InputError(what, where=where, expected=known[name].dtype, found=str(value))
+            check_range(known[name], value, where=where)
 
 
 def shape_of(estimate: tuple[Interval, ...]) -> tuple[int, ...]:
@@ -111,16 +109,14 @@ def _input_array(argument: BufferArgument, image: Path | None, seed: int) -> Arr
             found=size_text(array.shape),
             todo="give --example IMAGE to schedule for this size, or --size WxH for a built-in benchmark",
         )
-    cropped = aligned(wanted, argument.dtype)
-    cropped[...] = array[tuple(slice(extent) for extent in wanted)]
-    return cropped
+    return laid_out(argument, array[tuple(slice(extent) for extent in wanted)])
 
 
 def random_array(argument: BufferArgument, *, seed: int) -> Array:
-    """Integers over the whole range of the type, floats over [0, 1)."""
+    """Floats over [0, 1), integers over the whole range of the type, or as far as they can be computed with."""
     shape = shape_of(argument.estimate)
     rng = np.random.default_rng([seed, *argument.name.encode()])
-    array = aligned(shape, argument.dtype)
+    array = _empty(argument)
     if array.dtype.kind == "f" and array.dtype.itemsize == 2:
         # Drawn in its own precision: rounded to a narrower type, a value just below 1 would become 1.
         array[...] = rng.integers(0, 2**11, shape) / 2**11
@@ -129,13 +125,20 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
     elif array.dtype.kind == "b":
         array[...] = rng.integers(0, 2, shape, dtype=np.uint8)
     else:
-        info = np.iinfo(array.dtype)
-        array[...] = rng.integers(info.min, info.max, shape, dtype=array.dtype.name, endpoint=True)
+        low, high = _range(array.dtype)
+        array[...] = rng.integers(low, high, shape, dtype=array.dtype.name, endpoint=True)
     return array
 
 
+def _range(kind: np.dtype[Any]) -> tuple[int, int]:
+    if kind.kind == "i" and (limit := _SIGNED_LIMITS.get(kind.itemsize)):
+        return -limit, limit - 1
+    info = np.iinfo(kind)
+    return int(info.min), int(info.max)
+
+
 def read_image(path: Path, argument: BufferArgument) -> Array:
-    """Reads an image or a ``.npy`` file for an input, whatever its size; interleaved colour becomes planar.
+    """Reads an image or a ``.npy`` file for an input, whatever its size; its last axis is x.
 
     An `InputError` if it cannot be read, or has another element type or number of dimensions than the input.
     """
@@ -149,9 +152,18 @@ def read_image(path: Path, argument: BufferArgument) -> Array:
             found=_form(image.dtype.name, image.ndim, image.shape[0] if image.ndim == 3 else None),
             todo="convert the image, for example to 8-bit greyscale for a uint8 input of 2 dimensions",
         )
-    array = aligned(image.shape, argument.dtype)
+    return image
+
+
+def laid_out(argument: BufferArgument, image: Array) -> Array:
+    """A copy of an image that has the size of the estimate, in the memory layout that the pipeline asks for."""
+    array = _empty(argument)
     array[...] = image
     return array
+
+
+def _empty(argument: BufferArgument) -> Array:
+    return stored(layout_of(argument, argument.dtype), alignment=argument.alignment).array
 
 
 def size_text(shape: tuple[int, ...]) -> str:

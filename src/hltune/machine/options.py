@@ -1,5 +1,6 @@
 """How long and how often to measure, and what a candidate may use."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -34,9 +35,11 @@ class MeasureOptions:
         prune_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
         abort_ratio: among many schedules, one that is this many times slower than the best fails, if it also takes
             longer than `least_run_timeout_s`.
-        integer_tolerance: by how much an integer in an output may differ from the default schedule's; 0 unless floats
-            are rounded on the way to it.
-        float_slack: by how much more than usual a float may differ; see `hltune.machine.verify`.
+        compile_ratio: among many schedules, one that takes this many times as long to compile and verify as is usual
+            fails, if it also takes longer than `least_compile_timeout_s`.
+        tolerance: by how much a float in an output may differ, relative to its value; None for what is measured, see
+            `hltune.machine.tolerance`.
+        integer_tolerance: by how much an integer in an output may differ; None for what is measured.
         compile_timeout_s: limit on building, lowering and compiling one schedule.
         verify_timeout_s: limit on comparing its outputs, which take as long whatever the schedule.
         machine_options: what only one kind of machine knows; None for its defaults.
@@ -50,8 +53,10 @@ class MeasureOptions:
     prune_ratio: float = 5.0
     abort_ratio: float = 50.0
     least_run_timeout_s: float = 1.0
-    integer_tolerance: int = 0
-    float_slack: float = 1.0
+    compile_ratio: float = 4.0
+    least_compile_timeout_s: float = 4.0
+    tolerance: float | None = None
+    integer_tolerance: int | None = None
     compile_timeout_s: float = 60.0
     run_timeout_s: float = 20.0
     verify_timeout_s: float = 60.0
@@ -73,5 +78,7 @@ class MeasureOptions:
         for flag, value in positive.items():
             if not value > 0:
                 raise out_of_range(flag, "more than 0", value)
-        if self.integer_tolerance < 0:
+        if self.tolerance is not None and not 0 <= self.tolerance < math.inf:
+            raise out_of_range("--tolerance", "0 or more", self.tolerance)
+        if self.integer_tolerance is not None and self.integer_tolerance < 0:
             raise out_of_range("--integer-tolerance", "0 or more", self.integer_tolerance)

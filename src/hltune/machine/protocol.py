@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference
+from hltune.machine.reference import MoreSchedules
+from hltune.machine.reference_job import Verification
+from hltune.machine.task import NumPyReference
 from hltune.pipeline.target import TargetInfo
+from hltune.runtime.worker import Worker
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
@@ -31,6 +34,15 @@ class Session(AbstractContextManager["Session"], Protocol):
 
     def ready(self) -> None:
         """Waits until the expected outputs are known; an `InputError` if the inputs do not fit the pipeline."""
+
+    def beside(self, workers: Sequence[Worker]) -> AbstractContextManager[None]:
+        """While the context lasts, these processes stand still whenever a schedule is timed."""
+        ...
+
+    @property
+    def verification(self) -> Verification:
+        """What outputs are checked against; waits as `ready` does."""
+        ...
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """Measures schedules side by side, interleaved, with their outputs verified.
@@ -68,14 +80,17 @@ class Machine(AbstractContextManager["Machine"], Protocol):
         spec: PipelineSpec,
         inputs: Inputs,
         *,
-        reference: Schedule = DEFAULT_REFERENCE,
+        reference: Schedule | None = None,
         numpy_reference: NumPyReference | None = None,
+        more: MoreSchedules | None = None,
     ) -> Session:
         """Begins with a pipeline; an `InputError` if the inputs do not fit it.
 
         Args:
-            reference: the schedule that computes the expected outputs, while the caller does something else.
+            reference: the schedule that computes the expected outputs, while the caller does something else; None for
+                two that agree.
             numpy_reference: an independent version of the algorithm that they are checked against.
+            more: finds further schedules that may compute them, where too few others can be run.
         """
         ...
 

@@ -1,34 +1,75 @@
 """The expected outputs of a pipeline, computed on this computer, whatever machine the candidates run on."""
 
+import contextlib
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
-from hltune.machine.inputs import input_arrays
+from hltune.machine.bounds import CoverJob, growth_notes
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import NumPyReference, Task, compile_task
-from hltune.machine.verify import differences, output_path
-from hltune.runtime.worker import Process, Worker
-from hltune.values.directives import ComputeRoot, Schedule, Stage
-from hltune.values.errors import HltuneError, InputError, JobFailed
-from hltune.values.pipeline import PipelineSpec
+from hltune.machine.reference_job import AT_ROOT, INLINED, ReferenceJob, Undecided, Verification
+from hltune.machine.runs import Folders
+from hltune.machine.sensitivity import every_func_at_root
+from hltune.machine.task import NumPyReference, Task
+from hltune.runtime.worker import Worker
+from hltune.schedule.repair import is_outside
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
+
+MoreSchedules = Callable[[], Mapping[str, Schedule]]
+"""Finds further schedules by name, where too few of those that are at hand can be run."""
+
+AUTHORS = "the author's schedule"
 
 
 class ReferenceSession:
-    """What every `Session` has: a folder of expected outputs, which a worker begins with as soon as this exists."""
+    """What every `Session` has: a folder of expected outputs, which a worker begins with as soon as this exists.
+
+    Args:
+        task: with the schedule that is to be believed, or None for whatever can be run.
+        more: asked when too few schedules can be run, in `ready`.
+        strict: candidates compute floats strictly.
+        own: the author's schedule is one for this computer.
+    """
 
     def __init__(
-        self, task: Task, options: MeasureOptions, worker: Worker, numpy_reference: NumPyReference | None
+        self,
+        task: Task,
+        options: MeasureOptions,
+        worker: Worker,
+        *,
+        reference: Schedule | None,
+        numpy_reference: NumPyReference | None,
+        more: MoreSchedules | None,
+        strict: bool,
+        own: bool,
     ) -> None:
         task.inputs.assign(task.spec)
         self._folder = tempfile.TemporaryDirectory(prefix="hltune-")
         self._directory = Path(self._folder.name)
-        self._task = task
-        job = ReferenceJob(task=task, options=options, directory=self._directory, numpy_reference=numpy_reference)
-        self._reference_job, self._running = job, worker.start(job)
+        self._given, self._task = task.spec, task
+        self._own = own and task.spec.manual is not None
+        self._verification: Verification | None = None
+        self._more = more
+        spec = task.spec
+        schedules = {INLINED: Schedule(), AT_ROOT: every_func_at_root(spec)}
+        if self._own:
+            schedules[AUTHORS] = Schedule(base=spec.manual_hash)
+        if reference is not None:
+            schedules = {"reference": reference}
+        self._job = ReferenceJob(
+            task=task,
+            options=options,
+            directory=self._directory,
+            numpy_reference=numpy_reference,
+            schedules=tuple(schedules.items()),
+            single=reference is not None,
+            last=reference is not None or more is None,
+            strict=strict,
+        )
+        self._running = worker.start(self._job)
 
     def __enter__(self) -> Self:
         return self
@@ -38,73 +79,103 @@ class ReferenceSession:
         self._running.cancel()
         self._folder.cleanup()
 
+    @contextlib.contextmanager
+    def beside(self, workers: Sequence[Worker]) -> Generator[None]:  # noqa: ARG002 - counting is not disturbed
+        """See `Session.beside`."""
+        yield
+
+    @property
+    def verification(self) -> Verification:
+        """See `Session.verification`."""
+        self.ready()
+        assert self._verification is not None
+        return self._verification
+
     def ready(self) -> None:
         """See `Session.ready`.
 
         Raises:
             InputError: the inputs do not fit, or the pipeline cannot run on them at all.
-            HltuneError: it computes something else than its NumPy reference, or does not finish within its limits.
-            JobFailed: it does not compile.
+            HltuneError: it computes something else than its NumPy reference, or no schedule can be run.
         """
+        while self._verification is None:
+            outcome = self._outcome()
+            if isinstance(outcome, Verification):
+                own, self._own = self._own, False
+                # Its author runs it on images that are large enough for it.
+                if not own or not self._cover(Schedule(base=self._given.manual_hash)):
+                    growth = growth_notes(self._given, self._task.spec)
+                    self._verification = replace(outcome, notes=(*growth, *outcome.notes))
+            elif isinstance(outcome, Undecided):
+                if self._covered(outcome):
+                    continue
+                if self._job.last:
+                    raise _nothing_runs(self._task.spec.name, outcome)
+                assert self._more is not None
+                known = dict(self._job.schedules)
+                more = {name: each for name, each in self._more().items() if each not in known.values()}
+                self._job = replace(self._job, schedules=(*known.items(), *more.items()), last=True)
+                self._running = self._running.worker.start(self._job)
+            else:
+                self._running = self._running.worker.start(self._job)
+
+    def _covered(self, outcome: Undecided) -> bool:
+        """Lets inputs grow that are too small for all schedules; False if that is not the reason."""
+        schedules = dict(self._job.schedules)
+        outside = [name for name, failure in outcome.failures if is_outside(failure.message)]
+        return any(self._cover(schedules[name]) for name in outside[:1])
+
+    def _cover(self, schedule: Schedule) -> bool:
+        """Lets the inputs grow to what a schedule reads, and begins again; False if they are large enough."""
+        worker, before = self._running.worker, self._task.spec
+        task = replace(self._task, schedule=schedule)
         try:
-            self._running.result()
+            after = worker.run(CoverJob(task=task, options=self._job.options))
+        except JobFailed:
+            return False
+        if after == before:
+            return False
+        Folders(self._directory).remove([name for name, _ in self._job.schedules])
+        self._task = replace(self._task, spec=after)
+        self._job = replace(self._job, task=self._task)
+        self._running = worker.start(self._job)
+        return True
+
+    def _outcome(self) -> Verification | Undecided | None:
+        """What the worker found; None if a schedule took it down, which is not tried again."""
+        try:
+            return self._running.result()
         except JobFailed as failed:
-            if failed.failure.kind == "error":
+            folders = Folders(self._directory)
+            name = folders.running()
+            if name is None:
                 raise
-            # Inlined everywhere, a deep pipeline can recompute for hours; at root it does not.
-            self._run_at_root()
-
-    def _run_at_root(self) -> None:
-        spec = self._task.spec
-        at_root = replace(self._task, schedule=every_func_at_root(spec))
-        self._running = self._running.worker.start(replace(self._reference_job, task=at_root))
-        try:
-            self._running.result()
-        except JobFailed as failed:
-            raise HltuneError(
-                "the pipeline does not finish within its limits, neither inlined nor with every Func at root",
-                where=spec.name,
-                found=str(failed),
-                todo="raise the limit, or schedule for a smaller size",
-            ) from None
+            folders.fail(name, failed.failure)
+            folders.end()
+            return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceJob:
-    """Runs a task and writes its outputs into a directory, where other tasks find what is expected of them."""
-
-    task: Task
-    options: MeasureOptions
-    directory: Path
-    numpy_reference: NumPyReference | None
-
-    def run(self, process: Process) -> None:
-        """Runs in the worker."""
-        import halide as hl  # the parent handles jobs without it
-
-        spec = self.task.spec
-        arrays = input_arrays(process, spec, self.task.inputs)
-        compiled = compile_task(process, self.task, arrays, self.options)
-        try:
-            compiled.run(process, self.options)
-        except hl.HalideError as error:
-            raise InputError(
-                "the pipeline cannot run on these inputs, whatever its schedule",
-                where=spec.name,
-                found=str(error).strip(),
-                todo="check that the estimates of inputs and outputs agree with what the pipeline reads",
-            ) from error
-        for number, output in enumerate(compiled.outputs):
-            np.save(output_path(self.directory, number), output)
-        if self.numpy_reference is not None:
-            process.enter("NumPy reference", timeout_s=self.options.run_timeout_s)
-            pairs = zip(spec.inputs, arrays, strict=True)
-            images = {argument.name: value for argument, value in pairs if isinstance(value, np.ndarray)}
-            wrong = differences(spec, compiled.outputs, self.numpy_reference(images))
-            if wrong:
-                raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}", where=spec.name)
+def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
+    failures = [failure for _, failure in outcome.failures]
+    found = "; ".join(f"{schedule}: {failure}" for schedule, failure in outcome.failures)
+    if all((each.stage, each.kind) == ("run", "error") for each in failures):
+        return InputError(
+            "the pipeline cannot run on these inputs, whatever its schedule",
+            where=name,
+            found=failures[0].message,
+            todo="check that the estimates of inputs and outputs agree with what the pipeline reads",
+        )
+    if all(each.kind == "error" for each in failures):
+        return HltuneError("the pipeline does not compile, whatever its schedule", where=name, found=found)
+    return HltuneError(
+        "the pipeline does not finish within its limits, whatever its schedule",
+        where=name,
+        found=found,
+        todo=_advice(failures),
+    )
 
 
-def every_func_at_root(spec: PipelineSpec) -> Schedule:
-    """Computes every Func once, in full, before its consumers."""
-    return Schedule(tuple(ComputeRoot(Stage(func.name)) for func in spec.funcs))
+def _advice(failures: list[Failure]) -> str:
+    flags = {"run": "--run-timeout", "compile": "--compile-timeout"}
+    raised = sorted({flags[each.stage] for each in failures if each.kind == "timeout" and each.stage in flags})
+    return f"raise {' and '.join(raised)}, or schedule for a smaller size" if raised else "schedule for a smaller size"

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.machine.inputs import Array, Inputs, read_image, size_text
+from hltune.machine.inputs import Array, Inputs, laid_out, read_image, size_text
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sizes import resized
-from hltune.machine.task import Task, compile_task
+from hltune.machine.task import Compiled, Task, compile_task
 from hltune.runtime.worker import Process
+from hltune.schedule.repair import with_repairs
 from hltune.values.directives import Schedule
-from hltune.values.errors import InputError
+from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 
 
@@ -36,30 +37,40 @@ class RunImageJob:
     def run(self, process: Process) -> tuple[str, ...]:
         """Runs in the worker; returns the sizes of the outputs."""
         process.enter("inputs", timeout_s=120)
-        import halide as hl
-
         images = self._images()
         sizes = {name: tuple(reversed(array.shape)) for name, array in images.items()}
         sized = resized(self.spec, sizes, dict(self.output_sizes))
         arrays = tuple(
-            images[argument.name] if isinstance(argument, BufferArgument) else self.inputs.scalar(argument)
+            laid_out(argument, images[argument.name])
+            if isinstance(argument, BufferArgument)
+            else self.inputs.scalar(argument)
             for argument in sized.inputs
         )
-        task = Task(spec=sized, schedule=self.schedule, target=self.target, inputs=self.inputs)
-        compiled = compile_task(process, task, arrays, self.options)
-        try:
-            compiled.run(process, self.options)
-        except hl.HalideError as error:
+        _, compiled = with_repairs(self.schedule, lambda each: self._attempt(process, sized, each, arrays))
+        if isinstance(compiled, Failure):
             found = ", ".join(f"{name} is {size_text(array.shape)}" for name, array in images.items())
             raise InputError(
                 "the schedule cannot run on images of this size",
                 where=self.spec.name,
-                found=f"{found}. {str(error).strip()}",
+                found=f"{found}. {compiled.message}",
                 todo="schedule for it: hltune schedule ... --example IMAGE, then run with the same --example",
-            ) from None
+            )
         process.enter("write", timeout_s=120)
         write_all(self.outputs, compiled.outputs)
         return tuple(size_text(output.shape) for output in compiled.outputs)
+
+    def _attempt(
+        self, process: Process, sized: PipelineSpec, schedule: Schedule, arrays: tuple[Array | float, ...]
+    ) -> Compiled | Failure:
+        import halide as hl
+
+        task = Task(spec=sized, schedule=schedule, target=self.target, inputs=self.inputs)
+        compiled = compile_task(process, task, arrays, self.options)
+        try:
+            compiled.run(process, self.options)
+        except hl.HalideError as error:
+            return Failure(stage="run", kind="error", message=str(error).strip())
+        return compiled
 
     def _images(self) -> dict[str, Array]:
         assigned = self.inputs.assign(self.spec)

@@ -23,7 +23,8 @@ def resized(spec: PipelineSpec, sizes: Mapping[str, Extents], given: Mapping[str
     """The same pipeline with other estimates.
 
     An output follows the input whose estimate is most like its own. Per dimension it stays as large as the input, or
-    smaller by the same border, or smaller or larger in the same ratio.
+    smaller by the same border, or smaller or larger in the same ratio. What an output has of fewer dimensions than its
+    input are the first ones.
 
     Args:
         sizes: extents of every image, by the input's name.
@@ -71,10 +72,10 @@ def _followed(output: OutputArgument, images: list[BufferArgument], sizes: Mappi
     own = _extents(output)
     if not own or all(_extents(image) == sizes[image.name] for image in images):
         return own
-    alike = {image.name: _extents(image) for image in images if len(image.estimate) == len(own)}
+    alike = _alike(len(own), images)
     distances = {name: sum(abs(a - b) for a, b in zip(before, own, strict=True)) for name, before in alike.items()}
     leaders = [name for name, distance in distances.items() if distance == min(distances.values())]
-    found = {tuple(_follow(*extent) for extent in zip(own, alike[name], sizes[name], strict=True)) for name in leaders}
+    found = {tuple(_follow(*extent) for extent in zip(own, alike[name], sizes[name], strict=False)) for name in leaders}
     extents = tuple(extent for extent in found.pop() if extent is not None) if len(found) == 1 else ()
     if len(extents) < len(own):
         raise InputError(
@@ -85,6 +86,14 @@ def _followed(output: OutputArgument, images: list[BufferArgument], sizes: Mappi
             todo=f"give --output-size {output.name}=" + "x".join(map(str, own)) + " with the right numbers",
         )
     return extents
+
+
+def _alike(dimensions: int, images: list[BufferArgument]) -> dict[str, Extents]:
+    """The images that an output may follow: of as many dimensions, or else of more, as grey follows colour."""
+    same = {image.name: _extents(image) for image in images if len(image.estimate) == dimensions}
+    if same or dimensions == 1:  # one dimension may be a row, a column or neither
+        return same
+    return {image.name: _extents(image)[:dimensions] for image in images if len(image.estimate) > dimensions}
 
 
 def _follow(own: int, before: int, now: int) -> int | None:

@@ -8,19 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from hltune.machine.inputs import Array, Inputs, aligned, shape_of
+from hltune.machine.inputs import Array, Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
+from hltune.pipeline.layout import Stored, layout_of, stored
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
-DEFAULT_REFERENCE = Schedule()
-"""The schedule without directives, which computes the expected outputs."""
-
-_POISON = 0xA5
-"""Outputs are filled with it first, so that an element that nobody wrote shows."""
+WROTE_BETWEEN = "wrote beyond the ends of the rows of an output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,22 +54,40 @@ class Compiled:
 
     task: Task
     call: Callable[[], object]
-    outputs: tuple[Array, ...]
+    memories: tuple[Stored, ...]
+
+    @property
+    def outputs(self) -> tuple[Array, ...]:
+        """One per element of each output."""
+        return tuple(memory.array for memory in self.memories)
 
     def run(self, process: Process, options: MeasureOptions) -> None:
         """Runs once over poisoned outputs."""
         process.enter("run", timeout_s=options.run_timeout_s)
-        for output in self.outputs:
-            output.reshape(-1).view(np.uint8).fill(_POISON)
+        for memory in self.memories:
+            memory.poison()
         self.call()
 
     def run_and_verify(self, process: Process, options: MeasureOptions) -> Failure | None:
         """`run`, and what is wrong with the outputs."""
         self.run(process, options)
-        return verify(process, self.task.spec, self.outputs, self.task.reference, options)
+        if not all(memory.gaps_intact() for memory in self.memories):
+            return Failure(stage="verify", kind="wrong output", message=WROTE_BETWEEN)
+        return verify(process, self.outputs, self.task.reference, options)
 
 
 def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions) -> Compiled:
+    """Compiles a task and gives it its buffers."""
+    function = compile_code(process, task, options)
+    outputs = _output_memories(process, task.spec)
+    estimates = [output.estimate for output in task.spec.outputs for _ in output.dtypes]
+    pairs = zip(task.spec.inputs, arrays, strict=True)
+    inputs = [_buffer(value, a.estimate) if isinstance(a, BufferArgument) else value for a, value in pairs]
+    arguments = [*inputs, *(_buffer(each.array, at) for each, at in zip(outputs, estimates, strict=True))]
+    return Compiled(task=task, call=lambda: function(*arguments), memories=outputs)
+
+
+def compile_code(process: Process, task: Task, options: MeasureOptions) -> Callable[..., object]:
     """Builds, schedules and compiles; nothing of it depends on earlier tasks of the process."""
     import halide as hl  # the parent handles jobs without it
 
@@ -80,31 +95,23 @@ def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...]
     from hltune.schedule.apply import apply_schedule
 
     process.enter("compile", timeout_s=options.compile_timeout_s)
-    built = build(task.spec)
+    built = build(task.spec, task.schedule.base)
     apply_schedule(built, task.spec, task.schedule)
-    function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
-    outputs = _output_arrays(process, task.spec)
-    estimates = [output.estimate for output in task.spec.outputs for _ in output.dtypes]
-    pairs = zip(task.spec.inputs, arrays, strict=True)
-    inputs = [_buffer(value, a.estimate) if isinstance(a, BufferArgument) else value for a, value in pairs]
-    arguments = [*inputs, *map(_buffer, outputs, estimates)]
-    return Compiled(task=task, call=lambda: function(*arguments), outputs=outputs)
+    return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
 
 
-def _output_arrays(process: Process, spec: PipelineSpec) -> tuple[Array, ...]:
+def _output_memories(process: Process, spec: PipelineSpec) -> tuple[Stored, ...]:
     """The same for all schedules of a process: where an array lies in memory can make a difference of a fifth."""
     key = f"outputs {spec.content_hash}"
     if key not in process.state:
         process.state[key] = tuple(
-            aligned(shape_of(output.estimate), dtype) for output in spec.outputs for dtype in output.dtypes
+            stored(layout_of(output, dtype)) for output in spec.outputs for dtype in output.dtypes
         )
     return process.state[key]
 
 
 def _buffer(array: Array | float, estimate: tuple[Interval, ...]) -> Any:
-    import halide as hl
+    from hltune.pipeline.build import buffer_of
 
     assert isinstance(array, np.ndarray)
-    buffer = hl.Buffer(array)
-    buffer.set_min([minimum for minimum, _ in estimate])
-    return buffer
+    return buffer_of(array, [minimum for minimum, _ in estimate])

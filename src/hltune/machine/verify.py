@@ -1,33 +1,28 @@
-"""Is an output the right one? Exact for integers, within a stated tolerance for floats."""
+"""Is an output the right one? Each has its `Tolerance`, which lies beside the expected outputs in their directory."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from hltune.machine.options import MeasureOptions
+from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance, distances, exact, limited
 from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
+from hltune.values.documents import convert
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 
-FLOAT_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}
-"""Allowed error by element size in bytes, relative to the value or, near zero, to a hundredth of the image's largest.
 
-A schedule may reorder sums and contract multiplications with additions, so equal bytes are too much to ask of floats.
-"""
-
-
-def verify(
-    process: Process, spec: PipelineSpec, found: Sequence[Array], reference: Path | None, options: MeasureOptions
-) -> Failure | None:
+def verify(process: Process, found: Sequence[Array], reference: Path | None, options: MeasureOptions) -> Failure | None:
     """Compares outputs with the expected ones in a directory, if there is one; in a worker."""
     if reference is None:
         return None
     process.enter("verify", timeout_s=options.verify_timeout_s)
     expected = [np.load(output_path(reference, number)) for number in range(len(found))]
-    integer_tolerance, float_slack = options.integer_tolerance, options.float_slack
-    text = differences(spec, found, expected, integer_tolerance=integer_tolerance, float_slack=float_slack)
+    text = differences(found, expected, read_tolerances(reference))
     return Failure(stage="verify", kind="wrong output", message=text) if text else None
 
 
@@ -36,58 +31,56 @@ def output_path(directory: Path, number: int) -> Path:
     return directory / f"output{number}.npy"
 
 
-def differences(
-    spec: PipelineSpec,
-    found: Sequence[Array],
-    expected: Sequence[Array],
-    *,
-    integer_tolerance: int = 0,
-    float_slack: float = 1.0,
-) -> str | None:
+def read_tolerances(directory: Path) -> tuple[Tolerance, ...]:
+    """The tolerances of all expected outputs."""
+    return tuple(convert(each, Tolerance) for each in json.loads(_tolerance_path(directory).read_bytes()))
+
+
+def write_tolerances(directory: Path, tolerances: Sequence[Tolerance]) -> None:
+    """What `read_tolerances` reads."""
+    _tolerance_path(directory).write_text(json.dumps([asdict(each) for each in tolerances]))
+
+
+def _tolerance_path(directory: Path) -> Path:
+    return directory / "tolerances.json"
+
+
+def output_names(spec: PipelineSpec) -> list[str]:
+    """The name of each expected output; those of a Tuple share one."""
+    return [output.name for output in spec.outputs for _ in output.dtypes]
+
+
+def differences(found: Sequence[Array], expected: Sequence[Array], tolerances: Sequence[Tolerance]) -> str | None:
     """Says how the first wrong one of a pipeline's outputs differs from the expected one, or None."""
-    names = [output.name for output in spec.outputs for _ in output.dtypes]
-    texts = (
-        difference(ours, wanted, name=name, integer_tolerance=integer_tolerance, float_slack=float_slack)
-        for name, ours, wanted in zip(names, found, expected, strict=True)
-    )
+    texts = (difference(*each) for each in zip(found, expected, tolerances, strict=True))
     return next((text for text in texts if text), None)
 
 
-def difference(
-    found: Array, expected: Array, *, name: str, integer_tolerance: int = 0, float_slack: float = 1.0
-) -> str | None:
+def difference(found: Array, expected: Array, tolerance: Tolerance) -> str | None:
     """Says how an output differs from the expected one, or None when it does not.
 
     Both have the same shape and element type. NaN and infinities have to be at the same places.
     """
-    wrong = ~_equal(found, expected, integer_tolerance, float_slack)
-    count = int(wrong.sum())
-    if count == 0:
+    level = tolerance.broken(found, expected)
+    if level is None:
         return None
+    far = distances(found, expected)
+    wrong = far > level
     position = tuple(int(index) for index in np.argwhere(wrong)[0])
     # NumPy's last axis is Halide's first dimension.
     place = ", ".join(str(index) for index in reversed(position))
     text = (
-        f"wrong output {name}: {count} of {found.size} values differ, the first at ({place}): "
+        f"wrong output {tolerance.output}: {int(wrong.sum())} of {found.size} values differ, the first at ({place}): "
         f"expected {expected[position]}, found {found[position]}"
     )
-    if found.dtype.kind in "iu" and _distance(found, expected).max() <= integer_tolerance + 1:
-        text += f"; none by more than {integer_tolerance + 1}: if that comes from rounding floats, allow it with "
-        text += f"--integer-tolerance {integer_tolerance + 1}"
+    if tolerance.advice:
+        text += f"; allowed is: {tolerance.text}; to allow more, {tolerance.advice}"
     return text
 
 
-def _equal(found: Array, expected: Array, integer_tolerance: int, float_slack: float) -> Array:
-    if found.dtype.kind in "iu" and integer_tolerance:
-        return _distance(found, expected) <= integer_tolerance
-    if found.dtype.kind != "f":
-        return found == expected
-    tolerance = FLOAT_TOLERANCE[found.dtype.itemsize] * float_slack
-    finite = expected[np.isfinite(expected)]
-    largest = float(np.abs(finite).max()) if finite.size else 0.0
-    return np.isclose(found, expected, rtol=tolerance, atol=tolerance * largest / 100, equal_nan=True)
-
-
-def _distance(found: Array, expected: Array) -> Array:
-    """The distance of integers, without wrapping around."""
-    return np.maximum(found, expected).astype(np.uint64) - np.minimum(found, expected).astype(np.uint64)
+def usual(output: str, expected: Array, tolerance: float | None = None) -> Tolerance:
+    """What outputs may differ by that nothing was measured of: integers are exact, floats have the least tolerance."""
+    if expected.dtype.kind != "f":
+        return exact(output, expected)
+    most = FLOAT_TOLERANCE[expected.dtype.itemsize] if tolerance is None else tolerance
+    return limited(output, expected, most, text=f"a relative {most:.1g}", reason="floats take part")

@@ -5,9 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import halide as hl
+import numpy as np
 
+from hltune.pipeline.images import Array
+from hltune.pipeline.prefetches import Prefetch, take_prefetches
+from hltune.pipeline.serialized import read_pipeline
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, FuncInfo, Interval, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import (
+    BufferArgument,
+    FuncInfo,
+    Interval,
+    Number,
+    OutputArgument,
+    PipelineSpec,
+    ScalarArgument,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +36,56 @@ class Built:
     arguments: list[hl.Argument]
 
 
-def build(spec: PipelineSpec) -> Built:
-    """Builds a pipeline that nobody has scheduled yet, with all its estimates."""
-    parameters = hl.deserialize_parameters(spec.hlpipe)
+def build(spec: PipelineSpec, base: str | None = None) -> Built:
+    """Builds a pipeline with all its estimates and constraints, not yet scheduled.
+
+    Args:
+        base: `Schedule.base`; with the author's own schedule, `Built.funcs` is empty, for its names mean nothing here.
+
+    Raises:
+        InputError: the base is not the schedule that the pipeline's author wrote.
+    """
+    if base not in (None, spec.manual_hash):
+        raise InputError(
+            "the schedule is the hand-written one of another version of this pipeline",
+            where=spec.name,
+            expected=f"base {spec.manual_hash}" if spec.manual else "a pipeline with a hand-written schedule",
+            found=f"base {base}",
+            todo="compare or tune this version, and use what that finds",
+        )
+    hlpipe = spec.hlpipe if base is None else spec.manual
+    assert hlpipe is not None, "checked above"
+    hlpipe, prefetches = (hlpipe, ()) if base is None else take_prefetches(hlpipe, where=spec.name)
+    parameters = hl.deserialize_parameters(hlpipe)
+    images = {a.name: _image(a) for a in spec.buffers() if any(p.image == a.name for p in prefetches)}
+    parameters |= {name: image.parameter() for name, image in images.items()}
     for argument in spec.inputs:
         parameter = parameters.get(argument.name)
         if parameter is None:  # declared, but the algorithm does not use it
             parameter = _unused_parameter(argument)
             parameters[argument.name] = parameter
+        _constrain(parameter, argument)
         _set_estimate(parameter, argument)
-    pipeline = hl.deserialize_pipeline(spec.hlpipe, parameters)
+    for argument in spec.buffers():
+        _keep_promises(argument, parameters)
+    pipeline = hl.deserialize_pipeline(hlpipe, parameters)
     for func, output in zip(pipeline.outputs(), spec.outputs, strict=True):
         func.set_estimates([hl.Range(minimum, extent) for minimum, extent in output.estimate])
-    funcs = {info.name: pipeline.get_func(index) for index, info in enumerate(spec.funcs)}
+    _prefetch(pipeline, prefetches, images)
+    infos = spec.funcs if base is None else ()
+    funcs = {info.name: pipeline.get_func(index) for index, info in enumerate(infos)}
     return Built(pipeline, funcs, [parameters[argument.name]._to_argument() for argument in spec.inputs])
+
+
+def _prefetch(pipeline: hl.Pipeline, prefetches: Sequence[Prefetch], images: Mapping[str, hl.ImageParam]) -> None:
+    """Calls what Halide has written, but cannot read."""
+    funcs = {func.name(): func for func in _all_funcs(pipeline)} if prefetches else {}
+    for each in prefetches:
+        stage = funcs[each.func] if each.update is None else funcs[each.func].update(each.update)
+        image = images.get(each.image) if each.is_input else funcs.get(each.image)
+        if image is not None:
+            strategy = hl.PrefetchBoundStrategy(each.strategy)
+            stage.prefetch(image, hl.Var(each.at), hl.Var(each.from_), each.offset, strategy)
 
 
 def plain_name(name: str) -> str:
@@ -49,6 +97,15 @@ def expression_text(expr: hl.Expr) -> str:
     """An expression as source text; the bindings print it as ``<halide.Expr of type int32: x>``."""
     found = re.fullmatch(r"<halide\.Expr of type \w+: (.*)>", str(expr), flags=re.DOTALL)
     return found[1] if found else str(expr)
+
+
+def func_infos(hlpipe: bytes) -> tuple[FuncInfo, ...]:
+    """The Funcs of a serialized pipeline, as in `PipelineSpec.funcs`."""
+    return _func_infos(hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe)))
+
+
+def _func_infos(pipeline: hl.Pipeline) -> tuple[FuncInfo, ...]:
+    return tuple(map(_func_info, _all_funcs(pipeline)))
 
 
 def _all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
@@ -78,19 +135,73 @@ def _free_args(func: hl.Func, update: int) -> tuple[str, ...]:
     return tuple(plain_name(var.name()) for var in func.args() if var.name() in texts)
 
 
+def _image(argument: BufferArgument) -> hl.ImageParam:
+    return hl.ImageParam(halide_type(argument.dtype), len(argument.estimate), argument.name)
+
+
 def _unused_parameter(argument: BufferArgument | ScalarArgument) -> hl.Parameter:
     if isinstance(argument, BufferArgument):
-        return hl.ImageParam(halide_type(argument.dtype), len(argument.estimate), argument.name).parameter()
+        return _image(argument).parameter()
     return hl.Param(halide_type(argument.dtype), argument.name).parameter()
+
+
+def _constrain(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:
+    """What the user's code promises; the serialized pipeline does not keep it for inputs."""
+    if isinstance(argument, ScalarArgument):
+        if argument.minimum is not None:
+            parameter.set_min_value(_constant(argument.dtype, argument.minimum))
+        if argument.maximum is not None:
+            parameter.set_max_value(_constant(argument.dtype, argument.maximum))
+        return
+    if argument.alignment is not None:
+        parameter.set_host_alignment(argument.alignment)
+    for dimension, constraint in enumerate(argument.constraints):
+        if constraint.minimum is not None:
+            parameter.set_min_constraint(dimension, constraint.minimum)
+        if constraint.extent is not None:
+            parameter.set_extent_constraint(dimension, constraint.extent)
+        parameter.set_stride_constraint(
+            dimension, hl.Expr() if constraint.stride is None else hl.Expr(constraint.stride)
+        )
+
+
+def _keep_promises(argument: BufferArgument, parameters: dict[str, hl.Parameter]) -> None:
+    """The constraints that are expressions; these may name other inputs, hence after all of them are there."""
+    parameter = parameters[argument.name]
+    for promise in argument.promises:
+        value = hl.deserialize_pipeline(promise.expression, parameters).get_func(0).value()
+        match promise.what:
+            case "minimum":
+                parameter.set_min_constraint(promise.dimension, value)
+            case "extent":
+                parameter.set_extent_constraint(promise.dimension, value)
+            case "stride":
+                parameter.set_stride_constraint(promise.dimension, value)
 
 
 def _set_estimate(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:
     if isinstance(argument, ScalarArgument):
-        parameter.set_estimate(hl.cast(halide_type(argument.dtype), argument.estimate))
+        parameter.set_estimate(_constant(argument.dtype, argument.estimate))
         return
     for dimension, (minimum, extent) in enumerate(argument.estimate):
         parameter.set_min_constraint_estimate(dimension, minimum)
         parameter.set_extent_constraint_estimate(dimension, extent)
+
+
+def _constant(dtype: str, value: Number) -> hl.Expr:
+    """The bindings take no number beyond 64 signed bits, but casting wraps around."""
+    large = dtype == "uint64" and value >= 2**63
+    return hl.cast(halide_type(dtype), value - 2**64 if large else value)
+
+
+def buffer_of(array: Array, minima: Sequence[int]) -> hl.Buffer:
+    """An image on an array's memory, whose first element has these coordinates, innermost first.
+
+    The bindings know NumPy's ``ulonglong``, but not its equal ``uint64``.
+    """
+    buffer = hl.Buffer(array.view(np.ulonglong) if array.dtype == np.uint64 else array)
+    buffer.set_min(minima)
+    return buffer
 
 
 _TYPES: Mapping[str, hl.Type] = {
@@ -115,7 +226,13 @@ def dtype_name(kind: hl.Type, *, where: str) -> str:
     for name, known in _TYPES.items():
         if known == kind:
             return name
-    raise InputError("this element type is not supported", where=where, expected=", ".join(_TYPES), found=str(kind))
+    raise InputError(
+        "this element type is not supported",
+        where=where,
+        expected=", ".join(_TYPES),
+        found=str(kind),
+        todo="use one of these types; what a handle points to can only be passed as an image",
+    )
 
 
 def spec_of(
@@ -126,13 +243,15 @@ def spec_of(
 ) -> PipelineSpec:
     """Completes a spec with what the serialized pipeline itself tells."""
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
+    constraints = [output.constraints for output in read_pipeline(hlpipe, where=name).outputs]
     outputs = tuple(
         OutputArgument(
             name=plain_name(func.name()),
             dtypes=tuple(dtype_name(kind, where=f"output {func.name()}") for kind in func.types()),
             estimate=estimate,
+            constraints=constrained,
         )
-        for func, estimate in zip(pipeline.outputs(), output_estimates, strict=True)
+        for func, estimate, constrained in zip(pipeline.outputs(), output_estimates, constraints, strict=True)
     )
-    funcs = tuple(map(_func_info, _all_funcs(pipeline)))
+    funcs = _func_infos(pipeline)
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)

@@ -1,162 +1,224 @@
-"""Loads a pipeline from a C++ generator: compiles it with our driver, runs that, reads what it wrote.
+"""Loads a pipeline from a C++ generator: builds it with our driver, runs that, reads what it wrote.
 
-The cache holds, per source file, a manifest that names every file the compiler read, with its hash, and the program::
-
-    <key>.json              {"files": {path: sha256...}, "program": "<key>-<digest>"}
-    <key>-<digest>          the program; digest covers the hashes of the files
-
-The compiler counts as one of the files; system headers and the wheel stand under its and Halide's version. Files appear
-by renaming, the manifest last, so that a kill leaves nothing half-written.
+Reading map: `cpp_build` makes the program, `cpp_errors` explains what the compiler says; ``generator_driver.cpp`` has
+the form of what is read here.
 """
 
-import hashlib
 import json
 import os
-import shutil
+import resource
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import halide as hl
 
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import dtype_name
+from hltune.pipeline.cpp_build import build_program
+from hltune.pipeline.cpp_check import check_same, digest
+from hltune.pipeline.cpp_errors import no_generator
+from hltune.pipeline.embedded import store_densely
 from hltune.pipeline.parameters import choose_entry
 from hltune.pipeline.source import Source
-from hltune.runtime.halide_wheel import COMPILERS, halide_version, include_directory, library_directory
 from hltune.runtime.worker import Process
-from hltune.values.errors import InputError
-from hltune.values.pipeline import Interval
+from hltune.values.errors import InputError, did_you_mean
+from hltune.values.pipeline import LIMITS, Constraint, Interval, Number, PipelineSpec, Promise, unless_default
 
-_BUILD_S = 300.0
-_RUN_S = 120.0
-_FLAGS = ("-std=c++17", "-fno-rtti", "-pthread")
-_DRIVER = Path(__file__).with_name("generator_driver.cpp")
-_SHOWN_ERRORS = 3
+_RUN_S = 300.0
+_CHECK_S = 60.0
+
+Form = Literal["algorithm", "manual"]
+"""Without the schedule that the generator brings, or with it."""
 
 
 def load_cpp_file(source: Source, target: str, cache: Path, process: Process) -> Algorithm:
-    """Builds a generator of a C++ file."""
-    program = _build_program(Path(source.location), cache, process)
+    """Builds a generator of one or several C++ files."""
+    program = _Program(source=source, target=target, path=build_program(source, cache, process))
     process.enter("run generator", timeout_s=_RUN_S)
+    name = program.choose()
+    algorithm = replace(program.build(name, "algorithm"), check=partial(_check, program, name, process))
+    process.enter("run generator with its own schedule", timeout_s=_RUN_S)
+    try:
+        return replace(algorithm, manual=program.build(name, "manual"))
+    except InputError as error:  # the algorithm can be searched all the same
+        return replace(algorithm, manual=error)
+
+
+def _check(program: "_Program", name: str, process: Process, spec: PipelineSpec, scheduled: bool) -> str | None:
+    """Compares the spec with the pipeline in a process of the generator; once for each program, target and sizes."""
+    key = digest(spec, name, program.target, repr(program.source.parameters))
+    done = program.path.with_name(f"{program.path.name}.same-{key}")
+    if done.exists():
+        return None
+    process.enter("compare with the generator's process", timeout_s=3 * _CHECK_S)
+    hlpipe = spec.manual if scheduled and spec.manual is not None else spec.hlpipe
+    if scheduled and not _runs_here(program.target):  # such a schedule may be for a device
+        program = replace(program, target="host")
+        hlpipe = store_densely(program.build(name, "algorithm").hlpipe, where=program.source.location)
     with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
-        result, hlpipe = Path(directory, "result.json"), Path(directory, "pipeline.hlpipe")
-        names = _run(source, [str(program), "list", str(result)], result)["generators"]
-        name = choose_entry(names, source.entry, candidates=names, where=source.location, kind="registered generator")
-        parameters = [word for pair in source.parameters for word in pair]
-        command = [str(program), "build", str(result), str(hlpipe), name, target, *parameters]
-        inputs = _run(source, command, result)["inputs"]
-        return Algorithm(hlpipe=hlpipe.read_bytes(), inputs=tuple(_input(fields) for fields in inputs))
+        file = Path(directory, "spec.hlpipe")
+        file.write_bytes(hlpipe)
+
+        def run(sizes: Path, rooted: str) -> dict[str, Any]:
+            return program.compare(file, name, sizes, rooted)
+
+        note = check_same(run, spec, where=program.source.location, rooted=not scheduled, directory=Path(directory))
+    if note is None:
+        done.touch()
+    return note
 
 
-def _run(source: Source, command: list[str], result: Path) -> dict[str, Any]:
-    result.unlink(missing_ok=True)
-    run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if run.returncode != 0 or not result.exists():
+def _runs_here(target: str) -> bool:
+    wanted, host = hl.Target(target), hl.get_host_target()
+    return (wanted.arch, wanted.os, wanted.bits) == (host.arch, host.os, host.bits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Program:
+    """The user's generators with our driver; every call is a process of its own."""
+
+    source: Source
+    target: str
+    path: Path
+
+    def choose(self) -> str:
+        """The generator that the user names, or the only one."""
+        names: list[str] = self._run("list")["generators"]
+        where = self.source.location
+        if not names:
+            todo = no_generator(self.source)
+            raise InputError("no pipeline in this file", where=where, expected="a registered generator", todo=todo)
+        return choose_entry(names, self.source.entry, candidates=names, where=where, kind="registered generator")
+
+    def build(self, name: str, form: Form) -> Algorithm:
+        """The serialized pipeline, and its inputs."""
+        with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
+            hlpipe = Path(directory, "pipeline.hlpipe")
+            fields = self._run("build", str(hlpipe), name, self.target, form, *self._words)
+            data = hlpipe.read_bytes()
+        inputs = tuple(map(_input, fields["inputs"]))
+        scalars = [argument.name for argument in inputs if isinstance(argument, ScalarInput)]
+        _check_keys(fields["others"], [*fields["parameters"], *scalars])
+        return Algorithm(hlpipe=data, inputs=inputs)
+
+    def compare(self, hlpipe: Path, name: str, sizes: Path, rooted: str) -> dict[str, Any]:
+        """What the driver says of the pipeline of its process and the serialized one."""
+        arguments = (str(hlpipe), name, self.target, "algorithm", str(sizes), rooted, *self._words)
+        return self._call("check", *arguments, timeout_s=_CHECK_S)
+
+    @property
+    def _words(self) -> list[str]:
+        return [word for pair in self.source.parameters for word in pair]
+
+    def _run(self, mode: str, *words: str) -> dict[str, Any]:
+        fields = self._call(mode, *words)
+        if "error" in fields:
+            raise self._rejected(fields)
+        return fields
+
+    def _call(self, mode: str, *words: str, timeout_s: float | None = None) -> dict[str, Any]:
+        """What the driver wrote, an error that Halide found included."""
+        with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
+            result = Path(directory, "result.json")
+            command = [str(self.path), mode, str(result), *words]
+            try:
+                run = subprocess.run(
+                    command,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    check=False,
+                    timeout=timeout_s,
+                    preexec_fn=_limit_memory,
+                )
+            except subprocess.TimeoutExpired:
+                raise InputError(f"it takes longer than {timeout_s:.0f} s", where=self.source.location) from None
+            if not result.exists() or (run.returncode != 0 and mode != "check"):
+                raise self._crashed(run)
+            return json.loads(result.read_bytes())
+
+    def _crashed(self, run: "subprocess.CompletedProcess[str]") -> InputError:
         code = run.returncode
-        raise InputError(
+        if "bad_alloc" in run.stderr:
+            return InputError(
+                "the pipeline is too large for Halide to serialize: it writes an expression as often as it is used",
+                where=self.source.location,
+                found=f"more than {_memory_bytes() >> 30} GB",
+                todo="make Funcs of expressions that are used again and again, or choose a smaller problem by -p",
+            )
+        return InputError(
             "the generator crashed",
-            where=source.location,
+            where=self.source.location,
             expected="exit status 0",
             found=signal.Signals(-code).name if code < 0 else f"exit status {code}",
             todo="it printed: " + (run.stderr.strip()[-1000:] or "nothing"),
         )
-    fields = json.loads(result.read_bytes())
-    if "error" in fields:
-        raise InputError(f"Halide rejects the generator: {fields['error'].strip()}", where=source.location)
-    return fields
+
+    def _rejected(self, fields: dict[str, Any]) -> InputError:
+        """A key that is mistyped explains more than what came of it, but it may name a scalar input."""
+        names, others, setting = fields["parameters"], fields["others"], fields["setting"]
+        where = self.source.location if setting is None else f"-p {setting}={dict(self.source.parameters)[setting]}"
+        doubts = [
+            f"-p {key} sets none of its parameters: {did_you_mean(key, names) or ', '.join(names)}" for key in others
+        ]
+        can_set = f"its parameters, set by -p KEY=VALUE: {', '.join(names)}" if names and setting is None else None
+        todo = "; ".join(doubts) or can_set
+        return InputError(f"Halide rejects the generator: {fields['error'].strip()}", where=where, todo=todo)
 
 
-def _input(fields: dict[str, Any]) -> ImageInput | ScalarInput:
+def _memory_bytes() -> int:
+    """Half of the machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def _limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (_memory_bytes(), resource.RLIM_INFINITY))
+
+
+def _check_keys(keys: Sequence[str], names: Sequence[str]) -> None:
+    for key in keys:
+        if key not in names:
+            expected = "one of " + ", ".join(names) if names else "none: this generator has no parameters"
+            todo = did_you_mean(key, names)
+            raise InputError("no such parameter", where=f"-p {key}", expected=expected, found=repr(key), todo=todo)
+
+
+def _input(fields: Mapping[str, Any]) -> ImageInput | ScalarInput:
     name = fields["name"]
     code, bits = fields["type"]
     dtype = dtype_name(hl.Type(hl.TypeCode(code), bits, 1), where=f"input {name}")
     if "estimate" in fields:
-        return ScalarInput(name=name, dtype=dtype, estimate=fields["estimate"])
+        minimum, maximum = _limit(name, fields["minimum"]), _limit(name, fields["maximum"])
+        return ScalarInput(name=name, dtype=dtype, estimate=fields["estimate"], minimum=minimum, maximum=maximum)
     estimates: list[Interval | None] = [None if e is None else (e[0], e[1]) for e in fields["estimates"]]
-    return ImageInput(name=name, dtype=dtype, estimates=tuple(estimates), stride=fields["stride"])
-
-
-def _build_program(source: Path, cache: Path, process: Process) -> Path:
-    """The program for a file of generators and our driver, from the cache if nothing has changed."""
-    key = _key(source)
-    cached = _cached(cache, key)
-    if cached is not None:
-        return cached
-    process.enter("build generator", timeout_s=_BUILD_S)
-    compiler = _find_compiler(source)
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as directory:
-        program, dependencies = Path(directory, "program"), Path(directory, "dependencies")
-        _compile(compiler, source, program, dependencies)
-        paths = [compiler.resolve(), *_read_dependencies(dependencies)]
-        files = {str(path): _sha256(path) for path in paths}
-        digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
-        kept = program.replace(cache / f"{key}-{digest}")
-        manifest = Path(directory, "manifest.json")
-        manifest.write_text(json.dumps({"files": files, "program": kept.name}, indent=1))
-        manifest.replace(cache / f"{key}.json")
-    return kept
-
-
-def _key(source: Path) -> str:
-    """Where the manifest is found: everything that is known without the compiler's help."""
-    parts = (str(source), source.read_bytes(), _DRIVER.read_bytes(), halide_version(), str(library_directory()), _FLAGS)
-    return f"{source.stem}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
-
-
-def _cached(cache: Path, key: str) -> Path | None:
-    """The program, if it is there and nothing that it was made of has changed."""
-    try:
-        manifest = json.loads((cache / f"{key}.json").read_bytes())
-        program, files = cache / str(manifest["program"]), dict(manifest["files"])
-        current = program.is_file() and all(_sha256(Path(path)) == sha for path, sha in files.items())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # the cache is damaged or empty, or a file is gone: build again
-    return program if current else None
-
-
-def _find_compiler(source: Path) -> Path:
-    for name in COMPILERS:
-        if found := shutil.which(name):
-            return Path(found)
-    raise InputError(
-        "a C++ generator needs a C++ compiler, and there is none",
-        where=str(source),
-        expected="one of " + ", ".join(COMPILERS) + " in PATH",
-        todo="install one, for example apt install g++; Python files, .hlpipe files and built-in pipelines need none",
+    dimensions: list[dict[str, Any]] = fields["constraints"]
+    return ImageInput(
+        name=name,
+        dtype=dtype,
+        estimates=tuple(estimates),
+        constraints=unless_default(tuple(_constraint(values) for values in dimensions)),
+        promises=tuple(
+            Promise(dimension=dimension, what=what, expression=bytes.fromhex(values[what]))
+            for dimension, values in enumerate(dimensions)
+            for what in LIMITS
+            if isinstance(values[what], str)
+        ),
+        alignment=fields["alignment"],
     )
 
 
-def _compile(compiler: Path, source: Path, program: Path, dependencies: Path) -> None:
-    library = library_directory()
-    command = [
-        *(str(compiler), *_FLAGS),
-        # -isystem: the wheel's headers are not listed as dependencies, and do not warn.
-        *("-isystem", str(include_directory()), "-include", str(_DRIVER), str(source), "-o", str(program)),
-        *("-MMD", "-MF", str(dependencies), "-MT", "program"),
-        *(f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"),
-    ]
-    result = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", env={**os.environ, "LC_ALL": "C"}, check=False
-    )
-    if result.returncode != 0:
-        lines = result.stderr.splitlines()
-        errors = [line for line in lines if "error: " in line or "undefined reference" in line] or lines
-        raise InputError(
-            "the C++ compiler rejects the file:\n" + "\n".join(errors[:_SHOWN_ERRORS]),
-            where=str(source),
-            todo=f"make it compile with {compiler} {' '.join(_FLAGS)} against halide {halide_version()}",
-        )
+def _limit(name: str, value: Number | str | None) -> Number | None:
+    if isinstance(value, str):
+        expected = "numbers in set_range"
+        raise InputError(f"the range of scalar {name} is no constant", expected=expected, found="an expression")
+    return value
 
 
-def _read_dependencies(file: Path) -> list[Path]:
-    """Reads a rule of make: backslashes join lines and protect spaces."""
-    _, _, text = file.read_text().replace("\\\n", " ").partition(": ")
-    return [Path(word.replace("\0", " ")).absolute() for word in text.replace("\\ ", "\0").split()]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _constraint(values: Mapping[str, int | str | None]) -> Constraint:
+    return Constraint(**{what: value for what, value in values.items() if not isinstance(value, str)})

@@ -14,7 +14,16 @@ from hltune.pipeline.images import read_array
 from hltune.pipeline.serialized import SerializedOutput
 from hltune.pipeline.source import Examples, Source, parse_number
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, Interval, Number, ScalarArgument, fits
+from hltune.values.pipeline import (
+    BufferArgument,
+    Constraint,
+    Constraints,
+    Interval,
+    Number,
+    ScalarArgument,
+    check_range,
+    fits,
+)
 
 T = TypeVar("T")
 
@@ -39,19 +48,43 @@ def complete_estimates(
     scalars = {i.name: _scalar(i, given) for i in algorithm.scalars}
     images = {i.name: _image(i, given, examples) for i in algorithm.images}
     replaced = [
-        (tuple(interval[1] for interval in images[i.name] if interval), i.estimates)
+        (tuple(interval[1] for interval in images[i.name] if interval), _bounded(i.estimates, i.constraints))
         for i in algorithm.images
         if i.name in examples or i.name in given
     ]
     results = {plain_name(o.name): _output(o, given, replaced) for o in outputs}
     _check_complete(scalars, images, results)
     inputs = [
-        ScalarArgument(name=i.name, dtype=i.dtype, estimate=_known(scalars[i.name]))
+        _scalar_argument(i, _known(scalars[i.name]))
         if isinstance(i, ScalarInput)
-        else BufferArgument(name=i.name, dtype=i.dtype, estimate=_checked(i.name, images[i.name]))
+        else _buffer_argument(i, _checked(i.name, images[i.name]))
         for i in algorithm.inputs
     ]
     return inputs, [_checked(name, partial) for name, partial in results.items()]
+
+
+def _scalar_argument(i: ScalarInput, estimate: Number) -> ScalarArgument:
+    if i.dtype == "float16":
+        raise InputError(
+            f"scalar {i.name} is of type float16, which Halide's compiled functions do not take from Python",
+            expected="a scalar of another type; images of float16 work",
+            todo=f"make {i.name} a float32 and cast it in the file: hl.cast(hl.Float(16), {i.name})",
+        )
+    minimum, maximum = (None if limit is None else _converted(i.dtype, limit) for limit in (i.minimum, i.maximum))
+    argument = ScalarArgument(name=i.name, dtype=i.dtype, estimate=estimate, minimum=minimum, maximum=maximum)
+    check_range(argument, estimate, where=f"estimate of {i.name}")
+    return argument
+
+
+def _buffer_argument(i: ImageInput, estimate: tuple[Interval, ...]) -> BufferArgument:
+    return BufferArgument(
+        name=i.name,
+        dtype=i.dtype,
+        estimate=estimate,
+        constraints=i.constraints,
+        promises=i.promises,
+        alignment=i.alignment,
+    )
 
 
 def _scalar_parameters(algorithm: Algorithm, source: Source) -> dict[str, tuple[Number, ...]]:
@@ -107,27 +140,62 @@ def _image_for(name: str | None, path: str, images: Sequence[ImageInput]) -> Ima
 
 
 def _image(argument: ImageInput, given: Given, examples: Mapping[str, Extents]) -> Partial:
-    if argument.name in given:
-        return _given_extents(argument.name, len(argument.estimates), given[argument.name])
-    if argument.name in examples:
-        return _from_zero(examples[argument.name])
-    return argument.estimates
+    name, constraints = argument.name, argument.constraints
+    if name in given:
+        extents = _given_extents(name, len(argument.estimates), given[name])
+        return _allowed(extents, constraints, f"--estimate {name}=...")
+    if name in examples:
+        return _allowed(examples[name], constraints, f"--example of {name}")
+    return _bounded(argument.estimates, constraints)
 
 
 def _output(output: SerializedOutput, given: Given, replaced: Sequence[tuple[Extents, Partial]]) -> Partial:
     """Intervals of an output; `replaced` has the extents that the user gave and the estimates they stand in for."""
-    name, own = plain_name(output.name), output.estimates
+    name, own = plain_name(output.name), _bounded(output.estimates, output.constraints)
     if name in given:
-        return _given_extents(name, len(own), given[name])
-    fitting = {extents for extents, before in replaced if len(extents) == len(own) and (own == before or not any(own))}
-    return _from_zero(fitting.pop()) if len(fitting) == 1 else own
+        extents = _given_extents(name, len(own), given[name])
+        return _allowed(extents, output.constraints, f"--estimate {name}=...")
+    count = len(own)
+    fitting = {
+        extents[:count]  # a grey image of a coloured one has its width and height
+        for extents, before in replaced
+        if (own == before[:count] and count > 1) or (count == len(extents) and (own == before or not any(own)))
+    }
+    return _bounded(_from_zero(fitting.pop()), output.constraints) if len(fitting) == 1 else own
 
 
-def _given_extents(name: str, dimensions: int, numbers: tuple[Number, ...]) -> Partial:
+def _given_extents(name: str, dimensions: int, numbers: tuple[Number, ...]) -> Extents:
     extents = tuple(number for number in numbers if type(number) is int and number >= 1)
     if len(extents) != len(numbers) or len(extents) != dimensions:
         raise _misfit(name, numbers, f"{dimensions} extents of at least 1: {name}={_placeholder(dimensions)}")
-    return _from_zero(extents)
+    return extents
+
+
+def _bounded(partial: Partial, constraints: Constraints) -> Partial:
+    """Intervals corrected by the bounds that the user's code sets: these are promises, and estimates are guesses."""
+    return tuple(map(_bounded_interval, partial, constraints or [Constraint()] * len(partial)))
+
+
+def _bounded_interval(interval: Interval | None, constraint: Constraint) -> Interval | None:
+    minimum, extent = interval or (None, None)
+    minimum = minimum if constraint.minimum is None else constraint.minimum
+    extent = extent if constraint.extent is None else constraint.extent
+    return None if minimum is None or extent is None else (minimum, extent)
+
+
+def _allowed(extents: Extents, constraints: Constraints, where: str) -> Partial:
+    """Extents that the user gives, unless the pipeline promises others."""
+    bounded = _bounded(_from_zero(extents), constraints)
+    promised = tuple(interval[1] for interval in bounded if interval)
+    if promised != extents:
+        raise InputError(
+            "the pipeline's own bounds are others",
+            where=where,
+            expected="x".join(map(str, promised)),
+            found="x".join(map(str, extents)),
+            todo="give that size, or change set_bounds, set_extent or bound in the file",
+        )
+    return bounded
 
 
 def _scalar(argument: ScalarInput, given: Given) -> Number | None:

@@ -7,14 +7,16 @@ Halide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hltune.pipeline.serialized import SerializedPipeline, read_pipeline
+from hltune.pipeline.prefetches import take_prefetches
+from hltune.pipeline.serialized import check_no_extern_stages, read_pipeline, tracing_notes
 from hltune.pipeline.source import Source
+from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Process
-from hltune.values.errors import InputError
+from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 
 if TYPE_CHECKING:
@@ -40,15 +42,51 @@ class LoadJob:
     def run(self, process: Process) -> PipelineSpec:
         """Runs in the worker, because user code may do anything."""
         # Imported here because the parent, which makes the job, does without Halide.
-        from hltune.pipeline.build import spec_of
-        from hltune.pipeline.estimates import complete_estimates
+        from hltune.pipeline.user_code import kept_buffers
 
         process.enter("load", timeout_s=_LOAD_S)
-        algorithm = self._algorithm(process)
-        found = read_pipeline(algorithm.hlpipe, where=self.source.location)
-        self._check_usable(algorithm, found)
+        with kept_buffers():
+            return self._load(process)
+
+    def _load(self, process: Process) -> PipelineSpec:
+        from hltune.pipeline.build import spec_of
+        from hltune.pipeline.estimates import complete_estimates
+        from hltune.pipeline.manual import separate
+
+        where = self.source.location
+        loaded = _stored_densely(self._algorithm(process), where)
+        separated = separate(loaded, where=where)
+        algorithm = replace(loaded, hlpipe=separated.hlpipe)
+        found = read_pipeline(algorithm.hlpipe, where=where)
+        check_no_extern_stages(found, where=where)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
-        return spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
+        spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
+        spec = replace(spec, manual=separated.manual, notes=(*separated.notes, *tracing_notes(found)))
+        note = self._compare(loaded, spec, scheduled=separated.manual == loaded.hlpipe)
+        return replace(spec, notes=(*spec.notes, *([note] if note else [])))
+
+    def _compare(self, loaded: Algorithm, spec: PipelineSpec, *, scheduled: bool) -> str | None:
+        """The first check: the spec computes what the user's process computes; once for each text of the file.
+
+        Says why that was not possible, if so.
+        """
+        from hltune.pipeline.cpp_check import digest
+        from hltune.pipeline.own_output import check_own_output
+
+        where = self.source.location
+        if loaded.check is not None:
+            return loaded.check(spec, scheduled)
+        if loaded.own is None:
+            return None
+        text = Path(where).read_text(errors="replace") if self.source.kind == "python" else where
+        done = self.cache / f"same-{digest(spec, text, halide_version())}"
+        if done.exists():
+            return None
+        note = check_own_output(loaded.own, spec, scheduled=scheduled, where=where)
+        if note is None:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            done.touch()
+        return note
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file
@@ -64,26 +102,14 @@ class LoadJob:
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
 
-    def _check_usable(self, algorithm: Algorithm, found: SerializedPipeline) -> None:
-        if found.scheduled:
-            raise InputError(
-                "the pipeline already has a schedule",
-                where=self.source.location,
-                expected="the algorithm alone",
-                found="scheduled: " + ", ".join(found.scheduled),
-                todo="remove the scheduling calls; in a generator, skip them if using_autoscheduler()",
-            )
-        images = [(f"input {i.name}", i.stride) for i in algorithm.images]
-        images += [(f"output {o.name}", o.stride) for o in found.outputs]
-        for name, stride in images:
-            if stride != 1:
-                raise InputError(
-                    f"{name} is not stored planar",
-                    where=self.source.location,
-                    expected="dimension 0 of every image with stride 1, Halide's default",
-                    found="any stride" if stride is None else f"stride {stride}",
-                    todo="leave out set_stride if using_autoscheduler()",
-                )
+
+def _stored_densely(algorithm: Algorithm, where: str) -> Algorithm:
+    from hltune.pipeline.embedded import store_densely
+
+    manual = algorithm.manual
+    if manual is not None and not isinstance(manual, HltuneError):
+        manual = _stored_densely(manual, where)
+    return replace(algorithm, hlpipe=store_densely(algorithm.hlpipe, where=where), manual=manual)
 
 
 def _load_hlpipe_file(source: Source) -> Algorithm:
@@ -96,7 +122,8 @@ def _load_hlpipe_file(source: Source) -> Algorithm:
     read_pipeline(data, where=source.location)  # Halide does not check, and a damaged file can crash it
     try:
         parameters = hl.deserialize_parameters(data)
-        arguments = hl.deserialize_pipeline(data, parameters).infer_arguments()
+        readable, _ = take_prefetches(data, where=source.location)
+        arguments = hl.deserialize_pipeline(readable, parameters).infer_arguments()
     except hl.HalideError as error:
         raise InputError("Halide cannot read this file", where=source.location, found=str(error).strip()) from error
     scalars = {name for name, parameter in parameters.items() if not parameter.is_buffer()}

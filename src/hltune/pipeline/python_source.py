@@ -8,11 +8,9 @@ names of Halide's in this file.
 
 # pyright: reportPrivateUsage=false
 
-import contextlib
 import inspect
-import sys
-import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,22 +20,35 @@ from typing import Any, cast
 import halide as hl
 from halide import _generator_helpers as helpers
 
-from hltune.pipeline.algorithm import Algorithm, describe_input
+from hltune.pipeline.algorithm import Algorithm, describe_input, inputs_of_constraints
+from hltune.pipeline.own_output import Own
 from hltune.pipeline.parameters import choose_entry, convert_parameters
+from hltune.pipeline.second_build import second_build
 from hltune.pipeline.source import Source
-from hltune.values.errors import HltuneError, InputError
+from hltune.pipeline.user_code import execute_file, user_code
+from hltune.values.errors import InputError
 
 _Parameters = Sequence[tuple[str, str]]
 _Function = Callable[..., Any]
-_Built = tuple[bytes, list[hl.Parameter]]
-"""The serialized pipeline and its inputs."""
+_Built = tuple[hl.Pipeline, list[hl.Parameter]]
+"""A pipeline and its inputs."""
 
 
 def load_python_file(source: Source, target: str) -> Algorithm:
-    """Runs a file and builds the generator or function that the source names."""
+    """Runs a file and builds the generator or function that the source names.
+
+    A generator is built a second time as it schedules itself when no autoscheduler is named.
+    """
+    with second_build(lambda: replace(_build_file(source, target, manual=True)[1], own=None)) as manual:
+        generator, algorithm = _build_file(source, target)
+        return replace(algorithm, manual=manual()) if generator else algorithm
+
+
+def _build_file(source: Source, target: str, *, manual: bool = False) -> tuple[bool, Algorithm]:
+    """What the source names in its file, and whether that is a generator."""
     file = Path(source.location)
-    with _user_code(file):
-        module = _execute_file(file)
+    with user_code(file):
+        module = execute_file(file)
         generators = _generators(module)
         functions = _functions(module)
         callable_now = [name for name, function in functions.items() if not _lacking(function, source.parameters)]
@@ -48,21 +59,26 @@ def load_python_file(source: Source, target: str) -> Algorithm:
             where=source.location,
             kind="Halide generator or function that returns a Func",
         )
-        if name in generators:
-            built = _build_generator(generators[name], source.parameters, target)
+        generator = name in generators
+        if generator:
+            built = _build_generator(generators[name], source.parameters, target, manual=manual)
         else:
             built = _call_function(functions[name], source.parameters)
-    return Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
+        return generator, _algorithm(*built)
 
 
 def load_module_function(source: Source) -> Algorithm:
     """Calls a function of an installed module."""
     spec = find_spec(source.location)
     assert spec is not None and spec.origin is not None and source.entry is not None, source
-    with _user_code(Path(spec.origin)):
+    with user_code(Path(spec.origin)):
         function = getattr(import_module(source.location), source.entry)
-        built = _call_function(function, source.parameters)
-    return Algorithm(hlpipe=built[0], inputs=tuple(map(describe_input, built[1])))
+        return _algorithm(*_call_function(function, source.parameters))
+
+
+def _algorithm(pipeline: hl.Pipeline, inputs: list[hl.Parameter]) -> Algorithm:
+    hlpipe = hl.serialize_pipeline(pipeline)
+    return Algorithm(hlpipe=hlpipe, inputs=tuple(map(describe_input, inputs)), own=Own(pipeline, inputs))
 
 
 def _generators(module: ModuleType) -> dict[str, str]:
@@ -82,9 +98,10 @@ def _functions(module: ModuleType) -> dict[str, _Function]:
     }
 
 
-def _build_generator(name: str, parameters: _Parameters, target: str) -> _Built:
+def _build_generator(name: str, parameters: _Parameters, target: str, *, manual: bool) -> _Built:
     # A named autoscheduler makes using_autoscheduler() true, so that generators leave their own schedule out.
-    context = hl.GeneratorContext(hl.Target(target), hl.AutoschedulerParams("hltune", {}))
+    autoscheduler = hl.AutoschedulerParams("" if manual else "hltune", {})
+    context = hl.GeneratorContext(hl.Target(target), autoscheduler)
     generator: Any = helpers._create_python_generator(name, context)
     own = [pair for pair in parameters if not isinstance(getattr(generator, pair[0], None), hl.InputScalar)]
     for key, value in convert_parameters(own, _parameter_types(generator)).items():
@@ -95,7 +112,7 @@ def _build_generator(name: str, parameters: _Parameters, target: str) -> _Built:
             generator._set_generatorparam_value(key, value)
     pipeline = generator._build_pipeline()
     inputs = [info.name for info in generator._get_arginfos() if info.dir == hl.ArgInfoDirection.Input]
-    return hl.serialize_pipeline(pipeline), [generator._get_input_parameter(name) for name in inputs]
+    return pipeline, [generator._get_input_parameter(name) for name in inputs]
 
 
 def _parameter_types(generator: Any) -> dict[str, type[Any]]:
@@ -129,15 +146,37 @@ def _call_function(function: _Function, parameters: _Parameters) -> _Built:
 def _called(function: _Function, parameters: _Parameters, types: dict[str, type[Any]]) -> _Built:
     arguments = convert_parameters(parameters, types)
     if lacking := _lacking(function, parameters):
-        raise InputError(
-            f"function {function.__name__} needs a value for " + ", ".join(lacking),
-            todo="pass " + " ".join(f"-p {name}=VALUE" for name in lacking),
-        )
+        raise _needs(function, lacking, types)
     pipeline = _as_pipeline(function(**arguments), function)
-    hlpipe, found = hl.serialize_pipeline(pipeline, get_params=True)
+    found = hl.serialize_pipeline(pipeline, get_params=True)[1]
     names = [argument.name for argument in pipeline.infer_arguments()]
-    # What only constrains the size of an input is inferred, but not kept.
-    return hlpipe, [found[name] for name in names if name in found]
+    for parameter in [parameter for parameter in found.values() if parameter.is_buffer()]:
+        found |= inputs_of_constraints(parameter)
+    return pipeline, [found[name] for name in names if name in found]
+
+
+def _needs(function: _Function, lacking: Sequence[str], types: Mapping[str, type[Any]]) -> InputError:
+    """Text cannot stand for a Func or an image."""
+    name, code = function.__name__, function.__code__
+    inputs = [key for key in lacking if inspect.isclass(types[key]) and types[key].__module__.startswith("halide")]
+    inputs = [key for key in inputs if types[key] is not hl.Type]
+    wrap = (
+        f"write a function without these arguments that calls it, as in: def {name}_of_image(): "
+        f'image = hl.ImageParam(hl.UInt(8), 2, "{(inputs or lacking)[0]}"); '
+        f"return {name}(hl.BoundaryConditions.repeat_edge(image)); then name that one: FILE:{name}_of_image"
+    )
+    if inputs:
+        kinds = ", ".join(f"{key} ({types[key].__name__})" for key in inputs)
+        return InputError(
+            f"function {name} takes its input as an argument: {kinds}",
+            where=f"{code.co_filename}:{code.co_firstlineno}",
+            expected="a function that makes its own ImageParams, with arguments that -p can give",
+            todo=wrap,
+        )
+    todo = "pass " + " ".join(f"-p {key}=VALUE" for key in lacking)
+    if any(inspect.signature(function).parameters[key].annotation is inspect.Parameter.empty for key in lacking):
+        todo += f"; if {lacking[0]} is a Func or an image, {wrap}"
+    return InputError(f"function {name} needs a value for " + ", ".join(lacking), todo=todo)
 
 
 def _as_pipeline(result: object, function: _Function) -> hl.Pipeline:
@@ -171,44 +210,3 @@ def _lacking(function: _Function, parameters: _Parameters) -> list[str]:
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         and name not in given
     ]
-
-
-@contextlib.contextmanager
-def _user_code(file: Path) -> Generator[None]:
-    """Around everything that runs code of this file; its directory is importable meanwhile."""
-    # At the end: a json.py beside the user's file must not stand in for the real one.
-    sys.path.append(str(file.parent))
-    try:
-        yield
-    except HltuneError:
-        raise
-    except SyntaxError as error:
-        raise InputError(f"SyntaxError: {error.msg}", where=f"{error.filename}:{error.lineno}") from error
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
-        text = str(error).strip()
-        name = type(error).__name__
-        raise InputError(f"{name}: {text}" if text else name, where=_user_line(error, file)) from error
-    finally:
-        with contextlib.suppress(ValueError):  # the user's code may have changed it
-            sys.path.remove(str(file.parent))
-
-
-def _execute_file(file: Path) -> ModuleType:
-    """The module that a file defines; always from its present text, never from a cache."""
-    module = ModuleType(f"user_{file.stem}")
-    module.__file__ = str(file)
-    # Dataclasses and annotations look their module up by its name.
-    sys.modules[module.__name__] = module
-    exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
-    return module
-
-
-def _user_line(error: BaseException, file: Path) -> str:
-    """The innermost line of the user's own code that the error passed through."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename, file)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(file)
-
-
-def _is_users(filename: str, file: Path) -> bool:
-    path = Path(filename)
-    return path == file or (path.is_relative_to(file.parent) and "site-packages" not in path.parts)

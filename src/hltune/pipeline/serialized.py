@@ -1,20 +1,19 @@
 """Reads, out of a serialized pipeline, what Halide's bindings do not tell about it. Needs no Halide.
 
-The file is a FlatBuffer: a table starts with the distance to its vtable, the vtable holds the position of each field,
-and strings, vectors and tables are reached by forward offsets. A field of a union type takes two slots, the kind first.
-The numbers below are slots.
+The file is a FlatBuffer. A field of a union type takes two slots, the kind first. The numbers below are slots.
 
 | table        | fields used                                                                                     |
 |--------------|-------------------------------------------------------------------------------------------------|
 | Pipeline     | 0 funcs, 1 output_names, 4 func_names_in_order, 5 parameters, 9 serialization_version           |
 | Func         | 0 name, 5 args, 6 func_schedule, 7 init_def, 8 updates, 10 output_buffers_names                 |
+|              | 12 extern_function_name, 17-19 trace_loads, trace_stores, trace_realizations                    |
 | FuncSchedule | 0 store_level, 1 compute_level, 2 hoist_storage_level, 4 bounds, 5 estimates                    |
 | LoopLevel    | 2 var_name: empty when inlined                                                                  |
 | Bound        | 0 var, 1-2 min, 3-4 extent                                                                      |
 | Definition   | 3 kinds of values, 4 values, 7 stage_schedule                                                   |
 | StageSchedule| 6 touched: some scheduling call was made                                                        |
 | Parameter    | 4 name, 6 buffer_constraints                                                                    |
-| BufferConstraint | 4-5 stride                                                                                  |
+| BufferConstraint | 0-1 min, 2-3 extent, 4-5 stride                                                              |
 | IntImm UIntImm FloatImm | 0 value                                                                              |
 
 Source: Halide 21 ``src/halide_ir.fbs`` and the FlatBuffers "internals" page.
@@ -23,11 +22,11 @@ Source: Halide 21 ``src/halide_ir.fbs`` and the FlatBuffers "internals" page.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hltune.pipeline.flatbuffer import Table, unpack
 from hltune.values.errors import InputError
-from hltune.values.pipeline import Interval
+from hltune.values.pipeline import Constraint, Constraints, Interval, unless_default
 
 VERSION = "18.0.1"
 """The serialization version that Halide 21 writes and reads."""
@@ -42,12 +41,12 @@ class SerializedOutput:
     Attributes:
         name: as Halide has it, with ``$``.
         estimates: one per dimension, innermost first; None where the file has no constant one.
-        stride: what the user fixed dimension 0 to in memory, in elements; 1 unless changed, None for any.
+        constraints: as in `OutputArgument`; a constraint that is no constant is None here, and kept by the file.
     """
 
     name: str
     estimates: tuple[Interval | None, ...]
-    stride: int | None
+    constraints: Constraints = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +56,14 @@ class SerializedPipeline:
     Attributes:
         outputs: the outputs, in their order.
         scheduled: the Funcs that somebody has scheduled.
+        extern: the Funcs that a C function computes, each with its name.
+        traced: the Funcs whose loads, stores or realizations are traced.
     """
 
     outputs: tuple[SerializedOutput, ...]
     scheduled: tuple[str, ...]
+    extern: tuple[tuple[str, str], ...] = ()
+    traced: tuple[str, ...] = ()
 
 
 def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
@@ -70,11 +73,13 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
         InputError: it is none, it is damaged, or another version of Halide wrote it.
     """
     try:
-        root = _root(data, where=where)
+        root = read_root(data, where=where)
         funcs = {func.text(0): func for func in root.tables(0)}
-        strides = {parameter.text(4): _stride(parameter) for parameter in root.tables(5)}
-        outputs = tuple(_output(funcs[name], strides) for name in root.texts(1))
+        constraints = {parameter.text(4): _constraints(parameter) for parameter in root.tables(5)}
+        outputs = tuple(_output(funcs[name], constraints) for name in root.texts(1))
         scheduled = tuple(name for name, func in funcs.items() if _is_scheduled(func))
+        extern = tuple((name, func.text(12)) for name, func in funcs.items() if func.text(12))
+        traced = tuple(name for name, func in funcs.items() if any(func.number(slot, "<B") for slot in (17, 18, 19)))
     except (struct.error, UnicodeDecodeError, KeyError, IndexError, OverflowError) as error:
         raise InputError(
             "damaged file",
@@ -83,12 +88,37 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
             found=f"{len(data)} bytes that are not one ({error})",
             todo="write the file again with serialize_pipeline",
         ) from error
-    return SerializedPipeline(outputs=outputs, scheduled=scheduled)
+    return SerializedPipeline(outputs=outputs, scheduled=scheduled, extern=extern, traced=traced)
+
+
+def check_no_extern_stages(found: SerializedPipeline, *, where: str) -> None:
+    """Refuses what is not all Halide's.
+
+    Raises:
+        InputError: a C function computes a stage.
+    """
+    if found.extern:
+        name, function = found.extern[0]
+        raise InputError(
+            f"stage {name} is extern: the C function {function} computes it",
+            where=where,
+            expected="stages that Halide compiles, for the others cannot run here",
+            todo=f"write {name} in Halide, or end the pipeline before it and begin another behind it, "
+            "with an input image in its place",
+        )
+
+
+def tracing_notes(found: SerializedPipeline) -> list[str]:
+    """A warning of tracing that was left in."""
+    if not found.traced:
+        return []
+    names = ", ".join(found.traced)
+    return [f"{names} is traced (trace_loads, trace_stores or trace_realizations): times include that, so leave it out"]
 
 
 def read_constants(data: bytes) -> tuple[int | float | None, ...]:
     """The values of the first Func's pure definition; None for each that is no constant."""
-    definition = next(_root(data, where="constants").tables(0)).table(7)
+    definition = next(read_root(data, where="constants").tables(0)).table(7)
     assert definition is not None
     kinds = definition.octets(3)
     return tuple(
@@ -97,8 +127,9 @@ def read_constants(data: bytes) -> tuple[int | float | None, ...]:
     )
 
 
-def _root(data: bytes, *, where: str) -> _Table:
-    root = _Table(data, _unpack("<I", data, 0))
+def read_root(data: bytes, *, where: str) -> Table:
+    """The table of the pipeline; an `InputError` if another version of Halide wrote it, `struct.error` if none did."""
+    root = Table(data, unpack("<I", data, 0))
     version = root.text(9)
     if not version:
         raise struct.error("no version")
@@ -115,39 +146,43 @@ def _root(data: bytes, *, where: str) -> _Table:
     return root
 
 
-def _output(func: _Table, strides: dict[str, int | None]) -> SerializedOutput:
-    schedule = func.table(6)
+def _output(func: Table, constraints: dict[str, Constraints]) -> SerializedOutput:
+    name, schedule = func.text(0), func.table(6)
     known: dict[str, Interval | None] = {}
     if schedule is not None:
         # Of several the last counts, and a bound is a promise where an estimate is a guess.
         for slot in (5, 4):
             known.update({bound.text(0): _interval(bound) for bound in schedule.tables(slot)})
-    buffers = list(func.texts(10))
+    found = {constraints.get(buffer, ()) for buffer in func.texts(10)} or {()}
+    if len(found) > 1:
+        raise InputError(
+            f"the images of output {name} have different constraints",
+            expected="the same bounds and strides for all of a Tuple",
+            todo="set them on each of output_buffers(), or make the output several Funcs",
+        )
     return SerializedOutput(
-        name=func.text(0),
-        estimates=tuple(known.get(arg) for arg in func.texts(5)),
-        stride=strides.get(buffers[0], 1) if buffers else 1,
+        name=name, estimates=tuple(known.get(arg) for arg in func.texts(5)), constraints=found.pop()
     )
 
 
-def _interval(bound: _Table) -> Interval | None:
+def _interval(bound: Table) -> Interval | None:
     minimum, extent = _integer(bound, 1), _integer(bound, 3)
     return None if minimum is None or extent is None else (minimum, extent)
 
 
-def _stride(parameter: _Table) -> int | None:
-    constraint = next(parameter.tables(6), None)
-    return 1 if constraint is None else _integer(constraint, 4)
+def _constraints(parameter: Table) -> Constraints:
+    limits = [[_integer(table, slot) for slot in (0, 2, 4)] for table in parameter.tables(6)]
+    return unless_default(tuple(Constraint(minimum=m, extent=e, stride=s) for m, e, s in limits))
 
 
-def _integer(table: _Table, slot: int) -> int | None:
+def _integer(table: Table, slot: int) -> int | None:
     value = table.table(slot + 1)
     if value is None or table.number(slot, "<B") != 1:
         return None
     return int(value.number(0, "<q"))
 
 
-def _is_scheduled(func: _Table) -> bool:
+def _is_scheduled(func: Table) -> bool:
     schedule = func.table(6)
     levels = [] if schedule is None else [schedule.table(slot) for slot in (0, 1, 2)]
     if any(level is not None and level.text(2) for level in levels):
@@ -155,63 +190,3 @@ def _is_scheduled(func: _Table) -> bool:
     stages = [func.table(7), *func.tables(8)]
     schedules = [stage.table(7) for stage in stages if stage is not None]
     return any(stage is not None and stage.number(6, "<B") for stage in schedules)
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table of a FlatBuffer; an absent field reads as its default."""
-
-    data: bytes
-    position: int
-
-    def number(self, slot: int, form: str) -> int | float:
-        at = self._field(slot)
-        return 0 if at is None else _unpack(form, self.data, at)
-
-    def table(self, slot: int) -> _Table | None:
-        at = self._field(slot)
-        return None if at is None else _Table(self.data, self._follow(at))
-
-    def text(self, slot: int) -> str:
-        at = self._field(slot)
-        return "" if at is None else self._string(self._follow(at))
-
-    def octets(self, slot: int) -> bytes:
-        at = self._field(slot)
-        return b"" if at is None else self._bytes(self._follow(at))
-
-    def tables(self, slot: int) -> Iterator[_Table]:
-        return (_Table(self.data, position) for position in self._elements(slot))
-
-    def texts(self, slot: int) -> Iterator[str]:
-        return (self._string(position) for position in self._elements(slot))
-
-    def _field(self, slot: int) -> int | None:
-        vtable = self.position - _unpack("<i", self.data, self.position)
-        size = _unpack("<H", self.data, vtable)
-        offset = 4 + 2 * slot
-        at = _unpack("<H", self.data, vtable + offset) if offset < size else 0
-        return self.position + at if at else None
-
-    def _follow(self, at: int) -> int:
-        return at + _unpack("<I", self.data, at)
-
-    def _elements(self, slot: int) -> Iterator[int]:
-        at = self._field(slot)
-        if at is not None:
-            vector = self._follow(at)
-            for index in range(_unpack("<I", self.data, vector)):
-                yield self._follow(vector + 4 + 4 * index)
-
-    def _string(self, position: int) -> str:
-        return self._bytes(position).decode()
-
-    def _bytes(self, position: int) -> bytes:
-        size = _unpack("<I", self.data, position)
-        return struct.unpack_from(f"{size}s", self.data, position + 4)[0]
-
-
-def _unpack(form: str, data: bytes, position: int) -> int:
-    if position < 0:
-        raise struct.error(f"position {position}")
-    return struct.unpack_from(form, data, position)[0]

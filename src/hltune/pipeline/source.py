@@ -3,6 +3,8 @@
 | what the user writes                                | field        |
 |-----------------------------------------------------|--------------|
 | ``file.py[:name]`` ``file.cpp[:name]`` ``file.hlpipe`` | ``location``, ``entry`` |
+| ``file.cpp+other.cpp[:name]``                       | ``others``, too |
+| ``-I DIR`` ``-D NAME=VALUE`` ``--cxxflags "..."``   | ``cxxflags`` |
 | ``-p KEY=VALUE``                                    | ``parameters`` |
 | ``--estimate NAME=1536x2560``, ``--estimate NAME=3.5`` | ``estimates``  |
 | ``--example [NAME=]image.png``                      | ``examples``   |
@@ -10,6 +12,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +30,9 @@ Estimates = tuple[tuple[str, tuple[Number, ...]], ...]
 Examples = tuple[tuple[str | None, str], ...]
 """Inputs, or None for the only one, and paths of images whose shapes stand for estimates."""
 
-_KINDS: dict[str, SourceKind] = {".py": "python", ".cpp": "cpp", ".hlpipe": "hlpipe"}
-_FORMS = "file.py[:name], file.cpp[:name] or file.hlpipe"
+CPP_SUFFIXES = (".cpp", ".cc", ".cxx")
+_KINDS: dict[str, SourceKind] = {".py": "python", **dict.fromkeys(CPP_SUFFIXES, "cpp"), ".hlpipe": "hlpipe"}
+_FORMS = "file.py[:name], file.cpp[+other.cpp][:name] or file.hlpipe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,8 @@ class Source:
     Attributes:
         location: absolute path of the file, or the name of an installed module.
         entry: which generator or function; None if the file has just one.
+        others: further C++ files of the generator, absolute.
+        cxxflags: what the compiler is told about C++ files.
     """
 
     kind: SourceKind
@@ -46,6 +52,13 @@ class Source:
     parameters: Parameters = ()
     estimates: Estimates = ()
     examples: Examples = ()
+    others: tuple[str, ...] = ()
+    cxxflags: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that are named, the first one first."""
+        return (self.location, *self.others)
 
     @property
     def name(self) -> str:
@@ -56,22 +69,57 @@ class Source:
 
 
 def parse_source(
-    text: str, *, parameters: Parameters = (), estimates: Estimates = (), examples: Examples = ()
+    text: str,
+    *,
+    parameters: Parameters = (),
+    estimates: Estimates = (),
+    examples: Examples = (),
+    cxxflags: tuple[str, ...] = (),
 ) -> Source:
     """Reads where the pipeline is, and adds what was read already."""
-    path, entry = _split_entry(text)
-    kind = _KINDS[path.suffix]
-    _check_file(path, where=text)
+    paths, entry = _split_entry(text)
+    kind = _KINDS[paths[0].suffix]
+    for path in paths:
+        _check_file(path, where=text)
     if kind == "hlpipe" and entry is not None:
-        raise InputError("a .hlpipe file holds one pipeline", where=text, todo=f"write {path} without :{entry}")
+        raise InputError("a .hlpipe file holds one pipeline", where=text, todo=f"write {paths[0]} without :{entry}")
+    if kind != "cpp" and cxxflags:
+        raise InputError("-I, -D and --cxxflags are for C++ generators", where=text, found=" ".join(cxxflags))
+    location, *others = (str(path.absolute()) for path in paths)
     return Source(
         kind=kind,
-        location=str(path.absolute()),
+        location=location,
         entry=entry,
         parameters=parameters,
         estimates=estimates,
         examples=examples,
+        others=tuple(others),
+        cxxflags=cxxflags,
     )
+
+
+def parse_include(text: str) -> str:
+    """Reads a folder of headers."""
+    path = Path(text)
+    if not path.is_dir():
+        found = f"nothing there that is one: {path.absolute()}"
+        raise InputError("no such folder", where=f"-I {text}", expected="a folder of headers", found=found)
+    return f"-I{path.absolute()}"
+
+
+def parse_define(text: str) -> str:
+    """Reads ``NAME`` or ``NAME=VALUE``."""
+    if not re.fullmatch(r"[A-Za-z_]\w*(\([^)]*\))?(=.*)?", text, flags=re.DOTALL):
+        raise InputError("malformed macro", where=f"-D {text}", expected="-D NAME or -D NAME=VALUE")
+    return f"-D{text}"
+
+
+def parse_cxxflags(text: str) -> tuple[str, ...]:
+    """Reads flags of the compiler, separated and quoted as in a shell."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise InputError("malformed flags", where=f"--cxxflags {text}", found=str(error)) from error
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -96,15 +144,25 @@ def parse_estimate(text: str) -> tuple[str, tuple[Number, ...]]:
     return name, tuple(number for number in numbers if number is not None)
 
 
-def _split_entry(text: str) -> tuple[Path, str | None]:
+def _split_entry(text: str) -> tuple[list[Path], str | None]:
     if Path(text).suffix in _KINDS:
-        return Path(text), None
+        return _split_files(text), None
     head, colon, entry = text.rpartition(":")
     if not colon or Path(head).suffix not in _KINDS:
         raise InputError("not a pipeline", where=text, expected=_FORMS)
     if not entry:
         raise InputError("a name must follow the colon", where=text, expected=_FORMS)
-    return Path(head), entry
+    return _split_files(head), entry
+
+
+def _split_files(text: str) -> list[Path]:
+    """Splits ``file.cpp+other.cpp``; a plus sign elsewhere belongs to a name."""
+    words = re.split("|".join(rf"(?<={re.escape(suffix)})\+" for suffix in CPP_SUFFIXES), text)
+    return (
+        [Path(text)]
+        if Path(text).exists() or not all(Path(word).suffix in CPP_SUFFIXES for word in words)
+        else [*map(Path, words)]
+    )
 
 
 def _check_file(path: Path, *, where: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine
-from hltune.machine.reference import every_func_at_root
+from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
 from hltune.programs.program import ProgramJob
@@ -33,7 +33,7 @@ from hltune.values.sample import PipelineRecord
 from hltune.values.schedule_codec import schedule_hash
 
 SEARCH_TIMEOUT_S = 5.0
-"""Limit on each search; a program whose searches exceed it is rejected."""
+"""Limit on each search; a program whose greedy searches exceed it, too, is rejected."""
 ATTEMPTS = 32
 """Programs of a batch; all but the first replace a rejected one."""
 _PROGRAMS_PER_SEED = 10**8
@@ -142,6 +142,9 @@ class Batcher:
         beams = [replace(search, weights=pool.weights_file(each), seed=0) for each in weights]
         found: dict[str, Candidate] = {}
         outcomes = pool.run(spec, self.target.name, beams)
+        if isinstance(outcomes[0], Failure) and outcomes[0].kind == "timeout":  # greedy search is the last resort
+            beams = [replace(each, beam_size=1, num_passes=None) for each in beams]
+            outcomes = pool.run(spec, self.target.name, beams)
         _check_cost(outcomes[0])
         _take(found, outcomes)
         variants = map(pool.weights_file, varied([self.initial], rng))

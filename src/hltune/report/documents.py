@@ -6,10 +6,13 @@ from typing import Any
 from hltune.commands.compare import Comparison
 from hltune.commands.export import Exported
 from hltune.commands.run import Ran
-from hltune.commands.schedule import Scheduled
+from hltune.commands.schedule import Scheduled, Tried
 from hltune.machine.protocol import Finding
+from hltune.machine.reference_job import Verification
+from hltune.report.own import Own
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
+from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -31,13 +34,33 @@ def scheduled(result: Scheduled) -> Document:
         "pipeline": subject.spec.name,
         "target": subject.target.name,
         "name": result.name,
+        "rung": result.rung,
         **cost(result.cost),
         "verified": result.cost is not None,
+        **own(None if result.manual is None else Own(manual=result.manual, best=result.cost)),
+        "repaired": result.cost is not None and result.cost.repair is not None,
         "predicted_ms": candidate.predicted_ms,
         "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),
         "schedule": directives(result.schedule),
         "files": [str(path) for path in result.files],
         "fallbacks": [failure(f) for f in result.failures],
+        "rungs": [_rung(tried, result.cost.unit if result.cost else MILLISECONDS) for tried in result.tried],
+        "verification": verification(result.verification),
+    }
+
+
+def _rung(tried: Tried, unit: Unit) -> Document:
+    found = tried.step.outcome
+    candidate = found if isinstance(found, Candidate) else None
+    return {
+        "rung": tried.step.rung.label,
+        "name": tried.step.rung.finder,
+        **cost(tried.cost, unit),
+        "predicted_ms": candidate and candidate.predicted_ms,
+        "search_s": None if candidate is None or candidate.search_s is None else round(candidate.search_s, 4),
+        "remembered": tried.step.remembered,
+        "skipped": tried.step.skipped,
+        "failure": tried.failure and failure(tried.failure),
     }
 
 
@@ -57,13 +80,20 @@ def comparisons(results: list[Comparison]) -> Document:
     return documents[0] if len(documents) == 1 else {"unit": results[0].unit.name, "pipelines": documents}
 
 
+def own(found: Own | None) -> Document:
+    """How the best schedule compares with the author's, where there is one."""
+    return {} if found is None else {"manual": found.document}
+
+
 def _comparison(result: Comparison) -> Document:
     return {
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
         "unit": result.unit.name,
+        **own(Own.of(result.rows)),
         "limit": result.unit.from_seconds(result.bandwidth_bound),
-        "schedules": [_row(row, result.unit) for row in result.rows],
+        "schedules": [{**_row(row, result.unit), "rung": result.rungs.get(row.name)} for row in result.rows],
+        "verification": verification(result.verification),
     }
 
 
@@ -72,6 +102,7 @@ def _row(row: Row, unit: Unit) -> Document:
         "name": row.name,
         **cost(row.cost, unit),
         "verified": row.cost is not None,
+        "repaired": row.repaired,
         "failure": row.failure and failure(row.failure),
         "schedule": row.schedule and directives(row.schedule),
     }
@@ -97,6 +128,21 @@ def cost(value: Cost | None, unit: Unit = MILLISECONDS) -> Document:
     if value.counters is not None:
         document["counters"] = {name: count for name, count in asdict(value.counters).items() if count is not None}
     return document
+
+
+def verification(value: Verification | None) -> Document | None:
+    """What outputs were verified against, and how exactly; None if they were not."""
+    if value is None:
+        return None
+    return {
+        "reference": value.reference,
+        "confirmed_by": value.confirmed_by,
+        "notes": list(value.notes),
+        "outputs": [
+            {"name": each.output, "tolerance": each.text, "reason": each.reason, "chaotic": each.chaotic}
+            for each in value.outputs
+        ],
+    }
 
 
 def failure(value: Failure) -> Document:

@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from hltune.machine.reference_job import Verification
+from hltune.machine.tolerance import EXACT
 from hltune.workspace.rows import Row
 
 
@@ -16,8 +18,18 @@ def print_lines(console: Console, *lines: object) -> None:
 
 
 def print_failures(console: Console, rows: Iterable[Row]) -> None:
-    """Prints a line for each row that has no cost."""
+    """Prints a line for each row that has no cost, or that is not what was found."""
+    rows = list(rows)
+    changed = "was changed to stay inside of its images: as found, it reads or writes beyond them"
+    print_lines(console, *(f"{row.name} {changed}" for row in rows if row.repaired))
     print_lines(console, *(f"{row.name} failed. {row.failure}" for row in rows if row.failure))
+
+
+def print_verification(console: Console, found: Verification | None) -> None:
+    """Prints the tolerance of each output where floats take part, and why; integers alone have to be equal."""
+    if found is not None:
+        rounded = (each for each in found.outputs if each.reason != EXACT)
+        print_lines(console, *(f"tolerance of {each.output}: {each.text} ({each.reason})" for each in rounded))
 
 
 def plain_table(*columns: Column | str) -> Table:

@@ -17,6 +17,7 @@ from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted
 from hltune.values.machine_id import MachineId
 from hltune.values.provenance import to_json
+from hltune.values.reasons import Reason
 from hltune.values.unit import Unit
 
 
@@ -29,6 +30,12 @@ def best(chosen: Chosen, rows: Iterable[Ranked]) -> Document:
     """Result of `hltune samples best`."""
     unit = _unit(chosen)
     return {**_named(chosen), "unit": unit.name, "schedules": [_ranked(row, unit) for row in rows]}
+
+
+def failures(chosen: Chosen, rows: Iterable[Reason]) -> Document:
+    """Result of `hltune samples failures`."""
+    keys = ("stage", "count", "message", "example")
+    return {**_named(chosen), "failures": [{key: getattr(row, key) for key in keys} for row in rows]}
 
 
 def deleted(chosen: Chosen, gone: Deleted) -> Document:
@@ -84,6 +91,12 @@ def print_best(console: Console, chosen: Chosen, rows: Iterable[Ranked]) -> None
         counts = (unit.text(row.cost), str(row.measurements), str(row.round))
         table.add_row(*counts, row.schedule_hash[:ID_DIGITS], count, json.dumps(to_json(row.provenance)))
     console.print(table)
+
+
+def print_failures(console: Console, chosen: Chosen, rows: Iterable[Reason]) -> None:
+    """Result of `hltune samples failures`: a line for each reason, the commonest first, and one of its messages."""
+    lines = [line for row in rows for line in (str(row), *([f"  {row.example}"] if row.example != row.message else []))]
+    print_lines(console, *(lines or [f"no schedule of {chosen.name} has failed"]))
 
 
 def print_deleted(console: Console, chosen: Chosen, gone: Deleted) -> None:

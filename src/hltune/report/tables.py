@@ -9,9 +9,11 @@ from hltune.commands.compare import Comparison
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.report.layout import facts, numbers, plain_table, print_failures, print_lines
+from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
+from hltune.report.own import Own
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
+from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters
 from hltune.values.unit import MILLISECONDS
 
@@ -27,23 +29,53 @@ def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
 def print_scheduled(console: Console, result: Scheduled) -> None:
     """Result of `hltune schedule`: the loop nest and what it costs."""
     subject = result.subject
+    if result.manual is not None:
+        print_own(console, Own(manual=result.manual, best=result.cost))
     print_lines(console, render_loop_nest(result.schedule, subject.spec))
+    if len(result.tried) > 1:
+        _print_rungs(console, result)
+    found_by = result.name if result.rung == result.name else f"{result.name} ({result.rung})"
     grid = facts(
-        ("pipeline", subject.spec.name), ("schedule", f"{result.name}, {len(result.schedule.directives)} directives")
+        ("pipeline", subject.spec.name), ("schedule", f"{found_by}, {len(result.schedule.directives)} directives")
     )
     if result.candidate.search_s is not None:
         grid.add_row("search", f"{result.candidate.search_s:.2f} s")
         if result.candidate.predicted_ms is not None:
             unit = result.cost.unit if result.cost else MILLISECONDS
             grid.add_row("predicted", f"{unit.text(result.candidate.predicted_ms / 1e3)} {unit.label}")
-    grid.add_row("measured", _cost(result.cost))
+    grid.add_row("measured", _cost(result.cost, runnable=result.runnable))
     console.print(grid)
+    print_verification(console, result.verification)
     print_files(console, result.files)
+
+
+def _print_rungs(console: Console, result: Scheduled) -> None:
+    unit = result.cost.unit if result.cost else MILLISECONDS
+    table = plain_table(Column("search", no_wrap=True), *numbers("search/s", unit.heading), "")
+    for tried in result.tried:
+        found = tried.step.outcome
+        search_s = found.search_s if isinstance(found, Candidate) else None
+        if tried.step.skipped:
+            remark = "skipped, too little time"
+        elif tried.failure is not None:
+            remark = f"failed: {tried.failure.stage}"
+        else:
+            remark = "found by an earlier run" if tried.step.remembered else ""
+        cost = unit.text(tried.cost and tried.cost.value)
+        table.add_row(tried.step.rung.label, number(search_s, ".2f"), cost, remark)
+    console.print(table)
+
+
+def print_own(console: Console, own: Own | None) -> None:
+    """The line that says what came of it for who wrote a schedule."""
+    if own is not None:
+        print_lines(console, own.text)
 
 
 def print_comparison(console: Console, result: Comparison) -> None:
     """Result of `hltune compare`."""
     unit, bound = result.unit, result.bandwidth_bound
+    print_own(console, Own.of(result.rows))
     limit = "" if bound is None else f"; a copy of the same bytes: {unit.text(bound)} {unit.label}"
     print_lines(console, f"{result.subject.spec.name}{limit}")
     counters = next((row.cost.counters for row in result.rows if row.cost), None)
@@ -54,6 +86,10 @@ def print_comparison(console: Console, result: Comparison) -> None:
         table.add_row(row.name, *(_cells(row.cost, result) if row.cost else without_cost))
     console.print(table)
     print_failures(console, result.rows)
+    print_lines(console, *(f"{name} is by {rung}" for name, rung in result.rungs.items() if rung != name))
+    if result.only_default:
+        print_lines(console, f"no schedule of {result.subject.spec.name} works: what is above says why")
+    print_verification(console, result.verification)
     print_lines(console, "")
 
 
@@ -86,7 +122,9 @@ def _cells(cost: Cost, result: Comparison) -> tuple[str, ...]:
     return number, f"{cost.spread:.0%}", to_best, share, "yes"
 
 
-def _cost(cost: Cost | None) -> str:
+def _cost(cost: Cost | None, *, runnable: bool) -> str:
+    if cost is None and runnable:
+        return "no: not asked for"
     if cost is None:
         return "no: code for this target does not run on this machine"
     text = f"{cost.unit.text(cost.value)} {cost.unit.label}"

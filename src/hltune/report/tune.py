@@ -15,12 +15,18 @@ from hltune.commands.tune import Tuned, TuneProgress
 from hltune.machine.speedup import Speedup
 from hltune.report.documents import Document
 from hltune.report.documents import cost as cost_document
-from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines
+from hltune.report.documents import own as own_document
+from hltune.report.documents import verification as verification_document
+from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
+from hltune.report.own import Own
 from hltune.report.progress import Board, clock
+from hltune.report.tables import print_own
 from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.tuner import Round
 from hltune.values.unit import MILLISECONDS, Unit
 
+_REASONS = 3
+"""Reasons of failure that are shown."""
 _ROWS = 12
 """Rounds that the live table shows."""
 
@@ -33,6 +39,7 @@ def document(results: Sequence[Tuned], store: Path) -> Document:
 
 def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     """The final comparison and what came of it."""
+    print_own(console, Own.of(result.finals.rows))
     finals, unit, best = result.finals, _unit(result), result.finals.winner_cost.value
     timed = finals.winner_cost.counters is None  # what is counted comes out the same every time
     print_lines(console, f"{result.subject.spec.name}: the final comparison{', interleaved' if timed else ''}")
@@ -46,13 +53,18 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         table.add_row(row.name, *cells)
     console.print(table)
     print_failures(console, finals.rows)
-    counts = f"{result.measured} measured ({result.failed} failed), {result.samples_per_minute:.0f} per minute"
+    counts = f"{result.measured} measured ({result.failed} failed, {result.repaired} repaired)"
+    counts += f", {result.samples_per_minute:.0f} per minute"
     grid = facts(
         ("winner", f"{finals.winner.name}, {unit.text(best)} {unit.label}, output verified"),
         ("runner-up costs", _interval(finals.to_runner_up)),
         ("stock Adams2019 costs", _interval(finals.to_baseline)),
         ("samples", f"{counts}; {result.distinct} distinct schedules in the store"),
     )
+    for index, reason in enumerate(result.reasons[:_REASONS]):
+        grid.add_row("" if index else "failed", str(reason))
+    if len(result.reasons) > _REASONS:
+        grid.add_row("", f"other reasons: {len(result.reasons) - _REASONS}, see `hltune samples failures`")
     last = next((each for each in reversed(result.rounds) if each.validations), None)
     if last is not None:
         scorers = (
@@ -62,6 +74,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         )
         grid.add_row("held-out samples", "; ".join([str(last.held_out), *scorers]))
     console.print(grid)
+    print_verification(console, result.verification)
     print_lines(console, *files, "")
 
 
@@ -108,7 +121,7 @@ class _Rounds(Board):
 
 def _headings(unit: Unit) -> tuple[str, ...]:
     costs = (f"best/{unit.name}", f"beam/{unit.name}")
-    return ("pipeline", "round", *costs, "samples", "failed", "per minute", "network", "trees", "chooser")
+    return ("pipeline", "round", *costs, "samples", "failed", "repaired", "per minute", "network", "trees", "chooser")
 
 
 def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
@@ -121,6 +134,7 @@ def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
         unit.text(done.beam),
         str(done.measured),
         str(len(done.failures)),
+        str(done.repaired),
         f"{done.measured / done.seconds * 60:.0f}",
         accuracies.get("network", "-"),
         accuracies.get("trees", "-"),
@@ -139,6 +153,8 @@ def _document(result: Tuned, store: Path) -> Document:
         "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
         "baseline": {"name": BASELINE, "cost": unit.from_seconds(stock)},
         "speedup": stock and round(stock / finals.winner_cost.value, 4),
+        **own_document(Own.of(finals.rows)),
+        "verification": verification_document(result.verification),
         "to_runner_up": finals.to_runner_up and asdict(finals.to_runner_up),
         "to_baseline": finals.to_baseline and asdict(finals.to_baseline),
         "finalists": [
@@ -153,6 +169,8 @@ def _document(result: Tuned, store: Path) -> Document:
         "distinct": result.distinct,
         "reused": result.known,
         "failed": result.failed,
+        "failures": [{"stage": each.stage, "reason": each.message, "count": each.count} for each in result.reasons],
+        "repaired": result.repaired,
         "samples_per_minute": round(result.samples_per_minute, 2),
         "seconds": round(result.seconds, 2),
         "rounds": [_round(done, unit) for done in result.rounds],
@@ -170,6 +188,7 @@ def _round(done: Round, unit: Unit) -> Document:
         "known": done.known,
         "measured": done.measured,
         "failed": len(done.failures),
+        "repaired": done.repaired,
         "held_out": done.held_out,
         "scorers": {
             v.name: {"pair_accuracy": v.pairs.accuracy, "regret_at_1": v.regret_at_1, "r2": v.r2}

@@ -36,6 +36,11 @@ def library_directory() -> Path:
     return _existing(wheel_directory() / "lib64")
 
 
+def tools_directory() -> Path:
+    """Holds what Halide's own generators include: halide_trace_config.h, halide_image_io.h."""
+    return _existing(wheel_directory() / "share" / "tools")
+
+
 def plugin_path(autoscheduler: str) -> Path:
     """The shared library of an autoscheduler, by Halide's name of it; ``hl.load_plugin`` wants its full path."""
     return _existing(library_directory() / f"libautoschedule_{autoscheduler.lower()}.so")

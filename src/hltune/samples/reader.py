@@ -17,7 +17,8 @@ from hltune.values import provenance
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
-from hltune.values.provenance import Provenance
+from hltune.values.provenance import REPAIR, Provenance
+from hltune.values.reasons import Reason, counted
 
 _TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
 _LONGEST_PAUSE_S = 60.0
@@ -114,6 +115,14 @@ class Reader:
             CROSS JOIN schedules ON schedules.id = schedule_id"""
         return dict(self._rows(query, pipeline_hash, machine_key))
 
+    def repairs(self, pipeline_hash: str, machine_key: str) -> dict[str, str]:
+        """Schedules that leave their images, and what was measured in place of them, by their hashes."""
+        query = f"""SELECT json_extract(provenance, '$.parent'), hash FROM (
+            SELECT schedule_id, provenance {OF} AND cost IS NOT NULL
+            AND json_extract(provenance, '$.mutation') = '["{REPAIR}"]')
+            CROSS JOIN schedules ON schedules.id = schedule_id"""
+        return dict(self._rows(query, pipeline_hash, machine_key))
+
     def last_round(self, pipeline_hash: str, machine_key: str) -> int:
         """Round of the newest sample of tuning; 0 without any."""
         query = f"SELECT round {OF} AND round > 0 ORDER BY id DESC LIMIT 1"
@@ -137,6 +146,12 @@ class Reader:
         """Per pipeline and machine."""
         with database.decoding(self.path):
             return collect(self._connection)
+
+    def failures(self, pipeline_hash: str, machine_key: str) -> tuple[Reason, ...]:
+        """Why measurements failed, the commonest reason first."""
+        query = f"""SELECT failure_stage, failure_message, count(*) {OF} AND cost IS NULL
+            GROUP BY 1, 2 ORDER BY max(id) DESC"""
+        return counted(self._rows(query, pipeline_hash, machine_key))
 
     def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
         """The fastest schedules, ``count`` at most, best first.

@@ -15,11 +15,13 @@ from hltune.values.roles import Role, Stage, form_of
 
 
 def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> None:
-    """Gives a pipeline that nobody has scheduled yet this schedule.
+    """Gives a pipeline that was built for this schedule its directives.
 
     Raises:
         InputError: the schedule does not fit the pipeline, or Halide refuses a directive.
     """
+    if schedule.base is not None:  # `build` has done it
+        return
     replay = _Replay(built, spec, loop_nests(schedule, spec.funcs))
     for directive in schedule.directives:
         replay.call(directive)

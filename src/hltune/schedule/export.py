@@ -74,7 +74,7 @@ class CompileJob:
         from hltune.pipeline.build import build
         from hltune.schedule.apply import apply_schedule
 
-        built = build(self.spec)
+        built = build(self.spec, self.schedule.base)
         apply_schedule(built, self.spec, self.schedule)
         if self.offload:
             for output in built.pipeline.outputs():

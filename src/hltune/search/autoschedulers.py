@@ -7,7 +7,7 @@ Source: Halide 21, ``src/autoschedulers/{adams2019,mullapudi2016,li2018}``.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -154,16 +154,6 @@ AUTOSCHEDULERS: dict[str, type[SearchOptions]] = {
 
 BASELINE = "adams2019"
 """Name of what the tree search finds with its built-in weights."""
-
-
-def baselines(adams2019: Adams2019Options) -> dict[str, SearchOptions]:
-    """What Halide brings to a comparison, by name: tree search with its built-in weights, and the others."""
-    others = {
-        name: kind(parallelism=adams2019.parallelism)
-        for name, kind in AUTOSCHEDULERS.items()
-        if kind is not Adams2019Options
-    }
-    return {BASELINE: replace(adams2019, weights=None), **others}
 
 
 def _check(option: str, value: int | None, least: int, most: int = _INT32_MAX) -> None:

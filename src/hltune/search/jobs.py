@@ -30,31 +30,37 @@ class SearchJob:
     Attributes:
         target: a full Halide target string.
         timeout_s: limit on each plugin call.
+        together: the limit is on all searches together; those for which too little is left are not run.
     """
 
     spec: PipelineSpec
     target: str
     searches: tuple[SearchOptions, ...]
     timeout_s: float
+    together: bool = False
 
     def run(self, process: Process) -> tuple[Candidate | Failure, ...]:
         """Runs in the worker; a search that the plugin ends with an error is a failure."""
         import halide as hl  # the parent handles jobs without it
 
         outcomes: list[Candidate | Failure] = []
-        for options in self.searches:
+        began_s = time.monotonic()
+        for number, options in enumerate(self.searches):
+            used_s = time.monotonic() - began_s if self.together else 0.0
+            if number and used_s * (number + 1) > self.timeout_s * number:  # one more as long as these
+                break
             try:
-                outcomes.append(self._search(options, process))
+                outcomes.append(self._search(options, process, self.timeout_s - used_s))
             except hl.HalideError as error:
                 outcomes.append(_failure(options, str(error).strip()))
         return tuple(outcomes)
 
-    def _search(self, options: SearchOptions, process: Process) -> Candidate | Failure:
+    def _search(self, options: SearchOptions, process: Process, limit_s: float) -> Candidate | Failure:
         import halide as hl
 
         from hltune.pipeline.build import build
 
-        process.enter(_stage(options), timeout_s=self.timeout_s)
+        process.enter(_stage(options), timeout_s=limit_s)
         hl.load_plugin(str(halide_wheel.plugin_path(options.autoscheduler)))
         os.environ.update(options.environment())
         built = build(self.spec)

@@ -252,18 +252,23 @@ def mutants(
     *,
     wanted: int,
     known: Callable[[str], bool],
+    allowed: Callable[[Schedule], bool] = lambda _: True,
 ) -> dict[str, Candidate]:
     """Changes schedules at random, the first ones more often; returns new ones by their hash, at most those wanted.
 
-    `known` tells whether the schedule with a hash is known.
+    `known` tells whether the schedule with a hash is known, `allowed` whether one is wanted at all. The author's own
+    schedule, where directives cannot say it, is no parent.
     """
+    parents = [parent for parent in parents if parent.base is None]
     found: dict[str, Candidate] = {}
     for _ in range(_ATTEMPTS_PER_MUTANT * wanted if parents else 0):
         if len(found) == wanted:
             break
         parent = parents[min(int(rng.exponential(_FAVOUR)), len(parents) - 1)]
         mutant = mutate(parent, funcs, rng)
-        if mutant is not None and not known(key := schedule_hash(mutant.schedule)):
+        if mutant is None or not allowed(mutant.schedule):
+            continue
+        if not known(key := schedule_hash(mutant.schedule)):
             found[key] = mutant
     return found
 

@@ -1,17 +1,18 @@
 """Processes that search schedules, many searches side by side: the one way to run an autoscheduler."""
 
 import contextlib
+import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from hltune.cost_model.adams2019.weights import Weights, weights_hash, write_weights
-from hltune.runtime.worker import Worker, memory_share_bytes, run_all
+from hltune.runtime.worker import Running, Worker, memory_share_bytes, run_all
 from hltune.search.autoschedulers import SearchOptions
 from hltune.search.jobs import ENVIRONMENT, SearchJob
 from hltune.values.candidate import Candidate
-from hltune.values.errors import Failure, JobFailed
+from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 
 Outcome = Candidate | Failure
@@ -50,35 +51,43 @@ class SearchPool:
     def __len__(self) -> int:
         return len(self._workers)
 
-    def start(self, spec: PipelineSpec, target: str, search: SearchOptions) -> Callable[[], Outcome]:
-        """Begins with one search and returns; what is returned waits for it and tells what it found."""
-        running = self._workers[0].start(self._job(spec, target, (search,)))
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """Its processes."""
+        return tuple(self._workers)
 
-        def result() -> Outcome:
-            try:
-                (outcome,) = running.result()
-            except JobFailed as failed:
-                return failed.failure
-            return outcome
+    def begin(
+        self, worker: Worker, spec: PipelineSpec, target: str, searches: tuple[SearchOptions, ...], *, timeout_s: float
+    ) -> Running[tuple[Outcome, ...]]:
+        """Has one of its processes begin with searches, in one job, and returns; the limit is on all together."""
+        return worker.start(SearchJob(spec=spec, target=target, searches=searches, timeout_s=timeout_s, together=True))
 
-        return result
-
-    def run(self, spec: PipelineSpec, target: str, searches: Sequence[SearchOptions]) -> list[Outcome]:
+    def run(
+        self, spec: PipelineSpec, target: str, searches: Sequence[SearchOptions], *, timeout_s: float = math.inf
+    ) -> list[Outcome]:
         """Runs searches that each take a while; returns what they found, in their order."""
-        return [outcome for (outcome,) in self.run_groups(spec, target, [(search,) for search in searches])]
+        groups = [(search,) for search in searches]
+        return [outcome for (outcome,) in self.run_groups(spec, target, groups, timeout_s=timeout_s)]
 
     def run_groups(
-        self, spec: PipelineSpec, target: str, groups: Sequence[tuple[SearchOptions, ...]]
+        self,
+        spec: PipelineSpec,
+        target: str,
+        groups: Sequence[tuple[SearchOptions, ...]],
+        *,
+        timeout_s: float = math.inf,
     ) -> list[tuple[Outcome, ...]]:
-        """Runs groups of short searches, each in one job; a crash loses the others of its group."""
-        outcomes = run_all([self._job(spec, target, group) for group in groups], self._workers)
+        """Runs groups of short searches, each in one job; a crash loses the others of its group.
+
+        The limit on each search is that of the pool, or the lower one that is given.
+        """
+        limit_s = min(timeout_s, self.timeout_s)
+        jobs = [SearchJob(spec=spec, target=target, searches=group, timeout_s=limit_s) for group in groups]
+        outcomes = run_all(jobs, self._workers)
         return [
             (outcome,) * len(group) if isinstance(outcome, Failure) else outcome
             for group, outcome in zip(groups, outcomes, strict=True)
         ]
-
-    def _job(self, spec: PipelineSpec, target: str, searches: tuple[SearchOptions, ...]) -> SearchJob:
-        return SearchJob(spec=spec, target=target, searches=searches, timeout_s=self.timeout_s)
 
     def weights_file(self, weights: Weights) -> Path:
         """A file of weights for the plugin; it lasts until `forget_weights`, or as long as the pool."""

@@ -25,13 +25,13 @@ _DROPOUTS = (1, 1, 1, _GREEDY)
 
 
 def probes(
-    base: Adams2019Options, variants: Iterable[Path], *, round_number: int, each: int
+    base: Adams2019Options, variants: Iterable[Path | None], *, round_number: int, each: int
 ) -> Iterator[Adams2019Options]:
     """Searches with beam 1; no seed ever comes twice, neither in a round nor in another one.
 
     Args:
         base: options with the parallelism and the memory limit.
-        variants: files of weights; the next one is asked for when it is needed.
+        variants: files of weights, None for the built-in ones; the next one is asked for when it is needed.
         round_number: number of the tuning round, or of the batch.
         each: searches per variant.
     """

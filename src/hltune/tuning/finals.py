@@ -1,6 +1,7 @@
 """The end of tuning: the best candidates and all known schedules side by side, so that the fastest one wins."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hltune.machine.protocol import Session
@@ -8,10 +9,17 @@ from hltune.machine.speedup import Speedup, speedup
 from hltune.samples.reader import Ranked
 from hltune.search.autoschedulers import BASELINE
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost
+from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED, Record
-from hltune.workspace.rows import Row
+from hltune.workspace.rows import Row, without_twins
+from hltune.workspace.subject import DEFAULT, MANUAL
+
+_FAR = 5.0
+"""What costs so many times as much as the best one is not measured again, but for `_ALWAYS`."""
+_ALWAYS = (MANUAL, BASELINE)
+"""What people want to know how much was gained over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,31 +58,69 @@ def decide(
     best: tuple[Ranked, ...],
     records: list[Record],
     where: str,
+    *,
+    cost: Callable[[Candidate], float | None] = lambda _: None,
+    unit: Unit = MILLISECONDS,
+    most: int | None = None,
 ) -> Finals:
     """Measures the finalists: the references, the best schedules of the tuning, and what the workspace keeps.
 
-    References keep their names; those that have failed in this run are not repeated.
+    References keep their names; those that have failed in this run are not repeated. What does not matter for the
+    result stays away: what is far behind, or has failed before, and the last ones where there is time for few.
+
+    Args:
+        cost: what the store knows of a candidate; it counts if nothing works any more, for want of time.
+        unit: of such costs.
+        most: how many there is time for; with none, the costs that the store knows decide.
 
     Raises:
-        HltuneError: none of them works.
+        HltuneError: none of them works, or none but the default schedule.
     """
     finalists = _finalists(references, best, records)
-    schedules = {name: candidate.schedule for name, (_, candidate) in finalists.items() if name not in failed}
-    measured = {**session.measure(schedules), **failed}
-    rows = [
-        Row(name=name, finder=finalists[name][0], candidate=finalists[name][1], measurement=measurement)
-        for name, measurement in measured.items()
-    ]
+    names = _order({name: cost(found) for name, (_, found) in finalists.items() if name not in failed})
+    measured: dict[str, Measurement] = {}
+    if most == 0 and any(math.isfinite(cost(found) or math.inf) for _, found in finalists.values()):
+        names = []  # there is no time, and what the store knows has to do
+    while names and not any(isinstance(each, Cost) for each in measured.values()):
+        chosen, names = names[: most or None], names[most:] if most else []
+        measured |= session.measure({name: finalists[name][1].schedule for name in chosen})
+    if not any(isinstance(each, Cost) for each in measured.values()):
+        known = {name: cost(found) for name, (_, found) in finalists.items()}
+        measured |= {
+            name: Cost(unit=unit, turns=((each,),)) for name, each in known.items() if each and each < math.inf
+        }
+    rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
+    rows = without_twins(rows, finalists.keys() - references.keys())
     rows.sort(key=Row.order)
     costs = {row.name: row.cost for row in rows if row.cost}
-    if not costs:
-        raise HltuneError("no schedule works, not even the default one", where=where, found=str(rows[0].measurement))
+    if costs.keys() <= {DEFAULT}:
+        raise _nothing_works(rows, where)
     winner, *others = costs.values()
     baseline = costs.get(BASELINE)
     return Finals(
         rows=tuple(rows),
         to_runner_up=speedup(others[0], winner) if others else None,
         to_baseline=speedup(baseline, winner) if baseline else None,
+    )
+
+
+def _order(costs: Mapping[str, float | None]) -> list[str]:
+    """The best one, the author's and the baseline first, the others by cost, those that nobody has measured last."""
+    known = {name: math.inf if cost is None else cost for name, cost in costs.items()}
+    names = sorted(known, key=lambda name: known[name])
+    best = known[names[0]] if names else 0.0
+    near = [name for name in names if costs[name] is None or known[name] <= _FAR * best or name in _ALWAYS]
+    return sorted(near, key=lambda name: name not in (near[0], *_ALWAYS))
+
+
+def _nothing_works(rows: list[Row], where: str) -> HltuneError:
+    reasons = [f"{row.name}: {row.failure}" for row in rows if row.failure]
+    return HltuneError(
+        "no schedule works, not even the default one" if all(row.failure for row in rows) else "only the default works",
+        where=where,
+        found="; ".join(reasons) or None,
+        todo="`hltune samples failures` lists what failed; raise the limit that was reached: --compile-timeout, "
+        "--run-timeout or --search-timeout",
     )
 
 

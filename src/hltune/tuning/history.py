@@ -14,6 +14,7 @@ from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import Sample
+from hltune.values.schedule_codec import schedule_hash
 
 _NEWEST = 2000
 """Most samples that a model learns from."""
@@ -27,26 +28,33 @@ class History:
         self._machine = machine
         self._store = store
         self._costs = store.costs(*self._key)
+        self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._costs
+        return key in self._costs or key in self._repairs
 
     def __len__(self) -> int:
         return len(self._costs)
 
     def cost(self, key: str) -> float | None:
-        """Cost of the schedule with this hash; None if it is not known, or failed."""
-        return self._costs.get(key)
+        """Cost of the schedule with this hash, or of what it was repaired to; None if it is not known, or failed."""
+        return self._costs.get(self._repairs.get(key, key))
+
+    def cost_of(self, candidate: Candidate) -> float | None:
+        """Cost of a candidate's schedule, which is infinite if it failed; None if it was not measured."""
+        key = schedule_hash(candidate.schedule)
+        failed = key in self and self.cost(key) is None
+        return math.inf if failed else self.cost(key)
 
     @property
     def best_cost(self) -> float | None:
         """Cost of the fastest schedule."""
         return min((value for value in self._costs.values() if value is not None), default=None)
 
-    def best(self, count: int) -> list[Schedule]:
-        """The fastest schedules, best first; of those that cost exactly the same, one."""
-        ranked = self._store.best(*self._key, count, distinct=True)
+    def best(self, count: int | None) -> list[Schedule]:
+        """The fastest schedules, or all, best first; of those that cost exactly the same, one."""
+        ranked = self._store.best(*self._key, len(self) if count is None else count, distinct=True)
         return [each.schedule for each in ranked if each.schedule is not None]
 
     def measure(
@@ -74,7 +82,8 @@ class History:
                 self._keep(candidates[key], measurement, round_number)
                 yield key, measurement
 
-    def _keep(self, candidate: Candidate, measurement: Measurement, round_number: int) -> None:
+    def _keep(self, given: Candidate, measurement: Measurement, round_number: int) -> None:
+        candidate = given.as_measured(measurement)
         sample = Sample(
             pipeline_hash=self._key[0],
             machine=self._machine,
@@ -86,6 +95,8 @@ class History:
             measured_at_s=time.time(),
         )
         self._store.add(sample)
+        if candidate is not given:
+            self._repairs[schedule_hash(given.schedule)] = sample.schedule_hash
         known = self._costs.get(sample.schedule_hash)
         new = measurement.value if isinstance(measurement, Cost) else None
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)

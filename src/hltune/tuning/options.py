@@ -50,6 +50,8 @@ class TuneOptions:
         search_share: share of a round's time that probing may take.
         random_share: share of the candidates that searches found which is chosen at random.
         workers: processes that search, and as many that compile: as many as there are cores and memory for.
+        keep: Funcs whose hand-written schedule stays as it is; the rest is searched by changing that schedule.
+        only: Funcs whose schedule is searched so; all others keep their hand-written one.
         finalists: the fastest measured schedules that take part in the final comparison.
     """
 
@@ -66,6 +68,8 @@ class TuneOptions:
     random_share: float = 0.2
     workers: int = field(default_factory=lambda: max(1, min(usable_cores(), physical_memory_bytes() // _WORKER_BYTES)))
     finalists: int = 10
+    keep: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.discard and not self.fresh:

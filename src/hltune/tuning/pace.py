@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,6 +17,9 @@ _LEAST_PROBING_S = 2.0
 _SHORTEST_ROUND = 0.3
 _FINAL_TURNS_S = 0.6
 """Timing of one schedule in the final comparison."""
+_LARGEST_FINAL = 1000
+_NEWEST = 100
+"""Candidates that tell how long one takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +37,18 @@ class Pace:
         self._options = options
         self._last_round_s: float | None = None
         self._candidate_s = 1.0
+        self._times_s: deque[float] = deque(maxlen=_NEWEST)
 
     def seen(self, candidates: Iterable[T]) -> Iterator[T]:
         """Passes on what is being measured, and learns from when it comes; by the median, for one says little."""
-        done_s = [time.monotonic()]
+        last_s = time.monotonic()
         for each in candidates:
-            done_s.append(time.monotonic())
+            now_s = time.monotonic()
+            self._times_s.append(now_s - last_s)
+            last_s = now_s
             yield each
-        if len(done_s) > 1:
-            self._candidate_s = float(np.median(np.diff(done_s)))
+        if self._times_s:
+            self._candidate_s = float(np.median(self._times_s))
 
     def saw_round(self, seconds: float) -> None:
         """Learns from how long a round took."""
@@ -58,12 +65,23 @@ class Pace:
         share = self._options.search_share
         return max(_LEAST_PROBING_S, share / (1 - share) * self._measuring_s)
 
+    def search_s(self, limits: Limits) -> float:
+        """How long the beam searches of a round may take, and no longer its probes."""
+        return self._options.search_share * max(0.0, min(self._options.round_s, limits.end_s - time.monotonic()))
+
     def finals_s(self, references: int, *, side_by_side: bool) -> float:
         """How long the final comparison will take, roughly: if it times, it compiles in one process."""
-        each_s = self._candidate_s
-        if not side_by_side:
-            each_s = each_s * self._options.workers + _FINAL_TURNS_S
-        return each_s * (self._options.finalists + references)
+        return self._finalist_s(side_by_side=side_by_side) * (self._options.finalists + references)
+
+    def finalists(self, seconds: float, *, side_by_side: bool) -> int:
+        """How many schedules can be compared in this time: two at least, or none at all."""
+        most = seconds / self._finalist_s(side_by_side=side_by_side)
+        if most < 1:
+            return 0
+        return _LARGEST_FINAL if most > _LARGEST_FINAL else max(2, int(most))
+
+    def _finalist_s(self, *, side_by_side: bool) -> float:
+        return self._candidate_s if side_by_side else self._candidate_s * self._options.workers + _FINAL_TURNS_S
 
     def batch(self, limits: Limits) -> int:
         """Candidates of a round; fewer in the last one, if there is no time for all."""

@@ -1,14 +1,17 @@
 """The search half of a round: many searches of one pipeline, side by side, with weights that differ."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from pathlib import Path
 
 import numpy as np
 
-from hltune.cost_model.adams2019.weights import Weights, vary
-from hltune.search.autoschedulers import Adams2019Options, SearchOptions
+from hltune.cost_model.adams2019.weights import Weights, builtin_weights, vary, weights_hash
+from hltune.runtime.worker import Worker
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.ladder import Forecast, Memory, Rung, Step, baselines, beams, climb
 from hltune.search.pool import Outcome, SearchPool
 from hltune.search.probes import probes, varied
 from hltune.tuning.options import TuneOptions
@@ -23,6 +26,8 @@ _PROBES_PER_JOB = 16
 """At most, for a crash loses the other probes of its job."""
 _JOB_S = 0.5
 """About how long a job of probes should take, so that limits can be kept."""
+_PATIENCE, _LEAST_PATIENCE_S = 2.0, 5.0
+"""A search may take so many times as long as was forecast, and never less than so many seconds."""
 _LEAST_NEW = 0.02
 """Probing ends when fewer of the latest probes than this share are new."""
 
@@ -35,32 +40,75 @@ class Searcher:
     _options: TuneOptions
     _pool: SearchPool
     _rng: np.random.Generator
-    _beam_s: float = 0.0
+    _memory: Memory
+    _forecast: Forecast = field(default_factory=Forecast)
     _probe_s: float = _JOB_S / _PROBES_PER_JOB
 
-    def run(self, searches: Sequence[SearchOptions]) -> list[Outcome]:
-        """Runs searches that each take a while."""
-        found = self._pool.run(self._subject.spec, self._subject.target.name, searches)
-        beams = [each for search, each in zip(searches, found, strict=True) if isinstance(search, Adams2019Options)]
-        self._beam_s = self._mean_search_s(beams) or self._beam_s
-        return found
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """The processes that search."""
+        return self._pool.workers
 
-    def beams(self, centre: Weights, best: Weights) -> list[tuple[Weights, Outcome]]:
-        """Runs beam searches with the weights `centre`, and with variants of both; returns the weights of each."""
+    def baselines(self, end_s: float) -> Generator[Step]:
+        """What Halide's autoschedulers find, rung by rung; see `hltune.search.ladder.climb`."""
+        return climb(
+            self._pool,
+            self._subject.spec,
+            self._subject.target.name,
+            baselines(self._options.search),
+            budget_s=self._options.search_timeout_s,
+            memory=self._memory,
+            forecast=self._forecast,
+            end_s=max(end_s, time.monotonic() + _LEAST_PATIENCE_S),
+        )
+
+    def beams(self, centre: Weights, best: Weights, *, limit_s: float) -> list[tuple[Weights, Outcome]]:
+        """Runs beam searches with the weights `centre`, and with variants of both; returns the weights of each.
+
+        Where the beam search that was asked for takes too long for a round, a smaller one takes its place; none, if
+        greedy search takes too long.
+        """
+        if not self._affords_greedy(limit_s):
+            return []
+        rung, count = self._affordable(limit_s)
         weights = [centre]
-        for number in range(self._affordable_beams() - 1):
+        for number in range(count - 1):
             start = (best, centre)[number % 2]
             weights.append(vary(start, self._rng, float(self._rng.choice(_BEAM_SIGMAS))))
-        searches = [replace(self._options.search, weights=self._pool.weights_file(each)) for each in weights]
-        return list(zip(weights, self.run(searches), strict=True))
+        (search,) = rung.searches
+        assert isinstance(search, Adams2019Options)
+        searches = [replace(search, weights=self._file(each)) for each in weights]
+        target = self._subject.target.name
+        known = self._memory.recall(target, tuple(searches[:1]), limit_s=limit_s)
+        new = searches if known is None else searches[1:]
+        patience_s = max(_LEAST_PATIENCE_S, limit_s * _PATIENCE)
+        found = self._pool.run(self._subject.spec, target, new, timeout_s=patience_s)
+        for outcome in found:
+            self._forecast.saw(rung, outcome, patience_s)
+        if known is not None:
+            found.insert(0, known)
+        else:
+            self._memory.keep(target, tuple(searches[:1]), found[0], limit_s=patience_s)
+        return list(zip(weights, found, strict=True))
 
-    def _affordable_beams(self) -> int:
-        """Fewer where a beam search takes so long that several of them would fill the round."""
-        options = self._options
-        if not self._beam_s:
-            return options.beams
-        affordable = options.search_share * options.round_s * len(self._pool) / self._beam_s
-        return max(1, min(options.beams, int(affordable)))
+    def _affords_greedy(self, limit_s: float) -> bool:
+        return (self._forecast.seconds(1.0) or 0.0) <= limit_s
+
+    def _file(self, weights: Weights) -> Path | None:
+        """A file of weights; None for the built-in ones, so that a search with them is known to be the same."""
+        return None if weights_hash(weights) == weights_hash(builtin_weights()) else self._pool.weights_file(weights)
+
+    def _affordable(self, limit_s: float) -> tuple[Rung, int]:
+        """The largest beam search that takes no longer than this, and how many of them."""
+        smallest, *larger = beams(self._options.search)
+        chosen, count = smallest, 1
+        for rung in (smallest, *larger):
+            needed_s = self._forecast.seconds(rung.effort)
+            affordable = self._options.beams if not needed_s else int(limit_s * len(self._pool) / needed_s)
+            if affordable < 1 or (needed_s or 0.0) > limit_s:
+                break
+            chosen, count = rung, min(self._options.beams, affordable)
+        return chosen, count
 
     def probes(
         self,
@@ -76,13 +124,16 @@ class Searcher:
         The weights of all centres are varied; the first ones are also used as they are. `known` tells whether the
         schedule with a hash is known. Returns the new candidates by their hash, and what came of every probe.
         """
+        if not self._affords_greedy(limit_s):
+            return {}, []
+        self._probe_s = max(self._probe_s, self._forecast.seconds(1.0) or 0.0)
         variants = map(self._pool.weights_file, chain(centres[:1], varied(centres, self._rng)))
         stream = probes(self._options.search, variants, round_number=round_number, each=_PROBES_PER_VARIANT)
         found: dict[str, Candidate] = {}
         outcomes: list[Outcome] = []
         end_s = time.monotonic() + limit_s
         while len(found) < wanted and time.monotonic() < end_s:
-            new = self._next_probes(stream)
+            new = self._next_probes(stream, limit_s)
             before = len(found)
             for outcome in new:
                 if isinstance(outcome, Candidate) and not known(key := schedule_hash(outcome.schedule)):
@@ -93,18 +144,20 @@ class Searcher:
         self._pool.forget_weights()
         return found, outcomes
 
-    def _next_probes(self, stream: Iterator[Adams2019Options]) -> list[Outcome]:
+    def _next_probes(self, stream: Iterator[Adams2019Options], limit_s: float) -> list[Outcome]:
         size = max(1, min(_PROBES_PER_JOB, round(_JOB_S / self._probe_s)))
-        groups = [tuple(islice(stream, size)) for _ in range(2 * len(self._pool))]
+        jobs = len(self._pool) * (2 if self._probe_s < _JOB_S else 1)
+        groups = [tuple(islice(stream, size)) for _ in range(jobs)]
         outcomes: list[Outcome] = []
-        for group in self._pool.run_groups(self._subject.spec, self._subject.target.name, groups):
+        patience_s = max(_LEAST_PATIENCE_S, limit_s)
+        for group in self._pool.run_groups(self._subject.spec, self._subject.target.name, groups, timeout_s=patience_s):
             self._probe_s = self._mean_search_s(group) or self._probe_s
             outcomes += group
         return outcomes
 
     def _mean_search_s(self, outcomes: Sequence[Outcome]) -> float | None:
-        """A search that took too long counts with its limit, other failures do not."""
+        """A search that took too long counts with the limit of a job, other failures do not."""
         times_s = [each.search_s for each in outcomes if isinstance(each, Candidate) and each.search_s is not None]
         timeouts = sum(isinstance(each, Failure) and each.kind == "timeout" for each in outcomes)
-        times_s += [self._pool.timeout_s] * timeouts
+        times_s += [_LEAST_PATIENCE_S] * timeouts
         return sum(times_s) / len(times_s) if times_s else None

@@ -1,7 +1,9 @@
 """Tuning of one pipeline on one machine: one round after the other."""
 
 import contextlib
+import math
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -12,16 +14,18 @@ from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.scorer import Validation
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
-from hltune.search.autoschedulers import baselines
+from hltune.search.ladder import Step, by_finder
 from hltune.search.mutation import PARENTS, mutants
 from hltune.tuning.history import History
+from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits, Pace
 from hltune.tuning.pool import Pool
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Measurement
+from hltune.values.cost import Measurement, count_repaired
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
@@ -43,6 +47,7 @@ class Round:
         beam: cost of what beam search finds with the weights of the round; None if it failed.
         known: how many of the searches found what had been found before.
         measured: candidates, failed ones included.
+        repaired: those that were changed first, so that they stay inside of their images.
         validations: how the scorers did on held-out samples, after the round; empty with too few samples or no time.
         held_out: how many samples that were.
         selected: name of the scorer that chooses in the next round; None if nothing was learned.
@@ -56,6 +61,7 @@ class Round:
     known: int
     measured: int
     failures: tuple[Failure, ...]
+    repaired: int
     validations: tuple[Validation, ...]
     held_out: int
     selected: str | None
@@ -86,6 +92,7 @@ class Tuner:
         references: candidates that are measured whatever the model thinks of them: the default one, those written by
             hand and those of Halide's autoschedulers, by name.
         failed: references that failed in this run, by name.
+        kept: what of the author's schedule must stay as it is; None if all may change.
     """
 
     subject: Subject
@@ -97,8 +104,12 @@ class Tuner:
     rng: np.random.Generator
 
     def __post_init__(self) -> None:
+        self.kept = kept(self.subject, self.options.keep, self.options.only)
         self.references = self.subject.known_by_name()
+        if self.kept is not None:
+            self.references = {key: each for key, each in self.references.items() if self.kept.allows(each.schedule)}
         self.failed: dict[str, Failure] = {}
+        self._failures: dict[str, Failure] = {}
         self.pace = Pace(self.options)
         self._pool = Pool()
         self._round = self.history.last_round
@@ -112,30 +123,72 @@ class Tuner:
     @property
     def finals_s(self) -> float:
         """How long the final comparison will take, roughly."""
-        references = len(self.references) - len(self.failed)
+        references = sum(not self._fails(each) for each in self.references.values())
         return self.pace.finals_s(references, side_by_side=self.session.side_by_side)
 
-    def begin(self, progress: Progress) -> list[Measurement]:
+    def begin(self, progress: Progress, *, end_s: float = math.inf) -> list[Measurement]:
         """Finds the references and measures those that are new; returns their measurements.
 
-        The model then learns from what earlier runs left.
+        Begins nothing after `end_s` of the monotonic clock: what is not known by then is found by tuning. Then the
+        model learns from what earlier runs left.
         """
         name = self.subject.spec.name
         progress.phase(f"{name}: known schedules")
-        self.references |= self._baselines(progress)
-        self.session.ready()
-        # Of equal schedules the last one is measured, which has features if any of them has.
-        names = {schedule_hash(each.schedule): key for key, each in self.references.items()}
-        new = {key: self.references[key] for text, key in names.items() if text not in self.history}
+        named = dict(self.references)
         measured: list[Measurement] = []
-        with contextlib.closing(self.history.measure(self.session, new, best=None)) as measurements:
+        steps: list[Step] = []
+        with contextlib.closing(self._baselines(end_s)) as climbing, self.session.beside(self.searcher.workers):
+            for step in climbing:
+                steps.append(step)
+                if isinstance(step.outcome, Candidate):
+                    measured += self._measure_known({step.rung.label: step.outcome}, end_s)
+                if time.monotonic() >= end_s:
+                    break
+        self.references |= self._found(steps, progress)
+        # The default schedule may be slow without end: measured last, it is stopped far above the best.
+        measured += self._measure_known(dict(reversed(named.items())), end_s)
+        for key, candidate in self.references.items():
+            if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:
+                self.failed[key] = failure
+                progress.note(f"{name}: {key} failed. {failure}")
+        self.model.prepare(self.history.samples())
+        return measured
+
+    def _baselines(self, end_s: float) -> Generator[Step]:
+        if self.kept is None:  # else searches have no say
+            yield from self.searcher.baselines(end_s)
+
+    def _measure_known(self, candidates: dict[str, Candidate], end_s: float) -> list[Measurement]:
+        """Measures and stores those that are new."""
+        new = {key: each for each in candidates.values() if (key := schedule_hash(each.schedule)) not in self.history}
+        measured: list[Measurement] = []
+        best = self.history.best_cost
+        with contextlib.closing(
+            # Without any schedule that works, tuning would have nothing to go on with.
+            self.history.measure(self.session, new, best=best, end_s=math.inf if best is None else end_s)
+        ) as measurements:
             for key, measurement in self.pace.seen(measurements):
                 measured.append(measurement)
                 if isinstance(measurement, Failure):
-                    self.failed[key] = measurement
-                    progress.note(f"{name}: {key} failed. {measurement}")
-        self.model.prepare(self.history.samples())
+                    self._failures[key] = measurement
         return measured
+
+    def _found(self, steps: list[Step], progress: Progress) -> dict[str, Candidate]:
+        """What each autoscheduler found: by the largest of its searches whose schedule has not failed."""
+        found: dict[str, Candidate] = {}
+        for finder, of_finder in by_finder(steps).items():
+            outcomes = [step.outcome for step in of_finder]
+            candidates = [each for each in outcomes if isinstance(each, Candidate)]
+            if not candidates:
+                progress.note(f"{self.subject.spec.name}: {finder} failed. {outcomes[-1]}")
+                continue
+            found[finder] = next((each for each in candidates if not self._fails(each)), candidates[0])
+        return found
+
+    def _fails(self, candidate: Candidate) -> bool:
+        """It was measured, in this run or before, and has failed."""
+        key = schedule_hash(candidate.schedule)
+        return key in self.history and self.history.cost(key) is None
 
     def round(self, limits: Limits, progress: Progress) -> Round:
         """Searches, measures, stores and learns once."""
@@ -154,11 +207,12 @@ class Tuner:
             pipeline=self.subject.spec.name,
             number=self._round,
             best=self.history.best_cost,
-            beam=beams[0][1],
+            beam=beams[0][1] if beams else None,
             searches=found.searches,
             known=found.known,
             measured=len(measured),
             failures=tuple(each for each in measured if isinstance(each, Failure)),
+            repaired=count_repaired(measured),
             validations=learned.validations if learned else (),
             held_out=learned.held_out if learned else 0,
             selected=learned.selected if learned else None,
@@ -173,10 +227,13 @@ class Tuner:
     def _search(self, limits: Limits, progress: Progress) -> _Found:
         """Beam searches, whose results are all measured, and probes, among which the model chooses."""
         self._say(progress, "searching")
+        if self.kept is not None:
+            return _Found(self._mutants({}, self.pace.batch(limits)), [], searches=0, known=0)
         model, history = self.model, self.history
         beams: list[tuple[Weights, str | None]] = []
         chosen: dict[str, Candidate] = {}
-        for weights, outcome in self.searcher.beams(model.weights, model.best):
+        limit_s = self.pace.search_s(limits)
+        for weights, outcome in self.searcher.beams(model.weights, model.best, limit_s=limit_s):
             key = schedule_hash(outcome.schedule) if isinstance(outcome, Candidate) else None
             beams.append((weights, key))
             if isinstance(outcome, Candidate) and key is not None and key not in history:
@@ -188,7 +245,7 @@ class Tuner:
             (model.weights, model.best, model.initial),
             self._round,
             wanted=wanted * _OVERSAMPLING,
-            limit_s=min(self.pace.probing_s, limits.end_s - time.monotonic()),
+            limit_s=min(self.pace.probing_s, self.pace.search_s(limits)),
             known=lambda key: key in history or key in self._pool or key in chosen,
         )
         self._pool.add(probed)
@@ -198,15 +255,26 @@ class Tuner:
         again = sum(key is not None and key in history for _, key in beams)
         chosen |= self._pool.take(wanted, model.predictor, random_share=self.options.random_share, rng=self.rng)
         # Where searches find too little that is new, there are more mutants.
-        chosen |= mutants(
-            history.best(PARENTS),
-            self.subject.spec.funcs,
-            self.rng,
-            wanted=max(0, batch - len(chosen)),
-            known=lambda key: key in history or key in chosen,
-        )
+        chosen |= self._mutants(chosen, batch - len(chosen))
         known = again + len(outcomes) - len(probed) - len(failures)
         return _Found(chosen, beams, searches=len(beams) + len(outcomes), known=known)
+
+    def _mutants(self, chosen: dict[str, Candidate], wanted: int) -> dict[str, Candidate]:
+        """Changes the best schedules, and the author's own, whatever that costs."""
+        allowed = _anything if self.kept is None else self.kept.allows
+        best = self.history.best(PARENTS if self.kept is None else None)
+        parents = [schedule for schedule in best if allowed(schedule)][:PARENTS]
+        own = self.subject.recovered and self.subject.recovered.schedule
+        if own is not None and own not in parents and self.history.cost(schedule_hash(own)) is not None:
+            parents.append(own)
+        return mutants(
+            parents,
+            self.subject.spec.funcs,
+            self.rng,
+            wanted=max(0, wanted),
+            known=lambda key: key in self.history or key in chosen,
+            allowed=allowed,
+        )
 
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
@@ -222,16 +290,9 @@ class Tuner:
         self._pool.add({key: candidate for key, candidate in candidates.items() if key not in self.history})
         return measured
 
-    def _baselines(self, progress: Progress) -> dict[str, Candidate]:
-        searches = baselines(self.options.search)
-        outcomes = self.searcher.run(list(searches.values()))
-        found: dict[str, Candidate] = {}
-        for (name, search), outcome in zip(searches.items(), outcomes, strict=True):
-            if isinstance(outcome, Failure):
-                progress.note(f"{self.subject.spec.name}: {search.autoscheduler} failed. {outcome}")
-            else:
-                found[name] = outcome
-        return found
-
     def _say(self, progress: Progress, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {self._round}: {text}")
+
+
+def _anything(_schedule: Schedule) -> bool:
+    return True

@@ -1,10 +1,14 @@
 """A schedule on its way to being measured."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.features import Featurization
-from hltune.values.provenance import Provenance
+from hltune.values.provenance import REPAIR, Mutated, Provenance
+from hltune.values.schedule_codec import schedule_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +26,16 @@ class Candidate:
     features: Featurization | None = None
     predicted_ms: float | None = None
     search_s: float | None = None
+
+    def as_measured(self, measurement: Measurement) -> Candidate:
+        """The candidate that a measurement is of: this one, or the one that it was repaired to.
+
+        Features and forecast stay: the cost model does not see what a repair changes.
+        """
+        if not isinstance(measurement, Cost) or measurement.repair is None:
+            return self
+        return replace(
+            self,
+            schedule=measurement.repair,
+            provenance=Mutated(parent=schedule_hash(self.schedule), changes=(REPAIR,)),
+        )

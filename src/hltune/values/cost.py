@@ -2,8 +2,10 @@
 
 import math
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.unit import Unit
 
@@ -39,12 +41,14 @@ class Cost:
             and not timed has one turn of one repeat, see `Unit`.
         pruned: it was so much slower than the best that further repeats were not worth their time.
         counters: None where nothing is counted.
+        repair: what was measured in place of the schedule, which leaves its images; None if it was measured itself.
     """
 
     unit: Unit
     turns: tuple[tuple[float, ...], ...]
     pruned: bool = False
     counters: Counters | None = None
+    repair: Schedule | None = None
 
     def __post_init__(self) -> None:
         if not self.repeats or not all(0 < repeat < math.inf for repeat in self.repeats):
@@ -67,3 +71,8 @@ class Cost:
 
 
 Measurement = Cost | Failure
+
+
+def count_repaired(measurements: Iterable[Measurement]) -> int:
+    """How many schedules had to be repaired."""
+    return sum(isinstance(each, Cost) and each.repair is not None for each in measurements)

@@ -231,9 +231,14 @@ class Schedule:
     """An ordered list of directives; Funcs without a directive are inlined.
 
     Funcs and loop variables go by their names in `PipelineSpec.funcs`.
+
+    Attributes:
+        base: `PipelineSpec.manual_hash` if this is the schedule that the pipeline's author wrote and directives cannot
+            express it; there are none then. Else None.
     """
 
     directives: tuple[Directive, ...] = ()
+    base: str | None = None
 
 
 @cache

@@ -2,12 +2,55 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hltune.values.errors import InputError
 
 Number = float | int | bool
 
 Interval = tuple[int, int]
 """(minimum, extent) of one dimension."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """What the user's code promises of one dimension of an image; None where anything goes.
+
+    Attributes:
+        stride: distance of neighbours in memory, in elements.
+    """
+
+    minimum: int | None = None
+    extent: int | None = None
+    stride: int | None = None
+
+
+Constraints = tuple[Constraint, ...]
+"""One per dimension, innermost first; empty for Halide's default, which is a stride of 1 in the first dimension."""
+
+Limit = Literal["minimum", "extent", "stride"]
+LIMITS: tuple[Limit, ...] = ("minimum", "extent", "stride")
+"""What a constraint may fix."""
+
+
+def unless_default(constraints: Constraints) -> Constraints:
+    """Empty where they are Halide's default, in full."""
+    default = all(c == Constraint(stride=None if d else 1) for d, c in enumerate(constraints))
+    return () if default else constraints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """A constraint that is no constant, such as a stride that is a multiple of 128.
+
+    Attributes:
+        expression: a pipeline of one Func without dimensions, whose value it is, as Halide serializes it.
+    """
+
+    dimension: int
+    what: Limit
+    expression: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,20 +60,33 @@ class BufferArgument:
     Attributes:
         dtype: NumPy's name of the element type.
         estimate: one interval per dimension, the innermost (x) first.
+        constraints: what the algorithm was written for.
+        promises: those of its constraints that are no constants; they say nothing in `constraints`.
+        alignment: the address of its first element is a multiple of so many bytes; None if the code promises nothing.
     """
 
     name: str
     dtype: str
     estimate: tuple[Interval, ...]
+    constraints: Constraints = field(default=(), repr=False)
+    promises: tuple[Promise, ...] = field(default=(), repr=False)
+    alignment: int | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalarArgument:
-    """An input parameter and the value that it is searched and measured with."""
+    """An input parameter and the value that it is searched and measured with.
+
+    Attributes:
+        minimum: the least value that the user's code allows, None if all are.
+        maximum: the largest one.
+    """
 
     name: str
     dtype: str
     estimate: Number
+    minimum: Number | None = field(default=None, repr=False)
+    maximum: Number | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +96,13 @@ class OutputArgument:
     Attributes:
         dtypes: NumPy's name of the element type, one per element of a Tuple-valued Func.
         estimate: one interval per dimension, the innermost (x) first.
+        constraints: as the algorithm has them; the serialized pipeline holds them, too.
     """
 
     name: str
     dtypes: tuple[str, ...]
     estimate: tuple[Interval, ...]
+    constraints: Constraints = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +132,9 @@ class PipelineSpec:
         inputs: the inputs, in the order in which compiled code takes them.
         outputs: follow the inputs.
         funcs: all Funcs in the order of ``Pipeline.get_func``, that is producers first.
+        manual: the pipeline with the schedule that its author wrote, as Halide serializes it; None if there is none.
+            Not part of the pipeline's identity.
+        notes: what people should know of how it was loaded; not part of its identity either.
     """
 
     name: str
@@ -81,17 +142,57 @@ class PipelineSpec:
     inputs: tuple[BufferArgument | ScalarArgument, ...]
     outputs: tuple[OutputArgument, ...]
     funcs: tuple[FuncInfo, ...]
+    manual: bytes | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def content_hash(self) -> str:
-        """Identity of algorithm and estimates: 64 hexadecimal digits."""
-        digest = hashlib.sha256(self.hlpipe)
-        digest.update(repr((self.inputs, self.outputs)).encode())
+        """Identity of algorithm, estimates and promises about inputs: 64 hexadecimal digits."""
+        digest = hashlib.sha256(self._without_promises())
+        promises = [
+            (a.constraints, a.alignment) if isinstance(a, BufferArgument) else (a.minimum, a.maximum)
+            for a in self.inputs
+        ]
+        if any(part not in (None, ()) for promise in promises for part in promise):
+            digest.update(repr(promises).encode())
+        for promise in (promise for a in self.buffers() for promise in a.promises):
+            digest.update(repr(promise).encode())
         return digest.hexdigest()
+
+    @property
+    def former_hash(self) -> str:
+        """Identity before promises about inputs were a part of it."""
+        return hashlib.sha256(self._without_promises()).hexdigest()
+
+    def _without_promises(self) -> bytes:
+        return self.hlpipe + repr((self.inputs, self.outputs)).encode()
+
+    @property
+    def manual_hash(self) -> str | None:
+        """What `Schedule.base` is for the author's own schedule: 64 hexadecimal digits."""
+        return None if self.manual is None else hashlib.sha256(self.manual).hexdigest()
 
     def buffers(self) -> Iterator[BufferArgument]:
         """The inputs that are images."""
         return (argument for argument in self.inputs if isinstance(argument, BufferArgument))
+
+
+def check_range(argument: ScalarArgument, value: Number, *, where: str) -> None:
+    """Refuses a value that the user's code does not allow.
+
+    Raises:
+        InputError: it is outside of the scalar's range; tells `where` the user gave it.
+    """
+    minimum, maximum = argument.minimum, argument.maximum
+    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+        low, high = ("any" if limit is None else limit for limit in (minimum, maximum))
+        raise InputError(
+            f"scalar {argument.name} is out of its range",
+            where=where,
+            expected=f"a value of {low} to {high}, as the pipeline says",
+            found=str(value),
+            todo=f"give one of these, or change the range of {argument.name} in the file",
+        )
 
 
 def fits(value: Number, dtype: str) -> bool:

@@ -15,6 +15,9 @@ from typing import Any
 from hltune.values.documents import convert
 from hltune.values.errors import InputError
 
+REPAIR = "repair"
+"""The only change of a schedule that would leave its images without it, see `hltune.schedule.repair`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Searched:

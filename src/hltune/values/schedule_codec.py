@@ -7,11 +7,13 @@
         {"op": "vectorize", "func": "sum", "update": 0, "var": "xi"},
         ...]}
 
-``update`` is there if the directive is about an update definition; all other keys are the directive's fields.
+``update`` is there if the directive is about an update definition; all other keys are the directive's fields. The
+schedule that the pipeline's author wrote, where directives cannot express it, has none, but a key ``"base": SHA-256``.
 """
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +27,8 @@ VERSION = 1
 
 def to_json(schedule: Schedule) -> dict[str, Any]:
     """A document of plain values that `json.dumps` takes."""
-    return {"format": FORMAT, "version": VERSION, "directives": list(map(_encode, schedule.directives))}
+    base = {} if schedule.base is None else {"base": schedule.base}
+    return {"format": FORMAT, "version": VERSION, **base, "directives": list(map(_encode, schedule.directives))}
 
 
 def from_json(document: object) -> Schedule:
@@ -35,7 +38,7 @@ def from_json(document: object) -> Schedule:
         InputError: the document is anything else; says where.
     """
     document = _dict(document, "schedule")
-    _check_keys(document, {"format", "version", "directives"}, "schedule")
+    _check_keys(document, {"format", "version", "directives"} | ({"base"} & document.keys()), "schedule")
     for key, expected in (("format", FORMAT), ("version", VERSION)):
         if type(document[key]) is not type(expected) or document[key] != expected:
             raise InputError(
@@ -45,10 +48,16 @@ def from_json(document: object) -> Schedule:
                 found=repr(document[key]),
                 todo="use the version of hltune that wrote it",
             )
-    items = document["directives"]
-    if not isinstance(items, list):
-        raise InputError("not a list", where="directives", expected="a list", found=type(items).__name__)
-    return Schedule(tuple(_decode(item, f"directives[{i}]") for i, item in enumerate(cast("list[object]", items))))
+    found = document["directives"]
+    if not isinstance(found, list):
+        raise InputError("not a list", where="directives", expected="a list", found=type(found).__name__)
+    items = cast("list[object]", found)
+    base = document.get("base")
+    if base is not None and (items or not re.fullmatch("[0-9a-f]{64}", str(base))):
+        expected = "64 hexadecimal digits, and no directives"
+        raise InputError("not a base", where="base", expected=expected, found=f"{base!r}, {len(items)} directives")
+    directives = tuple(_decode(item, f"directives[{i}]") for i, item in enumerate(items))
+    return Schedule(directives, base)
 
 
 def read_schedule_file(path: Path) -> Schedule:
@@ -70,7 +79,9 @@ def read_schedule_file(path: Path) -> Schedule:
 
 def schedule_hash(schedule: Schedule) -> str:
     """Identity of a schedule: 64 hexadecimal digits."""
-    text = json.dumps(list(map(_encode, schedule.directives)), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    items = list(map(_encode, schedule.directives))
+    items += [] if schedule.base is None else [{"base": schedule.base}]
+    text = json.dumps(items, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -5,6 +5,7 @@
 .hltune/default/                                 the cost model that commands use, if pre-training left one here
 .hltune/pretrained/MACHINE/                      weights of pre-training, and how far it has come
 .hltune/samples.sqlite                           all measurements, see `samples.schema`
+.hltune/PIPELINE-HASH/searches/                  what long searches found, see `workspace.searches`
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
 .hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.adams2019.lineage`
 .hltune/PIPELINE-HASH/MACHINE/tuning.{svg,png}   how tuning went
@@ -80,6 +81,15 @@ class Workspace:
     def directory(self, spec: PipelineSpec) -> Path:
         """What belongs to one pipeline."""
         return self.root / f"{spec.name}-{spec.content_hash[:12]}"
+
+    def left_behind(self, spec: PipelineSpec) -> Path | None:
+        """What earlier versions kept of a pipeline under another identity, until something is kept under this one."""
+        former = self.root / f"{spec.name}-{spec.former_hash[:12]}"
+        return former if former.is_dir() and not self.directory(spec).exists() else None
+
+    def searches(self, spec: PipelineSpec) -> Path:
+        """Where what long searches of a pipeline found is."""
+        return self.directory(spec) / "searches"
 
     def weights(self, spec: PipelineSpec, machine: MachineId) -> Path:
         """Where the weights of a pipeline on a machine are."""

@@ -1,5 +1,8 @@
 """Schedules that were measured side by side, as `hltune compare` and the end of tuning show them."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from hltune.values.candidate import Candidate
@@ -24,6 +27,17 @@ class Row:
     finder: str
     candidate: Candidate | None
     measurement: Measurement
+
+    @classmethod
+    def of(cls, name: str, finder: str, given: Candidate | None, measurement: Measurement) -> Row:
+        """A row with the candidate that was measured, which is another one if it had to be repaired."""
+        measured = given and given.as_measured(measurement)
+        return cls(name=name, finder=finder, candidate=measured, measurement=measurement)
+
+    @property
+    def repaired(self) -> bool:
+        """The schedule that was found leaves its images; this is another one."""
+        return self.cost is not None and self.cost.repair is not None
 
     @property
     def schedule(self) -> Schedule | None:
@@ -50,3 +64,10 @@ class Row:
         if found is None or self.cost is None:
             return None
         return Record(name=name, schedule=found.schedule, cost=self.cost.value, provenance=found.provenance)
+
+
+def without_twins(rows: Iterable[Row], names: Set[str]) -> list[Row]:
+    """Leaves out those of these names whose schedule is what another one was repaired to."""
+    rows = list(rows)
+    repaired = {row.schedule for row in rows if row.repaired and row.name not in names}
+    return [row for row in rows if row.name not in names or row.schedule not in repaired]

@@ -11,6 +11,7 @@ from hltune.pipeline.target import TargetInfo
 from hltune.runtime.files import check_writable
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
+from hltune.schedule.recover import Recovered, RecoverJob
 from hltune.suite import catalog
 from hltune.suite.benchmark import Benchmark, HandWrittenJob
 from hltune.values.candidate import Candidate
@@ -22,6 +23,10 @@ from hltune.workspace.records import Workspace
 
 DEFAULT = "default"
 """Name of the schedule without directives."""
+MANUAL = "manual"
+"""Name of the schedule that the pipeline's author wrote."""
+MANUAL_PART = "manual-part"
+"""Name of what directives can say of it, where they cannot say all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +34,10 @@ class SubjectOptions:
     """What names a pipeline.
 
     Attributes:
-        pipeline: a built-in name, ``file.py[:name]``, ``file.cpp[:name]`` or ``file.hlpipe``.
+        pipeline: a built-in name, ``file.py[:name]``, ``file.cpp[+other.cpp][:name]`` or ``file.hlpipe``.
         target: host, or a Halide target string.
         size: width and height of a built-in benchmark.
+        cxxflags: what the compiler is told about C++ files.
     """
 
     pipeline: str
@@ -40,6 +46,7 @@ class SubjectOptions:
     parameters: Parameters = ()
     estimates: Estimates = ()
     examples: Examples = ()
+    cxxflags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_unique("-p", self.parameters)
@@ -49,17 +56,33 @@ class SubjectOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A pipeline on a target; only built-in benchmarks have schedules written by hand, by name."""
+    """A pipeline on a target.
+
+    Attributes:
+        hand_written: schedules by name: those of a built-in benchmark, or `MANUAL`, and `MANUAL_PART`.
+        recovered: what became of the schedule that the pipeline's author wrote; None if there is none.
+    """
 
     spec: PipelineSpec
     target: TargetInfo
     benchmark: Benchmark | None
     hand_written: Mapping[str, Schedule]
+    recovered: Recovered | None = None
 
     def known_by_name(self) -> dict[str, Candidate]:
         """The default schedule and those written by hand."""
         schedules = {DEFAULT: Schedule(), **self.hand_written}
         return {name: Candidate(schedule=schedule, provenance=Named(name=name)) for name, schedule in schedules.items()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the pipeline, and of what directives leave out of their own schedule."""
+        found = self.recovered
+        if found is None or not (found.lost or found.reason):
+            return self.spec.notes
+        if found.schedule is None:
+            return (*self.spec.notes, f"your own schedule is measured, but cannot be changed: {found.reason}")
+        return (*self.spec.notes, f"{MANUAL_PART} is your own schedule without " + ", ".join(found.lost))
 
     @property
     def numpy_reference(self) -> NumPyReference | None:
@@ -74,6 +97,7 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
         try:
             target = worker.run(TargetJob(options.target))
             spec = worker.run(LoadJob(source=source, target=target.name, cache=workspace.cache.absolute()))
+            recovered = worker.run(RecoverJob(spec)) if spec.manual else None
             texts = worker.run(HandWrittenJob(benchmark, target)) if benchmark else {}
         except JobFailed as failed:
             if failed.failure.kind == "error":
@@ -83,8 +107,24 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
                 where=options.pipeline,
                 found=failed.failure.log.strip()[-1000:] or None,
             ) from None
+    if (former := workspace.left_behind(spec)) is not None:
+        note = (
+            f"schedules and samples of before, in {former}, are not used: strides, bounds and ranges that the file "
+            "promises are now a part of the pipeline's identity. Give one by --schedule FILE to compare with it"
+        )
+        spec = replace(spec, notes=(*spec.notes, note))
     hand_written = {name: parse_schedule(text, spec.funcs) for name, text in texts.items()}
-    return Subject(spec=spec, target=target, benchmark=benchmark, hand_written=hand_written)
+    if recovered is not None:
+        hand_written |= _manual(spec, recovered)
+    return Subject(spec=spec, target=target, benchmark=benchmark, hand_written=hand_written, recovered=recovered)
+
+
+def _manual(spec: PipelineSpec, recovered: Recovered) -> dict[str, Schedule]:
+    """The author's own schedule, and what directives say of it if that is not all."""
+    own = Schedule(base=spec.manual_hash)
+    if recovered.schedule is None:
+        return {MANUAL: own}
+    return {MANUAL: own, MANUAL_PART: recovered.schedule} if recovered.lost else {MANUAL: recovered.schedule}
 
 
 def load_subjects(pipelines: Iterable[SubjectOptions], workspace: Workspace) -> list[Subject]:
@@ -99,8 +139,13 @@ def _source(options: SubjectOptions) -> tuple[Benchmark | None, Source]:
         if options.size is not None:
             todo = "give --estimate NAME=WxH instead"
             raise InputError("--size is for built-in benchmarks", where=name, todo=todo)
-        return None, parse_source(name, parameters=parameters, estimates=estimates, examples=examples)
+        source = parse_source(
+            name, parameters=parameters, estimates=estimates, examples=examples, cxxflags=options.cxxflags
+        )
+        return None, source
     benchmark = catalog.find(name)
+    if options.cxxflags:
+        raise InputError("-I, -D and --cxxflags are for C++ generators", where=name, found=" ".join(options.cxxflags))
     if parameters or estimates:
         todo = "give --size WxH, or --example IMAGE"
         raise InputError("a built-in benchmark has no parameters but its size", where=name, todo=todo)

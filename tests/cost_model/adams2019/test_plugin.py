@@ -28,6 +28,7 @@ from hltune.suite.catalog import BENCHMARKS
 from hltune.values.candidate import Candidate
 from hltune.values.features import TYPES, Featurization, plausible
 from hltune.values.pipeline import PipelineSpec
+from tests.cache import CACHE
 from tests.cost_model.conftest import loss_of, make_dataset, perturbed
 
 CORES = 2
@@ -44,7 +45,7 @@ def target() -> TargetInfo:
 def specs(target: TargetInfo) -> list[PipelineSpec]:
     with Worker(preload=("halide",)) as worker:
         return [
-            worker.run(LoadJob(source=benchmark.source(512, 256), target=target.name, cache=Path("unused")))
+            worker.run(LoadJob(source=benchmark.source(512, 256), target=target.name, cache=CACHE))
             for benchmark in BENCHMARKS
         ]
 

@@ -15,6 +15,8 @@ from hltune.cost_model.dataset import Dataset
 from hltune.values.errors import InputError
 from tests.cost_model.conftest import accuracy, loss_of, make_dataset, perturbed
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def programs() -> list[Dataset]:

@@ -23,6 +23,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import PipelineSpec
+from tests.cache import CACHE
 from tests.machine.opened import fast, load, needs_hexagon
 
 OPTIONS = MeasureOptions(threads=1, compile_timeout_s=30)
@@ -48,7 +49,7 @@ def pipeline(entry: str, **parameters: object) -> PipelineSpec:
         parameters=tuple((key, str(value)) for key, value in parameters.items()),
     )
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target="hexagon-32-noos-hvx_128", cache=None))
+        return worker.run(LoadJob(source=source, target="hexagon-32-noos-hvx_128", cache=CACHE))
 
 
 def measured(machine: Machine, spec: PipelineSpec, **texts: str) -> dict[str, Measurement]:
@@ -123,17 +124,6 @@ def test_a_heap_limit_is_kept(dsp: TargetInfo) -> None:
     assert isinstance(failure, Failure)
     assert (failure.stage, failure.kind) == ("run", "memory")
     assert "heap limit of 1048576 bytes" in failure.message
-
-
-@needs_hexagon
-def test_reading_outside_of_an_input_is_a_failure(machine: Machine) -> None:
-    """`RoundUp` of an output whose width is no multiple of the vector asks for more of the input than there is."""
-    spec = pipeline("typed", kind="uint8", dimensions=2)
-    found = measured(machine, spec, rounded="output.split(x, xo, xi, 64, TailStrategy::RoundUp).vectorize(xi);")
-    failure = found["rounded"]
-    assert isinstance(failure, Failure)
-    assert failure.stage == "run"
-    assert "output" in failure.message
 
 
 @needs_hexagon

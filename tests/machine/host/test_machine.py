@@ -9,7 +9,7 @@ import pytest
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import TargetJob, resolve
-from hltune.machine.reference import every_func_at_root
+from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule

@@ -15,8 +15,10 @@ from hltune.machine.hexagon.toolchain import Tools
 from hltune.machine.hexagon.wire import Result, decode_result, encode_job
 from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.options import MeasureOptions
+from hltune.machine.task import WROTE_BETWEEN
 from hltune.machine.verify import verify
 from hltune.runtime.worker import Process
+from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, FailureKind, HltuneError, InputError
@@ -44,6 +46,14 @@ class InputFileJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What running took, of the schedule that was to be counted, or of what that was repaired to."""
+
+    schedule: Schedule
+    counters: Counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountJob:
     """Compiles a schedule, links it, runs it in the emulator and verifies what it wrote, if a reference is given."""
 
@@ -55,14 +65,23 @@ class CountJob:
     input_file: Path
     options: MeasureOptions
 
-    def run(self, process: Process) -> Counters | Failure:
+    def run(self, process: Process) -> Counted | Failure:
         """Runs in a worker, a reproducible one."""
+        schedule, outcome = with_repairs(self.schedule, lambda each: self._attempt(process, each))
+        return outcome if isinstance(outcome, Failure) else Counted(schedule=schedule, counters=outcome)
+
+    def _attempt(self, process: Process, schedule: Schedule) -> Counters | Failure:
+        import halide as hl  # the parent handles jobs without it
+
         # With the session's files: whoever kills this process does not clean up for it.
         with tempfile.TemporaryDirectory(dir=self.input_file.parent) as scratch:
             candidate, program = Path(scratch, "candidate.o"), Path(scratch, "candidate.elf")
             try:
-                self._compile(process, candidate)
-            except InputError as error:  # the schedule does not fit the pipeline: its failure, and nobody else's
+                self._compile(process, schedule, candidate)
+            except (
+                InputError,
+                hl.HalideError,
+            ) as error:  # the schedule does not fit the pipeline: its failure, and nobody else's
                 return Failure(stage="compile", kind="error", message=str(error))
             process.enter("link", timeout_s=_LINK_S)
             try:
@@ -77,15 +96,15 @@ class CountJob:
     def _run_limit_s(self) -> float:
         return min(self.options.run_timeout_s, _LONGEST_RUN_S)
 
-    def _compile(self, process: Process, path: Path) -> None:
+    def _compile(self, process: Process, schedule: Schedule, path: Path) -> None:
         import halide as hl  # the parent handles jobs without it
 
         from hltune.pipeline.build import build
         from hltune.schedule.apply import apply_schedule
 
         process.enter("compile", timeout_s=self.options.compile_timeout_s)
-        built = build(self.spec)
-        apply_schedule(built, self.spec, self.schedule)
+        built = build(self.spec, schedule.base)
+        apply_schedule(built, self.spec, schedule)
         outputs = {hl.OutputFileType.object: str(path)}
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
 
@@ -131,9 +150,9 @@ class CountJob:
         if result.code:
             return _failed("error", f"error {result.code}: {result.message}")
         if result.damaged or not result.padding_intact:
-            place = f"argument {result.damaged}" if result.damaged else "the rows of an output"
-            return _failed("wrong output", f"wrote beyond the ends of {place}")
-        return verify(process, self.spec, result.outputs, self.reference, self.options)
+            text = f"wrote beyond the ends of argument {result.damaged}" if result.damaged else WROTE_BETWEEN
+            return _failed("wrong output", text)
+        return verify(process, result.outputs, self.reference, self.options)
 
 
 def _failed(kind: FailureKind, message: str, log: str = "") -> Failure:

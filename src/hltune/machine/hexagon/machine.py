@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from hltune.machine.bandwidth import CopyJob
 from hltune.machine.hexagon import toolchain
-from hltune.machine.hexagon.jobs import CountJob, InputFileJob
+from hltune.machine.hexagon.jobs import Counted, CountJob, InputFileJob
 from hltune.machine.hexagon.options import emulator_options
 from hltune.machine.hexagon.target import HEXAGON, TARGETS, claim, version_of
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Finding, MachineKind
-from hltune.machine.reference import ReferenceSession
-from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference, Task
+from hltune.machine.reference import MoreSchedules, ReferenceSession
+from hltune.machine.sensitivity import STRICT
+from hltune.machine.task import NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Worker, run_each
-from hltune.values.cost import Cost, Counters, Measurement
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
@@ -76,15 +77,16 @@ class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
         spec: PipelineSpec,
         inputs: Inputs,
         *,
-        reference: Schedule = DEFAULT_REFERENCE,
+        reference: Schedule | None = None,
         numpy_reference: NumPyReference | None = None,
+        more: MoreSchedules | None = None,
     ) -> HexagonSession:
         """See `Machine.session`."""
         if not self.tools.harness:
             self.tools = self.host.run(toolchain.BuildJob(self.tools, with_cache=self.emulator.cache is not None))
-        # Expected outputs are computed on this computer, with the same algorithm.
-        task = Task(spec=spec, schedule=reference, target=HOST, inputs=inputs)
-        return HexagonSession(self, task, numpy_reference)
+        # Expected outputs are computed on this computer, with the same algorithm; the DSP emulates floats, as they are.
+        task = Task(spec=spec, schedule=Schedule(), target=f"{HOST}-{STRICT}", inputs=inputs)
+        return HexagonSession(self, task, reference, numpy_reference, more)
 
 
 class HexagonSession(ReferenceSession):
@@ -92,8 +94,24 @@ class HexagonSession(ReferenceSession):
 
     side_by_side = True
 
-    def __init__(self, machine: HexagonMachine, task: Task, numpy_reference: NumPyReference | None) -> None:
-        super().__init__(task, machine.options, machine.host, numpy_reference)
+    def __init__(
+        self,
+        machine: HexagonMachine,
+        task: Task,
+        reference: Schedule | None,
+        numpy_reference: NumPyReference | None,
+        more: MoreSchedules | None,
+    ) -> None:
+        super().__init__(
+            task,
+            machine.options,
+            machine.host,
+            reference=reference,
+            numpy_reference=numpy_reference,
+            more=more,
+            strict=STRICT in machine.target.name.split("-"),
+            own=False,
+        )
         self._machine = machine
         self._input_file = self._directory / "input.job"
 
@@ -144,17 +162,27 @@ class HexagonSession(ReferenceSession):
             input_file=input_file,
             options=machine.options,
         )
-        jobs = ((key, replace(first, schedule=schedule)) for key, schedule in schedules)
-        with contextlib.closing(run_each(jobs, machine.workers)) as outcomes:
-            for key, outcome in outcomes:
-                yield key, outcome if isinstance(outcome, Failure) else self._cost(outcome)
+        given: dict[str, Schedule] = {}
 
-    def _cost(self, counters: Counters) -> Cost:
+        def jobs() -> Iterator[tuple[str, CountJob]]:
+            for key, schedule in schedules:
+                given[key] = schedule
+                yield key, replace(first, schedule=schedule)
+
+        with contextlib.closing(run_each(jobs(), machine.workers)) as outcomes:
+            for key, outcome in outcomes:
+                yield key, outcome if isinstance(outcome, Failure) else self._cost(outcome, given.pop(key))
+
+    def _cost(self, counted: Counted, given: Schedule) -> Cost:
+        counters = counted.counters
         value, cache = float(counters.packets), self._machine.emulator.cache
         if cache is not None:
             assert counters.line_misses is not None
             value += cache.miss_weight * counters.line_misses
-        return Cost(unit=self._machine.identity.unit, turns=((value / _PACKETS_PER_S,),), counters=counters)
+        repair = None if counted.schedule == given else counted.schedule
+        return Cost(
+            unit=self._machine.identity.unit, turns=((value / _PACKETS_PER_S,),), counters=counters, repair=repair
+        )
 
 
 def findings() -> list[Finding]:

@@ -10,17 +10,18 @@ buffer    1 input or 2 output, type (code | bits << 8), dimensions, size in byte
 result    magic, code, packets, instructions, HVX instructions, allocations, peak heap, refused allocation,
           damaged argument, message (256 bytes); then the bytes of each output
 ```
-Rows begin at multiples of 128 bytes, as the vector unit wants it: NumPy's last axis is padded.
+Rows begin at multiples of 128 bytes, as the vector unit wants it, unless the user's code fixes strides.
 """
 
-import math
+import itertools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hltune.machine.inputs import Array, shape_of
+from hltune.pipeline.images import Array
+from hltune.pipeline.layout import Layout, Stored, layout_of
 from hltune.values.cost import Counters
 from hltune.values.errors import HltuneError
 from hltune.values.pipeline import BufferArgument, Interval, OutputArgument, PipelineSpec, ScalarArgument
@@ -29,7 +30,6 @@ _JOB_MAGIC, _RESULT_MAGIC = 0x4A544C48, 0x52544C48
 _SCALAR, _INPUT, _OUTPUT = range(3)
 _TYPE_CODES = {"i": 0, "u": 1, "b": 1, "f": 2}
 _ROW_BYTES = 128
-_POISON = 0xA5
 _RESULT = struct.Struct("<Ii7I256s")
 _COUNTED = ("packets", "instructions", "hvx_instructions", "allocations", "peak_heap_bytes")
 _MOST_DIMENSIONS = 8
@@ -44,8 +44,8 @@ class Result:
         message: text of the first error.
         refused_bytes: size of an allocation that the heap limit did not allow; 0 if there was none.
         damaged: number of the first argument that was written to beyond its ends, from 1; 0 if there is none.
-        outputs: as in `hltune.machine.inputs`, without the padding of their rows.
-        padding_intact: whether nothing was written between the rows of outputs.
+        outputs: as in `hltune.machine.inputs`.
+        padding_intact: whether nothing was written between the elements of outputs, such as behind their rows.
     """
 
     code: int
@@ -57,39 +57,14 @@ class Result:
     padding_intact: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """A buffer in the memory of the emulated process."""
-
-    dtype: np.dtype
-    estimate: tuple[Interval, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return shape_of(self.estimate)
-
-    @property
-    def padded_shape(self) -> tuple[int, ...]:
-        """The shape with whole rows."""
-        if not self.estimate:
-            return ()
-        row = _ROW_BYTES // self.dtype.itemsize
-        return (*self.shape[:-1], -(-self.shape[-1] // row) * row)
-
-    @property
-    def size_bytes(self) -> int:
-        return math.prod(self.padded_shape) * self.dtype.itemsize
-
-    def header(self, kind: int) -> bytes:
-        """The argument in a job, up to its bytes."""
-        bits = 1 if self.dtype.kind == "b" else 8 * self.dtype.itemsize
-        code = _TYPE_CODES[self.dtype.kind] | bits << 8
-        words = [kind, code, len(self.estimate), self.size_bytes]
-        stride = 1
-        for (minimum, extent), padded in zip(self.estimate, reversed(self.padded_shape), strict=True):
-            words += [minimum, extent, stride]
-            stride *= padded
-        return struct.pack(f"<{len(words)}i", *words)
+def _header(kind: int, layout: Layout, estimate: tuple[Interval, ...]) -> bytes:
+    """A buffer in a job, up to its bytes."""
+    bits = 1 if layout.dtype.kind == "b" else 8 * layout.dtype.itemsize
+    code = _TYPE_CODES[layout.dtype.kind] | bits << 8
+    words = [kind, code, len(estimate), layout.size * layout.dtype.itemsize]
+    for (minimum, extent), stride in zip(estimate, layout.strides, strict=True):
+        words += [minimum, extent, stride]
+    return struct.pack(f"<{len(words)}i", *words)
 
 
 def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limit_bytes: int) -> bytes:
@@ -102,17 +77,18 @@ def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limi
             parts.append(struct.pack("<I", _SCALAR) + number.ljust(8, b"\0"))
         else:
             layout = _layout(argument.dtype, argument)
-            padded = np.zeros(layout.padded_shape, layout.dtype)
-            padded[(..., slice(layout.shape[-1])) if layout.shape else ...] = value
-            parts.append(layout.header(_INPUT) + padded.tobytes())
-    parts += [layout.header(_OUTPUT) for layout in outputs]
+            memory = np.zeros(layout.size, layout.dtype)
+            layout.view(memory)[...] = value
+            parts.append(_header(_INPUT, layout, argument.estimate) + memory.tobytes())
+    parts += [_header(_OUTPUT, layout, output.estimate) for output, layout in outputs]
     return b"".join(parts)
 
 
 def decode_result(data: bytes, spec: PipelineSpec) -> Result:
     """What the harness wrote; an `HltuneError` if that is not a result."""
-    layouts = _output_layouts(spec)
-    size = _RESULT.size + sum(layout.size_bytes for layout in layouts)
+    layouts = [layout for _, layout in _output_layouts(spec)]
+    sizes = [layout.size * layout.dtype.itemsize for layout in layouts]
+    size = _RESULT.size + sum(sizes)
     if len(data) != size or struct.unpack_from("<I", data)[0] != _RESULT_MAGIC:
         raise HltuneError(
             "the emulated process did not write a result",
@@ -121,33 +97,25 @@ def decode_result(data: bytes, spec: PipelineSpec) -> Result:
             found=f"{len(data)} bytes",
         )
     _, code, *counts, refused, damaged, text = _RESULT.unpack_from(data)
-    outputs: list[Array] = []
-    intact, offset = True, _RESULT.size
-    for layout in layouts:
-        raw = np.frombuffer(data, np.uint8, layout.size_bytes, offset)
-        offset += layout.size_bytes
-        padded = raw.view(layout.dtype).reshape(layout.padded_shape)
-        if layout.shape:
-            between = np.ascontiguousarray(padded[..., layout.shape[-1] :]).view(np.uint8)
-            intact = intact and bool((between == _POISON).all())
-            padded = np.ascontiguousarray(padded[..., : layout.shape[-1]])
-        outputs.append(padded)
+    ends = itertools.accumulate(sizes, initial=_RESULT.size)
+    raw = [np.frombuffer(data, np.uint8, count, start).copy() for count, start in zip(sizes, ends, strict=False)]
+    memories = [Stored(layout, each.view(layout.dtype)) for layout, each in zip(layouts, raw, strict=True)]
     return Result(
         code=code,
         message=text.split(b"\0")[0].decode(errors="replace"),
         counters=Counters(**dict(zip(_COUNTED, counts, strict=True))),
         refused_bytes=refused,
         damaged=damaged,
-        outputs=tuple(outputs),
-        padding_intact=intact,
+        outputs=tuple(memory.array for memory in memories),
+        padding_intact=all(memory.gaps_intact() for memory in memories),
     )
 
 
-def _output_layouts(spec: PipelineSpec) -> list[_Layout]:
-    return [_layout(dtype, output) for output in spec.outputs for dtype in output.dtypes]
+def _output_layouts(spec: PipelineSpec) -> list[tuple[OutputArgument, Layout]]:
+    return [(output, _layout(dtype, output)) for output in spec.outputs for dtype in output.dtypes]
 
 
-def _layout(dtype: str, argument: BufferArgument | OutputArgument) -> _Layout:
+def _layout(dtype: str, argument: BufferArgument | OutputArgument) -> Layout:
     if len(argument.estimate) > _MOST_DIMENSIONS:
         raise HltuneError(
             "too many dimensions for the Hexagon harness",
@@ -155,4 +123,4 @@ def _layout(dtype: str, argument: BufferArgument | OutputArgument) -> _Layout:
             expected=f"{_MOST_DIMENSIONS} or fewer",
             found=str(len(argument.estimate)),
         )
-    return _Layout(np.dtype(dtype), argument.estimate)
+    return layout_of(argument, dtype, row=_ROW_BYTES // np.dtype(dtype).itemsize)

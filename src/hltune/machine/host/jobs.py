@@ -6,12 +6,15 @@ Compiled schedules stay in the state of the process under their key until the pr
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Compiled, Task, compile_task
+from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
+from hltune.schedule.repair import with_repairs
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 
 _MAX_REPEATS = 1000
@@ -19,23 +22,31 @@ _MAX_REPEATS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareJob:
-    """Compiles a task, runs it once and verifies what it wrote."""
+    """Compiles a task, runs it once and verifies what it wrote; a schedule that leaves its images is repaired."""
 
     key: str
     task: Task
     options: MeasureOptions
 
-    def run(self, process: Process) -> Failure | None:
-        """Runs in the worker; returns None when all went well."""
+    def run(self, process: Process) -> Schedule | Failure:
+        """Runs in the worker; returns the schedule that is ready to be timed."""
         arrays = input_arrays(process, self.task.spec, self.task.inputs)
+        schedule, outcome = with_repairs(self.task.schedule, lambda each: self._attempt(process, each, arrays))
+        if isinstance(outcome, Failure):
+            return outcome
+        process.state[self.key] = outcome
+        return schedule
+
+    def _attempt(self, process: Process, schedule: Schedule, arrays: tuple[Array | float, ...]) -> Compiled | Failure:
+        import halide as hl  # the parent handles jobs without it
+
+        stage = "compile"
         try:
-            compiled = compile_task(process, self.task, arrays, self.options)
-        except InputError as error:  # the schedule does not fit the pipeline: its failure, and nobody else's
-            return Failure(stage="compile", kind="error", message=str(error))
-        failure = compiled.run_and_verify(process, self.options)
-        if failure is None:
-            process.state[self.key] = compiled
-        return failure
+            compiled = compile_task(process, replace(self.task, schedule=schedule), arrays, self.options)
+            stage = "run"
+            return compiled.run_and_verify(process, self.options) or compiled
+        except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
+            return Failure(stage=stage, kind="error", message=str(error).strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """A worker that measures: what is compiled in it, and what became of it."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from hltune.machine.host.jobs import PrepareJob, TimeJob
@@ -9,6 +9,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
 from hltune.runtime.worker import Running, Worker
 from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.unit import MILLISECONDS
 
@@ -26,6 +27,7 @@ class Trial:
         key: what its compiled code goes by in the worker.
         turns: seconds of all repeats.
         pruned: it was too slow for further turns.
+        repair: what is measured in its place; None if it stays inside of its images.
     """
 
     key: str
@@ -33,6 +35,7 @@ class Trial:
     turns: list[tuple[float, ...]] = field(default_factory=list[tuple[float, ...]])
     failure: Failure | None = None
     pruned: bool = False
+    repair: Schedule | None = None
 
     @property
     def live(self) -> bool:
@@ -48,7 +51,7 @@ class Trial:
         """What is known when all turns are taken."""
         if self.failure is not None:
             return self.failure
-        return Cost(unit=MILLISECONDS, turns=tuple(self.turns), pruned=self.pruned)
+        return Cost(unit=MILLISECONDS, turns=tuple(self.turns), pruned=self.pruned, repair=self.repair)
 
 
 class Lane:
@@ -63,7 +66,7 @@ class Lane:
         """Compiles, runs once and verifies; notes in the trial what came of it."""
         self.finish(trial, self.start(trial, options))
 
-    def start(self, trial: Trial, options: MeasureOptions) -> Running[Failure | None]:
+    def start(self, trial: Trial, options: MeasureOptions) -> Running[Schedule | Failure]:
         """Begins with `prepare` and returns; `finish` waits for it."""
         self._begun += 1
         if self._begun > _RECYCLED_AFTER and not self._compiled:
@@ -71,11 +74,15 @@ class Lane:
             self._begun = 1
         return self.worker.start(PrepareJob(key=trial.key, task=trial.task, options=options))
 
-    def finish(self, trial: Trial, running: Running[Failure | None]) -> None:
+    def finish(self, trial: Trial, running: Running[Schedule | Failure]) -> None:
         """The second half of `prepare`."""
-        trial.failure = self._outcome(running)
-        if trial.failure is None:
-            self._compiled.add(trial.key)
+        outcome = self._outcome(running)
+        if isinstance(outcome, Failure):
+            trial.failure = outcome
+            return
+        if outcome != trial.task.schedule:
+            trial.repair, trial.task = outcome, replace(trial.task, schedule=outcome)
+        self._compiled.add(trial.key)
 
     def take_turn(self, trial: Trial, options: MeasureOptions, *, last: bool, prune_s: float = math.inf) -> None:
         """Times a trial once more, and drops its code if that was the last turn; see `TimeJob`."""

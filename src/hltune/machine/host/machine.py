@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import platform
+import statistics
+import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -15,11 +18,12 @@ from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MachineKind
-from hltune.machine.reference import ReferenceSession
-from hltune.machine.task import DEFAULT_REFERENCE, NumPyReference, Task
+from hltune.machine.reference import MoreSchedules, ReferenceSession
+from hltune.machine.sensitivity import STRICT
+from hltune.machine.task import NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
-from hltune.runtime.worker import Running, paused, wait_any
+from hltune.runtime.worker import Running, Worker, paused, wait_any
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
 _COPY = "hltune's copy"
 """Key of the copy, which no schedule's name gets in the way of."""
+_LEAST_SEEN = 4
+"""Schedules that tell how long compiling usually takes."""
 
 _ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "profile", "profile_by_timer"}
 """Features of the generated code that ask nothing of the processor."""
@@ -82,12 +88,13 @@ class HostMachine(AbstractContextManager["HostMachine"]):
         spec: PipelineSpec,
         inputs: Inputs,
         *,
-        reference: Schedule = DEFAULT_REFERENCE,
+        reference: Schedule | None = None,
         numpy_reference: NumPyReference | None = None,
+        more: MoreSchedules | None = None,
     ) -> HostSession:
         """See `Machine.session`."""
-        task = Task(spec=spec, schedule=reference, target=self.target.name, inputs=inputs)
-        return HostSession(self, task, numpy_reference)
+        task = Task(spec=spec, schedule=Schedule(), target=self.target.name, inputs=inputs)
+        return HostSession(self, task, reference, numpy_reference, more)
 
     def lanes(self) -> tuple[Lane, ...]:
         """All of them; those after the first are started when they are first asked for."""
@@ -100,14 +107,42 @@ class HostSession(ReferenceSession):
 
     side_by_side = False
 
-    def __init__(self, machine: HostMachine, task: Task, numpy_reference: NumPyReference | None) -> None:
-        super().__init__(task, machine.options, machine.lane.worker, numpy_reference)
+    def __init__(
+        self,
+        machine: HostMachine,
+        task: Task,
+        reference: Schedule | None,
+        numpy_reference: NumPyReference | None,
+        more: MoreSchedules | None,
+    ) -> None:
+        super().__init__(
+            task,
+            machine.options,
+            machine.lane.worker,
+            reference=reference,
+            numpy_reference=numpy_reference,
+            more=more,
+            strict=STRICT in task.target.split("-"),
+            own=True,
+        )
         self._machine = machine
         self._options = machine.options
         self._lane = machine.lane
+        self._others: tuple[Worker, ...] = ()
+        self._prepared_s: list[float] = []
+
+    @contextlib.contextmanager
+    def beside(self, workers: Sequence[Worker]) -> Generator[None]:
+        """See `Session.beside`."""
+        self._others = tuple(workers)
+        try:
+            yield
+        finally:
+            self._others = ()
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """See `Session.measure`."""
+        self.ready()
         return self._take_turns([self._trial(*named) for named in schedules.items()])
 
     def measure_with_bound(self, schedules: Mapping[str, Schedule]) -> tuple[dict[str, Measurement], Measurement]:
@@ -126,24 +161,25 @@ class HostSession(ReferenceSession):
         """See `Session.measure_each`: compiled on all lanes, timed alone."""
         self.ready()
         waiting = (self._trial(*named) for named in schedules)
-        busy: dict[Running[Failure | None], tuple[Lane, Trial]] = {}
+        busy: dict[Running[Schedule | Failure], tuple[Lane, Trial, float]] = {}
         fastest = math.inf if best is None else best
 
         def start_next(lane: Lane) -> None:
             trial = next(waiting, None)
             if trial is not None:
-                busy[lane.start(trial, self._limited(fastest))] = (lane, trial)
+                busy[lane.start(trial, self._limited(fastest))] = (lane, trial, time.monotonic())
 
         try:
             for lane in self._machine.lanes():
                 start_next(lane)
             while busy:
                 running = wait_any(list(busy))
-                lane, trial = busy.pop(running)
+                lane, trial, began_s = busy.pop(running)
                 lane.finish(trial, running)
                 if trial.live:
+                    self._prepared_s.append(time.monotonic() - began_s)
                     prune_s = fastest * self._options.prune_ratio
-                    with paused([other.worker for other in busy]):
+                    with paused([*(other.worker for other in busy), *self._others]):
                         lane.take_turn(trial, self._limited(fastest), last=True, prune_s=prune_s)
                 if trial.failure is None:
                     fastest = min(fastest, trial.fastest)
@@ -157,18 +193,34 @@ class HostSession(ReferenceSession):
         """The options for a schedule that has one turn, when the best one takes so many seconds."""
         options = self._options
         limit_s = max(options.least_run_timeout_s, fastest * options.abort_ratio)
-        return replace(options, turn_s=options.single_turn_s, run_timeout_s=min(options.run_timeout_s, limit_s))
+        return replace(
+            options,
+            turn_s=options.single_turn_s,
+            run_timeout_s=min(options.run_timeout_s, limit_s),
+            compile_timeout_s=self._compile_limit_s(),
+        )
+
+    def _compile_limit_s(self) -> float:
+        """What compiles many times as long as others do is hardly ever fast, and many could be measured meanwhile."""
+        options = self._options
+        if len(self._prepared_s) < _LEAST_SEEN:
+            return options.compile_timeout_s
+        usual_s = statistics.median(self._prepared_s)
+        limit_s = max(options.least_compile_timeout_s, usual_s * options.compile_ratio)
+        return min(options.compile_timeout_s, limit_s)
 
     def _take_turns(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
-        self.ready()
-        for trial in trials:
-            self._lane.prepare(trial, self._options)
+        hopeless = self.verification.limited(self._options)
+        # First, for if it is given up, what else was compiled in this process is lost.
+        for trial in sorted(trials, key=lambda trial: trial.task.schedule != Schedule()):
+            self._lane.prepare(trial, hopeless if trial.task.schedule == Schedule() else self._options)
         for number in range(self._options.turns):
             last = number == self._options.turns - 1
             # Back and forth, so that no schedule always follows the same neighbour.
             for trial in reversed(trials) if number % 2 else trials:
                 if trial.live:
-                    self._lane.take_turn(trial, self._options, last=last)
+                    with paused(self._others):
+                        self._lane.take_turn(trial, self._options, last=last)
             self._prune(trials)
         return {trial.key: trial.measurement() for trial in trials}
 

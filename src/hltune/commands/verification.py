@@ -1,0 +1,46 @@
+"""What outputs are checked against: further schedules to compute it with, and what people are told about it."""
+
+from hltune.machine.protocol import Session
+from hltune.machine.reference import MoreSchedules
+from hltune.machine.reference_job import Verification
+from hltune.runtime.progress import Progress
+from hltune.runtime.worker import usable_cores
+from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
+from hltune.search.pool import SearchPool
+from hltune.values.candidate import Candidate
+from hltune.values.directives import Schedule
+from hltune.workspace.subject import Subject
+
+_SEARCH_TIMEOUT_S = 30.0
+"""Limit on each search: what takes longer would not be the cheapest schedule either."""
+
+
+def further_schedules(subject: Subject, threads: int) -> MoreSchedules:
+    """Quick searches, for pipelines that neither run inlined nor with every Func at root."""
+
+    def find() -> dict[str, Schedule]:
+        searches: tuple[SearchOptions, ...] = (
+            Li2018Options(parallelism=threads),
+            Mullapudi2016Options(parallelism=threads),
+            Adams2019Options(parallelism=threads, beam_size=1),
+        )
+        with SearchPool(min(usable_cores(), len(searches)), timeout_s=_SEARCH_TIMEOUT_S) as pool:
+            outcomes = pool.run(subject.spec, subject.target.name, searches)
+        found = zip(searches, outcomes, strict=True)
+        return {search.label: each.schedule for search, each in found if isinstance(each, Candidate)}
+
+    return find
+
+
+def verified_against(session: Session, where: str, progress: Progress) -> Verification:
+    """Waits for what is expected, and says once what there is to know about it."""
+    found = session.verification
+    for note in found.notes:
+        progress.note(f"{where}: {note}")
+    for output in found.outputs:
+        if output.chaotic:
+            progress.note(
+                f"{where}: output {output.output} is chaotic: {output.reason}. Right schedules may be called wrong; "
+                "give real data with -i, a --target with strict_float, or --tolerance and --integer-tolerance"
+            )
+    return found

@@ -1,0 +1,92 @@
+"""What a pipeline reads of its inputs: Halide's code answers that, at once, when it is called without memory for them.
+
+Estimates of inputs may be too small for those of the outputs, and many a user's pipeline is run on larger images only.
+Candidates then run on inputs that have grown; the pipeline's identity stays.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.machine.task import Task, compile_code
+from hltune.runtime.worker import Process
+from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
+
+Regions = Mapping[str, tuple[Interval, ...]]
+"""By the input's name, one interval per dimension, innermost first."""
+
+
+def regions_read(call: Callable[..., object], spec: PipelineSpec, inputs: Inputs) -> Regions:
+    """What a compiled pipeline reads to compute its outputs at the size of their estimates. Runs in a worker."""
+    images = {a.name: _without_memory(a.dtype, a.estimate) for a in spec.buffers()}
+    values = [images[a.name] if isinstance(a, BufferArgument) else inputs.scalar(a) for a in spec.inputs]
+    outputs = [_without_memory(dtype, output.estimate) for output in spec.outputs for dtype in output.dtypes]
+    call(*values, *outputs)
+    return {name: _region(buffer) for name, buffer in images.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverJob:
+    """Finds out how large the inputs have to be for the schedule of a task."""
+
+    task: Task
+    options: MeasureOptions
+
+    def run(self, process: Process) -> PipelineSpec:
+        """Runs in a worker; returns the pipeline with estimates of its inputs that are large enough."""
+        spec = self.task.spec
+        function = compile_code(process, self.task, self.options)
+        process.enter("bounds query", timeout_s=self.options.run_timeout_s)
+        return grown(spec, regions_read(function, spec, self.task.inputs))
+
+
+def _without_memory(dtype: str, estimate: tuple[Interval, ...]) -> Any:
+    import halide as hl
+
+    from hltune.pipeline.build import halide_type
+
+    buffer = hl.Buffer.make_bounds_query(halide_type(dtype), [extent for _, extent in estimate])
+    buffer.set_min([minimum for minimum, _ in estimate])
+    return buffer
+
+
+def _region(buffer: Any) -> tuple[Interval, ...]:
+    dimensions = (buffer.dim(number) for number in range(buffer.dimensions()))
+    return tuple((dimension.min(), dimension.extent()) for dimension in dimensions)
+
+
+def grown(spec: PipelineSpec, regions: Regions) -> PipelineSpec:
+    """The same pipeline with estimates of its inputs that cover what is read."""
+    return replace(
+        spec,
+        inputs=tuple(
+            replace(a, estimate=tuple(map(_hull, a.estimate, regions[a.name]))) if isinstance(a, BufferArgument) else a
+            for a in spec.inputs
+        ),
+    )
+
+
+def _hull(estimate: Interval, read: Interval) -> Interval:
+    least = min(estimate[0], read[0])
+    return least, max(sum(estimate), sum(read)) - least
+
+
+def growth_notes(before: PipelineSpec, after: PipelineSpec) -> tuple[str, ...]:
+    """What people should know of inputs that had to grow, if some had to."""
+    pairs = zip(before.buffers(), after.buffers(), strict=True)
+    texts = [f"{a.name} from {_text(a.estimate)} to {_text(b.estimate)}" for a, b in pairs if a.estimate != b.estimate]
+    if not texts:
+        return ()
+    text = (
+        "the estimates of inputs do not cover what is read for those of the outputs, so the images that schedules run "
+        f"on are larger: {', '.join(texts)}. Estimates of that size in the file make this note go away"
+    )
+    return (text,)
+
+
+def _text(estimate: tuple[Interval, ...]) -> str:
+    sizes = "x".join(str(extent) for _, extent in estimate)
+    start = ", ".join(str(minimum) for minimum, _ in estimate)
+    return f"{sizes} at ({start})" if any(minimum for minimum, _ in estimate) else sizes

@@ -1,0 +1,283 @@
+"""What a worker does for the expected outputs: runs schedules until two agree, and measures how exact they are."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from hltune.machine.inputs import input_arrays
+from hltune.machine.options import MeasureOptions
+from hltune.machine.runs import Folders, Ran
+from hltune.machine.sensitivity import Variant, moved_inputs, variants
+from hltune.machine.task import NumPyReference, Task, compile_task
+from hltune.machine.tolerance import Tolerance, exact, limited, measured
+from hltune.machine.verify import differences, output_names, output_path, usual, write_tolerances
+from hltune.pipeline.operations import forecast, rounded_outputs
+from hltune.runtime.worker import Process
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, HltuneError
+
+INLINED, AT_ROOT = "everything inlined", "every Func at root"
+
+_HOPELESS = 50.0
+"""Everything inlined is not waited for if it computes so many times as much as with every Func at root."""
+_RUN_RATIO, _COMPILE_RATIO = 10.0, 5.0
+_LEAST_RUN_S, _LEAST_COMPILE_S = 2.0, 10.0
+"""What runs or compiles so many times longer than another one, and longer than this, is stopped."""
+_SENSITIVITY_S = 60.0
+"""No further variant is begun after this time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What outputs are checked against, and how exactly.
+
+    Attributes:
+        reference: the schedule that computed what is expected, by name.
+        confirmed_by: what computed the same: another schedule, or NumPy; None if nothing did.
+        outputs: one per expected output.
+        notes: what people should know before they trust it.
+        compile_s: how long compiling the reference took.
+        run_s: how long its first run took.
+    """
+
+    reference: str
+    confirmed_by: str | None
+    outputs: tuple[Tolerance, ...]
+    notes: tuple[str, ...] = ()
+    compile_s: float = math.inf
+    run_s: float = math.inf
+
+    def limited(self, options: MeasureOptions) -> MeasureOptions:
+        """The options for a schedule that is hardly a good one: it may take some times as long as the reference."""
+        return _limited(options, self.compile_s, self.run_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Further schedules are needed; these failed, by name."""
+
+    failures: tuple[tuple[str, Failure], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceJob:
+    """Finds the expected outputs, and writes them and their tolerances into a directory.
+
+    Attributes:
+        task: without a schedule.
+        schedules: those that may compute what is expected, by name.
+        single: the first one is believed.
+        last: nobody knows further schedules.
+        strict: candidates compute floats strictly.
+    """
+
+    task: Task
+    options: MeasureOptions
+    directory: Path
+    numpy_reference: NumPyReference | None
+    schedules: tuple[tuple[str, Schedule], ...]
+    single: bool
+    last: bool
+    strict: bool
+
+    def run(self, process: Process) -> Verification | Undecided:
+        """Runs in the worker."""
+        runs = self._references(process)
+        pair = self._agreeing(runs)
+        if not runs or (pair is None and not self.last):
+            names = [name for name, _ in self.schedules]
+            failures = [(name, self._folders.failure(name)) for name in names]
+            return Undecided(tuple((name, failure) for name, failure in failures if failure))
+        reference = pair[0] if pair else runs[0]
+        confirmed_by = self._check_numpy(process, reference) or (
+            pair[1].variant.name if pair and not self.single else None
+        )
+        others = [each for each in runs if each is not reference and self._agree(reference, each)]
+        if any(self._measured):
+            others += self._variants(process, min([reference, *others], key=lambda each: each.run_s))
+        process.enter("tolerance", timeout_s=self.options.verify_timeout_s)
+        verification = Verification(
+            reference=reference.variant.name,
+            confirmed_by=confirmed_by,
+            outputs=tuple(self._tolerance(number, reference, others) for number in range(len(self._names))),
+            notes=tuple(self._notes(reference, runs, confirmed_by)),
+            compile_s=reference.compile_s,
+            run_s=reference.run_s,
+        )
+        for number, output in enumerate(reference.outputs):
+            np.save(output_path(self.directory, number), output)
+        write_tolerances(self.directory, verification.outputs)
+        self._folders.remove([each.variant.name for each in (*runs, *others)])
+        return verification
+
+    @cached_property
+    def _folders(self) -> Folders:
+        return Folders(self.directory)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return output_names(self.task.spec)
+
+    @cached_property
+    def _dtypes(self) -> list[str]:
+        return [dtype for output in self.task.spec.outputs for dtype in output.dtypes]
+
+    @cached_property
+    def _rounded(self) -> list[bool]:
+        """Per expected output, whether floats take part."""
+        flags = zip(self.task.spec.outputs, rounded_outputs(self.task.spec), strict=True)
+        return [flag or dtype.startswith("float") for output, flag in flags for dtype in output.dtypes]
+
+    @cached_property
+    def _measured(self) -> list[bool]:
+        """Per expected output, whether its tolerance is measured."""
+        pairs = zip(self._dtypes, self._rounded, strict=True)
+        return [flag and self._overruled(dtype) is None for dtype, flag in pairs]
+
+    def _overruled(self, dtype: str) -> float | None:
+        return self.options.tolerance if dtype.startswith("float") else self.options.integer_tolerance
+
+    def _references(self, process: Process) -> list[Ran]:
+        """Runs schedules, the cheapest first, until two agree."""
+        runs: list[Ran] = []
+        for name, schedule in self._ordered():
+            fastest = min(runs, key=lambda each: each.seconds, default=None)
+            ran = self._run(process, Variant(name=name, target=self.task.target, schedule=schedule), fastest)
+            if ran is not None:
+                runs.append(ran)
+                if self._agreeing(runs):
+                    break
+        return runs
+
+    def _ordered(self) -> Iterator[tuple[str, Schedule]]:
+        """The cheapest first; without what is hopeless, as long as others may come."""
+        schedules = dict(self.schedules)
+        if INLINED not in schedules or AT_ROOT not in schedules:
+            yield from schedules.items()
+            return
+        work = forecast(self.task.spec)
+        inlined = (INLINED, schedules.pop(INLINED))
+        if work.inlined <= 2 * work.at_root:
+            yield inlined
+        yield AT_ROOT, schedules.pop(AT_ROOT)
+        yield from schedules.items()
+        if 2 * work.at_root < work.inlined and (self.last or work.inlined < _HOPELESS * work.at_root):
+            yield inlined
+
+    def _run(self, process: Process, variant: Variant, fastest: Ran | None) -> Ran | None:
+        """Runs a variant, unless that was tried before; None if it fails."""
+        import halide as hl  # the parent handles jobs without it
+
+        folders = self._folders
+        if folders.failure(variant.name) is not None:
+            return None
+        if (known := folders.load(variant, len(self._names))) is not None:
+            return known
+        folders.begin(variant.name)
+        task = replace(self.task, schedule=variant.schedule, target=variant.target)
+        arrays, options = (
+            input_arrays(process, task.spec, task.inputs),
+            _limited(self.options, fastest.compile_s, fastest.run_s) if fastest else self.options,
+        )
+        stage = "compile"
+        try:
+            with moved_inputs(arrays, task.spec, variant.moved) as inputs:
+                began_s = time.perf_counter()
+                compiled = compile_task(process, task, inputs, options)
+                stage, compiled_s = "run", time.perf_counter()
+                compiled.run(process, options)
+                run_s = time.perf_counter() - compiled_s
+        except (hl.HalideError, HltuneError) as error:
+            folders.fail(variant.name, Failure(stage=stage, kind="error", message=str(error).strip()))
+            return None
+        finally:
+            folders.end()
+        ran = Ran(variant=variant, outputs=compiled.outputs, compile_s=compiled_s - began_s, run_s=run_s)
+        folders.save(ran)
+        return folders.load(variant, len(self._names))
+
+    def _agreeing(self, runs: Sequence[Ran]) -> tuple[Ran, Ran] | None:
+        """Two that agree; what needs no second one agrees with itself."""
+        if runs and (self.single or self.numpy_reference is not None):
+            return runs[0], runs[0]
+        return next((pair for pair in combinations(runs, 2) if self._agree(*pair)), None)
+
+    def _agree(self, one: Ran, other: Ran) -> bool:
+        each = zip(self._names, self._rounded, one.outputs, other.outputs, strict=True)
+        return all(
+            not measured(name, ours, [("", theirs)]).chaotic if rounded else np.array_equal(ours, theirs)
+            for name, rounded, ours, theirs in each
+        )
+
+    def _variants(self, process: Process, base: Ran) -> list[Ran]:
+        end_s = time.monotonic() + _SENSITIVITY_S
+        found: list[Ran] = []
+        for variant in variants(self.task.spec, base.variant.schedule, self.task.target, strict=self.strict):
+            if time.monotonic() < end_s and (ran := self._run(process, variant, base)) is not None:
+                found.append(ran)
+        return found
+
+    def _check_numpy(self, process: Process, reference: Ran) -> str | None:
+        if self.numpy_reference is None:
+            return None
+        spec = self.task.spec
+        arrays = input_arrays(process, spec, self.task.inputs)
+        process.enter("NumPy reference", timeout_s=self.options.run_timeout_s)
+        pairs = zip(spec.inputs, arrays, strict=True)
+        images = {argument.name: value for argument, value in pairs if isinstance(value, np.ndarray)}
+        expected = self.numpy_reference(images)
+        tolerances = [usual(name, array) for name, array in zip(self._names, expected, strict=True)]
+        wrong = differences(reference.outputs, expected, tolerances)
+        if wrong:
+            raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}", where=spec.name)
+        return "NumPy"
+
+    def _tolerance(self, number: int, reference: Ran, others: Sequence[Ran]) -> Tolerance:
+        name, expected = self._names[number], reference.outputs[number]
+        most = self._overruled(self._dtypes[number])
+        if most is not None:
+            is_float = expected.dtype.kind == "f"
+            text = f"a relative {most:.2g}" if is_float else f"off by {most:.0f} at most"
+            return limited(name, expected, most, text=text, reason="--tolerance" if is_float else "--integer-tolerance")
+        if not self._rounded[number]:
+            return exact(name, expected)
+        return measured(name, expected, [(each.variant.name, each.outputs[number]) for each in others])
+
+    def _notes(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
+        if confirmed_by is None and not self.single:
+            differ = [each.variant.name for each in runs if each is not reference]
+            yield from _unconfirmed(reference.variant.name, differ)
+        for name, output in zip(self._names, reference.outputs, strict=True):
+            strange = output.size - int(np.isfinite(output).sum()) if output.dtype.kind == "f" else 0
+            if strange:
+                yield (
+                    f"output {name}: {strange} of the {output.size} expected values are NaN or infinite, and nothing "
+                    "shows there; give real data with -i"
+                )
+
+
+def _limited(options: MeasureOptions, compile_s: float, run_s: float) -> MeasureOptions:
+    return replace(
+        options,
+        run_timeout_s=min(options.run_timeout_s, max(_LEAST_RUN_S, _RUN_RATIO * run_s)),
+        compile_timeout_s=min(options.compile_timeout_s, max(_LEAST_COMPILE_S, _COMPILE_RATIO * compile_s)),
+    )
+
+
+def _unconfirmed(reference: str, differ: Sequence[str]) -> Iterator[str]:
+    if differ:
+        yield (
+            f"the outputs of different schedules differ ({reference}; {', '.join(differ)}), so what is expected is "
+            "uncertain: integers overflow, values are read that nobody wrote, or rounding decides; give real data "
+            "with -i, or a --target with strict_float"
+        )
+    else:
+        yield f"what is expected is unconfirmed: only one schedule could be run ({reference})"

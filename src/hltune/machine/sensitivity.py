@@ -1,0 +1,118 @@
+"""Other ways to compute the reference, all of them right: what they differ by is what rounding can do."""
+
+import contextlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hltune.pipeline.images import Array
+from hltune.values.directives import ComputeRoot, Directive, Schedule, Split, Stage, Vectorize
+from hltune.values.pipeline import PipelineSpec
+
+STRICT = "strict_float"
+"""Halide's name of the feature with which floats are computed as they are written."""
+_VECTOR = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One way to compute the reference again.
+
+    Attributes:
+        name: what it changes, for people.
+        target: a full Halide target string.
+        schedule: the reference's, unless the variant is another one.
+        moved: 1 or -1 where float inputs move by one unit in the last place, half of them up; else 0.
+    """
+
+    name: str
+    target: str
+    schedule: Schedule
+    moved: int = 0
+
+
+def variants(spec: PipelineSpec, schedule: Schedule, target: str, *, strict: bool) -> Iterator[Variant]:
+    """All of them for a reference with this schedule and target.
+
+    Args:
+        strict: candidates compute floats in the order that the pipeline's author wrote, so that nothing but their
+            schedules can differ.
+    """
+    yield Variant(name="a vectorised schedule", target=target, schedule=vectorised(spec))
+    if strict:
+        return
+    is_strict = STRICT in target.split("-")
+    other = _without(target, STRICT) if is_strict else f"{target}-{STRICT}"
+    yield Variant(name="without strict_float" if is_strict else STRICT, target=other, schedule=schedule)
+    loose = _without(target, STRICT)
+    if (plain := _without(loose, "fma", "avx512")) != loose:
+        yield Variant(name="without FMA", target=plain, schedule=schedule)
+    if any(argument.dtype.startswith("float") for argument in spec.inputs):
+        for moved, name in ((1, "inputs moved by one unit in the last place"), (-1, "inputs moved the other way")):
+            yield Variant(name=name, target=target, schedule=schedule, moved=moved)
+
+
+def every_func_at_root(spec: PipelineSpec) -> Schedule:
+    """Computes every Func once, in full, before its consumers."""
+    return Schedule(tuple(ComputeRoot(Stage(func.name)) for func in spec.funcs))
+
+
+def vectorised(spec: PipelineSpec) -> Schedule:
+    """Every Func at root, in vectors."""
+    directives: list[Directive] = []
+    for func in spec.funcs:
+        stage = Stage(func.name)
+        directives.append(ComputeRoot(stage))
+        if func.args:
+            inner, taken = f"{func.args[0]}_v", func.args
+            while inner in taken:
+                inner += "v"
+            directives += [
+                Split(stage, func.args[0], func.args[0], inner, _VECTOR, "GuardWithIf"),
+                Vectorize(stage, inner),
+            ]
+    return Schedule(tuple(directives))
+
+
+@contextlib.contextmanager
+def moved_inputs(
+    values: tuple[Array | float, ...], spec: PipelineSpec, moved: int
+) -> Generator[tuple[Array | float, ...]]:
+    """The inputs, moved while the context lasts; whole numbers stay, for they are seldom rounded ones.
+
+    Arrays change in place, for their layout in memory may matter.
+    """
+    rng = np.random.default_rng(0)
+    saved: list[tuple[Array, Array]] = []
+    found: list[Array | float] = []
+    for argument, value in zip(spec.inputs, values, strict=True):
+        if moved and argument.dtype.startswith("float"):
+            array = value if isinstance(value, np.ndarray) else np.array(value, argument.dtype)
+            after = _moved(array, moved, rng)
+            if isinstance(value, np.ndarray):
+                saved.append((value, value.copy()))
+                value[...] = after
+                found.append(value)
+            else:
+                found.append(float(after))
+        else:
+            found.append(value)
+    try:
+        yield tuple(found)
+    finally:
+        for array, before in saved:
+            array[...] = before
+
+
+def _moved(array: Array, moved: int, rng: np.random.Generator) -> Array:
+    signs = np.where(rng.integers(0, 2, array.shape) > 0, moved, -moved)
+    with np.errstate(all="ignore"):
+        after = np.nextafter(array, (signs * np.inf).astype(array.dtype))
+        stays = (array == np.rint(array)) | ~np.isfinite(array)
+    return np.where(stays, array, after)
+
+
+def _without(target: str, *features: str) -> str:
+    first, *others = target.split("-")
+    return "-".join([first, *(each for each in others if not each.startswith(features))])

@@ -1,0 +1,208 @@
+"""How far an output may be from the expected one: exact for integers, measured where floats take part.
+
+Two schedules hardly ever round floats alike. So the reference is computed in several ways that are all right
+(`hltune.machine.sensitivity`), and how they differ is what candidates may do, in size and in number. Differences are
+counted above levels that grow in steps: an element may be off by twice or four times as much as was seen, and three
+times as many elements may be, in the whole output and in each of its slices. A wrong row, or a channel in place of
+another, is too many in one slice, even where single elements may differ by anything, as where rounded floats index a
+table.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hltune.pipeline.images import Array
+
+FLOAT_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}
+"""What floats may always differ by, by element size in bytes.
+
+It is relative to the value or, near zero, to a hundredth of the image's largest.
+"""
+
+_FLOAT_STEP = 4.0
+_LARGEST_FLOAT_LEVEL = 10.0
+_INTEGER_BITS = 20
+_MORE = 3
+_FEW = 4
+"""Three times as many elements as were seen may differ, and a few more, for small numbers are chance."""
+_ROUNDED_SHARE = 1e-4
+"""Share of rounded integers that may be off by one, although the reference never was."""
+_WILD_SHARE, _WILD_SLICE_SHARE = 0.02, 0.5
+"""Shares that may be off wildly, at most; a program that needs more is chaotic."""
+_WILD_FLOAT, _WILD_INTEGER = 0.1, 1 / 16
+"""What is wild: relative to the value, and to the range of the output's values."""
+
+Counts = np.ndarray[Any, np.dtype[np.int64]]
+"""(levels, 1 + dimensions): elements above each level in the output, and in the slice of each axis that has most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How many elements of one output may differ by more than each level.
+
+    Attributes:
+        levels: distances, see `distances`, from small to large.
+        allowed: per level, in the whole output and then in any slice of each axis.
+        text: what that means, for people.
+        reason: why.
+        chaotic: the reference itself differs more than anything could allow.
+        advice: how to allow more, where that may be right.
+    """
+
+    output: str
+    levels: tuple[float, ...]
+    allowed: tuple[tuple[int, ...], ...]
+    text: str
+    reason: str
+    chaotic: bool = False
+    advice: str = ""
+
+    def broken(self, found: Array, expected: Array) -> float | None:
+        """The least level above which too many elements are; None if the output is right."""
+        counts = count_above(distances(found, expected), self.levels)
+        wrong = (counts > np.array(self.allowed)).any(axis=1)
+        return self.levels[int(wrong.argmax())] if wrong.any() else None
+
+
+EXACT = "computed by integers alone"
+
+
+def exact(output: str, expected: Array) -> Tolerance:
+    """No element may differ."""
+    return limited(output, expected, 0, text="equal", reason=EXACT)
+
+
+def limited(output: str, expected: Array, most: float, *, text: str, reason: str) -> Tolerance:
+    """No element may differ by more than this."""
+    return Tolerance(output=output, levels=(most,), allowed=((0,) * (1 + expected.ndim),), text=text, reason=reason)
+
+
+def measured(output: str, expected: Array, variants: Sequence[tuple[str, Array]]) -> Tolerance:
+    """What the same output, computed in other ways, says that schedules may do."""
+    levels = _levels(expected)
+    far = {name: distances(found, expected) for name, found in variants}
+    each = {name: count_above(values, levels) for name, values in far.items()}
+    seen = np.maximum.reduce([np.zeros((len(levels), 1 + expected.ndim), np.int64), *each.values()])
+    sizes = _sizes(expected)
+    allowed, chaotic = _allowed(seen, levels, sizes, expected)
+    return Tolerance(
+        output=output,
+        levels=levels,
+        allowed=tuple(tuple(map(int, row)) for row in allowed),
+        text=_text(allowed, levels, expected),
+        reason=_reason(far, expected),
+        chaotic=chaotic,
+        advice=_advice(expected),
+    )
+
+
+def _advice(expected: Array) -> str:
+    flag = "--tolerance" if expected.dtype.kind == "f" else "--integer-tolerance"
+    return f"give {flag}, or schedule for a --target with strict_float"
+
+
+def distances(found: Array, expected: Array) -> Array:
+    """How far elements are: integers in units, floats relative to the value; infinite where only one is a number."""
+    if found.dtype.kind != "f":
+        wide = (found.astype(np.uint8), expected.astype(np.uint8)) if found.dtype.kind == "b" else (found, expected)
+        return np.maximum(*wide).astype(np.uint64) - np.minimum(*wide).astype(np.uint64)
+    ours, wanted = found.astype(np.float64), expected.astype(np.float64)
+    finite = np.isfinite(wanted)
+    largest = float(np.abs(wanted[finite]).max()) if finite.any() else 0.0
+    with np.errstate(all="ignore"):
+        far = np.abs(ours - wanted) / (np.abs(wanted) + largest / 100)
+    same = (ours == wanted) | (np.isnan(ours) & np.isnan(wanted))
+    return np.where(same, 0.0, np.where(np.isfinite(far), far, math.inf))
+
+
+def count_above(far: Array, levels: Sequence[float]) -> Counts:
+    """Elements above each level; see `Counts`."""
+    counts = np.zeros((len(levels), 1 + far.ndim), np.int64)
+    differ = np.asarray(far) > levels[0]
+    places, values = np.argwhere(differ), np.asarray(far)[differ]
+    for number, level in enumerate(levels):
+        above = values > level
+        counts[number, 0] = int(above.sum())
+        if counts[number, 0] == 0:
+            break
+        for axis in range(far.ndim):
+            counts[number, 1 + axis] = int(np.bincount(places[above, axis]).max())
+    return counts
+
+
+def _levels(expected: Array) -> tuple[float, ...]:
+    if expected.dtype.kind != "f":
+        return tuple(float(2**bits - 1) for bits in range(_INTEGER_BITS))
+    found = [FLOAT_TOLERANCE[expected.dtype.itemsize] / _FLOAT_STEP]
+    while found[-1] < _LARGEST_FLOAT_LEVEL:
+        found.append(found[-1] * _FLOAT_STEP)
+    return tuple(found)
+
+
+def _sizes(expected: Array) -> Counts:
+    """Elements of the output, and of one slice of each axis."""
+    return np.array([expected.size, *(expected.size // max(1, extent) for extent in expected.shape)], np.int64)
+
+
+def _allowed(seen: Counts, levels: Sequence[float], sizes: Counts, expected: Array) -> tuple[Counts, bool]:
+    """Per level what was seen one level below, and more; whether the program is chaotic."""
+    is_float = expected.dtype.kind == "f"
+    below = np.vstack([seen[:1], seen[:-1]])
+    few = np.minimum(_FEW, sizes // 16 + 1)
+    allowed = np.where(below > 0, np.minimum(_MORE * below + few, sizes), 0)
+    if is_float:
+        allowed[0] = sizes
+    else:
+        allowed[0] = np.maximum(allowed[0], np.maximum(few, np.ceil(_ROUNDED_SHARE * sizes).astype(np.int64)))
+    wild = np.array([level >= _wild(expected) for level in levels])
+    caps = np.ceil(np.array([_WILD_SHARE, *[_WILD_SLICE_SHARE] * expected.ndim]) * sizes).astype(np.int64)
+    chaotic = bool((seen[wild, 0] > caps[0]).any())
+    allowed[wild] = np.minimum(allowed[wild], np.maximum(caps, few))
+    return allowed, chaotic
+
+
+def _wild(expected: Array) -> float:
+    if expected.dtype.kind == "f":
+        return _WILD_FLOAT
+    if expected.size == 0 or expected.dtype.kind == "b":
+        return 1.0
+    return max(2.0, (float(expected.max()) - float(expected.min())) * _WILD_INTEGER)
+
+
+def _text(allowed: Counts, levels: Sequence[float], expected: Array) -> str:
+    """The smallest and the largest of what is allowed."""
+    first = 1 if expected.dtype.kind == "f" else 0
+    rows = [number for number in range(first, len(levels)) if allowed[number, 0]]
+    base = _amount(levels[first], expected) if first else "equal"
+    if not rows:
+        return base
+    share, last = allowed[rows[0], 0] / max(1, expected.size), rows[-1]
+    most = "anything" if last + 1 == len(levels) else _amount(levels[last + 1], expected)
+    return f"{base}, but {_percent(share)} of the elements may be off by up to {most}"
+
+
+def _reason(far: Mapping[str, Array], expected: Array) -> str:
+    """How far the variants are from the reference, the worst ones named."""
+    if not far:
+        return "floats take part; how much they matter could not be measured"
+    counts = {name: int((values > 0).sum()) for name, values in far.items()}
+    most = max(counts.values())
+    if not most:
+        return f"floats take part; the reference does not differ from itself ({', '.join(far)})"
+    largest = max(float(values.max(initial=0.0)) for values in far.values())
+    causes = ", ".join(name for name, count in counts.items() if 2 * count >= most)
+    share = _percent(most / max(1, expected.size))
+    size = f"by up to {_amount(largest, expected)} in {share}"
+    return f"floats take part; the reference differs from itself {size} ({causes})"
+
+
+def _amount(distance: float, expected: Array) -> str:
+    return f"a relative {distance:.1g}" if expected.dtype.kind == "f" else f"{distance:.0f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g}%"

@@ -1,0 +1,140 @@
+"""Builds the program of a C++ generator and our driver, and keeps it.
+
+The cache holds, per source, a manifest that names every file the compiler read, with its hash, and the program::
+
+    <key>.json              {"files": {path: sha256...}, "program": "<key>-<digest>"}
+    <key>-<digest>          the program; digest covers the hashes of the files
+    driver-<digest>.o       our driver, compiled; digest covers the compiler
+
+The compiler counts as one of the files; system headers and the wheel stand under its and Halide's version. Files appear
+by renaming, the manifest last, so that a kill leaves nothing half-written.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from hltune.pipeline.cpp_errors import rejected
+from hltune.pipeline.source import Source
+from hltune.runtime.halide_wheel import COMPILERS, halide_version, include_directory, library_directory, tools_directory
+from hltune.runtime.worker import Process
+from hltune.values.errors import InputError
+
+_BUILD_S = 300.0
+_FLAGS = ("-std=c++17", "-fno-rtti", "-pthread")
+_DRIVER = Path(__file__).with_name("generator_driver.cpp")
+_RENAMED_MAIN = "-Dmain=hltune_users_main"
+"""The user's files may be a program of their own, too."""
+
+
+def build_program(source: Source, cache: Path, process: Process) -> Path:
+    """The program for the files of a generator and our driver, from the cache if nothing has changed."""
+    key = _key(source)
+    cached = _cached(cache, key)
+    if cached is not None:
+        return cached
+    process.enter("build generator", timeout_s=_BUILD_S)
+    compiler = _find_compiler(source)
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as directory:
+        files = {str(compiler.resolve()): _sha256(compiler.resolve())}
+        driver = cache / f"driver-{_digest((_DRIVER.read_bytes(), _wheel(), _FLAGS, files))}.o"
+        program, read = _build(compiler, source, driver, Path(directory))
+        files |= {str(path): _sha256(path) for path in read}
+        kept = program.replace(cache / f"{key}-{_digest(sorted(files.items()))}")
+        manifest = Path(directory, "manifest.json")
+        manifest.write_text(json.dumps({"files": files, "program": kept.name}, indent=1))
+        manifest.replace(cache / f"{key}.json")
+    return kept
+
+
+def _key(source: Source) -> str:
+    """Where the manifest is found: everything that is known without the compiler's help."""
+    texts = [(file, Path(file).read_bytes()) for file in source.files]
+    parts = (texts, source.cxxflags, _DRIVER.read_bytes(), _wheel(), _FLAGS)
+    return f"{Path(source.location).stem}-{_digest(parts)}"
+
+
+def _wheel() -> tuple[str, str]:
+    return halide_version(), str(library_directory())
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
+
+
+def _cached(cache: Path, key: str) -> Path | None:
+    """The program, if it is there and nothing that it was made of has changed."""
+    try:
+        manifest = json.loads((cache / f"{key}.json").read_bytes())
+        program, files = cache / str(manifest["program"]), dict(manifest["files"])
+        current = program.is_file() and all(_sha256(Path(path)) == sha for path, sha in files.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # the cache is damaged or empty, or a file is gone: build again
+    return program if current else None
+
+
+def _find_compiler(source: Source) -> Path:
+    for name in COMPILERS:
+        if found := shutil.which(name):
+            return Path(found)
+    raise InputError(
+        "a C++ generator needs a C++ compiler, and there is none",
+        where=source.location,
+        expected="one of " + ", ".join(COMPILERS) + " in PATH",
+        todo="install one, for example apt install g++; Python files, .hlpipe files and built-in pipelines need none",
+    )
+
+
+def _build(compiler: Path, source: Source, driver: Path, directory: Path) -> tuple[Path, list[Path]]:
+    """The program, and the files that the compiler read; compiles the driver, too, if it is not there."""
+    objects = {directory / f"{number}.o": Path(file) for number, file in enumerate(source.files)}
+    made = directory / driver.name
+    commands = [_compile_command(compiler, file, out, source.cxxflags) for out, file in objects.items()]
+    if not driver.exists():
+        commands.append(_compile_command(compiler, _DRIVER, made, ()))
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(partial(_call, source), commands))
+    if made.exists():
+        made.replace(driver)
+    program, library = directory / "program", library_directory()
+    link = [str(compiler), "-pthread", *map(str, objects), str(driver), "-o", str(program), *source.cxxflags]
+    _call(source, [*link, f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"])
+    return program, [path for out in objects for path in _read_dependencies(out.with_suffix(".d"))]
+
+
+def _compile_command(compiler: Path, file: Path, out: Path, cxxflags: Sequence[str]) -> list[str]:
+    include = include_directory()
+    rename = () if file == _DRIVER else (_RENAMED_MAIN,)
+    return [
+        *(str(compiler), "-c", *_FLAGS, *cxxflags, *rename, str(file), "-o", str(out)),
+        *("-MMD", "-MF", str(out.with_suffix(".d")), "-MT", "object"),
+        # The wheel's Halide.h comes first, whatever the user's folders hold: its version is that of the library.
+        *("-include", str(include / "Halide.h")),
+        # -isystem: the wheel's headers are not listed as dependencies, and do not warn.
+        *("-isystem", str(include), "-isystem", str(tools_directory())),
+    ]
+
+
+def _call(source: Source, command: list[str]) -> None:
+    environment = {**os.environ, "LC_ALL": "C"}
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
+    if result.returncode != 0:
+        raise rejected(source, result.stderr, f"{Path(command[0]).name} {' '.join((*_FLAGS, *source.cxxflags))}")
+
+
+def _read_dependencies(file: Path) -> list[Path]:
+    """Reads a rule of make: backslashes join lines and protect spaces."""
+    _, _, text = file.read_text().replace("\\\n", " ").partition(": ")
+    return [Path(word.replace("\0", " ")).absolute() for word in text.replace("\\ ", "\0").split()]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,94 @@
+"""Checks that a spec computes what the generator computes in its own process, which knows nothing of serialization.
+
+Both run on the same small random inputs, for which a bounds query finds the sizes; if that fails, on inputs as large as
+their estimates. Their operations are the same, and strict, so their outputs are equal bit by bit.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hltune.pipeline.layout import layout_of, middle
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
+
+_SMALL = 24
+"""Extents of outputs, where the generator does not fix others."""
+_ALIGNMENT = 128
+"""Rows start at multiples of so many elements; some pipelines insist."""
+
+Run = Callable[[Path, str], dict[str, Any]]
+"""Runs both pipelines, given the file of sizes and how many Funcs to compute at root; returns what the driver writes.
+
+Raises:
+    InputError: it took too long.
+"""
+
+
+def check_same(run: Run, spec: PipelineSpec, *, where: str, rooted: bool, directory: Path) -> str | None:
+    """Compares the outputs; returns why they could not be compared, or None.
+
+    Args:
+        rooted: every Func is computed at root, because nothing is scheduled.
+
+    Raises:
+        InputError: they differ.
+    """
+    sizes, problem = directory / "sizes", None
+    for small, queried in ((True, True), (rooted, False)):
+        sizes.write_text(_sizes(spec, small=small, queried=queried))
+        try:
+            fields = run(sizes, str(len(spec.funcs) if rooted else 0))
+        except InputError as error:
+            problem = str(error)
+            break
+        if "error" not in fields:
+            return _check_equal(spec, fields["different"], where)
+        problem = fields["error"].strip()
+        if fields["running"] == "other":
+            raise _differs(where, f"it fails: {problem}")
+    return f"outputs could not be compared with those of the generator's own process: {problem}"
+
+
+def digest(spec: PipelineSpec, *words: str) -> str:
+    """Names a check."""
+    parts = (spec.hlpipe, spec.manual, spec.inputs, spec.outputs, words)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _check_equal(spec: PipelineSpec, different: list[int], where: str) -> None:
+    names = [output.name for output in spec.outputs for _ in output.dtypes]
+    if different:
+        raise _differs(where, "other values in " + ", ".join(names[number] for number in different))
+
+
+def _differs(where: str, found: str) -> InputError:
+    return InputError(
+        "the serialized pipeline is not what the generator computes",
+        where=where,
+        expected="equal outputs on the same random inputs",
+        found=found,
+        todo="if it has a Buffer of its own (a table, a kernel), give it Halide's usual layout: buffer.copy()",
+    )
+
+
+def _sizes(spec: PipelineSpec, *, small: bool, queried: bool) -> str:
+    lines = [f"scalar {s.name} {_bits(s)}" for s in spec.inputs if isinstance(s, ScalarArgument)]
+    for output in spec.outputs:
+        lines += [f"output {_shape(middle(output, _SMALL) if small else output, output.dtypes[0])}"]
+    if not queried:
+        lines += [f"image {image.name} {_shape(image, image.dtype)}" for image in spec.buffers()]
+    return "\n".join(lines) + "\n"
+
+
+def _bits(argument: ScalarArgument) -> int:
+    return int.from_bytes(np.array(argument.estimate, argument.dtype).tobytes(), "little")
+
+
+def _shape(argument: BufferArgument | OutputArgument, dtype: str) -> str:
+    strides = layout_of(argument, dtype, row=_ALIGNMENT).strides
+    words = [f"{m} {e} {s}" for (m, e), s in zip(argument.estimate, strides, strict=True)]
+    return " ".join((str(len(words)), *words))

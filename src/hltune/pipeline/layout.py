@@ -1,0 +1,163 @@
+"""How images lie in memory: by the strides that the user's code fixes, and densely where it fixes none."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hltune.pipeline.images import Array
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, Constraint, Constraints, OutputArgument
+
+POISON = 0xA5
+"""Outputs are filled with it first, so that what nobody wrote shows, and what nobody should have written."""
+
+_ALIGNMENT_BYTES = 128
+
+_Placed = list[tuple[int, int]]
+"""Stride and extent of the dimensions that have a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the elements of an image are.
+
+    Attributes:
+        extents: per dimension, innermost first.
+        strides: distances of neighbours, in elements.
+        size: elements in memory, with those between rows that belong to nobody.
+    """
+
+    dtype: np.dtype
+    extents: tuple[int, ...]
+    strides: tuple[int, ...]
+    size: int
+
+    def view(self, memory: Array) -> Array:
+        """The image in a flat array of `size` elements, with Halide's dimensions reversed."""
+        strides = [stride * self.dtype.itemsize for stride in reversed(self.strides)]
+        return np.ndarray(tuple(reversed(self.extents)), self.dtype, memory.data, strides=strides)
+
+    def gaps_intact(self, memory: Array) -> bool:
+        """True if all that lies between the elements of the image is still `POISON`."""
+        if self.size == math.prod(self.extents):
+            return True
+        gaps = np.full(self.size, fill_value=True)
+        replace(self, dtype=np.dtype(bool)).view(gaps)[...] = False
+        return bool((memory.view(np.uint8).reshape(self.size, -1)[gaps] == POISON).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An image in memory of its own."""
+
+    layout: Layout
+    memory: Array
+
+    @property
+    def array(self) -> Array:
+        """The elements, with Halide's dimensions reversed."""
+        return self.layout.view(self.memory)
+
+    def poison(self) -> None:
+        """Overwrites all of it."""
+        self.memory.view(np.uint8).fill(POISON)
+
+    def gaps_intact(self) -> bool:
+        """True if only elements were written since `poison`."""
+        return self.layout.gaps_intact(self.memory)
+
+
+def layout_of(argument: BufferArgument | OutputArgument, dtype: str, *, row: int = 1) -> Layout:
+    """The layout of an input, or of an element of an output, at the size of its estimate.
+
+    Args:
+        row: rows begin at multiples of so many elements, unless their stride is fixed.
+
+    Raises:
+        InputError: the image does not fit into the fixed strides.
+    """
+    extents = tuple(extent for _, extent in argument.estimate)
+    fixed = fixed_strides(argument.constraints, len(extents))
+    _check(argument.name, extents, fixed)
+    strides = _complete(extents, fixed, row)
+    size = max((stride * extent for stride, extent in zip(strides, extents, strict=True)), default=1)
+    return Layout(_kind(dtype), extents, strides, _round_up(size, row) if extents else 1)
+
+
+def middle(argument: OutputArgument, most: int) -> OutputArgument:
+    """The argument with the middle of its estimate, of so many elements at most in dimensions that nothing fixes."""
+    constraints = argument.constraints or (Constraint(),) * len(argument.estimate)
+    region = tuple(
+        (minimum + max(0, extent - most) // 2, min(extent, most)) if (c.minimum, c.extent) == (None, None) else whole
+        for c, whole in zip(constraints, argument.estimate, strict=True)
+        for minimum, extent in [whole]
+    )
+    return replace(argument, estimate=region)
+
+
+def fixed_strides(constraints: Constraints, dimensions: int) -> tuple[int | None, ...]:
+    """Per dimension, the stride that compiled code insists on; Halide's default is 1 in the first one."""
+    if constraints:
+        return tuple(constraint.stride for constraint in constraints)
+    return (1, *(None for _ in range(dimensions - 1)))[:dimensions]
+
+
+def stored(layout: Layout, *, alignment: int | None = None) -> Stored:
+    """Uninitialised memory for an image, aligned as Halide aligns its own, or as the user's code promises."""
+    return Stored(layout, _aligned(layout.size, layout.dtype, alignment))
+
+
+def _kind(dtype: str) -> np.dtype:
+    # np.uint64 is 'L' on Linux, and the bindings only know 'Q'.
+    return np.dtype("Q" if dtype == "uint64" else dtype)
+
+
+def _aligned(count: int, kind: np.dtype, alignment: int | None) -> Array:
+    boundary = math.lcm(_ALIGNMENT_BYTES, alignment or 1)
+    size = count * kind.itemsize
+    raw = np.empty(size + boundary, dtype=np.uint8)
+    start = -raw.ctypes.data % boundary
+    return raw[start : start + size].view(kind)
+
+
+def _check(name: str, extents: Iterable[int], fixed: Iterable[int | None]) -> None:
+    placed = sorted((s, extent) for s, extent in zip(fixed, extents, strict=True) if s is not None and extent > 1)
+    needed = 1
+    for stride, extent in placed:
+        if stride < needed:
+            raise InputError(
+                "the image does not fit into the strides that the pipeline fixes",
+                where=name,
+                expected=f"a stride of {needed} or more for a dimension of {extent}",
+                found=f"stride {stride}",
+                todo=f"give a smaller size, --estimate {name}=..., or change set_stride in the file",
+            )
+        needed = stride * extent
+
+
+def _complete(extents: tuple[int, ...], fixed: tuple[int | None, ...], row: int) -> tuple[int, ...]:
+    placed: _Placed = [(stride, extent) for stride, extent in zip(fixed, extents, strict=True) if stride is not None]
+    strides: list[int] = []
+    for stride, extent in zip(fixed, extents, strict=True):
+        if stride is None:
+            placed.append((_first_fit(extent, placed, row), extent))
+        strides.append(placed[-1][0] if stride is None else stride)
+    return tuple(strides)
+
+
+def _first_fit(extent: int, placed: _Placed, row: int) -> int:
+    """The least stride with which a dimension lies between those that have a place, or around them."""
+    innermost = [] if any(stride == 1 for stride, _ in placed) else [1]
+    around = sorted(_round_up(stride * inner, row) for stride, inner in placed)
+    fitting = (
+        chosen
+        for chosen in [*innermost, *around]
+        if all(inside * count <= chosen or chosen * extent <= inside for inside, count in placed)
+    )
+    return next(fitting)
+
+
+def _round_up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple

@@ -1,0 +1,81 @@
+"""The schedule that a pipeline's author wrote, apart from the algorithm. Runs in a worker."""
+
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import halide as hl
+
+from hltune.pipeline.algorithm import Algorithm
+from hltune.pipeline.serialized import read_pipeline
+from hltune.pipeline.serialized_schedule import read_plans
+from hltune.pipeline.strip import strip_schedule
+from hltune.values.errors import HltuneError
+from hltune.values.pipeline import Constraint, Constraints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separated:
+    """An algorithm and its author's schedule.
+
+    Attributes:
+        hlpipe: without a schedule.
+        manual: with the author's schedule; None if there is none.
+        notes: why there is none although the author has written one.
+    """
+
+    hlpipe: bytes
+    manual: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+def separate(loaded: Algorithm, *, where: str) -> Separated:
+    """Takes the schedule off a pipeline, or finds it in the second build.
+
+    Raises:
+        InputError: there is no algorithm without the schedule.
+    """
+    hlpipe, second = loaded.hlpipe, loaded.manual
+    algorithm = strip_schedule(hlpipe, where=where)
+    if algorithm != hlpipe:
+        # Halide writes it anew without what is no longer referred to, so that the schedule leaves no trace in the hash.
+        anew = hl.serialize_pipeline(hl.deserialize_pipeline(algorithm, hl.deserialize_parameters(algorithm)))
+        return Separated(hlpipe=anew, manual=hlpipe if _says_something(hlpipe, algorithm, where) else None)
+    if isinstance(second, HltuneError):
+        note = f"the hand-written schedule is left out: without an autoscheduler the generator fails: {second}"
+        return Separated(hlpipe=hlpipe, notes=(note,))
+    if second is None or not _says_something(second.hlpipe, strip_schedule(second.hlpipe, where=where), where):
+        return Separated(hlpipe=hlpipe)
+    if (conflict := _conflict(loaded, second, where)) is not None:
+        return Separated(hlpipe=hlpipe, notes=(f"the hand-written schedule is left out: {conflict}",))
+    return Separated(hlpipe=hlpipe, manual=second.hlpipe)
+
+
+def _says_something(manual: bytes, algorithm: bytes, where: str) -> bool:
+    """True unless the only calls are such as ``unscheduled()``."""
+    return read_plans(manual, where=where) != read_plans(algorithm, where=where)
+
+
+def _conflict(algorithm: Algorithm, manual: Algorithm, where: str) -> str | None:
+    """Why the same images do not fit both builds of a generator; None if they do."""
+    wanted, found = _images(algorithm, where), _images(manual, where)
+    scalars, others = ({s.name for s in each.scalars} for each in (algorithm, manual))
+    if list(wanted) != list(found) or scalars != others:
+        return "it takes other inputs, or computes other outputs, than with an autoscheduler"
+    return next(
+        (f"it stores {name} otherwise: {text}" for name in wanted if (text := _differ(wanted[name], found[name]))), None
+    )
+
+
+def _images(algorithm: Algorithm, where: str) -> dict[str, Constraints]:
+    inputs = {image.name: image.constraints for image in algorithm.images}
+    return inputs | {output.name: output.constraints for output in read_pipeline(algorithm.hlpipe, where=where).outputs}
+
+
+def _differ(wanted: Constraints, found: Constraints) -> str | None:
+    """How the strides of one differ from what the other allows."""
+    default = (Constraint(stride=1),)
+    for number, (one, other) in enumerate(zip_longest(wanted or default, found or default, fillvalue=Constraint())):
+        if other.stride not in (None, one.stride):
+            usual = "any" if one.stride is None else one.stride
+            return f"a stride of {other.stride} in dimension {number}, where the algorithm has {usual}"
+    return None

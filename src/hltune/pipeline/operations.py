@@ -1,0 +1,209 @@
+"""What the definitions of a serialized pipeline compute: where floats take part, and how much work they are. No Halide.
+
+An expression is a union: its kind, and then its table. The numbers below are slots, see `hltune.pipeline.serialized`.
+
+| table             | fields used                                                                                 |
+|-------------------|---------------------------------------------------------------------------------------------|
+| Func              | 0 name, 2 output_types, 7 init_def, 8 updates, 12 extern_function_name                      |
+| Definition        | 1-2 predicate, 3-4 values, 5-6 args, 7 stage_schedule                                       |
+| StageSchedule     | 0 rvars; ReductionVariable: 3-4 extent                                                      |
+| Type              | 0 code                                                                                      |
+
+Source: Halide 21 ``src/halide_ir.fbs``.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from hltune.pipeline.serialized import Table, read_root
+from hltune.values.pipeline import PipelineSpec
+
+_INT, _UINT, _FLOAT, _CAST, _REINTERPRET, _VARIABLE, _CALL = 1, 2, 3, 5, 6, 29, 28
+_FLOAT_CODES = (2, 4)
+"""IEEE's floats, and bfloat."""
+_HALIDE_CALL = 4
+
+
+class _Layout(NamedTuple):
+    """Slots of an expression's table: single operands, a list of operands, the type."""
+
+    operands: tuple[int, ...] = ()
+    several: int | None = None
+    type: int | None = None
+
+
+_LAYOUTS = {
+    _CAST: _Layout((0,), type=2),
+    _REINTERPRET: _Layout((0,), type=2),
+    **dict.fromkeys(range(7, 22), _Layout((0, 2))),  # Add to Or
+    22: _Layout((0,)),  # Not
+    23: _Layout((0, 2, 4)),  # Select
+    24: _Layout((1, 3), type=8),  # Load
+    25: _Layout((0, 2)),  # Ramp
+    26: _Layout((0,)),  # Broadcast
+    27: _Layout((1, 3)),  # Let
+    _CALL: _Layout(several=1, type=8),
+    _VARIABLE: _Layout(type=1),
+    30: _Layout(several=0),  # Shuffle
+    31: _Layout((0,)),  # VectorReduce
+}
+_ARITHMETIC: dict[int, Callable[[int, int], int]] = {
+    7: operator.add,
+    8: operator.sub,
+    9: operator.mul,
+    10: lambda a, b: a // b if b else 0,
+    12: min,
+    13: max,
+}
+
+_Expression = tuple[int, Table]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """What a Func computes for one of its values.
+
+    Attributes:
+        floats: floats take part in its own definitions.
+        count: operations, those of all steps of reductions counted.
+        calls: how often it asks for a value of other Funcs, by their names.
+    """
+
+    floats: bool
+    count: float
+    calls: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Operations for one value of each output, under the two simplest schedules; ratios mean more than numbers.
+
+    Attributes:
+        inlined: everything inlined, which may compute a value again and again.
+        at_root: every value computed once, as if all Funcs were as large as the outputs.
+    """
+
+    inlined: float
+    at_root: float
+
+
+def rounded_outputs(spec: PipelineSpec) -> tuple[bool, ...]:
+    """Per output Func, whether floats take part in what it computes, so that schedules may round differently."""
+    funcs, outputs = _read(spec)
+    everything = any(each is None for each in funcs.values())
+    floats = {name for name, each in funcs.items() if each is not None and each.floats}
+    return tuple(bool(floats & (funcs.keys() if everything else _reached(name, funcs))) for name in outputs)
+
+
+def forecast(spec: PipelineSpec) -> Forecast:
+    """How much work the two simplest schedules are."""
+    funcs, outputs = _read(spec)
+
+    @cache
+    def inlined(name: str) -> float:
+        func = funcs.get(name)
+        if func is None:
+            return 1.0
+        return func.count + sum(times * inlined(callee) for callee, times in func.calls.items())
+
+    at_root = sum(func.count for func in funcs.values() if func is not None)
+    return Forecast(inlined=sum(map(inlined, outputs)), at_root=at_root)
+
+
+def _read(spec: PipelineSpec) -> tuple[dict[str, Operations | None], list[str]]:
+    """All Funcs by name, None for extern ones; and the names of the outputs."""
+    root = read_root(spec.hlpipe, where=spec.name)
+    extents = {
+        f"{argument.name}.extent.{number}": extent
+        for argument in spec.buffers()
+        for number, (_, extent) in enumerate(argument.estimate)
+    }
+    return {func.text(0): _operations(func, extents) for func in root.tables(0)}, list(root.texts(1))
+
+
+def _reached(name: str, funcs: Mapping[str, Operations | None]) -> set[str]:
+    found, waiting = set[str](), [name]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            func = funcs.get(each)
+            waiting += func.calls if func else ()
+    return found
+
+
+def _operations(func: Table, extents: Mapping[str, int]) -> Operations | None:
+    if func.text(12):
+        return None
+    own = func.text(0)
+    floats = any(each.number(0, "<b") in _FLOAT_CODES for each in func.tables(2))
+    count, calls = 0.0, dict[str, float]()
+    for definition in (func.table(7), *func.tables(8)):
+        if definition is None:
+            continue
+        steps = _steps(definition, extents)
+        for kind, expression in _walk(definition):
+            count += steps
+            floats = floats or kind == _FLOAT or _is_float(kind, expression)
+            if kind == _CALL and expression.number(3, "<B") == _HALIDE_CALL and expression.text(0) != own:
+                calls[expression.text(0)] = calls.get(expression.text(0), 0.0) + steps
+    return Operations(floats=floats, count=count, calls=calls)
+
+
+def _steps(definition: Table, extents: Mapping[str, int]) -> float:
+    """The size of the definition's reduction domain."""
+    stage = definition.table(7)
+    found = [_value(_operand(rvar, 3), extents) for rvar in stage.tables(0)] if stage else []
+    return float(math.prod(max(1, each) for each in found if each is not None))
+
+
+def _value(expression: _Expression | None, extents: Mapping[str, int]) -> int | None:
+    """An extent, as far as constants and the sizes of images tell."""
+    if expression is None:
+        return None
+    kind, table = expression
+    if kind in (_INT, _UINT):
+        return int(table.number(0, "<q"))
+    if kind == _VARIABLE:
+        return extents.get(table.text(0))
+    if kind == _CAST:
+        return _value(_operand(table, 0), extents)
+    if kind in _ARITHMETIC:
+        a, b = (_value(_operand(table, slot), extents) for slot in (0, 2))
+        return None if a is None or b is None else _ARITHMETIC[kind](a, b)
+    return None
+
+
+def _is_float(kind: int, expression: Table) -> bool:
+    slot = _LAYOUTS.get(kind, _Layout()).type
+    found = None if slot is None else expression.table(slot)
+    return found is not None and found.number(0, "<b") in _FLOAT_CODES
+
+
+def _walk(definition: Table) -> Iterator[_Expression]:
+    """All expressions of a definition, whatever their depth."""
+    first = _operand(definition, 1)
+    waiting = [*_operands(definition, 3), *_operands(definition, 5), *([] if first is None else [first])]
+    while waiting:
+        kind, table = waiting.pop()
+        yield kind, table
+        layout = _LAYOUTS.get(kind, _Layout())
+        found = (_operand(table, slot) for slot in layout.operands)
+        waiting += [each for each in found if each is not None]
+        if layout.several is not None:
+            waiting += _operands(table, layout.several)
+
+
+def _operand(table: Table, slot: int) -> _Expression | None:
+    value = table.table(slot + 1)
+    return None if value is None else (int(table.number(slot, "<B")), value)
+
+
+def _operands(table: Table, slot: int) -> Iterator[_Expression]:
+    return zip(table.octets(slot), table.tables(slot + 1), strict=True)

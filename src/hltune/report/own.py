@@ -1,0 +1,79 @@
+"""How the best schedule compares with the one that the pipeline's author wrote: the first line of every summary."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from hltune.machine.speedup import Speedup, speedup
+from hltune.values.cost import Cost, Measurement
+from hltune.values.errors import Failure
+from hltune.workspace.rows import Row
+from hltune.workspace.subject import MANUAL, MANUAL_PART
+
+_LEAST = 0.01
+Document = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """The author's schedule and the best other one.
+
+    Attributes:
+        manual: what measuring the author's schedule gave.
+        best: cost of the best other schedule; None if there is none.
+    """
+
+    manual: Measurement
+    best: Cost | None
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> "Own | None":
+        """Found among schedules that were measured side by side, the fastest first; None without an author's one."""
+        found = {row.name: row for row in rows}
+        if (manual := found.pop(MANUAL, None)) is None:
+            return None
+        found.pop(MANUAL_PART, None)  # is the author's as well
+        return cls(manual=manual.measurement, best=next((row.cost for row in found.values() if row.cost), None))
+
+    @property
+    def speedup(self) -> Speedup | None:
+        """How many times as much the author's schedule costs as the best other one; None if one of them failed."""
+        if not isinstance(self.manual, Cost) or self.best is None:
+            return None
+        ratio = self.manual.value / self.best.value
+        return speedup(self.manual, self.best) or Speedup(value=ratio, low=ratio, high=ratio)
+
+    @property
+    def tie(self) -> bool:
+        """They differ by less than the noise, or by less than 1%."""
+        found = self.speedup
+        return found is not None and (found.low <= 1 <= found.high or abs(found.value - 1) < _LEAST)
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        if isinstance(self.manual, Failure):
+            return f"your own schedule failed. {self.manual}"
+        found = self.speedup
+        if found is None:
+            return "your own schedule is the only one that works"
+        if self.tie:
+            return "a tie with your own schedule"
+        if found.value > 1:
+            return f"{_number(found.value)} times as fast as your own schedule"
+        return f"{_number(1 / found.value)} times as slow as your own schedule, which stays the fastest"
+
+    @property
+    def document(self) -> Document:
+        """The same for scripts."""
+        found = self.speedup
+        return {
+            "cost": self.manual.unit.from_seconds(self.manual.value) if isinstance(self.manual, Cost) else None,
+            "failure": str(self.manual) if isinstance(self.manual, Failure) else None,
+            "speedup": None if found is None else asdict(found),
+            "tie": self.tie,
+            "summary": self.text,
+        }
+
+
+def _number(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 1.95 else f"{ratio:.1f}"

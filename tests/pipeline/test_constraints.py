@@ -1,0 +1,100 @@
+"""What the user's code promises of its images and scalars arrives in the spec, and in what is built of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from hltune.runtime.worker import Process, Worker
+from hltune.values.errors import InputError
+from hltune.values.pipeline import BufferArgument, Constraint, PipelineSpec, ScalarArgument
+from tests.pipeline.conftest import Load
+
+INTERLEAVED = (Constraint(stride=3), Constraint(), Constraint(minimum=0, extent=3, stride=1))
+
+
+@dataclass(frozen=True)
+class Call:
+    """Calls a pipeline of one image, whose rows are so many bytes apart; the text is what it complains of."""
+
+    spec: PipelineSpec
+    pitch: int
+    width: int
+
+    def run(self, process: Process) -> str:
+        import halide as hl
+
+        from hltune.pipeline.build import build
+
+        process.enter("call", timeout_s=60)
+        built = build(self.spec)
+        function = built.pipeline.compile_to_callable(built.arguments, hl.Target("host"))
+        image = np.zeros((8, self.pitch), np.uint8)[:, :48]
+        try:
+            function(hl.Buffer(image), self.width, hl.Buffer(np.zeros((8, 48), np.uint8)))
+        except hl.HalideError as error:
+            return str(error)
+        return ""
+
+
+def image(spec: PipelineSpec) -> BufferArgument:
+    return next(spec.buffers())
+
+
+def test_strides_bounds_and_alignment(load: Load) -> None:
+    spec = load("layouts.py:pixels")
+    assert image(spec).constraints == INTERLEAVED
+    assert image(spec).alignment == 64
+    assert spec.outputs[0].constraints == INTERLEAVED
+
+
+def test_bounds_correct_wrong_estimates(load: Load) -> None:
+    """The file says 4 channels in its estimates, and 3 in its bounds."""
+    spec = load("layouts.py:pixels")
+    assert image(spec).estimate == spec.outputs[0].estimate == ((0, 32), (0, 24), (0, 3))
+
+
+def test_bounds_stand_for_estimates(load: Load) -> None:
+    spec = load("layouts.py:anything")
+    assert image(spec).constraints == (Constraint(minimum=-3, extent=20),)
+    assert image(spec).estimate == spec.outputs[0].estimate == ((-3, 20),)
+
+
+def test_a_size_against_the_bounds_is_refused(load: Load) -> None:
+    with pytest.raises(InputError) as caught:
+        load("layouts.py:pixels", estimates=("image=32x24x4",))
+    assert "expected: 32x24x3\n  found: 32x24x4" in str(caught.value)
+
+
+def test_halides_default_leaves_no_trace(load: Load) -> None:
+    spec = load("blur_function.py")
+    assert image(spec).constraints == spec.outputs[0].constraints == image(spec).promises == ()
+    assert image(spec).alignment is None
+
+
+@pytest.mark.parametrize(
+    ("pitch", "width", "complaint"),
+    [(64, 48, ""), (49, 48, "image.stride.1 (49)"), (64, 40, "image.extent.0 (48) == width (40)"), (96, 48, "")],
+)
+def test_constraints_that_are_expressions(load: Load, pitch: int, width: int, complaint: str) -> None:
+    spec = load("layouts.py:rows")
+    assert [argument.name for argument in spec.inputs] == ["image", "width"]
+    with Worker() as worker:
+        call = Call(spec, pitch, width)
+        found = worker.run(call)
+    assert complaint in found if complaint else not found
+
+
+def test_ranges_of_scalars(load: Load) -> None:
+    spec = load("layouts.py:ranges", p=("gain=0.25",))
+    gain, radius = (argument for argument in spec.inputs if isinstance(argument, ScalarArgument))
+    assert (radius.minimum, radius.maximum, radius.estimate) == (1, 8, 2)
+    assert (gain.minimum, gain.maximum, gain.estimate) == (0.25, 4.0, 0.25)
+
+
+@pytest.mark.parametrize("options", [{"p": ("radius=9",)}, {"estimates": ("radius=0",)}, {"p": ("gain=4.5",)}])
+def test_values_out_of_range_are_refused(load: Load, options: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(InputError, match="out of its range"):
+        load("layouts.py:ranges", **options)

@@ -1,0 +1,136 @@
+"""What a C++ generator may need of its build, and what it may ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hltune.pipeline.source import Source, parse_define, parse_include, parse_parameter, parse_source
+from hltune.runtime.worker import Process, Worker
+from hltune.values.errors import InputError
+from hltune.values.pipeline import Constraint, PipelineSpec, ScalarArgument
+from tests.pipeline.conftest import PIPELINES, Load
+from tests.pipeline.jobs import Observe
+
+PARTS = PIPELINES / "parts"
+FILES = f"{PARTS / 'parts.cpp'}+{PARTS / 'halved.cpp'}"
+INCLUDE, SHIFT = parse_include(str(PARTS / "include")), parse_define("SHIFT=2")
+
+
+def parts(load: Load, name: str, *parameters: str) -> PipelineSpec:
+    return load(f"{FILES}:{name}", p=parameters, cxxflags=(INCLUDE, SHIFT))
+
+
+def message(load: Load, text: str | Path, *cxxflags: str, p: tuple[str, ...] = ()) -> str:
+    with pytest.raises(InputError) as caught:
+        load(text, p=p, cxxflags=cxxflags)
+    return str(caught.value)
+
+
+def scalars(spec: PipelineSpec) -> dict[str, float]:
+    return {i.name: i.estimate for i in spec.inputs if isinstance(i, ScalarArgument)}
+
+
+def test_a_missing_header_names_the_folder(load: Load) -> None:
+    text = message(load, FILES, SHIFT)
+    assert "amounts.h: No such file" in text
+    assert f"give the folder that holds amounts.h by {INCLUDE.replace('-I', '-I ')}" in text
+
+
+def test_a_missing_macro_names_the_flag(load: Load) -> None:
+    assert "if SHIFT is a macro that your build defines, give it by -D SHIFT=VALUE" in message(load, FILES, INCLUDE)
+
+
+def test_a_missing_symbol_names_the_form_for_several_files(load: Load) -> None:
+    text = message(load, PARTS / "parts.cpp", INCLUDE, SHIFT)
+    assert "name the file that defines halved(Halide::Func), too, as in parts.cpp+halved.cpp" in text
+
+
+def test_a_missing_stub_names_its_generator(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "user.cpp"
+    file.write_text('#include "inner.stub.h"\n')
+    assert "inner.stub.h is made from generator inner: name its file, too" in message(load, file)
+
+
+def test_flags_are_part_of_the_program(load: Load) -> None:
+    """Another value of the macro gives another pipeline, not the one from the cache."""
+    three = load(f"{FILES}:mixed", p=("count=1",), cxxflags=(INCLUDE, parse_define("SHIFT=3")))
+    assert parts(load, "mixed", "count=1").hlpipe != three.hlpipe
+
+
+def test_parameters_are_there_for_configure(load: Load) -> None:
+    spec = parts(load, "mixed", "count=2", "amount1=0.25", "offsets_2=7")
+    assert scalars(spec) == {"offsets_0": 1, "offsets_1": 1, "offsets_2": 7, "amount0": 0.5, "amount1": 0.25}
+    assert spec.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ((), "count is to be 1 or more\n  to do: its parameters, set by -p KEY=VALUE: count"),
+        (("cuont=2",), "count is to be 1 or more\n  to do: -p cuont sets none of its parameters: did you mean count?"),
+        (("count=2", "amuont1=1"), "expected: one of count, offsets_0, offsets_1, offsets_2, amount0, amount1\n"),
+        (("count=2", "amuont1=1"), "to do: did you mean amount1?"),
+        (("count=two",), "-p count=two: Halide rejects the generator"),
+    ],
+)
+def test_wrong_parameters(load: Load, parameters: tuple[str, ...], expected: str) -> None:
+    assert expected in message(load, f"{FILES}:mixed", INCLUDE, SHIFT, p=parameters)
+
+
+def test_constraints_and_ranges(load: Load) -> None:
+    spec = parts(load, "limited")
+    (pixels,) = spec.buffers()
+    assert pixels.constraints == (
+        Constraint(minimum=0, extent=3, stride=1),
+        Constraint(stride=4),
+        Constraint(minimum=0),
+    )
+    assert [(promise.dimension, promise.what) for promise in pixels.promises] == [(2, "stride")]
+    assert pixels.alignment == 32
+    assert [(s.minimum, s.maximum) for s in spec.inputs if isinstance(s, ScalarArgument)] == [(1, 9)]
+    assert spec.manual is not None
+    assert spec.notes == ()
+
+
+def test_a_transposed_table_keeps_its_contents(load: Load) -> None:
+    spec = parts(load, "tabled", "factor=3")
+    with Worker() as worker:
+        (output,) = worker.run(Observe(spec)).outputs
+    image = np.random.default_rng(1).integers(0, 200, (32, 48), np.uint8)
+    rows = np.arange(32)[:, None]
+    expected = (image.astype(int) * 3 + 100 * (rows % 2)).astype(np.uint8)
+    np.testing.assert_array_equal(np.frombuffer(output, np.uint8).reshape(32, 48), expected)
+    assert spec.notes == ()
+
+
+@dataclass(frozen=True)
+class CheckAnother:
+    """Compares a generator's process with the spec of other parameters."""
+
+    source: Source
+    spec: PipelineSpec
+    cache: Path
+
+    def run(self, process: Process) -> str | None:
+        from hltune.pipeline.cpp_source import load_cpp_file
+
+        algorithm = load_cpp_file(self.source, "host", self.cache, process)
+        assert algorithm.check is not None
+        return algorithm.check(self.spec, False)
+
+
+def test_a_spec_that_computes_something_else_is_found(load: Load, cache: Path) -> None:
+    spec = parts(load, "tabled", "factor=3")
+    source = parse_source(f"{FILES}:tabled", parameters=(parse_parameter("factor=4"),), cxxflags=(INCLUDE, SHIFT))
+    with Worker() as worker, pytest.raises(InputError, match="other values in tabled"):
+        worker.run(CheckAnother(source, spec, cache))
+
+
+def test_a_program_is_no_generator(load: Load) -> None:
+    text = message(load, "bad/program.cpp")
+    assert "no pipeline in this file\n  expected: a registered generator\n" in text
+    assert "it is a program with its own main()" in text

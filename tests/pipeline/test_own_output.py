@@ -1,0 +1,153 @@
+"""The spec computes what the user's process computes: tables, demands, and the check that looks at both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import parse_source
+from hltune.runtime.worker import Process, Worker
+from hltune.values.errors import InputError
+from hltune.values.pipeline import PipelineSpec
+from tests.pipeline.conftest import PIPELINES, Load
+from tests.pipelines import embedded
+
+GAMMA = ((np.arange(2000) * 7 % 1999).astype(np.uint16)[500:756]).tobytes()
+
+
+@dataclass(frozen=True)
+class Run:
+    """Runs a spec on inputs in their order; returns the bytes of its only output, or what it complains of."""
+
+    spec: PipelineSpec
+    inputs: tuple[np.ndarray | float, ...] = ()
+
+    def run(self, process: Process) -> bytes | str:
+        import halide as hl
+
+        from hltune.pipeline.build import buffer_of, build
+
+        process.enter("run", timeout_s=60)
+        built, (output,) = build(self.spec), self.spec.outputs
+        function = built.pipeline.compile_to_callable(built.arguments, hl.Target("host"))
+        array = np.zeros([extent for _, extent in reversed(output.estimate)], output.dtypes[0])
+        inputs = [hl.Buffer(value) if isinstance(value, np.ndarray) else value for value in self.inputs]
+        try:
+            function(*inputs, buffer_of(array, [minimum for minimum, _ in output.estimate]))
+        except hl.HalideError as error:
+            return str(error)
+        return array.tobytes()
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Compares the function ``gamma`` with a spec."""
+
+    spec: PipelineSpec
+
+    def run(self, process: Process) -> str | None:
+        import halide as hl
+
+        from hltune.pipeline.own_output import Own, check_own_output
+        from hltune.pipeline.user_code import kept_buffers
+
+        process.enter("compare", timeout_s=60)
+        with kept_buffers():
+            pipeline = hl.Pipeline(embedded.gamma())
+            inputs = list(hl.serialize_pipeline(pipeline, get_params=True)[1].values())
+            return check_own_output(Own(pipeline, inputs), self.spec, scheduled=False, where="gamma")
+
+
+def run(job: Run | Compare) -> bytes | str | None:
+    with Worker() as worker:
+        return worker.run(job)
+
+
+@pytest.mark.parametrize("layout", embedded.LAYOUTS)
+def test_tables_of_every_layout_keep_their_contents(load: Load, layout: str) -> None:
+    spec = load("embedded.py:table", p=(f"layout={layout}",))
+    assert spec.notes == ()
+    assert run(Run(spec)) == (embedded.LAYOUTS[layout] * 2).tobytes()
+
+
+def test_a_table_that_runs_backwards_is_refused(load: Load) -> None:
+    with pytest.raises(InputError, match="runs backwards in memory"):
+        load("embedded.py:mirrored")
+
+
+@pytest.mark.parametrize("name", ["gamma", "gammas"])
+def test_tables_live_as_long_as_they_are_needed(load: Load, name: str) -> None:
+    first, second = load(f"embedded.py:{name}"), load(f"embedded.py:{name}")
+    assert first.content_hash == second.content_hash
+    assert first.notes == ()
+    assert run(Run(first, (np.arange(256, dtype=np.uint8),))) == GAMMA
+
+
+def test_another_table_is_found_out(load: Load) -> None:
+    spec = load("embedded.py:gamma")
+    entry = (1200 * 7 % 1999).to_bytes(2, "little") + (1201 * 7 % 1999).to_bytes(2, "little")
+    everywhere = (np.arange(2000) * 7 % 1999).astype(np.uint16).tobytes()
+    assert everywhere in spec.hlpipe and entry in everywhere
+    assert run(Compare(spec)) is None
+    wrong = replace(spec, hlpipe=spec.hlpipe.replace(everywhere, everywhere[::-1]))
+    with pytest.raises(InputError, match="computes something else after it was serialized"):
+        run(Compare(wrong))
+
+
+def test_what_does_not_run_is_said(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "outside.py"
+    text = (PIPELINES / "embedded.py").read_text()
+    file.write_text(text.replace("hl.i32(image[x]) + 500", "hl.i32(image[x]) + 1990"))
+    (note,) = load(f"{file}:gamma").notes
+    assert note.startswith("not checked against the pipeline in the process of its file, for neither runs")
+
+
+def test_what_was_checked_is_not_checked_again(tmp_path: Path) -> None:
+    source = parse_source(str(PIPELINES / "embedded.py:gamma"))
+    job = LoadJob(source=source, target="host", cache=tmp_path)
+    with Worker() as worker:
+        worker.run(job)
+    (mark,) = tmp_path.iterdir()
+    assert mark.name.startswith("same-")
+
+
+@pytest.mark.parametrize(
+    ("width", "divisor", "complaint"),
+    [(64, 2.0, None), (64, 0.0, "Requirement Failed"), (12, 2.0, "image is too narrow: 12")],
+)
+def test_requirements_survive(load: Load, width: int, divisor: float, complaint: str | None) -> None:
+    spec = load("promises.py:demanding", p=("divisor=2", "large=18446744073709551615"))
+    spec = replace(spec, outputs=tuple(replace(output, estimate=((0, width),)) for output in spec.outputs))
+    image = np.arange(width, dtype=np.float32) * 6
+    found = run(Run(spec, (image, divisor, 2**64 - 1)))
+    if complaint is None:
+        assert found == (~np.arange(0, 3 * width, 3, dtype=np.uint64)).tobytes()
+    else:
+        assert isinstance(found, str) and complaint in found
+
+
+def test_tracing_is_warned_of(load: Load) -> None:
+    (note,) = load("promises.py:traced").notes
+    assert note.startswith("f is traced")
+
+
+@pytest.mark.parametrize(
+    ("entry", "options", "expected"),
+    [
+        ("external", {}, "stage filtered is extern: the C function low_pass computes it"),
+        ("half", {"p": ("gain=1.5",)}, "scalar gain is of type float16"),
+        ("pointer", {}, "input user: this element type is not supported"),
+        ("sharpen", {}, "function sharpen takes its input as an argument: image (Func)"),
+        ("smooth", {}, "if image is a Func or an image, write a function without these arguments"),
+    ],
+)
+def test_what_cannot_be_taken_says_why(
+    load: Load, entry: str, options: dict[str, tuple[str, ...]], expected: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load(f"bad/refused.py:{entry}", **options)
+    assert expected in str(caught.value)

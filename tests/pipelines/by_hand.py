@@ -1,0 +1,90 @@
+"""The same sharpening filter scheduled in the ways in which people schedule."""
+
+import halide as hl
+
+x, y = hl.vars("x y")
+
+
+def algorithm(image, output):
+    padded = hl.BoundaryConditions.repeat_edge(image)
+    across = hl.Func("across")
+    across[x, y] = hl.i16(padded[x - 1, y]) + hl.i16(padded[x + 1, y])
+    output[x, y] = hl.u8_sat(3 * hl.i16(padded[x, y]) - across[x, y])
+    return across
+
+
+def by_hand(output, across):
+    xi, yi = hl.vars("xi yi")
+    output.tile(x, y, xi, yi, 32, 8, hl.TailStrategy.RoundUp).vectorize(xi, 16).parallel(y)
+    across.compute_at(output, x).vectorize(x, 16)
+
+
+class _Sharpen(hl.Generator):
+    image = hl.InputBuffer(hl.UInt(8), 2)
+    output = hl.OutputBuffer(hl.UInt(8), 2)
+
+    def algorithm(self):
+        across = algorithm(self.image, self.output)
+        self.image.set_estimates([(0, 128), (0, 64)])
+        self.output.set_estimates([(0, 128), (0, 64)])
+        return across
+
+
+@hl.generator("guarded")
+class Guarded(_Sharpen):
+    def generate(self):
+        across = self.algorithm()
+        if not self.using_autoscheduler():
+            by_hand(self.output, across)
+
+
+@hl.generator("unguarded")
+class Unguarded(_Sharpen):
+    def generate(self):
+        by_hand(self.output, self.algorithm())
+
+
+@hl.generator("unscheduled")
+class Unscheduled(_Sharpen):
+    def generate(self):
+        self.algorithm()
+
+
+@hl.generator("broken")
+class Broken(_Sharpen):
+    def generate(self):
+        across = self.algorithm()
+        if not self.using_autoscheduler():
+            across.vectorize(hl.Var("nowhere"))
+
+
+@hl.generator("interleaved")
+class Interleaved(_Sharpen):
+    def generate(self):
+        across = self.algorithm()
+        if not self.using_autoscheduler():
+            by_hand(self.output, across)
+            self.output.output_buffer().dim(0).set_stride(3)
+
+
+@hl.generator("prefetched")
+class Prefetched(_Sharpen):
+    def generate(self):
+        by_hand(self.output, self.algorithm())
+        self.output.prefetch(self.image, y, y, 2)
+
+
+@hl.generator("renamed")
+class Renamed(_Sharpen):
+    def generate(self):
+        across = self.algorithm()
+        across.compute_root().split(x, hl.Var("xo"), hl.Var("xi"), self.image.width() / 4)
+
+
+def function():
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    output = hl.Func("output")
+    by_hand(output, algorithm(image, output))
+    image.set_estimates([(0, 128), (0, 64)])
+    output.set_estimates([(0, 128), (0, 64)])
+    return output

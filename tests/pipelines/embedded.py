@@ -1,0 +1,69 @@
+"""Pipelines that bring tables of their own, in every layout that NumPy knows, and what user code does to them."""
+
+import halide as hl
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+CUBE = np.random.default_rng(7).integers(0, 30000, (3, 4, 5)).astype(np.int32)
+LAYOUTS = {
+    "c": CUBE,
+    "fortran": CUBE.T,
+    "rotated": CUBE.transpose(1, 2, 0),
+    "swapped": CUBE.transpose(0, 2, 1),
+    "cropped": CUBE[1:, 1:3, 2:5],
+    "every_other": CUBE[:, :, ::2],
+    "repeated": as_strided(CUBE[0], (6, 4, 5), (0, *CUBE[0].strides)),
+    "sliding": as_strided(CUBE.ravel(), (4, 5, 6), (8, 4, 8)),
+    "thin": CUBE[:, :1, :].transpose(2, 1, 0),
+    "double": CUBE.astype(np.float64).T,
+    "origin": CUBE.T,
+}
+ORIGIN = (-2, 3, 1)
+
+
+def table(layout: str = "c"):
+    """Every table as it is; nothing but the Func refers to it when this function is left."""
+    x, y, z = hl.vars("x y z")
+    buffer = hl.Buffer(LAYOUTS[layout].copy(order="K") if layout == "c" else LAYOUTS[layout])
+    minima = ORIGIN if layout == "origin" else (0, 0, 0)
+    buffer.set_min(minima)
+    f = hl.Func("f")
+    f[x, y, z] = buffer[x, y, z] * 2
+    f.set_estimates(list(zip(minima, reversed(LAYOUTS[layout].shape), strict=True)))
+    return f
+
+
+def mirrored():
+    x = hl.Var("x")
+    buffer = hl.Buffer(CUBE[0, 0, ::-1])
+    f = hl.Func("f")
+    f[x] = buffer[x]
+    f.set_estimates([(0, 5)])
+    return f
+
+
+def gamma():
+    """Made in the function, and gone with it but for the Func; then its memory is used for something else."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.UInt(8), 1, "image")
+    curve = hl.Buffer((np.arange(2000) * 7 % 1999).astype(np.uint16))
+    f = hl.Func("f")
+    f[x] = curve[hl.i32(image[x]) + 500]
+    image.set_estimates([(0, 256)])
+    f.set_estimates([(0, 256)])
+    del curve
+    hl.Buffer(np.zeros(2000, np.uint16))
+    return f
+
+
+@hl.generator(name="gammas")
+class Gammas:
+    image = hl.InputBuffer(hl.UInt(8), 1)
+    out = hl.OutputBuffer(hl.UInt(16), 1)
+
+    def generate(self):
+        x = hl.Var("x")
+        curve = hl.Buffer((np.arange(2000) * 7 % 1999).astype(np.uint16))
+        self.out[x] = curve[hl.i32(self.image[x]) + 500]
+        self.image.set_estimates([(0, 256)])
+        self.out.set_estimates([(0, 256)])

@@ -1,0 +1,59 @@
+"""Images that are not laid out as Halide does by default, and sizes and ranges that the code fixes."""
+
+import halide as hl
+
+
+def pixels():
+    """Interleaved in and out, with an aligned start."""
+    x, y, c = hl.vars("x y c")
+    image = hl.ImageParam(hl.UInt(8), 3, "image")
+    image.set_host_alignment(64)
+    image.dim(0).set_stride(3)
+    image.dim(2).set_bounds(0, 3).set_stride(1)
+    f = hl.Func("f")
+    f[x, y, c] = 255 - image[x, y, c]
+    f.output_buffer().dim(0).set_stride(3)
+    f.output_buffer().dim(2).set_bounds(0, 3).set_stride(1)
+    image.set_estimates([(0, 32), (0, 24), (0, 4)])
+    f.set_estimates([(0, 32), (0, 24), (0, 4)])
+    return f
+
+
+def anything():
+    """Any stride; every bound is the file's own, and there are no estimates."""
+    x = hl.Var("x")
+    row = hl.ImageParam(hl.Int(16), 1, "row")
+    row.dim(0).set_bounds(-3, 20).set_stride(hl.Expr())
+    f = hl.Func("f")
+    f[x] = row[x] + 1
+    f.output_buffer().dim(0).set_bounds(-3, 20)
+    return f
+
+
+def rows():
+    """Rows start at multiples of 32, and are as wide as a scalar says."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    width = hl.Param(hl.Int(32), "width", 48)
+    image.dim(0).set_bounds(0, width)
+    image.dim(1).set_stride(image.dim(1).stride() / 32 * 32)
+    f = hl.Func("f")
+    f[x, y] = image[x, y] ^ 1
+    image.set_estimates([(0, 48), (0, 8)])
+    f.set_estimates([(0, 48), (0, 8)])
+    return f
+
+
+def ranges():
+    """Scalars with ranges."""
+    x = hl.Var("x")
+    radius = hl.Param(hl.Int(32), "radius", 2)
+    radius.set_range(1, 8)
+    gain = hl.Param(hl.Float(32), "gain", 0.5)
+    gain.set_range(0.25, 4.0)
+    row = hl.ImageParam(hl.UInt(8), 1, "row")
+    f = hl.Func("f")
+    f[x] = row[hl.clamp(x + radius, 0, row.width() - 1)] * gain
+    row.set_estimates([(0, 64)])
+    f.set_estimates([(0, 64)])
+    return f

@@ -1,0 +1,3 @@
+#ifndef SHIFT
+#error "the build says by how much"
+#endif

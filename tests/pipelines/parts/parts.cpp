@@ -1,0 +1,89 @@
+// Needs -I include, -D SHIFT=..., and halved.cpp; and it is a program of its own, too.
+#include "Halide.h"
+
+#include "amounts.h"
+#include "halide_trace_config.h"
+
+using namespace Halide;
+
+Func halved(Func f);
+
+struct Mixed : public Generator<Mixed> {
+    GeneratorParam<int> count{"count", 0};
+    Input<Buffer<float, 1>> signal{"signal"};
+    Input<float[3]> offsets{"offsets"};
+    Output<Buffer<float, 1>> mixed{"mixed"};
+    std::vector<Input<float> *> amounts;
+
+    void configure() {
+        _halide_user_assert(count > 0) << "count is to be 1 or more";
+        for (int i = 0; i < count; i++) {
+            amounts.push_back(add_input<float>("amount" + std::to_string(i)));
+        }
+    }
+
+    void generate() {
+        Var x{"x"};
+        Expr sum = offsets[0] + offsets[1] * offsets[2];
+        for (int i = 0; i < count; i++) {
+            sum += signal(x + i) * *amounts[i];
+            amounts[i]->set_estimate(0.5f);
+        }
+        mixed(x) = sum + SHIFT;
+        for (size_t i = 0; i < 3; i++) {
+            offsets.set_estimate(i, 1.0f);
+        }
+        signal.set_estimates({{0, 100}});
+        mixed.set_estimates({{0, 90}});
+    }
+};
+
+HALIDE_REGISTER_GENERATOR(Mixed, mixed)
+
+struct Limited : public Generator<Limited> {
+    Input<Buffer<uint8_t, 3>> pixels{"pixels"};
+    Input<int> level{"level", 5, 1, 9};
+    Output<Buffer<uint8_t, 3>> limited{"limited"};
+    Var c{"c"}, x{"x"}, y{"y"};
+
+    void generate() {
+        limited(c, x, y) = halved(pixels)(c, x, y) + cast<uint8_t>(level);
+        pixels.dim(0).set_bounds(0, 3);
+        pixels.dim(1).set_stride(4);
+        pixels.dim(2).set_min(0).set_stride(pixels.dim(2).stride() / 64 * 64);
+        pixels.set_host_alignment(32);
+        limited.dim(0).set_bounds(0, 3);
+        pixels.set_estimates({{0, 3}, {0, 40}, {0, 30}});
+        limited.set_estimates({{0, 3}, {0, 40}, {0, 30}});
+    }
+
+    void schedule() {
+        if (!using_autoscheduler()) {
+            limited.vectorize(x, 8);
+        }
+    }
+};
+
+HALIDE_REGISTER_GENERATOR(Limited, limited)
+
+struct Tabled : public Generator<Tabled> {
+    GeneratorParam<int> factor{"factor", 1};
+    Input<Buffer<uint8_t, 2>> image{"image"};
+    Output<Buffer<uint8_t, 2>> tabled{"tabled"};
+
+    void generate() {
+        Buffer<uint8_t> table(256, 2);
+        table.for_each_element([&](int v, int odd) { table(v, odd) = uint8_t(v * factor + 100 * odd); });
+        table = table.transposed(0, 1);
+        Var x{"x"}, y{"y"};
+        tabled(x, y) = table(y % 2, cast<int>(image(x, y)));
+        image.set_estimates({{0, 48}, {0, 32}});
+        tabled.set_estimates({{0, 48}, {0, 32}});
+    }
+};
+
+HALIDE_REGISTER_GENERATOR(Tabled, tabled)
+
+int main() {
+    return 3;
+}

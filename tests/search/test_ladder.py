@@ -1,0 +1,220 @@
+"""The ladder on processes that are not there: searches take as long as they say, and no time at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from hltune.runtime.worker import Running, Worker
+from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
+from hltune.search.ladder import Forecast, Rung, Step, baselines, beams, by_finder, climb, effort, ladder
+from hltune.search.pool import Outcome, SearchPool
+from hltune.values.candidate import Candidate
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from tests.samples.values import SPEC
+
+LAST = Adams2019Options(parallelism=2, beam_size=32, num_passes=5)
+TIMEOUT = Failure(stage="Adams2019 search", kind="timeout", message="took longer than its limit of 9 s")
+
+
+@dataclass(eq=False)
+class FakeRunning:
+    worker: Worker
+    outcomes: tuple[Outcome, ...]
+    cancelled: bool = False
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> tuple[Outcome, ...]:
+        return self.outcomes
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class FakePool:
+    """Greedy search takes `greedy_s`, others their effort times that; what takes longer than allowed fails."""
+
+    greedy_s: float
+    workers: tuple[Worker, ...] = field(default_factory=lambda: tuple(cast("Worker", object()) for _ in range(2)))
+    begun: list[tuple[SearchOptions, ...]] = field(default_factory=list[tuple[SearchOptions, ...]])
+    running: list[FakeRunning] = field(default_factory=list[FakeRunning])
+
+    def begin(self, worker: Worker, *_: Any, timeout_s: float) -> Running[tuple[Outcome, ...]]:
+        searches: tuple[SearchOptions, ...] = _[-1]
+        self.begun.append(searches)
+        needed_s = sum(effort(each) for each in searches) * self.greedy_s
+        outcomes = (TIMEOUT,) if needed_s > timeout_s else tuple(found(each, self.greedy_s) for each in searches)
+        self.running.append(FakeRunning(worker, outcomes))
+        return cast("Running[tuple[Outcome, ...]]", self.running[-1])
+
+
+@dataclass
+class Remembered:
+    """A `Memory` that forgets nothing."""
+
+    found: dict[tuple[str, tuple[SearchOptions, ...]], Outcome] = field(
+        default_factory=dict[tuple[str, tuple[SearchOptions, ...]], Outcome]
+    )
+
+    def recall(self, target: str, searches: tuple[SearchOptions, ...], *, limit_s: float) -> Outcome | None:  # noqa: ARG002
+        return self.found.get((target, searches))
+
+    def keep(self, target: str, searches: tuple[SearchOptions, ...], outcome: Outcome, *, limit_s: float) -> None:  # noqa: ARG002
+        self.found[target, searches] = outcome
+
+
+def found(search: SearchOptions, greedy_s: float) -> Candidate:
+    return Candidate(
+        schedule=Schedule(),
+        provenance=search.provenance(),
+        predicted_ms=100 / (effort(search) or 1) + search.parallelism,
+        search_s=effort(search) * greedy_s,
+    )
+
+
+def steps(pool: FakePool, rungs: tuple[Rung, ...], budget_s: float, memory: Remembered | None = None) -> list[Step]:
+    memory = memory or Remembered()
+    return list(climb(cast("SearchPool", pool), SPEC, "host", rungs, budget_s=budget_s, memory=memory))
+
+
+def worked(done: list[Step]) -> Mapping[str, bool]:
+    return {step.rung.label: isinstance(step.outcome, Candidate) for step in done}
+
+
+def test_it_ends_with_the_beam_that_was_asked_for() -> None:
+    labels = [rung.label for rung in ladder(LAST)]
+    assert labels == [
+        "mullapudi2016", "greedy", "probes", "beam 4, 1 pass", "beam 8, 2 passes", "beam 16, 3 passes",
+        "beam 32, 5 passes",
+    ]  # fmt: skip
+    assert ladder(LAST)[-1].searches == (LAST,)
+    small = Adams2019Options(parallelism=2, beam_size=5, num_passes=1)
+    assert [rung.label for rung in ladder(small)] == ["mullapudi2016", "greedy", "beam 5, 1 pass"]
+    greedy = Adams2019Options(parallelism=2, beam_size=1)
+    assert [rung.label for rung in ladder(greedy)] == ["mullapudi2016", "greedy"]
+
+
+def test_what_is_asked_for_by_name_stands_alone() -> None:
+    probe = Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=3)
+    for search in (probe, Mullapudi2016Options(parallelism=2), Li2018Options(parallelism=2)):
+        assert [rung.searches for rung in ladder(search)] == [(search,)]
+
+
+def test_only_searches_that_know_it_run_under_a_memory_limit() -> None:
+    limited = Adams2019Options(parallelism=2, memory_limit_bytes=2**20)
+    searches = [search for rung in ladder(limited) for search in rung.searches]
+    assert all(isinstance(each, Adams2019Options) and each.memory_limit_bytes == 2**20 for each in searches)
+
+
+def test_everything_runs_where_there_is_time() -> None:
+    pool = FakePool(greedy_s=0.01)
+    done = steps(pool, ladder(LAST), 100.0)
+    assert len(done) == len(pool.begun) == 7 and all(worked(done).values())
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "largest"), [(1.0, "greedy"), (6.0, "beam 4, 1 pass"), (30.0, "beam 8, 2 passes"), (161.0, LAST)]
+)
+def test_what_cannot_end_in_time_is_not_begun(budget_s: float, largest: str | Adams2019Options) -> None:
+    pool = FakePool(greedy_s=0.99)
+    done = steps(pool, ladder(LAST), budget_s)
+    assert [step.rung for step in sorted(done, key=lambda step: ladder(LAST).index(step.rung))] == [*ladder(LAST)]
+    skipped = [step for step in done if step.skipped]
+    assert all(isinstance(step.outcome, Failure) and step.outcome.kind == "timeout" for step in skipped)
+    assert all("--search-timeout" in str(step.outcome) for step in skipped)
+    assert len(pool.begun) == len(done) - len(skipped)
+    assert TIMEOUT not in [step.outcome for step in done]  # nothing is begun in vain
+    best = by_finder(done)["adams2019"][0].rung
+    assert best.label == largest or best.searches == (largest,)
+
+
+def test_a_greedy_search_without_end_leaves_the_others() -> None:
+    done = worked(steps(FakePool(greedy_s=1000.0), ladder(LAST), 5.0))
+    assert done == {label: label == "mullapudi2016" for label in done}
+
+
+def test_nothing_that_is_remembered_is_searched_again() -> None:
+    memory = Remembered()
+    first = steps(FakePool(greedy_s=0.99), ladder(LAST), 161.0, memory)
+    pool = FakePool(greedy_s=0.99)
+    second = steps(pool, ladder(LAST), 161.0, memory)
+    assert not pool.begun and all(step.remembered for step in second)
+    assert [step.outcome for step in second] == [
+        next(each.outcome for each in first if each.rung == step.rung) for step in second
+    ]
+
+
+def test_what_is_remembered_tells_how_long_others_take() -> None:
+    greedy = ladder(LAST)[1]
+    memory = Remembered({("host", greedy.searches): found(greedy.searches[0], 50.0)})
+    pool = FakePool(greedy_s=50.0)
+    assert worked(steps(pool, ladder(LAST), 5.0, memory))["greedy"]
+    assert pool.begun == [ladder(LAST)[0].searches]
+
+
+def test_whoever_leaves_early_leaves_nobody_busy() -> None:
+    pool = FakePool(greedy_s=0.01)
+    climbing = climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=100, memory=Remembered())
+    first = next(climbing)
+    climbing.close()
+    ended = [each for each in pool.running if each.outcomes[0] is first.outcome]
+    assert ended and all(each.cancelled for each in pool.running if each not in ended)
+
+
+def test_what_the_caller_does_meanwhile_takes_nothing_from_the_searches() -> None:
+    pool = FakePool(greedy_s=0.001)
+    done: list[Step] = []
+    for step in climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=0.3, memory=Remembered()):
+        done.append(step)
+        time.sleep(0.1)
+    assert all(worked(done).values())
+    last_s = time.monotonic()
+    climbing = climb(
+        cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=9.0, memory=Remembered(), end_s=last_s
+    )
+    assert all(step.skipped for step in climbing)
+
+
+def test_the_best_of_several_probes_counts() -> None:
+    (probing,) = [rung for rung in ladder(LAST) if len(rung.searches) > 1]
+    (done,) = steps(FakePool(greedy_s=0.01), (probing,), 10.0)
+    predicted = [found(search, 0.01).predicted_ms for search in probing.searches]
+    assert isinstance(done.outcome, Candidate) and done.outcome.predicted_ms == min(filter(None, predicted))
+
+
+def test_a_comparison_has_the_others_and_other_weights_as_well() -> None:
+    weighted = Adams2019Options(parallelism=2, weights=Path("mine.weights"))
+    rungs = baselines(weighted, beams(weighted, "mine"))
+    assert {rung.finder for rung in rungs} == {"mullapudi2016", "li2018", "adams2019", "mine"}
+    assert [rung.effort for rung in rungs] == sorted(rung.effort for rung in rungs)
+    for rung in rungs:
+        for search in rung.searches:
+            weights = search.weights if isinstance(search, Adams2019Options) else None
+            assert (weights is not None) == (rung.finder == "mine")
+
+
+def test_the_largest_search_that_found_something_comes_first() -> None:
+    rungs = beams(LAST)
+    done = [Step(rung=rung, outcome=found(rung.searches[0], 1.0)) for rung in rungs[:-1]]
+    done.insert(0, Step(rung=rungs[-1], outcome=TIMEOUT, skipped=True))
+    assert [step.rung for step in by_finder(done)["adams2019"]] == [*reversed(rungs[:-1]), rungs[-1]]
+
+
+def test_forecasts_follow_the_largest_search_that_ended() -> None:
+    small, large = beams(LAST)[1], beams(LAST)[2]
+    forecast = Forecast()
+    assert forecast.seconds(10) is None
+    forecast.saw(large, replace(found(large.searches[0], 1.0), search_s=8.0), 99)
+    forecast.saw(small, replace(found(small.searches[0], 1.0), search_s=8.0), 99)
+    assert forecast.seconds(160) == pytest.approx(80.0)
+    forecast.saw(beams(LAST)[-1], TIMEOUT, 320.0)
+    assert forecast.seconds(160) == pytest.approx(320.0)

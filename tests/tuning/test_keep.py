@@ -1,0 +1,66 @@
+"""Funcs that stay as their author scheduled them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hltune.schedule.recover import Recovered
+from hltune.search.mutation import mutants
+from hltune.tuning.keep import kept
+from hltune.values.directives import ComputeAt, Parallel, Schedule, Split, Vectorize
+from hltune.values.errors import InputError
+from hltune.values.roles import Stage
+from tests.report.values import SUBJECT
+
+OUT, ROWS = Stage("out"), Stage("rows")
+MANUAL = Schedule(
+    (
+        Split(OUT, "y", "y", "yi", 8),
+        Parallel(OUT, "y"),
+        ComputeAt(ROWS, "out", "y"),
+        Split(ROWS, "x", "x", "v0", 16),
+        Vectorize(ROWS, "v0"),
+    )
+)
+OWN = replace(SUBJECT, spec=replace(SUBJECT.spec, manual=b"scheduled"), recovered=Recovered(schedule=MANUAL))
+
+
+@pytest.mark.parametrize(("keep", "only"), [(("rows",), ()), ((), ("out",))])
+def test_mutants_change_the_rest_alone(keep: tuple[str, ...], only: tuple[str, ...]) -> None:
+    found = kept(OWN, keep, only)
+    assert found is not None
+    rng = np.random.default_rng(0)
+    made = mutants([MANUAL], SUBJECT.spec.funcs, rng, wanted=40, known=lambda _: False, allowed=found.allows)
+    assert len(made) > 10
+    for mutant in made.values():
+        theirs, own = (
+            [(type(each), getattr(each, "factor", None)) for each in schedule.directives if each.stage == ROWS]
+            for schedule in (mutant.schedule, MANUAL)
+        )
+        assert theirs == own
+    free = mutants([MANUAL], SUBJECT.spec.funcs, rng, wanted=40, known=lambda _: False)
+    assert not all(found.allows(mutant.schedule) for mutant in free.values())
+    assert found.allows(Schedule(base=OWN.spec.manual_hash))
+    assert not found.allows(Schedule(base="0" * 64))
+    assert not found.allows(Schedule())
+
+
+@pytest.mark.parametrize(
+    ("subject", "keep", "only", "message"),
+    [
+        (OWN, ("row",), (), "did you mean rows?"),
+        (OWN, ("rows",), ("out",), "give one of them"),
+        (SUBJECT, ("rows",), (), "there is no hand-written schedule to keep a part of"),
+        (replace(OWN, recovered=Recovered(reason="a loop is renamed")), (), ("out",), "a loop is renamed"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(subject, keep, only, message) -> None:  # pyright: ignore
+    with pytest.raises(InputError, match=message.replace("?", r"\?")):
+        kept(subject, keep, only)
+
+
+def test_nothing_is_kept_unless_asked_for() -> None:
+    assert kept(SUBJECT, (), ()) is None

@@ -1,0 +1,81 @@
+"""A pipeline that its author scheduled: the algorithm to search, and the schedule to beat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hltune.pipeline.source import parse_estimate, parse_parameter
+from hltune.values.directives import ComputeAt, Parallel, Vectorize
+from hltune.values.roles import Stage
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import MANUAL, MANUAL_PART, Subject, SubjectOptions, load_subject
+
+PIPELINES = Path(__file__).parents[1] / "pipelines"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("workspace"))
+
+
+def load(name: str | Path, place: Workspace, *estimates: str, p: tuple[str, ...] = ()) -> Subject:
+    options = SubjectOptions(
+        pipeline=str(PIPELINES / name),
+        target="host",
+        estimates=tuple(map(parse_estimate, estimates)),
+        parameters=tuple(map(parse_parameter, p)),
+    )
+    return load_subject(options, place)
+
+
+def test_wherever_the_schedule_stands_the_algorithm_is_the_same(place: Workspace) -> None:
+    plain = load("by_hand.py:unscheduled", place)
+    assert plain.spec.manual is None and not plain.hand_written
+    for name in ("guarded", "unguarded"):
+        found = load(f"by_hand.py:{name}", place)
+        assert found.spec.manual is not None
+        assert found.spec.notes == ()
+        assert found.spec.funcs == plain.spec.funcs
+        schedule = found.hand_written[MANUAL]
+        assert schedule.base is None
+        assert Parallel(Stage("output"), "y") in schedule.directives
+        assert ComputeAt(Stage("across"), "output", "x") in schedule.directives
+    assert load("by_hand.py:guarded", place).spec.content_hash == plain.spec.content_hash
+
+
+def test_functions_and_files_keep_their_schedule(place: Workspace, tmp_path: Path) -> None:
+    found = load("by_hand.py:function", place)
+    assert any(isinstance(each, Vectorize) for each in found.hand_written[MANUAL].directives)
+    file = tmp_path / "moved.hlpipe"
+    assert found.spec.manual is not None
+    file.write_bytes(found.spec.manual)
+    moved = load(file, place, "image=128x64", "output=128x64")
+    assert moved.hand_written == found.hand_written
+    assert moved.spec.content_hash == found.spec.content_hash
+
+
+def test_a_schedule_that_does_not_fit_is_left_out_with_a_note(place: Workspace) -> None:
+    for name, words in (("broken", "fails"), ("interleaved", "a stride of 3 in dimension 0")):
+        found = load(f"by_hand.py:{name}", place)
+        assert found.spec.manual is None, name
+        assert len(found.notes) == 1, name
+        assert words in found.notes[0], found.notes
+
+
+def test_what_directives_cannot_say_stays_whole(place: Workspace) -> None:
+    found = load("by_hand.py:prefetched", place)
+    assert found.hand_written[MANUAL].base == found.spec.manual_hash
+    assert found.hand_written[MANUAL_PART].directives
+    assert found.notes == ("manual-part is your own schedule without prefetch (output)",)
+    found = load("by_hand.py:renamed", place)
+    assert list(found.hand_written) == [MANUAL]
+    assert "the factor of a split is no constant" in found.notes[0]
+
+
+@pytest.mark.parametrize("guarded", ["true", "false"])
+def test_cpp_generators_keep_their_schedule(place: Workspace, guarded: str) -> None:
+    estimates = () if guarded == "true" else ("input=64x34", "output=64x32")
+    found = load("by_hand.cpp", place, *estimates, p=(f"guarded={guarded}",))
+    assert ComputeAt(Stage("wide"), "output", "y") in found.hand_written[MANUAL].directives

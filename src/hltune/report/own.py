@@ -46,7 +46,7 @@ class Own:
     def tie(self) -> bool:
         """They differ by less than the noise, or by less than 1%."""
         found = self.speedup
-        return found is not None and (found.low <= 1 <= found.high or abs(found.value - 1) < _LEAST)
+        return found is not None and (found.tie or abs(found.value - 1) < _LEAST)
 
     @property
     def text(self) -> str:

@@ -203,6 +203,7 @@ def _round(done: Round, unit: Unit) -> Document:
 
 def _interval(ratio: Speedup | None) -> str:
     if ratio is None:
-        return "too few turns, failed, or far behind: see the table"
+        return "not measured beside the winner: it failed, is far behind, or time was short"
     interval = f" (95% interval {ratio.low:.2f} to {ratio.high:.2f})" if ratio.low < ratio.high else ""
-    return f"{ratio.value:.2f} times as much{interval}"
+    tie = ", a tie" if ratio.tie else ""
+    return f"{ratio.value:.2f} times as much{interval}{tie}"

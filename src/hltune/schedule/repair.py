@@ -25,7 +25,7 @@ _OUTSIDE = re.compile(
     r"|\baccess_out_of_bounds: (?:Input|Output) buffer "  # the DSP
 )
 
-_SIZES = re.compile(r"\b(?:[Cc]onstraint|extent|stride|min|bounds|Input buffer|Output buffer)\b")
+_SIZES = re.compile(r"\b(?:[Cc]onstraint|extent|stride|min|[Bb]ounds|Input buffer|Output buffer)\b")
 
 
 def is_outside(message: str) -> bool:

@@ -39,7 +39,7 @@ REFUSED = "not a schedule"
 MODULE = "tests.machine.floats.programs"
 RIGHT = 50
 OPTIONS = MeasureOptions(threads=2)
-QUICK = MeasureOptions(threads=2, compile_timeout_s=8)
+QUICK = MeasureOptions(threads=2, compile_timeout_s=5)
 """What takes longer to compile says no more of a tolerance than what does not."""
 
 
@@ -134,12 +134,12 @@ def _loops(func: FuncInfo, rng: np.random.Generator, *, is_output: bool) -> list
     found: list[Directive] = []
     if rng.random() < 0.8:
         found += [
-            Split(stage, inner, inner, f"{inner}v", int(rng.choice([2, 4, 8, 16, 32])), "GuardWithIf"),
+            Split(stage, inner, inner, f"{inner}v", int(rng.choice([4, 8, 16])), "GuardWithIf"),
             Vectorize(stage, f"{inner}v"),
         ]
     if rng.random() < 0.4:
         found += [
-            Split(stage, inner, inner, f"{inner}u", int(rng.choice([2, 3, 4])), "GuardWithIf"),
+            Split(stage, inner, inner, f"{inner}u", int(rng.choice([2, 3])), "GuardWithIf"),
             Unroll(stage, f"{inner}u"),
         ]
     if is_output and len(func.args) > 1 and rng.random() < 0.5:

@@ -140,7 +140,7 @@ def test_a_second_run_in_the_same_workspace_is_refused(hltune: Run, tmp_path: Pa
 def tuned_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tuned")
     command = [sys.executable, "-m", "hltune", "tune", BLUR, *QUICK, "--samples", SAMPLES]
-    subprocess.run([str(word) for word in command], cwd=folder, check=True, capture_output=True, timeout=120)
+    subprocess.run([str(word) for word in command], cwd=folder, check=True, capture_output=True, timeout=300)
     return folder / ".hltune"
 
 

@@ -68,7 +68,7 @@ def test_inputs_stand_in_declared_order(specs: dict[str, PipelineSpec]) -> None:
 
 
 def test_names_for_people(specs: dict[str, PipelineSpec]) -> None:
-    assert specs["blur generator"].name == "blur_generator"
+    assert specs["blur generator"].name == "blur"
     assert [func.name for func in specs["sums cpp"].funcs] == ["input_im", "total", "output"]
 
 

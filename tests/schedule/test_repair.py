@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.schedule.repair import is_outside, repaired, with_repairs
+from hltune.schedule.repair import is_about_sizes, is_outside, repaired, with_repairs
 from hltune.values.directives import ComputeRoot, Schedule, Split, Stage, Vectorize
 from hltune.values.errors import Failure
 
@@ -69,3 +69,17 @@ def test_a_failure_stays_what_it_was() -> None:
         tried: list[Schedule] = []
         assert with_repairs(given, lambda each: (tried.append(each), next(outcomes))[1]) == (given, failure)  # noqa: B023
         assert len(tried) == attempts
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Error: Constraint violated: input.extent.0 (4) == 3 (3)", True),
+        ("Error: Input buffer image is accessed at 640, which is beyond the max (639) in dimension 0", True),
+        ("Error: Bounds given for processed in v1 (from 0 to 1951) do not cover required region", True),
+        ("Error: Requirement Failed: (false) 0.000000 divisor is zero", False),
+        ("wrong output image: 3 of 9 values differ", False),
+    ],
+)
+def test_what_is_about_sizes(message: str, *, expected: bool) -> None:
+    assert is_about_sizes(message) is expected

@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import halide as hl
 import numpy as np
 import pytest
 
@@ -34,6 +35,11 @@ import halide as hl
 
 def apply_schedule(pipeline: hl.Pipeline) -> None:
     """Schedules the pipeline blur_3x3."""
+    for number, name in enumerate(["blur", "hist", "odd-name", "scalar", "output"]):
+        found = pipeline.get_func(number).name()
+        if name.rstrip("0123456789_$") != found.rstrip("0123456789_$"):  # Halide counts up names that are used twice
+            text = f"it had {name} where {found} is; make it anew with hltune"
+            raise ValueError(f"this schedule was made for another version of this pipeline: {text}")
     output = pipeline.get_func(4)
     blur = pipeline.get_func(0)
     hist = pipeline.get_func(1)
@@ -72,7 +78,20 @@ CPP = """\
 
 #include "Halide.h"
 
+#include <string>
+
 inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {
+    {
+        size_t number = 0;
+        for (const std::string name : {"blur", "hist", "odd-name", "scalar", "output"}) {
+            const std::string found = pipeline.get_func(number++).name(), counted = "0123456789_$";
+            // Halide counts up names that are used twice.
+            const size_t ours = name.find_last_not_of(counted), theirs = found.find_last_not_of(counted);
+            _halide_user_assert(name.substr(0, ours + 1) == found.substr(0, theirs + 1))
+                << "this schedule was made for another version of this pipeline: it had " << name << " where " << found
+                << " is; make it anew with hltune\\n";
+        }
+    }
     ::Halide::Func output = pipeline.get_func(4);
     ::Halide::Func blur = pipeline.get_func(0);
     ::Halide::Func hist = pipeline.get_func(1);
@@ -121,7 +140,17 @@ def test_cpp() -> None:
 
 def test_an_empty_schedule_is_valid_source() -> None:
     compile(to_python(Schedule(), SPEC), "schedule.py", "exec")
-    assert to_cpp_header(Schedule(), SPEC).endswith("/*target*/) {\n}\n")
+    assert to_cpp_header(Schedule(), SPEC).endswith("        }\n    }\n}\n")
+
+
+def test_another_version_of_the_pipeline_is_refused() -> None:
+    names: dict[str, object] = {}
+    exec(to_python(Schedule(), SPEC), names)
+    x = hl.Var("x")
+    output = hl.Func("another")
+    output[x] = x
+    with pytest.raises(ValueError, match="made for another version of this pipeline: it had blur where another is"):
+        names["apply_schedule"](hl.Pipeline(output))  # pyright: ignore[reportCallIssue]
 
 
 @pytest.mark.parametrize(

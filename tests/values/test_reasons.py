@@ -20,13 +20,19 @@ def test_failures_that_differ_in_numbers_are_one_reason() -> None:
         ]
     )
     assert [(each.count, each.stage) for each in found] == [(3, "compile"), (2, "run"), (1, "run")]
-    assert found[0].message == "took longer than its limit of N s"
+    assert found[0].message == "took longer than its limit of N s (--compile-timeout)"
     assert found[0].example == "took longer than its limit of 4.5 s"
-    assert str(found[0]) == "3 in compile: took longer than its limit of N s"
+    assert str(found[0]) == "3 in compile: took longer than its limit of N s (--compile-timeout)"
+    assert found[2].message == "took longer than its limit of N s (--run-timeout)"
 
 
 def test_names_with_digits_and_other_words_stay_apart() -> None:
     assert len(reasons([failure("f1 is wrong"), failure("f2 is wrong"), failure("f1 is late")])) == 3
+
+
+def test_what_is_named_beside_what_failed_does_not_count() -> None:
+    text = "Cannot unroll dimension {}.v0 of function image_im because its extent is no constant"
+    assert len(reasons([failure(text.format("x")), failure(text.format("_0"))])) == 1
 
 
 def test_names_that_halide_numbers_are_alike() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,54 @@ def test_cpp_generators_keep_their_schedule(place: Workspace, guarded: str) -> N
     estimates = () if guarded == "true" else ("input=64x34", "output=64x32")
     found = load("by_hand.cpp", place, *estimates, p=(f"guarded={guarded}",))
     assert ComputeAt(Stage("wide"), "output", "y") in found.hand_written[MANUAL].directives
+
+
+RACE = """
+import halide as hl
+
+
+def counted():
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    counts = hl.Func("counts")
+    counts[x] = hl.u32(0)
+    r = hl.RDom([(0, 64), (0, 64)], "r")
+    counts[hl.i32(image[r.x, r.y])] += hl.u32(1)
+    counts.compute_root().update(0).allow_race_conditions().parallel(r.y)
+    image.set_estimates([(0, 64), (0, 64)])
+    counts.set_estimates([(0, 256)])
+    return counts
+"""
+
+
+def test_a_schedule_that_allows_races_is_left_out(place: Workspace, tmp_path: Path) -> None:
+    """What comes out right by chance must not be called verified."""
+    (tmp_path / "race.py").write_text(RACE)
+    found = load(tmp_path / "race.py", place)
+    assert found.spec.manual is None and not found.hand_written
+    assert any("allows race conditions (counts)" in note for note in found.notes)
+
+
+ONE = """
+import halide as hl
+
+
+@hl.generator(name="registered")
+class Any:
+    image = hl.InputBuffer(hl.UInt(8), 1)
+    output = hl.OutputBuffer(hl.UInt(8), 1)
+
+    def generate(self):
+        x = hl.Var("x")
+        self.output[x] = self.image[x] + 1
+        self.image.set_estimates([(0, 64)])
+        self.output.set_estimates([(0, 64)])
+"""
+
+
+def test_a_generator_is_called_by_its_registered_name(place: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text(ONE)
+    without, named = (load(tmp_path / name, place).spec for name in ("one.py", "one.py:registered"))
+    assert without.name == named.name == "registered"
+    place.directory(without).mkdir()
+    assert place.directory(replace(named, name="renamed")) == place.directory(without)

@@ -156,6 +156,8 @@ def show_program(
         from hltune.report import programs as report
         from hltune.runtime.worker import Worker
 
+    if seed < 0:
+        raise out_of_range("SEED", "0 or more", seed)
     job = ProgramJob(seed=seed, stages=stages)
     if picture is not None:
         report.check_picture(picture)

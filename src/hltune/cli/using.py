@@ -26,7 +26,7 @@ def _parse_output_size(text: str) -> tuple[str, tuple[int, ...]]:
 
 def _parse_output(text: str) -> tuple[str | None, Path]:
     """Reads ``out.png`` or ``NAME=out.png``."""
-    match = re.fullmatch(r"(?:(\w+)=)?(.+)", text)
+    match = re.fullmatch(r"(?:([\w.$]+)=)?(.+)", text)
     if match is None:
         raise InputError("malformed output", where=f"-o {text}", expected="out.png or NAME=out.png")
     return match[1], Path(match[2])

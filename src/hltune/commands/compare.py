@@ -48,9 +48,9 @@ class Comparison:
     verification: Verification | None = None
 
     @property
-    def best(self) -> float | None:
+    def best(self) -> Cost | None:
         """Cost of the fastest verified schedule."""
-        return min((row.cost.value for row in self.rows if row.cost), default=None)
+        return next((row.cost for row in self.rows if row.cost), None)
 
     @property
     def only_default(self) -> bool:

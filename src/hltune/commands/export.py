@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from hltune.machine.hexagon.target import offload_target
-from hltune.machine.open import TargetJob, identify, measured_on
+from hltune.machine.open import TargetJob, identify, measured_on, resolve
 from hltune.machine.options import COMPILE_ENVIRONMENT, MeasureOptions
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_bytes
@@ -17,7 +17,7 @@ from hltune.schedule.export import CompileJob
 from hltune.schedule.source import function_suffix, to_cpp_header, to_python
 from hltune.values import schedule_codec
 from hltune.values.directives import Schedule
-from hltune.values.errors import InputError
+from hltune.values.errors import InputError, JobFailed
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
@@ -27,6 +27,7 @@ ExportForm = Literal["json", "python", "cpp", "object", "offload"]
 FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
 _SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
+_FULL = "No space left on device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,11 @@ def export(
     progress.phase(f"loading {pipeline.pipeline}")
     target = pipeline.target
     place = measured_on(target)
-    subject = load_subject(replace(pipeline, target=place), workspace)
+    subject = _measured_for_target(pipeline, workspace, measure) if target != place else None
+    known = target == place or subject is not None
+    subject = subject or load_subject(replace(pipeline, target=place), workspace)
     name, directives = choose(subject, schedule, workspace, measure)
-    if target != place and schedule is None:
+    if not known and schedule is None:
         progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
     progress.phase(f"exporting the schedule {name} of {subject.spec.name}")
     if forms is None:
@@ -95,6 +98,14 @@ def export(
         )
         compiled = tuple(directory / path.name for path in _compile(forms, job))
     return Exported(pipeline=subject.spec.name, schedule=name, files=(*_write(texts), *compiled))
+
+
+def _measured_for_target(pipeline: SubjectOptions, workspace: Workspace, measure: MeasureOptions) -> Subject | None:
+    """The pipeline for a target that this computer runs, as ``host-strict_float``, if schedules of it are known."""
+    if resolve(pipeline.target).machine is None:
+        return None
+    subject = load_subject(pipeline, workspace)
+    return subject if workspace.records(subject.spec, identify(subject.target, measure)) else None
 
 
 def export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
@@ -142,4 +153,9 @@ def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:
         if "offload" in forms:
             name = f"{job.function_name}_offload"
             jobs.append(replace(job, target=offload_target(target), function_name=name, offload=True))
-        return [path for each in jobs for path in worker.run(each)]
+        try:
+            return [path for each in jobs for path in worker.run(each)]
+        except JobFailed as failed:
+            if _FULL not in f"{failed.failure.message}{failed.failure.log}":
+                raise
+            raise InputError("cannot write here", where=str(job.directory), found=_FULL, todo="free some") from None

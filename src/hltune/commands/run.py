@@ -38,7 +38,8 @@ def run(
 
     Args:
         schedule: its file; None for the best known schedule.
-        outputs: files to write, one per output: pairs of an output's name, or None for the next one, and a file.
+        outputs: files to write: pairs of an output's name, or None for the next one, and a file. Where all are named,
+            others are not written.
         output_sizes: extents of outputs for which they do not follow from the images.
 
     Raises:
@@ -61,11 +62,11 @@ def run(
     )
     with Worker(environment=measure.environment) as worker:
         sizes = worker.run(job)
-    return Ran(pipeline=subject.spec.name, schedule=name, files=files, sizes=sizes)
+    return Ran(pipeline=subject.spec.name, schedule=name, files=tuple(filter(None, files)), sizes=sizes)
 
 
-def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tuple[Path, ...]:
-    """The files in the order of the outputs; checks that they can be written."""
+def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tuple[Path | None, ...]:
+    """The files in the order of the outputs, None for what is not asked for; checks that they can be written."""
     if subject.target.machine != "host":
         raise InputError(
             "code for this target does not run on this machine",
@@ -83,7 +84,8 @@ def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tu
                 expected=f"one file for each of: {', '.join(names)}",
             )
         paths[chosen] = path
-    if missing := [name for name in names if name not in paths]:
+    missing = [name for name in names if name not in paths]
+    if missing and not all(name for name, _ in outputs):
         raise InputError(
             "outputs without a file: " + ", ".join(missing),
             where=subject.spec.name,
@@ -94,7 +96,7 @@ def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tu
     for path in paths.values():
         check_format(path)
         check_writable(path.parent)
-    return tuple(paths[name] for name in names)
+    return tuple(map(paths.get, names))
 
 
 def _names(output: OutputArgument) -> list[str]:

@@ -1,8 +1,10 @@
 """`hltune schedule`: find a schedule, run it, verify it, keep it."""
 
 import contextlib
+import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from hltune.commands.export import export_texts
@@ -18,6 +20,7 @@ from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options, SearchOptions
 from hltune.search.ladder import Rung, Step, climb, ladder, robust
 from hltune.search.pool import SearchPool
+from hltune.values import schedule_codec
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -159,7 +162,13 @@ def schedule(
                 progress.note(f"interrupted: the best schedule so far, {best.step.rung.label}, is kept in {files}")
             raise
         verification = None if session is None else verified_against(session, subject.spec.name, progress)
-    return replace(keep(found, attempt.tried), verification=verification)
+        try:
+            kept = keep(found, attempt.tried)
+        except HltuneError:  # a full disk, say
+            text = json.dumps(schedule_codec.to_json(_schedule(found)))
+            progress.note(f"the schedule of {found.step.rung.label} was found, but could not be kept: {text}")
+            raise
+    return replace(kept, verification=verification)
 
 
 @contextlib.contextmanager
@@ -232,26 +241,27 @@ class _Attempt:
         return min(working, key=_value, default=None)
 
     def decide(self) -> Tried | None:
-        """`best`, after those that cost about the same were measured side by side."""
-        while self.session is not None and (best := self.best()) is not None:
-            close = [each for each in self.tried if each.failure is None and _value(each) <= _CLOSE * _value(best)]
-            finalists = {_schedule(each): each for each in sorted(close, key=_value, reverse=True)}
+        """`best`, after it was measured side by side with those that cost about the same."""
+        own = {name: each for name, each in self.subject.hand_written.items() if name == MANUAL}
+        chosen: dict[Schedule, Tried] = {}
+        while (best := self.best()) is not None and self.session is not None and _schedule(best) not in chosen:
             self.progress.phase("compiling, verifying and measuring the best schedules once more")
-            chosen = [*finalists.values()][-_FINALISTS:]
-            own = {name: each for name, each in self.subject.hand_written.items() if name == MANUAL}
-            measured = self.session.measure({each.step.rung.label: _schedule(each) for each in chosen} | own)
+            near = [each for each in self.tried if each.failure is None and _value(each) <= _CLOSE * _value(best)]
+            close = {_schedule(each): each for each in sorted(near, key=_value)}
+            chosen |= dict(islice(close.items(), _FINALISTS))
+            labels = {each.step.rung.label: schedule for schedule, each in chosen.items()}
+            measured = self.session.measure(labels | own)
             self.manual = measured.get(MANUAL)
-            again = [Tried(step=each.step, measurement=measured[each.step.rung.label]) for each in chosen]
-            for each in again:  # every rung with that schedule
-                self.tried = [
-                    Tried(step=old.step, measurement=each.measurement) if _same(old, each) else old
-                    for old in self.tried
-                ]
-                if each.failure is not None:
-                    self._say(each)
-            if working := [each for each in again if each.failure is None]:
-                return min(working, key=_value)
-        return self.best() if self.session is None else None
+            again = {schedule: measured[label] for label, schedule in labels.items()}
+            for schedule, each in tuple(chosen.items()):
+                if isinstance(again[schedule], Failure):
+                    self._say(Tried(step=each.step, measurement=again[schedule]))
+                    del chosen[schedule]
+            self.tried = [
+                replace(each, measurement=again[_schedule(each)]) if _found(each) in again else each
+                for each in self.tried
+            ]
+        return best
 
     def _measure(self, step: Step) -> Measurement | None:
         if self.session is None or isinstance(step.outcome, Failure):
@@ -279,5 +289,6 @@ def _schedule(tried: Tried) -> Schedule:
     return tried.step.outcome.schedule
 
 
-def _same(one: Tried, other: Tried) -> bool:
-    return isinstance(one.step.outcome, Candidate) and one.step.outcome.schedule == _schedule(other)
+def _found(tried: Tried) -> Schedule | None:
+    outcome = tried.step.outcome
+    return outcome.schedule if isinstance(outcome, Candidate) else None

@@ -40,7 +40,8 @@ def verified_against(session: Session, where: str, progress: Progress) -> Verifi
     for output in found.outputs:
         if output.chaotic:
             progress.note(
-                f"{where}: output {output.output} is chaotic: {output.reason}. Right schedules may be called wrong; "
-                "give real data with -i, a --target with strict_float, or --tolerance and --integer-tolerance"
+                f"{where}: output {output.output} is chaotic: {output.reason}. Right schedules may be called wrong, "
+                "and wrong ones right; give real data with -i, a --target with strict_float, or --tolerance and "
+                "--integer-tolerance"
             )
     return found

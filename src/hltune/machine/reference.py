@@ -14,7 +14,7 @@ from hltune.machine.runs import Folders
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import NumPyReference, Task
 from hltune.runtime.worker import Worker
-from hltune.schedule.repair import is_outside
+from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
 
@@ -163,7 +163,9 @@ def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
             "the pipeline cannot run on these inputs, whatever its schedule",
             where=name,
             found=failures[0].message,
-            todo="check that the estimates of inputs and outputs agree with what the pipeline reads",
+            todo="check that the estimates of inputs and outputs agree with what the pipeline reads"
+            if is_about_sizes(failures[0].message)
+            else "give other images or scalars with -i",
         )
     if all(each.kind == "error" for each in failures):
         return HltuneError("the pipeline does not compile, whatever its schedule", where=name, found=found)

@@ -195,6 +195,8 @@ class ReferenceJob:
                 stage, compiled_s = "run", time.perf_counter()
                 compiled.run(process, options)
                 run_s = time.perf_counter() - compiled_s
+                # What follows is no part of the run, whose limit may be short.
+                process.enter("comparing outputs", timeout_s=self.options.verify_timeout_s)
         except (hl.HalideError, HltuneError) as error:
             folders.fail(variant.name, Failure(stage=stage, kind="error", message=str(error).strip()))
             return None

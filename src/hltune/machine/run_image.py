@@ -1,6 +1,7 @@
 """Runs a schedule once on real images of any size: a job for a worker."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.sizes import resized
 from hltune.machine.task import Compiled, Task, compile_task
 from hltune.runtime.worker import Process
-from hltune.schedule.repair import with_repairs
+from hltune.schedule.repair import is_about_sizes, with_repairs
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec
@@ -22,7 +23,8 @@ class RunImageJob:
     """Applies a schedule to images and writes the outputs.
 
     Attributes:
-        outputs: a file per output, in order; ``.npy``, or an image format for what fits into one.
+        outputs: a file per output, in order, None for what is not written; ``.npy``, or an image format for what fits
+            into one.
         output_sizes: extents by output, for those that do not follow from the images.
     """
 
@@ -30,7 +32,7 @@ class RunImageJob:
     schedule: Schedule
     target: str
     inputs: Inputs
-    outputs: tuple[Path, ...]
+    outputs: tuple[Path | None, ...]
     output_sizes: tuple[tuple[str, tuple[int, ...]], ...]
     options: MeasureOptions
 
@@ -47,6 +49,8 @@ class RunImageJob:
             for argument in sized.inputs
         )
         _, compiled = with_repairs(self.schedule, lambda each: self._attempt(process, sized, each, arrays))
+        if isinstance(compiled, Failure) and not is_about_sizes(compiled.message):
+            raise InputError("the pipeline fails on these inputs", where=self.spec.name, found=compiled.message)
         if isinstance(compiled, Failure):
             found = ", ".join(f"{name} is {size_text(array.shape)}" for name, array in images.items())
             raise InputError(
@@ -56,8 +60,9 @@ class RunImageJob:
                 todo="schedule for it: hltune schedule ... --example IMAGE, then run with the same --example",
             )
         process.enter("write", timeout_s=120)
-        write_all(self.outputs, compiled.outputs)
-        return tuple(size_text(output.shape) for output in compiled.outputs)
+        wanted = [(path, array) for path, array in zip(self.outputs, compiled.outputs, strict=True) if path]
+        write_all([path for path, _ in wanted], [array for _, array in wanted])
+        return tuple(size_text(array.shape) for _, array in wanted)
 
     def _attempt(
         self, process: Process, sized: PipelineSpec, schedule: Schedule, arrays: tuple[Array | float, ...]
@@ -93,7 +98,7 @@ def check_format(path: Path) -> None:
         raise InputError("unknown image format", where=str(path), expected=", ".join(_FORMATS), found=repr(path.suffix))
 
 
-def write_all(paths: tuple[Path, ...], arrays: tuple[Array, ...]) -> None:
+def write_all(paths: Sequence[Path], arrays: Sequence[Array]) -> None:
     """Writes all outputs, or none if a format cannot hold one or a file cannot be written."""
     parts = [path.with_name(f".{os.getpid()}.{path.name}") for path in paths]
     try:

@@ -24,6 +24,11 @@ class Speedup:
     low: float
     high: float
 
+    @property
+    def tie(self) -> bool:
+        """Who is faster is not sure."""
+        return self.low <= 1 <= self.high
+
 
 def speedup(slower: Cost, faster: Cost) -> Speedup | None:
     """Compares the fastest repeats turn by turn, so that what disturbs a whole turn disturbs both.
@@ -41,3 +46,9 @@ def speedup(slower: Cost, faster: Cost) -> Speedup | None:
     drawn = np.random.default_rng(0).integers(turns, size=(_RESAMPLES, turns))
     low, high = np.percentile(np.median(ratios[drawn], axis=1), [2.5, 97.5])
     return Speedup(value=float(np.median(ratios)), low=float(low), high=float(high))
+
+
+def ratio(slower: Cost, faster: Cost) -> float:
+    """The same number for all who show it; of what was not measured in turns, the ratio of the costs."""
+    found = speedup(slower, faster)
+    return slower.value / faster.value if found is None else found.value

@@ -174,15 +174,18 @@ def _wild(expected: Array) -> float:
 
 
 def _text(allowed: Counts, levels: Sequence[float], expected: Array) -> str:
-    """The smallest and the largest of what is allowed."""
+    """How many elements may differ at all, and how many by most."""
     first = 1 if expected.dtype.kind == "f" else 0
     rows = [number for number in range(first, len(levels)) if allowed[number, 0]]
-    base = _amount(levels[first], expected) if first else "equal"
+    base = amount(levels[first], expected) if first else "equal"
     if not rows:
         return base
-    share, last = allowed[rows[0], 0] / max(1, expected.size), rows[-1]
-    most = "anything" if last + 1 == len(levels) else _amount(levels[last + 1], expected)
-    return f"{base}, but {_percent(share)} of the elements may be off by up to {most}"
+    last = rows[-1]
+    many, few = (_percent(allowed[row, 0] / max(1, expected.size)) for row in (rows[0], last))
+    most = "by anything" if last + 1 == len(levels) else f"by up to {amount(levels[last + 1], expected)}"
+    if last == rows[0]:
+        return f"{base}, but {many} of the elements may be off {most}"
+    return f"{base}, but {many} of the elements may be off, and {few} {most}"
 
 
 def _reason(far: Mapping[str, Array], expected: Array) -> str:
@@ -196,13 +199,14 @@ def _reason(far: Mapping[str, Array], expected: Array) -> str:
     largest = max(float(values.max(initial=0.0)) for values in far.values())
     causes = ", ".join(name for name, count in counts.items() if 2 * count >= most)
     share = _percent(most / max(1, expected.size))
-    size = f"by up to {_amount(largest, expected)} in {share}"
+    size = f"by up to {amount(largest, expected)} in {share}"
     return f"floats take part; the reference differs from itself {size} ({causes})"
 
 
-def _amount(distance: float, expected: Array) -> str:
+def amount(distance: float, expected: Array) -> str:
+    """A distance between elements, for people."""
     return f"a relative {distance:.1g}" if expected.dtype.kind == "f" else f"{distance:.0f}"
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g}%"
+    return f"{float(f'{100 * share:.2g}'):g}%"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hltune.machine.options import MeasureOptions
-from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance, distances, exact, limited
+from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance, amount, distances, exact, limited
 from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
 from hltune.values.documents import convert
@@ -69,8 +69,11 @@ def difference(found: Array, expected: Array, tolerance: Tolerance) -> str | Non
     position = tuple(int(index) for index in np.argwhere(wrong)[0])
     # NumPy's last axis is Halide's first dimension.
     place = ", ".join(str(index) for index in reversed(position))
+    count, allowed = int(wrong.sum()), tolerance.allowed[tolerance.levels.index(level)][0]
+    what = "differ" if level == 0 else f"are off by more than {amount(level, expected)}"
+    limit = "" if not allowed else f" and {allowed} may" if count > allowed else " and too many of them in one row"
     text = (
-        f"wrong output {tolerance.output}: {int(wrong.sum())} of {found.size} values differ, the first at ({place}): "
+        f"wrong output {tolerance.output}: {count} of {found.size} values {what}{limit}, the first at ({place}): "
         f"expected {expected[position]}, found {found[position]}"
     )
     if tolerance.advice:

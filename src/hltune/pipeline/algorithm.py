@@ -74,6 +74,7 @@ class Algorithm:
         own: the pipeline of this process, if the user's code made it here.
         check: compares with the pipeline of another process, if it was made there.
         manual: a second build, in which no autoscheduler was named, or why that failed; None for what is no generator.
+        name: what a generator is registered as; None for what is no generator.
     """
 
     hlpipe: bytes
@@ -81,6 +82,7 @@ class Algorithm:
     own: Own | None = None
     manual: Algorithm | HltuneError | None = None
     check: Check | None = None
+    name: str | None = None
 
     @property
     def images(self) -> list[ImageInput]:

@@ -42,7 +42,7 @@ def load_cpp_file(source: Source, target: str, cache: Path, process: Process) ->
     program = _Program(source=source, target=target, path=build_program(source, cache, process))
     process.enter("run generator", timeout_s=_RUN_S)
     name = program.choose()
-    algorithm = replace(program.build(name, "algorithm"), check=partial(_check, program, name, process))
+    algorithm = replace(program.build(name, "algorithm"), name=name, check=partial(_check, program, name, process))
     process.enter("run generator with its own schedule", timeout_s=_RUN_S)
     try:
         return replace(algorithm, manual=program.build(name, "manual"))

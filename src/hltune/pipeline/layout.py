@@ -132,7 +132,8 @@ def _check(name: str, extents: Iterable[int], fixed: Iterable[int | None]) -> No
                 where=name,
                 expected=f"a stride of {needed} or more for a dimension of {extent}",
                 found=f"stride {stride}",
-                todo=f"give a smaller size, --estimate {name}=..., or change set_stride in the file",
+                todo=f"give a smaller size, --estimate {name}=..., or change set_stride in the file; "
+                "the axes of .npy files are in reverse order: channels, rows, columns",
             )
         needed = stride * extent
 

@@ -60,8 +60,10 @@ class LoadJob:
         found = read_pipeline(algorithm.hlpipe, where=where)
         check_no_extern_stages(found, where=where)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
-        spec = spec_of(self.source.name, algorithm.hlpipe, inputs, estimates)
+        spec = spec_of(algorithm.name or self.source.name, algorithm.hlpipe, inputs, estimates)
         spec = replace(spec, manual=separated.manual, notes=(*separated.notes, *tracing_notes(found)))
+        if separated.racy:  # it may differ from itself
+            return spec
         note = self._compare(loaded, spec, scheduled=separated.manual == loaded.hlpipe)
         return replace(spec, notes=(*spec.notes, *([note] if note else [])))
 

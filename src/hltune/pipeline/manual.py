@@ -1,13 +1,13 @@
 """The schedule that a pipeline's author wrote, apart from the algorithm. Runs in a worker."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import halide as hl
 
 from hltune.pipeline.algorithm import Algorithm
 from hltune.pipeline.serialized import read_pipeline
-from hltune.pipeline.serialized_schedule import read_plans
+from hltune.pipeline.serialized_schedule import ALLOWS_RACES, read_plans
 from hltune.pipeline.strip import strip_schedule
 from hltune.values.errors import HltuneError
 from hltune.values.pipeline import Constraint, Constraints
@@ -21,11 +21,13 @@ class Separated:
         hlpipe: without a schedule.
         manual: with the author's schedule; None if there is none.
         notes: why there is none although the author has written one.
+        racy: the author's schedule allows race conditions, so that what it computes may be wrong now and then.
     """
 
     hlpipe: bytes
     manual: bytes | None = None
     notes: tuple[str, ...] = ()
+    racy: bool = False
 
 
 def separate(loaded: Algorithm, *, where: str) -> Separated:
@@ -34,6 +36,23 @@ def separate(loaded: Algorithm, *, where: str) -> Separated:
     Raises:
         InputError: there is no algorithm without the schedule.
     """
+    found = _separate(loaded, where=where)
+    racy = [] if found.manual is None else _racy_funcs(found.manual, where)
+    if not racy:
+        return found
+    note = (
+        f"your own schedule is left out: it allows race conditions ({', '.join(racy)}), and what comes out right by "
+        "chance cannot be verified; atomic() or rfactor() do without"
+    )
+    return replace(found, manual=None, notes=(*found.notes, note), racy=True)
+
+
+def _racy_funcs(manual: bytes, where: str) -> list[str]:
+    plans = read_plans(manual, where=where).values()
+    return [plan.name for plan in plans if any(ALLOWS_RACES in stage.extras for stage in plan.stages)]
+
+
+def _separate(loaded: Algorithm, *, where: str) -> Separated:
     hlpipe, second = loaded.hlpipe, loaded.manual
     algorithm = strip_schedule(hlpipe, where=where)
     if algorithm != hlpipe:

@@ -60,17 +60,25 @@ def check_own_output(own: Own, spec: PipelineSpec, *, scheduled: bool, where: st
         raise InputError(
             "the pipeline computes something else after it was serialized, which every measurement relies on",
             where=where,
-            expected="as in the process of its file: " + _shown(mine),
-            found=_shown(specs),
+            expected="what it computes in the process of its file",
+            found=_difference(mine, specs),
             todo="keep what the pipeline reads alive and unchanged (arrays behind hl.Buffer), and report this file",
         )
     return None
 
 
-def _shown(outcome: Outcome) -> str:
-    if isinstance(outcome, str):
-        return outcome.strip()
-    return "outputs that start with the bytes " + ", ".join(data[:8].hex(" ") for data in outcome)
+def _difference(mine: Outcome, specs: Outcome) -> str:
+    if isinstance(mine, str) or isinstance(specs, str):
+        one, other = (each.strip() if isinstance(each, str) else "it runs" for each in (mine, specs))
+        return f"{other}; in the process of its file: {one}"
+    number, ours, theirs = next((n, a, b) for n, (a, b) in enumerate(zip(mine, specs, strict=True)) if a != b)
+    differ = np.flatnonzero(np.frombuffer(ours, np.uint8) != np.frombuffer(theirs, np.uint8))
+    first = int(differ[0])
+    there, wanted = theirs[first : first + 8].hex(" "), ours[first : first + 8].hex(" ")
+    return (
+        f"{len(differ)} of the {len(ours)} bytes of output {number} differ, from byte {first} on: {there}, where the "
+        f"process of its file has {wanted}"
+    )
 
 
 def _in_fork(own: Own, spec: PipelineSpec, scheduled: bool) -> tuple[Outcome, Outcome] | str:

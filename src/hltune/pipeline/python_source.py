@@ -64,7 +64,7 @@ def _build_file(source: Source, target: str, *, manual: bool = False) -> tuple[b
             built = _build_generator(generators[name], source.parameters, target, manual=manual)
         else:
             built = _call_function(functions[name], source.parameters)
-        return generator, _algorithm(*built)
+        return generator, replace(_algorithm(*built), name=name if generator else None)
 
 
 def load_module_function(source: Source) -> Algorithm:
@@ -185,7 +185,14 @@ def _as_pipeline(result: object, function: _Function) -> hl.Pipeline:
     kind = type(result).__name__
     results = cast("Sequence[Any]", result) if isinstance(result, list | tuple) else [result]
     if results and all(isinstance(item, hl.Func) for item in results):
-        return hl.Pipeline(list(results))
+        funcs: list[hl.Func] = list(results)
+        if undefined := [func.name() for func in funcs if not func.defined()]:
+            raise InputError(
+                f"function {function.__name__} returns a Func that is not defined: {', '.join(undefined)}",
+                where=f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}",
+                expected=f"a definition such as {undefined[0]}[x, y] = ...",
+            )
+        return hl.Pipeline(funcs)
     raise InputError(
         f"function {function.__name__} does not return a pipeline",
         where=f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}",

@@ -32,6 +32,7 @@ from hltune.pipeline.serialized import read_root
 from hltune.values.errors import InputError
 
 OUTERMOST = "__outermost"
+ALLOWS_RACES = "allow_race_conditions"
 UNDEFINED = 32
 """Kind of an expression that is none."""
 _INT, _UINT, _VARIABLE = 1, 2, 29
@@ -248,7 +249,7 @@ def _stage(definition: Table) -> StagePlan:
         "specialize": any(True for _ in definition.tables(8)),
         "prefetch": any(True for _ in schedule.tables(3)),
         "compute_with": (fuse is not None and level(fuse.table(0)) != INLINED) or any(True for _ in schedule.tables(5)),
-        "allow_race_conditions": schedule.number(7, "<B"),
+        ALLOWS_RACES: schedule.number(7, "<B"),
         "atomic without a proof": schedule.number(9, "<B"),
     }
     return StagePlan(

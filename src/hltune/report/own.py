@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from hltune.machine.speedup import Speedup, speedup
+from hltune.machine.speedup import Speedup, ratio, speedup
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure
 from hltune.workspace.rows import Row
@@ -39,14 +39,14 @@ class Own:
         """How many times as much the author's schedule costs as the best other one; None if one of them failed."""
         if not isinstance(self.manual, Cost) or self.best is None:
             return None
-        ratio = self.manual.value / self.best.value
-        return speedup(self.manual, self.best) or Speedup(value=ratio, low=ratio, high=ratio)
+        plain = ratio(self.manual, self.best)
+        return speedup(self.manual, self.best) or Speedup(value=plain, low=plain, high=plain)
 
     @property
     def tie(self) -> bool:
         """They differ by less than the noise, or by less than 1%."""
         found = self.speedup
-        return found is not None and (found.low <= 1 <= found.high or abs(found.value - 1) < _LEAST)
+        return found is not None and (found.tie or abs(found.value - 1) < _LEAST)
 
     @property
     def text(self) -> str:

@@ -9,6 +9,7 @@ from hltune.commands.compare import Comparison
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
+from hltune.machine.speedup import ratio
 from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
 from hltune.report.own import Own
 from hltune.schedule.render import render_loop_nest
@@ -115,7 +116,7 @@ def _advice(finding: Finding) -> str:
 
 
 def _cells(cost: Cost, result: Comparison) -> tuple[str, ...]:
-    number, to_best = cost.unit.text(cost.value), f"{cost.value / (result.best or cost.value):.2f}"
+    number, to_best = cost.unit.text(cost.value), f"{ratio(cost, result.best or cost):.2f}"
     if cost.counters is not None:
         return number, *_counted(cost.counters).values(), to_best
     share = "-" if result.bandwidth_bound is None else f"{result.bandwidth_bound / cost.value:.0%}"

@@ -12,7 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from hltune.commands.tune import Tuned, TuneProgress
-from hltune.machine.speedup import Speedup
+from hltune.machine.speedup import Speedup, ratio
 from hltune.report.documents import Document
 from hltune.report.documents import cost as cost_document
 from hltune.report.documents import own as own_document
@@ -40,7 +40,7 @@ def document(results: Sequence[Tuned], store: Path) -> Document:
 def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     """The final comparison and what came of it."""
     print_own(console, Own.of(result.finals.rows))
-    finals, unit, best = result.finals, _unit(result), result.finals.winner_cost.value
+    finals, unit, best = result.finals, _unit(result), result.finals.winner_cost
     timed = finals.winner_cost.counters is None  # what is counted comes out the same every time
     print_lines(console, f"{result.subject.spec.name}: the final comparison{', interleaved' if timed else ''}")
     headings = (unit.heading, "spread", "to best") if timed else (unit.heading, "to best")
@@ -49,14 +49,14 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         cells = ["-"] * len(headings)
         if cost := row.cost:
             spread = [f"{cost.spread:.0%}"] if timed else []
-            cells = [unit.text(cost.value), *spread, f"{cost.value / best:.2f}"]
+            cells = [unit.text(cost.value), *spread, f"{ratio(cost, best):.2f}"]
         table.add_row(row.name, *cells)
     console.print(table)
     print_failures(console, finals.rows)
     counts = f"{result.measured} measured ({result.failed} failed, {result.repaired} repaired)"
     counts += f", {result.samples_per_minute:.0f} per minute"
     grid = facts(
-        ("winner", f"{finals.winner.name}, {unit.text(best)} {unit.label}, output verified"),
+        ("winner", f"{finals.winner.name}, {unit.text(best.value)} {unit.label}, output verified"),
         ("runner-up costs", _interval(finals.to_runner_up)),
         ("stock Adams2019 costs", _interval(finals.to_baseline)),
         ("samples", f"{counts}; {result.distinct} distinct schedules in the store"),
@@ -152,7 +152,7 @@ def _document(result: Tuned, store: Path) -> Document:
         "unit": unit.name,
         "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
         "baseline": {"name": BASELINE, "cost": unit.from_seconds(stock)},
-        "speedup": stock and round(stock / finals.winner_cost.value, 4),
+        "speedup": baseline and baseline.cost and round(ratio(baseline.cost, finals.winner_cost), 4),
         **own_document(Own.of(finals.rows)),
         "verification": verification_document(result.verification),
         "to_runner_up": finals.to_runner_up and asdict(finals.to_runner_up),
@@ -201,8 +201,9 @@ def _round(done: Round, unit: Unit) -> Document:
     }
 
 
-def _interval(ratio: Speedup | None) -> str:
-    if ratio is None:
-        return "too few turns, failed, or far behind: see the table"
-    interval = f" (95% interval {ratio.low:.2f} to {ratio.high:.2f})" if ratio.low < ratio.high else ""
-    return f"{ratio.value:.2f} times as much{interval}"
+def _interval(found: Speedup | None) -> str:
+    if found is None:
+        return "not measured beside the winner: it failed, is far behind, or time was short"
+    interval = f" (95% interval {found.low:.2f} to {found.high:.2f})" if found.low < found.high else ""
+    tie = ", a tie" if found.tie else ""
+    return f"{found.value:.2f} times as much{interval}{tie}"

@@ -25,10 +25,17 @@ _OUTSIDE = re.compile(
     r"|\baccess_out_of_bounds: (?:Input|Output) buffer "  # the DSP
 )
 
+_SIZES = re.compile(r"\b(?:[Cc]onstraint|extent|stride|min|[Bb]ounds|Input buffer|Output buffer)\b")
+
 
 def is_outside(message: str) -> bool:
     """True if this is what Halide says of a schedule that reads or writes outside of an image."""
     return _OUTSIDE.search(message) is not None
+
+
+def is_about_sizes(message: str) -> bool:
+    """True if this is what Halide says of images that do not fit a schedule or what the file promises of them."""
+    return is_outside(message) or _SIZES.search(message) is not None
 
 
 def repaired(schedule: Schedule) -> Iterator[Schedule]:

@@ -43,6 +43,11 @@ import halide as hl
 
 def apply_schedule(pipeline: hl.Pipeline) -> None:
     """Schedules the pipeline {name}."""
+    for number, name in enumerate([{names}]):
+        found = pipeline.get_func(number).name()
+        if name.rstrip("0123456789_$") != found.rstrip("0123456789_$"):  # Halide counts up names that are used twice
+            text = f"it had {{name}} where {{found}} is; make it anew with hltune"
+            raise ValueError(f"this schedule was made for another version of this pipeline: {{text}}")
 {body}''',
     scope="hl.",
     member=".",
@@ -74,7 +79,20 @@ _CPP = _Language(
 
 #include "Halide.h"
 
+#include <string>
+
 inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {{
+    {{
+        size_t number = 0;
+        for (const std::string name : {{{names}}}) {{
+            const std::string found = pipeline.get_func(number++).name(), counted = "0123456789_$";
+            // Halide counts up names that are used twice.
+            const size_t ours = name.find_last_not_of(counted), theirs = found.find_last_not_of(counted);
+            _halide_user_assert(name.substr(0, ours + 1) == found.substr(0, theirs + 1))
+                << "this schedule was made for another version of this pipeline: it had " << name << " where " << found
+                << " is; make it anew with hltune\\n";
+        }}
+    }}
 {body}}}
 """,
     scope="::Halide::",
@@ -125,7 +143,8 @@ class _Writer:
         blocks = [lines for lines in (self._funcs, self._vars, calls) if lines]
         indent, end = "    ", self._language.end
         body = "\n".join("".join(f"{indent}{line}{end}\n" for line in lines) for lines in blocks)
-        return self._language.file.format(name=function_suffix(self._spec), body=body)
+        names = ", ".join(json.dumps(func.name) for func in self._spec.funcs)
+        return self._language.file.format(name=function_suffix(self._spec), names=names, body=body)
 
     def _directive(self, directive: Directive) -> str:
         self._nests.advance(directive)

@@ -10,6 +10,9 @@ _LONGEST = 160
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_])-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?%?(?![A-Za-z0-9_])")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _INVENTED = re.compile(r"(?<=[A-Za-z])\$[0-9]+")
+_NAMED = re.compile(r"\b(dimension|function|Func|variable) [^\s,;:]+")
+_LIMIT = "took longer than its limit"
+_FLAGS = {"compile": "--compile-timeout", "run": "--run-timeout", "timing": "--run-timeout"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ def counted(rows: Iterable[tuple[str, str, int]]) -> tuple[Reason, ...]:
     counts: dict[tuple[str, str], int] = {}
     examples: dict[tuple[str, str], str] = {}
     for stage, message, count in rows:
-        key = stage, _general(message)
+        key = stage, _general(message) + (f" ({_FLAGS[stage]})" if _LIMIT in message and stage in _FLAGS else "")
         counts[key] = counts.get(key, 0) + count
         examples.setdefault(key, message)
     ordered = sorted(counts, key=lambda key: (-counts[key], key))
@@ -51,6 +54,6 @@ def counted(rows: Iterable[tuple[str, str, int]]) -> tuple[Reason, ...]:
 def _general(message: str) -> str:
     """A message without what differs from one schedule to the next."""
     text = " ".join(message.split())
-    for pattern, mark in ((_ADDRESS, "N"), (_INVENTED, ""), (_NUMBER, "N")):
+    for pattern, mark in ((_ADDRESS, "N"), (_INVENTED, ""), (_NAMED, r"\1 ..."), (_NUMBER, "N")):
         text = pattern.sub(mark, text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

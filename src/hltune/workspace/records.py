@@ -79,13 +79,15 @@ class Workspace:
         return self.root / "pretrained" / machine.key
 
     def directory(self, spec: PipelineSpec) -> Path:
-        """What belongs to one pipeline."""
-        return self.root / f"{spec.name}-{spec.content_hash[:12]}"
+        """What belongs to one pipeline, by whatever name it was called first."""
+        return self._known(spec.content_hash) or self.root / f"{spec.name}-{spec.content_hash[:12]}"
+
+    def _known(self, content_hash: str) -> Path | None:
+        return min(self.root.glob(f"*-{content_hash[:12]}/"), default=None)
 
     def left_behind(self, spec: PipelineSpec) -> Path | None:
         """What earlier versions kept of a pipeline under another identity, until something is kept under this one."""
-        former = self.root / f"{spec.name}-{spec.former_hash[:12]}"
-        return former if former.is_dir() and not self.directory(spec).exists() else None
+        return None if self._known(spec.content_hash) else self._known(spec.former_hash)
 
     def searches(self, spec: PipelineSpec) -> Path:
         """Where what long searches of a pipeline found is."""
@@ -148,7 +150,8 @@ class Workspace:
                 where=spec.name,
                 expected=f"one that was measured on {machine.cpu}, threads: {machine.threads}, under {self.root}",
                 todo="run `hltune schedule` first, with the same -p, --size, --estimate, --example, --max-parallelism; "
-                "for hexagon, also the same --target, --objective, --cache, --heap-limit",
+                "for hexagon, also the same --target, --objective, --cache, --heap-limit; a file that was changed "
+                "since is another pipeline",
             )
         return next((record for record in records if record.name == TUNED), records[0])
 

@@ -28,6 +28,7 @@ from hltune.values.directives import (
     Unroll,
     Vectorize,
 )
+from hltune.values.errors import JobFailed
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from tests.cache import CACHE
 from tests.machine.floats.programs import FAULTS, PROGRAMS
@@ -38,6 +39,8 @@ REFUSED = "not a schedule"
 MODULE = "tests.machine.floats.programs"
 RIGHT = 50
 OPTIONS = MeasureOptions(threads=2)
+QUICK = MeasureOptions(threads=2, compile_timeout_s=5)
+"""What takes longer to compile says no more of a tolerance than what does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +57,10 @@ class CheckJob:
         arrays = input_arrays(process, self.task.spec, self.task.inputs)
         expected = [np.load(path) for path in sorted(self.directory.glob("output*.npy"))]
         try:
-            compiled = compile_task(process, self.task, arrays, OPTIONS)
+            compiled = compile_task(process, self.task, arrays, QUICK)
         except hl.HalideError:
             return REFUSED
-        compiled.run(process, OPTIONS)
+        compiled.run(process, QUICK)
         return differences(compiled.outputs, expected, read_tolerances(self.directory))
 
 
@@ -82,7 +85,12 @@ def test_wrong_outputs_are_caught_and_right_ones_pass(name: str, host: TargetInf
 
         def check(spec: PipelineSpec, schedule: Schedule) -> str | None:
             task = Task(spec=spec, schedule=schedule, target=host.name, inputs=Inputs())
-            return worker.run(CheckJob(task=task, directory=directory))
+            try:
+                return worker.run(CheckJob(task=task, directory=directory))
+            except JobFailed as failed:
+                if (failed.failure.stage, failed.failure.kind) == ("compile", "timeout"):
+                    return REFUSED
+                raise
 
         missed = [fault for fault in FAULTS if check(_program(name, fault, host), Schedule()) is None]
         right: set[Schedule] = set()
@@ -126,12 +134,12 @@ def _loops(func: FuncInfo, rng: np.random.Generator, *, is_output: bool) -> list
     found: list[Directive] = []
     if rng.random() < 0.8:
         found += [
-            Split(stage, inner, inner, f"{inner}v", int(rng.choice([2, 4, 8, 16, 32])), "GuardWithIf"),
+            Split(stage, inner, inner, f"{inner}v", int(rng.choice([4, 8, 16])), "GuardWithIf"),
             Vectorize(stage, f"{inner}v"),
         ]
     if rng.random() < 0.4:
         found += [
-            Split(stage, inner, inner, f"{inner}u", int(rng.choice([2, 3, 4])), "GuardWithIf"),
+            Split(stage, inner, inner, f"{inner}u", int(rng.choice([2, 3])), "GuardWithIf"),
             Unroll(stage, f"{inner}u"),
         ]
     if is_output and len(func.args) > 1 and rng.random() < 0.5:

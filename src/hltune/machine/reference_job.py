@@ -31,6 +31,8 @@ _HOPELESS = 50.0
 _RUN_RATIO, _COMPILE_RATIO = 10.0, 5.0
 _LEAST_RUN_S, _LEAST_COMPILE_S = 2.0, 10.0
 """What runs or compiles so many times longer than another one, and longer than this, is stopped."""
+_SLOWER_RATIO, _SLOWER_S = 2.0, 5.0
+"""So is what runs so many times longer and so many seconds more, for it would be run several times."""
 _SENSITIVITY_S = 60.0
 """No further variant is begun after this time."""
 
@@ -267,9 +269,10 @@ class ReferenceJob:
 
 
 def _limited(options: MeasureOptions, compile_s: float, run_s: float) -> MeasureOptions:
+    longest_s = min(_RUN_RATIO * run_s, _SLOWER_RATIO * run_s + _SLOWER_S)
     return replace(
         options,
-        run_timeout_s=min(options.run_timeout_s, max(_LEAST_RUN_S, _RUN_RATIO * run_s)),
+        run_timeout_s=min(options.run_timeout_s, max(_LEAST_RUN_S, longest_s)),
         compile_timeout_s=min(options.compile_timeout_s, max(_LEAST_COMPILE_S, _COMPILE_RATIO * compile_s)),
     )
 

@@ -10,7 +10,7 @@ _LONGEST = 160
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_])-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?%?(?![A-Za-z0-9_])")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _INVENTED = re.compile(r"(?<=[A-Za-z])\$[0-9]+")
-_NAMED = re.compile(r"\b(dimension|function|Func|variable) [^\s,;:]+")
+_NAMED = re.compile(r"\b(dimension|function|Func|variable) (?!is\b|of\b)[^\s,;:]+")
 _LIMIT = "took longer than its limit"
 _FLAGS = {"compile": "--compile-timeout", "run": "--run-timeout", "timing": "--run-timeout"}
 

@@ -127,6 +127,26 @@ def test_what_was_measured_before_counts_if_nothing_works_any_more() -> None:
     assert finals.winner.schedule == QUICK and finals.winner_cost.value == 1.5
 
 
+def test_what_was_measured_before_does_not_count_if_it_is_wrong_now() -> None:
+    class Wrong(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002
+            return Failure(stage="verify", kind="wrong output", message="output: 3 of 9 elements differ")
+
+    with pytest.raises(HltuneError, match="no schedule works"):
+        decide(Wrong(), REFERENCES, {}, (ranked(QUICK),), [record("expert", QUICKER)], "p", cost=lambda _: 1.5)
+
+
+def test_a_record_knows_its_cost() -> None:
+    """What is not in the store, as a search that another command made."""
+    session = RecordedSession()
+    costs = {Schedule(): 4.0, SLOW: 3.0, QUICK: 1.5}
+    decide(
+        session, REFERENCES, {}, (ranked(QUICK),), [record("expert", QUICKER)], "p",
+        cost=lambda each: costs.get(each.schedule), most=2,
+    )  # fmt: skip
+    assert set(session.asked) == {QUICKER, SLOW}
+
+
 def test_without_time_what_the_store_knows_decides() -> None:
     session = RecordedSession()
     costs = {SLOW: 4.0, QUICK: 1.5}

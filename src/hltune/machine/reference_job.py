@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -16,7 +16,7 @@ from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.runs import Folders, Ran
 from hltune.machine.sensitivity import Variant, moved_inputs, variants
-from hltune.machine.task import NumPyReference, Task, compile_task
+from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
 from hltune.machine.verify import differences, output_names, output_path, usual, write_tolerances
 from hltune.pipeline.operations import forecast, rounded_outputs
@@ -193,7 +193,7 @@ class ReferenceJob:
         try:
             with moved_inputs(arrays, task.spec, variant.moved) as inputs:
                 began_s = time.perf_counter()
-                compiled = compile_task(process, task, inputs, options)
+                compiled = with_buffers(process, task, self._compile(process, task, options), inputs)
                 stage, compiled_s = "run", time.perf_counter()
                 compiled.run(process, options)
                 run_s = time.perf_counter() - compiled_s
@@ -207,6 +207,17 @@ class ReferenceJob:
         ran = Ran(variant=variant, outputs=compiled.outputs, compile_s=compiled_s - began_s, run_s=run_s)
         folders.save(ran)
         return folders.load(variant, len(self._names))
+
+    def _compile(self, process: Process, task: Task, options: MeasureOptions) -> Callable[..., object]:
+        """Compiles, unless that was done before: inputs may differ, the code does not."""
+        key = task.target, task.schedule
+        if key not in self._code:
+            self._code[key] = compile_code(process, task, options)
+        return self._code[key]
+
+    @cached_property
+    def _code(self) -> dict[tuple[str, Schedule], Callable[..., object]]:
+        return {}
 
     def _agreeing(self, runs: Sequence[Ran]) -> tuple[Ran, Ran] | None:
         """Two that agree; what needs no second one agrees with itself."""
@@ -222,12 +233,19 @@ class ReferenceJob:
         )
 
     def _variants(self, process: Process, base: Ran) -> list[Ran]:
+        """Runs variants while there is time, until they have shown that no tolerance is large enough."""
         end_s = time.monotonic() + _SENSITIVITY_S
         found: list[Ran] = []
         for variant in variants(self.task.spec, base.variant.schedule, self.task.target, strict=self.strict):
-            if time.monotonic() < end_s and (ran := self._run(process, variant, base)) is not None:
+            if time.monotonic() >= end_s or (found and self._chaotic(base, found[-1])):
+                break
+            if (ran := self._run(process, variant, base)) is not None:
                 found.append(ran)
         return found
+
+    def _chaotic(self, base: Ran, other: Ran) -> bool:
+        numbers = [number for number, flag in enumerate(self._measured) if flag]
+        return all(self._tolerance(number, base, [other]).chaotic for number in numbers)
 
     def _check_numpy(self, process: Process, reference: Ran) -> str | None:
         if self.numpy_reference is None:

@@ -78,7 +78,13 @@ class Compiled:
 
 def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions) -> Compiled:
     """Compiles a task and gives it its buffers."""
-    function = compile_code(process, task, options)
+    return with_buffers(process, task, compile_code(process, task, options), arrays)
+
+
+def with_buffers(
+    process: Process, task: Task, function: Callable[..., object], arrays: tuple[Array | float, ...]
+) -> Compiled:
+    """The code of a task, ready to run on these inputs."""
     outputs = _output_memories(process, task.spec)
     estimates = [output.estimate for output in task.spec.outputs for _ in output.dtypes]
     pairs = zip(task.spec.inputs, arrays, strict=True)

@@ -55,7 +55,7 @@ class Own:
             return f"your own schedule failed. {self.manual}"
         found = self.speedup
         if found is None:
-            return "your own schedule is the only one that works"
+            return "nothing works so far but your own schedule"
         if self.tie:
             return "a tie with your own schedule"
         if found.value > 1:

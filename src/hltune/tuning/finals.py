@@ -69,7 +69,8 @@ def decide(
     result stays away: what is far behind, or has failed before, and the last ones where there is time for few.
 
     Args:
-        cost: what the store knows of a candidate; it counts if nothing works any more, for want of time.
+        cost: what the store knows of a candidate, or else its record; it counts if nothing works any more, for want
+            of time.
         unit: of such costs.
         most: how many there is time for; with none, the costs that the store knows decide.
 
@@ -77,17 +78,20 @@ def decide(
         HltuneError: none of them works, or none but the default schedule.
     """
     finalists = _finalists(references, best, records)
-    names = _order({name: cost(found) for name, (_, found) in finalists.items() if name not in failed})
+    kept = {each.label: each.cost for each in records}
+    known = {name: kept.get(name) if (found := cost(each)) is None else found for name, (_, each) in finalists.items()}
+    names = _order({name: value for name, value in known.items() if name not in failed})
     measured: dict[str, Measurement] = {}
-    if most == 0 and any(math.isfinite(cost(found) or math.inf) for _, found in finalists.values()):
+    if most == 0 and any(math.isfinite(value or math.inf) for value in known.values()):
         names = []  # there is no time, and what the store knows has to do
     while names and not any(isinstance(each, Cost) for each in measured.values()):
         chosen, names = names[: most or None], names[most:] if most else []
         measured |= session.measure({name: finalists[name][1].schedule for name in chosen})
     if not any(isinstance(each, Cost) for each in measured.values()):
-        known = {name: cost(found) for name, (_, found) in finalists.items()}
         measured |= {
-            name: Cost(unit=unit, turns=((each,),)) for name, each in known.items() if each and each < math.inf
+            name: Cost(unit=unit, turns=((each,),))
+            for name, each in known.items()
+            if each and each < math.inf and _may_work(measured.get(name, failed.get(name)))
         }
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
     rows = without_twins(rows, finalists.keys() - references.keys())
@@ -102,6 +106,11 @@ def decide(
         to_runner_up=speedup(others[0], winner) if others else None,
         to_baseline=speedup(baseline, winner) if baseline else None,
     )
+
+
+def _may_work(outcome: Measurement | None) -> bool:
+    """It was not measured now, or for want of time."""
+    return not isinstance(outcome, Failure) or outcome.kind == "timeout"
 
 
 def _order(costs: Mapping[str, float | None]) -> list[str]:

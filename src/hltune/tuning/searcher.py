@@ -99,12 +99,15 @@ class Searcher:
         return None if weights_hash(weights) == weights_hash(builtin_weights()) else self._pool.weights_file(weights)
 
     def _affordable(self, limit_s: float) -> tuple[Rung, int]:
-        """The largest beam search that takes no longer than this, and how many of them."""
+        """The largest beam search that takes no longer than this, and how many of them.
+
+        Nobody knows how long any takes before one has ended; then greedy search begins.
+        """
         smallest, *larger = beams(self._options.search)
-        chosen, count = smallest, 1
+        chosen, count = smallest, self._options.beams
         for rung in (smallest, *larger):
             needed_s = self._forecast.seconds(rung.effort)
-            affordable = self._options.beams if not needed_s else int(limit_s * len(self._pool) / needed_s)
+            affordable = int(limit_s * len(self._pool) / needed_s) if needed_s else 0
             if affordable < 1 or (needed_s or 0.0) > limit_s:
                 break
             chosen, count = rung, min(self._options.beams, affordable)

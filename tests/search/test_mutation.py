@@ -20,7 +20,7 @@ from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
-from hltune.search.mutation import mutants, mutate
+from hltune.search.mutation import Parent, mutants, mutate
 from hltune.values import provenance
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
@@ -60,6 +60,18 @@ def test_the_same_seed_gives_the_same_mutants() -> None:
     assert first == second
 
 
+def test_parents_that_are_far_behind_have_few_children() -> None:
+    child = mutate(PARENT, FUNCS, np.random.default_rng(7))
+    assert child is not None
+    slow = child.schedule
+    for costs, least, most in (((1.0, 1.02), 0.3, 0.7), ((1.0, 1.5), 0.0, 0.1), ((1.5, 1.0), 0.9, 1.0)):
+        parents = [Parent(PARENT, costs[0]), Parent(slow, costs[1])]
+        made = mutants(parents, FUNCS, np.random.default_rng(0), wanted=100, known=lambda _: False)
+        origins = [each.provenance for each in made.values()]
+        share = sum(isinstance(each, Mutated) and each.parent == schedule_hash(slow) for each in origins) / len(made)
+        assert least <= share <= most
+
+
 def test_every_operator_is_used() -> None:
     rng = np.random.default_rng(0)
     found = Counter(name for _ in range(500) if (m := mutate(PARENT, FUNCS, rng)) for name in m.provenance.changes)
@@ -82,7 +94,7 @@ def test_every_operator_is_used() -> None:
 def test_what_cannot_be_changed() -> None:
     rng = np.random.default_rng(0)
     assert mutants([], FUNCS, rng, wanted=5, known=lambda _: False) == {}
-    assert mutants([PARENT], FUNCS, rng, wanted=5, known=lambda _: True) == {}
+    assert mutants([Parent(PARENT, 1.0)], FUNCS, rng, wanted=5, known=lambda _: True) == {}
     scalar = FuncInfo(name="sum", args=())
     assert mutate(Schedule(), (scalar,), rng) is None
 
@@ -103,7 +115,7 @@ def blur(host: TargetInfo) -> PipelineSpec:
 def test_those_that_run_compute_the_same(blur: PipelineSpec, host: TargetInfo) -> None:
     parent = parse_schedule(TEXT, blur.funcs)
     rng = np.random.default_rng(1)
-    found = mutants([parent], blur.funcs, rng, wanted=40, known=lambda _: False)
+    found = mutants([Parent(parent, 1.0)], blur.funcs, rng, wanted=40, known=lambda _: False)
     assert len(found) == 40
     options = replace(MeasureOptions(threads=2), single_turn_s=0.002, compile_timeout_s=20)
     reference = NumPyReference(module="tests.machine.pipelines", function="blur_reference")

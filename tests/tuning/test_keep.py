@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hltune.schedule.recover import Recovered
-from hltune.search.mutation import mutants
+from hltune.search.mutation import Parent, mutants
 from hltune.tuning.keep import kept
 from hltune.values.directives import ComputeAt, Parallel, Schedule, Split, Vectorize
 from hltune.values.errors import InputError
@@ -33,7 +33,8 @@ def test_mutants_change_the_rest_alone(keep: tuple[str, ...], only: tuple[str, .
     found = kept(OWN, keep, only)
     assert found is not None
     rng = np.random.default_rng(0)
-    made = mutants([MANUAL], SUBJECT.spec.funcs, rng, wanted=40, known=lambda _: False, allowed=found.allows)
+    parents, funcs = [Parent(MANUAL, 1.0)], SUBJECT.spec.funcs
+    made = mutants(parents, funcs, rng, wanted=40, known=lambda _: False, allowed=found.allows)
     assert len(made) > 10
     for mutant in made.values():
         theirs, own = (
@@ -41,7 +42,7 @@ def test_mutants_change_the_rest_alone(keep: tuple[str, ...], only: tuple[str, .
             for schedule in (mutant.schedule, MANUAL)
         )
         assert theirs == own
-    free = mutants([MANUAL], SUBJECT.spec.funcs, rng, wanted=40, known=lambda _: False)
+    free = mutants([Parent(MANUAL, 1.0)], SUBJECT.spec.funcs, rng, wanted=40, known=lambda _: False)
     assert not all(found.allows(mutant.schedule) for mutant in free.values())
     assert found.allows(Schedule(base=OWN.spec.manual_hash))
     assert not found.allows(Schedule(base="0" * 64))

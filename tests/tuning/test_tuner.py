@@ -52,6 +52,29 @@ def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None
         assert parents and parents <= store.costs(*key).keys()
 
 
+def test_what_there_is_no_time_for_is_some_of_each_kind(place: Place) -> None:
+    """Where compiling takes long, a round ends long before its batch does."""
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        tuner.round(Limits(samples=10), Silent())
+        key = (place.subject.spec.content_hash, place.machine.key)
+        kinds = [type(sample.provenance) for sample in stored.samples(store, *key) if sample.round]
+    assert len(kinds) == 10 and kinds.count(Mutated) >= 3 and kinds.count(Searched) >= 3
+
+
+def test_mutants_take_over_where_searches_fall_behind_the_author(place: Place) -> None:
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        assert tuner.mutant_share == 0.5
+        tuner.begin(Silent())
+        assert tuner.mutant_share == 0.5  # nobody wrote a schedule for it
+        tuner._costs["hand-written"] = tuner._costs["searched"] / 1.2
+        assert tuner.mutant_share == pytest.approx(0.7)
+        tuner._costs["hand-written"] = tuner._costs["searched"] / 9
+        assert tuner.mutant_share == 0.9
+
+
 def test_a_second_run_continues_the_first(place: Place) -> None:
     with place.store() as store:
         tuner = place.tuner(store, make_options())

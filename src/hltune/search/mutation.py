@@ -39,7 +39,9 @@ Directives = list[Directive]
 
 PARENTS = 12
 _FAVOUR = 4.0
-"""Mean rank of the parent that is chosen, the best one being 0."""
+"""Mean rank of the parent that is chosen, the best one being 0, where all cost about the same."""
+_CLOSE = 0.1
+"""A parent that costs this share more than the best one is chosen e times as seldom."""
 _ATTEMPTS_PER_MUTANT = 10
 _AGAIN = 0.4
 """Chance of one more change, after each."""
@@ -49,6 +51,13 @@ _MEMORY = ("Auto", "Heap", "Stack")
 _ALIGNMENTS = (32, 64, 128)
 _LONGEST_UNROLL = 8
 _LARGEST_FACTOR = 4096
+
+
+class Parent(NamedTuple):
+    """A schedule that was measured, and what it costs in seconds."""
+
+    schedule: Schedule
+    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +255,7 @@ def _after(directives: Directives, stage: Stage, *new: Directive) -> Directives:
 
 
 def mutants(
-    parents: Sequence[Schedule],
+    parents: Sequence[Parent],
     funcs: Sequence[FuncInfo],
     rng: np.random.Generator,
     *,
@@ -254,18 +263,20 @@ def mutants(
     known: Callable[[str], bool],
     allowed: Callable[[Schedule], bool] = lambda _: True,
 ) -> dict[str, Candidate]:
-    """Changes schedules at random, the first ones more often; returns new ones by their hash, at most those wanted.
+    """Changes schedules at random, the fastest more often; returns new ones by their hash, at most those wanted.
 
     `known` tells whether the schedule with a hash is known, `allowed` whether one is wanted at all. The author's own
     schedule, where directives cannot say it, is no parent.
     """
-    parents = [parent for parent in parents if parent.base is None]
+    parents = sorted((each for each in parents if each.schedule.base is None), key=lambda each: each.cost)
+    behind = np.array([each.cost / parents[0].cost - 1 for each in parents])
+    weights = np.exp(-behind / _CLOSE - np.arange(len(parents)) / _FAVOUR)
     found: dict[str, Candidate] = {}
     for _ in range(_ATTEMPTS_PER_MUTANT * wanted if parents else 0):
         if len(found) == wanted:
             break
-        parent = parents[min(int(rng.exponential(_FAVOUR)), len(parents) - 1)]
-        mutant = mutate(parent, funcs, rng)
+        parent = parents[int(rng.choice(len(parents), p=weights / weights.sum()))]
+        mutant = mutate(parent.schedule, funcs, rng)
         if mutant is None or not allowed(mutant.schedule):
             continue
         if not known(key := schedule_hash(mutant.schedule)):

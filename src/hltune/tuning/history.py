@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from hltune.cost_model.dataset import Dataset
 from hltune.machine.protocol import Session
 from hltune.samples.writer import Store
+from hltune.search.mutation import Parent
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -52,10 +53,10 @@ class History:
         """Cost of the fastest schedule."""
         return min((value for value in self._costs.values() if value is not None), default=None)
 
-    def best(self, count: int | None) -> list[Schedule]:
+    def best(self, count: int | None) -> list[Parent]:
         """The fastest schedules, or all, best first; of those that cost exactly the same, one."""
         ranked = self._store.best(*self._key, len(self) if count is None else count, distinct=True)
-        return [each.schedule for each in ranked if each.schedule is not None]
+        return [Parent(each.schedule, each.cost) for each in ranked if each.schedule is not None]
 
     def measure(
         self,

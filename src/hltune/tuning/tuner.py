@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from hltune.cost_model.scorer import Validation
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.search.ladder import Step, by_finder
-from hltune.search.mutation import PARENTS, mutants
+from hltune.search.mutation import PARENTS, Parent, mutants
 from hltune.tuning.history import History
 from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
@@ -27,12 +27,14 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement, count_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
+from hltune.values.provenance import Named, Searched
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
 
+_KINDS: dict[type[object], str] = {Searched: "searched", Named: "hand-written"}
 _EXHAUSTED_AFTER = 3
-_MUTANT_SHARE = 0.5
-"""Share of a round's candidates that is made by changing the best schedules."""
+_MUTANT_SHARE, _LARGEST_MUTANT_SHARE = 0.5, 0.9
+"""Share of a round's candidates that is made by changing the best schedules; it grows as searches fall behind."""
 _OVERSAMPLING = 6
 """How many new schedules a round looks for, for every one that it measures."""
 
@@ -114,6 +116,19 @@ class Tuner:
         self._pool = Pool()
         self._round = self.history.last_round
         self._idle_rounds = 0
+        self._costs = {"searched": math.inf, "hand-written": math.inf}
+
+    @property
+    def mutant_share(self) -> float:
+        """Share of the next round's candidates that is made by changing the best schedules.
+
+        It is the larger the more the best schedule that a search has found costs than what somebody wrote by hand, for
+        there is much that searches cannot say.
+        """
+        searched, by_hand = self._costs["searched"], self._costs["hand-written"]
+        if not searched < math.inf or not by_hand < math.inf:
+            return _MUTANT_SHARE
+        return float(np.clip(_MUTANT_SHARE + searched / by_hand - 1, _MUTANT_SHARE, _LARGEST_MUTANT_SHARE))
 
     @property
     def exhausted(self) -> bool:
@@ -151,6 +166,7 @@ class Tuner:
             if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:
                 self.failed[key] = failure
                 progress.note(f"{name}: {key} failed. {failure}")
+        self._saw(self.references.values())
         self.model.prepare(self.history.samples())
         return measured
 
@@ -184,6 +200,14 @@ class Tuner:
                 continue
             found[finder] = next((each for each in candidates if not self._fails(each)), candidates[0])
         return found
+
+    def _saw(self, candidates: Iterable[Candidate]) -> None:
+        """Notes the least costs of what searches have found and of what people wrote."""
+        for candidate in candidates:
+            kind = _KINDS.get(type(candidate.provenance))
+            cost = self.history.cost_of(candidate)
+            if kind is not None and cost is not None and candidate.schedule != Schedule():
+                self._costs[kind] = min(self._costs[kind], cost)
 
     def _fails(self, candidate: Candidate) -> bool:
         """It was measured, in this run or before, and has failed."""
@@ -232,7 +256,8 @@ class Tuner:
         model, history = self.model, self.history
         beams: list[tuple[Weights, str | None]] = []
         chosen: dict[str, Candidate] = {}
-        limit_s = self.pace.search_s(limits)
+        share = self.mutant_share
+        limit_s = self.pace.search_s(limits) * (1 - share) / (1 - _MUTANT_SHARE)
         for weights, outcome in self.searcher.beams(model.weights, model.best, limit_s=limit_s):
             key = schedule_hash(outcome.schedule) if isinstance(outcome, Candidate) else None
             beams.append((weights, key))
@@ -240,12 +265,12 @@ class Tuner:
                 chosen[key] = outcome
                 self._pool.discard(key)
         batch = self.pace.batch(limits)
-        wanted = max(0, round((1 - _MUTANT_SHARE) * batch) - len(chosen))
+        wanted = max(0, round((1 - share) * batch) - len(chosen))
         probed, outcomes = self.searcher.probes(
             (model.weights, model.best, model.initial),
             self._round,
             wanted=wanted * _OVERSAMPLING,
-            limit_s=min(self.pace.probing_s, self.pace.search_s(limits)),
+            limit_s=min(self.pace.probing_s, limit_s),
             known=lambda key: key in history or key in self._pool or key in chosen,
         )
         self._pool.add(probed)
@@ -255,18 +280,19 @@ class Tuner:
         again = sum(key is not None and key in history for _, key in beams)
         chosen |= self._pool.take(wanted, model.predictor, random_share=self.options.random_share, rng=self.rng)
         # Where searches find too little that is new, there are more mutants.
-        chosen |= self._mutants(chosen, batch - len(chosen))
+        chosen = _mixed(chosen, self._mutants(chosen, batch - len(chosen)))
         known = again + len(outcomes) - len(probed) - len(failures)
         return _Found(chosen, beams, searches=len(beams) + len(outcomes), known=known)
 
     def _mutants(self, chosen: dict[str, Candidate], wanted: int) -> dict[str, Candidate]:
-        """Changes the best schedules, and the author's own, whatever that costs."""
+        """Changes the best schedules, and the author's own."""
         allowed = _anything if self.kept is None else self.kept.allows
         best = self.history.best(PARENTS if self.kept is None else None)
-        parents = [schedule for schedule in best if allowed(schedule)][:PARENTS]
+        parents = [parent for parent in best if allowed(parent.schedule)][:PARENTS]
         own = self.subject.recovered and self.subject.recovered.schedule
-        if own is not None and own not in parents and self.history.cost(schedule_hash(own)) is not None:
-            parents.append(own)
+        if own is not None and all(own != parent.schedule for parent in parents):
+            cost = self.history.cost(schedule_hash(own))
+            parents += [] if cost is None else [Parent(own, cost)]
         return mutants(
             parents,
             self.subject.spec.funcs,
@@ -287,11 +313,19 @@ class Tuner:
             for _, measurement in self.pace.seen(measurements):
                 measured.append(measurement)
                 self._say(progress, f"measuring {len(measured)} of {len(allowed)}")
+        self._saw(candidates.values())
         self._pool.add({key: candidate for key, candidate in candidates.items() if key not in self.history})
         return measured
 
     def _say(self, progress: Progress, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {self._round}: {text}")
+
+
+def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, Candidate]:
+    """Both, spread evenly: where there is no time for all, what is left out is some of each."""
+    places = [(number / len(each), key) for each in (one, other) for number, key in enumerate(each)]
+    both = one | other
+    return {key: both[key] for _, key in sorted(places)}
 
 
 def _anything(_schedule: Schedule) -> bool:

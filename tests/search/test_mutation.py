@@ -23,7 +23,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.mutation import Parent, mutants, mutate
 from hltune.values import provenance
 from hltune.values.cost import Cost
-from hltune.values.directives import Schedule
+from hltune.values.directives import ComputeAt, Schedule, StoreAt
 from hltune.values.errors import Failure
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.provenance import Mutated
@@ -70,6 +70,21 @@ def test_parents_that_are_far_behind_have_few_children() -> None:
         origins = [each.provenance for each in made.values()]
         share = sum(isinstance(each, Mutated) and each.parent == schedule_hash(slow) for each in origins) / len(made)
         assert least <= share <= most
+
+
+def test_what_halide_would_refuse_is_not_made() -> None:
+    """Loops of an inlined Func, and a buffer that tasks share although each computes its part of it."""
+    funcs = (FuncInfo(name="inlined", args=("x", "y")), *FUNCS)
+    rng = np.random.default_rng(0)
+    text = TEXT.replace("compute_at(blurred, yi).store_at(blurred, y)", "compute_at(blurred, x)")
+    parent = parse_schedule(text.replace("parallel(y)", "parallel(yi)"), funcs)
+    made = [mutant for _ in range(500) if (mutant := mutate(parent, funcs, rng))]
+    for mutant in made:
+        of_inlined = [each for each in mutant.schedule.directives if each.stage.func == "inlined"]
+        assert not of_inlined or any(isinstance(each, ComputeAt) for each in of_inlined)
+    moved = [each.schedule for each in made if each.provenance.changes == ("store",)]
+    levels = {each.var for schedule in moved for each in schedule.directives if isinstance(each, StoreAt)}
+    assert levels == {"yi"}
 
 
 def test_every_operator_is_used() -> None:

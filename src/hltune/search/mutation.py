@@ -8,6 +8,7 @@ search can express.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from hltune.values.candidate import Candidate
 from hltune.values.directives import (
     AlignStorage,
     ComputeAt,
+    ComputeRoot,
     Directive,
     Parallel,
     Reorder,
@@ -82,13 +84,23 @@ class Context:
         return [*self.directives[:at], replace(self.directives[at], **changes), *self.directives[at + 1 :]]
 
     def serial_loops(self) -> list[tuple[Stage, Loop]]:
-        """Loops that are neither parallel, nor vectorised, nor unrolled."""
-        return [(stage, loop) for stage, loops in self.nests.loops.items() for loop in loops if loop.kind == "for"]
+        """Loops that are neither parallel, nor vectorised, nor unrolled; an inlined Func has no loops."""
+        placed = {each.stage.func for each in self.directives if isinstance(each, ComputeAt | ComputeRoot)}
+        placed.add([*self.nests.args][-1])  # the output
+        loops = [(stage, loop) for stage, loops in self.nests.loops.items() for loop in loops if stage.func in placed]
+        return [(stage, loop) for stage, loop in loops if loop.kind == "for"]
 
     def levels(self, consumer: str) -> list[str]:
         """Loops of a Func that something can be computed in, innermost first."""
         stage = self.nests.stages(consumer)[-1]
         return [loop.name for loop in self.nests.loops[stage] if loop.kind != "vectorized"]
+
+    def serially_outside(self, level: ComputeAt) -> list[str]:
+        """Loops outside of a compute level which run in the same task as it, innermost first."""
+        loops = self.nests.loops[self.nests.stages(level.consumer)[-1]]
+        at = next((number for number, loop in enumerate(loops) if loop.name == level.var), len(loops))
+        inside = takewhile(lambda number: loops[number].kind != "parallel", range(at, len(loops) - 1))
+        return [loops[number + 1].name for number in inside]
 
     def new_loop(self) -> str:
         """A name that no loop has."""
@@ -173,8 +185,7 @@ def _compute(context: Context, at: int, level: ComputeAt) -> Directives | None:
 def _store(context: Context, _at: int, level: ComputeAt) -> Directives:
     """Stores a Func in a loop outside of the one that computes it, so that a window of it slides; or no longer."""
     others = [each for each in context.directives if not (isinstance(each, StoreAt) and each.stage == level.stage)]
-    loops = context.levels(level.consumer)
-    outside = loops[loops.index(level.var) + 1 :] if level.var in loops else []
+    outside = context.serially_outside(level)
     if not outside or (len(others) < len(context.directives) and context.rng.random() < 0.3):
         return others
     return _after(others, level.stage, StoreAt(level.stage, level.consumer, context.any(outside)))

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import halide as hl
@@ -22,6 +21,7 @@ from hltune.suite.catalog import BENCHMARKS
 from hltune.suite.strips import HVX_LANES
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
+from tests.cache import CACHE
 from tests.suite.inputs import MASKS, images
 
 TINY = [(1, 1), (2, 1), (3, 7), (10, 5)]
@@ -105,7 +105,7 @@ def _target(vector_bytes: int, machine: str = "host") -> TargetInfo:
 @cache
 def _spec(benchmark: Benchmark) -> PipelineSpec:
     with Worker(preload=("halide",)) as worker:
-        return worker.run(LoadJob(source=benchmark.source(333, 217), target="host", cache=Path()))
+        return worker.run(LoadJob(source=benchmark.source(333, 217), target="host", cache=CACHE))
 
 
 def _compiled(spec: PipelineSpec, schedule: Schedule) -> Any:

@@ -12,7 +12,7 @@ from hltune.samples import database
 from hltune.samples.reader import Reader
 from hltune.samples.rows import MACHINE_COLUMNS, OF, decode_machine, decode_schedule
 from hltune.values import provenance
-from hltune.values.cost import Cost, Counters
+from hltune.values.cost import Cost, Counters, Heap
 from hltune.values.documents import convert
 from hltune.values.errors import Failure
 from hltune.values.features import Featurization
@@ -21,7 +21,7 @@ from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, Pip
 from hltune.values.sample import PipelineRecord, Sample
 
 SAMPLES = f"""
-SELECT pipelines.hash, {MACHINE_COLUMNS}, directives, data, schedule_features, repeats, pruned, counters,
+SELECT pipelines.hash, {MACHINE_COLUMNS}, directives, data, schedule_features, repeats, pruned, counters, heap,
     failure_stage, failure_kind, failure_message, failure_log, round, provenance, measured_at_s
 FROM samples
 CROSS JOIN pipelines ON pipelines.id = samples.pipeline_id
@@ -76,8 +76,8 @@ def _rows(reader: Reader, query: str, *arguments: str) -> list[tuple[Any, ...]]:
 
 
 def _sample(row: tuple[Any, ...]) -> Sample:
-    pipeline_hash, *machine, directives, data, schedule_features = row[:9]
-    repeats, pruned, counters, stage, kind, message, log, number, origin, measured_at_s = row[9:]
+    pipeline_hash, *machine, directives, data, schedule_features = row[:10]
+    repeats, pruned, counters, heap, stage, kind, message, log, number, origin, measured_at_s = row[10:]
     machine_id = decode_machine(machine)
     featurization = None
     if data is not None:
@@ -92,6 +92,7 @@ def _sample(row: tuple[Any, ...]) -> Sample:
             turns=(tuple(np.frombuffer(repeats, dtype="<f8").tolist()),),
             pruned=bool(pruned),
             counters=None if counters is None else convert(json.loads(counters), Counters),
+            heap=None if heap is None else convert(json.loads(heap), Heap),
         )
     return Sample(
         pipeline_hash=pipeline_hash,

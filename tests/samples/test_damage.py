@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from hltune.samples import database
 from hltune.samples.reader import Reader
 from hltune.samples.schema import VERSION
 from hltune.samples.writer import Store
+from hltune.values.cost import Cost
 from hltune.values.errors import InputError
 from tests.samples import stored
 from tests.samples.values import MACHINE, PIPELINE, sample
 
+FORMER = replace(MACHINE, conditions="")
 KEYS = (PIPELINE.hash, MACHINE.key)
 FLIPS = 60
 
@@ -91,6 +94,25 @@ def test_another_schema_of_the_same_version(good: Path) -> None:
     with contextlib.closing(sqlite3.connect(good)) as connection:
         connection.execute("ALTER TABLE samples ADD COLUMN colour TEXT")
     refused(good, "another schema")
+
+
+def test_a_store_of_version_2_is_brought_up_to_date(good: Path) -> None:
+    """Its machines had no conditions, and its samples no heap."""
+    with contextlib.closing(sqlite3.connect(good)) as connection:
+        connection.execute("UPDATE machines SET conditions = '', key = ?", (FORMER.key,))
+        for statement in (
+            "ALTER TABLE machines DROP COLUMN conditions",
+            "ALTER TABLE samples DROP COLUMN heap",
+            "PRAGMA user_version = 2",
+        ):
+            connection.execute(statement)
+        connection.commit()
+    with Store(good, progress=Silent(), wait_s=0) as store:
+        found = stored.samples(store, PIPELINE.hash, FORMER.key)
+        assert [each.machine for each in found] == [FORMER] * 100
+        assert all(each.measurement.heap is None for each in found if isinstance(each.measurement, Cost))
+        store.add(sample(200))  # today's machine is another one
+        assert len(stored.samples(store, PIPELINE.hash, MACHINE.key)) == 1
 
 
 def test_a_newer_schema(good: Path) -> None:

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 from hypothesis import strategies as st
 
-from hltune.values.cost import Cost, Counters
+from hltune.values.cost import Cost, Counters, Heap
 from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure, FailureKind
 from hltune.values.features import COLUMNS, Featurization
@@ -19,7 +19,9 @@ from hltune.values.sample import PipelineRecord, Sample
 from hltune.values.unit import MILLISECONDS
 from tests.schedule.strategies import any_schedule
 
-MACHINE = MachineId(cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
+MACHINE = MachineId(
+    cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0", conditions="heap of a fresh process"
+)
 OTHER_MACHINE = MachineId(cpu="another CPU", target="x86-64-linux", threads=2, halide="21.0.0")
 SPEC = PipelineSpec(
     name="blur",
@@ -61,12 +63,16 @@ counters = st.builds(
     peak_heap_bytes=st.integers(0, 2**40),
     line_misses=st.none() | st.integers(0, 2**40),
 )
+heaps = st.builds(
+    Heap, **{name: st.integers(0, 2**40) for name in ("allocations", "bytes", "peak_bytes", "largest_mapped_bytes")}
+)
 costs = st.builds(
     Cost,
     unit=st.just(MILLISECONDS),
     turns=st.lists(times, min_size=1, max_size=9).map(lambda turn: (tuple(turn),)),
     pruned=st.booleans(),
     counters=st.none() | counters,
+    heap=st.none() | heaps,
 )
 parameters = st.lists(st.tuples(st.text("abc_", min_size=1), names), max_size=3, unique_by=lambda pair: pair[0])
 provenances = (

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hltune.machine.heap import apart
 from hltune.machine.inputs import Array, Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
@@ -100,10 +101,13 @@ def compile_code(process: Process, task: Task, options: MeasureOptions) -> Calla
     from hltune.pipeline.build import build
     from hltune.schedule.apply import apply_schedule
 
+    def work() -> Callable[..., object]:
+        built = build(task.spec, task.schedule.base)
+        apply_schedule(built, task.spec, task.schedule)
+        return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
+
     process.enter("compile", timeout_s=options.compile_timeout_s)
-    built = build(task.spec, task.schedule.base)
-    apply_schedule(built, task.spec, task.schedule)
-    return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
+    return apart(work)
 
 
 def _output_memories(process: Process, spec: PipelineSpec) -> tuple[Stored, ...]:

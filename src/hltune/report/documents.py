@@ -127,6 +127,8 @@ def cost(value: Cost | None, unit: Unit = MILLISECONDS) -> Document:
     }
     if value.counters is not None:
         document["counters"] = {name: count for name, count in asdict(value.counters).items() if count is not None}
+    if value.heap is not None:
+        document["heap"] = asdict(value.heap)
     return document
 
 

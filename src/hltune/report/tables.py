@@ -15,8 +15,11 @@ from hltune.report.own import Own
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Counters
+from hltune.values.cost import Cost, Counters, Heap
 from hltune.values.unit import MILLISECONDS
+
+_TIMED = ("spread", "to best", "of limit", "heap/MiB\n(buffers)", "verified")
+"""Columns of schedules that were timed, beside the time."""
 
 
 def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
@@ -80,7 +83,7 @@ def print_comparison(console: Console, result: Comparison) -> None:
     limit = "" if bound is None else f"; a copy of the same bytes: {unit.text(bound)} {unit.label}"
     print_lines(console, f"{result.subject.spec.name}{limit}")
     counters = next((row.cost.counters for row in result.rows if row.cost), None)
-    headings = (*_counted(counters), "to best") if counters else ("spread", "to best", "of limit", "verified")
+    headings = (*_counted(counters), "to best") if counters else _TIMED
     table = plain_table(Column("schedule", no_wrap=True, min_width=13), *numbers(unit.heading, *headings))
     without_cost = ("-",) * len(headings) + ("no" if counters is None else "-",)
     for row in result.rows:
@@ -120,7 +123,12 @@ def _cells(cost: Cost, result: Comparison) -> tuple[str, ...]:
     if cost.counters is not None:
         return number, *_counted(cost.counters).values(), to_best
     share = "-" if result.bandwidth_bound is None else f"{result.bandwidth_bound / cost.value:.0%}"
-    return number, f"{cost.spread:.0%}", to_best, share, "yes"
+    return number, f"{cost.spread:.0%}", to_best, share, _heap(cost.heap), "yes"
+
+
+def _heap(heap: Heap | None) -> str:
+    """What a call allocates: all together, and in how many buffers."""
+    return "-" if heap is None else f"{heap.bytes / 2**20:,.1f} ({heap.allocations:,})"
 
 
 def _cost(cost: Cost | None, *, runnable: bool) -> str:

@@ -1,6 +1,7 @@
 """Brings stores that earlier versions of hltune wrote up to the present schema.
 
 Version 1 had no units, kept what steered a search beside it, and told kinds of provenance apart by their keys.
+Version 2 had neither conditions of machines nor heaps: its machines have none, and are others than those of today.
 """
 
 import sqlite3
@@ -36,10 +37,16 @@ _FROM_1 = (
     "ALTER TABLE samples RENAME COLUMN stopped_early TO pruned",
     "ALTER TABLE samples ADD COLUMN counters TEXT",
 )
+_FROM_2 = (
+    "ALTER TABLE machines ADD COLUMN conditions TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE samples ADD COLUMN heap TEXT",
+)
+_STEPS = {1: _FROM_1, 2: _FROM_2}
+"""By the version that they begin with, oldest first."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Changes a store of version 1 in one transaction; a kill leaves it as it was.
+    """Changes an older store in one transaction; a kill leaves it as it was.
 
     Raises:
         InputError: SQLite is too old to drop a column.
@@ -54,5 +61,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         )
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        for statement in (*_FROM_1, f"PRAGMA user_version = {VERSION}"):
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        steps = [statement for version, step in _STEPS.items() if version >= found for statement in step]
+        for statement in (*steps, f"PRAGMA user_version = {VERSION}"):
             connection.execute(statement)

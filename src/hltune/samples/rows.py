@@ -16,7 +16,7 @@ from hltune.values.pipeline import BufferArgument, PipelineSpec
 from hltune.values.sample import Sample
 from hltune.values.unit import Unit
 
-MACHINE_COLUMNS = "cpu, target, threads, halide, unit"
+MACHINE_COLUMNS = "cpu, target, threads, halide, conditions, unit"
 OF = """FROM samples WHERE pipeline_id = (SELECT id FROM pipelines WHERE hash = ?)
     AND machine_id = (SELECT id FROM machines WHERE key = ?)"""
 """The samples of one pipeline on one machine; unknown ones have none."""
@@ -24,8 +24,15 @@ OF = """FROM samples WHERE pipeline_id = (SELECT id FROM pipelines WHERE hash = 
 
 def decode_machine(columns: Any) -> MachineId:
     """A machine from `MACHINE_COLUMNS`; raises `ValueError`, `TypeError` or `InputError` if they were damaged."""
-    cpu, target, threads, halide, unit = columns
-    return MachineId(cpu=cpu, target=target, threads=threads, halide=halide, unit=convert(json.loads(unit), Unit))
+    cpu, target, threads, halide, conditions, unit = columns
+    return MachineId(
+        cpu=cpu,
+        target=target,
+        threads=threads,
+        halide=halide,
+        conditions=conditions,
+        unit=convert(json.loads(unit), Unit),
+    )
 
 
 def encode_machine(machine: MachineId) -> dict[str, Any]:
@@ -78,6 +85,7 @@ def _encode_measurement(measurement: Measurement) -> dict[str, Any]:
             "repeats": np.array(measurement.repeats, dtype="<f8").tobytes(),
             "pruned": measurement.pruned,
             "counters": measurement.counters and json.dumps(asdict(measurement.counters)),
+            "heap": measurement.heap and json.dumps(asdict(measurement.heap)),
         }
     return {
         "pruned": False,

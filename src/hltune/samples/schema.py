@@ -4,12 +4,14 @@
 |-----------|------------------------------|------------------------------------------------------------------------|
 | pipelines | pipeline                     | hash, name, spec (JSON, see `rows`), hlpipe (bytes); the last two      |
 |           |                              | are NULL if imported                                                   |
-| machines  | machine                      | key, cpu, target, threads, halide (version), unit (JSON of `Unit`)     |
+| machines  | machine                      | key, cpu, target, threads, halide (version), unit (JSON of `Unit`),    |
+|           |                              | conditions                                                             |
 | schedules | pipeline, schedule           | hash, directives (zlib of the schedule's JSON; NULL if imported)       |
 | features  | pipeline, its pipeline       | hash, stages, data (zlib of float32 [stages, 287])                     |
 |           | features                     |                                                                        |
 | samples   | measurement                  | cost (NULL if failed), repeats (float64 [n]), pruned,                  |
 |           |                              | counters (JSON of `Counters`; NULL where nothing is counted),          |
+|           |                              | heap (JSON of `Heap`; NULL if unknown),                                |
 |           |                              | failure_{stage,kind,message,log} (NULL if measured),                   |
 |           |                              | schedule_features (zlib of float32 [stages, 39]; NULL without          |
 |           |                              | featurization), round, provenance (JSON, see `values.provenance`),     |
@@ -24,7 +26,7 @@ Beside the file: ``-wal`` and ``-shm`` are SQLite's and belong to it; ``.lock`` 
 """
 
 APPLICATION_ID = 0x686C7473
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE pipelines (
@@ -32,7 +34,8 @@ CREATE TABLE pipelines (
 );
 CREATE TABLE machines (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, cpu TEXT NOT NULL, target TEXT NOT NULL,
-    threads INTEGER NOT NULL, halide TEXT NOT NULL, unit TEXT NOT NULL DEFAULT '{}'
+    threads INTEGER NOT NULL, halide TEXT NOT NULL, unit TEXT NOT NULL DEFAULT '{}',
+    conditions TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE schedules (
     id INTEGER PRIMARY KEY, pipeline_id INTEGER NOT NULL REFERENCES pipelines, hash TEXT NOT NULL, directives BLOB,
@@ -52,7 +55,7 @@ CREATE TABLE samples (
     schedule_features BLOB,
     cost REAL, repeats BLOB, pruned INTEGER NOT NULL,
     failure_stage TEXT, failure_kind TEXT, failure_message TEXT, failure_log TEXT,
-    round INTEGER NOT NULL, provenance TEXT NOT NULL, measured_at_s REAL NOT NULL, counters TEXT,
+    round INTEGER NOT NULL, provenance TEXT NOT NULL, measured_at_s REAL NOT NULL, counters TEXT, heap TEXT,
     CHECK ((cost IS NULL) = (repeats IS NULL)),
     CHECK ((cost IS NULL) = (failure_stage IS NOT NULL)),
     CHECK ((features_id IS NULL) = (schedule_features IS NULL))

@@ -32,6 +32,24 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heap:
+    """What one call takes from the heap of this computer, on one thread.
+
+    Attributes:
+        allocations: how many buffers.
+        bytes: of all of them together.
+        peak_bytes: most that is in use at a time.
+        largest_mapped_bytes: of the largest one that malloc maps from the system in a fresh process, and keeps later;
+            0 if there is none.
+    """
+
+    allocations: int
+    bytes: int
+    peak_bytes: int
+    largest_mapped_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What running a candidate cost; its output was verified.
 
@@ -41,6 +59,7 @@ class Cost:
             and not timed has one turn of one repeat, see `Unit`.
         pruned: it was so much slower than the best that further repeats were not worth their time.
         counters: None where nothing is counted.
+        heap: None where an emulator counts, or where nobody knows.
         repair: what was measured in place of the schedule, which leaves its images; None if it was measured itself.
     """
 
@@ -48,6 +67,7 @@ class Cost:
     turns: tuple[tuple[float, ...], ...]
     pruned: bool = False
     counters: Counters | None = None
+    heap: Heap | None = None
     repair: Schedule | None = None
 
     def __post_init__(self) -> None:

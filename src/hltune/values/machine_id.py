@@ -1,7 +1,7 @@
 """Which machine a measurement belongs to; samples of different machines are never mixed."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hltune.values.errors import InputError
@@ -17,6 +17,8 @@ class MachineId:
         target: the full Halide target string, with all CPU features.
         threads: size of the thread pool.
         halide: version of Halide.
+        conditions: under which it measures, where that is no matter of course; empty for measurements of before, whose
+            keys stay what they were.
         unit: what people see its costs in.
     """
 
@@ -24,6 +26,7 @@ class MachineId:
     target: str
     threads: int
     halide: str
+    conditions: str = ""
     unit: Unit = field(default=MILLISECONDS, compare=False)
 
     def __post_init__(self) -> None:
@@ -32,7 +35,13 @@ class MachineId:
 
     def document(self) -> dict[str, Any]:
         """What identifies it, by name."""
-        return {"cpu": self.cpu, "target": self.target, "threads": self.threads, "halide": self.halide}
+        document = {"cpu": self.cpu, "target": self.target, "threads": self.threads, "halide": self.halide}
+        return {**document, "conditions": self.conditions} if self.conditions else document
+
+    @property
+    def former(self) -> "MachineId | None":
+        """The same machine before conditions were a part of its identity; None if this is that one."""
+        return replace(self, conditions="") if self.conditions else None
 
     @property
     def key(self) -> str:

@@ -126,14 +126,19 @@ class Workspace:
     def records(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
         """The fastest record of each name for a pipeline on a machine, the fastest first.
 
+        Where there is none, those count that earlier versions measured on this machine, under other conditions.
+
         Raises:
             InputError: a record is damaged or belongs elsewhere.
         """
         best: dict[str, Record] = {}
-        records = [_read(path, spec) for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]
+        records = self._all(spec, machine) or (self._all(spec, machine.former) if machine.former else [])
         for record in sorted(records, key=lambda record: record.cost):
             best.setdefault(record.name, record)
         return list(best.values())
+
+    def _all(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
+        return [_read(path, spec) for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]
 
     def best(self, spec: PipelineSpec, machine: MachineId) -> Record:
         """The schedule that tuning left, or else the fastest one on record.

@@ -7,17 +7,29 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from hltune.machine.heap import measure_heap, settle
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Compiled, Task, compile_task
 from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
+from hltune.values.cost import Heap
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 
 _MAX_REPEATS = 1000
+_FORK_S = 10.0
+"""Making a process and ending it takes no longer."""
+
+
+class Prepared(NamedTuple):
+    """What was compiled: the schedule or a repaired one, and what it takes from the heap, if that is known."""
+
+    schedule: Schedule
+    heap: Heap | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +40,17 @@ class PrepareJob:
     task: Task
     options: MeasureOptions
 
-    def run(self, process: Process) -> Schedule | Failure:
-        """Runs in the worker; returns the schedule that is ready to be timed."""
+    def run(self, process: Process) -> Prepared | Failure:
+        """Runs in the worker; returns what is ready to be timed."""
         arrays = input_arrays(process, self.task.spec, self.task.inputs)
         schedule, outcome = with_repairs(self.task.schedule, lambda each: self._attempt(process, each, arrays))
         if isinstance(outcome, Failure):
             return outcome
-        process.state[self.key] = outcome
-        return schedule
+        limit_s = self.options.threads * self.options.run_timeout_s
+        process.enter("counting allocations", timeout_s=limit_s + _FORK_S)
+        heap = measure_heap(outcome.call, limit_s=limit_s)
+        process.state[self.key] = outcome, heap
+        return Prepared(schedule, heap)
 
     def _attempt(self, process: Process, schedule: Schedule, arrays: tuple[Array | float, ...]) -> Compiled | Failure:
         import halide as hl  # the parent handles jobs without it
@@ -65,7 +80,9 @@ class TimeJob:
 
     def run(self, process: Process) -> tuple[float, ...] | Failure:
         """Runs in the worker; returns seconds per call."""
-        compiled: Compiled = process.state[self.key]
+        compiled: Compiled
+        compiled, heap = process.state[self.key]
+        settle(heap)
         turn_s, sample_s = self.options.turn_s, self.options.sample_s
         process.enter("timing", timeout_s=turn_s + 2 * self.options.run_timeout_s)
         repeats = time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)

@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from hltune.machine.host.jobs import PrepareJob, TimeJob
+from hltune.machine.host.jobs import Prepared, PrepareJob, TimeJob
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
 from hltune.runtime.worker import Running, Worker
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Heap, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.unit import MILLISECONDS
@@ -28,6 +28,7 @@ class Trial:
         turns: seconds of all repeats.
         pruned: it was too slow for further turns.
         repair: what is measured in its place; None if it stays inside of its images.
+        heap: what a call takes from the heap; None as long as nobody knows.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Trial:
     failure: Failure | None = None
     pruned: bool = False
     repair: Schedule | None = None
+    heap: Heap | None = None
 
     @property
     def live(self) -> bool:
@@ -51,7 +53,8 @@ class Trial:
         """What is known when all turns are taken."""
         if self.failure is not None:
             return self.failure
-        return Cost(unit=MILLISECONDS, turns=tuple(self.turns), pruned=self.pruned, repair=self.repair)
+        turns = tuple(self.turns)
+        return Cost(unit=MILLISECONDS, turns=turns, pruned=self.pruned, heap=self.heap, repair=self.repair)
 
 
 class Lane:
@@ -66,7 +69,7 @@ class Lane:
         """Compiles, runs once and verifies; notes in the trial what came of it."""
         self.finish(trial, self.start(trial, options))
 
-    def start(self, trial: Trial, options: MeasureOptions) -> Running[Schedule | Failure]:
+    def start(self, trial: Trial, options: MeasureOptions) -> Running[Prepared | Failure]:
         """Begins with `prepare` and returns; `finish` waits for it."""
         self._begun += 1
         if self._begun > _RECYCLED_AFTER and not self._compiled:
@@ -74,14 +77,15 @@ class Lane:
             self._begun = 1
         return self.worker.start(PrepareJob(key=trial.key, task=trial.task, options=options))
 
-    def finish(self, trial: Trial, running: Running[Schedule | Failure]) -> None:
+    def finish(self, trial: Trial, running: Running[Prepared | Failure]) -> None:
         """The second half of `prepare`."""
         outcome = self._outcome(running)
         if isinstance(outcome, Failure):
             trial.failure = outcome
             return
-        if outcome != trial.task.schedule:
-            trial.repair, trial.task = outcome, replace(trial.task, schedule=outcome)
+        trial.heap = outcome.heap
+        if outcome.schedule != trial.task.schedule:
+            trial.repair, trial.task = outcome.schedule, replace(trial.task, schedule=outcome.schedule)
         self._compiled.add(trial.key)
 
     def take_turn(self, trial: Trial, options: MeasureOptions, *, last: bool, prune_s: float = math.inf) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hltune.machine.bandwidth import CopyJob
+from hltune.machine.heap import CONDITIONS
+from hltune.machine.host.jobs import Prepared
 from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -44,7 +46,9 @@ _ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "
 
 def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
     """The identity of this computer, as far as it is used."""
-    return MachineId(cpu=_cpu_model(), target=target.name, threads=options.threads, halide=halide_version())
+    return MachineId(
+        cpu=_cpu_model(), target=target.name, threads=options.threads, halide=halide_version(), conditions=CONDITIONS
+    )
 
 
 def _cpu_model() -> str:
@@ -161,7 +165,7 @@ class HostSession(ReferenceSession):
         """See `Session.measure_each`: compiled on all lanes, timed alone."""
         self.ready()
         waiting = (self._trial(*named) for named in schedules)
-        busy: dict[Running[Schedule | Failure], tuple[Lane, Trial, float]] = {}
+        busy: dict[Running[Prepared | Failure], tuple[Lane, Trial, float]] = {}
         fastest = math.inf if best is None else best
 
         def start_next(lane: Lane) -> None:

@@ -24,7 +24,7 @@ _HUNG_UP = 93
 def main(fd: int, job_file: int, options: str) -> None:
     """Runs the jobs in a file until the caller hangs up; the options are pickled, as padded hexadecimal digits."""
     preload, memory_bytes, parent, reproducible = pickle.loads(bytes.fromhex(options.lstrip("0")))
-    _die_with_parent(parent)
+    die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     for module in preload:
@@ -55,7 +55,7 @@ def _in_fork(connection: Connection, job_file: int) -> None:
     parent = os.getpid()
     child = os.fork()
     if child == 0:
-        _die_with_parent(parent)
+        die_with_parent(parent)
         with contextlib.suppress(SystemExit):
             _serve(connection, job_file, jobs=1)
             sys.stdout.flush()
@@ -84,7 +84,8 @@ def _outcome(job: Job[Any], process: Process) -> Done | Raised:
         return Raised(None, type(error).__name__, f"{type(error).__name__}: {error}".strip())
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
+    """This process ends when its parent does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -1,0 +1,173 @@
+"""What a schedule takes from the heap, and a heap that answers it as that of a fresh process does.
+
+Halide takes its buffers from malloc and gives them back, call by call. What glibc does with a buffer that comes back
+depends on the process: from 128 KiB on it is mapped from the system and unmapped again; once a mapped one was given
+back, buffers up to its size come from the heap, whose end is returned to the system as soon as twice that size lies
+free there. So a fresh process that runs one pipeline may get its pages anew in every call, with a page fault for each,
+while a process that has compiled a thousand schedules keeps all it ever had. A worker of ours is of the second kind and
+has to behave as the first:
+
+- Compiling, which allocates most, has a thread of its own, for threads have heaps of their own. That of the main thread
+  holds hardly more than the buffers of pipelines.
+- Before a schedule is timed, the two limits are set to where its own buffers would bring them in a fresh process.
+
+Source: glibc's malloc/malloc.c (``mmap_threshold``, ``trim_threshold``, ``_int_free``, ``do_set_mmap_threshold``).
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, NoReturn, TypeVar
+
+from hltune.runtime.halide_wheel import library_directory
+from hltune.runtime.worker.child import die_with_parent
+from hltune.values.cost import Heap
+
+R = TypeVar("R")
+
+CONDITIONS = "heap of a fresh process"
+"""Name of what is reproduced here, in the identity of a machine."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LEAST_THRESHOLD = 128 * 2**10
+_LARGEST_THRESHOLD = 32 * 2**20
+"""Larger buffers are always mapped, and change no limit."""
+_PAGE = 4096
+_ALIGNMENT = 128
+_EXTRA = 2 * _ALIGNMENT + 64
+"""What Halide and malloc add to a buffer, roughly."""
+_NAMESPACE = "_ZN6Halide8Internal16JITSharedRuntime"
+_HANDLERS = 13
+"""Pointers to functions in Halide's ``JITHandlers``; the second is malloc, the third is free."""
+
+_compiler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiler")
+
+
+def apart(work: Callable[[], R]) -> R:
+    """Does what allocates much and is not measured, on the thread that is for it."""
+    return _compiler.submit(work).result()
+
+
+def settle(heap: Heap | None) -> None:
+    """Sets malloc's limits to where a fresh process has them after a call that allocates this; glibc only.
+
+    Where nobody knows what it allocates, they are what a long-lived process has.
+    """
+    if (libc := _glibc()) is None:
+        return
+    largest = _LARGEST_THRESHOLD if heap is None else heap.largest_mapped_bytes
+    threshold = min(max(_LEAST_THRESHOLD, _pages(largest)), _LARGEST_THRESHOLD)
+    trim = _LEAST_THRESHOLD if threshold == _LEAST_THRESHOLD else 2 * threshold
+    libc.mallopt(_M_MMAP_THRESHOLD, threshold)
+    libc.mallopt(_M_TRIM_THRESHOLD, trim)
+
+
+def measure_heap(call: Callable[[], object], *, limit_s: float) -> Heap | None:
+    """What a call of a compiled pipeline takes from the heap; None if that takes too long, or cannot be found out.
+
+    Runs it in a fork, on one thread: nothing of this process changes, and a handler in Python sees every buffer.
+    """
+    reading, writing = os.pipe()
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _tell(call, writing, parent)
+    os.close(writing)
+    try:
+        ready, _, _ = select.select([reading], [], [], limit_s)
+        data = os.read(reading, _PAGE) if ready else b""
+    finally:
+        os.close(reading)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return Heap(**json.loads(data)) if data else None
+
+
+def _tell(call: Callable[[], object], writing: int, parent: int) -> NoReturn:
+    """The fork's side: counts, writes and ends, whatever happens."""
+    try:
+        die_with_parent(parent)
+        counter = _Counter()
+        counter.install()
+        call()
+        os.write(writing, counter.document())
+    finally:
+        os._exit(0)
+
+
+class _Handlers(ctypes.Structure):
+    _fields_ = [("functions", ctypes.c_void_p * _HANDLERS)]
+
+
+class _Counter:
+    """Halide's malloc and free, counted."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None)
+        self._libc.malloc.restype = ctypes.c_void_p
+        self._libc.malloc.argtypes = [ctypes.c_size_t]
+        self._libc.free.argtypes = [ctypes.c_void_p]
+        self._live: dict[int, tuple[int, int]] = {}
+        self._sizes: list[int] = []
+        self._now = self._peak = 0
+        # Somebody has to hold them as long as they are called.
+        self._functions = (
+            ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(self._malloc),
+            ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self._free),
+        )
+
+    def install(self) -> None:
+        """From now on; and one thread runs all, for it holds Python's lock."""
+        halide: Any = ctypes.CDLL(str(library_directory() / "libHalide.so"))
+        halide[f"{_NAMESPACE}15set_num_threadsEi"](1)
+        replace = halide[f"{_NAMESPACE}20set_default_handlersERKNS_11JITHandlersE"]
+        replace.restype, replace.argtypes = _Handlers, [ctypes.POINTER(_Handlers)]
+        handlers = _Handlers()
+        for at, function in enumerate(self._functions, start=1):
+            handlers.functions[at] = ctypes.cast(function, ctypes.c_void_p).value
+        replace(ctypes.byref(handlers))
+
+    def document(self) -> bytes:
+        """Fields of `Heap`."""
+        mapped = [size for size in self._sizes if _LEAST_THRESHOLD <= size + _EXTRA <= _LARGEST_THRESHOLD]
+        fields = {
+            "allocations": len(self._sizes),
+            "bytes": sum(self._sizes),
+            "peak_bytes": self._peak,
+            "largest_mapped_bytes": max(mapped, default=0),
+        }
+        return json.dumps(fields).encode()
+
+    def _malloc(self, _context: int, size: int) -> int:
+        memory = self._libc.malloc(size + _EXTRA)
+        start = (memory + 2 * _ALIGNMENT - 1) // _ALIGNMENT * _ALIGNMENT
+        self._live[start] = (memory, size)
+        self._sizes.append(size)
+        self._now += size
+        self._peak = max(self._peak, self._now)
+        return start
+
+    def _free(self, _context: int, start: int | None) -> None:
+        if start is not None:
+            memory, size = self._live.pop(start)
+            self._now -= size
+            self._libc.free(memory)
+
+
+def _pages(size: int) -> int:
+    """What malloc maps for a buffer of Halide's."""
+    return -(-(size + _EXTRA) // _PAGE) * _PAGE if size else 0
+
+
+@cache
+def _glibc() -> Any:
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "gnu_get_libc_version") else None

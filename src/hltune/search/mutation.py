@@ -191,9 +191,10 @@ def _store(context: Context, _at: int, level: ComputeAt) -> Directives:
     return _after(others, level.stage, StoreAt(level.stage, level.consumer, context.any(outside)))
 
 
-def _memory(context: Context, at: int, _memory: StoreIn) -> Directives:
-    """Stores a Func in another kind of memory."""
-    return context.replaced(at, memory=str(context.rng.choice(_MEMORY)))
+def _memory(context: Context, _at: int, level: ComputeAt) -> Directives:
+    """Stores a Func in another kind of memory: on the stack nothing is allocated."""
+    others = [each for each in context.directives if not (isinstance(each, StoreIn) and each.stage == level.stage)]
+    return _after(others, level.stage, StoreIn(level.stage, str(context.rng.choice(_MEMORY))))
 
 
 def _materialise(context: Context) -> Directives | None:
@@ -250,7 +251,7 @@ OPERATORS = (
     Operator("reorder", _reorder, Reorder),
     Operator("compute", _compute, ComputeAt),
     Operator("store", _store, ComputeAt),
-    Operator("memory", _memory, StoreIn),
+    Operator("memory", _memory, ComputeAt),
     Operator("parallel", _parallel, Parallel),
     Operator("materialise", _materialise),
     Operator("inline", _inline, ComputeAt),

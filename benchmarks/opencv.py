@@ -21,7 +21,7 @@ from hltune.machine.host.jobs import time_calls
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
 from hltune.schedule.apply import apply_schedule
-from hltune.suite.catalog import BENCHMARKS
+from hltune.suite.catalog import FILTERS
 from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.subject import Subject
 
@@ -58,7 +58,7 @@ def main() -> None:
     cv2.setNumThreads(CORES)
     print(f"{CORES} threads; OpenCV {cv2.__version__}")
     print(f"{'':12}{'tuned/ms':>10}{'OpenCV/ms':>11}{'ratio':>7}  largest difference of the outputs")
-    ratios = [compare(benchmark.name, workspace) for benchmark in BENCHMARKS]
+    ratios = [compare(benchmark.name, workspace) for benchmark in FILTERS]
     print(f"OpenCV takes, geometric mean: {statistics.geometric_mean(ratios):.2f} times as long")
 
 

@@ -16,7 +16,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.speedup import Speedup
-from hltune.suite.catalog import BENCHMARKS
+from hltune.suite.catalog import FILTERS
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
@@ -56,7 +56,7 @@ def minutes(at: int) -> float:
 
 def names(at: int) -> list[str]:
     """The arguments from this place on; all built-in benchmarks if there are none."""
-    return sys.argv[at:] or [benchmark.name for benchmark in BENCHMARKS]
+    return sys.argv[at:] or [benchmark.name for benchmark in FILTERS]
 
 
 def host_subject(pipeline: str, workspace: Workspace) -> Subject:

@@ -5,7 +5,7 @@ import pytest
 from hltune.pipeline.load import LoadJob
 from hltune.runtime.worker import Worker
 from hltune.suite.benchmark import Benchmark
-from hltune.suite.catalog import BENCHMARKS
+from hltune.suite.catalog import FILTERS
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
 from tests.schedule.conftest import NAMES
@@ -19,7 +19,7 @@ def test_a_replayed_schedule_lowers_to_what_the_plugin_made(
     check(worker, specs[name])
 
 
-@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda benchmark: benchmark.name)
+@pytest.mark.parametrize("benchmark", FILTERS, ids=lambda benchmark: benchmark.name)
 def test_so_it_does_for_every_built_in_benchmark(worker: Worker, benchmark: Benchmark) -> None:
     source = benchmark.source(benchmark.width, benchmark.height)
     with Worker(preload=("halide",)) as loader:

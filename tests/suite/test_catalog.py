@@ -8,7 +8,7 @@ from hltune.values.errors import InputError
 
 
 def test_the_six_benchmarks_in_order():
-    names = [benchmark.name for benchmark in catalog.BENCHMARKS]
+    names = [benchmark.name for benchmark in catalog.FILTERS]
     assert names == ["conv3x3a16", "conv3x3a32", "dilate3x3", "gaussian5x5", "median3x3", "sobel"]
 
 
@@ -27,7 +27,7 @@ def test_an_unknown_name_gets_the_nearest_and_the_list(typed: str, meant: str):
         catalog.find(typed)
     message = str(caught.value)
     assert f"did you mean {meant}" in message
-    assert all(benchmark.name in message for benchmark in catalog.BENCHMARKS)
+    assert all(benchmark.name in message for benchmark in catalog.FILTERS)
 
 
 def test_a_name_like_none_gets_the_list_only():

@@ -17,7 +17,7 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
 from hltune.schedule.parse import parse_schedule
 from hltune.suite.benchmark import Benchmark, schedules
-from hltune.suite.catalog import BENCHMARKS
+from hltune.suite.catalog import FILTERS
 from hltune.suite.strips import HVX_LANES
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
@@ -28,7 +28,7 @@ TINY = [(1, 1), (2, 1), (3, 7), (10, 5)]
 SIZES = [(64, 64), (65, 67), (333, 217), (512, 512), (1000, 70)]
 """Widths and heights."""
 
-each_benchmark = pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda benchmark: benchmark.name)
+each_benchmark = pytest.mark.parametrize("benchmark", FILTERS, ids=lambda benchmark: benchmark.name)
 
 
 @each_benchmark
@@ -55,7 +55,7 @@ def test_expert_of_the_dsp(benchmark: Benchmark):
 
 
 def test_funcs_have_the_names_that_schedules_use():
-    names = {benchmark.name: {func.name for func in _spec(benchmark).funcs} for benchmark in BENCHMARKS}
+    names = {benchmark.name: {func.name for func in _spec(benchmark).funcs} for benchmark in FILTERS}
     assert names == {
         "conv3x3a16": {"input_im", "mask_im", "edge", "output"},
         "conv3x3a32": {"input_im", "mask_im", "edge", "output"},

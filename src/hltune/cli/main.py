@@ -128,11 +128,10 @@ def _fail(error: HltuneError, arguments: Sequence[str]) -> int:
     if "--debug" in arguments:
         traceback.print_exc()
         print(error.log, file=sys.stderr)
-    print(f"error: {error}", file=sys.stderr)
-    if "--json" in arguments:
-        from hltune.cli.output import print_json
+    from hltune.cli.output import print_error, print_json
 
+    print_error(error)
+    if "--json" in arguments:
         with contextlib.suppress(OSError):  # standard output itself may be what fails
-            details = {name: getattr(error, name) for name in ("what", "where", "expected", "found", "todo")}
-            print_json({"error": details, "exit_code": error.exit_code})
+            print_json({"error": error.document(), "exit_code": error.exit_code})
     return error.exit_code

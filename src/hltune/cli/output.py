@@ -1,6 +1,7 @@
 """Where results go: documents for scripts, text for people."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 from cyclopts import Parameter
 
 from hltune.cli.arguments import OUTPUT
+from hltune.values.errors import HltuneError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,6 +66,11 @@ class OutputFlags(JsonFlags):
         from hltune.workspace.records import Workspace
 
         return Workspace(self.workspace)
+
+
+def print_error(error: HltuneError) -> None:
+    """Says on standard error what went wrong."""
+    print(f"error: {error}", file=sys.stderr)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

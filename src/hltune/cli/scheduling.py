@@ -10,10 +10,10 @@ from cyclopts import Parameter
 from hltune.cli.arguments import LIMITS, OUTPUT, SEARCH, WHAT, Whole, parsed
 from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import ADAMS2019, ImageFlags, LimitFlags, Output, Pipeline, SearchFlags, mebibytes, parse_bytes
-from hltune.cli.output import JsonFlags, OutputFlags, print_json
+from hltune.cli.output import JsonFlags, OutputFlags, print_error, print_json
 from hltune.runtime import interrupts
 from hltune.search.autoschedulers import AUTOSCHEDULERS, Adams2019Options, Mullapudi2016Options, SearchOptions
-from hltune.values.errors import InputError
+from hltune.values.errors import HltuneError, InputError
 
 _MULLAPUDI2016 = Mullapudi2016Options(parallelism=1)
 _TURNS = 3
@@ -57,8 +57,8 @@ def list_benchmarks(*, output: JsonFlags = JsonFlags()) -> None:
     """`hltune list`."""
     with interrupts.importing():
         from hltune.report import documents, tables
-        from hltune.suite.catalog import BENCHMARKS
-    output.show(documents.benchmarks, tables.print_benchmarks, BENCHMARKS)
+        from hltune.suite.catalog import ALL
+    output.show(documents.benchmarks, tables.print_benchmarks, ALL)
 
 
 def schedule(
@@ -122,6 +122,8 @@ def compare(
         from hltune.commands import compare as command
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
+        from hltune.runtime.progress import Numbered
+        from hltune.suite.catalog import expanded
         from hltune.values.schedule_codec import read_schedule_file
         from hltune.workspace.subject import load_subjects
 
@@ -130,21 +132,32 @@ def compare(
     files = [(path.name.partition(".")[0], read_schedule_file(path)) for path in schedules]
     measure = limits.verified(search.threads(source.target), emulator.options(), turns=rounds)
     results: list[command.Comparison] = []
-    for subject in load_subjects(map(source.subject, pipelines), output.place):
-        with show_progress() as progress:
-            result = command.compare(
-                subject,
-                adams2019,
-                search_timeout_s=limits.search_timeout,
-                files=files,
-                workspace=output.place,
-                measure=measure,
-                inputs=source.inputs(search.seed),
-                progress=progress,
-            )
+    failed: dict[str, HltuneError] = {}
+    subjects = load_subjects(map(source.subject, expanded(pipelines)), output.place)
+    for number, subject in enumerate(subjects, start=1):
+        try:
+            with show_progress() as progress:
+                result = command.compare(
+                    subject,
+                    adams2019,
+                    search_timeout_s=limits.search_timeout,
+                    files=files,
+                    workspace=output.place,
+                    measure=measure,
+                    inputs=source.inputs(search.seed),
+                    progress=Numbered(progress, number, len(subjects)),
+                )
+        except HltuneError as error:
+            if len(subjects) == 1:
+                raise
+            failed[subject.spec.name] = error  # the others do not depend on it
+            print_error(error)
+            continue
         results.append(result)
         if not output.json:
             tables.print_comparison(Console(), result)
     if output.json:
-        print_json(documents.comparisons(results))
-    return 1 if any(result.only_default for result in results) else 0
+        print_json(documents.comparisons(results, failed))
+    elif failed:
+        tables.print_failed(Console(), failed)
+    return 1 if failed or any(result.only_default for result in results) else 0

@@ -69,7 +69,7 @@ def tune(
     limits: TuneLimits = TuneLimits(),
     emulator: EmulatorFlags = EmulatorFlags(),
     output: OutputFlags = OutputFlags(),
-) -> None:
+) -> int:
     """`hltune tune`."""
     with interrupts.importing():  # JAX and LightGBM, which takes longer than most other commands
         from rich.console import Console
@@ -77,6 +77,8 @@ def tune(
         from hltune.commands import tune as command
         from hltune.report import tune as report
         from hltune.report.curve import plot_curve
+        from hltune.report.tables import print_failed
+        from hltune.suite.catalog import expanded
         from hltune.tuning.options import TuneOptions
         from hltune.workspace.subject import load_subjects
 
@@ -95,22 +97,25 @@ def tune(
     pictures: list[tuple[Path, ...]] = []
     with report.show_tuning() as progress:
         progress.phase(f"loading {', '.join(pipelines)}")
-        results = command.tune(
-            load_subjects(map(source.subject, pipelines), output.place),
+        tuning = command.tune(
+            load_subjects(map(source.subject, expanded(pipelines)), output.place),
             options,
             workspace=output.place,
             measure=measure,
             inputs=source.inputs(search.seed),
             progress=progress,
         )
-        for result in results:
+        for result in tuning.results:
             try:
                 pictures.append(plot_curve(result, output.place))
             except InputError as error:  # the result does not depend on its picture
                 progress.note(str(error))
                 pictures.append(())
     if output.json:
-        print_json(report.document(results, output.place.samples))
-        return
-    for result, paths in zip(results, pictures, strict=True):
-        report.print_tuned(Console(), result, (*result.files, *paths))
+        print_json(report.document(tuning, output.place.samples))
+    else:
+        for result, paths in zip(tuning.results, pictures, strict=True):
+            report.print_tuned(Console(), result, (*result.files, *paths))
+        if tuning.failed:
+            print_failed(Console(), tuning.failed)
+    return 1 if tuning.failed else 0

@@ -29,7 +29,7 @@ from hltune.runtime.worker import Worker, usable_cores
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
-from hltune.suite.catalog import BENCHMARKS
+from hltune.suite.catalog import FILTERS
 from hltune.values.errors import InputError
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
@@ -227,7 +227,7 @@ def _journal(path: Path, options: PretrainOptions, initial: Weights) -> Journal:
 def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> list[str]:
     """Sees to it that there are samples of each built-in benchmark to evaluate on; returns their hashes."""
     hashes: list[str] = []
-    for index, benchmark in enumerate(BENCHMARKS):
+    for index, benchmark in enumerate(FILTERS):
         progress.phase(f"samples of {benchmark.name}, to evaluate the weights on")
         spec = load_subject(SubjectOptions(pipeline=benchmark.name, target=run.target.name), workspace).spec
         known = sum(map(len, run.replay.read([spec.content_hash])))

@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -34,7 +34,7 @@ from hltune.tuning.searcher import Searcher
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Round, Tuner
 from hltune.values.cost import count_repaired
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
@@ -64,6 +64,14 @@ class TuneProgress(Progress, Protocol):
     def round_done(self, done: Round) -> None:
         """A round ended; everything that it reports is on disk."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """The results of a run: of each pipeline that could be tuned, and why the others could not, by name."""
+
+    results: tuple["Tuned", ...]
+    failed: Mapping[str, HltuneError]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,15 +121,16 @@ def tune(
     measure: MeasureOptions,
     inputs: Inputs,
     progress: TuneProgress,
-) -> tuple[Tuned, ...]:
+) -> Tuning:
     """Tunes pipelines until the budget is spent; keeps the fastest schedule of each as `TUNED`, and writes it.
 
-    What was measured stays in the store, however this ends; the next run goes on from there.
+    What was measured stays in the store, however this ends; the next run goes on from there. Of several pipelines, one
+    that does not run is left out.
 
     Raises:
         InputError: the inputs do not fit, code for the target does not run here, another run writes to the workspace,
             or what earlier runs left is damaged.
-        HltuneError: a pipeline does not run at all.
+        HltuneError: no pipeline runs at all.
     """
     name, count = Counter(subject.spec.name for subject in subjects).most_common(1)[0]
     if count > 1:
@@ -140,28 +149,30 @@ def tune(
     with contextlib.ExitStack() as stack:
         machine = stack.enter_context(open_machine(target, measure, workers=options.workers))
         pool = stack.enter_context(SearchPool(options.workers, timeout_s=options.search_timeout_s))
-        sessions: list[Session] = []
+        survivors = _Survivors(len(subjects), progress)
+        sessions: list[tuple[Subject, Session]] = []
         for subject in subjects:  # bad input is found before anything is changed or measured
             progress.phase(f"{subject.spec.name}: expected outputs")
             workspace.records(subject.spec, machine.identity)
-            session = stack.enter_context(
-                machine.session(
-                    subject.spec,
-                    inputs,
-                    numpy_reference=subject.numpy_reference,
-                    more=further_schedules(subject, measure.threads),
+            with survivors.trying(subject.spec.name):
+                session = stack.enter_context(
+                    machine.session(
+                        subject.spec,
+                        inputs,
+                        numpy_reference=subject.numpy_reference,
+                        more=further_schedules(subject, measure.threads),
+                    )
                 )
-            )
-            verified_against(session, subject.spec.name, progress)
-            sessions.append(session)
+                verified_against(session, subject.spec.name, progress)
+                sessions.append((subject, session))
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
         runs: dict[str, _Run] = {}
-        for number, (subject, session) in enumerate(zip(subjects, sessions, strict=True)):
+        for number, (subject, session) in enumerate(sessions):
             now_s = time.monotonic()
             run = _open(subject, session, machine.identity, options, workspace, store, pool)
             left_s = max(0.0, begun_s + _KNOWN_SHARE * total_s - now_s)
-            known = run.tuner.begin(progress, end_s=now_s + left_s / (len(subjects) - number))
+            known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
             run.measured = len(known)
             run.failures += [each for each in known if isinstance(each, Failure)]
             run.repaired = count_repaired(known)
@@ -169,10 +180,33 @@ def tune(
             runs[subject.spec.name] = run
         progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
         _rounds(runs, options, end_s, progress)
-        return tuple(
-            _finish(run, options, workspace, store, progress, end_s=_part(end_s, len(runs) - number))
-            for number, run in enumerate(runs.values())
-        )
+        results: list[Tuned] = []
+        for number, (name, run) in enumerate(runs.items()):
+            with survivors.trying(name):
+                part_s = _part(end_s, len(runs) - number)
+                results.append(_finish(run, options, workspace, store, progress, end_s=part_s))
+        return Tuning(results=tuple(results), failed=survivors.failed)
+
+
+@dataclass(slots=True)
+class _Survivors:
+    """Lets some of several pipelines fail, but not the last one that is left."""
+
+    left: int
+    progress: Progress
+    failed: dict[str, HltuneError] = field(default_factory=dict[str, HltuneError])
+
+    @contextlib.contextmanager
+    def trying(self, name: str) -> Generator[None]:
+        """What goes wrong with this pipeline is noted, and raised if there is no other one."""
+        try:
+            yield
+        except HltuneError as error:
+            self.left -= 1
+            if not self.left:
+                raise
+            self.failed[name] = error
+            self.progress.note(f"{name} is left out. {error}")
 
 
 @dataclass(slots=True, kw_only=True)

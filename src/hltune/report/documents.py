@@ -1,5 +1,6 @@
 """The JSON documents of ``--json``."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,7 @@ from hltune.values import schedule_codec
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.rows import Row
 
@@ -24,7 +25,8 @@ Document = dict[str, Any]
 
 def benchmarks(suite: tuple[Benchmark, ...]) -> Document:
     """The built-in benchmarks."""
-    return {"benchmarks": [{"name": b.name, "summary": b.summary, "width": b.width, "height": b.height} for b in suite]}
+    fields = ("name", "group", "summary", "width", "height")
+    return {"benchmarks": [{name: getattr(each, name) for name in fields} for each in suite]}
 
 
 def scheduled(result: Scheduled) -> Document:
@@ -74,10 +76,18 @@ def exported(result: Exported) -> Document:
     return {"pipeline": result.pipeline, "name": result.schedule, "files": [str(path) for path in result.files]}
 
 
-def comparisons(results: list[Comparison]) -> Document:
-    """Result of `hltune compare`; that of a single pipeline stands at the top."""
+def comparisons(results: list[Comparison], failed: Mapping[str, HltuneError]) -> Document:
+    """Result of `hltune compare`; that of a single pipeline stands at the top. Errors are those of some of several."""
     documents = [_comparison(result) for result in results]
-    return documents[0] if len(documents) == 1 else {"unit": results[0].unit.name, "pipelines": documents}
+    if len(documents) == 1 and not failed:
+        return documents[0]
+    unit = {"unit": results[0].unit.name} if results else {}
+    return {**unit, "pipelines": documents, **errors(failed)}
+
+
+def errors(failed: Mapping[str, HltuneError]) -> Document:
+    """What went wrong with some of several pipelines, by name; nothing if all is well."""
+    return {"failed": {name: error.document() for name, error in failed.items()}} if failed else {}
 
 
 def own(found: Own | None) -> Document:

@@ -1,5 +1,6 @@
 """Tables for people."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -24,10 +25,12 @@ _TIMED = ("spread", "to best", "of limit", "heap/MiB\n(buffers)", "verified")
 
 def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
     """The built-in benchmarks."""
-    table = plain_table("benchmark", "size", "what it computes")
-    for benchmark in suite:
-        table.add_row(benchmark.name, f"{benchmark.width}x{benchmark.height}", benchmark.summary)
-    console.print(table)
+    for group in dict.fromkeys(benchmark.group for benchmark in suite):
+        table = plain_table(group, "size", "what it computes")
+        for benchmark in suite:
+            if benchmark.group == group:
+                table.add_row(benchmark.name, f"{benchmark.width}x{benchmark.height}", benchmark.summary)
+        console.print(table)
 
 
 def print_scheduled(console: Console, result: Scheduled) -> None:
@@ -95,6 +98,11 @@ def print_comparison(console: Console, result: Comparison) -> None:
         print_lines(console, f"no schedule of {result.subject.spec.name} works: what is above says why")
     print_verification(console, result.verification)
     print_lines(console, "")
+
+
+def print_failed(console: Console, names: Iterable[str]) -> None:
+    """Which ones of several pipelines failed; why was said when it happened."""
+    print_lines(console, f"failed: {', '.join(names)}")
 
 
 def print_findings(console: Console, found: list[Finding]) -> None:

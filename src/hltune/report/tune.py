@@ -11,9 +11,9 @@ from rich.console import Console, RenderableType
 from rich.table import Column
 from rich.text import Text
 
-from hltune.commands.tune import Tuned, TuneProgress
+from hltune.commands.tune import Tuned, TuneProgress, Tuning
 from hltune.machine.speedup import Speedup, ratio
-from hltune.report.documents import Document
+from hltune.report.documents import Document, errors
 from hltune.report.documents import cost as cost_document
 from hltune.report.documents import own as own_document
 from hltune.report.documents import verification as verification_document
@@ -31,10 +31,12 @@ _ROWS = 12
 """Rounds that the live table shows."""
 
 
-def document(results: Sequence[Tuned], store: Path) -> Document:
+def document(tuning: Tuning, store: Path) -> Document:
     """Result of `hltune tune`; that of a single pipeline stands at the top."""
-    documents = [_document(result, store) for result in results]
-    return documents[0] if len(documents) == 1 else {"unit": _unit(results[0]).name, "pipelines": documents}
+    documents = [_document(result, store) for result in tuning.results]
+    if len(documents) == 1 and not tuning.failed:
+        return documents[0]
+    return {"unit": _unit(tuning.results[0]).name, "pipelines": documents, **errors(tuning.failed)}
 
 
 def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:

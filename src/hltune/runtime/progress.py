@@ -1,5 +1,6 @@
 """How long work says what it does, without knowing who listens."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -11,6 +12,23 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """Something that people should read, such as a fallback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered(Progress):
+    """Says which one of several things is under way."""
+
+    progress: Progress
+    number: int
+    count: int
+
+    def phase(self, text: str) -> None:
+        """See `Progress`."""
+        self.progress.phase(text if self.count == 1 else f"[{self.number} of {self.count}] {text}")
+
+    def note(self, text: str) -> None:
+        """See `Progress`."""
+        self.progress.note(text)
 
 
 class Silent(Progress):

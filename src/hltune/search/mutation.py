@@ -21,6 +21,7 @@ from hltune.values.directives import (
     ComputeAt,
     ComputeRoot,
     Directive,
+    Memory,
     Parallel,
     Reorder,
     Schedule,
@@ -49,7 +50,7 @@ _AGAIN = 0.4
 """Chance of one more change, after each."""
 _ATTEMPTS = 20
 _TAILS = ("Auto", "GuardWithIf", "RoundUp", "ShiftInwards")
-_MEMORY = ("Auto", "Heap", "Stack")
+_MEMORY: tuple[Memory, ...] = ("Auto", "Heap", "Stack")
 _ALIGNMENTS = (32, 64, 128)
 _LONGEST_UNROLL = 8
 _LARGEST_FACTOR = 4096
@@ -194,7 +195,7 @@ def _store(context: Context, _at: int, level: ComputeAt) -> Directives:
 def _memory(context: Context, _at: int, level: ComputeAt) -> Directives:
     """Stores a Func in another kind of memory: on the stack nothing is allocated."""
     others = [each for each in context.directives if not (isinstance(each, StoreIn) and each.stage == level.stage)]
-    return _after(others, level.stage, StoreIn(level.stage, str(context.rng.choice(_MEMORY))))
+    return _after(others, level.stage, StoreIn(level.stage, context.any(_MEMORY)))
 
 
 def _materialise(context: Context) -> Directives | None:

@@ -57,6 +57,10 @@ class HltuneError(Exception):
                 lines.append(f"  {label}: {value}")
         return "\n".join(lines)
 
+    def document(self) -> dict[str, str | None]:
+        """The same for scripts."""
+        return {name: getattr(self, name) for name in ("what", "where", "expected", "found", "todo")}
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors cross process borders; the default only carries `args`.
         details = {"where": self.where, "expected": self.expected, "found": self.found, "todo": self.todo}

@@ -87,7 +87,9 @@ class Subject:
     @property
     def numpy_reference(self) -> NumPyReference | None:
         """The independent version that a built-in benchmark brings."""
-        return self.benchmark and NumPyReference(module=self.benchmark.module, function="reference")
+        if self.benchmark is None or not self.benchmark.has_reference:
+            return None
+        return NumPyReference(module=self.benchmark.module, function="reference")
 
 
 def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:

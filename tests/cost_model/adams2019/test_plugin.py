@@ -24,7 +24,7 @@ from hltune.runtime.worker import Worker
 from hltune.samples.sample_file import SampleFile
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.jobs import ENVIRONMENT, SearchJob
-from hltune.suite.catalog import BENCHMARKS
+from hltune.suite.catalog import FILTERS
 from hltune.values.candidate import Candidate
 from hltune.values.features import TYPES, Featurization, plausible
 from hltune.values.pipeline import PipelineSpec
@@ -46,7 +46,7 @@ def specs(target: TargetInfo) -> list[PipelineSpec]:
     with Worker(preload=("halide",)) as worker:
         return [
             worker.run(LoadJob(source=benchmark.source(512, 256), target=target.name, cache=CACHE))
-            for benchmark in BENCHMARKS
+            for benchmark in FILTERS
         ]
 
 

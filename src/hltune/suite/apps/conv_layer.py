@@ -1,0 +1,19 @@
+"""Convolution layer of a neural network: 3x3, 128 channels to 128 channels, bias and ReLU, for a batch of 5 images.
+
+Inputs, all float32, in Halide's order (in NumPy the shapes are reversed)::
+
+    input[ci, x, y, n]      128 x (width + 2) x (height + 2) x 5    NumPy (5, height + 2, width + 2, 128)
+    filter[co, dx, dy, ci]  128 x 3 x 3 x 128                       NumPy (128, 3, 3, 128), indices ci, dy, dx, co
+    bias[co]                128                                     NumPy (128,)
+
+The input has one pixel more on each side than the output, so nothing is read outside of it: the pixel (x, y) of the
+output is below the 3x3 pixels (x..x+2, y..y+2) of the input. The filter is not mirrored::
+
+    sum[co, x, y, n] = bias[co] + sum over ci in 0..127, dx in 0..2, dy in 0..2 of
+                           filter[co, dx, dy, ci] * input[ci, x + dx, y + dy, n]
+    output[co, x, y, n] = max(sum[co, x, y, n], 0)
+
+All arithmetic is float32; the order of the 1152 additions is free, and a product may be added without being rounded first.
+
+Output: ``output[co, x, y, n]``, float32, 128 x width x height x 5; NumPy (5, height, width, 128).
+"""

@@ -13,7 +13,34 @@ output is below the 3x3 pixels (x..x+2, y..y+2) of the input. The filter is not 
                            filter[co, dx, dy, ci] * input[ci, x + dx, y + dy, n]
     output[co, x, y, n] = max(sum[co, x, y, n], 0)
 
-All arithmetic is float32; the order of the 1152 additions is free, and a product may be added without being rounded first.
+All arithmetic is float32; the order of the 1152 additions is free, and a product may be added without being rounded
+first.
 
 Output: ``output[co, x, y, n]``, float32, 128 x width x height x 5; NumPy (5, height, width, 128).
 """
+
+import halide as hl
+
+_CHANNELS = 128
+_IMAGES = 5
+
+
+def pipeline(width: int = 100, height: int = 80) -> hl.Func:
+    """The reduction is ``sums``, over input channels (``r_x`` in schedules) and the window (``r_y``, ``r_z``)."""
+    image = _input("input", _CHANNELS, width + 2, height + 2, _IMAGES)
+    filter_ = _input("filter", _CHANNELS, 3, 3, _CHANNELS)
+    bias = _input("bias", _CHANNELS)
+    co, x, y, n = hl.vars("co x y n")
+    sums, output = hl.Func("sums"), hl.Func("output")
+    r = hl.RDom([hl.Range(0, _CHANNELS), hl.Range(0, 3), hl.Range(0, 3)], "r")
+    sums[co, x, y, n] = bias[co]
+    sums[co, x, y, n] += filter_[co, r.y, r.z, r.x] * image[r.x, x + r.y, y + r.z, n]
+    output[co, x, y, n] = hl.max(sums[co, x, y, n], 0)
+    return output.set_estimates([hl.Range(0, extent) for extent in (_CHANNELS, width, height, _IMAGES)])
+
+
+def _input(name: str, *extents: int) -> hl.ImageParam:
+    """A float32 array of these estimated extents."""
+    array = hl.ImageParam(hl.Float(32), len(extents), name)
+    array.set_estimates([hl.Range(0, extent) for extent in extents])
+    return array

@@ -5,13 +5,31 @@ Inputs, both float32, stored by rows: x is the column, y the row (in NumPy the s
     a[k, y]   inner x height   NumPy (height, inner)
     b[x, k]   width x inner    NumPy (inner, width)
 
-The inner extent is the width of ``a``; estimates and measurements use an inner extent that equals the output's width, so
-that ``b`` is square::
+The inner extent is the width of ``a``. Estimates and measurements use an inner extent that equals the output's width,
+so that ``b`` is square::
 
     output[x, y] = sum over k in 0..inner-1 of a[k, y] * b[x, k]
 
-which is NumPy's ``a @ b``. All arithmetic is float32; the order of the additions is free, and a product may be added without
-being rounded first.
+which is NumPy's ``a @ b``. All arithmetic is float32; the order of the additions is free, and a product may be added
+without being rounded first.
 
 Output: ``output[x, y]``, float32, width x height; NumPy (height, width).
 """
+
+import halide as hl
+
+from hltune.suite.images import estimated
+
+
+def pipeline(width: int = 1024, height: int = 1024) -> hl.Func:
+    """The reduction is ``sums``; its loop over ``k`` is ``k_x`` in schedules."""
+    a, b = hl.ImageParam(hl.Float(32), 2, "a"), hl.ImageParam(hl.Float(32), 2, "b")
+    a.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    b.set_estimates([hl.Range(0, width), hl.Range(0, width)])
+    x, y = hl.vars("x y")
+    sums, output = hl.Func("sums"), hl.Func("output")
+    k = hl.RDom([hl.Range(0, a.dim(0).extent())], "k")
+    sums[x, y] = hl.cast(hl.Float(32), 0)
+    sums[x, y] += a[k.x, y] * b[x, k.x]
+    output[x, y] = sums[x, y]
+    return estimated(output, width, height)

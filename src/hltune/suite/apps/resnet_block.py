@@ -23,10 +23,63 @@ The steps, with relu(v) = max(v, 0)::
                              expand_weights[co, ci] * middle[ci, x, y])
 
 The image is 0 <= x < width, 0 <= y < height. Padding is thus zeros of ``reduced``, not of ``input``; the filter is not
-mirrored. All arithmetic is float32; the order of the additions is free, and a product may be added without being rounded
-first.
+mirrored. All arithmetic is float32; the order of the additions is free, and a product may be added without being
+rounded first.
 
 Output: ``output[c, x, y]``, float32, 256 x width x height; NumPy (height, width, 256).
 
 Source: He et al. 2016, Deep Residual Learning for Image Recognition, figure 5 (right) and table 1.
 """
+
+import halide as hl
+
+_WIDE, _NARROW = 256, 64
+
+
+def pipeline(width: int = 56, height: int = 56) -> hl.Func:
+    """Each convolution is a Func of sums and one of the values after bias and ReLU."""
+    image = _input("input", _WIDE, width, height)
+    reduce_weights, reduce_bias = _input("reduce_weights", _NARROW, _WIDE), _input("reduce_bias", _NARROW)
+    middle_weights, middle_bias = _input("middle_weights", _NARROW, _NARROW, 3, 3), _input("middle_bias", _NARROW)
+    expand_weights, expand_bias = _input("expand_weights", _WIDE, _NARROW), _input("expand_bias", _WIDE)
+    c, x, y = hl.vars("c x y")
+
+    wide = hl.RDom([hl.Range(0, _WIDE)], "wide")
+    reduced_sums, reduced = hl.Func("reduced_sums"), hl.Func("reduced")
+    reduced_sums[c, x, y] = reduce_bias[c]
+    reduced_sums[c, x, y] += reduce_weights[c, wide.x] * image[wide.x, x, y]
+    reduced[c, x, y] = hl.max(reduced_sums[c, x, y], 0)
+
+    window = hl.RDom([hl.Range(0, _NARROW), hl.Range(0, 3), hl.Range(0, 3)], "window")
+    padded = _zero_outside(reduced, image)
+    middle_sums, middle = hl.Func("middle_sums"), hl.Func("middle")
+    middle_sums[c, x, y] = middle_bias[c]
+    middle_sums[c, x, y] += (
+        middle_weights[c, window.x, window.y, window.z] * padded[window.x, x + window.y - 1, y + window.z - 1]
+    )
+    middle[c, x, y] = hl.max(middle_sums[c, x, y], 0)
+
+    narrow = hl.RDom([hl.Range(0, _NARROW)], "narrow")
+    output_sums, output = hl.Func("output_sums"), hl.Func("output")
+    output_sums[c, x, y] = image[c, x, y] + expand_bias[c]
+    output_sums[c, x, y] += expand_weights[c, narrow.x] * middle[narrow.x, x, y]
+    output[c, x, y] = hl.max(output_sums[c, x, y], 0)
+    return output.set_estimates([hl.Range(0, extent) for extent in (_WIDE, width, height)])
+
+
+def _zero_outside(inside: hl.Func, image: hl.ImageParam) -> hl.Func:
+    """The Func ``padded``: ``inside`` where the image has pixels, 0 elsewhere."""
+    c, x, y = hl.vars("c x y")
+    columns, rows = image.dim(1), image.dim(2)
+    is_inside = (x >= columns.min()) & (x <= columns.max()) & (y >= rows.min()) & (y <= rows.max())
+    nearest = inside[c, hl.clamp(x, columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max())]
+    padded = hl.Func("padded")
+    padded[c, x, y] = hl.select(is_inside, nearest, hl.cast(hl.Float(32), 0))
+    return padded
+
+
+def _input(name: str, *extents: int) -> hl.ImageParam:
+    """A float32 array of these estimated extents."""
+    array = hl.ImageParam(hl.Float(32), len(extents), name)
+    array.set_estimates([hl.Range(0, extent) for extent in extents])
+    return array

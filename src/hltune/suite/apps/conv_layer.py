@@ -44,3 +44,19 @@ def _input(name: str, *extents: int) -> hl.ImageParam:
     array = hl.ImageParam(hl.Float(32), len(extents), name)
     array.set_estimates([hl.Range(0, extent) for extent in extents])
     return array
+
+
+def expert(vector_bytes: int) -> str:
+    """TODO."""
+    lanes = vector_bytes // 4
+    vectors = 4 if vector_bytes == 64 else 2
+    return f"""
+output.compute_root()
+    .split(y, strip, row, 8).fuse(strip, n, task)
+    .split(co, slice, co, {vectors * lanes}).split(co, vector, lane, {lanes}).split(x, tile, pixel, 5)
+    .reorder(lane, vector, pixel, tile, row, slice, task)
+    .vectorize(lane).unroll(vector).unroll(pixel).parallel(task);
+filter_im.compute_at(output, slice).reorder_storage(_0, _3, _1, _2).vectorize(_0, {lanes});
+sums.compute_at(output, tile).vectorize(co, {lanes}).unroll(co).unroll(x);
+sums.update(0).reorder(co, x, r_x, r_y, r_z).vectorize(co, {lanes}).unroll(co).unroll(x).unroll(r_x, 4);
+"""

@@ -33,3 +33,20 @@ def pipeline(width: int = 1024, height: int = 1024) -> hl.Func:
     sums[x, y] += a[k.x, y] * b[x, k.x]
     output[x, y] = sums[x, y]
     return estimated(output, width, height)
+
+
+def expert(vector_bytes: int) -> str:
+    """TODO."""
+    lanes = vector_bytes // 4
+    vectors, rows = (4, 4) if vector_bytes == 64 else (2, 6)
+    columns = vectors * lanes
+    panel = max(columns, 32)
+    return f"""
+output.compute_root()
+    .split(x, panel, xi, {panel}).split(xi, tile, xi, {columns}).split(xi, xo, xi, {lanes}).split(y, strip, yi, {rows})
+    .reorder(xi, xo, yi, tile, strip, panel)
+    .vectorize(xi).unroll(xo).unroll(yi).parallel(panel);
+b_im.compute_at(output, panel).vectorize(_0, {lanes});
+sums.compute_at(output, tile).vectorize(x, {lanes}).unroll(x).unroll(y);
+sums.update(0).reorder(x, y, k_x).vectorize(x, {lanes}).unroll(x).unroll(y);
+"""

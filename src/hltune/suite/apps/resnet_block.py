@@ -67,6 +67,32 @@ def pipeline(width: int = 56, height: int = 56) -> hl.Func:
     return output.set_estimates([hl.Range(0, extent) for extent in (_WIDE, width, height)])
 
 
+def expert(vector_bytes: int) -> str:
+    """TODO."""
+    lanes = vector_bytes // 4
+    slice_ = (4 if vector_bytes == 64 else 2) * lanes
+    loops = f".split(c, slice, c, {slice_}).split(c, vector, lane, {lanes})"
+    tiles = f"{loops}.split(x, tile, column, 3).split(y, pair, row, 2)"
+    return f"""
+reduced.compute_root(){tiles}
+    .reorder(lane, vector, column, row, slice, tile, pair)
+    .vectorize(lane).unroll(vector).unroll(column).unroll(row).parallel(pair);
+output.compute_root().split(y, strip, y, 4){tiles}
+    .reorder(lane, vector, column, row, slice, tile, pair, strip)
+    .vectorize(lane).unroll(vector).unroll(column).unroll(row).parallel(strip);
+padded.compute_at(output, strip).vectorize(c, {lanes});
+middle.compute_at(output, tile){loops}
+    .reorder(lane, vector, x, y, slice)
+    .vectorize(lane).unroll(vector).unroll(x).unroll(y);
+""" + "".join(
+        f"""
+{of}_sums.compute_at({of}, slice).vectorize(c, {lanes}).unroll(c).unroll(x).unroll(y);
+{of}_sums.update(0).reorder(c, x, y, {reduction}).vectorize(c, {lanes}).unroll(c).unroll(x).unroll(y);
+"""
+        for of, reduction in (("reduced", "wide_x"), ("middle", "window_x, window_y, window_z"), ("output", "narrow_x"))
+    )
+
+
 def _zero_outside(inside: hl.Func, image: hl.ImageParam) -> hl.Func:
     """The Func ``padded``: ``inside`` where the image has pixels, 0 elsewhere."""
     c, x, y = hl.vars("c x y")

@@ -24,6 +24,12 @@ import halide as hl
 _CHANNELS = 128
 _IMAGES = 5
 
+_PIXELS = 5
+"""Pixels of a tile: with 2 vectors of sums each, registers remain for what is added; they divide the usual width."""
+
+_STRIP_ROWS = 8
+"""Rows per task: enough to make its copies of the filter cheap, and few enough for many tasks."""
+
 
 def pipeline(width: int = 100, height: int = 80) -> hl.Func:
     """The reduction is ``sums``, over input channels (``r_x`` in schedules) and the window (``r_y``, ``r_z``)."""
@@ -39,24 +45,30 @@ def pipeline(width: int = 100, height: int = 80) -> hl.Func:
     return output.set_estimates([hl.Range(0, extent) for extent in (_CHANNELS, width, height, _IMAGES)])
 
 
-def _input(name: str, *extents: int) -> hl.ImageParam:
-    """A float32 array of these estimated extents."""
-    array = hl.ImageParam(hl.Float(32), len(extents), name)
-    array.set_estimates([hl.Range(0, extent) for extent in extents])
-    return array
-
-
 def expert(vector_bytes: int) -> str:
-    """TODO."""
+    """Tiles of 5 pixels times 2 vectors of output channels (4 with AVX-512) whose sums stay in registers.
+
+    Each step of the reduction loads the tile's vectors of the filter and 5 pixels, and does one multiply-add per sum:
+    more multiply-adds than loads. A task is a strip of rows. For one slice of output channels after the other, it
+    copies their part of the filter into the second-level cache, densely and in the order of the reduction; in
+    ``filter`` itself they lie far apart, and few cache lines could hold them.
+    """
     lanes = vector_bytes // 4
-    vectors = 4 if vector_bytes == 64 else 2
+    channels = (4 if vector_bytes == 64 else 2) * lanes
     return f"""
 output.compute_root()
-    .split(y, strip, row, 8).fuse(strip, n, task)
-    .split(co, slice, co, {vectors * lanes}).split(co, vector, lane, {lanes}).split(x, tile, pixel, 5)
+    .split(y, strip, row, {_STRIP_ROWS}).fuse(strip, n, task)
+    .split(co, slice, co, {channels}).split(co, vector, lane, {lanes}).split(x, tile, pixel, {_PIXELS})
     .reorder(lane, vector, pixel, tile, row, slice, task)
     .vectorize(lane).unroll(vector).unroll(pixel).parallel(task);
 filter_im.compute_at(output, slice).reorder_storage(_0, _3, _1, _2).vectorize(_0, {lanes});
 sums.compute_at(output, tile).vectorize(co, {lanes}).unroll(co).unroll(x);
 sums.update(0).reorder(co, x, r_x, r_y, r_z).vectorize(co, {lanes}).unroll(co).unroll(x).unroll(r_x, 4);
 """
+
+
+def _input(name: str, *extents: int) -> hl.ImageParam:
+    """A float32 array of these estimated extents."""
+    array = hl.ImageParam(hl.Float(32), len(extents), name)
+    array.set_estimates([hl.Range(0, extent) for extent in extents])
+    return array

@@ -20,6 +20,9 @@ import halide as hl
 
 from hltune.suite.images import estimated
 
+_PANEL = 32
+"""Columns of ``b`` per task: 128 KiB at the usual size, which a second-level cache holds beside a few rows of ``a``."""
+
 
 def pipeline(width: int = 1024, height: int = 1024) -> hl.Func:
     """The reduction is ``sums``; its loop over ``k`` is ``k_x`` in schedules."""
@@ -36,16 +39,21 @@ def pipeline(width: int = 1024, height: int = 1024) -> hl.Func:
 
 
 def expert(vector_bytes: int) -> str:
-    """TODO."""
+    """Tiles of 6 rows times 2 vectors of columns (4 times 4 with AVX-512) whose sums stay in registers.
+
+    Each step of the reduction loads the tile's vectors of ``b`` and one number of each row of ``a``, and does one
+    multiply-add per sum: more multiply-adds than loads. A task is a panel of columns. It copies its part of ``b`` once,
+    densely, into the second-level cache; the rows of ``a`` then pass by.
+    """
     lanes = vector_bytes // 4
-    vectors, rows = (4, 4) if vector_bytes == 64 else (2, 6)
+    rows, vectors = (4, 4) if vector_bytes == 64 else (6, 2)
     columns = vectors * lanes
-    panel = max(columns, 32)
     return f"""
 output.compute_root()
-    .split(x, panel, xi, {panel}).split(xi, tile, xi, {columns}).split(xi, xo, xi, {lanes}).split(y, strip, yi, {rows})
-    .reorder(xi, xo, yi, tile, strip, panel)
-    .vectorize(xi).unroll(xo).unroll(yi).parallel(panel);
+    .split(x, panel, x, {max(columns, _PANEL)}).split(x, tile, x, {columns}).split(x, vector, lane, {lanes})
+    .split(y, strip, row, {rows})
+    .reorder(lane, vector, row, tile, strip, panel)
+    .vectorize(lane).unroll(vector).unroll(row).parallel(panel);
 b_im.compute_at(output, panel).vectorize(_0, {lanes});
 sums.compute_at(output, tile).vectorize(x, {lanes}).unroll(x).unroll(y);
 sums.update(0).reorder(x, y, k_x).vectorize(x, {lanes}).unroll(x).unroll(y);

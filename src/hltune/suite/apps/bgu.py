@@ -28,3 +28,84 @@ Steps, with ``gray(r, g, b) = r / 4 + g / 2 + b / 4`` clamped to [0, 1]:
 5. ``output[x, y, c]``: float32, W x H x 3, is r X(0, c) + g X(1, c) + b X(2, c) + X(3, c), clamped to [0, 1], where
    (r, g, b) is the pixel of the image.
 """
+
+import halide as hl
+
+from hltune.suite.apps.shared import estimated, image, mix, repeat_edge
+
+ZOOM, CELL, LAYERS = 8, 16, 8
+_PAIRS = [(p, q) for p in range(4) for q in range(p, 7)]
+
+
+def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
+    """The grid is ``moments[x, y, z, m]``; the models are ``model[x, y, z, c, p]``, as X(p, c) above."""
+    small = -(-width // ZOOM), -(-height // ZOOM), 3
+    before, after = (image(name, hl.Float(32), *small) for name in ("small_before", "small_after"))
+    large = image("image", hl.Float(32), width, height, 3)
+    moments = _splat(repeat_edge(before, "edge_before"), repeat_edge(after, "edge_after"))
+    return estimated(_slice(_solve(_blur(moments)), large), width, height, 3)
+
+
+def _splat(before: hl.Func, after: hl.Func) -> hl.Func:
+    x, y, z, m = hl.vars("x y z m")
+    r = hl.RDom([hl.Range(0, CELL), hl.Range(0, CELL)], "r")
+    at = x * CELL + r.x - CELL // 2, y * CELL + r.y - CELL // 2
+    old, new = ([func[*at, c] for c in range(3)] for func in (before, after))
+    s = [*old, hl.Expr(1.0), *new]
+    layer = hl.cast(hl.Int(32), _gray(old) * LAYERS + 0.5)
+    moments = hl.Func("moments")
+    moments[x, y, z, m] = 0.0
+    moments[x, y, layer, m] += hl.mux(m, [s[p] * s[q] for p, q in _PAIRS])
+    return moments
+
+
+def _blur(moments: hl.Func) -> hl.Func:
+    x, y, z, m = hl.vars("x y z m")
+    blur_z, blur_y, blur_x = hl.Func("blur_z"), hl.Func("blur_y"), hl.Func("blur_x")
+    blur_z[x, y, z, m] = _blurred([moments[x, y, z + k, m] for k in range(-3, 4)])
+    blur_y[x, y, z, m] = _blurred([blur_z[x, y + k, z, m] for k in range(-3, 4)])
+    blur_x[x, y, z, m] = _blurred([blur_y[x + k, y, z, m] for k in range(-3, 4)])
+    return blur_x
+
+
+def _solve(moments: hl.Func) -> hl.Func:
+    """Row p of ``system`` is A(p, 0 .. 3) and then B(p, 0 .. 2); every pivot clears its column in all other rows."""
+    x, y, z, p, q, c = hl.vars("x y z p q c")
+    first, second = hl.min(p, q), hl.max(p, q)
+    number = hl.clamp(first * (13 - first) / 2 + second, 0, len(_PAIRS) - 1)  # of the pair, in the order of _PAIRS
+    unchanged = hl.select((q == p) | (q == p + 4), 1.0, 0.0)
+    system, model = hl.Func("system"), hl.Func("model")
+    system[x, y, z, q, p] = moments[x, y, z, number] + unchanged
+    for k in range(4):
+        r = hl.RDom([hl.Range(k + 1, 6 - k), hl.Range(0, 3)], f"r{k}")
+        row = (k + 1 + r.y) % 4
+        system[x, y, z, r.x, row] -= system[x, y, z, k, row] / system[x, y, z, k, k] * system[x, y, z, r.x, k]
+    model[x, y, z, c, p] = system[x, y, z, 4 + c, p] / system[x, y, z, p, p]
+    return model
+
+
+def _slice(model: hl.Func, large: hl.ImageParam) -> hl.Func:
+    x, y, z, c, p = hl.vars("x y z c p")
+    size = ZOOM * CELL
+    right, below = (hl.cast(hl.Float(32), each % size) / size for each in (x, y))
+    rows, columns, sliced = hl.Func("rows"), hl.Func("columns"), hl.Func("sliced")
+    transformed, output = hl.Func("transformed"), hl.Func("output")
+    rows[x, y, z, c, p] = mix(model[x, y / size, z, c, p], model[x, y / size + 1, z, c, p], below)
+    columns[x, y, z, c, p] = mix(rows[x / size, y, z, c, p], rows[x / size + 1, y, z, c, p], right)
+    colour = [large[x, y, k] for k in range(3)]
+    place = _gray(colour) * LAYERS
+    layer = hl.cast(hl.Int(32), place)
+    sliced[x, y, c, p] = mix(columns[x, y, layer, c, p], columns[x, y, layer + 1, c, p], place - layer)
+    transformed[x, y, c] = sum((sliced[x, y, c, k] * colour[k] for k in range(3)), hl.Expr(sliced[x, y, c, 3]))
+    output[x, y, c] = hl.clamp(transformed[x, y, c], 0.0, 1.0)
+    return output
+
+
+def _gray(colour: list[hl.Expr]) -> hl.Expr:
+    red, green, blue = colour
+    return hl.clamp(0.25 * red + 0.5 * green + 0.25 * blue, 0.0, 1.0)
+
+
+def _blurred(taps: list[hl.FuncRef]) -> hl.Expr:
+    a, b, c, d, e, f, g = taps
+    return (a + g) * (1 / 64) + (b + f) * (1 / 27) + (c + e) * (1 / 8) + d

@@ -19,5 +19,49 @@ Steps, with S = 8 pixels per cell, ``scale = 1 / r_sigma`` rounded to float32, a
    interpolated linearly between the 8 elements around that point, which starts with
    ``(floor(x / S), floor(y / S), floor(value * scale))``: first along j, then i, then k.
 4. ``output[x, y]``: float32, of the size of the input, is channel 0 of that divided by channel 1. The latter is at
-   least 8, for a pixel is in one of the layers around it.
+   least 64: the element that a pixel fell into is one of those 8, and 4 * 4 * 4 times as much reaches the others.
 """
+
+import halide as hl
+
+from hltune.suite.apps.shared import estimated, image, mix, repeat_edge, scalar
+
+CELL = 8
+
+
+def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
+    """The grid is ``grid[x, y, z, c]``: place, layer, and channel (0: sum of values, 1: number of pixels)."""
+    x, y, z, c = hl.vars("x y z c")
+    brightness = image("input", hl.Float(32), width, height)
+    scale = 1.0 / scalar("r_sigma", 0.1)
+
+    edge = repeat_edge(brightness, "edge")
+    grid = hl.Func("grid")
+    r = hl.RDom([hl.Range(0, CELL), hl.Range(0, CELL)], "r")
+    value = hl.clamp(edge[x * CELL + r.x - CELL // 2, y * CELL + r.y - CELL // 2], 0.0, 1.0)
+    grid[x, y, z, c] = 0.0
+    grid[x, y, hl.cast(hl.Int(32), value * scale + 0.5), c] += hl.select(c == 0, value, 1.0)
+
+    blur_z, blur_x, blur_y = hl.Func("blur_z"), hl.Func("blur_x"), hl.Func("blur_y")
+    blur_z[x, y, z, c] = _blurred([grid[x, y, z + k, c] for k in range(-2, 3)])
+    blur_x[x, y, z, c] = _blurred([blur_z[x + k, y, z, c] for k in range(-2, 3)])
+    blur_y[x, y, z, c] = _blurred([blur_x[x, y + k, z, c] for k in range(-2, 3)])
+
+    place = hl.clamp(brightness[x, y], 0.0, 1.0) * scale
+    layer = hl.cast(hl.Int(32), place)
+    right, below = (hl.cast(hl.Float(32), each % CELL) / CELL for each in (x, y))
+
+    def between_rows(i: int, k: int) -> hl.Expr:
+        above, under = (blur_y[x / CELL + i, y / CELL + j, layer + k, c] for j in (0, 1))
+        return mix(above, under, below)
+
+    sliced, output = hl.Func("sliced"), hl.Func("output")
+    near, far = (mix(between_rows(0, k), between_rows(1, k), right) for k in (0, 1))
+    sliced[x, y, c] = mix(near, far, place - layer)
+    output[x, y] = sliced[x, y, 0] / sliced[x, y, 1]
+    return estimated(output, width, height)
+
+
+def _blurred(taps: list[hl.FuncRef]) -> hl.Expr:
+    a, b, c, d, e = taps
+    return (a + e) + 4.0 * (b + d) + 6.0 * c

@@ -19,3 +19,55 @@ Steps, for 10 levels l = 0 .. 9. Level l has the columns 0 .. E and the rows 0 .
 4. ``output[x, y, c]``: float32, W x H x 3, is ``filled_0(x, y, c) / max(filled_0(x, y, 3), 1e-20)``: black where nothing
    is known.
 """
+
+import halide as hl
+
+from hltune.suite.apps.shared import estimated, image
+
+LEVELS = 10
+
+
+def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
+    """Goes down the pyramid, and up again."""
+    x, y, c = hl.vars("x y c")
+    source = image("input", hl.Float(32), width, height, 4)
+    down = [hl.Func(f"down_{level}") for level in range(LEVELS)]
+    opacity = source[x, y, 3]
+    down[0][x, y, c] = hl.select(c < 3, source[x, y, c] * opacity, opacity)
+    for level in range(1, LEVELS):
+        _define_down(down[level], down[level - 1], source, level)
+
+    filled = down[-1]
+    for level in reversed(range(LEVELS - 1)):
+        filled = _filled(down[level], filled, level)
+    output = hl.Func("output")
+    output[x, y, c] = filled[x, y, c] / hl.max(filled[x, y, 3], 1e-20)
+    return estimated(output, width, height, 3)
+
+
+def _define_down(down: hl.Func, larger: hl.Func, source: hl.ImageParam, level: int) -> None:
+    x, y, c = hl.vars("x y c")
+    last_x, last_y = (_last(source.dim(axis).max(), level - 1) for axis in (0, 1))
+    edge, columns = hl.Func(f"edge_{level}"), hl.Func(f"down_x_{level}")
+    edge[x, y, c] = larger[hl.clamp(hl.likely(x), 0, last_x), hl.clamp(y, 0, last_y), c]
+    columns[x, y, c] = _smoothed([edge[2 * x + k, y, c] for k in (-1, 0, 1)])
+    down[x, y, c] = _smoothed([columns[x, 2 * y + k, c] for k in (-1, 0, 1)])
+
+
+def _last(last: hl.Expr, level: int) -> hl.Expr:
+    """The last coordinate of a level: ``last / 2^level`` rounded up."""
+    return (last + (2**level - 1)) >> level
+
+
+def _filled(down: hl.Func, coarse: hl.Func, level: int) -> hl.Func:
+    x, y, c = hl.vars("x y c")
+    columns, up, filled = hl.Func(f"up_x_{level}"), hl.Func(f"up_{level}"), hl.Func(f"filled_{level}")
+    columns[x, y, c] = (coarse[x / 2, y, c] + coarse[(x + 1) / 2, y, c]) * 0.5
+    up[x, y, c] = (columns[x, y / 2, c] + columns[x, (y + 1) / 2, c]) * 0.5
+    filled[x, y, c] = down[x, y, c] + (1.0 - down[x, y, 3]) * up[x, y, c]
+    return filled
+
+
+def _smoothed(taps: list[hl.FuncRef]) -> hl.Expr:
+    before, here, after = taps
+    return (before + 2.0 * here + after) * 0.25

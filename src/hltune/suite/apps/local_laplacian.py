@@ -24,3 +24,90 @@ are more than enough). There are 8 intensities k / 7, for k = 0 .. 7.
 9. ``output[x, y, c]``: uint16, W x H x 3, is ``input (result_0 + 0.01) / (gray + 0.01)``, clamped to [0, 65535] and then
    rounded to the nearest, as floor(v + 0.5).
 """
+
+import halide as hl
+
+from hltune.suite.apps.shared import estimated, image, mix, repeat_edge, scalar
+
+LEVELS = 8
+INTENSITIES = 8
+_STEPS = 256
+_EPSILON = 0.01
+
+
+def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
+    """Three pyramids: of the gray image, of its curved copies, and of the result."""
+    x, y, c, k = hl.vars("x y c k")
+    source = image("input", hl.UInt(16), width, height, 3)
+    gray = [_gray(repeat_edge(source, "edge"))]
+    curved = [_curved(gray[0], scalar("alpha", 1 / (INTENSITIES - 1)), scalar("beta", 1.0))]
+    for level in range(1, LEVELS):
+        gray.append(_down(gray[-1], f"gray_{level}", [x, y]))
+        curved.append(_down(curved[-1], f"curved_{level}", [x, y, k]))
+
+    result = _blend(gray[-1], curved[-1], LEVELS - 1)
+    for level in reversed(range(LEVELS - 1)):
+        detail, finer = hl.Func(f"detail_{level}"), hl.Func(f"result_{level}")
+        coarse = _up(curved[level + 1], f"curved_up_{level}", [x, y, k])
+        detail[x, y, k] = curved[level][x, y, k] - coarse[x, y, k]
+        blend = _blend(gray[level], detail, level)
+        finer[x, y] = _up(result, f"up_{level}", [x, y])[x, y] + blend[x, y]
+        result = finer
+
+    output = hl.Func("output")
+    ratio = (result[x, y] + _EPSILON) / (gray[0][x, y] + _EPSILON)
+    output[x, y, c] = hl.cast(hl.UInt(16), hl.clamp(source[x, y, c] * ratio, 0.0, 65535.0) + 0.5)
+    return estimated(output, width, height, 3)
+
+
+def _gray(edge: hl.Func) -> hl.Func:
+    x, y, c = hl.vars("x y c")
+    floating, gray = hl.Func("floating"), hl.Func("gray_0")
+    floating[x, y, c] = hl.cast(hl.Float(32), edge[x, y, c])
+    gray[x, y] = (77.0 * floating[x, y, 0] + 150.0 * floating[x, y, 1] + 29.0 * floating[x, y, 2]) * 2.0**-24
+    return gray
+
+
+def _curved(gray: hl.Func, alpha: hl.Param, beta: hl.Param) -> hl.Func:
+    x, y, k, i = hl.vars("x y k i")
+    remap, curved = hl.Func("remap"), hl.Func("curved_0")
+    t = hl.cast(hl.Float(32), i) / _STEPS
+    remap[i] = alpha * t * hl.exp(-0.5 * t * t)
+    most = (INTENSITIES - 1) * _STEPS
+    index = hl.clamp(hl.cast(hl.Int(32), gray[x, y] * float(most)), 0, most)
+    intensity = hl.cast(hl.Float(32), k) / (INTENSITIES - 1)
+    curved[x, y, k] = beta * (gray[x, y] - intensity) + intensity + remap[index - _STEPS * k]
+    return curved
+
+
+def _down(func: hl.Func, name: str, args: list[hl.Var]) -> hl.Func:
+    """Half the size, smoothed."""
+    x, y, *more = args
+    rows, down = hl.Func(f"{name}_rows"), hl.Func(name)
+    rows[x, y, *more] = _smoothed([func[x, 2 * y + i, *more] for i in range(-1, 3)])
+    down[x, y, *more] = _smoothed([rows[2 * x + i, y, *more] for i in range(-1, 3)])
+    return down
+
+
+def _smoothed(taps: list[hl.FuncRef]) -> hl.Expr:
+    a, b, c, d = taps
+    return (a + 3.0 * (b + c) + d) * 0.125
+
+
+def _up(func: hl.Func, name: str, args: list[hl.Var]) -> hl.Func:
+    """Twice the size, linearly: every element lies a quarter of the distance away from the nearest coarse one."""
+    x, y, *more = args
+    columns, up = hl.Func(f"{name}_columns"), hl.Func(name)
+    columns[x, y, *more] = 0.75 * func[x / 2, y, *more] + 0.25 * func[x / 2 - 1 + 2 * (x % 2), y, *more]
+    up[x, y, *more] = 0.75 * columns[x, y / 2, *more] + 0.25 * columns[x, y / 2 - 1 + 2 * (y % 2), *more]
+    return up
+
+
+def _blend(gray: hl.Func, detail: hl.Func, level: int) -> hl.Func:
+    """The details of the two intensities around that of each pixel, interpolated."""
+    x, y = hl.vars("x y")
+    place = gray[x, y] * float(INTENSITIES - 1)
+    k = hl.clamp(hl.cast(hl.Int(32), place), 0, INTENSITIES - 2)
+    blend = hl.Func(f"blend_{level}")
+    blend[x, y] = mix(detail[x, y, k], detail[x, y, k + 1], place - k)
+    return blend

@@ -31,37 +31,49 @@ CELL = 8
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """The grid is ``grid[x, y, z, c]``: place, layer, and channel (0: sum of values, 1: number of pixels)."""
-    x, y, z, c = hl.vars("x y z c")
     brightness = image("input", hl.Float(32), width, height)
     scale = 1.0 / scalar("r_sigma", 0.1)
+    grid = _splat(repeat_edge(brightness, "edge"), scale)
+    return estimated(_slice(_blur(grid), brightness, scale), width, height)
 
-    edge = repeat_edge(brightness, "edge")
-    grid = hl.Func("grid")
+
+def _splat(edge: hl.Func, scale: hl.Expr) -> hl.Func:
+    x, y, z, c = hl.vars("x y z c")
+    value, nearest, grid = hl.Func("value"), hl.Func("nearest"), hl.Func("grid")
+    value[x, y] = hl.clamp(edge[x, y], 0.0, 1.0)
+    nearest[x, y] = hl.cast(hl.Int(32), value[x, y] * scale + 0.5)
     r = hl.RDom([hl.Range(0, CELL), hl.Range(0, CELL)], "r")
-    value = hl.clamp(edge[x * CELL + r.x - CELL // 2, y * CELL + r.y - CELL // 2], 0.0, 1.0)
+    pixel = x * CELL + r.x - CELL // 2, y * CELL + r.y - CELL // 2
     grid[x, y, z, c] = 0.0
-    grid[x, y, hl.cast(hl.Int(32), value * scale + 0.5), c] += hl.select(c == 0, value, 1.0)
+    grid[x, y, nearest[pixel], c] += hl.select(c == 0, value[pixel], 1.0)
+    return grid
 
+
+def _blur(grid: hl.Func) -> hl.Func:
+    x, y, z, c = hl.vars("x y z c")
     blur_z, blur_x, blur_y = hl.Func("blur_z"), hl.Func("blur_x"), hl.Func("blur_y")
-    blur_z[x, y, z, c] = _blurred([grid[x, y, z + k, c] for k in range(-2, 3)])
-    blur_x[x, y, z, c] = _blurred([blur_z[x + k, y, z, c] for k in range(-2, 3)])
-    blur_y[x, y, z, c] = _blurred([blur_x[x, y + k, z, c] for k in range(-2, 3)])
-
-    place = hl.clamp(brightness[x, y], 0.0, 1.0) * scale
-    layer = hl.cast(hl.Int(32), place)
-    right, below = (hl.cast(hl.Float(32), each % CELL) / CELL for each in (x, y))
-
-    def between_rows(i: int, k: int) -> hl.Expr:
-        above, under = (blur_y[x / CELL + i, y / CELL + j, layer + k, c] for j in (0, 1))
-        return mix(above, under, below)
-
-    sliced, output = hl.Func("sliced"), hl.Func("output")
-    near, far = (mix(between_rows(0, k), between_rows(1, k), right) for k in (0, 1))
-    sliced[x, y, c] = mix(near, far, place - layer)
-    output[x, y] = sliced[x, y, 0] / sliced[x, y, 1]
-    return estimated(output, width, height)
+    blur_z[x, y, z, c] = _weighted([grid[x, y, z + k, c] for k in range(-2, 3)])
+    blur_x[x, y, z, c] = _weighted([blur_z[x + k, y, z, c] for k in range(-2, 3)])
+    blur_y[x, y, z, c] = _weighted([blur_x[x, y + k, z, c] for k in range(-2, 3)])
+    return blur_y
 
 
-def _blurred(taps: list[hl.FuncRef]) -> hl.Expr:
+def _weighted(taps: list[hl.FuncRef]) -> hl.Expr:
     a, b, c, d, e = taps
     return (a + e) + 4.0 * (b + d) + 6.0 * c
+
+
+def _slice(grid: hl.Func, brightness: hl.ImageParam, scale: hl.Expr) -> hl.Func:
+    """``layers[x, y, k, c]`` is what the pixel sees of the layer below it (k = 0) and of the one above (k = 1)."""
+    x, y, z, c, k = hl.vars("x y z c k")
+    rows, columns, layers = hl.Func("rows"), hl.Func("columns"), hl.Func("layers")
+    place, layer, output = hl.Func("place"), hl.Func("layer"), hl.Func("output")
+    right, below = (hl.cast(hl.Float(32), each % CELL) / CELL for each in (x, y))
+    rows[x, y, z, c] = mix(grid[x, y / CELL, z, c], grid[x, y / CELL + 1, z, c], below)
+    columns[x, y, z, c] = mix(rows[x / CELL, y, z, c], rows[x / CELL + 1, y, z, c], right)
+    place[x, y] = hl.clamp(brightness[x, y], 0.0, 1.0) * scale
+    layer[x, y] = hl.cast(hl.Int(32), place[x, y])
+    layers[x, y, k, c] = columns[x, y, layer[x, y] + k, c]
+    sums, counts = (mix(layers[x, y, 0, i], layers[x, y, 1, i], place[x, y] - layer[x, y]) for i in (0, 1))
+    output[x, y] = sums / counts
+    return output

@@ -89,15 +89,15 @@ def _slice(model: hl.Func, large: hl.ImageParam) -> hl.Func:
     size = ZOOM * CELL
     right, below = (hl.cast(hl.Float(32), each % size) / size for each in (x, y))
     rows, columns, sliced = hl.Func("rows"), hl.Func("columns"), hl.Func("sliced")
-    place, layer = hl.Func("place"), hl.Func("layer")
+    depth, layer = hl.Func("depth"), hl.Func("layer")
     transformed, output = hl.Func("transformed"), hl.Func("output")
     rows[x, y, z, c, p] = mix(model[x, y / size, z, c, p], model[x, y / size + 1, z, c, p], below)
     columns[x, y, z, c, p] = mix(rows[x / size, y, z, c, p], rows[x / size + 1, y, z, c, p], right)
     colour = [large[x, y, k] for k in range(3)]
-    place[x, y] = _gray(colour) * LAYERS
-    layer[x, y] = hl.cast(hl.Int(32), place[x, y])
+    depth[x, y] = _gray(colour) * LAYERS
+    layer[x, y] = hl.cast(hl.Int(32), depth[x, y])
     near, far = (columns[x, y, layer[x, y] + k, c, p] for k in (0, 1))
-    sliced[x, y, c, p] = mix(near, far, place[x, y] - layer[x, y])
+    sliced[x, y, c, p] = mix(near, far, depth[x, y] - layer[x, y])
     transformed[x, y, c] = sum((sliced[x, y, c, k] * colour[k] for k in range(3)), hl.Expr(sliced[x, y, c, 3]))
     output[x, y, c] = hl.clamp(transformed[x, y, c], 0.0, 1.0)
     return output
@@ -110,4 +110,4 @@ def _gray(colour: list[hl.Expr]) -> hl.Expr:
 
 def _blurred(taps: list[hl.FuncRef]) -> hl.Expr:
     a, b, c, d, e, f, g = taps
-    return (a + g) * (1 / 64) + (b + f) * (1 / 27) + (c + e) * (1 / 8) + d
+    return (a + g) / 64.0 + (b + f) / 27.0 + (c + e) / 8.0 + d

@@ -67,13 +67,13 @@ def _slice(grid: hl.Func, brightness: hl.ImageParam, scale: hl.Expr) -> hl.Func:
     """``layers[x, y, k, c]`` is what the pixel sees of the layer below it (k = 0) and of the one above (k = 1)."""
     x, y, z, c, k = hl.vars("x y z c k")
     rows, columns, layers = hl.Func("rows"), hl.Func("columns"), hl.Func("layers")
-    place, layer, output = hl.Func("place"), hl.Func("layer"), hl.Func("output")
+    depth, layer, output = hl.Func("depth"), hl.Func("layer"), hl.Func("output")
     right, below = (hl.cast(hl.Float(32), each % CELL) / CELL for each in (x, y))
     rows[x, y, z, c] = mix(grid[x, y / CELL, z, c], grid[x, y / CELL + 1, z, c], below)
     columns[x, y, z, c] = mix(rows[x / CELL, y, z, c], rows[x / CELL + 1, y, z, c], right)
-    place[x, y] = hl.clamp(brightness[x, y], 0.0, 1.0) * scale
-    layer[x, y] = hl.cast(hl.Int(32), place[x, y])
+    depth[x, y] = hl.clamp(brightness[x, y], 0.0, 1.0) * scale
+    layer[x, y] = hl.cast(hl.Int(32), depth[x, y])
     layers[x, y, k, c] = columns[x, y, layer[x, y] + k, c]
-    sums, counts = (mix(layers[x, y, 0, i], layers[x, y, 1, i], place[x, y] - layer[x, y]) for i in (0, 1))
+    sums, counts = (mix(layers[x, y, 0, i], layers[x, y, 1, i], depth[x, y] - layer[x, y]) for i in (0, 1))
     output[x, y] = sums / counts
     return output

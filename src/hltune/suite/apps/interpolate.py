@@ -16,7 +16,7 @@ Steps, for 10 levels l = 0 .. 9. Level l has the columns 0 .. E and the rows 0 .
 3. ``filled_9 = down_9``; then for l = 8 .. 0, with up_l the level after stretched to twice its size, first along y, then
    x: ``u(x) = (f(floor(x / 2)) + f(floor((x + 1) / 2))) / 2``. That never leaves the level. Then
    ``filled_l(x, y, c) = down_l(x, y, c) + (1 - down_l(x, y, 3)) up_l(x, y, c)`` for all four channels.
-4. ``output[x, y, c]``: float32, W x H x 3, is ``filled_0(x, y, c) / max(filled_0(x, y, 3), 1e-20)``: black where nothing
+4. ``output[x, y, c]``: float32, W x H x 3, is ``filled_0(x, y, c) / max(filled_0(x, y, 3), 2^-64)``: black where nothing
    is known.
 """
 
@@ -41,7 +41,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     for level in reversed(range(LEVELS - 1)):
         filled = _filled(down[level], filled, level)
     output = hl.Func("output")
-    output[x, y, c] = filled[x, y, c] / hl.max(filled[x, y, 3], 1e-20)
+    output[x, y, c] = filled[x, y, c] / hl.max(filled[x, y, 3], 2.0**-64)
     return estimated(output, width, height, 3)
 
 

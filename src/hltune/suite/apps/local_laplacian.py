@@ -22,7 +22,7 @@ are more than enough). There are 8 intensities k / 7, for k = 0 .. 7.
 7. ``blend_j(x, y)`` is ``detail_j`` at the intensity of ``gray_j``: with ``l = 7 gray_j`` and ``k = floor(l)``, clamped to
    0 .. 6, it is ``(1 - f) detail_j(x, y, k) + f detail_j(x, y, k + 1)``, where f = l - k.
 8. ``result_7 = blend_7``; ``result_j = up(result_j+1) + blend_j``.
-9. ``output[x, y, c]``: uint16, W x H x 3, is ``input (result_0 + 0.01) / (gray + 0.01)``, clamped to [0, 65535] and then
+9. ``output[x, y, c]``: uint16, W x H x 3, is ``input (result_0 + 1/128) / (gray + 1/128)``, clamped to [0, 65535] and then
    rounded to the nearest, as floor(v + 0.5).
 """
 
@@ -33,7 +33,7 @@ from hltune.suite.apps.shared import estimated, image, mix, repeat_edge, scalar
 LEVELS = 8
 INTENSITIES = 8
 _STEPS = 256
-_EPSILON = 0.01
+_EPSILON = 1 / 128
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:

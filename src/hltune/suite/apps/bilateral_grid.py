@@ -77,3 +77,37 @@ def _slice(grid: hl.Func, brightness: hl.ImageParam, scale: hl.Expr) -> hl.Func:
     sums, counts = (mix(layers[x, y, 0, i], layers[x, y, 1, i], depth[x, y] - layer[x, y]) for i in (0, 1))
     output[x, y] = sums / counts
     return output
+
+
+def expert(vector_bytes: int) -> str:
+    """Two passes: image to grid, blurred along z and x; then the rest, by strips of rows.
+
+    In memory the two channels lie beside each other, then the layers: a pixel is added to the grid with one short
+    vector, and what it reads back, two layers of two channels, is one vector of four.
+
+    The first pass takes rows of cells in parallel. Neighbouring pixels mostly fall into the same element, so that each
+    sum would wait for the one before; pixels of four cells in turn do not. The second pass blurs a row of cells along
+    y when the strip comes to it, and stretches it to every row of pixels, before the pixels themselves interpolate
+    between columns and layers.
+    """
+    lanes = vector_bytes // 4
+    grid_order = "reorder_storage(c, z, x, y).reorder(c, z, x, y).fuse(c, z, cz)"
+    return f"""
+output.compute_root()
+    .split(y, strip, yi, 64).split(yi, block, row, {CELL}).split(x, xo, xi, {CELL})
+    .reorder(xi, xo, row, block, strip)
+    .vectorize(xi).parallel(strip);
+layer.compute_at(output, xo).vectorize(x, {CELL});
+layers.compute_at(output, xo).reorder_storage(c, k, x, y).reorder(c, k, x, y).vectorize(c).vectorize(k).unroll(x);
+rows.compute_at(output, row).{grid_order}.vectorize(cz, {lanes});
+blur_y.store_at(output, strip).compute_at(output, block).{grid_order}.vectorize(cz, {lanes});
+
+blur_x.compute_root().{grid_order}.vectorize(cz, {lanes}).parallel(y);
+blur_z.compute_at(blur_x, y).{grid_order}.vectorize(cz, {lanes});
+grid.compute_at(blur_x, y).{grid_order}.vectorize(cz, {lanes});
+grid.update(0)
+    .split(x, xo, xi, 4).reorder(c, xi, r$x, r$y, xo, y)
+    .vectorize(c).unroll(xi);
+value.compute_at(grid, xo).vectorize(x, {lanes});
+nearest.compute_at(grid, xo).vectorize(x, {lanes});
+"""

@@ -36,5 +36,10 @@ def mix(a: hl.Expr | hl.FuncRef, b: hl.Expr | hl.FuncRef, weight: hl.Expr) -> hl
 
 
 def estimated(output: hl.Func, *extents: int) -> hl.Func:
-    """The output with its estimated size."""
+    """The output with its estimated size; it starts at 0, and has all of its channels."""
+    dimensions = [output.output_buffer().dim(axis) for axis in range(len(extents))]
+    for dimension in dimensions[:2]:
+        dimension.set_min(0)
+    for dimension, channels in zip(dimensions[2:], extents[2:], strict=True):
+        dimension.set_bounds(0, channels)
     return output.set_estimates([hl.Range(0, extent) for extent in extents])

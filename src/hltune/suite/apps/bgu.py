@@ -87,12 +87,13 @@ def _solve(moments: hl.Func) -> hl.Func:
 def _slice(model: hl.Func, large: hl.ImageParam) -> hl.Func:
     x, y, z, c, p = hl.vars("x y z c p")
     size = ZOOM * CELL
-    right, below = (hl.cast(hl.Float(32), each % size) / size for each in (x, y))
+    right, below = hl.Func("right"), hl.cast(hl.Float(32), y % size) / size
+    right[x] = hl.cast(hl.Float(32), x % size) / size
     rows, columns, sliced = hl.Func("rows"), hl.Func("columns"), hl.Func("sliced")
     depth, layer = hl.Func("depth"), hl.Func("layer")
     transformed, output = hl.Func("transformed"), hl.Func("output")
     rows[x, y, z, c, p] = mix(model[x, y / size, z, c, p], model[x, y / size + 1, z, c, p], below)
-    columns[x, y, z, c, p] = mix(rows[x / size, y, z, c, p], rows[x / size + 1, y, z, c, p], right)
+    columns[x, y, z, c, p] = mix(rows[x / size, y, z, c, p], rows[x / size + 1, y, z, c, p], right[x])
     colour = [large[x, y, k] for k in range(3)]
     depth[x, y] = _gray(colour) * LAYERS
     layer[x, y] = hl.cast(hl.Int(32), depth[x, y])
@@ -111,3 +112,42 @@ def _gray(colour: list[hl.Expr]) -> hl.Expr:
 def _blurred(taps: list[hl.FuncRef]) -> hl.Expr:
     a, b, c, d, e, f, g = taps
     return (a + g) / 64.0 + (b + f) / 27.0 + (c + e) / 8.0 + d
+
+
+def expert(vector_bytes: int) -> str:
+    """A small pass from cell to cell and a large one from pixel to pixel, without a single gather.
+
+    In memory the channels of a model lie beside each other, four of them (the last one is never used), then the
+    components, then the layers. So a pixel adds up its three outputs in one vector of four: what depends on its layer
+    is just where that vector is loaded from. Eight pixels at a time then become three planes.
+
+    ``rows`` has the models of one row of pixels, interpolated along y: it is small, and stays in the first-level cache.
+    In the small pass, likewise, vectors run along the moments of one element, until the solver takes several cells.
+    """
+    lanes = vector_bytes // 4
+    moments_order = f"reorder_storage(m, z, x, y).reorder(m, z, x, y).vectorize(m, {lanes})"
+    model_order = "reorder_storage(c, p, z, x, y).reorder(c, p, z, x, y).vectorize(c).vectorize(p)"
+    eliminations = "\n".join(
+        f"system.update({k}).reorder(r{k}$x, r{k}$y, x, z, y).unroll(r{k}$x).unroll(r{k}$y).vectorize(x, {lanes});"
+        for k in range(4)
+    )
+    return f"""
+output.compute_root()
+    .split(y, strip, row, 16).split(x, xo, xi, 8).reorder(xi, c, xo, row, strip)
+    .vectorize(xi).unroll(c).parallel(strip);
+transformed.compute_at(output, xo).reorder_storage(c, x, y).reorder(c, x, y)
+    .split(c, co, ci, 4, TailStrategy::RoundUp).vectorize(ci).unroll(x);
+depth.compute_at(output, xo).vectorize(x, 8);
+layer.compute_at(output, xo).vectorize(x, 8);
+right.compute_at(output, xo).vectorize(x, 8);
+rows.compute_at(output, row).{model_order};
+model.compute_root().{model_order}.parallel(y);
+
+system.compute_at(model, y).unroll(q).unroll(p).vectorize(x, {lanes});
+{eliminations}
+blur_x.compute_at(model, y).{moments_order};
+blur_y.compute_root().{moments_order}.parallel(y);
+blur_z.compute_root().{moments_order}.parallel(y);
+moments.compute_at(blur_z, y).{moments_order};
+moments.update(0).reorder(m, r$x, r$y, x, y).unroll(m);
+"""

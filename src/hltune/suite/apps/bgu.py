@@ -117,8 +117,8 @@ def _blurred(taps: list[hl.FuncRef]) -> hl.Expr:
 def expert(vector_bytes: int) -> str:
     """A small pass from cell to cell and a large one from pixel to pixel, without a single gather.
 
-    In memory the channels of a model lie beside each other, four of them (the last one is never used), then the
-    components, then the layers. So a pixel adds up its three outputs in one vector of four: what depends on its layer
+    In memory the channels of a model lie beside each other, four of them (the last one is computed, but never used),
+    then the components, then the layers. So a pixel adds up its three outputs in one vector of four: what depends on its layer
     is just where that vector is loaded from. Eight pixels at a time then become three planes.
 
     ``rows`` has the models of one row of pixels, interpolated along y: it is small, and stays in the first-level cache.
@@ -126,7 +126,8 @@ def expert(vector_bytes: int) -> str:
     """
     lanes = vector_bytes // 4
     moments_order = f"reorder_storage(m, z, x, y).reorder(m, z, x, y).vectorize(m, {lanes})"
-    model_order = "reorder_storage(c, p, z, x, y).reorder(c, p, z, x, y).vectorize(c).vectorize(p)"
+    four = "split(c, co, ci, 4, TailStrategy::RoundUp)"
+    model_order = f"reorder_storage(c, p, z, x, y).{four}.reorder(ci, p, co, z, x, y).vectorize(ci).vectorize(p)"
     eliminations = "\n".join(
         f"system.update({k}).reorder(r{k}$x, r{k}$y, x, z, y).unroll(r{k}$x).unroll(r{k}$y).vectorize(x, {lanes});"
         for k in range(4)
@@ -135,15 +136,15 @@ def expert(vector_bytes: int) -> str:
 output.compute_root()
     .split(y, strip, row, 16).split(x, xo, xi, 8).reorder(xi, c, xo, row, strip)
     .vectorize(xi).unroll(c).parallel(strip);
-transformed.compute_at(output, xo).reorder_storage(c, x, y).reorder(c, x, y)
-    .split(c, co, ci, 4, TailStrategy::RoundUp).vectorize(ci).unroll(x);
+transformed.compute_at(output, xo).reorder_storage(c, x, y).{four}.reorder(ci, co, x, y).vectorize(ci).unroll(x);
 depth.compute_at(output, xo).vectorize(x, 8);
 layer.compute_at(output, xo).vectorize(x, 8);
 right.compute_at(output, xo).vectorize(x, 8);
 rows.compute_at(output, row).{model_order};
 model.compute_root().{model_order}.parallel(y);
 
-system.compute_at(model, y).unroll(q).unroll(p).vectorize(x, {lanes});
+system.compute_at(model, y).split(q, qo, qi, 8, TailStrategy::RoundUp).reorder(qi, p, qo, x, z, y)
+    .unroll(qi).unroll(p).vectorize(x, {lanes});
 {eliminations}
 blur_x.compute_at(model, y).{moments_order};
 blur_y.compute_root().{moments_order}.parallel(y);

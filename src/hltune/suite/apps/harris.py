@@ -22,3 +22,76 @@ gradients just outside of the image are those of the extended image, not copies 
 
 Source: Harris and Stephens, "A combined corner and edge detector", 1988.
 """
+
+from collections.abc import Sequence
+
+import halide as hl
+
+_STRIP_ROWS, _BLOCK_ROWS = 64, 4
+_LUMA = 0.299, 0.587, 0.114
+_K = 0.04
+
+
+def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
+    """Everything is a Func of its own; the sums add columns first, so that rows computed together share these."""
+    image = hl.ImageParam(hl.Float(32), 3, "input")
+    image.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    x, y = hl.vars("x y")
+    edge, gray, gx, gy = _repeat_edge(image), hl.Func("gray"), hl.Func("gx"), hl.Func("gy")
+    red, green, blue = (hl.f32(weight) * edge[x, y, channel] for channel, weight in enumerate(_LUMA))
+    gray[x, y] = red + green + blue
+    gx[x, y] = _smooth([gray[x + 1, y + j] - gray[x - 1, y + j] for j in (-1, 0, 1)])
+    gy[x, y] = _smooth([gray[x + i, y + 1] - gray[x + i, y - 1] for i in (-1, 0, 1)])
+    sxx, syy, sxy = _sum3x3("xx", gx, gx), _sum3x3("yy", gy, gy), _sum3x3("xy", gx, gy)
+    trace, output = hl.Func("trace"), hl.Func("output")
+    trace[x, y] = sxx[x, y] + syy[x, y]
+    output[x, y] = sxx[x, y] * syy[x, y] - sxy[x, y] * sxy[x, y] - hl.f32(_K) * trace[x, y] * trace[x, y]
+    return output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+
+
+def expert(vector_bytes: int) -> str:
+    """Strips of rows, with rolling line buffers of the grey image and its gradients; the sums stay in registers.
+
+    Gradients cost six loads each, and nine pixels use them; products cost one multiplication, and line buffers of all
+    three would be more traffic than that. Four rows at a time share the products and sums of the six rows around them.
+    The borders are in ``gray`` alone.
+    """
+    lanes = vector_bytes // 4
+    rows = f"""
+    .split(y, yo, yi, {_BLOCK_ROWS}).split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, yi, xo, yo)
+    .vectorize(xi).unroll(yi);
+"""
+    return f"""
+output.compute_root()
+    .split(y, strip, yi, {_STRIP_ROWS}).split(yi, block, row, {_BLOCK_ROWS}).split(x, xo, xi, {lanes})
+    .reorder(xi, row, xo, block, strip)
+    .vectorize(xi).unroll(row).parallel(strip);
+gray.store_at(output, strip).compute_at(output, block)
+    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).vectorize(xi);
+gx.store_at(output, strip).compute_at(output, block){rows}
+gy.store_at(output, strip).compute_at(output, block){rows}
+"""
+
+
+def _repeat_edge(image: hl.ImageParam) -> hl.Func:
+    """The image for any coordinates; only x is marked as likely to be inside, see `hltune.suite.images.repeat_edge`."""
+    x, y, c = hl.vars("x y c")
+    columns, rows = image.dim(0), image.dim(1)
+    edge = hl.Func("edge")
+    edge[x, y, c] = image[hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max()), c]
+    return edge
+
+
+def _smooth(taps: Sequence[hl.Expr]) -> hl.Expr:
+    before, here, after = taps
+    return (before + 2 * here + after) * hl.f32(1 / 12)
+
+
+def _sum3x3(name: str, a: hl.Func, b: hl.Func) -> hl.Func:
+    """The sum of the products of two Funcs, over the pixels around each pixel."""
+    x, y = hl.vars("x y")
+    product, total = hl.Func(f"g{name}"), hl.Func(f"s{name}")
+    product[x, y] = a[x, y] * b[x, y]
+    rows = [product[x - 1, y + j] + product[x, y + j] + product[x + 1, y + j] for j in (-1, 0, 1)]
+    total[x, y] = rows[0] + rows[1] + rows[2]
+    return total

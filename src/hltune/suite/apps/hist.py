@@ -27,3 +27,55 @@ it says *rounded down*, and the output is the same to the last bit for each righ
 
    each limited to 0 ... 255 and then rounded down.
 """
+
+import halide as hl
+
+_LEVELS = 256
+_STRIP_ROWS, _BLOCK_ROWS = 64, 4
+
+
+def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
+    """Counts, adds up, looks up; colours are two differences that stay."""
+    image = hl.ImageParam(hl.UInt(8), 3, "input")
+    image.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    x, y, c = hl.vars("x y c")
+    luma, cr, cb, output = hl.Func("luma"), hl.Func("cr"), hl.Func("cb"), hl.Func("output")
+    red, green, blue = (hl.cast(hl.Float(32), image[x, y, channel]) for channel in range(3))
+    luma[x, y] = hl.cast(hl.UInt(8), red * (77 / 256) + green * (150 / 256) + blue * (29 / 256))
+    cr[x, y] = (red - luma[x, y]) * (183 / 256) + 128
+    cb[x, y] = (blue - luma[x, y]) * (9 / 16) + 128
+    bright = hl.Func("bright")
+    bright[x, y] = _equalised(image, luma)[luma[x, y]]
+    to_red, to_blue = cr[x, y] - 128, cb[x, y] - 128
+    colours = [
+        bright[x, y] + to_red * (179 / 128),
+        bright[x, y] - to_blue * (11 / 32) - to_red * (91 / 128),
+        bright[x, y] + to_blue * (113 / 64),
+    ]
+    output[x, y, c] = hl.mux(c, [hl.cast(hl.UInt(8), hl.clamp(colour, 0, 255)) for colour in colours])
+    return output.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+
+
+def _equalised(image: hl.ImageParam, luma: hl.Func) -> hl.Func:
+    """A table: the new level of each level, the share of the pixels that are not brighter."""
+    v, y = hl.vars("v y")
+    columns, rows = image.dim(0), image.dim(1)
+    column = hl.RDom([hl.Range(columns.min(), columns.extent())], "column")
+    row = hl.RDom([hl.Range(rows.min(), rows.extent())], "row")
+    row_histogram, histogram, cumulative = hl.Func("row_histogram"), hl.Func("histogram"), hl.Func("cumulative")
+    row_histogram[v, y] = 0
+    row_histogram[luma[column.x, y], y] += 1
+    histogram[v] = 0
+    histogram[v] += row_histogram[v, row.x]
+    level = hl.RDom([hl.Range(1, _LEVELS - 1)], "level")
+    cumulative[v] = histogram[v]
+    cumulative[level.x] += cumulative[level.x - 1]
+    equalised, pixels = hl.Func("equalised"), columns.extent() * rows.extent()
+    share = hl.cast(hl.UInt(32), cumulative[v]) * (_LEVELS - 1) / hl.cast(hl.UInt(32), pixels)
+    equalised[v] = hl.cast(hl.UInt(8), share)
+    return equalised
+
+
+def expert(vector_bytes: int) -> str:
+    """TODO."""
+    return ""

@@ -83,6 +83,7 @@ import halide as hl
 
 _U8, _I16, _U16, _I32, _F32 = hl.UInt(8), hl.Int(16), hl.UInt(16), hl.Int(32), hl.Float(32)
 _SPARE_BITS, _BRIGHTEST = 6, 1023
+_STRIP_ROWS, _CHUNK = 64, 64
 _RED, _BLUE = (1, 0), (0, 1)
 """Where these pixels are in a block; the other two are green."""
 
@@ -103,7 +104,30 @@ def pipeline(width: int = 2592, height: int = 1968) -> hl.Func:
 
 def expert(vector_bytes: int) -> str:
     """TODO."""
-    return ""
+    lanes = vector_bytes // 2
+    sliding = "store_at(output, strip).compute_at(output, block)"
+    return f"""
+output.compute_root()
+    .split(y, strip, yi, {_STRIP_ROWS}).split(yi, block, row, 2).split(x, xo, xi, {vector_bytes})
+    .reorder(xi, row, xo, c, block, strip)
+    .vectorize(xi).unroll(row).parallel(strip);
+toned.{sliding}.reorder_storage(i, x, j, y, c)
+    .split(x, chunk, xi, {_CHUNK}, TailStrategy::RoundUp).split(xi, xi, pair, 4)
+    .reorder(i, pair, xi, j, c, chunk, y).unroll(i).unroll(pair);
+corrected.compute_at(toned, chunk)
+    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, c, i, j, xo, y).vectorize(xi).unroll(i).unroll(j).unroll(c);
+demosaiced.compute_at(corrected, xo)
+    .reorder(x, c, i, j, y).vectorize(x).unroll(i).unroll(j).unroll(c);
+green_at.{sliding}
+    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, j, xo, y).vectorize(xi).unroll(j);
+mosaic.{sliding}
+    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, i, j, xo, y).vectorize(xi).unroll(i).unroll(j);
+raw.{sliding}
+    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, i, j, xo, y).vectorize(xi).unroll(i).unroll(j);
+curve.compute_root().vectorize(v, {lanes // 2});
+matrix.compute_root();
+strength.compute_root();
+"""
 
 
 def _raw(image: hl.ImageParam) -> hl.Func:
@@ -242,6 +266,7 @@ def _sharpened(toned: hl.Func) -> hl.Func:
     here, strength = hl.cast(_I16, pixel[x, y, c]), hl.Func("strength")
     strength[()] = hl.cast(_I16, hl.clamp(32 * _scalar(_F32, "sharpen_strength", 1), 0, 128))
     output[x, y, c] = hl.saturating_cast(_U8, here + ((here - blur_x[x, y, c]) * strength[()] >> 5))
+    output.output_buffer().dim(2).set_bounds(0, 3)
     return output
 
 

@@ -53,6 +53,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
         bright[x, y] + to_blue * (113 / 64),
     ]
     output[x, y, c] = hl.mux(c, [hl.cast(hl.UInt(8), hl.clamp(colour, 0, 255)) for colour in colours])
+    output.output_buffer().dim(2).set_bounds(0, 3)
     return output.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
 
 
@@ -78,4 +79,21 @@ def _equalised(image: hl.ImageParam, luma: hl.Func) -> hl.Func:
 
 def expert(vector_bytes: int) -> str:
     """TODO."""
-    return ""
+    lanes = vector_bytes // 4
+    return f"""
+luma.compute_root()
+    .split(y, strip, row, 16).split(x, xo, xi, {vector_bytes}).vectorize(xi).parallel(strip);
+histogram.compute_root().vectorize(v, {lanes});
+partial = histogram.update(0).split(row, strip, yi, {_STRIP_ROWS}).split(yi, block, yi, {_BLOCK_ROWS}).rfactor(strip, strip);
+histogram.update(0).reorder(v, strip).vectorize(v, {lanes});
+partial.compute_root().vectorize(v, {lanes}).parallel(strip);
+partial.update(0).reorder(yi, v, block, strip).unroll(yi).vectorize(v, {lanes}).parallel(strip);
+row_histogram.compute_at(partial, block).vectorize(v, {lanes}).unroll(y);
+row_histogram.update(0).split(y, yo, yi, {_BLOCK_ROWS}).reorder(yi, column, yo).unroll(yi);
+cumulative.compute_root();
+equalised.compute_root().vectorize(v, {vector_bytes});
+output.compute_root()
+    .split(y, strip, row, 16).split(x, xo, xi, {2 * lanes}).reorder(xi, c, xo, row, strip)
+    .vectorize(xi).unroll(c).parallel(strip);
+bright.compute_at(output, row).unroll(x, 8);
+"""

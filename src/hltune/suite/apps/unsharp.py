@@ -46,6 +46,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     sharp[x, y] = 2 * gray[x, y] - blur_x[x, y]
     ratio[x, y] = sharp[x, y] / hl.max(gray[x, y], _DARKEST)
     output[x, y, c] = ratio[x, y] * image[x, y, c]
+    output.output_buffer().dim(2).set_bounds(0, 3)
     return output.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
 
 

@@ -83,7 +83,7 @@ import halide as hl
 
 _U8, _I16, _U16, _I32, _F32 = hl.UInt(8), hl.Int(16), hl.UInt(16), hl.Int(32), hl.Float(32)
 _SPARE_BITS, _BRIGHTEST = 6, 1023
-_STRIP_ROWS, _CHUNK = 64, 64
+_STRIP_ROWS = 64
 _RED, _BLUE = (1, 0), (0, 1)
 """Where these pixels are in a block; the other two are green."""
 
@@ -111,18 +111,18 @@ output.compute_root()
     .split(y, strip, yi, {_STRIP_ROWS}).split(yi, block, row, 2).split(x, xo, xi, {vector_bytes})
     .reorder(xi, row, xo, c, block, strip)
     .vectorize(xi).unroll(row).parallel(strip);
-toned.{sliding}.reorder_storage(i, x, j, y, c)
-    .split(x, chunk, xi, {_CHUNK}, TailStrategy::RoundUp).split(xi, xi, pair, 4)
-    .reorder(i, pair, xi, j, c, chunk, y).unroll(i).unroll(pair);
-corrected.compute_at(toned, chunk)
-    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, c, i, j, xo, y).vectorize(xi).unroll(i).unroll(j).unroll(c);
+toned.{sliding}.fold_storage(y, 4)
+    .split(x, xo, xi, 8, TailStrategy::RoundUp).reorder(xi, xo, y, c).unroll(xi);
+corrected.{sliding}.fold_storage(y, 2)
+    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, c, i, j, xo, y)
+    .vectorize(xi).unroll(c).unroll(i).unroll(j);
 demosaiced.compute_at(corrected, xo)
     .reorder(x, c, i, j, y).vectorize(x).unroll(i).unroll(j).unroll(c);
-green_at.{sliding}
+green_at.{sliding}.fold_storage(y, 4)
     .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, j, xo, y).vectorize(xi).unroll(j);
-mosaic.{sliding}
+mosaic.{sliding}.fold_storage(y, 4)
     .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, i, j, xo, y).vectorize(xi).unroll(i).unroll(j);
-raw.{sliding}
+raw.{sliding}.fold_storage(y, 4)
     .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, i, j, xo, y).vectorize(xi).unroll(i).unroll(j);
 curve.compute_root().vectorize(v, {lanes // 2});
 matrix.compute_root();
@@ -234,9 +234,10 @@ def _matrix() -> hl.Func:
 
 
 def _toned(corrected: hl.Func) -> hl.Func:
-    x, y, i, j, c = hl.vars("x y i j c")
+    """Pixels side by side again."""
+    x, y, c = hl.vars("x y c")
     toned = hl.Func("toned")
-    toned[x, y, i, j, c] = _curve()[corrected[x, y, i, j, c]]
+    toned[x, y, c] = _curve()[corrected[x / 2, y / 2, x % 2, y % 2, c]]
     return toned
 
 
@@ -257,16 +258,16 @@ def _curve() -> hl.Func:
 
 
 def _sharpened(toned: hl.Func) -> hl.Func:
-    """Pixels side by side again, and what a 3 x 3 blur would take away is added."""
+    """What a 3 x 3 blur would take away is added."""
     x, y, c = hl.vars("x y c")
-    pixel, blur_y, blur_x, output = hl.Func("pixel"), hl.Func("blur_y"), hl.Func("blur_x"), hl.Func("output")
-    pixel[x, y, c] = toned[x / 2, y / 2, x % 2, y % 2, c]
-    blur_y[x, y, c] = _average(_average(pixel[x, y - 1, c], pixel[x, y + 1, c]), pixel[x, y, c])
+    blur_y, blur_x, output = hl.Func("blur_y"), hl.Func("blur_x"), hl.Func("output")
+    blur_y[x, y, c] = _average(_average(toned[x, y - 1, c], toned[x, y + 1, c]), toned[x, y, c])
     blur_x[x, y, c] = _average(_average(blur_y[x - 1, y, c], blur_y[x + 1, y, c]), blur_y[x, y, c])
-    here, strength = hl.cast(_I16, pixel[x, y, c]), hl.Func("strength")
+    here, strength = hl.cast(_I16, toned[x, y, c]), hl.Func("strength")
     strength[()] = hl.cast(_I16, hl.clamp(32 * _scalar(_F32, "sharpen_strength", 1), 0, 128))
     output[x, y, c] = hl.saturating_cast(_U8, here + ((here - blur_x[x, y, c]) * strength[()] >> 5))
-    output.output_buffer().dim(2).set_bounds(0, 3)
+    columns, rows, channels = map(output.output_buffer().dim, range(3))
+    columns.set_min(0), rows.set_min(0), channels.set_bounds(0, 3)
     return output
 
 

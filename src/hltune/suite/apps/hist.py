@@ -84,12 +84,12 @@ def expert(vector_bytes: int) -> str:
 luma.compute_root()
     .split(y, strip, row, 16).split(x, xo, xi, {vector_bytes}).vectorize(xi).parallel(strip);
 histogram.compute_root().vectorize(v, {lanes});
-partial = histogram.update(0).split(row, strip, yi, {_STRIP_ROWS}).split(yi, block, yi, {_BLOCK_ROWS}).rfactor(strip, strip);
+partial = histogram.update(0).split(row_x, strip, yi, {_STRIP_ROWS}).split(yi, block, yi, {_BLOCK_ROWS}).rfactor(strip, u);
 histogram.update(0).reorder(v, strip).vectorize(v, {lanes});
-partial.compute_root().vectorize(v, {lanes}).parallel(strip);
-partial.update(0).reorder(yi, v, block, strip).unroll(yi).vectorize(v, {lanes}).parallel(strip);
-row_histogram.compute_at(partial, block).vectorize(v, {lanes}).unroll(y);
-row_histogram.update(0).split(y, yo, yi, {_BLOCK_ROWS}).reorder(yi, column, yo).unroll(yi);
+partial.compute_root().vectorize(v, {lanes}).parallel(u);
+partial.update(0).reorder(yi, v, block, u).unroll(yi).vectorize(v, {lanes}).parallel(u);
+row_histogram.compute_at(partial, block).vectorize(v, {lanes});
+row_histogram.update(0).split(y, yo, yi, {_BLOCK_ROWS}).reorder(yi, column_x, yo).unroll(yi);
 cumulative.compute_root();
 equalised.compute_root().vectorize(v, {vector_bytes});
 output.compute_root()

@@ -45,7 +45,8 @@ but the matrix and the tone curve is integer arithmetic; 16 bits with a sign are
 
 3. Colour correction. The matrix is interpolated in the reciprocal of the temperature, in float32::
 
-       cold = limit((1 / color_temp - 1 / 3200) / (1 / 7000 - 1 / 3200), 0, 1)  =  limit((1 - 3200 / color_temp) 35/19, 0, 1)
+       cold = limit((1 / color_temp - 1 / 3200) / (1 / 7000 - 1 / 3200), 0, 1)
+            = limit((1 - 3200 / color_temp) * 35 / 19, 0, 1)
        matrix[k, c] = trunc(256 * (matrix_7000[k, c] * cold + matrix_3200[k, c] * (1 - cold)))
 
    rounded towards zero, limited to -32768 ... 32767. With the pixel's red, green and blue as k = 0, 1, 2::
@@ -56,7 +57,7 @@ but the matrix and the tone curve is integer arithmetic; 16 bits with a sign are
 
 4. Tone curve: ``toned[x, y, c] = curve[corrected[x, y, c]]``, uint8.
 
-5. The curve is a table of 1024 uint8, computed once in float32. For v = 0 ... 1023::
+   The curve is a table of 1024 uint8, computed once in float32. For v = 0 ... 1023::
 
        linear = limit((v - black_level) / max(white_level - black_level, 1), 0, 1)
        g = linear ** (1 / gamma)
@@ -67,7 +68,7 @@ but the matrix and the tone curve is integer arithmetic; 16 bits with a sign are
 
    (Where 255 s + 0.5 is within rounding of an integer, another implementation may be off by one.)
 
-6. Sharpening, for each channel, with ``strength = limit(32 * sharpen_strength, 0, 128)`` rounded down::
+5. Sharpening, for each channel, with ``strength = limit(32 * sharpen_strength, 0, 128)`` rounded down::
 
        blur_y[x, y] = avg(avg(toned[x, y - 1], toned[x, y + 1]), toned[x, y])
        blur_x[x, y] = avg(avg(blur_y[x - 1, y], blur_y[x + 1, y]), blur_y[x, y])
@@ -83,7 +84,8 @@ import halide as hl
 
 _U8, _I16, _U16, _I32, _F32 = hl.UInt(8), hl.Int(16), hl.UInt(16), hl.Int(32), hl.Float(32)
 _SPARE_BITS, _BRIGHTEST = 6, 1023
-_STRIP_ROWS = 64
+_STRIP_ROWS, _CHUNK = 64, 32
+"""Rows of a strip; blocks that are corrected before they are looked up."""
 _RED, _BLUE = (1, 0), (0, 1)
 """Where these pixels are in a block; the other two are green."""
 
@@ -103,28 +105,30 @@ def pipeline(width: int = 2592, height: int = 1968) -> hl.Func:
 
 
 def expert(vector_bytes: int) -> str:
-    """TODO."""
+    """Strips of rows; in each, all steps follow each other from one row of blocks to the next, in rolling line buffers.
+
+    ``raw`` takes the four kinds of pixels apart, with the only border there is. A vector of blocks is then demosaiced
+    and corrected in registers. The tone curve is nothing for vectors: each index would be taken out of one and each
+    result put into another. So a few blocks are corrected into a buffer, and looked up from there one by one.
+    ``image`` puts pixels side by side when they have become bytes, half as many vectors as before the tone curve.
+    """
     lanes = vector_bytes // 2
-    sliding = "store_at(output, strip).compute_at(output, block)"
+    rolling = "store_at(output, strip).compute_at(output, block)"
+    vectors = f".split(x, xo, xi, {lanes}, TailStrategy::RoundUp).vectorize(xi)"
     return f"""
 output.compute_root()
     .split(y, strip, yi, {_STRIP_ROWS}).split(yi, block, row, 2).split(x, xo, xi, {vector_bytes})
-    .reorder(xi, row, xo, c, block, strip)
-    .vectorize(xi).unroll(row).parallel(strip);
-toned.{sliding}.fold_storage(y, 4)
-    .split(x, xo, xi, 8, TailStrategy::RoundUp).reorder(xi, xo, y, c).unroll(xi);
-corrected.{sliding}.fold_storage(y, 2)
-    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, c, i, j, xo, y)
-    .vectorize(xi).unroll(c).unroll(i).unroll(j);
-demosaiced.compute_at(corrected, xo)
-    .reorder(x, c, i, j, y).vectorize(x).unroll(i).unroll(j).unroll(c);
-green_at.{sliding}.fold_storage(y, 4)
-    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, j, xo, y).vectorize(xi).unroll(j);
-mosaic.{sliding}.fold_storage(y, 4)
-    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, i, j, xo, y).vectorize(xi).unroll(i).unroll(j);
-raw.{sliding}.fold_storage(y, 4)
-    .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, i, j, xo, y).vectorize(xi).unroll(i).unroll(j);
-curve.compute_root().vectorize(v, {lanes // 2});
+    .reorder(xi, row, xo, c, block, strip).vectorize(xi).unroll(row).parallel(strip);
+image.{rolling}.fold_storage(y, 4).vectorize(x, {vector_bytes}, TailStrategy::RoundUp);
+toned.{rolling}.fold_storage(y, 2)
+    .split(x, chunk, xi, {_CHUNK}, TailStrategy::RoundUp).split(xi, xo, xi, 8)
+    .reorder(xi, xo, i, j, c, chunk, y).unroll(xi);
+corrected.compute_at(toned, chunk){vectors}.reorder(xi, c, i, j, xo, y).unroll(c).unroll(i).unroll(j);
+demosaiced.compute_at(corrected, xo).reorder(x, c, i, j, y).vectorize(x).unroll(c).unroll(i).unroll(j);
+green_at.{rolling}.fold_storage(y, 4){vectors}.reorder(xi, j, xo, y).unroll(j);
+mosaic.{rolling}.fold_storage(y, 4){vectors}.reorder(xi, i, j, xo, y).unroll(i).unroll(j);
+raw.{rolling}.fold_storage(y, 4){vectors}.reorder(xi, i, j, xo, y).unroll(i).unroll(j);
+curve.compute_root().vectorize(v, {vector_bytes // 4});
 matrix.compute_root();
 strength.compute_root();
 """
@@ -214,7 +218,7 @@ def _pair(p: _Pixel, step: _Pixel) -> _Pair:
 
 def _corrected(demosaiced: hl.Func) -> hl.Func:
     """Each colour is a sum of all three, in 8.8 fixed point, and an offset."""
-    x, y, i, j, k, c = hl.vars("x y i j k c")
+    x, y, i, j, c = hl.vars("x y i j c")
     matrix, corrected = _matrix(), hl.Func("corrected")
     red, green, blue = (_wide(matrix[k, c]) * _wide(demosaiced[x, y, i, j, k]) for k in range(3))
     total = (red + green) + (blue + matrix[3, c])
@@ -227,17 +231,16 @@ def _matrix() -> hl.Func:
     at_3200, at_7000 = (hl.ImageParam(_F32, 2, f"matrix_{kelvin}") for kelvin in (3200, 7000))
     for each in (at_3200, at_7000):
         each.set_estimates([hl.Range(0, 4), hl.Range(0, 3)])
-    cold = hl.clamp((1 - 3200 / _scalar(_F32, "color_temp", 3700)) * 35 / 19, 0, 1)  # 7000 / (7000 - 3200) is 35 / 19
+    cold = hl.clamp((1 - 3200 / _scalar(_F32, "color_temp", 3700)) * 35 / 19, 0, 1)
     matrix = hl.Func("matrix")
     matrix[k, c] = hl.saturating_cast(_I16, 256 * (at_7000[k, c] * cold + at_3200[k, c] * (1 - cold)))
     return matrix
 
 
 def _toned(corrected: hl.Func) -> hl.Func:
-    """Pixels side by side again."""
-    x, y, c = hl.vars("x y c")
+    x, y, i, j, c = hl.vars("x y i j c")
     toned = hl.Func("toned")
-    toned[x, y, c] = _curve()[corrected[x / 2, y / 2, x % 2, y % 2, c]]
+    toned[x, y, i, j, c] = _curve()[corrected[x, y, i, j, c]]
     return toned
 
 
@@ -258,16 +261,16 @@ def _curve() -> hl.Func:
 
 
 def _sharpened(toned: hl.Func) -> hl.Func:
-    """What a 3 x 3 blur would take away is added."""
+    """Pixels side by side again; what a 3 x 3 blur would take away from them is added."""
     x, y, c = hl.vars("x y c")
-    blur_y, blur_x, output = hl.Func("blur_y"), hl.Func("blur_x"), hl.Func("output")
-    blur_y[x, y, c] = _average(_average(toned[x, y - 1, c], toned[x, y + 1, c]), toned[x, y, c])
+    image, blur_y, blur_x, output = hl.Func("image"), hl.Func("blur_y"), hl.Func("blur_x"), hl.Func("output")
+    image[x, y, c] = toned[x / 2, y / 2, x % 2, y % 2, c]
+    blur_y[x, y, c] = _average(_average(image[x, y - 1, c], image[x, y + 1, c]), image[x, y, c])
     blur_x[x, y, c] = _average(_average(blur_y[x - 1, y, c], blur_y[x + 1, y, c]), blur_y[x, y, c])
-    here, strength = hl.cast(_I16, toned[x, y, c]), hl.Func("strength")
+    here, strength = hl.cast(_I16, image[x, y, c]), hl.Func("strength")
     strength[()] = hl.cast(_I16, hl.clamp(32 * _scalar(_F32, "sharpen_strength", 1), 0, 128))
     output[x, y, c] = hl.saturating_cast(_U8, here + ((here - blur_x[x, y, c]) * strength[()] >> 5))
-    columns, rows, channels = map(output.output_buffer().dim, range(3))
-    columns.set_min(0), rows.set_min(0), channels.set_bounds(0, 3)
+    output.output_buffer().dim(2).set_bounds(0, 3)
     return output
 
 

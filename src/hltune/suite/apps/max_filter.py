@@ -20,3 +20,34 @@ How: 2^k rows together have the maximum ``tall_k``, which takes one comparison f
 
 That is two comparisons for each column of the disc.
 """
+
+import halide as hl
+
+_RADIUS = 26
+_RADIUS_SQUARED = 689
+
+
+def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
+    """One Func for each power of two; which of them a column needs follows from its half height t."""
+    size = [hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)]
+    image = hl.ImageParam(hl.Float(32), 3, "input")
+    image.set_estimates(size)
+    x, y, c, t = hl.vars("x y c t")
+    i = hl.RDom([hl.Range(-_RADIUS, 2 * _RADIUS + 1)], "i")
+
+    columns, rows = image.dim(0), image.dim(1)
+    tall = {1: hl.Func("tall_1")}
+    tall[1][x, y, c] = image[hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max()), c]
+    for n in (1, 2, 4, 8, 16):
+        tall[2 * n] = hl.Func(f"tall_{2 * n}")
+        tall[2 * n][x, y, c] = hl.max(tall[n][x, y, c], tall[n][x, y + n, c])
+
+    column, disc, output = hl.Func("column"), hl.Func("disc"), hl.Func("output")
+    covered = {n: hl.max(tall[n][x, y - t, c], tall[n][x, y + t + 1 - n, c]) for n in (4, 8, 16, 32)}
+    column[x, y, c, t] = hl.select(t < 4, covered[4], t < 8, covered[8], t < 16, covered[16], covered[32])
+    # The half is far from any error of the square root, and no square lies in between.
+    half_height = hl.cast(hl.Int(32), hl.sqrt(hl.cast(hl.Float(32), _RADIUS_SQUARED - i.x * i.x) + 0.5))
+    disc[x, y, c] = column[x, y, c, _RADIUS]
+    disc[x, y, c] = hl.max(disc[x, y, c], column[x + i.x, y, c, hl.clamp(half_height, 3, _RADIUS)])
+    output[x, y, c] = disc[x, y, c]
+    return output.set_estimates(size)

@@ -23,3 +23,47 @@ The shift (0, 0) has the weight 1, so nothing is ever divided by a small number.
 
 Source: Buades, Coll, Morel, "A non-local algorithm for image denoising", CVPR 2005.
 """
+
+from collections.abc import Callable
+
+import halide as hl
+
+_NEAR = range(-3, 4)
+
+
+def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
+    """The weights are summed up as a fourth channel; two passes of seven rows and columns make the patches."""
+    size = [hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)]
+    image, sigma = hl.ImageParam(hl.Float(32), 3, "input"), hl.Param(hl.Float(32), "sigma")
+    image.set_estimates(size)
+    sigma.set_estimate(0.12)
+    x, y, c, dx, dy = hl.vars("x y c dx dy")
+    near = hl.RDom([hl.Range(-3, 7), hl.Range(-3, 7)], "near")
+    names = ("edge", "difference", "column", "weight", "total", "output")
+    edge, difference, column, weight, total, output = map(hl.Func, names)
+
+    columns, rows = image.dim(0), image.dim(1)
+    edge[x, y, c] = image[hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max()), c]
+    difference[x, y, dx, dy] = _sum(lambda k: _square(edge[x, y, k] - edge[x + dx, y + dy, k]), range(3))
+    column[x, y, dx, dy] = _sum(lambda j: difference[x, y + j, dx, dy], _NEAR)
+    patch = _sum(lambda i: column[x + i, y, dx, dy], _NEAR)
+    weight[x, y, dx, dy] = hl.fast_exp(patch * (-1 / (49 * sigma * sigma)))
+
+    shifted = edge[x + near.x, y + near.y, hl.min(c, 2)]
+    total[x, y, c] = 0.0
+    total[x, y, c] += weight[x, y, near.x, near.y] * hl.select(c == 3, 1.0, shifted)
+    output[x, y, c] = hl.clamp(total[x, y, c] / total[x, y, 3], 0, 1)
+    image.dim(2).set_bounds(0, 3)
+    output.output_buffer().dim(2).set_bounds(0, 3)
+    return output.set_estimates(size)
+
+
+def _square(value: hl.Expr) -> hl.Expr:
+    return value * value
+
+
+def _sum(term: Callable[[int], hl.Expr], indices: range) -> hl.Expr:
+    first, *others = map(term, indices)
+    for other in others:
+        first += other
+    return first

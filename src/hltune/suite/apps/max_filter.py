@@ -43,8 +43,8 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
         tall[2 * n][x, y, c] = hl.max(tall[n][x, y, c], tall[n][x, y + n, c])
 
     column, disc, output = hl.Func("column"), hl.Func("disc"), hl.Func("output")
-    covered = {n: hl.max(tall[n][x, y - t, c], tall[n][x, y + t + 1 - n, c]) for n in (4, 8, 16, 32)}
-    column[x, y, c, t] = hl.select(t < 4, covered[4], t < 8, covered[8], t < 16, covered[16], covered[32])
+    two = {n: _maximum_of_two(tall[n], n, t) for n in (4, 8, 16, 32)}
+    column[x, y, c, t] = hl.select(t < 4, two[4], t < 8, two[8], t < 16, two[16], two[32])
     # The half is far from any error of the square root, and no square lies in between.
     half_height = hl.cast(hl.Int(32), hl.sqrt(hl.cast(hl.Float(32), _RADIUS_SQUARED - i.x * i.x) + 0.5))
     disc[x, y, c] = column[x + _RADIUS, y, c, 3]
@@ -57,23 +57,30 @@ def expert(vector_bytes: int) -> str:
     """Slices of the image from top to bottom, 64 pixels wide, one row at a time.
 
     A new row of output takes one new row of each ``tall_n``, so all of them roll along with it, in buffers of 32 rows
-    at most that fit into the first-level cache together; to begin a slice takes 52 rows more. The maxima of a row stay
-    in registers, while all 53 columns of the disc pass by. Unrolled, their heights are constants, and each comparison
-    finds its operand in memory: storing ``column`` would save a third of them and cost as many stores and loads.
+    at most (Halide finds that out for some of them, and is told for the others), which a core's own caches hold. To
+    begin a slice takes a hundred rows more. The maxima of a row stay in registers, while all 53 columns of the disc
+    pass by. Unrolled, their heights are constants, and each comparison finds its operand in memory: storing ``column``
+    would save a third of them and cost as many stores and loads.
     """
     lanes = vector_bytes // 4
-    width = min(64, 8 * lanes)
-    rolling = "".join(
-        f"tall_{n}.store_at(output, slice).compute_at(output, y).vectorize(x, {lanes}, TailStrategy::RoundUp);\n"
-        for n in (1, 2, 4, 8, 16, 32)
-    )
-    return (
-        f"""
+    roll = f".store_at(output, slice).compute_at(output, y).vectorize(x, {lanes}, TailStrategy::RoundUp)"
+    return f"""
 output.compute_root()
-    .split(x, slice, xi, {width}).reorder(xi, y, slice, c).vectorize(xi, {lanes}).parallel(slice).parallel(c);
+    .split(x, slice, xi, {min(64, 8 * lanes)}).reorder(xi, y, slice, c).vectorize(xi, {lanes})
+    .parallel(slice).parallel(c);
 disc.compute_at(output, y).vectorize(x, {lanes}).unroll(x);
-disc.update()
-    .split(x, xo, xi, {lanes}).reorder(xi, xo, i_x).vectorize(xi).unroll(xo).unroll(i_x);
+disc.update().split(x, xo, xi, {lanes}).reorder(xi, xo, i_x).vectorize(xi).unroll(xo).unroll(i_x);
+tall_1{roll};
+tall_2{roll};
+tall_4{roll}.fold_storage(y, 32);
+tall_8{roll}.fold_storage(y, 32);
+tall_16{roll}.fold_storage(y, 32);
+tall_32{roll};
 """
-        + rolling
-    )
+
+
+def _maximum_of_two(tall: hl.Func, n: int, t: hl.Var) -> hl.Expr:
+    """Of 2t + 1 rows. The limits of t that n implies tell Halide which rows it takes at most."""
+    x, y, c = hl.vars("x y c")
+    half = hl.clamp(t, n // 2, n - 1)
+    return hl.max(tall[x, y - half, c], tall[x, y + half + 1 - n, c])

@@ -80,7 +80,7 @@ def pipeline(width: int = 192, height: int = 320) -> hl.Func:
     blur[x, y] = hl.absd(depth[x, y], hl.cast(hl.UInt(8), _FOCUS))
     reach_y = hl.Func("reach_y")
     reach_y[x, y] = hl.max(*[blur[x, _inside(y + j, whole[1])] for j in _REACH])
-    reach[x, y] = hl.max(*[reach_y[_inside(x + i, whole[0]), y] for i in _REACH])
+    reach[x, y] = hl.max(*[reach_y[_inside(hl.likely(x) + i, whole[0]), y] for i in _REACH])
 
     sample, counts, total, output = hl.Func("sample"), hl.Func("counts"), hl.Func("total"), hl.Func("output")
     sample[x, y, s] = _offset(hl.cast(hl.UInt(32), reach[x, y]) >> 1)
@@ -99,6 +99,51 @@ def pipeline(width: int = 192, height: int = 320) -> hl.Func:
     for image in (left, right, output.output_buffer()):
         image.dim(2).set_bounds(0, 3)
     return output.set_estimates(size)
+
+
+def expert(vector_bytes: int) -> str:
+    """Vectors of slices until the depth is known, and of pixels from then on.
+
+    All volumes are stored with z innermost. So the coordinates x and y, with their halves, doubles and edges, are
+    scalars in the whole pyramid, and every load and store is dense. ``cost`` and ``variance`` are stored; ``push_0``,
+    four times as large, is computed from them where it is needed. In each level, strips of rows run in parallel, and
+    the rows filtered across roll along with those filtered down; pairs of rows have the same neighbours above and
+    below. ``depth`` comes straight from the last level, eight pixels at a time.
+
+    A vector of output pixels keeps its sums in registers while it goes through the samples.
+    """
+    lanes = vector_bytes // 4
+    dense = f".reorder_storage(z, c, x, y).reorder(z, c, x).vectorize(z, {lanes}).unroll(c)"
+    strips = ".compute_root().split(y, strip, yi, 16, TailStrategy::GuardWithIf).parallel(strip)"
+    down = "".join(
+        f"push_{k}{strips}{dense};\nacross_{k}.store_at(push_{k}, strip).compute_at(push_{k}, yi){dense};\n"
+        for k in range(1, _LEVELS)
+    )
+    up = "".join(
+        f"pull_{k}{strips}.split(yi, pair, yi, 2){dense};\n"
+        f"wide_{k}.store_at(pull_{k}, strip).compute_at(pull_{k}, pair){dense};\n"
+        for k in range(1, _LEVELS - 1)
+    )
+    return f"""
+cost{strips}.reorder_storage(z, x, y).reorder(z, x, yi).vectorize(z, {min(_SLICES, vector_bytes)});
+beyond.compute_at(cost, yi).vectorize(x, {vector_bytes}, TailStrategy::RoundUp);
+variance{strips};
+sums.compute_at(variance, x).update().atomic().vectorize(r_x);
+squares.compute_at(variance, x).update().atomic().vectorize(r_x);
+{down}{up}
+depth{strips}.split(yi, pair, yi, 2).split(x, xo, xi, 8).reorder(xi, xo, yi, pair).vectorize(xi);
+best.compute_at(depth, xo).vectorize(x, 8).update().reorder(x, other_x).vectorize(x, 8);
+pull_0.compute_at(depth, xo){dense};
+wide_0.store_at(depth, strip).compute_at(depth, pair){dense};
+
+output{strips}.split(x, xo, xi, {lanes}).reorder(xi, c, xo, yi).vectorize(xi).unroll(c);
+reach_y.compute_at(output, yi).vectorize(x, {vector_bytes});
+reach.compute_at(output, yi).vectorize(x, 16, TailStrategy::RoundUp);
+total.compute_at(output, xo).vectorize(x, {lanes}).unroll(c);
+total.update().reorder(x, c, each_x).vectorize(x, {lanes}).unroll(c);
+counts.compute_at(total, each_x).vectorize(x, {lanes});
+sample.compute_at(total, each_x).vectorize(x, {lanes});
+"""
 
 
 def _inside(index: hl.Expr, extent: hl.Expr) -> hl.Expr:
@@ -120,7 +165,7 @@ def _square(value: hl.Expr) -> hl.Expr:
 def _weighted_costs(left: hl.ImageParam, right: hl.ImageParam, whole: _Size) -> hl.Func:
     """``push_0``; the variance is the same for all slices, so it is a Func of its own."""
     beyond, cost, variance, push = hl.Func("beyond"), hl.Func("cost"), hl.Func("variance"), hl.Func("push_0")
-    beyond[x, y, c] = right[_inside(x, whole[0]), y, c]
+    beyond[x, y, c] = right[_inside(hl.likely(x), whole[0]), y, c]
     at_0, at_1, at_2 = (
         hl.min(*[hl.absd(left[x, y, k], beyond[x + 2 * z + step, y, k]) for step in (0, 1)]) for k in range(3)
     )

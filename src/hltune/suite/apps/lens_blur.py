@@ -113,30 +113,31 @@ def expert(vector_bytes: int) -> str:
     A vector of output pixels keeps its sums in registers while it goes through the samples.
     """
     lanes = vector_bytes // 4
-    dense = f".reorder_storage(z, c, x, y).reorder(z, c, x).vectorize(z, {lanes}).unroll(c)"
+    dense = f".reorder_storage(z, c, x, y).vectorize(z, {lanes}).unroll(c)"
     strips = ".compute_root().split(y, strip, yi, 16, TailStrategy::GuardWithIf).parallel(strip)"
     down = "".join(
-        f"push_{k}{strips}{dense};\nacross_{k}.store_at(push_{k}, strip).compute_at(push_{k}, yi){dense};\n"
+        f"push_{k}{strips}.reorder(z, c, x, yi, strip){dense};\n"
+        f"across_{k}.store_at(push_{k}, strip).compute_at(push_{k}, yi).reorder(z, c, x, y){dense};\n"
         for k in range(1, _LEVELS)
     )
     up = "".join(
-        f"pull_{k}{strips}.split(yi, pair, yi, 2){dense};\n"
-        f"wide_{k}.store_at(pull_{k}, strip).compute_at(pull_{k}, pair){dense};\n"
+        f"pull_{k}{strips}.split(yi, pair, yi, 2).reorder(z, c, x, yi, pair, strip){dense};\n"
+        f"wide_{k}.store_at(pull_{k}, strip).compute_at(pull_{k}, pair).reorder(z, c, x, y){dense};\n"
         for k in range(1, _LEVELS - 1)
     )
     return f"""
-cost{strips}.reorder_storage(z, x, y).reorder(z, x, yi).vectorize(z, {min(_SLICES, vector_bytes)});
+cost{strips}.reorder_storage(z, x, y).reorder(z, x, yi, strip).vectorize(z, {min(_SLICES, vector_bytes)});
 beyond.compute_at(cost, yi).vectorize(x, {vector_bytes}, TailStrategy::RoundUp);
 variance{strips};
 sums.compute_at(variance, x).update().atomic().vectorize(r_x);
 squares.compute_at(variance, x).update().atomic().vectorize(r_x);
 {down}{up}
-depth{strips}.split(yi, pair, yi, 2).split(x, xo, xi, 8).reorder(xi, xo, yi, pair).vectorize(xi);
+depth{strips}.split(yi, pair, yi, 2).split(x, xo, xi, 8).reorder(xi, xo, yi, pair, strip).vectorize(xi);
 best.compute_at(depth, xo).vectorize(x, 8).update().reorder(x, other_x).vectorize(x, 8);
-pull_0.compute_at(depth, xo){dense};
-wide_0.store_at(depth, strip).compute_at(depth, pair){dense};
+pull_0.compute_at(depth, xo).reorder(z, c, x, y){dense};
+wide_0.store_at(depth, strip).compute_at(depth, pair).reorder(z, c, x, y){dense};
 
-output{strips}.split(x, xo, xi, {lanes}).reorder(xi, c, xo, yi).vectorize(xi).unroll(c);
+output{strips}.split(x, xo, xi, {lanes}).reorder(xi, c, xo, yi, strip).vectorize(xi).unroll(c);
 reach_y.compute_at(output, yi).vectorize(x, {vector_bytes});
 reach.compute_at(output, yi).vectorize(x, 16, TailStrategy::RoundUp);
 total.compute_at(output, xo).vectorize(x, {lanes}).unroll(c);

@@ -117,12 +117,12 @@ def expert(vector_bytes: int) -> str:
     strips = ".compute_root().split(y, strip, yi, 16, TailStrategy::GuardWithIf).parallel(strip)"
     down = "".join(
         f"push_{k}{strips}.reorder(z, c, x, yi, strip){dense};\n"
-        f"across_{k}.store_at(push_{k}, strip).compute_at(push_{k}, yi).reorder(z, c, x, y){dense};\n"
+        f"across_{k}.store_at(push_{k}, strip).compute_at(push_{k}, yi).fold_storage(y, 8).reorder(z, c, x, y){dense};\n"
         for k in range(1, _LEVELS)
     )
     up = "".join(
         f"pull_{k}{strips}.split(yi, pair, yi, 2).reorder(z, c, x, yi, pair, strip){dense};\n"
-        f"wide_{k}.store_at(pull_{k}, strip).compute_at(pull_{k}, pair).reorder(z, c, x, y){dense};\n"
+        f"wide_{k}.store_at(pull_{k}, strip).compute_at(pull_{k}, pair).fold_storage(y, 4).reorder(z, c, x, y){dense};\n"
         for k in range(1, _LEVELS - 1)
     )
     return f"""
@@ -135,7 +135,7 @@ squares.compute_at(variance, x).update().atomic().vectorize(r_x);
 depth{strips}.split(yi, pair, yi, 2).split(x, xo, xi, 8).reorder(xi, xo, yi, pair, strip).vectorize(xi);
 best.compute_at(depth, xo).vectorize(x, 8).update().reorder(x, other_x).vectorize(x, 8);
 pull_0.compute_at(depth, xo).reorder(z, c, x, y){dense};
-wide_0.store_at(depth, strip).compute_at(depth, pair).reorder(z, c, x, y){dense};
+wide_0.store_at(depth, strip).compute_at(depth, pair).fold_storage(y, 4).reorder(z, c, x, y){dense};
 
 output{strips}.split(x, xo, xi, {lanes}).reorder(xi, c, xo, yi, strip).vectorize(xi).unroll(c);
 reach_y.compute_at(output, yi).vectorize(x, {vector_bytes});

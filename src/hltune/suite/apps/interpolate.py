@@ -107,7 +107,7 @@ filled_{level}.store_at(output, strip).compute_at(output, row)
     ]
     up += [
         f"""
-up_{level}.compute_at({place}, xo).reorder_storage(s, h, c, y)
+up_{level}.compute_at({place}, xo).store_in(MemoryType::Stack).reorder_storage(s, h, c, y)
     .split(h, ho, hi, {lanes}, TailStrategy::RoundUp).reorder(s, hi, ho, c, y).unroll(s).vectorize(hi).unroll(c);
 up_rows_{level}.compute_at({place}, {row}).vectorize(x, {lanes});
 """
@@ -115,7 +115,7 @@ up_rows_{level}.compute_at({place}, {row}).vectorize(x, {lanes});
     ]
     output = f"""
 output.compute_root()
-    .split(y, strip, row, 32).split(x, xo, xi, {2 * lanes})
+    .split(y, strip, row, 32).split(x, xo, xi, {2 * lanes}, TailStrategy::GuardWithIf)
     .reorder(xi, c, xo, row, strip).vectorize(xi).unroll(c).parallel(strip);
 """
     return "".join([*down, *coarse, output, *up])

@@ -116,3 +116,80 @@ def _blend(gray: hl.Func, detail: hl.Func, level: int) -> hl.Func:
     blend = hl.Func(f"blend_{level}")
     blend[x, y] = mix(detail[x, y, k], detail[x, y, k + 1], place - k)
     return blend
+
+
+_FINE = 5
+"""Levels below this one are worth threads."""
+_TILE = 64
+
+
+def expert(vector_bytes: int) -> str:
+    """The eight intensities of a pixel are one vector, so that nothing but the last look-up needs a gather.
+
+    With them innermost in memory, smoothing along x needs no shuffles, and ``curves`` answers for all intensities with
+    one load. All levels of the three pyramids are kept but the finest curved one: its rows live in a circular buffer
+    while the next level is computed, tile by tile.
+
+    Going up, the details of a tile are computed for all intensities, by vectors again, and then the two that count are
+    picked for each pixel.
+    """
+    lanes = vector_bytes // 4
+    tables = f"""
+remap.compute_root().vectorize(i, {lanes});
+curves.compute_root().reorder_storage(k, i).reorder(k, i).vectorize(k);
+gray_0.compute_root().vectorize(x, {lanes}).split(y, strip, row, 32).parallel(strip);
+curved_0.store_at(curved_1, xo).compute_at(curved_1, row).{_ACROSS_K};
+"""
+    levels = range(1, LEVELS)
+    down = [_going_down(level, lanes) for level in levels]
+    up = [f"blend_{LEVELS - 1}.compute_root().vectorize(x, {lanes});"]
+    up += [_going_up(level, f"result_{level}", lanes) for level in levels[:-1]]
+    output = f"""
+output.compute_root()
+    .split(y, strip, row, 32).split(x, xo, xm, {_TILE}, TailStrategy::GuardWithIf).split(xm, xv, xi, {lanes})
+    .reorder(xi, c, xv, xo, row, strip).vectorize(xi).unroll(c).parallel(strip);
+result_0.compute_at(output, xo).store_in(MemoryType::Stack).split(x, xo, xi, {lanes}, TailStrategy::RoundUp).vectorize(xi);
+"""
+    return "\n".join([tables, *down, *up, output, _stretched(0, "output", lanes)])
+
+
+_ACROSS_K = "reorder_storage(k, x, y).reorder(k, x, y).vectorize(k)"
+
+
+def _parallel(level: int, rows: int) -> str:
+    return f".split(y, strip, row, {rows}).parallel(strip)" if level < _FINE else ""
+
+
+def _going_down(level: int, lanes: int) -> str:
+    """At level 1, tiles are taken from top to bottom, for the sake of the buffer of ``curved_0``."""
+    rows = "row" if level < _FINE else "y"
+    order, place = (f"{rows}, xo", rows) if level == 1 else (f"xo, {rows}", "xo")
+    return f"""
+gray_{level}.compute_root().vectorize(x, {lanes}){_parallel(level, 8)};
+gray_{level}_rows.compute_at(gray_{level}, {rows}).vectorize(x, {lanes});
+curved_{level}.compute_root().{_ACROSS_K}{_parallel(level, 16)}
+    .split(x, xo, xi, {_TILE // 2}).reorder(k, xi, {order});
+curved_{level}_rows.compute_at(curved_{level}, {place}).{_ACROSS_K};
+"""
+
+
+def _going_up(level: int, name: str, lanes: int) -> str:
+    order = "xi, xv, xo, row, strip" if level < _FINE else "xi, xv, xo, y"
+    return f"""
+{name}.compute_root(){_parallel(level, 8)}
+    .split(x, xo, xm, {_TILE}, TailStrategy::RoundUp).split(xm, xv, xi, {lanes}).reorder({order}).vectorize(xi);
+detail_{level}.compute_at({name}, xo).{_ACROSS_K};
+{_stretched(level, name, lanes)}"""
+
+
+def _stretched(level: int, place: str, lanes: int) -> str:
+    """What the level after contributes to the tiles of ``place``."""
+    row = "row" if level < _FINE else "y"
+    tile = f"compute_at({place}, xo).store_in(MemoryType::Stack)"
+    return f"""
+curved_up_{level}_rows.{tile}.{_ACROSS_K};
+curved_up_{level}.{tile}.reorder_storage(k, s, h, y).reorder(k, s, h, y).vectorize(k).unroll(s);
+up_{level}_rows.compute_at({place}, {row}).vectorize(x, {lanes});
+up_{level}.{tile}.reorder_storage(s, h, y)
+    .split(h, ho, hi, {lanes}, TailStrategy::RoundUp).reorder(s, hi, ho, y).unroll(s).vectorize(hi);
+"""

@@ -72,3 +72,50 @@ def _filled(down: hl.Func, coarse: hl.Func, level: int) -> hl.Func:
     up[h, s, y, c] = (rows[h, y, c] + rows[h + s, y, c]) * 0.5
     filled[x, y, c] = down[x, y, c] + (1.0 - down[x, y, 3]) * up[x / 2, x % 2, y, c]
     return filled
+
+
+_FINE = 5
+"""Levels below this one are worth vectors and threads."""
+
+
+def expert(vector_bytes: int) -> str:
+    """Down level by level, then up by strips of rows that take all finer levels with them.
+
+    Both passes are bound by memory: the image is read twice, and nothing of its size is kept in between. Going up, a
+    strip holds the few rows of each level that the next finer one still needs. A row of any level is first smoothed
+    along y into a buffer, which the step along x then reads by dense vectors.
+    """
+    lanes = vector_bytes // 4
+    down = [
+        f"""
+down_{level}.compute_root()
+    .split(x, xo, xi, {lanes}).reorder(xi, c, xo, y).vectorize(xi).unroll(c)
+    .split(y, strip, row, 8).parallel(strip);
+down_rows_{level}.compute_at(down_{level}, row)
+    .split(x, xo, xi, {lanes}).reorder(xi, c, xo, y).vectorize(xi).unroll(c);
+"""
+        for level in range(1, _FINE)
+    ]
+    coarse = [f"down_{level}.compute_root();" for level in range(_FINE, LEVELS)]
+    coarse += [f"filled_{level}.compute_root();" for level in range(_FINE, LEVELS - 1)]
+    up = [
+        f"""
+filled_{level}.store_at(output, strip).compute_at(output, row)
+    .split(x, xo, xi, {2 * lanes}, TailStrategy::RoundUp).reorder(xi, c, xo, y).vectorize(xi).unroll(c);
+"""
+        for level in range(1, _FINE)
+    ]
+    up += [
+        f"""
+up_{level}.compute_at({place}, xo).store_in(MemoryType::Stack).reorder_storage(s, h, c, y)
+    .split(h, ho, hi, {lanes}, TailStrategy::RoundUp).reorder(s, hi, ho, c, y).unroll(s).vectorize(hi).unroll(c);
+up_rows_{level}.compute_at({place}, {row}).vectorize(x, {lanes});
+"""
+        for level, (place, row) in enumerate([("output", "row"), *((f"filled_{n}", "y") for n in range(1, _FINE))])
+    ]
+    output = f"""
+output.compute_root()
+    .split(y, strip, row, 32).split(x, xo, xi, {2 * lanes}, TailStrategy::GuardWithIf)
+    .reorder(xi, c, xo, row, strip).vectorize(xi).unroll(c).parallel(strip);
+"""
+    return "".join([*down, *coarse, output, *up])

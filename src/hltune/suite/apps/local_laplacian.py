@@ -99,13 +99,21 @@ def _smoothed(taps: list[hl.FuncRef]) -> hl.Expr:
 
 
 def _up(func: hl.Func, name: str, args: list[hl.Var]) -> hl.Expr:
-    """Twice the size; ``up[h, s, y]`` is element 2h + s of a row: even and odd ones have vectors of their own."""
+    """Twice the size; ``up[h, s, y]`` is element 2h - 1 + s of a row, a quarter or three of the way from h - 1 to h.
+
+    So both elements between two coarse ones are computed by vectors of their own.
+    """
     x, y, *more = args
     h, s = hl.vars("h s")
     rows, up = hl.Func(f"{name}_rows"), hl.Func(name)
-    rows[x, y, *more] = 0.75 * func[x, y / 2, *more] + 0.25 * func[x, y / 2 - 1 + 2 * (y % 2), *more]
-    up[h, s, y, *more] = 0.75 * rows[h, y, *more] + 0.25 * rows[h - 1 + 2 * s, y, *more]
-    return up[x / 2, x % 2, y, *more]
+    rows[x, y, *more] = mix(func[x, (y - 1) / 2, *more], func[x, (y + 1) / 2, *more], _quarters((y + 1) % 2))
+    up[h, s, y, *more] = mix(rows[h - 1, y, *more], rows[h, y, *more], _quarters(s))
+    return up[(x + 1) / 2, (x + 1) % 2, y, *more]
+
+
+def _quarters(s: hl.Expr | hl.Var) -> hl.Expr:
+    """1/4 for 0, 3/4 for 1."""
+    return 0.25 + 0.5 * hl.cast(hl.Float(32), s)
 
 
 def _blend(gray: hl.Func, detail: hl.Func, level: int) -> hl.Func:
@@ -116,3 +124,98 @@ def _blend(gray: hl.Func, detail: hl.Func, level: int) -> hl.Func:
     blend = hl.Func(f"blend_{level}")
     blend[x, y] = mix(detail[x, y, k], detail[x, y, k + 1], place - k)
     return blend
+
+
+_FINE = 5
+"""Levels below this one are worth tiles and threads."""
+_TILE = 64
+_ACROSS_K = "reorder_storage(k, x, y).reorder(k, x, y).vectorize(k)"
+_K_OF_PAIRS = "reorder_storage(k, s, h, y).reorder(k, s, h, y).vectorize(k).unroll(s)"
+
+
+def expert(vector_bytes: int) -> str:
+    """The eight intensities of a pixel are one vector, so that nothing but the last look-up needs a gather.
+
+    With them innermost in memory, smoothing along x needs no shuffles, and ``curves`` answers for all intensities with
+    one load. All levels of the three pyramids are kept but the finest curved one: its rows live in a circular buffer
+    while the next level is computed, tile by tile from top to bottom.
+
+    Going up, the details of a tile are computed for all intensities, by vectors again, and then the two that count are
+    picked for each pixel. Coarse levels are never rounded up to whole vectors or tiles: one pixel of the last one more
+    costs 128 columns of the first.
+    """
+    lanes = vector_bytes // 4
+    first = f"""
+remap.compute_root().vectorize(i, {lanes});
+curves.compute_root().reorder_storage(k, i).reorder(k, i).vectorize(k);
+gray_0.compute_root().vectorize(x, {lanes}).split(y, strip, row, 32).parallel(strip);
+curved_0.store_at(curved_1, xo).compute_at(curved_1, row).{_ACROSS_K};
+"""
+    down = [_fine_down(level, lanes) for level in range(1, _FINE)]
+    down += [_coarse_down(level) for level in range(_FINE, LEVELS)]
+    up = [_coarse_up(level) for level in range(_FINE, LEVELS - 1)]
+    up += [_fine_up(level, lanes) for level in range(1, _FINE)]
+    last = f"""
+blend_{LEVELS - 1}.compute_root();
+output.compute_root()
+    .split(y, strip, row, 32).{_tiles(lanes, "GuardWithIf")}
+    .reorder(xi, c, xm, xo, row, strip).vectorize(xi).unroll(c).parallel(strip);
+result_0.compute_at(output, xo).store_in(MemoryType::Stack).vectorize(x, {lanes});
+"""
+    return "\n".join([first, *down, *up, last, _stretched(0, "output", lanes)])
+
+
+def _tiles(lanes: int, tail: str) -> str:
+    """The second split decides on whole vectors, so that only the first one's tail strategy matters to their lanes."""
+    return (
+        f"split(x, xv, xi, {lanes}, TailStrategy::{tail}).split(xv, xo, xm, {_TILE // lanes}, TailStrategy::GuardWithIf)"
+    )
+
+
+def _fine_down(level: int, lanes: int) -> str:
+    order, place = ("row, xo", "row") if level == 1 else ("xo, row", "xo")
+    return f"""
+gray_{level}.compute_root().vectorize(x, {lanes}).split(y, strip, row, 8).parallel(strip);
+gray_{level}_rows.compute_at(gray_{level}, row).vectorize(x, {lanes});
+curved_{level}.compute_root().{_ACROSS_K}
+    .split(y, strip, row, 16).split(x, xo, xi, {_TILE // 2}).reorder(k, xi, {order}, strip).parallel(strip);
+curved_{level}_rows.compute_at(curved_{level}, {place}).{_ACROSS_K};
+"""
+
+
+def _coarse_down(level: int) -> str:
+    return f"""
+gray_{level}.compute_root();
+gray_{level}_rows.compute_at(gray_{level}, y);
+curved_{level}.compute_root().{_ACROSS_K};
+curved_{level}_rows.compute_at(curved_{level}, y).{_ACROSS_K};
+"""
+
+
+def _fine_up(level: int, lanes: int) -> str:
+    return f"""
+result_{level}.compute_root()
+    .split(y, strip, row, 8).{_tiles(lanes, "RoundUp" if level == 1 else "ShiftInwards")}
+    .reorder(xi, xm, xo, row, strip).vectorize(xi).parallel(strip);
+detail_{level}.compute_at(result_{level}, xo).store_in(MemoryType::Stack).{_ACROSS_K};
+{_stretched(level, f"result_{level}", lanes)}"""
+
+
+def _coarse_up(level: int) -> str:
+    return f"""
+result_{level}.compute_root();
+detail_{level}.compute_at(result_{level}, y).{_ACROSS_K};
+curved_up_{level}.compute_at(result_{level}, y).{_K_OF_PAIRS};
+curved_up_{level}_rows.compute_at(result_{level}, y).{_ACROSS_K};
+"""
+
+
+def _stretched(level: int, place: str, lanes: int) -> str:
+    """What the level after contributes to the tiles of ``place``."""
+    tile = f"compute_at({place}, xo).store_in(MemoryType::Stack)"
+    return f"""
+curved_up_{level}_rows.{tile}.{_ACROSS_K};
+curved_up_{level}.{tile}.{_K_OF_PAIRS};
+up_{level}_rows.compute_at({place}, row).vectorize(x, {lanes});
+up_{level}.{tile}.reorder_storage(s, h, y).split(h, ho, hi, {lanes}).reorder(s, hi, ho, y).unroll(s).vectorize(hi);
+"""

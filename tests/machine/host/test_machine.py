@@ -8,7 +8,7 @@ import pytest
 
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import TargetJob, resolve
+from hltune.machine.open import TargetJob
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.values.cost import Cost
@@ -18,16 +18,6 @@ from hltune.values.pipeline import PipelineSpec
 from tests.machine.opened import OPTIONS, fast, load, opened, strips
 
 pytestmark = pytest.mark.alone
-
-
-@pytest.fixture(scope="module")
-def host() -> TargetInfo:
-    return resolve("host")
-
-
-@pytest.fixture(scope="module")
-def blur(host: TargetInfo) -> PipelineSpec:
-    return load("blur", host)
 
 
 def test_a_slow_pipeline_is_not_called_bad_input(host: TargetInfo) -> None:

@@ -1,0 +1,105 @@
+"""What schedules take from the heap, and that a worker's heap answers them as that of a fresh process."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from hltune.machine.heap import apart, measure_heap, settle
+from hltune.machine.open import identify
+from hltune.machine.options import MeasureOptions
+from hltune.pipeline.target import TargetInfo
+from hltune.runtime.worker import Process, Worker
+from hltune.schedule.parse import parse_schedule
+from hltune.values.cost import Cost, Heap
+from hltune.values.pipeline import PipelineSpec
+from tests.machine.opened import opened
+
+WIDTH, HEIGHT = 1000, 800
+
+
+@dataclass(frozen=True)
+class PassesJob:
+    """A chain of so many images, all at root: returns what it takes from the heap, and page faults per call."""
+
+    passes: int
+
+    def run(self, process: Process) -> tuple[Heap | None, float]:
+        import halide as hl
+
+        x, y = hl.Var("x"), hl.Var("y")
+        funcs = [hl.Func(f"pass_{number}") for number in range(self.passes + 1)]
+        funcs[0][x, y] = hl.cast(hl.UInt(8), x + y)
+        for before, after in pairwise(funcs):
+            before.compute_root().vectorize(x, 32)
+            after[x, y] = before[x, y] + before[x, y + 1]
+        pipeline = hl.Pipeline(funcs[-1].vectorize(x, 32))
+        call = apart(lambda: pipeline.compile_to_callable([], hl.get_host_target()))
+        output = hl.Buffer(hl.UInt(8), [WIDTH, HEIGHT])
+        process.enter("counting", timeout_s=60)
+        heap = measure_heap(lambda: call(output), limit_s=30)
+        settle(heap)
+        return heap, _faults(lambda: call(output))
+
+
+def _faults(call: Any) -> float:
+    for _ in range(3):
+        call()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        call()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20
+
+
+def test_every_buffer_is_counted() -> None:
+    with Worker(preload=("halide",)) as worker:
+        heap, _ = worker.run(PassesJob(3))
+    assert heap is not None and heap.allocations == 3
+    assert 3 * WIDTH * HEIGHT <= heap.bytes <= 3.1 * WIDTH * HEIGHT
+    assert 2 * WIDTH * HEIGHT <= heap.peak_bytes <= 2.1 * WIDTH * HEIGHT  # the first one is free when the third begins
+    assert WIDTH * HEIGHT <= heap.largest_mapped_bytes <= 1.1 * WIDTH * HEIGHT
+
+
+def test_a_call_that_does_not_end_is_given_up() -> None:
+    assert measure_heap(lambda: list(iter(int, 1)), limit_s=0.2) is None
+
+
+def test_a_call_that_crashes_tells_nothing() -> None:
+    def crash() -> None:
+        raise ValueError
+
+    assert measure_heap(crash, limit_s=5) is None
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3])
+def test_pages_are_given_back_as_in_a_fresh_process(passes: int) -> None:
+    """Two buffers fit below the limit at which memory goes back to the system; with a third one alive they do not."""
+    with Worker(preload=("halide",)) as worker:
+        fresh_heap, fresh = worker.run(PassesJob(passes))
+        for _ in range(3):  # a process with a past
+            worker.run(PassesJob(6))
+        heap, later = worker.run(PassesJob(passes))
+    assert heap == fresh_heap
+    assert later == pytest.approx(fresh, abs=20)
+
+
+def test_schedules_are_measured_with_their_heap(blur: PipelineSpec, host: TargetInfo) -> None:
+    whole = parse_schedule("rows.compute_root(); blurred.vectorize(x, 16);", blur.funcs)
+    by_row = parse_schedule("rows.compute_at(blurred, y).store_in(MemoryType::Stack);", blur.funcs)
+    with opened(blur, host) as session:
+        measured = session.measure({"whole": whole, "by row": by_row})
+    first, second = measured["whole"], measured["by row"]
+    assert isinstance(first, Cost) and isinstance(second, Cost)
+    assert first.heap is not None and first.heap.allocations == 1
+    assert second.heap == Heap(allocations=0, bytes=0, peak_bytes=0, largest_mapped_bytes=0)
+
+
+def test_what_is_reproduced_is_a_part_of_the_machine(host: TargetInfo) -> None:
+    machine = identify(host, MeasureOptions(threads=2))
+    assert machine.conditions and machine.former is not None
+    assert machine.former.key != machine.key and machine.former.former is None
+    assert "conditions" not in machine.former.document()

@@ -1,0 +1,126 @@
+"""The applications at a small, odd size, against references that were written from the specifications alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import halide as hl
+import numpy as np
+import pytest
+
+from hltune.machine.inputs import Inputs, random_array, shape_of
+from hltune.machine.open import TargetJob
+from hltune.machine.options import MeasureOptions
+from hltune.machine.sensitivity import every_func_at_root
+from hltune.pipeline.build import build
+from hltune.pipeline.images import Array
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.target import TargetInfo
+from hltune.runtime.worker import Worker
+from hltune.schedule.apply import apply_schedule
+from hltune.schedule.parse import parse_schedule
+from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options
+from hltune.search.pool import SearchPool
+from hltune.suite.benchmark import Benchmark, schedules
+from hltune.suite.catalog import APPS
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.pipeline import BufferArgument, PipelineSpec
+from tests.cache import CACHE
+from tests.machine.opened import opened
+
+SMALL = {64: (97, 75), 16: (19, 17)}
+"""Width and height, by the least that the hand-written schedule is for."""
+RELATIVE = 1e-4
+"""What floats may differ by, relative to the value and a hundredth of the largest one."""
+OFF_BY_ONE = {"local_laplacian": 0.01}
+"""Share of the integers that may be off by one, where one step of a float32 is a part of it that shows."""
+
+each_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
+
+
+@each_app
+def test_the_algorithm_is_the_specified_one(app: Benchmark) -> None:
+    spec = _spec(app)
+    _check(app, every_func_at_root(spec))
+
+
+@each_app
+def test_expert(app: Benchmark) -> None:
+    _check(app, _expert(app))
+
+
+@pytest.mark.long
+@each_app
+def test_autoschedulers(app: Benchmark) -> None:
+    """What is found is right, or is refused by Halide: never wrong."""
+    spec, target = _spec(app), _host()
+    searches = (
+        Mullapudi2016Options(parallelism=2),
+        Li2018Options(parallelism=2),
+        Adams2019Options(parallelism=2, beam_size=1),
+    )
+    with SearchPool(2, timeout_s=120) as pool:
+        outcomes = pool.run(spec, target.name, searches)
+    found = {
+        each.autoscheduler: outcome.schedule
+        for each, outcome in zip(searches, outcomes, strict=True)
+        if isinstance(outcome, Candidate)
+    }
+    assert "Adams2019" in found
+    with opened(spec, target, options=MeasureOptions(threads=2, turns=1, turn_s=0.001), inputs=Inputs()) as session:
+        measured = session.measure({**found, "expert": _expert(app)})
+        assert session.verification.confirmed_by is not None
+    failures = {name: each for name, each in measured.items() if isinstance(each, Failure)}
+    assert not [each for each in failures.values() if each.kind == "wrong output"]
+    assert isinstance(measured["expert"], Cost) and isinstance(measured["Adams2019"], Cost)
+    assert len(measured) - len(failures) >= 3
+
+
+def test_no_name_is_taken_twice() -> None:
+    assert len({app.name for app in APPS}) == len(APPS) == 16
+
+
+def _check(app: Benchmark, schedule: Schedule) -> None:
+    spec = _spec(app)
+    images = {each.name: random_array(each, seed=0) for each in spec.buffers()}
+    output = np.empty(shape_of(spec.outputs[0].estimate), spec.outputs[0].dtypes[0])
+    arguments = [images[each.name] if isinstance(each, BufferArgument) else each.estimate for each in spec.inputs]
+    _compiled(spec, schedule)(*arguments, output)
+    reference: Callable[[dict[str, Array]], tuple[Array, ...]]
+    reference = import_module(f"tests.suite.apps.references.{app.name}").reference
+    (expected,) = reference(images)
+    assert (output.shape, output.dtype) == (expected.shape, expected.dtype)
+    far = np.abs(output.astype(np.float64) - expected.astype(np.float64))
+    if output.dtype.kind == "f":
+        assert (far / (np.abs(expected) + np.abs(expected).max() / 100)).max() < RELATIVE
+    else:
+        assert far.max() <= 1
+        assert np.count_nonzero(far) <= OFF_BY_ONE.get(app.name, 1e-4) * far.size
+
+
+@cache
+def _spec(app: Benchmark) -> PipelineSpec:
+    with Worker(preload=("halide",)) as worker:
+        return worker.run(LoadJob(source=app.source(*SMALL[app.least]), target="host", cache=CACHE))
+
+
+@cache
+def _host() -> TargetInfo:
+    with Worker() as worker:
+        return worker.run(TargetJob("host"))
+
+
+def _expert(app: Benchmark) -> Schedule:
+    return parse_schedule(schedules(app, _host())["expert"], _spec(app).funcs)
+
+
+def _compiled(spec: PipelineSpec, schedule: Schedule) -> Any:
+    built = build(spec)
+    apply_schedule(built, spec, schedule)
+    return built.pipeline.compile_to_callable(built.arguments, hl.get_host_target())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hltune.machine.open import resolve
 from hltune.pipeline.target import TargetInfo
 from hltune.values.pipeline import PipelineSpec
 from tests.machine.opened import load

@@ -15,13 +15,15 @@ from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.report import documents, tables
-from hltune.suite.benchmark import Benchmark
+from hltune.suite.benchmark import Benchmark, Group
+from hltune.values.errors import HltuneError
 from tests.report.conftest import dumped, shown
 from tests.report.values import CANDIDATE, CRASH, compared, counted, packets, row, scheduled
 
 SUITE = (
-    Benchmark(name="blur", summary="a mean of 3 x 3 pixels", module="m"),
-    Benchmark(name="sobel", summary="edges", module="m", width=64, height=48),
+    Benchmark(name="blur", summary="3 x 3 means", module="m", group=Group.HEXAGON, width=1536, height=2560),
+    Benchmark(name="sobel", summary="edges", module="m", group=Group.HEXAGON, width=64, height=48),
+    Benchmark(name="hist", summary="a histogram", module="m", group=Group.APPS, width=64, height=48),
 )
 FINDINGS = [
     Finding(name="Halide", ok=True, required=True, found="21.0.0"),
@@ -64,11 +66,12 @@ def test_scheduled(outcome: Scheduled, snapshot: SnapshotAssertion) -> None:
 )
 def test_compared(result: Comparison, snapshot: SnapshotAssertion) -> None:
     assert shown(lambda console: tables.print_comparison(console, result)) == snapshot(name="text")
-    assert dumped(documents.comparisons([result])) == snapshot(name="json")
+    assert dumped(documents.comparisons([result], {})) == snapshot(name="json")
 
 
 def test_several_comparisons(snapshot: SnapshotAssertion) -> None:
-    assert dumped(documents.comparisons([compared(), compared(bound=None)])) == snapshot
+    failed = {"broken": HltuneError("it does not compile")}
+    assert dumped(documents.comparisons([compared(), compared(bound=None)], failed)) == snapshot
 
 
 def test_findings(snapshot: SnapshotAssertion) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from hltune.commands.tune import Tuned
+from hltune.commands.tune import Tuned, Tuning
 from hltune.report import tune as report
 from hltune.report.curve import plot_curve
+from hltune.values.errors import HltuneError
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.records import Workspace
 from tests.report.conftest import NOW_S, dumped, shown, without_controls
@@ -29,11 +30,13 @@ from tests.report.values import CRASH, ROUNDS, STORE, TUNED, TUNED_ON_DSP, TUNED
 def test_tuned(result: Tuned, snapshot: SnapshotAssertion) -> None:
     files = (Path("blur.txt"), Path("tuning.svg"))
     assert shown(lambda console: report.print_tuned(console, result, files)) == snapshot(name="text")
-    assert dumped(report.document([result], STORE)) == snapshot(name="json")
+    assert dumped(report.document(Tuning(results=(result,), failed={}), STORE)) == snapshot(name="json")
 
 
 def test_several_pipelines(snapshot: SnapshotAssertion) -> None:
-    assert dumped(report.document([TUNED, TUNED_WITHOUT_BASELINE], STORE)) == snapshot
+    results = (TUNED, TUNED_WITHOUT_BASELINE)
+    failed = {"broken": HltuneError("the pipeline does not compile", where="broken")}
+    assert dumped(report.document(Tuning(results=results, failed=failed), STORE)) == snapshot
 
 
 def _rounds(*, end_s: float) -> None:

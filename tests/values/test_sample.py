@@ -118,7 +118,8 @@ def test_identities() -> None:
 def test_the_unit_of_a_machine_is_not_part_of_its_identity() -> None:
     counted = replace(MACHINE, unit=replace(MILLISECONDS, name="packets"))
     assert (counted, counted.key) == (MACHINE, MACHINE.key)
-    assert MACHINE.key == "7bd921ed969b"  # as hltune 0.1.0 named its folders
+    assert replace(MACHINE, conditions="").key == "7bd921ed969b"  # as hltune 0.1.0 named its folders
+    assert MACHINE.former == replace(MACHINE, conditions="") and MACHINE.former.key != MACHINE.key
     assert len({MACHINE.key, OTHER_MACHINE.key, replace(MACHINE, threads=3).key}) == 3
 
 

@@ -85,7 +85,7 @@ def test_writers_bring_it_up_to_date(old: Path, tmp_path: Path) -> None:
 
 
 def test_a_migration_that_fails_leaves_it_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hltune.samples.migration._FROM_1", ("UPDATE samples SET search = 'no JSON'", "no SQL"))
+    monkeypatch.setattr("hltune.samples.migration._STEPS", {1: ("UPDATE samples SET search = 'no JSON'", "no SQL")})
     with pytest.raises(Exception, match="damaged"):
         Store(old / "samples.sqlite", progress=Silent(), wait_s=0)
     monkeypatch.undo()

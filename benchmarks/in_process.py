@@ -7,6 +7,7 @@ program, and whether both have the same winner. Needs a C compiler; tunes for a 
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tool import CORES, hltune, host_subject, names, this_machine, tune
+from benchmarks.tool import CORES, hltune, host_subject, measured, names, this_machine, tune
 from hltune.runtime.halide_wheel import include_directory
 from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob
@@ -27,7 +28,7 @@ from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.subject import Subject
 
 FINDERS = ("tuned", "expert", "adams2019")
-ROUNDS = 3
+ROUNDS = 5
 CLOSE = 0.1
 
 PROGRAM = """
@@ -129,21 +130,20 @@ def compare(name: str, workspace: Workspace, compiler: str) -> list[Compared]:
     with tempfile.TemporaryDirectory() as folder:
         document = hltune("compare", name, "--workspace", workspace.root)
         rows = {row["name"].split("-")[0]: row for row in reversed(document["schedules"]) if row["cost"]}
+        schedules = {finder: schedule_of(rows[finder]) for finder in FINDERS if finder in rows}
         programs = {
-            finder: build(subject, schedule_of(rows[finder]), Path(folder, finder), compiler)
-            for finder in FINDERS
-            if finder in rows
+            finder: build(subject, schedule, Path(folder, finder), compiler) for finder, schedule in schedules.items()
         }
-        ran = {finder: [] for finder in programs}
-        for number in range(ROUNDS):
+        ours_s = dict.fromkeys(programs, math.inf)
+        theirs_s = dict(ours_s)
+        faults: dict[str, float] = {}
+        for number in range(ROUNDS):  # in turns, for the machine is not the same from one minute to the next
+            costs = measured(subject, schedules, rounds=2)
             for finder in sorted(programs, reverse=number % 2 == 1):
-                ran[finder].append(run(programs[finder]))
-    return [
-        Compared(
-            name=each, ours_s=rows[each]["cost"] / 1e3, theirs_s=min(t for t, _ in ran[each]), faults=ran[each][-1][1]
-        )
-        for each in programs
-    ]
+                seconds, faults[finder] = run(programs[finder])
+                theirs_s[finder] = min(theirs_s[finder], seconds)
+                ours_s[finder] = min(ours_s[finder], costs[finder].value)
+    return [Compared(name=each, ours_s=ours_s[each], theirs_s=theirs_s[each], faults=faults[each]) for each in programs]
 
 
 def schedule_of(row: Any) -> Schedule:

@@ -64,7 +64,8 @@ class Session(AbstractContextManager["Session"], Protocol):
         Args:
             schedules: names and schedules, asked for when somebody is free to compile them.
             best: the least cost that is known; what is far above it, or above a better one that comes, gets a single
-                repeat, or fails.
+                repeat, or fails, and so does what takes far longer to compile than others. None where each is worth
+                all the time that the options allow.
         """
         ...
 

@@ -156,12 +156,14 @@ class Tuner:
             for step in climbing:
                 steps.append(step)
                 if isinstance(step.outcome, Candidate):
-                    measured += self._measure_known({step.rung.label: step.outcome}, end_s)
+                    found = {step.rung.label: step.outcome}
+                    measured += self._measure_known(found, end_s, best=self.history.best_cost)
                 if time.monotonic() >= end_s:
                     break
         self.references |= self._found(steps, progress)
-        # The default schedule may be slow without end: measured last, it is stopped far above the best.
-        measured += self._measure_known(dict(reversed(named.items())), end_s)
+        # What a person wrote gets the time that it needs. The default schedule, which may be slow without end, comes
+        # last: it is stopped far above the others.
+        measured += self._measure_known(dict(reversed(named.items())), end_s, best=None)
         for key, candidate in self.references.items():
             if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:
                 self.failed[key] = failure
@@ -174,15 +176,15 @@ class Tuner:
         if self.kept is None:  # else searches have no say
             yield from self.searcher.baselines(end_s)
 
-    def _measure_known(self, candidates: dict[str, Candidate], end_s: float) -> list[Measurement]:
+    def _measure_known(
+        self, candidates: dict[str, Candidate], end_s: float, *, best: float | None
+    ) -> list[Measurement]:
         """Measures and stores those that are new."""
         new = {key: each for each in candidates.values() if (key := schedule_hash(each.schedule)) not in self.history}
         measured: list[Measurement] = []
-        best = self.history.best_cost
-        with contextlib.closing(
-            # Without any schedule that works, tuning would have nothing to go on with.
-            self.history.measure(self.session, new, best=best, end_s=math.inf if best is None else end_s)
-        ) as measurements:
+        # Without any schedule that works, tuning would have nothing to go on with.
+        end_s = math.inf if self.history.best_cost is None else end_s
+        with contextlib.closing(self.history.measure(self.session, new, best=best, end_s=end_s)) as measurements:
             for key, measurement in self.pace.seen(measurements):
                 measured.append(measurement)
                 if isinstance(measurement, Failure):

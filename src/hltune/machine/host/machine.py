@@ -171,7 +171,10 @@ class HostSession(ReferenceSession):
         def start_next(lane: Lane) -> None:
             trial = next(waiting, None)
             if trial is not None:
-                busy[lane.start(trial, self._limited(fastest))] = (lane, trial, time.monotonic())
+                limited = self._limited(fastest)
+                if best is not None:
+                    limited = replace(limited, compile_timeout_s=self._compile_limit_s())
+                busy[lane.start(trial, limited)] = (lane, trial, time.monotonic())
 
         try:
             for lane in self._machine.lanes():
@@ -197,12 +200,7 @@ class HostSession(ReferenceSession):
         """The options for a schedule that has one turn, when the best one takes so many seconds."""
         options = self._options
         limit_s = max(options.least_run_timeout_s, fastest * options.abort_ratio)
-        return replace(
-            options,
-            turn_s=options.single_turn_s,
-            run_timeout_s=min(options.run_timeout_s, limit_s),
-            compile_timeout_s=self._compile_limit_s(),
-        )
+        return replace(options, turn_s=options.single_turn_s, run_timeout_s=min(options.run_timeout_s, limit_s))
 
     def _compile_limit_s(self) -> float:
         """What compiles many times as long as others do is hardly ever fast, and many could be measured meanwhile."""

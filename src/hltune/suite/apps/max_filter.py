@@ -37,7 +37,9 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
 
     columns, rows = image.dim(0), image.dim(1)
     tall = {1: hl.Func("tall_1")}
-    tall[1][x, y, c] = image[hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max()), c]
+    tall[1][x, y, c] = image[
+        hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max()), c
+    ]
     for n in (1, 2, 4, 8, 16):
         tall[2 * n] = hl.Func(f"tall_{2 * n}")
         tall[2 * n][x, y, c] = hl.max(tall[n][x, y, c], tall[n][x, y + n, c])

@@ -28,7 +28,7 @@ from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.subject import Subject
 
 FINDERS = ("tuned", "expert", "adams2019")
-ROUNDS = 5
+ROUNDS = 10
 CLOSE = 0.1
 
 PROGRAM = """
@@ -71,7 +71,7 @@ int main(void) {
     long calls = 0;
     for (int warm = 0; warm < 3; warm++) if (%(call)s) return 1;
     getrusage(RUSAGE_SELF, &before);
-    for (double end = now() + 0.5; now() < end || calls < 5; calls++) {
+    for (double end = now() + 0.3; now() < end || calls < 5; calls++) {
         begin = now();
         if (%(call)s) return 1;
         if (now() - begin < least) least = now() - begin;
@@ -138,7 +138,7 @@ def compare(name: str, workspace: Workspace, compiler: str) -> list[Compared]:
         theirs_s = dict(ours_s)
         faults: dict[str, float] = {}
         for number in range(ROUNDS):  # in turns, for the machine is not the same from one minute to the next
-            costs = measured(subject, schedules, rounds=2)
+            costs = measured(subject, schedules, rounds=3)
             for finder in sorted(programs, reverse=number % 2 == 1):
                 seconds, faults[finder] = run(programs[finder])
                 theirs_s[finder] = min(theirs_s[finder], seconds)

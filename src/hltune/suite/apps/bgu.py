@@ -119,8 +119,8 @@ def expert(vector_bytes: int) -> str:
     """A small pass from cell to cell and a large one from pixel to pixel, without a single gather.
 
     In memory the channels of a model lie beside each other, four of them (the last one is computed, but never used),
-    then the components, then the layers. So a pixel adds up its three outputs in one vector of four: what depends on its layer
-    is just where that vector is loaded from. Eight pixels at a time then become three planes.
+    then the components, then the layers. So a pixel adds up its three outputs in one vector of four: what depends on
+    its layer is just where that vector is loaded from. Eight pixels at a time then become three planes.
 
     ``rows`` has the models of one row of pixels, interpolated along y: it is small, and stays in the first-level cache.
     In the small pass, likewise, vectors run along the moments of one element, until the solver takes several cells.

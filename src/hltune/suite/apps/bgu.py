@@ -30,6 +30,8 @@ Steps, with ``gray(r, g, b) = r / 4 + g / 2 + b / 4`` clamped to [0, 1]:
    (r, g, b) is the pixel of the image.
 """
 
+from collections.abc import Sequence
+
 import halide as hl
 
 from hltune.suite.apps.shared import estimated, image, mix, repeat_edge
@@ -105,7 +107,7 @@ def _slice(model: hl.Func, large: hl.ImageParam) -> hl.Func:
     return output
 
 
-def _gray(colour: list[hl.Expr]) -> hl.Expr:
+def _gray(colour: Sequence[hl.Expr]) -> hl.Expr:
     red, green, blue = colour
     return hl.clamp(0.25 * red + 0.5 * green + 0.25 * blue, 0.0, 1.0)
 

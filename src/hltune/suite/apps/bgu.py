@@ -30,6 +30,8 @@ Steps, with ``gray(r, g, b) = r / 4 + g / 2 + b / 4`` clamped to [0, 1]:
    (r, g, b) is the pixel of the image.
 """
 
+from collections.abc import Sequence
+
 import halide as hl
 
 from hltune.suite.apps.shared import estimated, image, mix, repeat_edge
@@ -105,7 +107,7 @@ def _slice(model: hl.Func, large: hl.ImageParam) -> hl.Func:
     return output
 
 
-def _gray(colour: list[hl.Expr]) -> hl.Expr:
+def _gray(colour: Sequence[hl.Expr]) -> hl.Expr:
     red, green, blue = colour
     return hl.clamp(0.25 * red + 0.5 * green + 0.25 * blue, 0.0, 1.0)
 
@@ -119,8 +121,8 @@ def expert(vector_bytes: int) -> str:
     """A small pass from cell to cell and a large one from pixel to pixel, without a single gather.
 
     In memory the channels of a model lie beside each other, four of them (the last one is computed, but never used),
-    then the components, then the layers. So a pixel adds up its three outputs in one vector of four: what depends on its layer
-    is just where that vector is loaded from. Eight pixels at a time then become three planes.
+    then the components, then the layers. So a pixel adds up its three outputs in one vector of four: what depends on
+    its layer is just where that vector is loaded from. Eight pixels at a time then become three planes.
 
     ``rows`` has the models of one row of pixels, interpolated along y: it is small, and stays in the first-level cache.
     In the small pass, likewise, vectors run along the moments of one element, until the solver takes several cells.

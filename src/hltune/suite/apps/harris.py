@@ -27,6 +27,8 @@ from collections.abc import Sequence
 
 import halide as hl
 
+from hltune.suite.apps.shared import image, repeat_edge
+
 _STRIP_ROWS, _BLOCK_ROWS = 64, 4
 _LUMA = 0.299, 0.587, 0.114
 _K = 0.04
@@ -34,10 +36,9 @@ _K = 0.04
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """Everything is a Func of its own; the sums add columns first, so that rows computed together share these."""
-    image = hl.ImageParam(hl.Float(32), 3, "input")
-    image.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    source = image("input", hl.Float(32), width, height, 3)
     x, y = hl.vars("x y")
-    edge, gray, gx, gy = _repeat_edge(image), hl.Func("gray"), hl.Func("gx"), hl.Func("gy")
+    edge, gray, gx, gy = repeat_edge(source, "edge"), hl.Func("gray"), hl.Func("gx"), hl.Func("gy")
     red, green, blue = (hl.f32(weight) * edge[x, y, channel] for channel, weight in enumerate(_LUMA))
     gray[x, y] = red + green + blue
     gx[x, y] = _smooth([gray[x + 1, y + j] - gray[x - 1, y + j] for j in (-1, 0, 1)])
@@ -71,15 +72,6 @@ gray.store_at(output, strip).compute_at(output, block)
 gx.store_at(output, strip).compute_at(output, block){rows}
 gy.store_at(output, strip).compute_at(output, block){rows}
 """
-
-
-def _repeat_edge(image: hl.ImageParam) -> hl.Func:
-    """The image for any coordinates; only x is marked as likely to be inside, see `hltune.suite.images.repeat_edge`."""
-    x, y, c = hl.vars("x y c")
-    columns, rows = image.dim(0), image.dim(1)
-    edge = hl.Func("edge")
-    edge[x, y, c] = image[hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max()), c]
-    return edge
 
 
 def _smooth(taps: Sequence[hl.Expr]) -> hl.Expr:

@@ -13,11 +13,11 @@ Steps, for 10 levels l = 0 .. 9. Level l has the columns 0 .. E and the rows 0 .
 2. ``down_l``, for l = 1 .. 9: every second pixel of the level before, smoothed with the weights 1/4 1/2 1/4 along y,
    then x. Along one axis: ``d(x) = (f(2x - 1) + 2 f(2x) + f(2x + 1)) / 4``, where coordinates that lie outside of the
    level before are moved to its edge.
-3. ``filled_9 = down_9``; then for l = 8 .. 0, with up_l the level after stretched to twice its size, first along y, then
-   x: ``u(x) = (f(floor(x / 2)) + f(floor((x + 1) / 2))) / 2``. That never leaves the level. Then
+3. ``filled_9 = down_9``; then for l = 8 .. 0, with up_l the level after stretched to twice its size, first along y,
+   then x: ``u(x) = (f(floor(x / 2)) + f(floor((x + 1) / 2))) / 2``. That never leaves the level. Then
    ``filled_l(x, y, c) = down_l(x, y, c) + (1 - down_l(x, y, 3)) up_l(x, y, c)`` for all four channels.
-4. ``output[x, y, c]``: float32, W x H x 3, is ``filled_0(x, y, c) / max(filled_0(x, y, 3), 2^-64)``: black where nothing
-   is known.
+4. ``output[x, y, c]``: float32, W x H x 3, is ``filled_0(x, y, c) / max(filled_0(x, y, 3), 2^-64)``: black where
+   nothing is known.
 """
 
 import halide as hl

@@ -46,8 +46,8 @@ which pixels are blurred into which, do not depend on the order of the computati
     r = reach(x, y) / 2
     u = ((h & 0xFFFF) * (2r + 1) >> 16) - r,   v = ((h >> 16) * (2r + 1) >> 16) - r
 
-   (shifts bind more than ^). The sampled pixel is p = (x + u, y + v), clamped to the image. It counts (weight 1, else 0)
-   if 4 (u^2 + v^2) < size(p)^2, and also 4 (u^2 + v^2) < size(x, y)^2 or depth(p) < depth(x, y).
+   (shifts bind more than ^). The sampled pixel is p = (x + u, y + v), clamped to the image. It counts (weight 1, else
+   0) if 4 (u^2 + v^2) < size(p)^2, and also 4 (u^2 + v^2) < size(x, y)^2 or depth(p) < depth(x, y).
 
 Output: ``output``, float32, of the shape of the inputs: the mean of the pixel itself and of all samples that count (as
 often as they are drawn), as a part of 255: their exact integer sum of left, as float32, divided by 255 times their
@@ -117,12 +117,14 @@ def expert(vector_bytes: int) -> str:
     strips = ".compute_root().split(y, strip, yi, 16, TailStrategy::GuardWithIf).parallel(strip)"
     down = "".join(
         f"push_{k}{strips}.reorder(z, c, x, yi, strip){dense};\n"
-        f"across_{k}.store_at(push_{k}, strip).compute_at(push_{k}, yi).fold_storage(y, 8).reorder(z, c, x, y){dense};\n"
+        f"across_{k}.store_at(push_{k}, strip).compute_at(push_{k}, yi).fold_storage(y, 8)"
+        f".reorder(z, c, x, y){dense};\n"
         for k in range(1, _LEVELS)
     )
     up = "".join(
         f"pull_{k}{strips}.split(yi, pair, yi, 2).reorder(z, c, x, yi, pair, strip){dense};\n"
-        f"wide_{k}.store_at(pull_{k}, strip).compute_at(pull_{k}, pair).fold_storage(y, 4).reorder(z, c, x, y){dense};\n"
+        f"wide_{k}.store_at(pull_{k}, strip).compute_at(pull_{k}, pair).fold_storage(y, 4)"
+        f".reorder(z, c, x, y){dense};\n"
         for k in range(1, _LEVELS - 1)
     )
     return f"""

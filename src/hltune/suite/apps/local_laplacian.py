@@ -19,11 +19,11 @@ are more than enough). There are 8 intensities k / 7, for k = 0 .. 7.
 5. Up: a level is stretched to twice its size, first along y, then x, linearly. Along one axis, with floor(x / 2) = h:
    ``u(x) = 3/4 f(h) + 1/4 f(h - 1)`` for even x, and ``3/4 f(h) + 1/4 f(h + 1)`` for odd x.
 6. Details: ``detail_j(x, y, k) = curved_j - up(curved_j+1)``, and ``detail_7 = curved_7``.
-7. ``blend_j(x, y)`` is ``detail_j`` at the intensity of ``gray_j``: with ``l = 7 gray_j`` and ``k = floor(l)``, clamped to
-   0 .. 6, it is ``(1 - f) detail_j(x, y, k) + f detail_j(x, y, k + 1)``, where f = l - k.
+7. ``blend_j(x, y)`` is ``detail_j`` at the intensity of ``gray_j``: with ``l = 7 gray_j`` and ``k = floor(l)``, clamped
+   to 0 .. 6, it is ``(1 - f) detail_j(x, y, k) + f detail_j(x, y, k + 1)``, where f = l - k.
 8. ``result_7 = blend_7``; ``result_j = up(result_j+1) + blend_j``.
-9. ``output[x, y, c]``: uint16, W x H x 3, is ``input (result_0 + 1/128) / (gray + 1/128)``, clamped to [0, 65535] and then
-   rounded to the nearest, as floor(v + 0.5).
+9. ``output[x, y, c]``: uint16, W x H x 3, is ``input (result_0 + 1/128) / (gray + 1/128)``, clamped to [0, 65535] and
+   then rounded to the nearest, as floor(v + 0.5).
 """
 
 import halide as hl
@@ -167,7 +167,12 @@ result_0.compute_at(output, xo).store_in(MemoryType::Stack).vectorize(x, {lanes}
 
 def _tiles(lanes: int, tail: str) -> str:
     """The second split decides on whole vectors, so that only the first one's tail strategy matters to their lanes."""
+<<<<<<< HEAD
     return f"split(x, xv, xi, {lanes}, TailStrategy::{tail}).split(xv, xo, xm, {_TILE // lanes}, TailStrategy::GuardWithIf)"
+=======
+    vectors = _TILE // lanes
+    return f"split(x, xv, xi, {lanes}, TailStrategy::{tail}).split(xv, xo, xm, {vectors}, TailStrategy::GuardWithIf)"
+>>>>>>> apP
 
 
 def _fine_down(level: int, lanes: int) -> str:

@@ -3,8 +3,8 @@
 Input: ``input``, float32, shape (width, height, 3), indexed x, y, c, no NaN. Outside of the image, the nearest pixel of
 its edge is meant: ``I(x, y, c)`` below is ``input`` with x clamped to 0 .. width-1 and y to 0 .. height-1.
 
-The disc has the pixels (i, j), seen from its centre, with i^2 + j^2 <= 689, which is a radius of about 26.25: columns of
--26 <= i <= 26, each of the rows -t(i) <= j <= t(i) with t(i) = floor(sqrt(689 - i^2)); t(0) = 26, t(26) = 3.
+The disc has the pixels (i, j), seen from its centre, with i^2 + j^2 <= 689, which is a radius of about 26.25: columns
+of -26 <= i <= 26, each of the rows -t(i) <= j <= t(i) with t(i) = floor(sqrt(689 - i^2)); t(0) = 26, t(26) = 3.
 
 Output: ``output``, float32, of the shape of ``input``, exact::
 
@@ -23,6 +23,8 @@ That is two comparisons for each column of the disc.
 
 import halide as hl
 
+from hltune.suite.apps.shared import image, repeat_edge
+
 _RADIUS = 26
 _RADIUS_SQUARED = 689
 
@@ -30,16 +32,10 @@ _RADIUS_SQUARED = 689
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """One Func for each power of two; which of them a column needs follows from its half height t."""
     size = [hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)]
-    image = hl.ImageParam(hl.Float(32), 3, "input")
-    image.set_estimates(size)
     x, y, c, t = hl.vars("x y c t")
     i = hl.RDom([hl.Range(-_RADIUS, 2 * _RADIUS)], "i")
 
-    columns, rows = image.dim(0), image.dim(1)
-    tall = {1: hl.Func("tall_1")}
-    tall[1][x, y, c] = image[
-        hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max()), c
-    ]
+    tall = {1: repeat_edge(image("input", hl.Float(32), width, height, 3), "tall_1")}
     for n in (1, 2, 4, 8, 16):
         tall[2 * n] = hl.Func(f"tall_{2 * n}")
         tall[2 * n][x, y, c] = hl.max(tall[n][x, y, c], tall[n][x, y + n, c])

@@ -1,8 +1,8 @@
 """Non-local means: every pixel becomes a mean of the pixels nearby, weighted by how alike their surroundings are.
 
-Inputs: ``input``, float32, shape (width, height, 3), indexed x, y, c, values of 0 to 1; ``sigma``, float32, usually 0.12
-and at least 0.001: how large a difference still counts as alike. Outside of the image, the nearest pixel of its edge is
-meant: ``I(x, y, c)`` below is ``input`` with x clamped to 0 .. width-1 and y to 0 .. height-1. All is float32.
+Inputs: ``input``, float32, shape (width, height, 3), indexed x, y, c, values of 0 to 1; ``sigma``, float32, usually
+0.12 and at least 0.001: how large a difference still counts as alike. Outside of the image, the nearest pixel of its
+edge is meant: ``I(x, y, c)`` below is ``input`` with x clamped to 0 .. width-1 and y to 0 .. height-1. All is float32.
 
 For all shifts (dx, dy) with -3 <= dx, dy <= 3::
 
@@ -28,22 +28,21 @@ from collections.abc import Callable
 
 import halide as hl
 
+from hltune.suite.apps.shared import image, repeat_edge, scalar
+
 _NEAR = range(-3, 4)
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """The weights are summed up as a fourth channel; two passes of seven rows and columns make the patches."""
     size = [hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)]
-    image, sigma = hl.ImageParam(hl.Float(32), 3, "input"), hl.Param(hl.Float(32), "sigma")
-    image.set_estimates(size)
-    sigma.set_estimate(0.12)
+    source, sigma = image("input", hl.Float(32), width, height, 3), scalar("sigma", 0.12)
     x, y, c, dx, dy = hl.vars("x y c dx dy")
     near = hl.RDom([hl.Range(-3, 7), hl.Range(-3, 7)], "near")
-    names = ("edge", "difference", "column", "weight", "total", "output")
-    edge, difference, column, weight, total, output = map(hl.Func, names)
+    names = ("difference", "column", "weight", "total", "output")
+    difference, column, weight, total, output = map(hl.Func, names)
 
-    columns, rows = image.dim(0), image.dim(1)
-    edge[x, y, c] = image[hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max()), c]
+    edge = repeat_edge(source, "edge")
     difference[x, y, dx, dy] = _sum(lambda k: _square(edge[x, y, k] - edge[x + dx, y + dy, k]), range(3))
     column[x, y, dx, dy] = _sum(lambda j: difference[x, y + j, dx, dy], _NEAR)
     patch = _sum(lambda i: column[x + i, y, dx, dy], _NEAR)
@@ -53,7 +52,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     total[x, y, c] = 0.0
     total[x, y, c] += weight[x, y, near.x, near.y] * hl.select(c == 3, 1.0, shifted)
     output[x, y, c] = hl.clamp(total[x, y, c] / total[x, y, 3], 0, 1)
-    image.dim(2).set_bounds(0, 3)
+    source.dim(2).set_bounds(0, 3)
     output.output_buffer().dim(2).set_bounds(0, 3)
     return output.set_estimates(size)
 

@@ -25,6 +25,8 @@ from math import exp
 
 import halide as hl
 
+from hltune.suite.apps.shared import image, repeat_edge
+
 _LUMA = 0.299, 0.587, 0.114
 _SIGMA, _RADIUS = 1.5, 3
 _TAPS = range(-_RADIUS, _RADIUS + 1)
@@ -34,10 +36,9 @@ _STRIP_ROWS, _BLOCK_ROWS = 64, 2
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """Grey, blurred in y and in x; the ratio is a Func, for the three channels share it."""
-    image = hl.ImageParam(hl.Float(32), 3, "input")
-    image.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    source = image("input", hl.Float(32), width, height, 3)
     x, y, c = hl.vars("x y c")
-    edge, gray, blur_y, blur_x = _repeat_edge(image), hl.Func("gray"), hl.Func("blur_y"), hl.Func("blur_x")
+    edge, gray, blur_y, blur_x = repeat_edge(source, "edge"), hl.Func("gray"), hl.Func("blur_y"), hl.Func("blur_x")
     red, green, blue = (hl.f32(weight) * edge[x, y, channel] for channel, weight in enumerate(_LUMA))
     gray[x, y] = red + green + blue
     blur_y[x, y] = _blurred([gray[x, y + k] for k in _TAPS])
@@ -45,7 +46,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     sharp, ratio, output = hl.Func("sharp"), hl.Func("ratio"), hl.Func("output")
     sharp[x, y] = 2 * gray[x, y] - blur_x[x, y]
     ratio[x, y] = sharp[x, y] / hl.max(gray[x, y], _DARKEST)
-    output[x, y, c] = ratio[x, y] * image[x, y, c]
+    output[x, y, c] = ratio[x, y] * source[x, y, c]
     output.output_buffer().dim(2).set_bounds(0, 3)
     return output.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
 
@@ -69,15 +70,6 @@ gray.store_at(output, strip).compute_at(output, block)
 blur_y.compute_at(output, block)
     .split(x, xo, xi, {lanes}, TailStrategy::RoundUp).reorder(xi, y, xo).vectorize(xi).unroll(y);
 """
-
-
-def _repeat_edge(image: hl.ImageParam) -> hl.Func:
-    """The image for any coordinates; only x is marked as likely to be inside, see `hltune.suite.images.repeat_edge`."""
-    x, y, c = hl.vars("x y c")
-    columns, rows = image.dim(0), image.dim(1)
-    edge = hl.Func("edge")
-    edge[x, y, c] = image[hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max()), c]
-    return edge
 
 
 def _blurred(taps: Sequence[hl.FuncRef]) -> hl.Expr:

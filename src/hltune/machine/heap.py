@@ -7,8 +7,9 @@ free there. So a fresh process that runs one pipeline may get its pages anew in 
 while a process that has compiled a thousand schedules keeps all it ever had. A worker of ours is of the second kind and
 has to behave as the first:
 
-- Compiling, which allocates most, has a thread of its own, for threads have heaps of their own. That of the main thread
-  holds hardly more than the buffers of pipelines.
+- Its jobs run on another thread than the main one, for threads have heaps of their own. The main thread only calls
+  pipelines, so that its heap holds hardly more than their buffers: in one that a compiler has left full of holes,
+  taking a small buffer takes a microsecond.
 - Before a schedule is timed, the two limits are set to where its own buffers would bring them in a fresh process.
 
 Source: glibc's malloc/malloc.c (``mmap_threshold``, ``trim_threshold``, ``_int_free``, ``do_set_mmap_threshold``).
@@ -21,15 +22,12 @@ import os
 import select
 import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from hltune.runtime.halide_wheel import library_directory
 from hltune.runtime.worker.child import die_with_parent
 from hltune.values.cost import Heap
-
-R = TypeVar("R")
 
 CONDITIONS = "heap of a fresh process"
 """Name of what is reproduced here, in the identity of a machine."""
@@ -45,13 +43,6 @@ _EXTRA = 2 * _ALIGNMENT + 64
 _NAMESPACE = "_ZN6Halide8Internal16JITSharedRuntime"
 _HANDLERS = 13
 """Pointers to functions in Halide's ``JITHandlers``; the second is malloc, the third is free."""
-
-_compiler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiler")
-
-
-def apart(work: Callable[[], R]) -> R:
-    """Does what allocates much and is not measured, on the thread that is for it."""
-    return _compiler.submit(work).result()
 
 
 def settle(heap: Heap | None) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from hltune.machine.heap import apart
 from hltune.machine.inputs import Array, Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
@@ -67,7 +66,7 @@ class Compiled:
         process.enter("run", timeout_s=options.run_timeout_s)
         for memory in self.memories:
             memory.poison()
-        self.call()
+        process.on_main_thread(self.call)
 
     def run_and_verify(self, process: Process, options: MeasureOptions) -> Failure | None:
         """`run`, and what is wrong with the outputs."""
@@ -101,13 +100,10 @@ def compile_code(process: Process, task: Task, options: MeasureOptions) -> Calla
     from hltune.pipeline.build import build
     from hltune.schedule.apply import apply_schedule
 
-    def work() -> Callable[..., object]:
-        built = build(task.spec, task.schedule.base)
-        apply_schedule(built, task.spec, task.schedule)
-        return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
-
     process.enter("compile", timeout_s=options.compile_timeout_s)
-    return apart(work)
+    built = build(task.spec, task.schedule.base)
+    apply_schedule(built, task.spec, task.schedule)
+    return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
 
 
 def _output_memories(process: Process, spec: PipelineSpec) -> tuple[Stored, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hltune.machine.heap import apart, measure_heap, settle
+from hltune.machine.heap import measure_heap, settle
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetInfo
@@ -38,12 +38,12 @@ class PassesJob:
             before.compute_root().vectorize(x, 32)
             after[x, y] = before[x, y] + before[x, y + 1]
         pipeline = hl.Pipeline(funcs[-1].vectorize(x, 32))
-        call = apart(lambda: pipeline.compile_to_callable([], hl.get_host_target()))
+        call = pipeline.compile_to_callable([], hl.get_host_target())
         output = hl.Buffer(hl.UInt(8), [WIDTH, HEIGHT])
         process.enter("counting", timeout_s=60)
         heap = measure_heap(lambda: call(output), limit_s=30)
         settle(heap)
-        return heap, _faults(lambda: call(output))
+        return heap, process.on_main_thread(lambda: _faults(lambda: call(output)))
 
 
 def _faults(call: Any) -> float:
@@ -56,7 +56,7 @@ def _faults(call: Any) -> float:
 
 
 def test_every_buffer_is_counted() -> None:
-    with Worker(preload=("halide",)) as worker:
+    with Worker(preload=("halide",), spare_main_thread=True) as worker:
         heap, _ = worker.run(PassesJob(3))
     assert heap is not None and heap.allocations == 3
     assert 3 * WIDTH * HEIGHT <= heap.bytes <= 3.1 * WIDTH * HEIGHT
@@ -78,7 +78,7 @@ def test_a_call_that_crashes_tells_nothing() -> None:
 @pytest.mark.parametrize("passes", [1, 2, 3])
 def test_pages_are_given_back_as_in_a_fresh_process(passes: int) -> None:
     """Two buffers fit below the limit at which memory goes back to the system; with a third one alive they do not."""
-    with Worker(preload=("halide",)) as worker:
+    with Worker(preload=("halide",), spare_main_thread=True) as worker:
         fresh_heap, fresh = worker.run(PassesJob(passes))
         for _ in range(3):  # a process with a past
             worker.run(PassesJob(6))

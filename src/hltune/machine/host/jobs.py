@@ -85,7 +85,9 @@ class TimeJob:
         settle(heap)
         turn_s, sample_s = self.options.turn_s, self.options.sample_s
         process.enter("timing", timeout_s=turn_s + 2 * self.options.run_timeout_s)
-        repeats = time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)
+        repeats = process.on_main_thread(
+            lambda: time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)
+        )
         if not self.last:
             return repeats
         del process.state[self.key]

@@ -63,7 +63,8 @@ class Lane:
     def __init__(self, options: MeasureOptions) -> None:
         self._compiled: set[str] = set()
         self._begun = 0
-        self.worker = Worker(environment=options.environment, preload=("halide", "numpy"))
+        preload = ("halide", "numpy")
+        self.worker = Worker(environment=options.environment, preload=preload, spare_main_thread=True)
 
     def prepare(self, trial: Trial, options: MeasureOptions) -> None:
         """Compiles, runs once and verifies; notes in the trial what came of it."""

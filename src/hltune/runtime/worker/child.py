@@ -9,36 +9,62 @@ import pickle
 import resource
 import signal
 import sys
+import threading
 import traceback
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
-from hltune.runtime.worker.messages import Died, Done, Job, Process, Raised
+from hltune.runtime.worker.messages import Died, Done, Job, MainThread, Process, Raised
 from hltune.values.errors import HltuneError
 
 _PR_SET_PDEATHSIG = 1
+_STACK_BYTES = 64 * 2**20
+"""Of a thread that jobs run on: a compiler recurses deeply."""
 _HUNG_UP = 93
 """Exit status of a fork that got no job."""
 
 
 def main(fd: int, job_file: int, options: str) -> None:
     """Runs the jobs in a file until the caller hangs up; the options are pickled, as padded hexadecimal digits."""
-    preload, memory_bytes, parent, reproducible = pickle.loads(bytes.fromhex(options.lstrip("0")))
+    preload, memory_bytes, parent, reproducible, spare_main_thread = pickle.loads(bytes.fromhex(options.lstrip("0")))
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    connection = Connection(fd)
+    if spare_main_thread:
+        _beside_main_thread(connection, job_file, preload)
     for module in preload:
         importlib.import_module(module)
-    connection = Connection(fd)
     if not reproducible:
         _serve(connection, job_file)
     while reproducible:
         _in_fork(connection, job_file)
 
 
-def _serve(connection: Connection, job_file: int, jobs: float = math.inf) -> None:
+def _beside_main_thread(connection: Connection, job_file: int, preload: Sequence[str]) -> NoReturn:
+    """Runs all jobs on another thread, from the first import on, so that the main thread's heap stays as it is."""
+    main_thread = MainThread()
+
+    def work() -> None:
+        try:
+            for module in preload:
+                importlib.import_module(module)
+            _serve(connection, job_file, main_thread=main_thread)
+        finally:
+            main_thread.leave()
+
+    threading.stack_size(_STACK_BYTES)
+    threading.Thread(target=work).start()
+    main_thread.serve()
+    sys.exit()
+
+
+def _serve(
+    connection: Connection, job_file: int, jobs: float = math.inf, main_thread: MainThread | None = None
+) -> None:
     """Runs jobs, at most so many, until the caller hangs up."""
-    process = Process(connection)
+    process = Process(connection, _main_thread=main_thread)
     while jobs > 0:
         try:
             size = connection.recv()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from hltune.values.errors import HltuneError
 
+R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -22,12 +26,43 @@ class Job(Protocol[R_co]):
         ...
 
 
+class MainThread:
+    """Runs what a thread that jobs run on hands over to it."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+
+    def run(self, call: Callable[[], R]) -> R:
+        """For the other thread: waits for the result."""
+        future = Future[Any]()
+        self._calls.put((future, call))
+        return future.result()
+
+    def serve(self) -> None:
+        """For the main thread: until the other one calls `leave`."""
+        while (item := self._calls.get()) is not None:
+            future, call = item
+            try:
+                future.set_result(call())
+            except BaseException as error:  # whoever waits gets it
+                future.set_exception(error)
+
+    def leave(self) -> None:
+        """For the other thread: there are no more calls."""
+        self._calls.put(None)
+
+
 @dataclass(slots=True)
 class Process:
     """The worker process as a job sees it; in `state`, jobs keep what lives as long as it does, say compiled code."""
 
     _connection: Connection
     state: dict[str, Any] = field(default_factory=dict[str, Any])
+    _main_thread: MainThread | None = None
+
+    def on_main_thread(self, call: Callable[[], R]) -> R:
+        """Calls something on the main thread, if jobs run on another one; it does nothing else."""
+        return call() if self._main_thread is None else self._main_thread.run(call)
 
     def enter(self, stage: str, *, timeout_s: float) -> None:
         """Names what the job does from here on, and how long that may take."""

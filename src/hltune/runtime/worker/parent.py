@@ -58,6 +58,8 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         reproducible: every job finds memory laid out in the same way, byte for byte: each runs in a fork of a process
             that has done nothing but import `preload`, with a fixed hash seed, a bare environment and without
             randomised addresses. Compilers keep sets ordered by address, and emit code in that order.
+        spare_main_thread: jobs run on another thread; the main one does what they hand over to it, see
+            `Process.on_main_thread`. Threads have heaps of their own, so that of the main one stays as it was.
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         memory_bytes: int | None = None,
         recycle_after: int | None = None,
         reproducible: bool = False,
+        spare_main_thread: bool = False,
     ) -> None:
         self.memory_bytes = memory_bytes or memory_share_bytes(1)
         self._environment = dict(environment or {})
         self._preload = preload
         self._recycle_after = recycle_after
         self._reproducible = reproducible
+        self._spare_main_thread = spare_main_thread
         # Without a name, so that not even a killed parent leaves it behind.
         self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
         self._job = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
@@ -149,7 +153,8 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         connection, theirs = Pipe()
         with theirs:
             files = (theirs.fileno(), self._job.fileno())
-            options = pickle.dumps((self._preload, self.memory_bytes, os.getpid(), self._reproducible)).hex()
+            how = (self._reproducible, self._spare_main_thread)
+            options = pickle.dumps((self._preload, self.memory_bytes, os.getpid(), *how)).hex()
             # -P: a numpy.py in the user's folder must not stand in for the real one.
             # Zeros: of the same length whatever the numbers, for arguments take room in memory.
             arguments = [*(f"{number:08}" for number in files), options.zfill(2000)]

@@ -167,12 +167,8 @@ result_0.compute_at(output, xo).store_in(MemoryType::Stack).vectorize(x, {lanes}
 
 def _tiles(lanes: int, tail: str) -> str:
     """The second split decides on whole vectors, so that only the first one's tail strategy matters to their lanes."""
-<<<<<<< HEAD
-    return f"split(x, xv, xi, {lanes}, TailStrategy::{tail}).split(xv, xo, xm, {_TILE // lanes}, TailStrategy::GuardWithIf)"
-=======
     vectors = _TILE // lanes
     return f"split(x, xv, xi, {lanes}, TailStrategy::{tail}).split(xv, xo, xm, {vectors}, TailStrategy::GuardWithIf)"
->>>>>>> apP
 
 
 def _fine_down(level: int, lanes: int) -> str:

@@ -34,7 +34,8 @@ from collections.abc import Sequence
 
 import halide as hl
 
-from hltune.suite.apps.shared import estimated, image, mix, repeat_edge
+from hltune.suite.apps.shared import coloured, from_origin, image, mix
+from hltune.suite.images import repeat_edge
 
 ZOOM, CELL, LAYERS = 8, 16, 8
 _PAIRS = [(p, q) for p in range(4) for q in range(p, 7)]
@@ -46,7 +47,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     before, after = (image(name, hl.Float(32), *small) for name in ("small_before", "small_after"))
     large = image("image", hl.Float(32), width, height, 3)
     moments = _splat(repeat_edge(before, "edge_before"), repeat_edge(after, "edge_after"))
-    return estimated(_slice(_solve(_blur(moments)), large), width, height, 3)
+    return from_origin(coloured(_slice(_solve(_blur(moments)), large), width, height))
 
 
 def _splat(before: hl.Func, after: hl.Func) -> hl.Func:

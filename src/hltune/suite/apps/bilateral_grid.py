@@ -24,7 +24,8 @@ Steps, with S = 8 pixels per cell, ``scale = 1 / r_sigma`` rounded to float32, a
 
 import halide as hl
 
-from hltune.suite.apps.shared import estimated, image, mix, repeat_edge, scalar
+from hltune.suite.apps.shared import from_origin, image, mix, scalar
+from hltune.suite.images import estimated, repeat_edge
 
 CELL = 8
 
@@ -32,9 +33,9 @@ CELL = 8
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """The grid is ``grid[x, y, z, c]``: place, layer, and channel (0: sum of values, 1: number of pixels)."""
     brightness = image("input", hl.Float(32), width, height)
-    scale = 1.0 / scalar("r_sigma", 0.1)
-    grid = _splat(repeat_edge(brightness, "edge"), scale)
-    return estimated(_slice(_blur(grid), brightness, scale), width, height)
+    scale = 1.0 / scalar("r_sigma", hl.Float(32), 0.1)
+    grid = _splat(repeat_edge(brightness), scale)
+    return from_origin(estimated(_slice(_blur(grid), brightness, scale), width, height))
 
 
 def _splat(edge: hl.Func, scale: hl.Expr) -> hl.Func:

@@ -21,6 +21,9 @@ Output: ``output[co, x, y, n]``, float32, 128 x width x height x 5; NumPy (5, he
 
 import halide as hl
 
+from hltune.suite.apps.shared import image
+from hltune.suite.images import estimated
+
 _CHANNELS = 128
 _IMAGES = 5
 
@@ -33,16 +36,16 @@ _STRIP_ROWS = 8
 
 def pipeline(width: int = 100, height: int = 80) -> hl.Func:
     """The reduction is ``sums``, over input channels (``r_x`` in schedules) and the window (``r_y``, ``r_z``)."""
-    image = _input("input", _CHANNELS, width + 2, height + 2, _IMAGES)
-    filter_ = _input("filter", _CHANNELS, 3, 3, _CHANNELS)
-    bias = _input("bias", _CHANNELS)
+    source = image("input", hl.Float(32), _CHANNELS, width + 2, height + 2, _IMAGES)
+    filter_ = image("filter", hl.Float(32), _CHANNELS, 3, 3, _CHANNELS)
+    bias = image("bias", hl.Float(32), _CHANNELS)
     co, x, y, n = hl.vars("co x y n")
     sums, output = hl.Func("sums"), hl.Func("output")
     r = hl.RDom([hl.Range(0, _CHANNELS), hl.Range(0, 3), hl.Range(0, 3)], "r")
     sums[co, x, y, n] = bias[co]
-    sums[co, x, y, n] += filter_[co, r.y, r.z, r.x] * image[r.x, x + r.y, y + r.z, n]
+    sums[co, x, y, n] += filter_[co, r.y, r.z, r.x] * source[r.x, x + r.y, y + r.z, n]
     output[co, x, y, n] = hl.max(sums[co, x, y, n], 0)
-    return output.set_estimates([hl.Range(0, extent) for extent in (_CHANNELS, width, height, _IMAGES)])
+    return estimated(output, _CHANNELS, width, height, _IMAGES)
 
 
 def expert(vector_bytes: int) -> str:
@@ -65,10 +68,3 @@ filter_im.compute_at(output, slice).reorder_storage(_0, _3, _1, _2).vectorize(_0
 sums.compute_at(output, tile).vectorize(co, {lanes}).unroll(co).unroll(x);
 sums.update(0).reorder(co, x, r_x, r_y, r_z).vectorize(co, {lanes}).unroll(co).unroll(x).unroll(r_x, 4);
 """
-
-
-def _input(name: str, *extents: int) -> hl.ImageParam:
-    """A float32 array of these estimated extents."""
-    array = hl.ImageParam(hl.Float(32), len(extents), name)
-    array.set_estimates([hl.Range(0, extent) for extent in extents])
-    return array

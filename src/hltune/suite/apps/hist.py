@@ -30,22 +30,23 @@ it says *rounded down*, and the output is the same to the last bit for each righ
 
 import halide as hl
 
+from hltune.suite.apps.shared import coloured, image
+
 _LEVELS = 256
 _STRIP_ROWS, _BLOCK_ROWS = 64, 4
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """Brightness is replaced, and the two differences of colour stay."""
-    image = hl.ImageParam(hl.UInt(8), 3, "input")
-    image.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    source = image("input", hl.UInt(8), width, height, 3)
     x, y, c = hl.vars("x y c")
     luma, cr, cb, output = hl.Func("luma"), hl.Func("cr"), hl.Func("cb"), hl.Func("output")
-    red, green, blue = (hl.cast(hl.Float(32), image[x, y, channel]) for channel in range(3))
+    red, green, blue = (hl.cast(hl.Float(32), source[x, y, channel]) for channel in range(3))
     luma[x, y] = hl.cast(hl.UInt(8), red * (77 / 256) + green * (150 / 256) + blue * (29 / 256))
     cr[x, y] = (red - luma[x, y]) * (183 / 256) + 128
     cb[x, y] = (blue - luma[x, y]) * (9 / 16) + 128
     bright = hl.Func("bright")
-    bright[x, y] = _equalised(image, luma)[luma[x, y]]
+    bright[x, y] = _equalised(source, luma)[luma[x, y]]
     to_red, to_blue = cr[x, y] - 128, cb[x, y] - 128
     colours = [
         bright[x, y] + to_red * (179 / 128),
@@ -53,8 +54,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
         bright[x, y] + to_blue * (113 / 64),
     ]
     output[x, y, c] = hl.mux(c, [hl.cast(hl.UInt(8), hl.clamp(colour, 0, 255)) for colour in colours])
-    output.output_buffer().dim(2).set_bounds(0, 3)
-    return output.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    return coloured(output, width, height)
 
 
 def expert(vector_bytes: int) -> str:
@@ -89,10 +89,10 @@ bright.compute_at(output, row).unroll(x, 8);
 """
 
 
-def _equalised(image: hl.ImageParam, luma: hl.Func) -> hl.Func:
+def _equalised(source: hl.ImageParam, luma: hl.Func) -> hl.Func:
     """A table: the new level of each level, the share of the pixels that are not brighter."""
     v, y = hl.vars("v y")
-    columns, rows = image.dim(0), image.dim(1)
+    columns, rows = source.dim(0), source.dim(1)
     column = hl.RDom([hl.Range(columns.min(), columns.extent())], "column")
     row = hl.RDom([hl.Range(rows.min(), rows.extent())], "row")
     row_histogram, histogram, cumulative = hl.Func("row_histogram"), hl.Func("histogram"), hl.Func("cumulative")

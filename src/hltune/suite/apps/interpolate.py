@@ -22,7 +22,7 @@ Steps, for 10 levels l = 0 .. 9. Level l has the columns 0 .. E and the rows 0 .
 
 import halide as hl
 
-from hltune.suite.apps.shared import estimated, image
+from hltune.suite.apps.shared import coloured, from_origin, image
 
 LEVELS = 10
 
@@ -42,7 +42,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
         filled = _filled(down[level], filled, level)
     output = hl.Func("output")
     output[x, y, c] = filled[x, y, c] / hl.max(filled[x, y, 3], 2.0**-64)
-    return estimated(output, width, height, 3)
+    return from_origin(coloured(output, width, height))
 
 
 def _last(last: hl.Expr, level: int) -> hl.Expr:

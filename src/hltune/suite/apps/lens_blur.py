@@ -56,6 +56,8 @@ number, as float32.
 
 import halide as hl
 
+from hltune.suite.apps.shared import coloured, image
+
 _SLICES = 32
 _SAMPLES = 32
 _LEVELS = 8
@@ -69,10 +71,7 @@ x, y, z, c, s = hl.vars("x y z c s")
 
 def pipeline(width: int = 192, height: int = 320) -> hl.Func:
     """Costs, their pyramid, depth and samples; a fourth channel of the output's sum counts its pixels."""
-    size = [hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)]
-    left, right = (hl.ImageParam(hl.UInt(8), 3, name) for name in ("left", "right"))
-    left.set_estimates(size)
-    right.set_estimates(size)
+    left, right = (image(name, hl.UInt(8), width, height, 3) for name in ("left", "right"))
     whole = left.dim(0).extent(), left.dim(1).extent()
 
     depth, blur, reach = hl.Func("depth"), hl.Func("blur"), hl.Func("reach")
@@ -96,9 +95,9 @@ def pipeline(width: int = 192, height: int = 320) -> hl.Func:
     total[x, y, c] = _counted(left, (x, y))
     total[x, y, c] += hl.select(counts[x, y, each.x], _counted(left, there), 0)
     output[x, y, c] = hl.cast(hl.Float(32), total[x, y, c]) / hl.cast(hl.Float(32), 255 * total[x, y, 3])
-    for image in (left, right, output.output_buffer()):
-        image.dim(2).set_bounds(0, 3)
-    return output.set_estimates(size)
+    for view in (left, right):
+        view.dim(2).set_bounds(0, 3)
+    return coloured(output, width, height)
 
 
 def expert(vector_bytes: int) -> str:

@@ -28,7 +28,8 @@ are more than enough). There are 8 intensities k / 7, for k = 0 .. 7.
 
 import halide as hl
 
-from hltune.suite.apps.shared import estimated, image, mix, repeat_edge, scalar
+from hltune.suite.apps.shared import coloured, from_origin, image, mix, scalar
+from hltune.suite.images import repeat_edge
 
 LEVELS = 8
 INTENSITIES = 8
@@ -40,8 +41,9 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """Three pyramids: of the gray image, of its curved copies, and of the result."""
     x, y, c, k = hl.vars("x y c k")
     source = image("input", hl.UInt(16), width, height, 3)
-    gray = [_gray(repeat_edge(source, "edge"))]
-    curve = _curve(gray[0], scalar("alpha", 1 / (INTENSITIES - 1)), scalar("beta", 1.0))
+    gray = [_gray(repeat_edge(source))]
+    alpha, beta = scalar("alpha", hl.Float(32), 1 / (INTENSITIES - 1)), scalar("beta", hl.Float(32), 1.0)
+    curve = _curve(gray[0], alpha, beta)
     curved = [hl.Func("curved_0")]
     curved[0][x, y, k] = curve
     for level in range(1, LEVELS):
@@ -60,7 +62,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     output = hl.Func("output")
     ratio = (result[x, y] + _EPSILON) / (gray[0][x, y] + _EPSILON)
     output[x, y, c] = hl.cast(hl.UInt(16), hl.clamp(source[x, y, c] * ratio, 0.0, 65535.0) + 0.5)
-    return estimated(output, width, height, 3)
+    return from_origin(coloured(output, width, height))
 
 
 def _gray(edge: hl.Func) -> hl.Func:
@@ -111,7 +113,7 @@ def _up(func: hl.Func, name: str, args: list[hl.Var]) -> hl.Expr:
     return up[(x + 1) / 2, (x + 1) % 2, y, *more]
 
 
-def _quarters(s: hl.Expr | hl.Var) -> hl.Expr:
+def _quarters(s: hl.Expr) -> hl.Expr:
     """1/4 for 0, 3/4 for 1."""
     return 0.25 + 0.5 * hl.cast(hl.Float(32), s)
 

@@ -18,6 +18,7 @@ Output: ``output[x, y]``, float32, width x height; NumPy (height, width).
 
 import halide as hl
 
+from hltune.suite.apps.shared import image
 from hltune.suite.images import estimated
 
 _PANEL = 32
@@ -26,9 +27,7 @@ _PANEL = 32
 
 def pipeline(width: int = 1024, height: int = 1024) -> hl.Func:
     """The reduction is ``sums``; its loop over ``k`` is ``k_x`` in schedules."""
-    a, b = hl.ImageParam(hl.Float(32), 2, "a"), hl.ImageParam(hl.Float(32), 2, "b")
-    a.set_estimates([hl.Range(0, width), hl.Range(0, height)])
-    b.set_estimates([hl.Range(0, width), hl.Range(0, width)])
+    a, b = image("a", hl.Float(32), width, height), image("b", hl.Float(32), width, width)
     x, y = hl.vars("x y")
     sums, output = hl.Func("sums"), hl.Func("output")
     k = hl.RDom([hl.Range(0, a.dim(0).extent())], "k")

@@ -23,7 +23,8 @@ That is two comparisons for each column of the disc.
 
 import halide as hl
 
-from hltune.suite.apps.shared import image, repeat_edge
+from hltune.suite.apps.shared import image
+from hltune.suite.images import estimated, repeat_edge
 
 _RADIUS = 26
 _RADIUS_SQUARED = 689
@@ -31,7 +32,6 @@ _RADIUS_SQUARED = 689
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """One Func for each power of two; which of them a column needs follows from its half height t."""
-    size = [hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)]
     x, y, c, t = hl.vars("x y c t")
     i = hl.RDom([hl.Range(-_RADIUS, 2 * _RADIUS)], "i")
 
@@ -48,7 +48,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     disc[x, y, c] = column[x + _RADIUS, y, c, 3]
     disc[x, y, c] = hl.max(disc[x, y, c], column[x + i.x, y, c, hl.clamp(half_height, 3, _RADIUS)])
     output[x, y, c] = disc[x, y, c]
-    return output.set_estimates(size)
+    return estimated(output, width, height, 3)
 
 
 def expert(vector_bytes: int) -> str:

@@ -28,21 +28,21 @@ from collections.abc import Callable
 
 import halide as hl
 
-from hltune.suite.apps.shared import image, repeat_edge, scalar
+from hltune.suite.apps.shared import coloured, image, scalar
+from hltune.suite.images import repeat_edge
 
 _NEAR = range(-3, 4)
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """The weights are summed up as a fourth channel; two passes of seven rows and columns make the patches."""
-    size = [hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)]
-    source, sigma = image("input", hl.Float(32), width, height, 3), scalar("sigma", 0.12)
+    source, sigma = image("input", hl.Float(32), width, height, 3), scalar("sigma", hl.Float(32), 0.12)
     x, y, c, dx, dy = hl.vars("x y c dx dy")
     near = hl.RDom([hl.Range(-3, 7), hl.Range(-3, 7)], "near")
     names = ("difference", "column", "weight", "total", "output")
     difference, column, weight, total, output = map(hl.Func, names)
 
-    edge = repeat_edge(source, "edge")
+    edge = repeat_edge(source)
     difference[x, y, dx, dy] = _sum(lambda k: _square(edge[x, y, k] - edge[x + dx, y + dy, k]), range(3))
     column[x, y, dx, dy] = _sum(lambda j: difference[x, y + j, dx, dy], _NEAR)
     patch = _sum(lambda i: column[x + i, y, dx, dy], _NEAR)
@@ -53,8 +53,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     total[x, y, c] += weight[x, y, near.x, near.y] * hl.select(c == 3, 1.0, shifted)
     output[x, y, c] = hl.clamp(total[x, y, c] / total[x, y, 3], 0, 1)
     source.dim(2).set_bounds(0, 3)
-    output.output_buffer().dim(2).set_bounds(0, 3)
-    return output.set_estimates(size)
+    return coloured(output, width, height)
 
 
 def expert(vector_bytes: int) -> str:

@@ -133,7 +133,7 @@ def expert(vector_bytes: int) -> str:
     four = "split(c, co, ci, 4, TailStrategy::RoundUp)"
     model_order = f"reorder_storage(c, p, z, x, y).{four}.reorder(ci, p, co, z, x, y).vectorize(ci).vectorize(p)"
     eliminations = "\n".join(
-        f"system.update({k}).reorder(r{k}$x, r{k}$y, x, z, y).unroll(r{k}$x).unroll(r{k}$y).vectorize(x, {lanes});"
+        f"system.update({k}).reorder(r{k}_x, r{k}_y, x, z, y).unroll(r{k}_x).unroll(r{k}_y).vectorize(x, {lanes});"
         for k in range(4)
     )
     return f"""
@@ -154,5 +154,5 @@ blur_x.compute_at(model, y).{moments_order};
 blur_y.compute_root().{moments_order}.parallel(y);
 blur_z.compute_root().{moments_order}.parallel(y);
 moments.compute_at(blur_z, y).{moments_order};
-moments.update(0).reorder(m, r$x, r$y, x, y).unroll(m);
+moments.update(0).reorder(m, r_x, r_y, x, y).unroll(m);
 """

@@ -107,7 +107,7 @@ blur_x.compute_root().{grid_order}.vectorize(cz, {lanes}).parallel(y);
 blur_z.compute_at(blur_x, y).{grid_order}.vectorize(cz, {lanes});
 grid.compute_at(blur_x, y).{grid_order}.vectorize(cz, {lanes});
 grid.update(0)
-    .split(x, xo, xi, 4).reorder(c, xi, r$x, r$y, xo, y)
+    .split(x, xo, xi, 4).reorder(c, xi, r_x, r_y, xo, y)
     .vectorize(c).unroll(xi);
 value.compute_at(grid, xo).vectorize(x, {lanes});
 nearest.compute_at(grid, xo).vectorize(x, {lanes});

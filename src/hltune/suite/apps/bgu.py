@@ -37,13 +37,13 @@ import halide as hl
 from hltune.suite.apps.shared import coloured, from_origin, image, mix
 from hltune.suite.images import repeat_edge
 
-ZOOM, CELL, LAYERS = 8, 16, 8
+_ZOOM, _CELL, _LAYERS = 8, 16, 8
 _PAIRS = [(p, q) for p in range(4) for q in range(p, 7)]
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """The grid is ``moments[x, y, z, m]``; the models are ``model[x, y, z, c, p]``, as X(p, c) above."""
-    small = -(-width // ZOOM), -(-height // ZOOM), 3
+    small = -(-width // _ZOOM), -(-height // _ZOOM), 3
     before, after = (image(name, hl.Float(32), *small) for name in ("small_before", "small_after"))
     large = image("image", hl.Float(32), width, height, 3)
     moments = _splat(repeat_edge(before, "edge_before"), repeat_edge(after, "edge_after"))
@@ -52,11 +52,11 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
 
 def _splat(before: hl.Func, after: hl.Func) -> hl.Func:
     x, y, z, m = hl.vars("x y z m")
-    r = hl.RDom([hl.Range(0, CELL), hl.Range(0, CELL)], "r")
-    at = x * CELL + r.x - CELL // 2, y * CELL + r.y - CELL // 2
+    r = hl.RDom([hl.Range(0, _CELL), hl.Range(0, _CELL)], "r")
+    at = x * _CELL + r.x - _CELL // 2, y * _CELL + r.y - _CELL // 2
     old, new = ([func[*at, c] for c in range(3)] for func in (before, after))
     s = [*old, hl.Expr(1.0), *new]
-    layer = hl.cast(hl.Int(32), _gray(old) * LAYERS + 0.5)
+    layer = hl.cast(hl.Int(32), _gray(old) * _LAYERS + 0.5)
     moments = hl.Func("moments")
     moments[x, y, z, m] = 0.0
     moments[x, y, layer, m] += hl.mux(m, [s[p] * s[q] for p, q in _PAIRS])
@@ -90,7 +90,7 @@ def _solve(moments: hl.Func) -> hl.Func:
 
 def _slice(model: hl.Func, large: hl.ImageParam) -> hl.Func:
     x, y, z, c, p = hl.vars("x y z c p")
-    size = ZOOM * CELL
+    size = _ZOOM * _CELL
     right, below = hl.Func("right"), hl.cast(hl.Float(32), y % size) / size
     right[x] = hl.cast(hl.Float(32), x % size) / size
     rows, columns, sliced = hl.Func("rows"), hl.Func("columns"), hl.Func("sliced")
@@ -99,7 +99,7 @@ def _slice(model: hl.Func, large: hl.ImageParam) -> hl.Func:
     rows[x, y, z, c, p] = mix(model[x, y / size, z, c, p], model[x, y / size + 1, z, c, p], below)
     columns[x, y, z, c, p] = mix(rows[x / size, y, z, c, p], rows[x / size + 1, y, z, c, p], right[x])
     colour = [large[x, y, k] for k in range(3)]
-    depth[x, y] = _gray(colour) * LAYERS
+    depth[x, y] = _gray(colour) * _LAYERS
     layer[x, y] = hl.cast(hl.Int(32), depth[x, y])
     near, far = (columns[x, y, layer[x, y] + k, c, p] for k in (0, 1))
     sliced[x, y, c, p] = mix(near, far, depth[x, y] - layer[x, y])

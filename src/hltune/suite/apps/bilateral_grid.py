@@ -27,7 +27,7 @@ import halide as hl
 from hltune.suite.apps.shared import from_origin, image, mix, scalar
 from hltune.suite.images import estimated, repeat_edge
 
-CELL = 8
+_CELL = 8
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
@@ -43,8 +43,8 @@ def _splat(edge: hl.Func, scale: hl.Expr) -> hl.Func:
     value, nearest, grid = hl.Func("value"), hl.Func("nearest"), hl.Func("grid")
     value[x, y] = hl.clamp(edge[x, y], 0.0, 1.0)
     nearest[x, y] = hl.cast(hl.Int(32), value[x, y] * scale + 0.5)
-    r = hl.RDom([hl.Range(0, CELL), hl.Range(0, CELL)], "r")
-    pixel = x * CELL + r.x - CELL // 2, y * CELL + r.y - CELL // 2
+    r = hl.RDom([hl.Range(0, _CELL), hl.Range(0, _CELL)], "r")
+    pixel = x * _CELL + r.x - _CELL // 2, y * _CELL + r.y - _CELL // 2
     grid[x, y, z, c] = 0.0
     grid[x, y, nearest[pixel], c] += hl.select(c == 0, value[pixel], 1.0)
     return grid
@@ -69,9 +69,9 @@ def _slice(grid: hl.Func, brightness: hl.ImageParam, scale: hl.Expr) -> hl.Func:
     x, y, z, c, k = hl.vars("x y z c k")
     rows, columns, layers = hl.Func("rows"), hl.Func("columns"), hl.Func("layers")
     depth, layer, output = hl.Func("depth"), hl.Func("layer"), hl.Func("output")
-    right, below = (hl.cast(hl.Float(32), each % CELL) / CELL for each in (x, y))
-    rows[x, y, z, c] = mix(grid[x, y / CELL, z, c], grid[x, y / CELL + 1, z, c], below)
-    columns[x, y, z, c] = mix(rows[x / CELL, y, z, c], rows[x / CELL + 1, y, z, c], right)
+    right, below = (hl.cast(hl.Float(32), each % _CELL) / _CELL for each in (x, y))
+    rows[x, y, z, c] = mix(grid[x, y / _CELL, z, c], grid[x, y / _CELL + 1, z, c], below)
+    columns[x, y, z, c] = mix(rows[x / _CELL, y, z, c], rows[x / _CELL + 1, y, z, c], right)
     depth[x, y] = hl.clamp(brightness[x, y], 0.0, 1.0) * scale
     layer[x, y] = hl.cast(hl.Int(32), depth[x, y])
     layers[x, y, k, c] = columns[x, y, layer[x, y] + k, c]
@@ -95,10 +95,10 @@ def expert(vector_bytes: int) -> str:
     grid_order = "reorder_storage(c, z, x, y).reorder(c, z, x, y).fuse(c, z, cz)"
     return f"""
 output.compute_root()
-    .split(y, strip, yi, 64).split(yi, block, row, {CELL}).split(x, xo, xi, {CELL})
+    .split(y, strip, yi, 64).split(yi, block, row, {_CELL}).split(x, xo, xi, {_CELL})
     .reorder(xi, xo, row, block, strip)
     .vectorize(xi).parallel(strip);
-layer.compute_at(output, xo).vectorize(x, {CELL});
+layer.compute_at(output, xo).vectorize(x, {_CELL});
 layers.compute_at(output, xo).reorder_storage(c, k, x, y).reorder(c, k, x, y).vectorize(c).vectorize(k).unroll(x);
 rows.compute_at(output, row).{grid_order}.vectorize(cz, {lanes});
 blur_y.store_at(output, strip).compute_at(output, block).{grid_order}.vectorize(cz, {lanes});

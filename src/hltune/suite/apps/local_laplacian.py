@@ -31,8 +31,8 @@ import halide as hl
 from hltune.suite.apps.shared import coloured, from_origin, image, mix, scalar
 from hltune.suite.images import repeat_edge
 
-LEVELS = 8
-INTENSITIES = 8
+_LEVELS = 8
+_INTENSITIES = 8
 _STEPS = 256
 _EPSILON = 1 / 128
 
@@ -42,16 +42,16 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     x, y, c, k = hl.vars("x y c k")
     source = image("input", hl.UInt(16), width, height, 3)
     gray = [_gray(repeat_edge(source))]
-    alpha, beta = scalar("alpha", hl.Float(32), 1 / (INTENSITIES - 1)), scalar("beta", hl.Float(32), 1.0)
+    alpha, beta = scalar("alpha", hl.Float(32), 1 / (_INTENSITIES - 1)), scalar("beta", hl.Float(32), 1.0)
     curve = _curve(gray[0], alpha, beta)
     curved = [hl.Func("curved_0")]
     curved[0][x, y, k] = curve
-    for level in range(1, LEVELS):
+    for level in range(1, _LEVELS):
         gray.append(_down(gray[-1], f"gray_{level}", [x, y]))
         curved.append(_down(curved[-1], f"curved_{level}", [x, y, k]))
 
-    result = _blend(gray[-1], curved[-1], LEVELS - 1)
-    for level in reversed(range(LEVELS - 1)):
+    result = _blend(gray[-1], curved[-1], _LEVELS - 1)
+    for level in reversed(range(_LEVELS - 1)):
         detail, finer = hl.Func(f"detail_{level}"), hl.Func(f"result_{level}")
         # Computed again at level 0: that is cheaper than to keep it.
         fine = curved[level][x, y, k] if level else curve
@@ -80,9 +80,9 @@ def _curve(gray: hl.Func, alpha: hl.Param, beta: hl.Param) -> hl.Expr:
     t = hl.cast(hl.Float(32), i) / _STEPS
     remap[i] = alpha * t * hl.exp(-0.5 * t * t)
     curves[i, k] = remap[i - _STEPS * k]
-    most = (INTENSITIES - 1) * _STEPS
+    most = (_INTENSITIES - 1) * _STEPS
     index = hl.clamp(hl.cast(hl.Int(32), gray[x, y] * float(most)), 0, most)
-    intensity = hl.cast(hl.Float(32), k) / (INTENSITIES - 1)
+    intensity = hl.cast(hl.Float(32), k) / (_INTENSITIES - 1)
     return beta * (gray[x, y] - intensity) + intensity + curves[index, k]
 
 
@@ -121,8 +121,8 @@ def _quarters(s: hl.Expr) -> hl.Expr:
 def _blend(gray: hl.Func, detail: hl.Func, level: int) -> hl.Func:
     """The details of the two intensities around that of each pixel, interpolated."""
     x, y = hl.vars("x y")
-    place = gray[x, y] * float(INTENSITIES - 1)
-    k = hl.clamp(hl.cast(hl.Int(32), place), 0, INTENSITIES - 2)
+    place = gray[x, y] * float(_INTENSITIES - 1)
+    k = hl.clamp(hl.cast(hl.Int(32), place), 0, _INTENSITIES - 2)
     blend = hl.Func(f"blend_{level}")
     blend[x, y] = mix(detail[x, y, k], detail[x, y, k + 1], place - k)
     return blend
@@ -154,11 +154,11 @@ gray_0.compute_root().vectorize(x, {lanes}).split(y, strip, row, 32).parallel(st
 curved_0.store_at(curved_1, xo).compute_at(curved_1, row).{_ACROSS_K};
 """
     down = [_fine_down(level, lanes) for level in range(1, _FINE)]
-    down += [_coarse_down(level) for level in range(_FINE, LEVELS)]
-    up = [_coarse_up(level) for level in range(_FINE, LEVELS - 1)]
+    down += [_coarse_down(level) for level in range(_FINE, _LEVELS)]
+    up = [_coarse_up(level) for level in range(_FINE, _LEVELS - 1)]
     up += [_fine_up(level, lanes) for level in range(1, _FINE)]
     last = f"""
-blend_{LEVELS - 1}.compute_root();
+blend_{_LEVELS - 1}.compute_root();
 output.compute_root()
     .split(y, strip, row, 32).{_tiles(lanes, "GuardWithIf")}
     .reorder(xi, c, xm, xo, row, strip).vectorize(xi).unroll(c).parallel(strip);

@@ -14,9 +14,10 @@ Steps, with ``gray(r, g, b) = r / 4 + g / 2 + b / 4`` clamped to [0, 1]:
 
 1. Splat. Cell (i, j) has the 256 small pixels (16 i - 8 + u, 16 j - 8 + v) for u and v in 0 .. 15. A pixel of colour
    (r, g, b) before and (r', g', b') after falls into layer ``k = floor(8 gray(r, g, b) + 0.5)``, one of 0 .. 8. From
-   s = (r, g, b, 1, r', g', b') it adds the 22 products s_p s_q, for p in 0 .. 3 and q in p .. 6, to that element: they
-   are numbered m = 0 .. 21 in the order of p, then q. They are added row after row of pixels; the rounding
-   of these sums alone moves the output by some 1e-4. All other elements of the grid are 0, in every layer.
+   s = (r, g, b, 1, r', g', b') it adds the 22 products s_p s_q, for p in 0 .. 3 and q in p .. 6, to the moments of that
+   cell and layer: they are numbered m = 0 .. 21 in the order of p, then q. The pixels are added row by row, and that
+   matters: the rounding of these sums alone moves the output by some 1e-4. All other elements of the grid are 0, also
+   below the first and above the last layer.
 2. Blur. The weights 1/64 1/27 1/8 1 1/8 1/27 1/64 run over k, then over j, then over i.
 3. Solve. In each cell (i, j, k) and with the blurred moments M(p, q) = M(q, p), the 4 x 4 matrix
    ``A(p, q) = M(p, q) + (1 if p = q)`` and the three right-hand sides ``B(p, c) = M(p, 4 + c) + (1 if p = c)``, for c
@@ -24,8 +25,8 @@ Steps, with ``gray(r, g, b) = r / 4 + g / 2 + b / 4`` clamped to [0, 1]:
    A positive definite, with no eigenvalue below 1. It is solved by Gauss-Jordan elimination, which needs no pivoting
    then.
 4. Slice. A pixel (x, y) of the image lies at ``(x / 128, y / 128, 8 gray(its colour))`` in the grid. The model is
-   interpolated linearly between the 8 cells around that point, which starts with the floor of each: first along j,
-   then i, then k.
+   interpolated linearly between the 8 elements around that point, the first of which is at the floor of each
+   coordinate: first along j, then i, then k.
 5. ``output[x, y, c]``: float32, W x H x 3, is r X(0, c) + g X(1, c) + b X(2, c) + X(3, c), clamped to [0, 1], where
    (r, g, b) is the pixel of the image.
 """
@@ -119,14 +120,14 @@ def _blurred(taps: list[hl.FuncRef]) -> hl.Expr:
 
 
 def expert(vector_bytes: int) -> str:
-    """A small pass from cell to cell and a large one from pixel to pixel, without a single gather.
+    """A small pass over the cells and a large one over the pixels, neither of which gathers vectors element by element.
 
-    In memory the channels of a model lie beside each other, four of them (the last one is computed, but never used),
-    then the components, then the layers. So a pixel adds up its three outputs in one vector of four: what depends on
-    its layer is just where that vector is loaded from. Eight pixels at a time then become three planes.
+    In memory the output channels c of a model lie beside each other, four of them (the fourth is computed, but never
+    used), then the components p, then the layers. So a pixel adds up its three outputs in one vector of four: what
+    depends on its layer is just where that vector is loaded from. Eight pixels at a time then become three planes.
 
     ``rows`` has the models of one row of pixels, interpolated along y: it is small, and stays in the first-level cache.
-    In the small pass, likewise, vectors run along the moments of one element, until the solver takes several cells.
+    In the small pass, vectors likewise run along the moments of one element; only the solver takes a vector of cells.
     """
     lanes = vector_bytes // 4
     moments_order = f"reorder_storage(m, z, x, y).reorder(m, z, x, y).vectorize(m, {lanes})"

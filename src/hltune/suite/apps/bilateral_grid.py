@@ -1,7 +1,7 @@
 """Edge-preserving smoothing with a bilateral grid (Chen, Paris, Durand 2007).
 
-An image of brightnesses becomes a small volume of space and brightness, which is blurred and read back at every
-pixel. Everything is float32.
+A grey image becomes a small volume of space and brightness, which is blurred and read back at every pixel. Everything
+is float32.
 
 Inputs, in this order:
 
@@ -14,12 +14,13 @@ Steps, with S = 8 pixels per cell, ``scale = 1 / r_sigma`` rounded to float32, a
 1. Splat. Cell (i, j) has the 64 pixels (S i - 4 + u, S j - 4 + v) for u and v in 0 .. 7. For each of them, with
    ``k = floor(value * scale + 0.5)``, ``grid(i, j, k, 0)`` grows by the value and ``grid(i, j, k, 1)`` by 1, row after
    row of pixels. All other elements of the grid are 0, also below the first and above the last layer.
-2. Blur. The weights 1 4 6 4 1 (sum 16, not divided by) run over k, then over i, then over j.
+2. Blur. The weights 1 4 6 4 1 (not divided by their sum) run over k, then over i, then over j.
 3. Slice. A pixel (x, y) lies at ``(x / S, y / S, value * scale)`` in the volume. Both channels of the blurred grid are
-   interpolated linearly between the 8 elements around that point, which starts with
+   interpolated linearly between the 8 elements around that point, the first of which is
    ``(floor(x / S), floor(y / S), floor(value * scale))``: first along j, then i, then k.
 4. ``output[x, y]``: float32, of the size of the input, is channel 0 of that divided by channel 1. The latter is at
-   least 64: the element that a pixel fell into is one of those 8, and 4 * 4 * 4 times as much reaches the others.
+   least 64: the element that the pixel itself fell into is one of those 8, and the blur adds at least 4 * 4 * 4 times
+   its count to each of them.
 """
 
 import halide as hl

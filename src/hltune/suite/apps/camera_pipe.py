@@ -108,9 +108,9 @@ def expert(vector_bytes: int) -> str:
     """Strips of rows; in each, all steps follow each other from one row of blocks to the next, in rolling line buffers.
 
     ``raw`` takes the four kinds of pixels apart, with the only border there is. A vector of blocks is then demosaiced
-    and corrected in registers. The tone curve is nothing for vectors: each index would be taken out of one and each
-    result put into another. So a few blocks are corrected into a buffer, and looked up from there one by one.
-    ``image`` puts pixels side by side when they have become bytes, half as many vectors as before the tone curve.
+    and corrected in registers. Looking up the tone curve gains nothing from vectors: each index would be taken out of
+    one and each result put into another. So a few blocks are corrected into a buffer, and looked up from there one by
+    one. ``image`` puts pixels side by side when they have become bytes, half as many vectors as before the tone curve.
     """
     lanes = vector_bytes // 2
     rolling = "store_at(output, strip).compute_at(output, block)"
@@ -168,11 +168,13 @@ def _demosaiced(mosaic: hl.Func) -> hl.Func:
 
 
 class _Block:
-    """The formulas for the pixels (i, j) of block (x, y), as Python's numbers; those below 0 or above 1 are around it.
+    """The formulas for the pixels of block (x, y).
+
+    A pixel (i, j) is two Python integers; those below 0 or above 1 mean pixels of the blocks around.
 
     Attributes:
         mosaic: what each pixel saw.
-        green_at: green in row j of each block, at the pixel of this row that is not green.
+        green_at: green in row j of each block, at the pixel of this row that did not see it.
     """
 
     def __init__(self, mosaic: hl.Func, green_at: hl.Func) -> None:

@@ -7,7 +7,7 @@ Inputs, all float32, in Halide's order (in NumPy the shapes are reversed)::
     bias[co]                128                                     NumPy (128,)
 
 The input has one pixel more on each side than the output, so nothing is read outside of it: the pixel (x, y) of the
-output is below the 3x3 pixels (x..x+2, y..y+2) of the input. The filter is not mirrored::
+output is computed from the 3x3 pixels (x..x+2, y..y+2) of the input. The filter is not mirrored::
 
     sum[co, x, y, n] = bias[co] + sum over ci in 0..127, dx in 0..2, dy in 0..2 of
                            filter[co, dx, dy, ci] * input[ci, x + dx, y + dy, n]
@@ -28,7 +28,7 @@ _CHANNELS = 128
 _IMAGES = 5
 
 _PIXELS = 5
-"""Pixels of a tile: with 2 vectors of sums each, registers remain for what is added; they divide the usual width."""
+"""Pixels of a tile: with 2 vectors of sums each, registers remain for the factors; 5 divides the usual width."""
 
 _STRIP_ROWS = 8
 """Rows per task: enough to make its copies of the filter cheap, and few enough for many tasks."""
@@ -53,8 +53,8 @@ def expert(vector_bytes: int) -> str:
 
     Each step of the reduction loads the tile's vectors of the filter and 5 pixels, and does one multiply-add per sum:
     more multiply-adds than loads. A task is a strip of rows. For one slice of output channels after the other, it
-    copies their part of the filter into the second-level cache, densely and in the order of the reduction; in
-    ``filter`` itself they lie far apart, and few cache lines could hold them.
+    copies their part of the filter (``filter_im``) into the second-level cache, densely and in the order of the
+    reduction; in ``filter`` itself they lie far apart, and few cache lines could hold them.
     """
     lanes = vector_bytes // 4
     channels = (4 if vector_bytes == 64 else 2) * lanes

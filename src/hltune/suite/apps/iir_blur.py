@@ -1,8 +1,8 @@
 """A recursive blur: a filter of first order, forwards and backwards, down the columns and then along the rows.
 
 Inputs: ``input``, float32, shape (width, height, 3), indexed x, y, c; ``alpha``, float32, usually 0.1, above 0 and at
-most 1: the share of a pixel in its own blurred value. All is float32, in any association. Nothing outside of the image
-is ever meant: every recursion starts with the first pixel itself.
+most 1: the share of a pixel in its own blurred value. Everything is float32, and the order of the operations is free.
+Nothing outside of the image is ever needed: every recursion starts with the first pixel itself.
 
 ``blurred(s)`` of a sequence s(0) .. s(n-1) is ``u``::
 
@@ -36,8 +36,8 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
 def expert(vector_bytes: int) -> str:
     """Strips of 64 columns: read once, blurred down and up in a buffer of their own, and written transposed.
 
-    A strip of the whole height is small enough for the second-level cache or the beginning of the third. Both
-    recursions go through it row by row, several vectors side by side, so that none waits for the one before.
+    A strip, as tall as the image, fits into the second-level cache or a small part of the third. Both recursions go
+    through it row by row, several vectors side by side, so that none waits for the one before.
     """
     lanes = vector_bytes // 4
     return "".join(

@@ -1,4 +1,4 @@
-"""Local Laplacian filter: enhances or smoothes details, keeps edges (Paris, Hasinoff, Kautz 2011; Aubry 2014).
+"""Local Laplacian filter: enhances or smooths details, keeps edges (Paris, Hasinoff, Kautz 2011; Aubry 2014).
 
 Inputs, in this order:
 
@@ -38,7 +38,7 @@ _EPSILON = 1 / 128
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
-    """Three pyramids: of the gray image, of its curved copies, and of the result."""
+    """Three pyramids: of the grey image, of its curved copies, and of the result."""
     x, y, c, k = hl.vars("x y c k")
     source = image("input", hl.UInt(16), width, height, 3)
     gray = [_gray(repeat_edge(source))]
@@ -74,7 +74,7 @@ def _gray(edge: hl.Func) -> hl.Func:
 
 
 def _curve(gray: hl.Func, alpha: hl.Param, beta: hl.Param) -> hl.Expr:
-    """A function of x, y and k; ``curves[i, k]`` has the curve of each intensity from its own darkest point on."""
+    """A function of x, y and k; ``curves[i, k]`` is ``remap`` moved to intensity k."""
     x, y, k, i = hl.vars("x y k i")
     remap, curves = hl.Func("remap"), hl.Func("curves")
     t = hl.cast(hl.Float(32), i) / _STEPS
@@ -101,7 +101,7 @@ def _smoothed(taps: list[hl.FuncRef]) -> hl.Expr:
 
 
 def _up(func: hl.Func, name: str, args: list[hl.Var]) -> hl.Expr:
-    """Twice the size; ``up[h, s, y]`` is element 2h - 1 + s of a row, a quarter or three of the way from h - 1 to h.
+    """Twice the size; ``up[h, s, y]`` is element 2h - 1 + s of a row, at 1/4 or 3/4 of the way from h - 1 to h.
 
     So both elements between two coarse ones are computed by vectors of their own.
     """
@@ -136,15 +136,15 @@ _K_OF_PAIRS = "reorder_storage(k, s, h, y).reorder(k, s, h, y).vectorize(k).unro
 
 
 def expert(vector_bytes: int) -> str:
-    """The eight intensities of a pixel are one vector, so that nothing but the last look-up needs a gather.
+    """The eight intensities of a pixel are one vector; only the last look-up gathers a vector element by element.
 
     With them innermost in memory, smoothing along x needs no shuffles, and ``curves`` answers for all intensities with
     one load. All levels of the three pyramids are kept but the finest curved one: its rows live in a circular buffer
     while the next level is computed, tile by tile from top to bottom.
 
     Going up, the details of a tile are computed for all intensities, by vectors again, and then the two that count are
-    picked for each pixel. Coarse levels are never rounded up to whole vectors or tiles: one pixel of the last one more
-    costs 128 columns of the first.
+    picked for each pixel. Coarse levels are never rounded up to whole vectors or tiles: one more pixel of the last
+    level costs 128 more columns of the first.
     """
     lanes = vector_bytes // 4
     first = f"""
@@ -168,7 +168,7 @@ result_0.compute_at(output, xo).store_in(MemoryType::Stack).vectorize(x, {lanes}
 
 
 def _tiles(lanes: int, tail: str) -> str:
-    """The second split decides on whole vectors, so that only the first one's tail strategy matters to their lanes."""
+    """Tiles of whole vectors: the second split never cuts one, so that only the first one's tail strategy matters."""
     vectors = _TILE // lanes
     return f"split(x, xv, xi, {lanes}, TailStrategy::{tail}).split(xv, xo, xm, {vectors}, TailStrategy::GuardWithIf)"
 

@@ -6,7 +6,7 @@ Inputs, both float32, stored by rows: x is the column, y the row (in NumPy the s
     b[x, k]   width x inner    NumPy (inner, width)
 
 The inner extent is the width of ``a``. Estimates and measurements use an inner extent that equals the output's width,
-so that ``b`` is square::
+so that ``b`` is square. The product is::
 
     output[x, y] = sum over k in 0..inner-1 of a[k, y] * b[x, k]
 

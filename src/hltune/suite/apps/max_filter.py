@@ -1,7 +1,7 @@
 """The maximum over a disc of radius 26 around each pixel.
 
-Input: ``input``, float32, shape (width, height, 3), indexed x, y, c, no NaN. Outside of the image, the nearest pixel of
-its edge is meant: ``I(x, y, c)`` below is ``input`` with x clamped to 0 .. width-1 and y to 0 .. height-1.
+Input: ``input``, float32, shape (width, height, 3), indexed x, y, c, no NaN. Outside of the image its edge is repeated:
+``I(x, y, c)`` below is ``input`` with x clamped to 0 .. width-1 and y to 0 .. height-1.
 
 The disc has the pixels (i, j), seen from its centre, with i^2 + j^2 <= 689, which is a radius of about 26.25: columns
 of -26 <= i <= 26, each of the rows -t(i) <= j <= t(i) with t(i) = floor(sqrt(689 - i^2)); t(0) = 26, t(26) = 3.
@@ -56,7 +56,7 @@ def expert(vector_bytes: int) -> str:
 
     A new row of output takes one new row of each ``tall_n``, so all of them roll along with it, in buffers of 32 rows
     at most (Halide finds that out for some of them, and is told for the others), which a core's own caches hold. To
-    begin a slice takes a hundred rows more. The maxima of a row stay in registers, while all 53 columns of the disc
+    begin a slice takes a hundred extra rows. The maxima of a row stay in registers, while all 53 columns of the disc
     pass by. Unrolled, their heights are constants, and each comparison finds its operand in memory: storing ``column``
     would save a third of them and cost as many stores and loads.
     """

@@ -34,7 +34,7 @@ _STRIP_ROWS = 664
 """Rows per task: a quarter of the first group's 2656. Neighbouring strips both compute 14 rows per stage on average."""
 
 _BLOCK_ROWS = 4
-"""Rows computed together from 8 rows of the stage before: each passes the first-level cache twice, not 5 times."""
+"""Rows computed together from 8 rows of the stage before: each is read into the first-level cache 2 times, not 5."""
 
 _EDGE_LANES = 8
 """A border vector of the edge is loaded number by number, in each row; short vectors make that cheap."""

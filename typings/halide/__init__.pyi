@@ -154,7 +154,7 @@ class Param(_Arithmetic):
     def parameter(self) -> Parameter: ...
     def set_estimate(self, value: _ExprLike) -> None: ...
 
-_ExprLike = int | float | bool | Expr | Var | RVar | FuncRef | Param
+_ExprLike = int | float | bool | Expr | Param
 
 class Argument:
     name: str

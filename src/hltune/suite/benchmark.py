@@ -27,7 +27,7 @@ class Benchmark:
     Those of the group ``hexagon`` are image filters: the uint8 image ``input`` becomes the uint8 image ``output`` of
     the same size, and pixels outside of ``input`` repeat its edge. The hand-written schedules need at least one vector
     in x and `hltune.suite.strips.STRIP_ROWS` rows: 64 x 64 is enough on every CPU. Those of the group ``apps`` say in
-    their modules what they compute; their schedules are for this computer alone.
+    their modules what they compute; their schedules are for CPUs only.
 
     Attributes:
         module: imports Halide and has ``pipeline(width, height) -> Func`` and ``expert(vector_bytes) -> str``. In the

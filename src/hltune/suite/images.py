@@ -14,23 +14,24 @@ def input_image(width: int, height: int) -> hl.ImageParam:
     return image
 
 
-def repeat_edge(image: hl.ImageParam) -> hl.Func:
-    """A Func ``edge[x, y]`` of the image, for any coordinates.
+def repeat_edge(image: hl.ImageParam, name: str = "edge") -> hl.Func:
+    """A Func of the image for any x and y; channels, if it has any, are taken as they are.
 
     Only x is marked as likely to be inside. Then Halide splits the loops over x into border and interior, and the
     clamp of y remains: one scalar per row. With y marked as well, as ``BoundaryConditions.repeat_edge`` does, it splits
     the strips of rows first and runs the outer ones entirely in the slow border form.
     """
-    x, y = hl.vars("x y")
+    x, y, *channel = hl.vars("x y c")[: image.dimensions()]
     columns, rows = image.dim(0), image.dim(1)
-    edge = hl.Func("edge")
-    edge[x, y] = image[hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max())]
+    edge = hl.Func(name)
+    inside = hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max())
+    edge[x, y, *channel] = image[*inside, *channel]
     return edge
 
 
-def estimated(output: hl.Func, width: int, height: int) -> hl.Func:
+def estimated(output: hl.Func, *extents: int) -> hl.Func:
     """The output with its estimated size."""
-    return output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return output.set_estimates([hl.Range(0, extent) for extent in extents])
 
 
 def windows(image: Array, size: int) -> Array:

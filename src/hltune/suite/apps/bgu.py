@@ -14,9 +14,10 @@ Steps, with ``gray(r, g, b) = r / 4 + g / 2 + b / 4`` clamped to [0, 1]:
 
 1. Splat. Cell (i, j) has the 256 small pixels (16 i - 8 + u, 16 j - 8 + v) for u and v in 0 .. 15. A pixel of colour
    (r, g, b) before and (r', g', b') after falls into layer ``k = floor(8 gray(r, g, b) + 0.5)``, one of 0 .. 8. From
-   s = (r, g, b, 1, r', g', b') it adds the 22 products s_p s_q, for p in 0 .. 3 and q in p .. 6, to that element: they
-   are numbered m = 0 .. 21 in the order of p, then q. They are added row after row of pixels; the rounding
-   of these sums alone moves the output by some 1e-4. All other elements of the grid are 0, in every layer.
+   s = (r, g, b, 1, r', g', b') it adds the 22 products s_p s_q, for p in 0 .. 3 and q in p .. 6, to the moments of that
+   cell and layer: they are numbered m = 0 .. 21 in the order of p, then q. The pixels are added row by row, and that
+   matters: the rounding of these sums alone moves the output by some 1e-4. All other elements of the grid are 0, also
+   below the first and above the last layer.
 2. Blur. The weights 1/64 1/27 1/8 1 1/8 1/27 1/64 run over k, then over j, then over i.
 3. Solve. In each cell (i, j, k) and with the blurred moments M(p, q) = M(q, p), the 4 x 4 matrix
    ``A(p, q) = M(p, q) + (1 if p = q)`` and the three right-hand sides ``B(p, c) = M(p, 4 + c) + (1 if p = c)``, for c
@@ -24,8 +25,8 @@ Steps, with ``gray(r, g, b) = r / 4 + g / 2 + b / 4`` clamped to [0, 1]:
    A positive definite, with no eigenvalue below 1. It is solved by Gauss-Jordan elimination, which needs no pivoting
    then.
 4. Slice. A pixel (x, y) of the image lies at ``(x / 128, y / 128, 8 gray(its colour))`` in the grid. The model is
-   interpolated linearly between the 8 cells around that point, which starts with the floor of each: first along j,
-   then i, then k.
+   interpolated linearly between the 8 elements around that point, the first of which is at the floor of each
+   coordinate: first along j, then i, then k.
 5. ``output[x, y, c]``: float32, W x H x 3, is r X(0, c) + g X(1, c) + b X(2, c) + X(3, c), clamped to [0, 1], where
    (r, g, b) is the pixel of the image.
 """
@@ -34,28 +35,29 @@ from collections.abc import Sequence
 
 import halide as hl
 
-from hltune.suite.apps.shared import estimated, image, mix, repeat_edge
+from hltune.suite.apps.shared import coloured, from_origin, image, mix
+from hltune.suite.images import repeat_edge
 
-ZOOM, CELL, LAYERS = 8, 16, 8
+_ZOOM, _CELL, _LAYERS = 8, 16, 8
 _PAIRS = [(p, q) for p in range(4) for q in range(p, 7)]
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """The grid is ``moments[x, y, z, m]``; the models are ``model[x, y, z, c, p]``, as X(p, c) above."""
-    small = -(-width // ZOOM), -(-height // ZOOM), 3
+    small = -(-width // _ZOOM), -(-height // _ZOOM), 3
     before, after = (image(name, hl.Float(32), *small) for name in ("small_before", "small_after"))
     large = image("image", hl.Float(32), width, height, 3)
     moments = _splat(repeat_edge(before, "edge_before"), repeat_edge(after, "edge_after"))
-    return estimated(_slice(_solve(_blur(moments)), large), width, height, 3)
+    return from_origin(coloured(_slice(_solve(_blur(moments)), large), width, height))
 
 
 def _splat(before: hl.Func, after: hl.Func) -> hl.Func:
     x, y, z, m = hl.vars("x y z m")
-    r = hl.RDom([hl.Range(0, CELL), hl.Range(0, CELL)], "r")
-    at = x * CELL + r.x - CELL // 2, y * CELL + r.y - CELL // 2
+    r = hl.RDom([hl.Range(0, _CELL), hl.Range(0, _CELL)], "r")
+    at = x * _CELL + r.x - _CELL // 2, y * _CELL + r.y - _CELL // 2
     old, new = ([func[*at, c] for c in range(3)] for func in (before, after))
     s = [*old, hl.Expr(1.0), *new]
-    layer = hl.cast(hl.Int(32), _gray(old) * LAYERS + 0.5)
+    layer = hl.cast(hl.Int(32), _gray(old) * _LAYERS + 0.5)
     moments = hl.Func("moments")
     moments[x, y, z, m] = 0.0
     moments[x, y, layer, m] += hl.mux(m, [s[p] * s[q] for p, q in _PAIRS])
@@ -89,7 +91,7 @@ def _solve(moments: hl.Func) -> hl.Func:
 
 def _slice(model: hl.Func, large: hl.ImageParam) -> hl.Func:
     x, y, z, c, p = hl.vars("x y z c p")
-    size = ZOOM * CELL
+    size = _ZOOM * _CELL
     right, below = hl.Func("right"), hl.cast(hl.Float(32), y % size) / size
     right[x] = hl.cast(hl.Float(32), x % size) / size
     rows, columns, sliced = hl.Func("rows"), hl.Func("columns"), hl.Func("sliced")
@@ -98,7 +100,7 @@ def _slice(model: hl.Func, large: hl.ImageParam) -> hl.Func:
     rows[x, y, z, c, p] = mix(model[x, y / size, z, c, p], model[x, y / size + 1, z, c, p], below)
     columns[x, y, z, c, p] = mix(rows[x / size, y, z, c, p], rows[x / size + 1, y, z, c, p], right[x])
     colour = [large[x, y, k] for k in range(3)]
-    depth[x, y] = _gray(colour) * LAYERS
+    depth[x, y] = _gray(colour) * _LAYERS
     layer[x, y] = hl.cast(hl.Int(32), depth[x, y])
     near, far = (columns[x, y, layer[x, y] + k, c, p] for k in (0, 1))
     sliced[x, y, c, p] = mix(near, far, depth[x, y] - layer[x, y])
@@ -118,21 +120,21 @@ def _blurred(taps: list[hl.FuncRef]) -> hl.Expr:
 
 
 def expert(vector_bytes: int) -> str:
-    """A small pass from cell to cell and a large one from pixel to pixel, without a single gather.
+    """A small pass over the cells and a large one over the pixels, neither of which gathers vectors element by element.
 
-    In memory the channels of a model lie beside each other, four of them (the last one is computed, but never used),
-    then the components, then the layers. So a pixel adds up its three outputs in one vector of four: what depends on
-    its layer is just where that vector is loaded from. Eight pixels at a time then become three planes.
+    In memory the output channels c of a model lie beside each other, four of them (the fourth is computed, but never
+    used), then the components p, then the layers. So a pixel adds up its three outputs in one vector of four: what
+    depends on its layer is just where that vector is loaded from. Eight pixels at a time then become three planes.
 
     ``rows`` has the models of one row of pixels, interpolated along y: it is small, and stays in the first-level cache.
-    In the small pass, likewise, vectors run along the moments of one element, until the solver takes several cells.
+    In the small pass, vectors likewise run along the moments of one element; only the solver takes a vector of cells.
     """
     lanes = vector_bytes // 4
     moments_order = f"reorder_storage(m, z, x, y).reorder(m, z, x, y).vectorize(m, {lanes})"
     four = "split(c, co, ci, 4, TailStrategy::RoundUp)"
     model_order = f"reorder_storage(c, p, z, x, y).{four}.reorder(ci, p, co, z, x, y).vectorize(ci).vectorize(p)"
     eliminations = "\n".join(
-        f"system.update({k}).reorder(r{k}$x, r{k}$y, x, z, y).unroll(r{k}$x).unroll(r{k}$y).vectorize(x, {lanes});"
+        f"system.update({k}).reorder(r{k}_x, r{k}_y, x, z, y).unroll(r{k}_x).unroll(r{k}_y).vectorize(x, {lanes});"
         for k in range(4)
     )
     return f"""
@@ -153,5 +155,5 @@ blur_x.compute_at(model, y).{moments_order};
 blur_y.compute_root().{moments_order}.parallel(y);
 blur_z.compute_root().{moments_order}.parallel(y);
 moments.compute_at(blur_z, y).{moments_order};
-moments.update(0).reorder(m, r$x, r$y, x, y).unroll(m);
+moments.update(0).reorder(m, r_x, r_y, x, y).unroll(m);
 """

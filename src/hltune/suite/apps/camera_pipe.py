@@ -82,6 +82,8 @@ from functools import partial
 
 import halide as hl
 
+from hltune.suite.apps.shared import coloured, image, scalar
+
 _U8, _I16, _U16, _I32, _F32 = hl.UInt(8), hl.Int(16), hl.UInt(16), hl.Int(32), hl.Float(32)
 _SPARE_BITS, _BRIGHTEST = 6, 1023
 _STRIP_ROWS, _CHUNK = 64, 32
@@ -98,19 +100,17 @@ def pipeline(width: int = 2592, height: int = 1968) -> hl.Func:
 
     What happens to a pixel depends on its place in the block alone, so there is nothing to decide at each pixel.
     """
-    image = hl.ImageParam(_U16, 2, "input")
-    image.set_estimates([hl.Range(0, width), hl.Range(0, height)])
-    toned = _toned(_corrected(_demosaiced(_mosaic(_raw(image)))))
-    return _sharpened(toned).set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    raw = _raw(image("input", _U16, width, height))
+    return coloured(_sharpened(_toned(_corrected(_demosaiced(_mosaic(raw))))), width, height)
 
 
 def expert(vector_bytes: int) -> str:
     """Strips of rows; in each, all steps follow each other from one row of blocks to the next, in rolling line buffers.
 
     ``raw`` takes the four kinds of pixels apart, with the only border there is. A vector of blocks is then demosaiced
-    and corrected in registers. The tone curve is nothing for vectors: each index would be taken out of one and each
-    result put into another. So a few blocks are corrected into a buffer, and looked up from there one by one.
-    ``image`` puts pixels side by side when they have become bytes, half as many vectors as before the tone curve.
+    and corrected in registers. Looking up the tone curve gains nothing from vectors: each index would be taken out of
+    one and each result put into another. So a few blocks are corrected into a buffer, and looked up from there one by
+    one. ``image`` puts pixels side by side when they have become bytes, half as many vectors as before the tone curve.
     """
     lanes = vector_bytes // 2
     rolling = "store_at(output, strip).compute_at(output, block)"
@@ -134,16 +134,16 @@ strength.compute_root();
 """
 
 
-def _raw(image: hl.ImageParam) -> hl.Func:
+def _raw(sensor: hl.ImageParam) -> hl.Func:
     """Blocks of the raw image, for any x and y: each of the four kinds of pixels repeats its own edge.
 
     Only x is marked as likely to be inside, see `hltune.suite.images.repeat_edge`.
     """
     x, y, i, j = hl.vars("x y i j")
-    raw, last_x, last_y = hl.Func("raw"), image.dim(0).max(), image.dim(1).max()
+    raw, last_x, last_y = hl.Func("raw"), sensor.dim(0).max(), sensor.dim(1).max()
     column = hl.clamp(hl.likely(2 * x + i), i, last_x - (last_x - i) % 2)
     row = hl.clamp(2 * y + j, j, last_y - (last_y - j) % 2)
-    raw[x, y, i, j] = image[column, row] >> _SPARE_BITS
+    raw[x, y, i, j] = sensor[column, row] >> _SPARE_BITS
     return raw
 
 
@@ -168,11 +168,13 @@ def _demosaiced(mosaic: hl.Func) -> hl.Func:
 
 
 class _Block:
-    """The formulas for the pixels (i, j) of block (x, y), as Python's numbers; those below 0 or above 1 are around it.
+    """The formulas for the pixels of block (x, y).
+
+    A pixel (i, j) is two Python integers; those below 0 or above 1 mean pixels of the blocks around.
 
     Attributes:
         mosaic: what each pixel saw.
-        green_at: green in row j of each block, at the pixel of this row that is not green.
+        green_at: green in row j of each block, at the pixel of this row that did not see it.
     """
 
     def __init__(self, mosaic: hl.Func, green_at: hl.Func) -> None:
@@ -228,10 +230,8 @@ def _corrected(demosaiced: hl.Func) -> hl.Func:
 
 def _matrix() -> hl.Func:
     k, c = hl.vars("k c")
-    at_3200, at_7000 = (hl.ImageParam(_F32, 2, f"matrix_{kelvin}") for kelvin in (3200, 7000))
-    for each in (at_3200, at_7000):
-        each.set_estimates([hl.Range(0, 4), hl.Range(0, 3)])
-    cold = hl.clamp((1 - 3200 / _scalar(_F32, "color_temp", 3700)) * 35 / 19, 0, 1)
+    at_3200, at_7000 = (image(f"matrix_{kelvin}", _F32, 4, 3) for kelvin in (3200, 7000))
+    cold = hl.clamp((1 - 3200 / scalar("color_temp", _F32, 3700)) * 35 / 19, 0, 1)
     matrix = hl.Func("matrix")
     matrix[k, c] = hl.saturating_cast(_I16, 256 * (at_7000[k, c] * cold + at_3200[k, c] * (1 - cold)))
     return matrix
@@ -247,8 +247,8 @@ def _toned(corrected: hl.Func) -> hl.Func:
 def _curve() -> hl.Func:
     """A table for all values: gamma, and two parabolas that steepen the middle."""
     v = hl.Var("v")
-    black, white = _scalar(_I32, "black_level", 25), _scalar(_I32, "white_level", 1023)
-    gamma, contrast = _scalar(_F32, "gamma", 2), _scalar(_F32, "contrast", 50)
+    black, white = scalar("black_level", _I32, 25), scalar("white_level", _I32, 1023)
+    gamma, contrast = scalar("gamma", _F32, 2), scalar("contrast", _F32, 50)
     dark, light = hl.cast(_F32, black), hl.cast(_F32, white)
     linear = hl.clamp((v - dark) / hl.max(light - dark, 1), 0, 1)
     g = hl.pow(linear, 1 / gamma)
@@ -268,16 +268,9 @@ def _sharpened(toned: hl.Func) -> hl.Func:
     blur_y[x, y, c] = _average(_average(image[x, y - 1, c], image[x, y + 1, c]), image[x, y, c])
     blur_x[x, y, c] = _average(_average(blur_y[x - 1, y, c], blur_y[x + 1, y, c]), blur_y[x, y, c])
     here, strength = hl.cast(_I16, image[x, y, c]), hl.Func("strength")
-    strength[()] = hl.cast(_I16, hl.clamp(32 * _scalar(_F32, "sharpen_strength", 1), 0, 128))
+    strength[()] = hl.cast(_I16, hl.clamp(32 * scalar("sharpen_strength", _F32, 1), 0, 128))
     output[x, y, c] = hl.saturating_cast(_U8, here + ((here - blur_x[x, y, c]) * strength[()] >> 5))
-    output.output_buffer().dim(2).set_bounds(0, 3)
     return output
-
-
-def _scalar(kind: hl.Type, name: str, estimate: float) -> hl.Param:
-    value = hl.Param(kind, name)
-    value.set_estimate(estimate)
-    return value
 
 
 def _wide(value: hl.FuncRef) -> hl.Expr:

@@ -27,10 +27,10 @@ from collections.abc import Sequence
 
 import halide as hl
 
-from hltune.suite.apps.shared import image, repeat_edge
+from hltune.suite.apps.shared import image, luma
+from hltune.suite.images import estimated, repeat_edge
 
 _STRIP_ROWS, _BLOCK_ROWS = 64, 4
-_LUMA = 0.299, 0.587, 0.114
 _K = 0.04
 
 
@@ -38,16 +38,15 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """Everything is a Func of its own; the sums add columns first, so that rows computed together share these."""
     source = image("input", hl.Float(32), width, height, 3)
     x, y = hl.vars("x y")
-    edge, gray, gx, gy = repeat_edge(source, "edge"), hl.Func("gray"), hl.Func("gx"), hl.Func("gy")
-    red, green, blue = (hl.f32(weight) * edge[x, y, channel] for channel, weight in enumerate(_LUMA))
-    gray[x, y] = red + green + blue
+    edge, gray, gx, gy = repeat_edge(source), hl.Func("gray"), hl.Func("gx"), hl.Func("gy")
+    gray[x, y] = luma(edge)
     gx[x, y] = _smooth([gray[x + 1, y + j] - gray[x - 1, y + j] for j in (-1, 0, 1)])
     gy[x, y] = _smooth([gray[x + i, y + 1] - gray[x + i, y - 1] for i in (-1, 0, 1)])
     sxx, syy, sxy = _sum3x3("xx", gx, gx), _sum3x3("yy", gy, gy), _sum3x3("xy", gx, gy)
     trace, output = hl.Func("trace"), hl.Func("output")
     trace[x, y] = sxx[x, y] + syy[x, y]
     output[x, y] = sxx[x, y] * syy[x, y] - sxy[x, y] * sxy[x, y] - hl.f32(_K) * trace[x, y] * trace[x, y]
-    return output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return estimated(output, width, height)
 
 
 def expert(vector_bytes: int) -> str:

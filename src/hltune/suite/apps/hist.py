@@ -3,13 +3,13 @@
 Input: ``input[x, y, c]``, uint8, W x H x 3; c is red, green, blue. Below they are R, G and B.
 Output: ``output[x, y, c]``, uint8, W x H x 3. Nothing outside of the image is needed.
 
-Colours are computed in float32. All weights are multiples of powers of two, so small that every sum and product below
-fits into the 24 bits of a float32: none of them rounds, in whatever order they are computed. The only rounding is where
-it says *rounded down*, and the output is the same to the last bit for each right implementation. W * H is less than
+Colours are computed in float32. All weights are multiples of 1/256, so small that every sum and product below fits into
+the 24 bits of a float32: none of them is rounded, in whatever order they are computed. The only rounding is where it
+says *rounded down*, and the output of every correct implementation is the same to the last bit. W * H is less than
 2**24.
 
 1. Brightness: ``luma[x, y] = (77 R + 150 G + 29 B) / 256``, rounded down to an integer, 0 ... 255.
-2. Colour, the differences to the brightness as in Y'CbCr::
+2. Colour: two differences from the brightness, as in Y'CbCr::
 
        cr[x, y] = (R - luma) * 183/256 + 128
        cb[x, y] = (B - luma) *   9/16  + 128
@@ -18,7 +18,7 @@ it says *rounded down*, and the output is the same to the last bit for each righ
    row by row, ``row_histogram[v, y]``, and the rows are added.
 4. Its running sum, int32: ``cumulative[v] = histogram[0] + ... + histogram[v]``.
 5. The new brightness of each level, an integer 0 ... 255: ``equalised[v] = 255 * cumulative[v] / (W * H)``, rounded
-   down; computed in integers (255 * cumulative[v] may need 32 bits without a sign).
+   down; computed in integers (255 * cumulative[v] may need all 32 bits of an unsigned number).
 6. Back to red, green and blue, with ``bright = equalised[luma[x, y]]``::
 
        output[x, y, 0] = bright + (cr - 128) * 179/128
@@ -30,22 +30,23 @@ it says *rounded down*, and the output is the same to the last bit for each righ
 
 import halide as hl
 
+from hltune.suite.apps.shared import coloured, image
+
 _LEVELS = 256
 _STRIP_ROWS, _BLOCK_ROWS = 64, 4
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """Brightness is replaced, and the two differences of colour stay."""
-    image = hl.ImageParam(hl.UInt(8), 3, "input")
-    image.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    source = image("input", hl.UInt(8), width, height, 3)
     x, y, c = hl.vars("x y c")
     luma, cr, cb, output = hl.Func("luma"), hl.Func("cr"), hl.Func("cb"), hl.Func("output")
-    red, green, blue = (hl.cast(hl.Float(32), image[x, y, channel]) for channel in range(3))
+    red, green, blue = (hl.cast(hl.Float(32), source[x, y, channel]) for channel in range(3))
     luma[x, y] = hl.cast(hl.UInt(8), red * (77 / 256) + green * (150 / 256) + blue * (29 / 256))
     cr[x, y] = (red - luma[x, y]) * (183 / 256) + 128
     cb[x, y] = (blue - luma[x, y]) * (9 / 16) + 128
     bright = hl.Func("bright")
-    bright[x, y] = _equalised(image, luma)[luma[x, y]]
+    bright[x, y] = _equalised(source, luma)[luma[x, y]]
     to_red, to_blue = cr[x, y] - 128, cb[x, y] - 128
     colours = [
         bright[x, y] + to_red * (179 / 128),
@@ -53,17 +54,17 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
         bright[x, y] + to_blue * (113 / 64),
     ]
     output[x, y, c] = hl.mux(c, [hl.cast(hl.UInt(8), hl.clamp(colour, 0, 255)) for colour in colours])
-    output.output_buffer().dim(2).set_bounds(0, 3)
-    return output.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    return coloured(output, width, height)
 
 
 def expert(vector_bytes: int) -> str:
     """Three passes in strips of rows: brightness, counts, colours.
 
-    Brightness is kept, a byte per pixel: it is an index twice, and colours need no green any more. Neighbours are often
-    alike, and to increment the same count twice takes as long as a store and the load after it; so four rows are
-    counted side by side, each in its own histogram. Every strip adds up its rows, and at last the strips are added.
-    Tables are nothing for vectors, so a row of ``bright`` is looked up, a byte at a time, before its colours are made.
+    Brightness is kept, a byte per pixel: it is needed twice as an index, and with it the last pass need not read green.
+    Neighbours are often alike, and the second increment of a count has to wait until the first one is stored; so four
+    rows are counted side by side, each in its own histogram. Every strip adds up its rows, and finally the strips are
+    added. Looking up a table gains nothing from vectors, so a row of ``bright`` is looked up, a byte at a time, before
+    its colours are computed.
     """
     lanes = vector_bytes // 4
     strip = f"split(y, strip, row, {_STRIP_ROWS})"
@@ -89,10 +90,10 @@ bright.compute_at(output, row).unroll(x, 8);
 """
 
 
-def _equalised(image: hl.ImageParam, luma: hl.Func) -> hl.Func:
-    """A table: the new level of each level, the share of the pixels that are not brighter."""
+def _equalised(source: hl.ImageParam, luma: hl.Func) -> hl.Func:
+    """A table: the new brightness of each level, by the share of the pixels that are not brighter."""
     v, y = hl.vars("v y")
-    columns, rows = image.dim(0), image.dim(1)
+    columns, rows = source.dim(0), source.dim(1)
     column = hl.RDom([hl.Range(columns.min(), columns.extent())], "column")
     row = hl.RDom([hl.Range(rows.min(), rows.extent())], "row")
     row_histogram, histogram, cumulative = hl.Func("row_histogram"), hl.Func("histogram"), hl.Func("cumulative")

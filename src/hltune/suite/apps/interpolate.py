@@ -22,9 +22,9 @@ Steps, for 10 levels l = 0 .. 9. Level l has the columns 0 .. E and the rows 0 .
 
 import halide as hl
 
-from hltune.suite.apps.shared import estimated, image
+from hltune.suite.apps.shared import coloured, from_origin, image
 
-LEVELS = 10
+_LEVELS = 10
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
@@ -33,16 +33,16 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     source = image("input", hl.Float(32), width, height, 4)
     down = [hl.Func("down_0")]
     down[0][x, y, c] = source[x, y, 3] * hl.select(c < 3, source[x, y, c], 1.0)
-    for level in range(1, LEVELS):
+    for level in range(1, _LEVELS):
         last_x, last_y = (_last(source.dim(axis).max(), level - 1) for axis in (0, 1))
         down.append(_smaller(down[-1], level, last_x, last_y))
 
     filled = down[-1]
-    for level in reversed(range(LEVELS - 1)):
+    for level in reversed(range(_LEVELS - 1)):
         filled = _filled(down[level], filled, level)
     output = hl.Func("output")
     output[x, y, c] = filled[x, y, c] / hl.max(filled[x, y, 3], 2.0**-64)
-    return estimated(output, width, height, 3)
+    return from_origin(coloured(output, width, height))
 
 
 def _last(last: hl.Expr, level: int) -> hl.Expr:
@@ -96,8 +96,8 @@ down_rows_{level}.compute_at(down_{level}, row)
 """
         for level in range(1, _FINE)
     ]
-    coarse = [f"down_{level}.compute_root();" for level in range(_FINE, LEVELS)]
-    coarse += [f"filled_{level}.compute_root();" for level in range(_FINE, LEVELS - 1)]
+    coarse = [f"down_{level}.compute_root();" for level in range(_FINE, _LEVELS)]
+    coarse += [f"filled_{level}.compute_root();" for level in range(_FINE, _LEVELS - 1)]
     up = [
         f"""
 filled_{level}.store_at(output, strip).compute_at(output, row)

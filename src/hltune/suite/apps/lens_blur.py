@@ -5,7 +5,8 @@ computed, repeat their edge: a coordinate outside of one means the nearest insid
 is enough where nothing else is said), ``>>`` rounds down, and divisions ``/`` of coordinates round down. So depths, and
 which pixels are blurred into which, do not depend on the order of the computation.
 
-1. **How badly the images match** at z = 0 .. 31, with x + 2z and x + 2z + 1 clamped to the image one by one (uint16)::
+1. **How badly the images match** in the slices z = 0 .. 31, with x + 2z and x + 2z + 1 clamped to the image
+   separately (uint16)::
 
     cost(x, y, z) = sum over c of min(|left(x, y, c) - right(x + 2z, y, c)|, |left(x, y, c) - right(x + 2z + 1, y, c)|)
 
@@ -46,15 +47,17 @@ which pixels are blurred into which, do not depend on the order of the computati
     r = reach(x, y) / 2
     u = ((h & 0xFFFF) * (2r + 1) >> 16) - r,   v = ((h >> 16) * (2r + 1) >> 16) - r
 
-   (shifts bind more than ^). The sampled pixel is p = (x + u, y + v), clamped to the image. It counts (weight 1, else
-   0) if 4 (u^2 + v^2) < size(p)^2, and also 4 (u^2 + v^2) < size(x, y)^2 or depth(p) < depth(x, y).
+   (shifts bind more tightly than ^). The sampled pixel is p = (x + u, y + v), clamped to the image. It counts (weight
+   1, else 0) if 4 (u^2 + v^2) < size(p)^2, and also 4 (u^2 + v^2) < size(x, y)^2 or depth(p) < depth(x, y).
 
 Output: ``output``, float32, of the shape of the inputs: the mean of the pixel itself and of all samples that count (as
-often as they are drawn), as a part of 255: their exact integer sum of left, as float32, divided by 255 times their
+often as they are drawn), as a fraction of 255: their exact integer sum of left, as float32, divided by 255 times their
 number, as float32.
 """
 
 import halide as hl
+
+from hltune.suite.apps.shared import coloured, image
 
 _SLICES = 32
 _SAMPLES = 32
@@ -69,10 +72,7 @@ x, y, z, c, s = hl.vars("x y z c s")
 
 def pipeline(width: int = 192, height: int = 320) -> hl.Func:
     """Costs, their pyramid, depth and samples; a fourth channel of the output's sum counts its pixels."""
-    size = [hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)]
-    left, right = (hl.ImageParam(hl.UInt(8), 3, name) for name in ("left", "right"))
-    left.set_estimates(size)
-    right.set_estimates(size)
+    left, right = (image(name, hl.UInt(8), width, height, 3) for name in ("left", "right"))
     whole = left.dim(0).extent(), left.dim(1).extent()
 
     depth, blur, reach = hl.Func("depth"), hl.Func("blur"), hl.Func("reach")
@@ -96,9 +96,9 @@ def pipeline(width: int = 192, height: int = 320) -> hl.Func:
     total[x, y, c] = _counted(left, (x, y))
     total[x, y, c] += hl.select(counts[x, y, each.x], _counted(left, there), 0)
     output[x, y, c] = hl.cast(hl.Float(32), total[x, y, c]) / hl.cast(hl.Float(32), 255 * total[x, y, 3])
-    for image in (left, right, output.output_buffer()):
-        image.dim(2).set_bounds(0, 3)
-    return output.set_estimates(size)
+    for view in (left, right):
+        view.dim(2).set_bounds(0, 3)
+    return coloured(output, width, height)
 
 
 def expert(vector_bytes: int) -> str:
@@ -108,7 +108,7 @@ def expert(vector_bytes: int) -> str:
     scalars in the whole pyramid, and every load and store is dense. ``cost`` and ``variance`` are stored; ``push_0``,
     four times as large, is computed from them where it is needed. In each level, strips of rows run in parallel, and
     the rows filtered across roll along with those filtered down; pairs of rows have the same neighbours above and
-    below. ``depth`` comes straight from the last level, eight pixels at a time.
+    below. ``depth`` comes straight from level 0, eight pixels at a time.
 
     A vector of output pixels keeps its sums in registers while it goes through the samples.
     """
@@ -214,7 +214,7 @@ def _blended(coarse: hl.Func, size: _Size, fine: hl.Func, level: int) -> hl.Func
 
 
 def _depth(pull: hl.Func) -> hl.Expr:
-    """The slice of the least fraction."""
+    """The slice whose fraction is the least."""
     best = hl.Func("best")
     other = hl.RDom([hl.Range(1, _SLICES - 1)], "other")
     best[x, y] = hl.Tuple([pull[x, y, 0, 0], pull[x, y, 0, 1], hl.cast(hl.UInt(8), 0)])
@@ -236,5 +236,5 @@ def _offset(radius: hl.Expr) -> hl.Tuple:
 
 
 def _counted(left: hl.ImageParam, pixel: tuple[hl.Expr, hl.Expr]) -> hl.Expr:
-    """The pixel's colours, and 1."""
+    """The pixel's colours, and 1 as the fourth channel."""
     return hl.select(c == 3, 1, _int(left[*pixel, hl.min(c, 2)]))

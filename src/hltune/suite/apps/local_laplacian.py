@@ -1,4 +1,4 @@
-"""Local Laplacian filter: enhances or smoothes details, keeps edges (Paris, Hasinoff, Kautz 2011; Aubry 2014).
+"""Local Laplacian filter: enhances or smooths details, keeps edges (Paris, Hasinoff, Kautz 2011; Aubry 2014).
 
 Inputs, in this order:
 
@@ -28,28 +28,30 @@ are more than enough). There are 8 intensities k / 7, for k = 0 .. 7.
 
 import halide as hl
 
-from hltune.suite.apps.shared import estimated, image, mix, repeat_edge, scalar
+from hltune.suite.apps.shared import coloured, from_origin, image, mix, scalar
+from hltune.suite.images import repeat_edge
 
-LEVELS = 8
-INTENSITIES = 8
+_LEVELS = 8
+_INTENSITIES = 8
 _STEPS = 256
 _EPSILON = 1 / 128
 
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
-    """Three pyramids: of the gray image, of its curved copies, and of the result."""
+    """Three pyramids: of the grey image, of its curved copies, and of the result."""
     x, y, c, k = hl.vars("x y c k")
     source = image("input", hl.UInt(16), width, height, 3)
-    gray = [_gray(repeat_edge(source, "edge"))]
-    curve = _curve(gray[0], scalar("alpha", 1 / (INTENSITIES - 1)), scalar("beta", 1.0))
+    gray = [_gray(repeat_edge(source))]
+    alpha, beta = scalar("alpha", hl.Float(32), 1 / (_INTENSITIES - 1)), scalar("beta", hl.Float(32), 1.0)
+    curve = _curve(gray[0], alpha, beta)
     curved = [hl.Func("curved_0")]
     curved[0][x, y, k] = curve
-    for level in range(1, LEVELS):
+    for level in range(1, _LEVELS):
         gray.append(_down(gray[-1], f"gray_{level}", [x, y]))
         curved.append(_down(curved[-1], f"curved_{level}", [x, y, k]))
 
-    result = _blend(gray[-1], curved[-1], LEVELS - 1)
-    for level in reversed(range(LEVELS - 1)):
+    result = _blend(gray[-1], curved[-1], _LEVELS - 1)
+    for level in reversed(range(_LEVELS - 1)):
         detail, finer = hl.Func(f"detail_{level}"), hl.Func(f"result_{level}")
         # Computed again at level 0: that is cheaper than to keep it.
         fine = curved[level][x, y, k] if level else curve
@@ -60,7 +62,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     output = hl.Func("output")
     ratio = (result[x, y] + _EPSILON) / (gray[0][x, y] + _EPSILON)
     output[x, y, c] = hl.cast(hl.UInt(16), hl.clamp(source[x, y, c] * ratio, 0.0, 65535.0) + 0.5)
-    return estimated(output, width, height, 3)
+    return from_origin(coloured(output, width, height))
 
 
 def _gray(edge: hl.Func) -> hl.Func:
@@ -72,15 +74,15 @@ def _gray(edge: hl.Func) -> hl.Func:
 
 
 def _curve(gray: hl.Func, alpha: hl.Param, beta: hl.Param) -> hl.Expr:
-    """A function of x, y and k; ``curves[i, k]`` has the curve of each intensity from its own darkest point on."""
+    """A function of x, y and k; ``curves[i, k]`` is ``remap`` moved to intensity k."""
     x, y, k, i = hl.vars("x y k i")
     remap, curves = hl.Func("remap"), hl.Func("curves")
     t = hl.cast(hl.Float(32), i) / _STEPS
     remap[i] = alpha * t * hl.exp(-0.5 * t * t)
     curves[i, k] = remap[i - _STEPS * k]
-    most = (INTENSITIES - 1) * _STEPS
+    most = (_INTENSITIES - 1) * _STEPS
     index = hl.clamp(hl.cast(hl.Int(32), gray[x, y] * float(most)), 0, most)
-    intensity = hl.cast(hl.Float(32), k) / (INTENSITIES - 1)
+    intensity = hl.cast(hl.Float(32), k) / (_INTENSITIES - 1)
     return beta * (gray[x, y] - intensity) + intensity + curves[index, k]
 
 
@@ -99,7 +101,7 @@ def _smoothed(taps: list[hl.FuncRef]) -> hl.Expr:
 
 
 def _up(func: hl.Func, name: str, args: list[hl.Var]) -> hl.Expr:
-    """Twice the size; ``up[h, s, y]`` is element 2h - 1 + s of a row, a quarter or three of the way from h - 1 to h.
+    """Twice the size; ``up[h, s, y]`` is element 2h - 1 + s of a row, at 1/4 or 3/4 of the way from h - 1 to h.
 
     So both elements between two coarse ones are computed by vectors of their own.
     """
@@ -111,7 +113,7 @@ def _up(func: hl.Func, name: str, args: list[hl.Var]) -> hl.Expr:
     return up[(x + 1) / 2, (x + 1) % 2, y, *more]
 
 
-def _quarters(s: hl.Expr | hl.Var) -> hl.Expr:
+def _quarters(s: hl.Expr) -> hl.Expr:
     """1/4 for 0, 3/4 for 1."""
     return 0.25 + 0.5 * hl.cast(hl.Float(32), s)
 
@@ -119,8 +121,8 @@ def _quarters(s: hl.Expr | hl.Var) -> hl.Expr:
 def _blend(gray: hl.Func, detail: hl.Func, level: int) -> hl.Func:
     """The details of the two intensities around that of each pixel, interpolated."""
     x, y = hl.vars("x y")
-    place = gray[x, y] * float(INTENSITIES - 1)
-    k = hl.clamp(hl.cast(hl.Int(32), place), 0, INTENSITIES - 2)
+    place = gray[x, y] * float(_INTENSITIES - 1)
+    k = hl.clamp(hl.cast(hl.Int(32), place), 0, _INTENSITIES - 2)
     blend = hl.Func(f"blend_{level}")
     blend[x, y] = mix(detail[x, y, k], detail[x, y, k + 1], place - k)
     return blend
@@ -134,15 +136,15 @@ _K_OF_PAIRS = "reorder_storage(k, s, h, y).reorder(k, s, h, y).vectorize(k).unro
 
 
 def expert(vector_bytes: int) -> str:
-    """The eight intensities of a pixel are one vector, so that nothing but the last look-up needs a gather.
+    """The eight intensities of a pixel are one vector; only the last look-up gathers a vector element by element.
 
     With them innermost in memory, smoothing along x needs no shuffles, and ``curves`` answers for all intensities with
     one load. All levels of the three pyramids are kept but the finest curved one: its rows live in a circular buffer
     while the next level is computed, tile by tile from top to bottom.
 
     Going up, the details of a tile are computed for all intensities, by vectors again, and then the two that count are
-    picked for each pixel. Coarse levels are never rounded up to whole vectors or tiles: one pixel of the last one more
-    costs 128 columns of the first.
+    picked for each pixel. Coarse levels are never rounded up to whole vectors or tiles: one more pixel of the last
+    level costs 128 more columns of the first.
     """
     lanes = vector_bytes // 4
     first = f"""
@@ -152,11 +154,11 @@ gray_0.compute_root().vectorize(x, {lanes}).split(y, strip, row, 32).parallel(st
 curved_0.store_at(curved_1, xo).compute_at(curved_1, row).{_ACROSS_K};
 """
     down = [_fine_down(level, lanes) for level in range(1, _FINE)]
-    down += [_coarse_down(level) for level in range(_FINE, LEVELS)]
-    up = [_coarse_up(level) for level in range(_FINE, LEVELS - 1)]
+    down += [_coarse_down(level) for level in range(_FINE, _LEVELS)]
+    up = [_coarse_up(level) for level in range(_FINE, _LEVELS - 1)]
     up += [_fine_up(level, lanes) for level in range(1, _FINE)]
     last = f"""
-blend_{LEVELS - 1}.compute_root();
+blend_{_LEVELS - 1}.compute_root();
 output.compute_root()
     .split(y, strip, row, 32).{_tiles(lanes, "GuardWithIf")}
     .reorder(xi, c, xm, xo, row, strip).vectorize(xi).unroll(c).parallel(strip);
@@ -166,7 +168,7 @@ result_0.compute_at(output, xo).store_in(MemoryType::Stack).vectorize(x, {lanes}
 
 
 def _tiles(lanes: int, tail: str) -> str:
-    """The second split decides on whole vectors, so that only the first one's tail strategy matters to their lanes."""
+    """Tiles of whole vectors: the second split never cuts one, so that only the first one's tail strategy matters."""
     vectors = _TILE // lanes
     return f"split(x, xv, xi, {lanes}, TailStrategy::{tail}).split(xv, xo, xm, {vectors}, TailStrategy::GuardWithIf)"
 

@@ -6,7 +6,7 @@ Inputs, both float32, stored by rows: x is the column, y the row (in NumPy the s
     b[x, k]   width x inner    NumPy (inner, width)
 
 The inner extent is the width of ``a``. Estimates and measurements use an inner extent that equals the output's width,
-so that ``b`` is square::
+so that ``b`` is square. The product is::
 
     output[x, y] = sum over k in 0..inner-1 of a[k, y] * b[x, k]
 
@@ -18,6 +18,7 @@ Output: ``output[x, y]``, float32, width x height; NumPy (height, width).
 
 import halide as hl
 
+from hltune.suite.apps.shared import image
 from hltune.suite.images import estimated
 
 _PANEL = 32
@@ -26,9 +27,7 @@ _PANEL = 32
 
 def pipeline(width: int = 1024, height: int = 1024) -> hl.Func:
     """The reduction is ``sums``; its loop over ``k`` is ``k_x`` in schedules."""
-    a, b = hl.ImageParam(hl.Float(32), 2, "a"), hl.ImageParam(hl.Float(32), 2, "b")
-    a.set_estimates([hl.Range(0, width), hl.Range(0, height)])
-    b.set_estimates([hl.Range(0, width), hl.Range(0, width)])
+    a, b = image("a", hl.Float(32), width, height), image("b", hl.Float(32), width, width)
     x, y = hl.vars("x y")
     sums, output = hl.Func("sums"), hl.Func("output")
     k = hl.RDom([hl.Range(0, a.dim(0).extent())], "k")

@@ -1,7 +1,7 @@
 """The maximum over a disc of radius 26 around each pixel.
 
-Input: ``input``, float32, shape (width, height, 3), indexed x, y, c, no NaN. Outside of the image, the nearest pixel of
-its edge is meant: ``I(x, y, c)`` below is ``input`` with x clamped to 0 .. width-1 and y to 0 .. height-1.
+Input: ``input``, float32, shape (width, height, 3), indexed x, y, c, no NaN. Outside of the image its edge is repeated:
+``I(x, y, c)`` below is ``input`` with x clamped to 0 .. width-1 and y to 0 .. height-1.
 
 The disc has the pixels (i, j), seen from its centre, with i^2 + j^2 <= 689, which is a radius of about 26.25: columns
 of -26 <= i <= 26, each of the rows -t(i) <= j <= t(i) with t(i) = floor(sqrt(689 - i^2)); t(0) = 26, t(26) = 3.
@@ -23,7 +23,8 @@ That is two comparisons for each column of the disc.
 
 import halide as hl
 
-from hltune.suite.apps.shared import image, repeat_edge
+from hltune.suite.apps.shared import image
+from hltune.suite.images import estimated, repeat_edge
 
 _RADIUS = 26
 _RADIUS_SQUARED = 689
@@ -31,7 +32,6 @@ _RADIUS_SQUARED = 689
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """One Func for each power of two; which of them a column needs follows from its half height t."""
-    size = [hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)]
     x, y, c, t = hl.vars("x y c t")
     i = hl.RDom([hl.Range(-_RADIUS, 2 * _RADIUS)], "i")
 
@@ -48,7 +48,7 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     disc[x, y, c] = column[x + _RADIUS, y, c, 3]
     disc[x, y, c] = hl.max(disc[x, y, c], column[x + i.x, y, c, hl.clamp(half_height, 3, _RADIUS)])
     output[x, y, c] = disc[x, y, c]
-    return output.set_estimates(size)
+    return estimated(output, width, height, 3)
 
 
 def expert(vector_bytes: int) -> str:
@@ -56,7 +56,7 @@ def expert(vector_bytes: int) -> str:
 
     A new row of output takes one new row of each ``tall_n``, so all of them roll along with it, in buffers of 32 rows
     at most (Halide finds that out for some of them, and is told for the others), which a core's own caches hold. To
-    begin a slice takes a hundred rows more. The maxima of a row stay in registers, while all 53 columns of the disc
+    begin a slice takes a hundred extra rows. The maxima of a row stay in registers, while all 53 columns of the disc
     pass by. Unrolled, their heights are constants, and each comparison finds its operand in memory: storing ``column``
     would save a third of them and cost as many stores and loads.
     """

@@ -33,6 +33,10 @@ Source: He et al. 2016, Deep Residual Learning for Image Recognition, figure 5 (
 
 import halide as hl
 
+from hltune.suite.apps.shared import image
+from hltune.suite.images import estimated
+
+_F32 = hl.Float(32)
 _WIDE, _NARROW = 256, 64
 
 _STRIP_ROWS = 4
@@ -41,20 +45,21 @@ _STRIP_ROWS = 4
 
 def pipeline(width: int = 56, height: int = 56) -> hl.Func:
     """Each convolution is a Func of sums and one of the values after bias and ReLU."""
-    image = _input("input", _WIDE, width, height)
-    reduce_weights, reduce_bias = _input("reduce_weights", _NARROW, _WIDE), _input("reduce_bias", _NARROW)
-    middle_weights, middle_bias = _input("middle_weights", _NARROW, _NARROW, 3, 3), _input("middle_bias", _NARROW)
-    expand_weights, expand_bias = _input("expand_weights", _WIDE, _NARROW), _input("expand_bias", _WIDE)
+    source = image("input", _F32, _WIDE, width, height)
+    reduce_weights, reduce_bias = image("reduce_weights", _F32, _NARROW, _WIDE), image("reduce_bias", _F32, _NARROW)
+    middle_weights = image("middle_weights", _F32, _NARROW, _NARROW, 3, 3)
+    middle_bias = image("middle_bias", _F32, _NARROW)
+    expand_weights, expand_bias = image("expand_weights", _F32, _WIDE, _NARROW), image("expand_bias", _F32, _WIDE)
     c, x, y = hl.vars("c x y")
 
     wide = hl.RDom([hl.Range(0, _WIDE)], "wide")
     reduced_sums, reduced = hl.Func("reduced_sums"), hl.Func("reduced")
     reduced_sums[c, x, y] = reduce_bias[c]
-    reduced_sums[c, x, y] += reduce_weights[c, wide.x] * image[wide.x, x, y]
+    reduced_sums[c, x, y] += reduce_weights[c, wide.x] * source[wide.x, x, y]
     reduced[c, x, y] = hl.max(reduced_sums[c, x, y], 0)
 
     window = hl.RDom([hl.Range(0, _NARROW), hl.Range(0, 3), hl.Range(0, 3)], "window")
-    padded = _zero_outside(reduced, image)
+    padded = _zero_outside(reduced, source)
     middle_sums, middle = hl.Func("middle_sums"), hl.Func("middle")
     middle_sums[c, x, y] = middle_bias[c]
     middle_sums[c, x, y] += (
@@ -64,10 +69,10 @@ def pipeline(width: int = 56, height: int = 56) -> hl.Func:
 
     narrow = hl.RDom([hl.Range(0, _NARROW)], "narrow")
     output_sums, output = hl.Func("output_sums"), hl.Func("output")
-    output_sums[c, x, y] = image[c, x, y] + expand_bias[c]
+    output_sums[c, x, y] = source[c, x, y] + expand_bias[c]
     output_sums[c, x, y] += expand_weights[c, narrow.x] * middle[narrow.x, x, y]
     output[c, x, y] = hl.max(output_sums[c, x, y], 0)
-    return output.set_estimates([hl.Range(0, extent) for extent in (_WIDE, width, height)])
+    return estimated(output, _WIDE, width, height)
 
 
 def expert(vector_bytes: int) -> str:
@@ -99,19 +104,12 @@ middle.compute_at(output, tile){channels}
     )
 
 
-def _zero_outside(inside: hl.Func, image: hl.ImageParam) -> hl.Func:
-    """The Func ``padded``: ``inside`` where the image has pixels, 0 elsewhere."""
+def _zero_outside(inside: hl.Func, source: hl.ImageParam) -> hl.Func:
+    """The Func ``padded``: ``inside`` where ``source`` has pixels, 0 elsewhere."""
     c, x, y = hl.vars("c x y")
-    columns, rows = image.dim(1), image.dim(2)
+    columns, rows = source.dim(1), source.dim(2)
     is_inside = (x >= columns.min()) & (x <= columns.max()) & (y >= rows.min()) & (y <= rows.max())
     nearest = inside[c, hl.clamp(x, columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max())]
     padded = hl.Func("padded")
-    padded[c, x, y] = hl.select(is_inside, nearest, hl.cast(hl.Float(32), 0))
+    padded[c, x, y] = hl.select(is_inside, nearest, hl.cast(_F32, 0))
     return padded
-
-
-def _input(name: str, *extents: int) -> hl.ImageParam:
-    """A float32 array of these estimated extents."""
-    array = hl.ImageParam(hl.Float(32), len(extents), name)
-    array.set_estimates([hl.Range(0, extent) for extent in extents])
-    return array

@@ -1,45 +1,46 @@
-"""What the applications share: inputs with estimates, edges that repeat, linear interpolation."""
+"""What the applications share: inputs and outputs with estimates, brightness, linear interpolation."""
 
 import halide as hl
 
+from hltune.suite.images import estimated
+
+_LUMA = 0.299, 0.587, 0.114
+
 
 def image(name: str, kind: hl.Type, *extents: int) -> hl.ImageParam:
-    """An input image of this estimated size."""
+    """An input image, or another array, of this estimated size."""
     param = hl.ImageParam(kind, len(extents), name)
     param.set_estimates([hl.Range(0, extent) for extent in extents])
     return param
 
 
-def scalar(name: str, estimate: float) -> hl.Param:
-    """A float32 input of this estimated value."""
-    param = hl.Param(hl.Float(32), name)
+def scalar(name: str, kind: hl.Type, estimate: float) -> hl.Param:
+    """An input number of this estimated value."""
+    param = hl.Param(kind, name)
     param.set_estimate(estimate)
     return param
 
 
-def repeat_edge(source: hl.ImageParam, name: str) -> hl.Func:
-    """A Func of the image for any x and y; further dimensions are taken as they are.
-
-    Only x is marked as likely to be inside, see `hltune.suite.images.repeat_edge`.
-    """
-    x, y, *more = hl.vars("x y c")[: source.dimensions()]
-    columns, rows = source.dim(0), source.dim(1)
-    edge = hl.Func(name)
-    inside = hl.clamp(hl.likely(x), columns.min(), columns.max()), hl.clamp(y, rows.min(), rows.max())
-    edge[x, y, *more] = source[*inside, *more]
-    return edge
+def coloured(output: hl.Func, width: int, height: int) -> hl.Func:
+    """The output with its estimated size; Halide is told that it always has three channels."""
+    output.output_buffer().dim(2).set_bounds(0, 3)
+    return estimated(output, width, height, 3)
 
 
-def mix(a: hl.Expr | hl.FuncRef, b: hl.Expr | hl.FuncRef, weight: hl.Expr) -> hl.Expr:
+def from_origin(output: hl.Func) -> hl.Func:
+    """The output; Halide is told that it always starts at (0, 0), so that no coordinate is negative."""
+    for axis in (0, 1):
+        output.output_buffer().dim(axis).set_min(0)
+    return output
+
+
+def luma(colours: hl.Func) -> hl.Expr:
+    """The brightness of the pixel (x, y), from its red, green and blue."""
+    x, y = hl.vars("x y")
+    red, green, blue = (hl.f32(weight) * colours[x, y, channel] for channel, weight in enumerate(_LUMA))
+    return red + green + blue
+
+
+def mix(a: hl.Expr, b: hl.Expr, weight: hl.Expr) -> hl.Expr:
     """From ``a`` at weight 0 to ``b`` at weight 1, linearly."""
     return a + weight * (b - a)
-
-
-def estimated(output: hl.Func, *extents: int) -> hl.Func:
-    """The output with its estimated size; it starts at 0, and has all of its channels."""
-    dimensions = [output.output_buffer().dim(axis) for axis in range(len(extents))]
-    for dimension in dimensions[:2]:
-        dimension.set_min(0)
-    for dimension, channels in zip(dimensions[2:], extents[2:], strict=True):
-        dimension.set_bounds(0, channels)
-    return output.set_estimates([hl.Range(0, extent) for extent in extents])

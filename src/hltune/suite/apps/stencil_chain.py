@@ -22,6 +22,7 @@ from itertools import product
 
 import halide as hl
 
+from hltune.suite.apps.shared import image
 from hltune.suite.images import estimated, repeat_edge
 
 _STAGES = 32
@@ -33,7 +34,7 @@ _STRIP_ROWS = 664
 """Rows per task: a quarter of the first group's 2656. Neighbouring strips both compute 14 rows per stage on average."""
 
 _BLOCK_ROWS = 4
-"""Rows computed together from 8 rows of the stage before: each passes the first-level cache twice, not 5 times."""
+"""Rows computed together from 8 rows of the stage before: each is read into the first-level cache 2 times, not 5."""
 
 _EDGE_LANES = 8
 """A border vector of the edge is loaded number by number, in each row; short vectors make that cheap."""
@@ -41,9 +42,7 @@ _EDGE_LANES = 8
 
 def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """Builds ``edge``, ``stage_1`` to ``stage_31`` and ``output``, each from the one before."""
-    image = hl.ImageParam(hl.UInt(16), 2, "input")
-    image.set_estimates([hl.Range(0, width), hl.Range(0, height)])
-    stage = repeat_edge(image)
+    stage = repeat_edge(image("input", hl.UInt(16), width, height))
     for k in range(1, _STAGES + 1):
         stage = _weighted(stage, "output" if k == _STAGES else f"stage_{k}")
     return estimated(stage, width, height)

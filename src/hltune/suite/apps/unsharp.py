@@ -25,9 +25,9 @@ from math import exp
 
 import halide as hl
 
-from hltune.suite.apps.shared import image, repeat_edge
+from hltune.suite.apps.shared import coloured, image, luma
+from hltune.suite.images import repeat_edge
 
-_LUMA = 0.299, 0.587, 0.114
 _SIGMA, _RADIUS = 1.5, 3
 _TAPS = range(-_RADIUS, _RADIUS + 1)
 _DARKEST = 2**-16
@@ -38,17 +38,15 @@ def pipeline(width: int = 1536, height: int = 2560) -> hl.Func:
     """Grey, blurred in y and in x; the ratio is a Func, for the three channels share it."""
     source = image("input", hl.Float(32), width, height, 3)
     x, y, c = hl.vars("x y c")
-    edge, gray, blur_y, blur_x = repeat_edge(source, "edge"), hl.Func("gray"), hl.Func("blur_y"), hl.Func("blur_x")
-    red, green, blue = (hl.f32(weight) * edge[x, y, channel] for channel, weight in enumerate(_LUMA))
-    gray[x, y] = red + green + blue
+    edge, gray, blur_y, blur_x = repeat_edge(source), hl.Func("gray"), hl.Func("blur_y"), hl.Func("blur_x")
+    gray[x, y] = luma(edge)
     blur_y[x, y] = _blurred([gray[x, y + k] for k in _TAPS])
     blur_x[x, y] = _blurred([blur_y[x + k, y] for k in _TAPS])
     sharp, ratio, output = hl.Func("sharp"), hl.Func("ratio"), hl.Func("output")
     sharp[x, y] = 2 * gray[x, y] - blur_x[x, y]
     ratio[x, y] = sharp[x, y] / hl.max(gray[x, y], _DARKEST)
     output[x, y, c] = ratio[x, y] * source[x, y, c]
-    output.output_buffer().dim(2).set_bounds(0, 3)
-    return output.set_estimates([hl.Range(0, width), hl.Range(0, height), hl.Range(0, 3)])
+    return coloured(output, width, height)
 
 
 def expert(vector_bytes: int) -> str:

@@ -156,9 +156,34 @@ def test_run_at_another_size_than_scheduled(hltune: Run, tmp_path: Path) -> None
 
 
 def test_list_and_doctor(hltune: Run) -> None:
-    names = {b["name"] for b in hltune("list", "--json").document["benchmarks"]}
-    assert names == {"conv3x3a16", "conv3x3a32", "dilate3x3", "gaussian5x5", "median3x3", "sobel"}
+    listed = hltune("list", "--json").document["benchmarks"]
+    groups = {group: {b["name"] for b in listed if b["group"] == group} for group in ("hexagon", "apps")}
+    assert groups["hexagon"] == {"conv3x3a16", "conv3x3a32", "dilate3x3", "gaussian5x5", "median3x3", "sobel"}
+    assert len(groups["apps"]) == 16 and {"harris", "bgu", "resnet_block"} <= groups["apps"]
+    assert len(listed) == 22
     assert "median3x3" in hltune("list").out
     result = hltune("doctor", "--json")
     assert result.code == 0
     assert result.document["usable"]
+
+
+@pytest.mark.parametrize("command", [("compare", "--rounds", "1"), ("tune", "--rounds", "0")])
+def test_one_that_fails_leaves_the_others_alone(hltune: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """That a requirement never holds is found when the pipeline runs, not when it is loaded."""
+    (tmp_path / "two.py").write_text(
+        "import halide as hl\n"
+        "def pipeline(name, value):\n"
+        "    x = hl.Var('x')\n"
+        "    image, output = hl.ImageParam(hl.UInt(8), 1, 'image'), hl.Func(name)\n"
+        "    image.set_estimates([hl.Range(0, 64)])\n"
+        "    output[x] = value(hl.cast(hl.Int(32), image[x]))\n"
+        "    return output.set_estimates([hl.Range(0, 64)])\n"
+        "def broken() -> hl.Func:\n"
+        "    return pipeline('broken', lambda pixel: hl.require(pixel > 255, hl.Expr(0), hl.Expr(1)))\n"
+        "def fine() -> hl.Func:\n"
+        "    return pipeline('fine', lambda pixel: pixel + 1)\n"
+    )
+    result = hltune(*command, f"{tmp_path}/two.py:broken", f"{tmp_path}/two.py:fine", "--json")
+    assert result.code == 1
+    assert set(result.document["failed"]) == {"broken"} and result.document["failed"]["broken"]["what"]
+    assert [each["pipeline"] for each in result.document["pipelines"]] == ["fine"]

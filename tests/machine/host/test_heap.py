@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -64,15 +66,22 @@ def test_every_buffer_is_counted() -> None:
     assert WIDTH * HEIGHT <= heap.largest_mapped_bytes <= 1.1 * WIDTH * HEIGHT
 
 
-def test_a_call_that_does_not_end_is_given_up() -> None:
-    assert measure_heap(lambda: list(iter(int, 1)), limit_s=0.2) is None
+@dataclass(frozen=True)
+class BadCallJob:
+    """The heap of a call that never ends, or that takes its process down."""
+
+    endless: bool
+
+    def run(self, process: Process) -> Heap | None:
+        process.enter("counting", timeout_s=60)
+        return measure_heap(lambda: time.sleep(600) if self.endless else os.abort(), limit_s=1.0)
 
 
-def test_a_call_that_crashes_tells_nothing() -> None:
-    def crash() -> None:
-        raise ValueError
-
-    assert measure_heap(crash, limit_s=5) is None
+@pytest.mark.parametrize("endless", [True, False])
+def test_a_call_that_does_not_end_well_tells_nothing(endless: bool) -> None:
+    with Worker() as worker:
+        assert worker.run(BadCallJob(endless)) is None
+        assert worker.run(BadCallJob(endless)) is None  # and harms nobody
 
 
 @pytest.mark.parametrize("passes", [1, 2, 3])

@@ -15,6 +15,7 @@ from scipy.ndimage import uniform_filter
 from hltune.machine.inputs import Inputs, random_array, shape_of
 from hltune.machine.open import TargetJob
 from hltune.machine.options import MeasureOptions
+from hltune.machine.reference_job import AT_ROOT
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.build import build
 from hltune.pipeline.images import Array
@@ -104,7 +105,8 @@ def test_autoschedulers(app: Benchmark) -> None:
     assert "Adams2019" in found
     with opened(spec, target, options=MeasureOptions(threads=2, turns=1, turn_s=0.001), inputs=Inputs()) as session:
         measured = session.measure({**found, "expert": _expert(app)})
-        assert session.verification.confirmed_by is not None
+        # Another test compares what every Func at root computes with the reference.
+        assert session.verification.confirmed_by is not None or session.verification.reference == AT_ROOT
     failures = {name: each for name, each in measured.items() if isinstance(each, Failure)}
     assert not [each for each in failures.values() if each.kind == "wrong output"]
     assert isinstance(measured["expert"], Cost) and isinstance(measured["Adams2019"], Cost)

@@ -13,14 +13,13 @@ import pytest
 from scipy.ndimage import uniform_filter
 
 from hltune.machine.inputs import Inputs, random_array, shape_of
-from hltune.machine.open import TargetJob
+from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.reference_job import AT_ROOT
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.build import build
 from hltune.pipeline.images import Array
 from hltune.pipeline.load import LoadJob
-from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
 from hltune.schedule.parse import parse_schedule
@@ -89,7 +88,7 @@ def test_expert(app: Benchmark) -> None:
 @each_app
 def test_autoschedulers(app: Benchmark) -> None:
     """What is found is right, or is refused by Halide: never wrong."""
-    spec, target = _spec(app), _host()
+    spec, target = _spec(app), resolve("host")
     searches = (
         Mullapudi2016Options(parallelism=2),
         Li2018Options(parallelism=2),
@@ -147,14 +146,8 @@ def _spec(app: Benchmark) -> PipelineSpec:
         return worker.run(LoadJob(source=app.source(*SMALL[app.least]), target="host", cache=CACHE))
 
 
-@cache
-def _host() -> TargetInfo:
-    with Worker() as worker:
-        return worker.run(TargetJob("host"))
-
-
 def _expert(app: Benchmark) -> Schedule:
-    return parse_schedule(schedules(app, _host())["expert"], _spec(app).funcs)
+    return parse_schedule(schedules(app, resolve("host"))["expert"], _spec(app).funcs)
 
 
 def _compiled(spec: PipelineSpec, schedule: Schedule) -> Any:

@@ -26,10 +26,9 @@ def old(tmp_path: Path) -> Path:
 def adopt(workspace: Path, key: str, machine: MachineId) -> None:
     """Makes what one machine left look as if another one had left it."""
     with contextlib.closing(sqlite3.connect(workspace / "samples.sqlite")) as connection:
-        connection.execute(
-            "UPDATE machines SET key = ?, cpu = ?, target = ?, threads = ?, halide = ? WHERE key = ?",
-            (machine.key, *machine.document().values(), key),
-        )
+        columns = {"key": machine.key, **machine.document()}
+        assigned = ", ".join(f"{column} = :{column}" for column in columns)
+        connection.execute(f"UPDATE machines SET {assigned} WHERE key = :old", {**columns, "old": key})
         connection.commit()
     for sidecar in workspace.rglob("*.weights.json"):
         document = json.loads(sidecar.read_text())

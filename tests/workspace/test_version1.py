@@ -95,11 +95,16 @@ def test_a_migration_that_fails_leaves_it_as_it_was(old: Path, monkeypatch: pyte
 
 @pytest.fixture
 def adopted(old: Path) -> Path:
-    """A workspace that this machine wrote."""
+    """A workspace that this machine wrote, under the conditions of today."""
+    Store(old / "samples.sqlite", progress=Silent(), wait_s=0).close()  # brings it up to the schema of today
+    adopt(old, HOST, this_machine())
+    return old
+
+
+def this_machine() -> MachineId:
     with Worker() as worker:
         target = worker.run(TargetJob("host"))
-    adopt(old, HOST, identify(target, MeasureOptions(threads=2)))
-    return old
+    return identify(target, MeasureOptions(threads=2))
 
 
 def hltune(workspace: Path, *arguments: str) -> dict:
@@ -128,6 +133,18 @@ def test_commands_go_on_with_it(adopted: Path, tmp_path: Path) -> None:
         adopted, "pretrain", "--batches", "3", "--schedules", "4", "--no-benchmarks", "--weights", str(start)
     )
     assert (trained["batches"], trained["measured"]) == (3, 4)
+
+
+@pytest.mark.long
+def test_schedules_of_former_conditions_are_used_until_there_are_new_ones(old: Path, tmp_path: Path) -> None:
+    former = this_machine().former
+    assert former is not None
+    adopt(old, HOST, former)
+    conv = ("conv3x3a16", "--size", "128x128")
+    exported = hltune(old, "export", *conv, "-o", str(tmp_path / "out"), "--format", "json")
+    assert exported["name"] == "tuned"
+    tuned = hltune(old, "tune", *conv, "--samples", "8")
+    assert tuned["rounds"][0]["round"] == 1
 
 
 def write_builtin(path: Path) -> None:

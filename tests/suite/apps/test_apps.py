@@ -102,7 +102,8 @@ def test_autoschedulers(app: Benchmark) -> None:
         if isinstance(outcome, Candidate)
     }
     assert "Adams2019" in found
-    with opened(spec, target, options=MeasureOptions(threads=2, turns=1, turn_s=0.001), inputs=Inputs()) as session:
+    options = MeasureOptions(threads=2, turns=1, turn_s=0.001, compile_timeout_s=600)
+    with opened(spec, target, options=options, inputs=Inputs()) as session:
         measured = session.measure({**found, "expert": _expert(app)})
         # Another test compares what every Func at root computes with the reference.
         assert session.verification.confirmed_by is not None or session.verification.reference == AT_ROOT

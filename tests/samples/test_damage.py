@@ -103,6 +103,7 @@ def test_a_store_of_version_2_is_brought_up_to_date(good: Path) -> None:
         for statement in (
             "ALTER TABLE machines DROP COLUMN conditions",
             "ALTER TABLE samples DROP COLUMN heap",
+            "DROP TABLE programs",
             "PRAGMA user_version = 2",
         ):
             connection.execute(statement)

@@ -19,6 +19,7 @@ from hltune.runtime.worker import Worker
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.pool import SearchPool
+from hltune.tuning.drafts import Drafts
 from hltune.tuning.history import History
 from hltune.tuning.model import Model
 from hltune.tuning.options import Budget, TuneOptions
@@ -90,13 +91,15 @@ class Place:
         weights = options.search.weights
         memory = Searches(self.workspace.searches(self.subject.spec))
         initial = read_weights(weights) if weights else builtin_weights()
+        history = History(self.subject.spec, machine, store)
         return Tuner(
             subject=self.subject,
             options=options,
-            history=History(self.subject.spec, machine, store),
+            history=history,
             model=Model(self.subject.spec, machine.key, initial, self.lineage, freeze=options.freeze),
             session=self.session,
             searcher=Searcher(self.subject, options, self.pool, rng, memory),
+            drafts=Drafts(self.subject.spec, self.subject.target, THREADS, self.pool.workers, history),
             rng=rng,
         )
 

@@ -190,14 +190,14 @@ def _winner(attempt: "_Attempt", search: SearchOptions) -> Tried:
     """The best that a search and its ladder found; where they found nothing, that of the most robust searches."""
     progress = attempt.progress
     attempt.climb(ladder(search))
-    if attempt.best() is None:
+    if (found := attempt.decide()) is None:
         known = {each.step.rung.label for each in attempt.tried}
         rest = [rung for rung in robust(search.parallelism) if rung.label not in known]
         progress.note(f"falling back to {' and '.join(rung.label for rung in rest)}")
         if isinstance(search, Adams2019Options) and search.memory_limit_bytes is not None:
             progress.note("from here on nothing keeps to --memory-limit: only Adams2019 knows it")
         attempt.climb(rest)
-    found = attempt.decide()
+        found = attempt.decide()
     if found is None:
         reasons = {f"{each.step.rung.label}: {each.failure}": None for each in attempt.tried}
         raise HltuneError(
@@ -224,13 +224,13 @@ class _Attempt:
     manual: Measurement | None = None
 
     def climb(self, rungs: Sequence[Rung]) -> None:
-        """Runs the rungs, and measures what one found while others search."""
+        """Runs the rungs, and measures what one found while others search; one that stands alone waits for `decide`."""
         spec, target = self.subject.spec, self.subject.target.name
         self.progress.phase(f"searching a schedule for {spec.name} with {rungs[-1].label}, at most {self.budget_s:g} s")
         steps = climb(self.pool, spec, target, rungs, budget_s=self.budget_s, memory=self.memory)
         with contextlib.closing(steps):
             for step in steps:
-                self.tried.append(Tried(step=step, measurement=self._measure(step)))
+                self.tried.append(Tried(step=step, measurement=self._measure(step) if len(rungs) > 1 else None))
                 self._say(self.tried[-1])
 
     def best(self) -> Tried | None:
@@ -241,11 +241,11 @@ class _Attempt:
         return min(working, key=_value, default=None)
 
     def decide(self) -> Tried | None:
-        """`best`, after it was measured side by side with those that cost about the same."""
+        """`best`, measured side by side with those that cost about the same, and with the author's own."""
         own = {name: each for name, each in self.subject.hand_written.items() if name == MANUAL}
         chosen: dict[Schedule, Tried] = {}
         while (best := self.best()) is not None and self.session is not None and _schedule(best) not in chosen:
-            self.progress.phase("compiling, verifying and measuring the best schedules once more")
+            self.progress.phase("compiling, verifying and measuring the best schedules side by side")
             near = [each for each in self.tried if each.failure is None and _value(each) <= _CLOSE * _value(best)]
             close = {_schedule(each): each for each in sorted(near, key=_value)}
             chosen |= dict(islice(close.items(), _FINALISTS))

@@ -24,6 +24,7 @@ from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
+from hltune.tuning.drafts import Drafts
 from hltune.tuning.finals import Finals, decide
 from hltune.tuning.history import History
 from hltune.tuning.keep import kept
@@ -250,6 +251,7 @@ def _open(
         model=Model(subject.spec, machine.key, initial, lineage, freeze=options.freeze),
         session=session,
         searcher=Searcher(subject, options, pool, rng, Searches(workspace.searches(subject.spec))),
+        drafts=Drafts(subject.spec, subject.target, machine.threads, pool.workers, history),
         rng=rng,
     )
     return _Run(tuner=tuner, session=session, machine=machine, lineage=lineage)

@@ -7,22 +7,22 @@ uncertainty both help. Of candidates with the same features, one is taken before
 cannot tell them apart, and measuring one of them teaches most of what there is to learn.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from hltune.cost_model.features import features_key
 from hltune.cost_model.scorer import Scores
-from hltune.values.features import Floats
 
 
 def choose(
-    scores: Scores | None, schedules: Floats, count: int, *, random_share: float, rng: np.random.Generator
+    scores: Scores | None, features: Sequence[str], count: int, *, random_share: float, rng: np.random.Generator
 ) -> list[int]:
     """Chooses candidates by the rule above; returns their positions, in the order in which they should be measured.
 
-    Without scores [N] all are drawn at random. The schedules are their features [N, S, 39].
+    Without scores [N] all are drawn at random. What has the same features has the same key among `features` [N].
     """
-    keys = np.array([features_key(schedule) for schedule in schedules])
-    left = np.ones(len(schedules), dtype=np.bool_)
+    keys = np.array(features)
+    left = np.ones(len(keys), dtype=np.bool_)
     taken: set[str] = set()
     chosen: list[int] = []
     while len(chosen) < count and left.any():
@@ -33,7 +33,7 @@ def choose(
         if scores is None or rng.random() < random_share:
             index = int(rng.choice(np.flatnonzero(fresh)))
         else:
-            drawn = scores.mean + scores.spread * rng.standard_normal(len(schedules))
+            drawn = scores.mean + scores.spread * rng.standard_normal(len(keys))
             index = int(np.argmin(np.where(fresh, drawn, np.inf)))
         chosen.append(index)
         left[index] = False

@@ -188,6 +188,8 @@ def _round(done: Round, unit: Unit) -> Document:
         "beam": unit.from_seconds(done.beam),
         "searches": done.searches,
         "known": done.known,
+        "drafted": done.drafted,
+        "refused": done.refused,
         "measured": done.measured,
         "failed": len(done.failures),
         "repaired": done.repaired,

@@ -2,6 +2,7 @@
 
 Version 1 had no units, kept what steered a search beside it, and told kinds of provenance apart by their keys.
 Version 2 had neither conditions of machines nor heaps: its machines have none, and are others than those of today.
+Version 3 kept no features of lowered programs.
 """
 
 import sqlite3
@@ -41,7 +42,15 @@ _FROM_2 = (
     "ALTER TABLE machines ADD COLUMN conditions TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE samples ADD COLUMN heap TEXT",
 )
-_STEPS = {1: _FROM_1, 2: _FROM_2}
+_FROM_3 = (
+    """CREATE TABLE programs (
+    schedule_id INTEGER NOT NULL REFERENCES schedules ON DELETE CASCADE,
+    machine_id INTEGER NOT NULL REFERENCES machines,
+    version INTEGER NOT NULL, text_hash TEXT NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY (schedule_id, machine_id, version)
+)""",
+)
+_STEPS = {1: _FROM_1, 2: _FROM_2, 3: _FROM_3}
 """By the version that they begin with, oldest first."""
 
 

@@ -169,6 +169,14 @@ class Reader:
         with database.decoding(self.path):
             return tuple(map(_ranked, self._rows(query, pipeline_hash, machine_key, count)))
 
+    def programs(self, pipeline_hash: str, machine_key: str, version: int) -> dict[str, tuple[str, bytes]]:
+        """Features of lowered programs, encoded, by schedule hash, with the hash of their text."""
+        query = """SELECT schedules.hash, text_hash, data FROM programs JOIN schedules ON schedules.id = schedule_id
+            WHERE pipeline_id = (SELECT id FROM pipelines WHERE hash = ?)
+            AND machine_id = (SELECT id FROM machines WHERE key = ?) AND version = ?"""
+        rows = self._rows(query, pipeline_hash, machine_key, version)
+        return {key: (text_hash, data) for key, text_hash, data in rows}
+
     def training_data(
         self, pipeline_hash: str, machine_key: str, *, chunk: int | None = None, newest: int | None = None
     ) -> Iterator[TrainingData]:

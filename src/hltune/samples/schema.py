@@ -16,6 +16,7 @@
 |           |                              | schedule_features (zlib of float32 [stages, 39]; NULL without          |
 |           |                              | featurization), round, provenance (JSON, see `values.provenance`),     |
 |           |                              | measured_at_s                                                          |
+| programs  | schedule, machine, version   | text_hash, data: a `ProgramFeatures` of the features' version          |
 
 Costs are in seconds, whatever their unit, see `values.unit`. ``application_id`` is the magic number, ``user_version``
 the version of this table; `migration` brings older files up to it. Arrays are little-endian. Measuring a schedule again
@@ -26,7 +27,7 @@ Beside the file: ``-wal`` and ``-shm`` are SQLite's and belong to it; ``.lock`` 
 """
 
 APPLICATION_ID = 0x686C7473
-VERSION = 3
+VERSION = 4
 
 SCHEMA = """
 CREATE TABLE pipelines (
@@ -59,6 +60,12 @@ CREATE TABLE samples (
     CHECK ((cost IS NULL) = (repeats IS NULL)),
     CHECK ((cost IS NULL) = (failure_stage IS NOT NULL)),
     CHECK ((features_id IS NULL) = (schedule_features IS NULL))
+);
+CREATE TABLE programs (
+    schedule_id INTEGER NOT NULL REFERENCES schedules ON DELETE CASCADE,
+    machine_id INTEGER NOT NULL REFERENCES machines,
+    version INTEGER NOT NULL, text_hash TEXT NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY (schedule_id, machine_id, version)
 );
 CREATE INDEX samples_by_schedule
     ON samples (pipeline_id, machine_id, schedule_id, cost, measured_at_s, failure_stage);

@@ -23,6 +23,7 @@ from hltune.samples.rows import (
 from hltune.values.errors import InputError
 from hltune.values.features import Featurization
 from hltune.values.machine_id import MachineId
+from hltune.values.program_features import ProgramFeatures
 from hltune.values.sample import PipelineRecord, Sample
 
 
@@ -87,6 +88,21 @@ class Store(Reader):
         """Adds samples at once, all or none; the same as `add` for each of them, but faster."""
         with self._transaction():
             return tuple([self._add(sample) for sample in samples])
+
+    def add_program(
+        self, pipeline_hash: str, machine: MachineId, schedule: str, version: int, program: ProgramFeatures
+    ) -> None:
+        """Keeps the features of a lowered program, by the hash of a schedule that has samples."""
+        with self._transaction():
+            schedule_id = self._find("schedules", pipeline_id=self._pipeline(pipeline_hash), hash=schedule)
+            key = {"schedule_id": schedule_id, "machine_id": self._machine(machine), "version": version}
+            self._execute(
+                """INSERT OR REPLACE INTO programs (schedule_id, machine_id, version, text_hash, data)
+                   VALUES (:schedule_id, :machine_id, :version, :text_hash, :data)""",
+                **key,
+                text_hash=program.text_hash,
+                data=program.encode(),
+            )
 
     def delete(self, pipeline_hash: str, machine_key: str | None = None) -> Deleted:
         """Deletes all samples of a pipeline, on one machine or on all; the file shrinks."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 
 from hltune.cost_model.dataset import Dataset
+from hltune.lowered.features import BODY, VERSION, WHOLE
 from hltune.machine.protocol import Session
 from hltune.samples.writer import Store
 from hltune.search.mutation import Parent
@@ -14,6 +15,7 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.program_features import ProgramFeatures
 from hltune.values.sample import Sample
 from hltune.values.schedule_codec import schedule_hash
 
@@ -55,8 +57,27 @@ class History:
 
     def best(self, count: int | None) -> list[Parent]:
         """The fastest schedules, or all, best first; of those that cost exactly the same, one."""
-        ranked = self._store.best(*self._key, len(self) if count is None else count, distinct=True)
+        return self._ranked(len(self) if count is None else count, distinct=True)
+
+    def measured(self) -> list[Parent]:
+        """All that did not fail, best first."""
+        return self._ranked(len(self), distinct=False)
+
+    def _ranked(self, count: int, *, distinct: bool) -> list[Parent]:
+        ranked = self._store.best(*self._key, count, distinct=distinct)
         return [Parent(each.schedule, each.cost) for each in ranked if each.schedule is not None]
+
+    def programs(self) -> dict[str, ProgramFeatures]:
+        """Features of the lowered programs of what was measured, by the hash of the schedule."""
+        stored = self._store.programs(*self._key, VERSION)
+        sizes = {"columns": len(BODY), "whole": len(WHOLE)}
+        return {
+            key: ProgramFeatures.decode(data, text_hash=text_hash, **sizes) for key, (text_hash, data) in stored.items()
+        }
+
+    def keep_program(self, key: str, program: ProgramFeatures) -> None:
+        """Keeps the features of the lowered program of a schedule that was measured, by its hash."""
+        self._store.add_program(self._key[0], self._machine, key, VERSION, program)
 
     def measure(
         self,

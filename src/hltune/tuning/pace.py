@@ -55,6 +55,11 @@ class Pace:
         self._last_round_s = seconds
 
     @property
+    def candidate_s(self) -> float:
+        """How long it takes to measure one more, roughly."""
+        return self._candidate_s
+
+    @property
     def shortest_round_s(self) -> float:
         """With less time than this, another round is not worth its searches."""
         return _SHORTEST_ROUND * self._round_s

@@ -3,6 +3,7 @@
 import numpy as np
 
 from hltune.cost_model.acquisition import choose
+from hltune.cost_model.features import features_key
 from hltune.cost_model.scorer import Predictor
 from hltune.values.candidate import Candidate
 from hltune.values.features import Featurization
@@ -42,5 +43,6 @@ class Pool:
         keys = list(self._candidates)
         schedules = np.stack([features.schedule_array() for _, features in self._candidates.values()])
         scores = None if predictor is None else predictor(schedules)
-        chosen = choose(scores, schedules, count, random_share=random_share, rng=rng)
+        alike = [features_key(schedule) for schedule in schedules]
+        chosen = choose(scores, alike, count, random_share=random_share, rng=rng)
         return {keys[index]: self._candidates.pop(keys[index])[0] for index in chosen}

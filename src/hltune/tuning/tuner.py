@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.search.ladder import Step, by_finder
 from hltune.search.mutation import PARENTS, Parent, mutants
+from hltune.tuning.drafts import Drafted, Drafts
 from hltune.tuning.history import History
 from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
@@ -35,6 +36,9 @@ _KINDS: dict[type[object], str] = {Searched: "searched", Named: "hand-written"}
 _EXHAUSTED_AFTER = 3
 _MUTANT_SHARE, _LARGEST_MUTANT_SHARE = 0.5, 0.9
 """Share of a round's candidates that is made by changing the best schedules; it grows as searches fall behind."""
+_DRAFTING_SHARE = 0.35
+"""How long drafts of mutants may take, by the time that measuring the mutants takes."""
+_LEAST_DRAFTING_S = 1.0
 _OVERSAMPLING = 6
 """How many new schedules a round looks for, for every one that it measures."""
 
@@ -48,6 +52,8 @@ class Round:
         best: cost of the fastest schedule of all rounds; None as long as every candidate has failed.
         beam: cost of what beam search finds with the weights of the round; None if it failed.
         known: how many of the searches found what had been found before.
+        drafted: mutants that were made, of which the model chose.
+        refused: how many of these Halide refused to lower.
         measured: candidates, failed ones included.
         repaired: those that were changed first, so that they stay inside of their images.
         validations: how the scorers did on held-out samples, after the round; empty with too few samples or no time.
@@ -61,6 +67,8 @@ class Round:
     beam: float | None
     searches: int
     known: int
+    drafted: int
+    refused: int
     measured: int
     failures: tuple[Failure, ...]
     repaired: int
@@ -78,12 +86,13 @@ class Round:
 
 
 class _Found(NamedTuple):
-    """What the searches of a round found: candidates by their hash; the weights of each beam search with its hash."""
+    """What a round found: candidates by their hash; the weights of each beam search with its hash; mutants."""
 
     candidates: dict[str, Candidate]
     beams: list[tuple[Weights, str | None]]
     searches: int
     known: int
+    drafted: Drafted
 
 
 @dataclass(kw_only=True)
@@ -103,6 +112,7 @@ class Tuner:
     model: Model
     session: Session
     searcher: Searcher
+    drafts: Drafts
     rng: np.random.Generator
 
     def __post_init__(self) -> None:
@@ -170,6 +180,8 @@ class Tuner:
                 progress.note(f"{name}: {key} failed. {failure}")
         self._saw(self.references.values())
         self.model.prepare(self.history.samples())
+        if time.monotonic() < end_s:
+            self.drafts.learn()
         return measured
 
     def _baselines(self, end_s: float) -> Generator[Step]:
@@ -228,7 +240,10 @@ class Tuner:
         self._say(progress, "learning")
         beams = [(weights, None if key is None else self.history.cost(key)) for weights, key in found.beams]
         self.model.rank(beams, len(self.history), self._round)
-        learned = self.model.learn(self.history.samples(), self._round) if measured_s < limits.end_s else None
+        learned = None
+        if measured_s < limits.end_s:
+            learned = self.model.learn(self.history.samples(), self._round)
+            self.drafts.learn()
         done = Round(
             pipeline=self.subject.spec.name,
             number=self._round,
@@ -236,6 +251,8 @@ class Tuner:
             beam=beams[0][1] if beams else None,
             searches=found.searches,
             known=found.known,
+            drafted=found.drafted.made,
+            refused=found.drafted.refused,
             measured=len(measured),
             failures=tuple(each for each in measured if isinstance(each, Failure)),
             repaired=count_repaired(measured),
@@ -254,7 +271,8 @@ class Tuner:
         """Beam searches, whose results are all measured, and probes, among which the model chooses."""
         self._say(progress, "searching")
         if self.kept is not None:
-            return _Found(self._mutants({}, self.pace.batch(limits)), [], searches=0, known=0)
+            drafted = self._mutants({}, self.pace.batch(limits), progress)
+            return _Found(drafted.chosen, [], searches=0, known=0, drafted=drafted)
         model, history = self.model, self.history
         beams: list[tuple[Weights, str | None]] = []
         chosen: dict[str, Candidate] = {}
@@ -282,12 +300,14 @@ class Tuner:
         again = sum(key is not None and key in history for _, key in beams)
         chosen |= self._pool.take(wanted, model.predictor, random_share=self.options.random_share, rng=self.rng)
         # Where searches find too little that is new, there are more mutants.
-        chosen = _mixed(chosen, self._mutants(chosen, batch - len(chosen)))
+        drafted = self._mutants(chosen, batch - len(chosen), progress)
         known = again + len(outcomes) - len(probed) - len(failures)
-        return _Found(chosen, beams, searches=len(beams) + len(outcomes), known=known)
+        searches = len(beams) + len(outcomes)
+        return _Found(_mixed(chosen, drafted.chosen), beams, searches=searches, known=known, drafted=drafted)
 
-    def _mutants(self, chosen: dict[str, Candidate], wanted: int) -> dict[str, Candidate]:
+    def _mutants(self, chosen: dict[str, Candidate], wanted: int, progress: Progress) -> Drafted:
         """Changes the best schedules, and the author's own."""
+        self._say(progress, "drafting mutants")
         allowed = _anything if self.kept is None else self.kept.allows
         best = self.history.best(PARENTS if self.kept is None else None)
         parents = [parent for parent in best if allowed(parent.schedule)][:PARENTS]
@@ -295,13 +315,23 @@ class Tuner:
         if own is not None and all(own != parent.schedule for parent in parents):
             cost = self.history.cost(schedule_hash(own))
             parents += [] if cost is None else [Parent(own, cost)]
-        return mutants(
-            parents,
-            self.subject.spec.funcs,
-            self.rng,
-            wanted=max(0, wanted),
-            known=lambda key: key in self.history or key in chosen,
-            allowed=allowed,
+
+        def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
+            return mutants(
+                [*parents, *further],
+                self.subject.spec.funcs,
+                self.rng,
+                wanted=count,
+                known=lambda key: key in self.history or key in chosen or known(key),
+                allowed=allowed,
+            )
+
+        return self.drafts.choose(
+            make,
+            max(0, wanted),
+            random_share=self.options.random_share,
+            rng=self.rng,
+            limit_s=max(_LEAST_DRAFTING_S, _DRAFTING_SHARE * wanted * self.pace.candidate_s),
         )
 
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:

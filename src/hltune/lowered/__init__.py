@@ -1,0 +1,1 @@
+"""What a schedule makes of a program: Halide's lowered statement as values, and features of it."""

@@ -1,0 +1,101 @@
+"""T0: seconds that a program takes, by a formula, with nothing learned.
+
+Each body costs its instructions, its accesses, and the bytes that come from beyond each cache; a core that waits for
+the last task costs as much as one that works. What a program costs is the sum over its bodies, the launches of its
+parallel loops, and its allocations. So it is linear in a few terms, whose constants a machine may have fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hltune.lowered import operations
+from hltune.lowered.features import BODY, WHOLE, idle_share
+from hltune.lowered.patterns import PATTERNS
+from hltune.values.program_features import ProgramFeatures
+
+TERMS = ("compute", "access", "l1", "l2", "l3", "launches", "allocations", "heap_bytes")
+"""What T0 is the sum of."""
+
+_NS = 1e-9
+_CLASS_NS = {
+    "add": 0.15,
+    "multiply": 0.2,
+    "divide": 2.0,
+    "minmax": 0.15,
+    "select": 0.15,
+    "cast": 0.2,
+    "math": 8.0,
+    "shuffle": 0.3,
+    "call": 1.0,
+}
+_INDEX_NS = 0.1
+_PATTERN_NS = {"scalar": 0.2, "broadcast": 0.1, "dense": 0.2, "aligned": 0.2, "reversed": 0.4}
+_LANE_NS = 0.3
+"""Of a lane of what is strided or gathered: each is an access of its own."""
+_RUN_NS = 0.3
+"""Of a run: counters, branches."""
+_BYTE_NS = {"l1": 0.01, "l2": 0.03, "l3": 0.1}
+"""Of a byte from beyond a cache."""
+_LAUNCH_NS, _ALLOCATION_NS, _HEAP_BYTE_NS = 5e3, 100.0, 0.05
+
+_COLUMN = {name: number for number, name in enumerate(BODY)}
+_WHOLE = {name: number for number, name in enumerate(WHOLE)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimate:
+    """Seconds by `TERMS` [8], of the whole program; seconds by body [K]."""
+
+    terms: NDArray[np.float64]
+    bodies: NDArray[np.float64]
+
+    @property
+    def seconds(self) -> float:
+        """T0."""
+        return float(self.terms.sum())
+
+
+def estimate(features: ProgramFeatures, *, cores: int) -> Estimate:
+    """T0 of a program on so many cores."""
+    table = features.bodies
+    parts = np.column_stack([table @ weights for weights in _BODY_TERMS]) * _NS
+    parts[:, 1] += _scattered(table) * _LANE_NS * _NS
+    tasks = table[:, _COLUMN["tasks"]]
+    at_once = np.array([1.0 if each <= 1.0 else cores * (1.0 - idle_share(each, cores)) for each in tasks])
+    parts /= at_once[:, None] if len(parts) else 1.0
+    whole = features.whole
+    rest = np.array(
+        [
+            whole[_WHOLE["launches"]] * _LAUNCH_NS,
+            whole[_WHOLE["allocations"]] * _ALLOCATION_NS,
+            whole[_WHOLE["heap_bytes"]] * _HEAP_BYTE_NS,
+        ]
+    )
+    return Estimate(terms=np.concatenate([parts.sum(axis=0), rest * _NS]), bodies=parts.sum(axis=1))
+
+
+def _scattered(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lanes that are accessed one by one [K]."""
+    lanes = table[:, _COLUMN["lanes"]]
+    names = [f"{what} {each}" for what in ("load", "store") for each in ("strided", "gather")]
+    return lanes * table[:, [_COLUMN[name] for name in names]].sum(axis=1)
+
+
+def _weights(constants: Mapping[str, float]) -> NDArray[np.float64]:
+    """A weight per feature of a body, 0 for those that are not named."""
+    return np.array([constants.get(name, 0.0) for name in BODY])
+
+
+_BODY_TERMS = (
+    _weights(
+        {f"{each} {kind}": ns for each, ns in _CLASS_NS.items() for kind in operations.KINDS}
+        | {operations.INDEX: _INDEX_NS, "runs": _RUN_NS}
+    ),
+    _weights({f"{what} {each}": _PATTERN_NS.get(each, 0.0) for what in ("load", "store") for each in PATTERNS}),
+    *(_weights({f"read_beyond_{level}": ns, f"written_beyond_{level}": ns}) for level, ns in _BYTE_NS.items()),
+)

@@ -1,0 +1,197 @@
+"""What the integers of a lowered program are, in some iterations of the loops around them.
+
+| symbol | what                                                                                             |
+|--------|--------------------------------------------------------------------------------------------------|
+| S      | sampled iterations of the whole program: each loop goes through its extent, in its own order      |
+| R      | row 0: the iteration itself; row d + 1: the loop at depth d has gone one iteration further        |
+| L      | the first, the second and the last lane of a vector                                               |
+
+A value is an array [R, S], [L, R, S] for a vector, or a plain number. So one evaluation tells the strides of an index
+in all loops and lanes, through minima, maxima, quotients and remainders. What depends on data is unknown: None.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hltune.lowered.tree import Binary, Broadcast, Call, Cast, Expression, Let, Load, Name, Not, Number, Ramp, Text
+
+SAMPLES = 32
+Value = NDArray[Any] | int | float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """A dimension of an argument: as the estimates say, in elements."""
+
+    minimum: int
+    extent: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """What a lowered program asks of its arguments."""
+
+    buffers: Mapping[str, Sequence[Dimension]]
+    scalars: Mapping[str, int | float]
+
+
+class Names:
+    """What names stand for, at the place where a walk is: expressions are evaluated when somebody asks, and once."""
+
+    def __init__(self, sizes: Sizes, depth: int) -> None:
+        self._rows = depth + 1
+        self._known: dict[str, Value] = dict(sizes.scalars)
+        self._waiting: dict[str, Expression] = {}
+        self._buffers = sizes.buffers
+        order = np.random.default_rng(0)
+        """Not the user's seed: the same program has the same features everywhere."""
+        self._positions = [(order.permutation(SAMPLES) + 0.5) / SAMPLES for _ in range(depth)]
+
+    def bind(self, name: str, value: Expression) -> None:
+        """From here on, a name stands for an expression of names that are known here."""
+        self._known.pop(name, None)
+        self._waiting[name] = value
+
+    def enter(self, name: str, depth: int, minimum: Value, extent: Value) -> None:
+        """From here on, a name is that of the loop at a depth."""
+        known = row(extent)
+        steps = np.floor(self._positions[depth] * np.maximum(1, 1 if known is None else known))
+        values = np.zeros((self._rows, SAMPLES), np.int64) + (0 if minimum is None else minimum)
+        values += steps.astype(np.int64)
+        values[depth + 1] += 1
+        self._waiting.pop(name, None)
+        self._known[name] = values
+
+    def __call__(self, expression: Expression) -> Value:
+        """What an expression is."""
+        match expression:
+            case Name():
+                return self._name(expression)
+            case Binary():
+                return self._binary(expression)
+            case Number():
+                return expression.value
+            case Call():
+                return self._call(expression)
+            case Ramp():
+                return self._ramp(expression)
+            case Broadcast():
+                return self(expression.value)
+            case Cast():
+                return self._cast(expression)
+            case Not():
+                value = self(expression.value)
+                return None if value is None else np.logical_not(value)
+            case Let():
+                self.bind(expression.name, expression.value)
+                return self(expression.body)
+            case Load() | Text():
+                return None
+
+    def _name(self, each: Name) -> Value:
+        if each.name not in self._known:
+            waiting = self._waiting.get(each.name)
+            self._known[each.name] = None if waiting is None else self(waiting)
+        return self._known[each.name]
+
+    def _binary(self, each: Binary) -> Value:
+        left = self(each.left)
+        if left is None:
+            return None
+        right = self(each.right)
+        return None if right is None else _BINARY[each.operator](left, right)
+
+    def _cast(self, each: Cast) -> Value:
+        value = self(each.value)
+        if value is None or each.bits or "float" in each.type.kind or isinstance(value, int):
+            return value
+        return np.asarray(np.floor(value), np.int64)
+
+    def _ramp(self, each: Ramp) -> Value:
+        base, stride = self(each.base), self(each.stride)
+        if base is None or stride is None:
+            return None
+        if isinstance(base, np.ndarray) and base.ndim == 3:  # vectors, one after the other
+            return base + np.array([0, 0, each.lanes - 1])[:, None, None] * stride
+        return base + np.array([0, 1, each.lanes - 1])[:, None, None] * np.asarray(stride)
+
+    def _call(self, each: Call) -> Value:
+        if each.name.startswith("_halide_buffer_get_"):
+            return self._of_buffer(each)
+        function = _CALLS.get(each.name)
+        if function is None:
+            return None
+        arguments = [self(argument) for argument in each.arguments]
+        return None if any(argument is None for argument in arguments) else function(*arguments)
+
+    def _of_buffer(self, each: Call) -> Value:
+        buffer, dimension = each.arguments[0], each.arguments[-1]
+        if not isinstance(buffer, Name) or not isinstance(dimension, Number):
+            return None
+        dimensions = self._buffers.get(buffer.name.removesuffix(".buffer"), ())
+        if int(dimension.value) >= len(dimensions):
+            return None
+        found = dimensions[int(dimension.value)]
+        what = each.name.removeprefix("_halide_buffer_get_")
+        return {"min": found.minimum, "extent": found.extent, "stride": found.stride}.get(what)
+
+
+def row(value: Value) -> Value:
+    """What a scalar is in the sampled iterations themselves: [S], or a plain number."""
+    return value[0] if isinstance(value, np.ndarray) and value.ndim else value
+
+
+def _divide(left: Any, right: Any) -> Any:
+    """Halide's: rounds down for positive divisors, and by zero is zero."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        quotient = np.divide(left, right) if _is_float(left) or _is_float(right) else np.floor_divide(left, right)
+    return np.where(np.asarray(right) == 0, 0, quotient)
+
+
+def _remainder(left: Any, right: Any) -> Any:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.asarray(right) == 0, 0, np.mod(left, np.abs(right)))
+
+
+def _is_float(value: Any) -> bool:
+    return np.asarray(value).dtype.kind == "f"
+
+
+_BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": _divide,
+    "%": _remainder,
+    "min": np.minimum,
+    "max": np.maximum,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "&&": np.logical_and,
+    "||": np.logical_or,
+}
+_CALLS: Mapping[str, Callable[..., Any]] = {
+    "select": np.where,
+    "if_then_else": np.where,
+    **dict.fromkeys(("likely", "likely_if_innermost", "strict_float"), operator.pos),
+    **dict.fromkeys(("unsafe_promise_clamped", "promise_clamped"), np.clip),
+    "abs": np.abs,
+    "shift_left": np.left_shift,
+    "shift_right": np.right_shift,
+    "bitwise_and": np.bitwise_and,
+    "bitwise_or": np.bitwise_or,
+    **{f"{name}_f{bits}": getattr(np, name) for name in ("floor", "ceil", "trunc", "sqrt") for bits in (32, 64)},
+    **{f"round_f{bits}": np.rint for bits in (32, 64)},
+}

@@ -1,0 +1,183 @@
+"""Features of a program: named numbers, of each of its bodies and of the whole.
+
+A body is all stores to one buffer in the same loops: what was unrolled there, or is computed for several rows at once,
+shares what it loads.
+
+| symbol | what                                          |
+|--------|-----------------------------------------------|
+| K      | bodies                                        |
+| F      | features of a body, `BODY`                    |
+| G      | features of the whole program, `WHOLE`        |
+
+Counts and sizes are plain numbers here, up to 1e12 and more; a model takes their logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hltune.lowered import operations
+from hltune.lowered.footprint import Touched, touched
+from hltune.lowered.patterns import PATTERNS, pattern
+from hltune.lowered.walk import PARALLEL, Access, Site, Walked
+from hltune.values.program_features import ProgramFeatures
+
+VERSION = 1
+"""Of the set of features: what was computed by another version is computed anew."""
+
+CACHES = (32 << 10, 512 << 10, 16 << 20)
+"""Bytes of the levels of cache that features refer to: those of a common server's core, for models to be comparable."""
+_LEVELS = ("l1", "l2", "l3")
+
+_EXECUTION = (
+    "runs",
+    "points",
+    "stores",
+    "lanes",
+    "guarded",
+    "depth",
+    "innermost",
+    "inner_bodies",
+    "serial",
+    "tasks",
+    "inner_parallel",
+    "operations",
+    "instructions",
+)
+_MEMORY = (
+    *(f"{what} {each}" for what in ("load", "store") for each in PATTERNS),
+    "load_bytes",
+    "store_bytes",
+    *(f"{what}_beyond_{level}" for what in ("read", "written") for level in _LEVELS),
+    "unique_read",
+    "unique_written",
+    "task_read",
+    "task_written",
+    "streams",
+)
+BODY = (*_EXECUTION, *operations.NAMES, *_MEMORY)
+"""Names of the features of a body."""
+MEANS = frozenset((*_EXECUTION[2:-1], "task_read", "task_written", "streams"))
+"""Those that are said of one run or task; all others are totals over the runs."""
+
+WHOLE = (
+    "bodies",
+    "launches",
+    "allocations",
+    "heap_bytes",
+    "heap_peak",
+    "stack_bytes",
+    "serial_share",
+    "idle",
+    "scalar_share",
+)
+
+
+def features(walked: Walked, text_hash: str, *, cores: int) -> ProgramFeatures:
+    """The features of a program on so many cores."""
+    groups: dict[tuple[object, ...], list[Site]] = {}
+    for site in walked.sites:
+        if site.runs > 0:
+            groups.setdefault((site.store.buffer, site.loops), []).append(site)
+    rows = [body_features(sites) for sites in groups.values()]
+    table = np.array([[row[name] for name in BODY] for row in rows]).reshape(-1, len(BODY))
+    whole = _whole(walked, rows, cores)
+    return ProgramFeatures(bodies=table, whole=np.array([whole[name] for name in WHOLE]), text_hash=text_hash)
+
+
+def body_features(sites: Sequence[Site]) -> dict[str, float]:
+    """The features of a body by `BODY`."""
+    found = dict.fromkeys(BODY, 0.0)
+    first = sites[0]
+    loops = first.loops
+    parallel = [loop for loop in loops if loop.kind in PARALLEL]
+    inner = [loop.extent for loop in loops if loop.kind not in PARALLEL]
+    runs = max(site.runs for site in sites)
+    for site in sites:
+        for name, count in site.operations.items():
+            found[name] += count * site.runs
+        for access in site.loads:
+            _add_access(found, access, "load")
+        _add_access(found, site.store, "store")
+    work = sum(found[name] for name in operations.NAMES)
+    found["instructions"] = work + sum(site.runs * (len(site.loads) + 1) for site in sites)
+    found |= {
+        "runs": runs,
+        "points": sum(site.points for site in sites),
+        "stores": float(len(sites)),
+        "lanes": float(max(site.store.lanes for site in sites)),
+        "guarded": first.guarded,
+        "depth": float(len(loops)),
+        "innermost": inner[-1] if inner else 1.0,
+        "inner_bodies": math.prod(inner[-2:]),
+        "serial": math.prod(loop.extent for loop in loops[: _first_parallel(first)]),
+        "tasks": parallel[0].extent if parallel else 1.0,
+        "inner_parallel": math.prod(loop.extent for loop in parallel[1:]),
+        "operations": work / runs,
+    }
+    _add_footprints(found, sites)
+    return found
+
+
+def _first_parallel(site: Site) -> int:
+    return next((number for number, loop in enumerate(site.loops) if loop.kind in PARALLEL), len(site.loops))
+
+
+def _add_access(found: dict[str, float], access: Access, what: str) -> None:
+    found[f"{what} {pattern(access)}"] += access.runs
+    found[f"{what}_bytes"] += access.runs * access.lanes * access.bytes * access.enabled
+
+
+def _add_footprints(found: dict[str, float], sites: Sequence[Site]) -> None:
+    first = sites[0]
+    extents = [loop.extent for loop in first.loops]
+    loads = [access for site in sites for access in site.loads]
+    read, written = touched(loads, extents), touched([site.store for site in sites], extents)
+    entries = _entries(first)
+    task = min(len(extents), _first_parallel(first) + 1)
+    found["unique_read"], found["unique_written"] = read[0].bytes * entries[0], written[0].bytes * entries[0]
+    found["task_read"], found["task_written"] = read[task].bytes, written[task].bytes
+    found["streams"] = float(len({access.buffer for access in loads}))
+    for level, size in zip(_LEVELS, CACHES, strict=True):
+        # What one iteration touches stays for the next: the loop around it fetches each line once.
+        around = max(0, _fits(read, written, size) - 1)
+        found[f"read_beyond_{level}"] = read[around].lines * entries[around]
+        found[f"written_beyond_{level}"] = written[around].lines * entries[around]
+
+
+def _entries(site: Site) -> Sequence[float]:
+    """How often the loops from each level inwards are gone through."""
+    counts = [site.loops[0].entries if site.loops else site.runs]
+    counts += [loop.entries * loop.extent for loop in site.loops]
+    return counts
+
+
+def _fits(read: Sequence[Touched], written: Sequence[Touched], size: int) -> int:
+    """The outermost level at which all that is touched stays in a cache of that size."""
+    levels = len(read)
+    return next((each for each in range(levels) if read[each].lines + written[each].lines <= size), levels)
+
+
+def _whole(walked: Walked, rows: Sequence[Mapping[str, float]], cores: int) -> dict[str, float]:
+    total = sum(row["instructions"] for row in rows) or 1.0
+    heap = [each for each in walked.allocations if each.memory in ("Auto", "Heap")]
+    return {
+        "bodies": float(len(rows)),
+        "launches": walked.launches,
+        "allocations": sum(each.runs for each in heap),
+        "heap_bytes": sum(each.runs * each.bytes for each in heap),
+        "heap_peak": sum(each.bytes for each in heap),
+        "stack_bytes": sum(each.bytes for each in walked.allocations if each not in heap),
+        "serial_share": sum(row["instructions"] for row in rows if row["tasks"] <= 1.0) / total,
+        "idle": sum(row["instructions"] * idle_share(row["tasks"], cores) for row in rows) / total,
+        "scalar_share": sum(row["instructions"] for row in rows if row["lanes"] == 1.0) / total,
+    }
+
+
+def idle_share(tasks: float, cores: int) -> float:
+    """The share of the cores' time that waits for the last task, if all tasks take as long."""
+    turns = math.ceil(max(1.0, round(tasks, 2)) / cores)
+    return 1.0 - max(1.0, tasks) / (turns * cores)

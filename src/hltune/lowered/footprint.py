@@ -1,0 +1,133 @@
+"""How many bytes and cache lines a store's loops touch, from the innermost outwards.
+
+For one access, loops and lanes are (extent, stride) pairs. Those of small strides are covered first: a stride that is
+no larger than what is covered already extends it, a larger one makes further pieces. Accesses of the same buffer with
+the same strides are one access, whose loops go further by their distances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from hltune.lowered.walk import Access
+
+LINE = 64
+"""Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What some accesses touch: bytes, and bytes of whole cache lines."""
+
+    bytes: float = 0.0
+    lines: float = 0.0
+
+    def __add__(self, other: Touched) -> Touched:
+        return Touched(bytes=self.bytes + other.bytes, lines=self.lines + other.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """Accesses of a buffer with the same strides.
+
+    Attributes:
+        element: bytes.
+        steps: extent and stride of each loop, the outermost first.
+        lanes: the same of what one run accesses, of each piece.
+        pieces: what one run accesses, where that is not one after the other: rows, say.
+        scattered: nothing is known of where they go.
+    """
+
+    element: int
+    steps: tuple[tuple[float, float], ...]
+    lanes: tuple[float, float]
+    pieces: float
+    scattered: bool
+
+
+def touched(accesses: Iterable[Access], extents: Sequence[float]) -> tuple[Touched, ...]:
+    """What one iteration of each loop touches, the outermost first, and at the end what one run touches.
+
+    Element 0 is the whole of the loop nest, element d one iteration of the loop at depth d - 1.
+
+    Args:
+        extents: of the loops around all accesses, the outermost first.
+    """
+    streams = _streams(accesses, extents)
+    return tuple(sum((_touched(each, level) for each in streams), Touched()) for level in range(len(extents) + 1))
+
+
+def _streams(accesses: Iterable[Access], extents: Sequence[float]) -> list[_Stream]:
+    groups: dict[tuple[object, ...], list[Access]] = {}
+    for each in accesses:
+        groups.setdefault((each.buffer, each.strides, each.lane_stride, each.lanes), []).append(each)
+    return [_merged(group, extents) for group in groups.values()]
+
+
+def _merged(group: Sequence[Access], extents: Sequence[float]) -> _Stream:
+    """One stream of accesses that differ in their offsets."""
+    first = group[0]
+    steps = [(extent, abs(stride or 0.0)) for extent, stride in zip(extents, first.strides, strict=True)]
+    lanes = (float(first.lanes), abs(first.lane_stride or 0.0))
+    offsets = [each.offset for each in group if each.offset is not None]
+    if first.lane_stride is None or None in first.strides or not offsets:
+        return _Stream(first.bytes, tuple(steps), lanes, float(len(group)), scattered=True)
+    span = max(1.0, lanes[0] * lanes[1])
+    further, rest = _by_loops(offsets, [stride for _, stride in steps], span)
+    steps = [(extent + more, stride) for (extent, stride), more in zip(steps, further, strict=True)]
+    pieces, covered = _pieces(rest, span)
+    if covered > span:
+        lanes = (covered / pieces / max(1.0, lanes[1]), max(1.0, lanes[1]))
+    return _Stream(first.bytes, tuple(steps), lanes, float(pieces), scattered=False)
+
+
+def _by_loops(offsets: Sequence[float], strides: Sequence[float], span: float) -> tuple[list[float], list[float]]:
+    """How many iterations further each loop would go to reach the offsets, and what is left of these."""
+    further = [0.0] * len(strides)
+    order = [number for number, stride in enumerate(strides) if stride > span]
+    order.sort(key=lambda number: -strides[number])
+    rest: list[float] = []
+    least = min(offsets)
+    for offset in offsets:
+        left = offset - least
+        for number in order:
+            whole = left // strides[number]
+            further[number] = max(further[number], whole)
+            left -= whole * strides[number]
+        rest.append(left)
+    return further, rest
+
+
+def _pieces(offsets: Sequence[float], span: float) -> tuple[int, float]:
+    """Into how many pieces accesses of a span fall, and how much they cover altogether."""
+    ordered = sorted(set(offsets))
+    pieces, covered = 1, span
+    for last, offset in pairwise(ordered):
+        if offset - last > span:
+            pieces += 1
+            covered += span
+        else:
+            covered += offset - last
+    return pieces, covered
+
+
+def _touched(stream: _Stream, level: int) -> Touched:
+    """By one iteration of the loops outside of a level."""
+    inner = stream.steps[level:]
+    if stream.scattered:
+        count = stream.lanes[0] * stream.pieces
+        for extent, _ in inner:
+            count *= max(1.0, extent)
+        return Touched(bytes=count * stream.element, lines=count * LINE)
+    covered, pieces = 1.0, stream.pieces
+    for extent, stride in sorted((stream.lanes, *inner), key=lambda step: step[1]):
+        if stride == 0.0 or extent <= 1.0:
+            continue
+        if stride <= covered:
+            covered += stride * (extent - 1.0)
+        else:
+            pieces *= extent
+    size = covered * stream.element
+    return Touched(bytes=size * pieces, lines=(size + (LINE - stream.element) * (size % LINE != 0)) * pieces)

@@ -1,0 +1,157 @@
+"""Lowers a scheduled pipeline, without LLVM, and reads its features. Runs in a worker."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hltune.lowered.evaluate import Dimension, Sizes
+from hltune.lowered.features import features
+from hltune.lowered.parse import parse_lowered
+from hltune.lowered.tree import Type
+from hltune.lowered.walk import walk
+from hltune.pipeline.layout import layout_of
+from hltune.runtime.worker import Process
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.program_features import ProgramFeatures
+
+_LOWER_S = 60.0
+_WITHOUT = "no_asserts-no_bounds_query"
+"""Features of a target that leave out what is not the program itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowerJob:
+    """Writes the lowered statement of a schedule."""
+
+    spec: PipelineSpec
+    schedule: Schedule
+    target: str
+
+    def run(self, process: Process) -> str | Failure:
+        """The text; a Failure if Halide refuses the schedule."""
+        import halide as hl
+
+        process.enter("lower", timeout_s=_LOWER_S)
+        try:
+            return lower(self.spec, self.schedule, self.target)
+        except (InputError, hl.HalideError) as error:
+            return Failure(stage="lower", kind="error", message=str(error).strip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesJob:
+    """Lowers schedules, one after the other, and reads the features of each.
+
+    Attributes:
+        target: a full Halide target string.
+        vector_bytes: size of its vectors.
+        cores: what tasks are spread over.
+    """
+
+    spec: PipelineSpec
+    schedules: tuple[Schedule, ...]
+    target: str
+    vector_bytes: int
+    cores: int
+
+    def run(self, process: Process) -> tuple[ProgramFeatures | Failure, ...]:
+        """One outcome each: a Failure of the stage ``lower`` if Halide refuses it, of ``read`` if we cannot read it."""
+        return tuple(self._features(schedule, process) for schedule in self.schedules)
+
+    def _features(self, schedule: Schedule, process: Process) -> ProgramFeatures | Failure:
+        text = LowerJob(spec=self.spec, schedule=schedule, target=self.target).run(process)
+        if isinstance(text, Failure):
+            return text
+        process.enter("read", timeout_s=_LOWER_S)
+        try:
+            program = parse_lowered(text)
+        except HltuneError as error:
+            return Failure(stage="read", kind="error", message=str(error))
+        walked = walk(program, *arguments_of(self.spec), vector_bits=8 * self.vector_bytes)
+        return features(walked, text_hash(text), cores=self.cores)
+
+
+_BOUND = re.compile(r"\blet ([\w.$]+) =|^ *\w+(?:<\w+>)? \(([\w.$]+), ", re.MULTILINE)
+"""Names that the text itself gives: to values, and to loops."""
+_NAME = re.compile(r"[^\W\d][\w.$]*")
+
+
+def text_hash(text: str) -> str:
+    """Identifies a program, whatever its loops and values are called: 64 hexadecimal digits."""
+    bound = {name for match in _BOUND.finditer(text) for name in match.groups() if name}
+    numbers: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        name = match[0]
+        return numbers.setdefault(name, f"#{len(numbers)}") if name in bound else name
+
+    return hashlib.sha256(_NAME.sub(number, text).encode()).hexdigest()
+
+
+def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> str:
+    """The text of a lowered program; in a worker.
+
+    Raises:
+        InputError: the schedule does not fit the pipeline.
+        halide.HalideError: Halide refuses the schedule.
+    """
+    import halide as hl
+
+    from hltune.pipeline.build import build
+    from hltune.schedule.apply import apply_schedule
+
+    built = build(spec, schedule.base)
+    apply_schedule(built, spec, schedule)
+    with tempfile.TemporaryDirectory(prefix="hltune-", dir=_memory()) as folder:
+        path = Path(folder, "statement")
+        outputs = {hl.OutputFileType.conceptual_stmt: str(path)}
+        built.pipeline.compile_to(outputs, built.arguments, "pipeline", hl.Target(f"{target}-{_WITHOUT}"))
+        return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _memory() -> str | None:
+    """A folder that is in memory, if there is one."""
+    shared = Path("/dev/shm")
+    return str(shared) if shared.is_dir() else None
+
+
+def arguments_of(spec: PipelineSpec) -> tuple[Sizes, Mapping[str, Type]]:
+    """Sizes, from the estimates, and types of what a lowered program is called with, by Halide's names."""
+    buffers: dict[str, tuple[Dimension, ...]] = {}
+    scalars: dict[str, int | float] = {}
+    types: dict[str, Type] = {}
+    for each in spec.inputs:
+        if isinstance(each, ScalarArgument):
+            scalars[each.name] = each.estimate
+            types[each.name] = _type(each.dtype)
+        else:
+            buffers[each.name] = _dimensions(each, each.dtype)
+            types[each.name] = _type(each.dtype)
+    for output in spec.outputs:
+        for number, dtype in enumerate(output.dtypes):
+            name = output.name if len(output.dtypes) == 1 else f"{output.name}.{number}"
+            buffers[name] = _dimensions(output, dtype)
+            types[name] = _type(dtype)
+    return Sizes(buffers=buffers, scalars=scalars), types
+
+
+def _dimensions(argument: BufferArgument | OutputArgument, dtype: str) -> tuple[Dimension, ...]:
+    layout = layout_of(argument, dtype)
+    return tuple(
+        Dimension(minimum=minimum, extent=extent, stride=stride)
+        for (minimum, extent), stride in zip(argument.estimate, layout.strides, strict=True)
+    )
+
+
+def _type(dtype: str) -> Type:
+    found = Type.named(dtype) if dtype != "bool" else Type("uint", 1)
+    if found is None:
+        raise HltuneError("no type of Halide's", where="features of the lowered program", found=dtype)
+    return found

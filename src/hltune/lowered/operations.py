@@ -1,0 +1,197 @@
+"""What an expression does each time: operations by class and type, and loads.
+
+An operation on a vector counts as many instructions as registers that it fills. Names that are bound to data are
+followed by whoever counts (see `hltune.lowered.walk`). Integers of one lane are a class of their own: most of them are
+index arithmetic, which is hoisted or folded into addresses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hltune.lowered.tree import (
+    HANDLE,
+    Binary,
+    Broadcast,
+    Call,
+    Cast,
+    Expression,
+    Let,
+    Load,
+    Name,
+    Not,
+    Number,
+    Ramp,
+    Text,
+    Type,
+)
+
+CLASSES = ("add", "multiply", "divide", "minmax", "select", "cast", "math", "shuffle", "call")
+KINDS = ("narrow", "wide", "float")
+"""Integers of up to 16 bits, of more, and floats."""
+INDEX = "index"
+"""Integers of one lane."""
+NAMES = (INDEX, *(f"{each} {kind}" for each in CLASSES for kind in KINDS))
+
+_INT = Type("int", 32)
+_BOOL = Type("uint", 1)
+_BINARY = {
+    **dict.fromkeys("+-", "add"),
+    "*": "multiply",
+    **dict.fromkeys("/%", "divide"),
+    **dict.fromkeys(("min", "max"), "minmax"),
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "&&", "||"), "select"),
+}
+_PASS = frozenset(("likely", "likely_if_innermost", "strict_float", "promise_clamped", "unsafe_promise_clamped"))
+_SHUFFLES = frozenset(("concat_vectors", "interleave_vectors", "extract_element", "slice_vectors", "shuffle"))
+_FIRST = frozenset((*_PASS, "abs", "shift_left", "shift_right", "bitwise_and", "bitwise_or", "bitwise_xor", "mux"))
+"""Calls whose value has the type of their first argument, where none is written."""
+_MATH = ("exp", "log", "pow", "sqrt", "sin", "cos", "tan", "tanh", "atan", "erf", "inverse", "fast_inverse")
+_CALLS = {
+    "select": "select",
+    "if_then_else": "select",
+    **dict.fromkeys(("abs", "absd"), "minmax"),
+    **dict.fromkeys(
+        (
+            "shift_left",
+            "shift_right",
+            "bitwise_and",
+            "bitwise_or",
+            "bitwise_xor",
+            "bitwise_not",
+            "halving_add",
+            "halving_sub",
+            "rounding_halving_add",
+            "rounding_shift_right",
+            "saturating_add",
+            "saturating_sub",
+            "saturating_cast",
+            "widening_add",
+            "widening_sub",
+            "widening_shift_left",
+            "widen_right_add",
+            "widen_right_sub",
+        ),
+        "add",
+    ),
+    **dict.fromkeys(("widening_mul", "widen_right_mul", "mul_shift_right", "rounding_mul_shift_right"), "multiply"),
+    **dict.fromkeys(("div_round_to_zero", "mod_round_to_zero"), "divide"),
+    **dict.fromkeys(("floor_f32", "ceil_f32", "round_f32", "trunc_f32"), "cast"),
+}
+
+
+@dataclass(slots=True)
+class Work:
+    """What was counted: instructions by their names in `NAMES`, the loads, and the names that were used."""
+
+    operations: dict[str, float] = field(default_factory=dict[str, float])
+    loads: list[Load] = field(default_factory=list[Load])
+    names: set[str] = field(default_factory=set[str])
+
+
+class Counter:
+    """Counts expressions. `types` is what is known of names and buffers; the caller adds to it."""
+
+    def __init__(self, types: dict[str, Type], vector_bits: int) -> None:
+        self.types = types
+        self._vector_bits = vector_bits
+
+    def __call__(self, expression: Expression, work: Work) -> Type:
+        """Adds to a work what an expression does; returns its type."""
+        match expression:
+            case Name():
+                work.names.add(expression.name)
+                return expression.type or self.types.get(expression.name, _INT)
+            case Binary():
+                return self._binary(expression, work)
+            case Number():
+                return expression.type
+            case Load():
+                return self._load(expression, work)
+            case Call():
+                return self._call(expression, work)
+            case Cast():
+                return self._cast(expression, work)
+            case Ramp():
+                base = self(expression.base, work)
+                return Type(base.kind, base.bits, base.lanes * expression.lanes)
+            case Broadcast():
+                value = self(expression.value, work)
+                return Type(value.kind, value.bits, value.lanes * expression.lanes)
+            case Not():
+                return self(expression.value, work)
+            case Let():
+                self.types[expression.name] = self(expression.value, work)
+                return self(expression.body, work)
+            case Text():
+                return HANDLE
+
+    def load_type(self, load: Load) -> Type:
+        """The type of what is loaded, without the lanes."""
+        found = load.type or self.types.get(load.buffer, HANDLE)
+        return Type(found.kind, found.bits)
+
+    def _add(self, which: str, type_: Type, work: Work) -> None:
+        if type_.lanes == 1 and type_.kind in ("int", "uint", "handle"):
+            name, count = (INDEX, 1.0) if type_.bits == 32 or type_ == _BOOL else (f"{which} {_kind(type_)}", 1.0)
+        else:
+            name, count = f"{which} {_kind(type_)}", max(1.0, type_.lanes * max(8, type_.bits) / self._vector_bits)
+        work.operations[name] = work.operations.get(name, 0.0) + count
+
+    def _binary(self, each: Binary, work: Work) -> Type:
+        left, right = self(each.left, work), self(each.right, work)
+        found = left if left.lanes >= right.lanes else right
+        which = _BINARY[each.operator]
+        self._add(which, found, work)
+        return Type("uint", 1, found.lanes) if which == "select" else found
+
+    def _call(self, each: Call, work: Work) -> Type:
+        types = [self(argument, work) for argument in each.arguments]
+        name = each.name
+        if name in _SHUFFLES:
+            found = _shuffled(name, types)
+            self._add("shuffle", found, work)
+            return found
+        found = each.type
+        if name in ("select", "if_then_else") and len(types) > 1:
+            found = found or types[1]
+        elif name in _FIRST and types:
+            found = found or types[0]
+        found = found or _INT
+        if name not in _PASS and not name.startswith("_halide_buffer"):
+            which = _CALLS.get(name) or ("math" if name.startswith(_MATH) else "call")
+            if name.startswith("vector_reduce"):
+                which, found = "add", Type(found.kind, found.bits, max(found.lanes, types[0].lanes if types else 1))
+                self._add(which, found, work)
+                return each.type or found
+            self._add(which, found, work)
+        return found
+
+    def _cast(self, each: Cast, work: Work) -> Type:
+        found = self(each.value, work)
+        if not each.bits:
+            self._add("cast", each.type if each.type.bits >= found.bits else found, work)
+        return each.type
+
+    def _load(self, each: Load, work: Work) -> Type:
+        work.loads.append(each)
+        lanes = self(each.index, Work()).lanes  # folded into addresses, but for gathers
+        if each.predicate is not None:
+            self(each.predicate, work)
+        found = self.load_type(each)
+        return Type(found.kind, found.bits, lanes)
+
+
+def _kind(type_: Type) -> str:
+    if "float" in type_.kind:
+        return "float"
+    return "narrow" if type_.bits <= 16 else "wide"
+
+
+def _shuffled(name: str, types: list[Type]) -> Type:
+    first = types[0]
+    if name in ("concat_vectors", "interleave_vectors"):
+        return Type(first.kind, first.bits, sum(each.lanes for each in types))
+    if name == "extract_element":
+        return Type(first.kind, first.bits)
+    return Type(first.kind, first.bits, first.lanes)

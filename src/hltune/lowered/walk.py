@@ -1,0 +1,343 @@
+"""How often each store of a lowered program runs, what it reads and computes, and from where.
+
+| symbol | what                                                                                          |
+|--------|-----------------------------------------------------------------------------------------------|
+| w      | [S]: the product of the extents of all loops around, or 0 where a guard is false; its mean is  |
+|        | the number of runs                                                                            |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hltune.lowered.evaluate import SAMPLES, Names, Sizes, Value, row
+from hltune.lowered.operations import Counter, Work
+from hltune.lowered.tree import (
+    Acquire,
+    Allocate,
+    Assert,
+    Bind,
+    Block,
+    Consume,
+    Evaluate,
+    Expression,
+    For,
+    Free,
+    If,
+    Load,
+    Produce,
+    Store,
+    Type,
+)
+
+PARALLEL = frozenset(("parallel", "gpu_block", "gpu_thread", "gpu_lane"))
+_UNKNOWN = 0.5
+"""The share of iterations for which what depends on data is thought to hold."""
+_LAST_LANE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """A loop: its mean extent, and how often it is entered."""
+
+    name: str
+    kind: str
+    extent: float
+    entries: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A load or a store.
+
+    Attributes:
+        lanes: elements at once.
+        lane_stride: elements from lane to lane; None if they are not evenly spaced, or unknown.
+        strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
+        offset: the median of its positions in the buffer, in elements; None if unknown.
+        aligned: the number of elements that Halide knows the position to be a multiple of.
+        runs: how often.
+        enabled: the share of lanes that a predicate lets through.
+    """
+
+    buffer: str
+    type: Type
+    lanes: int
+    lane_stride: float | None
+    strides: tuple[float | None, ...]
+    offset: float | None
+    aligned: int
+    runs: float
+    enabled: float = 1.0
+
+    @property
+    def bytes(self) -> int:
+        """Size of an element."""
+        return max(1, self.type.bits // 8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A store, and what is computed for it alone.
+
+    Attributes:
+        runs: how often it runs.
+        guarded: the share of iterations in which guards around it hold.
+        loops: around it, the outermost first.
+        operations: instructions of one run by `hltune.lowered.operations.NAMES`.
+    """
+
+    store: Access
+    loads: tuple[Access, ...]
+    operations: Mapping[str, float]
+    runs: float
+    guarded: float
+    loops: tuple[Loop, ...]
+
+    @property
+    def points(self) -> float:
+        """Elements that it stores altogether."""
+        return self.runs * self.store.lanes * self.store.enabled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """A buffer: mean bytes, how often it is allocated, where, and at which depth of loops."""
+
+    buffer: str
+    bytes: float
+    runs: float
+    memory: str
+    depth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """What a program does.
+
+    Attributes:
+        launches: how often a parallel loop is entered.
+    """
+
+    sites: tuple[Site, ...]
+    allocations: tuple[Allocation, ...]
+    launches: float
+
+
+def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits: int) -> Walked:
+    """Walks through a program.
+
+    Args:
+        types: of the arguments by name: elements of buffers, and scalars.
+    """
+    walker = _Walker(sizes, dict(types), _depth(program), vector_bits)
+    walker.block(program)
+    return Walked(sites=tuple(walker.sites), allocations=tuple(walker.allocations), launches=walker.launches)
+
+
+@dataclass(slots=True)
+class _Walker:
+    sizes: Sizes
+    types: dict[str, Type]
+    depth: int
+    vector_bits: int
+    sites: list[Site] = field(default_factory=list[Site])
+    allocations: list[Allocation] = field(default_factory=list[Allocation])
+    launches: float = 0.0
+    _loops: list[Loop] = field(default_factory=list[Loop])
+    _weight: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
+    _unguarded: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
+    _data: dict[str, Work] = field(default_factory=dict[str, Work])
+    _names: Names = field(init=False)
+    _counter: Counter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._names = Names(self.sizes, self.depth)
+        self._counter = Counter(self.types, self.vector_bits)
+
+    def block(self, block: Block) -> None:
+        for each in block.statements:
+            match each:
+                case Bind():
+                    self._bind(each)
+                case Store():
+                    self._store(each)
+                case For():
+                    self._for(each)
+                case If():
+                    self._if(each)
+                case Produce() | Consume() | Acquire():
+                    self.block(each.body)
+                case Block():
+                    self.block(each)
+                case Allocate():
+                    self._allocate(each)
+                case Free() | Assert() | Evaluate():
+                    pass
+
+    def _bind(self, bind: Bind) -> None:
+        self._names.bind(bind.name, bind.value)
+        work = Work()
+        type_ = self._counter(bind.value, work)
+        if bind.name not in self.sizes.buffers:  # else it is the address, and the type of the elements is known
+            self.types[bind.name] = type_
+        self._data[bind.name] = work
+
+    def _for(self, loop: For) -> None:
+        minimum, extent = self._names(loop.minimum), self._names(loop.extent)
+        times = np.maximum(0.0, _numbers(row(extent), 1.0))
+        weight, unguarded = self._weight, self._unguarded
+        entries = float(weight.mean())
+        self._names.enter(loop.name, len(self._loops), minimum, extent)
+        self.types.pop(loop.name, None)
+        self._data.pop(loop.name, None)
+        self._weight, self._unguarded = weight * times, unguarded * times
+        runs = float(self._weight.mean())
+        mean = runs / entries if entries else 0.0
+        self._loops.append(Loop(name=loop.name, kind=loop.kind, extent=mean, entries=entries))
+        if loop.kind in PARALLEL and not any(each.kind in PARALLEL for each in self._loops[:-1]):
+            self.launches += entries
+        self.block(loop.body)
+        self._loops.pop()
+        self._weight, self._unguarded = weight, unguarded
+
+    def _if(self, branch: If) -> None:
+        holds = _numbers(row(self._names(branch.condition)), _UNKNOWN)
+        weight = self._weight
+        self._weight = weight * holds
+        self.block(branch.then)
+        if branch.otherwise is not None:
+            self._weight = weight * (1.0 - holds)
+            self.block(branch.otherwise)
+        self._weight = weight
+
+    def _allocate(self, each: Allocate) -> None:
+        self.types[each.buffer] = each.type
+        size = np.full(SAMPLES, max(1, each.type.bits // 8) * each.type.lanes, np.float64)
+        for extent in each.extents:
+            size = size * _numbers(row(self._names(extent)), 1.0)
+        runs = float(self._weight.mean())
+        mean = float((size * self._weight).mean() / runs) if runs else 0.0
+        self.allocations.append(
+            Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=each.memory, depth=len(self._loops))
+        )
+
+    def _store(self, store: Store) -> None:
+        work = Work()
+        type_ = self._counter(store.value, work)
+        if store.predicate is not None:
+            self._counter(store.predicate, work)
+        self._follow(work)
+        runs = float(self._weight.mean())
+        most = float(self._unguarded.mean())
+        lanes = max(type_.lanes, self._counter(store.index, Work()).lanes)
+        element = self.types.get(store.buffer, type_)
+        element = Type(element.kind, element.bits)
+        self.sites.append(
+            Site(
+                store=self._access(store.buffer, store.index, element, lanes, store.aligned, store.predicate),
+                loads=tuple(self._load(each) for each in work.loads),
+                operations=work.operations,
+                runs=runs,
+                guarded=runs / most if most else 0.0,
+                loops=tuple(self._loops),
+            )
+        )
+
+    def _follow(self, work: Work) -> None:
+        """Adds what is bound to the names in it, once: the first store that needs data pays for it."""
+        waiting = list(work.names)
+        while waiting:
+            found = self._data.pop(waiting.pop(), None)
+            if found is None:
+                continue
+            for name, count in found.operations.items():
+                work.operations[name] = work.operations.get(name, 0.0) + count
+            work.loads += found.loads
+            waiting += found.names
+
+    def _load(self, load: Load) -> Access:
+        lanes = self._counter(load.index, Work()).lanes
+        type_ = self._counter.load_type(load)
+        return self._access(load.buffer, load.index, type_, lanes, load.aligned, load.predicate)
+
+    def _access(
+        self, buffer: str, index: Expression, type_: Type, lanes: int, aligned: int, predicate: Expression | None
+    ) -> Access:
+        value = self._names(index)
+        depth = len(self._loops)
+        strides: tuple[float | None, ...] = (None,) * depth
+        lane_stride, offset = None, None
+        if value is not None:
+            lane_stride, scalar = _lanes(value, lanes)
+            strides = tuple(_stride(scalar, number) for number in range(depth))
+            offset = _median(row(scalar))
+        return Access(
+            buffer=buffer,
+            type=type_,
+            lanes=lanes,
+            lane_stride=lane_stride,
+            strides=strides,
+            offset=offset,
+            aligned=aligned,
+            runs=float(self._weight.mean()),
+            enabled=1.0
+            if predicate is None
+            else float(np.mean(_numbers(row(_mean(self._names(predicate))), _UNKNOWN))),
+        )
+
+
+def _lanes(value: Value, lanes: int) -> tuple[float | None, Value]:
+    """How far lanes are apart, and the first of them."""
+    if not isinstance(value, np.ndarray) or value.ndim < _LAST_LANE + 1:
+        return (0.0, value)
+    first, second, last = (np.asarray(value[number], np.float64).reshape(-1) for number in range(3))
+    step = float(np.median(second - first))
+    even = np.count_nonzero(last - first == step * (lanes - 1))
+    return (step if even >= _UNKNOWN * len(first) else None, value[0])
+
+
+def _stride(value: Value, depth: int) -> float:
+    """The usual distance from one iteration of a loop to the next: boundaries are exceptions."""
+    if not isinstance(value, np.ndarray) or value.ndim == 0 or value.shape[0] <= depth + 1:
+        return 0.0
+    return float(np.median(value[depth + 1] - value[0]))
+
+
+def _median(value: Value) -> float:
+    """One of the values themselves, so that accesses side by side stay side by side."""
+    array = np.asarray(value, np.float64).reshape(-1)
+    return float(np.sort(array)[len(array) // 2])
+
+
+def _mean(value: Value) -> Value:
+    """The mean of the lanes that were sampled."""
+    return value.mean(axis=0) if isinstance(value, np.ndarray) and value.ndim > _LAST_LANE else value
+
+
+def _numbers(value: Value, unknown: float) -> NDArray[np.float64]:
+    """[S] of what `row` returned."""
+    array = np.asarray(unknown if value is None else value, np.float64)
+    return np.broadcast_to(array, (SAMPLES,))
+
+
+def _depth(block: Block) -> int:
+    """The most loops that are within each other."""
+    most = 0
+    for each in block.statements:
+        match each:
+            case For():
+                most = max(most, 1 + _depth(each.body))
+            case If():
+                most = max(most, _depth(each.then), _depth(each.otherwise) if each.otherwise else 0)
+            case Produce() | Consume() | Acquire():
+                most = max(most, _depth(each.body))
+            case Block():
+                most = max(most, _depth(each))
+            case _:
+                pass
+    return most

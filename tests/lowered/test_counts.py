@@ -1,0 +1,85 @@
+"""Stores and loads that are read out of the lowered text are those that Halide traces."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from hltune.lowered.job import LowerJob, arguments_of
+from hltune.lowered.parse import parse_lowered
+from hltune.lowered.walk import Walked, walk
+from hltune.machine.open import resolve
+from hltune.pipeline.load import LoadJob
+from hltune.runtime.worker import Worker
+from hltune.schedule.parse import parse_schedule
+from hltune.suite.benchmark import Benchmark, schedules
+from hltune.suite.catalog import FILTERS
+from hltune.values.directives import Schedule
+from hltune.values.pipeline import PipelineSpec
+from tests.cache import CACHE
+from tests.lowered.tracing import traced
+
+WIDTH, HEIGHT = 192, 144
+CLOSE = 0.02
+"""What sampling may be off by."""
+
+
+def walked(spec: PipelineSpec, schedule: Schedule) -> Walked:
+    with Worker() as worker:
+        text = worker.run(LowerJob(spec=spec, schedule=schedule, target=resolve("host").name))
+    assert isinstance(text, str), text
+    return walk(parse_lowered(text), *arguments_of(spec), vector_bits=256)
+
+
+def counted(found: Walked) -> tuple[Counter[str], Counter[str]]:
+    stores: Counter[str] = Counter()
+    loads: Counter[str] = Counter()
+    for site in found.sites:
+        stores[site.store.buffer] += round(site.points)
+        for load in site.loads:
+            loads[load.buffer] += round(load.runs * load.lanes * load.enabled)
+    return stores, loads
+
+
+def load(benchmark: Benchmark) -> PipelineSpec:
+    with Worker() as worker:
+        return worker.run(LoadJob(source=benchmark.source(WIDTH, HEIGHT), target="host", cache=CACHE))
+
+
+@pytest.mark.parametrize("name", ["default", "expert"])
+@pytest.mark.parametrize("benchmark", FILTERS, ids=lambda each: each.name)
+def test_filters(benchmark: Benchmark, name: str, tmp_path: Path) -> None:
+    spec = load(benchmark)
+    text = "" if name == "default" else schedules(benchmark, resolve("host"))["expert"]
+    check(spec, parse_schedule(text, spec.funcs), tmp_path)
+
+
+SCHEDULES = {
+    "sliding": "output.split(y, y, yi, 32).parallel(y).vectorize(x, 16); "
+    "edge.store_at(output, y).compute_at(output, yi).vectorize(x, 16);",
+    "guarded": "output.split(x, x, xi, 24, GuardWithIf).split(y, y, yi, 20, GuardWithIf).reorder(xi, yi, x, y);",
+    "tiled": "output.tile(x, y, xi, yi, 64, 16).vectorize(xi, 16).unroll(yi, 2); edge.compute_at(output, x)"
+    ".vectorize(x, 16);",
+    "shifted": "output.vectorize(x, 40, ShiftInwards); edge.compute_root().vectorize(x, 32, RoundUp);",
+}
+
+
+def check(spec: PipelineSpec, schedule: Schedule, folder: Path) -> None:
+    stores, loads = counted(walked(spec, schedule))
+    real_stores, real_loads = traced(spec, schedule, folder)
+    assert {_name(each) for each in stores} == {_name(each) for each in real_stores}
+    for name, count in real_stores.items():
+        assert _of(stores, name) == pytest.approx(count, rel=CLOSE), (name, "stores")
+    for name, count in real_loads.items():
+        assert _of(loads, name) == pytest.approx(count, rel=CLOSE), (name, "loads")
+
+
+def _name(text: str) -> str:
+    return re.sub(r"\.\d+$", "", text)
+
+
+def _of(counts: Counter[str], name: str) -> int:
+    return sum(count for each, count in counts.items() if _name(each) == _name(name))

@@ -1,0 +1,113 @@
+"""Of many drafts, those are measured that Halide accepts, that are new, and that the ranker thinks most of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from hltune.samples.writer import Store
+from hltune.schedule.parse import parse_schedule
+from hltune.search.mutation import Parent
+from hltune.tuning.drafts import Drafts, Make
+from hltune.tuning.history import History
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost
+from hltune.values.provenance import Named
+from hltune.values.schedule_codec import schedule_hash
+from hltune.values.unit import MILLISECONDS
+from tests.tuning.conftest import THREADS, Place
+
+WIDTHS = (8, 16, 32, 64, 128)
+ROWS = (2, 4, 8, 16, 32)
+
+
+def candidate(place: Place, text: str) -> Candidate:
+    return Candidate(schedule=parse_schedule(text, place.subject.spec.funcs), provenance=Named(name="by hand"))
+
+
+def tiled(place: Place, width: int, rows: int) -> Candidate:
+    return candidate(
+        place, f"blurred.split(y, y, yi, {rows}).split(x, x, xi, {width}).reorder(xi, x, yi, y).parallel(y);"
+    )
+
+
+def making(*candidates: Candidate) -> Make:
+    """Makes these, all at once."""
+
+    def make(_further: Sequence[Parent], _count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
+        by_hash = {schedule_hash(each.schedule): each for each in candidates}
+        return {key: each for key, each in by_hash.items() if not known(key)}
+
+    return make
+
+
+def drafts_of(place: Place, store: Store) -> Drafts:
+    history = History(place.subject.spec, place.machine, store)
+    return Drafts(place.subject.spec, place.subject.target, THREADS, place.pool.workers, history)
+
+
+def choose(drafts: Drafts, make: Make, wanted: int, *, limit_s: float = 60.0, random_share: float = 0.0):
+    return drafts.choose(make, wanted, random_share=random_share, rng=np.random.default_rng(0), limit_s=limit_s)
+
+
+def test_what_halide_refuses_is_not_measured(place: Place) -> None:
+    good = tiled(place, 16, 8)
+    bad = candidate(place, "blurred.unroll(y);")  # of no constant extent
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        found = choose(drafts, making(bad, good), 2)
+        assert list(found.chosen.values()) == [good]
+        assert (found.made, found.lowered, found.refused) == (2, 1, 1)
+        assert not choose(drafts, making(bad), 1).made  # it is known by now
+
+
+def test_equal_programs_are_measured_once(place: Place) -> None:
+    one = candidate(place, "blurred.split(y, y, yi, 8).parallel(y);")
+    other = candidate(place, "blurred.split(y, y, yi, 8).reorder(x, yi, y).parallel(y);")
+    assert one.schedule != other.schedule
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        assert list(choose(drafts, making(one, other), 2).chosen.values()) == [one]
+        measure(drafts, {schedule_hash(one.schedule): (one, 1.0)}, place)
+        assert not choose(drafts, making(other), 1).chosen
+
+
+def test_the_ranker_learns_what_is_fast(place: Place) -> None:
+    """The wider the faster, in what was measured: the widest of what is new is chosen."""
+    old = [(tiled(place, width, rows), 1.0 / width) for width in WIDTHS for rows in ROWS[:4]]
+    new = {width: tiled(place, width, ROWS[4]) for width in WIDTHS}
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        measure(drafts, {schedule_hash(each.schedule): (each, cost) for each, cost in old}, place)
+        drafts.learn()
+        chosen = list(choose(drafts, making(*new.values()), 2).chosen.values())
+        assert chosen[0] in (new[128], new[64]) and new[8] not in chosen
+
+
+def test_programs_outlive_the_process(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    only = tiled(place, 8, 4)
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        measure(drafts, {schedule_hash(only.schedule): (only, 1.0)}, place)
+        drafts.learn()
+    with place.store() as store:
+        again = drafts_of(place, store)
+        monkeypatch.setattr("hltune.tuning.drafts.run_each", lambda jobs, _: [*jobs] and pytest.fail("lowered again"))
+        again.learn()
+        assert list(again.history.programs()) == [schedule_hash(only.schedule)]
+
+
+def test_without_time_drafts_are_measured_as_they_are(place: Place) -> None:
+    with place.store() as store:
+        found = choose(drafts_of(place, store), making(tiled(place, 8, 4), tiled(place, 16, 4)), 1, limit_s=0.0)
+    assert len(found.chosen) == 1 and found.lowered == 0
+
+
+def measure(drafts: Drafts, costs: dict[str, tuple[Candidate, float]], place: Place) -> None:
+    """Stores that candidates cost so much."""
+    known = {each.schedule: Cost(unit=MILLISECONDS, turns=((cost,),)) for each, cost in costs.values()}
+    place.session.cost = known.__getitem__  # type: ignore[method-assign]
+    candidates = {key: each for key, (each, _) in costs.items()}
+    assert all(isinstance(each, Cost) for _, each in drafts.history.measure(place.session, candidates, best=None))

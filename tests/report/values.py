@@ -163,6 +163,7 @@ ROUNDS = (
         validations=(
             validation("network", 71.5, 0.4),
             validation("trees", 80, None),
+            validation("ranker", 78.0, 0.5),
             Validation(name="chance", pairs=NO_PAIRS, regret_at_1=2.5, r2=-1.25),
         ),
         held_out=12,

@@ -19,12 +19,14 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.scorer import Scores
+from hltune.cost_model.metrics import count_pairs, r2_of_logs, regret_at
+from hltune.cost_model.scorer import Scores, Validation
 from hltune.lowered.estimate import Estimate, estimate
 from hltune.lowered.features import BODY, MEANS
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
+NAME = "ranker"
 _ENSEMBLES = 5
 _TREES = 80
 _HEAVIEST = 2
@@ -75,10 +77,15 @@ def _row(features: ProgramFeatures, about: Estimate) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranker:
-    """What was learned: trees, and the mean of y - t."""
+    """What was learned: trees, and the mean of y - t.
+
+    Attributes:
+        validation: on each sample, by those ensembles that have not drawn it.
+    """
 
     boosters: tuple[lightgbm.Booster, ...]
     offset: float
+    validation: Validation
 
     def __call__(self, programs: Programs) -> Scores:
         """Predicts the logarithms of costs."""
@@ -102,10 +109,25 @@ def fit(programs: Programs, costs: NDArray[np.float64], *, seed: int) -> Ranker:
     count = len(costs)
     fewest = {"min_data_in_leaf": min(5, max(1, count // 4)), "min_data_in_bin": 1}
     boosters: list[lightgbm.Booster] = []
+    unseen, times = np.zeros(count), np.zeros(count)
     for number in range(_ENSEMBLES):
         rows = rng.integers(count, size=count)
         drawn = lightgbm.Dataset(programs.x[rows], label=residual[rows] - offset)
-        boosters.append(
-            lightgbm.train({**_QUIET, **_SHAPE, **fewest, "seed": seed + number}, drawn, num_boost_round=_TREES)
-        )
-    return Ranker(boosters=tuple(boosters), offset=offset)
+        parameters = {**_QUIET, **_SHAPE, **fewest, "seed": seed + number}
+        boosters.append(lightgbm.train(parameters, drawn, num_boost_round=_TREES))
+        left = np.setdiff1d(np.arange(count), rows)
+        if len(left):
+            unseen[left] += np.asarray(boosters[-1].predict(programs.x[left], num_threads=1))
+            times[left] += 1
+    known = times > 0
+    predicted = programs.t[known] + offset + unseen[known] / times[known]
+    return Ranker(boosters=tuple(boosters), offset=offset, validation=_validation(predicted, costs[known]))
+
+
+def _validation(predicted: NDArray[np.float64], costs: NDArray[np.float64]) -> Validation:
+    return Validation(
+        name=NAME,
+        pairs=count_pairs(predicted, costs),
+        regret_at_1=regret_at(1, predicted, costs) or 1.0,
+        r2=r2_of_logs(np.exp(predicted), costs) if len(costs) else None,
+    )

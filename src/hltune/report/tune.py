@@ -109,10 +109,13 @@ class _Rounds(Board):
 
     def contents(self) -> Iterable[RenderableType]:
         if self.rounds:
-            pipeline, *others = _headings(self.unit)
+            headings = _headings(self.unit)
+            shown = [number for number, each in enumerate(headings) if each not in _ONLY_IN_LOGS]
+            pipeline, *others = (headings[number] for number in shown)
             table = plain_table(Column(pipeline, no_wrap=True), *numbers(*others))
             for done in self.rounds[-_ROWS:]:
-                table.add_row(*_cells(done, self.unit))
+                cells = _cells(done, self.unit)
+                table.add_row(*(cells[number] for number in shown))
             yield table
         measured = sum(done.measured for done in self.rounds)
         yield Text(f"{self.status}; {measured} measured; time left {self._left()}")
@@ -121,25 +124,32 @@ class _Rounds(Board):
         return clock(self.end_s - time.monotonic())
 
 
+_ONLY_IN_LOGS = ("repaired", "chooser")
+"""What a table on a narrow terminal has no room for."""
+
+
 def _headings(unit: Unit) -> tuple[str, ...]:
     costs = (f"best/{unit.name}", f"beam/{unit.name}")
-    return ("pipeline", "round", *costs, "samples", "failed", "repaired", "per minute", "network", "trees", "chooser")
+    counts = ("drafts", "samples", "failed", "repaired", "per minute")
+    return ("pipeline", "round", *costs, *counts, "network", "trees", "ranker", "chooser")
 
 
 def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
-    """A row under the headings; network and trees are the shares of held-out pairs that they order rightly."""
+    """A row under the headings; scorers have the share of held-out pairs that they order rightly."""
     accuracies = {v.name: number(v.pairs.accuracy, ".0%") for v in done.validations}
     return (
         done.pipeline,
         str(done.number),
         unit.text(done.best),
         unit.text(done.beam),
+        str(done.drafted),
         str(done.measured),
         str(len(done.failures)),
         str(done.repaired),
         f"{done.measured / done.seconds * 60:.0f}",
         accuracies.get("network", "-"),
         accuracies.get("trees", "-"),
+        accuracies.get("ranker", "-"),
         done.selected or "chance",
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from hltune.cost_model.acquisition import choose
 from hltune.cost_model.ranker import Programs, Ranker, fit
+from hltune.cost_model.scorer import Validation
 from hltune.lowered.job import FeaturesJob
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker, run_each
@@ -81,6 +82,11 @@ class Drafts:
     def __post_init__(self) -> None:
         self._programs = self.history.programs()
         self._stored = set(self._programs)
+
+    @property
+    def validation(self) -> Validation | None:
+        """How well the ranker orders what it has not seen; None as long as there is none."""
+        return self._ranker and self._ranker.validation
 
     def learn(self) -> None:
         """Lowers what was measured and is not lowered yet, keeps its features, and learns."""

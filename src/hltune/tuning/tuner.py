@@ -244,6 +244,7 @@ class Tuner:
         if measured_s < limits.end_s:
             learned = self.model.learn(self.history.samples(), self._round)
             self.drafts.learn()
+        scorers = (*(learned.validations if learned else ()), self.drafts.validation)
         done = Round(
             pipeline=self.subject.spec.name,
             number=self._round,
@@ -256,7 +257,7 @@ class Tuner:
             measured=len(measured),
             failures=tuple(each for each in measured if isinstance(each, Failure)),
             repaired=count_repaired(measured),
-            validations=learned.validations if learned else (),
+            validations=tuple(each for each in scorers if each is not None),
             held_out=learned.held_out if learned else 0,
             selected=learned.selected if learned else None,
             search_s=searched_s - began_s,

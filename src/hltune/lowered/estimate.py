@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hltune.lowered import operations
+from hltune.lowered.access import PATTERNS
 from hltune.lowered.features import BODY, WHOLE, idle_share
-from hltune.lowered.patterns import PATTERNS
 from hltune.values.program_features import ProgramFeatures
 
 TERMS = ("compute", "access", "l1", "l2", "l3", "launches", "allocations", "heap_bytes")

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from hltune.lowered.tree import Binary, Broadcast, Call, Cast, Expression, Let, Load, Name, Not, Number, Ramp, Text
 
 SAMPLES = 32
+_VECTOR = 3
 Value = NDArray[Any] | int | float | None
 
 
@@ -119,7 +120,7 @@ class Names:
         base, stride = self(each.base), self(each.stride)
         if base is None or stride is None:
             return None
-        if isinstance(base, np.ndarray) and base.ndim == 3:  # vectors, one after the other
+        if is_vector(base):  # vectors, one after the other
             return base + np.array([0, 0, each.lanes - 1])[:, None, None] * stride
         return base + np.array([0, 1, each.lanes - 1])[:, None, None] * np.asarray(stride)
 
@@ -142,6 +143,11 @@ class Names:
         found = dimensions[int(dimension.value)]
         what = each.name.removeprefix("_halide_buffer_get_")
         return {"min": found.minimum, "extent": found.extent, "stride": found.stride}.get(what)
+
+
+def is_vector(value: Value) -> bool:
+    """Whether it has lanes."""
+    return isinstance(value, np.ndarray) and value.ndim == _VECTOR
 
 
 def row(value: Value) -> Value:

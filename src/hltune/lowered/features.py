@@ -20,9 +20,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hltune.lowered import operations
+from hltune.lowered.access import PATTERNS, Access, pattern
 from hltune.lowered.footprint import Touched, touched
-from hltune.lowered.patterns import PATTERNS, pattern
-from hltune.lowered.walk import PARALLEL, Access, Site, Walked
+from hltune.lowered.walk import PARALLEL, Site, Walked
 from hltune.values.program_features import ProgramFeatures
 
 VERSION = 1

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hltune.lowered.walk import Access
+from hltune.lowered.access import Access
 
 LINE = 64
 """Bytes."""

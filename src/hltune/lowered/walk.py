@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.lowered.evaluate import SAMPLES, Names, Sizes, Value, row
+from hltune.lowered.access import Access, places_of
+from hltune.lowered.evaluate import SAMPLES, Names, Sizes, Value, is_vector, row
 from hltune.lowered.operations import Counter, Work
 from hltune.lowered.tree import (
     Acquire,
@@ -37,7 +38,6 @@ from hltune.lowered.tree import (
 PARALLEL = frozenset(("parallel", "gpu_block", "gpu_thread", "gpu_lane"))
 _UNKNOWN = 0.5
 """The share of iterations for which what depends on data is thought to hold."""
-_LAST_LANE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,36 +48,6 @@ class Loop:
     kind: str
     extent: float
     entries: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """A load or a store.
-
-    Attributes:
-        lanes: elements at once.
-        lane_stride: elements from lane to lane; None if they are not evenly spaced, or unknown.
-        strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
-        offset: the median of its positions in the buffer, in elements; None if unknown.
-        aligned: the number of elements that Halide knows the position to be a multiple of.
-        runs: how often.
-        enabled: the share of lanes that a predicate lets through.
-    """
-
-    buffer: str
-    type: Type
-    lanes: int
-    lane_stride: float | None
-    strides: tuple[float | None, ...]
-    offset: float | None
-    aligned: int
-    runs: float
-    enabled: float = 1.0
-
-    @property
-    def bytes(self) -> int:
-        """Size of an element."""
-        return max(1, self.type.bits // 8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,8 +209,8 @@ class _Walker:
         element = Type(element.kind, element.bits)
         self.sites.append(
             Site(
-                store=self._access(store.buffer, store.index, element, lanes, store.aligned, store.predicate),
-                loads=tuple(self._load(each) for each in work.loads),
+                store=self._access(store.buffer, store.index, element, lanes, store.aligned, store.predicate, runs),
+                loads=tuple(self._load(each, runs) for each in work.loads),
                 operations=work.operations,
                 runs=runs,
                 guarded=runs / most if most else 0.0,
@@ -260,63 +230,41 @@ class _Walker:
             work.loads += found.loads
             waiting += found.names
 
-    def _load(self, load: Load) -> Access:
+    def _load(self, load: Load, runs: float) -> Access:
         lanes = self._counter(load.index, Work()).lanes
         type_ = self._counter.load_type(load)
-        return self._access(load.buffer, load.index, type_, lanes, load.aligned, load.predicate)
+        return self._access(load.buffer, load.index, type_, lanes, load.aligned, load.predicate, runs)
 
     def _access(
-        self, buffer: str, index: Expression, type_: Type, lanes: int, aligned: int, predicate: Expression | None
+        self,
+        buffer: str,
+        index: Expression,
+        type_: Type,
+        lanes: int,
+        aligned: int,
+        predicate: Expression | None,
+        runs: float,
     ) -> Access:
-        value = self._names(index)
-        depth = len(self._loops)
-        strides: tuple[float | None, ...] = (None,) * depth
-        lane_stride, offset = None, None
-        if value is not None:
-            lane_stride, scalar = _lanes(value, lanes)
-            strides = tuple(_stride(scalar, number) for number in range(depth))
-            offset = _median(row(scalar))
+        places = places_of(self._names(index), lanes, depth=len(self._loops))
+        enabled = 1.0
+        if predicate is not None:
+            enabled = float(np.mean(_numbers(row(_mean(self._names(predicate))), _UNKNOWN)))
         return Access(
             buffer=buffer,
             type=type_,
             lanes=lanes,
-            lane_stride=lane_stride,
-            strides=strides,
-            offset=offset,
+            lane_stride=places.lane_stride,
+            strides=places.strides,
+            offset=places.offset,
             aligned=aligned,
-            runs=float(self._weight.mean()),
-            enabled=1.0
-            if predicate is None
-            else float(np.mean(_numbers(row(_mean(self._names(predicate))), _UNKNOWN))),
+            runs=runs,
+            enabled=enabled,
         )
-
-
-def _lanes(value: Value, lanes: int) -> tuple[float | None, Value]:
-    """How far lanes are apart, and the first of them."""
-    if not isinstance(value, np.ndarray) or value.ndim < _LAST_LANE + 1:
-        return (0.0, value)
-    first, second, last = (np.asarray(value[number], np.float64).reshape(-1) for number in range(3))
-    step = float(np.median(second - first))
-    even = np.count_nonzero(last - first == step * (lanes - 1))
-    return (step if even >= _UNKNOWN * len(first) else None, value[0])
-
-
-def _stride(value: Value, depth: int) -> float:
-    """The usual distance from one iteration of a loop to the next: boundaries are exceptions."""
-    if not isinstance(value, np.ndarray) or value.ndim == 0 or value.shape[0] <= depth + 1:
-        return 0.0
-    return float(np.median(value[depth + 1] - value[0]))
-
-
-def _median(value: Value) -> float:
-    """One of the values themselves, so that accesses side by side stay side by side."""
-    array = np.asarray(value, np.float64).reshape(-1)
-    return float(np.sort(array)[len(array) // 2])
 
 
 def _mean(value: Value) -> Value:
     """The mean of the lanes that were sampled."""
-    return value.mean(axis=0) if isinstance(value, np.ndarray) and value.ndim > _LAST_LANE else value
+    return np.asarray(value).mean(axis=0) if is_vector(value) else value
 
 
 def _numbers(value: Value, unknown: float) -> NDArray[np.float64]:

@@ -1,0 +1,99 @@
+"""Loads and stores: where they go, from one lane and one iteration to the next, and how they reach memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hltune.lowered.evaluate import Value, is_vector, row
+from hltune.lowered.tree import Type
+
+PATTERNS = ("scalar", "broadcast", "dense", "aligned", "reversed", "strided", "gather")
+_MOST = 0.5
+"""Lanes are evenly spaced if they are so in this share of the iterations: boundaries are exceptions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A load or a store.
+
+    Attributes:
+        lanes: elements at once.
+        lane_stride: elements from lane to lane; None if they are not evenly spaced, or unknown.
+        strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
+        offset: the median of its positions in the buffer, in elements; None if unknown.
+        aligned: the number of elements that Halide knows the position to be a multiple of.
+        runs: how often.
+        enabled: the share of lanes that a predicate lets through.
+    """
+
+    buffer: str
+    type: Type
+    lanes: int
+    lane_stride: float | None
+    strides: tuple[float | None, ...]
+    offset: float | None
+    aligned: int
+    runs: float
+    enabled: float = 1.0
+
+    @property
+    def bytes(self) -> int:
+        """Size of an element."""
+        return max(1, self.type.bits // 8)
+
+
+def pattern(access: Access) -> str:
+    """One of `PATTERNS`; a scalar that no loop moves, and a vector of one element, is a broadcast."""
+    if access.lanes == 1:
+        return "broadcast" if access.strides and access.strides[-1] == 0.0 else "scalar"
+    match access.lane_stride:
+        case None:
+            return "gather"
+        case 0.0:
+            return "broadcast"
+        case 1.0:
+            return "aligned" if access.aligned >= access.lanes else "dense"
+        case -1.0:
+            return "reversed"
+        case _:
+            return "strided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where an access goes; see `Access`."""
+
+    lane_stride: float | None
+    strides: tuple[float | None, ...]
+    offset: float | None
+
+
+def places_of(value: Value, lanes: int, *, depth: int) -> Places:
+    """What an evaluated index says of an access within so many loops."""
+    if value is None:
+        return Places(lane_stride=None, strides=(None,) * depth, offset=None)
+    lane_stride: float | None = 0.0
+    scalar = value
+    if is_vector(value):
+        lanes_at = np.asarray(value, np.float64)
+        scalar = lanes_at[0]
+        step = _median(lanes_at[1] - lanes_at[0])
+        even = np.count_nonzero(lanes_at[2] - lanes_at[0] == step * (lanes - 1))
+        lane_stride = step if even >= _MOST * scalar.size else None
+    return Places(lane_stride=lane_stride, strides=_strides(scalar, depth), offset=_median(np.asarray(row(scalar))))
+
+
+def _strides(value: Value, depth: int) -> tuple[float, ...]:
+    """The usual distance from one iteration of each loop to the next."""
+    if not isinstance(value, np.ndarray) or value.ndim == 0 or value.shape[0] <= depth:
+        return (0.0,) * depth
+    steps = np.sort(value[1 : depth + 1] - value[0], axis=1)
+    return tuple(map(float, steps[:, steps.shape[1] // 2]))
+
+
+def _median(array: np.ndarray) -> float:
+    """One of the values themselves, so that accesses side by side stay side by side."""
+    values = np.sort(array, axis=None)
+    return float(values[len(values) // 2])

@@ -37,6 +37,7 @@ bench: venv
 	$(BIN)/python -m benchmarks.tuned 4 .bench
 	$(BIN)/python -m benchmarks.opencv .bench
 	$(BIN)/python -m benchmarks.in_process .bench
+	$(BIN)/python -m benchmarks.lowered .bench
 	$(BIN)/python -m benchmarks.hexagon 4 .bench/hexagon
 	$(BIN)/python -m benchmarks.pretrain_store
 	$(BIN)/hltune pretrain --batches 400 --workspace .bench

@@ -58,18 +58,38 @@ def test_filters(benchmark: Benchmark, name: str, tmp_path: Path) -> None:
 
 
 SCHEDULES = {
-    "sliding": "output.split(y, y, yi, 32).parallel(y).vectorize(x, 16); "
-    "edge.store_at(output, y).compute_at(output, yi).vectorize(x, 16);",
+    "strips": "output.split(y, y, yi, 32).parallel(y).vectorize(x, 16);",
     "guarded": "output.split(x, x, xi, 24, GuardWithIf).split(y, y, yi, 20, GuardWithIf).reorder(xi, yi, x, y);",
-    "tiled": "output.tile(x, y, xi, yi, 64, 16).vectorize(xi, 16).unroll(yi, 2); edge.compute_at(output, x)"
-    ".vectorize(x, 16);",
-    "shifted": "output.vectorize(x, 40, ShiftInwards); edge.compute_root().vectorize(x, 32, RoundUp);",
+    "tiled": "output.tile(x, y, xi, yi, 64, 16).vectorize(xi, 16).unroll(yi, 2);",
+    "shifted": "output.vectorize(x, 40, ShiftInwards);",
 }
+SLIDING = {
+    "dilate3x3": "output.split(y, y, yi, 16).parallel(y); column.store_at(output, y).compute_at(output, yi)"
+    ".vectorize(x, 16);",
+    "gaussian5x5": "output.vectorize(x, 16); column.compute_at(output, y).vectorize(x, 32, RoundUp);",
+    "sobel": "output.vectorize(x, 16); smooth.compute_root().vectorize(x, 8); slope.compute_at(output, x);",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("benchmark", FILTERS, ids=lambda each: each.name)
+def test_schedules(benchmark: Benchmark, name: str, tmp_path: Path) -> None:
+    spec = load(benchmark)
+    check(spec, parse_schedule(SCHEDULES[name], spec.funcs), tmp_path)
+
+
+@pytest.mark.parametrize("name", SLIDING)
+def test_producers(name: str, tmp_path: Path) -> None:
+    (benchmark,) = (each for each in FILTERS if each.name == name)
+    spec = load(benchmark)
+    check(spec, parse_schedule(SLIDING[name], spec.funcs), tmp_path)
 
 
 def check(spec: PipelineSpec, schedule: Schedule, folder: Path) -> None:
     stores, loads = counted(walked(spec, schedule))
     real_stores, real_loads = traced(spec, schedule, folder)
+    assert sum(real_stores.values()) >= WIDTH * HEIGHT <= sum(real_loads.values())
     assert {_name(each) for each in stores} == {_name(each) for each in real_stores}
     for name, count in real_stores.items():
         assert _of(stores, name) == pytest.approx(count, rel=CLOSE), (name, "stores")

@@ -136,6 +136,7 @@ GIVEN = {
     "samples best": "x --count 3 --machine k",
     "samples failures": "x --machine k",
     "samples delete": "x --machine k",
+    "samples featurize": "--machine k",
     "samples export": "x -o out --machine k",
     "samples import": "x y --max-parallelism 3 --target hexagon",
     "programs show": "3 --stages 4 --picture x.svg --debug",

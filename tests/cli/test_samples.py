@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 from hltune.cli.main import run_command_line
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
+from hltune.schedule.parse import parse_schedule
 from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
+from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, featurization, sample
+from tests.tuning.conftest import load
 
 CRASH = Failure(stage="compile", kind="crash", message="ended by SIGSEGV")
 
@@ -62,6 +66,25 @@ def test_delete(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (document["pipeline"], document["samples"], document["schedules"]) == ("blur", 3, 3)
     assert run(workspace, capsys, "delete", "blur")["samples"] == 1
     assert run(workspace, capsys, "stats")["pipelines"] == []
+
+
+def test_featurize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was measured gets features, once; what Halide refuses has none, with the reason."""
+    blur = load("blur")
+    texts = ("", "blurred.parallel(y);", "blurred.unroll(y);")
+    machine = replace(MACHINE, target=blur.target.name)
+    with Store(Workspace(tmp_path).samples, progress=Silent(), wait_s=0) as store:
+        store.add_pipeline(PipelineRecord.of(blur.spec))
+        for text in texts:
+            schedule = parse_schedule(text, blur.spec.funcs)
+            one = replace(sample(1, machine=machine), pipeline_hash=blur.spec.content_hash)
+            store.add(replace(one, schedule=schedule, featurization=None))
+    for _ in range(2):
+        (row,) = run(tmp_path, capsys, "featurize")["pipelines"]
+        assert (row["pipeline"], row["programs"]) == (blur.spec.name, 2)
+        ((reason, count),) = row["failed"].items()
+        assert count == 1 and "unroll" in reason
+    assert run(tmp_path, capsys, "featurize", "blurred", "--machine", "0000", code=2)
 
 
 def test_export_and_import(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,6 @@ from hltune.values.documents import convert
 from hltune.values.errors import Failure
 from hltune.values.features import Featurization
 from hltune.values.machine_id import MachineId
-from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
 from hltune.values.sample import PipelineRecord, Sample
 
 SAMPLES = f"""
@@ -41,30 +40,13 @@ def samples(reader: Reader, pipeline_hash: str, machine_key: str) -> list[Sample
 
 def pipeline(reader: Reader, pipeline_hash: str) -> PipelineRecord:
     """All that is known of a pipeline."""
-    query = "SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?"
-    with database.decoding(reader.path):
-        ((name, text, hlpipe),) = _rows(reader, query, pipeline_hash)
-        spec = None if text is None else decode_spec(text, name=name, hlpipe=hlpipe)
-        return PipelineRecord(hash=pipeline_hash, name=name, spec=spec)
+    return PipelineRecord(hash=pipeline_hash, name=reader.pipelines()[pipeline_hash], spec=reader.spec(pipeline_hash))
 
 
 def machines(reader: Reader) -> tuple[MachineId, ...]:
     """All machines that samples were measured on."""
     with database.decoding(reader.path):
         return tuple(map(decode_machine, _rows(reader, f"SELECT {MACHINE_COLUMNS} FROM machines ORDER BY id")))
-
-
-def decode_spec(text: str, *, name: str, hlpipe: bytes) -> PipelineSpec:
-    """The inverse of `encode_spec`."""
-    document = json.loads(text)
-    kinds = {"buffer": BufferArgument, "scalar": ScalarArgument}
-    return PipelineSpec(
-        name=name,
-        hlpipe=hlpipe,
-        inputs=tuple(convert(item, kinds[item.pop("kind")]) for item in document["inputs"]),
-        outputs=convert(document["outputs"], tuple[OutputArgument, ...]),
-        funcs=convert(document["funcs"], tuple[FuncInfo, ...]),
-    )
 
 
 def _rows(reader: Reader, query: str, *arguments: str) -> list[tuple[Any, ...]]:

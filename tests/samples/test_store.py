@@ -20,6 +20,7 @@ from hltune.values.cost import Cost
 from hltune.values.errors import Failure, InputError
 from hltune.values.features import SCHEDULE_COLUMNS
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.program_features import ProgramFeatures
 from hltune.values.sample import PipelineRecord, Sample
 from tests.samples import stored
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, cost, featurization, sample, samples, specs
@@ -44,10 +45,29 @@ def test_everything_comes_back(spec: PipelineSpec, given_samples: list[Sample]) 
             store.add_pipeline(record)
             numbers = store.add_all(added)
         with Reader(Path(folder) / "samples.sqlite") as reader:
-            assert stored.pipeline(reader, record.hash) == record
+            assert reader.spec(record.hash) == spec
             back = stored.samples(reader, record.hash, MACHINE.key)
     by_number = dict(zip(reversed(numbers), reversed(added), strict=True))
     assert back == [by_number[number] for number in sorted(by_number)]
+
+
+def test_programs_are_kept_by_version_and_go_with_their_schedules(store: Store) -> None:
+    store.add_all([sample(1), sample(2), sample(3, CRASH)])
+    program = ProgramFeatures(bodies=np.array([[1.0, 2.5], [1e12, 0.0]]), whole=np.array([3.0]), text_hash="a" * 64)
+    one, other = (sample(number).schedule_hash for number in (1, 2))
+    assert set(store.without_program(*KEYS, 1)) == {one, other}
+    for _ in range(2):  # the second time changes nothing
+        store.add_program(PIPELINE.hash, MACHINE, one, 1, program)
+    ((text_hash, data),) = store.programs(*KEYS, 1).values()
+    back = ProgramFeatures.decode(data, text_hash=text_hash, columns=2, whole=1)
+    assert back.text_hash == program.text_hash and (back.whole == program.whole).all()
+    assert back.bodies == pytest.approx(program.bodies)
+    assert set(store.without_program(*KEYS, 1)) == {other} and set(store.without_program(*KEYS, 2)) == {one, other}
+    with pytest.raises(InputError, match="damaged"):
+        ProgramFeatures.decode(data, text_hash=text_hash, columns=3, whole=1)
+    store.delete(*KEYS)
+    store.add_pipeline(PIPELINE)
+    assert store.programs(*KEYS, 1) == {}
 
 
 def test_measuring_again_keeps_the_history(store: Store) -> None:

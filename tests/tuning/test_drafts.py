@@ -94,7 +94,7 @@ def test_programs_outlive_the_process(place: Place, monkeypatch: pytest.MonkeyPa
         drafts.learn()
     with place.store() as store:
         again = drafts_of(place, store)
-        monkeypatch.setattr("hltune.tuning.drafts.run_each", lambda jobs, _: [*jobs] and pytest.fail("lowered again"))
+        monkeypatch.setattr("hltune.lowered.many.run_each", lambda jobs, _: [*jobs] and pytest.fail("lowered again"))
         again.learn()
         assert list(again.history.programs()) == [schedule_hash(only.schedule)]
 

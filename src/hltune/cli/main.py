@@ -53,6 +53,9 @@ COMMANDS = {
     "samples best": Command("samples", "best", "Shows the fastest schedules of a pipeline."),
     "samples failures": Command("samples", "failures", "Shows why schedules of a pipeline failed."),
     "samples delete": Command("samples", "delete", "Deletes the samples of a pipeline, without asking."),
+    "samples featurize": Command(
+        "samples", "featurize", "Lowers what was measured, and keeps features of the programs."
+    ),
     "samples export": Command("samples", "export", "Writes .sample files for Halide's adams2019_retrain_cost_model."),
     "samples import": Command("samples", "import_files", "Reads .sample files that were measured on this machine."),
     "programs show": Command("pretraining", "show_program", "Prints a program and draws its stages."),

@@ -84,6 +84,22 @@ def delete(pipeline: Stored, /, *, machine: Key = None, output: OutputFlags = Ou
     output.show(report.deleted, report.print_deleted, *result)
 
 
+def featurize(pipeline: Stored | None = None, /, *, machine: Key = None, output: OutputFlags = OutputFlags()) -> None:
+    """`hltune samples featurize`.
+
+    Args:
+        machine: Only what was measured there.
+    """
+    with interrupts.importing():
+        from hltune.commands import samples as command
+        from hltune.report import samples as report
+        from hltune.report.progress import show_progress
+
+    with show_progress() as progress:
+        done = command.featurize(output.place.samples, pipeline, machine, progress)
+    output.show(report.featurized, report.print_featurized, done)
+
+
 def export(
     pipeline: Stored,
     /,

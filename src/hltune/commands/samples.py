@@ -3,20 +3,25 @@
 An `InputError` says that it is not clear which pipeline or machine is meant.
 """
 
+import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.commands.store import WAIT_S
-from hltune.machine.open import identify, resolve
+from hltune.lowered.features import VERSION
+from hltune.lowered.many import Lowering, features_of_each
+from hltune.machine.open import TargetJob, identify, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
+from hltune.runtime.worker import Worker, usable_cores
 from hltune.samples.exchange import Imported, export_samples, import_samples, sample_files
 from hltune.samples.reader import Ranked, Reader
 from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted, Store
-from hltune.values.errors import InputError
+from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason
 
@@ -77,6 +82,58 @@ def export(store: Path, pipeline: str, machine: str | None, directory: Path) -> 
         chosen, where = _choose(reader, pipeline, machine)
         check_writable(directory)
         return chosen, export_samples(reader, chosen.hash, where.key, directory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Featurized:
+    """What came of one pipeline on one machine: programs with features by now, and those without, by the reason."""
+
+    chosen: Chosen
+    programs: int
+    failed: dict[str, int]
+
+
+def featurize(store: Path, pipeline: str | None, machine: str | None, progress: Progress) -> tuple[Featurized, ...]:
+    """Lowers what was measured and keeps the features of each program, of one pipeline or of all.
+
+    What is kept stays, however this ends, and is not lowered again.
+    """
+    Reader(store).close()  # nothing is made where there is nothing to lower
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(Store(store, progress=progress, wait_s=WAIT_S))
+        workers = [stack.enter_context(Worker(preload=("halide",))) for _ in range(usable_cores())]
+        return tuple(_featurize(writer, chosen, workers, progress) for chosen in _chosen_all(writer, pipeline, machine))
+
+
+def _chosen_all(reader: Reader, pipeline: str | None, machine: str | None) -> list[Chosen]:
+    if pipeline is not None and machine is not None:
+        return [_choose(reader, pipeline, machine)[0]]
+    only = None if pipeline is None else _pipeline(reader, pipeline)
+    return [
+        Chosen(name=row.pipeline_name, hash=row.pipeline_hash, machine=row.machine)
+        for row in reader.statistics()
+        if only in (None, row.pipeline_hash) and row.machine.key.startswith(machine or "")
+    ]
+
+
+def _featurize(writer: Store, chosen: Chosen, workers: Sequence[Worker], progress: Progress) -> Featurized:
+    machine = chosen.machine
+    assert machine is not None
+    spec = writer.spec(chosen.hash)
+    failed: Counter[str] = Counter()
+    if spec is not None:
+        missing = writer.without_program(chosen.hash, machine.key, VERSION)
+        target = workers[0].run(TargetJob(machine.target))
+        lowering = Lowering(spec=spec, target=target, cores=machine.threads)
+        for number, (key, outcome) in enumerate(features_of_each(lowering, missing, workers)):
+            progress.phase(f"{chosen.name}: lowering {number + 1} of {len(missing)}")
+            if isinstance(outcome, Failure):
+                failed[outcome.message.partition("\n")[0]] += 1
+            else:
+                writer.add_program(chosen.hash, machine, key, VERSION, outcome)
+    return Featurized(
+        chosen=chosen, programs=len(writer.programs(chosen.hash, machine.key, VERSION)), failed=dict(failed)
+    )
 
 
 def import_files(

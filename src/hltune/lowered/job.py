@@ -21,7 +21,6 @@ from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 from hltune.values.program_features import ProgramFeatures
 
-_LOWER_S = 60.0
 _WITHOUT = "no_asserts-no_bounds_query"
 """Features of a target that leave out what is not the program itself."""
 
@@ -33,12 +32,13 @@ class LowerJob:
     spec: PipelineSpec
     schedule: Schedule
     target: str
+    timeout_s: float = 60.0
 
     def run(self, process: Process) -> str | Failure:
         """The text; a Failure if Halide refuses the schedule."""
         import halide as hl
 
-        process.enter("lower", timeout_s=_LOWER_S)
+        process.enter("lower", timeout_s=self.timeout_s)
         try:
             return lower(self.spec, self.schedule, self.target)
         except (InputError, hl.HalideError) as error:
@@ -53,6 +53,7 @@ class FeaturesJob:
         target: a full Halide target string.
         vector_bytes: size of its vectors.
         cores: what tasks are spread over.
+        timeout_s: limit on lowering each, and on reading each.
     """
 
     spec: PipelineSpec
@@ -60,16 +61,18 @@ class FeaturesJob:
     target: str
     vector_bytes: int
     cores: int
+    timeout_s: float = 60.0
 
     def run(self, process: Process) -> tuple[ProgramFeatures | Failure, ...]:
         """One outcome each: a Failure of the stage ``lower`` if Halide refuses it, of ``read`` if we cannot read it."""
         return tuple(self._features(schedule, process) for schedule in self.schedules)
 
     def _features(self, schedule: Schedule, process: Process) -> ProgramFeatures | Failure:
-        text = LowerJob(spec=self.spec, schedule=schedule, target=self.target).run(process)
+        lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target, timeout_s=self.timeout_s)
+        text = lower.run(process)
         if isinstance(text, Failure):
             return text
-        process.enter("read", timeout_s=_LOWER_S)
+        process.enter("read", timeout_s=self.timeout_s)
         try:
             program = parse_lowered(text)
         except HltuneError as error:

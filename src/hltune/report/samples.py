@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column
 
-from hltune.commands.samples import ID_DIGITS, Chosen
+from hltune.commands.samples import ID_DIGITS, Chosen, Featurized
 from hltune.report.documents import Document, directives
 from hltune.report.layout import numbers, plain_table, print_lines
 from hltune.samples.exchange import Imported
@@ -57,6 +57,19 @@ def imported(machine: MachineId, names: Mapping[str, str], result: Imported) -> 
         "pipelines": [{"pipeline": names[key], "hash": key, "files": n} for key, n in result.pipelines.items()],
         "skipped": [{"file": str(path), "reason": reason} for path, reason in result.skipped],
     }
+
+
+def featurized(rows: Iterable[Featurized]) -> Document:
+    """Result of `hltune samples featurize`."""
+    return {"pipelines": [{**_named(row.chosen), "programs": row.programs, "failed": row.failed} for row in rows]}
+
+
+def print_featurized(console: Console, rows: Iterable[Featurized]) -> None:
+    """Result of `hltune samples featurize`: a line for each pipeline and machine, and why some have no features."""
+    for row in rows:
+        where = row.chosen.machine.key if row.chosen.machine else ""
+        print_lines(console, f"{row.chosen.name} on {where}: features of {row.programs} programs")
+        print_lines(console, *(f"  {count} without: {reason}" for reason, count in row.failed.items()))
 
 
 def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:

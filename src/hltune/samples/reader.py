@@ -11,12 +11,13 @@ from typing import Any, Self
 import numpy as np
 
 from hltune.samples import database
-from hltune.samples.rows import OF, decode_schedule
+from hltune.samples.rows import OF, decode_schedule, decode_spec
 from hltune.samples.statistics import Statistics, collect
 from hltune.values import provenance
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
+from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import REPAIR, Provenance
 from hltune.values.reasons import Reason, counted
 
@@ -104,6 +105,12 @@ class Reader:
         """Name by hash, in the order in which they came."""
         return dict(self._rows("SELECT hash, name FROM pipelines ORDER BY id"))
 
+    def spec(self, pipeline_hash: str) -> PipelineSpec | None:
+        """A pipeline as it was when it was added; None if it was imported, without the algorithm."""
+        row = self._row("SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?", pipeline_hash)
+        with database.decoding(self.path):
+            return None if row is None or row[1] is None else decode_spec(*row)
+
     def count(self) -> int:
         """All samples of all pipelines and machines."""
         ((count,),) = self._rows("SELECT count(*) FROM samples")
@@ -176,6 +183,16 @@ class Reader:
             AND machine_id = (SELECT id FROM machines WHERE key = ?) AND version = ?"""
         rows = self._rows(query, pipeline_hash, machine_key, version)
         return {key: (text_hash, data) for key, text_hash, data in rows}
+
+    def without_program(self, pipeline_hash: str, machine_key: str, version: int) -> dict[str, Schedule]:
+        """Schedules that were measured, and have no features of their lowered program, by their hashes."""
+        query = f"""SELECT hash, directives FROM (SELECT DISTINCT schedule_id, machine_id {OF} AND cost IS NOT NULL)
+            JOIN schedules ON schedules.id = schedule_id WHERE directives IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM programs WHERE programs.schedule_id = schedules.id
+                AND programs.machine_id = machine_id AND version = ?)"""
+        with database.decoding(self.path):
+            rows = self._rows(query, pipeline_hash, machine_key, version)
+            return {key: schedule for key, data in rows if (schedule := decode_schedule(data)) is not None}
 
     def training_data(
         self, pipeline_hash: str, machine_key: str, *, chunk: int | None = None, newest: int | None = None

@@ -12,7 +12,7 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.documents import convert
 from hltune.values.machine_id import MachineId
-from hltune.values.pipeline import BufferArgument, PipelineSpec
+from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
 from hltune.values.sample import Sample
 from hltune.values.unit import Unit
 
@@ -65,6 +65,19 @@ def encode_spec(spec: PipelineSpec) -> str:
     ]
     outputs, funcs = [asdict(output) for output in spec.outputs], [asdict(func) for func in spec.funcs]
     return json.dumps({"inputs": inputs, "outputs": outputs, "funcs": funcs})
+
+
+def decode_spec(name: str, text: str, hlpipe: bytes) -> PipelineSpec:
+    """The inverse of `encode_spec`; raises `ValueError`, `KeyError` or `InputError` if the column was damaged."""
+    document = json.loads(text)
+    kinds = {"buffer": BufferArgument, "scalar": ScalarArgument}
+    return PipelineSpec(
+        name=name,
+        hlpipe=hlpipe,
+        inputs=tuple(convert(each, kinds[each.pop("kind")]) for each in document["inputs"]),
+        outputs=tuple(convert(each, OutputArgument) for each in document["outputs"]),
+        funcs=tuple(convert(each, FuncInfo) for each in document["funcs"]),
+    )
 
 
 def encode_sample(sample: Sample) -> dict[str, Any]:

@@ -7,18 +7,17 @@ the programs of this pipeline that were measured.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 
 from hltune.cost_model.acquisition import choose
 from hltune.cost_model.ranker import Programs, Ranker, fit
 from hltune.cost_model.scorer import Validation
-from hltune.lowered.job import FeaturesJob
+from hltune.lowered.many import Lowering, features_of_each
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Worker, run_each
+from hltune.runtime.worker import Worker
 from hltune.search.mutation import Parent
 from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
@@ -38,8 +37,8 @@ _GENERATIONS = 2
 """Drafts of the later ones change drafts, which nobody has measured."""
 _PROMISING = 8
 """Drafts that the next generation changes."""
-_TOGETHER = 4
-"""Schedules of a job: a crash loses the others of its job."""
+_LONGEST_S = 10.0
+"""What takes longer to lower takes far longer to compile."""
 _NEWEST_S = 10.0
 """How long lowering what was measured may take in a round."""
 
@@ -75,6 +74,7 @@ class Drafts:
     history: History
     _programs: dict[str, ProgramFeatures] = field(init=False)
     _stored: set[str] = field(init=False)
+    _lowering: Lowering = field(init=False)
     _refused: set[str] = field(default_factory=set[str])
     _unread: set[str] = field(default_factory=set[str])
     _ranker: Ranker | None = None
@@ -82,6 +82,7 @@ class Drafts:
     def __post_init__(self) -> None:
         self._programs = self.history.programs()
         self._stored = set(self._programs)
+        self._lowering = Lowering(spec=self.spec, target=self.target, cores=self.cores, timeout_s=_LONGEST_S)
 
     @property
     def validation(self) -> Validation | None:
@@ -135,8 +136,12 @@ class Drafts:
         for key in drafts:
             if (program := self._programs.get(key)) is not None and program.text_hash not in measured:
                 new.setdefault(program.text_hash, key)
-        # What could not be read, or was not lowered in time, is no worse than a choice at random.
-        return [*new.values()] or [key for key in drafts if key not in self._programs and key not in self._refused]
+        if new:
+            return [*new.values()]
+        # What could not be read, or was not lowered in time, is no worse than a choice at random. Where Halide has
+        # refused whatever there was, the schedules may not be the cause.
+        refused = self._refused if self._programs else set[str]()
+        return [key for key in drafts if key not in self._programs and key not in refused]
 
     def _chosen(self, keys: Sequence[str], wanted: int, random_share: float, rng: np.random.Generator) -> list[str]:
         if self._ranker is None or not all(key in self._programs for key in keys):
@@ -158,16 +163,9 @@ class Drafts:
     def _lower(self, schedules: Mapping[str, Schedule], *, end_s: float) -> None:
         """Lowers those that are not known, on all cores, until a time of the monotonic clock."""
         known = self._programs.keys() | self._refused | self._unread
-        waiting = iter([(key, each) for key, each in schedules.items() if key not in known])
-
-        def jobs() -> Iterator[tuple[tuple[str, ...], FeaturesJob]]:
-            while time.monotonic() < end_s and (group := tuple(islice(waiting, _TOGETHER))):
-                yield tuple(key for key, _ in group), self._job(tuple(each for _, each in group))
-
-        for keys, outcomes in run_each(jobs(), self.workers):
-            each = (outcomes,) * len(keys) if isinstance(outcomes, Failure) else outcomes
-            for key, outcome in zip(keys, each, strict=True):
-                self._saw(key, outcome)
+        new = {key: each for key, each in schedules.items() if key not in known}
+        for key, outcome in features_of_each(self._lowering, new, self.workers, end_s=end_s):
+            self._saw(key, outcome)
 
     def _saw(self, key: str, outcome: ProgramFeatures | Failure) -> None:
         if isinstance(outcome, ProgramFeatures):
@@ -176,12 +174,3 @@ class Drafts:
             self._refused.add(key)
         else:
             self._unread.add(key)
-
-    def _job(self, schedules: tuple[Schedule, ...]) -> FeaturesJob:
-        return FeaturesJob(
-            spec=self.spec,
-            schedules=schedules,
-            target=self.target.name,
-            vector_bytes=self.target.vector_bytes,
-            cores=self.cores,
-        )

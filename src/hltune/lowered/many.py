@@ -1,0 +1,70 @@
+"""Features of many schedules of one pipeline, on several workers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from hltune.lowered.job import FeaturesJob
+from hltune.pipeline.target import TargetInfo
+from hltune.runtime.worker import Worker, run_each
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.program_features import ProgramFeatures
+
+_TOGETHER, _JOB_S = 8, 0.3
+"""Schedules of a job at most, and about how long it should take: a crash loses the others of its job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lowering:
+    """How schedules are lowered.
+
+    Attributes:
+        cores: what their tasks are spread over.
+        timeout_s: limit on each.
+    """
+
+    spec: PipelineSpec
+    target: TargetInfo
+    cores: int
+    timeout_s: float = 60.0
+
+    def job(self, schedules: tuple[Schedule, ...]) -> FeaturesJob:
+        """The job of some schedules."""
+        return FeaturesJob(
+            spec=self.spec,
+            schedules=schedules,
+            target=self.target.name,
+            vector_bytes=self.target.vector_bytes,
+            cores=self.cores,
+            timeout_s=self.timeout_s,
+        )
+
+
+def features_of_each(
+    lowering: Lowering, schedules: Mapping[str, Schedule], workers: Sequence[Worker], *, end_s: float = math.inf
+) -> Generator[tuple[str, ProgramFeatures | Failure]]:
+    """Lowers schedules side by side, and yields what came of each by its key; see `FeaturesJob`.
+
+    Begins nothing after `end_s` of the monotonic clock.
+    """
+    waiting = iter(schedules.items())
+    each_s = _JOB_S  # one makes a job, as long as nobody knows how long it takes
+    began_s, done = time.monotonic(), 0
+
+    def jobs() -> Iterator[tuple[tuple[str, ...], FeaturesJob]]:
+        while time.monotonic() < end_s:
+            group = tuple(islice(waiting, max(1, min(_TOGETHER, int(_JOB_S / each_s)))))
+            if not group:
+                return
+            yield tuple(key for key, _ in group), lowering.job(tuple(each for _, each in group))
+
+    for keys, outcomes in run_each(jobs(), workers):
+        done += len(keys)
+        each_s = (time.monotonic() - began_s) * len(workers) / done
+        yield from zip(keys, (outcomes,) * len(keys) if isinstance(outcomes, Failure) else outcomes, strict=True)

@@ -19,6 +19,7 @@ def done(hltune: Run, *arguments: object) -> Any:
     return result.document
 
 
+@pytest.mark.long
 @needs_hexagon
 def test_compare_counts_packets(hltune: Run) -> None:
     document = done(hltune, "compare", "median3x3", *ON_DSP)

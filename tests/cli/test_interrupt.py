@@ -83,7 +83,7 @@ def test_while_the_program_starts(moment_s: float, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "phase", "delay_s"),
     [(command, phase, delay_s) for command, phases in PHASES.items() for phase in phases for delay_s in DELAYS_S]
-    + [("tune", "tuning", delay_s) for delay_s in (3.0, 6.0)],
+    + [pytest.param("tune", "tuning", delay_s, marks=pytest.mark.long) for delay_s in (3.0, 6.0)],
 )
 def test_in_each_phase(command: str, phase: str, delay_s: float, tmp_path: Path) -> None:
     with start(command, tmp_path) as process:

@@ -72,6 +72,7 @@ def test_a_second_run_continues_and_another_pipeline_starts_clean(hltune: Run, t
     assert counts["blur_function"] == second["distinct"]
 
 
+@pytest.mark.long
 def test_compare_run_and_export_use_what_it_found(hltune: Run, tmp_path: Path) -> None:
     size = ("--size", "256x192", "--max-parallelism", 2)
     result = hltune("tune", "dilate3x3", *size, "--beam-size", 2, "--samples", 20)
@@ -101,6 +102,7 @@ def test_compare_run_and_export_use_what_it_found(hltune: Run, tmp_path: Path) -
     assert exported.document["name"] == "tuned"
 
 
+@pytest.mark.long
 def test_fresh_starts_over_and_discard_forgets(hltune: Run, used: Path) -> None:
     assert list(used.rglob("*.weights"))
     kept = tune(hltune, "--rounds", 0, "--fresh")
@@ -120,6 +122,7 @@ def test_two_pipelines_share_the_samples(hltune: Run) -> None:
     assert all(document["rounds"] for document in documents)
 
 
+@pytest.mark.long
 def test_a_second_run_in_the_same_workspace_is_refused(hltune: Run, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hltune", "tune", str(BLUR), "--minutes", "2", "--max-parallelism", "2"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:

@@ -127,6 +127,7 @@ def blur(host: TargetInfo) -> PipelineSpec:
         return worker.run(LoadJob(source=source, target=host.name, cache=CACHE))
 
 
+@pytest.mark.long
 def test_those_that_run_compute_the_same(blur: PipelineSpec, host: TargetInfo) -> None:
     parent = parse_schedule(TEXT, blur.funcs)
     rng = np.random.default_rng(1)

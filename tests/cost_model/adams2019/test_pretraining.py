@@ -39,6 +39,7 @@ def test_what_was_learned_holds_for_other_programs(loss: LossName, builtin: Weig
     assert after < before
 
 
+@pytest.mark.long
 def test_the_same_arguments_give_the_same_weights(builtin: Weights, programs: list[Dataset]) -> None:
     one, again, other, quiet = (
         trained(builtin, programs, replace(pretraining(40), feature_noise=noise), seed=seed)
@@ -48,6 +49,7 @@ def test_the_same_arguments_give_the_same_weights(builtin: Weights, programs: li
     assert len({weights_hash(state.average) for state in (one, other, quiet)}) == 3
 
 
+@pytest.mark.long
 def test_l2_keeps_weights_near_the_initial_ones(builtin: Weights, programs: list[Dataset]) -> None:
     def distance(l2_to_init: float) -> float:
         weights = trained(builtin, programs, replace(pretraining(100), l2_to_init=l2_to_init)).weights
@@ -65,6 +67,7 @@ def test_pipelines_of_all_sizes_are_learned_from(builtin: Weights) -> None:
         assert accuracy(state.average, samples) > accuracy(builtin, samples)
 
 
+@pytest.mark.long
 def test_the_last_steps_are_averaged(builtin: Weights, programs: list[Dataset]) -> None:
     last, average = (
         trained(builtin, programs, replace(pretraining(100), ema_decay=decay, learning_rate=0.05))

@@ -19,6 +19,7 @@ from tests.cost_model.conftest import loss_of, make_dataset
 PLAIN = replace(TUNING, epochs=6, l2_to_init=0, time_limit_s=None)
 
 
+@pytest.mark.long
 def test_steps_are_those_of_adam_with_l2_and_an_average(builtin: Weights) -> None:
     samples = make_dataset(3, 20)
     options = TrainingOptions(learning_rate=0.01, epsilon=1e-3, epochs=12, l2_to_init=0.02, ema_decay=0.5)

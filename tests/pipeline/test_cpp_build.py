@@ -52,7 +52,7 @@ def test_a_missing_symbol_names_the_form_for_several_files(load: Load) -> None:
 def test_a_missing_stub_names_its_generator(load: Load, tmp_path: Path) -> None:
     file = tmp_path / "user.cpp"
     file.write_text('#include "inner.stub.h"\n')
-    assert "inner.stub.h is made from generator inner: name its file, too" in message(load, file)
+    assert "your build makes inner.stub.h from generator inner" in message(load, file)
 
 
 def test_flags_are_part_of_the_program(load: Load) -> None:

@@ -45,7 +45,7 @@ from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
 
-_LARGEST_RESERVE = 0.3
+_LARGEST_RESERVE = 0.2
 """Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
 _KNOWN_SHARE = 1 / 3
 """Share of the time that expected outputs and known schedules may take."""

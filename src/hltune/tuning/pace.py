@@ -18,6 +18,8 @@ _SHORTEST_ROUND = 0.3
 _FINAL_TURNS_S = 0.6
 """Timing of one schedule in the final comparison."""
 _LARGEST_FINAL = 1000
+_SPARE = 1.5
+"""So many times as many candidates as a round has time for, for how long one takes is not known well."""
 _NEWEST = 100
 """Candidates that tell how long one takes."""
 
@@ -89,9 +91,10 @@ class Pace:
         return self._candidate_s if side_by_side else self._candidate_s * self._options.workers + _FINAL_TURNS_S
 
     def batch(self, limits: Limits) -> int:
-        """Candidates of a round; fewer in the last one, if there is no time for all."""
+        """Candidates of a round: hardly more than can be measured in it, and fewer in the last one."""
         share = (limits.end_s - time.monotonic()) / self._round_s
-        batch = max(self._options.beams, round(self._options.batch * min(1.0, share)))
+        most = min(self._options.batch, _SPARE * self._options.round_s / self._candidate_s)
+        batch = max(self._options.beams, round(most * min(1.0, share)))
         return batch if limits.samples is None else min(batch, limits.samples)
 
     @property

@@ -327,12 +327,13 @@ class Tuner:
                 allowed=allowed,
             )
 
+        measuring_s = wanted * self.pace.candidate_s
         return self.drafts.choose(
             make,
             max(0, wanted),
             random_share=self.options.random_share,
             rng=self.rng,
-            limit_s=max(_LEAST_DRAFTING_S, _DRAFTING_SHARE * wanted * self.pace.candidate_s),
+            limit_s=max(_LEAST_DRAFTING_S, _DRAFTING_SHARE * min(self.options.round_s, measuring_s)),
         )
 
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:

@@ -52,7 +52,15 @@ def test_a_missing_symbol_names_the_form_for_several_files(load: Load) -> None:
 def test_a_missing_stub_names_its_generator(load: Load, tmp_path: Path) -> None:
     file = tmp_path / "user.cpp"
     file.write_text('#include "inner.stub.h"\n')
-    assert "your build makes inner.stub.h from generator inner" in message(load, file)
+    assert "inner.stub.h is made from generator inner: name its file, too" in message(load, file)
+
+
+def test_generators_write_the_headers_that_others_call_them_by(load: Load) -> None:
+    stubs = PIPELINES / "stubs"
+    spec = load(f"{stubs / 'outer.cpp'}+{stubs / 'inner.cpp'}:outer")
+    assert [each.name for each in spec.outputs] == ["fourfold"] and len(spec.funcs) >= 2
+    # Nothing that the cache depends on was left in a folder that is gone.
+    assert load(f"{stubs / 'outer.cpp'}+{stubs / 'inner.cpp'}:outer").content_hash == spec.content_hash
 
 
 def test_flags_are_part_of_the_program(load: Load) -> None:

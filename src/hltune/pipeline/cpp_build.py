@@ -8,15 +8,20 @@ The cache holds, per source, a manifest that names every file the compiler read,
 
 The compiler counts as one of the files; system headers and the wheel stand under its and Halide's version. Files appear
 by renaming, the manifest last, so that a kill leaves nothing half-written.
+
+A generator that calls others includes headers that these write (``NAME.stub.h``). Where one of the files named does so, the
+others are compiled first, and a program of them writes the headers.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,6 +35,8 @@ from hltune.values.errors import InputError
 _BUILD_S = 300.0
 _FLAGS = ("-std=c++17", "-fno-rtti", "-pthread")
 _DRIVER = Path(__file__).with_name("generator_driver.cpp")
+_STUB_S = 60.0
+_STUB = re.compile(r'^\s*#\s*include\s*[<"]([^">]+\.stub\.h)[">]', re.MULTILINE)
 _RENAMED_MAIN = "-Dmain=hltune_users_main"
 """The user's files may be a program of their own, too."""
 
@@ -95,19 +102,73 @@ def _find_compiler(source: Source) -> Path:
 
 def _build(compiler: Path, source: Source, driver: Path, directory: Path) -> tuple[Path, list[Path]]:
     """The program, and the files that the compiler read; compiles the driver, too, if it is not there."""
-    objects = {directory / f"{number}.o": Path(file) for number, file in enumerate(source.files)}
-    made = directory / driver.name
-    commands = [_compile_command(compiler, file, out, source.cxxflags) for out, file in objects.items()]
-    if not driver.exists():
-        commands.append(_compile_command(compiler, _DRIVER, made, ()))
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(partial(_call, source), commands))
-    if made.exists():
-        made.replace(driver)
-    program, library = directory / "program", library_directory()
-    link = [str(compiler), "-pthread", *map(str, objects), str(driver), "-o", str(program), *source.cxxflags]
-    _call(source, [*link, f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"])
-    return program, [path for out in objects for path in _read_dependencies(out.with_suffix(".d"))]
+    build = _Build(compiler, source, driver, directory)
+    build.compile()
+    program = build.link("program", build.objects)
+    return program, [path for path in build.read() if directory.absolute() not in path.parents]
+
+
+class _Build:
+    """Objects of the files of a source, in a folder; those of files that need stubs of the others come after these."""
+
+    def __init__(self, compiler: Path, source: Source, driver: Path, directory: Path) -> None:
+        self._compiler = compiler
+        self._source = source
+        self._driver = driver
+        self._directory = directory
+        self._stubs = directory / "stubs"
+        self.objects: dict[Path, Path] = {}
+
+    def compile(self) -> None:
+        """Compiles all files; whenever some wait for headers that others can make, the others make theirs."""
+        waiting = {self._directory / f"{number}.o": Path(file) for number, file in enumerate(self._source.files)}
+        while waiting:
+            ready = {out: file for out, file in waiting.items() if not self._missing(file)}
+            self._compile(ready or waiting)  # else the compiler says what is missing
+            self.objects |= ready or waiting
+            waiting = {out: file for out, file in waiting.items() if out not in self.objects}
+            if waiting:
+                self._make_stubs({name for file in waiting.values() for name in self._missing(file)})
+
+    def link(self, name: str, objects: Iterable[Path]) -> Path:
+        """A program of objects and the driver."""
+        program, library = self._directory / name, library_directory()
+        flags = self._source.cxxflags
+        link = [str(self._compiler), "-pthread", *map(str, objects), str(self._driver), "-o", str(program), *flags]
+        _call(self._source, [*link, f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"])
+        return program
+
+    def read(self) -> list[Path]:
+        """The files that the compiler read."""
+        return [path for out in self.objects for path in _read_dependencies(out.with_suffix(".d"))]
+
+    def _compile(self, objects: Mapping[Path, Path]) -> None:
+        flags = (*self._source.cxxflags, "-I", str(self._stubs))
+        commands = [_compile_command(self._compiler, file, out, flags) for out, file in objects.items()]
+        made = self._directory / self._driver.name
+        if not self._driver.exists():
+            commands.append(_compile_command(self._compiler, _DRIVER, made, ()))
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(partial(_call, self._source), commands))
+        if made.exists():
+            made.replace(self._driver)
+
+    def _missing(self, file: Path) -> set[str]:
+        """Headers of stubs that a file includes, and that are neither there nor made."""
+        folders = [file.parent, self._stubs, *map(Path, _folders(self._source.cxxflags))]
+        included: list[str] = _STUB.findall(file.read_text(errors="replace"))
+        return {name for name in included if not any((folder / name).exists() for folder in folders)}
+
+    def _make_stubs(self, wanted: set[str]) -> None:
+        """Has the generators that are compiled write their headers, as far as somebody waits for these."""
+        with contextlib.suppress(InputError):  # then they are missing, which the compiler says
+            program = self.link("stubs-program", self.objects)
+            for name in wanted:
+                header = self._stubs / name
+                header.parent.mkdir(parents=True, exist_ok=True)
+                generator = header.name.removesuffix(".stub.h")
+                command = [str(program), "stub", str(self._directory / "stub.json"), generator, "host", str(header)]
+                subprocess.run(command, capture_output=True, check=False, timeout=_STUB_S)
 
 
 def _compile_command(compiler: Path, file: Path, out: Path, cxxflags: Sequence[str]) -> list[str]:
@@ -121,6 +182,13 @@ def _compile_command(compiler: Path, file: Path, out: Path, cxxflags: Sequence[s
         # -isystem: the wheel's headers are not listed as dependencies, and do not warn.
         *("-isystem", str(include), "-isystem", str(tools_directory())),
     ]
+
+
+def _folders(cxxflags: Sequence[str]) -> Iterator[str]:
+    """The folders that ``-I`` names, with a space after it or without."""
+    for flag, following in zip(cxxflags, (*cxxflags[1:], ""), strict=True):
+        if flag.startswith("-I"):
+            yield flag[2:] or following
 
 
 def _call(source: Source, command: list[str]) -> None:

@@ -60,8 +60,8 @@ def _header(source: Source, log: str) -> str | None:
     if header.endswith(".stub.h"):
         generator = header.removesuffix(".stub.h").rpartition("/")[2]
         return (
-            f"your build makes {header} from generator {generator} (`-e cpp_stub -g {generator}`): give the folder that "
-            f"holds it by -I DIR, and name the generator's file, too, as in {_with(source, generator + '.cpp')}"
+            f"{header} is made from generator {generator}: name its file, too, as in "
+            f"{_with(source, generator + '.cpp')}; or give the folder that holds the header by -I DIR"
         )
     folder = next(_folders_of(header, Path(source.location).parent), None)
     return f"give the folder that holds {header} by -I {folder or 'DIR'}"

@@ -1,6 +1,7 @@
 // Linked with a user's file of generators, this makes a program that tells hltune about one of them:
 //
 //   PROGRAM list RESULT                                           {"generators": [NAME...]}
+//   PROGRAM stub RESULT NAME TARGET HEADER                        the header by which other generators call this one, and {}
 //   PROGRAM build RESULT HLPIPE NAME TARGET FORM [KEY VALUE]...   the pipeline in HLPIPE, and
 //       {"inputs": [INPUT...], "parameters": [NAME...], "others": [KEY...]}
 //   PROGRAM check RESULT HLPIPE NAME TARGET FORM SIZES ROOTED [KEY VALUE]...
@@ -249,6 +250,14 @@ Generator create(const std::vector<std::string> &arguments, size_t first, Parame
     return generator;
 }
 
+std::string stub(const std::vector<std::string> &arguments) {
+    const Halide::GeneratorContext context{Halide::Target(arguments[1])};
+    if (!Halide::Internal::GeneratorRegistry::create(arguments[0], context)->emit_cpp_stub(arguments[2])) {
+        return "{\"error\": \"it has no stub\"}";
+    }
+    return "{}";
+}
+
 // The inputs in their order; an array of inputs has several parameters.
 std::vector<Halide::Parameter> inputs(const Generator &generator) {
     std::vector<Halide::Parameter> found;
@@ -438,6 +447,7 @@ int main(int argc, char **argv) {
     Halide::set_custom_compile_time_error_reporter(&reporter);
     const std::string mode = argv[1];
     const std::string text = mode == "list"    ? hltune_driver::list_generators()
+                             : mode == "stub"  ? hltune_driver::stub(arguments)
                              : mode == "build" ? hltune_driver::build(arguments, reporter.parameters)
                                                : hltune_driver::check(arguments, reporter.parameters, reporter.result);
     std::ofstream(argv[2]) << text;

@@ -1,6 +1,7 @@
 """One batch: a random program, its schedules, their running times, and features of their lowered programs.
 
-Half of the schedules come from searches, and half are mutants of these, for a ranker has to know what it will choose among.
+Half of the schedules come from searches, and half are mutants of these, for a ranker has to know what it will choose
+among.
 
 Which programs and schedules come depends on the seed, the number of the batch and the weights alone, not on running
 times, so that a batch that was cut off is completed by the same schedules.

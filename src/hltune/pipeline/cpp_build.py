@@ -24,6 +24,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from hltune.pipeline.cpp_errors import rejected
@@ -186,7 +187,7 @@ def _compile_command(compiler: Path, file: Path, out: Path, cxxflags: Sequence[s
 
 def _folders(cxxflags: Sequence[str]) -> Iterator[str]:
     """The folders that ``-I`` names, with a space after it or without."""
-    for flag, following in zip(cxxflags, (*cxxflags[1:], ""), strict=True):
+    for flag, following in pairwise((*cxxflags, "")):
         if flag.startswith("-I"):
             yield flag[2:] or following
 

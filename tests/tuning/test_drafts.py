@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -49,7 +51,9 @@ def drafts_of(place: Place, store: Store) -> Drafts:
 
 
 def choose(drafts: Drafts, make: Make, wanted: int, *, limit_s: float = 60.0, random_share: float = 0.0):
-    return drafts.choose(make, wanted, random_share=random_share, rng=np.random.default_rng(0), limit_s=limit_s)
+    return drafts.choose(
+        make, wanted, random_share=random_share, rng=np.random.default_rng(0), end_s=time.monotonic() + limit_s
+    )
 
 
 def test_what_halide_refuses_is_not_measured(place: Place) -> None:
@@ -81,9 +85,32 @@ def test_the_ranker_learns_what_is_fast(place: Place) -> None:
     with place.store() as store:
         drafts = drafts_of(place, store)
         measure(drafts, {schedule_hash(each.schedule): (each, cost) for each, cost in old}, place)
-        drafts.learn()
+        drafts.learn(end_s=math.inf)
         chosen = list(choose(drafts, making(*new.values()), 2).chosen.values())
         assert chosen[0] in (new[128], new[64]) and new[8] not in chosen
+
+
+def test_with_nothing_left_nothing_is_chosen(place: Place) -> None:
+    """Neither where all drafts are known programs, nor where none is wanted, nor where none can be made."""
+    old = [(tiled(place, width, rows), 1.0 / width) for width in WIDTHS for rows in ROWS[:4]]
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        measure(drafts, {schedule_hash(each.schedule): (each, cost) for each, cost in old}, place)
+        drafts.learn(end_s=math.inf)
+        text = "blurred.split(y, y, yi, 4).split(x, x, xi, 8).reorder(xi, x, yi, y).parallel(y)"
+        same = candidate(place, text + ".reorder(xi, x, yi, y);")
+        assert choose(drafts, making(same), 3).chosen == {}
+        assert choose(drafts, making(), 3).chosen == {}
+        assert choose(drafts, making(tiled(place, 8, 32)), 0).chosen == {}
+
+
+def test_what_was_not_lowered_in_time_fills_up(place: Place) -> None:
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        first = tiled(place, 8, 4)
+        assert list(choose(drafts, making(first), 1).chosen.values()) == [first]
+        late = [tiled(place, width, 4) for width in WIDTHS[1:]]
+        assert len(choose(drafts, making(first, *late), 3, limit_s=0.0).chosen) == 3
 
 
 def test_programs_outlive_the_process(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,11 +118,11 @@ def test_programs_outlive_the_process(place: Place, monkeypatch: pytest.MonkeyPa
     with place.store() as store:
         drafts = drafts_of(place, store)
         measure(drafts, {schedule_hash(only.schedule): (only, 1.0)}, place)
-        drafts.learn()
+        drafts.learn(end_s=math.inf)
     with place.store() as store:
         again = drafts_of(place, store)
-        monkeypatch.setattr("hltune.lowered.many.run_each", lambda jobs, _: [*jobs] and pytest.fail("lowered again"))
-        again.learn()
+        monkeypatch.setattr("hltune.lowered.many.FeaturesJob", lambda **_: pytest.fail("lowered again"))
+        again.learn(end_s=math.inf)
         assert list(again.history.programs()) == [schedule_hash(only.schedule)]
 
 

@@ -54,8 +54,7 @@ class Programs:
         estimates = [estimate(each, cores=cores) for each in features]
         rows = [_row(each, about) for each, about in zip(features, estimates, strict=True)]
         return cls(
-            x=np.array(rows, np.float64).reshape(len(rows), -1),
-            t=np.log([each.seconds + _LEAST_S for each in estimates]),
+            x=np.stack(rows) if rows else np.empty((0, 0)), t=np.log([each.seconds + _LEAST_S for each in estimates])
         )
 
 

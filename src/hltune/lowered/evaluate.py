@@ -112,7 +112,9 @@ class Names:
 
     def _cast(self, each: Cast) -> Value:
         value = self(each.value)
-        if value is None or each.bits or "float" in each.type.kind or isinstance(value, int):
+        if value is None or each.bits:
+            return None  # bits of another type
+        if "float" in each.type.kind or isinstance(value, int):
             return value
         return np.asarray(np.floor(value), np.int64)
 
@@ -191,8 +193,6 @@ _BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
 _CALLS: Mapping[str, Callable[..., Any]] = {
     "select": np.where,
     "if_then_else": np.where,
-    **dict.fromkeys(("likely", "likely_if_innermost", "strict_float"), operator.pos),
-    **dict.fromkeys(("unsafe_promise_clamped", "promise_clamped"), np.clip),
     "abs": np.abs,
     "shift_left": np.left_shift,
     "shift_right": np.right_shift,

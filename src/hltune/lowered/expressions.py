@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from hltune.lowered.tree import (
@@ -54,7 +55,7 @@ class Expressions:
     def _index(self) -> tuple[Expression, int]:
         index, aligned = self._expression(), 1
         if self._tokens[self._at] == "aligned(":
-            aligned = int(self._tokens[self._at + 1])
+            aligned = math.gcd(int(self._tokens[self._at + 1]), int(self._tokens[self._at + 3]))
             self._at += 5
         self._take("]")
         return index, aligned

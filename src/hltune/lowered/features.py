@@ -25,12 +25,13 @@ from hltune.lowered.footprint import Touched, touched
 from hltune.lowered.walk import PARALLEL, Site, Walked
 from hltune.values.program_features import ProgramFeatures
 
-VERSION = 1
+VERSION = 2
 """Of the set of features: what was computed by another version is computed anew."""
 
 CACHES = (32 << 10, 512 << 10, 16 << 20)
 """Bytes of the levels of cache that features refer to: those of a common server's core, for models to be comparable."""
 _LEVELS = ("l1", "l2", "l3")
+_HEAP = ("Auto", "Heap")
 
 _EXECUTION = (
     "runs",
@@ -68,7 +69,7 @@ WHOLE = (
     "launches",
     "allocations",
     "heap_bytes",
-    "heap_peak",
+    "heap_sizes",
     "stack_bytes",
     "serial_share",
     "idle",
@@ -163,14 +164,14 @@ def _fits(read: Sequence[Touched], written: Sequence[Touched], size: int) -> int
 
 def _whole(walked: Walked, rows: Sequence[Mapping[str, float]], cores: int) -> dict[str, float]:
     total = sum(row["instructions"] for row in rows) or 1.0
-    heap = [each for each in walked.allocations if each.memory in ("Auto", "Heap")]
+    heap = [each for each in walked.allocations if each.memory in _HEAP]
     return {
         "bodies": float(len(rows)),
         "launches": walked.launches,
         "allocations": sum(each.runs for each in heap),
         "heap_bytes": sum(each.runs * each.bytes for each in heap),
-        "heap_peak": sum(each.bytes for each in heap),
-        "stack_bytes": sum(each.bytes for each in walked.allocations if each not in heap),
+        "heap_sizes": sum(each.bytes for each in heap),
+        "stack_bytes": sum(each.bytes for each in walked.allocations if each.memory not in _HEAP),
         "serial_share": sum(row["instructions"] for row in rows if row["tasks"] <= 1.0) / total,
         "idle": sum(row["instructions"] * idle_share(row["tasks"], cores) for row in rows) / total,
         "scalar_share": sum(row["instructions"] for row in rows if row["lanes"] == 1.0) / total,

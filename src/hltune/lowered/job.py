@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from hltune.lowered.evaluate import Dimension, Sizes
 from hltune.lowered.features import features
@@ -17,10 +20,16 @@ from hltune.lowered.walk import walk
 from hltune.pipeline.layout import layout_of
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 from hltune.values.program_features import ProgramFeatures
 
+REFUSED = "lowering"
+"""The stage of what Halide itself refuses."""
+_UNREADABLE = (HltuneError, RecursionError, ArithmeticError, TypeError, ValueError, IndexError)
+"""Text that is not in the grammar, and numbers or depths that nobody has thought of: then there are no features."""
+_DEEPEST = 10_000
+"""Of Python's calls: expressions of many terms are nested deeply."""
 _WITHOUT = "no_asserts-no_bounds_query"
 """Features of a target that leave out what is not the program itself."""
 
@@ -35,14 +44,14 @@ class LowerJob:
     timeout_s: float = 60.0
 
     def run(self, process: Process) -> str | Failure:
-        """The text; a Failure if Halide refuses the schedule."""
+        """The text; a Failure of the stage `REFUSED` if Halide refuses the schedule."""
         import halide as hl
 
         process.enter("lower", timeout_s=self.timeout_s)
         try:
             return lower(self.spec, self.schedule, self.target)
-        except (InputError, hl.HalideError) as error:
-            return Failure(stage="lower", kind="error", message=str(error).strip())
+        except (HltuneError, hl.HalideError) as error:
+            return Failure(stage=REFUSED, kind="error", message=str(error).strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +73,8 @@ class FeaturesJob:
     timeout_s: float = 60.0
 
     def run(self, process: Process) -> tuple[ProgramFeatures | Failure, ...]:
-        """One outcome each: a Failure of the stage ``lower`` if Halide refuses it, of ``read`` if we cannot read it."""
+        """One outcome each: a Failure of the stage `REFUSED` if Halide refuses it, of ``read`` if we cannot read it."""
+        sys.setrecursionlimit(_DEEPEST)
         return tuple(self._features(schedule, process) for schedule in self.schedules)
 
     def _features(self, schedule: Schedule, process: Process) -> ProgramFeatures | Failure:
@@ -74,11 +84,13 @@ class FeaturesJob:
             return text
         process.enter("read", timeout_s=self.timeout_s)
         try:
-            program = parse_lowered(text)
-        except HltuneError as error:
-            return Failure(stage="read", kind="error", message=str(error))
-        walked = walk(program, *arguments_of(self.spec), vector_bits=8 * self.vector_bytes)
-        return features(walked, text_hash(text), cores=self.cores)
+            walked = walk(parse_lowered(text), *arguments_of(self.spec), vector_bits=8 * self.vector_bytes)
+            found = features(walked, text_hash(text), cores=self.cores)
+        except _UNREADABLE as error:
+            return Failure(stage="read", kind="error", message=f"{type(error).__name__}: {error}")
+        if not (np.isfinite(found.bodies).all() and np.isfinite(found.whole).all()):
+            return Failure(stage="read", kind="error", message="its features are not finite")
+        return found
 
 
 _BOUND = re.compile(r"\blet ([\w.$]+) =|^ *\w+(?:<\w+>)? \(([\w.$]+), ", re.MULTILINE)

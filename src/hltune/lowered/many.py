@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from hltune.lowered.job import FeaturesJob
@@ -51,20 +52,36 @@ def features_of_each(
 ) -> Generator[tuple[str, ProgramFeatures | Failure]]:
     """Lowers schedules side by side, and yields what came of each by its key; see `FeaturesJob`.
 
-    Begins nothing after `end_s` of the monotonic clock.
+    Begins nothing after `end_s` of the monotonic clock. What dies takes no other schedule with it: the others of its
+    job are lowered once more, one by one.
     """
+    lost: list[str] = []
+    for keys, outcomes in _run(lowering, schedules, workers, _TOGETHER, end_s):
+        if isinstance(outcomes, Failure):
+            lost += keys
+        else:
+            yield from zip(keys, outcomes, strict=True)
+    for (key,), outcomes in _run(lowering, {key: schedules[key] for key in lost}, workers, 1, end_s):
+        yield key, replace(outcomes, stage="read") if isinstance(outcomes, Failure) else outcomes[0]
+
+
+def _run(
+    lowering: Lowering, schedules: Mapping[str, Schedule], workers: Sequence[Worker], most: int, end_s: float
+) -> Generator[tuple[tuple[str, ...], tuple[ProgramFeatures | Failure, ...] | Failure]]:
+    """Jobs of so many schedules at most, by their keys; a Failure if the job as a whole has failed."""
     waiting = iter(schedules.items())
     each_s = _JOB_S  # one makes a job, as long as nobody knows how long it takes
     began_s, done = time.monotonic(), 0
 
     def jobs() -> Iterator[tuple[tuple[str, ...], FeaturesJob]]:
         while time.monotonic() < end_s:
-            group = tuple(islice(waiting, max(1, min(_TOGETHER, int(_JOB_S / each_s)))))
+            group = tuple(islice(waiting, max(1, min(most, int(_JOB_S / each_s)))))
             if not group:
                 return
             yield tuple(key for key, _ in group), lowering.job(tuple(each for _, each in group))
 
-    for keys, outcomes in run_each(jobs(), workers):
-        done += len(keys)
-        each_s = (time.monotonic() - began_s) * len(workers) / done
-        yield from zip(keys, (outcomes,) * len(keys) if isinstance(outcomes, Failure) else outcomes, strict=True)
+    with contextlib.closing(run_each(jobs(), workers)) as results:
+        for keys, outcomes in results:
+            done += len(keys)
+            each_s = (time.monotonic() - began_s) * len(workers) / done
+            yield keys, outcomes

@@ -1,12 +1,13 @@
 """What an expression does each time: operations by class and type, and loads.
 
 An operation on a vector counts as many instructions as registers that it fills. Names that are bound to data are
-followed by whoever counts (see `hltune.lowered.walk`). Integers of one lane are a class of their own: most of them are
-index arithmetic, which is hoisted or folded into addresses.
+followed by whoever counts (see `hltune.lowered.walk`). Integers of one lane and 32 bits are a class of their own: most
+of them are index arithmetic, which is hoisted or folded into addresses.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hltune.lowered.tree import (
@@ -30,7 +31,7 @@ CLASSES = ("add", "multiply", "divide", "minmax", "select", "cast", "math", "shu
 KINDS = ("narrow", "wide", "float")
 """Integers of up to 16 bits, of more, and floats."""
 INDEX = "index"
-"""Integers of one lane."""
+"""Integers of one lane and 32 bits."""
 NAMES = (INDEX, *(f"{each} {kind}" for each in CLASSES for kind in KINDS))
 
 _INT = Type("int", 32)
@@ -76,7 +77,7 @@ _CALLS = {
     ),
     **dict.fromkeys(("widening_mul", "widen_right_mul", "mul_shift_right", "rounding_mul_shift_right"), "multiply"),
     **dict.fromkeys(("div_round_to_zero", "mod_round_to_zero"), "divide"),
-    **dict.fromkeys(("floor_f32", "ceil_f32", "round_f32", "trunc_f32"), "cast"),
+    **{f"{name}_f{bits}": "cast" for name in ("floor", "ceil", "round", "trunc") for bits in (16, 32, 64)},
 }
 
 
@@ -90,10 +91,15 @@ class Work:
 
 
 class Counter:
-    """Counts expressions. `types` is what is known of names and buffers; the caller adds to it."""
+    """Counts expressions.
 
-    def __init__(self, types: dict[str, Type], vector_bits: int) -> None:
+    `types` is what is known of names and buffers; the caller adds to it. `bind` is told what names stand for that are
+    bound within an expression.
+    """
+
+    def __init__(self, types: dict[str, Type], vector_bits: int, bind: Callable[[str, Expression], None]) -> None:
         self.types = types
+        self._bind = bind
         self._vector_bits = vector_bits
 
     def __call__(self, expression: Expression, work: Work) -> Type:
@@ -122,6 +128,7 @@ class Counter:
                 return self(expression.value, work)
             case Let():
                 self.types[expression.name] = self(expression.value, work)
+                self._bind(expression.name, expression.value)
                 return self(expression.body, work)
             case Text():
                 return HANDLE

@@ -17,7 +17,7 @@ statement  = "let" NAME "=" expression NL
            | "fork" {block} NL
            | expression NL
 value      = expression | NL {"let" NAME "=" expression "in" NL} expression
-size       = operand | "(" operand "+" NUMBER ")"
+size       = operand, or all of them and padding in one: "(" operand {"*" operand} "+" NUMBER ")"
 index      = expression ["aligned(" NUMBER "," NUMBER ")"]
 expression = operand | operand BINARY operand | load "if" operand | let
 let        = "let" NAME "=" operand "in" operand
@@ -159,7 +159,7 @@ class _Parser(Expressions):
         extents: list[Expression] = []
         while self._tokens[self._at] == "*":
             self._at += 1
-            extents.append(self._operand())
+            extents += self._padded() or [self._operand()]
         self._take("]")
         memory, condition = "Auto", None
         if self._tokens[self._at] == "in":
@@ -173,6 +173,20 @@ class _Parser(Expressions):
             while self._next() != "}":
                 pass
         return Allocate(name[:-1], type_, tuple(extents), memory, condition)
+
+    def _padded(self) -> list[Expression]:
+        """All sizes of a buffer with padding after them; none where the buffer has none."""
+        start = self._at
+        if self._next() == "(":
+            sizes = [self._operand()]
+            while self._tokens[self._at] == "*":
+                self._at += 1
+                sizes.append(self._operand())
+            if self._tokens[self._at] == "+" and self._tokens[self._at + 2] == ")" and len(sizes) > 1:
+                self._at += 3  # a few elements more
+                return sizes
+        self._at = start
+        return []
 
     def _free(self) -> Statement:
         return Free(self._next())

@@ -30,12 +30,15 @@ from hltune.lowered.tree import (
     Free,
     If,
     Load,
+    Number,
     Produce,
     Store,
     Type,
 )
 
 PARALLEL = frozenset(("parallel", "gpu_block", "gpu_thread", "gpu_lane"))
+_LARGEST_ON_STACK = 16 << 10
+"""Bytes: what is no larger, and of a constant size, Halide does not take from the heap (``src/CodeGen_Posix.cpp``)."""
 _UNKNOWN = 0.5
 """The share of iterations for which what depends on data is thought to hold."""
 
@@ -127,7 +130,7 @@ class _Walker:
 
     def __post_init__(self) -> None:
         self._names = Names(self.sizes, self.depth)
-        self._counter = Counter(self.types, self.vector_bits)
+        self._counter = Counter(self.types, self.vector_bits, self._names.bind)
 
     def block(self, block: Block) -> None:
         for each in block.statements:
@@ -192,8 +195,10 @@ class _Walker:
             size = size * _numbers(row(self._names(extent)), 1.0)
         runs = float(self._weight.mean())
         mean = float((size * self._weight).mean() / runs) if runs else 0.0
+        constant = all(isinstance(extent, Number) for extent in each.extents)
+        memory = "Stack" if each.memory == "Auto" and constant and mean <= _LARGEST_ON_STACK else each.memory
         self.allocations.append(
-            Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=each.memory, depth=len(self._loops))
+            Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory, depth=len(self._loops))
         )
 
     def _store(self, store: Store) -> None:

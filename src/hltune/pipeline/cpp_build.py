@@ -158,11 +158,13 @@ class _Build:
         """Headers of stubs that a file includes, and that are neither there nor made."""
         folders = [file.parent, self._stubs, *map(Path, _folders(self._source.cxxflags))]
         included: list[str] = _STUB.findall(file.read_text(errors="replace"))
-        return {name for name in included if not any((folder / name).exists() for folder in folders)}
+        inside = [name for name in included if not Path(name).is_absolute() and ".." not in Path(name).parts]
+        return {name for name in inside if not any((folder / name).exists() for folder in folders)}
 
     def _make_stubs(self, wanted: set[str]) -> None:
         """Has the generators that are compiled write their headers, as far as somebody waits for these."""
-        with contextlib.suppress(InputError):  # then they are missing, which the compiler says
+        # Where they cannot be made, they are missing, which the compiler says.
+        with contextlib.suppress(InputError, subprocess.TimeoutExpired):
             program = self.link("stubs-program", self.objects)
             for name in wanted:
                 header = self._stubs / name

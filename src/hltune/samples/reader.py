@@ -187,9 +187,10 @@ class Reader:
     def without_program(self, pipeline_hash: str, machine_key: str, version: int) -> dict[str, Schedule]:
         """Schedules that were measured, and have no features of their lowered program, by their hashes."""
         query = f"""SELECT hash, directives FROM (SELECT DISTINCT schedule_id, machine_id {OF} AND cost IS NOT NULL)
-            JOIN schedules ON schedules.id = schedule_id WHERE directives IS NOT NULL AND NOT EXISTS (
+            AS measured JOIN schedules ON schedules.id = measured.schedule_id
+            WHERE directives IS NOT NULL AND NOT EXISTS (
                 SELECT 1 FROM programs WHERE programs.schedule_id = schedules.id
-                AND programs.machine_id = machine_id AND version = ?)"""
+                AND programs.machine_id = measured.machine_id AND version = ?)"""
         with database.decoding(self.path):
             rows = self._rows(query, pipeline_hash, machine_key, version)
             return {key: schedule for key, data in rows if (schedule := decode_schedule(data)) is not None}

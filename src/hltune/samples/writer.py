@@ -114,6 +114,12 @@ class Store(Reader):
                 pipeline=pipeline_id,
                 key=machine_key,
             )
+            self._execute(
+                """DELETE FROM programs WHERE schedule_id IN (SELECT id FROM schedules WHERE pipeline_id = :pipeline)
+                   AND (:key IS NULL OR machine_id = (SELECT id FROM machines WHERE key = :key))""",
+                pipeline=pipeline_id,
+                key=machine_key,
+            )
             schedules = self._sweep("schedules", "schedule_id", pipeline_id)
             self._sweep("features", "features_id", pipeline_id)
             if self._find("samples", pipeline_id=pipeline_id) is None:

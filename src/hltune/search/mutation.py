@@ -57,7 +57,7 @@ _LARGEST_FACTOR = 4096
 
 
 class Parent(NamedTuple):
-    """A schedule that was measured, and what it costs in seconds."""
+    """A schedule, and what it costs in seconds, measured or predicted."""
 
     schedule: Schedule
     cost: float

@@ -6,6 +6,7 @@ the programs of this pipeline that were measured.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import numpy as np
 from hltune.cost_model.acquisition import choose
 from hltune.cost_model.ranker import Programs, Ranker, fit
 from hltune.cost_model.scorer import Validation
+from hltune.lowered.job import REFUSED
 from hltune.lowered.many import Lowering, features_of_each
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
@@ -89,10 +91,11 @@ class Drafts:
         """How well the ranker orders what it has not seen; None as long as there is none."""
         return self._ranker and self._ranker.validation
 
-    def learn(self) -> None:
-        """Lowers what was measured and is not lowered yet, keeps its features, and learns."""
+    def learn(self, *, end_s: float) -> None:
+        """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns."""
         measured = {schedule_hash(each.schedule): each for each in self.history.measured()}
-        self._lower({key: each.schedule for key, each in measured.items()}, end_s=time.monotonic() + _NEWEST_S)
+        end_s = min(end_s, time.monotonic() + _NEWEST_S)
+        self._lower({key: each.schedule for key, each in measured.items()}, end_s=end_s)
         known = [key for key in measured if key in self._programs]
         for key in known:
             if key not in self._stored:
@@ -103,29 +106,31 @@ class Drafts:
             self._ranker = fit(programs, np.array([measured[key].cost for key in known]), seed=len(known))
 
     def choose(
-        self, make: Make, wanted: int, *, random_share: float, rng: np.random.Generator, limit_s: float
+        self, make: Make, wanted: int, *, random_share: float, rng: np.random.Generator, end_s: float
     ) -> Drafted:
-        """Makes drafts for so long at most, and chooses as many as are wanted."""
-        end_s = time.monotonic() + limit_s
+        """Makes drafts until a time of the monotonic clock, and chooses as many as are wanted."""
         generations = 1 if self._ranker is None else _GENERATIONS
         count = round(wanted * (_SPARE if self._ranker is None else _PER_MUTANT / generations))
         drafts: dict[str, Candidate] = {}
         refused = len(self._refused)
 
         def known(key: str) -> bool:
-            return key in drafts or key in self._refused
+            return key in drafts or key in self._refused or key in self._unread
 
         for number in range(generations):
             made = make(self._promising(drafts), count, known)
             left_s = max(0.0, end_s - time.monotonic()) / (generations - number)
             self._lower({key: each.schedule for key, each in made.items()}, end_s=time.monotonic() + left_s)
             drafts.update(made)
-        kept = self._new(drafts)
-        chosen = self._chosen(kept, wanted, random_share, rng)
+        lowered = [key for key in drafts if key in self._programs]
+        chosen = self._ranked(self._new(drafts), wanted, random_share, rng)
+        chosen += self._untried(drafts)[: wanted - len(chosen)]
+        for key in set(lowered).difference(chosen):  # a better ranker may think otherwise of it
+            del self._programs[key]
         return Drafted(
             chosen={key: drafts[key] for key in chosen},
             made=len(drafts),
-            lowered=sum(key in self._programs for key in drafts),
+            lowered=len(lowered),
             refused=len(self._refused) - refused,
         )
 
@@ -136,15 +141,18 @@ class Drafts:
         for key in drafts:
             if (program := self._programs.get(key)) is not None and program.text_hash not in measured:
                 new.setdefault(program.text_hash, key)
-        if new:
-            return [*new.values()]
-        # What could not be read, or was not lowered in time, is no worse than a choice at random. Where Halide has
-        # refused whatever there was, the schedules may not be the cause.
+        return [*new.values()]
+
+    def _untried(self, drafts: Iterable[str]) -> list[str]:
+        """What could not be read, or was not lowered in time: no worse than a choice at random.
+
+        Where Halide has refused whatever there was, the schedules may not be the cause, and it is all of them.
+        """
         refused = self._refused if self._programs else set[str]()
         return [key for key in drafts if key not in self._programs and key not in refused]
 
-    def _chosen(self, keys: Sequence[str], wanted: int, random_share: float, rng: np.random.Generator) -> list[str]:
-        if self._ranker is None or not all(key in self._programs for key in keys):
+    def _ranked(self, keys: Sequence[str], wanted: int, random_share: float, rng: np.random.Generator) -> list[str]:
+        if self._ranker is None or not keys:
             return list(keys[:wanted])
         programs = [self._programs[key] for key in keys]
         scores = self._ranker(Programs.of(programs, cores=self.cores))
@@ -154,7 +162,7 @@ class Drafts:
     def _promising(self, drafts: Mapping[str, Candidate]) -> list[Parent]:
         """The drafts that the ranker thinks most of, with the costs that it predicts."""
         keys = self._new(drafts)
-        if self._ranker is None or not keys or not all(key in self._programs for key in keys):
+        if self._ranker is None or not keys:
             return []
         mean = self._ranker(Programs.of([self._programs[key] for key in keys], cores=self.cores)).mean
         best = np.argsort(mean)[:_PROMISING]
@@ -164,13 +172,14 @@ class Drafts:
         """Lowers those that are not known, on all cores, until a time of the monotonic clock."""
         known = self._programs.keys() | self._refused | self._unread
         new = {key: each for key, each in schedules.items() if key not in known}
-        for key, outcome in features_of_each(self._lowering, new, self.workers, end_s=end_s):
-            self._saw(key, outcome)
+        with contextlib.closing(features_of_each(self._lowering, new, self.workers, end_s=end_s)) as outcomes:
+            for key, outcome in outcomes:
+                self._saw(key, outcome)
 
     def _saw(self, key: str, outcome: ProgramFeatures | Failure) -> None:
         if isinstance(outcome, ProgramFeatures):
             self._programs[key] = outcome
-        elif outcome.kind == "error" and outcome.stage == "lower":
+        elif outcome.kind == "error" and outcome.stage == REFUSED:
             self._refused.add(key)
         else:
             self._unread.add(key)

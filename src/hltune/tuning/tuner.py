@@ -181,7 +181,7 @@ class Tuner:
         self._saw(self.references.values())
         self.model.prepare(self.history.samples())
         if time.monotonic() < end_s:
-            self.drafts.learn()
+            self.drafts.learn(end_s=end_s)
         return measured
 
     def _baselines(self, end_s: float) -> Generator[Step]:
@@ -243,7 +243,7 @@ class Tuner:
         learned = None
         if measured_s < limits.end_s:
             learned = self.model.learn(self.history.samples(), self._round)
-            self.drafts.learn()
+            self.drafts.learn(end_s=limits.end_s)
         scorers = (*(learned.validations if learned else ()), self.drafts.validation)
         done = Round(
             pipeline=self.subject.spec.name,
@@ -272,7 +272,7 @@ class Tuner:
         """Beam searches, whose results are all measured, and probes, among which the model chooses."""
         self._say(progress, "searching")
         if self.kept is not None:
-            drafted = self._mutants({}, self.pace.batch(limits), progress)
+            drafted = self._mutants({}, self.pace.batch(limits), limits, progress)
             return _Found(drafted.chosen, [], searches=0, known=0, drafted=drafted)
         model, history = self.model, self.history
         beams: list[tuple[Weights, str | None]] = []
@@ -301,12 +301,12 @@ class Tuner:
         again = sum(key is not None and key in history for _, key in beams)
         chosen |= self._pool.take(wanted, model.predictor, random_share=self.options.random_share, rng=self.rng)
         # Where searches find too little that is new, there are more mutants.
-        drafted = self._mutants(chosen, batch - len(chosen), progress)
+        drafted = self._mutants(chosen, batch - len(chosen), limits, progress)
         known = again + len(outcomes) - len(probed) - len(failures)
         searches = len(beams) + len(outcomes)
         return _Found(_mixed(chosen, drafted.chosen), beams, searches=searches, known=known, drafted=drafted)
 
-    def _mutants(self, chosen: dict[str, Candidate], wanted: int, progress: Progress) -> Drafted:
+    def _mutants(self, chosen: dict[str, Candidate], wanted: int, limits: Limits, progress: Progress) -> Drafted:
         """Changes the best schedules, and the author's own."""
         self._say(progress, "drafting mutants")
         allowed = _anything if self.kept is None else self.kept.allows
@@ -327,13 +327,13 @@ class Tuner:
                 allowed=allowed,
             )
 
-        measuring_s = wanted * self.pace.candidate_s
+        drafting_s = _DRAFTING_SHARE * min(self.options.round_s, wanted * self.pace.candidate_s)
         return self.drafts.choose(
             make,
             max(0, wanted),
             random_share=self.options.random_share,
             rng=self.rng,
-            limit_s=max(_LEAST_DRAFTING_S, _DRAFTING_SHARE * min(self.options.round_s, measuring_s)),
+            end_s=min(limits.end_s, time.monotonic() + max(_LEAST_DRAFTING_S, drafting_s)),
         )
 
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:

@@ -44,9 +44,14 @@ class ProgramFeatures:
         """The inverse of `encode`, for F and G.
 
         Raises:
-            InputError: the data has another size.
+            InputError: the data is damaged, or has another size.
         """
-        numbers = np.frombuffer(zlib.decompress(data), _FLOAT).astype(np.float64)
+        try:
+            numbers = np.frombuffer(zlib.decompress(data), _FLOAT).astype(np.float64)
+        except (zlib.error, ValueError) as error:
+            raise InputError(
+                "features of a program are damaged", expected="compressed float32", found=str(error)
+            ) from None
         rows, rest = divmod(len(numbers) - whole, columns)
         if rows < 0 or rest:
             raise InputError(

@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 from benchmarks.tool import CORES, host_subject
 from hltune.cost_model.metrics import NO_PAIRS, PairCount, count_pairs, regret_at
 from hltune.cost_model.ranker import Programs, fit
-from hltune.lowered.features import BODY, VERSION, WHOLE
+from hltune.lowered.features import VERSION, decoded
 from hltune.lowered.job import FeaturesJob, LowerJob
 from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.schedule.export import CompileJob
 from hltune.suite.catalog import FILTERS
-from hltune.values.program_features import ProgramFeatures
 from hltune.values.provenance import Mutated
 from hltune.workspace.records import Workspace
 
@@ -109,16 +108,12 @@ def evaluate(path: Path) -> list[tuple[float, float, float, float]]:
 
 
 def read(reader: Reader, pipeline: str, machine: str) -> Samples | None:
-    stored = reader.programs(pipeline, machine, VERSION)
+    stored = decoded(reader.programs(pipeline, machine, VERSION))
     ranked = [each for each in reader.best(pipeline, machine, 10**6) if each.schedule_hash in stored]
     if not ranked:
         return None
-    features: list[ProgramFeatures] = []
-    for each in ranked:
-        text_hash, data = stored[each.schedule_hash]
-        features.append(ProgramFeatures.decode(data, text_hash=text_hash, columns=len(BODY), whole=len(WHOLE)))
     return Samples(
-        programs=Programs.of(features, cores=CORES),
+        programs=Programs.of([stored[each.schedule_hash] for each in ranked], cores=CORES),
         costs=np.array([each.cost for each in ranked]),
         mutated=np.array([isinstance(each.provenance, Mutated) for each in ranked]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,18 @@ def test_featurize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             schedule = parse_schedule(text, blur.spec.funcs)
             one = replace(sample(1, machine=machine), pipeline_hash=blur.spec.content_hash)
             store.add(replace(one, schedule=schedule, featurization=None))
-    for _ in range(2):
+    for attempt in range(3):
+        if attempt == 2:  # what is damaged is lowered anew
+            with sqlite3.connect(Workspace(tmp_path).samples) as connection:
+                connection.execute("UPDATE programs SET data = x'00ff'")
         (row,) = run(tmp_path, capsys, "featurize")["pipelines"]
         assert (row["pipeline"], row["programs"]) == (blur.spec.name, 2)
         ((reason, count),) = row["failed"].items()
         assert count == 1 and "unroll" in reason
     assert run(tmp_path, capsys, "featurize", "blurred", "--machine", "0000", code=2)
+    with sqlite3.connect(Workspace(tmp_path).samples) as connection:
+        connection.execute("UPDATE pipelines SET hlpipe = x'1234'")
+    assert "another algorithm" in run(tmp_path, capsys, "featurize", code=2)["error"]["found"]
 
 
 def test_export_and_import(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

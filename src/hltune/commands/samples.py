@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.commands.store import WAIT_S
-from hltune.lowered.features import VERSION
+from hltune.lowered.features import VERSION, decoded
 from hltune.lowered.many import Lowering, features_of_each
 from hltune.machine.open import TargetJob, identify, resolve
 from hltune.machine.options import MeasureOptions
@@ -21,7 +21,7 @@ from hltune.samples.exchange import Imported, export_samples, import_samples, sa
 from hltune.samples.reader import Ranked, Reader
 from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted, Store
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason
 
@@ -97,12 +97,19 @@ def featurize(store: Path, pipeline: str | None, machine: str | None, progress: 
     """Lowers what was measured and keeps the features of each program, of one pipeline or of all.
 
     What is kept stays, however this ends, and is not lowered again.
+
+    Raises:
+        HltuneError: none could be lowered.
     """
     Reader(store).close()  # nothing is made where there is nothing to lower
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(Store(store, progress=progress, wait_s=WAIT_S))
         workers = [stack.enter_context(Worker(preload=("halide",))) for _ in range(usable_cores())]
-        return tuple(_featurize(writer, chosen, workers, progress) for chosen in _chosen_all(writer, pipeline, machine))
+        done = tuple(_featurize(writer, each, workers, progress) for each in _chosen_all(writer, pipeline, machine))
+    failed = [f"{row.chosen.name}: {reason}" for row in done for reason in row.failed]
+    if failed and not any(row.programs for row in done):
+        raise HltuneError("no schedule could be lowered and read", where=str(store), found="; ".join(failed[:_SHOWN]))
+    return done
 
 
 def _chosen_all(reader: Reader, pipeline: str | None, machine: str | None) -> list[Chosen]:
@@ -121,8 +128,10 @@ def _featurize(writer: Store, chosen: Chosen, workers: Sequence[Worker], progres
     assert machine is not None
     spec = writer.spec(chosen.hash)
     failed: Counter[str] = Counter()
+    known = set(decoded(writer.programs(chosen.hash, machine.key, VERSION)))
     if spec is not None:
-        missing = writer.without_program(chosen.hash, machine.key, VERSION)
+        measured = writer.schedules(chosen.hash, machine.key)
+        missing = {key: each for key, each in measured.items() if key not in known}
         target = workers[0].run(TargetJob(machine.target))
         lowering = Lowering(spec=spec, target=target, cores=machine.threads)
         for number, (key, outcome) in enumerate(features_of_each(lowering, missing, workers)):
@@ -131,9 +140,8 @@ def _featurize(writer: Store, chosen: Chosen, workers: Sequence[Worker], progres
                 failed[outcome.message.partition("\n")[0]] += 1
             else:
                 writer.add_program(chosen.hash, machine, key, VERSION, outcome)
-    return Featurized(
-        chosen=chosen, programs=len(writer.programs(chosen.hash, machine.key, VERSION)), failed=dict(failed)
-    )
+                known.add(key)
+    return Featurized(chosen=chosen, programs=len(known), failed=dict(failed))
 
 
 def import_files(

@@ -143,7 +143,7 @@ def schedule(
             runnable=subject.target.machine is not None,
             tried=tuple(tried),
             manual=attempt.manual,
-            files=export_texts(subject, candidate.schedule, directory or workspace.directory(subject.spec)),
+            files=export_texts(subject, candidate.schedule, directory or workspace.texts(subject.spec, subject.target)),
         )
 
     with contextlib.ExitStack() as stack:

@@ -354,6 +354,6 @@ def _finish(
         seconds=run.seconds + time.monotonic() - began_s,
         weights=run.lineage.path("best"),
         history=store.history(*key),
-        files=export_texts(subject, record.schedule, workspace.directory(spec)),
+        files=export_texts(subject, record.schedule, workspace.texts(spec, subject.target)),
         verification=run.session.verification,
     )

@@ -14,6 +14,7 @@ Counts and sizes are plain numbers here, up to 1e12 and more; a model takes thei
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 
@@ -23,6 +24,7 @@ from hltune.lowered import operations
 from hltune.lowered.access import PATTERNS, Access, pattern
 from hltune.lowered.footprint import Touched, touched
 from hltune.lowered.walk import PARALLEL, Site, Walked
+from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
 VERSION = 2
@@ -75,6 +77,15 @@ WHOLE = (
     "idle",
     "scalar_share",
 )
+
+
+def decoded(stored: Mapping[str, tuple[str, bytes]]) -> dict[str, ProgramFeatures]:
+    """Features that a store kept by key; those that are damaged are as good as not there."""
+    found: dict[str, ProgramFeatures] = {}
+    for key, (text_hash, data) in stored.items():
+        with contextlib.suppress(InputError):
+            found[key] = ProgramFeatures.decode(data, text_hash=text_hash, columns=len(BODY), whole=len(WHOLE))
+    return found
 
 
 def features(walked: Walked, text_hash: str, *, cores: int) -> ProgramFeatures:

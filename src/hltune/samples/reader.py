@@ -108,8 +108,13 @@ class Reader:
     def spec(self, pipeline_hash: str) -> PipelineSpec | None:
         """A pipeline as it was when it was added; None if it was imported, without the algorithm."""
         row = self._row("SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?", pipeline_hash)
+        if row is None or row[1] is None:
+            return None
         with database.decoding(self.path):
-            return None if row is None or row[1] is None else decode_spec(*row)
+            spec = decode_spec(*row)
+        if pipeline_hash not in (spec.content_hash, spec.former_hash):
+            raise database.damaged(self.path, f"another algorithm under pipeline {pipeline_hash}")
+        return spec
 
     def count(self) -> int:
         """All samples of all pipelines and machines."""
@@ -184,15 +189,12 @@ class Reader:
         rows = self._rows(query, pipeline_hash, machine_key, version)
         return {key: (text_hash, data) for key, text_hash, data in rows}
 
-    def without_program(self, pipeline_hash: str, machine_key: str, version: int) -> dict[str, Schedule]:
-        """Schedules that were measured, and have no features of their lowered program, by their hashes."""
-        query = f"""SELECT hash, directives FROM (SELECT DISTINCT schedule_id, machine_id {OF} AND cost IS NOT NULL)
-            AS measured JOIN schedules ON schedules.id = measured.schedule_id
-            WHERE directives IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM programs WHERE programs.schedule_id = schedules.id
-                AND programs.machine_id = measured.machine_id AND version = ?)"""
+    def schedules(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
+        """Those whose directives are known, and that did not only fail, by their hashes."""
+        query = f"""SELECT hash, directives FROM (SELECT DISTINCT schedule_id {OF} AND cost IS NOT NULL)
+            JOIN schedules ON schedules.id = schedule_id WHERE directives IS NOT NULL"""
         with database.decoding(self.path):
-            rows = self._rows(query, pipeline_hash, machine_key, version)
+            rows = self._rows(query, pipeline_hash, machine_key)
             return {key: schedule for key, data in rows if (schedule := decode_schedule(data)) is not None}
 
     def training_data(

@@ -124,6 +124,13 @@ def _order(costs: Mapping[str, float | None]) -> list[str]:
 
 def _nothing_works(rows: list[Row], where: str) -> HltuneError:
     reasons = [f"{row.name}: {row.failure}" for row in rows if row.failure]
+    if all(row.name == MANUAL for row in rows):
+        return HltuneError(
+            "your own schedule, from which --keep and --only start, does not work",
+            where=where,
+            found="; ".join(reasons) or None,
+            todo="mend it, or leave --keep and --only away; `hltune samples failures` lists what failed",
+        )
     return HltuneError(
         "no schedule works, not even the default one" if all(row.failure for row in rows) else "only the default works",
         where=where,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 
 from hltune.cost_model.dataset import Dataset
-from hltune.lowered.features import BODY, VERSION, WHOLE
+from hltune.lowered.features import VERSION, decoded
 from hltune.machine.protocol import Session
 from hltune.samples.writer import Store
 from hltune.search.mutation import Parent
@@ -69,11 +69,7 @@ class History:
 
     def programs(self) -> dict[str, ProgramFeatures]:
         """Features of the lowered programs of what was measured, by the hash of the schedule."""
-        stored = self._store.programs(*self._key, VERSION)
-        sizes = {"columns": len(BODY), "whole": len(WHOLE)}
-        return {
-            key: ProgramFeatures.decode(data, text_hash=text_hash, **sizes) for key, (text_hash, data) in stored.items()
-        }
+        return decoded(self._store.programs(*self._key, VERSION))
 
     def keep_program(self, key: str, program: ProgramFeatures) -> None:
         """Keeps the features of the lowered program of a schedule that was measured, by its hash."""

@@ -5,6 +5,8 @@
 .hltune/default/                                 the cost model that commands use, if pre-training left one here
 .hltune/pretrained/MACHINE/                      weights of pre-training, and how far it has come
 .hltune/samples.sqlite                           all measurements, see `samples.schema`
+.hltune/PIPELINE-HASH/NAME.schedule.json         the schedule of this machine in the forms of text, with source beside it
+.hltune/PIPELINE-HASH/hexagon/                   the same for another machine, by its name
 .hltune/PIPELINE-HASH/searches/                  what long searches found, see `workspace.searches`
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
 .hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.adams2019.lineage`
@@ -15,6 +17,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.files import write_bytes
 from hltune.values import provenance, schedule_codec
 from hltune.values.directives import Schedule
@@ -81,6 +84,11 @@ class Workspace:
     def directory(self, spec: PipelineSpec) -> Path:
         """What belongs to one pipeline, by whatever name it was called first."""
         return self._known(spec.content_hash) or self.root / f"{spec.name}-{spec.content_hash[:12]}"
+
+    def texts(self, spec: PipelineSpec, target: TargetInfo) -> Path:
+        """Where a schedule is written in the forms of text; for another machine than this one, apart."""
+        directory = self.directory(spec)
+        return directory if target.machine == HOST else directory / (target.machine or target.name)
 
     def _known(self, content_hash: str) -> Path | None:
         return min(self.root.glob(f"*-{content_hash[:12]}/"), default=None)

@@ -5,7 +5,7 @@
 .hltune/default/                                 the cost model that commands use, if pre-training left one here
 .hltune/pretrained/MACHINE/                      weights of pre-training, and how far it has come
 .hltune/samples.sqlite                           all measurements, see `samples.schema`
-.hltune/PIPELINE-HASH/NAME.schedule.json         the schedule of this machine in the forms of text, with source beside it
+.hltune/PIPELINE-HASH/NAME.schedule.json         this machine's schedule in the forms of text, source beside it
 .hltune/PIPELINE-HASH/hexagon/                   the same for another machine, by its name
 .hltune/PIPELINE-HASH/searches/                  what long searches found, see `workspace.searches`
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost

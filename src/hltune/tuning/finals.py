@@ -124,7 +124,7 @@ def _order(costs: Mapping[str, float | None]) -> list[str]:
 
 def _nothing_works(rows: list[Row], where: str) -> HltuneError:
     reasons = [f"{row.name}: {row.failure}" for row in rows if row.failure]
-    if all(row.name == MANUAL for row in rows):
+    if rows and all(row.name == MANUAL for row in rows):
         return HltuneError(
             "your own schedule, from which --keep and --only start, does not work",
             where=where,

@@ -78,7 +78,9 @@ def test_compare_run_and_export_use_what_it_found(hltune: Run, tmp_path: Path) -
     result = hltune("tune", "dilate3x3", *size, "--beam-size", 2, "--samples", 20)
     assert result.code == 0, result.err
     assert "the final comparison" in result.out and "95% interval" in result.out
-    assert re.search(r"^dilate3x3 round 1: best/ms [\d.]+, beam/ms [\d.]+, samples \d+", result.err, re.MULTILINE)
+    assert re.search(
+        r"^dilate3x3 round 1: best/ms [\d.]+, beam/ms [\d.]+, drafts \d+, samples \d+", result.err, re.MULTILINE
+    )
     files = [tmp_path / line for line in result.out.splitlines() if line.startswith(".hltune")]
     assert {path.suffix for path in files} == {".svg", ".png", ".json", ".py", ".h"}
     picture = iio.imread(next(path for path in files if path.suffix == ".png"))

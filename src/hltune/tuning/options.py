@@ -26,7 +26,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0 < self.minutes < float("inf"):
-            raise out_of_range("--minutes", "a finite number above 0", self.minutes)
+            raise out_of_range("--minutes", "more than 0, and finite", self.minutes)
         if self.samples is not None and self.samples < 1:
             raise out_of_range("--samples", "1 or more", self.samples)
         if self.rounds is not None and self.rounds < 0:

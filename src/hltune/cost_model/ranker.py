@@ -6,8 +6,8 @@
 | t      | [N]    | ln T0                                                                         |
 | y      | [N]    | logarithm of the measured cost                                                |
 
-The trees learn y - t, minus its mean, and so never absolute times. There are several ensembles, each on samples drawn
-with replacement; how far they differ is the spread.
+The trees learn y - t, minus its mean, and so never absolute times; there are several ensembles of them, see
+`hltune.cost_model.bagging`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from hltune.cost_model.bagging import Ensemble, bagged
 from hltune.cost_model.metrics import count_pairs, r2_of_logs, regret_at
 from hltune.cost_model.scorer import Scores, Validation
 from hltune.lowered.estimate import Estimate, estimate
@@ -27,12 +27,10 @@ from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
 NAME = "ranker"
-_ENSEMBLES = 5
 _TREES = 80
 _HEAVIEST = 2
 """Bodies that are described one by one; all are in the sums."""
 _LEAST_S = 1e-9
-_QUIET = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
 _SHAPE = {"objective": "regression", "learning_rate": 0.1, "num_leaves": 15, "max_bin": 63, "feature_fraction": 0.4}
 
 _TOTALS = np.array([name not in MEANS for name in BODY])
@@ -82,7 +80,7 @@ class Ranker:
         validation: on each sample, by those ensembles that have not drawn it.
     """
 
-    boosters: tuple[lightgbm.Booster, ...]
+    ensembles: tuple[Ensemble, ...]
     offset: float
     validation: Validation
 
@@ -90,7 +88,7 @@ class Ranker:
         """Predicts the logarithms of costs."""
         if len(programs) == 0:
             return Scores(mean=np.empty(0), spread=np.empty(0))
-        predicted = np.stack([np.asarray(each.predict(programs.x, num_threads=1)) for each in self.boosters])
+        predicted = np.stack([each.predict(programs.x) for each in self.ensembles])
         return Scores(mean=programs.t + self.offset + predicted.mean(axis=0), spread=predicted.std(axis=0))
 
 
@@ -104,23 +102,16 @@ def fit(programs: Programs, costs: NDArray[np.float64], *, seed: int) -> Ranker:
         raise InputError("no samples to learn from", expected="1 measured schedule or more", found="0")
     residual = np.log(costs) - programs.t
     offset = float(residual.mean())
-    rng = np.random.default_rng(seed)
-    count = len(costs)
-    fewest = {"min_data_in_leaf": min(5, max(1, count // 4)), "min_data_in_bin": 1}
-    boosters: list[lightgbm.Booster] = []
-    unseen, times = np.zeros(count), np.zeros(count)
-    for number in range(_ENSEMBLES):
-        rows = rng.integers(count, size=count)
-        drawn = lightgbm.Dataset(programs.x[rows], label=residual[rows] - offset)
-        parameters = {**_QUIET, **_SHAPE, **fewest, "seed": seed + number}
-        boosters.append(lightgbm.train(parameters, drawn, num_boost_round=_TREES))
-        left = np.setdiff1d(np.arange(count), rows)
+    ensembles = bagged(programs.x, residual - offset, trees=_TREES, shape=_SHAPE, seed=seed)
+    unseen, times = np.zeros(len(costs)), np.zeros(len(costs))
+    for each in ensembles:
+        left = np.setdiff1d(np.arange(len(costs)), each.rows)
         if len(left):
-            unseen[left] += np.asarray(boosters[-1].predict(programs.x[left], num_threads=1))
+            unseen[left] += each.predict(programs.x[left])
             times[left] += 1
     known = times > 0
     predicted = programs.t[known] + offset + unseen[known] / times[known]
-    return Ranker(boosters=tuple(boosters), offset=offset, validation=_validation(predicted, costs[known]))
+    return Ranker(ensembles=ensembles, offset=offset, validation=_validation(predicted, costs[known]))
 
 
 def _validation(predicted: NDArray[np.float64], costs: NDArray[np.float64]) -> Validation:

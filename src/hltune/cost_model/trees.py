@@ -6,25 +6,23 @@
 | x      | [N, 39*S + 1] | ln(1 + F) of all stages side by side, then the network's log prediction  |
 | y      | [N]           | logarithm of the measured cost, minus its mean                           |
 
-Several ensembles, each on samples drawn with replacement; their mean predicts, and how far they differ is the spread.
+Several ensembles learn it, see `hltune.cost_model.bagging`.
 """
 
 from dataclasses import dataclass
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from hltune.cost_model.adams2019.scorer import log_prediction
 from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.bagging import bagged
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.scorer import Predictor, Scores, require_samples
 from hltune.values.features import Floats
 
-_ENSEMBLES = 5
 _TREES = 60
 """Trees of an ensemble."""
-_QUIET = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
 _SHAPE = {"objective": "regression", "learning_rate": 0.12, "num_leaves": 15, "max_bin": 63, "feature_fraction": 0.5}
 
 
@@ -48,20 +46,13 @@ class TreeScorer:
         x = _inputs(self.weights, samples, samples.schedules)
         y = np.log(samples.costs)
         offset = float(y.mean())
-        rng = np.random.default_rng(self.seed)
-        fewest = {"min_data_in_leaf": min(5, max(1, len(y) // 4)), "min_data_in_bin": 1}
-        boosters: list[lightgbm.Booster] = []
-        for number in range(_ENSEMBLES):
-            rows = rng.integers(len(y), size=len(y))
-            drawn = lightgbm.Dataset(x[rows], label=y[rows] - offset)
-            parameters = {**_QUIET, **_SHAPE, **fewest, "seed": self.seed + number}
-            boosters.append(lightgbm.train(parameters, drawn, num_boost_round=_TREES))
+        ensembles = bagged(x, y - offset, trees=_TREES, shape=_SHAPE, seed=self.seed)
 
         def predictor(schedules: Floats) -> Scores:
             if len(schedules) == 0:
                 return Scores(mean=np.empty(0), spread=np.empty(0))
             x = _inputs(self.weights, samples, schedules)
-            predicted = np.stack([each.predict(x, num_threads=1) for each in boosters])
+            predicted = np.stack([each.predict(x) for each in ensembles])
             return Scores(mean=predicted.mean(axis=0) + offset, spread=predicted.std(axis=0))
 
         return predictor

@@ -79,13 +79,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """A buffer: mean bytes, how often it is allocated, where, and at which depth of loops."""
+    """A buffer: mean bytes, how often it is allocated, and where."""
 
     buffer: str
     bytes: float
     runs: float
     memory: str
-    depth: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +196,7 @@ class _Walker:
         mean = float((size * self._weight).mean() / runs) if runs else 0.0
         constant = all(isinstance(extent, Number) for extent in each.extents)
         memory = "Stack" if each.memory == "Auto" and constant and mean <= _LARGEST_ON_STACK else each.memory
-        self.allocations.append(
-            Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory, depth=len(self._loops))
-        )
+        self.allocations.append(Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory))
 
     def _store(self, store: Store) -> None:
         work = Work()

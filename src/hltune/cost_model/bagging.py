@@ -1,0 +1,40 @@
+"""Ensembles of gradient-boosted trees, each on samples drawn with replacement: their mean predicts, and how far they
+differ is the spread.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+_ENSEMBLES = 5
+_QUIET = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
+
+
+class Ensemble(NamedTuple):
+    """Trees, and the samples that they were grown on, by number; some come several times."""
+
+    booster: lightgbm.Booster
+    rows: NDArray[np.int64]
+
+    def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Labels [N] of samples [N, D]."""
+        return np.asarray(self.booster.predict(x, num_threads=1))
+
+
+def bagged(
+    x: NDArray[np.float64], labels: NDArray[np.float64], *, trees: int, shape: Mapping[str, Any], seed: int
+) -> tuple[Ensemble, ...]:
+    """Learns labels [N] of samples [N, D]; the same arguments give the same trees."""
+    count = len(labels)
+    rng = np.random.default_rng(seed)
+    fewest = {"min_data_in_leaf": min(5, max(1, count // 4)), "min_data_in_bin": 1}
+    ensembles: list[Ensemble] = []
+    for number in range(_ENSEMBLES):
+        rows = rng.integers(count, size=count)
+        drawn = lightgbm.Dataset(x[rows], label=labels[rows])
+        parameters = {**_QUIET, **shape, **fewest, "seed": seed + number}
+        ensembles.append(Ensemble(lightgbm.train(parameters, drawn, num_boost_round=trees), rows))
+    return tuple(ensembles)

@@ -8,14 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hltune.samples.rows import encode_spec
+from hltune.samples.rows import decode_spec, encode_spec
 from hltune.samples.sample_file import SampleFile
 from hltune.values.errors import InputError
 from hltune.values.features import COLUMNS, Featurization
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import PipelineRecord
 from hltune.values.unit import MILLISECONDS
-from tests.samples.stored import decode_spec
 from tests.samples.values import (
     MACHINE,
     OTHER_MACHINE,
@@ -31,7 +30,7 @@ from tests.samples.values import (
 
 @given(specs)
 def test_specs_survive(spec: PipelineSpec) -> None:
-    back = decode_spec(encode_spec(spec), name=spec.name, hlpipe=spec.hlpipe)
+    back = decode_spec(spec.name, encode_spec(spec), spec.hlpipe)
     assert back == spec
     assert back.content_hash == spec.content_hash
 

@@ -9,7 +9,7 @@ from hltune.commands.compare import Comparison
 from hltune.commands.pretrain import Pretrained
 from hltune.commands.schedule import Scheduled, Tried
 from hltune.commands.tune import Tuned
-from hltune.cost_model.adams2019.scorer import Evaluation
+from hltune.cost_model.metrics import Evaluation
 from hltune.cost_model.metrics import NO_PAIRS, PairCount
 from hltune.cost_model.scorer import Validation
 from hltune.machine.speedup import Speedup

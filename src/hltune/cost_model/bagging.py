@@ -25,16 +25,32 @@ class Ensemble(NamedTuple):
 
 
 def bagged(
-    x: NDArray[np.float64], labels: NDArray[np.float64], *, trees: int, shape: Mapping[str, Any], seed: int
+    x: NDArray[np.float64],
+    labels: NDArray[np.float64],
+    *,
+    trees: int,
+    shape: Mapping[str, Any],
+    seed: int,
+    groups: NDArray[np.int64] | None = None,
 ) -> tuple[Ensemble, ...]:
-    """Learns labels [N] of samples [N, D]; the same arguments give the same trees."""
-    count = len(labels)
+    """Learns labels [N] of samples [N, D]; the same arguments give the same trees.
+
+    Samples of a group [N], counted from 0, are drawn together; without groups each is one of its own.
+    """
+    members = _members(np.arange(len(labels)) if groups is None else groups)
+    count = len(members)
     rng = np.random.default_rng(seed)
-    fewest = {"min_data_in_leaf": min(5, max(1, count // 4)), "min_data_in_bin": 1}
+    fewest = {"min_data_in_leaf": min(5, max(1, len(labels) // 4)), "min_data_in_bin": 1}
     ensembles: list[Ensemble] = []
     for number in range(_ENSEMBLES):
-        rows = rng.integers(count, size=count)
+        rows = np.concatenate([members[each] for each in rng.integers(count, size=count)])
         drawn = lightgbm.Dataset(x[rows], label=labels[rows])
-        parameters = {**_QUIET, **shape, **fewest, "seed": seed + number}
+        parameters = {**_QUIET, **fewest, **shape, "seed": seed + number}
         ensembles.append(Ensemble(lightgbm.train(parameters, drawn, num_boost_round=trees), rows))
     return tuple(ensembles)
+
+
+def _members(groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The samples of each group, by number."""
+    order = np.argsort(groups, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)

@@ -1,11 +1,11 @@
-"""How well predictions order schedules and say their costs; all on schedules of one pipeline.
+"""How well predictions order schedules and say their costs: those of one pipeline, or of each of several.
 
 `None` means that the samples do not determine the number; it is never replaced by a guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +69,42 @@ def r2_of_logs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
 def r2_of_throughputs(predicted: ArrayLike, measured: ArrayLike) -> float | None:
     """The same of throughputs, each relative to the best of its kind, predicted or measured."""
     return _explained(predicted, measured, lambda costs: costs.min() / costs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How well predictions order the schedules of some pipelines; None where their samples do not say.
+
+    Attributes:
+        pipelines, samples: pipelines, and samples of these.
+        pair_accuracy: share of the pairs of schedules of a pipeline that are ordered rightly, over all pipelines.
+        regret_at_1, regret_at_8: see `regret_at`; mean over pipelines.
+        r2: share of the variance of relative throughput that is explained, mean over pipelines.
+    """
+
+    pipelines: int
+    samples: int
+    pair_accuracy: float | None
+    regret_at_1: float | None
+    regret_at_8: float | None
+    r2: float | None
+
+    @classmethod
+    def of(cls, costs: Sequence[tuple[ArrayLike, ArrayLike]]) -> Evaluation:
+        """Of predicted and measured costs [N] of each pipeline."""
+        return cls(
+            pipelines=len(costs),
+            samples=sum(len(np.asarray(measured)) for _, measured in costs),
+            pair_accuracy=sum((count_pairs(*each) for each in costs), start=NO_PAIRS).accuracy,
+            regret_at_1=_mean(regret_at(1, *each) for each in costs),
+            regret_at_8=_mean(regret_at(8, *each) for each in costs),
+            r2=_mean(r2_of_throughputs(*each) for each in costs),
+        )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _explained(

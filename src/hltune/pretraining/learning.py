@@ -8,10 +8,11 @@ from pathlib import Path
 
 from hltune.cost_model.adams2019.lineage import Lineage, PipelineUse, WeightsOrigin
 from hltune.cost_model.adams2019.options import pretraining
-from hltune.cost_model.adams2019.scorer import Evaluation, evaluate
+from hltune.cost_model.adams2019.scorer import evaluate
 from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights, weights_hash
 from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.metrics import Evaluation
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, Replay, chosen
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hltune.commands.pretrain import Pretrained, PretrainProgress
-from hltune.cost_model.adams2019.scorer import Evaluation
+from hltune.cost_model.metrics import Evaluation
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint

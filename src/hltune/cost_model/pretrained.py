@@ -1,0 +1,170 @@
+"""What many random programs teach about the schedules of any program: trees that correct T0.
+
+| symbol | what                                                                                        |
+|--------|---------------------------------------------------------------------------------------------|
+| y      | logarithms of measured costs                                                                |
+| s      | scales of T0's terms [8], such that ln T0 orders the schedules of each program as y does    |
+| r      | y - ln T0, minus its mean over the program's schedules: what the trees learn                |
+
+So nothing is learned from how long programs take, only from how their schedules differ. Programs are drawn whole into
+the ensembles: how far these differ says how little is known of a program that nobody has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from hltune.cost_model.bagging import Ensemble, bagged
+from hltune.cost_model.metrics import Evaluation
+from hltune.cost_model.programs import Programs
+from hltune.cost_model.scorer import Scores
+from hltune.values.errors import InputError
+
+_TREES = 200
+_SHAPE = {
+    "objective": "regression",
+    "learning_rate": 0.06,
+    "num_leaves": 31,
+    "max_bin": 63,
+    "feature_fraction": 0.3,
+    "min_data_in_leaf": 20,
+}
+_STIFFNESS = 0.1
+"""Holds the scales near 1 where programs say little of them."""
+_TAIL = 0.005
+"""Share of the values of a column that are extreme on either side."""
+_USUAL = 0.99
+"""Share of the learned programs that count as like the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Group:
+    """What was measured of one pipeline: programs, with a root, and their costs [N]."""
+
+    programs: Programs
+    costs: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Range:
+    """Where the learned programs lie.
+
+    Attributes:
+        low, high: of each column of x [D], without the extremes.
+        usual: share of the columns in which a program may lie outside, as few of the learned ones do.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    usual: float
+
+    @classmethod
+    def of(cls, groups: Sequence[Group]) -> Range:
+        """That of some programs."""
+        low, high = np.quantile(np.vstack([each.programs.x for each in groups]), (_TAIL, 1 - _TAIL), axis=0)
+        found = cls(low=low, high=high, usual=0.0)
+        usual = float(np.quantile([found.outside(each.programs) for each in groups], _USUAL))
+        return cls(low=low, high=high, usual=usual)
+
+    def outside(self, programs: Programs) -> float:
+        """Share of the columns in which the median of a pipeline's programs lies outside."""
+        middle = np.median(programs.x, axis=0)
+        return float(np.mean((middle < self.low) | (middle > self.high)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pretrained:
+    """What was learned.
+
+    Attributes:
+        scales: s.
+        offset, offset_spread: mean and standard deviation, over programs, of what was taken out of r: how many times
+            T0 a program takes, as a logarithm.
+        range: where it knows its way.
+    """
+
+    ensembles: tuple[Ensemble, ...]
+    scales: NDArray[np.float64]
+    offset: float
+    offset_spread: float
+    range: Range
+
+    def __call__(self, programs: Programs) -> Scores:
+        """Predicts the logarithms of costs; the spread is that among the schedules of one pipeline.
+
+        Raises:
+            InputError: the programs have no root.
+        """
+        if len(programs) == 0:
+            return Scores(mean=np.empty(0), spread=np.empty(0))
+        if programs.x.shape[1] != len(self.range.low):
+            raise InputError(
+                "these features are not what the ranker has learned",
+                expected=f"{len(self.range.low)} columns",
+                found=f"{programs.x.shape[1]}",
+            )
+        predicted = np.stack([each.predict(programs.x) for each in self.ensembles])
+        mean = programs.log_t0(self.scales) + self.offset + predicted.mean(axis=0)
+        return Scores(mean=mean, spread=predicted.std(axis=0))
+
+    def unlike(self, programs: Programs) -> bool:
+        """Nothing like this pipeline was learned: predictions are guesses."""
+        return self.range.outside(programs) > self.range.usual
+
+
+def pretrain(groups: Sequence[Group], *, seed: int) -> Pretrained:
+    """Learns from the schedules of many programs.
+
+    Raises:
+        InputError: there are none.
+    """
+    groups = [each for each in groups if len(each.costs) > 1]
+    if not groups:
+        raise InputError("no programs to learn from", expected="2 measured schedules or more of one", found="none")
+    scales = fitted_scales(groups)
+    residuals = [np.log(each.costs) - each.programs.log_t0(scales) for each in groups]
+    offsets = np.array([each.mean() for each in residuals])
+    ensembles = bagged(
+        np.vstack([each.programs.x for each in groups]),
+        np.concatenate([each - each.mean() for each in residuals]),
+        trees=_TREES,
+        shape=_SHAPE,
+        seed=seed,
+        groups=np.repeat(np.arange(len(groups)), [len(each.costs) for each in groups]),
+    )
+    return Pretrained(
+        ensembles=ensembles,
+        scales=scales,
+        offset=float(offsets.mean()),
+        offset_spread=float(offsets.std()),
+        range=Range.of(groups),
+    )
+
+
+def fitted_scales(groups: Sequence[Group]) -> NDArray[np.float64]:
+    """s, by least squares of r; each is above 0."""
+    costs = [np.log(each.costs) for each in groups]
+
+    def residuals(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        scales = np.exp(logs)
+        differences = [y - each.programs.log_t0(scales) for y, each in zip(costs, groups, strict=True)]
+        return np.concatenate([*(each - each.mean() for each in differences), _STIFFNESS * logs])
+
+    return np.exp(least_squares(residuals, np.zeros(groups[0].programs.terms.shape[1])).x)
+
+
+def evaluate(ranker: Pretrained, groups: Iterable[Group]) -> Evaluation:
+    """Evaluates by the schedules of each pipeline for itself."""
+    return Evaluation.of([(np.exp(ranker(each.programs).mean), each.costs) for each in groups if len(each.costs) > 1])
+
+
+def evaluate_t0(groups: Iterable[Group], scales: NDArray[np.float64] | None = None) -> Evaluation:
+    """The same of T0 alone."""
+    return Evaluation.of(
+        [(np.exp(each.programs.log_t0(scales)), each.costs) for each in groups if len(each.costs) > 1]
+    )

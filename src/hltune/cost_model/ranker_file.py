@@ -1,0 +1,129 @@
+"""A pre-trained ranker on disk: one JSON file, whose trees are LightGBM's text, compressed."""
+
+from __future__ import annotations
+
+import base64
+import lzma
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+
+from hltune.cost_model.bagging import Ensemble
+from hltune.cost_model.pretrained import Pretrained, Range
+from hltune.lowered.features import VERSION
+from hltune.runtime.files import write_bytes
+from hltune.values.documents import Format
+from hltune.values.errors import InputError
+
+_TODO = "pre-train again (`hltune pretrain`), or remove the file"
+_FORMAT = Format(name="hltune-ranker", version=1, what="damaged file of a ranker", todo=_TODO)
+_DIGITS = 7
+"""Of the numbers of a file, which are compared with features that are exact to so many at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankerOrigin:
+    """Where a ranker comes from.
+
+    Attributes:
+        machine: key of the machine that the programs were measured on.
+        programs, samples: how many it has learned from.
+        metrics: on programs that it has not learned from; None for what these do not determine.
+    """
+
+    machine: str
+    programs: int
+    samples: int
+    metrics: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRanker:
+    """What a file holds."""
+
+    ranker: Pretrained
+    origin: RankerOrigin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    """The fields of the file.
+
+    Attributes:
+        features: version of the features that the trees refer to.
+        trees: the ensembles, each as base64 of LZMA of LightGBM's text.
+    """
+
+    features: int
+    origin: RankerOrigin
+    scales: tuple[float, ...]
+    offset: float
+    offset_spread: float
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    usual: float
+    trees: tuple[str, ...]
+
+
+def write_ranker(path: Path, ranker: Pretrained, origin: RankerOrigin) -> None:
+    """Writes it whole or not at all; raises InputError if it cannot be written."""
+    document = _Document(
+        features=VERSION,
+        origin=origin,
+        scales=tuple(map(_rounded, ranker.scales)),
+        offset=ranker.offset,
+        offset_spread=ranker.offset_spread,
+        low=tuple(map(_rounded, ranker.range.low)),
+        high=tuple(map(_rounded, ranker.range.high)),
+        usual=ranker.range.usual,
+        trees=tuple(_packed(each.booster.model_to_string()) for each in ranker.ensembles),
+    )
+    write_bytes(path, _FORMAT.encode(asdict(document)), durable=True)
+
+
+def read_ranker(path: Path) -> StoredRanker:
+    """Reads what `write_ranker` wrote.
+
+    Raises:
+        InputError: it is damaged, cannot be read, or was made for other features than this version's.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _FORMAT.damaged(str(path), error.strerror) from None
+    document = _FORMAT.read(data, _Document, where=str(path))
+    if document.features != VERSION:
+        raise InputError(
+            "this ranker was made for other features of programs",
+            where=str(path),
+            expected=f"version {VERSION}",
+            found=f"version {document.features}",
+            todo=_TODO,
+        )
+    try:
+        boosters = [lightgbm.Booster(model_str=_unpacked(each)) for each in document.trees]
+    except (ValueError, lzma.LZMAError, lightgbm.LightGBMError) as error:
+        raise _FORMAT.damaged(str(path), str(error)) from None
+    nobody = np.empty(0, np.int64)
+    ranker = Pretrained(
+        ensembles=tuple(Ensemble(each, nobody) for each in boosters),
+        scales=np.array(document.scales),
+        offset=document.offset,
+        offset_spread=document.offset_spread,
+        range=Range(low=np.array(document.low), high=np.array(document.high), usual=document.usual),
+    )
+    return StoredRanker(ranker=ranker, origin=document.origin)
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(lzma.compress(text.encode())).decode()
+
+
+def _unpacked(text: str) -> str:
+    return lzma.decompress(base64.b64decode(text, validate=True)).decode()
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")

@@ -7,17 +7,25 @@ import pytest
 
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits, Pace
+from hltune.values.cost import Cost
+from hltune.values.errors import Failure
+from hltune.values.unit import MILLISECONDS
 from tests.tuning.conftest import make_options
 
 OPTIONS: TuneOptions = make_options(batch=40, round_s=30.0, search_share=0.25, beams=4, finalists=10, workers=2)
 
 
-def seen(*seconds: float) -> Pace:
-    """After candidates that took so long each."""
+WORKS = Cost(unit=MILLISECONDS, turns=((1.0,),))
+FAILS = Failure(stage="compile", kind="error", message="no")
+
+
+def seen(*seconds: float, failures: int = 0, at_once: int | None = None) -> Pace:
+    """After candidates that took so long each, the first of which have failed."""
     pace, times = Pace(OPTIONS), accumulate((0.0, *seconds))
+    measured = [(str(number), FAILS if number < failures else WORKS) for number in range(len(seconds))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "monotonic", lambda: next(times))
-        assert list(pace.seen(seconds)) == list(seconds)
+        assert list(pace.seen(measured, at_once=at_once)) == measured
     return pace
 
 
@@ -51,3 +59,14 @@ def test_finals_compile_in_one_process_where_they_are_timed() -> None:
     pace = seen(0.5, 0.5)
     assert pace.finals_s(5, side_by_side=True) == pytest.approx(0.5 * 15)
     assert pace.finals_s(5, side_by_side=False) == pytest.approx((0.5 * 2 + 0.6) * 15)
+
+
+def test_what_fails_at_once_says_nothing_of_finalists() -> None:
+    pace = seen(0.01, 0.01, 0.01, 0.5, 0.5, failures=3)
+    assert pace.candidate_s == pytest.approx(0.01)
+    assert pace.finals_s(0, side_by_side=True) == pytest.approx(0.5 * 10)
+
+
+def test_one_alone_takes_longer_than_one_of_several() -> None:
+    assert seen(4.0, at_once=1).candidate_s == pytest.approx(2.0)
+    assert seen(4.0, at_once=9).candidate_s == pytest.approx(4.0)

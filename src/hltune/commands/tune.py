@@ -47,7 +47,7 @@ from hltune.workspace.subject import Subject
 
 _LARGEST_RESERVE = 0.2
 """Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
-_KNOWN_SHARE = 1 / 3
+_KNOWN_SHARE = 0.2
 """Share of the time that expected outputs and known schedules may take."""
 _LEAST_ROUND_S = 3.0
 """With less time than this, a pipeline gets no first round."""

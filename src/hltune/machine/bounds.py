@@ -36,10 +36,14 @@ class CoverJob:
 
     def run(self, process: Process) -> PipelineSpec:
         """Runs in a worker; returns the pipeline with estimates of its inputs that are large enough."""
-        spec = self.task.spec
         function = compile_code(process, self.task, self.options)
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
-        return grown(spec, regions_read(function, spec, self.task.inputs))
+        return covering(function, self.task)
+
+
+def covering(call: Callable[..., object], task: Task) -> PipelineSpec:
+    """The pipeline of a task with estimates of its inputs that cover what its compiled code reads. In a worker."""
+    return grown(task.spec, regions_read(call, task.spec, task.inputs))
 
 
 def _without_memory(dtype: str, estimate: tuple[Interval, ...]) -> Any:

@@ -53,7 +53,7 @@ class MeasureOptions:
     prune_ratio: float = 5.0
     abort_ratio: float = 50.0
     least_run_timeout_s: float = 1.0
-    compile_ratio: float = 4.0
+    compile_ratio: float = 3.0
     least_compile_timeout_s: float = 4.0
     tolerance: float | None = None
     integer_tolerance: int | None = None

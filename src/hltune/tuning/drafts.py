@@ -41,8 +41,6 @@ _PROMISING = 8
 """Drafts that the next generation changes."""
 _LONGEST_S = 10.0
 """What takes longer to lower takes far longer to compile."""
-_NEWEST_S = 10.0
-"""How long lowering what was measured may take in a round."""
 
 Make = Callable[[Sequence[Parent], int, Callable[[str], bool]], dict[str, Candidate]]
 """Makes so many new mutants of the known schedules and of these further parents; the last tells what is known."""
@@ -94,7 +92,6 @@ class Drafts:
     def learn(self, *, end_s: float) -> None:
         """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns."""
         measured = {schedule_hash(each.schedule): each for each in self.history.measured()}
-        end_s = min(end_s, time.monotonic() + _NEWEST_S)
         self._lower({key: each.schedule for key, each in measured.items()}, end_s=end_s)
         known = [key for key in measured if key in self._programs]
         for key in known:

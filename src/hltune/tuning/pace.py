@@ -5,13 +5,11 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from hltune.tuning.options import TuneOptions
-
-T = TypeVar("T")
+from hltune.values.cost import Cost, Measurement
 
 _LEAST_PROBING_S = 2.0
 _SHORTEST_ROUND = 0.3
@@ -38,19 +36,29 @@ class Pace:
     def __init__(self, options: TuneOptions) -> None:
         self._options = options
         self._last_round_s: float | None = None
-        self._candidate_s = 1.0
+        self._candidate_s = self._finalist_s = 1.0
         self._times_s: deque[float] = deque(maxlen=_NEWEST)
+        self._working_s: deque[float] = deque(maxlen=_NEWEST)
 
-    def seen(self, candidates: Iterable[T]) -> Iterator[T]:
-        """Passes on what is being measured, and learns from when it comes; by the median, for one says little."""
+    def seen(
+        self, measurements: Iterable[tuple[str, Measurement]], *, at_once: int | None = None
+    ) -> Iterator[tuple[str, Measurement]]:
+        """Passes on what is being measured, and learns from when it comes.
+
+        Where fewer are measured `at_once` than there are workers, a round is faster.
+        """
+        busy = min(at_once or self._options.workers, self._options.workers) / self._options.workers
         last_s = time.monotonic()
-        for each in candidates:
+        for key, measurement in measurements:
             now_s = time.monotonic()
-            self._times_s.append(now_s - last_s)
+            self._times_s.append((now_s - last_s) * busy)
+            if isinstance(measurement, Cost):  # most of those that fail do so at once
+                self._working_s.append(self._times_s[-1])
             last_s = now_s
-            yield each
+            yield key, measurement
         if self._times_s:
-            self._candidate_s = float(np.median(self._times_s))
+            self._candidate_s = float(np.median(self._times_s))  # for one says little
+            self._finalist_s = float(np.mean(self._working_s or self._times_s))
 
     def saw_round(self, seconds: float) -> None:
         """Learns from how long a round took."""
@@ -70,7 +78,7 @@ class Pace:
     def probing_s(self) -> float:
         """How long probes may take in a round."""
         share = self._options.search_share
-        return max(_LEAST_PROBING_S, share / (1 - share) * self._measuring_s)
+        return max(_LEAST_PROBING_S, share / (1 - share) * self.measuring_s)
 
     def search_s(self, limits: Limits) -> float:
         """How long the beam searches of a round may take, and no longer its probes."""
@@ -78,17 +86,17 @@ class Pace:
 
     def finals_s(self, references: int, *, side_by_side: bool) -> float:
         """How long the final comparison will take, roughly: if it times, it compiles in one process."""
-        return self._finalist_s(side_by_side=side_by_side) * (self._options.finalists + references)
+        return self._final_s(side_by_side=side_by_side) * (self._options.finalists + references)
 
     def finalists(self, seconds: float, *, side_by_side: bool) -> int:
         """How many schedules can be compared in this time: two at least, or none at all."""
-        most = seconds / self._finalist_s(side_by_side=side_by_side)
+        most = seconds / self._final_s(side_by_side=side_by_side)
         if most < 1:
             return 0
         return _LARGEST_FINAL if most > _LARGEST_FINAL else max(2, int(most))
 
-    def _finalist_s(self, *, side_by_side: bool) -> float:
-        return self._candidate_s if side_by_side else self._candidate_s * self._options.workers + _FINAL_TURNS_S
+    def _final_s(self, *, side_by_side: bool) -> float:
+        return self._finalist_s if side_by_side else self._finalist_s * self._options.workers + _FINAL_TURNS_S
 
     def batch(self, limits: Limits) -> int:
         """Candidates of a round: hardly more than can be measured in it, and fewer in the last one."""
@@ -98,10 +106,11 @@ class Pace:
         return batch if limits.samples is None else min(batch, limits.samples)
 
     @property
-    def _measuring_s(self) -> float:
+    def measuring_s(self) -> float:
+        """How long a round measures, roughly."""
         return min(self._options.round_s, self._options.batch * self._candidate_s)
 
     @property
     def _round_s(self) -> float:
         """How long a full round takes, roughly."""
-        return self._last_round_s or self._measuring_s / (1 - self._options.search_share)
+        return self._last_round_s or self.measuring_s / (1 - self._options.search_share)

@@ -30,14 +30,16 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.provenance import Named, Searched
 from hltune.values.schedule_codec import schedule_hash
-from hltune.workspace.subject import Subject
+from hltune.workspace.subject import DEFAULT, Subject
 
 _KINDS: dict[type[object], str] = {Searched: "searched", Named: "hand-written"}
 _EXHAUSTED_AFTER = 3
 _MUTANT_SHARE, _LARGEST_MUTANT_SHARE = 0.5, 0.9
 """Share of a round's candidates that is made by changing the best schedules; it grows as searches fall behind."""
-_DRAFTING_SHARE = 0.35
-"""How long drafts of mutants may take, by the time that measuring the mutants takes."""
+_DRAFTING_SHARE, _BLIND_DRAFTING_SHARE = 0.35, 0.05
+"""How long drafts of mutants may take, by the time that measuring the mutants takes; the same without a ranker."""
+_LEARNING_SHARE = 0.15
+"""How long lowering what was measured may take, by the time that measuring takes in a round."""
 _LEAST_DRAFTING_S = 1.0
 _OVERSAMPLING = 6
 """How many new schedules a round looks for, for every one that it measures."""
@@ -160,7 +162,10 @@ class Tuner:
         name = self.subject.spec.name
         progress.phase(f"{name}: known schedules")
         named = dict(self.references)
-        measured: list[Measurement] = []
+        default = {key: named.pop(key) for key in (DEFAULT,) if key in named}
+        # What a person wrote comes first, for nothing is a better start, and gets the time that it needs. The default
+        # schedule, which may be slow without end, comes last: it is stopped far above the others.
+        measured = self._measure_known(named, end_s, best=None)
         steps: list[Step] = []
         with contextlib.closing(self._baselines(end_s)) as climbing, self.session.beside(self.searcher.workers):
             for step in climbing:
@@ -171,9 +176,7 @@ class Tuner:
                 if time.monotonic() >= end_s:
                     break
         self.references |= self._found(steps, progress)
-        # What a person wrote gets the time that it needs. The default schedule, which may be slow without end, comes
-        # last: it is stopped far above the others.
-        measured += self._measure_known(dict(reversed(named.items())), end_s, best=None)
+        measured += self._measure_known(default, end_s, best=self.history.best_cost)
         for key, candidate in self.references.items():
             if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:
                 self.failed[key] = failure
@@ -181,7 +184,7 @@ class Tuner:
         self._saw(self.references.values())
         self.model.prepare(self.history.samples())
         if time.monotonic() < end_s:
-            self.drafts.learn(end_s=end_s)
+            self._learn_programs(end_s)
         return measured
 
     def _baselines(self, end_s: float) -> Generator[Step]:
@@ -197,7 +200,7 @@ class Tuner:
         # Without any schedule that works, tuning would have nothing to go on with.
         end_s = math.inf if self.history.best_cost is None else end_s
         with contextlib.closing(self.history.measure(self.session, new, best=best, end_s=end_s)) as measurements:
-            for key, measurement in self.pace.seen(measurements):
+            for key, measurement in self.pace.seen(measurements, at_once=len(new)):
                 measured.append(measurement)
                 if isinstance(measurement, Failure):
                     self._failures[key] = measurement
@@ -243,7 +246,8 @@ class Tuner:
         learned = None
         if measured_s < limits.end_s:
             learned = self.model.learn(self.history.samples(), self._round)
-            self.drafts.learn(end_s=limits.end_s)
+        if measured_s + self.pace.shortest_round_s < limits.end_s:  # else the next run does that
+            self._learn_programs(limits.end_s)
         scorers = (*(learned.validations if learned else ()), self.drafts.validation)
         done = Round(
             pipeline=self.subject.spec.name,
@@ -267,6 +271,10 @@ class Tuner:
         self.pace.saw_round(done.seconds)
         self._idle_rounds = 0 if measured else self._idle_rounds + 1
         return done
+
+    def _learn_programs(self, end_s: float) -> None:
+        """The ranker learns, and does not take long beside a round."""
+        self.drafts.learn(end_s=min(end_s, time.monotonic() + _LEARNING_SHARE * self.pace.measuring_s))
 
     def _search(self, limits: Limits, progress: Progress) -> _Found:
         """Beam searches, whose results are all measured, and probes, among which the model chooses."""
@@ -327,7 +335,8 @@ class Tuner:
                 allowed=allowed,
             )
 
-        drafting_s = _DRAFTING_SHARE * min(self.options.round_s, wanted * self.pace.candidate_s)
+        share = _BLIND_DRAFTING_SHARE if self.drafts.validation is None else _DRAFTING_SHARE
+        drafting_s = share * min(self.options.round_s, wanted * self.pace.candidate_s)
         return self.drafts.choose(
             make,
             max(0, wanted),

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.tool import CORES, host_subject
 from hltune.cost_model.metrics import NO_PAIRS, PairCount, count_pairs, regret_at
-from hltune.cost_model.ranker import Programs, fit
+from hltune.cost_model.programs import Programs
+from hltune.cost_model.ranker import fit
 from hltune.lowered.features import VERSION, decoded
 from hltune.lowered.job import FeaturesJob, LowerJob
 from hltune.runtime.worker import Worker
@@ -89,8 +90,7 @@ class Samples:
     mutated: NDArray[np.bool_]
 
     def where(self, mask: NDArray[np.bool_]) -> Samples:
-        programs = Programs(x=self.programs.x[mask], t=self.programs.t[mask])
-        return Samples(programs=programs, costs=self.costs[mask], mutated=self.mutated[mask])
+        return Samples(programs=self.programs.where(mask), costs=self.costs[mask], mutated=self.mutated[mask])
 
 
 def evaluate(path: Path) -> list[tuple[float, float, float, float]]:
@@ -126,7 +126,7 @@ def folds(samples: Samples) -> tuple[float, float, float, float]:
     for number in range(FOLDS):
         learned, unseen = samples.where(fold != number), samples.where(fold == number)
         ranker = fit(learned.programs, learned.costs, seed=number)
-        by_t0 += count_pairs(unseen.programs.t, unseen.costs)
+        by_t0 += count_pairs(unseen.programs.log_t0(), unseen.costs)
         mean = ranker(unseen.programs).mean
         by_ranker += count_pairs(mean, unseen.costs)
         among += count_pairs(mean[unseen.mutated], unseen.costs[unseen.mutated])

@@ -9,6 +9,7 @@ from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
 from hltune.pretraining.options import PretrainOptions
+from hltune.pretraining.ranking import RankerCheckpoint
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.workspace.records import Workspace
 
@@ -34,6 +35,7 @@ class Recorder:
     loud: bool = False
     batches: list[Batch] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    rankers: list[RankerCheckpoint] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def phase(self, text: str) -> None:
@@ -53,6 +55,9 @@ class Recorder:
 
     def checkpoint_done(self, checkpoint: Checkpoint) -> None:
         self.checkpoints.append(checkpoint)
+
+    def ranker_done(self, checkpoint: RankerCheckpoint) -> None:
+        self.rankers.append(checkpoint)
 
 
 def run(root: Path, options: PretrainOptions, recorder: Recorder | None = None, *, use: bool = False) -> Pretrained:

@@ -19,7 +19,9 @@ import pytest
 from hltune.commands.pretrain import Pretrained
 from hltune.cost_model.adams2019.lineage import read_stored
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, weights_hash
-from hltune.pretraining.replay import is_held_out
+from hltune.cost_model.ranker_file import Rankers
+from hltune.pretraining.ranking import Ranking
+from hltune.pretraining.replay import Replay, is_held_out
 from hltune.samples.reader import Reader
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError
@@ -50,8 +52,32 @@ def test_every_batch_is_a_program_with_distinct_schedules(finished: tuple[Path, 
     root, result = finished
     assert [batch.number for batch in result.batches] == [0, 1, 2]
     assert [len(found) for found in schedules(root).values()] == [batch.measured for batch in result.batches]
-    assert all(batch.measured >= 3 for batch in result.batches)
+    assert all(batch.measured >= 3 + 1 + 3 for batch in result.batches)  # searched, at root, and mutants
     assert result.journal.measured == sum(batch.measured for batch in result.batches)
+
+
+def test_what_was_measured_is_lowered_and_teaches_a_ranker(
+    finished: tuple[Path, Pretrained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, result = finished
+    assert result.ranker is None  # of three programs there is nothing to learn
+    monkeypatch.setattr("hltune.pretraining.ranking._LEAST_PROGRAMS", 1)
+    with Reader(root / "samples.sqlite") as reader:
+        (machine,) = stored.machines(reader)
+        replay = Replay(reader, machine)
+        groups = replay.groups([*reader.pipelines()])
+        measured = sum(
+            cost is not None for key in reader.pipelines() for cost in reader.costs(key, machine.key).values()
+        )
+        assert len(groups) == len(result.batches) and sum(len(each.costs) for each in groups) == measured
+        ranking = Ranking(replay=replay, rankers=Rankers(tmp_path), seed=0)
+        found = ranking.checkpoint(3, [*reader.pipelines()])
+        assert found is not None and found.path.parent == tmp_path and ranking.rankers.version() == 3
+        assert found.benchmarks.pipelines == len(groups) and found.benchmarks.samples == measured
+        assert not ranking.due(3) and ranking.due(4)
+        written = found.path.stat().st_mtime_ns
+        again = ranking.checkpoint(3, [])
+        assert again is not None and again.path.stat().st_mtime_ns == written  # nothing new to learn from
 
 
 def test_weights_say_where_they_come_from(finished: tuple[Path, Pretrained]) -> None:

@@ -9,14 +9,14 @@ from hltune.commands.compare import Comparison
 from hltune.commands.pretrain import Pretrained
 from hltune.commands.schedule import Scheduled, Tried
 from hltune.commands.tune import Tuned
-from hltune.cost_model.metrics import Evaluation
-from hltune.cost_model.metrics import NO_PAIRS, PairCount
+from hltune.cost_model.metrics import NO_PAIRS, Evaluation, PairCount
 from hltune.cost_model.scorer import Validation
 from hltune.machine.speedup import Speedup
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint, Evaluations
+from hltune.pretraining.ranking import RankerCheckpoint
 from hltune.programs.program import Node, Program
 from hltune.search.ladder import Rung, Step
 from hltune.tuning.finals import Finals
@@ -231,6 +231,15 @@ CHECKPOINT = Checkpoint(
     weights=Path("pretrained/best-10.weights"),
     seconds=12.34,
 )
+RANKER = RankerCheckpoint(
+    batches=10,
+    programs=8,
+    held_out=evaluation(0.8),
+    held_out_t0=evaluation(0.7),
+    benchmarks=evaluation(0.85),
+    path=Path("pretrained/best-00010.ranker.json"),
+    seconds=2.5,
+)
 BATCH = Batch(
     number=9,
     name="random-17",
@@ -254,6 +263,7 @@ PRETRAINED = Pretrained(
     journal=JOURNAL,
     batches=(BATCH, replace(BATCH, number=10, rejected=())),
     checkpoint=CHECKPOINT,
+    ranker=RANKER,
     seconds=125.6,
     default=Path(".hltune/default/best.weights"),
     store=STORE,

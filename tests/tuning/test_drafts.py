@@ -9,6 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from hltune.cost_model.pretrained import Pretrained
+from hltune.cost_model.programs import Programs
+from hltune.cost_model.scorer import Scores
+from hltune.lowered.features import BODY, MEANS
 from hltune.samples.writer import Store
 from hltune.schedule.parse import parse_schedule
 from hltune.search.mutation import Parent
@@ -23,6 +27,8 @@ from tests.tuning.conftest import THREADS, Place
 
 WIDTHS = (8, 16, 32, 64, 128)
 ROWS = (2, 4, 8, 16, 32)
+INNERMOST = len(BODY) - len(MEANS) + BODY.index("innermost")
+"""The column of the longest innermost loop."""
 
 
 def candidate(place: Place, text: str) -> Candidate:
@@ -45,9 +51,9 @@ def making(*candidates: Candidate) -> Make:
     return make
 
 
-def drafts_of(place: Place, store: Store) -> Drafts:
+def drafts_of(place: Place, store: Store, pretrained: Pretrained | None = None) -> Drafts:
     history = History(place.subject.spec, place.machine, store)
-    return Drafts(place.subject.spec, place.subject.target, THREADS, place.pool.workers, history)
+    return Drafts(place.subject.spec, place.subject.target, THREADS, place.pool.workers, history, pretrained)
 
 
 def choose(drafts: Drafts, make: Make, wanted: int, *, limit_s: float = 60.0, random_share: float = 0.0):
@@ -88,6 +94,39 @@ def test_the_ranker_learns_what_is_fast(place: Place) -> None:
         drafts.learn(end_s=math.inf)
         chosen = list(choose(drafts, making(*new.values()), 2).chosen.values())
         assert chosen[0] in (new[128], new[64]) and new[8] not in chosen
+
+
+class WidestFirst:
+    """Stands in for what was pre-trained: the wider the inner loop, the faster."""
+
+    def __call__(self, programs: Programs) -> Scores:
+        assert programs.x.shape[1] % 2 == 0  # with what differs from the program at root
+        return Scores(mean=-programs.x[:, INNERMOST], spread=np.zeros(len(programs)))
+
+    def unlike(self, programs: Programs) -> bool:
+        return len(programs) > 3
+
+
+def test_what_was_pretrained_chooses_before_anything_is_measured(place: Place) -> None:
+    new = {width: tiled(place, width, ROWS[4]) for width in WIDTHS}
+    with place.store() as store:
+        drafts = drafts_of(place, store, WidestFirst())  # type: ignore[arg-type]
+        assert drafts.ranks is drafts.pretrained and drafts.validation is None
+        chosen = list(choose(drafts, making(*new.values()), 1).chosen.values())
+        assert chosen == [new[128]]
+        schedules = {str(width): each.schedule for width, each in new.items()}
+        predicted = drafts.predict(schedules, end_s=math.inf)
+        assert predicted is not None
+        keys, scores = predicted
+        assert [keys[number] for number in np.argsort(scores.mean)] == ["128", "64", "32", "16", "8"]
+        assert drafts.unlike(keys) and not drafts.unlike(keys[:2]) and not drafts.unlike(["unheard of"])
+
+
+def test_without_anything_known_nothing_is_predicted(place: Place) -> None:
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        assert drafts.ranks is None
+        assert drafts.predict({"one": tiled(place, 8, 4).schedule}, end_s=math.inf) is None
 
 
 def test_with_nothing_left_nothing_is_chosen(place: Place) -> None:

@@ -30,10 +30,10 @@ class BatchFlags:
     Attributes:
         batches: Random programs in all, those of earlier runs included.
         minutes: Begin no further batch after this time.
-        schedules: Distinct schedules per program.
+        schedules: Distinct schedules per program that searches find; as many mutants of these come on top.
         from_scratch: Start from random weights.
         fresh: Start over; keep samples.
-        benchmarks: Judge the weights by the built-in benchmarks, too.
+        benchmarks: Judge the weights and the ranker by the built-in benchmarks, too.
     """
 
     batches: Whole = _DEFAULTS.batches
@@ -108,7 +108,7 @@ def pretrain(
     """`hltune pretrain`.
 
     Args:
-        use: Make the weights this workspace's default.
+        use: Make the weights and the ranker this workspace's default.
     """
     with interrupts.importing():  # JAX, which takes longer than most other commands
         from hltune.commands import pretrain as command

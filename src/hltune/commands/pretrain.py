@@ -13,6 +13,7 @@ import numpy as np
 from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
+from hltune.cost_model.ranker_file import Rankers, read_ranker
 from hltune.machine.open import identify, open_machine, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
@@ -22,6 +23,7 @@ from hltune.pretraining.journal import Journal, read_journal
 from hltune.pretraining.learning import Checkpoint, Learning
 from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.plan import Plan, plan
+from hltune.pretraining.ranking import RankerCheckpoint, Ranking
 from hltune.pretraining.replay import Replay
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
@@ -57,12 +59,17 @@ class PretrainProgress(Progress, Protocol):
         """New weights are on disk."""
         ...
 
+    def ranker_done(self, checkpoint: RankerCheckpoint) -> None:
+        """A new ranker is on disk."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretrained:
     """What all runs did, and this one: its batches, wall time and last checkpoint.
 
     Attributes:
+        ranker: the last one; None as long as there are too few programs to learn from.
         default: where the weights are the workspace's default; None if they are not.
         store: file of the samples.
     """
@@ -70,6 +77,7 @@ class Pretrained:
     journal: Journal
     batches: tuple[Batch, ...]
     checkpoint: Checkpoint
+    ranker: RankerCheckpoint | None
     seconds: float
     default: Path | None
     store: Path
@@ -112,16 +120,23 @@ def pretrain(
             progress.batch_done(batch, run.journal)
             if run.journal.batches % options.checkpoint_batches == 0:
                 checkpoint = _checkpoint(run, hashes, progress)
+                if run.ranking.due(run.journal.batches):
+                    _rank(run, hashes, progress)
         if checkpoint is None or checkpoint.batches < run.journal.batches:
             checkpoint = _checkpoint(run, hashes, progress)
+        ranker = _rank(run, hashes, progress)
         default = None
         if use:
             stored = read_stored(checkpoint.weights)
             default = Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.origin, None)
+            if ranker is not None:
+                trees = read_ranker(ranker.path)
+                Rankers(workspace.default_weights).write(ranker.batches, trees.ranker, trees.origin)
     return Pretrained(
         journal=run.journal,
         batches=tuple(batches),
         checkpoint=checkpoint,
+        ranker=ranker,
         seconds=time.monotonic() - began_s,
         default=default,
         store=workspace.samples,
@@ -156,6 +171,7 @@ class _Run:
     batcher: Batcher
     replay: Replay
     learning: Learning
+    ranking: Ranking
     initial: Weights
     journal: Journal
     journal_path: Path
@@ -170,9 +186,10 @@ def _open(
     store: Store,
 ) -> _Run:
     directory = workspace.pretrained(machine.identity)
-    lineage, journal_path = Lineage(directory), directory / _JOURNAL
+    lineage, rankers, journal_path = Lineage(directory), Rankers(directory), directory / _JOURNAL
     if options.fresh:
         lineage.clear()
+        rankers.clear()
         journal_path.unlink(missing_ok=True)
     initial = _initial_weights(options)
     journal = _journal(journal_path, options, initial)
@@ -195,6 +212,7 @@ def _open(
         batcher=batcher,
         replay=replay,
         learning=learning,
+        ranking=Ranking(replay=replay, rankers=rankers, seed=options.search.seed),
         initial=initial,
         journal=journal,
         journal_path=journal_path,
@@ -244,4 +262,12 @@ def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress
     progress.phase(f"batch {run.journal.batches} of {run.options.batches}: learning")
     checkpoint = run.learning.checkpoint(run.journal.batches, benchmarks)
     progress.checkpoint_done(checkpoint)
+    return checkpoint
+
+
+def _rank(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress) -> RankerCheckpoint | None:
+    progress.phase(f"batch {run.journal.batches} of {run.options.batches}: the ranker learns")
+    checkpoint = run.ranking.checkpoint(run.journal.batches, benchmarks)
+    if checkpoint is not None:
+        progress.ranker_done(checkpoint)
     return checkpoint

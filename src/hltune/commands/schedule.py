@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from hltune.commands.export import export_texts
+from hltune.commands.ranked import MEASURED, Prediction, Ranked
 from hltune.commands.verification import further_schedules, verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
@@ -25,11 +27,13 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
-from hltune.workspace.default_weights import with_default_weights
+from hltune.workspace.default_weights import default_ranker, with_default_weights
 from hltune.workspace.records import Record, Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import MANUAL, Subject, SubjectOptions, load_subject
 
+RANKED = "ranked"
+"""Finder of mutants that a ranker has chosen."""
 _CLOSE = 1.25
 """Schedules that cost no more than this many times the best one are measured once more, side by side."""
 _FINALISTS = 3
@@ -37,10 +41,11 @@ _FINALISTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """A rung of the search, and what its schedule cost; None if it was not measured."""
+    """A rung of the search, and what its schedule cost; None if it was not measured, or if nobody predicted it."""
 
     step: Step
     measurement: Measurement | None = None
+    predicted: Prediction | None = None
 
     @property
     def failure(self) -> Failure | None:
@@ -64,6 +69,7 @@ class Scheduled:
         cost: None if it was not measured; else the output was verified.
         runnable: whether the target's code runs on this machine.
         tried: all rungs of the search, in the order in which they ended.
+        predicted: what a pre-trained ranker says that it costs; None without one.
         manual: what the author's own schedule costs, side by side, or why it failed; None if there is none.
         files: the schedule in the forms of text.
         verification: what the output was verified against; None if it was not.
@@ -76,6 +82,7 @@ class Scheduled:
     cost: Cost | None
     runnable: bool
     tried: tuple[Tried, ...]
+    predicted: Prediction | None = None
     manual: Measurement | None = None
     files: tuple[Path, ...] = ()
     verification: Verification | None = None
@@ -123,8 +130,11 @@ def schedule(
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
     machine = identify(subject.target, measure)
+    ranker = None
     if isinstance(search, Adams2019Options):
         search = with_default_weights(search, workspace, machine, progress)
+        if search.random_dropout == 100 and search.memory_limit_bytes is None:  # mutants know no limit
+            ranker = default_ranker(workspace, machine, progress)
 
     def keep(found: Tried, tried: Sequence[Tried]) -> Scheduled:
         assert isinstance(found.step.outcome, Candidate)
@@ -142,6 +152,7 @@ def schedule(
             cost=cost,
             runnable=subject.target.machine is not None,
             tried=tuple(tried),
+            predicted=found.predicted,
             manual=attempt.manual,
             files=export_texts(subject, candidate.schedule, directory or workspace.texts(subject.spec, subject.target)),
         )
@@ -154,6 +165,8 @@ def schedule(
             stack.enter_context(session.beside(pool.workers))
         memory = Searches(workspace.searches(subject.spec))
         attempt = _Attempt(subject, pool, session, memory, search_timeout_s, progress)
+        if ranker is not None and isinstance(search, Adams2019Options):
+            attempt.ranked = Ranked(subject, ranker, pool.workers, cores=measure.threads, seed=search.seed)
         try:
             found = _winner(attempt, search)
         except KeyboardInterrupt:
@@ -190,6 +203,7 @@ def _winner(attempt: "_Attempt", search: SearchOptions) -> Tried:
     """The best that a search and its ladder found; where they found nothing, that of the most robust searches."""
     progress = attempt.progress
     attempt.climb(ladder(search))
+    attempt.rank()
     if (found := attempt.decide()) is None:
         known = {each.step.rung.label for each in attempt.tried}
         rest = [rung for rung in robust(search.parallelism) if rung.label not in known]
@@ -222,6 +236,7 @@ class _Attempt:
     progress: Progress
     tried: list[Tried] = field(default_factory=list[Tried])
     manual: Measurement | None = None
+    ranked: Ranked | None = None
 
     def climb(self, rungs: Sequence[Rung]) -> None:
         """Runs the rungs, and measures what one found while others search; one that stands alone waits for `decide`."""
@@ -233,12 +248,47 @@ class _Attempt:
                 self.tried.append(Tried(step=step, measurement=self._measure(step) if len(rungs) > 1 else None))
                 self._say(self.tried[-1])
 
+    def rank(self) -> None:
+        """Mutants of what was found, those of which the ranker thinks most; measured, if anything is."""
+        if self.ranked is None:
+            return
+        spec = self.subject.spec
+        self.progress.phase(f"{spec.name}: mutants of what was found, for the ranker to choose from")
+        found = [schedule for each in self.tried if (schedule := _found(each)) is not None and each.failure is None]
+        recovered = self.subject.recovered and self.subject.recovered.schedule
+        own = [recovered] if recovered is not None and self.session is not None else []
+        chosen = self.ranked.choose([*dict.fromkeys([*found, *own])], MEASURED)
+        if self.ranked.unlike:
+            unlike = "nothing like this is among the programs of pre-training: predictions are guesses"
+            self.progress.note(f"{spec.name}: {unlike}; tune it (`hltune tune`)")
+        predicted: dict[Schedule | None, Prediction] = {key: prediction for key, (_, prediction) in chosen.items()}
+        mutants = self._mutants([candidate for candidate, _ in chosen.values() if candidate is not None])
+        self.tried = [replace(each, predicted=predicted.get(_found(each))) for each in (*self.tried, *mutants)]
+
+    def _mutants(self, candidates: Sequence[Candidate]) -> list[Tried]:
+        """Measured on all cores, if anything is measured."""
+        named = {f"mutant {number}": candidate for number, candidate in enumerate(candidates, start=1)}
+        measured: dict[str, Measurement] = {}
+        if self.session is not None:
+            self.progress.phase("compiling, verifying and measuring the mutants that the ranker chose")
+            costs = [each.cost.value for each in self.tried if each.cost]
+            schedules = [(label, each.schedule) for label, each in named.items()]
+            measured |= self.session.measure_each(schedules, best=min(costs, default=None))
+        rungs = {label: Rung(finder=RANKED, label=label, searches=()) for label in named}
+        steps = [Step(rung=rungs[label], outcome=candidate) for label, candidate in named.items()]
+        tried = [Tried(step=each, measurement=measured.get(each.rung.label)) for each in steps]
+        for each in tried:
+            self._say(each)
+        return tried
+
     def best(self) -> Tried | None:
-        """The fastest schedule; that of the largest search, where nothing is measured."""
+        """The fastest schedule; where nothing is measured, by the ranker, or else that of the largest search."""
         working = [each for each in self.tried if each.failure is None]
-        if self.session is None:
-            return max(working, key=lambda each: each.step.rung.effort, default=None)
-        return min(working, key=_value, default=None)
+        if self.session is not None:
+            return min(working, key=_value, default=None)
+        if predicted := [each for each in working if each.predicted is not None]:
+            return min(predicted, key=lambda each: each.predicted.seconds if each.predicted else math.inf)
+        return max(working, key=lambda each: each.step.rung.effort, default=None)
 
     def decide(self) -> Tried | None:
         """`best`, measured side by side with those that cost about the same, and with the author's own."""

@@ -16,6 +16,7 @@ from hltune.commands.store import hold_store
 from hltune.commands.verification import further_schedules, verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
+from hltune.cost_model.pretrained import Pretrained
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
@@ -40,7 +41,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.values.unit import Unit
-from hltune.workspace.default_weights import with_default_weights
+from hltune.workspace.default_weights import default_ranker, with_default_weights
 from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
@@ -141,7 +142,9 @@ def tune(
         for note in subject.notes:
             progress.note(f"{subject.spec.name}: {note}")
     target = subjects[0].target
-    search = with_default_weights(options.search, workspace, identify(target, measure), progress)
+    identity = identify(target, measure)
+    search = with_default_weights(options.search, workspace, identity, progress)
+    ranker = default_ranker(workspace, identity, progress)
     options = replace(options, search=search)
     minutes = options.budget.minutes
     begun_s = time.monotonic()
@@ -171,7 +174,7 @@ def tune(
         runs: dict[str, _Run] = {}
         for number, (subject, session) in enumerate(sessions):
             now_s = time.monotonic()
-            run = _open(subject, session, machine.identity, options, workspace, store, pool)
+            run = _open(subject, session, machine.identity, options, workspace, store, pool, ranker)
             left_s = max(0.0, begun_s + _KNOWN_SHARE * total_s - now_s)
             known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
             run.measured = len(known)
@@ -233,6 +236,7 @@ def _open(
     workspace: Workspace,
     store: Store,
     pool: SearchPool,
+    ranker: Pretrained | None,
 ) -> _Run:
     lineage = Lineage(workspace.weights(subject.spec, machine))
     if options.fresh:
@@ -251,7 +255,7 @@ def _open(
         model=Model(subject.spec, machine.key, initial, lineage, freeze=options.freeze),
         session=session,
         searcher=Searcher(subject, options, pool, rng, Searches(workspace.searches(subject.spec))),
-        drafts=Drafts(subject.spec, subject.target, machine.threads, pool.workers, history),
+        drafts=Drafts(subject.spec, subject.target, machine.threads, pool.workers, history, ranker),
         rng=rng,
     )
     return _Run(tuner=tuner, session=session, machine=machine, lineage=lineage)

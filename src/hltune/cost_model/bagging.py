@@ -43,7 +43,7 @@ def bagged(
     fewest = {"min_data_in_leaf": min(5, max(1, len(labels) // 4)), "min_data_in_bin": 1}
     ensembles: list[Ensemble] = []
     for number in range(_ENSEMBLES):
-        rows = np.concatenate([members[each] for each in rng.integers(count, size=count)])
+        rows = np.concatenate([members[int(each)] for each in rng.integers(count, size=count)])
         drawn = lightgbm.Dataset(x[rows], label=labels[rows])
         parameters = {**_QUIET, **fewest, **shape, "seed": seed + number}
         ensembles.append(Ensemble(lightgbm.train(parameters, drawn, num_boost_round=trees), rows))
@@ -52,5 +52,5 @@ def bagged(
 
 def _members(groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """The samples of each group, by number."""
-    order = np.argsort(groups, kind="stable")
+    order: NDArray[np.int64] = np.argsort(groups, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)

@@ -23,6 +23,7 @@ from hltune.cost_model.bagging import Ensemble, bagged
 from hltune.cost_model.metrics import Evaluation
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores
+from hltune.lowered.estimate import TERMS
 from hltune.values.errors import InputError
 
 _TREES = 200
@@ -155,7 +156,7 @@ def fitted_scales(groups: Sequence[Group]) -> NDArray[np.float64]:
         differences = [y - each.programs.log_t0(scales) for y, each in zip(costs, groups, strict=True)]
         return np.concatenate([*(each - each.mean() for each in differences), _STIFFNESS * logs])
 
-    return np.exp(least_squares(residuals, np.zeros(groups[0].programs.terms.shape[1])).x)
+    return np.exp(least_squares(residuals, np.zeros(len(TERMS))).x)
 
 
 def evaluate(ranker: Pretrained, groups: Iterable[Group]) -> Evaluation:
@@ -165,6 +166,4 @@ def evaluate(ranker: Pretrained, groups: Iterable[Group]) -> Evaluation:
 
 def evaluate_t0(groups: Iterable[Group], scales: NDArray[np.float64] | None = None) -> Evaluation:
     """The same of T0 alone."""
-    return Evaluation.of(
-        [(np.exp(each.programs.log_t0(scales)), each.costs) for each in groups if len(each.costs) > 1]
-    )
+    return Evaluation.of([(np.exp(each.programs.log_t0(scales)), each.costs) for each in groups if len(each.costs) > 1])

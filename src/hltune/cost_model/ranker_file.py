@@ -1,14 +1,19 @@
-"""A pre-trained ranker on disk: one JSON file, whose trees are LightGBM's text, compressed."""
+"""A pre-trained ranker on disk: one JSON file, ``best-NUMBER.ranker.json``, with its trees as LightGBM writes them.
+
+The number is that of the batches that were measured before. A new one is complete before the old one goes.
+"""
 
 from __future__ import annotations
 
 import base64
 import lzma
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import lightgbm
 import numpy as np
+from lightgbm.basic import LightGBMError
 
 from hltune.cost_model.bagging import Ensemble
 from hltune.cost_model.pretrained import Pretrained, Range
@@ -19,6 +24,7 @@ from hltune.values.errors import InputError
 
 _TODO = "pre-train again (`hltune pretrain`), or remove the file"
 _FORMAT = Format(name="hltune-ranker", version=1, what="damaged file of a ranker", todo=_TODO)
+_NAME = re.compile(r"best-([0-9]+)\.ranker\.json")
 _DIGITS = 7
 """Of the numbers of a file, which are compared with features that are exact to so many at most."""
 
@@ -67,6 +73,41 @@ class _Document:
     trees: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rankers:
+    """A folder of rankers, of which the newest counts; nothing is created before something is written."""
+
+    directory: Path
+
+    def path(self) -> Path | None:
+        """The newest file, or None."""
+        versions = self._versions()
+        return versions[max(versions)] if versions else None
+
+    def version(self) -> int:
+        """Its number; 0 if there is none."""
+        return max(self._versions(), default=0)
+
+    def write(self, number: int, ranker: Pretrained, origin: RankerOrigin) -> Path:
+        """Writes one, and removes the older ones."""
+        old = self._versions()
+        path = self.directory / f"best-{number:05d}.ranker.json"
+        write_ranker(path, ranker, origin)
+        for each in old.values():
+            if each != path:
+                each.unlink(missing_ok=True)
+        return path
+
+    def clear(self) -> None:
+        """Removes all."""
+        for each in self._versions().values():
+            each.unlink(missing_ok=True)
+
+    def _versions(self) -> dict[int, Path]:
+        found = ((_NAME.fullmatch(path.name), path) for path in self.directory.glob("best-*.ranker.json"))
+        return {int(match[1]): path for match, path in found if match}
+
+
 def write_ranker(path: Path, ranker: Pretrained, origin: RankerOrigin) -> None:
     """Writes it whole or not at all; raises InputError if it cannot be written."""
     document = _Document(
@@ -104,7 +145,7 @@ def read_ranker(path: Path) -> StoredRanker:
         )
     try:
         boosters = [lightgbm.Booster(model_str=_unpacked(each)) for each in document.trees]
-    except (ValueError, lzma.LZMAError, lightgbm.LightGBMError) as error:
+    except (ValueError, lzma.LZMAError, LightGBMError) as error:
         raise _FORMAT.damaged(str(path), str(error)) from None
     nobody = np.empty(0, np.int64)
     ranker = Pretrained(

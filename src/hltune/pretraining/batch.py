@@ -1,4 +1,7 @@
-"""One batch: a random program, its schedules, their running times.
+"""One batch: a random program, its schedules, their running times, and the features of what they lower to.
+
+Searches find half of the schedules; the others are mutants of these, for a ranker has to know what it chooses among.
+One more computes every Func at root: what the algorithm needs, whatever the schedule.
 
 Which programs and schedules come depends on the seed, the number of the batch and the weights alone, not on running
 times, so that a batch that was cut off is completed by the same schedules.
@@ -13,6 +16,7 @@ from itertools import chain, islice
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights, vary
+from hltune.lowered.many import Lowering, features_of_each
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine
 from hltune.machine.sensitivity import every_func_at_root
@@ -22,6 +26,7 @@ from hltune.programs.program import ProgramJob
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.samples.writer import Store
+from hltune.search.mutation import Parent, mutants
 from hltune.search.pool import Outcome, SearchPool
 from hltune.search.probes import probes, varied
 from hltune.tuning.history import History
@@ -29,6 +34,8 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
 from hltune.values.errors import Failure, HltuneError, JobFailed
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.program_features import ProgramFeatures
+from hltune.values.provenance import Named
 from hltune.values.sample import PipelineRecord
 from hltune.values.schedule_codec import schedule_hash
 
@@ -44,6 +51,12 @@ _PROBES_PER_JOB = 4
 _OVERSAMPLING = 8
 _LEAST_SHARE = 0.5
 """Share of the schedules that were asked for: with fewer different ones, a program is rejected."""
+_DRAFTS_PER_MUTANT = 2
+"""Halide refuses to lower some, and others come to the same program."""
+_MUTATING = 1
+"""Keeps what is left to chance there apart from searches."""
+_LONGEST_LOWERING_S = 5.0
+ROOT = "root"
 _LEAST_FUNCS = 3
 _CHEAPEST_MS, _COSTLIEST_MS = 0.05, 50.0
 """Predicted running time of what beam search finds, by weights that may be off by a factor of two."""
@@ -171,7 +184,8 @@ class Batcher:
         # Inlined everywhere, as by default, many a program would recompute for hours.
         with self.machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
             try:
-                candidates = self._search(spec, number, own, wanted=wanted)
+                searched = self._search(spec, number, own, wanted=wanted)
+                programs, candidates = self._with_mutants(spec, searched, number)
                 session.ready()
             except HltuneError as error:
                 raise RejectedError("its outputs take too long") from error
@@ -181,7 +195,37 @@ class Batcher:
             began_s = time.monotonic()
             with closing(history.measure(session, new, best=history.best_cost)) as measured:
                 measurements = [each for _, each in measured]
+            for key in programs.keys() - history.programs().keys():
+                if key in history:
+                    history.keep_program(key, programs[key])
         return measurements, time.monotonic() - began_s
+
+    def _with_mutants(
+        self, spec: PipelineSpec, searched: dict[str, Candidate], number: int
+    ) -> tuple[dict[str, ProgramFeatures], dict[str, Candidate]]:
+        """Features of programs, and what is to be measured, both by the hash of the schedule.
+
+        As many mutants as searched schedules, if there are so many that lower to programs of their own.
+        """
+        rng = np.random.default_rng([self.options.search.seed, number, _MUTATING])
+        parents = [Parent(each.schedule, 1.0) for each in searched.values()]
+        wanted = _DRAFTS_PER_MUTANT * len(searched)
+        drafts = mutants(parents, spec.funcs, rng, wanted=wanted, known=searched.__contains__)
+        root = Candidate(schedule=every_func_at_root(spec), provenance=Named(name=ROOT))
+        chosen = {schedule_hash(root.schedule): root, **searched}
+        lowering = Lowering(
+            spec=spec, target=self.target, cores=self.machine.identity.threads, timeout_s=_LONGEST_LOWERING_S
+        )
+        schedules = {key: each.schedule for key, each in (chosen | drafts).items()}
+        lowered = dict(features_of_each(lowering, schedules, self.pool.workers))
+        programs = {key: each for key, each in lowered.items() if isinstance(each, ProgramFeatures)}
+        texts = {programs[key].text_hash for key in chosen if key in programs}
+        most = len(chosen) + len(searched)
+        for key, draft in drafts.items():
+            if len(chosen) < most and key in programs and programs[key].text_hash not in texts:
+                texts.add(programs[key].text_hash)
+                chosen[key] = draft
+        return programs, chosen
 
 
 def _take(found: dict[str, Candidate], outcomes: Iterable[Outcome]) -> None:

@@ -14,7 +14,7 @@ class PretrainOptions:
         search: the beam search; its weights, seed and parallelism are those of the whole run.
         batches: programs in all, those of earlier runs included.
         minutes: wall time of this run; a batch that has begun is finished.
-        schedules: distinct ones per program.
+        schedules: distinct ones per program that searches find; as many mutants of them are measured as well.
         from_scratch: start from random weights.
         fresh: forget the weights of earlier runs, and begin with the first program again; samples stay.
         benchmarks: evaluate the weights by the built-in benchmarks as well.

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from hltune.cost_model.dataset import Dataset
+from hltune.cost_model.pretrained import Group
+from hltune.cost_model.programs import Programs
+from hltune.lowered.features import VERSION, decoded
+from hltune.machine.sensitivity import every_func_at_root
 from hltune.samples.reader import Reader
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
+from hltune.values.schedule_codec import schedule_hash
 
 HELD_OUT = 0.15
 """Share of the programs that no weights are ever trained on."""
@@ -39,6 +44,21 @@ class Replay:
                 with suppress(InputError):  # features of imported samples are not checked before
                     datasets.append(Dataset.stored(data, cores=self.machine.threads))
         return datasets
+
+    def groups(self, hashes: Sequence[str]) -> list[Group]:
+        """What was lowered and measured of each pipeline; those without a root, or without samples, are left out."""
+        groups: list[Group] = []
+        for key in hashes:
+            if (spec := self.reader.spec(key)) is None:
+                continue
+            programs = decoded(self.reader.programs(key, self.machine.key, VERSION))
+            root = programs.get(schedule_hash(every_func_at_root(spec)))
+            costs = self.reader.costs(key, self.machine.key)
+            known = {each: cost for each, cost in costs.items() if cost is not None and each in programs}
+            if root is not None and len(known) > 1:
+                lowered = Programs.of([programs[each] for each in known], cores=self.machine.threads, root=root)
+                groups.append(Group(programs=lowered, costs=np.array([*known.values()])))
+        return groups
 
 
 def is_held_out(pipeline_hash: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hltune.commands.compare import Comparison
 from hltune.commands.export import Exported
+from hltune.commands.ranked import Prediction
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled, Tried
 from hltune.machine.protocol import Finding
@@ -42,6 +43,7 @@ def scheduled(result: Scheduled) -> Document:
         **own(None if result.manual is None else Own(manual=result.manual, best=result.cost)),
         "repaired": result.cost is not None and result.cost.repair is not None,
         "predicted_ms": candidate.predicted_ms,
+        "ranker": None if result.predicted is None else _prediction(result.predicted),
         "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),
         "schedule": directives(result.schedule),
         "files": [str(path) for path in result.files],
@@ -49,6 +51,10 @@ def scheduled(result: Scheduled) -> Document:
         "rungs": [_rung(tried, result.cost.unit if result.cost else MILLISECONDS) for tried in result.tried],
         "verification": verification(result.verification),
     }
+
+
+def _prediction(predicted: Prediction) -> Document:
+    return {"predicted_ms": 1e3 * predicted.seconds, "factor": predicted.factor}
 
 
 def _rung(tried: Tried, unit: Unit) -> Document:

@@ -16,6 +16,7 @@ from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
 from hltune.pretraining.plan import LEAST_HELD_OUT, LEAST_PROGRAMS, LEAST_TUNED, Plan
+from hltune.pretraining.ranking import RankerCheckpoint
 from hltune.report.documents import Document
 from hltune.report.layout import facts, number, numbers, plain_table, print_lines
 from hltune.report.progress import Board, clock
@@ -46,6 +47,17 @@ def document(result: Pretrained) -> Document:
         "held_out_initial": asdict(checkpoint.held_out.initial),
         "benchmarks": asdict(checkpoint.benchmarks.new),
         "benchmarks_initial": asdict(checkpoint.benchmarks.initial),
+        "ranker": result.ranker and _ranker_document(result.ranker),
+    }
+
+
+def _ranker_document(ranker: RankerCheckpoint) -> Document:
+    return {
+        "path": str(ranker.path),
+        "programs": ranker.programs,
+        "held_out": asdict(ranker.held_out),
+        "held_out_t0": asdict(ranker.held_out_t0),
+        "benchmarks": asdict(ranker.benchmarks),
     }
 
 
@@ -57,8 +69,10 @@ def print_pretrained(console: Console, result: Pretrained) -> None:
     batches = f"{journal.batches}, {len(result.batches)} of them in this run of {clock(result.seconds)}"
     schedules = f"{journal.measured} measured, {journal.failed} failed ({share:.1%})"
     console.print(facts(("batches", batches), ("schedules", schedules), ("rejected", rejected or "no program")))
-    console.print(_evaluations(result.checkpoint))
+    console.print(_evaluations(result.checkpoint, result.ranker))
     print_lines(console, f"weights: {result.checkpoint.weights}")
+    if result.ranker is not None:
+        print_lines(console, f"ranker: {result.ranker.path}, from {result.ranker.programs} programs")
     if result.default is not None:
         print_lines(console, f"used by default in this workspace: {result.default}")
 
@@ -126,6 +140,11 @@ class _Batches(Board):
         self.log(f"after batch {checkpoint.batches}: {metrics}; {checkpoint.seconds:.1f} s")
         self.draw()
 
+    def ranker_done(self, checkpoint: RankerCheckpoint) -> None:
+        metrics = "; ".join(f"{label} {_value(checkpoint.held_out, key)}" for key, label in _METRICS.items())
+        self.log(f"ranker from {checkpoint.programs} programs: {metrics}; {checkpoint.seconds:.1f} s")
+        self.draw()
+
     def contents(self) -> Iterable[RenderableType]:
         if self.checkpoints:
             table = plain_table(*numbers("batches", "programs", *_METRICS.values()))
@@ -152,12 +171,17 @@ def _batch(batch: Batch) -> str:
     return text + (f", {len(batch.rejected)} programs rejected" if batch.rejected else "")
 
 
-def _evaluations(checkpoint: Checkpoint) -> Table:
+def _evaluations(checkpoint: Checkpoint, ranker: RankerCheckpoint | None) -> Table:
     table = plain_table("evaluated on", "weights", *numbers("pipelines", "samples", *_METRICS.values()))
     for name, evaluated in (("held-out programs", checkpoint.held_out), ("benchmarks", checkpoint.benchmarks)):
         for weights, each in (("new", evaluated.new), ("initial", evaluated.initial)):
             metrics = (_value(each, key) for key in _METRICS)
             table.add_row(name, weights, str(each.pipelines), str(each.samples), *metrics)
+    if ranker is not None:
+        rows = (("held-out programs", "ranker", ranker.held_out), ("held-out programs", "T0", ranker.held_out_t0))
+        for name, scorer, each in (*rows, ("benchmarks", "ranker", ranker.benchmarks)):
+            metrics = (_value(each, key) for key in _METRICS)
+            table.add_row(name, scorer, str(each.pipelines), str(each.samples), *metrics)
     return table
 
 

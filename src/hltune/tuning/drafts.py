@@ -1,7 +1,7 @@
 """Mutants before they are measured: many are lowered, which takes no LLVM, and the most promising are kept.
 
 What Halide refuses to lower is never measured, and neither is what comes to a program that was. The ranker learns from
-the programs of this pipeline that were measured.
+the programs of this pipeline that were measured; before there are enough, one that was pre-trained takes its place.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from hltune.cost_model.acquisition import choose
-from hltune.cost_model.ranker import Programs, Ranker, fit
-from hltune.cost_model.scorer import Validation
+from hltune.cost_model.pretrained import Pretrained
+from hltune.cost_model.programs import Programs
+from hltune.cost_model.ranker import Ranker, Ranks, fit
+from hltune.cost_model.scorer import Scores, Validation
 from hltune.lowered.job import REFUSED
 from hltune.lowered.many import Lowering, features_of_each
+from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.search.mutation import Parent
-from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -30,11 +33,11 @@ from hltune.values.program_features import ProgramFeatures
 from hltune.values.schedule_codec import schedule_hash
 
 _LEAST_MEASURED = 16
-"""Programs that a ranker learns from at least; before, drafts are kept at random."""
+"""Programs that a ranker learns from at least."""
 _PER_MUTANT = 10
 """Drafts for every mutant that is wanted, if there is time."""
 _SPARE = 1.5
-"""The same before there is a ranker: Halide refuses some, and others are known."""
+"""The same without any ranker: Halide refuses some, and others are known."""
 _GENERATIONS = 2
 """Drafts of the later ones change drafts, which nobody has measured."""
 _PROMISING = 8
@@ -44,6 +47,26 @@ _LONGEST_S = 10.0
 
 Make = Callable[[Sequence[Parent], int, Callable[[str], bool]], dict[str, Candidate]]
 """Makes so many new mutants of the known schedules and of these further parents; the last tells what is known."""
+
+
+class Known(Protocol):
+    """What was measured of a pipeline."""
+
+    def __contains__(self, key: str) -> bool:
+        """The schedule with this hash was measured."""
+        ...
+
+    def measured(self) -> list[Parent]:
+        """All that did not fail, best first."""
+        ...
+
+    def programs(self) -> dict[str, ProgramFeatures]:
+        """Features that were kept, by the hash of the schedule."""
+        ...
+
+    def keep_program(self, key: str, program: ProgramFeatures) -> None:
+        """Keeps the features of what was measured."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,29 +88,42 @@ class Drafted:
 
 @dataclass(slots=True)
 class Drafts:
-    """The lowered programs of one pipeline, and the ranker that learns from those that were measured."""
+    """The lowered programs of one pipeline, and the ranker that learns from those that were measured.
+
+    Attributes:
+        pretrained: what is known of all programs; None if nothing is.
+    """
 
     spec: PipelineSpec
     target: TargetInfo
     cores: int
     workers: Sequence[Worker]
-    history: History
+    history: Known
+    pretrained: Pretrained | None = None
     _programs: dict[str, ProgramFeatures] = field(init=False)
     _stored: set[str] = field(init=False)
     _lowering: Lowering = field(init=False)
     _refused: set[str] = field(default_factory=set[str])
     _unread: set[str] = field(default_factory=set[str])
     _ranker: Ranker | None = None
+    _root: ProgramFeatures | None = None
 
     def __post_init__(self) -> None:
         self._programs = self.history.programs()
         self._stored = set(self._programs)
         self._lowering = Lowering(spec=self.spec, target=self.target, cores=self.cores, timeout_s=_LONGEST_S)
+        if self.pretrained is not None:
+            self._root = self._lowered_root()
 
     @property
     def validation(self) -> Validation | None:
         """How well the ranker orders what it has not seen; None as long as there is none."""
         return self._ranker and self._ranker.validation
+
+    @property
+    def ranks(self) -> Ranks | None:
+        """What orders drafts; None if nothing is known."""
+        return self._ranker or (None if self._root is None else self.pretrained)
 
     def learn(self, *, end_s: float) -> None:
         """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns."""
@@ -99,15 +135,31 @@ class Drafts:
                 self.history.keep_program(key, self._programs[key])
                 self._stored.add(key)
         if len(known) >= _LEAST_MEASURED:
-            programs = Programs.of([self._programs[key] for key in known], cores=self.cores)
-            self._ranker = fit(programs, np.array([measured[key].cost for key in known]), seed=len(known))
+            start = None if self._root is None else self.pretrained
+            costs = np.array([measured[key].cost for key in known])
+            self._ranker = fit(self._as_seen(known), costs, start=start, seed=len(known))
+
+    def predict(self, schedules: Mapping[str, Schedule], *, end_s: float) -> tuple[list[str], Scores] | None:
+        """Which of these could be lowered until a time, and their predicted costs; None if nothing is known."""
+        if self.ranks is None:
+            return None
+        self._lower(schedules, end_s=end_s)
+        keys = [key for key in schedules if key in self._programs]
+        return keys, self.ranks(self._as_seen(keys))
+
+    def unlike(self, keys: Iterable[str]) -> bool:
+        """Nothing like these programs was seen in pre-training."""
+        known = [key for key in keys if key in self._programs]
+        if self.pretrained is None or self._root is None or not known:
+            return False
+        return self.pretrained.unlike(self._as_seen(known))
 
     def choose(
         self, make: Make, wanted: int, *, random_share: float, rng: np.random.Generator, end_s: float
     ) -> Drafted:
         """Makes drafts until a time of the monotonic clock, and chooses as many as are wanted."""
-        generations = 1 if self._ranker is None else _GENERATIONS
-        count = round(wanted * (_SPARE if self._ranker is None else _PER_MUTANT / generations))
+        generations = 1 if self.ranks is None else _GENERATIONS
+        count = round(wanted * (_SPARE if self.ranks is None else _PER_MUTANT / generations))
         drafts: dict[str, Candidate] = {}
         refused = len(self._refused)
 
@@ -149,21 +201,29 @@ class Drafts:
         return [key for key in drafts if key not in self._programs and key not in refused]
 
     def _ranked(self, keys: Sequence[str], wanted: int, random_share: float, rng: np.random.Generator) -> list[str]:
-        if self._ranker is None or not keys:
+        if self.ranks is None or not keys:
             return list(keys[:wanted])
-        programs = [self._programs[key] for key in keys]
-        scores = self._ranker(Programs.of(programs, cores=self.cores))
-        texts = [each.text_hash for each in programs]
+        scores = self.ranks(self._as_seen(keys))
+        texts = [self._programs[key].text_hash for key in keys]
         return [keys[number] for number in choose(scores, texts, wanted, random_share=random_share, rng=rng)]
 
     def _promising(self, drafts: Mapping[str, Candidate]) -> list[Parent]:
         """The drafts that the ranker thinks most of, with the costs that it predicts."""
         keys = self._new(drafts)
-        if self._ranker is None or not keys:
+        if self.ranks is None or not keys:
             return []
-        mean = self._ranker(Programs.of([self._programs[key] for key in keys], cores=self.cores)).mean
+        mean = self.ranks(self._as_seen(keys)).mean
         best = np.argsort(mean)[:_PROMISING]
         return [Parent(drafts[keys[number]].schedule, float(np.exp(mean[number]))) for number in best]
+
+    def _as_seen(self, keys: Sequence[str]) -> Programs:
+        return Programs.of([self._programs[key] for key in keys], cores=self.cores, root=self._root)
+
+    def _lowered_root(self) -> ProgramFeatures | None:
+        """None where that takes too long, or cannot be read."""
+        root = {"": every_func_at_root(self.spec)}
+        (found,) = (each for _, each in features_of_each(self._lowering, root, self.workers[:1]))
+        return found if isinstance(found, ProgramFeatures) else None
 
     def _lower(self, schedules: Mapping[str, Schedule], *, end_s: float) -> None:
         """Lowers those that are not known, on all cores, until a time of the monotonic clock."""

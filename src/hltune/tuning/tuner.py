@@ -335,7 +335,7 @@ class Tuner:
                 allowed=allowed,
             )
 
-        share = _BLIND_DRAFTING_SHARE if self.drafts.validation is None else _DRAFTING_SHARE
+        share = _BLIND_DRAFTING_SHARE if self.drafts.ranks is None else _DRAFTING_SHARE
         drafting_s = share * min(self.options.round_s, wanted * self.pace.candidate_s)
         return self.drafts.choose(
             make,

@@ -1,9 +1,11 @@
-"""Which weights a search uses: those that were asked for, or what pre-training left as the workspace's default."""
+"""Which weights a search uses, and which ranker: what was asked for, or what pre-training left as the default."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored, sidecar_path
+from hltune.cost_model.pretrained import Pretrained
+from hltune.cost_model.ranker_file import Rankers, read_ranker
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.machine_id import MachineId
@@ -27,6 +29,18 @@ def with_default_weights(
         progress.note(f"{trained}; to use it all the same, give it by --weights")
         return search
     return replace(search, weights=path.absolute())
+
+
+def default_ranker(workspace: Workspace, machine: MachineId, progress: Progress) -> Pretrained | None:
+    """The workspace's ranker; None if there is none, or only that of another machine."""
+    path = Rankers(workspace.default_weights).path()
+    if path is None:
+        return None
+    stored = read_ranker(path)
+    if stored.origin.machine != machine.key:
+        progress.note(f"{path} is not used: it was trained on another machine ({stored.origin.machine})")
+        return None
+    return stored.ranker
 
 
 def _other_machine(path: Path, machine: MachineId) -> str | None:

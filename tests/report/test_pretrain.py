@@ -37,7 +37,7 @@ def test_pretrained(snapshot: SnapshotAssertion) -> None:
 
 
 def test_nothing_pretrained(snapshot: SnapshotAssertion) -> None:
-    result = replace(PRETRAINED, batches=(), journal=NEW, default=None)
+    result = replace(PRETRAINED, batches=(), journal=NEW, default=None, ranker=None)
     assert shown(lambda console: report.print_pretrained(console, result)) == snapshot(name="text")
     assert dumped(report.document(result)) == snapshot(name="json")
 

@@ -11,6 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 from hltune.cli.main import run_command_line
 from hltune.commands.compare import Comparison
 from hltune.commands.export import Exported
+from hltune.commands.ranked import Prediction
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
@@ -46,6 +47,7 @@ def test_benchmarks(snapshot: SnapshotAssertion) -> None:
         pytest.param(scheduled(packets(1_200_000)), id="counted"),
         pytest.param(scheduled(packets(1_200_000, line_misses=777)), id="counted with misses"),
         pytest.param(scheduled(None), id="not measured"),
+        pytest.param(replace(scheduled(None), predicted=Prediction(seconds=1.5e-3, factor=1.4)), id="ranked"),
         pytest.param(scheduled(candidate=replace(CANDIDATE, search_s=None, predicted_ms=None)), id="not searched"),
     ],
 )

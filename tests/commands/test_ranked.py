@@ -1,0 +1,97 @@
+"""`hltune schedule` with a pre-trained ranker: mutants of what searches found take part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hltune.commands import schedule as command
+from hltune.commands.ranked import MEASURED
+from hltune.commands.schedule import RANKED, Scheduled, schedule
+from hltune.cost_model.programs import Programs
+from hltune.cost_model.scorer import Scores
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.search.autoschedulers import Adams2019Options, SearchOptions
+from hltune.values.provenance import Mutated
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import SubjectOptions
+
+DILATE = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
+BEAM = Adams2019Options(parallelism=2, beam_size=4, num_passes=1)
+
+
+@dataclass
+class ByT0:
+    """Stands in for a ranker; what it is asked about is unlike all that it has seen."""
+
+    offset_spread: float = 0.5
+
+    def __call__(self, programs: Programs) -> Scores:
+        assert programs.x.shape[1] % 2 == 0  # with what differs from the program at root
+        return Scores(mean=programs.log_t0(), spread=np.zeros(len(programs)))
+
+    def unlike(self, programs: Programs) -> bool:
+        return len(programs) > 0
+
+
+class Notes(list[str]):
+    """Somebody who listens."""
+
+    def phase(self, text: str) -> None: ...
+
+    def note(self, text: str) -> None:
+        self.append(text)
+
+
+@pytest.fixture
+def find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Scheduled, Notes]]:
+    monkeypatch.setattr(command, "default_ranker", lambda *_: ByT0())
+
+    def run(search: SearchOptions = BEAM, *, measuring: bool) -> tuple[Scheduled, Notes]:
+        notes = Notes()
+        found = schedule(
+            DILATE,
+            search,
+            search_timeout_s=60,
+            workspace=Workspace(tmp_path / "ws"),
+            measure=MeasureOptions(threads=2, turns=2),
+            measuring=measuring,
+            inputs=Inputs(),
+            directory=None,
+            progress=notes,
+        )
+        return found, notes
+
+    return run
+
+
+def test_the_most_promising_mutants_are_measured(find: Callable[..., tuple[Scheduled, Notes]]) -> None:
+    found, notes = find(measuring=True)
+    mutants = [each for each in found.tried if each.step.rung.finder == RANKED]
+    assert 0 < len(mutants) <= MEASURED
+    assert all(each.measurement is not None and each.predicted is not None for each in mutants)
+    assert found.cost is not None and found.verification is not None
+    best = min(each.cost.value for each in found.tried if each.cost)
+    assert found.cost.value <= 1.3 * best  # measured side by side in the end
+    assert any("predictions are guesses" in each and "hltune tune" in each for each in notes)
+
+
+def test_without_measuring_the_prediction_decides(find: Callable[..., tuple[Scheduled, Notes]]) -> None:
+    found, _ = find(measuring=False)
+    predictions = [each.predicted.seconds for each in found.tried if each.predicted is not None]
+    assert found.cost is None and found.predicted is not None
+    assert len(predictions) > 2 and found.predicted.seconds == min(predictions)
+    assert found.predicted.factor == pytest.approx(np.exp(0.5))
+    assert all(each.measurement is None for each in found.tried)
+    assert isinstance(found.candidate.provenance, Mutated) == (found.name == RANKED)
+
+
+def test_who_asks_for_another_search_gets_it(find: Callable[..., tuple[Scheduled, Notes]]) -> None:
+    limited = Adams2019Options(parallelism=2, beam_size=4, num_passes=1, memory_limit_bytes=2**20)
+    found, _ = find(limited, measuring=False)
+    assert found.predicted is None and all(each.step.rung.finder != RANKED for each in found.tried)

@@ -20,6 +20,7 @@ from hltune.pretraining.ranking import RankerCheckpoint
 from hltune.programs.program import Node, Program
 from hltune.search.ladder import Rung, Step
 from hltune.tuning.finals import Finals
+from hltune.tuning.operators import Successes
 from hltune.tuning.tuner import Round
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters, Measurement
@@ -199,6 +200,7 @@ def tuned(subject: Subject = SUBJECT, *rows: Row, to_runner_up: Speedup | None =
         weights=Path("weights/best-2.weights"),
         history=((1000.0, 5e-3), (1030.0, 2e-3), (90_000.0, 3e-3), (90_059.0, 1e-3)),
         files=(Path("blur.txt"),),
+        successes=Successes(tries={"tail": 3, "scale": 20, "block": 5}, wins={"scale": 4, "block": 4}),
     )
 
 

@@ -21,6 +21,7 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.features import SCHEDULE_COLUMNS
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
+from hltune.values.provenance import REPAIR, Mutated
 from hltune.values.sample import PipelineRecord, Sample
 from tests.samples import stored
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, cost, featurization, sample, samples, specs
@@ -114,6 +115,15 @@ def test_seen_schedules_include_failures(store: Store) -> None:
     assert set(store.costs(*KEYS)) == {sample(1).schedule_hash, sample(2).schedule_hash}
     [data] = store.training_data(*KEYS)
     assert data.schedule_hashes == (sample(1).schedule_hash,)
+
+
+def test_mutants_come_with_their_costs_and_without_repairs(store: Store) -> None:
+    mutated = [Mutated(parent="a", changes=changes) for changes in (("tail", "scale"), (REPAIR,), ("align",))]
+    outcomes = (cost(2.0), cost(1.0), CRASH)
+    samples = [sample(number, each) for number, each in enumerate(outcomes)]
+    store.add_all([replace(each, provenance=origin) for each, origin in zip(samples, mutated, strict=True)])
+    store.add(sample(9))
+    assert store.mutants(*KEYS) == [(mutated[0], 2.0), (mutated[2], None)]
 
 
 def test_best_are_sorted(store: Store) -> None:

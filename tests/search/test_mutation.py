@@ -20,10 +20,10 @@ from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
-from hltune.search.mutation import Parent, mutants, mutate
+from hltune.search.mutation import OPERATORS, Parent, mutants, mutate, neighbours
 from hltune.values import provenance
 from hltune.values.cost import Cost
-from hltune.values.directives import ComputeAt, Schedule, StoreAt
+from hltune.values.directives import ComputeAt, Schedule, Split, StoreAt
 from hltune.values.errors import Failure
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.provenance import Mutated
@@ -104,6 +104,27 @@ def test_every_operator_is_used() -> None:
         "inline",
         "align",
     }
+
+
+def test_operators_without_weight_are_not_used() -> None:
+    weights = dict.fromkeys((each.name for each in OPERATORS), 0.0) | {"tail": 1.0, "align": 3.0}
+    made = mutants(
+        [Parent(PARENT, 1.0)], FUNCS, np.random.default_rng(0), wanted=20, known=lambda _: False, weights=weights
+    )
+    changes = {name for each in made.values() for name in each.provenance.changes}
+    assert changes == {"tail", "align"}
+
+
+def test_neighbours_differ_in_one_factor() -> None:
+    found = neighbours(PARENT, FUNCS)
+    before = [each.factor for each in PARENT.directives if isinstance(each, Split)]
+    factors = [
+        [each.factor for each in mutant.schedule.directives if isinstance(each, Split)] for mutant in found.values()
+    ]
+    ratios = {tuple(new / old for new, old in zip(each, before, strict=True)) for each in factors}
+    assert ratios == {(2, 1, 1), (0.5, 1, 1), (1, 2, 1), (1, 0.5, 1), (1, 1, 2), (1, 1, 0.5)}
+    assert all(key == schedule_hash(each.schedule) for key, each in found.items())
+    assert neighbours(parse_schedule("blurred.parallel(y);", FUNCS), FUNCS) == {}
 
 
 def test_what_cannot_be_changed() -> None:

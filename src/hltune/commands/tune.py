@@ -30,6 +30,7 @@ from hltune.tuning.finals import Finals, decide
 from hltune.tuning.history import History
 from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
+from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits
 from hltune.tuning.searcher import Searcher
@@ -90,6 +91,7 @@ class Tuned:
         weights: the file with which beam search finds the fastest schedule; None if there are only the initial ones.
         history: times of measurement, in seconds since 1970, and running times, in seconds, of all runs.
         files: the fastest schedule in the forms of text.
+        successes: how often each way to change a schedule made it faster, in all runs.
         verification: what outputs were verified against.
     """
 
@@ -107,6 +109,7 @@ class Tuned:
     weights: Path | None
     history: tuple[tuple[float, float], ...]
     files: tuple[Path, ...]
+    successes: Successes
     verification: Verification | None = None
 
     @property
@@ -358,6 +361,7 @@ def _finish(
         seconds=run.seconds + time.monotonic() - began_s,
         weights=run.lineage.path("best"),
         history=store.history(*key),
+        successes=tuner.successes,
         files=export_texts(subject, record.schedule, workspace.texts(spec, subject.target)),
         verification=run.session.verification,
     )

@@ -22,6 +22,7 @@ from hltune.report.own import Own
 from hltune.report.progress import Board, clock
 from hltune.report.tables import print_own
 from hltune.search.autoschedulers import BASELINE
+from hltune.tuning.operators import Successes
 from hltune.tuning.tuner import Round
 from hltune.values.unit import MILLISECONDS, Unit
 
@@ -67,6 +68,8 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         grid.add_row("" if index else "failed", str(reason))
     if len(result.reasons) > _REASONS:
         grid.add_row("", f"other reasons: {len(result.reasons) - _REASONS}, see `hltune samples failures`")
+    if text := _successes(result.successes):
+        grid.add_row("mutants that won", text)
     last = next((each for each in reversed(result.rounds) if each.validations), None)
     if last is not None:
         scorers = (
@@ -83,6 +86,12 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
 def show_tuning() -> contextlib.AbstractContextManager[TuneProgress]:
     """Shows rounds on standard error: a live table on a terminal, a line per round in a log."""
     return _Rounds()
+
+
+def _successes(successes: Successes) -> str:
+    """How often each operator made a schedule faster, the best first."""
+    names = sorted(successes.tries, key=lambda name: (-successes.wins.get(name, 0), name))
+    return ", ".join(f"{name} {successes.wins.get(name, 0)} of {successes.tries[name]}" for name in names)
 
 
 def _unit(result: Tuned) -> Unit:
@@ -183,6 +192,10 @@ def _document(result: Tuned, store: Path) -> Document:
         "failed": result.failed,
         "failures": [{"stage": each.stage, "reason": each.message, "count": each.count} for each in result.reasons],
         "repaired": result.repaired,
+        "operators": {
+            name: {"tries": tries, "wins": result.successes.wins.get(name, 0)}
+            for name, tries in sorted(result.successes.tries.items())
+        },
         "samples_per_minute": round(result.samples_per_minute, 2),
         "seconds": round(result.seconds, 2),
         "rounds": [_round(done, unit) for done in result.rounds],

@@ -18,7 +18,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.provenance import REPAIR, Provenance
+from hltune.values.provenance import REPAIR, Mutated, Provenance
 from hltune.values.reasons import Reason, counted
 
 _TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
@@ -180,6 +180,15 @@ class Reader:
             JOIN schedules ON schedules.id = schedule_id ORDER BY least, schedules.hash"""
         with database.decoding(self.path):
             return tuple(map(_ranked, self._rows(query, pipeline_hash, machine_key, count)))
+
+    def mutants(self, pipeline_hash: str, machine_key: str) -> list[tuple[Mutated, float | None]]:
+        """Where each mutant comes from, and its cost; None if it failed. Repaired schedules are none."""
+        query = f"""SELECT provenance, cost {OF} AND json_extract(provenance, '$.mutation') IS NOT NULL
+            AND json_extract(provenance, '$.mutation') != '["{REPAIR}"]' ORDER BY id"""
+        with database.decoding(self.path):
+            rows = self._rows(query, pipeline_hash, machine_key)
+            found = [(provenance.from_json(json.loads(text)), cost) for text, cost in rows]
+        return [(each, cost) for each, cost in found if isinstance(each, Mutated)]
 
     def programs(self, pipeline_hash: str, machine_key: str, version: int) -> dict[str, tuple[str, bytes]]:
         """Features of lowered programs, encoded, by schedule hash, with the hash of their text."""

@@ -6,7 +6,7 @@ changes are worse and some are wrong, which Halide or the verification finds out
 search can express.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar
@@ -258,7 +258,7 @@ OPERATORS = (
     Operator("inline", _inline, ComputeAt),
     Operator("align", _align, ComputeAt),
 )
-_BY_WEIGHT = tuple(operator for operator in OPERATORS for _ in range(operator.weight))
+_WEIGHTS = {operator.name: float(operator.weight) for operator in OPERATORS}
 
 
 def _after(directives: Directives, stage: Stage, *new: Directive) -> Directives:
@@ -275,21 +275,22 @@ def mutants(
     wanted: int,
     known: Callable[[str], bool],
     allowed: Callable[[Schedule], bool] = lambda _: True,
+    weights: Mapping[str, float] = _WEIGHTS,
 ) -> dict[str, Candidate]:
     """Changes schedules at random, the fastest more often; returns new ones by their hash, at most those wanted.
 
     `known` tells whether the schedule with a hash is known, `allowed` whether one is wanted at all. The author's own
-    schedule, where directives cannot say it, is no parent.
+    schedule, where directives cannot say it, is no parent. `weights` are those of operators, by name.
     """
     parents = sorted((each for each in parents if each.schedule.base is None), key=lambda each: each.cost)
     behind = np.array([each.cost / parents[0].cost - 1 for each in parents])
-    weights = np.exp(-behind / _CLOSE - np.arange(len(parents)) / _FAVOUR)
+    favour = np.exp(-behind / _CLOSE - np.arange(len(parents)) / _FAVOUR)
     found: dict[str, Candidate] = {}
     for _ in range(_ATTEMPTS_PER_MUTANT * wanted if parents else 0):
         if len(found) == wanted:
             break
-        parent = parents[int(rng.choice(len(parents), p=weights / weights.sum()))]
-        mutant = mutate(parent.schedule, funcs, rng)
+        parent = parents[int(rng.choice(len(parents), p=favour / favour.sum()))]
+        mutant = mutate(parent.schedule, funcs, rng, weights)
         if mutant is None or not allowed(mutant.schedule):
             continue
         if not known(key := schedule_hash(mutant.schedule)):
@@ -297,24 +298,55 @@ def mutants(
     return found
 
 
-def mutate(parent: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator) -> Candidate | None:
+def neighbours(parent: Schedule, funcs: Sequence[FuncInfo]) -> dict[str, Candidate]:
+    """All that differ from a schedule by one factor, twice as large or half, by their hash."""
+    found: dict[str, Candidate] = {}
+    for at, directive in enumerate(parent.directives):
+        if not isinstance(directive, Split):
+            continue
+        for factor in (directive.factor * 2, directive.factor // 2):
+            scaled = replace(directive, factor=factor)
+            directives = (*parent.directives[:at], scaled, *parent.directives[at + 1 :])
+            if 1 < factor <= _LARGEST_FACTOR and (schedule := _legal(directives, funcs)) is not None:
+                found[schedule_hash(schedule)] = _mutant(schedule, parent, ["scale"])
+    return found
+
+
+def mutate(
+    parent: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator, weights: Mapping[str, float] = _WEIGHTS
+) -> Candidate | None:
     """Changes a schedule at random; None if nothing was found that can be changed."""
     schedule, changes = parent, list[str]()
     while schedule == parent or rng.random() < _AGAIN:
-        changed = _change(schedule, funcs, rng)
+        changed = _change(schedule, funcs, rng, weights)
         if changed is None:
             break
         schedule, name = changed
         changes.append(name)
-    if schedule == parent:
-        return None
+    return None if schedule == parent else _mutant(schedule, parent, changes)
+
+
+def _mutant(schedule: Schedule, parent: Schedule, changes: Sequence[str]) -> Candidate:
     return Candidate(schedule=schedule, provenance=Mutated(parent=schedule_hash(parent), changes=tuple(changes)))
 
 
-def _change(schedule: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator) -> tuple[Schedule, str] | None:
+def _legal(directives: Sequence[Directive], funcs: Sequence[FuncInfo]) -> Schedule | None:
+    """A schedule with canonical names; None if a loop that something else needs is gone."""
+    try:
+        schedule = canonical_names(Schedule(tuple(directives)), funcs)
+        loop_nests(schedule, funcs)
+    except InputError:
+        return None
+    return schedule
+
+
+def _change(
+    schedule: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator, weights: Mapping[str, float]
+) -> tuple[Schedule, str] | None:
+    chances = np.array([weights[operator.name] for operator in OPERATORS])
     context = Context(list(schedule.directives), loop_nests(schedule, funcs), rng)
     for _ in range(_ATTEMPTS):
-        operator = context.any(_BY_WEIGHT)
+        operator = OPERATORS[int(rng.choice(len(OPERATORS), p=chances / chances.sum()))]
         if operator.kind is None:
             directives = operator.change(context)
         elif (at := context.any_of(operator.kind)) is not None:
@@ -323,11 +355,7 @@ def _change(schedule: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Genera
             continue
         if directives is None:
             continue
-        try:
-            changed = canonical_names(Schedule(tuple(directives)), funcs)
-            loop_nests(changed, funcs)
-        except InputError:  # a loop that something else needs is gone
-            continue
-        if changed != schedule:
+        changed = _legal(directives, funcs)
+        if changed is not None and changed != schedule:
             return changed, operator.name
     return None

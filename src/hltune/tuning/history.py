@@ -10,6 +10,7 @@ from hltune.lowered.features import VERSION, decoded
 from hltune.machine.protocol import Session
 from hltune.samples.writer import Store
 from hltune.search.mutation import Parent
+from hltune.tuning.operators import Try
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -118,6 +119,13 @@ class History:
         known = self._costs.get(sample.schedule_hash)
         new = measurement.value if isinstance(measurement, Cost) else None
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)
+
+    def mutants(self) -> list[Try]:
+        """All mutants that were measured."""
+        return [
+            Try(operators=each.changes, cost=cost, parent_cost=self.cost(each.parent))
+            for each, cost in self._store.mutants(*self._key)
+        ]
 
     def samples(self) -> Dataset | None:
         """What a model can learn from; None if there is nothing."""

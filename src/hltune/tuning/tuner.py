@@ -15,11 +15,12 @@ from hltune.cost_model.scorer import Validation
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.search.ladder import Step, by_finder
-from hltune.search.mutation import PARENTS, Parent, mutants
+from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
 from hltune.tuning.drafts import Drafted, Drafts
 from hltune.tuning.history import History
 from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
+from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits, Pace
 from hltune.tuning.pool import Pool
@@ -41,6 +42,8 @@ _DRAFTING_SHARE, _BLIND_DRAFTING_SHARE = 0.35, 0.05
 _LEARNING_SHARE = 0.15
 """How long lowering what was measured may take, by the time that measuring takes in a round."""
 _LEAST_DRAFTING_S = 1.0
+_NEIGHBOUR_SHARE = 0.2
+"""Share of the drafts that differ from the best schedule by one factor, as long as there are any."""
 _OVERSAMPLING = 6
 """How many new schedules a round looks for, for every one that it measures."""
 
@@ -141,6 +144,11 @@ class Tuner:
         if not searched < math.inf or not by_hand < math.inf:
             return _MUTANT_SHARE
         return float(np.clip(_MUTANT_SHARE + searched / by_hand - 1, _MUTANT_SHARE, _LARGEST_MUTANT_SHARE))
+
+    @property
+    def successes(self) -> Successes:
+        """Which ways to change a schedule have made it faster."""
+        return Successes.of(self.history.mutants())
 
     @property
     def exhausted(self) -> bool:
@@ -325,14 +333,23 @@ class Tuner:
             cost = self.history.cost(schedule_hash(own))
             parents += [] if cost is None else [Parent(own, cost)]
 
+        funcs, weights = self.subject.spec.funcs, self.successes.weights()
+
         def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
-            return mutants(
+            def taken(key: str) -> bool:
+                return key in self.history or key in chosen or known(key)
+
+            near = neighbours(parents[0].schedule, funcs) if parents else {}
+            new = ((key, each) for key, each in near.items() if not taken(key) and allowed(each.schedule))
+            found = dict(islice(new, round(_NEIGHBOUR_SHARE * count)))
+            return found | mutants(
                 [*parents, *further],
-                self.subject.spec.funcs,
+                funcs,
                 self.rng,
-                wanted=count,
-                known=lambda key: key in self.history or key in chosen or known(key),
+                wanted=count - len(found),
+                known=lambda key: key in found or taken(key),
                 allowed=allowed,
+                weights=weights,
             )
 
         share = _BLIND_DRAFTING_SHARE if self.drafts.ranks is None else _DRAFTING_SHARE

@@ -1,0 +1,67 @@
+"""Which ways to change a schedule succeed, in one pipeline: those are tried more often."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from hltune.search.mutation import OPERATORS
+
+_WIN = 0.98
+"""A mutant that costs less than this share of what its parent does has succeeded."""
+_PRIOR = {
+    "scale": 0.13,
+    "align": 0.13,
+    "memory": 0.11,
+    "unroll": 0.11,
+    "store": 0.1,
+    "block": 0.1,
+    "tail": 0.09,
+    "reorder": 0.07,
+    "inline": 0.06,
+    "compute": 0.05,
+    "materialise": 0.04,
+    "parallel": 0.04,
+}
+"""Share of successes that was seen in tuning a dozen pipelines."""
+_PRIOR_TRIES = 20.0
+"""So many tries of a pipeline's own say as much as these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """A mutant that was measured: by which operators it came, its cost and its parent's, None for what failed."""
+
+    operators: tuple[str, ...]
+    cost: float | None
+    parent_cost: float | None
+
+    @property
+    def won(self) -> bool:
+        """It is faster than its parent."""
+        return self.cost is not None and self.parent_cost is not None and self.cost < _WIN * self.parent_cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Successes:
+    """How often each operator took part in a mutant that was measured, and in one that won, by name."""
+
+    tries: Mapping[str, int]
+    wins: Mapping[str, int]
+
+    @classmethod
+    def of(cls, tries: Iterable[Try]) -> "Successes":
+        """Counts."""
+        tried, won = Counter[str](), Counter[str]()
+        for each in tries:
+            names = set(each.operators)
+            tried.update(names)
+            won.update(names if each.won else ())
+        return cls(tries=tried, wins=won)
+
+    def weights(self) -> dict[str, float]:
+        """How often each operator is to be tried, relative to the others."""
+        return {each.name: each.weight * self._share(each.name) for each in OPERATORS}
+
+    def _share(self, name: str) -> float:
+        wins, tries = self.wins.get(name, 0), self.tries.get(name, 0)
+        return (wins + _PRIOR[name] * _PRIOR_TRIES) / (tries + _PRIOR_TRIES)

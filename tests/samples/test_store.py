@@ -58,7 +58,7 @@ def test_programs_are_kept_by_version_and_go_with_their_schedules(store: Store) 
     one, other = (sample(number).schedule_hash for number in (1, 2))
     assert set(store.schedules(*KEYS)) == {one, other}
     for _ in range(2):  # the second time changes nothing
-        store.add_program(PIPELINE.hash, MACHINE, one, 1, program)
+        store.add_programs(PIPELINE.hash, MACHINE, 1, {one: program})
     ((text_hash, data),) = store.programs(*KEYS, 1).values()
     back = ProgramFeatures.decode(data, text_hash=text_hash, columns=2, whole=1)
     assert back.text_hash == program.text_hash and (back.whole == program.whole).all()

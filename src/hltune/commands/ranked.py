@@ -48,7 +48,7 @@ class _Unmeasured:
     def programs(self) -> dict[str, ProgramFeatures]:
         return {}
 
-    def keep_program(self, key: str, program: ProgramFeatures) -> None: ...
+    def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None: ...
 
 
 class Ranked:

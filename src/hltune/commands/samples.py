@@ -139,7 +139,7 @@ def _featurize(writer: Store, chosen: Chosen, workers: Sequence[Worker], progres
             if isinstance(outcome, Failure):
                 failed[outcome.message.partition("\n")[0]] += 1
             else:
-                writer.add_program(chosen.hash, machine, key, VERSION, outcome)
+                writer.add_programs(chosen.hash, machine, VERSION, {key: outcome})
                 known.add(key)
     return Featurized(chosen=chosen, programs=len(known), failed=dict(failed))
 
@@ -197,4 +197,5 @@ def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineId:
         where=str(reader.path),
         expected="--machine with one of " + ", ".join(lines),
         found="nothing" if text is None else repr(text),
+        todo="give the start of one of these keys" if machines else "tune it here first",
     )

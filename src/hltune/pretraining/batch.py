@@ -195,9 +195,8 @@ class Batcher:
             began_s = time.monotonic()
             with closing(history.measure(session, new, best=history.best_cost)) as measured:
                 measurements = [each for _, each in measured]
-            for key in programs.keys() - history.programs().keys():
-                if key in history:
-                    history.keep_program(key, programs[key])
+            known = history.programs()
+            history.keep_programs({k: each for k, each in programs.items() if k in history and k not in known})
         return measurements, time.monotonic() - began_s
 
     def _with_mutants(

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import zlib
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,20 +89,22 @@ class Store(Reader):
         with self._transaction():
             return tuple([self._add(sample) for sample in samples])
 
-    def add_program(
-        self, pipeline_hash: str, machine: MachineId, schedule: str, version: int, program: ProgramFeatures
+    def add_programs(
+        self, pipeline_hash: str, machine: MachineId, version: int, programs: Mapping[str, ProgramFeatures]
     ) -> None:
-        """Keeps the features of a lowered program, by the hash of a schedule that has samples."""
+        """Keeps the features of lowered programs, by the hashes of schedules that have samples; all of them or none."""
         with self._transaction():
-            schedule_id = self._find("schedules", pipeline_id=self._pipeline(pipeline_hash), hash=schedule)
-            key = {"schedule_id": schedule_id, "machine_id": self._machine(machine), "version": version}
-            self._execute(
-                """INSERT OR REPLACE INTO programs (schedule_id, machine_id, version, text_hash, data)
-                   VALUES (:schedule_id, :machine_id, :version, :text_hash, :data)""",
-                **key,
-                text_hash=program.text_hash,
-                data=program.encode(),
-            )
+            pipeline_id, machine_id = self._pipeline(pipeline_hash), self._machine(machine)
+            for schedule, program in programs.items():
+                self._execute(
+                    """INSERT OR REPLACE INTO programs (schedule_id, machine_id, version, text_hash, data)
+                       VALUES (:schedule_id, :machine_id, :version, :text_hash, :data)""",
+                    schedule_id=self._find("schedules", pipeline_id=pipeline_id, hash=schedule),
+                    machine_id=machine_id,
+                    version=version,
+                    text_hash=program.text_hash,
+                    data=program.encode(),
+                )
 
     def delete(self, pipeline_hash: str, machine_key: str | None = None) -> Deleted:
         """Deletes all samples of a pipeline, on one machine or on all; the file shrinks."""

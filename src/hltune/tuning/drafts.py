@@ -64,8 +64,8 @@ class Known(Protocol):
         """Features that were kept, by the hash of the schedule."""
         ...
 
-    def keep_program(self, key: str, program: ProgramFeatures) -> None:
-        """Keeps the features of what was measured."""
+    def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None:
+        """Keeps features of what was measured."""
         ...
 
 
@@ -130,10 +130,8 @@ class Drafts:
         measured = {schedule_hash(each.schedule): each for each in self.history.measured()}
         self._lower({key: each.schedule for key, each in measured.items()}, end_s=end_s)
         known = [key for key in measured if key in self._programs]
-        for key in known:
-            if key not in self._stored:
-                self.history.keep_program(key, self._programs[key])
-                self._stored.add(key)
+        self.history.keep_programs({key: self._programs[key] for key in known if key not in self._stored})
+        self._stored.update(known)
         if len(known) >= _LEAST_MEASURED:
             start = None if self._root is None else self.pretrained
             costs = np.array([measured[key].cost for key in known])

@@ -72,9 +72,9 @@ class History:
         """Features of the lowered programs of what was measured, by the hash of the schedule."""
         return decoded(self._store.programs(*self._key, VERSION))
 
-    def keep_program(self, key: str, program: ProgramFeatures) -> None:
-        """Keeps the features of the lowered program of a schedule that was measured, by its hash."""
-        self._store.add_program(self._key[0], self._machine, key, VERSION, program)
+    def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None:
+        """Keeps the features of the lowered programs of schedules that were measured, by their hashes."""
+        self._store.add_programs(self._key[0], self._machine, VERSION, programs)
 
     def measure(
         self,

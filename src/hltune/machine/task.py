@@ -61,16 +61,24 @@ class Compiled:
         """One per element of each output."""
         return tuple(memory.array for memory in self.memories)
 
+    def poison(self) -> None:
+        """Overwrites the outputs, so that what is not computed shows."""
+        for memory in self.memories:
+            memory.poison()
+
     def run(self, process: Process, options: MeasureOptions) -> None:
         """Runs once over poisoned outputs."""
         process.enter("run", timeout_s=options.run_timeout_s)
-        for memory in self.memories:
-            memory.poison()
+        self.poison()
         process.on_main_thread(self.call)
 
     def run_and_verify(self, process: Process, options: MeasureOptions) -> Failure | None:
         """`run`, and what is wrong with the outputs."""
         self.run(process, options)
+        return self.verify(process, options)
+
+    def verify(self, process: Process, options: MeasureOptions) -> Failure | None:
+        """What is wrong with the outputs as they are."""
         if not all(memory.gaps_intact() for memory in self.memories):
             return Failure(stage="verify", kind="wrong output", message=WROTE_BETWEEN)
         return verify(process, self.outputs, self.task.reference, options)

@@ -69,7 +69,7 @@ class TimeJob:
     """Takes one turn with a prepared task.
 
     Attributes:
-        last: run and verify once more afterwards, for a race need not show in the first run, and forget the task.
+        last: verify what the last call wrote, for a race need not show in the first run, and forget the task.
         prune_s: a call that takes longer is not repeated.
     """
 
@@ -84,6 +84,7 @@ class TimeJob:
         compiled, heap = process.state[self.key]
         settle(heap)
         turn_s, sample_s = self.options.turn_s, self.options.sample_s
+        compiled.poison()
         process.enter("timing", timeout_s=turn_s + 2 * self.options.run_timeout_s)
         repeats = process.on_main_thread(
             lambda: time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)
@@ -91,13 +92,15 @@ class TimeJob:
         if not self.last:
             return repeats
         del process.state[self.key]
-        return compiled.run_and_verify(process, self.options) or repeats
+        return compiled.verify(process, self.options) or repeats
 
 
 def time_calls(
     call: Callable[[], object], *, turn_s: float, sample_s: float, prune_s: float = math.inf
 ) -> tuple[float, ...]:
     """Calls twice, then repeats a call for about `turn_s`; returns the seconds per call of every repeat, at least one.
+
+    Where one call takes that long, the second is the only repeat.
 
     Args:
         call: what to time.
@@ -108,6 +111,8 @@ def time_calls(
     first_s, second_s = _seconds(call), _seconds(call)
     if min(first_s, second_s) > prune_s:
         return (min(first_s, second_s),)
+    if second_s > turn_s:
+        return (second_s,)
     batch = max(1, round(sample_s / max(second_s, 1e-7)))
     end = time.perf_counter() + turn_s
     repeats = [_seconds(call, batch)]

@@ -150,9 +150,18 @@ def read_image(path: Path, argument: BufferArgument) -> Array:
             where=str(path),
             expected=_form(argument.dtype, dimensions),
             found=_form(image.dtype.name, image.ndim, image.shape[0] if image.ndim == 3 else None),
-            todo="convert the image, for example to 8-bit greyscale for a uint8 input of 2 dimensions",
+            todo=_conversion(path, image, argument.dtype, dimensions),
         )
     return image
+
+
+def _conversion(path: Path, image: Array, dtype: str, dimensions: int) -> str:
+    """What to do about an image of another element type or number of dimensions."""
+    if image.ndim != dimensions:
+        return "convert the image, for example to 8-bit greyscale for a uint8 input of 2 dimensions"
+    if path.suffix == ".npy":
+        return f'convert its elements, as in numpy.save(FILE, numpy.load("{path.name}").astype("{dtype}"))'
+    return f"convert the image to {dtype}, or give an array of them as a .npy file"
 
 
 def laid_out(argument: BufferArgument, image: Array) -> Array:

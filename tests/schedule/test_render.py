@@ -75,6 +75,14 @@ def test_a_func_outside_of_all_loops() -> None:
     )
 
 
+def test_memory_that_is_taken_further_out() -> None:
+    text = "output.split(y, y, yi, 8); blur.compute_at(output, yi).hoist_storage(output, y);"
+    assert rendered(text).startswith(
+        "produce output:\n  for y:\n    allocate blur\n    for yi in 8:\n      produce blur:\n"
+    )
+    assert rendered("blur.compute_at(output, y).hoist_storage_root();").startswith("allocate blur\nproduce output:\n")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_as_halide_prints_it(worker: Worker, specs: dict[str, PipelineSpec], name: str) -> None:
     spec = specs[name]

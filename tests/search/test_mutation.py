@@ -89,7 +89,9 @@ def test_what_halide_would_refuse_is_not_made() -> None:
 
 def test_every_operator_is_used() -> None:
     rng = np.random.default_rng(0)
-    found = Counter(name for _ in range(500) if (m := mutate(PARENT, FUNCS, rng)) for name in m.provenance.changes)
+    unstored = Schedule(tuple(each for each in PARENT.directives if not isinstance(each, StoreAt)))
+    parents = [PARENT, unstored] * 300
+    found = Counter(name for each in parents if (m := mutate(each, FUNCS, rng)) for name in m.provenance.changes)
     assert found.keys() == {
         "scale",
         "tail",
@@ -98,6 +100,7 @@ def test_every_operator_is_used() -> None:
         "reorder",
         "compute",
         "store",
+        "hoist",
         "memory",
         "parallel",
         "materialise",

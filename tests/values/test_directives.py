@@ -20,6 +20,8 @@ def test_every_directive_has_the_name_of_its_call() -> None:
         "compute_at",
         "store_root",
         "store_at",
+        "hoist_storage_root",
+        "hoist_storage",
         "store_in",
         "reorder_storage",
         "align_storage",

@@ -145,6 +145,7 @@ class FuncPlan:
     name: str
     store: Level
     compute: Level
+    hoist: Level
     dims: tuple[StoredDim, ...]
     memory: str
     stages: tuple[StagePlan, ...]
@@ -223,7 +224,6 @@ def _func(func: Table) -> FuncPlan:
     schedule = func.table(6)
     assert schedule is not None, "Halide always writes it"
     extras = {
-        "hoist_storage": level(schedule.table(2)) != INLINED,
         "in or clone_in": any(True for _ in schedule.tables(6)),
         "memoize": schedule.number(8, "<B"),
         "async": schedule.number(9, "<B"),
@@ -234,6 +234,7 @@ def _func(func: Table) -> FuncPlan:
         name=func.text(0),
         store=level(schedule.table(0)),
         compute=level(schedule.table(1)),
+        hoist=level(schedule.table(2)),
         dims=tuple(map(stored_dim, schedule.tables(3))),
         memory=_MEMORY[int(schedule.number(7, "<B"))],
         stages=tuple(map(_stage, definitions(func))),

@@ -8,7 +8,7 @@ import halide as hl
 from hltune.pipeline.build import Built
 from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
 from hltune.schedule.text import directive_text
-from hltune.values.directives import OUTERMOST, ComputeAt, Directive, Rfactor, Schedule, StoreAt
+from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
 from hltune.values.errors import InputError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Role, Stage, form_of
@@ -70,7 +70,7 @@ class _Replay:
             case Role.CONSUMER:
                 return [self._funcs[value]]
             case Role.LEVEL:
-                assert isinstance(directive, ComputeAt | StoreAt)
+                assert isinstance(directive, InsideLoop)
                 return [self._level(directive.consumer, value)]
             case Role.TAIL:
                 return [getattr(hl.TailStrategy, value)]

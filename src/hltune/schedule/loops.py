@@ -14,17 +14,16 @@ from typing import Literal
 from hltune.values.directives import (
     OUTERMOST,
     AlignStorage,
-    ComputeAt,
     Directive,
     FoldStorage,
     Fuse,
+    InsideLoop,
     Parallel,
     Reorder,
     ReorderStorage,
     Rfactor,
     Schedule,
     Split,
-    StoreAt,
     Unroll,
     Vectorize,
 )
@@ -149,7 +148,7 @@ class LoopNests:
 
     def check_level(self, directive: Directive) -> None:
         """Checks the loop that a Func is computed or stored in; call it when all directives are applied."""
-        if isinstance(directive, ComputeAt | StoreAt):
+        if isinstance(directive, InsideLoop):
             self.level(directive.consumer, directive.var)
 
     def _set(self, stage: Stage, loops: tuple[Loop, ...]) -> None:

@@ -31,6 +31,8 @@ from hltune.values.directives import (
     Directive,
     FoldStorage,
     Fuse,
+    HoistStorage,
+    HoistStorageRoot,
     Parallel,
     Reorder,
     ReorderStorage,
@@ -157,6 +159,10 @@ class _Recovery:
             yield StoreRoot(stage)
         elif plan.store != INLINED:
             yield StoreAt(stage, *self._level(stage, plan.store))
+        if plan.hoist == ROOT:
+            yield HoistStorageRoot(stage)
+        elif plan.hoist != INLINED:
+            yield HoistStorage(stage, *self._level(stage, plan.hoist))
         if plan.memory != _memory(plan.memory):
             self.lost.append(f"MemoryType::{plan.memory} ({stage})")
         elif plan.memory != "Auto":
@@ -202,6 +208,7 @@ def _sayable(plan: FuncPlan) -> FuncPlan:
         name=_short(plan.name),
         store=_sayable_level(plan.store),
         compute=_sayable_level(plan.compute),
+        hoist=_sayable_level(plan.hoist),
         dims=tuple(map(_sayable_dim, plan.dims)),
         memory=_memory(plan.memory),
         stages=tuple(map(_sayable_stage, plan.stages)),

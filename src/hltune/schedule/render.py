@@ -1,8 +1,9 @@
 """The loop nest of a schedule as text for people, from the data alone.
 
 Like Halide's ``print_loop_nest``, with three differences that make it shorter: what consumes a Func follows it at the
-same depth, ``store f`` is a line (f is allocated from here to the end of the enclosing loop), and loops that turn out
-to have one iteration are shown, since only Halide's bounds inference knows them::
+same depth, ``store f`` is a line (f is kept from here to the end of the enclosing loop; its memory is taken here, too,
+unless ``allocate f`` stands further out), and loops that turn out to have one iteration are shown, since only Halide's
+bounds inference knows them::
 
     produce output:
       parallel y:
@@ -18,9 +19,20 @@ with updates that are computed where they are used, having no place of their own
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from hltune.schedule.loops import Loop, LoopNests, loop_nests
-from hltune.values.directives import OUTERMOST, ComputeAt, ComputeRoot, Rfactor, Schedule, StoreAt, StoreRoot
+from hltune.values.directives import (
+    OUTERMOST,
+    ComputeAt,
+    ComputeRoot,
+    HoistStorage,
+    HoistStorageRoot,
+    Rfactor,
+    Schedule,
+    StoreAt,
+    StoreRoot,
+)
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
 
@@ -30,14 +42,23 @@ _Site = tuple[str, str] | None
 
 def render_loop_nest(schedule: Schedule, spec: PipelineSpec) -> str:
     """The loop nest, two spaces per depth, one loop per line."""
-    printer = _Printer(loop_nests(schedule, spec.funcs), _realization_order(schedule, spec), *_sites(schedule, spec))
+    printer = _Printer(loop_nests(schedule, spec.funcs), _realization_order(schedule, spec), _sites(schedule, spec))
     return "\n".join(printer.site(None)) + "\n"
 
 
-def _sites(schedule: Schedule, spec: PipelineSpec) -> tuple[dict[str, _Site], dict[str, _Site]]:
-    """Where each Func is computed, and where it is stored; Funcs without a place are inlined."""
+@dataclass(frozen=True)
+class _Sites:
+    """Where each Func is computed, stored, and given memory; Funcs that are not computed anywhere are inlined."""
+
+    compute: dict[str, _Site]
+    store: dict[str, _Site]
+    memory: dict[str, _Site]
+
+
+def _sites(schedule: Schedule, spec: PipelineSpec) -> _Sites:
     compute: dict[str, _Site] = {}
     store: dict[str, _Site] = {}
+    memory: dict[str, _Site] = {}
     for directive in schedule.directives:
         func = directive.stage.func
         match directive:
@@ -49,10 +70,14 @@ def _sites(schedule: Schedule, spec: PipelineSpec) -> tuple[dict[str, _Site], di
                 store[func] = None
             case StoreAt(_, consumer, var):
                 store[func] = consumer, var
+            case HoistStorageRoot():
+                memory[func] = None
+            case HoistStorage(_, consumer, var):
+                memory[func] = consumer, var
             case _:
                 pass
     root = {output.name: None for output in spec.outputs}
-    return compute | root, compute | store | root
+    return _Sites(compute | root, compute | store | root, compute | store | memory | root)
 
 
 def _realization_order(schedule: Schedule, spec: PipelineSpec) -> list[str]:
@@ -65,20 +90,22 @@ def _realization_order(schedule: Schedule, spec: PipelineSpec) -> list[str]:
 
 
 class _Printer:
-    def __init__(self, nests: LoopNests, order: list[str], compute: dict[str, _Site], store: dict[str, _Site]) -> None:
+    def __init__(self, nests: LoopNests, order: list[str], sites: _Sites) -> None:
         self._nests = nests
         self._order = order
-        self._compute = compute
-        self._store = store
+        self._sites = sites
 
     def site(self, site: _Site) -> Iterator[str]:
         """What is stored and computed at a place."""
         for func in self._order:
-            if func not in self._compute:
+            if func not in self._sites.compute:
                 continue
-            if self._store[func] == site != self._compute[func]:
+            store = self._sites.store[func]
+            if self._sites.memory[func] == site != store:
+                yield f"allocate {func}"
+            if store == site != self._sites.compute[func]:
                 yield f"store {func}"
-            if self._compute[func] == site:
+            if self._sites.compute[func] == site:
                 yield f"produce {func}:"
                 for stage in self._nests.stages(func):
                     yield from _indented(self._stage(stage))

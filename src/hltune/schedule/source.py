@@ -12,7 +12,7 @@ from typing import Any
 
 from hltune.schedule.canonical import is_counted
 from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
-from hltune.values.directives import OUTERMOST, ComputeAt, Directive, Rfactor, Schedule, StoreAt
+from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Role, Stage, form_of
 
@@ -168,7 +168,7 @@ class _Writer:
             case Role.CONSUMER:
                 return self._func(value)
             case Role.LEVEL:
-                assert isinstance(directive, ComputeAt | StoreAt)
+                assert isinstance(directive, InsideLoop)
                 return self._level(directive.consumer, value)
             case Role.TAIL | Role.MEMORY:
                 enumeration = "TailStrategy" if role is Role.TAIL else "MemoryType"

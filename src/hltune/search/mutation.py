@@ -21,6 +21,7 @@ from hltune.values.directives import (
     ComputeAt,
     ComputeRoot,
     Directive,
+    HoistStorage,
     Memory,
     Parallel,
     Reorder,
@@ -96,8 +97,8 @@ class Context:
         stage = self.nests.stages(consumer)[-1]
         return [loop.name for loop in self.nests.loops[stage] if loop.kind != "vectorized"]
 
-    def serially_outside(self, level: ComputeAt) -> list[str]:
-        """Loops outside of a compute level which run in the same task as it, innermost first."""
+    def serially_outside(self, level: ComputeAt | StoreAt) -> list[str]:
+        """Loops outside of a level which run in the same task as it, innermost first."""
         loops = self.nests.loops[self.nests.stages(level.consumer)[-1]]
         at = next((number for number, loop in enumerate(loops) if loop.name == level.var), len(loops))
         inside = takewhile(lambda number: loops[number].kind != "parallel", range(at, len(loops) - 1))
@@ -192,6 +193,20 @@ def _store(context: Context, _at: int, level: ComputeAt) -> Directives:
     return _after(others, level.stage, StoreAt(level.stage, level.consumer, context.any(outside)))
 
 
+def _hoist(context: Context, _at: int, level: ComputeAt) -> Directives | None:
+    """Takes the memory of a Func in a loop outside of the one that stores it, so seldom; or no longer."""
+    others = [each for each in context.directives if not (isinstance(each, HoistStorage) and each.stage == level.stage)]
+    if len(others) < len(context.directives):
+        return others
+    stored = [each for each in others if isinstance(each, StoreAt) and each.stage == level.stage]
+    outside = context.serially_outside(stored[0] if stored else level)
+    return (
+        _after(others, level.stage, HoistStorage(level.stage, level.consumer, context.any(outside)))
+        if outside
+        else None
+    )
+
+
 def _memory(context: Context, _at: int, level: ComputeAt) -> Directives:
     """Stores a Func in another kind of memory: on the stack nothing is allocated."""
     others = [each for each in context.directives if not (isinstance(each, StoreIn) and each.stage == level.stage)]
@@ -252,6 +267,7 @@ OPERATORS = (
     Operator("reorder", _reorder, Reorder),
     Operator("compute", _compute, ComputeAt),
     Operator("store", _store, ComputeAt),
+    Operator("hoist", _hoist, ComputeAt),
     Operator("memory", _memory, ComputeAt),
     Operator("parallel", _parallel, Parallel),
     Operator("materialise", _materialise),

@@ -14,6 +14,7 @@ _PRIOR = {
     "memory": 0.11,
     "unroll": 0.11,
     "store": 0.1,
+    "hoist": 0.1,
     "block": 0.1,
     "tail": 0.09,
     "reorder": 0.07,

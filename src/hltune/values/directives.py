@@ -14,6 +14,8 @@
 | ComputeAt       | f.compute_at(consumer, var)              | f is computed inside a loop of a consumer |
 | StoreRoot       | f.store_root()                           | f is allocated outside of all loops       |
 | StoreAt         | f.store_at(consumer, var)                | f is allocated inside a loop of a consumer|
+| HoistStorageRoot| f.hoist_storage_root()                   | f's memory is taken once for all loops    |
+| HoistStorage    | f.hoist_storage(consumer, var)           | f's memory is taken once for a loop's body|
 | StoreIn         | f.store_in(MemoryType.X)                 | stack, heap, ...                          |
 | ReorderStorage  | f.reorder_storage(innermost, ...)        | order of dimensions in memory             |
 | AlignStorage    | f.align_storage(var, alignment)          | pads a dimension in memory                |
@@ -165,6 +167,22 @@ class StoreAt(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class HoistStorageRoot(Checked):
+    """Takes the memory of the Func outside of all loops, however often it is stored anew."""
+
+    stage: OfFunc
+
+
+@dataclass(frozen=True, slots=True)
+class HoistStorage(Checked):
+    """Takes the memory of the Func inside a loop of ``consumer``, however often it is stored anew further in."""
+
+    stage: OfFunc
+    consumer: ConsumerName
+    var: LevelName
+
+
+@dataclass(frozen=True, slots=True)
 class StoreIn(Checked):
     """Chooses the kind of memory."""
 
@@ -218,12 +236,18 @@ Directive = (
     | ComputeAt
     | StoreRoot
     | StoreAt
+    | HoistStorageRoot
+    | HoistStorage
     | StoreIn
     | ReorderStorage
     | AlignStorage
     | FoldStorage
     | Unscheduled
 )
+
+
+InsideLoop = ComputeAt | StoreAt | HoistStorage
+"""What happens in a loop of a consumer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +24,8 @@ DILATE = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
 BEAM = Adams2019Options(parallelism=2, beam_size=4, num_passes=1)
 
 
-@dataclass
 class ByT0:
     """Stands in for a ranker; what it is asked about is unlike all that it has seen."""
-
-    offset_spread: float = 0.5
 
     def __call__(self, programs: Programs) -> Scores:
         assert programs.x.shape[1] % 2 == 0  # with what differs from the program at root
@@ -37,6 +33,9 @@ class ByT0:
 
     def unlike(self, programs: Programs) -> bool:
         return len(programs) > 0
+
+    def factor(self, spread: float) -> float:
+        return 1.5 + spread
 
 
 class Notes(list[str]):
@@ -86,7 +85,7 @@ def test_without_measuring_the_prediction_decides(find: Callable[..., tuple[Sche
     predictions = [each.predicted.seconds for each in found.tried if each.predicted is not None]
     assert found.cost is None and found.predicted is not None
     assert len(predictions) > 2 and found.predicted.seconds == min(predictions)
-    assert found.predicted.factor == pytest.approx(np.exp(0.5))
+    assert found.predicted.factor == 1.5
     assert all(each.measurement is None for each in found.tried)
     assert isinstance(found.candidate.provenance, Mutated) == (found.name == RANKED)
 

@@ -106,7 +106,15 @@ def test_the_newest_counts_and_older_ones_go(ranker: Pretrained, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("features", -1), ("trees", ["AAAA"]), ("trees", ["not base64!"]), ("scales", "x"), ("format", "hltune-weights")],
+    [
+        ("columns", "0.1"),
+        ("trees", []),
+        ("trees", ["AAAA"]),
+        ("trees", ["not base64!"]),
+        ("scales", [1.0]),
+        ("scales", "x"),
+        ("format", "hltune-weights"),
+    ],
 )
 def test_damage_is_named(field: str, value: object, ranker: Pretrained, tmp_path: Path) -> None:
     path = tmp_path / "best-00001.ranker.json"

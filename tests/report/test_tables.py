@@ -11,13 +11,13 @@ from syrupy.assertion import SnapshotAssertion
 from hltune.cli.main import run_command_line
 from hltune.commands.compare import Comparison
 from hltune.commands.export import Exported
-from hltune.commands.ranked import Prediction
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.report import documents, tables
 from hltune.suite.benchmark import Benchmark, Group
 from hltune.values.errors import HltuneError
+from hltune.values.prediction import Prediction
 from tests.report.conftest import dumped, shown
 from tests.report.values import CANDIDATE, CRASH, compared, counted, packets, row, scheduled
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from hypothesis import strategies as st
 
 from hltune.schedule.loops import LoopNests
 from hltune.schedule.text import directive_text
-from hltune.values.directives import OUTERMOST, ComputeAt, Directive, Fuse, Rfactor, Schedule, Split, StoreAt, kinds
+from hltune.values.directives import (
+    OUTERMOST,
+    ComputeAt,
+    Directive,
+    Fuse,
+    HoistStorage,
+    Rfactor,
+    Schedule,
+    Split,
+    StoreAt,
+    kinds,
+)
 from hltune.values.pipeline import FuncInfo
-from hltune.values.roles import MemoryType, Role, Stage, TailStrategy, form_of
+from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
 FUNCS = (
     FuncInfo(name="blur", args=("x", "y", "c")),
@@ -22,6 +33,7 @@ FUNCS = (
     FuncInfo(name="output", args=("x", "y")),
 )
 
+INSIDE = (ComputeAt, StoreAt, HoistStorage)
 names = st.text(min_size=1, max_size=6)
 counts = st.integers(1, 2**31 - 1)
 stages = st.builds(Stage, names, st.none() | st.integers(0, 9))
@@ -36,8 +48,7 @@ _BY_ROLE: dict[Role, st.SearchStrategy[Any]] = {
         tuple
     ),
     Role.COUNT: counts,
-    Role.TAIL: st.sampled_from(get_args(TailStrategy)),
-    Role.MEMORY: st.sampled_from(get_args(MemoryType)),
+    **{role: st.sampled_from(each.elements) for role, each in ENUMERATIONS.items()},
 }
 
 any_directive: st.SearchStrategy[Directive] = st.one_of(
@@ -52,13 +63,13 @@ def fitting_schedules(draw: st.DrawFn) -> Schedule:
     nests = LoopNests(FUNCS)
     directives: list[Directive] = []
     for number in range(draw(st.integers(0, 12))):
-        kind = draw(st.sampled_from([kind for kind in kinds().values() if kind not in (ComputeAt, StoreAt)]))
+        kind = draw(st.sampled_from([kind for kind in kinds().values() if kind not in INSIDE]))
         stage = draw(st.sampled_from(sorted(nests.loops, key=str)))
         directive = _fitting(draw, nests, stage, kind, f"n{number}")
         if directive is not None:
             nests.advance(directive)
             directives.append(directive)
-    for kind in draw(st.lists(st.sampled_from([ComputeAt, StoreAt]), max_size=3)):
+    for kind in draw(st.lists(st.sampled_from(INSIDE), max_size=3)):
         consumer = draw(st.sampled_from(sorted(nests.loops, key=str)))
         var = draw(st.sampled_from([OUTERMOST, *(loop.name for loop in nests.loops[consumer])]))
         directives.append(kind(Stage(draw(st.sampled_from(sorted(nests.args)))), consumer.func, var))

@@ -103,6 +103,7 @@ def test_every_operator_is_used() -> None:
         "hoist",
         "memory",
         "parallel",
+        "partition",
         "materialise",
         "inline",
         "align",

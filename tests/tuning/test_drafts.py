@@ -12,7 +12,7 @@ import pytest
 from hltune.cost_model.pretrained import Pretrained
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores
-from hltune.lowered.features import BODY, MEANS
+from hltune.lowered.features import BODY, MEANS, WHOLE
 from hltune.samples.writer import Store
 from hltune.schedule.parse import parse_schedule
 from hltune.search.mutation import Parent
@@ -20,6 +20,8 @@ from hltune.tuning.drafts import Drafts, Make
 from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
+from hltune.values.errors import InputError
+from hltune.values.program_features import ProgramFeatures
 from hltune.values.provenance import Named
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import MILLISECONDS
@@ -111,8 +113,8 @@ def test_what_was_pretrained_chooses_before_anything_is_measured(place: Place) -
     new = {width: tiled(place, width, ROWS[4]) for width in WIDTHS}
     with place.store() as store:
         drafts = drafts_of(place, store, WidestFirst())  # type: ignore[arg-type]
-        assert drafts.ranks is drafts.pretrained and drafts.validation is None
         chosen = list(choose(drafts, making(*new.values()), 1).chosen.values())
+        assert drafts.ranks is drafts.pretrained and drafts.validation is None
         assert chosen == [new[128]]
         schedules = {str(width): each.schedule for width, each in new.items()}
         predicted = drafts.predict(schedules, end_s=math.inf)
@@ -120,6 +122,37 @@ def test_what_was_pretrained_chooses_before_anything_is_measured(place: Place) -
         keys, scores = predicted
         assert [keys[number] for number in np.argsort(scores.mean)] == ["128", "64", "32", "16", "8"]
         assert drafts.unlike(keys) and not drafts.unlike(keys[:2]) and not drafts.unlike(["unheard of"])
+
+
+def test_predictions_beside_measured_costs_are_on_their_scale(place: Place) -> None:
+    """What was pre-trained says nothing of how long a program takes as a whole."""
+    old = [(tiled(place, width, 2), 1000.0 / width) for width in WIDTHS[:3]]
+    promised: list[float] = []
+
+    def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
+        promised.extend(each.cost for each in further)
+        return making(tiled(place, 8, 32), tiled(place, 16, 32))(further, count, known)
+
+    with place.store() as store:
+        drafts = drafts_of(place, store, WidestFirst())  # type: ignore[arg-type]
+        measure(drafts, {schedule_hash(each.schedule): (each, cost) for each, cost in old}, place)
+        drafts.learn(end_s=math.inf)
+        choose(drafts, make, 1)
+    assert promised and all(10 < cost < 1000 for cost in promised)  # of 31 to 125 that were measured
+
+
+def test_programs_of_what_has_no_samples_are_not_kept(place: Place) -> None:
+    """A schedule that was repaired is known, and has no sample of its own."""
+    one, other = tiled(place, 8, 4), tiled(place, 16, 4)
+    keys = [schedule_hash(each.schedule) for each in (one, other)]
+    program = ProgramFeatures(bodies=np.zeros((0, len(BODY))), whole=np.zeros(len(WHOLE)), text_hash="a" * 64)
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        measure(drafts, {keys[0]: (one, 1.0)}, place)
+        drafts.history.keep_programs(dict.fromkeys(keys, program))
+        assert list(drafts.history.programs()) == keys[:1]
+        with pytest.raises(InputError, match="no samples of this schedule"):
+            store.add_programs(place.subject.spec.content_hash, place.machine, 1, {keys[1]: program})
 
 
 def test_without_anything_known_nothing_is_predicted(place: Place) -> None:

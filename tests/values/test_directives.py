@@ -14,6 +14,7 @@ def test_every_directive_has_the_name_of_its_call() -> None:
         "vectorize",
         "unroll",
         "parallel",
+        "partition",
         "atomic",
         "rfactor",
         "compute_root",

@@ -112,6 +112,7 @@ def pretrain(
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
         batches: list[Batch] = []
         checkpoint: Checkpoint | None = None
+        ranker: RankerCheckpoint | None = None
         while run.journal.batches < options.batches and time.monotonic() < end_s:
             batch = run.batcher.run(run.journal.batches, run.learning.weights, progress)
             run.journal = run.journal.after(batch)
@@ -121,10 +122,11 @@ def pretrain(
             if run.journal.batches % options.checkpoint_batches == 0:
                 checkpoint = _checkpoint(run, hashes, progress)
                 if run.ranking.due(run.journal.batches):
-                    _rank(run, hashes, progress)
+                    ranker = _rank(run, hashes, progress)
         if checkpoint is None or checkpoint.batches < run.journal.batches:
             checkpoint = _checkpoint(run, hashes, progress)
-        ranker = _rank(run, hashes, progress)
+        if ranker is None or ranker.batches < run.journal.batches:
+            ranker = _rank(run, hashes, progress)
         default = None
         if use:
             stored = read_stored(checkpoint.weights)
@@ -249,7 +251,7 @@ def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> 
         progress.phase(f"samples of {benchmark.name}, to evaluate the weights on")
         spec = load_subject(SubjectOptions(pipeline=benchmark.name, target=run.target.name), workspace).spec
         known = sum(map(len, run.replay.read([spec.content_hash])))
-        if known < _BENCHMARK_SAMPLES // 2:
+        if known < _BENCHMARK_SAMPLES // 2 or not run.replay.groups([spec.content_hash]):
             try:
                 run.batcher.measure(spec, _BENCHMARK_NUMBER + index, run.initial, wanted=_BENCHMARK_SAMPLES)
             except RejectedError as rejection:

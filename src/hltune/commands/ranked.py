@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from hltune.search.mutation import Parent, mutants
 from hltune.tuning.drafts import Drafts
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
+from hltune.values.prediction import Prediction
 from hltune.values.program_features import ProgramFeatures
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
@@ -23,14 +23,6 @@ MEASURED = 8
 """Mutants that are worth measuring."""
 _DRAFTING_S = 15.0
 """How long mutants are made and lowered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """What a schedule costs in seconds, and how many times more or less that may be (one standard deviation)."""
-
-    seconds: float
-    factor: float
 
 
 @dataclass(slots=True)
@@ -55,24 +47,25 @@ class Ranked:
     """Changes the schedules of one pipeline that searches have found."""
 
     def __init__(
-        self, subject: Subject, ranker: Pretrained, workers: Sequence[Worker], *, cores: int, seed: int
+        self, subject: Subject, ranker: Pretrained, workers: Sequence[Worker], *, cores: int, seed: int, budget_s: float
     ) -> None:
         self._subject = subject
         self._ranker = ranker
         self._rng = np.random.default_rng(seed)
+        self._budget_s = min(_DRAFTING_S, budget_s)
         self._known = _Unmeasured()
         self._drafts = Drafts(subject.spec, subject.target, cores, workers, self._known, ranker)
         self.unlike = False
 
-    def choose(self, found: Sequence[Schedule], wanted: int) -> dict[Schedule, tuple[Candidate | None, Prediction]]:
-        """The most promising mutants, as many as wanted, and what was found, with what each is predicted to cost.
+    def choose(self, found: Sequence[Schedule]) -> dict[Schedule, tuple[Candidate | None, Prediction]]:
+        """The most promising mutants, `MEASURED` at most, and what was found, with what each is predicted to cost.
 
         Nothing comes of what Halide refuses to lower, or takes long to.
         """
-        end_s = time.monotonic() + _DRAFTING_S
-        known = {schedule_hash(each): each for each in found}
+        end_s = time.monotonic() + self._budget_s
+        known = {schedule_hash(each): each for each in found if each.base is None}
         self._known.found |= known.keys()
-        costs = self._costs(known, end_s=math.inf)
+        costs = self._costs(known, end_s=end_s)
         parents = [Parent(known[key], prediction.seconds) for key, prediction in costs.items()]
 
         def make(further: Sequence[Parent], count: int, taken: Callable[[str], bool]) -> dict[str, Candidate]:
@@ -84,8 +77,8 @@ class Ranked:
                 known=lambda key: key in known or taken(key),
             )
 
-        made = self._drafts.choose(make, wanted, random_share=0.0, rng=self._rng, end_s=end_s) if parents else None
-        chosen = made.chosen if made else {}
+        made = self._drafts.choose(make, MEASURED, random_share=0.0, rng=self._rng, end_s=end_s) if parents else None
+        chosen = {} if made is None else made.chosen
         costs |= self._costs({key: each.schedule for key, each in chosen.items()}, end_s=end_s)
         self.unlike = self._drafts.unlike(costs)
         schedules = known | {key: each.schedule for key, each in chosen.items()}
@@ -95,9 +88,8 @@ class Ranked:
         if (predicted := self._drafts.predict(schedules, end_s=end_s)) is None:
             return {}
         keys, scores = predicted
+        pairs = zip(keys, scores.mean, scores.spread, strict=True)
         return {
-            key: Prediction(
-                seconds=float(np.exp(mean)), factor=float(np.exp(np.hypot(spread, self._ranker.offset_spread)))
-            )
-            for key, mean, spread in zip(keys, scores.mean, scores.spread, strict=True)
+            key: Prediction(seconds=float(np.exp(mean)), factor=self._ranker.factor(float(spread)))
+            for key, mean, spread in pairs
         }

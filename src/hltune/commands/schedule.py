@@ -1,15 +1,17 @@
 """`hltune schedule`: find a schedule, run it, verify it, keep it."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hltune.commands.export import export_texts
-from hltune.commands.ranked import MEASURED, Prediction, Ranked
 from hltune.commands.verification import further_schedules, verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
@@ -27,10 +29,15 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.prediction import Prediction
 from hltune.workspace.default_weights import default_ranker, with_default_weights
 from hltune.workspace.records import Record, Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import MANUAL, Subject, SubjectOptions, load_subject
+
+if TYPE_CHECKING:
+    from hltune.commands.ranked import Ranked
+    from hltune.cost_model.pretrained import Pretrained
 
 RANKED = "ranked"
 """Finder of mutants that a ranker has chosen."""
@@ -41,7 +48,7 @@ _FINALISTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """A rung of the search, and what its schedule cost; None if it was not measured, or if nobody predicted it."""
+    """A rung of the search, what its schedule cost if it was measured, and what a ranker predicts, if there is one."""
 
     step: Step
     measurement: Measurement | None = None
@@ -115,7 +122,8 @@ def schedule(
     Args:
         search: the last rung, see `hltune.search.ladder`.
         search_timeout_s: limit on all searches together.
-        measuring: without it, the schedule of the largest search that ended is written as it is.
+        measuring: without it, what the ranker thinks most of, or else what the largest search found, is written as it
+            is.
         directory: where to write it; None for the workspace.
 
     Raises:
@@ -166,7 +174,7 @@ def schedule(
         memory = Searches(workspace.searches(subject.spec))
         attempt = _Attempt(subject, pool, session, memory, search_timeout_s, progress)
         if ranker is not None and isinstance(search, Adams2019Options):
-            attempt.ranked = Ranked(subject, ranker, pool.workers, cores=measure.threads, seed=search.seed)
+            attempt.ranked = _ranked(attempt, ranker, search, measure.threads)
         try:
             found = _winner(attempt, search)
         except KeyboardInterrupt:
@@ -184,6 +192,13 @@ def schedule(
     return replace(kept, verification=verification)
 
 
+def _ranked(attempt: _Attempt, ranker: Pretrained, search: Adams2019Options, cores: int) -> Ranked:
+    from hltune.commands.ranked import Ranked  # LightGBM, which is not needed without a ranker
+
+    workers, budget_s = attempt.pool.workers, attempt.budget_s
+    return Ranked(attempt.subject, ranker, workers, cores=cores, seed=search.seed, budget_s=budget_s)
+
+
 @contextlib.contextmanager
 def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Generator[Session]:
     """A session for a subject, on a machine of its own."""
@@ -199,7 +214,7 @@ def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> G
         yield session
 
 
-def _winner(attempt: "_Attempt", search: SearchOptions) -> Tried:
+def _winner(attempt: _Attempt, search: SearchOptions) -> Tried:
     """The best that a search and its ladder found; where they found nothing, that of the most robust searches."""
     progress = attempt.progress
     attempt.climb(ladder(search))
@@ -257,29 +272,32 @@ class _Attempt:
         found = [schedule for each in self.tried if (schedule := _found(each)) is not None and each.failure is None]
         recovered = self.subject.recovered and self.subject.recovered.schedule
         own = [recovered] if recovered is not None and self.session is not None else []
-        chosen = self.ranked.choose([*dict.fromkeys([*found, *own])], MEASURED)
+        chosen = self.ranked.choose([*dict.fromkeys([*found, *own])])
         if self.ranked.unlike:
             unlike = "nothing like this is among the programs of pre-training: predictions are guesses"
             self.progress.note(f"{spec.name}: {unlike}; tune it (`hltune tune`)")
         predicted: dict[Schedule | None, Prediction] = {key: prediction for key, (_, prediction) in chosen.items()}
-        mutants = self._mutants([candidate for candidate, _ in chosen.values() if candidate is not None])
-        self.tried = [replace(each, predicted=predicted.get(_found(each))) for each in (*self.tried, *mutants)]
+        self.tried = [replace(each, predicted=predicted.get(_found(each))) for each in self.tried]
+        mutants = [candidate for candidate, _ in chosen.values() if candidate is not None]
+        for tried in self._measured({f"mutant {number}": each for number, each in enumerate(mutants, start=1)}):
+            self.tried.append(replace(tried, predicted=predicted.get(_found(tried))))
+            self._say(self.tried[-1])
 
-    def _mutants(self, candidates: Sequence[Candidate]) -> list[Tried]:
-        """Measured on all cores, if anything is measured."""
-        named = {f"mutant {number}": candidate for number, candidate in enumerate(candidates, start=1)}
-        measured: dict[str, Measurement] = {}
-        if self.session is not None:
-            self.progress.phase("compiling, verifying and measuring the mutants that the ranker chose")
-            costs = [each.cost.value for each in self.tried if each.cost]
-            schedules = [(label, each.schedule) for label, each in named.items()]
-            measured |= self.session.measure_each(schedules, best=min(costs, default=None))
-        rungs = {label: Rung(finder=RANKED, label=label, searches=()) for label in named}
-        steps = [Step(rung=rungs[label], outcome=candidate) for label, candidate in named.items()]
-        tried = [Tried(step=each, measurement=measured.get(each.rung.label)) for each in steps]
-        for each in tried:
-            self._say(each)
-        return tried
+    def _measured(self, mutants: Mapping[str, Candidate]) -> Generator[Tried]:
+        """Each as soon as it is measured, on all cores; as they are, where nothing is."""
+        steps = {
+            label: Step(rung=Rung(finder=RANKED, label=label, searches=()), outcome=each)
+            for label, each in mutants.items()
+        }
+        if self.session is None:
+            yield from (Tried(step=step) for step in steps.values())
+            return
+        self.progress.phase("compiling, verifying and measuring the mutants that the ranker chose")
+        costs = [each.cost.value for each in self.tried if each.cost]
+        schedules = [(label, each.schedule) for label, each in mutants.items()]
+        with contextlib.closing(self.session.measure_each(schedules, best=min(costs, default=None))) as measured:
+            for label, measurement in measured:
+                yield Tried(step=steps[label], measurement=measurement)
 
     def best(self) -> Tried | None:
         """The fastest schedule; where nothing is measured, by the ranker, or else that of the largest search."""

@@ -2,7 +2,7 @@
 differ is the spread.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import lightgbm
@@ -48,6 +48,22 @@ def bagged(
         parameters = {**_QUIET, **fewest, **shape, "seed": seed + number}
         ensembles.append(Ensemble(lightgbm.train(parameters, drawn, num_boost_round=trees), rows))
     return tuple(ensembles)
+
+
+def predict_unseen(
+    ensembles: Sequence[Ensemble], x: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Labels of the samples [N, D] that the ensembles were grown on, each by those that have not drawn it.
+
+    Returns labels [N], and which samples [N] there is a label of.
+    """
+    labels, times = np.zeros(len(x)), np.zeros(len(x))
+    for each in ensembles:
+        left = np.setdiff1d(np.arange(len(x)), each.rows)
+        if len(left):
+            labels[left] += each.predict(x[left])
+            times[left] += 1
+    return labels / np.maximum(times, 1), times > 0
 
 
 def _members(groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -12,6 +12,7 @@ the ensembles: how far these differ says how little is known of a program that n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from hltune.cost_model.bagging import Ensemble, bagged
+from hltune.cost_model.bagging import Ensemble, bagged, predict_unseen
 from hltune.cost_model.metrics import Evaluation
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores
@@ -86,6 +87,7 @@ class Pretrained:
         scales: s.
         offset, offset_spread: mean and standard deviation, over programs, of what was taken out of r: how many times
             T0 a program takes, as a logarithm.
+        error: root mean square of what the trees do not explain of r in programs that they have not drawn.
         range: where it knows its way.
     """
 
@@ -93,6 +95,7 @@ class Pretrained:
     scales: NDArray[np.float64]
     offset: float
     offset_spread: float
+    error: float
     range: Range
 
     def __call__(self, programs: Programs) -> Scores:
@@ -113,6 +116,10 @@ class Pretrained:
         mean = programs.log_t0(self.scales) + self.offset + predicted.mean(axis=0)
         return Scores(mean=mean, spread=predicted.std(axis=0))
 
+    def factor(self, spread: float) -> float:
+        """How many times more or less than predicted a schedule may cost (one standard deviation), by its spread."""
+        return float(np.exp(math.hypot(spread, self.error, self.offset_spread)))
+
     def unlike(self, programs: Programs) -> bool:
         """Nothing like this pipeline was learned: predictions are guesses."""
         return self.range.outside(programs) > self.range.usual
@@ -130,19 +137,22 @@ def pretrain(groups: Sequence[Group], *, seed: int) -> Pretrained:
     scales = fitted_scales(groups)
     residuals = [np.log(each.costs) - each.programs.log_t0(scales) for each in groups]
     offsets = np.array([each.mean() for each in residuals])
+    x, r = np.vstack([each.programs.x for each in groups]), np.concatenate([each - each.mean() for each in residuals])
     ensembles = bagged(
-        np.vstack([each.programs.x for each in groups]),
-        np.concatenate([each - each.mean() for each in residuals]),
+        x,
+        r,
         trees=_TREES,
         shape=_SHAPE,
         seed=seed,
         groups=np.repeat(np.arange(len(groups)), [len(each.costs) for each in groups]),
     )
+    labels, unseen = predict_unseen(ensembles, x)
     return Pretrained(
         ensembles=ensembles,
         scales=scales,
         offset=float(offsets.mean()),
         offset_spread=float(offsets.std()),
+        error=float(np.sqrt(np.mean(np.square((r - labels)[unseen])))) if unseen.any() else 0.0,
         range=Range.of(groups),
     )
 

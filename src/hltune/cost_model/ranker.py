@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.bagging import Ensemble, bagged
+from hltune.cost_model.bagging import Ensemble, bagged, predict_unseen
 from hltune.cost_model.metrics import count_pairs, r2_of_logs, regret_at
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores, Validation
@@ -67,15 +67,9 @@ def fit(programs: Programs, costs: NDArray[np.float64], *, start: Ranks | None =
     residual = np.log(costs) - known
     offset = float(residual.mean())
     ensembles = bagged(programs.x, residual - offset, trees=_TREES, shape=_SHAPE, seed=seed)
-    unseen, times = np.zeros(len(costs)), np.zeros(len(costs))
-    for each in ensembles:
-        left = np.setdiff1d(np.arange(len(costs)), each.rows)
-        if len(left):
-            unseen[left] += each.predict(programs.x[left])
-            times[left] += 1
-    drawn = times > 0
-    predicted = known[drawn] + offset + unseen[drawn] / times[drawn]
-    return Ranker(ensembles=ensembles, offset=offset, start=start, validation=_validation(predicted, costs[drawn]))
+    labels, unseen = predict_unseen(ensembles, programs.x)
+    predicted = (known + offset + labels)[unseen]
+    return Ranker(ensembles=ensembles, offset=offset, start=start, validation=_validation(predicted, costs[unseen]))
 
 
 def _known(start: Ranks | None, programs: Programs) -> NDArray[np.float64]:

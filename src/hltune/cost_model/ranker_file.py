@@ -17,7 +17,8 @@ from lightgbm.basic import LightGBMError
 
 from hltune.cost_model.bagging import Ensemble
 from hltune.cost_model.pretrained import Pretrained, Range
-from hltune.lowered.features import VERSION
+from hltune.cost_model.programs import COLUMNS
+from hltune.lowered.estimate import TERMS
 from hltune.runtime.files import write_bytes
 from hltune.values.documents import Format
 from hltune.values.errors import InputError
@@ -25,8 +26,6 @@ from hltune.values.errors import InputError
 _TODO = "pre-train again (`hltune pretrain`), or remove the file"
 _FORMAT = Format(name="hltune-ranker", version=1, what="damaged file of a ranker", todo=_TODO)
 _NAME = re.compile(r"best-([0-9]+)\.ranker\.json")
-_DIGITS = 7
-"""Of the numbers of a file, which are compared with features that are exact to so many at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +57,16 @@ class _Document:
     """The fields of the file.
 
     Attributes:
-        features: version of the features that the trees refer to.
+        columns: version of the features that the trees refer to.
         trees: the ensembles, each as base64 of LZMA of LightGBM's text.
     """
 
-    features: int
+    columns: str
     origin: RankerOrigin
     scales: tuple[float, ...]
     offset: float
     offset_spread: float
+    error: float
     low: tuple[float, ...]
     high: tuple[float, ...]
     usual: float
@@ -111,13 +111,14 @@ class Rankers:
 def write_ranker(path: Path, ranker: Pretrained, origin: RankerOrigin) -> None:
     """Writes it whole or not at all; raises InputError if it cannot be written."""
     document = _Document(
-        features=VERSION,
+        columns=COLUMNS,
         origin=origin,
-        scales=tuple(map(_rounded, ranker.scales)),
+        scales=tuple(map(float, ranker.scales)),
         offset=ranker.offset,
         offset_spread=ranker.offset_spread,
-        low=tuple(map(_rounded, ranker.range.low)),
-        high=tuple(map(_rounded, ranker.range.high)),
+        error=ranker.error,
+        low=tuple(map(float, ranker.range.low)),
+        high=tuple(map(float, ranker.range.high)),
         usual=ranker.range.usual,
         trees=tuple(_packed(each.booster.model_to_string()) for each in ranker.ensembles),
     )
@@ -135,24 +136,27 @@ def read_ranker(path: Path) -> StoredRanker:
     except OSError as error:
         raise _FORMAT.damaged(str(path), error.strerror) from None
     document = _FORMAT.read(data, _Document, where=str(path))
-    if document.features != VERSION:
+    if document.columns != COLUMNS:
         raise InputError(
             "this ranker was made for other features of programs",
             where=str(path),
-            expected=f"version {VERSION}",
-            found=f"version {document.features}",
+            expected=f"version {COLUMNS}",
+            found=f"version {document.columns}",
             todo=_TODO,
         )
     try:
         boosters = [lightgbm.Booster(model_str=_unpacked(each)) for each in document.trees]
     except (ValueError, lzma.LZMAError, LightGBMError) as error:
         raise _FORMAT.damaged(str(path), str(error)) from None
+    if not boosters or len(document.scales) != len(TERMS) or len(document.low) != len(document.high):
+        raise _FORMAT.damaged(str(path), "numbers are missing")
     nobody = np.empty(0, np.int64)
     ranker = Pretrained(
         ensembles=tuple(Ensemble(each, nobody) for each in boosters),
         scales=np.array(document.scales),
         offset=document.offset,
         offset_spread=document.offset_spread,
+        error=document.error,
         range=Range(low=np.array(document.low), high=np.array(document.high), usual=document.usual),
     )
     return StoredRanker(ranker=ranker, origin=document.origin)
@@ -164,7 +168,3 @@ def _packed(text: str) -> str:
 
 def _unpacked(text: str) -> str:
     return lzma.decompress(base64.b64decode(text, validate=True)).decode()
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")

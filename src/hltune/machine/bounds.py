@@ -36,14 +36,16 @@ class CoverJob:
 
     def run(self, process: Process) -> PipelineSpec:
         """Runs in a worker; returns the pipeline with estimates of its inputs that are large enough."""
-        function = compile_code(process, self.task, self.options)
+        spec = self.task.spec
+        known = process.state.pop(compiled_key(self.task), None)
+        function = known or compile_code(process, self.task, self.options)
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
-        return covering(function, self.task)
+        return grown(spec, regions_read(function, spec, self.task.inputs))
 
 
-def covering(call: Callable[..., object], task: Task) -> PipelineSpec:
-    """The pipeline of a task with estimates of its inputs that cover what its compiled code reads. In a worker."""
-    return grown(task.spec, regions_read(call, task.spec, task.inputs))
+def compiled_key(task: Task) -> str:
+    """Where a worker's state may have the code of a task, which need not be compiled again then."""
+    return f"compiled for a bounds query: {task.spec.content_hash} {task.schedule} {task.target}"
 
 
 def _without_memory(dtype: str, estimate: tuple[Interval, ...]) -> Any:

@@ -9,7 +9,7 @@ from typing import Self
 
 from hltune.machine.bounds import CoverJob, growth_notes
 from hltune.machine.options import MeasureOptions
-from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, Decided, ReferenceJob, Undecided, Verification
+from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, ReferenceJob, Undecided, Verification
 from hltune.machine.runs import Folders
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import NumPyReference, Task
@@ -17,7 +17,6 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
-from hltune.values.pipeline import PipelineSpec
 
 MoreSchedules = Callable[[], Mapping[str, Schedule]]
 """Finds further schedules by name, where too few of those that are at hand can be run."""
@@ -48,8 +47,7 @@ class ReferenceSession:
         task.inputs.assign(task.spec)
         self._folder = tempfile.TemporaryDirectory(prefix="hltune-")
         self._directory = Path(self._folder.name)
-        self._given = task.spec
-        self._task: Task = task
+        self._given, self._task = task.spec, task
         self._own = own and task.spec.manual is not None
         self._verification: Verification | None = None
         self._more = more
@@ -100,13 +98,12 @@ class ReferenceSession:
         """
         while self._verification is None:
             outcome = self._outcome()
-            if isinstance(outcome, Decided):
+            if isinstance(outcome, Verification):
                 own, self._own = self._own, False
                 # Its author runs it on images that are large enough for it.
-                if not own or not self._cover(Schedule(base=self._given.manual_hash), outcome.covering):
+                if not own or not self._cover(Schedule(base=self._given.manual_hash)):
                     growth = growth_notes(self._given, self._task.spec)
-                    found = outcome.verification
-                    self._verification = replace(found, notes=(*growth, *found.notes))
+                    self._verification = replace(outcome, notes=(*growth, *outcome.notes))
             elif isinstance(outcome, Undecided):
                 if self._covered(outcome):
                     continue
@@ -126,15 +123,12 @@ class ReferenceSession:
         outside = [name for name, failure in outcome.failures if is_outside(failure.message)]
         return any(self._cover(schedules[name]) for name in outside[:1])
 
-    def _cover(self, schedule: Schedule, known: PipelineSpec | None = None) -> bool:
-        """Lets the inputs grow to what a schedule reads, and begins again; False if they are large enough.
-
-        That costs a compilation, unless it is known what the pipeline is then.
-        """
+    def _cover(self, schedule: Schedule) -> bool:
+        """Lets the inputs grow to what a schedule reads, and begins again; False if they are large enough."""
         worker, before = self._running.worker, self._task.spec
         task = replace(self._task, schedule=schedule)
         try:
-            after = known or worker.run(CoverJob(task=task, options=self._job.options))
+            after = worker.run(CoverJob(task=task, options=self._job.options))
         except JobFailed:
             return False
         if after == before:
@@ -145,7 +139,7 @@ class ReferenceSession:
         self._running = worker.start(self._job)
         return True
 
-    def _outcome(self) -> Decided | Undecided | None:
+    def _outcome(self) -> Verification | Undecided | None:
         """What the worker found; None if a schedule took it down, which is not tried again."""
         try:
             return self._running.result()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.machine.bounds import covering
+from hltune.machine.bounds import compiled_key
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.runs import Folders, Ran
@@ -24,7 +24,6 @@ from hltune.pipeline.operations import forecast, rounded_outputs
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
-from hltune.values.pipeline import PipelineSpec
 
 INLINED, AT_ROOT = "everything inlined", "every Func at root"
 AUTHORS = "the author's schedule"
@@ -66,19 +65,6 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """What is expected is known.
-
-    Attributes:
-        covering: the pipeline with estimates of its inputs that cover what the author's schedule reads; None if that
-            was not run.
-    """
-
-    verification: Verification
-    covering: PipelineSpec | None
-
-
-@dataclass(frozen=True, slots=True)
 class Undecided:
     """Further schedules are needed; these failed, by name."""
 
@@ -106,7 +92,7 @@ class ReferenceJob:
     last: bool
     strict: bool
 
-    def run(self, process: Process) -> Decided | Undecided:
+    def run(self, process: Process) -> Verification | Undecided:
         """Runs in the worker."""
         runs = self._references(process)
         pair = self._agreeing(runs)
@@ -134,15 +120,15 @@ class ReferenceJob:
             np.save(output_path(self.directory, number), output)
         write_tolerances(self.directory, verification.outputs)
         self._folders.remove([each.variant.name for each in (*runs, *others)])
-        return Decided(verification, self._covering(process))
+        self._remember(process)
+        return verification
 
-    def _covering(self, process: Process) -> PipelineSpec | None:
+    def _remember(self, process: Process) -> None:
+        """Keeps the author's code for `CoverJob`."""
         authors = dict(self.schedules).get(AUTHORS)
         function = None if authors is None else self._code.get((self.task.target, authors))
-        if function is None:
-            return None
-        process.enter("bounds query", timeout_s=self.options.run_timeout_s)
-        return covering(function, self.task)
+        if authors is not None and function is not None:
+            process.state[compiled_key(replace(self.task, schedule=authors))] = function
 
     @cached_property
     def _folders(self) -> Folders:

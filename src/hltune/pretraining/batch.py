@@ -185,10 +185,10 @@ class Batcher:
         with self.machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
             try:
                 searched = self._search(spec, number, own, wanted=wanted)
-                programs, candidates = self._with_mutants(spec, searched, number)
                 session.ready()
             except HltuneError as error:
                 raise RejectedError("its outputs take too long") from error
+            programs, candidates = self._with_mutants(spec, searched, number)
             self.store.add_pipeline(PipelineRecord.of(spec))
             history = History(spec, self.machine.identity, self.store)
             new = {key: candidate for key, candidate in candidates.items() if key not in history}
@@ -196,7 +196,7 @@ class Batcher:
             with closing(history.measure(session, new, best=history.best_cost)) as measured:
                 measurements = [each for _, each in measured]
             known = history.programs()
-            history.keep_programs({k: each for k, each in programs.items() if k in history and k not in known})
+            history.keep_programs({key: each for key, each in programs.items() if key not in known})
         return measurements, time.monotonic() - began_s
 
     def _with_mutants(
@@ -204,27 +204,36 @@ class Batcher:
     ) -> tuple[dict[str, ProgramFeatures], dict[str, Candidate]]:
         """Features of programs, and what is to be measured, both by the hash of the schedule.
 
-        As many mutants as searched schedules, if there are so many that lower to programs of their own.
+        As many mutants as searched schedules, if there are so many that lower to programs of their own; then the one
+        with every Func at root, which is slow. Raises RejectedError if lowering takes too long, for else it would
+        depend on the time which mutants there are.
         """
         rng = np.random.default_rng([self.options.search.seed, number, _MUTATING])
         parents = [Parent(each.schedule, 1.0) for each in searched.values()]
         wanted = _DRAFTS_PER_MUTANT * len(searched)
         drafts = mutants(parents, spec.funcs, rng, wanted=wanted, known=searched.__contains__)
         root = Candidate(schedule=every_func_at_root(spec), provenance=Named(name=ROOT))
-        chosen = {schedule_hash(root.schedule): root, **searched}
+        at_root = {schedule_hash(root.schedule): root}
+        lowered = self._lowered(spec, at_root | drafts | searched)
+        programs = {key: each for key, each in lowered.items() if isinstance(each, ProgramFeatures)}
+        known = [key for key in (*searched, *at_root) if key in programs]
+        by_text = {programs[key].text_hash: key for key in known}
+        for key in drafts:
+            if key in programs:
+                by_text.setdefault(programs[key].text_hash, key)
+        new = [key for key in by_text.values() if key in drafts and key not in known]
+        chosen = {key: drafts[key] for key in new[: len(searched)]}
+        return programs, searched | chosen | at_root
+
+    def _lowered(self, spec: PipelineSpec, candidates: dict[str, Candidate]) -> dict[str, ProgramFeatures | Failure]:
         lowering = Lowering(
             spec=spec, target=self.target, cores=self.machine.identity.threads, timeout_s=_LONGEST_LOWERING_S
         )
-        schedules = {key: each.schedule for key, each in (chosen | drafts).items()}
+        schedules = {key: each.schedule for key, each in candidates.items()}
         lowered = dict(features_of_each(lowering, schedules, self.pool.workers))
-        programs = {key: each for key, each in lowered.items() if isinstance(each, ProgramFeatures)}
-        texts = {programs[key].text_hash for key in chosen if key in programs}
-        most = len(chosen) + len(searched)
-        for key, draft in drafts.items():
-            if len(chosen) < most and key in programs and programs[key].text_hash not in texts:
-                texts.add(programs[key].text_hash)
-                chosen[key] = draft
-        return programs, chosen
+        if any(isinstance(each, Failure) and each.kind == "timeout" for each in lowered.values()):
+            raise RejectedError("lowered for too long")
+        return lowered
 
 
 def _take(found: dict[str, Candidate], outcomes: Iterable[Outcome]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hltune.cost_model.metrics import Evaluation
 from hltune.cost_model.pretrained import Group, evaluate, evaluate_t0, pretrain
 from hltune.cost_model.ranker_file import RankerOrigin, Rankers, read_ranker
 from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, Replay, chosen
+from hltune.values.errors import InputError
 
 _LEAST_PROGRAMS = 8
 """With fewer, there is nothing to say of programs that nobody has seen."""
@@ -60,11 +62,10 @@ class Ranking:
         began_s = time.monotonic()
         learned, held_out = self.replay.programs()
         unseen = self.replay.groups(chosen(held_out, MOST_HELD_OUT, seed=0))
-        path = self.rankers.path()
-        if path is None or self.rankers.version() != batches:
-            path = self._learn(batches, learned, unseen)
-        if path is None:
+        if not self._is_current(batches) and not self._learn(batches, learned, unseen):
             return None
+        path = self.rankers.path()
+        assert path is not None, "it was written"
         stored = read_ranker(path)
         return RankerCheckpoint(
             batches=batches,
@@ -76,10 +77,21 @@ class Ranking:
             seconds=time.monotonic() - began_s,
         )
 
-    def _learn(self, batches: int, learned: Sequence[str], unseen: Sequence[Group]) -> Path | None:
+    def _is_current(self, batches: int) -> bool:
+        """The newest ranker has learned from these batches, and can be read."""
+        path = self.rankers.path()
+        if path is None or self.rankers.version() != batches:
+            return False
+        with suppress(InputError):
+            read_ranker(path)
+            return True
+        return False
+
+    def _learn(self, batches: int, learned: Sequence[str], unseen: Sequence[Group]) -> bool:
+        """Learns and writes; False if there is too little to learn from."""
         groups = self.replay.groups(chosen(learned, MOST_LEARNED, seed=batches))
         if len(groups) < _LEAST_PROGRAMS:
-            return None
+            return False
         ranker = pretrain(groups, seed=self.seed)
         metrics = asdict(evaluate(ranker, unseen))
         origin = RankerOrigin(
@@ -88,4 +100,5 @@ class Ranking:
             samples=sum(len(each.costs) for each in groups),
             metrics={key: value for key, value in metrics.items() if key not in ("pipelines", "samples")},
         )
-        return self.rankers.write(batches, ranker, origin)
+        self.rankers.write(batches, ranker, origin)
+        return True

@@ -49,7 +49,10 @@ class Replay:
         """What was lowered and measured of each pipeline; those without a root, or without samples, are left out."""
         groups: list[Group] = []
         for key in hashes:
-            if (spec := self.reader.spec(key)) is None:
+            spec = None
+            with suppress(InputError):  # one that is damaged does not keep the others from teaching
+                spec = self.reader.spec(key)
+            if spec is None:
                 continue
             programs = decoded(self.reader.programs(key, self.machine.key, VERSION))
             root = programs.get(schedule_hash(every_func_at_root(spec)))

@@ -6,7 +6,6 @@ from typing import Any
 
 from hltune.commands.compare import Comparison
 from hltune.commands.export import Exported
-from hltune.commands.ranked import Prediction
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled, Tried
 from hltune.machine.protocol import Finding
@@ -18,6 +17,7 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.prediction import Prediction
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.rows import Row
 

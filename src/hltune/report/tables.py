@@ -52,7 +52,8 @@ def print_scheduled(console: Console, result: Scheduled) -> None:
             grid.add_row("predicted", f"{unit.text(result.candidate.predicted_ms / 1e3)} {unit.label}")
     if result.predicted is not None:
         seconds, factor = result.predicted.seconds, result.predicted.factor
-        grid.add_row("ranker", f"{MILLISECONDS.text(seconds)} ms, {factor:.1f} times more or less")
+        unit = result.cost.unit if result.cost else MILLISECONDS
+        grid.add_row("ranker", f"{unit.text(seconds)} {unit.label}, {factor:.1f} times more or less")
     grid.add_row("measured", _cost(result.cost, runnable=result.runnable))
     console.print(grid)
     print_verification(console, result.verification)

@@ -92,14 +92,20 @@ class Store(Reader):
     def add_programs(
         self, pipeline_hash: str, machine: MachineId, version: int, programs: Mapping[str, ProgramFeatures]
     ) -> None:
-        """Keeps the features of lowered programs, by the hashes of schedules that have samples; all of them or none."""
+        """Keeps the features of lowered programs, by the hashes of schedules that have samples; all of them or none.
+
+        Raises:
+            InputError: the store does not know the pipeline, or a schedule.
+        """
         with self._transaction():
             pipeline_id, machine_id = self._pipeline(pipeline_hash), self._machine(machine)
             for schedule, program in programs.items():
+                if (schedule_id := self._find("schedules", pipeline_id=pipeline_id, hash=schedule)) is None:
+                    raise InputError("the store has no samples of this schedule", where=str(self.path), found=schedule)
                 self._execute(
                     """INSERT OR REPLACE INTO programs (schedule_id, machine_id, version, text_hash, data)
                        VALUES (:schedule_id, :machine_id, :version, :text_hash, :data)""",
-                    schedule_id=self._find("schedules", pipeline_id=pipeline_id, hash=schedule),
+                    schedule_id=schedule_id,
                     machine_id=machine_id,
                     version=version,
                     text_hash=program.text_hash,

@@ -11,7 +11,7 @@ from hltune.schedule.text import directive_text
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
 from hltune.values.errors import InputError
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.roles import Role, Stage, form_of
+from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
 
 def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> None:
@@ -72,10 +72,8 @@ class _Replay:
             case Role.LEVEL:
                 assert isinstance(directive, InsideLoop)
                 return [self._level(directive.consumer, value)]
-            case Role.TAIL:
-                return [getattr(hl.TailStrategy, value)]
-            case Role.MEMORY:
-                return [getattr(hl.MemoryType, value)]
+            case Role.TAIL | Role.MEMORY | Role.POLICY:
+                return [getattr(getattr(hl, ENUMERATIONS[role].name), value)]
             case _:
                 return [value]
 

@@ -40,7 +40,7 @@ from hltune.values.directives import (
 )
 from hltune.values.errors import InputError
 from hltune.values.pipeline import FuncInfo
-from hltune.values.roles import Role, Stage, form_of
+from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
 T = TypeVar("T")
 
@@ -247,7 +247,7 @@ class _Parser(Tokens):
     def _argument(self, role: Role, *, first: bool = False) -> Any:
         """Reads an argument, with the comma before it unless it is the first; a tail strategy may be missing."""
         if role is Role.TAIL:
-            return self._choice("TailStrategy", role) if self.skip(",") else "Auto"
+            return self._choice(role) if self.skip(",") else "Auto"
         if not first:
             self.mark(",")
         match role:
@@ -255,8 +255,8 @@ class _Parser(Tokens):
                 return self.number(role.value)
             case Role.CONSUMER:
                 return self._func()
-            case Role.MEMORY:
-                return self._choice("MemoryType", role)
+            case Role.MEMORY | Role.POLICY:
+                return self._choice(role)
             case Role.LOOPS | Role.DIMS:
                 return self._loops()
             case Role.PRESERVED:  # {{r, u}, {s, v}}, or r, u for one pair
@@ -264,9 +264,9 @@ class _Parser(Tokens):
             case _:
                 return self._loop()
 
-    def _choice(self, enumeration: str, role: Role) -> str:
+    def _choice(self, role: Role) -> str:
         """An element of an enumeration; Li2018 leaves the name of the enumeration out."""
-        if self.skip(enumeration):
+        if self.skip(ENUMERATIONS[role].name):
             self.mark("::")
         return self.name(role.value)
 

@@ -34,6 +34,7 @@ from hltune.values.directives import (
     HoistStorage,
     HoistStorageRoot,
     Parallel,
+    Partition,
     Reorder,
     ReorderStorage,
     Schedule,
@@ -46,11 +47,13 @@ from hltune.values.directives import (
 )
 from hltune.values.errors import InputError
 from hltune.values.pipeline import FuncInfo, PipelineSpec
-from hltune.values.roles import MemoryType, Stage, TailStrategy
+from hltune.values.roles import MemoryType, PartitionPolicy, Stage, TailStrategy
 
 _RECOVER_S = 60.0
 _HEXAGON = 6
 """Halide's number of the device that is the target itself where such schedules run."""
+_POLICIES = get_args(PartitionPolicy)
+"""In the order of Halide's numbers."""
 _KINDS = {"parallel": Parallel, "vectorized": Vectorize, "unrolled": Unroll}
 
 
@@ -133,8 +136,10 @@ class _Recovery:
         if plan.atomic:
             yield Atomic(stage)
         for dim in plan.dims:
-            if dim.device not in (0, _HEXAGON) or dim.partition:
-                self.lost.append(f"{'partition' if dim.partition else 'a GPU'} ({stage})")
+            if dim.device not in (0, _HEXAGON):
+                self.lost.append(f"a GPU ({stage})")
+            if dim.partition and dim.var != OUTERMOST:
+                yield Partition(stage, _short(dim.var), _POLICIES[dim.partition])
             if dim.kind in _KINDS:
                 yield _KINDS[dim.kind](stage, _short(dim.var))
 
@@ -231,9 +236,14 @@ def _sayable_stage(plan: StagePlan) -> StagePlan:
         plan,
         rvars=tuple(name.replace("$", "_") for name in plan.rvars),
         splits=tuple(map(_sayable_split, plan.splits)),
-        dims=tuple(LoopDim(dim.var.replace("$", "_"), dim.kind, purity=dim.purity) for dim in plan.dims),
+        dims=tuple(map(_sayable_loop, plan.dims)),
         extras=frozenset(),
     )
+
+
+def _sayable_loop(dim: LoopDim) -> LoopDim:
+    partition = 0 if dim.var == OUTERMOST else dim.partition  # it has one iteration
+    return LoopDim(dim.var.replace("$", "_"), dim.kind, purity=dim.purity, partition=partition)
 
 
 def _sayable_split(split: LoopSplit) -> LoopSplit:

@@ -14,7 +14,7 @@ from hltune.schedule.canonical import is_counted
 from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.roles import Role, Stage, form_of
+from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +170,8 @@ class _Writer:
             case Role.LEVEL:
                 assert isinstance(directive, InsideLoop)
                 return self._level(directive.consumer, value)
-            case Role.TAIL | Role.MEMORY:
-                enumeration = "TailStrategy" if role is Role.TAIL else "MemoryType"
-                return f"{self._language.scope}{enumeration}{self._language.member}{value}"
+            case Role.TAIL | Role.MEMORY | Role.POLICY:
+                return f"{self._language.scope}{ENUMERATIONS[role].name}{self._language.member}{value}"
             case _:
                 return str(value)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from hltune.values.directives import Directive, Rfactor
 from hltune.values.errors import InputError
-from hltune.values.roles import Role, form_of
+from hltune.values.roles import ENUMERATIONS, Role, form_of
 
 TokenKind = Literal["name", "number", "string", "mark", "end"]
 
@@ -130,10 +130,8 @@ def directive_text(directive: Directive) -> str:
 
 def _argument(role: Role, value: Any) -> str:
     match role:
-        case Role.TAIL:
-            return f"TailStrategy::{value}"
-        case Role.MEMORY:
-            return f"MemoryType::{value}"
+        case Role.TAIL | Role.MEMORY | Role.POLICY:
+            return f"{ENUMERATIONS[role].name}::{value}"
         case Role.LOOPS | Role.DIMS:
             return ", ".join(value)
         case Role.PRESERVED:

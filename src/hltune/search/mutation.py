@@ -24,6 +24,7 @@ from hltune.values.directives import (
     HoistStorage,
     Memory,
     Parallel,
+    Partition,
     Reorder,
     Schedule,
     Split,
@@ -259,6 +260,18 @@ def _parallel(context: Context, at: int, parallel: Parallel) -> Directives | Non
     return context.replaced(at, var=context.any(loops)) if loops else None
 
 
+def _partition(context: Context) -> Directives | None:
+    """Leaves a loop whole, whose ends would get code of their own; or no longer."""
+    at = context.any_of(Partition)
+    if at is not None and context.rng.random() < 0.5:
+        return context.directives[:at] + context.directives[at + 1 :]
+    loops = context.serial_loops()
+    if not loops:
+        return None
+    stage, loop = context.any(loops)
+    return _after(context.directives, stage, Partition(stage, loop.name, "Never"))
+
+
 OPERATORS = (
     Operator("scale", _scale, Split, weight=3),  # most details are numbers
     Operator("tail", _tail, Split),
@@ -270,6 +283,7 @@ OPERATORS = (
     Operator("hoist", _hoist, ComputeAt),
     Operator("memory", _memory, ComputeAt),
     Operator("parallel", _parallel, Parallel),
+    Operator("partition", _partition),
     Operator("materialise", _materialise),
     Operator("inline", _inline, ComputeAt),
     Operator("align", _align, ComputeAt),

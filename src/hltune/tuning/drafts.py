@@ -107,13 +107,13 @@ class Drafts:
     _unread: set[str] = field(default_factory=set[str])
     _ranker: Ranker | None = None
     _root: ProgramFeatures | None = None
+    _root_tried: bool = False
+    _offset: float = 0.0
 
     def __post_init__(self) -> None:
         self._programs = self.history.programs()
         self._stored = set(self._programs)
         self._lowering = Lowering(spec=self.spec, target=self.target, cores=self.cores, timeout_s=_LONGEST_S)
-        if self.pretrained is not None:
-            self._root = self._lowered_root()
 
     @property
     def validation(self) -> Validation | None:
@@ -127,18 +127,22 @@ class Drafts:
 
     def learn(self, *, end_s: float) -> None:
         """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns."""
+        self._lower_root(end_s)
         measured = {schedule_hash(each.schedule): each for each in self.history.measured()}
         self._lower({key: each.schedule for key, each in measured.items()}, end_s=end_s)
         known = [key for key in measured if key in self._programs]
         self.history.keep_programs({key: self._programs[key] for key in known if key not in self._stored})
         self._stored.update(known)
+        costs = np.array([measured[key].cost for key in known])
         if len(known) >= _LEAST_MEASURED:
             start = None if self._root is None else self.pretrained
-            costs = np.array([measured[key].cost for key in known])
             self._ranker = fit(self._as_seen(known), costs, start=start, seed=len(known))
+        elif known and self.ranks is not None:
+            self._offset = float(np.mean(np.log(costs) - self.ranks(self._as_seen(known)).mean))
 
     def predict(self, schedules: Mapping[str, Schedule], *, end_s: float) -> tuple[list[str], Scores] | None:
         """Which of these could be lowered until a time, and their predicted costs; None if nothing is known."""
+        self._lower_root(end_s)
         if self.ranks is None:
             return None
         self._lower(schedules, end_s=end_s)
@@ -156,6 +160,7 @@ class Drafts:
         self, make: Make, wanted: int, *, random_share: float, rng: np.random.Generator, end_s: float
     ) -> Drafted:
         """Makes drafts until a time of the monotonic clock, and chooses as many as are wanted."""
+        self._lower_root(end_s)
         generations = 1 if self.ranks is None else _GENERATIONS
         count = round(wanted * (_SPARE if self.ranks is None else _PER_MUTANT / generations))
         drafts: dict[str, Candidate] = {}
@@ -210,18 +215,22 @@ class Drafts:
         keys = self._new(drafts)
         if self.ranks is None or not keys:
             return []
-        mean = self.ranks(self._as_seen(keys)).mean
+        # Beside what was measured, how long the program takes as a whole counts, which pre-training cannot say.
+        mean = self.ranks(self._as_seen(keys)).mean + (self._offset if self._ranker is None else 0.0)
         best = np.argsort(mean)[:_PROMISING]
         return [Parent(drafts[keys[number]].schedule, float(np.exp(mean[number]))) for number in best]
 
     def _as_seen(self, keys: Sequence[str]) -> Programs:
         return Programs.of([self._programs[key] for key in keys], cores=self.cores, root=self._root)
 
-    def _lowered_root(self) -> ProgramFeatures | None:
-        """None where that takes too long, or cannot be read."""
+    def _lower_root(self, end_s: float) -> None:
+        """Without it, what was pre-trained is of no use: if it takes too long, or cannot be read."""
+        if self.pretrained is None or self._root_tried or time.monotonic() >= end_s:
+            return
+        self._root_tried = True
         root = {"": every_func_at_root(self.spec)}
         (found,) = (each for _, each in features_of_each(self._lowering, root, self.workers[:1]))
-        return found if isinstance(found, ProgramFeatures) else None
+        self._root = found if isinstance(found, ProgramFeatures) else None
 
     def _lower(self, schedules: Mapping[str, Schedule], *, end_s: float) -> None:
         """Lowers those that are not known, on all cores, until a time of the monotonic clock."""

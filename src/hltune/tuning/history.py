@@ -73,8 +73,9 @@ class History:
         return decoded(self._store.programs(*self._key, VERSION))
 
     def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None:
-        """Keeps the features of the lowered programs of schedules that were measured, by their hashes."""
-        self._store.add_programs(self._key[0], self._machine, VERSION, programs)
+        """Keeps features of lowered programs by the hashes of their schedules; those without samples are left out."""
+        known = {key: each for key, each in programs.items() if key in self._costs}
+        self._store.add_programs(self._key[0], self._machine, VERSION, known)
 
     def measure(
         self,
@@ -84,15 +85,17 @@ class History:
         best: float | None,
         end_s: float = math.inf,
         round_number: int = 0,
+        until_one_works: bool = False,
     ) -> Generator[tuple[str, Measurement]]:
         """Measures candidates until `end_s` of the monotonic clock, and yields each when it is on the disk.
 
-        What costs much more than `best` is measured less exactly.
+        What costs much more than `best` is measured less exactly. If asked for, the clock does not count as long as
+        nothing works.
         """
 
         def in_time() -> Iterator[tuple[str, Schedule]]:
             for key, candidate in candidates.items():
-                if time.monotonic() >= end_s:
+                if time.monotonic() >= end_s and not (until_one_works and self.best_cost is None):
                     return
                 yield key, candidate.schedule
 
@@ -121,10 +124,12 @@ class History:
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)
 
     def mutants(self) -> list[Try]:
-        """All mutants that were measured."""
+        """All mutants that were measured, and whose parents were."""
+        pairs = ((each, cost, self.cost(each.parent)) for each, cost in self._store.mutants(*self._key))
         return [
-            Try(operators=each.changes, cost=cost, parent_cost=self.cost(each.parent))
-            for each, cost in self._store.mutants(*self._key)
+            Try(operators=each.changes, cost=cost, parent_cost=parent_cost)
+            for each, cost, parent_cost in pairs
+            if parent_cost is not None
         ]
 
     def samples(self) -> Dataset | None:

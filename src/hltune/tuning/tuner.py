@@ -206,8 +206,8 @@ class Tuner:
         new = {key: each for each in candidates.values() if (key := schedule_hash(each.schedule)) not in self.history}
         measured: list[Measurement] = []
         # Without any schedule that works, tuning would have nothing to go on with.
-        end_s = math.inf if self.history.best_cost is None else end_s
-        with contextlib.closing(self.history.measure(self.session, new, best=best, end_s=end_s)) as measurements:
+        measuring = self.history.measure(self.session, new, best=best, end_s=end_s, until_one_works=True)
+        with contextlib.closing(measuring) as measurements:
             for key, measurement in self.pace.seen(measurements, at_once=len(new)):
                 measured.append(measurement)
                 if isinstance(measurement, Failure):
@@ -254,7 +254,7 @@ class Tuner:
         learned = None
         if measured_s < limits.end_s:
             learned = self.model.learn(self.history.samples(), self._round)
-        if measured_s + self.pace.shortest_round_s < limits.end_s:  # else the next run does that
+        if measured_s + self.pace.shortest_round_s < limits.end_s:  # else the next round does that
             self._learn_programs(limits.end_s)
         scorers = (*(learned.validations if learned else ()), self.drafts.validation)
         done = Round(
@@ -339,9 +339,11 @@ class Tuner:
             def taken(key: str) -> bool:
                 return key in self.history or key in chosen or known(key)
 
-            near = neighbours(parents[0].schedule, funcs) if parents else {}
-            new = ((key, each) for key, each in near.items() if not taken(key) and allowed(each.schedule))
-            found = dict(islice(new, round(_NEIGHBOUR_SHARE * count)))
+            first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
+            near = neighbours(first, funcs)
+            new = [(key, each) for key, each in near.items() if not taken(key) and allowed(each.schedule)]
+            order = self.rng.permutation(len(new))[: round(_NEIGHBOUR_SHARE * count)]
+            found = dict(new[int(number)] for number in order)
             return found | mutants(
                 [*parents, *further],
                 funcs,

@@ -8,6 +8,7 @@
 | Vectorize       | s.vectorize(var)                         | a loop becomes vector instructions        |
 | Unroll          | s.unroll(var)                            | a loop becomes straight code              |
 | Parallel        | s.parallel(var)                          | iterations run on several threads         |
+| Partition       | s.partition(var, Partition::X)           | whether its ends get code of their own    |
 | Atomic          | s.atomic()                               | an update may race, made safe             |
 | Rfactor         | f.update(k).rfactor([(r, v), ...])       | a reduction gets a Func of partial results|
 | ComputeRoot     | f.compute_root()                         | all of f is computed before its consumers |
@@ -47,6 +48,7 @@ from hltune.values.roles import (
     OfFunc,
     OfStage,
     OfUpdate,
+    Policy,
     Preserved,
     Tail,
     form_of,
@@ -112,6 +114,15 @@ class Parallel(Checked):
 
     stage: OfStage
     var: LoopName
+
+
+@dataclass(frozen=True, slots=True)
+class Partition(Checked):
+    """Says whether the first and last iterations of a loop get code of their own, where others need less."""
+
+    stage: OfStage
+    var: LoopName
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +241,7 @@ Directive = (
     | Vectorize
     | Unroll
     | Parallel
+    | Partition
     | Atomic
     | Rfactor
     | ComputeRoot

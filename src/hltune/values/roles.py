@@ -14,6 +14,7 @@ from hltune.values.errors import InputError
 
 TailStrategy = Literal["Auto", "RoundUp", "GuardWithIf", "ShiftInwards", "Predicate"]
 MemoryType = Literal["Auto", "Heap", "Stack", "Register"]
+PartitionPolicy = Literal["Auto", "Never", "Always"]
 
 
 class Role(Enum):
@@ -34,6 +35,23 @@ class Role(Enum):
     COUNT = "a whole number from 1 to 2147483647"
     TAIL = "one of " + ", ".join(get_args(TailStrategy))
     MEMORY = "one of " + ", ".join(get_args(MemoryType))
+    POLICY = "one of " + ", ".join(get_args(PartitionPolicy))
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """An enumeration of Halide's: its name, and those of its elements that directives use."""
+
+    name: str
+    elements: tuple[str, ...]
+
+
+ENUMERATIONS = {
+    Role.TAIL: Enumeration("TailStrategy", get_args(TailStrategy)),
+    Role.MEMORY: Enumeration("MemoryType", get_args(MemoryType)),
+    Role.POLICY: Enumeration("Partition", get_args(PartitionPolicy)),
+}
+"""What stands for an element of an enumeration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +80,7 @@ DimNames = Annotated[tuple[str, ...], Role.DIMS]
 Count = Annotated[int, Role.COUNT]
 Tail = Annotated[TailStrategy, Role.TAIL]
 Memory = Annotated[MemoryType, Role.MEMORY]
+Policy = Annotated[PartitionPolicy, Role.POLICY]
 
 
 class Checked:
@@ -112,10 +131,8 @@ def _fits(role: Role, value: object) -> bool:
             return _are_pairs(value)
         case Role.COUNT:
             return _is_whole(value, least=1)
-        case Role.TAIL:
-            return value in get_args(TailStrategy)
-        case Role.MEMORY:
-            return value in get_args(MemoryType)
+        case Role.TAIL | Role.MEMORY | Role.POLICY:
+            return value in ENUMERATIONS[role].elements
         case _:
             return _is_name(value)
 

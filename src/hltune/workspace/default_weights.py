@@ -1,15 +1,20 @@
 """Which weights a search uses, and which ranker: what was asked for, or what pre-training left as the default."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored, sidecar_path
-from hltune.cost_model.pretrained import Pretrained
-from hltune.cost_model.ranker_file import Rankers, read_ranker
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import Adams2019Options
+from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
 from hltune.workspace.records import Workspace
+
+if TYPE_CHECKING:
+    from hltune.cost_model.pretrained import Pretrained
 
 
 def with_default_weights(
@@ -33,10 +38,18 @@ def with_default_weights(
 
 def default_ranker(workspace: Workspace, machine: MachineId, progress: Progress) -> Pretrained | None:
     """The workspace's ranker; None if there is none, or only that of another machine."""
+    if not any(workspace.default_weights.glob("*.ranker.json")):
+        return None
+    from hltune.cost_model.ranker_file import Rankers, read_ranker  # LightGBM, which most commands do without
+
     path = Rankers(workspace.default_weights).path()
     if path is None:
         return None
-    stored = read_ranker(path)
+    try:
+        stored = read_ranker(path)
+    except InputError as error:  # everything works without it
+        progress.note(f"no ranker is used. {error}")
+        return None
     if stored.origin.machine != machine.key:
         progress.note(f"{path} is not used: it was trained on another machine ({stored.origin.machine})")
         return None

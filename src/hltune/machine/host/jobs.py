@@ -69,7 +69,8 @@ class TimeJob:
     """Takes one turn with a prepared task.
 
     Attributes:
-        last: verify what the last call wrote, for a race need not show in the first run, and forget the task.
+        last: verify what the calls of this turn wrote over poisoned outputs, for a race need not show in the first
+            run, and forget the task.
         prune_s: a call that takes longer is not repeated.
     """
 

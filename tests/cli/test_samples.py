@@ -72,7 +72,7 @@ def test_delete(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_featurize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was measured gets features, once; what Halide refuses has none, with the reason."""
     blur = load("blur")
-    texts = ("", "blurred.parallel(y);", "blurred.unroll(y);")
+    texts = ("", "blurred.parallel(y);", "blurred.vectorize(y);")
     machine = replace(MACHINE, target=blur.target.name)
     with Store(Workspace(tmp_path).samples, progress=Silent(), wait_s=0) as store:
         store.add_pipeline(PipelineRecord.of(blur.spec))

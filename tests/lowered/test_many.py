@@ -82,3 +82,15 @@ def test_a_program_that_cannot_be_read_has_no_features(blur: Subject, monkeypatc
     with Worker(preload=("halide",)) as worker:
         ((_, outcome),) = features_of_each(lowering, {"8": split(blur, 8)}, [worker])
     assert isinstance(outcome, Failure) and outcome.stage == "read" and "RecursionError" in outcome.message
+
+
+def test_unrolling_that_halide_cannot_do_is_left_out_as_where_it_is_measured(
+    blur: Subject, workers: list[Worker]
+) -> None:
+    lowering = Lowering(spec=blur.spec, target=blur.target, cores=2)
+    schedules = {
+        text: parse_schedule(text, blur.spec.funcs) for text in ("blurred.unroll(y);", "blurred.vectorize(y);")
+    }
+    unrolled, vectorized = dict(sorted(features_of_each(lowering, schedules, workers))).values()
+    assert isinstance(unrolled, ProgramFeatures)
+    assert isinstance(vectorized, Failure) and "constant extent" in vectorized.message

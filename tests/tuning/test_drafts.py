@@ -66,7 +66,7 @@ def choose(drafts: Drafts, make: Make, wanted: int, *, limit_s: float = 60.0, ra
 
 def test_what_halide_refuses_is_not_measured(place: Place) -> None:
     good = tiled(place, 16, 8)
-    bad = candidate(place, "blurred.unroll(y);")  # of no constant extent
+    bad = candidate(place, "blurred.vectorize(y);")  # of no constant extent
     with place.store() as store:
         drafts = drafts_of(place, store)
         found = choose(drafts, making(bad, good), 2)

@@ -8,9 +8,10 @@ from typing import Literal, get_args
 
 from hltune.machine.hexagon.target import offload_target
 from hltune.machine.open import TargetJob, identify, measured_on, resolve
-from hltune.machine.options import COMPILE_ENVIRONMENT, MeasureOptions
+from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_bytes
+from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Type
 from hltune.lowered.walk import walk
 from hltune.pipeline.layout import layout_of
+from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
@@ -122,6 +124,7 @@ def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> str:
     from hltune.pipeline.build import build
     from hltune.schedule.apply import apply_schedule
 
+    os.environ.update(COMPILE_ENVIRONMENT)  # what is measured is compiled so
     built = build(spec, schedule.base)
     apply_schedule(built, spec, schedule)
     with tempfile.TemporaryDirectory(prefix="hltune-", dir=_memory()) as folder:

@@ -4,10 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.values.errors import out_of_range
-
-COMPILE_ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
-"""Adams2019 asks for unrolling that Halide cannot always do; without this, such a schedule is an error."""
 
 
 class MachineOptions(Protocol):

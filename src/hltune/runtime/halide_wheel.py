@@ -8,6 +8,8 @@ from hltune.values.errors import HltuneError
 
 COMPILERS = ("g++", "clang++", "c++")
 """Those that can build against the wheel's headers; the first in PATH does."""
+COMPILE_ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
+"""Adams2019 asks for unrolling that Halide cannot always do; without this, such a schedule is an error."""
 
 
 @functools.cache

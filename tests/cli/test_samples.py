@@ -87,7 +87,7 @@ def test_featurize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (row,) = run(tmp_path, capsys, "featurize")["pipelines"]
         assert (row["pipeline"], row["programs"]) == (blur.spec.name, 2)
         ((reason, count),) = row["failed"].items()
-        assert count == 1 and "unroll" in reason
+        assert count == 1 and "vectorize" in reason
     assert run(tmp_path, capsys, "featurize", "blurred", "--machine", "0000", code=2)
     with sqlite3.connect(Workspace(tmp_path).samples) as connection:
         connection.execute("UPDATE pipelines SET hlpipe = x'1234'")

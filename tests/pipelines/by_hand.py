@@ -74,6 +74,16 @@ class Prefetched(_Sharpen):
         self.output.prefetch(self.image, y, y, 2)
 
 
+@hl.generator("detailed")
+class Detailed(_Sharpen):
+    def generate(self):
+        across = self.algorithm()
+        if not self.using_autoscheduler():
+            by_hand(self.output, across)
+            self.output.partition(x, hl.Partition.Never).bound(x, 0, 128)
+            across.hoist_storage(self.output, y)
+
+
 @hl.generator("renamed")
 class Renamed(_Sharpen):
     def generate(self):

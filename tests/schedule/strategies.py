@@ -48,6 +48,7 @@ _BY_ROLE: dict[Role, st.SearchStrategy[Any]] = {
         tuple
     ),
     Role.COUNT: counts,
+    Role.COORDINATE: st.integers(-(2**31), 2**31 - 1),
     **{role: st.sampled_from(each.elements) for role, each in ENUMERATIONS.items()},
 }
 

@@ -27,6 +27,7 @@ def test_every_directive_has_the_name_of_its_call() -> None:
         "reorder_storage",
         "align_storage",
         "fold_storage",
+        "bound",
         "unscheduled",
     ]
 

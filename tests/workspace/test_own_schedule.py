@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hltune.pipeline.source import parse_estimate, parse_parameter
-from hltune.values.directives import ComputeAt, Parallel, Vectorize
+from hltune.values.directives import Bound, ComputeAt, HoistStorage, Parallel, Partition, Vectorize
 from hltune.values.roles import Stage
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import MANUAL, MANUAL_PART, Subject, SubjectOptions, load_subject
@@ -73,6 +73,20 @@ def test_what_directives_cannot_say_stays_whole(place: Workspace) -> None:
     found = load("by_hand.py:renamed", place)
     assert list(found.hand_written) == [MANUAL]
     assert "the factor of a split is no constant" in found.notes[0]
+
+
+def test_rare_calls_are_recovered_too(place: Workspace) -> None:
+    found = load("by_hand.py:detailed", place)
+    assert found.spec.content_hash == load("by_hand.py:unscheduled", place).spec.content_hash
+    assert list(found.hand_written) == [MANUAL] and not found.notes
+    directives = found.hand_written[MANUAL].directives
+    output = Stage("output")
+    expected = {
+        Partition(output, "x", "Never"),
+        Bound(output, "x", 0, 128),
+        HoistStorage(Stage("across"), "output", "y"),
+    }
+    assert expected <= set(directives)
 
 
 @pytest.mark.parametrize("guarded", ["true", "false"])

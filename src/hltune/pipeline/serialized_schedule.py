@@ -5,10 +5,11 @@ The numbers are slots, as in `serialized`; what an expression computes is only t
 | table         | fields                                                                                        |
 |---------------|-----------------------------------------------------------------------------------------------|
 | Func          | 0 name, 5 args, 6 func_schedule, 7 init_def, 8 updates, 12 extern_function_name               |
-| FuncSchedule  | 0 store_level, 1 compute_level, 2 hoist_storage_level, 3 storage_dims, 6 wrappers,            |
+| FuncSchedule  | 0 store_level, 1 compute_level, 2 hoist_storage_level, 3 storage_dims, 4 bounds, 6 wrappers,  |
 |               | 7 memory_type, 8 memoized, 9 async, 10-11 ring_buffer, 12-13 memoize_eviction_key             |
 | LoopLevel     | 0 func_name, 1 stage_index, 2 var_name, 3 is_rvar                                             |
 | StorageDim    | 0 var, 1-2 alignment, 3-4 bound, 5-6 fold_factor, 7 fold_forward                              |
+| Bound         | 0 var, 1-2 min, 3-4 extent, 5-6 modulus, 7-8 remainder                                         |
 | WrapperRef    | 0 func_name, 1 func_index                                                                     |
 | Definition    | 5-6 args, 7 stage_schedule, 8 specializations                                                 |
 | StageSchedule | 0 rvars, 1 splits, 2 dims, 3 prefetches, 4 fuse_level, 5 fused_pairs, 6 touched,              |
@@ -88,6 +89,20 @@ class StoredDim:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundDim:
+    """What is promised of a dimension.
+
+    Attributes:
+        aligned: its start or extent is promised to be a multiple of something.
+    """
+
+    var: str
+    min: Constant
+    extent: Constant
+    aligned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LoopSplit:
     """What made new loops of old ones, by their full names such as ``x.xi``."""
 
@@ -146,6 +161,7 @@ class FuncPlan:
     store: Level
     compute: Level
     hoist: Level
+    bounds: tuple[BoundDim, ...]
     dims: tuple[StoredDim, ...]
     memory: str
     stages: tuple[StagePlan, ...]
@@ -235,11 +251,17 @@ def _func(func: Table) -> FuncPlan:
         store=level(schedule.table(0)),
         compute=level(schedule.table(1)),
         hoist=level(schedule.table(2)),
+        bounds=tuple(map(_bound, schedule.tables(4))),
         dims=tuple(map(stored_dim, schedule.tables(3))),
         memory=_MEMORY[int(schedule.number(7, "<B"))],
         stages=tuple(map(_stage, definitions(func))),
         extras=frozenset(name for name, there in extras.items() if there),
     )
+
+
+def _bound(table: Table) -> BoundDim:
+    aligned = any(constant(table, slot) is not None for slot in (5, 7))
+    return BoundDim(table.text(0), constant(table, 1), constant(table, 3), aligned)
 
 
 def _stage(definition: Table) -> StagePlan:

@@ -14,6 +14,7 @@ from typing import Literal
 from hltune.values.directives import (
     OUTERMOST,
     AlignStorage,
+    Bound,
     Directive,
     FoldStorage,
     Fuse,
@@ -141,7 +142,7 @@ class LoopNests:
                 self._rfactor(directive)
             case ReorderStorage(_, names):
                 self._check_dims(stage.func, names)
-            case AlignStorage(_, var) | FoldStorage(_, var):
+            case AlignStorage(_, var) | FoldStorage(_, var) | Bound(_, var):
                 self._check_dims(stage.func, (var,))
             case _:
                 pass

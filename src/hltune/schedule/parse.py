@@ -251,7 +251,7 @@ class _Parser(Tokens):
         if not first:
             self.mark(",")
         match role:
-            case Role.COUNT:
+            case Role.COUNT | Role.COORDINATE:
                 return self.number(role.value)
             case Role.CONSUMER:
                 return self._func()

@@ -4,7 +4,7 @@ Splits, fusions, the order and types of loops, levels, storage and memory are fo
 is named as lost. What was found is replayed, and has to give the same serialized schedule again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
@@ -12,6 +12,7 @@ from hltune.pipeline.serialized_schedule import (
     INLINED,
     OUTERMOST,
     ROOT,
+    BoundDim,
     FuncPlan,
     Level,
     LoopDim,
@@ -26,6 +27,7 @@ from hltune.schedule.loops import LoopNests
 from hltune.values.directives import (
     AlignStorage,
     Atomic,
+    Bound,
     ComputeAt,
     ComputeRoot,
     Directive,
@@ -93,7 +95,9 @@ class RecoverJob:
             return Recovered(reason="it is for other Funcs than the algorithm has without it")
         plans = {plain_name(name): plan for name, plan in read_plans(manual, where=spec.name).items()}
         try:
-            found = _Recovery(spec.funcs)
+            without = read_plans(spec.hlpipe, where=spec.name)
+            promised = {plain_name(name): plan.bounds for name, plan in without.items()}
+            found = _Recovery(spec.funcs, promised)
             schedule = Schedule(tuple(found.directives(plans)))
             built = build(spec)
             apply_schedule(built, spec, schedule)
@@ -108,9 +112,14 @@ class RecoverJob:
 
 @dataclass
 class _Recovery:
-    """Goes through the plans of all Funcs; consumers and producers are told apart by names alone."""
+    """Goes through the plans of all Funcs; consumers and producers are told apart by names alone.
+
+    Attributes:
+        _promised: bounds that the algorithm has without a schedule, by Func.
+    """
 
     _funcs: tuple[FuncInfo, ...]
+    _promised: Mapping[str, tuple[BoundDim, ...]]
     lost: list[str] = field(default_factory=list[str])
 
     def directives(self, plans: dict[str, FuncPlan]) -> Iterator[Directive]:
@@ -173,6 +182,14 @@ class _Recovery:
         elif plan.memory != "Auto":
             yield StoreIn(stage, _memory(plan.memory))
         yield from self._storage(stage, plan.dims)
+        for bound in plan.bounds:
+            if bound in self._promised[stage.func]:
+                continue
+            if _is_sayable_bound(bound):
+                assert isinstance(bound.min, int) and isinstance(bound.extent, int)
+                yield Bound(stage, _short(bound.var), bound.min, bound.extent)
+            else:
+                self.lost.append(f"bound ({stage})")
 
     def _level(self, stage: Stage, level: Level) -> tuple[str, str]:
         if level.stage >= 0:
@@ -214,11 +231,16 @@ def _sayable(plan: FuncPlan) -> FuncPlan:
         store=_sayable_level(plan.store),
         compute=_sayable_level(plan.compute),
         hoist=_sayable_level(plan.hoist),
+        bounds=tuple({replace(each, var=_short(each.var)): None for each in plan.bounds if _is_sayable_bound(each)}),
         dims=tuple(map(_sayable_dim, plan.dims)),
         memory=_memory(plan.memory),
         stages=tuple(map(_sayable_stage, plan.stages)),
         extras=frozenset(),
     )
+
+
+def _is_sayable_bound(bound: BoundDim) -> bool:
+    return isinstance(bound.min, int) and isinstance(bound.extent, int) and bound.extent > 0 and not bound.aligned
 
 
 def _sayable_level(level: Level) -> Level:

@@ -14,7 +14,7 @@ TokenKind = Literal["name", "number", "string", "mark", "end"]
 _TOKEN = r"""
     (?P<skip> \s+ | //[^\n]* | /\*.*?\*/ )
   | (?P<name> (?:ODD [A-Za-z_$]) [\w$]* )
-  | (?P<number> \d{1,18} )
+  | (?P<number> -?\d{1,18} )
   | "(?P<string> [^"\n]* )"
   | (?P<mark> :: | [.,;=(){}\[\]] )
 """

@@ -21,6 +21,7 @@
 | ReorderStorage  | f.reorder_storage(innermost, ...)        | order of dimensions in memory             |
 | AlignStorage    | f.align_storage(var, alignment)          | pads a dimension in memory                |
 | FoldStorage     | f.fold_storage(var, extent)              | keeps a circular window of a dimension    |
+| Bound           | f.bound(var, min, extent)                | promises what of a dimension is computed  |
 | Unscheduled     | s.unscheduled()                          | nothing: the stage stays as it is         |
 
 The annotation of a field says what it stands for (see `roles`), and all that is done with directives follows from it.
@@ -36,6 +37,7 @@ from typing import get_args
 from hltune.values.roles import (
     Checked,
     ConsumerName,
+    Coordinate,
     Count,
     DimName,
     DimNames,
@@ -228,6 +230,16 @@ class FoldStorage(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class Bound(Checked):
+    """Promises that exactly this interval of a dimension is computed, which is checked when the code runs."""
+
+    stage: OfFunc
+    var: DimName
+    min: Coordinate
+    extent: Count
+
+
+@dataclass(frozen=True, slots=True)
 class Unscheduled(Checked):
     """Says that a stage is left as it is on purpose."""
 
@@ -254,6 +266,7 @@ Directive = (
     | ReorderStorage
     | AlignStorage
     | FoldStorage
+    | Bound
     | Unscheduled
 )
 

@@ -33,6 +33,7 @@ class Role(Enum):
     DIM = "the name of a dimension"
     DIMS = "two or more different names of dimensions"
     COUNT = "a whole number from 1 to 2147483647"
+    COORDINATE = "a whole number from -2147483648 to 2147483647"
     TAIL = "one of " + ", ".join(get_args(TailStrategy))
     MEMORY = "one of " + ", ".join(get_args(MemoryType))
     POLICY = "one of " + ", ".join(get_args(PartitionPolicy))
@@ -78,6 +79,7 @@ LevelName = Annotated[str, Role.LEVEL]
 DimName = Annotated[str, Role.DIM]
 DimNames = Annotated[tuple[str, ...], Role.DIMS]
 Count = Annotated[int, Role.COUNT]
+Coordinate = Annotated[int, Role.COORDINATE]
 Tail = Annotated[TailStrategy, Role.TAIL]
 Memory = Annotated[MemoryType, Role.MEMORY]
 Policy = Annotated[PartitionPolicy, Role.POLICY]
@@ -131,6 +133,8 @@ def _fits(role: Role, value: object) -> bool:
             return _are_pairs(value)
         case Role.COUNT:
             return _is_whole(value, least=1)
+        case Role.COORDINATE:
+            return _is_whole(value, least=-(2**31))
         case Role.TAIL | Role.MEMORY | Role.POLICY:
             return value in ENUMERATIONS[role].elements
         case _:

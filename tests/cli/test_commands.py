@@ -79,6 +79,7 @@ def test_no_schedule_but_the_default_one_is_a_failure(hltune: Run) -> None:
     assert "--search-timeout" in result.document["error"]["todo"]
 
 
+@pytest.mark.long
 def test_the_fastest_schedule_is_kept(hltune: Run, tmp_path: Path) -> None:
     size = ("--size", "512x512")
     assert hltune("schedule", "median3x3", *size, *QUICK).code == 0
@@ -118,6 +119,7 @@ def test_compare_all(hltune: Run) -> None:
     assert costs == sorted(costs)
 
 
+@pytest.mark.long
 def test_compare_several(hltune: Run) -> None:
     result = hltune("compare", "sobel", "dilate3x3", "--size", "128x96", *QUICK, "--rounds", 1, "--json")
     assert [p["pipeline"] for p in result.document["pipelines"]] == ["sobel", "dilate3x3"]

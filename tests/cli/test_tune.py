@@ -34,6 +34,7 @@ def tune(hltune: Run, *arguments: object, pipeline: object = BLUR) -> Any:
     return result.document
 
 
+@pytest.mark.long
 def test_a_second_run_continues_and_another_pipeline_starts_clean(hltune: Run, tmp_path: Path) -> None:
     start = tmp_path / "start.weights"
     write_weights(start, builtin_weights())
@@ -195,6 +196,7 @@ def test_other_initial_weights(hltune: Run, used: Path, tmp_path: Path) -> None:
     assert list(used.rglob("latest-*.weights"))
 
 
+@pytest.mark.long
 def test_a_full_disk_loses_nothing(hltune: Run, tmp_path: Path) -> None:
     place = tmp_path / "small"
     with mounted(place, "size=400k"):

@@ -40,10 +40,12 @@ def test_a_missing_header_names_the_folder(load: Load) -> None:
     assert f"give the folder that holds amounts.h by {INCLUDE.replace('-I', '-I ')}" in text
 
 
+@pytest.mark.long
 def test_a_missing_macro_names_the_flag(load: Load) -> None:
     assert "if SHIFT is a macro that your build defines, give it by -D SHIFT=VALUE" in message(load, FILES, INCLUDE)
 
 
+@pytest.mark.long
 def test_a_missing_symbol_names_the_form_for_several_files(load: Load) -> None:
     text = message(load, PARTS / "parts.cpp", INCLUDE, SHIFT)
     assert "name the file that defines halved(Halide::Func), too, as in parts.cpp+halved.cpp" in text
@@ -63,6 +65,7 @@ def test_generators_write_the_headers_that_others_call_them_by(load: Load) -> No
     assert load(f"{stubs / 'outer.cpp'}+{stubs / 'inner.cpp'}:outer").content_hash == spec.content_hash
 
 
+@pytest.mark.long
 def test_flags_are_part_of_the_program(load: Load) -> None:
     """Another value of the macro gives another pipeline, not the one from the cache."""
     three = load(f"{FILES}:mixed", p=("count=1",), cxxflags=(INCLUDE, parse_define("SHIFT=3")))

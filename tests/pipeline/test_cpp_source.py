@@ -40,6 +40,7 @@ def height(spec: PipelineSpec) -> int:
     return next(spec.buffers()).estimate[1][1]
 
 
+@pytest.mark.long
 def test_only_a_new_compiler_compiles_again(
     load: Load, sums: Path, tmp_path: Path, no_compiler: dict[str, str]
 ) -> None:
@@ -60,6 +61,7 @@ def test_only_a_new_compiler_compiles_again(
     assert calls.read_text() == 2 * built
 
 
+@pytest.mark.long
 def test_a_changed_header_is_seen(load: Load, sums: Path, no_compiler: dict[str, str]) -> None:
     assert height(load(sums)) == 24
     sums.with_name("sums_size.h").write_text("#define WIDTH 32\n#define HEIGHT 25\n")
@@ -68,12 +70,14 @@ def test_a_changed_header_is_seen(load: Load, sums: Path, no_compiler: dict[str,
     assert height(load(sums)) == 25
 
 
+@pytest.mark.long
 def test_a_copy_with_another_header_is_another_program(load: Load, sums: Path) -> None:
     assert height(load("sums.cpp")) == 24
     sums.with_name("sums_size.h").write_text("#define WIDTH 32\n#define HEIGHT 26\n")
     assert height(load(sums)) == 26
 
 
+@pytest.mark.long
 def test_a_killed_build_leaves_nothing(load: Load, sums: Path, tmp_path: Path) -> None:
     """A compiler that writes half a program and hangs is killed with its worker."""
     tools = tmp_path / "tools"

@@ -89,6 +89,7 @@ def measured(program: Program, host: TargetInfo) -> list[Cost | Failure]:
 
 
 # Seeds whose default schedule, everything inlined, compiles in seconds.
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [100, 102, 103, 105])
 def test_random_schedules_give_the_output_of_the_default_schedule(seed: int, maker: Worker, host: TargetInfo) -> None:
     outcomes = measured(maker.run(ProgramJob(seed=seed, stages=4)), host)

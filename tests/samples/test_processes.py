@@ -43,6 +43,7 @@ def writer(path: Path, first: int) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.long
 def test_kill_9_loses_nothing_that_was_reported(path: Path) -> None:
     rng = random.Random(0)
     reported: list[int] = []

@@ -75,6 +75,7 @@ def test_mutants_take_over_where_searches_fall_behind_the_author(place: Place) -
         assert tuner.mutant_share == 0.9
 
 
+@pytest.mark.long
 def test_a_second_run_continues_the_first(place: Place) -> None:
     with place.store() as store:
         tuner = place.tuner(store, make_options())

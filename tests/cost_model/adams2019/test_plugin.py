@@ -137,6 +137,7 @@ def stock_training(directory: Path, datasets: list[Dataset], start: Path, option
     return read_weights(out)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("epochs", "rate", "pipelines"), [(1, 1e-3, 1), (60, 1e-3, 1), (40, 1e-3, 3)])
 def test_training_is_no_worse_than_the_stock_tools(
     tmp_path: Path, builtin: Weights, epochs: int, rate: float, pipelines: int

@@ -27,14 +27,14 @@ from hltune.cost_model.scorer import Scores
 from hltune.lowered.estimate import TERMS
 from hltune.values.errors import InputError
 
-_TREES = 200
+_TREES = 600
 _SHAPE = {
     "objective": "regression",
-    "learning_rate": 0.06,
-    "num_leaves": 31,
+    "learning_rate": 0.02,
+    "num_leaves": 15,
     "max_bin": 63,
-    "feature_fraction": 0.3,
-    "min_data_in_leaf": 20,
+    "feature_fraction": 0.15,
+    "min_data_in_leaf": 40,
 }
 _STIFFNESS = 0.1
 """Holds the scales near 1 where programs say little of them."""

@@ -50,6 +50,12 @@ def bagged(
     return tuple(ensembles)
 
 
+def predict(ensembles: Sequence[Ensemble], x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and spread of the labels [N] of samples [N, D]; there has to be one."""
+    predicted = np.stack([each.predict(x) for each in ensembles])
+    return predicted.mean(axis=0), predicted.std(axis=0)
+
+
 def predict_unseen(
     ensembles: Sequence[Ensemble], x: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from hltune.cost_model.bagging import Ensemble, bagged, predict_unseen
+from hltune.cost_model.bagging import Ensemble, bagged, predict, predict_unseen
 from hltune.cost_model.metrics import Evaluation
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores
@@ -112,9 +112,8 @@ class Pretrained:
                 expected=f"{len(self.range.low)} columns",
                 found=f"{programs.x.shape[1]}",
             )
-        predicted = np.stack([each.predict(programs.x) for each in self.ensembles])
-        mean = programs.log_t0(self.scales) + self.offset + predicted.mean(axis=0)
-        return Scores(mean=mean, spread=predicted.std(axis=0))
+        mean, spread = predict(self.ensembles, programs.x)
+        return Scores(mean=programs.log_t0(self.scales) + self.offset + mean, spread=spread)
 
     def factor(self, spread: float) -> float:
         """How many times more or less than predicted a schedule may cost (one standard deviation), by its spread."""

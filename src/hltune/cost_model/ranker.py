@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.cost_model.bagging import Ensemble, bagged, predict_unseen
+from hltune.cost_model.bagging import Ensemble, bagged, predict, predict_unseen
 from hltune.cost_model.metrics import count_pairs, r2_of_logs, regret_at
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores, Validation
@@ -50,9 +50,8 @@ class Ranker:
         """Predicts the logarithms of costs."""
         if len(programs) == 0:
             return Scores(mean=np.empty(0), spread=np.empty(0))
-        predicted = np.stack([each.predict(programs.x) for each in self.ensembles])
-        mean = _known(self.start, programs) + self.offset + predicted.mean(axis=0)
-        return Scores(mean=mean, spread=predicted.std(axis=0))
+        mean, spread = predict(self.ensembles, programs.x)
+        return Scores(mean=_known(self.start, programs) + self.offset + mean, spread=spread)
 
 
 def fit(programs: Programs, costs: NDArray[np.float64], *, start: Ranks | None = None, seed: int) -> Ranker:

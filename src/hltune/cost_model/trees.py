@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hltune.cost_model.adams2019.scorer import log_prediction
 from hltune.cost_model.adams2019.weights import Weights
-from hltune.cost_model.bagging import bagged
+from hltune.cost_model.bagging import bagged, predict
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.scorer import Predictor, Scores, require_samples
 from hltune.values.features import Floats
@@ -51,9 +51,8 @@ class TreeScorer:
         def predictor(schedules: Floats) -> Scores:
             if len(schedules) == 0:
                 return Scores(mean=np.empty(0), spread=np.empty(0))
-            x = _inputs(self.weights, samples, schedules)
-            predicted = np.stack([each.predict(x) for each in ensembles])
-            return Scores(mean=predicted.mean(axis=0) + offset, spread=predicted.std(axis=0))
+            mean, spread = predict(ensembles, _inputs(self.weights, samples, schedules))
+            return Scores(mean=mean + offset, spread=spread)
 
         return predictor
 

@@ -334,14 +334,14 @@ class Tuner:
             parents += [] if cost is None else [Parent(own, cost)]
 
         funcs, weights = self.subject.spec.funcs, self.successes.weights()
+        first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
+        near = {key: each for key, each in neighbours(first, funcs).items() if allowed(each.schedule)}
 
         def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
             def taken(key: str) -> bool:
                 return key in self.history or key in chosen or known(key)
 
-            first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
-            near = neighbours(first, funcs)
-            new = [(key, each) for key, each in near.items() if not taken(key) and allowed(each.schedule)]
+            new = [(key, each) for key, each in near.items() if not taken(key)]
             order = self.rng.permutation(len(new))[: round(_NEIGHBOUR_SHARE * count)]
             found = dict(new[int(number)] for number in order)
             return found | mutants(

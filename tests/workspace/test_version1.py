@@ -132,7 +132,8 @@ def test_commands_go_on_with_it(adopted: Path, tmp_path: Path) -> None:
     trained = hltune(
         adopted, "pretrain", "--batches", "3", "--schedules", "4", "--no-benchmarks", "--weights", str(start)
     )
-    assert (trained["batches"], trained["measured"]) == (3, 4)
+    # 4 searched, about as many mutants of these, and the one with every Func at root.
+    assert trained["batches"] == 3 and 4 < trained["measured"] <= 9
 
 
 @pytest.mark.long

@@ -15,7 +15,7 @@ from hltune.machine.inputs import Inputs, random_array
 from hltune.machine.open import identify, resolve
 from hltune.machine.protocol import Session
 from hltune.machine.verify import output_path
-from hltune.pipeline.target import TargetInfo
+from hltune.pipeline.target import HOST, TargetInfo
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost
 from hltune.values.directives import ComputeRoot, Schedule, Split, Stage
@@ -216,7 +216,8 @@ def test_schedules_are_asked_for_when_there_is_time_for_them(blur: PipelineSpec,
     with opened(blur, target, workers=2) as session:
         measurements = session.measure_each(ask(), best=None)
         done = [next(measurements)[0] for _ in range(3)]
-        assert len(asked) <= len(done) + 2
+        # Each of the two processes has so many under way at most.
+        assert len(asked) <= len(done) + 2 * (OPTIONS.short_turns if target.machine == HOST else 1)
         measurements.close()  # in the middle of compiling
         assert len(dict(session.measure_each(strips(blur, 2), best=None))) == 2
 
@@ -229,4 +230,7 @@ def test_many_schedules_side_by_side(blur: PipelineSpec, target: TargetInfo) -> 
     assert measured.keys() == dict(schedules).keys()
     failure = measured.pop("bad")
     assert isinstance(failure, Failure) and failure.stage == "compile"
-    assert all(isinstance(cost, Cost) and len(cost.turns) == 1 for cost in measured.values())
+    assert all(isinstance(cost, Cost) for cost in measured.values())
+    # What is much slower than the others has a single turn.
+    turns = max(len(cost.turns) for cost in measured.values() if isinstance(cost, Cost))
+    assert turns == (OPTIONS.short_turns if target.machine == HOST else 1)

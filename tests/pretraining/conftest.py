@@ -14,7 +14,7 @@ from hltune.search.autoschedulers import Adams2019Options
 from hltune.workspace.records import Workspace
 
 THREADS = 2
-MEASURE = MeasureOptions(threads=THREADS, single_turn_s=0.005, abort_ratio=1000.0)
+MEASURE = MeasureOptions(threads=THREADS, short_turn_s=0.005, abort_ratio=1000.0)
 
 
 def make_options(**changes: object) -> PretrainOptions:

@@ -36,7 +36,7 @@ class Lines:
 
 def main() -> None:
     options = replace(make_options(batch=8), budget=Budget(minutes=5))
-    measure = MeasureOptions(threads=THREADS, single_turn_s=0.005)
+    measure = MeasureOptions(threads=THREADS, short_turn_s=0.005)
     tune(
         [load("blur")],
         options,

@@ -187,26 +187,29 @@ class BeamFlags(ThreadFlags):
     Attributes:
         beam_size: States that the last tree search keeps; 1 is greedy.
         num_passes: Passes of the last tree search.
-        weights: Weights of the cost model, a .weights file.
+        weights: Weights of the cost model, a .weights file, or builtin for Halide's.
         seed: Number that random inputs and the search's dropout start from.
     """
 
     beam_size: Whole = ADAMS2019.beam_size
     num_passes: Annotated[Whole | None, Parameter(show_default="5; 1 when the beam is 1")] = None
-    weights: Annotated[Path | None, Parameter(show_default="built-in")] = None
+    weights: Annotated[Path | None, Parameter(show_default="what pre-training left")] = None
     seed: Whole = ADAMS2019.seed
 
     def adams2019(self, target: str, **others: Any) -> Adams2019Options:
         """The tree search; the weights are checked here, because the plugin does not."""
         from hltune.cost_model.adams2019.weights import read_weights
+        from hltune.search.autoschedulers import BUILTIN
 
-        if self.weights is not None:
-            read_weights(self.weights)
+        weights = self.weights
+        if weights is not None and weights != BUILTIN:
+            read_weights(weights)
+            weights = weights.absolute()
         return Adams2019Options(
             parallelism=self.threads(target),
             beam_size=self.beam_size,
             num_passes=self.num_passes,
-            weights=self.weights.absolute() if self.weights else None,
+            weights=weights,
             seed=self.seed,
             **others,
         )

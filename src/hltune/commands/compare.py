@@ -82,7 +82,7 @@ def compare(
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
     key = identify(subject.target, measure)
-    adams2019 = with_default_weights(adams2019, workspace, key, progress)
+    adams2019 = with_default_weights(adams2019, workspace, subject.target, key, progress)
     records = workspace.records(subject.spec, key)
     recorded = {TUNED if record.name == TUNED else record.label: record for record in records}
     candidates = subject.known_by_name()

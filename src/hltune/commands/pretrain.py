@@ -12,7 +12,7 @@ import numpy as np
 
 from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
-from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, read_weights, weights_hash
+from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, weights_hash
 from hltune.cost_model.ranker_file import Rankers, read_ranker
 from hltune.machine.open import identify, open_machine, resolve
 from hltune.machine.options import MeasureOptions
@@ -33,6 +33,7 @@ from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
 from hltune.suite.catalog import FILTERS
 from hltune.values.errors import InputError
+from hltune.workspace.default_weights import initial_weights
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 
@@ -155,12 +156,18 @@ def plan_pretraining(
     measure: MeasureOptions,
 ) -> Plan:
     """Says whether to pre-train or to tune; measures nothing and writes nothing."""
-    machine = identify(resolve(target), measure)
+    info = resolve(target)
+    machine = identify(info, measure)
     journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
     with Reader(workspace.samples) as reader:
         return plan(
-            reader, machine, _initial_weights(options), pipelines=pipelines, hours=hours, seconds_per_program=seconds
+            reader,
+            machine,
+            _initial_weights(options, info, journal),
+            pipelines=pipelines,
+            hours=hours,
+            seconds_per_program=seconds,
         )
 
 
@@ -193,8 +200,9 @@ def _open(
         lineage.clear()
         rankers.clear()
         journal_path.unlink(missing_ok=True)
-    initial = _initial_weights(options)
-    journal = _journal(journal_path, options, initial)
+    found = read_journal(journal_path)
+    initial = _initial_weights(options, target, found)
+    journal = _journal(journal_path, found, options, initial)
     pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=SEARCH_TIMEOUT_S))
     maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
     replay = Replay(store, machine.identity)
@@ -221,15 +229,15 @@ def _open(
     )
 
 
-def _initial_weights(options: PretrainOptions) -> Weights:
+def _initial_weights(options: PretrainOptions, target: TargetInfo, journal: Journal | None) -> Weights:
     if options.from_scratch:
         return random_weights(np.random.default_rng(options.search.seed))
-    return read_weights(options.search.weights) if options.search.weights else builtin_weights()
+    parent = None if journal is None else journal.initial_hash
+    return initial_weights(options.search.weights, None, target, parent=parent)
 
 
-def _journal(path: Path, options: PretrainOptions, initial: Weights) -> Journal:
+def _journal(path: Path, found: Journal | None, options: PretrainOptions, initial: Weights) -> Journal:
     wanted = Journal(seed=options.search.seed, schedules=options.schedules, initial_hash=weights_hash(initial))
-    found = read_journal(path)
     if found is None:
         return wanted
     for name, flag in (("seed", "--seed"), ("schedules", "--schedules"), ("initial_hash", "--weights")):

@@ -140,9 +140,10 @@ def schedule(
     machine = identify(subject.target, measure)
     ranker = None
     if isinstance(search, Adams2019Options):
-        search = with_default_weights(search, workspace, machine, progress)
+        asked = search.weights
+        search = with_default_weights(search, workspace, subject.target, machine, progress)
         if search.random_dropout == 100 and search.memory_limit_bytes is None:  # mutants know no limit
-            ranker = default_ranker(workspace, machine, progress)
+            ranker = default_ranker(asked, workspace, subject.target, machine, progress)
 
     def keep(found: Tried, tried: Sequence[Tried]) -> Scheduled:
         assert isinstance(found.step.outcome, Candidate)

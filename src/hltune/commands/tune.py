@@ -15,7 +15,6 @@ from hltune.commands.export import export_texts
 from hltune.commands.store import hold_store
 from hltune.commands.verification import further_schedules, verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
-from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
 from hltune.cost_model.pretrained import Pretrained
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
@@ -42,7 +41,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.values.unit import Unit
-from hltune.workspace.default_weights import default_ranker, with_default_weights
+from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
 from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
@@ -146,8 +145,9 @@ def tune(
             progress.note(f"{subject.spec.name}: {note}")
     target = subjects[0].target
     identity = identify(target, measure)
-    search = with_default_weights(options.search, workspace, identity, progress)
-    ranker = default_ranker(workspace, identity, progress)
+    asked = options.search.weights
+    search = with_default_weights(options.search, workspace, target, identity, progress)
+    ranker = default_ranker(asked, workspace, target, identity, progress)
     options = replace(options, search=search)
     minutes = options.budget.minutes
     begun_s = time.monotonic()
@@ -177,7 +177,7 @@ def tune(
         runs: dict[str, _Run] = {}
         for number, (subject, session) in enumerate(sessions):
             now_s = time.monotonic()
-            run = _open(subject, session, machine.identity, options, workspace, store, pool, ranker)
+            run = _open(subject, session, machine.identity, options, workspace, store, pool, ranker, asked)
             left_s = max(0.0, begun_s + _KNOWN_SHARE * total_s - now_s)
             known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
             run.measured = len(known)
@@ -240,6 +240,7 @@ def _open(
     store: Store,
     pool: SearchPool,
     ranker: Pretrained | None,
+    asked: Path | None,
 ) -> _Run:
     lineage = Lineage(workspace.weights(subject.spec, machine))
     if options.fresh:
@@ -247,7 +248,7 @@ def _open(
     if options.discard and subject.spec.content_hash in store.pipelines():
         store.delete(subject.spec.content_hash, machine.key)
     store.add_pipeline(PipelineRecord.of(subject.spec))
-    initial = read_weights(options.search.weights) if options.search.weights else builtin_weights()
+    initial = initial_weights(asked, options.search.weights, subject.target, parent=lineage.parent())
     history = History(subject.spec, machine, store)
     # Another run does not repeat what this one leaves to chance.
     rng = np.random.default_rng([options.search.seed, len(history)])

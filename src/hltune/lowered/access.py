@@ -20,7 +20,8 @@ class Access:
 
     Attributes:
         lanes: elements at once.
-        lane_stride: elements from lane to lane; None if they are not evenly spaced, or unknown.
+        lane_stride: elements from lane to lane; None if they are not evenly spaced, or unknown, or the code does not
+            know it: then it takes the lanes one by one, wherever they are.
         strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
         offset: the median of its positions in the buffer, in elements; None if unknown.
         aligned: the number of elements that Halide knows the position to be a multiple of.
@@ -70,8 +71,13 @@ class Places:
     offset: float | None
 
 
-def places_of(value: Value, lanes: int, *, depth: int) -> Places:
-    """What an evaluated index says of an access within so many loops."""
+def places_of(value: Value, lanes: int, *, depth: int, even: bool) -> Places:
+    """What an evaluated index says of an access within so many loops.
+
+    Args:
+        even: whether code can tell that lanes are evenly spaced. Where a clamped index of 32 lanes is that of 32
+            neighbours nearly always, it is a gather all the same.
+    """
     if value is None:
         return Places(lane_stride=None, strides=(None,) * depth, offset=None)
     lane_stride: float | None = 0.0
@@ -80,8 +86,8 @@ def places_of(value: Value, lanes: int, *, depth: int) -> Places:
         lanes_at = np.asarray(value, np.float64)
         scalar = lanes_at[0]
         step = _median(lanes_at[1] - lanes_at[0])
-        even = np.count_nonzero(lanes_at[2] - lanes_at[0] == step * (lanes - 1))
-        lane_stride = step if even >= _MOST * scalar.size else None
+        spaced = np.count_nonzero(lanes_at[2] - lanes_at[0] == step * (lanes - 1))
+        lane_stride = step if even and spaced >= _MOST * scalar.size else None
     return Places(lane_stride=lane_stride, strides=_strides(scalar, depth), offset=_median(np.asarray(row(scalar))))
 
 

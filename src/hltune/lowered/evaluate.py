@@ -97,6 +97,24 @@ class Names:
             case Load() | Text():
                 return None
 
+    def is_ramp(self, expression: Expression) -> bool:
+        """Whether code knows that the lanes of a vector are evenly spaced: it is a ramp whose stride is a number."""
+        match expression:
+            case Ramp():
+                return isinstance(self._meant(expression.stride), Number | Broadcast)
+            case Name():
+                meant = self._meant(expression)
+                return meant is not expression and self.is_ramp(meant)
+            case Let():
+                self.bind(expression.name, expression.value)
+                return self.is_ramp(expression.body)
+            case _:
+                return False
+
+    def _meant(self, expression: Expression) -> Expression:
+        """What a name was bound to, if it is one."""
+        return self._waiting.get(expression.name, expression) if isinstance(expression, Name) else expression
+
     def _name(self, each: Name) -> Value:
         if each.name not in self._known:
             waiting = self._waiting.get(each.name)

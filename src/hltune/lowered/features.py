@@ -23,17 +23,18 @@ import numpy as np
 from hltune.lowered import operations
 from hltune.lowered.access import PATTERNS, Access, pattern
 from hltune.lowered.footprint import Touched, touched
-from hltune.lowered.walk import PARALLEL, Site, Walked
+from hltune.lowered.walk import HEAP, PARALLEL, Site, Walked
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
-VERSION = 2
+VERSION = 3
 """Of the set of features: what was computed by another version is computed anew."""
 
 CACHES = (32 << 10, 512 << 10, 16 << 20)
 """Bytes of the levels of cache that features refer to: those of a common server's core, for models to be comparable."""
 _LEVELS = ("l1", "l2", "l3")
-_HEAP = ("Auto", "Heap")
+_LEAST_MAPPED, _LARGEST_MOVING = 128 << 10, 32 << 20
+"""Bytes: glibc maps what is larger from the system, until one was given back; and always."""
 
 _EXECUTION = (
     "runs",
@@ -72,6 +73,7 @@ WHOLE = (
     "allocations",
     "heap_bytes",
     "heap_sizes",
+    "fault_bytes",
     "stack_bytes",
     "serial_share",
     "idle",
@@ -175,18 +177,31 @@ def _fits(read: Sequence[Touched], written: Sequence[Touched], size: int) -> int
 
 def _whole(walked: Walked, rows: Sequence[Mapping[str, float]], cores: int) -> dict[str, float]:
     total = sum(row["instructions"] for row in rows) or 1.0
-    heap = [each for each in walked.allocations if each.memory in _HEAP]
+    heap = [each for each in walked.allocations if each.memory in HEAP]
     return {
         "bodies": float(len(rows)),
         "launches": walked.launches,
         "allocations": sum(each.runs for each in heap),
         "heap_bytes": sum(each.runs * each.bytes for each in heap),
         "heap_sizes": sum(each.bytes for each in heap),
-        "stack_bytes": sum(each.bytes for each in walked.allocations if each.memory not in _HEAP),
+        "fault_bytes": _fault_bytes(walked),
+        "stack_bytes": sum(each.bytes for each in walked.allocations if each.memory not in HEAP),
         "serial_share": sum(row["instructions"] for row in rows if row["tasks"] <= 1.0) / total,
         "idle": sum(row["instructions"] * idle_share(row["tasks"], cores) for row in rows) / total,
         "scalar_share": sum(row["instructions"] for row in rows if row["lanes"] == 1.0) / total,
     }
+
+
+def _fault_bytes(walked: Walked) -> float:
+    """Bytes of the heap that come from the system anew, page by page, whenever they are needed.
+
+    As in a fresh process: what is returned to the heap's end goes back to the system as soon as more lies free there
+    than `trim`. See `hltune.machine.heap`.
+    """
+    sizes = [each.bytes for each in walked.allocations if each.memory in HEAP]
+    mapped = max((size for size in sizes if _LEAST_MAPPED <= size <= _LARGEST_MOVING), default=0.0)
+    trim = max(2 * mapped, _LEAST_MAPPED)
+    return sum(each.runs * each.peak for each in walked.held if each.peak > trim)
 
 
 def idle_share(tasks: float, cores: int) -> float:

@@ -83,11 +83,24 @@ _CALLS = {
 
 @dataclass(slots=True)
 class Work:
-    """What was counted: instructions by their names in `NAMES`, the loads, and the names that were used."""
+    """What was counted: instructions by their names in `NAMES`, the loads, and the names that were used.
+
+    Attributes:
+        addresses: names that were used in addresses only, where arithmetic costs nothing, but loads do.
+    """
 
     operations: dict[str, float] = field(default_factory=dict[str, float])
     loads: list[Load] = field(default_factory=list[Load])
     names: set[str] = field(default_factory=set[str])
+    addresses: set[str] = field(default_factory=set[str])
+
+    def add(self, other: Work) -> None:
+        """Adds what another one counted."""
+        for name, count in other.operations.items():
+            self.operations[name] = self.operations.get(name, 0.0) + count
+        self.loads += other.loads
+        self.names |= other.names
+        self.addresses |= other.addresses
 
 
 class Counter:
@@ -182,11 +195,25 @@ class Counter:
 
     def _load(self, each: Load, work: Work) -> Type:
         work.loads.append(each)
-        lanes = self(each.index, Work()).lanes  # folded into addresses, but for gathers
+        lanes = self.address(each.index, work)
         if each.predicate is not None:
             self(each.predicate, work)
         found = self.load_type(each)
         return Type(found.kind, found.bits, lanes)
+
+    def address(self, index: Expression, work: Work) -> int:
+        """Adds what the address of an access costs; returns its lanes.
+
+        Arithmetic of one lane is folded into it, or hoisted; that of many is done, unless it is a ramp.
+        """
+        found = Work()
+        lanes = self(index, found).lanes
+        if lanes > 1 and not isinstance(index, Ramp):
+            work.add(found)
+        else:
+            work.loads += found.loads
+            work.addresses |= found.names | found.addresses
+        return lanes
 
 
 def _kind(type_: Type) -> str:

@@ -36,6 +36,8 @@ from hltune.lowered.tree import (
     Type,
 )
 
+HEAP = ("Auto", "Heap")
+"""Memory of what `malloc` gives."""
 PARALLEL = frozenset(("parallel", "gpu_block", "gpu_thread", "gpu_lane"))
 _LARGEST_ON_STACK = 16 << 10
 """Bytes: what is no larger, and of a constant size, Halide does not take from the heap (``src/CodeGen_Posix.cpp``)."""
@@ -87,6 +89,31 @@ class Allocation:
     memory: str
 
 
+@dataclass(slots=True)
+class Held:
+    """What one thread holds of the heap in the same loops, from the first buffer that it takes to the last it returns.
+
+    Attributes:
+        runs: how often.
+        peak: most bytes at a time.
+    """
+
+    runs: float = 0.0
+    peak: float = 0.0
+    _live: dict[str, float] = field(default_factory=dict[str, float])
+
+    def take(self, buffer: str, size: float, runs: float) -> None:
+        """A buffer is allocated."""
+        if not self._live:
+            self.runs = runs
+        self._live[buffer] = size
+        self.peak = max(self.peak, sum(self._live.values()))
+
+    def give_back(self, buffer: str) -> bool:
+        """A buffer is freed; True if it was the last one."""
+        return self._live.pop(buffer, None) is not None and not self._live
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
     """What a program does.
@@ -97,6 +124,7 @@ class Walked:
 
     sites: tuple[Site, ...]
     allocations: tuple[Allocation, ...]
+    held: tuple[Held, ...]
     launches: float
 
 
@@ -108,7 +136,12 @@ def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits
     """
     walker = _Walker(sizes, dict(types), _depth(program), vector_bits)
     walker.block(program)
-    return Walked(sites=tuple(walker.sites), allocations=tuple(walker.allocations), launches=walker.launches)
+    return Walked(
+        sites=tuple(walker.sites),
+        allocations=tuple(walker.allocations),
+        held=tuple(walker.held),
+        launches=walker.launches,
+    )
 
 
 @dataclass(slots=True)
@@ -119,11 +152,15 @@ class _Walker:
     vector_bits: int
     sites: list[Site] = field(default_factory=list[Site])
     allocations: list[Allocation] = field(default_factory=list[Allocation])
+    held: list[Held] = field(default_factory=list[Held])
     launches: float = 0.0
+    _heap: Held = field(default_factory=Held)
     _loops: list[Loop] = field(default_factory=list[Loop])
     _weight: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
     _unguarded: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
     _data: dict[str, Work] = field(default_factory=dict[str, Work])
+    _loaded: set[str] = field(default_factory=set[str])
+    """Names of what cannot be said without a load."""
     _names: Names = field(init=False)
     _counter: Counter = field(init=False)
 
@@ -148,7 +185,9 @@ class _Walker:
                     self.block(each)
                 case Allocate():
                     self._allocate(each)
-                case Free() | Assert() | Evaluate():
+                case Free():
+                    self._free(each.buffer)
+                case Assert() | Evaluate():
                     pass
 
     def _bind(self, bind: Bind) -> None:
@@ -158,6 +197,10 @@ class _Walker:
         if bind.name not in self.sizes.buffers:  # else it is the address, and the type of the elements is known
             self.types[bind.name] = type_
         self._data[bind.name] = work
+        if work.loads or (work.names | work.addresses) & self._loaded:
+            self._loaded.add(bind.name)
+        else:
+            self._loaded.discard(bind.name)
 
     def _for(self, loop: For) -> None:
         minimum, extent = self._names(loop.minimum), self._names(loop.extent)
@@ -167,13 +210,16 @@ class _Walker:
         self._names.enter(loop.name, len(self._loops), minimum, extent)
         self.types.pop(loop.name, None)
         self._data.pop(loop.name, None)
+        self._loaded.discard(loop.name)
         self._weight, self._unguarded = weight * times, unguarded * times
         runs = float(self._weight.mean())
         mean = runs / entries if entries else 0.0
         self._loops.append(Loop(name=loop.name, kind=loop.kind, extent=mean, entries=entries))
         if loop.kind in PARALLEL and not any(each.kind in PARALLEL for each in self._loops[:-1]):
             self.launches += entries
+        heap, self._heap = self._heap, Held()
         self.block(loop.body)
+        self._heap = heap
         self._loops.pop()
         self._weight, self._unguarded = weight, unguarded
 
@@ -197,16 +243,23 @@ class _Walker:
         constant = all(isinstance(extent, Number) for extent in each.extents)
         memory = "Stack" if each.memory == "Auto" and constant and mean <= _LARGEST_ON_STACK else each.memory
         self.allocations.append(Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory))
+        if memory in HEAP:
+            self._heap.take(each.buffer, mean, runs)
+
+    def _free(self, buffer: str) -> None:
+        if self._heap.give_back(buffer):
+            self.held.append(self._heap)
+            self._heap = Held()
 
     def _store(self, store: Store) -> None:
         work = Work()
         type_ = self._counter(store.value, work)
         if store.predicate is not None:
             self._counter(store.predicate, work)
+        lanes = max(type_.lanes, self._counter.address(store.index, work))
         self._follow(work)
         runs = float(self._weight.mean())
         most = float(self._unguarded.mean())
-        lanes = max(type_.lanes, self._counter(store.index, Work()).lanes)
         element = self.types.get(store.buffer, type_)
         element = Type(element.kind, element.bits)
         self.sites.append(
@@ -222,15 +275,13 @@ class _Walker:
 
     def _follow(self, work: Work) -> None:
         """Adds what is bound to the names in it, once: the first store that needs data pays for it."""
-        waiting = list(work.names)
+        waiting = [*work.names, *work.addresses & self._loaded]
         while waiting:
             found = self._data.pop(waiting.pop(), None)
             if found is None:
                 continue
-            for name, count in found.operations.items():
-                work.operations[name] = work.operations.get(name, 0.0) + count
-            work.loads += found.loads
-            waiting += found.names
+            work.add(found)
+            waiting += [*found.names, *found.addresses & self._loaded]
 
     def _load(self, load: Load, runs: float) -> Access:
         lanes = self._counter(load.index, Work()).lanes
@@ -247,7 +298,7 @@ class _Walker:
         predicate: Expression | None,
         runs: float,
     ) -> Access:
-        places = places_of(self._names(index), lanes, depth=len(self._loops))
+        places = places_of(self._names(index), lanes, depth=len(self._loops), even=self._names.is_ramp(index))
         enabled = 1.0
         if predicate is not None:
             enabled = float(np.mean(_numbers(row(_mean(self._names(predicate))), _UNKNOWN)))

@@ -1,6 +1,7 @@
 """The table of machines, and which of them runs what."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from hltune.machine.hexagon.machine import KIND as HEXAGON
 from hltune.machine.host.machine import KIND as HOST
@@ -75,6 +76,11 @@ def default_threads(target: str) -> int:
 def measured_on(target: str) -> str:
     """The target whose machine knows schedules for a target: its own one, or else this computer."""
     return HOST.name if _kind_of(target) is HOST else target
+
+
+def shipped_weights(target: TargetInfo) -> Path | None:
+    """Folder of the weights and the ranker that come with this package for such targets; None if there are none."""
+    return _BY_NAME[target.machine].weights if target.machine else None
 
 
 def _kind_of(target: str) -> MachineKind:

@@ -28,7 +28,8 @@ class MeasureOptions:
         threads: size of Halide's thread pool.
         turns: how many turns each schedule takes.
         turn_s: time that one schedule is repeated for in one turn.
-        single_turn_s: the same where a schedule has one turn only, because there are many.
+        short_turns: how many turns each has where there are many; those of one are apart in time.
+        short_turn_s: how long these are. A schedule that takes longer has a single one.
         sample_s: calls are timed in batches that take at least this long, so that the clock's resolution is nothing.
         prune_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
         abort_ratio: among many schedules, one that is this many times slower than the best fails, if it also takes
@@ -46,7 +47,8 @@ class MeasureOptions:
     threads: int
     turns: int = 5
     turn_s: float = 0.1
-    single_turn_s: float = 0.05
+    short_turns: int = 3
+    short_turn_s: float = 0.03
     sample_s: float = 0.002
     prune_ratio: float = 5.0
     abort_ratio: float = 50.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hltune.machine.inputs import Inputs
@@ -59,7 +60,7 @@ class Session(AbstractContextManager["Session"], Protocol):
     def measure_each(
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
     ) -> Generator[tuple[str, Measurement]]:
-        """Measures many schedules, each in one turn, and yields them as they are done, in no particular order.
+        """Measures many schedules, each in few short turns, and yields them as they are done, in no particular order.
 
         Args:
             schedules: names and schedules, asked for when somebody is free to compile them.
@@ -124,6 +125,7 @@ class MachineKind:
         open: takes the number of processes that compile side by side.
         threads: size of the thread pool, unless the user asks for another one; None for all cores.
         findings: what it needs, and whether it is there.
+        weights: folder of the weights and the ranker that come with this package, trained on such a machine.
     """
 
     name: str
@@ -133,3 +135,4 @@ class MachineKind:
     open: Callable[[TargetInfo, MeasureOptions, int], Machine]
     threads: int | None = None
     findings: Callable[[], list[Finding]] = list
+    weights: Path | None = None

@@ -15,6 +15,8 @@ from hltune.values.errors import out_of_range
 from hltune.values.provenance import Searched
 
 _INT32_MAX = 2**31 - 1
+BUILTIN = Path("builtin")
+"""Stands for the weights that are built into the plugin, where others are the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,8 @@ class Adams2019Options(_Options):
     Attributes:
         beam_size: states kept per step; 1 is greedy.
         num_passes: passes from coarse to fine; without it 5, or 1 when the beam is 1.
-        weights: a ``.weights`` file that was checked; without it the built-in ones.
+        weights: a ``.weights`` file that was checked; without it the built-in ones. What people ask for may also be
+            `BUILTIN`, or None for the default ones, see `hltune.workspace.default_weights`.
         memory_limit_bytes: schedules that allocate more are not considered.
         random_dropout: percent chance that no state is ever dropped.
         seed: seed of the dropout.

@@ -1,4 +1,4 @@
-"""Which weights a search uses, and which ranker: what was asked for, or what pre-training left as the default."""
+"""Which weights a search uses, and which ranker: what was asked for, what pre-training left, what comes with hltune."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored, sidecar_path
+from hltune.cost_model.adams2019.weights import Weights, builtin_weights, read_weights, weights_hash
+from hltune.machine.open import shipped_weights
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.progress import Progress
-from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.autoschedulers import BUILTIN, Adams2019Options
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
 from hltune.workspace.records import Workspace
@@ -18,42 +21,78 @@ if TYPE_CHECKING:
 
 
 def with_default_weights(
-    search: Adams2019Options, workspace: Workspace, machine: MachineId, progress: Progress
+    search: Adams2019Options, workspace: Workspace, target: TargetInfo, machine: MachineId, progress: Progress
 ) -> Adams2019Options:
-    """Adds the workspace's default weights to a search that has none; those of another machine only if asked for."""
+    """Adds weights to a search that has none: what pre-training left in the workspace, or what comes with hltune.
+
+    Those of the workspace that belong to another machine are used only if asked for.
+    """
+    if search.weights == BUILTIN:
+        return replace(search, weights=None)
     if search.weights is not None:
         if sidecar_path(search.weights).exists() and (other := _other_machine(search.weights, machine)):
             trained = f"{search.weights} was trained on another machine ({other})"
             progress.note(f"{trained}; another order of schedules may be right here")
         return search
     path = Lineage(workspace.default_weights).path("best")
-    if path is None:
-        return search
-    if other := _other_machine(path, machine):
+    if path is not None:
+        if (other := _other_machine(path, machine)) is None:
+            return replace(search, weights=path.absolute())
         trained = f"{path} is not used: it was trained on another machine ({other})"
         progress.note(f"{trained}; to use it all the same, give it by --weights")
+    if (path := _shipped_path(target)) is None:
         return search
-    return replace(search, weights=path.absolute())
+    if _other_machine(path, machine):
+        what = " and ".join(use.name for use in read_stored(path).origin.pipelines)
+        progress.note(f"default weights, of {what} on another machine; `hltune pretrain --use` trains for this one")
+    return replace(search, weights=path)
 
 
-def default_ranker(workspace: Workspace, machine: MachineId, progress: Progress) -> Pretrained | None:
-    """The workspace's ranker; None if there is none, or only that of another machine."""
-    if not any(workspace.default_weights.glob("*.ranker.json")):
+def default_ranker(
+    asked: Path | None, workspace: Workspace, target: TargetInfo, machine: MachineId, progress: Progress
+) -> Pretrained | None:
+    """The workspace's ranker, or what comes with hltune; None if there is none, or Halide's own weights were asked for.
+
+    That of another machine is used only if it is the one that comes with hltune.
+    """
+    folders = [workspace.default_weights, *filter(None, [shipped_weights(target)])]
+    if asked == BUILTIN or not any(path for folder in folders for path in folder.glob("*.ranker.json")):
         return None
     from hltune.cost_model.ranker_file import Rankers, read_ranker  # LightGBM, which most commands do without
 
-    path = Rankers(workspace.default_weights).path()
-    if path is None:
-        return None
-    try:
-        stored = read_ranker(path)
-    except InputError as error:  # everything works without it
-        progress.note(f"no ranker is used. {error}")
-        return None
-    if stored.origin.machine != machine.key:
+    for folder in folders:
+        if (path := Rankers(folder).path()) is None:
+            continue
+        try:
+            stored = read_ranker(path)
+        except InputError as error:  # everything works without it
+            progress.note(f"this ranker is not used. {error}")
+            continue
+        if folder != workspace.default_weights or stored.origin.machine == machine.key:
+            return stored.ranker
         progress.note(f"{path} is not used: it was trained on another machine ({stored.origin.machine})")
-        return None
-    return stored.ranker
+    return None
+
+
+def initial_weights(asked: Path | None, default: Path | None, target: TargetInfo, *, parent: str | None) -> Weights:
+    """What training starts from.
+
+    Args:
+        asked: the file that was asked for.
+        default: the file that is used if none was; None for what comes with hltune.
+        parent: hash of what training began with before; unless others were asked for, it goes on from there if those
+            are known.
+    """
+    if asked is not None:
+        return builtin_weights() if asked == BUILTIN else read_weights(asked)
+    paths = [path for path in (default, _shipped_path(target)) if path is not None]
+    known = [*map(read_weights, paths), builtin_weights()]
+    return next((each for each in known if weights_hash(each) == parent), known[0])
+
+
+def _shipped_path(target: TargetInfo) -> Path | None:
+    folder = shipped_weights(target)
+    return None if folder is None else Lineage(folder).path("best")
 
 
 def _other_machine(path: Path, machine: MachineId) -> str | None:

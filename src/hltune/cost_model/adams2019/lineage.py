@@ -149,6 +149,11 @@ class Lineage:
             )
         return stored
 
+    def parent(self) -> str | None:
+        """Hash of the initial weights of the newest version; None if there is none."""
+        path = self.path("latest") or self.path("best")
+        return None if path is None else read_stored(path).origin.parent_hash
+
     def path(self, kind: Kind) -> Path | None:
         """The file of the newest version, or None."""
         versions = self._versions(kind)

@@ -72,12 +72,14 @@ class TimeJob:
         last: verify what the calls of this turn wrote over poisoned outputs, for a race need not show in the first
             run, and forget the task.
         prune_s: a call that takes longer is not repeated.
+        long_s: a call that takes longer makes this the last turn.
     """
 
     key: str
     options: MeasureOptions
     last: bool
     prune_s: float
+    long_s: float
 
     def run(self, process: Process) -> tuple[float, ...] | Failure:
         """Runs in the worker; returns seconds per call."""
@@ -90,7 +92,7 @@ class TimeJob:
         repeats = process.on_main_thread(
             lambda: time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)
         )
-        if not self.last:
+        if not self.last and min(repeats) <= self.long_s:
             return repeats
         del process.state[self.key]
         return compiled.verify(process, self.options) or repeats

@@ -1,6 +1,7 @@
 """A worker that measures: what is compiled in it, and what became of it."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ _RECYCLED_AFTER = 200
 """Schedules that one process compiles: Halide and LLVM never give all memory back."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Trial:
     """A schedule under measurement.
 
@@ -89,21 +90,30 @@ class Lane:
             trial.repair, trial.task = outcome.schedule, replace(trial.task, schedule=outcome.schedule)
         self._compiled.add(trial.key)
 
-    def take_turn(self, trial: Trial, options: MeasureOptions, *, last: bool, prune_s: float = math.inf) -> None:
-        """Times a trial once more, and drops its code if that was the last turn; see `TimeJob`."""
+    def take_turn(
+        self, trial: Trial, options: MeasureOptions, *, last: bool, prune_s: float = math.inf, long_s: float = math.inf
+    ) -> bool:
+        """Times a trial once more; see `TimeJob`. True if that was its last turn, and its code is gone."""
         if trial.key not in self._compiled:  # another schedule took the process down
             self.prepare(trial, options)
         if trial.failure is not None:
-            return
-        job = TimeJob(key=trial.key, options=options, last=last, prune_s=prune_s)
+            return True
+        job = TimeJob(key=trial.key, options=options, last=last, prune_s=prune_s, long_s=long_s)
         outcome = self._outcome(self.worker.start(job))
         if isinstance(outcome, Failure):
             trial.failure = outcome
         else:
             trial.turns.append(outcome)
             trial.pruned = trial.fastest > prune_s
-        if last:
+            last = last or min(outcome) > long_s
+        ended = last or trial.failure is not None
+        if ended:
             self._compiled.discard(trial.key)
+        return ended
+
+    def forget(self, trials: Iterable[Trial]) -> None:
+        """Nobody takes further turns with these; the code goes when the process does."""
+        self._compiled -= {each.key for each in trials}
 
     def _outcome(self, running: Running[R]) -> R | Failure:
         try:

@@ -162,14 +162,14 @@ class HostSession(ReferenceSession):
     def measure_each(
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
     ) -> Generator[tuple[str, Measurement]]:
-        """See `Session.measure_each`: compiled on all lanes, timed alone."""
+        """See `Session.measure_each`: compiled on all lanes, timed alone, whenever its lane has compiled another."""
         self.ready()
         waiting = (self._trial(*named) for named in schedules)
         busy: dict[Running[Prepared | Failure], tuple[Lane, Trial, float]] = {}
+        timed: dict[Lane, list[Trial]] = {}
         fastest = math.inf if best is None else best
 
-        def start_next(lane: Lane) -> None:
-            trial = next(waiting, None)
+        def start(lane: Lane, trial: Trial | None) -> None:
             if trial is not None:
                 limited = self._limited(fastest)
                 if best is not None:
@@ -178,29 +178,52 @@ class HostSession(ReferenceSession):
 
         try:
             for lane in self._machine.lanes():
-                start_next(lane)
+                start(lane, next(waiting, None))
             while busy:
                 running = wait_any(list(busy))
                 lane, trial, began_s = busy.pop(running)
                 lane.finish(trial, running)
                 if trial.live:
                     self._prepared_s.append(time.monotonic() - began_s)
-                    prune_s = fastest * self._options.prune_ratio
-                    with paused([*(other.worker for other in busy), *self._others]):
-                        lane.take_turn(trial, self._limited(fastest), last=True, prune_s=prune_s)
-                if trial.failure is None:
-                    fastest = min(fastest, trial.fastest)
-                start_next(lane)
-                yield trial.key, trial.measurement()
+                under_way = [*timed.get(lane, ()), trial]
+                following = next(waiting, None)
+                with paused([*(other.worker for other in busy), *self._others]):
+                    timed[lane] = self._short_turns(lane, under_way, fastest, all_of_them=following is None)
+                ended = [each for each in under_way if each not in timed[lane]]
+                fastest = min([fastest, *(each.fastest for each in ended if each.failure is None)])
+                start(lane, following)
+                for each in ended:
+                    yield each.key, each.measurement()
         finally:
             for running in busy:
                 running.cancel()
+            for lane, trials in timed.items():
+                lane.forget(trials)
+
+    def _short_turns(self, lane: Lane, trials: Sequence[Trial], fastest: float, *, all_of_them: bool) -> list[Trial]:
+        """Times each once more, or until all have had their turns; returns those that have not.
+
+        While others are compiled, time passes from one turn to the next: what disturbs the machine in one of them is
+        often over by then.
+        """
+        limited = self._limited(fastest)
+        prune_s = fastest * self._options.prune_ratio
+        left = [each for each in trials if each.live]
+        while left:
+            left = [each for each in left if not self._short_turn(lane, each, limited, prune_s)]
+            if not all_of_them:
+                break
+        return left
+
+    def _short_turn(self, lane: Lane, trial: Trial, limited: MeasureOptions, prune_s: float) -> bool:
+        last = len(trial.turns) + 1 >= self._options.short_turns
+        return lane.take_turn(trial, limited, last=last, prune_s=prune_s, long_s=min(prune_s, limited.turn_s))
 
     def _limited(self, fastest: float) -> MeasureOptions:
-        """The options for a schedule that has one turn, when the best one takes so many seconds."""
+        """The options for a schedule that has short turns, when the best one takes so many seconds."""
         options = self._options
         limit_s = max(options.least_run_timeout_s, fastest * options.abort_ratio)
-        return replace(options, turn_s=options.single_turn_s, run_timeout_s=min(options.run_timeout_s, limit_s))
+        return replace(options, turn_s=options.short_turn_s, run_timeout_s=min(options.run_timeout_s, limit_s))
 
     def _compile_limit_s(self) -> float:
         """What compiles many times as long as others do is hardly ever fast, and many could be measured meanwhile."""
@@ -238,4 +261,11 @@ class HostSession(ReferenceSession):
         return Trial(key, replace(self._task, schedule=schedule, reference=self._directory))
 
 
-KIND = MachineKind(name=HOST, targets={HOST: HOST}, claim=claim, identify=identify, open=HostMachine)
+KIND = MachineKind(
+    name=HOST,
+    targets={HOST: HOST},
+    claim=claim,
+    identify=identify,
+    open=HostMachine,
+    weights=Path(__file__).with_name("weights"),
+)

@@ -1,0 +1,99 @@
+"""What the features of a program say, read from small texts."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from hltune.lowered.evaluate import Dimension, Sizes
+from hltune.lowered.features import BODY, WHOLE, features
+from hltune.lowered.parse import parse_lowered
+from hltune.lowered.tree import Type
+from hltune.lowered.walk import walk
+
+WIDTH = 256
+UINT8 = Type("uint", 8)
+ROW = (Dimension(minimum=0, extent=WIDTH, stride=1),)
+SIZES = Sizes(buffers={"input": ROW, "table": ROW, "f": ROW}, scalars={"shift": 3})
+TYPES = {**dict.fromkeys(SIZES.buffers, UINT8), "shift": Type("int", 32)}
+
+
+def read(text: str) -> dict[str, float]:
+    """Totals over the bodies, and the features of the whole program, by name."""
+    found = features(walk(parse_lowered(textwrap.dedent(text)), SIZES, TYPES, vector_bits=256), "", cores=2)
+    return dict(zip(BODY, found.bodies.sum(axis=0), strict=True)) | dict(zip(WHOLE, found.whole, strict=True))
+
+
+def vector_load(index: str) -> dict[str, float]:
+    return read(f"""\
+        produce f {{
+         for (f.s0.x.x, 0, 8) {{
+          let t1 = ramp(f.s0.x.x*32, 1, 32)
+          f[ramp(f.s0.x.x*32, 1, 32)] = input[{index}]
+         }}
+        }}
+        """)
+
+
+@pytest.mark.parametrize("index", ["ramp(f.s0.x.x*32, 1, 32)", "t1", "ramp(f.s0.x.x*32, 1, 32) aligned(32, 0)"])
+def test_a_ramp_is_loaded_at_once(index: str) -> None:
+    found = vector_load(index)
+    assert found["load gather"] == 0 and found["load dense"] + found["load aligned"] == 8
+    assert found["minmax wide"] == found["add wide"] == 0
+
+
+@pytest.mark.parametrize(
+    "index", ["max(min(ramp(f.s0.x.x*32, 1, 32), x32(255)), x32(0))", "ramp(f.s0.x.x*32, shift - 2, 32)", "t1 + x32(0)"]
+)
+def test_lanes_that_code_cannot_know_to_be_neighbours_are_gathered(index: str) -> None:
+    found = vector_load(index)
+    assert found["load gather"] == 8 and found["load dense"] == found["load aligned"] == 0
+
+
+def test_arithmetic_of_gathered_addresses_is_done() -> None:
+    # Two operations on 32 lanes of 32 bits, which fill four registers, eight times.
+    found = vector_load("max(min(ramp(f.s0.x.x*32, 1, 32), x32(255)), x32(0))")
+    assert found["minmax wide"] == 2 * 4 * 8
+
+
+@pytest.mark.parametrize(
+    ("before", "index"),
+    [("", "int32(input[f.s0.x])"), ("let t = int32(input[f.s0.x])", "t"), ("let t = int32(input[f.s0.x])", "t - 1")],
+)
+def test_what_an_address_has_to_load_counts(before: str, index: str) -> None:
+    found = read(f"""\
+        produce f {{
+         for (f.s0.x, 0, 256) {{
+          {before or "let unused = 1"}
+          f[f.s0.x] = table[{index}]
+         }}
+        }}
+        """)
+    assert found["load_bytes"] == 2 * WIDTH
+
+
+def held(*sizes: int, tasks: int = 4) -> float:
+    names = [f"a{number}" for number in range(len(sizes))]
+    # Sizes are no constants, so that small ones are not on the stack.
+    allocate = "\n".join(
+        f"allocate {name}[uint8 * ((shift - 2)*{size})]" for name, size in zip(names, sizes, strict=True)
+    )
+    free = "\n".join(f"free {name}" for name in names)
+    store = "\n".join(f"{name}[0] = (uint8)1" for name in names)
+    return read(f"parallel (f.s0.y, 0, {tasks}) {{\n{allocate}\n{store}\nf[f.s0.y] = a0[0]\n{free}\n}}\n")[
+        "fault_bytes"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fault_bytes"),
+    [
+        ([100_000], 0),  # the heap keeps up to 128 KiB at its end
+        ([100_000, 100_000], 4 * 200_000),  # and returns more
+        ([200_000, 100_000], 0),  # but keeps twice the largest that was once mapped
+        ([200_000, 100_000, 150_000], 4 * 450_000),
+    ],
+)
+def test_a_heap_that_goes_back_to_the_system_comes_with_page_faults(sizes: list[int], fault_bytes: float) -> None:
+    assert held(*sizes) == pytest.approx(fault_bytes)

@@ -39,7 +39,7 @@ def examine(name: str, weights: Path, long: float) -> tuple[Speedup, Speedup]:
     with tempfile.TemporaryDirectory() as folder:
         patient, quick = Workspace(Path(folder, "built-in")), Workspace(Path(folder, "pretrained"))
         subject = host_subject(name, patient)
-        tune(name, patient, long)
+        tune(name, patient, long, "--weights", "builtin")
         tune(name, quick, long / 2, "--weights", str(weights))
         machine = this_machine(subject)
         tuned = {each.root.name: each.best(subject.spec, machine).schedule for each in (patient, quick)}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from hltune.commands import schedule as command
+from hltune.commands.attempt import RANKED
 from hltune.commands.ranked import MEASURED
-from hltune.commands.schedule import RANKED, Scheduled, schedule
+from hltune.commands.schedule import Scheduled, schedule
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores
 from hltune.machine.inputs import Inputs

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from hltune.commands.attempt import Tried
 from hltune.commands.compare import Comparison
 from hltune.commands.pretrain import Pretrained
-from hltune.commands.schedule import Scheduled, Tried
+from hltune.commands.schedule import Scheduled
 from hltune.commands.tune import Tuned
 from hltune.cost_model.metrics import NO_PAIRS, Evaluation, PairCount
 from hltune.cost_model.scorer import Validation

@@ -20,7 +20,8 @@ from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
-from hltune.search.mutation import OPERATORS, Parent, mutants, mutate, neighbours
+from hltune.search.mutation import Parent, mutants, mutate, neighbours
+from hltune.search.operators import OPERATORS
 from hltune.values import provenance
 from hltune.values.cost import Cost
 from hltune.values.directives import ComputeAt, Schedule, Split, StoreAt

@@ -124,6 +124,31 @@ def test_what_was_pretrained_chooses_before_anything_is_measured(place: Place) -
         assert drafts.unlike(keys) and not drafts.unlike(keys[:2]) and not drafts.unlike(["unheard of"])
 
 
+def test_of_what_searches_found_the_most_promising_is_picked(place: Place) -> None:
+    found = {schedule_hash(each.schedule): each for each in (tiled(place, width, ROWS[4]) for width in WIDTHS)}
+    twin = candidate(
+        place,
+        "blurred.split(y, y, yi, 32).split(x, x, xi, 128).reorder(xi, x, yi, y).reorder(xi, x, yi, y).parallel(y);",
+    )
+    bad = candidate(place, "blurred.vectorize(y);")
+    given = {**found, schedule_hash(twin.schedule): twin, schedule_hash(bad.schedule): bad}
+
+    def pick(drafts: Drafts, wanted: int):
+        return drafts.pick(given, wanted, random_share=0.0, rng=np.random.default_rng(0), end_s=math.inf)
+
+    with place.store() as store:
+        assert pick(drafts_of(place, store), len(given)) == (given, {})
+        drafts = drafts_of(place, store, WidestFirst())  # type: ignore[arg-type]
+        choose(drafts, making(), 0)  # what is pre-trained is there from now on
+        best = tiled(place, 128, ROWS[4])
+        picked = pick(drafts, 1)
+        assert list(picked.chosen.values()) == [best]
+        # What Halide refuses, or what comes to the same program as another one, is not asked for again.
+        assert list(picked.left.values()) == [tiled(place, width, ROWS[4]) for width in WIDTHS[:-1]]
+        measure(drafts, {schedule_hash(best.schedule): (best, 1.0)}, place)
+        assert list(pick(drafts, 1).chosen.values()) == [tiled(place, 64, ROWS[4])]
+
+
 def test_predictions_beside_measured_costs_are_on_their_scale(place: Place) -> None:
     """What was pre-trained says nothing of how long a program takes as a whole."""
     old = [(tiled(place, width, 2), 1000.0 / width) for width in WIDTHS[:3]]
@@ -155,10 +180,13 @@ def test_programs_of_what_has_no_samples_are_not_kept(place: Place) -> None:
             store.add_programs(place.subject.spec.content_hash, place.machine, 1, {keys[1]: program})
 
 
-def test_without_anything_known_nothing_is_predicted(place: Place) -> None:
+def test_without_anything_learned_t0_chooses_and_nothing_is_predicted(place: Place) -> None:
+    scalar, vector = (
+        candidate(place, f"blurred.split(x, x, xi, 16){each}.parallel(y);") for each in ("", ".vectorize(xi)")
+    )
     with place.store() as store:
         drafts = drafts_of(place, store)
-        assert drafts.ranks is None
+        assert list(choose(drafts, making(scalar, vector), 1).chosen.values()) == [vector]
         assert drafts.predict({"one": tiled(place, 8, 4).schedule}, end_s=math.inf) is None
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hltune.search.mutation import OPERATORS
+from hltune.search.operators import OPERATORS
 from hltune.tuning.operators import Successes, Try
 
 

@@ -5,16 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from hltune.search.autoschedulers import Adams2019Options
+from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, weights_hash
+from hltune.machine.open import resolve, shipped_weights
+from hltune.pipeline.target import TargetInfo
+from hltune.search.autoschedulers import BUILTIN, Adams2019Options
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
-from hltune.workspace.default_weights import with_default_weights
+from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
 from hltune.workspace.records import Workspace
 from tests.workspace.conftest import CONV, HOST
 
 MACHINE = MachineId(
     cpu="AMD EPYC", target="x86-64-linux-tune_znver3-avx-avx2-f16c-fma-sse41", threads=2, halide="21.0.0"
 )
+OTHER = replace(MACHINE, threads=4)
 SEARCH = Adams2019Options(parallelism=2)
 
 
@@ -30,35 +35,88 @@ class Notes:
         self.notes.append(text)
 
 
-def used(search: Adams2019Options, workspace: Path, machine: MachineId) -> tuple[Path | None, list[str]]:
+@pytest.fixture(scope="module")
+def target() -> TargetInfo:
+    return resolve("host")
+
+
+def used(
+    search: Adams2019Options, workspace: Path, target: TargetInfo, machine: MachineId
+) -> tuple[Path | None, list[str]]:
     notes = Notes()
-    return with_default_weights(search, Workspace(workspace), machine, notes).weights, notes.notes
+    return with_default_weights(search, Workspace(workspace), target, machine, notes).weights, notes.notes
 
 
-def test_what_pretraining_left_on_this_machine_is_used(old: Path) -> None:
+def test_what_pretraining_left_on_this_machine_is_used(old: Path, target: TargetInfo) -> None:
     assert MACHINE.key == HOST
-    assert used(SEARCH, old, MACHINE) == ((old / "default" / "best-00001.weights").absolute(), [])
+    assert used(SEARCH, old, target, MACHINE) == ((old / "default" / "best-00001.weights").absolute(), [])
 
 
-def test_those_of_another_machine_are_not(old: Path) -> None:
-    weights, notes = used(SEARCH, old, replace(MACHINE, threads=4))
-    assert weights is None and len(notes) == 1
+def test_those_of_another_machine_are_not(old: Path, target: TargetInfo) -> None:
+    weights, notes = used(SEARCH, old, target, OTHER)
+    assert weights == Lineage(shipped_weights(target) or old).path("best")
     assert "is not used" in notes[0] and HOST in notes[0] and "--weights" in notes[0]
 
 
-def test_those_that_are_asked_for_are_used_with_a_warning(old: Path) -> None:
+def test_those_that_are_asked_for_are_used_with_a_warning(old: Path, target: TargetInfo) -> None:
     (asked,) = old.glob(f"{CONV}/{HOST}/weights/best-*.weights")
     search = replace(SEARCH, weights=asked)
-    assert used(search, old, MACHINE) == (asked, [])
-    weights, notes = used(search, old, replace(MACHINE, threads=4))
+    assert used(search, old, target, MACHINE) == (asked, [])
+    weights, notes = used(search, old, target, OTHER)
     assert weights == asked and len(notes) == 1 and "trained on another machine" in notes[0]
 
 
-def test_a_workspace_without_any(tmp_path: Path) -> None:
-    assert used(SEARCH, tmp_path / "none", MACHINE) == (None, [])
+def test_without_any_those_of_the_package_are_used(tmp_path: Path, target: TargetInfo) -> None:
+    weights, notes = used(SEARCH, tmp_path / "none", target, OTHER)
+    assert weights is not None and weights.parent == shipped_weights(target)
+    assert len(notes) == 1 and "random programs on another machine" in notes[0] and "pretrain --use" in notes[0]
 
 
-def test_damaged_ones_are_an_error(old: Path) -> None:
+def test_the_plugins_own_ones_can_be_asked_for(old: Path, target: TargetInfo) -> None:
+    search = replace(SEARCH, weights=BUILTIN)
+    assert used(search, old, target, MACHINE) == (None, [])
+    notes = Notes()
+    assert default_ranker(BUILTIN, Workspace(old), target, MACHINE, notes) is None and not notes.notes
+
+
+def test_a_target_that_runs_nowhere_here_has_none(tmp_path: Path) -> None:
+    assert used(SEARCH, tmp_path / "none", resolve("arm-64-android"), OTHER) == (None, [])
+
+
+def test_damaged_ones_are_an_error(old: Path, target: TargetInfo) -> None:
     (old / "default" / "best-00001.weights").write_bytes(b"junk")
     with pytest.raises(InputError, match="not usable as weights"):
-        used(SEARCH, old, MACHINE)
+        used(SEARCH, old, target, MACHINE)
+
+
+def test_the_packages_ranker_is_used_on_any_machine(tmp_path: Path, target: TargetInfo) -> None:
+    notes = Notes()
+    assert default_ranker(None, Workspace(tmp_path / "none"), target, OTHER, notes) is not None
+    assert not notes.notes
+
+
+def test_a_damaged_ranker_of_the_workspace_gives_way_to_the_packages(tmp_path: Path, target: TargetInfo) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.default_weights.mkdir(parents=True)
+    (workspace.default_weights / "best-00003.ranker.json").write_text("junk")
+    notes = Notes()
+    assert default_ranker(None, workspace, target, MACHINE, notes) is not None
+    assert len(notes.notes) == 1 and "best-00003.ranker.json" in notes.notes[0]
+
+
+def test_training_goes_on_from_what_it_began_with(old: Path, target: TargetInfo) -> None:
+    (asked,) = old.glob(f"{CONV}/{HOST}/weights/best-*.weights")
+    builtin, own = weights_hash(builtin_weights()), weights_hash(read_weights(asked))
+    shipped = weights_hash(initial_weights(None, None, target, parent=None))
+    assert len({builtin, own, shipped}) == 3
+    cases = [
+        (None, None, builtin, builtin),
+        (None, asked, None, own),
+        (None, asked, builtin, builtin),
+        (None, asked, shipped, shipped),
+        (None, None, "unknown", shipped),
+        (BUILTIN, asked, shipped, builtin),  # what was asked for is what it is, and the lineage may refuse it
+        (asked, None, builtin, own),
+    ]
+    for given, default, parent, expected in cases:
+        assert weights_hash(initial_weights(given, default, target, parent=parent)) == expected

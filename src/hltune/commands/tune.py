@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -31,41 +30,21 @@ from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
-from hltune.tuning.pace import Limits
+from hltune.tuning.rounds import Run, TuneProgress, part, take_rounds
 from hltune.tuning.searcher import Searcher
-from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Round, Tuner
 from hltune.values.cost import count_repaired
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
-from hltune.values.unit import Unit
 from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
 from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
 
-_LARGEST_RESERVE = 0.2
-"""Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
 _KNOWN_SHARE = 0.2
 """Share of the time that expected outputs and known schedules may take."""
-_LEAST_ROUND_S = 3.0
-"""With less time than this, a pipeline gets no first round."""
-_LEAST_SHARE = 16
-"""Samples of a round, where several pipelines share few."""
-
-
-class TuneProgress(Progress, Protocol):
-    """Somebody who is told about rounds as well."""
-
-    def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None:
-        """Rounds begin, with costs in this unit, and should end at this time of the monotonic clock."""
-        ...
-
-    def round_done(self, done: Round) -> None:
-        """A round ended; everything that it reports is on disk."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +153,7 @@ def tune(
                 sessions.append((subject, session))
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
-        runs: dict[str, _Run] = {}
+        runs: dict[str, Run] = {}
         for number, (subject, session) in enumerate(sessions):
             now_s = time.monotonic()
             run = _open(subject, session, machine.identity, options, workspace, store, pool, ranker, asked)
@@ -186,11 +165,11 @@ def tune(
             run.seconds = time.monotonic() - now_s
             runs[subject.spec.name] = run
         progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
-        _rounds(runs, options, end_s, progress)
+        take_rounds(runs, options, end_s, progress)
         results: list[Tuned] = []
         for number, (name, run) in enumerate(runs.items()):
             with survivors.trying(name):
-                part_s = _part(end_s, len(runs) - number)
+                part_s = part(end_s, len(runs) - number)
                 results.append(_finish(run, options, workspace, store, progress, end_s=part_s))
         return Tuning(results=tuple(results), failed=survivors.failed)
 
@@ -216,21 +195,6 @@ class _Survivors:
             self.progress.note(f"{name} is left out. {error}")
 
 
-@dataclass(slots=True, kw_only=True)
-class _Run:
-    """One pipeline of a call; what was measured before the first round counts, too."""
-
-    tuner: Tuner
-    session: Session
-    machine: MachineId
-    lineage: Lineage
-    rounds: list[Round] = field(default_factory=list[Round])
-    measured: int = 0
-    failures: list[Failure] = field(default_factory=list[Failure])
-    repaired: int = 0
-    seconds: float = 0.0
-
-
 def _open(
     subject: Subject,
     session: Session,
@@ -241,7 +205,7 @@ def _open(
     pool: SearchPool,
     ranker: Pretrained | None,
     asked: Path | None,
-) -> _Run:
+) -> Run:
     lineage = Lineage(workspace.weights(subject.spec, machine))
     if options.fresh:
         lineage.clear()
@@ -262,64 +226,11 @@ def _open(
         drafts=Drafts(subject.spec, subject.target, machine.threads, pool.workers, history, ranker),
         rng=rng,
     )
-    return _Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
-
-
-def _rounds(runs: dict[str, _Run], options: TuneOptions, end_s: float, progress: TuneProgress) -> None:
-    shares = Shares(list(runs))
-    budget = options.budget
-    while (name := shares.next()) is not None:
-        run = runs[name]
-        measured = sum(each.measured for each in runs.values())
-        left = None if budget.samples is None else _share(budget.samples - measured, len(shares))
-        limits = Limits(end_s=end_s - _reserve_s(runs, options), samples=left)
-        if time.monotonic() >= limits.end_s or left == 0:
-            break
-        shortest_s = run.tuner.pace.shortest_round_s
-        if new := sum(not each.rounds for each in runs.values()):  # every pipeline gets a first round
-            shortest_s = min(shortest_s, _LEAST_ROUND_S)
-            limits = replace(limits, end_s=_part(limits.end_s, new))
-        late = time.monotonic() + shortest_s >= limits.end_s
-        if late or run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
-            if run.tuner.exhausted:
-                progress.note(f"{name}: searches find nothing new any more")
-            shares.leave(name)
-            continue
-        before = run.tuner.history.best_cost
-        done = run.tuner.round(limits, progress)
-        run.rounds.append(done)
-        run.measured += done.measured
-        run.failures += done.failures
-        run.repaired += done.repaired
-        run.seconds += done.seconds
-        shares.gained(name, before, done.best)
-        progress.round_done(done)
-    idle = [name for name, run in runs.items() if not run.rounds]
-    if idle and budget.rounds != 0:
-        used = "expected outputs and known schedules have used up the budget"
-        progress.note(f"no round of {', '.join(idle)}: {used}; give more --minutes, or --rounds")
-
-
-def _part(end_s: float, parts: int) -> float:
-    """The end of the first of equal parts of the time that is left until this moment of the monotonic clock."""
-    now_s = time.monotonic()
-    return now_s + max(0.0, end_s - now_s) / parts
-
-
-def _reserve_s(runs: dict[str, _Run], options: TuneOptions) -> float:
-    """Time for the final comparisons, which are part of the budget."""
-    reserve_s = sum(run.tuner.finals_s for run in runs.values())
-    minutes = options.budget.minutes
-    return reserve_s if minutes is None else min(reserve_s, _LARGEST_RESERVE * 60 * minutes)
-
-
-def _share(samples: int, pipelines: int) -> int:
-    """What a round may take of the samples that are left, so that the other pipelines get some as well."""
-    return max(0, min(samples, max(_LEAST_SHARE, -(-samples // pipelines))))
+    return Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
 
 
 def _finish(
-    run: _Run, options: TuneOptions, workspace: Workspace, store: Store, progress: Progress, *, end_s: float
+    run: Run, options: TuneOptions, workspace: Workspace, store: Store, progress: Progress, *, end_s: float
 ) -> Tuned:
     began_s = time.monotonic()
     tuner, subject = run.tuner, run.tuner.subject

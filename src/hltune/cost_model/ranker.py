@@ -32,18 +32,23 @@ class Ranks(Protocol):
         ...
 
 
+def by_t0(programs: Programs) -> Scores:
+    """What is known before anything was measured: T0."""
+    return Scores(mean=programs.log_t0(), spread=np.zeros(len(programs)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranker:
     """What was learned: trees, and the mean of what they correct.
 
     Attributes:
-        start: what they correct; None for T0.
+        start: what they correct.
         validation: on each sample, by those ensembles that have not drawn it.
     """
 
     ensembles: tuple[Ensemble, ...]
     offset: float
-    start: Ranks | None
+    start: Ranks
     validation: Validation
 
     def __call__(self, programs: Programs) -> Scores:
@@ -51,10 +56,10 @@ class Ranker:
         if len(programs) == 0:
             return Scores(mean=np.empty(0), spread=np.empty(0))
         mean, spread = predict(self.ensembles, programs.x)
-        return Scores(mean=_known(self.start, programs) + self.offset + mean, spread=spread)
+        return Scores(mean=self.start(programs).mean + self.offset + mean, spread=spread)
 
 
-def fit(programs: Programs, costs: NDArray[np.float64], *, start: Ranks | None = None, seed: int) -> Ranker:
+def fit(programs: Programs, costs: NDArray[np.float64], *, start: Ranks = by_t0, seed: int) -> Ranker:
     """Learns the costs [N] of one pipeline's programs.
 
     Raises:
@@ -62,18 +67,13 @@ def fit(programs: Programs, costs: NDArray[np.float64], *, start: Ranks | None =
     """
     if len(programs) == 0:
         raise InputError("no samples to learn from", expected="1 measured schedule or more", found="0")
-    known = _known(start, programs)
+    known = start(programs).mean
     residual = np.log(costs) - known
     offset = float(residual.mean())
     ensembles = bagged(programs.x, residual - offset, trees=_TREES, shape=_SHAPE, seed=seed)
     labels, unseen = predict_unseen(ensembles, programs.x)
     predicted = (known + offset + labels)[unseen]
     return Ranker(ensembles=ensembles, offset=offset, start=start, validation=_validation(predicted, costs[unseen]))
-
-
-def _known(start: Ranks | None, programs: Programs) -> NDArray[np.float64]:
-    """What is known without measuring [N]."""
-    return programs.log_t0() if start is None else start(programs).mean
 
 
 def _validation(predicted: NDArray[np.float64], costs: NDArray[np.float64]) -> Validation:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from hltune.commands.attempt import Tried
 from hltune.commands.compare import Comparison
 from hltune.commands.export import Exported
 from hltune.commands.run import Ran
-from hltune.commands.schedule import Scheduled, Tried
+from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.machine.reference_job import Verification
 from hltune.report.own import Own

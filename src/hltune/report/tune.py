@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Column
 from rich.text import Text
 
-from hltune.commands.tune import Tuned, TuneProgress, Tuning
+from hltune.commands.tune import Tuned, Tuning
 from hltune.machine.speedup import Speedup, ratio
 from hltune.report.documents import Document, errors
 from hltune.report.documents import cost as cost_document
@@ -23,6 +23,7 @@ from hltune.report.progress import Board, clock
 from hltune.report.tables import print_own
 from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.operators import Successes
+from hltune.tuning.rounds import TuneProgress
 from hltune.tuning.tuner import Round
 from hltune.values.unit import MILLISECONDS, Unit
 

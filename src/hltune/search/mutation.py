@@ -1,4 +1,4 @@
-"""Candidates that are made of the best known schedules by changing details: mutants, and the table of all operators.
+"""Candidates that are made of the best known schedules by changing details: mutants.
 
 Adams2019 decides tile sizes and loop levels, and leaves much else to rules of its own: all vectors are as long as the
 output's, what is unrolled follows from the tiles, tails are what is safe. An operator changes one such detail. Most
@@ -7,40 +7,20 @@ search can express.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import takewhile
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from hltune.schedule.canonical import canonical_names
-from hltune.schedule.loops import Loop, LoopNests, loop_nests
+from hltune.schedule.loops import loop_nests
+from hltune.search.operators import LARGEST_FACTOR, OPERATORS, Context
 from hltune.values.candidate import Candidate
-from hltune.values.directives import (
-    AlignStorage,
-    ComputeAt,
-    ComputeRoot,
-    Directive,
-    HoistStorage,
-    Memory,
-    Parallel,
-    Partition,
-    Reorder,
-    Schedule,
-    Split,
-    StoreAt,
-    StoreIn,
-    Unroll,
-    Vectorize,
-)
+from hltune.values.directives import Directive, Schedule, Split
 from hltune.values.errors import InputError
 from hltune.values.pipeline import FuncInfo
 from hltune.values.provenance import Mutated
-from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
-
-T = TypeVar("T")
-Directives = list[Directive]
 
 PARENTS = 12
 _FAVOUR = 4.0
@@ -51,11 +31,7 @@ _ATTEMPTS_PER_MUTANT = 10
 _AGAIN = 0.4
 """Chance of one more change, after each."""
 _ATTEMPTS = 20
-_TAILS = ("Auto", "GuardWithIf", "RoundUp", "ShiftInwards")
-_MEMORY: tuple[Memory, ...] = ("Auto", "Heap", "Stack")
-_ALIGNMENTS = (32, 64, 128)
-_LONGEST_UNROLL = 8
-_LARGEST_FACTOR = 4096
+_WEIGHTS = {operator.name: float(operator.weight) for operator in OPERATORS}
 
 
 class Parent(NamedTuple):
@@ -63,238 +39,6 @@ class Parent(NamedTuple):
 
     schedule: Schedule
     cost: float
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What an operator changes: directives, the loops that they make, and the source of what is left to chance."""
-
-    directives: Directives
-    nests: LoopNests
-    rng: np.random.Generator
-
-    def any(self, items: Sequence[T]) -> T:
-        """One of the items at random."""
-        return items[int(self.rng.integers(len(items)))]
-
-    def any_of(self, kind: type[Directive]) -> int | None:
-        """Position of a random directive of a kind; None if there is none."""
-        found = [number for number, each in enumerate(self.directives) if isinstance(each, kind)]
-        return self.any(found) if found else None
-
-    def replaced(self, at: int, **changes: Any) -> Directives:
-        """The directives, with fields of one of them changed."""
-        return [*self.directives[:at], replace(self.directives[at], **changes), *self.directives[at + 1 :]]
-
-    def serial_loops(self) -> list[tuple[Stage, Loop]]:
-        """Loops that are neither parallel, nor vectorised, nor unrolled; an inlined Func has no loops."""
-        placed = {each.stage.func for each in self.directives if isinstance(each, ComputeAt | ComputeRoot)}
-        placed.add([*self.nests.args][-1])  # the output
-        loops = [(stage, loop) for stage, loops in self.nests.loops.items() for loop in loops if stage.func in placed]
-        return [(stage, loop) for stage, loop in loops if loop.kind == "for"]
-
-    def levels(self, consumer: str) -> list[str]:
-        """Loops of a Func that something can be computed in, innermost first."""
-        stage = self.nests.stages(consumer)[-1]
-        return [loop.name for loop in self.nests.loops[stage] if loop.kind != "vectorized"]
-
-    def serially_outside(self, level: ComputeAt | StoreAt) -> list[str]:
-        """Loops outside of a level which run in the same task as it, innermost first."""
-        loops = self.nests.loops[self.nests.stages(level.consumer)[-1]]
-        at = next((number for number, loop in enumerate(loops) if loop.name == level.var), len(loops))
-        inside = takewhile(lambda number: loops[number].kind != "parallel", range(at, len(loops) - 1))
-        return [loops[number + 1].name for number in inside]
-
-    def new_loop(self) -> str:
-        """A name that no loop has."""
-        taken = {each.name for loops in self.nests.loops.values() for each in loops}
-        return next(name for number in range(1000) if (name := f"v{number}") not in taken)
-
-
-class Operator(NamedTuple):
-    """A way to change a schedule.
-
-    Attributes:
-        name: what provenance calls it.
-        change: makes new directives, or returns None where it does not apply. Where `kind` is set, it is also given
-            a random directive of that kind and its position.
-        kind: kind of directive that it starts from; None if it starts from loops.
-        weight: how many times as often as others it is tried.
-    """
-
-    name: str
-    change: Callable[..., Directives | None]
-    kind: type[Directive] | None = None
-    weight: int = 1
-
-
-def _scale(context: Context, at: int, split: Split) -> Directives | None:
-    """Doubles or halves the factor of a split: a tile, a vector, an unrolled block."""
-    factor = split.factor * 2 if context.rng.random() < 0.5 else split.factor // 2
-    return context.replaced(at, factor=factor) if 1 < factor <= _LARGEST_FACTOR else None
-
-
-def _tail(context: Context, at: int, _split: Split) -> Directives:
-    """Changes what happens where the factor of a split does not divide the extent."""
-    return context.replaced(at, tail=str(context.rng.choice(_TAILS)))
-
-
-def _unroll(context: Context) -> Directives | None:
-    """Unrolls a short loop, or rolls one up again."""
-    directives = context.directives
-    rolled = [each for each in context.serial_loops() if each[1].extent and each[1].extent <= _LONGEST_UNROLL]
-    at = context.any_of(Unroll)
-    if at is not None and (not rolled or context.rng.random() < 0.5):
-        return directives[:at] + directives[at + 1 :]
-    if not rolled:
-        return None
-    stage, loop = context.any(rolled)
-    return _after(directives, stage, Unroll(stage, loop.name))
-
-
-def _block(context: Context) -> Directives | None:
-    """Splits a loop and unrolls its inner part just outside of the vector: several rows share what they load."""
-    loops = context.serial_loops()
-    if not loops:
-        return None
-    stage, loop = context.any(loops)
-    inner = context.new_loop()
-    factor = int(context.rng.choice([2, 4, 8]))
-    order = context.nests.loops[stage]
-    vectors = [each.name for each in order if each.kind == "vectorized"]
-    rest = [each.name for each in order if each.name not in vectors]
-    reorder = Reorder(stage, (*vectors, inner, *rest))
-    return _after(
-        context.directives, stage, Split(stage, loop.name, loop.name, inner, factor), reorder, Unroll(stage, inner)
-    )
-
-
-def _reorder(context: Context, at: int, reorder: Reorder) -> Directives | None:
-    """Swaps two neighbours in the order of loops."""
-    names = list(reorder.vars)
-    if len(names) < 2:
-        return None
-    first = int(context.rng.integers(len(names) - 1))
-    names[first], names[first + 1] = names[first + 1], names[first]
-    return context.replaced(at, vars=tuple(names))
-
-
-def _compute(context: Context, at: int, level: ComputeAt) -> Directives | None:
-    """Computes a Func in another loop of its consumer."""
-    loops = context.levels(level.consumer)
-    return context.replaced(at, var=context.any(loops)) if loops else None
-
-
-def _store(context: Context, _at: int, level: ComputeAt) -> Directives:
-    """Stores a Func in a loop outside of the one that computes it, so that a window of it slides; or no longer."""
-    others = [each for each in context.directives if not (isinstance(each, StoreAt) and each.stage == level.stage)]
-    outside = context.serially_outside(level)
-    if not outside or (len(others) < len(context.directives) and context.rng.random() < 0.3):
-        return others
-    return _after(others, level.stage, StoreAt(level.stage, level.consumer, context.any(outside)))
-
-
-def _hoist(context: Context, _at: int, level: ComputeAt) -> Directives | None:
-    """Takes the memory of a Func in a loop outside of the one that stores it, so seldom; or no longer."""
-    others = [each for each in context.directives if not (isinstance(each, HoistStorage) and each.stage == level.stage)]
-    if len(others) < len(context.directives):
-        return others
-    stored = [each for each in others if isinstance(each, StoreAt) and each.stage == level.stage]
-    outside = context.serially_outside(stored[0] if stored else level)
-    return (
-        _after(others, level.stage, HoistStorage(level.stage, level.consumer, context.any(outside)))
-        if outside
-        else None
-    )
-
-
-def _memory(context: Context, _at: int, level: ComputeAt) -> Directives:
-    """Stores a Func in another kind of memory: on the stack nothing is allocated."""
-    others = [each for each in context.directives if not (isinstance(each, StoreIn) and each.stage == level.stage)]
-    return _after(others, level.stage, StoreIn(level.stage, context.any(_MEMORY)))
-
-
-def _materialise(context: Context) -> Directives | None:
-    """Computes a Func that was inlined in a loop of another, by vectors: what several points need is computed once."""
-    nests = context.nests
-    scheduled = {each.stage.func for each in context.directives}
-    inlined = [stage for stage in nests.loops if stage.func not in scheduled and stage.update is None]
-    if not inlined or not scheduled:
-        return None
-    stage = context.any(inlined)
-    order = [each.func for each in nests.loops]  # producers first
-    consumers = sorted(scheduled & set(order[order.index(stage.func) :]))
-    if not consumers or not nests.loops[stage]:
-        return None
-    consumer = context.any(consumers)
-    levels = context.levels(consumer)
-    if not levels:
-        return None
-    new: Directives = [ComputeAt(Stage(stage.func), consumer, context.any(levels))]
-    loops = (loop for loops in nests.loops.values() for loop in loops)
-    lanes = sorted({loop.extent for loop in loops if loop.kind == "vectorized" and loop.extent})
-    if lanes:
-        first, inner = nests.loops[stage][0].name, context.new_loop()
-        new += [Split(stage, first, first, inner, int(context.rng.choice(lanes))), Vectorize(stage, inner)]
-    return [*context.directives, *new]
-
-
-def _inline(context: Context, _at: int, level: ComputeAt) -> Directives:
-    """Computes a Func wherever it is needed, without a buffer."""
-    return [each for each in context.directives if each.stage.func != level.stage.func]
-
-
-def _align(context: Context, _at: int, level: ComputeAt) -> Directives:
-    """Begins the rows of a buffer at multiples of a vector, or no longer."""
-    stage, dimensions = level.stage, context.nests.args[level.stage.func]
-    others = [each for each in context.directives if not (isinstance(each, AlignStorage) and each.stage == stage)]
-    if len(others) < len(context.directives) or not dimensions:
-        return others
-    alignment = int(context.rng.choice(_ALIGNMENTS))
-    return _after(context.directives, stage, AlignStorage(stage, dimensions[0], alignment))
-
-
-def _parallel(context: Context, at: int, parallel: Parallel) -> Directives | None:
-    """Runs another loop on the thread pool."""
-    loops = [loop.name for stage, loop in context.serial_loops() if stage == parallel.stage]
-    return context.replaced(at, var=context.any(loops)) if loops else None
-
-
-def _partition(context: Context) -> Directives | None:
-    """Leaves a loop whole, whose ends would get code of their own; or no longer."""
-    at = context.any_of(Partition)
-    if at is not None and context.rng.random() < 0.5:
-        return context.directives[:at] + context.directives[at + 1 :]
-    loops = context.serial_loops()
-    if not loops:
-        return None
-    stage, loop = context.any(loops)
-    return _after(context.directives, stage, Partition(stage, loop.name, "Never"))
-
-
-OPERATORS = (
-    Operator("scale", _scale, Split, weight=3),  # most details are numbers
-    Operator("tail", _tail, Split),
-    Operator("unroll", _unroll),
-    Operator("block", _block),
-    Operator("reorder", _reorder, Reorder),
-    Operator("compute", _compute, ComputeAt),
-    Operator("store", _store, ComputeAt),
-    Operator("hoist", _hoist, ComputeAt),
-    Operator("memory", _memory, ComputeAt),
-    Operator("parallel", _parallel, Parallel),
-    Operator("partition", _partition),
-    Operator("materialise", _materialise),
-    Operator("inline", _inline, ComputeAt),
-    Operator("align", _align, ComputeAt),
-)
-_WEIGHTS = {operator.name: float(operator.weight) for operator in OPERATORS}
-
-
-def _after(directives: Directives, stage: Stage, *new: Directive) -> Directives:
-    """New directives after the last one of a stage."""
-    at = max((number for number, each in enumerate(directives) if each.stage == stage), default=-1)
-    return [*directives[: at + 1], *new, *directives[at + 1 :]]
 
 
 def mutants(
@@ -337,7 +81,7 @@ def neighbours(parent: Schedule, funcs: Sequence[FuncInfo]) -> dict[str, Candida
         for factor in (directive.factor * 2, directive.factor // 2):
             scaled = replace(directive, factor=factor)
             directives = (*parent.directives[:at], scaled, *parent.directives[at + 1 :])
-            if 1 < factor <= _LARGEST_FACTOR and (schedule := _legal(directives, funcs)) is not None:
+            if 1 < factor <= LARGEST_FACTOR and (schedule := _legal(directives, funcs)) is not None:
                 found[schedule_hash(schedule)] = _mutant(schedule, parent, ["scale"])
     return found
 

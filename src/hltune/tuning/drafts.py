@@ -1,7 +1,8 @@
-"""Mutants before they are measured: many are lowered, which takes no LLVM, and the most promising are kept.
+"""Candidates before they are measured: many are lowered, which takes no LLVM, and the most promising are kept.
 
-What Halide refuses to lower is never measured, and neither is what comes to a program that was. The ranker learns from
-the programs of this pipeline that were measured; before there are enough, one that was pre-trained takes its place.
+Most are mutants, called drafts as long as nobody has chosen them; the others are what searches found. What Halide refuses to lower is never measured, and neither is what comes to a program that was. The ranker learns from
+the programs of this pipeline that were measured; before there are enough, one that was pre-trained takes its place, or
+T0 if there is none.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from hltune.cost_model.acquisition import choose
 from hltune.cost_model.pretrained import Pretrained
 from hltune.cost_model.programs import Programs
-from hltune.cost_model.ranker import Ranker, Ranks, fit
+from hltune.cost_model.ranker import Ranker, Ranks, by_t0, fit
 from hltune.cost_model.scorer import Scores, Validation
 from hltune.lowered.job import REFUSED
 from hltune.lowered.many import Lowering, features_of_each
@@ -36,8 +37,6 @@ _LEAST_MEASURED = 16
 """Programs that a ranker learns from at least."""
 _PER_MUTANT = 10
 """Drafts for every mutant that is wanted, if there is time."""
-_SPARE = 1.5
-"""The same without any ranker: Halide refuses some, and others are known."""
 _GENERATIONS = 2
 """Drafts of the later ones change drafts, which nobody has measured."""
 _PROMISING = 8
@@ -86,6 +85,13 @@ class Drafted:
     refused: int = 0
 
 
+class Picked(NamedTuple):
+    """Candidates to measure, and those that are as good a choice later, by the hash of their schedule."""
+
+    chosen: dict[str, Candidate]
+    left: dict[str, Candidate]
+
+
 @dataclass(slots=True)
 class Drafts:
     """The lowered programs of one pipeline, and the ranker that learns from those that were measured.
@@ -121,9 +127,14 @@ class Drafts:
         return self._ranker and self._ranker.validation
 
     @property
-    def ranks(self) -> Ranks | None:
-        """What orders drafts; None if nothing is known."""
-        return self._ranker or (None if self._root is None else self.pretrained)
+    def ranks(self) -> Ranks:
+        """What orders drafts."""
+        return self._ranker or self._start
+
+    @property
+    def _start(self) -> Ranks:
+        """What is known without measuring this pipeline."""
+        return by_t0 if self.pretrained is None or self._root is None else self.pretrained
 
     def learn(self, *, end_s: float) -> None:
         """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns."""
@@ -135,15 +146,14 @@ class Drafts:
         self._stored.update(known)
         costs = np.array([measured[key].cost for key in known])
         if len(known) >= _LEAST_MEASURED:
-            start = None if self._root is None else self.pretrained
-            self._ranker = fit(self._as_seen(known), costs, start=start, seed=len(known))
-        elif known and self.ranks is not None:
+            self._ranker = fit(self._as_seen(known), costs, start=self._start, seed=len(known))
+        elif known:
             self._offset = float(np.mean(np.log(costs) - self.ranks(self._as_seen(known)).mean))
 
     def predict(self, schedules: Mapping[str, Schedule], *, end_s: float) -> tuple[list[str], Scores] | None:
-        """Which of these could be lowered until a time, and their predicted costs; None if nothing is known."""
+        """Which of these could be lowered until a time, and their predicted costs; None if nothing was learned."""
         self._lower_root(end_s)
-        if self.ranks is None:
+        if self.ranks is by_t0:
             return None
         self._lower(schedules, end_s=end_s)
         keys = [key for key in schedules if key in self._programs]
@@ -161,17 +171,16 @@ class Drafts:
     ) -> Drafted:
         """Makes drafts until a time of the monotonic clock, and chooses as many as are wanted."""
         self._lower_root(end_s)
-        generations = 1 if self.ranks is None else _GENERATIONS
-        count = round(wanted * (_SPARE if self.ranks is None else _PER_MUTANT / generations))
+        count = round(wanted * _PER_MUTANT / _GENERATIONS)
         drafts: dict[str, Candidate] = {}
         refused = len(self._refused)
 
         def known(key: str) -> bool:
             return key in drafts or key in self._refused or key in self._unread
 
-        for number in range(generations):
+        for number in range(_GENERATIONS):
             made = make(self._promising(drafts), count, known)
-            left_s = max(0.0, end_s - time.monotonic()) / (generations - number)
+            left_s = max(0.0, end_s - time.monotonic()) / (_GENERATIONS - number)
             self._lower({key: each.schedule for key, each in made.items()}, end_s=time.monotonic() + left_s)
             drafts.update(made)
         lowered = [key for key in drafts if key in self._programs]
@@ -185,6 +194,26 @@ class Drafts:
             lowered=len(lowered),
             refused=len(self._refused) - refused,
         )
+
+    def pick(
+        self,
+        candidates: dict[str, Candidate],
+        wanted: int,
+        *,
+        random_share: float,
+        rng: np.random.Generator,
+        end_s: float,
+    ) -> Picked:
+        """Chooses among what searches found by what it lowers to, as far as that is known by a time."""
+        if len(candidates) <= wanted:
+            return Picked(chosen=candidates, left={})
+        self._lower({key: each.schedule for key, each in candidates.items()}, end_s=end_s)
+        new = self._new(candidates)
+        chosen = self._ranked(new, wanted, random_share, rng)
+        untried = self._untried(candidates)
+        chosen += untried[: wanted - len(chosen)]
+        left = _without({key: candidates[key] for key in (*new, *untried)}, chosen)
+        return Picked(chosen={key: candidates[key] for key in chosen}, left=left)
 
     def _new(self, drafts: Iterable[str]) -> list[str]:
         """Those that were lowered, of equal programs the first, and none that comes to what was measured."""
@@ -204,8 +233,8 @@ class Drafts:
         return [key for key in drafts if key not in self._programs and key not in refused]
 
     def _ranked(self, keys: Sequence[str], wanted: int, random_share: float, rng: np.random.Generator) -> list[str]:
-        if self.ranks is None or not keys:
-            return list(keys[:wanted])
+        if not keys:
+            return []
         scores = self.ranks(self._as_seen(keys))
         texts = [self._programs[key].text_hash for key in keys]
         return [keys[number] for number in choose(scores, texts, wanted, random_share=random_share, rng=rng)]
@@ -213,7 +242,7 @@ class Drafts:
     def _promising(self, drafts: Mapping[str, Candidate]) -> list[Parent]:
         """The drafts that the ranker thinks most of, with the costs that it predicts."""
         keys = self._new(drafts)
-        if self.ranks is None or not keys:
+        if not keys:
             return []
         # Beside what was measured, how long the program takes as a whole counts, which pre-training cannot say.
         mean = self.ranks(self._as_seen(keys)).mean + (self._offset if self._ranker is None else 0.0)
@@ -247,3 +276,8 @@ class Drafts:
             self._refused.add(key)
         else:
             self._unread.add(key)
+
+
+def _without(candidates: Mapping[str, Candidate], keys: Iterable[str]) -> dict[str, Candidate]:
+    gone = set(keys)
+    return {key: each for key, each in candidates.items() if key not in gone}

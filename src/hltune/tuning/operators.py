@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from hltune.search.mutation import OPERATORS
+from hltune.search.operators import OPERATORS
 
 _WIN = 0.98
 """A mutant that costs less than this share of what its parent does has succeeded."""

@@ -3,27 +3,24 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 
-from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.scorer import Validation
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.search.ladder import Step, by_finder
-from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
-from hltune.tuning.drafts import Drafted, Drafts
+from hltune.tuning.drafts import Drafts
 from hltune.tuning.history import History
 from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits, Pace
-from hltune.tuning.pool import Pool
+from hltune.tuning.proposals import MUTANT_SHARE, Proposals
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement, count_repaired
@@ -35,17 +32,10 @@ from hltune.workspace.subject import DEFAULT, Subject
 
 _KINDS: dict[type[object], str] = {Searched: "searched", Named: "hand-written"}
 _EXHAUSTED_AFTER = 3
-_MUTANT_SHARE, _LARGEST_MUTANT_SHARE = 0.5, 0.9
-"""Share of a round's candidates that is made by changing the best schedules; it grows as searches fall behind."""
-_DRAFTING_SHARE, _BLIND_DRAFTING_SHARE = 0.35, 0.05
-"""How long drafts of mutants may take, by the time that measuring the mutants takes; the same without a ranker."""
+_LARGEST_MUTANT_SHARE = 0.9
+"""Share of a round's candidates that is made by changing the best schedules, where searches fall behind."""
 _LEARNING_SHARE = 0.15
 """How long lowering what was measured may take, by the time that measuring takes in a round."""
-_LEAST_DRAFTING_S = 1.0
-_NEIGHBOUR_SHARE = 0.2
-"""Share of the drafts that differ from the best schedule by one factor, as long as there are any."""
-_OVERSAMPLING = 6
-"""How many new schedules a round looks for, for every one that it measures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +80,6 @@ class Round:
         return self.search_s + self.measure_s + self.learn_s
 
 
-class _Found(NamedTuple):
-    """What a round found: candidates by their hash; the weights of each beam search with its hash; mutants."""
-
-    candidates: dict[str, Candidate]
-    beams: list[tuple[Weights, str | None]]
-    searches: int
-    known: int
-    drafted: Drafted
-
-
 @dataclass(kw_only=True)
 class Tuner:
     """One pipeline under tuning, which continues where the history ends. Used by one thread.
@@ -128,7 +108,17 @@ class Tuner:
         self.failed: dict[str, Failure] = {}
         self._failures: dict[str, Failure] = {}
         self.pace = Pace(self.options)
-        self._pool = Pool()
+        self._proposals = Proposals(
+            subject=self.subject,
+            options=self.options,
+            history=self.history,
+            model=self.model,
+            searcher=self.searcher,
+            drafts=self.drafts,
+            pace=self.pace,
+            kept=self.kept,
+            rng=self.rng,
+        )
         self._round = self.history.last_round
         self._idle_rounds = 0
         self._costs = {"searched": math.inf, "hand-written": math.inf}
@@ -142,8 +132,8 @@ class Tuner:
         """
         searched, by_hand = self._costs["searched"], self._costs["hand-written"]
         if not searched < math.inf or not by_hand < math.inf:
-            return _MUTANT_SHARE
-        return float(np.clip(_MUTANT_SHARE + searched / by_hand - 1, _MUTANT_SHARE, _LARGEST_MUTANT_SHARE))
+            return MUTANT_SHARE
+        return float(np.clip(MUTANT_SHARE + searched / by_hand - 1, MUTANT_SHARE, _LARGEST_MUTANT_SHARE))
 
     @property
     def successes(self) -> Successes:
@@ -243,7 +233,7 @@ class Tuner:
         """Searches, measures, stores and learns once."""
         self._round += 1
         began_s = time.monotonic()
-        found = self._search(limits, progress)
+        found = self._proposals.find(self.mutant_share, limits, self._round, progress)
         searched_s = time.monotonic()
         end_s = min(limits.end_s, searched_s + self.options.round_s)
         measured = self._measure_new(found.candidates, replace(limits, end_s=end_s), progress)
@@ -284,86 +274,6 @@ class Tuner:
         """The ranker learns, and does not take long beside a round."""
         self.drafts.learn(end_s=min(end_s, time.monotonic() + _LEARNING_SHARE * self.pace.measuring_s))
 
-    def _search(self, limits: Limits, progress: Progress) -> _Found:
-        """Beam searches, whose results are all measured, and probes, among which the model chooses."""
-        self._say(progress, "searching")
-        if self.kept is not None:
-            drafted = self._mutants({}, self.pace.batch(limits), limits, progress)
-            return _Found(drafted.chosen, [], searches=0, known=0, drafted=drafted)
-        model, history = self.model, self.history
-        beams: list[tuple[Weights, str | None]] = []
-        chosen: dict[str, Candidate] = {}
-        share = self.mutant_share
-        limit_s = self.pace.search_s(limits) * (1 - share) / (1 - _MUTANT_SHARE)
-        for weights, outcome in self.searcher.beams(model.weights, model.best, limit_s=limit_s):
-            key = schedule_hash(outcome.schedule) if isinstance(outcome, Candidate) else None
-            beams.append((weights, key))
-            if isinstance(outcome, Candidate) and key is not None and key not in history:
-                chosen[key] = outcome
-                self._pool.discard(key)
-        batch = self.pace.batch(limits)
-        wanted = max(0, round((1 - share) * batch) - len(chosen))
-        probed, outcomes = self.searcher.probes(
-            (model.weights, model.best, model.initial),
-            self._round,
-            wanted=wanted * _OVERSAMPLING,
-            limit_s=min(self.pace.probing_s, limit_s),
-            known=lambda key: key in history or key in self._pool or key in chosen,
-        )
-        self._pool.add(probed)
-        failures = [each for each in outcomes if isinstance(each, Failure)]
-        for failure in failures[:1]:
-            progress.note(f"{self.subject.spec.name}: {len(failures)} searches failed, as this one: {failure}")
-        again = sum(key is not None and key in history for _, key in beams)
-        chosen |= self._pool.take(wanted, model.predictor, random_share=self.options.random_share, rng=self.rng)
-        # Where searches find too little that is new, there are more mutants.
-        drafted = self._mutants(chosen, batch - len(chosen), limits, progress)
-        known = again + len(outcomes) - len(probed) - len(failures)
-        searches = len(beams) + len(outcomes)
-        return _Found(_mixed(chosen, drafted.chosen), beams, searches=searches, known=known, drafted=drafted)
-
-    def _mutants(self, chosen: dict[str, Candidate], wanted: int, limits: Limits, progress: Progress) -> Drafted:
-        """Changes the best schedules, and the author's own."""
-        self._say(progress, "drafting mutants")
-        allowed = _anything if self.kept is None else self.kept.allows
-        best = self.history.best(PARENTS if self.kept is None else None)
-        parents = [parent for parent in best if allowed(parent.schedule)][:PARENTS]
-        own = self.subject.recovered and self.subject.recovered.schedule
-        if own is not None and all(own != parent.schedule for parent in parents):
-            cost = self.history.cost(schedule_hash(own))
-            parents += [] if cost is None else [Parent(own, cost)]
-
-        funcs, weights = self.subject.spec.funcs, self.successes.weights()
-        first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
-        near = {key: each for key, each in neighbours(first, funcs).items() if allowed(each.schedule)}
-
-        def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
-            def taken(key: str) -> bool:
-                return key in self.history or key in chosen or known(key)
-
-            new = [(key, each) for key, each in near.items() if not taken(key)]
-            order = self.rng.permutation(len(new))[: round(_NEIGHBOUR_SHARE * count)]
-            found = dict(new[int(number)] for number in order)
-            return found | mutants(
-                [*parents, *further],
-                funcs,
-                self.rng,
-                wanted=count - len(found),
-                known=lambda key: key in found or taken(key),
-                allowed=allowed,
-                weights=weights,
-            )
-
-        share = _BLIND_DRAFTING_SHARE if self.drafts.ranks is None else _DRAFTING_SHARE
-        drafting_s = share * min(self.options.round_s, wanted * self.pace.candidate_s)
-        return self.drafts.choose(
-            make,
-            max(0, wanted),
-            random_share=self.options.random_share,
-            rng=self.rng,
-            end_s=min(limits.end_s, time.monotonic() + max(_LEAST_DRAFTING_S, drafting_s)),
-        )
-
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
         allowed = dict(islice(candidates.items(), limits.samples))
@@ -376,19 +286,8 @@ class Tuner:
                 measured.append(measurement)
                 self._say(progress, f"measuring {len(measured)} of {len(allowed)}")
         self._saw(candidates.values())
-        self._pool.add({key: candidate for key, candidate in candidates.items() if key not in self.history})
+        self._proposals.keep(candidates)
         return measured
 
     def _say(self, progress: Progress, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {self._round}: {text}")
-
-
-def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, Candidate]:
-    """Both, spread evenly: where there is no time for all, what is left out is some of each."""
-    places = [(number / len(each), key) for each in (one, other) for number, key in enumerate(each)]
-    both = one | other
-    return {key: both[key] for _, key in sorted(places)}
-
-
-def _anything(_schedule: Schedule) -> bool:
-    return True

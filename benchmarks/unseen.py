@@ -1,0 +1,152 @@
+"""What is known of programs that nobody has seen: ``python -m benchmarks.unseen WORKSPACE [FIGURE]``, of pre-training.
+
+In five folds of the random programs it prints, for T0 as it is, for T0 with fitted scales, for trees without T0 and for
+the ranker: the share of pairs that are ordered rightly, of all schedules of a program and of mutants, and how many times
+as long as the best the first choice and the best of eight choices take; then the same of the six benchmarks, by what all
+random programs teach; then how the ranker's figures grow with the number of programs. The figure shows costs in relation
+to the best of their program, predicted against measured.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.tool import CORES
+from hltune.cost_model.metrics import NO_PAIRS, count_pairs, regret_at
+from hltune.cost_model.pretrained import Group, fitted_scales, pretrain
+from hltune.cost_model.programs import Programs
+from hltune.lowered.features import VERSION, decoded
+from hltune.machine.sensitivity import every_func_at_root
+from hltune.pretraining.replay import PREFIX
+from hltune.samples.reader import Reader
+from hltune.values.provenance import Mutated
+from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.records import Workspace
+
+FOLDS = 5
+SIZES = (25, 50, 100, 200, 400, 800)
+Predictor = Callable[[Programs], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """The schedules of one pipeline, and which of them are mutants [N]."""
+
+    name: str
+    group: Group
+    mutated: NDArray[np.bool_]
+
+
+def main() -> None:
+    cases = read(Path(sys.argv[1]))
+    random = [each for each in cases if each.name.startswith(PREFIX)]
+    known = [each for each in cases if not each.name.startswith(PREFIX)]
+    print(f"{len(random)} random programs, {sum(len(each.group.costs) for each in random)} schedules; {FOLDS} folds")
+    print(f"{'':34}{'pairs':>8}{'mutants':>9}{'regret@1':>10}{'regret@8':>10}")
+    for name, learn in LEARNERS.items():
+        say(name, random, in_folds(random, learn))
+        say("  the six", known, [learn(random)(each.group.programs) for each in known])
+    for size in (each for each in SIZES if each < len(random) * (FOLDS - 1) / FOLDS):
+        say(f"ranker of {size} programs", random, in_folds(random, ranker_of, most=size))
+    if len(sys.argv) > 2:
+        draw(Path(sys.argv[2]), random, in_folds(random, ranker_of))
+
+
+def read(path: Path) -> list[Case]:
+    cases: list[Case] = []
+    with Reader(Workspace(path).samples) as reader:
+        for row in reader.statistics():
+            key, machine = row.pipeline_hash, row.machine.key
+            stored = decoded(reader.programs(key, machine, VERSION))
+            root = stored.get(schedule_hash(every_func_at_root(reader.spec(key))))
+            ranked = [each for each in reader.best(key, machine, 10**6) if each.schedule_hash in stored]
+            if root is not None and len(ranked) > 1:
+                programs = Programs.of([stored[each.schedule_hash] for each in ranked], cores=CORES, root=root)
+                costs = np.array([each.cost for each in ranked])
+                mutated = np.array([isinstance(each.provenance, Mutated) for each in ranked])
+                cases.append(Case(name=row.pipeline_name, group=Group(programs=programs, costs=costs), mutated=mutated))
+    return cases
+
+
+def fixed_t0(_: Sequence[Case]) -> Predictor:
+    return lambda programs: programs.log_t0()
+
+
+def fitted_t0(learned: Sequence[Case]) -> Predictor:
+    scales = fitted_scales([each.group for each in learned])
+    return lambda programs: programs.log_t0(scales)
+
+
+def trees_alone(learned: Sequence[Case]) -> Predictor:
+    def without(programs: Programs) -> Programs:
+        return Programs(x=programs.x, terms=np.ones_like(programs.terms))
+
+    groups = [Group(programs=without(each.group.programs), costs=each.group.costs) for each in learned]
+    ranker = pretrain(groups, seed=0)
+    return lambda programs: ranker(without(programs)).mean
+
+
+def ranker_of(learned: Sequence[Case]) -> Predictor:
+    ranker = pretrain([each.group for each in learned], seed=0)
+    return lambda programs: ranker(programs).mean
+
+
+LEARNERS: dict[str, Callable[[Sequence[Case]], Predictor]] = {
+    "T0": fixed_t0,
+    "T0, fitted": fitted_t0,
+    "trees without T0": trees_alone,
+    "ranker": ranker_of,
+}
+
+
+def in_folds(
+    cases: Sequence[Case], learn: Callable[[Sequence[Case]], Predictor], *, most: int | None = None
+) -> list[NDArray[np.float64]]:
+    """Logarithms of predicted costs of each, by at most so many others."""
+    fold = np.random.default_rng(0).permutation(len(cases)) % FOLDS
+    predicted: list[NDArray[np.float64]] = [np.empty(0)] * len(cases)
+    for number in range(FOLDS):
+        predict = learn([each for each, of in zip(cases, fold, strict=True) if of != number][:most])
+        for index in np.flatnonzero(fold == number):
+            predicted[index] = predict(cases[index].group.programs)
+    return predicted
+
+
+def say(name: str, cases: Sequence[Case], predicted: Sequence[NDArray[np.float64]]) -> None:
+    pairs = mutants = NO_PAIRS
+    regrets: dict[int, list[float]] = {1: [], 8: []}
+    for case, logs in zip(cases, predicted, strict=True):
+        costs = case.group.costs
+        pairs += count_pairs(logs, costs)
+        mutants += count_pairs(logs[case.mutated], costs[case.mutated])
+        for most, values in regrets.items():
+            values.append(regret_at(most, logs, costs) or 1.0)
+    shares = [each.accuracy if each.accuracy is not None else float("nan") for each in (pairs, mutants)]
+    means = [statistics.mean(values) if values else float("nan") for values in regrets.values()]
+    print(f"{name:34}{shares[0]:8.3f}{shares[1]:9.3f}{means[0]:10.2f}{means[1]:10.3f}", flush=True)
+
+
+def draw(path: Path, cases: Sequence[Case], predicted: Sequence[NDArray[np.float64]]) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    for case, logs in zip(cases, predicted, strict=True):
+        best = np.argmin(case.group.costs)
+        measured = case.group.costs / case.group.costs[best]
+        axes.loglog(measured, np.exp(logs - logs[best]), ".", color="C0", markersize=2)
+    axes.plot([1, 1000], [1, 1000], color="0.5", linewidth=1)
+    axes.set(xlabel="measured / best of the program", ylabel="predicted / predicted for the best")
+    axes.set(xlim=(0.9, 1000), ylim=(0.05, 1000), title="Schedules of programs that the ranker has not seen")
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""One pipeline on its way to a schedule: rungs of a search, mutants that a ranker chose, and the fastest of all."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hltune.machine.protocol import Session
+from hltune.runtime.progress import Progress
+from hltune.search.ladder import Rung, Step, climb
+from hltune.search.pool import SearchPool
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.prediction import Prediction
+from hltune.workspace.searches import Searches
+from hltune.workspace.subject import MANUAL, Subject
+
+if TYPE_CHECKING:
+    from hltune.commands.ranked import Ranked
+
+RANKED = "ranked"
+"""Finder of mutants that a ranker has chosen."""
+_CLOSE = 1.25
+"""Schedules that cost no more than this many times the best one are measured once more, side by side."""
+_FINALISTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A rung of the search, what its schedule cost if it was measured, and what a ranker predicts, if there is one."""
+
+    step: Step
+    measurement: Measurement | None = None
+    predicted: Prediction | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it found no schedule, or one that does not work."""
+        return next((each for each in (self.step.outcome, self.measurement) if isinstance(each, Failure)), None)
+
+    @property
+    def cost(self) -> Cost | None:
+        """What its schedule costs, if that is known."""
+        return self.measurement if isinstance(self.measurement, Cost) else None
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One pipeline on its way to a schedule: what was tried so far."""
+
+    subject: Subject
+    pool: SearchPool
+    session: Session | None
+    memory: Searches
+    budget_s: float
+    progress: Progress
+    tried: list[Tried] = field(default_factory=list[Tried])
+    manual: Measurement | None = None
+    ranked: Ranked | None = None
+
+    def climb(self, rungs: Sequence[Rung]) -> None:
+        """Runs the rungs, and measures what one found while others search; one that stands alone waits for `decide`."""
+        spec, target = self.subject.spec, self.subject.target.name
+        self.progress.phase(f"searching a schedule for {spec.name} with {rungs[-1].label}, at most {self.budget_s:g} s")
+        steps = climb(self.pool, spec, target, rungs, budget_s=self.budget_s, memory=self.memory)
+        with contextlib.closing(steps):
+            for step in steps:
+                self.tried.append(Tried(step=step, measurement=self._measure(step) if len(rungs) > 1 else None))
+                self._say(self.tried[-1])
+
+    def rank(self) -> None:
+        """Mutants of what was found, those of which the ranker thinks most; measured, if anything is."""
+        if self.ranked is None:
+            return
+        spec = self.subject.spec
+        self.progress.phase(f"{spec.name}: mutants of what was found, for the ranker to choose from")
+        found = [schedule for each in self.tried if (schedule := found_by(each)) is not None and each.failure is None]
+        recovered = self.subject.recovered and self.subject.recovered.schedule
+        own = [recovered] if recovered is not None and self.session is not None else []
+        chosen = self.ranked.choose([*dict.fromkeys([*found, *own])])
+        if self.ranked.unlike:
+            unlike = "nothing like this is among the programs of pre-training: predictions are guesses"
+            self.progress.note(f"{spec.name}: {unlike}; tune it (`hltune tune`)")
+        predicted: dict[Schedule | None, Prediction] = {key: prediction for key, (_, prediction) in chosen.items()}
+        self.tried = [replace(each, predicted=predicted.get(found_by(each))) for each in self.tried]
+        mutants = [candidate for candidate, _ in chosen.values() if candidate is not None]
+        for tried in self._measured({f"mutant {number}": each for number, each in enumerate(mutants, start=1)}):
+            self.tried.append(replace(tried, predicted=predicted.get(found_by(tried))))
+            self._say(self.tried[-1])
+
+    def _measured(self, mutants: Mapping[str, Candidate]) -> Generator[Tried]:
+        """Each as soon as it is measured, on all cores; as they are, where nothing is."""
+        steps = {
+            label: Step(rung=Rung(finder=RANKED, label=label, searches=()), outcome=each)
+            for label, each in mutants.items()
+        }
+        if self.session is None:
+            yield from (Tried(step=step) for step in steps.values())
+            return
+        self.progress.phase("compiling, verifying and measuring the mutants that the ranker chose")
+        costs = [each.cost.value for each in self.tried if each.cost]
+        schedules = [(label, each.schedule) for label, each in mutants.items()]
+        with contextlib.closing(self.session.measure_each(schedules, best=min(costs, default=None))) as measured:
+            for label, measurement in measured:
+                yield Tried(step=steps[label], measurement=measurement)
+
+    def best(self) -> Tried | None:
+        """The fastest schedule; where nothing is measured, by the ranker, or else that of the largest search."""
+        working = [each for each in self.tried if each.failure is None]
+        if self.session is not None:
+            return min(working, key=_value, default=None)
+        if predicted := [each for each in working if each.predicted is not None]:
+            return min(predicted, key=lambda each: each.predicted.seconds if each.predicted else math.inf)
+        return max(working, key=lambda each: each.step.rung.effort, default=None)
+
+    def decide(self) -> Tried | None:
+        """`best`, measured side by side with those that cost about the same, and with the author's own."""
+        own = {name: each for name, each in self.subject.hand_written.items() if name == MANUAL}
+        chosen: dict[Schedule, Tried] = {}
+        while (best := self.best()) is not None and self.session is not None and schedule_of(best) not in chosen:
+            self.progress.phase("compiling, verifying and measuring the best schedules side by side")
+            near = [each for each in self.tried if each.failure is None and _value(each) <= _CLOSE * _value(best)]
+            close = {schedule_of(each): each for each in sorted(near, key=_value)}
+            chosen |= dict(islice(close.items(), _FINALISTS))
+            labels = {each.step.rung.label: schedule for schedule, each in chosen.items()}
+            measured = self.session.measure(labels | own)
+            self.manual = measured.get(MANUAL)
+            again = {schedule: measured[label] for label, schedule in labels.items()}
+            for schedule, each in tuple(chosen.items()):
+                if isinstance(again[schedule], Failure):
+                    self._say(Tried(step=each.step, measurement=again[schedule]))
+                    del chosen[schedule]
+            self.tried = [
+                replace(each, measurement=again[schedule_of(each)]) if found_by(each) in again else each
+                for each in self.tried
+            ]
+        return best
+
+    def _measure(self, step: Step) -> Measurement | None:
+        if self.session is None or isinstance(step.outcome, Failure):
+            return None
+        schedule, label = step.outcome.schedule, step.rung.label
+        for each in self.tried:
+            if isinstance(each.step.outcome, Candidate) and each.step.outcome.schedule == schedule:
+                return each.measurement
+        self.progress.phase(f"compiling, verifying and measuring the schedule of {label}")
+        costs = [each.cost.value for each in self.tried if each.cost]
+        return dict(self.session.measure_each([(label, schedule)], best=min(costs, default=None)))[label]
+
+    def _say(self, tried: Tried) -> None:
+        if tried.failure is not None:
+            which = "" if isinstance(tried.step.outcome, Failure) else "the schedule by "
+            self.progress.note(f"{which}{tried.step.rung.label} failed. {tried.failure}")
+
+
+def _value(tried: Tried) -> float:
+    return tried.cost.value if tried.cost else float("inf")
+
+
+def schedule_of(tried: Tried) -> Schedule:
+    """What it found, which is a schedule."""
+    assert isinstance(tried.step.outcome, Candidate)
+    return tried.step.outcome.schedule
+
+
+def found_by(tried: Tried) -> Schedule | None:
+    """What it found; None if that is no schedule."""
+    outcome = tried.step.outcome
+    return outcome.schedule if isinstance(outcome, Candidate) else None

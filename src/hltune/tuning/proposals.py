@@ -1,0 +1,183 @@
+"""What a round of tuning measures: results of beam searches and probes, and mutants, each kind chosen among many."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from hltune.cost_model.adams2019.weights import Weights
+from hltune.runtime.progress import Progress
+from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
+from hltune.tuning.drafts import Drafted, Drafts
+from hltune.tuning.history import History
+from hltune.tuning.keep import Kept
+from hltune.tuning.model import Model
+from hltune.tuning.operators import Successes
+from hltune.tuning.options import TuneOptions
+from hltune.tuning.pace import Limits, Pace
+from hltune.tuning.pool import Pool
+from hltune.tuning.searcher import Searcher
+from hltune.values.candidate import Candidate
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.subject import Subject
+
+MUTANT_SHARE = 0.5
+"""Share of a round's candidates that is made by changing the best schedules, as long as searches do well."""
+_DRAFTING_SHARE = 0.25
+"""How long drafts may take to lower, by the time that measuring the chosen ones takes."""
+_LEAST_DRAFTING_S = 1.0
+_NEIGHBOUR_SHARE = 0.2
+"""Share of the drafts that differ from the best schedule by one factor, as long as there are any."""
+_LOWERED_PER_SEARCHED = 4
+"""How many of what probes found are lowered, for every one that is measured."""
+_OVERSAMPLING = 6
+"""How many new schedules a round looks for, for every one that it measures."""
+
+
+class Found(NamedTuple):
+    """What a round found: candidates by their hash; the weights of each beam search with its hash; mutants."""
+
+    candidates: dict[str, Candidate]
+    beams: list[tuple[Weights, str | None]]
+    searches: int
+    known: int
+    drafted: Drafted
+
+
+@dataclass(slots=True, kw_only=True)
+class Proposals:
+    """Finds candidates for one pipeline, and keeps what was found and not measured.
+
+    Attributes:
+        kept: what of the author's schedule must stay as it is; None if all may change.
+    """
+
+    subject: Subject
+    options: TuneOptions
+    history: History
+    model: Model
+    searcher: Searcher
+    drafts: Drafts
+    pace: Pace
+    kept: Kept | None
+    rng: np.random.Generator
+    _pool: Pool = field(default_factory=Pool)
+
+    def keep(self, candidates: dict[str, Candidate]) -> None:
+        """What there was no time for is proposed again."""
+        self._pool.add({key: each for key, each in candidates.items() if key not in self.history})
+
+    def find(self, share: float, limits: Limits, number: int, progress: Progress) -> Found:
+        """Beam searches, whose results are all measured, probes, among which the models choose, and mutants.
+
+        Args:
+            share: that of mutants, where nothing is kept as the author wrote it.
+            number: of the round.
+        """
+        self._say(progress, number, "searching")
+        if self.kept is not None:
+            drafted = self._mutants({}, self.pace.batch(limits), limits)
+            return Found(drafted.chosen, [], searches=0, known=0, drafted=drafted)
+        model, history = self.model, self.history
+        beams: list[tuple[Weights, str | None]] = []
+        chosen: dict[str, Candidate] = {}
+        limit_s = self.pace.search_s(limits) * (1 - share) / (1 - MUTANT_SHARE)
+        for weights, outcome in self.searcher.beams(model.weights, model.best, limit_s=limit_s):
+            key = schedule_hash(outcome.schedule) if isinstance(outcome, Candidate) else None
+            beams.append((weights, key))
+            if isinstance(outcome, Candidate) and key is not None and key not in history:
+                chosen[key] = outcome
+                self._pool.discard(key)
+        batch = self.pace.batch(limits)
+        wanted = max(0, round((1 - share) * batch) - len(chosen))
+        probed, outcomes = self.searcher.probes(
+            (model.weights, model.best, model.initial),
+            number,
+            wanted=wanted * _OVERSAMPLING,
+            limit_s=min(self.pace.probing_s, limit_s),
+            known=lambda key: key in history or key in self._pool or key in chosen,
+        )
+        self._pool.add(probed)
+        failures = [each for each in outcomes if isinstance(each, Failure)]
+        for failure in failures[:1]:
+            progress.note(f"{self.subject.spec.name}: {len(failures)} searches failed, as this one: {failure}")
+        again = sum(key is not None and key in history for _, key in beams)
+        chosen |= self._searched(wanted, limits)
+        # Where searches find too little that is new, there are more mutants.
+        self._say(progress, number, "drafting mutants")
+        drafted = self._mutants(chosen, batch - len(chosen), limits)
+        known = again + len(outcomes) - len(probed) - len(failures)
+        searches = len(beams) + len(outcomes)
+        return Found(_mixed(chosen, drafted.chosen), beams, searches=searches, known=known, drafted=drafted)
+
+    def _searched(self, wanted: int, limits: Limits) -> dict[str, Candidate]:
+        """Of what probes found, the most promising: by the network, and of these by what they lower to."""
+        random_share, rng = self.options.random_share, self.rng
+        taken = self._pool.take(
+            wanted * _LOWERED_PER_SEARCHED, self.model.predictor, random_share=random_share, rng=rng
+        )
+        end_s = min(limits.end_s, time.monotonic() + self._drafting_s(wanted))
+        picked = self.drafts.pick(taken, wanted, random_share=random_share, rng=rng, end_s=end_s)
+        self._pool.add(picked.left)
+        return picked.chosen
+
+    def _drafting_s(self, wanted: int) -> float:
+        """How long the choice of so many candidates may take."""
+        return max(_LEAST_DRAFTING_S, _DRAFTING_SHARE * min(self.options.round_s, wanted * self.pace.candidate_s))
+
+    def _mutants(self, chosen: dict[str, Candidate], wanted: int, limits: Limits) -> Drafted:
+        """Changes the best schedules, and the author's own."""
+        allowed = _anything if self.kept is None else self.kept.allows
+        best = self.history.best(PARENTS if self.kept is None else None)
+        parents = [parent for parent in best if allowed(parent.schedule)][:PARENTS]
+        own = self.subject.recovered and self.subject.recovered.schedule
+        if own is not None and all(own != parent.schedule for parent in parents):
+            cost = self.history.cost(schedule_hash(own))
+            parents += [] if cost is None else [Parent(own, cost)]
+
+        funcs, weights = self.subject.spec.funcs, Successes.of(self.history.mutants()).weights()
+        first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
+        near = {key: each for key, each in neighbours(first, funcs).items() if allowed(each.schedule)}
+
+        def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
+            def taken(key: str) -> bool:
+                return key in self.history or key in chosen or known(key)
+
+            new = [(key, each) for key, each in near.items() if not taken(key)]
+            order = self.rng.permutation(len(new))[: round(_NEIGHBOUR_SHARE * count)]
+            found = dict(new[int(number)] for number in order)
+            return found | mutants(
+                [*parents, *further],
+                funcs,
+                self.rng,
+                wanted=count - len(found),
+                known=lambda key: key in found or taken(key),
+                allowed=allowed,
+                weights=weights,
+            )
+
+        return self.drafts.choose(
+            make,
+            max(0, wanted),
+            random_share=self.options.random_share,
+            rng=self.rng,
+            end_s=min(limits.end_s, time.monotonic() + self._drafting_s(wanted)),
+        )
+
+    def _say(self, progress: Progress, number: int, text: str) -> None:
+        progress.phase(f"{self.subject.spec.name}, round {number}: {text}")
+
+
+def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, Candidate]:
+    """Both, spread evenly: where there is no time for all, what is left out is some of each."""
+    places = [(number / len(each), key) for each in (one, other) for number, key in enumerate(each)]
+    both = one | other
+    return {key: both[key] for _, key in sorted(places)}
+
+
+def _anything(_schedule: Schedule) -> bool:
+    return True

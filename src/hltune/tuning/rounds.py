@@ -1,0 +1,105 @@
+"""Who gets the next round, where pipelines share the time, and how long it may be."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.machine.protocol import Session
+from hltune.runtime.progress import Progress
+from hltune.tuning.options import TuneOptions
+from hltune.tuning.pace import Limits
+from hltune.tuning.shares import Shares
+from hltune.tuning.tuner import Round, Tuner
+from hltune.values.errors import Failure
+from hltune.values.machine_id import MachineId
+from hltune.values.unit import Unit
+
+_LARGEST_RESERVE = 0.2
+"""Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
+_LEAST_ROUND_S = 3.0
+"""With less time than this, a pipeline gets no first round."""
+_LEAST_SHARE = 16
+"""Samples of a round, where several pipelines share few."""
+
+
+class TuneProgress(Progress, Protocol):
+    """Somebody who is told about rounds as well."""
+
+    def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None:
+        """Rounds begin, with costs in this unit, and should end at this time of the monotonic clock."""
+        ...
+
+    def round_done(self, done: Round) -> None:
+        """A round ended; everything that it reports is on disk."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One pipeline of a call; what was measured before the first round counts, too."""
+
+    tuner: Tuner
+    session: Session
+    machine: MachineId
+    lineage: Lineage
+    rounds: list[Round] = field(default_factory=list[Round])
+    measured: int = 0
+    failures: list[Failure] = field(default_factory=list[Failure])
+    repaired: int = 0
+    seconds: float = 0.0
+
+
+def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progress: TuneProgress) -> None:
+    """Pipelines take rounds until none of them, or nothing of the budget, is left; each gets a first one, if there is time."""
+    shares = Shares(list(runs))
+    budget = options.budget
+    while (name := shares.next()) is not None:
+        run = runs[name]
+        measured = sum(each.measured for each in runs.values())
+        left = None if budget.samples is None else _share(budget.samples - measured, len(shares))
+        limits = Limits(end_s=end_s - _reserve_s(runs, options), samples=left)
+        if time.monotonic() >= limits.end_s or left == 0:
+            break
+        shortest_s = run.tuner.pace.shortest_round_s
+        if new := sum(not each.rounds for each in runs.values()):  # every pipeline gets a first round
+            shortest_s = min(shortest_s, _LEAST_ROUND_S)
+            limits = replace(limits, end_s=part(limits.end_s, new))
+        late = time.monotonic() + shortest_s >= limits.end_s
+        if late or run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
+            if run.tuner.exhausted:
+                progress.note(f"{name}: searches find nothing new any more")
+            shares.leave(name)
+            continue
+        before = run.tuner.history.best_cost
+        done = run.tuner.round(limits, progress)
+        run.rounds.append(done)
+        run.measured += done.measured
+        run.failures += done.failures
+        run.repaired += done.repaired
+        run.seconds += done.seconds
+        shares.gained(name, before, done.best)
+        progress.round_done(done)
+    idle = [name for name, run in runs.items() if not run.rounds]
+    if idle and budget.rounds != 0:
+        used = "expected outputs and known schedules have used up the budget"
+        progress.note(f"no round of {', '.join(idle)}: {used}; give more --minutes, or --rounds")
+
+
+def part(end_s: float, parts: int) -> float:
+    """The end of the first of equal parts of the time that is left until this moment of the monotonic clock."""
+    now_s = time.monotonic()
+    return now_s + max(0.0, end_s - now_s) / parts
+
+
+def _reserve_s(runs: dict[str, Run], options: TuneOptions) -> float:
+    """Time for the final comparisons, which are part of the budget."""
+    reserve_s = sum(run.tuner.finals_s for run in runs.values())
+    minutes = options.budget.minutes
+    return reserve_s if minutes is None else min(reserve_s, _LARGEST_RESERVE * 60 * minutes)
+
+
+def _share(samples: int, pipelines: int) -> int:
+    """What a round may take of the samples that are left, so that the other pipelines get some as well."""
+    return max(0, min(samples, max(_LEAST_SHARE, -(-samples // pipelines))))

@@ -1,10 +1,10 @@
 """What is known of programs that nobody has seen: ``python -m benchmarks.unseen WORKSPACE [FIGURE]``, of pre-training.
 
-In five folds of the random programs it prints, for T0 as it is, for T0 with fitted scales, for trees without T0 and for
-the ranker: the share of pairs that are ordered rightly, of all schedules of a program and of mutants, and how many times
-as long as the best the first choice and the best of eight choices take; then the same of the six benchmarks, by what all
-random programs teach; then how the ranker's figures grow with the number of programs. The figure shows costs in relation
-to the best of their program, predicted against measured.
+In five folds of the random programs it prints, for T0 as it is, for T0 with fitted scales, for trees without T0 and
+for the ranker: the share of pairs that are ordered rightly, of all schedules of a program and of mutants, and how many
+times as long as the best the first choice and the best of eight choices take; then the same of the six benchmarks, by
+what all random programs teach; then how the ranker's figures grow with the number of programs. The figure shows costs
+in relation to the best of their program, predicted against measured.
 """
 
 from __future__ import annotations

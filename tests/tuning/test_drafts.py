@@ -126,10 +126,8 @@ def test_what_was_pretrained_chooses_before_anything_is_measured(place: Place) -
 
 def test_of_what_searches_found_the_most_promising_is_picked(place: Place) -> None:
     found = {schedule_hash(each.schedule): each for each in (tiled(place, width, ROWS[4]) for width in WIDTHS)}
-    twin = candidate(
-        place,
-        "blurred.split(y, y, yi, 32).split(x, x, xi, 128).reorder(xi, x, yi, y).reorder(xi, x, yi, y).parallel(y);",
-    )
+    tiles = "blurred.split(y, y, yi, 32).split(x, x, xi, 128).reorder(xi, x, yi, y)"
+    twin = candidate(place, f"{tiles}.reorder(xi, x, yi, y).parallel(y);")
     bad = candidate(place, "blurred.vectorize(y);")
     given = {**found, schedule_hash(twin.schedule): twin, schedule_hash(bad.schedule): bad}
 
@@ -181,9 +179,8 @@ def test_programs_of_what_has_no_samples_are_not_kept(place: Place) -> None:
 
 
 def test_without_anything_learned_t0_chooses_and_nothing_is_predicted(place: Place) -> None:
-    scalar, vector = (
-        candidate(place, f"blurred.split(x, x, xi, 16){each}.parallel(y);") for each in ("", ".vectorize(xi)")
-    )
+    texts = (f"blurred.split(x, x, xi, 16){each}.parallel(y);" for each in ("", ".vectorize(xi)"))
+    scalar, vector = (candidate(place, each) for each in texts)
     with place.store() as store:
         drafts = drafts_of(place, store)
         assert list(choose(drafts, making(scalar, vector), 1).chosen.values()) == [vector]

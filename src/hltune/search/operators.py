@@ -1,6 +1,7 @@
 """The operators: each changes one detail of a schedule that Adams2019 leaves to rules of its own.
 
-Such are tile sizes that its search never tries, tails, lengths of vectors, what is unrolled, which loop is parallel, where memory is taken.
+Such are tile sizes that its search never tries, tails, lengths of vectors, what is unrolled, which loop is parallel,
+and where memory is taken.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
 """Candidates before they are measured: many are lowered, which takes no LLVM, and the most promising are kept.
 
-Most are mutants, called drafts as long as nobody has chosen them; the others are what searches found. What Halide refuses to lower is never measured, and neither is what comes to a program that was. The ranker learns from
-the programs of this pipeline that were measured; before there are enough, one that was pre-trained takes its place, or
-T0 if there is none.
+Most are mutants, called drafts as long as nobody has chosen them; the others are what searches found. What Halide
+refuses to lower is never measured, and neither is what comes to a program that was. The ranker learns from the programs
+of this pipeline that were measured; before there are enough, one that was pre-trained takes its place, or T0.
 """
 
 from __future__ import annotations

@@ -116,10 +116,8 @@ class Proposals:
 
     def _searched(self, wanted: int, limits: Limits) -> dict[str, Candidate]:
         """Of what probes found, the most promising: by the network, and of these by what they lower to."""
-        random_share, rng = self.options.random_share, self.rng
-        taken = self._pool.take(
-            wanted * _LOWERED_PER_SEARCHED, self.model.predictor, random_share=random_share, rng=rng
-        )
+        random_share, rng, several = self.options.random_share, self.rng, wanted * _LOWERED_PER_SEARCHED
+        taken = self._pool.take(several, self.model.predictor, random_share=random_share, rng=rng)
         end_s = min(limits.end_s, time.monotonic() + self._drafting_s(wanted))
         picked = self.drafts.pick(taken, wanted, random_share=random_share, rng=rng, end_s=end_s)
         self._pool.add(picked.left)

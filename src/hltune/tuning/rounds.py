@@ -52,7 +52,7 @@ class Run:
 
 
 def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progress: TuneProgress) -> None:
-    """Pipelines take rounds until none of them, or nothing of the budget, is left; each gets a first one, if there is time."""
+    """Pipelines take rounds until none of them, or nothing of the budget, is left; each has a first one, in time."""
     shares = Shares(list(runs))
     budget = options.budget
     while (name := shares.next()) is not None:

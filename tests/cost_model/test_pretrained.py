@@ -10,14 +10,14 @@ import pytest
 
 from hltune.cost_model.pretrained import Group, Pretrained, evaluate, evaluate_t0, fitted_scales, pretrain
 from hltune.cost_model.programs import Programs
-from hltune.cost_model.ranker import fit
+from hltune.cost_model.ranker import by_t0, fit
 from hltune.cost_model.ranker_file import RankerOrigin, Rankers, read_ranker, write_ranker
 from hltune.lowered.estimate import TERMS
 from hltune.values.errors import InputError
 
 COLUMNS = 12
 SCHEDULES = 24
-SCALES = np.array([4.0, 0.25, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+SCALES = np.array([4.0, 0.25, *[1.0] * (len(TERMS) - 2)])
 ORIGIN = RankerOrigin(machine="some", programs=3, samples=9, metrics={"r2": None, "pair_accuracy": 0.8})
 
 
@@ -71,7 +71,7 @@ def test_one_pipelines_ranker_starts_from_it(ranker: Pretrained) -> None:
     few, rest = np.arange(SCHEDULES) < 8, np.arange(SCHEDULES) >= 8
     unseen = Group(programs=whole.programs.where(rest), costs=whole.costs[rest])
     accuracies = []
-    for start in (ranker, None):
+    for start in (ranker, by_t0):
         learned = fit(whole.programs.where(few), whole.costs[few], start=start, seed=0)
         order = np.argsort(learned(unseen.programs).mean)
         accuracies.append(np.corrcoef(order.argsort(), unseen.costs.argsort().argsort())[0, 1])

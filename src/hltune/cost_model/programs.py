@@ -4,7 +4,7 @@
 |--------|---------|--------------------------------------------------------------------------------------------|
 | x      | [N, D]  | totals, largest and heaviest bodies of each program, as logarithms; then, where it is known, |
 |        |         | the same minus that of the program which computes every Func at root                       |
-| T      | [N, 8]  | the terms of T0 in seconds, see `hltune.lowered.estimate`                                  |
+| T      | [N, 10]  | the terms of T0 in seconds, see `hltune.lowered.estimate`                                  |
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Programs:
         return len(self.terms)
 
     def log_t0(self, scales: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """The logarithm of T0 [N], each of whose terms may be scaled [8]."""
+        """The logarithm of T0 [N], each of whose terms may be scaled [10]."""
         return np.log((self.terms if scales is None else self.terms * scales).sum(axis=1) + _LEAST_S)
 
     def where(self, mask: NDArray[np.bool_]) -> Programs:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import halide as hl
@@ -13,7 +14,7 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.source import to_cpp_header, to_python
 from hltune.values.directives import Schedule
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import FuncInfo, PipelineSpec
 from tests.schedule.plugin import Lower, RunSchedule, SearchAndReplay, normalised, probe
 from tests.schedule.strategies import FUNCS
 
@@ -151,6 +152,41 @@ def test_another_version_of_the_pipeline_is_refused() -> None:
     output[x] = x
     with pytest.raises(ValueError, match="made for another version of this pipeline: it had blur where another is"):
         names["apply_schedule"](hl.Pipeline(output))  # pyright: ignore[reportCallIssue]
+
+
+def test_a_func_more_is_another_version() -> None:
+    before = PipelineSpec(
+        name="p", hlpipe=b"", inputs=(), outputs=(), funcs=tuple(FuncInfo(name=n, args=("x",)) for n in ("rows", "out"))
+    )
+    names: dict[str, object] = {}
+    exec(to_python(Schedule(), before), names)
+    x = hl.Var("x")
+    rows, further, out = hl.Func("rows"), hl.Func("further"), hl.Func("out")
+    rows[x] = x
+    out[x] = rows[x] + 1
+    names["apply_schedule"](hl.Pipeline(out))  # pyright: ignore[reportCallIssue]
+    further[x] = rows[x] + 1
+    changed = hl.Func("out")
+    changed[x] = further[x]
+    with pytest.raises(ValueError, match="made for another version of this pipeline: it had out where further is"):
+        names["apply_schedule"](hl.Pipeline(changed))  # pyright: ignore[reportCallIssue]
+
+
+def test_a_generator_with_a_func_more_refuses_the_header(specs: dict[str, PipelineSpec], tmp_path: Path) -> None:
+    convolution, odd = specs["convolution"], specs["odd_names"]
+    before = replace(convolution, funcs=tuple(func for func in convolution.funcs if func.name != "total"))
+    assert len(before.funcs) == len(convolution.funcs) - 1
+    schedule = parse_schedule("output.vectorize(x, 16).parallel(y);", before.funcs)
+    (tmp_path / "schedules.h").write_text(to_cpp_header(schedule, before) + to_cpp_header(Schedule(), odd))
+    done = subprocess.run(
+        [_build(tmp_path), "-g", "convolution", "-f", "f", "-e", "stmt", "-o", tmp_path, "target=host"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"LD_LIBRARY_PATH": str(library_directory())},
+    )
+    assert done.returncode != 0
+    assert "made for another version of this pipeline: it had output where total is" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -107,11 +107,56 @@ def test_the_curve_shows_known_schedules_and_leaves_out_pauses(tmp_path: Path) -
     base = workspace.curve(result.subject.spec, result.machine)
     assert paths == (base.with_suffix(".svg"), base.with_suffix(".png"))
     assert paths[1].read_bytes().startswith(b"\x89PNG")
-    texts = re.findall(r"<!-- (.*?) -->", paths[0].read_text())
+    svg = paths[0].read_text()
+    texts = re.findall(r"<!-- (.*?) -->", svg)
     assert texts[-3:] == ["samples", "best so far", "expert"]
     assert {"minutes of tuning", "cost in ms", "blur, 2 threads"} <= set(texts)
-    minutes = [float(text) for text in texts if re.fullmatch(r"[\d.]+", text)]
+    minutes = list(map(float, ticks(svg, "x")))
     assert 1.0 <= max(minutes) <= 1.6  # 30 s, a day without measurements, 59 s
+    assert ticks(svg, "y") == ["1", "2", "3", "4", "5"]
+
+
+def ticks(svg: str, axis: str) -> list[str]:
+    """What stands beside the marks of an axis."""
+    return re.findall(rf'<g id="{axis}tick_\d+">.*?<!-- (.*?) -->', svg, re.DOTALL)
+
+
+def box(svg: str, name: str) -> tuple[float, float]:
+    """From where to where the first shape in a part of the picture reaches, from left to right."""
+    shape = re.search(rf'<g id="{name}">.*?<path d="(.*?)"', svg, re.DOTALL)
+    assert shape is not None
+    across = [float(x) for x, _ in re.findall(r"([\d.]+) ([\d.]+)", shape[1])]
+    return min(across), max(across)
+
+
+def test_the_legend_of_the_curve_lies_on_no_sample(tmp_path: Path) -> None:
+    svg = plot_curve(TUNED, Workspace(tmp_path))[0].read_text()
+    left, right = box(svg, "patch_2")  # of the axes
+    assert 0 < left < right < box(svg, "legend_1")[0]
+
+
+def test_dollars_in_a_name_are_no_mathematics(tmp_path: Path) -> None:
+    spec = replace(TUNED.subject.spec, name="a$b$c")
+    result = replace(TUNED, subject=replace(TUNED.subject, spec=spec))
+    svg = plot_curve(result, Workspace(tmp_path))[0].read_text()
+    assert "Oblique" not in svg  # in which formulas are set
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0.55, 0.95, ["0.6", "0.7", "0.8", "0.9"]),
+        (0.09, 2.3, ["0.1", "0.2", "0.5", "1", "2"]),
+        (0.0004, 130.0, ["0.001", "0.01", "0.1", "1", "10", "100"]),
+        (8e5, 3.2e6, ["1,000,000", "1,500,000", "2,000,000", "2,500,000", "3,000,000"]),
+    ],
+)
+def test_costs_are_plain_numbers(low: float, high: float, texts: list[str], tmp_path: Path) -> None:
+    history = ((1000.0, high / 1e3), (1030.0, low / 1e3))
+    finals = replace(TUNED.finals, rows=(row("tuned", cost(low / 1e3)),))
+    svg = plot_curve(replace(TUNED, finals=finals, history=history), Workspace(tmp_path))[0].read_text()
+    assert "10^" not in svg
+    assert set(texts) <= set(ticks(svg, "y"))
 
 
 def test_the_three_commonest_reasons_of_failure_are_shown() -> None:

@@ -156,3 +156,10 @@ def test_a_command_is_called_with_what_was_read() -> None:
     call = parse_arguments(COMMANDS["export"].load(), "export", "", GIVEN["export"].split())
     assert (call.args, call.keywords["directory"], call.keywords["forms"]) == (("x",), Path("out"), "json")
     assert (call.keywords["source"].size, call.keywords["emulator"].heap_limit) == ((3, 4), 3 << 20)
+
+
+def test_outputs_and_scalars_may_be_named() -> None:
+    words = ["x", "-i", "radius=9", "-i", "gain=-0.5", "-o", "histogram=hist.npy", "-o", "out.png"]
+    call = parse_arguments(COMMANDS["run"].load(), "run", "", words)
+    assert call.keywords["files"] == (("histogram", Path("hist.npy")), (None, Path("out.png")))
+    assert call.keywords["source"].inputs().scalars == (("radius", 9), ("gain", -0.5))

@@ -130,6 +130,17 @@ def test_compare_several(hltune: Run) -> None:
     assert [p["pipeline"] for p in result.document["pipelines"]] == ["sobel", "dilate3x3"]
 
 
+@pytest.mark.long
+def test_the_authors_schedule_is_measured_beside_the_others(hltune: Run) -> None:
+    result = hltune("compare", f"{PIPELINES / 'by_hand.py'}:guarded", *QUICK, "--rounds", 3, "--json")
+    assert result.code == 0, result.err
+    rows = {row["name"]: row for row in result.document["schedules"]}
+    assert {"manual", "adams2019", "mullapudi2016"} <= rows.keys()
+    assert rows["manual"]["verified"] and rows["manual"]["cost"] > 0
+    assert result.document["manual"]["cost"] == rows["manual"]["cost"]
+    assert "your own schedule" in result.document["manual"]["summary"]
+
+
 def test_known_schedules_are_run_and_exported(hltune: Run, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (96, 128), dtype=np.uint8)
     iio.imwrite(tmp_path / "in.png", pixels)

@@ -115,6 +115,10 @@ def test_defaults_are_shown(name: str, capsys: pytest.CaptureFixture[str], monke
         assert f"[default: {default}]" in text
 
 
+def test_brackets_of_values_are_no_markup(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(each in help_of("run", capsys, monkeypatch) for each in ("[NAME=]IMAGE", "[NAME=]FILE", "NAME[=VALUE]"))
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_panels_of_a_command_share_no_field(name: str) -> None:
     hints = get_type_hints(COMMANDS[name].load())

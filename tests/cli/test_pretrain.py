@@ -68,7 +68,7 @@ def test_a_plan_needs_samples(hltune: Run) -> None:
     pretrain(hltune, "--batches", 1)
     result = hltune("pretrain", "--plan", "--pipelines", 10, "--hours", 1, "--max-parallelism", 2)
     assert result.code == 0, result.err
-    assert "the store is too small to say" in result.out and "fewer than 40 random programs" in result.out
+    assert "none yet: run `hltune tune PIPELINE" in result.out and "fewer than 40 random programs" in result.out
     document = hltune("pretrain", "--plan", "--pipelines", 10, "--hours", 1, "--max-parallelism", 2, "--json").document
     assert document["advice"] is None and document["minutes_each"] == 6.0
 

@@ -171,3 +171,20 @@ def test_a_fingerprint_becomes_a_machine() -> None:
     machine = MachineId(cpu="a", target="b", threads=3, halide="21.0.0")
     info = machine
     assert (info.key, info.cpu, info.target, info.threads, info.halide) == (machine.key, "a", "b", 3, "21.0.0")
+
+
+def test_failures_are_counted_by_their_reason(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    late = [replace(CRASH, kind="timeout", message=f"took longer than its limit of {limit} s") for limit in (4.5, 20)]
+    with Store(Workspace(workspace).samples, progress=Silent(), wait_s=0) as store:
+        store.add_all([sample(number, failure) for number, failure in enumerate(late, start=5)])
+    asked = ("failures", "blur", "--machine", MACHINE.key)
+    found = [(each["count"], each["stage"], each["message"]) for each in run(workspace, capsys, *asked)["failures"]]
+    text = "took longer than its limit of N s (--compile-timeout)"
+    assert found == [(2, "compile", text), (1, "compile", "ended by SIGSEGV")]
+    assert run_command_line(["samples", *asked, "--workspace", str(workspace)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"2 in compile: {text}" and lines[1].startswith("  took longer than its limit of ")
+    assert lines[2:] == ["1 in compile: ended by SIGSEGV"]
+    elsewhere = ["samples", "failures", "blur", "--machine", OTHER_MACHINE.key, "--workspace", str(workspace)]
+    assert run_command_line(elsewhere) == 0
+    assert capsys.readouterr().out == "no schedule of blur has failed\n"

@@ -121,3 +121,27 @@ def two_steps_reference(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]
     halves = arrays["image"] // 2
     sums = halves[:-1] + halves[1:]
     return (sums[:-1] + sums[1:],)
+
+
+def counted(width: int = 100, height: int = 40) -> hl.Pipeline:
+    """Two outputs of different sizes, of which one reads the other, and a scalar that may be anything but 0."""
+    x, y, i = hl.vars("x y i")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    divisor = hl.Param(hl.Int(32), "divisor", 2)
+    divisor.set_range(-9, 9)
+    r = hl.RDom([hl.Range(0, width), hl.Range(0, height)], "r")
+    darker, histogram = hl.Func("darker"), hl.Func("histogram")
+    darker[x, y] = hl.u8(image[x, y] / divisor)
+    histogram[i] = 0
+    histogram[hl.i32(darker[r.x, r.y])] += 1
+    image.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    darker.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    histogram.set_estimates([hl.Range(0, 256)])
+    pipeline = hl.Pipeline([darker, histogram])
+    pipeline.add_requirement(divisor != 0, "the divisor is zero")
+    return pipeline
+
+
+def counted_reference(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    darker = arrays["image"] // 2
+    return darker, np.bincount(darker.ravel(), minlength=256).astype(np.int32)

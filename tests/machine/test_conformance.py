@@ -176,6 +176,15 @@ def test_who_leaves_the_input_is_repaired(target: TargetInfo) -> None:
     )
 
 
+def test_who_leaves_one_of_several_outputs_is_repaired(target: TargetInfo) -> None:
+    spec = load("counted", target)
+    text = "darker.split(x, x, xi, 32, TailStrategy::{}).vectorize(xi);"
+    rounded, shifted = (parse_schedule(text.format(tail), spec.funcs) for tail in _TAILS)
+    with opened(spec, target, numpy_reference=reference("counted_reference")) as session:
+        measured = session.measure({"rounded": rounded})["rounded"]
+    assert isinstance(measured, Cost) and measured.repair == shifted
+
+
 _TAILS = ("RoundUp", "ShiftInwards")
 
 

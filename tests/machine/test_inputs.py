@@ -8,7 +8,7 @@ import pytest
 
 from hltune.machine.inputs import Inputs, random_array, read_image
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, PipelineSpec
+from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
 
 
 def image(name: str = "input", dtype: str = "uint8", size: tuple[int, ...] = (40, 30)) -> BufferArgument:
@@ -88,3 +88,22 @@ def test_unreadable_images(tmp_path: Path) -> None:
         read_image(tmp_path / "colour.png", image())
     assert caught.value.expected == "uint8, 2 dimensions"
     assert caught.value.found == "uint8, 3 dimensions (3 channels)"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("radius", 9, "-i radius=9: scalar radius is out of its range\n  expected: a value of 1 to 8"),
+        ("radius", 0, "-i radius=0: scalar radius is out of its range"),
+        ("radius", 2.5, "-i radius=2.5: not a value of scalar input radius\n  expected: int32"),
+        ("raduis", 3, "-i raduis=3: no scalar input 'raduis'\n  expected: radius"),
+    ],
+)
+def test_scalars_have_to_fit(name: str, value: float, expected: str) -> None:
+    radius = ScalarArgument(name="radius", dtype="int32", estimate=2, minimum=1, maximum=8)
+    pipeline = PipelineSpec(name="p", hlpipe=b"", inputs=(image(), radius), outputs=(), funcs=())
+    with pytest.raises(InputError) as caught:
+        Inputs(scalars=((name, value),)).assign(pipeline)
+    assert expected in str(caught.value)
+    given = Inputs(scalars=(("radius", 8),))
+    assert given.assign(pipeline) == {} and given.scalar(radius) == 8 and Inputs().scalar(radius) == 2

@@ -45,6 +45,14 @@ def test_a_missing_macro_names_the_flag(load: Load) -> None:
     assert "if SHIFT is a macro that your build defines, give it by -D SHIFT=VALUE" in message(load, FILES, INCLUDE)
 
 
+def test_an_error_of_the_preprocessor_names_the_flag(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "guarded.cpp"
+    file.write_text('#ifndef WIDTH\n#error "the build sets WIDTH"\n#endif\n')
+    text = message(load, file)
+    assert "the build sets WIDTH" in text
+    assert "give the macros that your build defines by -D NAME=VALUE" in text
+
+
 @pytest.mark.long
 def test_a_missing_symbol_names_the_form_for_several_files(load: Load) -> None:
     text = message(load, PARTS / "parts.cpp", INCLUDE, SHIFT)

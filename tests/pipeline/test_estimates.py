@@ -138,3 +138,25 @@ def test_so_it_can_for_a_serialized_pipeline(load: Load, tmp_path: Path) -> None
 def test_an_output_follows_the_estimate_of_its_input(load: Load) -> None:
     spec = load("blur_function.py", estimates=("input=64x48",))
     assert spec.outputs[0].estimate == ((0, 64), (0, 48))
+
+
+GREY = """
+import halide as hl
+
+
+def grey():
+    x, y = hl.vars("x y")
+    colours = hl.ImageParam(hl.UInt(8), 3, "colours")
+    light = hl.Func("light")
+    light[x, y] = hl.max(hl.max(colours[x, y, 0], colours[x, y, 1]), colours[x, y, 2])
+    colours.set_estimates([(0, 320), (0, 240), (0, 3)])
+    light.set_estimates([(0, 320), (0, 240)])
+    return light
+"""
+
+
+def test_a_grey_output_follows_a_colour_example(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "grey.py").write_text(GREY)
+    spec = load(tmp_path / "grey.py", examples=(f"colours={image(tmp_path / 'photo.png', 48, 64, 3)}",))
+    assert next(spec.buffers()).estimate == ((0, 64), (0, 48), (0, 3))
+    assert spec.outputs[0].estimate == ((0, 64), (0, 48))

@@ -12,7 +12,7 @@ from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_source
 from hltune.runtime.worker import Process, Worker
 from hltune.values.errors import InputError
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from tests.pipeline.conftest import PIPELINES, Load
 from tests.pipelines import embedded
 
@@ -130,6 +130,34 @@ def test_requirements_survive(load: Load, width: int, divisor: float, complaint:
         assert isinstance(found, str) and complaint in found
 
 
+WIDE = """
+import halide as hl
+
+
+def wide():
+    x = hl.Var("x")
+    row = hl.ImageParam(hl.Int(64), 1, "row")
+    factor, mask = hl.Param(hl.Int(64), "factor"), hl.Param(hl.UInt(64), "mask")
+    f = hl.Func("f")
+    f[x] = hl.u64(row[x] * factor) ^ mask
+    row.set_estimates([(0, 64)])
+    f.set_estimates([(0, 64)])
+    return f
+"""
+
+
+def test_scalars_of_64_bits_keep_their_values(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "wide.py").write_text(WIDE)
+    row, factor, mask = np.arange(-32, 32), -5_000_000_000, 2**64 - 3
+    spec = load(tmp_path / "wide.py", p=(f"factor={factor}", f"mask={mask}"))
+    assert spec.notes == ()
+    scalars = {i.name: i.estimate for i in spec.inputs if isinstance(i, ScalarArgument)}
+    assert scalars == {"factor": factor, "mask": mask}
+    values = {"row": row, **scalars}
+    found = run(Run(spec, tuple(values[each.name] for each in spec.inputs)))
+    assert found == ((row * factor).astype(np.uint64) ^ np.uint64(mask)).tobytes()
+
+
 def test_tracing_is_warned_of(load: Load) -> None:
     (note,) = load("promises.py:traced").notes
     assert note.startswith("f is traced")
@@ -139,9 +167,13 @@ def test_tracing_is_warned_of(load: Load) -> None:
     ("entry", "options", "expected"),
     [
         ("external", {}, "stage filtered is extern: the C function low_pass computes it"),
+        ("external", {}, "stages that Halide compiles, for the others cannot run here"),
         ("half", {"p": ("gain=1.5",)}, "scalar gain is of type float16"),
+        ("half", {"p": ("gain=1.5",)}, "make gain a float32 and cast it in the file"),
+        ("half_generator", {"p": ("gain=1.5",)}, "scalar gain is of type float16"),
         ("pointer", {}, "input user: this element type is not supported"),
         ("sharpen", {}, "function sharpen takes its input as an argument: image (Func)"),
+        ("sharpen", {}, "return sharpen(hl.BoundaryConditions.repeat_edge(image)); then name that one"),
         ("smooth", {}, "if image is a Func or an image, write a function without these arguments"),
     ],
 )

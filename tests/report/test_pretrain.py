@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -56,6 +57,20 @@ def test_nothing_pretrained(snapshot: SnapshotAssertion) -> None:
 def test_plan(advice: Plan, snapshot: SnapshotAssertion) -> None:
     assert shown(lambda console: report.print_plan(console, advice)) == snapshot(name="text")
     assert dumped(report.plan_document(advice)) == snapshot(name="json")
+
+
+@pytest.mark.parametrize(
+    ("missing", "command"),
+    [
+        ({"tuning_gain": None, "tuning_curve": (), "tuned": ()}, "`hltune tune PIPELINE --samples 200`"),
+        ({"pretraining_gain": None, "learning_curve": ()}, "`hltune pretrain --batches 100`"),
+    ],
+)
+def test_a_plan_without_an_answer_names_the_command_that_gives_one(missing: dict[str, Any], command: str) -> None:
+    text = shown(lambda console: report.print_plan(console, replace(PLAN, **missing)))
+    known, advice = " ".join(text.split()).split(" advice ")
+    assert f"on this machine; {command} does that" in known
+    assert advice == f"none yet: run {command} first"
 
 
 def _batches(*, end_s: float) -> None:

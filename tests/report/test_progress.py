@@ -22,4 +22,5 @@ def test_a_log(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("terminal")
 def test_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     _work()
-    assert "note: [bold] is not markup\n" in without_controls(capsys.readouterr().err)
+    printed = without_controls(capsys.readouterr().err)
+    assert "searching [bold]" in printed and "note: [bold] is not markup\n" in printed

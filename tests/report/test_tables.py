@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
@@ -14,12 +15,27 @@ from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
+from hltune.machine.reference_job import Verification
+from hltune.machine.tolerance import Tolerance, exact
 from hltune.report import documents, tables
+from hltune.report.tune import print_tuned
 from hltune.suite.benchmark import Benchmark, Group
 from hltune.values.errors import HltuneError
 from hltune.values.prediction import Prediction
 from tests.report.conftest import dumped, shown
-from tests.report.values import CANDIDATE, CRASH, compared, counted, packets, row, scheduled
+from tests.report.values import (
+    CANDIDATE,
+    CRASH,
+    SUBJECT,
+    TIMEOUT,
+    TUNED,
+    compared,
+    cost,
+    counted,
+    packets,
+    row,
+    scheduled,
+)
 
 SUITE = (
     Benchmark(name="blur", summary="3 x 3 means", module="m", group=Group.HEXAGON, width=1536, height=2560),
@@ -97,3 +113,41 @@ def test_an_error(snapshot: SnapshotAssertion, capsys: pytest.CaptureFixture[str
     printed = capsys.readouterr()
     assert printed.err == snapshot(name="text")
     assert printed.out == snapshot(name="json")
+
+
+ROUNDED = Tolerance(
+    output="out",
+    levels=(1.0,),
+    allowed=((0, 0, 0),),
+    text="equal, but 0.3% of the elements may be off by up to 1",
+    reason="floats take part; the reference differs from itself by up to 1 in 0.1% (every Func at root)",
+)
+VERIFIED = Verification(
+    reference="everything inlined",
+    confirmed_by="every Func at root",
+    outputs=(ROUNDED, exact("counts", np.zeros((3, 4), np.uint8))),
+)
+
+
+@pytest.mark.parametrize("command", ["schedule", "compare", "tune"])
+def test_the_tolerance_is_printed_with_its_reason(command: str) -> None:
+    if command == "schedule":
+        text = shown(lambda console: tables.print_scheduled(console, replace(scheduled(), verification=VERIFIED)))
+    elif command == "compare":
+        text = shown(lambda console: tables.print_comparison(console, replace(compared(), verification=VERIFIED)))
+    else:
+        text = shown(lambda console: print_tuned(console, replace(TUNED, verification=VERIFIED), ()))
+    printed = [line for line in text.splitlines() if line.startswith("tolerance")]
+    assert printed == [f"tolerance of out: {ROUNDED.text} ({ROUNDED.reason})"]
+
+
+@pytest.mark.parametrize(("alone", "code"), [(True, 1), (False, 0)])
+def test_the_default_schedule_alone_is_no_success(
+    alone: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = (row("adams2019", TIMEOUT), row("mine", CRASH if alone else cost(2e-3)))
+    result = replace(compared(), rows=(row("default", cost(1e-3)), *others))
+    monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [SUBJECT])
+    monkeypatch.setattr("hltune.commands.compare.compare", lambda *_, **__: result)
+    assert run_command_line(["compare", "blur.py", "--workspace", str(tmp_path)]) == code
+    assert ("no schedule of blur works: what is above says why" in capsys.readouterr().out) == alone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,31 @@ from syrupy.assertion import SnapshotAssertion
 from hltune.commands.tune import Tuned, Tuning
 from hltune.report import tune as report
 from hltune.report.curve import plot_curve
+from hltune.report.tables import print_comparison
+from hltune.tuning.finals import decide
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Measurement
+from hltune.values.directives import Parallel, Schedule, Vectorize
 from hltune.values.errors import HltuneError
+from hltune.values.provenance import Named
+from hltune.values.reasons import reasons
+from hltune.values.roles import Stage
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.records import Workspace
 from tests.report.conftest import NOW_S, dumped, shown, without_controls
-from tests.report.values import CRASH, ROUNDS, STORE, TUNED, TUNED_ON_DSP, TUNED_WITHOUT_BASELINE, cost, row, tuned
+from tests.report.values import (
+    CRASH,
+    ROUNDS,
+    STORE,
+    TUNED,
+    TUNED_ON_DSP,
+    TUNED_WITHOUT_BASELINE,
+    compared,
+    cost,
+    row,
+    tuned,
+)
+from tests.tuning.recorded import RecordedSession
 
 
 @pytest.mark.parametrize(
@@ -86,8 +107,96 @@ def test_the_curve_shows_known_schedules_and_leaves_out_pauses(tmp_path: Path) -
     base = workspace.curve(result.subject.spec, result.machine)
     assert paths == (base.with_suffix(".svg"), base.with_suffix(".png"))
     assert paths[1].read_bytes().startswith(b"\x89PNG")
-    texts = re.findall(r"<!-- (.*?) -->", paths[0].read_text())
+    svg = paths[0].read_text()
+    texts = re.findall(r"<!-- (.*?) -->", svg)
     assert texts[-3:] == ["samples", "best so far", "expert"]
     assert {"minutes of tuning", "cost in ms", "blur, 2 threads"} <= set(texts)
-    minutes = [float(text) for text in texts if re.fullmatch(r"[\d.]+", text)]
+    minutes = list(map(float, ticks(svg, "x")))
     assert 1.0 <= max(minutes) <= 1.6  # 30 s, a day without measurements, 59 s
+    assert ticks(svg, "y") == ["1", "2", "3", "4", "5"]
+
+
+def ticks(svg: str, axis: str) -> list[str]:
+    """What stands beside the marks of an axis."""
+    return re.findall(rf'<g id="{axis}tick_\d+">.*?<!-- (.*?) -->', svg, re.DOTALL)
+
+
+def box(svg: str, name: str) -> tuple[float, float]:
+    """From where to where the first shape in a part of the picture reaches, from left to right."""
+    shape = re.search(rf'<g id="{name}">.*?<path d="(.*?)"', svg, re.DOTALL)
+    assert shape is not None
+    across = [float(x) for x, _ in re.findall(r"([\d.]+) ([\d.]+)", shape[1])]
+    return min(across), max(across)
+
+
+def test_the_legend_of_the_curve_lies_on_no_sample(tmp_path: Path) -> None:
+    svg = plot_curve(TUNED, Workspace(tmp_path))[0].read_text()
+    left, right = box(svg, "patch_2")  # of the axes
+    assert 0 < left < right < box(svg, "legend_1")[0]
+
+
+def test_dollars_in_a_name_are_no_mathematics(tmp_path: Path) -> None:
+    spec = replace(TUNED.subject.spec, name="a$b$c")
+    result = replace(TUNED, subject=replace(TUNED.subject, spec=spec))
+    svg = plot_curve(result, Workspace(tmp_path))[0].read_text()
+    assert "Oblique" not in svg  # in which formulas are set
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0.55, 0.95, ["0.6", "0.7", "0.8", "0.9"]),
+        (0.09, 2.3, ["0.1", "0.2", "0.5", "1", "2"]),
+        (0.0004, 130.0, ["0.001", "0.01", "0.1", "1", "10", "100"]),
+        (8e5, 3.2e6, ["1,000,000", "1,500,000", "2,000,000", "2,500,000", "3,000,000"]),
+    ],
+)
+def test_costs_are_plain_numbers(low: float, high: float, texts: list[str], tmp_path: Path) -> None:
+    history = ((1000.0, high / 1e3), (1030.0, low / 1e3))
+    finals = replace(TUNED.finals, rows=(row("tuned", cost(low / 1e3)),))
+    svg = plot_curve(replace(TUNED, finals=finals, history=history), Workspace(tmp_path))[0].read_text()
+    assert "10^" not in svg
+    assert set(texts) <= set(ticks(svg, "y"))
+
+
+def test_the_three_commonest_reasons_of_failure_are_shown() -> None:
+    failures = [replace(CRASH, message=f"{name} is wrong") for name in "abbcccddddeeeee"]
+    result = replace(TUNED, reasons=reasons(failures))
+    text = shown(lambda console: report.print_tuned(console, result, ()))
+    assert re.findall(r"\d in run: . is wrong", text) == [
+        "5 in run: e is wrong",
+        "4 in run: d is wrong",
+        "3 in run: c is wrong",
+    ]
+    assert "other reasons: 2, see `hltune samples failures`" in text
+    assert len(report.document(Tuning(results=(result,), failed={}), STORE)["failures"]) == 5  # type: ignore[arg-type]
+
+
+class NoisySession(RecordedSession):
+    """One schedule is seldom faster than the other, but once by much."""
+
+    def cost(self, schedule: Schedule) -> Measurement:
+        if schedule == NEAR:
+            return cost(1.5e-3, 1.9e-3, 2.1e-3, 2.02e-3, 2e-3)
+        return cost(1e-3, 2e-3, 2e-3, 2e-3, 2e-3)
+
+
+NEAR = Schedule((Parallel(Stage("out"), "y"),))
+
+
+def test_the_ratio_to_the_runner_up_is_the_same_everywhere() -> None:
+    schedules = {"adams2019": NEAR, "mine": Schedule((Vectorize(Stage("out"), "x"),))}
+    references = {name: Candidate(schedule=each, provenance=Named(name=name)) for name, each in schedules.items()}
+    finals = decide(NoisySession(), references, {}, (), [], "blur")
+    assert [row.name for row in finals.rows] == ["mine", "adams2019"]
+    assert finals.to_runner_up is not None and finals.to_runner_up.tie
+    result = replace(TUNED, finals=finals)
+    text = shown(lambda console: report.print_tuned(console, result, ()))
+    assert re.search(r"^adams2019 .* 1\.01$", text, re.MULTILINE), text
+    for who in ("runner-up", "stock Adams2019"):
+        assert re.search(rf"^{who} costs +1\.01 times as much \(95% interval .*\), a tie$", text, re.MULTILINE), text
+    document = report.document(Tuning(results=(result,), failed={}), STORE)
+    assert document["to_runner_up"] == document["to_baseline"] == asdict(finals.to_runner_up)
+    assert document["speedup"] == pytest.approx(1.01)
+    beside = replace(compared(), rows=finals.rows)
+    assert re.search(r"^adams2019 .* 1\.01 ", shown(lambda console: print_comparison(console, beside)), re.MULTILINE)

@@ -1,23 +1,43 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import halide as hl
 import numpy as np
 import pytest
 
+from hltune.pipeline.flatbuffer import Editor
+from hltune.pipeline.serialized import VERSION
 from hltune.runtime.halide_wheel import include_directory, library_directory
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.source import to_cpp_header, to_python
 from hltune.values.directives import Schedule
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import FuncInfo, PipelineSpec
 from tests.schedule.plugin import Lower, RunSchedule, SearchAndReplay, normalised, probe
 from tests.schedule.strategies import FUNCS
 
-SPEC = PipelineSpec(name="blur-3x3", hlpipe=b"", inputs=(), outputs=(), funcs=FUNCS)
+
+def algorithm(*names: str) -> bytes:
+    """A serialized pipeline, as far as the names of its Funcs go."""
+    editor = Editor(bytes(4))
+    editor._refer(0, {0: [{0: name} for name in names], 9: VERSION})
+    return bytes(editor.data)
+
+
+def spec_of(*funcs: FuncInfo, name: str = "p") -> PipelineSpec:
+    hlpipe = algorithm(*(func.name for func in funcs))
+    funcs = tuple(replace(func, name=func.name.replace("$", "_")) for func in funcs)
+    return PipelineSpec(name=name, hlpipe=hlpipe, inputs=(), outputs=(), funcs=funcs)
+
+
+SPEC = spec_of(*FUNCS, name="blur-3x3")
 SCHEDULE = """
     output.vectorize(x, 16).parallel(y).split(y, class, xi, 4);
     blur.compute_at(output, xi).store_at(output, __outermost).reorder_storage(c, y).store_in(MemoryType::Stack);
@@ -27,19 +47,38 @@ SCHEDULE = """
     hist.update(0).atomic();
 """
 
-PYTHON = '''\
-"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
+PYTHON = r'''"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
+
+import re
+from itertools import zip_longest
 
 import halide as hl
 
 
+def _check(pipeline: hl.Pipeline) -> None:
+    """Refuses a pipeline of other Funcs than those that the schedule was made for."""
+    found = []
+    try:
+        while True:
+            found.append(pipeline.get_func(len(found)).name())
+    except hl.HalideError:  # there are no more
+        if not found:
+            raise
+    for name, other in zip_longest(["blur", "hist", "odd-name", "scalar", "output"], found):
+        if name is None or other is None or _plain(name) != _plain(other):
+            where = f"it had {name or 'nothing'} where {other or 'nothing'} is"
+            todo = "leave it out, and make it anew with hltune"
+            raise ValueError(f"this schedule was made for another version of this pipeline: {where}; {todo}")
+
+
+def _plain(name: str) -> str:
+    """A name without what Halide counts up: blur$2 is the third blur, and it invents f0, lambda_0 and p0_im."""
+    return re.sub(r"^(f|lambda_)\d+$|^(p)\d+(?=_im(\$\d+)?$)|\$\d+$", r"\1\2", name).replace("$", "_")
+
+
 def apply_schedule(pipeline: hl.Pipeline) -> None:
     """Schedules the pipeline blur_3x3."""
-    for number, name in enumerate(["blur", "hist", "odd-name", "scalar", "output"]):
-        found = pipeline.get_func(number).name()
-        if name.rstrip("0123456789_$") != found.rstrip("0123456789_$"):  # Halide counts up names that are used twice
-            text = f"it had {name} where {found} is; make it anew with hltune"
-            raise ValueError(f"this schedule was made for another version of this pipeline: {text}")
+    _check(pipeline)
     output = pipeline.get_func(4)
     blur = pipeline.get_func(0)
     hist = pipeline.get_func(1)
@@ -78,18 +117,39 @@ CPP = """\
 
 #include "Halide.h"
 
+#include <map>
 #include <string>
+#include <vector>
 
 inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {
     {
-        size_t number = 0;
-        for (const std::string name : {"blur", "hist", "odd-name", "scalar", "output"}) {
-            const std::string found = pipeline.get_func(number++).name(), counted = "0123456789_$";
-            // Halide counts up names that are used twice.
-            const size_t ours = name.find_last_not_of(counted), theirs = found.find_last_not_of(counted);
-            _halide_user_assert(name.substr(0, ours + 1) == found.substr(0, theirs + 1))
+        // A name without what Halide counts up: blur$2 is the third blur, and it invents f0 and lambda_0.
+        const auto plain = [](std::string name) {
+            const size_t digits = name.find_last_not_of("0123456789") + 1;
+            const std::string start = name.substr(0, digits);
+            if (digits > 1 && digits < name.size() && start.back() == '$') {
+                name.resize(digits - 1);
+            } else if (start == "f" || start == "lambda_") {
+                name = start;
+            }
+            for (char &c : name) {
+                c = c == '$' ? '_' : c;
+            }
+            return name;
+        };
+        std::map<std::string, ::Halide::Internal::Function> funcs;
+        for (const ::Halide::Func &output : pipeline.outputs()) {
+            const auto called = ::Halide::Internal::find_transitive_calls(output.function());
+            funcs.insert(called.begin(), called.end());
+        }
+        const std::vector<std::string> names = {"blur", "hist", "odd-name", "scalar", "output"};
+        for (size_t number = 0; number < names.size() || number < funcs.size(); number++) {
+            const bool had = number < names.size(), has = number < funcs.size();
+            const std::string name = had ? names[number] : "nothing";
+            const std::string found = has ? pipeline.get_func(number).name() : "nothing";
+            _halide_user_assert(had && has && plain(name) == plain(found))
                 << "this schedule was made for another version of this pipeline: it had " << name << " where " << found
-                << " is; make it anew with hltune\\n";
+                << " is; leave it out, and make it anew with hltune\\n";
         }
     }
     ::Halide::Func output = pipeline.get_func(4);
@@ -128,6 +188,7 @@ inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline
 
 WIDTH, HEIGHT = 200, 150
 """Of the output of the convolution that is compiled and run; no multiples of its tiles."""
+TWO_TARGETS = "target=x86-64-linux-sse41-avx-avx2,x86-64-linux"
 
 
 def test_python() -> None:
@@ -144,20 +205,129 @@ def test_an_empty_schedule_is_valid_source() -> None:
 
 
 def test_another_version_of_the_pipeline_is_refused() -> None:
-    names: dict[str, object] = {}
-    exec(to_python(Schedule(), SPEC), names)
     x = hl.Var("x")
     output = hl.Func("another")
     output[x] = x
-    with pytest.raises(ValueError, match="made for another version of this pipeline: it had blur where another is"):
-        names["apply_schedule"](hl.Pipeline(output))  # pyright: ignore[reportCallIssue]
+    with pytest.raises(ValueError, match="made for another version of this pipeline: it had blur where another"):
+        applied(SPEC, hl.Pipeline(output))
+
+
+def applied(spec: PipelineSpec, pipeline: hl.Pipeline) -> None:
+    """Applies an empty schedule that was exported for a pipeline to another one."""
+    names: dict[str, Callable[[hl.Pipeline], None]] = {}
+    exec(to_python(Schedule(), spec), names)
+    names["apply_schedule"](pipeline)
+
+
+def chain(*names: str | None) -> hl.Pipeline:
+    """Funcs that each read the one before; Halide names those without a name."""
+    x = hl.Var("x")
+    value = hl.i32(x)
+    for name in names:
+        func = hl.Func() if name is None else hl.Func(name)
+        func[x] = value + 1
+        value = func[x]
+    return hl.Pipeline(func)
+
+
+def names_of(pipeline: hl.Pipeline) -> list[str]:
+    names: list[str] = []
+    with contextlib.suppress(hl.HalideError):
+        while True:
+            names.append(pipeline.get_func(len(names)).name())
+    return names
+
+
+def exported_for(pipeline: hl.Pipeline) -> PipelineSpec:
+    return spec_of(*(FuncInfo(name=name, args=("x",)) for name in names_of(pipeline)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
+    [
+        (("f0", "f1"), ("f0", "f1", "f2"), r"it had nothing where f2\$\d+ is"),
+        (("f0", "f1", "f2"), ("f0", "f1"), r"it had f2\$\d+ where nothing is"),
+        (("f0", "f1"), ("f0", "f2"), r"it had f1\$\d+ where f2\$\d+ is"),
+        (("rows", "out"), ("rows", "further", "out"), r"it had out\S* where further\S* is"),
+        (("blur_1", "out"), ("blur_2", "out"), r"it had blur_1\S* where blur_2\S* is"),
+        (("blur_1", "out"), ("blur", "out"), r"it had blur_1\S* where blur\S* is"),
+        ((None, None), (None, None, None), r"it had nothing where f\d+ is"),
+        ((None, "out"), ("f0", "out"), r"it had f\d+ where f0\$\d+ is"),
+    ],
+)
+def test_other_funcs_are_another_version(
+    before: tuple[str | None, ...], after: tuple[str | None, ...], difference: str
+) -> None:
+    spec, pipeline = exported_for(chain(*before)), chain(*after)
+    untouched = hl.serialize_pipeline(pipeline)
+    with pytest.raises(ValueError, match=f"made for another version of this pipeline: {difference}"):
+        applied(spec, pipeline)
+    assert hl.serialize_pipeline(pipeline) == untouched
+
+
+@pytest.mark.parametrize("names", [("rows", "out"), ("f0", "f1"), ("blur_1", "a$b"), (None, "2x", None)])
+def test_what_halide_counts_up_does_not_matter(names: tuple[str | None, ...]) -> None:
+    spec = exported_for(chain(*names))
+    for _ in range(2):
+        applied(spec, chain(*names))
+
+
+def test_funcs_of_images_and_borders_do_not_matter_either() -> None:
+    def bordered() -> hl.Pipeline:
+        x = hl.Var("x")
+        output = hl.Func("output")
+        image = hl.ImageParam(hl.UInt(8), 1)
+        output[x] = hl.BoundaryConditions.repeat_edge(image)[x] + hl.lambda_func(x, hl.u8(x))[x]
+        return hl.Pipeline(output)
+
+    before, after = bordered(), bordered()
+    names = names_of(before)
+    assert {re.sub(r"\d+", "N", name) for name in names} >= {"pN_im", "lambda_N"}
+    assert not set(names) & set(names_of(after))
+    applied(exported_for(before), after)
+
+
+VERSIONS = {
+    "a func more": ("input_im", "mask_im", "total", "it had nothing where output is"),
+    "a func less": ("input_im", "mask_im", "total", "output", "sharper", "it had sharper where nothing is"),
+    "another one": ("input_im", "mask_im", "output", "it had output where total is"),
+    "other digits": ("input_im", "mask_im", "total2", "output", "it had total2 where total is"),
+}
+"""Funcs that the convolution had, and what a header for these says of it."""
+DISPATCH = """
+#include <cstdlib>
+inline void apply_schedule_convolution(::Halide::Pipeline pipeline, const ::Halide::Target &target) {
+    const std::string version = std::getenv("VERSION");
+"""
+
+
+def test_a_generator_of_other_funcs_refuses_the_header(specs: dict[str, PipelineSpec], tmp_path: Path) -> None:
+    assert {func.name for func in specs["convolution"].funcs} == {"input_im", "mask_im", "total", "output"}
+    headers, dispatch = to_cpp_header(Schedule(), specs["odd_names"]), DISPATCH
+    for number, (version, (*names, _)) in enumerate(VERSIONS.items()):
+        funcs = (FuncInfo(name=name, args=("x", "y")) for name in names)
+        headers += to_cpp_header(Schedule(), spec_of(*funcs, name=f"v{number}"))
+        dispatch += f'    if (version == "{version}") apply_schedule_v{number}(pipeline, target);\n'
+    (tmp_path / "schedules.h").write_text(headers + dispatch + "}\n")
+    generator = _build(tmp_path)
+    for version, (*_, difference) in VERSIONS.items():
+        done = subprocess.run(
+            [generator, "-g", "convolution", "-f", "f", "-e", "stmt", "-o", tmp_path, "target=host"],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={"LD_LIBRARY_PATH": str(library_directory()), "VERSION": version},
+        )
+        assert done.returncode != 0, version
+        assert f"made for another version of this pipeline: {difference}" in done.stderr
+        assert not list(tmp_path.glob("*.stmt"))
 
 
 @pytest.mark.parametrize(
     ("name", "suffix"), [("a-b", "a_b"), ("3x3", "3x3"), ("a__b", "a_b"), ("class", "class"), ("é", "pipeline")]
 )
 def test_the_name_of_the_function(name: str, suffix: str) -> None:
-    spec = PipelineSpec(name=name, hlpipe=b"", inputs=(), outputs=(), funcs=FUNCS)
+    spec = spec_of(*FUNCS, name=name)
     assert f"inline void apply_schedule_{suffix}(" in to_cpp_header(Schedule(), spec)
 
 
@@ -186,6 +356,12 @@ def test_a_generator_with_the_header_lowers_and_runs_the_same(
         )
         theirs = normalised((tmp_path / f"{name}.stmt").read_text())
         assert theirs == worker.run(Lower(spec, schedule))
+    # Two targets in one process: Halide counts up the names of the second build.
+    subprocess.run(
+        [generator, "-g", "convolution", "-f", "f", "-e", "static_library", "-o", tmp_path, TWO_TARGETS],
+        check=True,
+        env={"LD_LIBRARY_PATH": str(library_directory()), "HL_PERMIT_FAILED_UNROLL": "1"},
+    )
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (HEIGHT + 2, WIDTH + 2), dtype=np.uint8)
     mask = rng.integers(-8, 16, (3, 3), dtype=np.int16)

@@ -94,6 +94,7 @@ def test_cpp_generators_keep_their_schedule(place: Workspace, guarded: str) -> N
     estimates = () if guarded == "true" else ("input=64x34", "output=64x32")
     found = load("by_hand.cpp", place, *estimates, p=(f"guarded={guarded}",))
     assert ComputeAt(Stage("wide"), "output", "y") in found.hand_written[MANUAL].directives
+    assert found.spec.name == "rows"  # as it is registered, whatever its file is called
 
 
 RACE = """

@@ -96,7 +96,7 @@ def compare(
         with SearchPool(usable_cores(), timeout_s=search_timeout_s) as pool:
             spec, target = subject.spec, subject.target.name
             steps = list(climb(pool, spec, target, rungs, budget_s=search_timeout_s, memory=memory))
-        verification = verified_against(session, subject.spec.name, progress)
+        verification = verified_against(session, subject.spec, progress)
         found = by_finder(steps)
         candidates |= _candidates(found)
         schedules = [each.schedule for each in candidates.values()]

@@ -157,7 +157,7 @@ def schedule(
                 files = ", ".join(map(str, keep(best, attempt.tried).files))
                 progress.note(f"interrupted: the best schedule so far, {best.step.rung.label}, is kept in {files}")
             raise
-        verification = None if session is None else verified_against(session, subject.spec.name, progress)
+        verification = None if session is None else verified_against(session, subject.spec, progress)
         try:
             kept = keep(found, attempt.tried)
         except HltuneError:  # a full disk, say

@@ -149,7 +149,7 @@ def tune(
                         more=further_schedules(subject, measure.threads),
                     )
                 )
-                verified_against(session, subject.spec.name, progress)
+                verified_against(session, subject.spec, progress)
                 sessions.append((subject, session))
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))

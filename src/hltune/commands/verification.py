@@ -1,5 +1,6 @@
 """What outputs are checked against: further schedules to compute it with, and what people are told about it."""
 
+from hltune.machine.inputs import real_data
 from hltune.machine.protocol import Session
 from hltune.machine.reference import MoreSchedules
 from hltune.machine.reference_job import Verification
@@ -9,6 +10,7 @@ from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullap
 from hltune.search.pool import SearchPool
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
+from hltune.values.pipeline import PipelineSpec
 from hltune.workspace.subject import Subject
 
 _SEARCH_TIMEOUT_S = 30.0
@@ -32,16 +34,16 @@ def further_schedules(subject: Subject, threads: int) -> MoreSchedules:
     return find
 
 
-def verified_against(session: Session, where: str, progress: Progress) -> Verification:
+def verified_against(session: Session, spec: PipelineSpec, progress: Progress) -> Verification:
     """Waits for what is expected, and says once what there is to know about it."""
     found = session.verification
     for note in found.notes:
-        progress.note(f"{where}: {note}")
+        progress.note(f"{spec.name}: {note}")
     for output in found.outputs:
         if output.chaotic:
             progress.note(
-                f"{where}: output {output.output} is chaotic: {output.reason}. Right schedules may be called wrong, "
-                "and wrong ones right; give real data with -i, a --target with strict_float, or --tolerance and "
-                "--integer-tolerance"
+                f"{spec.name}: output {output.output} is chaotic: {output.reason}. Right schedules may be called "
+                f"wrong, and wrong ones right; give {real_data(spec)}, a --target with strict_float, or --tolerance "
+                "and --integer-tolerance"
             )
     return found

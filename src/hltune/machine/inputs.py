@@ -76,6 +76,13 @@ class Inputs:
             check_range(known[name], value, where=where)
 
 
+def real_data(spec: PipelineSpec) -> str:
+    """How to run on other than random data, in the words of the command line."""
+    images = [f"-i {argument.name}=FILE" for argument in spec.buffers()]
+    named = images or [f"-i {argument.name}=VALUE" for argument in spec.inputs]
+    return f"real data with {' '.join(named or ['-i'])}"
+
+
 def shape_of(estimate: tuple[Interval, ...]) -> tuple[int, ...]:
     """NumPy's shape for Halide's intervals."""
     return tuple(extent for _, extent in reversed(estimate))

@@ -176,6 +176,5 @@ def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
 
 
 def _advice(failures: list[Failure]) -> str:
-    flags = {"run": "--run-timeout", "compile": "--compile-timeout"}
-    raised = sorted({flags[each.stage] for each in failures if each.kind == "timeout" and each.stage in flags})
+    raised = sorted({each.flag for each in failures if each.flag is not None})
     return f"raise {' and '.join(raised)}, or schedule for a smaller size" if raised else "schedule for a smaller size"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hltune.machine.bounds import compiled_key
-from hltune.machine.inputs import input_arrays
+from hltune.machine.inputs import input_arrays, real_data
 from hltune.machine.options import MeasureOptions
 from hltune.machine.runs import Folders, Ran
 from hltune.machine.sensitivity import Variant, moved_inputs, variants
@@ -24,6 +24,7 @@ from hltune.pipeline.operations import forecast, rounded_outputs
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.pipeline import PipelineSpec
 
 INLINED, AT_ROOT = "everything inlined", "every Func at root"
 AUTHORS = "the author's schedule"
@@ -286,13 +287,13 @@ class ReferenceJob:
     def _notes(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
         if confirmed_by is None and not self.single:
             differ = [each.variant.name for each in runs if each is not reference]
-            yield from _unconfirmed(reference.variant.name, differ)
+            yield from _unconfirmed(self.task.spec, reference.variant.name, differ)
         for name, output in zip(self._names, reference.outputs, strict=True):
             strange = output.size - int(np.isfinite(output).sum()) if output.dtype.kind == "f" else 0
             if strange:
                 yield (
                     f"output {name}: {strange} of the {output.size} expected values are NaN or infinite, and nothing "
-                    "shows there; give real data with -i"
+                    f"shows there; give {real_data(self.task.spec)}"
                 )
 
 
@@ -305,12 +306,12 @@ def _limited(options: MeasureOptions, compile_s: float, run_s: float) -> Measure
     )
 
 
-def _unconfirmed(reference: str, differ: Sequence[str]) -> Iterator[str]:
+def _unconfirmed(spec: PipelineSpec, reference: str, differ: Sequence[str]) -> Iterator[str]:
     if differ:
         yield (
             f"the outputs of different schedules differ ({reference}; {', '.join(differ)}), so what is expected is "
-            "uncertain: integers overflow, values are read that nobody wrote, or rounding decides; give real data "
-            "with -i, or a --target with strict_float"
+            "uncertain: integers overflow, values are read that nobody wrote, or rounding decides; give "
+            f"{real_data(spec)}, or a --target with strict_float"
         )
     else:
         yield f"what is expected is unconfirmed: only one schedule could be run ({reference})"

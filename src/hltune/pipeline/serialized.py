@@ -116,6 +116,11 @@ def tracing_notes(found: SerializedPipeline) -> list[str]:
     return [f"{names} is traced (trace_loads, trace_stores or trace_realizations): times include that, so leave it out"]
 
 
+def read_names(data: bytes) -> tuple[str, ...]:
+    """The names of all Funcs as Halide has them, with ``$``, in no order."""
+    return tuple(func.text(0) for func in read_root(data, where="names").tables(0))
+
+
 def read_constants(data: bytes) -> tuple[int | float | None, ...]:
     """The values of the first Func's pure definition; None for each that is no constant."""
     definition = next(read_root(data, where="constants").tables(0)).table(7)

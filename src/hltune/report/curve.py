@@ -1,5 +1,6 @@
 """A picture of tuning: the least cost against the time that went into measuring."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from hltune.commands.tune import Tuned
 from hltune.report.picture import drawn
 from hltune.samples.reader import minutes_without_pauses
 from hltune.workspace.records import Workspace
+
+_LEAST_TICKS = 4
 
 
 def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
@@ -18,7 +21,7 @@ def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
     elapsed_min = minutes_without_pauses(at_s)
     base = workspace.curve(result.subject.spec, result.machine)
     paths = (base.with_suffix(".svg"), base.with_suffix(".png"))
-    with drawn(*paths, size=(7, 4)) as axes:
+    with drawn(*paths, size=(8, 4)) as axes:
         axes.plot(elapsed_min, costs, ".", color="0.75", markersize=3, label="samples")
         axes.step(elapsed_min, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
         # All that tuning did not find.
@@ -27,8 +30,30 @@ def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
             level = cost.value * unit.per_second
             axes.axhline(level, linestyle="--", linewidth=0.8, color=f"C{number + 1}", label=name)
         axes.set_yscale("log")
+        ticks = round_numbers(*axes.get_ylim())
+        axes.set_yticks(ticks, list(map(_plain, ticks)))
+        axes.minorticks_off()
         axes.set_xlabel("minutes of tuning")
         axes.set_ylabel(f"cost in {unit.label}")
         axes.set_title(f"{result.subject.spec.name}, {result.machine.threads} threads")
-        axes.legend(fontsize=8)
+        # Beside the axes: samples are everywhere.
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
     return paths
+
+
+def round_numbers(low: float, high: float) -> list[float]:
+    """Ticks of a logarithmic axis: powers of ten if there are enough, or else 1, 2 and 5, or else equal steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1,), (1, 2, 5)):
+        found = [step * 10.0**exponent for exponent in exponents for step in steps]
+        ticks = [tick for tick in found if low <= tick <= high]
+        if len(ticks) >= _LEAST_TICKS:
+            return ticks
+    equal = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return [float(tick) for tick in equal if low <= tick <= high]
+
+
+def _plain(tick: float) -> str:
+    return f"{tick:,.12f}".rstrip("0").rstrip(".")

@@ -166,7 +166,7 @@ def verification(value: Verification | None) -> Document | None:
 
 def failure(value: Failure) -> Document:
     """A failure without its log."""
-    return {"stage": value.stage, "kind": value.kind, "message": value.message}
+    return {"stage": value.stage, "kind": value.kind, "message": value.text}
 
 
 def directives(schedule: Schedule) -> list[Any]:

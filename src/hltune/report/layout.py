@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.style import StyleType
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -32,9 +33,23 @@ def print_verification(console: Console, found: Verification | None) -> None:
         print_lines(console, *(f"tolerance of {each.output}: {each.text} ({each.reason})" for each in rounded))
 
 
+class LiteralTable(Table):
+    """A table that shows text as it is: brackets are no markup, whoever wrote them."""
+
+    def add_row(
+        self, *renderables: RenderableType | None, style: StyleType | None = None, end_section: bool = False
+    ) -> None:
+        """Adds a row of cells."""
+        cells = (_literal(each or "") for each in renderables)
+        super().add_row(*cells, style=style, end_section=end_section)
+
+
 def plain_table(*columns: Column | str) -> Table:
     """A table without lines."""
-    return Table(*columns, box=None, pad_edge=False)
+    table = LiteralTable(*columns, box=None, pad_edge=False)
+    for column in table.columns:
+        column.header = _literal(column.header)
+    return table
 
 
 def numbers(*headings: str) -> list[Column]:
@@ -49,7 +64,12 @@ def number(value: float | None, form: str) -> str:
 
 def facts(*rows: tuple[str, ...]) -> Table:
     """A table without headings, for what a result consists of."""
-    grid = Table.grid(padding=(0, 2))
+    grid = LiteralTable.grid(padding=(0, 2))
     for row in rows:
         grid.add_row(*row)
     return grid
+
+
+def _literal(cell: RenderableType) -> RenderableType:
+    """Strings, which Rich would parse, as what they say."""
+    return Text(cell) if isinstance(cell, str) else cell

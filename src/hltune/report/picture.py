@@ -19,7 +19,8 @@ def drawn(*paths: Path, size: tuple[float, float]) -> Generator["Axes"]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({"svg.hashsalt": "hltune", "font.size": 9}):
+    # Names are no formulas: two $ in one would make it mathematics.
+    with mpl.rc_context({"svg.hashsalt": "hltune", "font.size": 9, "text.parse_math": False}):
         figure = Figure(figsize=size, layout="constrained")
         yield figure.subplots()
         for path in paths:

@@ -24,6 +24,9 @@ from hltune.report.progress import Board, clock
 _METRICS = {"pair_accuracy": "pairs right", "regret_at_1": "regret@1", "regret_at_8": "regret@8", "r2": "R2"}
 _ROWS = 8
 """Checkpoints that the live table shows."""
+_TUNE = "`hltune tune PIPELINE --samples 200`"
+_PRETRAIN = "`hltune pretrain --batches 100`"
+"""What measures enough for `--plan` to say something: twice as much as it takes, for some fails or is held out."""
 
 
 def document(result: Pretrained) -> Document:
@@ -89,7 +92,9 @@ def print_plan(console: Console, advice: Plan) -> None:
         points = ", ".join(f"{gain:.2f} after {minutes:.3g} min" for minutes, gain in advice.tuning_curve)
         grid.add_row("tuning", f"times as fast as beam search: {points} each; seen on {', '.join(advice.tuned)}")
     else:
-        grid.add_row("tuning", f"cannot say: no pipeline with {LEAST_TUNED} samples was tuned on this machine")
+        grid.add_row(
+            "tuning", f"cannot say: no pipeline with {LEAST_TUNED} samples was tuned on this machine; {_TUNE} does that"
+        )
     if advice.pretraining_gain is not None:
         points = ", ".join(f"{regret:.2f} with {programs}" for programs, regret in advice.learning_curve)
         grid.add_row("pre-training", f"regret@1 of held-out programs: {points} programs")
@@ -100,11 +105,17 @@ def print_plan(console: Console, advice: Plan) -> None:
         grid.add_row(
             "pre-training",
             f"cannot say: fewer than {LEAST_PROGRAMS} random programs to learn from and "
-            f"{LEAST_HELD_OUT} held out were measured on this machine; `hltune pretrain --batches 60` does that",
+            f"{LEAST_HELD_OUT} held out were measured on this machine; {_PRETRAIN} does that",
         )
-    text = {"pretrain": "pre-train, then schedule without tuning", "tune": "tune each pipeline"}
-    grid.add_row("advice", text[advice.advice] if advice.advice else "none: the store is too small to say")
+    grid.add_row("advice", _advice(advice))
     console.print(grid)
+
+
+def _advice(plan: Plan) -> str:
+    if plan.advice is not None:
+        return {"pretrain": "pre-train, then schedule without tuning", "tune": "tune each pipeline"}[plan.advice]
+    gains = ((_TUNE, plan.tuning_gain), (_PRETRAIN, plan.pretraining_gain))
+    return f"none yet: run {' and '.join(command for command, gain in gains if gain is None)} first"
 
 
 def show_pretraining() -> contextlib.AbstractContextManager[PretrainProgress]:
@@ -148,7 +159,7 @@ class _Batches(Board):
     def contents(self) -> Iterable[RenderableType]:
         if self.checkpoints:
             table = plain_table(*numbers("batches", "programs", *_METRICS.values()))
-            table.title = "held-out programs: new weights (initial ones)"
+            table.title = Text("held-out programs: new weights (initial ones)", style="table.title")
             for checkpoint in self.checkpoints[-_ROWS:]:
                 cells = (_pair(checkpoint, key) for key in _METRICS)
                 table.add_row(str(checkpoint.batches), str(checkpoint.held_out.new.pipelines), *cells)

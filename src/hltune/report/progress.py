@@ -9,6 +9,7 @@ from typing import Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.status import Status
+from rich.text import Text
 
 from hltune.report.layout import print_lines
 from hltune.runtime.progress import Progress
@@ -25,7 +26,7 @@ class _Line:
         if self.status is None:
             print_lines(self.console, text)
         else:
-            self.status.update(text)
+            self.status.update(Text(text))  # a string would be markup
 
     def note(self, text: str) -> None:
         print_lines(self.console, f"note: {text}")

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from hltune.pipeline.serialized import read_names
 from hltune.schedule.canonical import is_counted
 from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
@@ -36,18 +37,38 @@ class _Language:
 
 
 _PYTHON = _Language(
-    file='''"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
+    file=r'''"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
+
+import re
+from itertools import zip_longest
 
 import halide as hl
 
 
+def _check(pipeline: hl.Pipeline) -> None:
+    """Refuses a pipeline of other Funcs than those that the schedule was made for."""
+    found = []
+    try:
+        while True:
+            found.append(pipeline.get_func(len(found)).name())
+    except hl.HalideError:  # there are no more
+        if not found:
+            raise
+    for name, other in zip_longest([{names}], found):
+        if name is None or other is None or _plain(name) != _plain(other):
+            where = f"it had {{name or 'nothing'}} where {{other or 'nothing'}} is"
+            todo = "leave it out, and make it anew with hltune"
+            raise ValueError(f"this schedule was made for another version of this pipeline: {{where}}; {{todo}}")
+
+
+def _plain(name: str) -> str:
+    """A name without what Halide counts up: blur$2 is the third blur, and it invents f0, lambda_0 and p0_im."""
+    return re.sub(r"^(f|lambda_)\d+$|^(p)\d+(?=_im(\$\d+)?$)|\$\d+$", r"\1\2", name).replace("$", "_")
+
+
 def apply_schedule(pipeline: hl.Pipeline) -> None:
     """Schedules the pipeline {name}."""
-    for number, name in enumerate([{names}]):
-        found = pipeline.get_func(number).name()
-        if name.rstrip("0123456789_$") != found.rstrip("0123456789_$"):  # Halide counts up names that are used twice
-            text = f"it had {{name}} where {{found}} is; make it anew with hltune"
-            raise ValueError(f"this schedule was made for another version of this pipeline: {{text}}")
+    _check(pipeline)
 {body}''',
     scope="hl.",
     member=".",
@@ -59,7 +80,7 @@ def apply_schedule(pipeline: hl.Pipeline) -> None:
     unnamed="{id} = hl.{kind}()",
     end="",
     braces=False,
-    reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "apply_schedule"]),
+    reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "apply_schedule", "_check"]),
 )
 
 _CPP_RESERVED = """
@@ -79,18 +100,39 @@ _CPP = _Language(
 
 #include "Halide.h"
 
+#include <map>
 #include <string>
+#include <vector>
 
 inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {{
     {{
-        size_t number = 0;
-        for (const std::string name : {{{names}}}) {{
-            const std::string found = pipeline.get_func(number++).name(), counted = "0123456789_$";
-            // Halide counts up names that are used twice.
-            const size_t ours = name.find_last_not_of(counted), theirs = found.find_last_not_of(counted);
-            _halide_user_assert(name.substr(0, ours + 1) == found.substr(0, theirs + 1))
+        // A name without what Halide counts up: blur$2 is the third blur, and it invents f0 and lambda_0.
+        const auto plain = [](std::string name) {{
+            const size_t digits = name.find_last_not_of("0123456789") + 1;
+            const std::string start = name.substr(0, digits);
+            if (digits > 1 && digits < name.size() && start.back() == '$') {{
+                name.resize(digits - 1);
+            }} else if (start == "f" || start == "lambda_") {{
+                name = start;
+            }}
+            for (char &c : name) {{
+                c = c == '$' ? '_' : c;
+            }}
+            return name;
+        }};
+        std::map<std::string, ::Halide::Internal::Function> funcs;
+        for (const ::Halide::Func &output : pipeline.outputs()) {{
+            const auto called = ::Halide::Internal::find_transitive_calls(output.function());
+            funcs.insert(called.begin(), called.end());
+        }}
+        const std::vector<std::string> names = {{{names}}};
+        for (size_t number = 0; number < names.size() || number < funcs.size(); number++) {{
+            const bool had = number < names.size(), has = number < funcs.size();
+            const std::string name = had ? names[number] : "nothing";
+            const std::string found = has ? pipeline.get_func(number).name() : "nothing";
+            _halide_user_assert(had && has && plain(name) == plain(found))
                 << "this schedule was made for another version of this pipeline: it had " << name << " where " << found
-                << " is; make it anew with hltune\\n";
+                << " is; leave it out, and make it anew with hltune\\n";
         }}
     }}
 {body}}}
@@ -143,7 +185,8 @@ class _Writer:
         blocks = [lines for lines in (self._funcs, self._vars, calls) if lines]
         indent, end = "    ", self._language.end
         body = "\n".join("".join(f"{indent}{line}{end}\n" for line in lines) for lines in blocks)
-        names = ", ".join(json.dumps(func.name) for func in self._spec.funcs)
+        full = {name.replace("$", "_"): name for name in read_names(self._spec.hlpipe)}
+        names = ", ".join(json.dumps(full[func.name]) for func in self._spec.funcs)
         return self._language.file.format(name=function_suffix(self._spec), names=names, body=body)
 
     def _directive(self, directive: Directive) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hltune.values.limits import limit_flag, with_flag
+
 FailureKind = Literal["error", "crash", "timeout", "memory", "wrong output"]
 
 
@@ -23,8 +25,18 @@ class Failure:
     message: str
     log: str = ""
 
+    @property
+    def flag(self) -> str | None:
+        """The command line's flag for the limit that was reached; None if it was none, or one that is fixed."""
+        return limit_flag(self.stage, self.message)
+
+    @property
+    def text(self) -> str:
+        """The message as people and scripts see it."""
+        return with_flag(self.message, self.flag)
+
     def __str__(self) -> str:
-        return f"{self.stage}: {self.message}"
+        return f"{self.stage}: {self.text}"
 
 
 class HltuneError(Exception):

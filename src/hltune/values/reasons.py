@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hltune.values.errors import Failure
+from hltune.values.limits import limit_flag, with_flag
 
 _LONGEST = 160
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_])-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?%?(?![A-Za-z0-9_])")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _INVENTED = re.compile(r"(?<=[A-Za-z])\$[0-9]+")
 _NAMED = re.compile(r"\b(dimension|function|Func|variable) (?!is\b|of\b)[^\s,;:]+")
-_LIMIT = "took longer than its limit"
-_FLAGS = {"compile": "--compile-timeout", "run": "--run-timeout", "timing": "--run-timeout"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ def counted(rows: Iterable[tuple[str, str, int]]) -> tuple[Reason, ...]:
     counts: dict[tuple[str, str], int] = {}
     examples: dict[tuple[str, str], str] = {}
     for stage, message, count in rows:
-        key = stage, _general(message) + (f" ({_FLAGS[stage]})" if _LIMIT in message and stage in _FLAGS else "")
+        key = stage, with_flag(_general(message), limit_flag(stage, message))
         counts[key] = counts.get(key, 0) + count
         examples.setdefault(key, message)
     ordered = sorted(counts, key=lambda key: (-counts[key], key))

@@ -123,7 +123,7 @@ def test_a_heap_limit_is_kept(dsp: TargetInfo) -> None:
     failure = found["hungry"]
     assert isinstance(failure, Failure)
     assert (failure.stage, failure.kind) == ("run", "memory")
-    assert "heap limit of 1048576 bytes" in failure.message
+    assert "heap limit of 1048576 bytes" in failure.message and "--heap-limit" in str(failure)
 
 
 @needs_hexagon

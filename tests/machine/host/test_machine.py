@@ -30,6 +30,16 @@ def test_a_slow_pipeline_is_not_called_bad_input(host: TargetInfo) -> None:
     assert not isinstance(caught.value, InputError)
 
 
+def test_a_requirement_answers_in_its_own_words(host: TargetInfo) -> None:
+    zero = Inputs(scalars=(("divisor", 0),))
+    with (
+        opened(load("counted", host), host, inputs=zero) as session,
+        pytest.raises(InputError, match="the divisor is zero") as caught,
+    ):
+        session.ready()
+    assert caught.value.todo == "give other images or scalars with -i"
+
+
 def test_slow_schedules_are_pruned(blur: PipelineSpec, host: TargetInfo) -> None:
     options = replace(OPTIONS, turns=6, turn_s=1e-6, prune_ratio=1.5)
     with opened(blur, host, options=options) as session:

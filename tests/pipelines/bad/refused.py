@@ -19,6 +19,17 @@ def half():
     return f
 
 
+@hl.generator("half_generator")
+class Half:
+    gain = hl.InputScalar(hl.Float(16))
+    output = hl.OutputBuffer(hl.Float(16), 1)
+
+    def generate(self):
+        x = hl.Var("x")
+        self.output[x] = hl.cast(hl.Float(16), x) * self.gain
+        self.output.set_estimates([(0, 64)])
+
+
 def pointer():
     x, user = hl.Var("x"), hl.Param(hl.Handle(), "user")
     f = hl.Func("f")

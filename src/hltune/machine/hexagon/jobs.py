@@ -22,6 +22,7 @@ from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, FailureKind, HltuneError, InputError
+from hltune.values.limits import HEAP
 from hltune.values.pipeline import PipelineSpec
 
 _ENTRY = "pipeline"
@@ -88,9 +89,14 @@ class CountJob:
                 self.tools.link(candidate, program)
             except HltuneError as error:
                 return Failure(stage="link", kind="error", message=str(error))
-            process.enter("run", timeout_s=self._run_limit_s)
+            process.enter(self._run_stage, timeout_s=self._run_limit_s)
             result = self._emulate(program)
         return result if isinstance(result, Failure) else self._wrong(process, result) or result.counters
+
+    @property
+    def _run_stage(self) -> str:
+        """Named otherwise where no flag raises its limit."""
+        return "run" if self.options.run_timeout_s <= _LONGEST_RUN_S else "run in the emulator"
 
     @property
     def _run_limit_s(self) -> float:
@@ -145,7 +151,7 @@ class CountJob:
     def _wrong(self, process: Process, result: Result) -> Failure | None:
         if result.refused_bytes:
             limit, peak = emulator_options(self.options).heap_limit_bytes, result.counters.peak_heap_bytes
-            exceeded = f"{result.refused_bytes} bytes more would exceed the heap limit of {limit} bytes"
+            exceeded = f"{result.refused_bytes} bytes more {HEAP} of {limit} bytes"
             return _failed("memory", f"{exceeded}; {peak} were in use at most")
         if result.code:
             return _failed("error", f"error {result.code}: {result.message}")

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from hltune.runtime.worker.messages import Died, Done, Job, Raised, Stage
 from hltune.values.errors import Failure, FailureKind, HltuneError, JobFailed
+from hltune.values.limits import LATE
 
 R = TypeVar("R")
 
@@ -252,7 +253,7 @@ class Running(Generic[R]):
         """Waits for one message, but no longer than this or than the job's limit."""
         if not self.connection.poll(min(seconds, self.remaining_s())):
             if self.remaining_s() == 0.0:
-                self._outcome = self._failed("timeout", f"took longer than its limit of {self._stage.timeout_s:g} s")
+                self._outcome = self._failed("timeout", f"{LATE} of {self._stage.timeout_s:g} s")
                 self.worker.recycle()
             return
         try:

@@ -1,0 +1,29 @@
+"""Which flag of the command line sets the limit that a message is about."""
+
+LATE = "took longer than its limit"
+HEAP = "would exceed the heap limit"
+"""What the messages say."""
+
+_FLAGS = {
+    "compile": "--compile-timeout",
+    "run": "--run-timeout",
+    "timing": "--run-timeout",
+    "counting allocations": "--run-timeout",
+    "bounds query": "--run-timeout",
+    "NumPy reference": "--run-timeout",
+}
+"""By stage, beside the searches; the limits of others are fixed."""
+
+
+def limit_flag(stage: str, message: str) -> str | None:
+    """The flag; None if the message is about something else, or nobody can change the limit."""
+    if HEAP in message:
+        return "--heap-limit"
+    if LATE not in message:
+        return None
+    return "--search-timeout" if stage.endswith("search") else _FLAGS.get(stage)
+
+
+def with_flag(text: str, flag: str | None) -> str:
+    """A message that names the flag, if there is one."""
+    return text if flag is None else f"{text} ({flag})"

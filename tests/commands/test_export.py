@@ -1,0 +1,75 @@
+"""`hltune export`: what was found for a target, and code that keeps what the pipeline demands of its images."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hltune.commands.export import Exported, ExportForm, export
+from hltune.machine.open import identify
+from hltune.machine.options import MeasureOptions
+from hltune.runtime.halide_wheel import include_directory
+from hltune.runtime.progress import Silent
+from hltune.values import schedule_codec
+from hltune.values.directives import Parallel, Schedule
+from hltune.values.errors import InputError
+from hltune.values.provenance import Named
+from hltune.values.roles import Stage
+from hltune.values.schedule_codec import read_schedule_file
+from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.subject import SubjectOptions, load_subject
+
+LAYOUTS = Path(__file__).parents[1] / "pipelines" / "layouts.py"
+MEASURE = MeasureOptions(threads=2)
+
+
+def exported(options: SubjectOptions, directory: Path, form: ExportForm, schedule: Path | None = None) -> Exported:
+    return export(
+        options,
+        forms=(form,),
+        directory=directory / "out",
+        function_name=None,
+        schedule=schedule,
+        workspace=Workspace(directory / "ws"),
+        measure=MEASURE,
+        progress=Silent(),
+    )
+
+
+def test_what_was_tuned_for_a_target_is_exported_for_it(tmp_path: Path) -> None:
+    options = SubjectOptions(pipeline="dilate3x3", target="host-strict_float", size=(128, 96))
+    workspace = Workspace(tmp_path / "ws")
+    subject = load_subject(options, workspace)
+    schedule = Schedule((Parallel(Stage(subject.spec.outputs[0].name), "y"),))
+    record = Record(name=TUNED, schedule=schedule, cost=1e-3, provenance=Named(name="by hand"))
+    workspace.replace(record, subject.spec, identify(subject.target, MEASURE))
+    found = exported(options, tmp_path, "json")
+    assert found.schedule == TUNED
+    assert read_schedule_file(found.files[0]) == schedule
+    with pytest.raises(InputError, match="no schedule is known"):
+        exported(replace(options, target="host"), tmp_path, "json")
+
+
+def test_exported_code_keeps_constraints(tmp_path: Path) -> None:
+    """Interleaved in and out, with three channels: as the file says, and nothing else."""
+    schedule = tmp_path / "default.schedule.json"
+    schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
+    exported(SubjectOptions(pipeline=f"{LAYOUTS}:pixels", target="host"), tmp_path, "object", schedule)
+    include = ["-I", include_directory(), "-I", tmp_path / "out"]
+    source, program = Path(__file__).with_name("call_pixels.cpp"), tmp_path / "program"
+    libraries = [tmp_path / "out" / "pixels.a", "-lpthread", "-ldl"]
+    subprocess.run(["g++", "-std=c++17", *include, source, *libraries, "-o", program], check=True)
+    answers = subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
+    expected = [
+        "252",
+        "image.extent.2 (4) == 3 (3)",
+        "image.stride.0 (4) == 3 (3)",
+        "image.stride.0 (1) == 3 (3)",
+        "f.stride.0 (1) == 3 (3)",
+    ]
+    assert len(answers) == len(expected)
+    assert all(text in answer for text, answer in zip(expected, answers, strict=True)), answers

@@ -1,0 +1,93 @@
+"""`hltune run`: which outputs it writes, in which layout it runs, and what a pipeline answers to its inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from hltune.commands.run import Ran, run
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.runtime.progress import Silent
+from hltune.values import schedule_codec
+from hltune.values.directives import Schedule
+from hltune.values.errors import InputError
+from hltune.values.pipeline import Number
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import SubjectOptions
+
+TESTS = Path(__file__).parents[1]
+COUNTED = "machine/pipelines.py:counted"
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 100), dtype=np.uint8)
+
+Apply = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("workspace"))
+
+
+@pytest.fixture
+def apply(tmp_path: Path, place: Workspace) -> Apply:
+    """Runs a pipeline of the tests with the default schedule."""
+    schedule = tmp_path / "default.schedule.json"
+    schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
+
+    def apply(
+        pipeline: str,
+        *outputs: tuple[str | None, Path],
+        pixels: np.ndarray = PIXELS,
+        scalars: tuple[tuple[str, Number], ...] = (),
+    ) -> Ran:
+        iio.imwrite(tmp_path / "in.png", pixels)
+        return run(
+            SubjectOptions(pipeline=str(TESTS / pipeline), target="host"),
+            schedule=schedule,
+            outputs=outputs,
+            output_sizes=(),
+            workspace=place,
+            measure=MeasureOptions(threads=2),
+            inputs=Inputs(images=((None, tmp_path / "in.png"),), scalars=scalars),
+            progress=Silent(),
+        )
+
+    return apply
+
+
+def test_an_output_is_written_by_its_name(apply: Apply, tmp_path: Path) -> None:
+    file = tmp_path / "hist.npy"
+    ran = apply(COUNTED, ("histogram", file), scalars=(("divisor", 3),))
+    assert (ran.files, ran.sizes) == ((file,), ("256",))
+    np.testing.assert_array_equal(np.load(file), np.bincount(PIXELS.ravel() // 3, minlength=256))
+    assert list(tmp_path.glob("*.npy")) == [file]
+
+
+@pytest.mark.parametrize(
+    ("output", "scalars", "expected"),
+    [
+        ("hist", (), "no output 'hist'\n  expected: one file for each of: darker, histogram"),
+        (None, (), "outputs without a file: histogram"),
+        ("histogram", (("divisor", 0),), "the divisor is zero"),
+        ("histogram", (("divisor", 10),), "scalar divisor is out of its range\n  expected: a value of -9 to 9"),
+    ],
+)
+def test_what_does_not_fit_is_said(
+    apply: Apply, tmp_path: Path, output: str | None, scalars: tuple[tuple[str, Number], ...], expected: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        apply(COUNTED, (output, tmp_path / "out.npy"), scalars=scalars)
+    assert expected in str(caught.value)
+    assert not (tmp_path / "out.npy").exists()
+
+
+def test_interleaved_images_are_run_in_their_layout(apply: Apply, tmp_path: Path) -> None:
+    """Halide's code refuses any other; the size is not that of the estimates."""
+    pixels = np.random.default_rng(1).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    apply("pipelines/layouts.py:pixels", (None, tmp_path / "out.png"), pixels=pixels)
+    np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), 255 - pixels)

@@ -1,0 +1,82 @@
+"""Several pipelines in few minutes: each gets a round, or people are told why not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hltune.commands import tune as command
+from hltune.tuning.options import Budget
+from hltune.tuning.pace import Limits
+from hltune.tuning.tuner import Round
+from tests.report.values import ROUNDS
+from tests.tuning.conftest import make_options
+
+MINUTES = 0.5
+LATE_S = 10.0
+
+
+@dataclass
+class Clock:
+    now_s: float = 0.0
+
+
+@dataclass
+class FakeTuner:
+    """Its rounds take as long as they may; it thinks that a round worth its searches takes a minute."""
+
+    name: str
+    clock: Clock
+    pace: Any = field(default_factory=lambda: SimpleNamespace(shortest_round_s=60.0))
+    history: Any = field(default_factory=lambda: SimpleNamespace(best_cost=1.0))
+    exhausted: bool = False
+    finals_s: float = 2.0
+
+    def round(self, limits: Limits, _progress: object) -> Round:
+        assert limits.end_s > self.clock.now_s
+        self.clock.now_s = limits.end_s
+        return replace(ROUNDS[1], pipeline=self.name)
+
+
+class Heard:
+    """Somebody who is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.rounds: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def round_done(self, done: Round) -> None:
+        self.rounds.append(done.pipeline)
+
+
+def rounds(used_s: float, monkeypatch: pytest.MonkeyPatch) -> tuple[Heard, float]:
+    """What is heard, and when it is over, if what comes before the rounds has used up so much of the time."""
+    clock, heard = Clock(used_s), Heard()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
+    rest: Mapping[str, Any] = {"session": None, "machine": None, "lineage": None}
+    runs = {name: command._Run(tuner=FakeTuner(name, clock), **rest) for name in ("one", "two")}  # type: ignore[arg-type]
+    options = replace(make_options(), budget=Budget(minutes=MINUTES))
+    command._rounds(runs, options, 60 * MINUTES, heard)  # type: ignore[arg-type]
+    return heard, clock.now_s
+
+
+def test_each_gets_a_first_round_however_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard, over_s = rounds(LATE_S, monkeypatch)
+    assert sorted(heard.rounds) == ["one", "two"] and not heard.notes
+    assert over_s <= 60 * MINUTES - 2 * FakeTuner.finals_s
+
+
+def test_without_time_for_a_round_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard, _ = rounds(60 * MINUTES - 3.0, monkeypatch)
+    assert not heard.rounds
+    (note,) = heard.notes
+    assert note.startswith("no round of one, two: expected outputs and known schedules have used up the budget")
+    assert "--minutes" in note

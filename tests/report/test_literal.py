@@ -1,0 +1,63 @@
+"""Nothing that people read is markup, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from hltune.machine.protocol import Finding
+from hltune.report import programs, samples, tables
+from hltune.report import tune as tuning
+from hltune.report.layout import plain_table
+from hltune.report.pretrain import print_plan, show_pretraining
+from hltune.values.errors import Failure
+from hltune.values.provenance import Named
+from hltune.values.reasons import reasons
+from tests.report.conftest import shown, without_controls
+from tests.report.test_pretrain import PLAN
+from tests.report.test_samples import CHOSEN, RANKED, TIMED
+from tests.report.values import PROGRAM, TUNED, compared, cost, row, scheduled
+
+ODD = "[bold]a[hexagon] :warning:"
+"""A tag, what looks like one, and an emoji's name."""
+FAILURE = Failure(stage=ODD, kind="error", message=f"{ODD} is wrong")
+NAMED = (row(ODD, cost(1e-3)), row("mine", FAILURE))
+
+PRINTED: dict[str, Callable[[Console], None]] = {
+    "finding": lambda console: tables.print_findings(
+        console, [Finding(name=ODD, ok=False, required=True, found="none", todo="pip install 'hltune[hexagon]'")]
+    ),
+    "comparison": lambda console: tables.print_comparison(console, replace(compared(), rows=NAMED)),
+    "scheduled": lambda console: tables.print_scheduled(console, replace(scheduled(), name=ODD)),
+    "finals": lambda console: tuning.print_tuned(console, replace(TUNED, finals=replace(TUNED.finals, rows=NAMED)), ()),
+    "reasons": lambda console: tuning.print_tuned(console, replace(TUNED, reasons=reasons([FAILURE])), ()),
+    "statistics": lambda console: samples.print_statistics(console, [replace(TIMED, pipeline_name=ODD)]),
+    "best": lambda console: samples.print_best(console, CHOSEN, [replace(RANKED[0], provenance=Named(name=ODD))]),
+    "failures": lambda console: samples.print_failures(console, CHOSEN, reasons([FAILURE])),
+    "program": lambda console: programs.print_program(
+        console, replace(PROGRAM, nodes=tuple(replace(node, kind=ODD) for node in PROGRAM.nodes))
+    ),
+    "plan": lambda console: print_plan(console, replace(PLAN, tuned=(ODD,))),
+    "heading": lambda console: console.print(plain_table(ODD)),
+}
+
+
+@pytest.mark.parametrize("what", PRINTED)
+def test_brackets_appear_whole(what: str) -> None:
+    text = shown(PRINTED[what])
+    assert ODD in " ".join(text.split()) and "\N{WARNING SIGN}" not in text
+    if what == "finding":
+        assert "pip install 'hltune[hexagon]'" in text
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("show", [tuning.show_tuning, show_pretraining])
+def test_a_phase_and_a_note_of_a_board(show: Callable[[], object], capsys: pytest.CaptureFixture[str]) -> None:
+    with show() as progress:  # type: ignore[attr-defined]
+        progress.phase(f"searching {ODD}")
+        progress.note(ODD)
+    frames = without_controls(capsys.readouterr().err)
+    assert f"searching {ODD};" in frames and f"note: {ODD}\n" in frames

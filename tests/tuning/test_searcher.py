@@ -1,0 +1,66 @@
+"""Searches that take a minute and a half: no run repeats them, and no run waits for them beyond its end."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from hltune.cost_model.adams2019.weights import builtin_weights
+from hltune.runtime.worker import Running, Worker
+from hltune.search.ladder import effort
+from hltune.search.pool import Outcome, SearchPool
+from hltune.tuning.searcher import Searcher
+from hltune.values.candidate import Candidate
+from hltune.workspace.searches import Searches
+from tests.report.values import SUBJECT
+from tests.search.test_ladder import FakePool
+from tests.tuning.conftest import make_options
+
+BEAM_S = 90.0
+OPTIONS = replace(make_options(), search_timeout_s=300.0)
+GREEDY_S = BEAM_S / effort(OPTIONS.search)
+
+
+@dataclass
+class LimitedPool(FakePool):
+    """Notes how long each job may take."""
+
+    limits_s: list[float] = field(default_factory=list[float])
+
+    def begin(self, worker: Worker, *_: Any, timeout_s: float) -> Running[tuple[Outcome, ...]]:
+        self.limits_s.append(timeout_s)
+        return super().begin(worker, *_, timeout_s=timeout_s)
+
+
+def searcher(pool: LimitedPool, folder: Path) -> Searcher:
+    memory = Searches(folder)
+    return Searcher(SUBJECT, OPTIONS, cast("SearchPool", pool), np.random.default_rng(0), memory)
+
+
+def test_no_run_repeats_what_an_earlier_one_has_searched(tmp_path: Path) -> None:
+    pool = LimitedPool(GREEDY_S)
+    first = {step.rung.label: step for step in searcher(pool, tmp_path).baselines(math.inf)}
+    assert max(step.outcome.search_s or 0.0 for step in first.values() if isinstance(step.outcome, Candidate)) == BEAM_S
+    again = LimitedPool(GREEDY_S)
+    second = {step.rung.label: step for step in searcher(again, tmp_path).baselines(math.inf)}
+    assert not any(effort(search) for searches in again.begun for search in searches)
+    assert {label for label, step in second.items() if step.remembered} == {"greedy", "beam 4, 1 pass"}
+    assert {label: step.outcome for label, step in second.items()} == {
+        label: step.outcome for label, step in first.items()
+    }
+
+
+def test_no_search_outlasts_the_time_for_known_schedules(tmp_path: Path) -> None:
+    pool, left_s = LimitedPool(GREEDY_S), 10.0
+    searching = searcher(pool, tmp_path)
+    steps = {step.rung.label: step for step in searching.baselines(time.monotonic() + left_s)}
+    assert pool.limits_s and max(pool.limits_s) <= left_s
+    assert isinstance(steps["mullapudi2016"].outcome, Candidate)
+    assert not isinstance(steps["greedy"].outcome, Candidate) and steps["beam 4, 1 pass"].skipped
+    # Neither do the rounds begin with what takes longer than they may.
+    assert searching.beams(builtin_weights(), builtin_weights(), limit_s=left_s / 2) == []

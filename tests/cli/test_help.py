@@ -66,7 +66,15 @@ FLAGS = {
 }
 DEFAULTS = {
     "schedule": ["32", "5; 1 when the beam is 1", "100", "16M", "40.0", "60.0", "20.0", "120.0", "256M", "packets"],
-    "tune": ["5, unless limited else", "cores; 1 for hexagon", "what pre-training left", "20.0", "120.0", "1M:8:128", ".hltune"],
+    "tune": [
+        "5, unless limited else",
+        "cores; 1 for hexagon",
+        "what pre-training left",
+        "20.0",
+        "120.0",
+        "1M:8:128",
+        ".hltune",
+    ],
     "pretrain": ["100", "16", "8", "1", "10.0", "20.0", "until all are done"],
     "compare": ["7", "60.0"],
     "export": ["json,python,cpp,object; offload as well for hexagon", "the pipeline's name"],

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from hltune.commands import tune as command
 from hltune.tuning.options import Budget
 from hltune.tuning.pace import Limits
+from hltune.tuning.rounds import Run, take_rounds
 from hltune.tuning.tuner import Round
 from tests.report.values import ROUNDS
 from tests.tuning.conftest import make_options
@@ -62,9 +62,9 @@ def rounds(used_s: float, monkeypatch: pytest.MonkeyPatch) -> tuple[Heard, float
     clock, heard = Clock(used_s), Heard()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
     rest: Mapping[str, Any] = {"session": None, "machine": None, "lineage": None}
-    runs = {name: command._Run(tuner=FakeTuner(name, clock), **rest) for name in ("one", "two")}  # type: ignore[arg-type]
+    runs = {name: Run(tuner=FakeTuner(name, clock), **rest) for name in ("one", "two")}  # type: ignore[arg-type]
     options = replace(make_options(), budget=Budget(minutes=MINUTES))
-    command._rounds(runs, options, 60 * MINUTES, heard)  # type: ignore[arg-type]
+    take_rounds(runs, options, 60 * MINUTES, heard)  # type: ignore[arg-type]
     return heard, clock.now_s
 
 

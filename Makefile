@@ -28,7 +28,7 @@ lint: venv
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-# About three hours and a half; nothing else should run meanwhile.
+# About four hours and a half; nothing else should run meanwhile.
 bench: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.overhead
@@ -38,10 +38,12 @@ bench: venv
 	$(BIN)/python -m benchmarks.opencv .bench
 	$(BIN)/python -m benchmarks.in_process .bench
 	$(BIN)/python -m benchmarks.lowered .bench
+	$(BIN)/python -m benchmarks.untuned
 	$(BIN)/python -m benchmarks.hexagon 4 .bench/hexagon
 	$(BIN)/python -m benchmarks.pretrain_store
 	$(BIN)/hltune pretrain --batches 400 --workspace .bench
 	$(BIN)/python -m benchmarks.pretrained .bench/pretrained/*/best-00400.weights
+	$(BIN)/python -m benchmarks.unseen .bench
 
 clean:
 	rm -rf $(VENV) demo-output .hltune .bench

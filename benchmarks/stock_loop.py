@@ -51,7 +51,7 @@ def compare(name: str, folder: Path, minutes: float) -> float:
     subject = host_subject(f"{FILTERS}:{name}", workspace)
     stock = run_stock_loop(name, folder, subject, 60 * minutes)
     began_s = time.monotonic()
-    document = tune(f"{FILTERS}:{name}", workspace, minutes)
+    document = tune(f"{FILTERS}:{name}", workspace, minutes, "--weights", "builtin")
     # A new workspace: all that failed did so in this run. Theirs are successful ones, too.
     stock_rate = len(stock) / minutes
     our_rate = (document["distinct"] - document["failed"]) / (time.monotonic() - began_s) * 60

@@ -25,6 +25,7 @@ from hltune.cost_model.programs import Programs
 from hltune.lowered.features import VERSION, decoded
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pretraining.replay import PREFIX
+from hltune.report.picture import drawn
 from hltune.samples.reader import Reader
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
@@ -134,18 +135,14 @@ def say(name: str, cases: Sequence[Case], predicted: Sequence[NDArray[np.float64
 
 
 def draw(path: Path, cases: Sequence[Case], predicted: Sequence[NDArray[np.float64]]) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 5), layout="constrained")
-    axes = figure.subplots()
-    for case, logs in zip(cases, predicted, strict=True):
-        best = np.argmin(case.group.costs)
-        measured = case.group.costs / case.group.costs[best]
-        axes.loglog(measured, np.exp(logs - logs[best]), ".", color="C0", markersize=2)
-    axes.plot([1, 1000], [1, 1000], color="0.5", linewidth=1)
-    axes.set(xlabel="measured / best of the program", ylabel="predicted / predicted for the best")
-    axes.set(xlim=(0.9, 1000), ylim=(0.05, 1000), title="Schedules of programs that the ranker has not seen")
-    figure.savefig(path)
+    with drawn(path, size=(5, 5)) as axes:
+        for case, logs in zip(cases, predicted, strict=True):
+            best = np.argmin(case.group.costs)
+            measured = case.group.costs / case.group.costs[best]
+            axes.loglog(measured, np.exp(logs - logs[best]), ".", color="C0", markersize=2, rasterized=True)
+        axes.plot([1, 1000], [1, 1000], color="0.5", linewidth=1)
+        axes.set(xlabel="measured / best of the program", ylabel="predicted / predicted for the best")
+        axes.set(xlim=(0.9, 1000), ylim=(0.05, 1000), title="Schedules of programs that the ranker has not seen")
 
 
 if __name__ == "__main__":

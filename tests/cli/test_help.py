@@ -69,7 +69,7 @@ DEFAULTS = {
     "tune": [
         "5, unless limited else",
         "cores; 1 for hexagon",
-        "what pre-training left",
+        "pre-training's, or hltune's",
         "20.0",
         "120.0",
         "1M:8:128",

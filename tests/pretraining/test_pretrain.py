@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -20,11 +21,14 @@ from hltune.commands.pretrain import Pretrained
 from hltune.cost_model.adams2019.lineage import read_stored
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, weights_hash
 from hltune.cost_model.ranker_file import Rankers
+from hltune.lowered.features import VERSION
+from hltune.machine.open import resolve
 from hltune.pretraining.ranking import Ranking
 from hltune.pretraining.replay import Replay, is_held_out
 from hltune.samples.reader import Reader
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError
+from hltune.workspace.default_weights import initial_weights
 from tests.pretraining.conftest import Recorder, make_options, run
 from tests.samples import stored
 
@@ -80,12 +84,28 @@ def test_what_was_measured_is_lowered_and_teaches_a_ranker(
         assert again is not None and again.path.stat().st_mtime_ns == written  # nothing new to learn from
 
 
+def test_what_an_earlier_version_has_lowered_is_lowered_again(tmp_path: Path) -> None:
+    run(tmp_path, make_options(batches=1))
+    with contextlib.closing(sqlite3.connect(tmp_path / "samples.sqlite")) as store, store:
+        (known,) = store.execute("SELECT count(*) FROM programs").fetchone()
+        store.execute("UPDATE programs SET version = version - 1")
+    with Reader(tmp_path / "samples.sqlite") as reader:
+        (machine,) = stored.machines(reader)
+        assert Replay(reader, machine).unread() == list(reader.pipelines())
+    run(tmp_path, make_options(batches=1))
+    with Reader(tmp_path / "samples.sqlite") as reader:
+        (key,) = reader.pipelines()
+        assert len(reader.programs(key, machine.key, VERSION)) == known > 0
+        assert not Replay(reader, machine).unread()
+
+
 def test_weights_say_where_they_come_from(finished: tuple[Path, Pretrained]) -> None:
     root, result = finished
     stored = read_stored(result.checkpoint.weights)
-    assert stored.origin.parent_hash == weights_hash(builtin_weights())
+    start = initial_weights(None, None, resolve("host"), parent=None)
+    assert stored.origin.parent_hash == weights_hash(start) != weights_hash(builtin_weights())
     assert stored.origin.options["batches"] == 3.0
-    changed = [not np.array_equal(stored.weights[name], values) for name, values in builtin_weights().items()]
+    changed = [not np.array_equal(stored.weights[name], values) for name, values in start.items()]
     assert any(changed)
     assert result.default is not None and result.default.parent == root / "default"
     assert weights_hash(read_weights(result.default)) == weights_hash(stored.weights)

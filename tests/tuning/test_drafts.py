@@ -137,7 +137,6 @@ def test_of_what_searches_found_the_most_promising_is_picked(place: Place) -> No
     with place.store() as store:
         assert pick(drafts_of(place, store), len(given)) == (given, {})
         drafts = drafts_of(place, store, WidestFirst())  # type: ignore[arg-type]
-        choose(drafts, making(), 0)  # what is pre-trained is there from now on
         best = tiled(place, 128, ROWS[4])
         picked = pick(drafts, 1)
         assert list(picked.chosen.values()) == [best]

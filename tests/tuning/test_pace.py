@@ -29,6 +29,13 @@ def seen(*seconds: float, failures: int = 0, at_once: int | None = None) -> Pace
     return pace
 
 
+def test_what_comes_together_was_measured_together() -> None:
+    # Where several have their last turns one after the other, the time before was that of all of them.
+    assert seen(0.9, 0.0, 0.0).candidate_s == pytest.approx(0.3)
+    assert seen(2.0, 2.0, 0.9, 0.001, 0.001).candidate_s == pytest.approx(0.3, rel=0.01)
+    assert seen(0.4, 0.5, 0.6).candidate_s == 0.5
+
+
 def test_a_full_batch_where_there_is_time() -> None:
     assert seen(0.1, 0.1).batch(Limits()) == 40
     assert seen(0.1, 0.1).batch(Limits(samples=7)) == 7

@@ -124,14 +124,10 @@ def test_commands_go_on_with_it(adopted: Path, tmp_path: Path) -> None:
     assert exported["name"] == "tuned" and len(exported["files"]) == 2
     compared = {row["name"]: row for row in hltune(adopted, "compare", *conv, "--rounds", "2")["schedules"]}
     assert compared["tuned"]["verified"] and {"adams2019", "adams2019+weights", "expert"} <= compared.keys()
-    # It was tuned from the built-in weights, which are not the default any more.
-    start = adopted / "start.weights"
-    write_builtin(start)
-    tuned = hltune(adopted, "tune", *conv, "--samples", "8", "--weights", str(start))
+    # Both go on from the built-in weights that they began with, which are not the default any more.
+    tuned = hltune(adopted, "tune", *conv, "--samples", "8")
     assert tuned["rounds"][0]["round"] == 3 and tuned["distinct"] > 40 and not weights.exists()
-    trained = hltune(
-        adopted, "pretrain", "--batches", "3", "--schedules", "4", "--no-benchmarks", "--weights", str(start)
-    )
+    trained = hltune(adopted, "pretrain", "--batches", "3", "--schedules", "4", "--no-benchmarks")
     # 4 searched, about as many mutants of these, and the one with every Func at root.
     assert trained["batches"] == 3 and 4 < trained["measured"] <= 9
 

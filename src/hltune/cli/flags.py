@@ -193,7 +193,7 @@ class BeamFlags(ThreadFlags):
 
     beam_size: Whole = ADAMS2019.beam_size
     num_passes: Annotated[Whole | None, Parameter(show_default="5; 1 when the beam is 1")] = None
-    weights: Annotated[Path | None, Parameter(show_default="what pre-training left")] = None
+    weights: Annotated[Path | None, Parameter(show_default="pre-training's, or hltune's")] = None
     seed: Whole = ADAMS2019.seed
 
     def adams2019(self, target: str, **others: Any) -> Adams2019Options:

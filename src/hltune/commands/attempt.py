@@ -80,7 +80,9 @@ class Attempt:
             return
         spec = self.subject.spec
         self.progress.phase(f"{spec.name}: mutants of what was found, for the ranker to choose from")
-        found = [schedule for each in self.tried if (schedule := found_by(each)) is not None and each.failure is None]
+        found = [
+            schedule for each in self.tried if (schedule := schedule_found(each)) is not None and each.failure is None
+        ]
         recovered = self.subject.recovered and self.subject.recovered.schedule
         own = [recovered] if recovered is not None and self.session is not None else []
         chosen = self.ranked.choose([*dict.fromkeys([*found, *own])])
@@ -88,10 +90,10 @@ class Attempt:
             unlike = "nothing like this is among the programs of pre-training: predictions are guesses"
             self.progress.note(f"{spec.name}: {unlike}; tune it (`hltune tune`)")
         predicted: dict[Schedule | None, Prediction] = {key: prediction for key, (_, prediction) in chosen.items()}
-        self.tried = [replace(each, predicted=predicted.get(found_by(each))) for each in self.tried]
+        self.tried = [replace(each, predicted=predicted.get(schedule_found(each))) for each in self.tried]
         mutants = [candidate for candidate, _ in chosen.values() if candidate is not None]
         for tried in self._measured({f"mutant {number}": each for number, each in enumerate(mutants, start=1)}):
-            self.tried.append(replace(tried, predicted=predicted.get(found_by(tried))))
+            self.tried.append(replace(tried, predicted=predicted.get(schedule_found(tried))))
             self._say(self.tried[-1])
 
     def _measured(self, mutants: Mapping[str, Candidate]) -> Generator[Tried]:
@@ -137,7 +139,7 @@ class Attempt:
                     self._say(Tried(step=each.step, measurement=again[schedule]))
                     del chosen[schedule]
             self.tried = [
-                replace(each, measurement=again[schedule_of(each)]) if found_by(each) in again else each
+                replace(each, measurement=again[schedule_of(each)]) if schedule_found(each) in again else each
                 for each in self.tried
             ]
         return best
@@ -169,7 +171,7 @@ def schedule_of(tried: Tried) -> Schedule:
     return tried.step.outcome.schedule
 
 
-def found_by(tried: Tried) -> Schedule | None:
+def schedule_found(tried: Tried) -> Schedule | None:
     """What it found; None if that is no schedule."""
     outcome = tried.step.outcome
     return outcome.schedule if isinstance(outcome, Candidate) else None

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from hltune.commands.samples import Chosen, lower_missing
 from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, weights_hash
@@ -109,6 +110,7 @@ def pretrain(
         # Locks the store, and thereby the journal, before anything is read or changed.
         store = stack.enter_context(hold_store(workspace.samples, progress, todo="the same command goes on"))
         run = _open(stack, options, info, machine, workspace, store)
+        _lower_again(run, store, progress)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
         batches: list[Batch] = []
@@ -266,6 +268,14 @@ def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> 
                 progress.note(f"no samples of {benchmark.name}: {rejection}")
         hashes.append(spec.content_hash)
     return hashes
+
+
+def _lower_again(run: _Run, store: Store, progress: Progress) -> None:
+    """Programs whose features are of an earlier version teach the ranker as well, once they are lowered anew."""
+    names, machine = store.pipelines(), run.replay.machine
+    for key in run.replay.unread():
+        chosen = Chosen(name=names[key], hash=key, machine=machine)
+        lower_missing(store, chosen, run.batcher.pool.workers, progress)
 
 
 def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress) -> Checkpoint:

@@ -105,7 +105,7 @@ def featurize(store: Path, pipeline: str | None, machine: str | None, progress: 
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(Store(store, progress=progress, wait_s=WAIT_S))
         workers = [stack.enter_context(Worker(preload=("halide",))) for _ in range(usable_cores())]
-        done = tuple(_featurize(writer, each, workers, progress) for each in _chosen_all(writer, pipeline, machine))
+        done = tuple(lower_missing(writer, each, workers, progress) for each in _chosen_all(writer, pipeline, machine))
     failed = [f"{row.chosen.name}: {reason}" for row in done for reason in row.failed]
     if failed and not any(row.programs for row in done):
         raise HltuneError("no schedule could be lowered and read", where=str(store), found="; ".join(failed[:_SHOWN]))
@@ -123,7 +123,8 @@ def _chosen_all(reader: Reader, pipeline: str | None, machine: str | None) -> li
     ]
 
 
-def _featurize(writer: Store, chosen: Chosen, workers: Sequence[Worker], progress: Progress) -> Featurized:
+def lower_missing(writer: Store, chosen: Chosen, workers: Sequence[Worker], progress: Progress) -> Featurized:
+    """Lowers what was measured of one pipeline on one machine and has no features of this version, and keeps these."""
     machine = chosen.machine
     assert machine is not None
     spec = writer.spec(chosen.hash)

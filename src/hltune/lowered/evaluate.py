@@ -101,7 +101,8 @@ class Names:
         """Whether code knows that the lanes of a vector are evenly spaced: it is a ramp whose stride is a number."""
         match expression:
             case Ramp():
-                return isinstance(self._meant(expression.stride), Number | Broadcast)
+                stride = self._meant(expression.stride)
+                return isinstance(stride.value if isinstance(stride, Broadcast) else stride, Number)
             case Name():
                 meant = self._meant(expression)
                 return meant is not expression and self.is_ramp(meant)

@@ -28,7 +28,7 @@ class MeasureOptions:
         threads: size of Halide's thread pool.
         turns: how many turns each schedule takes.
         turn_s: time that one schedule is repeated for in one turn.
-        short_turns: how many turns each has where there are many; those of one are apart in time.
+        short_turns: how many turns each has where there are many; those of one are apart in time, but for the last.
         short_turn_s: how long these are. A schedule that takes longer has a single one.
         sample_s: calls are timed in batches that take at least this long, so that the clock's resolution is nothing.
         prune_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.

@@ -207,6 +207,7 @@ class Drafts:
         """Chooses among what searches found by what it lowers to, as far as that is known by a time."""
         if len(candidates) <= wanted:
             return Picked(chosen=candidates, left={})
+        self._lower_root(end_s)
         self._lower({key: each.schedule for key, each in candidates.items()}, end_s=end_s)
         new = self._new(candidates)
         chosen = self._ranked(new, wanted, random_share, rng)

@@ -18,6 +18,8 @@ _FINAL_TURNS_S = 0.6
 _LARGEST_FINAL = 1000
 _SPARE = 1.5
 """So many times as many candidates as a round has time for, for how long one takes is not known well."""
+_TOGETHER_S = 0.02
+"""What comes so soon after another one was measured with it."""
 _NEWEST = 100
 """Candidates that tell how long one takes."""
 
@@ -49,11 +51,17 @@ class Pace:
         """
         busy = min(at_once or self._options.workers, self._options.workers) / self._options.workers
         last_s = time.monotonic()
+        together = 0
         for key, measurement in measurements:
             now_s = time.monotonic()
-            self._times_s.append((now_s - last_s) * busy)
+            taken_s = (now_s - last_s) * busy
+            self._times_s.append(taken_s)
+            together = together + 1 if taken_s < _TOGETHER_S else 1
+            # Several come together when their last turns are taken: each took its share of the time before.
+            burst = [self._times_s.pop() for _ in range(min(together, len(self._times_s)))]
+            self._times_s.extend([sum(burst) / len(burst)] * len(burst))
             if isinstance(measurement, Cost):  # most of those that fail do so at once
-                self._working_s.append(self._times_s[-1])
+                self._working_s.append(taken_s)
             last_s = now_s
             yield key, measurement
         if self._times_s:

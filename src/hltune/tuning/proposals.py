@@ -78,10 +78,11 @@ class Proposals:
             share: that of mutants, where nothing is kept as the author wrote it.
             number: of the round.
         """
-        self._say(progress, number, "searching")
         if self.kept is not None:
+            self._say(progress, number, "drafting mutants")
             drafted = self._mutants({}, self.pace.batch(limits), limits)
             return Found(drafted.chosen, [], searches=0, known=0, drafted=drafted)
+        self._say(progress, number, "searching")
         model, history = self.model, self.history
         beams: list[tuple[Weights, str | None]] = []
         chosen: dict[str, Candidate] = {}

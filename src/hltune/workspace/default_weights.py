@@ -85,8 +85,10 @@ def initial_weights(asked: Path | None, default: Path | None, target: TargetInfo
     """
     if asked is not None:
         return builtin_weights() if asked == BUILTIN else read_weights(asked)
-    paths = [path for path in (default, _shipped_path(target)) if path is not None]
-    known = [*map(read_weights, paths), builtin_weights()]
+    folder = shipped_weights(target)
+    # Those of earlier versions stay in the folder, so that what began with them can go on.
+    shipped = sorted(folder.glob("*.weights"), reverse=True) if folder is not None else []
+    known = [*map(read_weights, [*([default] if default else []), *shipped]), builtin_weights()]
     return next((each for each in known if weights_hash(each) == parent), known[0])
 
 

@@ -17,7 +17,8 @@ from hltune.values.unit import MILLISECONDS
 R = TypeVar("R")
 
 _RECYCLED_AFTER = 200
-"""Schedules that one process compiles: Halide and LLVM never give all memory back."""
+"""Schedules that one process compiles, or a few more, until none of them has turns to take: Halide and LLVM never give
+all memory back."""
 
 
 @dataclass(slots=True, eq=False)

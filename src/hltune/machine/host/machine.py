@@ -165,7 +165,7 @@ class HostSession(ReferenceSession):
         """See `Session.measure_each`: compiled on all lanes, timed alone, whenever its lane has compiled another."""
         self.ready()
         waiting = (self._trial(*named) for named in schedules)
-        busy: dict[Running[Prepared | Failure], tuple[Lane, Trial, float]] = {}
+        busy: dict[Running[Prepared | Failure], tuple[Lane, Trial, float, MeasureOptions]] = {}
         timed: dict[Lane, list[Trial]] = {}
         fastest = math.inf if best is None else best
 
@@ -174,23 +174,26 @@ class HostSession(ReferenceSession):
                 limited = self._limited(fastest)
                 if best is not None:
                     limited = replace(limited, compile_timeout_s=self._compile_limit_s())
-                busy[lane.start(trial, limited)] = (lane, trial, time.monotonic())
+                busy[lane.start(trial, limited)] = (lane, trial, time.monotonic(), limited)
 
         try:
             for lane in self._machine.lanes():
                 start(lane, next(waiting, None))
             while busy:
                 running = wait_any(list(busy))
-                lane, trial, began_s = busy.pop(running)
+                lane, trial, began_s, limited = busy.pop(running)
                 lane.finish(trial, running)
+                self._explain(trial, limited)
                 if trial.live:
                     self._prepared_s.append(time.monotonic() - began_s)
                 under_way = [*timed.get(lane, ()), trial]
                 following = next(waiting, None)
                 with paused([*(other.worker for other in busy), *self._others]):
-                    timed[lane] = self._short_turns(lane, under_way, fastest, all_of_them=following is None)
+                    timed[lane] = self._short_turns(
+                        lane, under_way, fastest, all_of_them=following is None or fastest == math.inf
+                    )
                 ended = [each for each in under_way if each not in timed[lane]]
-                fastest = min([fastest, *(each.fastest for each in ended if each.failure is None)])
+                fastest = min([fastest, *(each.fastest for each in under_way if each.failure is None)])
                 start(lane, following)
                 for each in ended:
                     yield each.key, each.measurement()
@@ -217,7 +220,25 @@ class HostSession(ReferenceSession):
 
     def _short_turn(self, lane: Lane, trial: Trial, limited: MeasureOptions, prune_s: float) -> bool:
         last = len(trial.turns) + 1 >= self._options.short_turns
-        return lane.take_turn(trial, limited, last=last, prune_s=prune_s, long_s=min(prune_s, limited.turn_s))
+        ended = lane.take_turn(trial, limited, last=last, prune_s=prune_s, long_s=min(prune_s, limited.turn_s))
+        self._explain(trial, limited)
+        return ended
+
+    def _explain(self, trial: Trial, limited: MeasureOptions) -> None:
+        """Says where a limit comes from that is tighter than the user's, for a flag would not raise it."""
+        options, failure = self._options, trial.failure
+        if failure is None or failure.kind != "timeout":
+            return
+        limit_s = own_s = 0.0
+        usual = ""
+        if failure.stage == "compile":
+            limit_s, own_s = limited.compile_timeout_s, options.compile_timeout_s
+            usual = f"{options.compile_ratio:g} times as long as others"
+        elif failure.stage in ("run", "timing"):
+            limit_s, own_s = limited.run_timeout_s, options.run_timeout_s
+            usual = f"{options.abort_ratio:g} times as long as the best"
+        if limit_s < own_s:
+            trial.failure = replace(failure, message=f"took longer than {limit_s:.3g} s, {usual}")
 
     def _limited(self, fastest: float) -> MeasureOptions:
         """The options for a schedule that has short turns, when the best one takes so many seconds."""

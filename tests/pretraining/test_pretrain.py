@@ -123,7 +123,7 @@ def test_a_second_call_does_what_is_left(finished: tuple[Path, Pretrained], tmp_
     assert again.batches == () and again.checkpoint.weights == second.checkpoint.weights
 
 
-@pytest.mark.long
+@pytest.mark.alone  # what takes too long is searched by other means, and beside other tests much does
 def test_killed_at_random_moments_it_ends_with_the_same_samples(
     finished: tuple[Path, Pretrained], tmp_path: Path
 ) -> None:

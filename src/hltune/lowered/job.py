@@ -101,7 +101,11 @@ _NAME = re.compile(r"[^\W\d][\w.$]*")
 
 
 def text_hash(text: str) -> str:
-    """Identifies a program, whatever its loops and values are called: 64 hexadecimal digits."""
+    """Identifies a program, whatever its loops and values are called: 64 hexadecimal digits.
+
+    Halide orders what commutes by the names that it invents, and counts these up (``t99``, ``t100``): of the same
+    program that is lowered before and after such a step, it may not be the same.
+    """
     bound = {name for match in _BOUND.finditer(text) for name in match.groups() if name}
     numbers: dict[str, str] = {}
 

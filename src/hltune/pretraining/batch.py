@@ -4,7 +4,8 @@ Searches find half of the schedules; the others are mutants of these, for a rank
 One more computes every Func at root: what the algorithm needs, whatever the schedule.
 
 Which programs and schedules come depends on the seed, the number of the batch and the weights alone, not on running
-times, so that a batch that was cut off is completed by the same schedules.
+times, so that a batch that was cut off is completed by the same schedules; but for a mutant now and then, where equal
+programs were not told to be equal (`hltune.lowered.job.text_hash`).
 """
 
 import time

@@ -107,13 +107,18 @@ def evaluate(path: Path) -> list[tuple[float, float, float, float]]:
     return found
 
 
-def read(reader: Reader, pipeline: str, machine: str) -> Samples | None:
+def read(reader: Reader, pipeline: str, machine: str, *, root: str | None = None) -> Samples | None:
+    """What was measured and lowered of a pipeline, in relation to the schedule with the hash `root`, if one is given.
+
+    None if there is nothing, or no root.
+    """
     stored = decoded(reader.programs(pipeline, machine, VERSION))
     ranked = [each for each in reader.best(pipeline, machine, 10**6) if each.schedule_hash in stored]
-    if not ranked:
+    if not ranked or (root is not None and root not in stored):
         return None
+    about = None if root is None else stored[root]
     return Samples(
-        programs=Programs.of([stored[each.schedule_hash] for each in ranked], cores=CORES),
+        programs=Programs.of([stored[each.schedule_hash] for each in ranked], cores=CORES, root=about),
         costs=np.array([each.cost for each in ranked]),
         mutated=np.array([isinstance(each.provenance, Mutated) for each in ranked]),
     )

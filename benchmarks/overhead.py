@@ -19,18 +19,8 @@ BENCHMARK = "median3x3"
 RUNS = 5
 DROPOUT = "99"
 """Hardly any state is dropped; what matters is that such a search stands alone, without smaller ones before it."""
-COMMAND = (
-    "schedule",
-    BENCHMARK,
-    "--weights",
-    "builtin",
-    "--num-passes",
-    "5",
-    "--random-dropout",
-    DROPOUT,
-    "--max-parallelism",
-    "2",
-)
+FLAGS = f"--weights builtin --num-passes 5 --random-dropout {DROPOUT} --max-parallelism 2"
+COMMAND = ("schedule", BENCHMARK, *FLAGS.split())
 TIMING_S = 3 * 0.1
 """Rounds times the length of a turn, the defaults of `hltune schedule`."""
 

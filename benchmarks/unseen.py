@@ -18,16 +18,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tool import CORES
+from benchmarks import lowered
+from benchmarks.lowered import Samples
 from hltune.cost_model.metrics import NO_PAIRS, count_pairs, regret_at
 from hltune.cost_model.pretrained import Group, fitted_scales, pretrain
 from hltune.cost_model.programs import Programs
-from hltune.lowered.features import VERSION, decoded
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pretraining.replay import PREFIX
 from hltune.report.picture import drawn
 from hltune.samples.reader import Reader
-from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Workspace
 
@@ -38,11 +37,14 @@ Predictor = Callable[[Programs], NDArray[np.float64]]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """The schedules of one pipeline, and which of them are mutants [N]."""
+    """The schedules of one pipeline."""
 
     name: str
-    group: Group
-    mutated: NDArray[np.bool_]
+    samples: Samples
+
+    @property
+    def group(self) -> Group:
+        return Group(programs=self.samples.programs, costs=self.samples.costs)
 
 
 def main() -> None:
@@ -64,15 +66,10 @@ def read(path: Path) -> list[Case]:
     cases: list[Case] = []
     with Reader(Workspace(path).samples) as reader:
         for row in reader.statistics():
-            key, machine = row.pipeline_hash, row.machine.key
-            stored = decoded(reader.programs(key, machine, VERSION))
-            root = stored.get(schedule_hash(every_func_at_root(reader.spec(key))))
-            ranked = [each for each in reader.best(key, machine, 10**6) if each.schedule_hash in stored]
-            if root is not None and len(ranked) > 1:
-                programs = Programs.of([stored[each.schedule_hash] for each in ranked], cores=CORES, root=root)
-                costs = np.array([each.cost for each in ranked])
-                mutated = np.array([isinstance(each.provenance, Mutated) for each in ranked])
-                cases.append(Case(name=row.pipeline_name, group=Group(programs=programs, costs=costs), mutated=mutated))
+            root = schedule_hash(every_func_at_root(reader.spec(row.pipeline_hash)))
+            samples = lowered.read(reader, row.pipeline_hash, row.machine.key, root=root)
+            if samples is not None and len(samples.costs) > 1:
+                cases.append(Case(name=row.pipeline_name, samples=samples))
     return cases
 
 
@@ -124,12 +121,12 @@ def say(name: str, cases: Sequence[Case], predicted: Sequence[NDArray[np.float64
     pairs = mutants = NO_PAIRS
     regrets: dict[int, list[float]] = {1: [], 8: []}
     for case, logs in zip(cases, predicted, strict=True):
-        costs = case.group.costs
+        costs = case.samples.costs
         pairs += count_pairs(logs, costs)
-        mutants += count_pairs(logs[case.mutated], costs[case.mutated])
+        mutants += count_pairs(logs[case.samples.mutated], costs[case.samples.mutated])
         for most, values in regrets.items():
             values.append(regret_at(most, logs, costs) or 1.0)
-    shares = [each.accuracy if each.accuracy is not None else float("nan") for each in (pairs, mutants)]
+    shares = [lowered.share(each) for each in (pairs, mutants)]
     means = [statistics.mean(values) if values else float("nan") for values in regrets.values()]
     print(f"{name:34}{shares[0]:8.3f}{shares[1]:9.3f}{means[0]:10.2f}{means[1]:10.3f}", flush=True)
 

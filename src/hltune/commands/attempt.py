@@ -106,9 +106,8 @@ class Attempt:
             yield from (Tried(step=step) for step in steps.values())
             return
         self.progress.phase("compiling, verifying and measuring the mutants that the ranker chose")
-        costs = [each.cost.value for each in self.tried if each.cost]
         schedules = [(label, each.schedule) for label, each in mutants.items()]
-        with contextlib.closing(self.session.measure_each(schedules, best=min(costs, default=None))) as measured:
+        with contextlib.closing(self.session.measure_each(schedules, best=self._least_cost())) as measured:
             for label, measurement in measured:
                 yield Tried(step=steps[label], measurement=measurement)
 
@@ -144,6 +143,9 @@ class Attempt:
             ]
         return best
 
+    def _least_cost(self) -> float | None:
+        return min((each.cost.value for each in self.tried if each.cost), default=None)
+
     def _measure(self, step: Step) -> Measurement | None:
         if self.session is None or isinstance(step.outcome, Failure):
             return None
@@ -152,8 +154,7 @@ class Attempt:
             if isinstance(each.step.outcome, Candidate) and each.step.outcome.schedule == schedule:
                 return each.measurement
         self.progress.phase(f"compiling, verifying and measuring the schedule of {label}")
-        costs = [each.cost.value for each in self.tried if each.cost]
-        return dict(self.session.measure_each([(label, schedule)], best=min(costs, default=None)))[label]
+        return dict(self.session.measure_each([(label, schedule)], best=self._least_cost()))[label]
 
     def _say(self, tried: Tried) -> None:
         if tried.failure is not None:

@@ -4,7 +4,7 @@
 |--------|---------|--------------------------------------------------------------------------------------------|
 | x      | [N, D]  | totals, largest and heaviest bodies of each program, as logarithms; then, where it is known, |
 |        |         | the same minus that of the program which computes every Func at root                       |
-| T      | [N, 10]  | the terms of T0 in seconds, see `hltune.lowered.estimate`                                  |
+| T      | [N, 10] | the terms of T0 in seconds, see `hltune.lowered.estimate`                                  |
 """
 
 from __future__ import annotations

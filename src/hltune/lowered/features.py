@@ -24,6 +24,7 @@ from hltune.lowered import operations
 from hltune.lowered.access import PATTERNS, Access, pattern
 from hltune.lowered.footprint import Touched, touched
 from hltune.lowered.walk import HEAP, PARALLEL, Site, Walked
+from hltune.runtime.malloc import LARGEST_MOVING, LEAST_MAPPED
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
@@ -33,8 +34,6 @@ VERSION = 3
 CACHES = (32 << 10, 512 << 10, 16 << 20)
 """Bytes of the levels of cache that features refer to: those of a common server's core, for models to be comparable."""
 _LEVELS = ("l1", "l2", "l3")
-_LEAST_MAPPED, _LARGEST_MOVING = 128 << 10, 32 << 20
-"""Bytes: glibc maps what is larger from the system, until one was given back; and always."""
 
 _EXECUTION = (
     "runs",
@@ -199,8 +198,8 @@ def _fault_bytes(walked: Walked) -> float:
     than `trim`. See `hltune.machine.heap`.
     """
     sizes = [each.bytes for each in walked.allocations if each.memory in HEAP]
-    mapped = max((size for size in sizes if _LEAST_MAPPED <= size <= _LARGEST_MOVING), default=0.0)
-    trim = max(2 * mapped, _LEAST_MAPPED)
+    mapped = max((size for size in sizes if LEAST_MAPPED <= size <= LARGEST_MOVING), default=0.0)
+    trim = max(2 * mapped, LEAST_MAPPED)
     return sum(each.runs * each.peak for each in walked.held if each.peak > trim)
 
 

@@ -26,6 +26,7 @@ from functools import cache
 from typing import Any, NoReturn
 
 from hltune.runtime.halide_wheel import library_directory
+from hltune.runtime.malloc import LARGEST_MOVING, LEAST_MAPPED
 from hltune.runtime.worker.child import die_with_parent
 from hltune.values.cost import Heap
 
@@ -33,9 +34,6 @@ CONDITIONS = "heap of a fresh process"
 """Name of what is reproduced here, in the identity of a machine."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LEAST_THRESHOLD = 128 * 2**10
-_LARGEST_THRESHOLD = 32 * 2**20
-"""Larger buffers are always mapped, and change no limit."""
 _PAGE = 4096
 _ALIGNMENT = 128
 _EXTRA = 2 * _ALIGNMENT + 64
@@ -52,9 +50,9 @@ def settle(heap: Heap | None) -> None:
     """
     if (libc := _glibc()) is None:
         return
-    largest = _LARGEST_THRESHOLD if heap is None else heap.largest_mapped_bytes
-    threshold = min(max(_LEAST_THRESHOLD, _pages(largest)), _LARGEST_THRESHOLD)
-    trim = _LEAST_THRESHOLD if threshold == _LEAST_THRESHOLD else 2 * threshold
+    largest = LARGEST_MOVING if heap is None else heap.largest_mapped_bytes
+    threshold = min(max(LEAST_MAPPED, _pages(largest)), LARGEST_MOVING)
+    trim = LEAST_MAPPED if threshold == LEAST_MAPPED else 2 * threshold
     libc.mallopt(_M_MMAP_THRESHOLD, threshold)
     libc.mallopt(_M_TRIM_THRESHOLD, trim)
 
@@ -128,7 +126,7 @@ class _Counter:
 
     def document(self) -> bytes:
         """Fields of `Heap`."""
-        mapped = [size for size in self._sizes if _LEAST_THRESHOLD <= size + _EXTRA <= _LARGEST_THRESHOLD]
+        mapped = [size for size in self._sizes if LEAST_MAPPED <= size + _EXTRA <= LARGEST_MOVING]
         fields = {
             "allocations": len(self._sizes),
             "bytes": sum(self._sizes),

@@ -37,15 +37,9 @@ class Replay:
         return [key for key in hashes if not is_held_out(key)], [key for key in hashes if is_held_out(key)]
 
     def unread(self) -> list[str]:
-        """Hashes of programs that were measured for a ranker, and whose features an earlier version has read."""
-        found: list[str] = []
-        for key in (each for hashes in self.programs() for each in hashes):
-            with suppress(InputError):
-                spec = self.reader.spec(key)
-                measured = self.reader.costs(key, self.machine.key)
-                if spec is not None and schedule_hash(every_func_at_root(spec)) in measured:
-                    found += [] if self.reader.programs(key, self.machine.key, VERSION) else [key]
-        return found
+        """Hashes of programs of which an earlier version has read features that this one has not."""
+        outdated = self.reader.outdated_programs(self.machine.key, VERSION)
+        return [key for hashes in self.programs() for key in hashes if key in outdated]
 
     def read(self, hashes: Sequence[str]) -> list[Dataset]:
         """The samples of each pipeline; those without any are left out, and those that overflowed."""

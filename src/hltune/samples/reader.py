@@ -198,6 +198,15 @@ class Reader:
         rows = self._rows(query, pipeline_hash, machine_key, version)
         return {key: (text_hash, data) for key, text_hash, data in rows}
 
+    def outdated_programs(self, machine_key: str, version: int) -> set[str]:
+        """Hashes of pipelines with schedules whose features are there in other versions, and not in this one."""
+        query = """SELECT DISTINCT pipelines.hash FROM programs JOIN schedules ON schedules.id = schedule_id
+            JOIN pipelines ON pipelines.id = pipeline_id
+            WHERE machine_id = (SELECT id FROM machines WHERE key = ?)
+            AND NOT EXISTS (SELECT 1 FROM programs AS new WHERE new.schedule_id = programs.schedule_id
+                AND new.machine_id = programs.machine_id AND new.version = ?)"""
+        return {key for (key,) in self._rows(query, machine_key, version)}
+
     def schedules(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
         """Those whose directives are known, and that did not only fail, by their hashes."""
         query = f"""SELECT hash, directives FROM (SELECT DISTINCT schedule_id {OF} AND cost IS NOT NULL)

@@ -229,14 +229,14 @@ class HostSession(ReferenceSession):
         options, failure = self._options, trial.failure
         if failure is None or failure.kind != "timeout":
             return
-        limit_s = own_s = 0.0
-        usual = ""
-        if failure.stage == "compile":
-            limit_s, own_s = limited.compile_timeout_s, options.compile_timeout_s
-            usual = f"{options.compile_ratio:g} times as long as others"
-        elif failure.stage in ("run", "timing"):
-            limit_s, own_s = limited.run_timeout_s, options.run_timeout_s
-            usual = f"{options.abort_ratio:g} times as long as the best"
+        compiling = (
+            limited.compile_timeout_s,
+            options.compile_timeout_s,
+            f"{options.compile_ratio:g} times as long as others",
+        )
+        running = (limited.run_timeout_s, options.run_timeout_s, f"{options.abort_ratio:g} times as long as the best")
+        limits = {"compile": compiling, "run": running, "timing": running}
+        limit_s, own_s, usual = limits.get(failure.stage, (math.inf, math.inf, ""))
         if limit_s < own_s:
             trial.failure = replace(failure, message=f"took longer than {limit_s:.3g} s, {usual}")
 

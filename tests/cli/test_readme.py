@@ -27,6 +27,7 @@ def test_commands_and_flags_exist(hltune: Run) -> None:
         "schedule",
         "tune",
         "compare",
+        "explain",
         "run",
         "export",
         "samples",

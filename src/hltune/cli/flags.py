@@ -259,16 +259,14 @@ class RunLimits:
 
 @Parameter(name="*", group=LIMITS)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitFlags(RunLimits):
-    """How long searching, compiling and running may take, and how exact outputs have to be.
+class CheckFlags(RunLimits):
+    """How long compiling and running may take, and how exact outputs have to be.
 
     Attributes:
-        search_timeout: Limit on all searches together.
         tolerance: By how much floats in an output may differ, relative to their value.
         integer_tolerance: By how much integers in an output may differ.
     """
 
-    search_timeout: Seconds = 120.0
     tolerance: Annotated[float | None, Parameter(show_default=MEASURED)] = None
     integer_tolerance: Annotated[Whole | None, Parameter(show_default=MEASURED)] = None
 
@@ -276,3 +274,15 @@ class LimitFlags(RunLimits):
         """How to measure and verify."""
         exact = {"tolerance": self.tolerance, "integer_tolerance": self.integer_tolerance}
         return self.measure(threads, emulator, **exact, **others)
+
+
+@Parameter(name="*", group=LIMITS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitFlags(CheckFlags):
+    """How long searching may take, too.
+
+    Attributes:
+        search_timeout: Limit on all searches together.
+    """
+
+    search_timeout: Seconds = 120.0

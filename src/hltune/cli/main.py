@@ -46,6 +46,7 @@ COMMANDS = {
         "Trains the cost model on random programs, once per machine; goes on where the last run stopped.",
     ),
     "compare": Command("scheduling", "compare", "Measures all known schedules side by side, interleaved."),
+    "explain": Command("explaining", "explain", "Shows where the time of a schedule goes, and what limits it."),
     "run": Command("using", "run", "Applies the best known schedule to a real image."),
     "export": Command("using", "export", "Writes the best known schedule in the forms that other programs use."),
     "doctor": Command("using", "doctor", "Shows what is installed, what is missing and how to get it."),

@@ -50,10 +50,15 @@ _WHOLE = {name: number for number, name in enumerate(WHOLE)}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Estimate:
-    """Seconds by `TERMS` [10], of the whole program; seconds by body [K]."""
+    """Seconds by `TERMS` [10], of the whole program; of each body by those that bodies have, the first ones [K, 6]."""
 
     terms: NDArray[np.float64]
-    bodies: NDArray[np.float64]
+    parts: NDArray[np.float64]
+
+    @property
+    def bodies(self) -> NDArray[np.float64]:
+        """Seconds by body [K]."""
+        return self.parts.sum(axis=1)
 
     @property
     def seconds(self) -> float:
@@ -78,7 +83,7 @@ def estimate(features: ProgramFeatures, *, cores: int) -> Estimate:
             whole[_WHOLE["fault_bytes"]] * _FAULT_BYTE_NS,
         ]
     )
-    return Estimate(terms=np.concatenate([parts.sum(axis=0), rest * _NS]), bodies=parts.sum(axis=1))
+    return Estimate(terms=np.concatenate([parts.sum(axis=0), rest * _NS]), parts=parts)
 
 
 def _scattered(table: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -90,15 +90,23 @@ def decoded(stored: Mapping[str, tuple[str, bytes]]) -> dict[str, ProgramFeature
 
 
 def features(walked: Walked, text_hash: str, *, cores: int) -> ProgramFeatures:
-    """The features of a program on so many cores."""
+    """The features of a program on so many cores; an `ArithmeticError` if they are not finite."""
+    rows = [body_features(sites) for sites in bodies(walked)]
+    table = np.array([[row[name] for name in BODY] for row in rows]).reshape(-1, len(BODY))
+    whole = _whole(walked, rows, cores)
+    found = ProgramFeatures(bodies=table, whole=np.array([whole[name] for name in WHOLE]), text_hash=text_hash)
+    if not (np.isfinite(found.bodies).all() and np.isfinite(found.whole).all()):
+        raise ArithmeticError("its features are not finite")
+    return found
+
+
+def bodies(walked: Walked) -> list[list[Site]]:
+    """The stores of each body of a program, in the order in which `features` has them."""
     groups: dict[tuple[object, ...], list[Site]] = {}
     for site in walked.sites:
         if site.runs > 0:
             groups.setdefault((site.store.buffer, site.loops), []).append(site)
-    rows = [body_features(sites) for sites in groups.values()]
-    table = np.array([[row[name] for name in BODY] for row in rows]).reshape(-1, len(BODY))
-    whole = _whole(walked, rows, cores)
-    return ProgramFeatures(bodies=table, whole=np.array([whole[name] for name in WHOLE]), text_hash=text_hash)
+    return [*groups.values()]
 
 
 def body_features(sites: Sequence[Site]) -> dict[str, float]:

@@ -7,17 +7,17 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import TypeVar
 
 from hltune.lowered.evaluate import Dimension, Sizes
 from hltune.lowered.features import features
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Type
-from hltune.lowered.walk import walk
+from hltune.lowered.walk import Walked, walk
 from hltune.pipeline.layout import layout_of
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.worker import Process
@@ -25,6 +25,8 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 from hltune.values.program_features import ProgramFeatures
+
+T = TypeVar("T")
 
 REFUSED = "lowering"
 """The stage of what Halide itself refuses."""
@@ -76,23 +78,24 @@ class FeaturesJob:
 
     def run(self, process: Process) -> tuple[ProgramFeatures | Failure, ...]:
         """One outcome each: a Failure of the stage `REFUSED` if Halide refuses it, of ``read`` if we cannot read it."""
-        sys.setrecursionlimit(_DEEPEST)
         return tuple(self._features(schedule, process) for schedule in self.schedules)
 
     def _features(self, schedule: Schedule, process: Process) -> ProgramFeatures | Failure:
         lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target, timeout_s=self.timeout_s)
-        text = lower.run(process)
-        if isinstance(text, Failure):
-            return text
-        process.enter("read", timeout_s=self.timeout_s)
-        try:
-            walked = walk(parse_lowered(text), *arguments_of(self.spec), vector_bits=8 * self.vector_bytes)
-            found = features(walked, text_hash(text), cores=self.cores)
-        except _UNREADABLE as error:
-            return Failure(stage="read", kind="error", message=f"{type(error).__name__}: {error}")
-        if not (np.isfinite(found.bodies).all() and np.isfinite(found.whole).all()):
-            return Failure(stage="read", kind="error", message="its features are not finite")
-        return found
+        return read(lower, process, self.vector_bytes, partial(features, cores=self.cores))
+
+
+def read(lower: LowerJob, process: Process, vector_bytes: int, make: Callable[[Walked, str], T]) -> T | Failure:
+    """What `make` makes of a lowered program, walked, and its hash; outcomes are those of `FeaturesJob`."""
+    text = lower.run(process)
+    if isinstance(text, Failure):
+        return text
+    process.enter("read", timeout_s=lower.timeout_s)
+    sys.setrecursionlimit(_DEEPEST)
+    try:
+        return make(walk(parse_lowered(text), *arguments_of(lower.spec), vector_bits=8 * vector_bytes), text_hash(text))
+    except _UNREADABLE as error:
+        return Failure(stage="read", kind="error", message=f"{type(error).__name__}: {error}")
 
 
 _BOUND = re.compile(r"\blet ([\w.$]+) =|^ *\w+(?:<\w+>)? \(([\w.$]+), ", re.MULTILINE)

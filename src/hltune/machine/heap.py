@@ -25,7 +25,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NoReturn
 
-from hltune.runtime.halide_wheel import library_directory
+from hltune.machine.jit_handlers import Handler, use_handlers, use_threads
 from hltune.runtime.malloc import LARGEST_MOVING, LEAST_MAPPED
 from hltune.runtime.worker.child import die_with_parent
 from hltune.values.cost import Heap
@@ -38,9 +38,6 @@ _PAGE = 4096
 _ALIGNMENT = 128
 _EXTRA = 2 * _ALIGNMENT + 64
 """What Halide and malloc add to a buffer, roughly."""
-_NAMESPACE = "_ZN6Halide8Internal16JITSharedRuntime"
-_HANDLERS = 13
-"""Pointers to functions in Halide's ``JITHandlers``; the second is malloc, the third is free."""
 
 
 def settle(heap: Heap | None) -> None:
@@ -92,10 +89,6 @@ def _tell(call: Callable[[], object], writing: int, parent: int) -> NoReturn:
         os._exit(0)
 
 
-class _Handlers(ctypes.Structure):
-    _fields_ = [("functions", ctypes.c_void_p * _HANDLERS)]
-
-
 class _Counter:
     """Halide's malloc and free, counted."""
 
@@ -108,21 +101,15 @@ class _Counter:
         self._sizes: list[int] = []
         self._now = self._peak = 0
         # Somebody has to hold them as long as they are called.
-        self._functions = (
-            ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(self._malloc),
-            ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self._free),
-        )
+        self._functions: dict[Handler, Any] = {
+            "malloc": ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(self._malloc),
+            "free": ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self._free),
+        }
 
     def install(self) -> None:
         """From now on; and one thread runs all, for it holds Python's lock."""
-        halide: Any = ctypes.CDLL(str(library_directory() / "libHalide.so"))
-        halide[f"{_NAMESPACE}15set_num_threadsEi"](1)
-        replace = halide[f"{_NAMESPACE}20set_default_handlersERKNS_11JITHandlersE"]
-        replace.restype, replace.argtypes = _Handlers, [ctypes.POINTER(_Handlers)]
-        handlers = _Handlers()
-        for at, function in enumerate(self._functions, start=1):
-            handlers.functions[at] = ctypes.cast(function, ctypes.c_void_p).value
-        replace(ctypes.byref(handlers))
+        use_threads(1)
+        use_handlers(self._functions)
 
     def document(self) -> bytes:
         """Fields of `Heap`."""

@@ -83,6 +83,11 @@ def shipped_weights(target: TargetInfo) -> Path | None:
     return _BY_NAME[target.machine].weights if target.machine else None
 
 
+def caches_of(target: TargetInfo) -> tuple[int, ...]:
+    """Bytes of the caches of the machine that runs code for a target, the smallest first; empty if nobody knows."""
+    return _BY_NAME[target.machine].caches() if target.machine else ()
+
+
 def _kind_of(target: str) -> MachineKind:
     return next((kind for kind in _KINDS if target.startswith(kind.name)), HOST)
 

@@ -17,8 +17,10 @@ from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.profile import Profile
 
 if TYPE_CHECKING:
     import halide as hl
@@ -67,6 +69,13 @@ class Session(AbstractContextManager["Session"], Protocol):
             best: the least cost that is known; what is far above it, or above a better one that comes, gets a single
                 repeat, or fails, and so does what takes far longer to compile than others. None where each is worth
                 all the time that the options allow.
+        """
+        ...
+
+    def profile(self, schedule: Schedule, *, seconds: float) -> Profile | Failure | None:
+        """Runs a schedule again and again for so long, sampled; None where nothing can be sampled.
+
+        A Failure if it does not work, or if what it wrote was wrong.
         """
         ...
 
@@ -125,6 +134,7 @@ class MachineKind:
         open: takes the number of processes that compile side by side.
         threads: size of the thread pool, unless the user asks for another one; None for all cores.
         findings: what it needs, and whether it is there.
+        caches: bytes of the caches of a core, the smallest first; empty if nobody knows.
         weights: folder of the weights and the ranker that come with this package, trained on such a machine.
     """
 
@@ -135,4 +145,5 @@ class MachineKind:
     open: Callable[[TargetInfo, MeasureOptions, int], Machine]
     threads: int | None = None
     findings: Callable[[], list[Finding]] = list
+    caches: Callable[[], tuple[int, ...]] = tuple
     weights: Path | None = None

@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hltune.schedule.canonical import canonical_names
 from hltune.schedule.loops import loop_nests
 from hltune.search.operators import LARGEST_FACTOR, OPERATORS, Context
+from hltune.search.view import legal
 from hltune.values.candidate import Candidate
-from hltune.values.directives import Directive, Schedule, Split
-from hltune.values.errors import InputError
+from hltune.values.directives import Schedule, Split
 from hltune.values.pipeline import FuncInfo
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
@@ -81,7 +80,7 @@ def neighbours(parent: Schedule, funcs: Sequence[FuncInfo]) -> dict[str, Candida
         for factor in (directive.factor * 2, directive.factor // 2):
             scaled = replace(directive, factor=factor)
             directives = (*parent.directives[:at], scaled, *parent.directives[at + 1 :])
-            if 1 < factor <= LARGEST_FACTOR and (schedule := _legal(directives, funcs)) is not None:
+            if 1 < factor <= LARGEST_FACTOR and (schedule := legal(directives, funcs)) is not None:
                 found[schedule_hash(schedule)] = _mutant(schedule, parent, ["scale"])
     return found
 
@@ -104,16 +103,6 @@ def _mutant(schedule: Schedule, parent: Schedule, changes: Sequence[str]) -> Can
     return Candidate(schedule=schedule, provenance=Mutated(parent=schedule_hash(parent), changes=tuple(changes)))
 
 
-def _legal(directives: Sequence[Directive], funcs: Sequence[FuncInfo]) -> Schedule | None:
-    """A schedule with canonical names; None if a loop that something else needs is gone."""
-    try:
-        schedule = canonical_names(Schedule(tuple(directives)), funcs)
-        loop_nests(schedule, funcs)
-    except InputError:
-        return None
-    return schedule
-
-
 def _change(
     schedule: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator, weights: Mapping[str, float]
 ) -> tuple[Schedule, str] | None:
@@ -129,7 +118,7 @@ def _change(
             continue
         if directives is None:
             continue
-        changed = _legal(directives, funcs)
+        changed = legal(directives, funcs)
         if changed is not None and changed != schedule:
             return changed, operator.name
     return None

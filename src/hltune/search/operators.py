@@ -5,17 +5,15 @@ and where memory is taken.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import takewhile
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from hltune.schedule.loops import Loop, LoopNests
+from hltune.search.view import Directives, View, after
 from hltune.values.directives import (
     AlignStorage,
     ComputeAt,
-    ComputeRoot,
     Directive,
     HoistStorage,
     Memory,
@@ -31,7 +29,6 @@ from hltune.values.directives import (
 from hltune.values.roles import Stage
 
 T = TypeVar("T")
-Directives = list[Directive]
 
 LARGEST_FACTOR = 4096
 _TAILS = ("Auto", "GuardWithIf", "RoundUp", "ShiftInwards")
@@ -41,11 +38,9 @@ _LONGEST_UNROLL = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What an operator changes: directives, the loops that they make, and the source of what is left to chance."""
+class Context(View):
+    """What an operator changes, and the source of what is left to chance."""
 
-    directives: Directives
-    nests: LoopNests
     rng: np.random.Generator
 
     def any(self, items: Sequence[T]) -> T:
@@ -56,34 +51,6 @@ class Context:
         """Position of a random directive of a kind; None if there is none."""
         found = [number for number, each in enumerate(self.directives) if isinstance(each, kind)]
         return self.any(found) if found else None
-
-    def replaced(self, at: int, **changes: Any) -> Directives:
-        """The directives, with fields of one of them changed."""
-        return [*self.directives[:at], replace(self.directives[at], **changes), *self.directives[at + 1 :]]
-
-    def serial_loops(self) -> list[tuple[Stage, Loop]]:
-        """Loops that are neither parallel, nor vectorised, nor unrolled; an inlined Func has no loops."""
-        placed = {each.stage.func for each in self.directives if isinstance(each, ComputeAt | ComputeRoot)}
-        placed.add([*self.nests.args][-1])  # the output
-        loops = [(stage, loop) for stage, loops in self.nests.loops.items() for loop in loops if stage.func in placed]
-        return [(stage, loop) for stage, loop in loops if loop.kind == "for"]
-
-    def levels(self, consumer: str) -> list[str]:
-        """Loops of a Func that something can be computed in, innermost first."""
-        stage = self.nests.stages(consumer)[-1]
-        return [loop.name for loop in self.nests.loops[stage] if loop.kind != "vectorized"]
-
-    def serially_outside(self, level: ComputeAt | StoreAt) -> list[str]:
-        """Loops outside of a level which run in the same task as it, innermost first."""
-        loops = self.nests.loops[self.nests.stages(level.consumer)[-1]]
-        at = next((number for number, loop in enumerate(loops) if loop.name == level.var), len(loops))
-        inside = takewhile(lambda number: loops[number].kind != "parallel", range(at, len(loops) - 1))
-        return [loops[number + 1].name for number in inside]
-
-    def new_loop(self) -> str:
-        """A name that no loop has."""
-        taken = {each.name for loops in self.nests.loops.values() for each in loops}
-        return next(name for number in range(1000) if (name := f"v{number}") not in taken)
 
 
 class Operator(NamedTuple):
@@ -124,7 +91,7 @@ def _unroll(context: Context) -> Directives | None:
     if not rolled:
         return None
     stage, loop = context.any(rolled)
-    return _after(directives, stage, Unroll(stage, loop.name))
+    return after(directives, stage, Unroll(stage, loop.name))
 
 
 def _block(context: Context) -> Directives | None:
@@ -139,7 +106,7 @@ def _block(context: Context) -> Directives | None:
     vectors = [each.name for each in order if each.kind == "vectorized"]
     rest = [each.name for each in order if each.name not in vectors]
     reorder = Reorder(stage, (*vectors, inner, *rest))
-    return _after(
+    return after(
         context.directives, stage, Split(stage, loop.name, loop.name, inner, factor), reorder, Unroll(stage, inner)
     )
 
@@ -166,7 +133,7 @@ def _store(context: Context, _at: int, level: ComputeAt) -> Directives:
     outside = context.serially_outside(level)
     if not outside or (len(others) < len(context.directives) and context.rng.random() < 0.3):
         return others
-    return _after(others, level.stage, StoreAt(level.stage, level.consumer, context.any(outside)))
+    return after(others, level.stage, StoreAt(level.stage, level.consumer, context.any(outside)))
 
 
 def _hoist(context: Context, _at: int, level: ComputeAt) -> Directives | None:
@@ -177,16 +144,14 @@ def _hoist(context: Context, _at: int, level: ComputeAt) -> Directives | None:
     stored = [each for each in others if isinstance(each, StoreAt) and each.stage == level.stage]
     outside = context.serially_outside(stored[0] if stored else level)
     return (
-        _after(others, level.stage, HoistStorage(level.stage, level.consumer, context.any(outside)))
-        if outside
-        else None
+        after(others, level.stage, HoistStorage(level.stage, level.consumer, context.any(outside))) if outside else None
     )
 
 
 def _memory(context: Context, _at: int, level: ComputeAt) -> Directives:
     """Stores a Func in another kind of memory: on the stack nothing is allocated."""
     others = [each for each in context.directives if not (isinstance(each, StoreIn) and each.stage == level.stage)]
-    return _after(others, level.stage, StoreIn(level.stage, context.any(_MEMORY)))
+    return after(others, level.stage, StoreIn(level.stage, context.any(_MEMORY)))
 
 
 def _materialise(context: Context) -> Directives | None:
@@ -226,7 +191,7 @@ def _align(context: Context, _at: int, level: ComputeAt) -> Directives:
     if len(others) < len(context.directives) or not dimensions:
         return others
     alignment = int(context.rng.choice(_ALIGNMENTS))
-    return _after(context.directives, stage, AlignStorage(stage, dimensions[0], alignment))
+    return after(context.directives, stage, AlignStorage(stage, dimensions[0], alignment))
 
 
 def _parallel(context: Context, at: int, parallel: Parallel) -> Directives | None:
@@ -244,7 +209,7 @@ def _partition(context: Context) -> Directives | None:
     if not loops:
         return None
     stage, loop = context.any(loops)
-    return _after(context.directives, stage, Partition(stage, loop.name, "Never"))
+    return after(context.directives, stage, Partition(stage, loop.name, "Never"))
 
 
 OPERATORS = (
@@ -263,9 +228,3 @@ OPERATORS = (
     Operator("inline", _inline, ComputeAt),
     Operator("align", _align, ComputeAt),
 )
-
-
-def _after(directives: Directives, stage: Stage, *new: Directive) -> Directives:
-    """New directives after the last one of a stage."""
-    at = max((number for number, each in enumerate(directives) if each.stage == stage), default=-1)
-    return [*directives[: at + 1], *new, *directives[at + 1 :]]

@@ -145,6 +145,15 @@ class HexagonSession(ReferenceSession):
         self.ready()
         yield from self._count(schedules, self._task.spec, self._input_file, reference=self._directory)
 
+    def profile(
+        self,
+        schedule: Schedule,  # noqa: ARG002 - the emulator counts what runs, and does not know of which Func it is
+        *,
+        seconds: float,  # noqa: ARG002
+    ) -> None:
+        """See `Session.profile`."""
+        return
+
     def _write_inputs(self, spec: PipelineSpec, inputs: Inputs, file: Path) -> None:
         limit_bytes = self._machine.emulator.heap_limit_bytes
         self._machine.host.run(InputFileJob(spec=spec, inputs=inputs, heap_limit_bytes=limit_bytes, file=file))

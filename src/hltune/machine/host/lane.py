@@ -16,6 +16,8 @@ from hltune.values.unit import MILLISECONDS
 
 R = TypeVar("R")
 
+PRELOAD = ("halide", "numpy")
+"""What every process that measures imports at once."""
 _RECYCLED_AFTER = 200
 """Schedules that one process compiles, or a few more, until none of them has turns to take: Halide and LLVM never give
 all memory back."""
@@ -65,8 +67,7 @@ class Lane:
     def __init__(self, options: MeasureOptions) -> None:
         self._compiled: set[str] = set()
         self._begun = 0
-        preload = ("halide", "numpy")
-        self.worker = Worker(environment=options.environment, preload=preload, spare_main_thread=True)
+        self.worker = Worker(environment=options.environment, preload=PRELOAD, spare_main_thread=True)
 
     def prepare(self, trial: Trial, options: MeasureOptions) -> None:
         """Compiles, runs once and verifies; notes in the trial what came of it."""

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from hltune.machine.bandwidth import CopyJob
 from hltune.machine.heap import CONDITIONS
+from hltune.machine.host.caches import caches
 from hltune.machine.host.jobs import Prepared
-from hltune.machine.host.lane import Lane, Trial
+from hltune.machine.host.lane import PRELOAD, Lane, Trial
+from hltune.machine.host.profile import ProfileJob
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MachineKind
@@ -28,9 +30,10 @@ from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Running, Worker, paused, wait_any
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure
+from hltune.values.errors import Failure, JobFailed
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.profile import Profile
 
 if TYPE_CHECKING:
     import halide as hl
@@ -203,6 +206,17 @@ class HostSession(ReferenceSession):
             for lane, trials in timed.items():
                 lane.forget(trials)
 
+    def profile(self, schedule: Schedule, *, seconds: float) -> Profile | Failure | None:
+        """See `Session.profile`; in a process of its own, for the profiler's reports go to a handler."""
+        self.ready()
+        task = replace(self._task, schedule=schedule, reference=self._directory)
+        job = ProfileJob(task=task, options=self._options, seconds=seconds)
+        with Worker(environment=self._options.environment, preload=PRELOAD, spare_main_thread=True) as worker:
+            try:
+                return worker.run(job)
+            except JobFailed as failed:
+                return failed.failure
+
     def _short_turns(self, lane: Lane, trials: Sequence[Trial], fastest: float, *, all_of_them: bool) -> list[Trial]:
         """Times each once more, or until all have had their turns; returns those that have not.
 
@@ -289,4 +303,5 @@ KIND = MachineKind(
     identify=identify,
     open=HostMachine,
     weights=Path(__file__).with_name("weights"),
+    caches=caches,
 )

@@ -1,0 +1,192 @@
+"""What a lowered program spends where: its bodies by name, what each runs, touches, and costs by T0."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from hltune.lowered.estimate import TERMS, estimate
+from hltune.lowered.features import bodies, body_features, features
+from hltune.lowered.footprint import Touched, touched
+from hltune.lowered.job import LowerJob, read
+from hltune.lowered.walk import PARALLEL, Allocation, Loop, Site, Walked
+from hltune.runtime.worker import Process
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.roles import Stage
+
+_LOOP = re.compile(r"(?P<func>[\w$]+)\.s(?P<stage>\d+)\.(?:.*\.)?(?P<var>[^.]+)")
+"""Halide's names of loops, such as ``blur.s0.y.yi``; stage 0 is the pure one."""
+_REBASED = ".rebased"
+"""What it adds where it lets a loop begin at 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A loop around a body.
+
+    Attributes:
+        stage: whose loop it is.
+        var: its name in the schedule.
+        touched: cache lines that one iteration of it reads and writes, in bytes.
+    """
+
+    stage: Stage
+    var: str
+    kind: str
+    extent: float
+    entries: float
+    touched: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """All stores to one buffer in the same loops; see `hltune.lowered.features`.
+
+    Attributes:
+        levels: the loops around, the outermost first.
+        features: by `hltune.lowered.features.BODY`.
+        terms: seconds by the first of `hltune.lowered.estimate.TERMS`.
+        loaded: elements that it reads of each buffer.
+        run_bytes: cache lines that one run of it touches.
+        element_bytes: size of what it stores.
+    """
+
+    stage: Stage
+    buffer: str
+    levels: tuple[Level, ...]
+    features: Mapping[str, float]
+    terms: Mapping[str, float]
+    loaded: Mapping[str, float]
+    run_bytes: float
+    element_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """What it costs."""
+        return sum(self.terms.values())
+
+    @property
+    def vector(self) -> bool:
+        """It stores several elements at once."""
+        return self.features["lanes"] > 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A whole program.
+
+    Attributes:
+        terms: seconds by `hltune.lowered.estimate.TERMS`.
+        launches: how often a parallel loop is entered.
+    """
+
+    bodies: tuple[Body, ...]
+    allocations: tuple[Allocation, ...]
+    terms: Mapping[str, float]
+    launches: float
+    text_hash: str
+
+    @property
+    def seconds(self) -> float:
+        """T0."""
+        return sum(self.terms.values())
+
+    def of(self, func: str) -> list[Body]:
+        """The bodies that store a Func."""
+        return [each for each in self.bodies if each.stage.func == func]
+
+    def points(self, stage: Stage) -> float:
+        """Elements of a stage that are computed."""
+        return sum(each.features["points"] for each in self.bodies if each.stage == stage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountJob:
+    """Lowers a schedule, and says what it spends where. Runs in a worker.
+
+    Attributes:
+        target: a full Halide target string.
+        vector_bytes: size of its vectors.
+        cores: what tasks are spread over.
+        timeout_s: limit on lowering, and on reading.
+    """
+
+    spec: PipelineSpec
+    schedule: Schedule
+    target: str
+    vector_bytes: int
+    cores: int
+    timeout_s: float = 60.0
+
+    def run(self, process: Process) -> Account | Failure:
+        """Outcomes are those of `hltune.lowered.job.FeaturesJob`."""
+        lower = LowerJob(spec=self.spec, schedule=self.schedule, target=self.target, timeout_s=self.timeout_s)
+        return read(lower, process, self.vector_bytes, partial(account, cores=self.cores))
+
+
+def account(walked: Walked, text_hash: str, *, cores: int) -> Account:
+    """What a program spends on so many cores."""
+    found = features(walked, text_hash, cores=cores)
+    by_t0 = estimate(found, cores=cores)
+    rows = zip(bodies(walked), by_t0.parts, strict=True)
+    return Account(
+        bodies=tuple(_body(sites, list(map(float, parts))) for sites, parts in rows),
+        allocations=walked.allocations,
+        terms=dict(zip(TERMS, map(float, by_t0.terms), strict=True)),
+        launches=walked.launches,
+        text_hash=text_hash,
+    )
+
+
+def func_of(buffer: str) -> str:
+    """The Func whose values a buffer holds, as `FuncInfo` calls it; an element of a Tuple has a buffer of its own."""
+    return buffer.partition(".")[0].replace("$", "_")
+
+
+def _body(sites: Sequence[Site], parts: Sequence[float]) -> Body:
+    first = sites[0]
+    func = func_of(first.store.buffer)
+    extents = [loop.extent for loop in first.loops]
+    loads = [access for site in sites for access in site.loads]
+    read, written = touched(loads, extents), touched([site.store for site in sites], extents)
+    lines = [_lines(*pair) for pair in zip(read, written, strict=True)]
+    levels = tuple(_level(loop, each) for loop, each in zip(first.loops, lines[1:], strict=True))
+    own = [each.stage for each in levels if each.stage.func == func]
+    loaded: defaultdict[str, float] = defaultdict(float)
+    for access in loads:
+        loaded[func_of(access.buffer)] += access.runs * access.lanes * access.enabled
+    return Body(
+        stage=own[-1] if own else Stage(func),
+        buffer=first.store.buffer,
+        levels=levels,
+        features=body_features(sites),
+        terms=dict(zip(TERMS, parts, strict=False)),
+        loaded=dict(loaded),
+        run_bytes=lines[-1],
+        element_bytes=first.store.bytes,
+    )
+
+
+def _lines(read: Touched, written: Touched) -> float:
+    return read.lines + written.lines
+
+
+def _level(loop: Loop, lines: float) -> Level:
+    match = _LOOP.fullmatch(loop.name.removesuffix(_REBASED))
+    stage, var = (Stage(""), loop.name) if match is None else (_stage(match), match["var"])
+    return Level(stage=stage, var=var, kind=loop.kind, extent=loop.extent, entries=loop.entries, touched=lines)
+
+
+def _stage(match: re.Match[str]) -> Stage:
+    number = int(match["stage"])
+    return Stage(match["func"].replace("$", "_"), number - 1 if number else None)
+
+
+def is_parallel(level: Level) -> bool:
+    """Its iterations run on several threads."""
+    return level.kind in PARALLEL

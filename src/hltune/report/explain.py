@@ -1,0 +1,168 @@
+"""What `hltune explain` shows in a terminal, from its JSON document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Column
+
+from hltune.report.layout import number, numbers, plain_table, print_lines
+
+Document = dict[str, Any]
+
+_LEAST_SHOWN = 0.01
+"""Loops and Funcs that take less of the time are left out of the tables."""
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def print_explained(console: Console, document: Document) -> None:
+    """One schedule after the other: what it costs, what limits it, where the time goes, its loops."""
+    for each in document["schedules"]:
+        print_lines(console, _headline(document, each), *_profiled(each))
+        for found in each["failures"]:
+            print_lines(console, f"{found['stage']} failed: {found['message']}")
+        _print_advice(console, each)
+        _print_funcs(console, each)
+        _print_loops(console, each)
+    if len(document["schedules"]) == 2:
+        _print_against(console, *document["schedules"])
+
+
+def _headline(document: Document, each: Document) -> str:
+    measured = "not measured: code for this target does not run here"
+    if each["cost"] is not None:
+        measured = f"{_count(each['cost'])} {each['unit']} (spread {each['spread']:.0%}), output verified"
+    predicted = "" if each["predicted_ms"] is None else f"; {_count(each['predicted_ms'])} ms by T0"
+    return f"{document['pipeline']}, schedule {each['name']}: {measured}{predicted}"
+
+
+def _profiled(each: Document) -> list[str]:
+    profile = each["profile"]
+    if profile is None:
+        return []
+    overhead = "" if profile["overhead"] is None else f", which makes it {profile['overhead']:.0%} slower"
+    return [
+        f"sampled {profile['samples']:,} times in {profile['runs']:,} runs{overhead}; "
+        f"{profile['threads']:.1f} threads at work; "
+        f"heap {size(profile['heap_peak_bytes'])}, {profile['allocations']:,.0f} allocations"
+    ]
+
+
+def _print_advice(console: Console, each: Document) -> None:
+    useful = [advice for advice in each["advice"] if advice["directives"] or advice["dropped"]]
+    others = [advice for advice in each["advice"] if advice not in useful]
+    print_lines(console, "", "what limits it" if each["advice"] else "nothing known limits it")
+    for at, advice in enumerate(useful, start=1):
+        print_lines(console, f"{at:3}. {_sentence(advice)}", f"     {_outcome(advice)}")
+        print_lines(console, *(f"       - {text}" for text in advice["dropped"]))
+        print_lines(console, *(f"       + {text}" for text in advice["directives"]))
+    if others:
+        print_lines(console, "  no change was found that is predicted to help with these:")
+        print_lines(console, *(f"     {_sentence(advice)}" for advice in others))
+
+
+def _sentence(advice: Document) -> str:
+    shares = [f"{advice['share']:.0%} of the predicted time"] if advice["share"] is not None else []
+    if advice["measured_share"] is not None:
+        shares.append(f"{advice['stage'].partition('.')[0]} takes {advice['measured_share']:.0%} of the measured one")
+    return f"{advice['stage']} {advice['text']} ({'; '.join(shares)})"
+
+
+def _outcome(advice: Document) -> str:
+    text = f"predicted {advice['predicted_speedup']:.2f} times as fast"
+    if advice["failure"] is not None:
+        return f"{text}; tried, and it fails: {advice['failure']['message']}"
+    if (found := advice["measured_speedup"]) is None:
+        return text
+    return (
+        f"{text}; measured {found:.2f} times as fast"
+        if found >= 1
+        else f"{text}; measured {1 / found:.2f} times as slow"
+    )
+
+
+def _print_funcs(console: Console, each: Document) -> None:
+    headings = ("time", "ms", "threads", "T0", "com-\nputed", "lanes", "by\nlane", "tasks")
+    table = plain_table(Column("Func", no_wrap=True), *numbers(*headings), Column("works on", no_wrap=True))
+    for row in each["funcs"]:
+        measured: Document = row["measured"] or {}
+        predicted: Document = row["predicted"] or {}
+        if max(measured.get("share", 0.0), predicted.get("share", 0.0)) < _LEAST_SHOWN:
+            continue
+        table.add_row(
+            row["name"],
+            _percent(measured.get("share")),
+            _count(measured.get("ms")),
+            number(measured.get("threads"), ".1f"),
+            ("! " if row["disagree"] else "") + _percent(predicted.get("share")),
+            number(row.get("recompute"), ".2f"),
+            number(row.get("lanes"), ".0f"),
+            _percent(row.get("scattered_share")),
+            number(row.get("tasks"), ",.0f"),
+            _works_on(row),
+        )
+    print_lines(console, "", "where the time goes")
+    console.print(table)
+    if any(row["disagree"] for row in each["funcs"]):
+        print_lines(console, "! differs from the measured share more than twofold")
+
+
+def _works_on(row: Document) -> str:
+    if "working_set_bytes" not in row:
+        return "-"
+    return ", ".join(filter(None, (size(row["working_set_bytes"]), row["fits"])))
+
+
+def _print_loops(console: Console, each: Document) -> None:
+    table = plain_table(Column("loops", no_wrap=True), *numbers("iterations", "touches\neach time", "T0"))
+    for row in each["loops"]:
+        if row["share"] >= _LEAST_SHOWN:
+            iterations = number(row.get("iterations"), ",.4g")
+            table.add_row(_loop(row), iterations, size(row["touched_bytes"]), _percent(row["share"]))
+    print_lines(console, "", "the lowered program")
+    console.print(table)
+    print_lines(console, "")
+
+
+def _loop(row: Document) -> str:
+    text = f"{row['kind']} {row.get('loop')} of {row['func']}"
+    if row["kind"] == "store":
+        text = f"{row['func']}(...) = ..." + (f" in {row['lanes']:.0f} lanes" if row["lanes"] > 1 else "")
+    return "  " * row["depth"] + text
+
+
+def _print_against(console: Console, one: Document, other: Document) -> None:
+    """Both schedules side by side, Func by Func."""
+    table = plain_table(Column("Func", no_wrap=True), *numbers(one["name"], other["name"], "difference"))
+    ones, others = _times(one), _times(other)
+    for name in dict.fromkeys((*ones, *others)):
+        first, second = ones.get(name), others.get(name)
+        table.add_row(name, _count(first), _count(second), f"{(first or 0.0) - (second or 0.0):+.3g}")
+    if one["cost"] is not None and other["cost"] is not None:
+        table.add_row("all", _count(one["cost"]), _count(other["cost"]), f"{one['cost'] - other['cost']:+.3g}")
+    print_lines(console, f"{one['name']} against {other['name']}, in ms")
+    console.print(table)
+
+
+def _times(each: Document) -> dict[str, float]:
+    """Milliseconds of each Func: measured, or else predicted."""
+    rows = ((row["name"], row["measured"] or row["predicted"]) for row in each["funcs"])
+    return {name: found["ms"] for name, found in rows if found}
+
+
+def _percent(share: float | None) -> str:
+    return number(share, ".0%")
+
+
+def _count(value: float | None) -> str:
+    return number(value, ",.3g" if value is not None and value < 1000 else ",.0f")
+
+
+def size(value: float) -> str:
+    """Bytes, as people say them."""
+    for unit in _UNITS:
+        if value < 1024 or unit == _UNITS[-1]:
+            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+        value /= 1024
+    raise AssertionError

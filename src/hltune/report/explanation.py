@@ -1,0 +1,249 @@
+"""The JSON document of `hltune explain`, from which the terminal's text is made as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hltune.commands.explain import Advice, Explained, Explanation, predicted_speedup, speedup
+from hltune.lowered.account import Account, Body, Level
+from hltune.report.documents import cost, directives, failure, verification
+from hltune.schedule.text import directive_text
+from hltune.values.cost import Cost
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.profile import Part, Profile
+
+Document = dict[str, Any]
+
+VERSION = 1
+_DISAGREE = 2.0
+"""How many times as large one share is as the other, where measured and predicted are said to disagree."""
+_LEAST = 0.05
+"""Shares that are smaller are noise."""
+
+
+def explained(result: Explanation) -> Document:
+    """Result of `hltune explain`."""
+    return {
+        "version": VERSION,
+        "pipeline": result.subject.spec.name,
+        "target": result.subject.target.name,
+        "machine": {"cpu": result.machine.cpu, "threads": result.machine.threads},
+        "caches": list(result.caches),
+        "schedules": [_explained(each, result) for each in result.schedules],
+        "verification": verification(result.verification),
+    }
+
+
+def _explained(each: Explained, result: Explanation) -> Document:
+    measured = each.measured if isinstance(each.measured, Cost) else None
+    account = each.account if isinstance(each.account, Account) else None
+    profile = each.profile if isinstance(each.profile, Profile) else None
+    return {
+        "name": each.name,
+        **cost(measured, result.machine.unit),
+        "verified": measured is not None,
+        "predicted_ms": account and 1e3 * account.seconds,
+        "terms_ms": account and {name: 1e3 * seconds for name, seconds in account.terms.items()},
+        "profile": profile and _profile(profile, measured),
+        "failures": [failure(found) for found in (each.profile, each.account) if isinstance(found, Failure)],
+        "funcs": _funcs(result, account, profile, measured),
+        "loops": [] if account is None else _loops(account),
+        "advice": [_advice(advice, each, profile) for advice in each.advice],
+        "schedule": directives(each.schedule),
+    }
+
+
+def _profile(profile: Profile, measured: Cost | None) -> Document:
+    return {
+        "ms": 1e3 * profile.seconds,
+        "overhead": None if measured is None else profile.seconds / measured.value - 1.0,
+        "runs": profile.runs,
+        "samples": profile.samples,
+        "threads": profile.threads,
+        "heap_peak_bytes": profile.heap_peak_bytes,
+        "allocations": profile.allocations,
+    }
+
+
+def _funcs(
+    result: Explanation, account: Account | None, profile: Profile | None, measured: Cost | None
+) -> list[Document]:
+    """Each Func that has loops, then what is no Func; by the time that they take."""
+    parts = {} if profile is None else {part.name: part for part in profile.parts}
+    bodies = _by_func(account)
+    rows: list[Document] = []
+    for name in dict.fromkeys((*bodies, *parts)):
+        seen = _measured(parts.get(name), profile, measured)
+        said = _predicted(bodies.get(name, ()), account)
+        work = _work(name, bodies.get(name, ()), result)
+        rows.append({"name": name, "measured": seen, "predicted": said, "disagree": _disagree(seen, said), **work})
+    return sorted(rows, key=lambda row: -_share(row["measured"] if profile else row["predicted"]))
+
+
+def _by_func(account: Account | None) -> dict[str, list[Body]]:
+    found: dict[str, list[Body]] = {}
+    for body in account.bodies if account else ():
+        found.setdefault(body.stage.func, []).append(body)
+    return found
+
+
+def _measured(part: Part | None, profile: Profile | None, measured: Cost | None) -> Document | None:
+    if part is None or profile is None:
+        return None
+    share = profile.share(part)
+    return {
+        "share": share,
+        "ms": 1e3 * share * (profile.seconds if measured is None else measured.value),
+        "threads": part.threads,
+        "heap_peak_bytes": part.heap_peak_bytes,
+        "allocations": part.allocations,
+        "stack_bytes": part.stack_bytes,
+    }
+
+
+def _predicted(bodies: Sequence[Body], account: Account | None) -> Document | None:
+    if account is None or not bodies:
+        return None
+    seconds = sum(each.seconds for each in bodies)
+    terms = {name: 1e3 * sum(each.terms[name] for each in bodies) for name in bodies[0].terms}
+    return {"share": seconds / account.seconds, "ms": 1e3 * seconds, "terms_ms": terms}
+
+
+def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
+    """What a Func computes, beside what is needed, and how."""
+    if not bodies:
+        return {}
+    points = sum(each.features["points"] for each in bodies)
+    needed = sum(each.features["points"] for each in result.root.of(name))
+    vector = sum(each.seconds for each in bodies if each.vector)
+    total = sum(each.seconds for each in bodies) or 1.0
+    working = max(_working_bytes(each) for each in bodies)
+    return {
+        "points": points,
+        "needed": needed or None,
+        "recompute": points / needed if needed else None,
+        "lanes": max(each.features["lanes"] for each in bodies),
+        "vector_share": vector / total,
+        "scattered_share": sum(each.terms["scattered"] for each in bodies) / total,
+        "guarded_share": 1.0 - min(each.features["guarded"] for each in bodies),
+        "tasks": min(each.features["tasks"] for each in bodies),
+        "working_set_bytes": working,
+        "fits": _fits(working, result.caches),
+    }
+
+
+def _working_bytes(body: Body) -> float:
+    """What computing a Func once touches, wherever it is computed; of one at root, an iteration of its outer loop."""
+    around = [level for level in body.levels if level.stage.func != body.stage.func]
+    level = around[-1] if around else next(iter(body.levels), None)
+    return body.run_bytes if level is None else level.touched
+
+
+def _fits(size: float, caches: Sequence[int]) -> str | None:
+    """The smallest cache that holds so much."""
+    if not caches:
+        return None
+    return next((f"L{number}" for number, cache in enumerate(caches, start=1) if size <= cache), "memory")
+
+
+def _disagree(measured: Document | None, predicted: Document | None) -> bool:
+    if measured is None or predicted is None:
+        return False
+    low, high = sorted((measured["share"], predicted["share"]))
+    return high >= _LEAST and high > _DISAGREE * low
+
+
+def _share(found: Document | None) -> float:
+    return 0.0 if found is None else found["share"]
+
+
+def _loops(account: Account) -> list[Document]:
+    """The loop nest of the lowered program, a line for each loop and each body, with what is inside of it."""
+    return [*_nest([(body.levels, body) for body in account.bodies], account, 0)]
+
+
+def _nest(bodies: Sequence[tuple[Sequence[Level], Body]], account: Account, depth: int) -> Iterator[Document]:
+    groups: list[tuple[Level | None, list[tuple[Sequence[Level], Body]]]] = []
+    for levels, body in bodies:
+        level = levels[0] if levels else None
+        same = groups and level is not None and groups[-1][0] is not None and _is_same(groups[-1][0], level)
+        if not same:
+            groups.append((level, []))
+        groups[-1][1].append((levels[1:], body))
+    for level, inside in groups:
+        share = sum(body.seconds for _, body in inside) / (account.seconds or 1.0)
+        if level is None:
+            yield from (_leaf(body, depth, share) for _, body in inside)
+            continue
+        yield {
+            "depth": depth,
+            "kind": level.kind,
+            "func": level.stage.func,
+            "loop": level.var,
+            "iterations": level.extent,
+            "touched_bytes": sum(_first(body, depth).touched for _, body in inside),
+            "share": share,
+        }
+        yield from _nest(inside, account, depth + 1)
+
+
+def _first(body: Body, depth: int) -> Level:
+    return body.levels[depth]
+
+
+def _is_same(one: Level, other: Level) -> bool:
+    """The same loop, whatever different bodies touch in it."""
+    return (one.stage, one.var, one.kind, one.extent, one.entries) == (
+        other.stage,
+        other.var,
+        other.kind,
+        other.extent,
+        other.entries,
+    )
+
+
+def _leaf(body: Body, depth: int, share: float) -> Document:
+    return {
+        "depth": depth,
+        "kind": "store",
+        "func": str(body.stage),
+        "lanes": body.features["lanes"],
+        "touched_bytes": body.run_bytes,
+        "share": share,
+    }
+
+
+def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Document:
+    fault = advice.fault
+    account = each.account if isinstance(each.account, Account) else None
+    share = fault.seconds / account.seconds if account else None
+    return {
+        "kind": fault.kind,
+        "stage": str(fault.stage),
+        "text": fault.text,
+        "share": share,
+        "measured_share": _measured_share(fault.stage.func, profile),
+        "changes": len(fault.changes),
+        "directives": _new(advice.change, each.schedule),
+        "dropped": _new(each.schedule, advice.change) if advice.change else [],
+        "predicted_speedup": predicted_speedup(each, advice),
+        "measured_speedup": speedup(each, advice),
+        "failure": failure(advice.measured) if isinstance(advice.measured, Failure) else None,
+        "schedule": advice.change and directives(advice.change),
+    }
+
+
+def _measured_share(func: str, profile: Profile | None) -> float | None:
+    if profile is None:
+        return None
+    return next((profile.share(part) for part in profile.parts if part.name == func), None)
+
+
+def _new(schedule: Schedule | None, old: Schedule | None) -> list[str]:
+    """What a schedule says and another one does not."""
+    if schedule is None:
+        return []
+    known: Mapping[Any, None] = dict.fromkeys(old.directives) if old else {}
+    return [directive_text(each) for each in schedule.directives if each not in known]

@@ -1,0 +1,251 @@
+"""What is wrong with a schedule, as far as its lowered program tells, and which changes address it.
+
+Each kind of fault is a function from a `Case` to `Fault`s, and a line of the table `KINDS`. How much of the time a
+fault is about decides whether it is said; whether a change helps, only lowering or measuring it can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from hltune.lowered import operations
+from hltune.lowered.account import Account, Body, func_of
+from hltune.lowered.features import CACHES, idle_share
+from hltune.lowered.walk import HEAP
+from hltune.search import remedies
+from hltune.search.remedies import Patient
+from hltune.values.directives import ComputeRoot, Schedule
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.roles import Stage
+
+_LEAST = 0.05
+"""Share of the time that a fault is about: what is about less is not said."""
+_RECOMPUTED = 1.25
+"""Points computed for each that is needed."""
+_USES = 2.0
+"""How often a value of an inlined Func is needed for each point of it."""
+_SCATTERED = 0.3
+"""Share of a body's time that goes into lanes accessed one by one."""
+_IDLE = 0.2
+"""Share of the cores' time that waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that costs time.
+
+    Attributes:
+        kind: its name in `KINDS`.
+        stage: whose.
+        seconds: of T0, that it is about.
+        text: what is wrong, to be read after the name of the stage.
+        changes: schedules without it, perhaps.
+    """
+
+    kind: str
+    stage: Stage
+    seconds: float
+    text: str
+    changes: tuple[Schedule, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A schedule, and what its program spends.
+
+    Attributes:
+        root: what the program spends that computes every Func once, in full.
+        cores: threads that share the tasks.
+    """
+
+    spec: PipelineSpec
+    schedule: Schedule
+    account: Account
+    root: Account
+    cores: int
+    vector_bytes: int
+
+    @cached_property
+    def patient(self) -> Patient:
+        """The same for whoever changes it."""
+        consumers: dict[str, set[str]] = {}
+        for body in self.root.bodies:
+            for loaded in body.loaded:
+                if loaded != body.stage.func:
+                    consumers.setdefault(loaded, set()).add(body.stage.func)
+        return Patient(
+            spec=self.spec,
+            schedule=self.schedule,
+            consumers={func: frozenset(each) for func, each in consumers.items()},
+            vector_bytes=self.vector_bytes,
+        )
+
+    @cached_property
+    def stages(self) -> Mapping[Stage, list[Body]]:
+        """The bodies of each stage."""
+        found: dict[Stage, list[Body]] = {}
+        for body in self.account.bodies:
+            found.setdefault(body.stage, []).append(body)
+        return found
+
+    @cached_property
+    def funcs(self) -> frozenset[str]:
+        """Funcs that have a buffer."""
+        return frozenset(stage.func for stage in self.stages)
+
+    def matters(self, seconds: float) -> bool:
+        """So much of the time is worth a word."""
+        return seconds >= _LEAST * self.account.seconds
+
+
+def faults(case: Case) -> list[Fault]:
+    """All that are found, those that are about most of the time first."""
+    found = (fault for kind in KINDS.values() for fault in kind(case))
+    return sorted((each for each in found if case.matters(each.seconds)), key=lambda each: -each.seconds)
+
+
+def _scalar(case: Case) -> Iterator[Fault]:
+    for stage, bodies in case.stages.items():
+        plain = [each for each in bodies if not each.vector]
+        seconds = sum(each.seconds for each in plain)
+        if plain and seconds >= 0.5 * sum(each.seconds for each in bodies):
+            yield Fault(
+                kind="scalar",
+                stage=stage,
+                seconds=seconds,
+                text="computes one element at a time: vectorise it",
+                changes=tuple(remedies.vectorised(case.patient, stage, plain[0].element_bytes)),
+            )
+
+
+def _recomputed(case: Case) -> Iterator[Fault]:
+    for stage, bodies in case.stages.items():
+        needed, points = case.root.points(stage), case.account.points(stage)
+        if stage.func in case.patient.outputs or not needed or points < _RECOMPUTED * needed:
+            continue
+        yield Fault(
+            kind="recomputed",
+            stage=stage,
+            seconds=sum(each.seconds for each in bodies) * (1.0 - needed / points),
+            text=f"computes each point {points / needed:.1f} times: compute it further out, or let it slide",
+            changes=tuple(remedies.further_out(case.patient, stage.func)),
+        )
+
+
+def _inlined(case: Case) -> Iterator[Fault]:
+    for func in case.spec.funcs:
+        bodies = case.root.of(func.name)
+        if func.name in case.funcs or not any(map(_computes, bodies)):
+            continue
+        points = case.root.points(Stage(func.name))
+        loads = sum(each.loaded.get(func.name, 0.0) for each in case.root.bodies if each.stage.func != func.name)
+        if not points or loads < _USES * points:
+            continue
+        yield Fault(
+            kind="inlined",
+            stage=Stage(func.name),
+            seconds=sum(each.terms["compute"] for each in bodies) * (loads / points - 1.0),
+            text=f"is inlined where each of its values is needed {loads / points:.0f} times: compute it once",
+            changes=tuple(remedies.computed(case.patient, func.name, bodies[0].element_bytes)),
+        )
+
+
+def _computes(body: Body) -> bool:
+    """It does more than to copy."""
+    return any(body.features[name] for name in operations.NAMES if name != operations.INDEX)
+
+
+def _scattered(case: Case) -> Iterator[Fault]:
+    for stage, bodies in case.stages.items():
+        slow = [each for each in bodies if each.vector and each.terms["scattered"] >= _SCATTERED * each.seconds]
+        if not slow:
+            continue
+        changes = list(remedies.revectorised(case.patient, stage, slow[0].element_bytes))
+        for func in {func for each in slow for func in (*each.loaded, stage.func)} & case.funcs:
+            changes += remedies.stored_otherwise(case.patient, func)
+        yield Fault(
+            kind="scattered",
+            stage=stage,
+            seconds=sum(each.terms["scattered"] for each in slow),
+            text="loads or stores its vectors lane by lane: vectorise along what is dense in memory",
+            changes=tuple(changes),
+        )
+
+
+def _idle(case: Case) -> Iterator[Fault]:
+    for stage, bodies in case.stages.items():
+        tasks = min(each.features["tasks"] for each in bodies)
+        idle = idle_share(tasks, case.cores)
+        if case.cores == 1 or idle < _IDLE:
+            continue
+        text = "runs on one thread" if tasks <= 1.0 else f"has {tasks:.0f} tasks for {case.cores} threads"
+        yield Fault(
+            kind="idle",
+            stage=stage,
+            seconds=sum(each.seconds for each in bodies) * idle,
+            text=f"{text}: parallelise it in more parts",
+            changes=tuple(remedies.parallel(case.patient, stage)),
+        )
+
+
+def _memory(case: Case) -> Iterator[Fault]:
+    for allocation in case.account.allocations:
+        stage = Stage(func_of(allocation.buffer))
+        level = case.patient.place(stage.func)
+        if allocation.bytes <= CACHES[1] or not isinstance(level, ComputeRoot):
+            continue
+        bodies = [each for each in case.account.bodies if stage.func in (each.stage.func, *each.loaded)]
+        yield Fault(
+            kind="memory",
+            stage=stage,
+            seconds=sum(each.terms[name] for each in bodies for name in ("l1", "l2", "l3"))
+            + case.account.terms["faults"],
+            text=f"goes through memory, {allocation.bytes / 2**20:.3g} MiB written and read again: "
+            "compute it for a part of its consumer at a time",
+            changes=tuple(remedies.further_in(case.patient, stage.func)),
+        )
+
+
+def _allocations(case: Case) -> Iterator[Fault]:
+    terms = case.account.terms
+    seconds = terms["allocations"] + terms["heap_bytes"]
+    heap = [each for each in case.account.allocations if each.memory in HEAP]
+    runs = sum(each.runs for each in heap)
+    for each in heap:
+        yield Fault(
+            kind="allocations",
+            stage=Stage(func_of(each.buffer)),
+            seconds=seconds * each.runs / runs if runs else 0.0,
+            text=f"takes memory from the heap {each.runs:,.0f} times: use the stack, or take it once further out",
+            changes=tuple(remedies.fewer_allocations(case.patient, func_of(each.buffer))),
+        )
+
+
+def _launches(case: Case) -> Iterator[Fault]:
+    for stage, bodies in case.stages.items():
+        inner = [level for each in bodies for level in each.levels if level.kind == "parallel" and level.stage == stage]
+        entries = max((level.entries for level in inner), default=0.0)
+        if entries <= 1.0:
+            continue
+        yield Fault(
+            kind="launches",
+            stage=stage,
+            seconds=case.account.terms["launches"] * min(1.0, entries / max(1.0, case.account.launches)),
+            text=f"starts its threads {entries:,.0f} times: parallelise a loop further out",
+            changes=tuple(remedies.fewer_launches(case.patient, stage)),
+        )
+
+
+KINDS: dict[str, Callable[[Case], Iterator[Fault]]] = {
+    "scalar": _scalar,
+    "recomputed": _recomputed,
+    "inlined": _inlined,
+    "scattered": _scattered,
+    "idle": _idle,
+    "memory": _memory,
+    "allocations": _allocations,
+    "launches": _launches,
+}
+"""All kinds of faults, by name."""

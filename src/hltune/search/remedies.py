@@ -1,0 +1,263 @@
+"""Changes to a schedule that an expert would try against one fault, each a whole new schedule.
+
+None of them knows whether it helps: whoever asks lowers what comes of it, or measures it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from hltune.schedule.loops import Loop, loop_nests
+from hltune.search.view import Directives, View, after, legal
+from hltune.values.directives import (
+    ComputeAt,
+    ComputeRoot,
+    Directive,
+    Fuse,
+    HoistStorage,
+    HoistStorageRoot,
+    Parallel,
+    Reorder,
+    ReorderStorage,
+    Schedule,
+    Split,
+    StoreAt,
+    StoreIn,
+    StoreRoot,
+    Vectorize,
+)
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.roles import Stage
+
+_PLACES = (ComputeRoot, ComputeAt, StoreRoot, StoreAt, HoistStorageRoot, HoistStorage)
+_STORES = (StoreRoot, StoreAt, HoistStorageRoot, HoistStorage)
+_SHORTEST_VECTOR, _LONGEST_VECTOR = 4, 64
+"""Lanes of what a loop that is there already is vectorised to."""
+_FINER = (2, 4, 8)
+"""How many times as many tasks are tried."""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A schedule to be changed.
+
+    Attributes:
+        consumers: of every Func, those that read it.
+        vector_bytes: size of the target's vectors.
+    """
+
+    spec: PipelineSpec
+    schedule: Schedule
+    consumers: Mapping[str, frozenset[str]]
+    vector_bytes: int
+
+    @cached_property
+    def view(self) -> View:
+        """Its directives, and the loops that they make."""
+        return View(list(self.schedule.directives), loop_nests(self.schedule, self.spec.funcs))
+
+    @cached_property
+    def outputs(self) -> frozenset[str]:
+        """Funcs that the pipeline returns."""
+        return frozenset(output.name for output in self.spec.outputs)
+
+    def place(self, func: str) -> ComputeRoot | ComputeAt | None:
+        """Where a Func is computed; None for an output, or where it is inlined."""
+        found = [each for each in self.view.directives if each.stage.func == func]
+        return next((each for each in reversed(found) if isinstance(each, ComputeRoot | ComputeAt)), None)
+
+    def placed_consumers(self, func: str) -> list[str]:
+        """The nearest Funcs with loops of their own that need a Func: those that are inlined need it for others."""
+        waiting, found, seen = [*self.consumers.get(func, ())], set[str](), set[str]()
+        while waiting:
+            each = waiting.pop()
+            if each in seen:
+                continue
+            seen.add(each)
+            if each in self.outputs or self.place(each) is not None:
+                found.add(each)
+            else:
+                waiting += self.consumers.get(each, ())
+        return sorted(found)
+
+    def changed(self, directives: Sequence[Directive]) -> Iterator[Schedule]:
+        """The new schedule, if it is one, and another one than this."""
+        schedule = legal(directives, self.spec.funcs)
+        if schedule is not None and schedule != self.schedule:
+            yield schedule
+
+
+def vectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator[Schedule]:
+    """Computes a stage by vectors: of its first dimension, which is dense in memory, or of its innermost loop."""
+    view = patient.view
+    loops = [each for each in view.nests.loops.get(stage, ()) if not each.rvar and each.kind == "for"]
+    if not loops:
+        return
+    roots = _roots(view, stage)
+    args = view.nests.args[stage.func]
+    dense = [each for each in loops if args and roots.get(each.name) == args[0]]
+    lanes = max(_SHORTEST_VECTOR, patient.vector_bytes // element_bytes)
+    for loop in dict.fromkeys((*dense[:1], loops[0])):
+        yield from patient.changed(_with_vector(view.directives, view, stage, loop, lanes))
+
+
+def revectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator[Schedule]:
+    """Computes a stage by vectors of another dimension than now, or not by vectors."""
+    plain = legal(patient.view.without(stage, Vectorize), patient.spec.funcs)
+    if plain is None or plain == patient.schedule:
+        return
+    yield plain
+    other = Patient(patient.spec, plain, patient.consumers, patient.vector_bytes)
+    yield from vectorised(other, stage, element_bytes)
+
+
+def stored_otherwise(patient: Patient, func: str) -> Iterator[Schedule]:
+    """Stores a Func with another dimension innermost in memory."""
+    if patient.place(func) is None:
+        return
+    args = patient.view.nests.args[func]
+    others = patient.view.without(Stage(func), ReorderStorage)
+    for first in args[1:]:
+        order = (first, *(each for each in args if each != first))
+        yield from patient.changed(after(others, Stage(func), ReorderStorage(Stage(func), order)))
+
+
+def further_out(patient: Patient, func: str) -> Iterator[Schedule]:
+    """Computes a Func for more of its consumer at a time, or keeps what the next iteration needs as well."""
+    level = patient.place(func)
+    if not isinstance(level, ComputeAt):
+        return
+    stage, view = Stage(func), patient.view
+    outside = view.serially_outside(level)
+    for var in outside:
+        slid = after(view.without(stage, *_STORES), stage, StoreAt(stage, level.consumer, var))
+        yield from patient.changed(slid)
+    levels = view.levels(level.consumer)
+    at = levels.index(level.var) if level.var in levels else -1
+    for var in levels[at + 1 :]:
+        yield from patient.changed(_placed(view.directives, stage, ComputeAt(stage, level.consumer, var)))
+    yield from patient.changed(_placed(view.directives, stage, ComputeRoot(stage)))
+
+
+def further_in(patient: Patient, func: str) -> Iterator[Schedule]:
+    """Computes a Func for a part of its consumer at a time, so that it stays in a cache; or slides over them."""
+    consumers = patient.placed_consumers(func)
+    if func in patient.outputs or len(consumers) != 1:
+        return
+    stage, view, consumer = Stage(func), patient.view, consumers[0]
+    serial = [each for each in view.directives if not (each.stage.func == func and isinstance(each, Parallel))]
+    for var in view.levels(consumer):
+        level = ComputeAt(stage, consumer, var)
+        inside = _placed(serial, stage, level)
+        yield from patient.changed(inside)
+        for outer in view.serially_outside(level)[:1]:
+            yield from patient.changed(after(inside, stage, StoreAt(stage, consumer, outer)))
+
+
+def computed(patient: Patient, func: str, element_bytes: int) -> Iterator[Schedule]:
+    """Computes a Func that was inlined into a buffer, by vectors, wherever there is a loop for it."""
+    stage, view = Stage(func), patient.view
+    args = view.nests.args[func]
+    lanes = max(_SHORTEST_VECTOR, patient.vector_bytes // element_bytes)
+    places: list[tuple[Directive, ...]] = [(ComputeRoot(stage),)]
+    for consumer in patient.placed_consumers(func):
+        for var in view.levels(consumer):
+            level = ComputeAt(stage, consumer, var)
+            places.append((level,))
+            places += [(level, StoreAt(stage, consumer, outer)) for outer in view.serially_outside(level)[:1]]
+    for place in places:
+        new: Directives = [*place]
+        if args:
+            inner = view.new_loop()
+            new += [Split(stage, args[0], args[0], inner, lanes), Vectorize(stage, inner)]
+        if isinstance(place[0], ComputeRoot) and len(args) > 1:
+            new.append(Parallel(stage, args[-1]))
+        yield from patient.changed([*view.directives, *new])
+
+
+def parallel(patient: Patient, stage: Stage) -> Iterator[Schedule]:
+    """Gives the threads more tasks: another loop, two loops in one, or smaller parts of the loop that they share."""
+    view = patient.view
+    stage = _outer_stage(patient, stage)
+    loops = view.nests.loops.get(stage, ())
+    shared = [each for each in loops if each.kind == "parallel"]
+    serial = [each for each in loops if each.kind == "for" and not each.rvar]
+    others = view.without(stage, Parallel)
+    for loop in serial[::-1][:2]:
+        yield from patient.changed(after(others, stage, Parallel(stage, loop.name)))
+    outer = [each for each in loops if each.kind in ("for", "parallel") and not each.rvar][-2:]
+    if len(outer) == 2:
+        fused = view.new_loop()
+        both = Fuse(stage, outer[0].name, outer[1].name, fused)
+        yield from patient.changed(after(others, stage, both, Parallel(stage, fused)))
+    for loop in shared or serial[-1:]:
+        for at, each in enumerate(view.directives):
+            if isinstance(each, Split) and each.stage == stage and each.outer == loop.name:
+                for times in _FINER:
+                    if each.factor // times > 1:
+                        yield from patient.changed(view.replaced(at, factor=each.factor // times))
+
+
+def fewer_launches(patient: Patient, stage: Stage) -> Iterator[Schedule]:
+    """Takes the loops of a stage off the threads, which the loops around it may use."""
+    yield from patient.changed(patient.view.without(stage, Parallel))
+
+
+def fewer_allocations(patient: Patient, func: str) -> Iterator[Schedule]:
+    """Takes the memory of a Func from the stack, or once for many iterations."""
+    level = patient.place(func)
+    stage, view = Stage(func), patient.view
+    if level is None:
+        return
+    yield from patient.changed(after(view.without(stage, StoreIn), stage, StoreIn(stage, "Stack")))
+    if isinstance(level, ComputeAt):
+        for var in view.serially_outside(level)[::-1]:
+            hoisted = HoistStorage(stage, level.consumer, var)
+            yield from patient.changed(after(view.without(stage, HoistStorage, HoistStorageRoot), stage, hoisted))
+
+
+def _placed(directives: Sequence[Directive], stage: Stage, place: ComputeAt | ComputeRoot) -> Directives:
+    """With a Func computed elsewhere, and stored there."""
+    others = [each for each in directives if not (each.stage == stage and isinstance(each, _PLACES))]
+    return after(others, stage, place)
+
+
+def _with_vector(directives: Sequence[Directive], view: View, stage: Stage, loop: Loop, lanes: int) -> Directives:
+    order = [each.name for each in view.nests.loops[stage]]
+    if loop.extent is not None and _SHORTEST_VECTOR <= loop.extent <= _LONGEST_VECTOR:
+        inner, new = loop.name, []
+        order.remove(inner)
+    else:
+        inner = view.new_loop()
+        new: Directives = [Split(stage, loop.name, loop.name, inner, lanes)]
+    if order and order[0] != inner and not (new and order[0] == loop.name):
+        new.append(Reorder(stage, (inner, *order)))
+    return after([*directives], stage, *new, Vectorize(stage, inner))
+
+
+def _roots(view: View, stage: Stage) -> dict[str, str]:
+    """The variable of the algorithm that each loop of a stage comes from."""
+    roots = {each: each for each in view.nests.args[stage.func]}
+    for each in view.directives:
+        if each.stage != stage:
+            continue
+        match each:
+            case Split():
+                root = roots.get(each.old, each.old)
+                roots |= {each.outer: root, each.inner: root}
+            case Fuse():
+                roots[each.fused] = roots.get(each.inner, each.inner)
+            case _:
+                pass
+    return roots
+
+
+def _outer_stage(patient: Patient, stage: Stage) -> Stage:
+    """The stage with the outermost loops around one."""
+    seen = {stage.func}
+    while isinstance(level := patient.place(stage.func), ComputeAt) and level.consumer not in seen:
+        seen.add(level.consumer)
+        stage, _ = patient.view.nests.level(level.consumer, level.var)
+    return stage

@@ -1,0 +1,71 @@
+"""A schedule as what changes it sees it: its directives, and the loops that they make."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any
+
+from hltune.schedule.canonical import canonical_names
+from hltune.schedule.loops import Loop, LoopNests, loop_nests
+from hltune.values.directives import ComputeAt, ComputeRoot, Directive, Schedule, StoreAt
+from hltune.values.errors import InputError
+from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import Stage
+
+Directives = list[Directive]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Directives, and the loops that they make."""
+
+    directives: Directives
+    nests: LoopNests
+
+    def replaced(self, at: int, **changes: Any) -> Directives:
+        """The directives, with fields of one of them changed."""
+        return [*self.directives[:at], replace(self.directives[at], **changes), *self.directives[at + 1 :]]
+
+    def without(self, stage: Stage, *kinds: type[Directive]) -> Directives:
+        """The directives, but those of these kinds of a stage."""
+        return [each for each in self.directives if not (each.stage == stage and isinstance(each, kinds))]
+
+    def serial_loops(self) -> list[tuple[Stage, Loop]]:
+        """Loops that are neither parallel, nor vectorised, nor unrolled; an inlined Func has no loops."""
+        placed = {each.stage.func for each in self.directives if isinstance(each, ComputeAt | ComputeRoot)}
+        placed.add([*self.nests.args][-1])  # the output
+        loops = [(stage, loop) for stage, loops in self.nests.loops.items() for loop in loops if stage.func in placed]
+        return [(stage, loop) for stage, loop in loops if loop.kind == "for"]
+
+    def levels(self, consumer: str) -> list[str]:
+        """Loops of a Func that something can be computed in, innermost first."""
+        stage = self.nests.stages(consumer)[-1]
+        return [loop.name for loop in self.nests.loops[stage] if loop.kind != "vectorized"]
+
+    def serially_outside(self, level: ComputeAt | StoreAt) -> list[str]:
+        """Loops outside of a level which run in the same task as it, innermost first."""
+        loops = self.nests.loops[self.nests.stages(level.consumer)[-1]]
+        at = next((number for number, loop in enumerate(loops) if loop.name == level.var), len(loops))
+        inside = takewhile(lambda number: loops[number].kind != "parallel", range(at, len(loops) - 1))
+        return [loops[number + 1].name for number in inside]
+
+    def new_loop(self) -> str:
+        """A name that no loop has."""
+        taken = {each.name for loops in self.nests.loops.values() for each in loops}
+        return next(name for number in range(1000) if (name := f"v{number}") not in taken)
+
+
+def after(directives: Directives, stage: Stage, *new: Directive) -> Directives:
+    """New directives after the last one of a stage."""
+    at = max((number for number, each in enumerate(directives) if each.stage == stage), default=-1)
+    return [*directives[: at + 1], *new, *directives[at + 1 :]]
+
+
+def legal(directives: Sequence[Directive], funcs: Sequence[FuncInfo]) -> Schedule | None:
+    """A schedule with canonical names; None if a loop that something else needs is gone."""
+    try:
+        schedule = canonical_names(Schedule(tuple(directives)), funcs)
+        loop_nests(schedule, funcs)
+    except InputError:
+        return None
+    return schedule

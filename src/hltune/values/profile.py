@@ -1,0 +1,53 @@
+"""Where the time of a schedule goes, as a profiler that samples it says."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What a Func, or something of Halide's runtime, takes.
+
+    Attributes:
+        samples: how often it was seen running.
+        threads: mean number of threads that were at work meanwhile.
+        heap_peak_bytes: most that its buffers took at a time.
+        allocations: buffers that it took from the heap in a run.
+        stack_bytes: most that its buffers took of the stack.
+    """
+
+    name: str
+    samples: int
+    threads: float
+    heap_peak_bytes: int = 0
+    allocations: float = 0.0
+    stack_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A schedule that was sampled while it ran, again and again.
+
+    Attributes:
+        seconds: median of a run, with the profiler at work.
+        runs: how many there were.
+        parts: Funcs by the names that `PipelineSpec.funcs` gives them, and what else takes time.
+        threads: mean number of threads that were at work.
+        heap_peak_bytes: most that was taken from the heap at a time.
+        allocations: buffers that a run takes from the heap.
+    """
+
+    seconds: float
+    runs: int
+    parts: tuple[Part, ...]
+    threads: float
+    heap_peak_bytes: int
+    allocations: float
+
+    @property
+    def samples(self) -> int:
+        """Of all parts."""
+        return sum(each.samples for each in self.parts)
+
+    def share(self, part: Part) -> float:
+        """The share of the time that a part takes."""
+        return part.samples / max(1, self.samples)

@@ -1,0 +1,77 @@
+"""`hltune explain` end to end, on small pipelines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PIPELINES, Run
+
+BLUR = PIPELINES / "blur_function.py"
+THREADS = ("--max-parallelism", 2)
+
+
+@pytest.fixture
+def scheduled(hltune: Run) -> Run:
+    result = hltune("schedule", BLUR, "--beam-size", 1, "--autoscheduler", "mullapudi2016", *THREADS)
+    assert result.code == 0, result.err
+    return hltune
+
+
+def test_measured_and_predicted_shares_are_of_the_whole(scheduled: Run) -> None:
+    document = scheduled("explain", BLUR, *THREADS, "--json").document
+    (found,) = document["schedules"]
+    assert (document["version"], found["name"], found["verified"]) == (1, "mullapudi2016", True)
+    assert found["profile"]["samples"] > 100 and not found["failures"]
+    measured = [row["measured"]["share"] for row in found["funcs"] if row["measured"]]
+    assert sum(measured) == pytest.approx(1.0)
+    predicted = [row["predicted"]["share"] for row in found["funcs"] if row["predicted"]]
+    whole = sum(found["terms_ms"][name] for name in ("launches", "allocations", "heap_bytes", "faults"))
+    assert sum(predicted) + whole / found["predicted_ms"] == pytest.approx(1.0)
+    output = next(row for row in found["funcs"] if row["name"] == "output")
+    assert output["recompute"] == pytest.approx(1.0, abs=0.1)
+    assert any(row["kind"] == "store" and row["func"] == "output" for row in found["loops"])
+
+
+def test_each_claim_is_checked_on_request(hltune: Run) -> None:
+    """Inlined, scalar and on one thread: several faults, and each has a change that helps."""
+    result = hltune("explain", BLUR, "--schedule", "default", *THREADS, "--try", "--json")
+    assert result.code == 0, result.err
+    (found,) = result.document["schedules"]
+    tried = [each for each in found["advice"] if each["measured_speedup"] is not None]
+    assert {"scalar", "idle"} <= {each["kind"] for each in found["advice"]}
+    assert max(each["measured_speedup"] for each in tried) > 1.2
+    assert all(each["directives"] and each["schedule"] for each in tried)
+
+
+def test_people_see_sentences_and_both_schedules(scheduled: Run) -> None:
+    result = scheduled("explain", BLUR, "--schedule", "default", "--against", "mullapudi2016", *THREADS)
+    assert result.code == 0, result.err
+    headings = ("what limits it", "where the time goes", "the lowered program", "default against mullapudi2016, in ms")
+    assert all(text in result.out for text in headings)
+    assert "output computes one element at a time" in result.out
+
+
+def test_a_schedule_may_be_a_file(scheduled: Run, tmp_path: Path) -> None:
+    (file,) = (tmp_path / ".hltune").glob("blur_function-*/blur_function.schedule.json")
+    (found,) = scheduled("explain", BLUR, "--schedule", file, *THREADS, "--json").document["schedules"]
+    assert found["name"] == "blur_function" and found["cost"] > 0
+
+
+def test_an_unknown_schedule_is_answered_with_those_that_are_known(hltune: Run) -> None:
+    result = hltune("explain", BLUR, "--schedule", "defualt")
+    assert result.code == 2
+    assert "no such schedule" in result.err and "default" in result.err
+
+
+def test_nothing_known_is_answered_with_what_to_do(hltune: Run) -> None:
+    result = hltune("explain", BLUR)
+    assert result.code == 2 and "run `hltune schedule` first" in result.err
+
+
+def test_another_target_is_explained_without_measuring(hltune: Run) -> None:
+    document = hltune("explain", BLUR, "--schedule", "default", "--target", "arm-64-linux", "--json").document
+    (found,) = document["schedules"]
+    assert (found["cost"], found["verified"], found["profile"]) == (None, False, None)
+    assert found["advice"]

@@ -1,0 +1,63 @@
+"""A pipeline of three stages, and schedules of it with one flaw each, planted on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import halide as hl
+
+
+def sharpened(width: int = 4096, height: int = 3072) -> hl.Func:
+    """What a blur takes away from an image of floats, added to it."""
+    return _sharpened(width, height, lambda value: value)
+
+
+def sharpened_roots(width: int = 2048, height: int = 1536) -> hl.Func:
+    """The same with a first stage that takes long to compute."""
+    return _sharpened(width, height, hl.sqrt)
+
+
+def _sharpened(width: int, height: int, first: Callable[[hl.Expr], hl.Expr]) -> hl.Func:
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    rows, blurred, output = hl.Func("rows"), hl.Func("blurred"), hl.Func("sharp")
+    rows[x, y] = first(image[x, y]) + 2.0 * first(image[x + 1, y]) + first(image[x + 2, y])
+    blurred[x, y] = (rows[x, y] + 2.0 * rows[x, y + 1] + rows[x, y + 2]) / 16.0
+    output[x, y] = 2.0 * image[x + 1, y + 1] - blurred[x, y]
+    image.set_estimates([hl.Range(0, width + 2), hl.Range(0, height + 2)])
+    output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return output
+
+
+class Flaw(NamedTuple):
+    """A schedule, and who has which fault in it."""
+
+    kind: str
+    stage: str
+    text: str
+    entry: str = "sharpened"
+
+
+_GOOD_OUTPUT = "sharp.split(y, y, yi, 32).split(x, x, xi, 8).vectorize(xi).parallel(y);"
+_GOOD_ROWS = "rows.store_at(sharp, y).compute_at(sharp, yi).split(x, x, xi, 8).vectorize(xi);"
+GOOD = f"{_GOOD_OUTPUT} {_GOOD_ROWS}"
+
+FLAWS = (
+    Flaw("scalar", "sharp", f"sharp.split(y, y, yi, 32).parallel(y); {_GOOD_ROWS}"),
+    Flaw("recomputed", "rows", f"{_GOOD_OUTPUT} rows.compute_at(sharp, x).split(x, x, xi, 8).vectorize(xi);"),
+    Flaw("inlined", "rows", _GOOD_OUTPUT, "sharpened_roots"),
+    Flaw(
+        "scattered",
+        "sharp",
+        "sharp.split(y, y, yi, 8).reorder(yi, y, x).vectorize(yi).parallel(x);"
+        "rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);",
+    ),
+    Flaw(
+        "idle",
+        "sharp",
+        "sharp.split(y, y, yi, 3072).split(x, x, xi, 8).vectorize(xi).parallel(y);"
+        "rows.store_at(sharp, y).compute_at(sharp, yi).split(x, x, xi, 8).vectorize(xi);",
+    ),
+    Flaw("memory", "rows", f"{_GOOD_OUTPUT} rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);"),
+)

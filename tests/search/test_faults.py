@@ -1,0 +1,133 @@
+"""Flaws that were planted are named, and a change without them is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from hltune.lowered.account import Account, AccountJob
+from hltune.machine.open import TargetJob
+from hltune.machine.sensitivity import every_func_at_root
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import Source
+from hltune.pipeline.target import TargetInfo
+from hltune.runtime.worker import Worker
+from hltune.schedule.loops import loop_nests
+from hltune.schedule.parse import parse_schedule
+from hltune.search.faults import KINDS, Case, faults
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.pipeline import PipelineSpec
+from tests.cache import CACHE
+from tests.search.flawed import FLAWS, GOOD, Flaw
+
+CORES = 2
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    with Worker(preload=("halide",)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def target(worker: Worker) -> TargetInfo:
+    return worker.run(TargetJob("host"))
+
+
+class Reader:
+    """Accounts of one pipeline's schedules."""
+
+    def __init__(self, worker: Worker, spec: PipelineSpec, target: TargetInfo) -> None:
+        self._worker, self.spec, self.target = worker, spec, target
+        self.root = self(every_func_at_root(spec))
+
+    def __call__(self, schedule: Schedule) -> Account:
+        found = self.try_(schedule)
+        assert isinstance(found, Account), found
+        return found
+
+    def try_(self, schedule: Schedule) -> Account | Failure:
+        target = self.target
+        job = AccountJob(
+            spec=self.spec, schedule=schedule, target=target.name, vector_bytes=target.vector_bytes, cores=CORES
+        )
+        return self._worker.run(job)
+
+    def case(self, text: str) -> Case:
+        schedule = parse_schedule(text, self.spec.funcs)
+        return Case(
+            spec=self.spec,
+            schedule=schedule,
+            account=self(schedule),
+            root=self.root,
+            cores=CORES,
+            vector_bytes=self.target.vector_bytes,
+        )
+
+
+@pytest.fixture(scope="module")
+def readers(worker: Worker, target: TargetInfo) -> dict[str, Reader]:
+    found: dict[str, Reader] = {}
+    for entry in ("sharpened", "sharpened_roots"):
+        source = Source(kind="module", location="tests.search.flawed", entry=entry)
+        with Worker(preload=("halide",)) as loader:  # names that were used before get numbers
+            spec = loader.run(LoadJob(source=source, target=target.name, cache=CACHE))
+        found[entry] = Reader(worker, spec, target)
+    return found
+
+
+@pytest.fixture
+def reader(readers: dict[str, Reader]) -> Reader:
+    return readers["sharpened"]
+
+
+@pytest.mark.parametrize("flaw", FLAWS, ids=lambda flaw: flaw.kind)
+def test_a_planted_flaw_is_named_and_a_change_helps(readers: dict[str, Reader], flaw: Flaw) -> None:
+    reader = readers[flaw.entry]
+    case = reader.case(flaw.text)
+    found = {(each.kind, str(each.stage)): each for each in faults(case)}
+    assert (flaw.kind, flaw.stage) in found
+    changes = found[flaw.kind, flaw.stage].changes
+    read = [reader.try_(each) for each in changes]
+    seconds = [each.seconds for each in read if isinstance(each, Account)]
+    assert seconds and min(seconds) < case.account.seconds / 1.05
+
+
+def test_every_kind_of_fault_is_planted_or_about_memory() -> None:
+    assert {flaw.kind for flaw in FLAWS} | {"allocations", "launches"} == KINDS.keys()
+
+
+def test_a_good_schedule_has_fewer_faults(reader: Reader) -> None:
+    kinds = {(each.kind, str(each.stage)) for each in faults(reader.case(GOOD))}
+    assert not kinds & {(flaw.kind, flaw.stage) for flaw in FLAWS}
+
+
+def test_changes_are_schedules_of_the_pipeline(readers: dict[str, Reader]) -> None:
+    for flaw in FLAWS:
+        reader = readers[flaw.entry]
+        case = reader.case(flaw.text)
+        for fault in faults(case):
+            for change in fault.changes:
+                loop_nests(change, reader.spec.funcs)
+                assert change != case.schedule
+
+
+def test_what_is_needed_is_what_is_computed_at_root(reader: Reader) -> None:
+    rows = reader.root.of("rows")
+    assert sum(each.features["points"] for each in rows) == 4096 * 3074
+    assert sum(each.loaded["image_im"] for each in rows) == 3 * 4096 * 3074
+    (output,) = reader.root.of("sharp")
+    assert output.loaded.keys() == {"image_im", "blurred"}
+    assert [(str(each.stage), each.var, each.extent) for each in output.levels] == [
+        ("sharp", "y", 3072),
+        ("sharp", "x", 4096),
+    ]
+
+
+def test_the_parts_of_a_program_add_up(reader: Reader) -> None:
+    account = reader.case(GOOD).account
+    bodies = sum(each.seconds for each in account.bodies)
+    rest = sum(account.terms[name] for name in ("launches", "allocations", "heap_bytes", "faults"))
+    assert bodies + rest == pytest.approx(account.seconds)

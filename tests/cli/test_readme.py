@@ -28,6 +28,8 @@ def test_commands_and_flags_exist(hltune: Run) -> None:
         "tune",
         "compare",
         "explain",
+        "reproduce",
+        "reduce",
         "run",
         "export",
         "samples",

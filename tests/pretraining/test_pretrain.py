@@ -28,7 +28,6 @@ from hltune.pretraining.replay import Replay, is_held_out
 from hltune.samples.reader import Reader
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError
-from hltune.values.provenance import Mutated
 from hltune.workspace.default_weights import initial_weights
 from tests.pretraining.conftest import Recorder, make_options, run
 from tests.samples import stored
@@ -45,20 +44,6 @@ def schedules(root: Path) -> dict[str, set[str]]:
     with Reader(root / "samples.sqlite") as reader:
         (machine,) = stored.machines(reader)
         return {name: set(reader.costs(key, machine.key)) for key, name in reader.pipelines().items()}
-
-
-def searched(root: Path) -> dict[str, set[str]]:
-    """The same of those that work and are no mutants."""
-    with Reader(root / "samples.sqlite") as reader:
-        (machine,) = stored.machines(reader)
-        return {
-            name: {
-                each.schedule_hash
-                for each in reader.best(key, machine.key, 1000)
-                if not isinstance(each.provenance, Mutated)
-            }
-            for key, name in reader.pipelines().items()
-        }
 
 
 @pytest.fixture(scope="module")
@@ -154,11 +139,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_samples(
             process.stdout.read()
             killer.cancel()
     run(tmp_path, make_options())
-    # Two mutants that come to the same program are not always told to, see `text_hash`: then another one is measured.
-    assert searched(tmp_path) == searched(root)
-    assert {name: len(found) for name, found in schedules(tmp_path).items()} == {
-        name: len(found) for name, found in schedules(root).items()
-    }
+    assert schedules(tmp_path) == schedules(root)
 
 
 def kill(pid: int) -> None:

@@ -54,19 +54,19 @@ def test_everything_comes_back(spec: PipelineSpec, given_samples: list[Sample]) 
 
 def test_programs_are_kept_by_version_and_go_with_their_schedules(store: Store) -> None:
     store.add_all([sample(1), sample(2), sample(3, CRASH)])
-    program = ProgramFeatures(bodies=np.array([[1.0, 2.5], [1e12, 0.0]]), whole=np.array([3.0]), text_hash="a" * 64)
+    program = ProgramFeatures(bodies=np.array([[1.0, 2.5], [1e12, 0.0]]), whole=np.array([3.0]), program_hash="a" * 64)
     one, other = (sample(number).schedule_hash for number in (1, 2))
     assert set(store.schedules(*KEYS)) == {one, other}
     for _ in range(2):  # the second time changes nothing
         store.add_programs(PIPELINE.hash, MACHINE, 1, {one: program})
-    ((text_hash, data),) = store.programs(*KEYS, 1).values()
-    back = ProgramFeatures.decode(data, text_hash=text_hash, columns=2, whole=1)
-    assert back.text_hash == program.text_hash and (back.whole == program.whole).all()
+    ((program_hash, data),) = store.programs(*KEYS, 1).values()
+    back = ProgramFeatures.decode(data, program_hash=program_hash, columns=2, whole=1)
+    assert back.program_hash == program.program_hash and (back.whole == program.whole).all()
     assert back.bodies == pytest.approx(program.bodies)
     assert store.programs(*KEYS, 2) == {} == store.programs(PIPELINE.hash, OTHER_MACHINE.key, 1)
     for damaged, columns in ((data, 3), (data[:-9], 2), (b"no zlib", 2)):
         with pytest.raises(InputError, match="damaged"):
-            ProgramFeatures.decode(damaged, text_hash=text_hash, columns=columns, whole=1)
+            ProgramFeatures.decode(damaged, program_hash=program_hash, columns=columns, whole=1)
     store.delete(*KEYS)
     store.add_pipeline(PIPELINE)
     assert store.programs(*KEYS, 1) == {}

@@ -167,7 +167,7 @@ def test_programs_of_what_has_no_samples_are_not_kept(place: Place) -> None:
     """A schedule that was repaired is known, and has no sample of its own."""
     one, other = tiled(place, 8, 4), tiled(place, 16, 4)
     keys = [schedule_hash(each.schedule) for each in (one, other)]
-    program = ProgramFeatures(bodies=np.zeros((0, len(BODY))), whole=np.zeros(len(WHOLE)), text_hash="a" * 64)
+    program = ProgramFeatures(bodies=np.zeros((0, len(BODY))), whole=np.zeros(len(WHOLE)), program_hash="a" * 64)
     with place.store() as store:
         drafts = drafts_of(place, store)
         measure(drafts, {keys[0]: (one, 1.0)}, place)

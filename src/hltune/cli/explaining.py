@@ -1,14 +1,18 @@
-"""`hltune explain`: flags to options, results to people."""
+"""`hltune explain`, `reproduce` and `reduce`: flags to options, results to people."""
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from hltune.cli.arguments import LIMITS, OUTPUT, WHAT, Whole
+from hltune.cli.arguments import LIMITS, OUTPUT, STORED, WHAT, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import CheckFlags, ImageFlags, Pipeline, ThreadFlags
+from hltune.cli.flags import CheckFlags, ImageFlags, Output, Pipeline, ThreadFlags
 from hltune.cli.output import OutputFlags
 from hltune.runtime import interrupts
+from hltune.values.errors import out_of_range
+
+Identifier = Annotated[str, Parameter(group=STORED, help="Start of a schedule's id, as `hltune samples` shows it.")]
 
 
 def explain(
@@ -51,3 +55,58 @@ def explain(
             progress=progress,
         )
     output.show(explained, lambda console, result: print_explained(console, explained(result)), result)
+
+
+def reproduce(
+    schedule: Identifier,
+    /,
+    *,
+    directory: Annotated[Path, Output, Parameter(group=OUTPUT)],
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """`hltune reproduce`.
+
+    Args:
+        directory: Directory for the files.
+    """
+    with interrupts.importing():
+        from hltune.commands import reproduce as command
+        from hltune.report import examples
+
+    result = command.reproduce(output.place.samples, schedule, directory)
+    output.show(examples.reproduced, examples.print_reproduced, result)
+
+
+def reduce(
+    schedule: Identifier,
+    /,
+    *,
+    minutes: Annotated[float, Parameter(group=LIMITS)] = 5.0,
+    directory: Annotated[Path | None, Output, Parameter(group=OUTPUT)] = None,
+    limits: CheckFlags = CheckFlags(),
+    emulator: EmulatorFlags = EmulatorFlags(),
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """`hltune reduce`.
+
+    Args:
+        minutes: How long to go on; the smallest schedule by then is the result.
+        directory: Directory for files that reproduce what is left, as `hltune reproduce` writes them.
+    """
+    with interrupts.importing():
+        from hltune.commands import reduce as command
+        from hltune.report import examples
+        from hltune.report.progress import show_progress
+
+    if not 0 < minutes < float("inf"):
+        raise out_of_range("--minutes", "more than 0", minutes)
+    with show_progress() as progress:
+        result = command.reduce(
+            output.place.samples,
+            schedule,
+            minutes=minutes,
+            directory=directory,
+            measure=lambda threads: limits.verified(threads, emulator.options()),
+            progress=progress,
+        )
+    output.show(examples.reduced, examples.print_reduced, result)

@@ -49,6 +49,10 @@ COMMANDS = {
     "explain": Command("explaining", "explain", "Shows where the time of a schedule goes, and what limits it."),
     "run": Command("using", "run", "Applies the best known schedule to a real image."),
     "export": Command("using", "export", "Writes the best known schedule in the forms that other programs use."),
+    "reproduce": Command(
+        "explaining", "reproduce", "Writes files that run a measured schedule with Halide and NumPy alone."
+    ),
+    "reduce": Command("explaining", "reduce", "Leaves out of a failing schedule what the failure does not need."),
     "doctor": Command("using", "doctor", "Shows what is installed, what is missing and how to get it."),
     "samples stats": Command("samples", "stats", "Counts samples per pipeline and machine."),
     "samples best": Command("samples", "best", "Shows the fastest schedules of a pipeline."),

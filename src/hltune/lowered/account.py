@@ -89,7 +89,7 @@ class Account:
     allocations: tuple[Allocation, ...]
     terms: Mapping[str, float]
     launches: float
-    text_hash: str
+    program_hash: str
 
     @property
     def seconds(self) -> float:
@@ -129,9 +129,9 @@ class AccountJob:
         return read(lower, process, self.vector_bytes, partial(account, cores=self.cores))
 
 
-def account(walked: Walked, text_hash: str, *, cores: int) -> Account:
+def account(walked: Walked, program_hash: str, *, cores: int) -> Account:
     """What a program spends on so many cores."""
-    found = features(walked, text_hash, cores=cores)
+    found = features(walked, program_hash, cores=cores)
     by_t0 = estimate(found, cores=cores)
     rows = zip(bodies(walked), by_t0.parts, strict=True)
     return Account(
@@ -139,7 +139,7 @@ def account(walked: Walked, text_hash: str, *, cores: int) -> Account:
         allocations=walked.allocations,
         terms=dict(zip(TERMS, map(float, by_t0.terms), strict=True)),
         launches=walked.launches,
-        text_hash=text_hash,
+        program_hash=program_hash,
     )
 
 

@@ -83,18 +83,18 @@ WHOLE = (
 def decoded(stored: Mapping[str, tuple[str, bytes]]) -> dict[str, ProgramFeatures]:
     """Features that a store kept by key; those that are damaged are as good as not there."""
     found: dict[str, ProgramFeatures] = {}
-    for key, (text_hash, data) in stored.items():
+    for key, (program_hash, data) in stored.items():
         with contextlib.suppress(InputError):
-            found[key] = ProgramFeatures.decode(data, text_hash=text_hash, columns=len(BODY), whole=len(WHOLE))
+            found[key] = ProgramFeatures.decode(data, program_hash=program_hash, columns=len(BODY), whole=len(WHOLE))
     return found
 
 
-def features(walked: Walked, text_hash: str, *, cores: int) -> ProgramFeatures:
+def features(walked: Walked, program_hash: str, *, cores: int) -> ProgramFeatures:
     """The features of a program on so many cores; an `ArithmeticError` if they are not finite."""
     rows = [body_features(sites) for sites in bodies(walked)]
     table = np.array([[row[name] for name in BODY] for row in rows]).reshape(-1, len(BODY))
     whole = _whole(walked, rows, cores)
-    found = ProgramFeatures(bodies=table, whole=np.array([whole[name] for name in WHOLE]), text_hash=text_hash)
+    found = ProgramFeatures(bodies=table, whole=np.array([whole[name] for name in WHOLE]), program_hash=program_hash)
     if not (np.isfinite(found.bodies).all() and np.isfinite(found.whole).all()):
         raise ArithmeticError("its features are not finite")
     return found

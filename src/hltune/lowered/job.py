@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,6 +13,7 @@ from typing import TypeVar
 
 from hltune.lowered.evaluate import Dimension, Sizes
 from hltune.lowered.features import features
+from hltune.lowered.identity import program_hash
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Type
 from hltune.lowered.walk import Walked, walk
@@ -93,30 +92,10 @@ def read(lower: LowerJob, process: Process, vector_bytes: int, make: Callable[[W
     process.enter("read", timeout_s=lower.timeout_s)
     sys.setrecursionlimit(_DEEPEST)
     try:
-        return make(walk(parse_lowered(text), *arguments_of(lower.spec), vector_bits=8 * vector_bytes), text_hash(text))
+        program = parse_lowered(text)
+        return make(walk(program, *arguments_of(lower.spec), vector_bits=8 * vector_bytes), program_hash(program))
     except _UNREADABLE as error:
         return Failure(stage="read", kind="error", message=f"{type(error).__name__}: {error}")
-
-
-_BOUND = re.compile(r"\blet ([\w.$]+) =|^ *\w+(?:<\w+>)? \(([\w.$]+), ", re.MULTILINE)
-"""Names that the text itself gives: to values, and to loops."""
-_NAME = re.compile(r"[^\W\d][\w.$]*")
-
-
-def text_hash(text: str) -> str:
-    """Identifies a program, whatever its loops and values are called: 64 hexadecimal digits.
-
-    Halide orders what commutes by the names that it invents, and counts these up (``t99``, ``t100``): of the same
-    program that is lowered before and after such a step, it may not be the same.
-    """
-    bound = {name for match in _BOUND.finditer(text) for name in match.groups() if name}
-    numbers: dict[str, str] = {}
-
-    def number(match: re.Match[str]) -> str:
-        name = match[0]
-        return numbers.setdefault(name, f"#{len(numbers)}") if name in bound else name
-
-    return hashlib.sha256(_NAME.sub(number, text).encode()).hexdigest()
 
 
 def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> str:

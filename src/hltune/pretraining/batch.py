@@ -4,8 +4,7 @@ Searches find half of the schedules; the others are mutants of these, for a rank
 One more computes every Func at root: what the algorithm needs, whatever the schedule.
 
 Which programs and schedules come depends on the seed, the number of the batch and the weights alone, not on running
-times, so that a batch that was cut off is completed by the same schedules; but for a mutant now and then, where equal
-programs were not told to be equal (`hltune.lowered.job.text_hash`).
+times, so that a batch that was cut off is completed by the same schedules.
 """
 
 import time
@@ -218,10 +217,10 @@ class Batcher:
         lowered = self._lowered(spec, at_root | drafts | searched)
         programs = {key: each for key, each in lowered.items() if isinstance(each, ProgramFeatures)}
         known = [key for key in (*searched, *at_root) if key in programs]
-        by_text = {programs[key].text_hash: key for key in known}
+        by_text = {programs[key].program_hash: key for key in known}
         for key in drafts:
             if key in programs:
-                by_text.setdefault(programs[key].text_hash, key)
+                by_text.setdefault(programs[key].program_hash, key)
         new = [key for key in by_text.values() if key in drafts and key not in known]
         chosen = {key: drafts[key] for key in new[: len(searched)]}
         return programs, searched | chosen | at_root

@@ -35,7 +35,8 @@ def best(chosen: Chosen, rows: Iterable[Ranked]) -> Document:
 def failures(chosen: Chosen, rows: Iterable[Reason]) -> Document:
     """Result of `hltune samples failures`."""
     keys = ("stage", "count", "message", "example")
-    return {**_named(chosen), "failures": [{key: getattr(row, key) for key in keys} for row in rows]}
+    failed = [{**{key: getattr(row, key) for key in keys}, "hash": row.schedule_hash} for row in rows]
+    return {**_named(chosen), "failures": failed}
 
 
 def deleted(chosen: Chosen, gone: Deleted) -> Document:
@@ -108,7 +109,10 @@ def print_best(console: Console, chosen: Chosen, rows: Iterable[Ranked]) -> None
 
 def print_failures(console: Console, chosen: Chosen, rows: Iterable[Reason]) -> None:
     """Result of `hltune samples failures`: a line for each reason, the commonest first, and one of its messages."""
-    lines = [line for row in rows for line in (str(row), *([f"  {row.example}"] if row.example != row.message else []))]
+    lines: list[str] = []
+    for row in rows:
+        schedule = "" if row.schedule_hash is None else f" (schedule {row.schedule_hash[:ID_DIGITS]})"
+        lines += [f"{row}{schedule}", *([f"  {row.example}"] if row.example != row.message else [])]
     print_lines(console, *(lines or [f"no schedule of {chosen.name} has failed"]))
 
 

@@ -11,12 +11,13 @@ from typing import Any, Self
 import numpy as np
 
 from hltune.samples import database
-from hltune.samples.rows import OF, decode_schedule, decode_spec
+from hltune.samples.rows import MACHINE_COLUMNS, OF, decode_machine, decode_schedule, decode_spec
 from hltune.samples.statistics import Statistics, collect
 from hltune.values import provenance
 from hltune.values.directives import Schedule
-from hltune.values.errors import InputError
+from hltune.values.errors import Failure, InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import REPAIR, Mutated, Provenance
 from hltune.values.reasons import Reason, counted
@@ -63,6 +64,22 @@ class Ranked:
     round: int
     provenance: Provenance
     measured_at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A schedule, and the last measurement of it on a machine.
+
+    Attributes:
+        schedule: None if its directives are not known.
+        outcome: seconds, or why it failed.
+    """
+
+    pipeline_hash: str
+    schedule_hash: str
+    schedule: Schedule | None
+    machine: MachineId
+    outcome: float | Failure
 
 
 class Reader:
@@ -161,9 +178,20 @@ class Reader:
 
     def failures(self, pipeline_hash: str, machine_key: str) -> tuple[Reason, ...]:
         """Why measurements failed, the commonest reason first."""
-        query = f"""SELECT failure_stage, failure_message, count(*) {OF} AND cost IS NULL
-            GROUP BY 1, 2 ORDER BY max(id) DESC"""
+        query = f"""SELECT failure_stage, failure_message, failed, hash FROM (
+            SELECT failure_stage, failure_message, count(*) AS failed, schedule_id, max(id) AS newest
+            {OF} AND cost IS NULL GROUP BY 1, 2) JOIN schedules ON schedules.id = schedule_id ORDER BY newest DESC"""
         return counted(self._rows(query, pipeline_hash, machine_key))
+
+    def find(self, start: str) -> tuple[Found, ...]:
+        """Schedules whose hash begins so, as each was measured last, on every machine; the newest first."""
+        query = f"""SELECT pipelines.hash, schedules.hash, directives, cost, failure_stage, failure_kind,
+            failure_message, {MACHINE_COLUMNS}, max(samples.id)
+            FROM schedules JOIN samples ON samples.schedule_id = schedules.id
+            JOIN pipelines ON pipelines.id = schedules.pipeline_id JOIN machines ON machines.id = machine_id
+            WHERE substr(schedules.hash, 1, ?) = ? GROUP BY schedules.id, machine_id ORDER BY max(samples.id) DESC"""
+        with database.decoding(self.path):
+            return tuple(map(_found, self._rows(query, len(start), start)))
 
     def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
         """The fastest schedules, ``count`` at most, best first.
@@ -274,6 +302,17 @@ def unknown_pipeline(path: Path, pipeline_hash: str) -> InputError:
         where=str(path),
         found=pipeline_hash,
         todo="add the pipeline before its samples",
+    )
+
+
+def _found(row: tuple[Any, ...]) -> Found:
+    pipeline_hash, schedule_hash, directives, cost, stage, kind, message, *machine, _ = row
+    return Found(
+        pipeline_hash=pipeline_hash,
+        schedule_hash=schedule_hash,
+        schedule=decode_schedule(directives),
+        machine=decode_machine(machine),
+        outcome=Failure(stage=stage, kind=kind, message=message) if cost is None else cost,
     )
 
 

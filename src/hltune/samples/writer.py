@@ -108,7 +108,7 @@ class Store(Reader):
                     schedule_id=schedule_id,
                     machine_id=machine_id,
                     version=version,
-                    text_hash=program.text_hash,
+                    text_hash=program.program_hash,
                     data=program.encode(),
                 )
 

@@ -218,11 +218,11 @@ class Drafts:
 
     def _new(self, drafts: Iterable[str]) -> list[str]:
         """Those that were lowered, of equal programs the first, and none that comes to what was measured."""
-        measured = {self._programs[key].text_hash for key in self._programs if key in self.history}
+        measured = {self._programs[key].program_hash for key in self._programs if key in self.history}
         new: dict[str, str] = {}
         for key in drafts:
-            if (program := self._programs.get(key)) is not None and program.text_hash not in measured:
-                new.setdefault(program.text_hash, key)
+            if (program := self._programs.get(key)) is not None and program.program_hash not in measured:
+                new.setdefault(program.program_hash, key)
         return [*new.values()]
 
     def _untried(self, drafts: Iterable[str]) -> list[str]:
@@ -237,7 +237,7 @@ class Drafts:
         if not keys:
             return []
         scores = self.ranks(self._as_seen(keys))
-        texts = [self._programs[key].text_hash for key in keys]
+        texts = [self._programs[key].program_hash for key in keys]
         return [keys[number] for number in choose(scores, texts, wanted, random_share=random_share, rng=rng)]
 
     def _promising(self, drafts: Mapping[str, Candidate]) -> list[Parent]:

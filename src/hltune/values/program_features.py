@@ -28,19 +28,19 @@ class ProgramFeatures:
     Attributes:
         bodies: [K, F].
         whole: [G].
-        text_hash: of the text with names made equal: the same for schedules that come to the same program.
+        program_hash: the same for schedules that come to the same program.
     """
 
     bodies: NDArray[np.float64]
     whole: NDArray[np.float64]
-    text_hash: str
+    program_hash: str
 
     def encode(self) -> bytes:
         """Both arrays as compressed float32, little-endian."""
         return zlib.compress(np.concatenate([self.whole, self.bodies.ravel()]).astype(_FLOAT).tobytes())
 
     @classmethod
-    def decode(cls, data: bytes, *, text_hash: str, columns: int, whole: int) -> Self:
+    def decode(cls, data: bytes, *, program_hash: str, columns: int, whole: int) -> Self:
         """The inverse of `encode`, for F and G.
 
         Raises:
@@ -59,4 +59,4 @@ class ProgramFeatures:
                 expected=f"{whole} numbers and a multiple of {columns}",
                 found=f"{len(numbers)} numbers",
             )
-        return cls(bodies=numbers[whole:].reshape(rows, columns), whole=numbers[:whole], text_hash=text_hash)
+        return cls(bodies=numbers[whole:].reshape(rows, columns), whole=numbers[:whole], program_hash=program_hash)

@@ -22,12 +22,14 @@ class Reason:
         stage: the step that failed.
         message: one line, with N for every number.
         example: the message of one of them.
+        schedule_hash: of the schedule that failed so; None if nobody knows.
     """
 
     stage: str
     message: str
     count: int
     example: str
+    schedule_hash: str | None = None
 
     def __str__(self) -> str:
         return f"{self.count} in {self.stage}: {self.message}"
@@ -35,19 +37,23 @@ class Reason:
 
 def reasons(failures: Iterable[Failure]) -> tuple[Reason, ...]:
     """The reasons of failures, the commonest first."""
-    return counted((each.stage, each.message, 1) for each in failures)
+    return counted((each.stage, each.message, 1, None) for each in failures)
 
 
-def counted(rows: Iterable[tuple[str, str, int]]) -> tuple[Reason, ...]:
-    """The same of stages, messages, and how often each came."""
+def counted(rows: Iterable[tuple[str, str, int, str | None]]) -> tuple[Reason, ...]:
+    """The same of stages, messages, how often each came, and the hash of a schedule that failed so."""
     counts: dict[tuple[str, str], int] = {}
-    examples: dict[tuple[str, str], str] = {}
-    for stage, message, count in rows:
+    examples: dict[tuple[str, str], tuple[str, str | None]] = {}
+    for stage, message, count, schedule_hash in rows:
         key = stage, with_flag(_general(message), limit_flag(stage, message))
         counts[key] = counts.get(key, 0) + count
-        examples.setdefault(key, message)
+        examples.setdefault(key, (message, schedule_hash))
     ordered = sorted(counts, key=lambda key: (-counts[key], key))
-    return tuple(Reason(stage=key[0], message=key[1], count=counts[key], example=examples[key]) for key in ordered)
+    return tuple(_reason(*key, counts[key], *examples[key]) for key in ordered)
+
+
+def _reason(stage: str, message: str, count: int, example: str, schedule_hash: str | None) -> Reason:
+    return Reason(stage=stage, message=message, count=count, example=example, schedule_hash=schedule_hash)
 
 
 def _general(message: str) -> str:

@@ -1,0 +1,61 @@
+"""What `hltune reproduce` and `hltune reduce` show: documents for scripts, text for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from hltune.commands.reduce import Reduced
+from hltune.commands.reproduce import Example, Reproduced
+from hltune.report.documents import directives, failure
+from hltune.report.layout import print_lines
+from hltune.schedule.text import directive_text
+from hltune.values.errors import Failure
+
+Document = dict[str, Any]
+
+
+def reproduced(result: Reproduced) -> Document:
+    """Result of `hltune reproduce`."""
+    return {**_example(result.example), "files": [str(path) for path in result.files]}
+
+
+def reduced(result: Reduced) -> Document:
+    """Result of `hltune reduce`."""
+    return {
+        **_example(result.example),
+        "directives_before": len(result.example.schedule.directives),
+        "directives": len(result.schedule.directives),
+        "tried": result.tried,
+        "complete": result.complete,
+        "failure": failure(result.failure),
+        "schedule": directives(result.schedule),
+        "files": [str(path) for path in result.files],
+    }
+
+
+def print_reproduced(console: Console, result: Reproduced) -> None:
+    """Result of `hltune reproduce`."""
+    print_lines(console, *result.files, f"run it: python {result.files[-1]}")
+
+
+def print_reduced(console: Console, result: Reduced) -> None:
+    """Result of `hltune reduce`: what is left, how it fails."""
+    before, after = len(result.example.schedule.directives), len(result.schedule.directives)
+    print_lines(console, *(directive_text(each) for each in result.schedule.directives))
+    print_lines(console, f"{after} of {before} directives, after {result.tried} tries. {result.failure}")
+    if not result.complete:
+        print_lines(console, "time was short: --minutes may leave fewer")
+    print_lines(console, *result.files)
+
+
+def _example(example: Example) -> Document:
+    outcome = example.outcome
+    return {
+        "pipeline": example.spec.name,
+        "schedule_hash": example.schedule_hash,
+        "machine": example.machine.key,
+        "cost": None if isinstance(outcome, Failure) else example.machine.unit.from_seconds(outcome),
+        "failure": failure(outcome) if isinstance(outcome, Failure) else None,
+    }

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PIPELINES, Run
+from tests.machine.opened import needs_hexagon
 
 BLUR = PIPELINES / "blur_function.py"
 THREADS = ("--max-parallelism", 2)
@@ -48,7 +49,7 @@ def test_each_claim_is_checked_on_request(hltune: Run) -> None:
 def test_people_see_sentences_and_both_schedules(scheduled: Run) -> None:
     result = scheduled("explain", BLUR, "--schedule", "default", "--against", "mullapudi2016", *THREADS)
     assert result.code == 0, result.err
-    headings = ("what limits it", "where the time goes", "the lowered program", "default against mullapudi2016, in ms")
+    headings = ("what limits it", "where the time goes", "the lowered program", "default against mullapudi2016, measured ms")
     assert all(text in result.out for text in headings)
     assert "output computes one element at a time" in result.out
 
@@ -68,6 +69,15 @@ def test_an_unknown_schedule_is_answered_with_those_that_are_known(hltune: Run) 
 def test_nothing_known_is_answered_with_what_to_do(hltune: Run) -> None:
     result = hltune("explain", BLUR)
     assert result.code == 2 and "run `hltune schedule` first" in result.err
+
+
+@needs_hexagon
+def test_nothing_is_sampled_in_the_emulator(hltune: Run) -> None:
+    arguments = ("explain", BLUR, "--schedule", "default", "--target", "hexagon")
+    (found,) = hltune(*arguments, "--json").document["schedules"]
+    assert (found["unit"], found["verified"], found["profile"]) == ("packets", True, None)
+    assert found["counters"]["packets"] == found["cost"] and found["funcs"] and not found["failures"]
+    assert "output" in hltune(*arguments, "--against", "default").out
 
 
 def test_another_target_is_explained_without_measuring(hltune: Run) -> None:

@@ -137,7 +137,14 @@ def schedule(
             tried=tuple(tried),
             predicted=found.predicted,
             manual=attempt.manual,
-            files=export_texts(subject, candidate.schedule, directory or workspace.texts(subject.spec, subject.target)),
+            files=export_texts(
+                subject,
+                candidate.schedule,
+                directory or workspace.texts(subject.spec, subject.target),
+                name=name,
+                machine=machine,
+                seconds=cost and cost.value,
+            ),
         )
 
     with contextlib.ExitStack() as stack:

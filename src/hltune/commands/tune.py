@@ -274,6 +274,13 @@ def _finish(
         weights=run.lineage.path("best"),
         history=store.history(*key),
         successes=tuner.successes,
-        files=export_texts(subject, record.schedule, workspace.texts(spec, subject.target)),
+        files=export_texts(
+            subject,
+            record.schedule,
+            workspace.texts(spec, subject.target),
+            name=TUNED,
+            machine=run.machine,
+            seconds=record.cost,
+        ),
         verification=run.session.verification,
     )

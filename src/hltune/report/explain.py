@@ -139,9 +139,10 @@ def _print_against(console: Console, one: Document, other: Document) -> None:
     for name in dict.fromkeys((*ones, *others)):
         first, second = ones.get(name), others.get(name)
         table.add_row(name, _count(first), _count(second), f"{(first or 0.0) - (second or 0.0):+.3g}")
-    if one["cost"] is not None and other["cost"] is not None:
+    timed = one["profile"] is not None and other["profile"] is not None
+    if timed:
         table.add_row("all", _count(one["cost"]), _count(other["cost"]), f"{one['cost'] - other['cost']:+.3g}")
-    print_lines(console, f"{one['name']} against {other['name']}, in ms")
+    print_lines(console, f"{one['name']} against {other['name']}, {'measured' if timed else 'predicted'} ms")
     console.print(table)
 
 

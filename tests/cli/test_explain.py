@@ -49,13 +49,8 @@ def test_each_claim_is_checked_on_request(hltune: Run) -> None:
 def test_people_see_sentences_and_both_schedules(scheduled: Run) -> None:
     result = scheduled("explain", BLUR, "--schedule", "default", "--against", "mullapudi2016", *THREADS)
     assert result.code == 0, result.err
-    headings = (
-        "what limits it",
-        "where the time goes",
-        "the lowered program",
-        "default against mullapudi2016, measured ms",
-    )
-    assert all(text in result.out for text in headings)
+    headings = ("what limits it", "where the time goes", "the lowered program", "default against mullapudi2016")
+    assert all(text in result.out for text in headings) and "measured ms" in result.out
     assert "output computes one element at a time" in result.out
 
 

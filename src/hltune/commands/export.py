@@ -128,9 +128,7 @@ def export_texts(
     return _write([_text(form, subject.spec, schedule, about, directory) for form in forms])
 
 
-def _about(
-    subject: Subject, name: str, schedule: Schedule, workspace: Workspace, measure: MeasureOptions
-) -> About:
+def _about(subject: Subject, name: str, schedule: Schedule, workspace: Workspace, measure: MeasureOptions) -> About:
     """About a schedule that may be on record."""
     machine = identify(subject.target, measure)
     records = workspace.records(subject.spec, machine)
@@ -167,9 +165,7 @@ def _write(texts: Sequence[tuple[Path, str]]) -> tuple[Path, ...]:
     return tuple(path for path, _ in texts)
 
 
-def _text(
-    form: ExportForm, spec: PipelineSpec, schedule: Schedule, about: About, directory: Path
-) -> tuple[Path, str]:
+def _text(form: ExportForm, spec: PipelineSpec, schedule: Schedule, about: About, directory: Path) -> tuple[Path, str]:
     if form == "json":
         document = schedule_codec.to_json(schedule, about=about.document())
         return directory / f"{spec.name}.schedule.json", json.dumps(document, indent=1) + "\n"

@@ -95,11 +95,7 @@ def test_the_fastest_schedule_is_kept(hltune: Run, tmp_path: Path) -> None:
     best = min(records, key=lambda record: record["cost"])
     result = hltune("export", "median3x3", *size, "--max-parallelism", 2, "-o", "out", "--format", "json", "--json")
     assert result.document["name"] == best["name"]
-    exported = json.loads((tmp_path / "out/median3x3.schedule.json").read_text())
-    about = exported.pop("about")
-    assert exported == best["schedule"]
-    assert (about["schedule"], about["pipeline"], about["threads"]) == (best["name"], "median3x3", 2)
-    assert about["measured"].endswith(" ms") and about["sizes"]["output"] == "512x512"
+    assert json.loads((tmp_path / "out/median3x3.schedule.json").read_text()) == best["schedule"]
 
 
 def test_a_plugin_that_prints_what_nobody_knows_is_replaced(hltune: Run) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from hltune import __version__
 from hltune.machine.hexagon.target import offload_target
 from hltune.machine.open import TargetJob, identify, measured_on, resolve
 from hltune.machine.options import MeasureOptions
@@ -18,10 +17,8 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob
 from hltune.schedule.source import function_suffix, to_cpp_header, to_python
 from hltune.values import schedule_codec
-from hltune.values.about import About
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
-from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
@@ -90,8 +87,7 @@ def export(
             found=f"{name}, the schedule that {subject.spec.name} brings",
             todo="call the pipeline as it is",
         )
-    about = _about(subject, name, directives, workspace, measure)
-    texts = [_text(form, subject.spec, directives, about, directory) for form in forms if form not in _COMPILED]
+    texts = [_text(form, subject.spec, directives, directory) for form in forms if form not in _COMPILED]
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
         job = CompileJob(
@@ -113,32 +109,10 @@ def _measured_for_target(pipeline: SubjectOptions, workspace: Workspace, measure
     return subject if workspace.records(subject.spec, identify(subject.target, measure)) else None
 
 
-def export_texts(
-    subject: Subject, schedule: Schedule, directory: Path, *, name: str, machine: MachineId, seconds: float | None
-) -> tuple[Path, ...]:
-    """Writes a schedule in all forms of text and returns the files: no source of what is the author's code already.
-
-    Args:
-        name: of the schedule.
-        machine: where it was found.
-        seconds: what it costs there; None if nobody knows.
-    """
+def export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
+    """Writes a schedule in all forms of text and returns the files: no source of what is the author's code already."""
     forms = ("json",) if schedule.base is not None else ("json", *_SOURCE)
-    about = _made(subject, name, machine, seconds)
-    return _write([_text(form, subject.spec, schedule, about, directory) for form in forms])
-
-
-def _about(subject: Subject, name: str, schedule: Schedule, workspace: Workspace, measure: MeasureOptions) -> About:
-    """About a schedule that may be on record."""
-    machine = identify(subject.target, measure)
-    records = workspace.records(subject.spec, machine)
-    seconds = next((record.cost for record in records if record.schedule == schedule), None)
-    return _made(subject, name, machine, seconds)
-
-
-def _made(subject: Subject, name: str, machine: MachineId, seconds: float | None) -> About:
-    target = subject.target.name
-    return About.of(subject.spec, target, machine, hltune=__version__, schedule=name, seconds=seconds)
+    return _write([_text(form, subject.spec, schedule, directory) for form in forms])
 
 
 def choose(subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions) -> tuple[str, Schedule]:
@@ -165,17 +139,12 @@ def _write(texts: Sequence[tuple[Path, str]]) -> tuple[Path, ...]:
     return tuple(path for path, _ in texts)
 
 
-def _text(form: ExportForm, spec: PipelineSpec, schedule: Schedule, about: About, directory: Path) -> tuple[Path, str]:
+def _text(form: ExportForm, spec: PipelineSpec, schedule: Schedule, directory: Path) -> tuple[Path, str]:
     if form == "json":
-        document = schedule_codec.to_json(schedule, about=about.document())
-        return directory / f"{spec.name}.schedule.json", json.dumps(document, indent=1) + "\n"
+        return directory / f"{spec.name}.schedule.json", json.dumps(schedule_codec.to_json(schedule), indent=1) + "\n"
     if form == "python":
-        return directory / f"{spec.name}_schedule.py", _comment("#", about) + to_python(schedule, spec)
-    return directory / f"{spec.name}_schedule.h", _comment("//", about) + to_cpp_header(schedule, spec)
-
-
-def _comment(mark: str, about: About) -> str:
-    return "".join(f"{mark} {line}\n" for line in about.lines())
+        return directory / f"{spec.name}_schedule.py", to_python(schedule, spec)
+    return directory / f"{spec.name}_schedule.h", to_cpp_header(schedule, spec)
 
 
 def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:

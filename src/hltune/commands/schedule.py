@@ -137,14 +137,7 @@ def schedule(
             tried=tuple(tried),
             predicted=found.predicted,
             manual=attempt.manual,
-            files=export_texts(
-                subject,
-                candidate.schedule,
-                directory or workspace.texts(subject.spec, subject.target),
-                name=name,
-                machine=machine,
-                seconds=cost and cost.value,
-            ),
+            files=export_texts(subject, candidate.schedule, directory or workspace.texts(subject.spec, subject.target)),
         )
 
     with contextlib.ExitStack() as stack:

@@ -274,13 +274,6 @@ def _finish(
         weights=run.lineage.path("best"),
         history=store.history(*key),
         successes=tuner.successes,
-        files=export_texts(
-            subject,
-            record.schedule,
-            workspace.texts(spec, subject.target),
-            name=TUNED,
-            machine=run.machine,
-            seconds=record.cost,
-        ),
+        files=export_texts(subject, record.schedule, workspace.texts(spec, subject.target)),
         verification=run.session.verification,
     )

@@ -7,7 +7,6 @@
         {"op": "vectorize", "func": "sum", "update": 0, "var": "xi"},
         ...]}
 
-What a file may say of itself under ``"about"`` (see `hltune.values.about`) is for people, and is not read.
 ``update`` is there if the directive is about an update definition; all other keys are the directive's fields. The
 schedule that the pipeline's author wrote, where directives cannot express it, has none, but a key ``"base": SHA-256``.
 """
@@ -15,7 +14,6 @@ schedule that the pipeline's author wrote, where directives cannot express it, h
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,11 +25,10 @@ FORMAT = "hltune schedule"
 VERSION = 1
 
 
-def to_json(schedule: Schedule, *, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def to_json(schedule: Schedule) -> dict[str, Any]:
     """A document of plain values that `json.dumps` takes."""
-    optional = {"about": about, "base": schedule.base}
-    head = {"format": FORMAT, "version": VERSION, **{key: each for key, each in optional.items() if each is not None}}
-    return {**head, "directives": list(map(_encode, schedule.directives))}
+    base = {} if schedule.base is None else {"base": schedule.base}
+    return {"format": FORMAT, "version": VERSION, **base, "directives": list(map(_encode, schedule.directives))}
 
 
 def from_json(document: object) -> Schedule:
@@ -41,7 +38,7 @@ def from_json(document: object) -> Schedule:
         InputError: the document is anything else; says where.
     """
     document = _dict(document, "schedule")
-    _check_keys(document, {"format", "version", "directives"} | ({"about", "base"} & document.keys()), "schedule")
+    _check_keys(document, {"format", "version", "directives"} | ({"base"} & document.keys()), "schedule")
     for key, expected in (("format", FORMAT), ("version", VERSION)):
         if type(document[key]) is not type(expected) or document[key] != expected:
             raise InputError(

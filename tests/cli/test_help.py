@@ -22,6 +22,9 @@ PANELS = {
     "compare": {"what to schedule", "search", "limits", "emulator of --target hexagon", "output"},
     "run": {"what to schedule", "which schedule", "machine", "limits", "output"},
     "export": {"what to schedule", "which schedule", "machine", "emulator of --target hexagon", "output"},
+    "explain": {"what to schedule", "machine", "limits", "emulator of --target hexagon", "output"},
+    "reproduce": {"which samples", "output"},
+    "reduce": {"which samples", "limits", "emulator of --target hexagon", "output"},
     "doctor": {"output"},
     "samples stats": {"output"},
     "samples best": {"which samples", "output"},
@@ -54,6 +57,12 @@ FLAGS = {
     "--max-parallelism --schedule --compile-timeout --run-timeout --workspace --json --debug",
     "export": "-o --output --format --function-name --target --size -p -I -D --cxxflags --estimate --example "
     "--max-parallelism --schedule --heap-limit --objective --cache --workspace --json --debug",
+    "explain": "--target --size -p -I -D --cxxflags --estimate --example -i --input --schedule --against --try "
+    "--max-parallelism --rounds --tolerance --integer-tolerance --compile-timeout --run-timeout --heap-limit "
+    "--objective --cache --workspace --json --debug",
+    "reproduce": "-o --output --workspace --json --debug",
+    "reduce": "--minutes -o --output --tolerance --integer-tolerance --compile-timeout --run-timeout --heap-limit "
+    "--objective --cache --workspace --json --debug",
     "doctor": "--json",
     "samples stats": "--workspace --json --debug",
     "samples best": "--machine --count --workspace --json --debug",

@@ -178,13 +178,18 @@ def test_failures_are_counted_by_their_reason(workspace: Path, capsys: pytest.Ca
     with Store(Workspace(workspace).samples, progress=Silent(), wait_s=0) as store:
         store.add_all([sample(number, failure) for number, failure in enumerate(late, start=5)])
     asked = ("failures", "blur", "--machine", MACHINE.key)
-    found = [(each["count"], each["stage"], each["message"]) for each in run(workspace, capsys, *asked)["failures"]]
+    failures = run(workspace, capsys, *asked)["failures"]
+    found = [(each["count"], each["stage"], each["message"]) for each in failures]
+    # The newest of each reason.
+    assert failures[0]["hash"] == sample(6, late[1]).schedule_hash
+    ids = [each["hash"][:12] for each in failures]
     text = "took longer than its limit of N s (--compile-timeout)"
     assert found == [(2, "compile", text), (1, "compile", "ended by SIGSEGV")]
     assert run_command_line(["samples", *asked, "--workspace", str(workspace)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"2 in compile: {text}" and lines[1].startswith("  took longer than its limit of ")
-    assert lines[2:] == ["1 in compile: ended by SIGSEGV"]
+    assert lines[0] == f"2 in compile: {text} (schedule {ids[0]})"
+    assert lines[1].startswith("  took longer than its limit of ")
+    assert lines[2:] == [f"1 in compile: ended by SIGSEGV (schedule {ids[1]})"]
     elsewhere = ["samples", "failures", "blur", "--machine", OTHER_MACHINE.key, "--workspace", str(workspace)]
     assert run_command_line(elsewhere) == 0
     assert capsys.readouterr().out == "no schedule of blur has failed\n"

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from hltune.commands.schedule import open_session
@@ -215,10 +216,8 @@ def _profile(session: Session | None, name: str, schedule: Schedule, progress: P
 
 def _tried(session: Session, explained: Explained, progress: Progress) -> Explained:
     """With the advised changes measured, side by side with the schedule itself."""
-    changes: dict[str, Schedule] = {}
-    for number, each in enumerate(explained.advice):
-        if each.change is not None and len(changes) < _TRIED and each.change not in changes.values():
-            changes[str(number)] = each.change
+    different = dict.fromkeys(each.change for each in explained.advice if each.change is not None)
+    changes = {str(number): change for number, change in enumerate(islice(different, _TRIED))}
     if not changes:
         return explained
     progress.phase(f"measuring {len(changes)} changes of {explained.name}")

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hltune.lowered.estimate import TERMS, estimate
-from hltune.lowered.features import bodies, body_features, features
+from hltune.lowered.features import BODY, bodies, features
 from hltune.lowered.footprint import Touched, touched
 from hltune.lowered.job import LowerJob, read
-from hltune.lowered.walk import PARALLEL, Allocation, Loop, Site, Walked
+from hltune.lowered.walk import Allocation, Loop, Site, Walked
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -89,7 +92,6 @@ class Account:
     allocations: tuple[Allocation, ...]
     terms: Mapping[str, float]
     launches: float
-    program_hash: str
 
     @property
     def seconds(self) -> float:
@@ -133,13 +135,12 @@ def account(walked: Walked, program_hash: str, *, cores: int) -> Account:
     """What a program spends on so many cores."""
     found = features(walked, program_hash, cores=cores)
     by_t0 = estimate(found, cores=cores)
-    rows = zip(bodies(walked), by_t0.parts, strict=True)
+    rows = zip(bodies(walked), found.bodies, by_t0.parts, strict=True)
     return Account(
-        bodies=tuple(_body(sites, list(map(float, parts))) for sites, parts in rows),
+        bodies=tuple(_body(sites, *map(_numbers, arrays)) for sites, *arrays in rows),
         allocations=walked.allocations,
         terms=dict(zip(TERMS, map(float, by_t0.terms), strict=True)),
         launches=walked.launches,
-        program_hash=program_hash,
     )
 
 
@@ -148,7 +149,11 @@ def func_of(buffer: str) -> str:
     return buffer.partition(".")[0].replace("$", "_")
 
 
-def _body(sites: Sequence[Site], parts: Sequence[float]) -> Body:
+def _numbers(array: NDArray[np.float64]) -> list[float]:
+    return list(map(float, array))
+
+
+def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -> Body:
     first = sites[0]
     func = func_of(first.store.buffer)
     extents = [loop.extent for loop in first.loops]
@@ -164,7 +169,7 @@ def _body(sites: Sequence[Site], parts: Sequence[float]) -> Body:
         stage=own[-1] if own else Stage(func),
         buffer=first.store.buffer,
         levels=levels,
-        features=body_features(sites),
+        features=dict(zip(BODY, row, strict=True)),
         terms=dict(zip(TERMS, parts, strict=False)),
         loaded=dict(loaded),
         run_bytes=lines[-1],
@@ -185,8 +190,3 @@ def _level(loop: Loop, lines: float) -> Level:
 def _stage(match: re.Match[str]) -> Stage:
     number = int(match["stage"])
     return Stage(match["func"].replace("$", "_"), number - 1 if number else None)
-
-
-def is_parallel(level: Level) -> bool:
-    """Its iterations run on several threads."""
-    return level.kind in PARALLEL

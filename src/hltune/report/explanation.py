@@ -72,7 +72,7 @@ def _funcs(
 ) -> list[Document]:
     """Each Func that has loops, then what is no Func; by the time that they take."""
     parts = {} if profile is None else {part.name: part for part in profile.parts}
-    bodies = _by_func(account)
+    bodies = {} if account is None else {body.stage.func: account.of(body.stage.func) for body in account.bodies}
     rows: list[Document] = []
     for name in dict.fromkeys((*bodies, *parts)):
         seen = _measured(parts.get(name), profile, measured)
@@ -80,13 +80,6 @@ def _funcs(
         work = _work(name, bodies.get(name, ()), result)
         rows.append({"name": name, "measured": seen, "predicted": said, "disagree": _disagree(seen, said), **work})
     return sorted(rows, key=lambda row: -_share(row["measured"] if profile else row["predicted"]))
-
-
-def _by_func(account: Account | None) -> dict[str, list[Body]]:
-    found: dict[str, list[Body]] = {}
-    for body in account.bodies if account else ():
-        found.setdefault(body.stage.func, []).append(body)
-    return found
 
 
 def _measured(part: Part | None, profile: Profile | None, measured: Cost | None) -> Document | None:
@@ -183,14 +176,10 @@ def _nest(bodies: Sequence[tuple[Sequence[Level], Body]], account: Account, dept
             "func": level.stage.func,
             "loop": level.var,
             "iterations": level.extent,
-            "touched_bytes": sum(_first(body, depth).touched for _, body in inside),
+            "touched_bytes": sum(body.levels[depth].touched for _, body in inside),
             "share": share,
         }
         yield from _nest(inside, account, depth + 1)
-
-
-def _first(body: Body, depth: int) -> Level:
-    return body.levels[depth]
 
 
 def _is_same(one: Level, other: Level) -> bool:

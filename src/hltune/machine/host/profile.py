@@ -27,7 +27,6 @@ _LEAST_RUNS, _MOST_RUNS = 3, 20_000
 
 _HEAD = re.compile(
     r"total time: (?P<total>[\d.e+-]+) ms +samples: (?P<samples>\d+) +runs: (?P<runs>\d+)"
-    r"(?:.*?average threads used: (?P<threads>[\d.e+-]+))?"
     r".*?heap allocations: (?P<allocations>\d+) +peak heap usage: (?P<peak>\d+) bytes",
     re.DOTALL,
 )

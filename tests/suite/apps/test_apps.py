@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from typing import Any
 
 import halide as hl
 import numpy as np
@@ -17,13 +16,14 @@ from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.reference_job import AT_ROOT
 from hltune.machine.sensitivity import every_func_at_root
-from hltune.pipeline.build import build
+from hltune.pipeline.build import Built, build
 from hltune.pipeline.images import Array
 from hltune.pipeline.load import LoadJob
+from hltune.runtime.halide_wheel import plugin_path
 from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
 from hltune.schedule.parse import parse_schedule
-from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options
+from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.search.pool import SearchPool
 from hltune.suite.benchmark import Benchmark, schedules
 from hltune.suite.catalog import APPS
@@ -76,18 +76,18 @@ each_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
 @each_app
 def test_the_algorithm_is_the_specified_one(app: Benchmark) -> None:
     spec = _spec(app)
-    _check(app, every_func_at_root(spec))
+    _check(app, _scheduled(spec, every_func_at_root(spec)))
 
 
 @each_app
 def test_expert(app: Benchmark) -> None:
-    _check(app, _expert(app))
+    _check(app, _scheduled(_spec(app), _expert(app)))
 
 
 @pytest.mark.long
 @each_app
 def test_autoschedulers(app: Benchmark) -> None:
-    """What is found is right, or is refused by Halide: never wrong."""
+    """What is found is right, or is refused by Halide, or is wrong where Halide alone schedules and runs it too."""
     spec, target = _spec(app), resolve("host")
     searches = (
         Mullapudi2016Options(parallelism=2),
@@ -108,8 +108,13 @@ def test_autoschedulers(app: Benchmark) -> None:
         # Another test compares what every Func at root computes with the reference.
         assert session.verification.confirmed_by is not None or session.verification.reference == AT_ROOT
     failures = {name: each for name, each in measured.items() if isinstance(each, Failure)}
-    assert not [each for each in failures.values() if each.kind == "wrong output"]
-    assert isinstance(measured["expert"], Cost) and isinstance(measured["Adams2019"], Cost)
+    for options in searches:
+        failure = failures.get(options.autoscheduler)
+        if failure is not None and failure.kind == "wrong output":
+            # Such as Adams2019's local_laplacian for 16 lanes, which Halide's sliding window breaks.
+            with pytest.raises(AssertionError):
+                _check(app, _scheduled_by_halide(spec, options))
+    assert isinstance(measured["expert"], Cost)
     assert len(measured) - len(failures) >= 3
 
 
@@ -117,9 +122,9 @@ def test_no_name_is_taken_twice() -> None:
     assert len({app.name for app in APPS}) == len(APPS) == 16
 
 
-def _check(app: Benchmark, schedule: Schedule) -> None:
+def _check(app: Benchmark, built: Built) -> None:
     spec = _spec(app)
-    function = _compiled(spec, schedule)
+    function = built.pipeline.compile_to_callable(built.arguments, hl.get_host_target())
     images = {each.name: random_array(each, seed=0) for each in spec.buffers()}
     for given in (images, *(telling(images) for telling in TELLING.get(app.name, ()))):
         output = np.empty(shape_of(spec.outputs[0].estimate), spec.outputs[0].dtypes[0])
@@ -151,7 +156,15 @@ def _expert(app: Benchmark) -> Schedule:
     return parse_schedule(schedules(app, resolve("host"))["expert"], _spec(app).funcs)
 
 
-def _compiled(spec: PipelineSpec, schedule: Schedule) -> Any:
+def _scheduled(spec: PipelineSpec, schedule: Schedule) -> Built:
     built = build(spec)
     apply_schedule(built, spec, schedule)
-    return built.pipeline.compile_to_callable(built.arguments, hl.get_host_target())
+    return built
+
+
+def _scheduled_by_halide(spec: PipelineSpec, options: SearchOptions) -> Built:
+    hl.load_plugin(str(plugin_path(options.autoscheduler)))
+    built = build(spec)
+    parameters = hl.AutoschedulerParams(options.autoscheduler, options.parameters())
+    built.pipeline.apply_autoscheduler(hl.get_host_target(), parameters)
+    return built

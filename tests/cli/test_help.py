@@ -23,6 +23,7 @@ PANELS = {
     "run": {"what to schedule", "which schedule", "machine", "limits", "output"},
     "export": {"what to schedule", "which schedule", "machine", "emulator of --target hexagon", "output"},
     "explain": {"what to schedule", "machine", "limits", "emulator of --target hexagon", "output"},
+    "report": {"what to schedule", "machine", "limits", "emulator of --target hexagon", "output"},
     "reproduce": {"which samples", "output"},
     "reduce": {"which samples", "limits", "emulator of --target hexagon", "output"},
     "doctor": {"output"},
@@ -45,7 +46,7 @@ FLAGS = {
     "tune": "--minutes --samples --rounds --fresh --discard --freeze --keep --only --target --size -p -I -D "
     "--cxxflags --estimate --example -i --input --beam-size --num-passes --max-parallelism --weights "
     "--memory-limit --seed --tolerance --integer-tolerance --search-timeout --compile-timeout "
-    "--run-timeout --heap-limit --objective --cache --workspace --json --debug",
+    "--run-timeout --heap-limit --objective --cache --report --watch --workspace --json --debug",
     "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "
     "--pipelines --hours --target --beam-size --num-passes --max-parallelism --weights --seed "
     "--compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
@@ -58,6 +59,9 @@ FLAGS = {
     "export": "-o --output --format --function-name --target --size -p -I -D --cxxflags --estimate --example "
     "--max-parallelism --schedule --heap-limit --objective --cache --workspace --json --debug",
     "explain": "--target --size -p -I -D --cxxflags --estimate --example -i --input --schedule --against --try "
+    "--max-parallelism --rounds --tolerance --integer-tolerance --compile-timeout --run-timeout --heap-limit "
+    "--objective --cache --workspace --json --debug",
+    "report": "-o --output --open --target --size -p -I -D --cxxflags --estimate --example -i --input --against "
     "--max-parallelism --rounds --tolerance --integer-tolerance --compile-timeout --run-timeout --heap-limit "
     "--objective --cache --workspace --json --debug",
     "reproduce": "-o --output --workspace --json --debug",

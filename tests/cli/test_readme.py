@@ -28,6 +28,7 @@ def test_commands_and_flags_exist(hltune: Run) -> None:
         "tune",
         "compare",
         "explain",
+        "report",
         "reproduce",
         "reduce",
         "run",

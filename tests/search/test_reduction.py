@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.reduction import reduced
-from hltune.values.directives import Parallel, Schedule, Split, StoreIn, Vectorize
+from hltune.values.directives import ComputeRoot, Parallel, Schedule, Split, StoreIn, Vectorize
 from hltune.values.errors import InputError
 from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import Stage
 
 FUNCS = (FuncInfo(name="rows", args=("x", "y")), FuncInfo(name="blurred", args=("x", "y")))
 TEXT = """blurred.split(y, y, yi, 16, TailStrategy::ShiftInwards).split(x, x, xi, 16, TailStrategy::ShiftInwards)
@@ -47,6 +48,19 @@ def test_nothing_single_can_be_left_out(numbers: set[int]) -> None:
     for each in left.directives:
         rest = Schedule(tuple(other for other in left.directives if other != each))
         assert not holds(rest) if _fits(rest) else True
+
+
+def test_what_costs_little_is_tried_first() -> None:
+    """Inlined Funcs may be computed many times over; at root they are computed once."""
+    tried: list[Schedule] = []
+
+    def holds(schedule: Schedule) -> bool:
+        tried.append(schedule)
+        return any(isinstance(each, Parallel) for each in schedule.directives)
+
+    reduced(WHOLE, FUNCS, holds)
+    at_root = ComputeRoot(Stage("rows"))
+    assert tried[0].directives[-1] == at_root and len(tried[0].directives) == len(WHOLE.directives) - 4
 
 
 def _fits(schedule: Schedule) -> bool:

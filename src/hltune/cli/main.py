@@ -49,6 +49,7 @@ COMMANDS = {
     "explain": Command("explaining", "explain", "Shows where the time of a schedule goes, and what limits it."),
     "run": Command("using", "run", "Applies the best known schedule to a real image."),
     "export": Command("using", "export", "Writes the best known schedule in the forms that other programs use."),
+    "report": Command("reporting", "report", "Writes one page of HTML: costs, tuning, what limits the best schedule."),
     "reproduce": Command(
         "explaining", "reproduce", "Writes files that run a measured schedule with Halide and NumPy alone."
     ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from hltune.cli.arguments import BUDGET, LIMITS, Whole
+from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, Whole
 from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds
 from hltune.cli.output import OutputFlags, print_json
@@ -14,8 +14,13 @@ from hltune.runtime import interrupts
 from hltune.values.errors import InputError
 
 if TYPE_CHECKING:
-    from hltune.tuning.options import Budget
+    from collections.abc import Callable, Sequence
 
+    from hltune.tuning.options import Budget
+    from hltune.tuning.tuner import Round
+    from hltune.values.unit import Unit
+
+_REFRESH_S = 5
 _TURNS, _TURN_S = 9, 0.04
 """Turns in the final comparison: enough for an interval, and short, for there are many finalists."""
 
@@ -61,6 +66,41 @@ class TuneLimits(LimitFlags):
     compile_timeout: Seconds = 20.0
 
 
+@Parameter(name="*", group=OUTPUT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFlags:
+    """The page of `hltune report`.
+
+    Attributes:
+        report: Page of HTML to write after each round and, as `hltune report` does, at the end.
+        watch: With --report: browsers show each round as it ends.
+    """
+
+    report: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    watch: Annotated[bool, Parameter(negative="")] = False
+
+    def check(self) -> None:
+        """Raises an `InputError` if it cannot be written, or there is none to watch."""
+        from hltune.runtime.files import check_writable
+
+        if self.report is not None:
+            check_writable(self.report.absolute().parent)
+        elif self.watch:
+            raise InputError("nothing to watch", found="--watch without --report", todo="give --report FILE")
+
+    def listener(self) -> "Callable[[Sequence[Round], Unit], None] | None":
+        """Writes the page after a round; None if nobody asked for one."""
+        from hltune.cli.reporting import this_command
+        from hltune.report.page import under_way, write_page
+
+        path, refresh_s = self.report, _REFRESH_S if self.watch else None
+        if path is None:
+            return None
+        return lambda rounds, unit: write_page(
+            under_way(rounds, unit, command=this_command()), path, refresh_s=refresh_s
+        )
+
+
 def tune(
     *pipelines: Pipeline,
     source: ImageFlags = ImageFlags(),
@@ -68,12 +108,14 @@ def tune(
     search: SearchFlags = SearchFlags(),
     limits: TuneLimits = TuneLimits(),
     emulator: EmulatorFlags = EmulatorFlags(),
+    page: PageFlags = PageFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> int:
     """`hltune tune`."""
     with interrupts.importing():  # JAX and LightGBM, which takes longer than most other commands
         from rich.console import Console
 
+        from hltune.cli.reporting import write_report
         from hltune.commands import tune as command
         from hltune.report import tune as report
         from hltune.report.curve import plot_curve
@@ -82,6 +124,7 @@ def tune(
         from hltune.tuning.options import TuneOptions
         from hltune.workspace.subject import load_subjects
 
+    page.check()
     options = TuneOptions(
         search=search.limited(source.target),
         search_timeout_s=limits.search_timeout,
@@ -95,10 +138,12 @@ def tune(
     threads = search.threads(source.target)
     measure = limits.verified(threads, emulator.options(), turns=_TURNS, turn_s=_TURN_S)
     pictures: list[tuple[Path, ...]] = []
-    with report.show_tuning() as progress:
+    asked = [source.subject(name) for name in expanded(pipelines)]
+    with report.show_tuning(page.listener()) as progress:
         progress.phase(f"loading {', '.join(pipelines)}")
+        subjects = load_subjects(asked, output.place)
         tuning = command.tune(
-            load_subjects(map(source.subject, expanded(pipelines)), output.place),
+            subjects,
             options,
             workspace=output.place,
             measure=measure,
@@ -118,4 +163,14 @@ def tune(
             report.print_tuned(Console(), result, (*result.files, *paths))
         if tuning.failed:
             print_failed(Console(), tuning.failed)
+    if page.report is not None:
+        names = {result.subject.spec.name for result in tuning.results}
+        write_report(
+            [each for each, subject in zip(asked, subjects, strict=True) if subject.spec.name in names],
+            against=None,
+            workspace=output.place,
+            measure=measure,
+            inputs=source.inputs(search.seed),
+            file=page.report,
+        )
     return 1 if tuning.failed else 0

@@ -29,7 +29,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.profile import Profile
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject, SubjectOptions, load_subject
 
 _PROFILING_S = 2.0
 _CHANGES_S = 30.0
@@ -83,6 +83,8 @@ class Explanation:
     Attributes:
         root: the program that computes every Func once, in full: what is needed.
         caches: bytes of the machine's caches, the smallest first; empty if nobody knows.
+        others: what other known schedules cost, side by side with these, by their names.
+        bandwidth_bound: what a parallel, vectorised copy of as many bytes costs; None if nobody asked for others.
         verification: what outputs were verified against; None if nothing ran.
     """
 
@@ -91,6 +93,8 @@ class Explanation:
     schedules: tuple[Explained, ...]
     root: Account
     caches: tuple[int, ...]
+    others: Mapping[str, Measurement]
+    bandwidth_bound: Measurement | None
     verification: Verification | None = None
 
 
@@ -100,6 +104,7 @@ def explain(
     schedule: str | None,
     against: str | None,
     trying: bool,
+    beside: bool = False,
     workspace: Workspace,
     measure: MeasureOptions,
     inputs: Inputs,
@@ -109,8 +114,9 @@ def explain(
 
     Args:
         schedule: name of a known schedule, or a file; None for the best known one.
-        against: another one.
+        against: another one; None for none, or, beside others, for the one that people compare with.
         trying: measure the changes that are advised.
+        beside: measure all other known schedules as well.
 
     Raises:
         InputError: there is no such schedule, or the inputs do not fit.
@@ -129,7 +135,11 @@ def explain(
         session = None
         if subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
-        measured = _measured(session, chosen, progress)
+        others = _others(subject, workspace, machine, chosen) if beside else None
+        if others and against is None:
+            name = _reference(others)
+            chosen[name] = others.pop(name)
+        measured, bound = _measured(session, chosen, others, progress)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
         progress.phase(f"lowering {' and '.join(chosen)}")
         root = accounts.root()
@@ -166,6 +176,8 @@ def explain(
         schedules=tuple(explained),
         root=root,
         caches=caches_of(subject.target),
+        others={name: measured[name] for name in others or () if name in measured},
+        bandwidth_bound=bound,
         verification=verification,
     )
 
@@ -175,9 +187,7 @@ def _choose(subject: Subject, asked: str | None, workspace: Workspace, machine: 
     if asked is None:
         best = workspace.best(subject.spec, machine)
         return best.name, best.schedule
-    known = {name: each.schedule for name, each in subject.known_by_name().items()}
-    for record in workspace.records(subject.spec, machine):
-        known |= {record.label: record.schedule} if record.name in known else {record.name: record.schedule}
+    known = _known(subject, workspace, machine)
     if asked in known:
         return asked, known[asked]
     if Path(asked).is_file():
@@ -191,15 +201,46 @@ def _choose(subject: Subject, asked: str | None, workspace: Workspace, machine: 
     )
 
 
-def _measured(session: Session | None, schedules: Mapping[str, Schedule], progress: Progress) -> dict[str, Measurement]:
+def _known(subject: Subject, workspace: Workspace, machine: MachineId) -> dict[str, Schedule]:
+    """All that have a name: the author's, those of a benchmark, the fastest on record of each finder."""
+    known = {name: each.schedule for name, each in subject.known_by_name().items()}
+    for record in workspace.records(subject.spec, machine):
+        known |= {record.label: record.schedule} if record.name in known else {record.name: record.schedule}
+    return known
+
+
+def _others(
+    subject: Subject, workspace: Workspace, machine: MachineId, chosen: Mapping[str, Schedule]
+) -> dict[str, Schedule]:
+    """The known ones, but for those that are chosen, and all that say the same under another name."""
+    found: dict[str, Schedule] = {}
+    for name, schedule in _known(subject, workspace, machine).items():
+        if name not in chosen and schedule not in (*chosen.values(), *found.values()):
+            found[name] = schedule
+    return found
+
+
+def _reference(others: Mapping[str, Schedule]) -> str:
+    """What people compare with: the author's schedule, or the expert's, or else the fastest that a search found."""
+    names = [name for name in (MANUAL, EXPERT, *reversed([*others])) if name in others]
+    return next((name for name in names if name != DEFAULT), DEFAULT)
+
+
+def _measured(
+    session: Session | None, chosen: Mapping[str, Schedule], others: Mapping[str, Schedule] | None, progress: Progress
+) -> tuple[dict[str, Measurement], Measurement | None]:
+    """Costs of all, and that of the copy if others were asked for; those that are chosen have to work."""
     if session is None:
-        return {}
-    progress.phase(f"measuring {' and '.join(schedules)}")
-    measured = session.measure(schedules)
-    for name, each in measured.items():
-        if isinstance(each, Failure):
-            raise HltuneError(f"the schedule {name} does not work", where=each.stage, found=str(each))
-    return measured
+        return {}, None
+    progress.phase(f"measuring {' and '.join(chosen)}{f' beside {len(others)} others' if others else ''}")
+    if others is None:
+        measured, bound = session.measure(chosen), None
+    else:
+        measured, bound = session.measure_with_bound({**chosen, **others})
+    for name in chosen:
+        if isinstance(failure := measured[name], Failure):
+            raise HltuneError(f"the schedule {name} does not work", where=failure.stage, found=str(failure))
+    return measured, bound
 
 
 def _as_measured(schedule: Schedule, measured: Measurement | None) -> Schedule:

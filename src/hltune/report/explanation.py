@@ -9,7 +9,7 @@ from hltune.commands.explain import Advice, Explained, Explanation, predicted_sp
 from hltune.lowered.account import Account, Body, Level
 from hltune.report.documents import cost, directives, failure, verification
 from hltune.schedule.text import directive_text
-from hltune.values.cost import Cost
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.profile import Part, Profile
@@ -32,8 +32,19 @@ def explained(result: Explanation) -> Document:
         "machine": {"cpu": result.machine.cpu, "threads": result.machine.threads},
         "caches": list(result.caches),
         "schedules": [_explained(each, result) for each in result.schedules],
+        "others": [{"name": name, **_measurement(each)} for name, each in result.others.items()],
+        "limit": result.machine.unit.from_seconds(_value(result.bandwidth_bound)),
         "verification": verification(result.verification),
     }
+
+
+def _measurement(each: Measurement) -> Document:
+    measured = each if isinstance(each, Cost) else None
+    return {**cost(measured), "failure": failure(each) if isinstance(each, Failure) else None}
+
+
+def _value(each: Measurement | None) -> float | None:
+    return each.value if isinstance(each, Cost) else None
 
 
 def _explained(each: Explained, result: Explanation) -> Document:

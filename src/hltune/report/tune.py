@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -84,9 +84,15 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     print_lines(console, *files, "")
 
 
-def show_tuning() -> contextlib.AbstractContextManager[TuneProgress]:
-    """Shows rounds on standard error: a live table on a terminal, a line per round in a log."""
-    return _Rounds()
+def show_tuning(
+    page: Callable[[Sequence[Round], Unit], None] | None = None,
+) -> contextlib.AbstractContextManager[TuneProgress]:
+    """Shows rounds on standard error: a live table on a terminal, a line per round in a log.
+
+    Args:
+        page: shows them elsewhere as well, after each round.
+    """
+    return _Rounds(page=page)
 
 
 def _successes(successes: Successes) -> str:
@@ -104,6 +110,7 @@ class _Rounds(Board):
     unit: Unit = MILLISECONDS
     end_s: float = math.inf
     rounds: list[Round] = field(default_factory=list[Round])
+    page: Callable[[Sequence[Round], Unit], None] | None = None
 
     def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None:
         self.unit, self.end_s = unit, end_s
@@ -116,6 +123,8 @@ class _Rounds(Board):
         line = ", ".join(f"{heading} {cell}" for heading, cell in cells)
         self.log(f"{done.pipeline} round {done.number}: {line}, time left {self._left()}")
         self.draw()
+        if self.page is not None:
+            self.page(self.rounds, self.unit)
 
     def contents(self) -> Iterable[RenderableType]:
         if self.rounds:

@@ -23,6 +23,8 @@ from hltune.workspace.records import Workspace
 
 DEFAULT = "default"
 """Name of the schedule without directives."""
+EXPERT = "expert"
+"""Name of the schedule that a built-in benchmark brings."""
 MANUAL = "manual"
 """Name of the schedule that the pipeline's author wrote."""
 MANUAL_PART = "manual-part"

@@ -1,0 +1,100 @@
+"""`hltune report`, and the page that `tune --report` leaves: flags to options, results to people."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from hltune.cli.arguments import LIMITS, OUTPUT, WHAT, Whole
+from hltune.cli.emulator import EmulatorFlags
+from hltune.cli.flags import CheckFlags, ImageFlags, Output, Pipeline, ThreadFlags
+from hltune.cli.output import OutputFlags
+from hltune.runtime import interrupts
+
+if TYPE_CHECKING:
+    from hltune.machine.inputs import Inputs
+    from hltune.machine.options import MeasureOptions
+    from hltune.workspace.records import Workspace
+    from hltune.workspace.subject import SubjectOptions
+
+
+def report(
+    *pipelines: Pipeline,
+    source: ImageFlags = ImageFlags(),
+    against: Annotated[str | None, Parameter(group=WHAT, metavar="NAME|FILE", show_default="manual or expert")] = None,
+    threads: ThreadFlags = ThreadFlags(),
+    limits: CheckFlags = CheckFlags(),
+    rounds: Annotated[Whole, Parameter(group=LIMITS)] = 5,
+    emulator: EmulatorFlags = EmulatorFlags(),
+    file: Annotated[Path, Output, Parameter(group=OUTPUT, metavar="FILE")],
+    opened: Annotated[bool, Parameter(name="--open", negative="", group=OUTPUT)] = False,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """`hltune report`.
+
+    Args:
+        against: Schedule to compare the best known one with.
+        rounds: Turns that each schedule takes.
+        file: Page to write: one file of HTML.
+        opened: Open it in the browser.
+    """
+    with interrupts.importing():
+        import webbrowser
+
+        from hltune.report.layout import print_lines
+        from hltune.runtime.files import check_writable
+        from hltune.suite.catalog import expanded
+
+    check_writable(file.absolute().parent)
+    document = write_report(
+        [source.subject(name) for name in expanded(pipelines)],
+        against=against,
+        workspace=output.place,
+        measure=limits.verified(threads.threads(source.target), emulator.options(), turns=rounds),
+        inputs=source.inputs(),
+        file=file,
+    )
+    output.show(lambda: document, lambda console: print_lines(console, file))
+    if opened:
+        webbrowser.open(file.absolute().as_uri())
+
+
+def write_report(
+    pipelines: "Sequence[SubjectOptions]",
+    *,
+    against: str | None,
+    workspace: "Workspace",
+    measure: "MeasureOptions",
+    inputs: "Inputs",
+    file: Path,
+) -> dict[str, Any]:
+    """Measures what the page shows, and writes it; returns its document."""
+    from hltune.commands import report as command
+    from hltune.report.page import reported, write_page
+    from hltune.report.progress import show_progress
+    from hltune.runtime.progress import Numbered
+
+    results: list[command.Reported] = []
+    for number, pipeline in enumerate(pipelines, start=1):
+        with show_progress() as progress:
+            results.append(
+                command.report(
+                    pipeline,
+                    against=against,
+                    workspace=workspace,
+                    measure=measure,
+                    inputs=inputs,
+                    progress=Numbered(progress, number, len(pipelines)),
+                )
+            )
+    document = reported(results, command=this_command())
+    write_page(document, file)
+    return document
+
+
+def this_command() -> str:
+    """What the user typed, for a shell."""
+    return shlex.join(["hltune", *sys.argv[1:]])

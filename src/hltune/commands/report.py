@@ -1,0 +1,88 @@
+"""`hltune report`: all that is known of tuned pipelines, for one page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from hltune.commands.explain import Explanation, explain
+from hltune.machine.inputs import Inputs
+from hltune.machine.open import identify
+from hltune.machine.options import MeasureOptions
+from hltune.runtime.progress import Progress
+from hltune.samples.reader import Reader
+from hltune.values.provenance import Mutated, Provenance, Searched
+from hltune.values.reasons import Reason
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import SubjectOptions
+
+_BEST = 10
+"""Schedules whose origin is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """One pipeline.
+
+    Attributes:
+        history: when each measurement was taken, in seconds since 1970, and its cost in seconds, in the order of time.
+        failures: why schedules failed, the commonest reason first.
+        origins: how many of the ten fastest schedules came from where.
+    """
+
+    explanation: Explanation
+    history: tuple[tuple[float, float], ...] = ()
+    failures: tuple[Reason, ...] = ()
+    origins: tuple[tuple[str, int], ...] = ()
+
+
+def report(
+    pipeline: SubjectOptions,
+    *,
+    against: str | None,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    inputs: Inputs,
+    progress: Progress,
+) -> Reported:
+    """Explains the best known schedule of a pipeline, measures all others beside it, and reads what tuning left.
+
+    Args:
+        against: the schedule to compare it with; None for the author's own, the expert's, or the best of the others.
+
+    Raises:
+        InputError: no schedule is known, or the inputs do not fit.
+        HltuneError: the best schedule does not work.
+    """
+    explanation = explain(
+        pipeline,
+        schedule=None,
+        against=against,
+        trying=True,
+        beside=True,
+        workspace=workspace,
+        measure=measure,
+        inputs=inputs,
+        progress=progress,
+    )
+    if not workspace.samples.exists():
+        return Reported(explanation=explanation)
+    subject = explanation.subject
+    key = subject.spec.content_hash, identify(subject.target, measure).key
+    with Reader(workspace.samples) as reader:
+        return Reported(
+            explanation=explanation,
+            history=reader.history(*key),
+            failures=reader.failures(*key),
+            origins=tuple(Counter(_origin(each.provenance) for each in reader.best(*key, _BEST)).most_common()),
+        )
+
+
+def _origin(provenance: Provenance) -> str:
+    match provenance:
+        case Searched():
+            return f"search by {provenance.autoscheduler}"
+        case Mutated():
+            return "a change of another schedule: " + ", ".join(provenance.changes)
+        case _:
+            return str(getattr(provenance, "name", "imported"))

@@ -1,0 +1,160 @@
+"""`hltune report`: one page of HTML that needs no network, from the same documents as everything else."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import time
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hltune import __version__
+from hltune.commands.report import Reported
+from hltune.report.curve import round_numbers
+from hltune.report.explain import size
+from hltune.report.explanation import explained
+from hltune.runtime.files import write_bytes
+from hltune.runtime.halide_wheel import halide_version
+from hltune.samples.reader import minutes_without_pauses
+from hltune.tuning.tuner import Round
+from hltune.values.reasons import Reason
+from hltune.values.unit import Unit
+
+Document = dict[str, Any]
+
+VERSION = 1
+_ID_DIGITS = 12
+_NONE = "-"
+_INK = "#010203"
+"""A colour that nothing else has, in place of which the page puts that of its text."""
+
+
+def reported(results: Sequence[Reported], *, command: str) -> Document:
+    """What the page shows of pipelines.
+
+    Args:
+        command: what the user typed.
+    """
+    return _document([_pipeline(each) for each in results], command)
+
+
+def under_way(rounds: Sequence[Round], unit: Unit, *, command: str) -> Document:
+    """What the page shows while pipelines are tuned: the best cost after each round, against the time it took."""
+    pipelines: dict[str, Document] = {}
+    for each in rounds:
+        shown = pipelines.setdefault(each.pipeline, {"pipeline": each.pipeline, "unit": _unit(unit), "history": []})
+        before = shown["history"][-1][0] if shown["history"] else 0.0
+        if each.best is not None:
+            shown["history"].append([before + each.seconds / 60, unit.from_seconds(each.best)])
+    return _document([*pipelines.values()], command)
+
+
+def write_page(document: Document, path: Path, *, refresh_s: int | None = None) -> None:
+    """Renders the document.
+
+    Args:
+        refresh_s: after so many seconds browsers shall read it again; None for a page that stays as it is.
+    """
+    from jinja2 import Environment
+
+    source = files("hltune.report").joinpath("templates/report.html").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    shown = {"ms": _ms, "percent": _percent, "size": size, "times": _times}
+    environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
+    data = json.dumps(document).replace("<", "\\u003c")
+    curves = [_curve(each) for each in document["pipelines"]]
+    page = environment.from_string(source).render(**document, data=data, curves=curves, zip=zip, refresh_s=refresh_s)
+    write_bytes(path, page.encode())
+
+
+def _document(pipelines: list[Document], command: str) -> Document:
+    return {
+        "version": VERSION,
+        "hltune": __version__,
+        "halide": halide_version(),
+        "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "command": command,
+        "pipelines": pipelines,
+    }
+
+
+def _unit(unit: Unit) -> Document:
+    return {"name": unit.name, "label": unit.label}
+
+
+def _pipeline(result: Reported) -> Document:
+    unit = result.explanation.machine.unit
+    at_s, costs = np.array(result.history, np.float64).reshape(-1, 2).T
+    elapsed = minutes_without_pauses(at_s)
+    document = explained(result.explanation)
+    rows = map(_row, [*document["schedules"], *document["others"]])
+    return {
+        **document,
+        "rows": sorted(rows, key=lambda row: row["cost"] or math.inf),
+        "unit": _unit(unit),
+        "history": [[float(at), unit.from_seconds(cost)] for at, cost in zip(elapsed, costs, strict=True)],
+        "failures": [_failure(each) for each in result.failures],
+        "origins": [{"origin": origin, "count": count} for origin, count in result.origins],
+    }
+
+
+def _row(each: Document) -> Document:
+    return {"name": each["name"], "cost": each["cost"], "failure": each.get("failure")}
+
+
+def _failure(each: Reason) -> Document:
+    identifier = None if each.schedule_hash is None else each.schedule_hash[:_ID_DIGITS]
+    return {"stage": each.stage, "message": each.message, "count": each.count, "id": identifier}
+
+
+def _curve(pipeline: Document) -> str:
+    """The tuning curve as SVG that takes the colour of the text around it; empty if nothing was tuned."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    if len(pipeline["history"]) < 2:
+        return ""
+    minutes, costs = np.array(pipeline["history"]).T
+    style = {
+        "svg.hashsalt": "hltune",
+        "svg.fonttype": "none",
+        "font.size": 10,
+        "text.parse_math": False,
+        "savefig.transparent": True,
+        **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
+    }
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(minutes, costs, ".", color="0.6", markersize=3, label="samples")
+        axes.step(minutes, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
+        axes.set_yscale("log")
+        ticks = round_numbers(*axes.get_ylim())
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_xlabel("minutes of tuning")
+        axes.set_ylabel(pipeline["unit"]["label"])
+        picture = io.BytesIO()
+        figure.savefig(picture, format="svg", dpi=72)
+    text = re.sub("<metadata>.*?</metadata>", "", picture.getvalue().decode(), flags=re.DOTALL)
+    return text[text.index("<svg") :].replace(_INK, "currentColor")
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return _NONE
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _percent(share: float | None) -> str:
+    return _NONE if share is None else f"{share:.0%}"
+
+
+def _times(ratio: float | None) -> str:
+    return _NONE if ratio is None or not math.isfinite(ratio) else f"{ratio:.2f}"

@@ -1,0 +1,152 @@
+"""`hltune report`: one page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from hltune.report.page import under_way, write_page
+from hltune.tuning.tuner import Round
+from hltune.values.unit import MILLISECONDS
+from tests.cli.conftest import PIPELINES, Run
+
+BLUR = PIPELINES / "blur_function.py"
+HEADINGS = ("What schedules cost", "Tuning", "What limits tuned", "Where the time goes", "The lowered programs")
+VOID = {"meta", "link", "br", "path", "use", "rect"}
+
+
+class Page(HTMLParser):
+    """Checks that tags are closed in order, and collects what people and scripts read."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.fixture
+def tuned(hltune: Run) -> Run:
+    assert hltune("tune", BLUR, "--samples", 12, "--beam-size", 1, "--max-parallelism", 2).code == 0
+    return hltune
+
+
+def test_the_page_shows_what_is_known_and_asks_for_nothing(tuned: Run, tmp_path: Path) -> None:
+    result = tuned("report", BLUR, "-o", "out.html", "--max-parallelism", 2, "--json")
+    assert result.code == 0, result.err
+    text = (tmp_path / "out.html").read_text()
+    page = Page(text)
+    links = [value or "" for name, value in page.attributes if name in ("src", "href")]
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert not re.search(r"url\((?!#|\"data:)|@import|https?://(?!www\.w3\.org|purl\.org|creativecommons\.org)", text)
+    assert len(text) < 500_000
+    words = " ".join(page.words)
+    for heading in (
+        "What schedules cost",
+        "Tuning",
+        "What limits tuned",
+        "Where the time goes",
+        "The lowered programs",
+    ):
+        assert heading in words
+    document = result.document
+    (pipeline,) = document["pipelines"]
+    names = [row["name"] for row in pipeline["rows"]]
+    assert {"tuned", "default"} <= set(names) and len(names) == len(set(names))
+    costs = [row["cost"] for row in pipeline["rows"] if row["cost"]]
+    assert costs == sorted(costs) and pipeline["limit"] > 0
+    assert len(pipeline["history"]) >= 12 and sum(each["count"] for each in pipeline["origins"]) == 10
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)
+    assert json.loads(data) == document
+
+
+def test_names_of_users_are_text(tuned: Run, tmp_path: Path) -> None:
+    source = BLUR.read_text()
+    (tmp_path / "a<b>.py").write_text(source)
+    result = tuned("report", "a<b>.py", "-o", "out.html", "--max-parallelism", 2)
+    if result.code == 0:  # the name is no part of the pipeline's identity
+        Page((tmp_path / "out.html").read_text())
+        assert "a<b>" not in (tmp_path / "out.html").read_text()
+
+
+def test_a_page_that_cannot_be_written_is_said_first(hltune: Run) -> None:
+    result = hltune("report", BLUR, "-o", "/proc/nothing/out.html")
+    assert result.code == 2 and "cannot write" in result.err
+
+
+def test_tuning_leaves_a_page(hltune: Run, tmp_path: Path) -> None:
+    flags = (
+        "--rounds",
+        2,
+        "--samples",
+        40,
+        "--beam-size",
+        1,
+        "--max-parallelism",
+        2,
+        "--report",
+        "out.html",
+        "--watch",
+    )
+    result = hltune("tune", BLUR, *flags)
+    assert result.code == 0, result.err
+    text = (tmp_path / "out.html").read_text()
+    Page(text)
+    assert "What limits tuned" in text and "http-equiv" not in text
+
+
+def test_a_page_of_rounds_is_read_again(tmp_path: Path) -> None:
+    done = Round(
+        pipeline="a<b>",
+        number=1,
+        best=2e-3,
+        beam=None,
+        searches=1,
+        known=0,
+        drafted=0,
+        refused=0,
+        measured=1,
+        failures=(),
+        repaired=0,
+        validations=(),
+        held_out=0,
+        selected=None,
+        search_s=30.0,
+        measure_s=20.0,
+        learn_s=10.0,
+    )
+    rounds = [done, replace(done, number=2, best=1e-3)]
+    document = under_way(rounds, MILLISECONDS, command="hltune tune")
+    assert document["pipelines"][0]["history"] == [[1.0, 2.0], [2.0, 1.0]]
+    write_page(document, tmp_path / "out.html", refresh_s=5)
+    text = (tmp_path / "out.html").read_text()
+    page = Page(text)
+    assert ("content", "5") in page.attributes and "a<b>" in page.words and "Tuning goes on." in page.words
+
+
+def test_nothing_to_watch(hltune: Run) -> None:
+    result = hltune("tune", BLUR, "--watch")
+    assert result.code == 2 and "--report" in result.err

@@ -240,16 +240,18 @@ class HostSession(ReferenceSession):
 
     def _explain(self, trial: Trial, limited: MeasureOptions) -> None:
         """Says where a limit comes from that is tighter than the user's, for a flag would not raise it."""
+        options = self._options
+        compiling = f"{options.compile_ratio:g} times as long as others"
+        running = f"{options.abort_ratio:g} times as long as the best"
+        self._explain_limit(trial, limited, compiling, running)
+
+    def _explain_limit(self, trial: Trial, limited: MeasureOptions, compiling: str, running: str) -> None:
         options, failure = self._options, trial.failure
         if failure is None or failure.kind != "timeout":
             return
-        compiling = (
-            limited.compile_timeout_s,
-            options.compile_timeout_s,
-            f"{options.compile_ratio:g} times as long as others",
-        )
-        running = (limited.run_timeout_s, options.run_timeout_s, f"{options.abort_ratio:g} times as long as the best")
-        limits = {"compile": compiling, "run": running, "timing": running}
+        compile_limits = limited.compile_timeout_s, options.compile_timeout_s, compiling
+        run_limits = limited.run_timeout_s, options.run_timeout_s, running
+        limits = {"compile": compile_limits, "run": run_limits, "timing": run_limits}
         limit_s, own_s, usual = limits.get(failure.stage, (math.inf, math.inf, ""))
         if limit_s < own_s:
             trial.failure = replace(failure, message=f"took longer than {limit_s:.3g} s, {usual}")
@@ -273,7 +275,11 @@ class HostSession(ReferenceSession):
         hopeless = self.verification.limited(self._options)
         # First, for if it is given up, what else was compiled in this process is lost.
         for trial in sorted(trials, key=lambda trial: trial.task.schedule != Schedule()):
-            self._lane.prepare(trial, hopeless if trial.task.schedule == Schedule() else self._options)
+            if trial.task.schedule == Schedule():
+                self._lane.prepare(trial, hopeless)
+                self._explain_limit(trial, hopeless, "many times as long as others", "many times as long as others")
+            else:
+                self._lane.prepare(trial, self._options)
         for number in range(self._options.turns):
             last = number == self._options.turns - 1
             # Back and forth, so that no schedule always follows the same neighbour.

@@ -78,13 +78,13 @@ FLAGS = {
     "programs show": "--stages -o --picture --json --debug",
 }
 DEFAULTS = {
-    "schedule": ["32", "5; 1 when the beam is 1", "100", "16M", "40.0", "60.0", "20.0", "120.0", "256M", "packets"],
+    "schedule": ["32", "5; 1 when the beam is 1", "100", "16M", "40.0", "60.0", "20.0", "100.0", "256M", "packets"],
     "tune": [
         "5, unless limited else",
         "cores; 1 for hexagon",
         "pre-training's, or hltune's",
         "20.0",
-        "120.0",
+        "100.0",
         "1M:8:128",
         ".hltune",
     ],

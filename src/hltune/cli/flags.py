@@ -285,4 +285,4 @@ class LimitFlags(CheckFlags):
         search_timeout: Limit on all searches together.
     """
 
-    search_timeout: Seconds = 120.0
+    search_timeout: Seconds = 100.0

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hltune.pipeline.build import buffer_of
 from hltune.pipeline.layout import Layout, layout_of, stored
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Constraint, Constraints
@@ -74,6 +75,25 @@ def test_no_two_elements_share_an_address(extents: list[int], strides: list[int 
     for index in np.ndindex(*view.shape):
         address = sum(i * stride for i, stride in zip(reversed(index), layout.strides, strict=True))
         assert memory[address] == view[index]
+
+
+@given(
+    st.lists(st.integers(1, 3), max_size=4),
+    st.lists(st.one_of(st.none(), st.integers(1, 40)), min_size=4, max_size=4),
+    st.sampled_from(["uint16", "uint64"]),
+)
+def test_halide_gets_every_stride(extents: list[int], strides: list[int | None], dtype: str) -> None:
+    """Those of a dimension of one element, too, which compiled code may insist on."""
+    try:
+        layout = layout_of(image(tuple(extents), *strides[: len(extents)]), dtype)
+    except InputError:
+        return
+    buffer = buffer_of(stored(layout).array, range(7, 7 + len(extents)))
+    dimensions = [buffer.dim(number) for number in range(buffer.dimensions())]
+    assert [(each.min(), each.extent(), each.stride()) for each in dimensions] == [
+        (7 + number, extent, stride)
+        for number, (extent, stride) in enumerate(zip(layout.extents, layout.strides, strict=True))
+    ]
 
 
 def test_what_is_written_between_rows_shows() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import halide as hl
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from hltune.pipeline.images import Array
 from hltune.pipeline.prefetches import Prefetch, take_prefetches
@@ -197,9 +198,14 @@ def _constant(dtype: str, value: Number) -> hl.Expr:
 def buffer_of(array: Array, minima: Sequence[int]) -> hl.Buffer:
     """An image on an array's memory, whose first element has these coordinates, innermost first.
 
-    The bindings know NumPy's ``ulonglong``, but not its equal ``uint64``.
+    The bindings know NumPy's ``ulonglong``, but not its equal ``uint64``. Of a dense array, NumPy makes up the strides
+    of axes of one element, so these have two until Halide has got the strides.
     """
-    buffer = hl.Buffer(array.view(np.ulonglong) if array.dtype == np.uint64 else array)
+    known = array.view(np.ulonglong) if array.dtype == np.uint64 else array
+    buffer = hl.Buffer(as_strided(known, tuple(extent + (extent == 1) for extent in array.shape), array.strides))
+    for dimension, extent in enumerate(reversed(array.shape)):
+        if extent == 1:
+            buffer.crop(dimension, 0, 1)
     buffer.set_min(minima)
     return buffer
 

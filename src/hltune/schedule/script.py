@@ -93,8 +93,13 @@ def drawn(kind, dimensions):
 
 
 def buffer(array, dimensions):
-    """Halide's view of an array."""
-    found = hl.Buffer(array.view(np.ulonglong) if array.dtype == np.uint64 else array)
+    """Halide's view of an array; NumPy makes up the strides of axes of one element, so these have two at first."""
+    known = array.view(np.ulonglong) if array.dtype == np.uint64 else array
+    shape = tuple(extent + (extent == 1) for extent in array.shape)
+    found = hl.Buffer(np.lib.stride_tricks.as_strided(known, shape, array.strides))
+    for axis, (_, extent, _) in enumerate(dimensions):
+        if extent == 1:
+            found.crop(axis, 0, 1)
     found.set_min([minimum for minimum, _, _ in dimensions])
     return found
 

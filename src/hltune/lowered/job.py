@@ -54,7 +54,7 @@ class LowerJob:
         try:
             return lower(self.spec, self.schedule, self.target)
         except (HltuneError, hl.HalideError) as error:
-            return Failure(stage=REFUSED, kind="error", message=str(error).strip())
+            return Failure.of(REFUSED, error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -211,7 +211,7 @@ class ReferenceJob:
                 # What follows is no part of the run, whose limit may be short.
                 process.enter("comparing outputs", timeout_s=self.options.verify_timeout_s)
         except (hl.HalideError, HltuneError) as error:
-            folders.fail(variant.name, Failure(stage=stage, kind="error", message=str(error).strip()))
+            folders.fail(variant.name, Failure.of(stage, error))
             return None
         finally:
             folders.end()

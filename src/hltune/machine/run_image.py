@@ -74,7 +74,7 @@ class RunImageJob:
         try:
             compiled.run(process, self.options)
         except hl.HalideError as error:
-            return Failure(stage="run", kind="error", message=str(error).strip())
+            return Failure.of("run", error)
         return compiled
 
     def _images(self) -> dict[str, Array]:

@@ -25,6 +25,12 @@ class Failure:
     message: str
     log: str = ""
 
+    @classmethod
+    def of(cls, stage: str, error: Exception) -> "Failure":
+        """What an error says; some of LLVM's reach us without a word."""
+        text = str(error).strip()
+        return cls(stage=stage, kind="error", message="Halide gives no reason" if text in ("", "Error:") else text)
+
     @property
     def flag(self) -> str | None:
         """The command line's flag for the limit that was reached; None if it was none, or one that is fixed."""

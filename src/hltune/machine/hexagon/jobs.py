@@ -79,16 +79,13 @@ class CountJob:
             candidate, program = Path(scratch, "candidate.o"), Path(scratch, "candidate.elf")
             try:
                 self._compile(process, schedule, candidate)
-            except (
-                InputError,
-                hl.HalideError,
-            ) as error:  # the schedule does not fit the pipeline: its failure, and nobody else's
-                return Failure(stage="compile", kind="error", message=str(error))
+            except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
+                return Failure.of("compile", error)
             process.enter("link", timeout_s=_LINK_S)
             try:
                 self.tools.link(candidate, program)
             except HltuneError as error:
-                return Failure(stage="link", kind="error", message=str(error))
+                return Failure.of("link", error)
             process.enter(self._run_stage, timeout_s=self._run_limit_s)
             result = self._emulate(program)
         return result if isinstance(result, Failure) else self._wrong(process, result) or result.counters

@@ -61,7 +61,7 @@ class PrepareJob:
             stage = "run"
             return compiled.run_and_verify(process, self.options) or compiled
         except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
-            return Failure(stage=stage, kind="error", message=str(error).strip())
+            return Failure.of(stage, error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

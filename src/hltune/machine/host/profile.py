@@ -73,7 +73,7 @@ class ProfileJob:
             process.enter("profiling", timeout_s=self.seconds + _LEAST_RUNS * self.options.run_timeout_s)
             reports = process.on_main_thread(lambda: self._reports(compiled.call, texts))
         except (InputError, hl.HalideError) as error:
-            return Failure(stage=stage, kind="error", message=str(error).strip())
+            return Failure.of(stage, error)
         return profile_of(reports)
 
     def _reports(self, call: Any, texts: list[str]) -> list[str]:

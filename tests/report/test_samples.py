@@ -11,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 from hltune.commands.samples import Chosen
 from hltune.report import samples as report
 from hltune.samples.exchange import Imported
-from hltune.samples.reader import Ranked
+from hltune.samples.results import Ranked
 from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted
 from hltune.values.machine_id import MachineId

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.samples.reader import Ranked
+from hltune.samples.results import Ranked
 from hltune.tuning.finals import decide
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement

@@ -18,7 +18,8 @@ from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.samples.exchange import Imported, export_samples, import_samples, sample_files
-from hltune.samples.reader import Ranked, Reader
+from hltune.samples.reader import Reader
+from hltune.samples.results import Ranked
 from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted, Store
 from hltune.values.errors import Failure, HltuneError, InputError

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hltune.cost_model.features import PIPELINE_SHAPE, features_key, operations
-from hltune.samples.reader import TrainingData
+from hltune.samples.results import TrainingData
 from hltune.values.errors import InputError
 from hltune.values.features import SCHEDULE_COLUMNS, Floats, plausible
 

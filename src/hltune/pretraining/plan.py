@@ -23,7 +23,8 @@ from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
 from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, PREFIX, Replay, chosen
-from hltune.samples.reader import Reader, minutes_without_pauses
+from hltune.samples.reader import Reader
+from hltune.samples.results import minutes_without_pauses
 from hltune.values.machine_id import MachineId
 
 LEAST_PROGRAMS = 40

@@ -7,7 +7,7 @@ import numpy as np
 
 from hltune.commands.tune import Tuned
 from hltune.report.picture import drawn
-from hltune.samples.reader import minutes_without_pauses
+from hltune.samples.results import minutes_without_pauses
 from hltune.workspace.records import Workspace
 
 _LEAST_TICKS = 4

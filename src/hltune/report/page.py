@@ -21,7 +21,7 @@ from hltune.report.explain import size
 from hltune.report.explanation import explained
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
-from hltune.samples.reader import minutes_without_pauses
+from hltune.samples.results import minutes_without_pauses
 from hltune.tuning.tuner import Round
 from hltune.values.reasons import Reason
 from hltune.values.unit import Unit

@@ -12,7 +12,7 @@ from hltune.commands.samples import ID_DIGITS, Chosen, Featurized
 from hltune.report.documents import Document, directives
 from hltune.report.layout import numbers, plain_table, print_lines
 from hltune.samples.exchange import Imported
-from hltune.samples.reader import Ranked
+from hltune.samples.results import Ranked
 from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted
 from hltune.values.machine_id import MachineId

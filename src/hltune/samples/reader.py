@@ -3,7 +3,6 @@
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -11,75 +10,18 @@ from typing import Any, Self
 import numpy as np
 
 from hltune.samples import database
-from hltune.samples.rows import MACHINE_COLUMNS, OF, decode_machine, decode_schedule, decode_spec
+from hltune.samples.results import Found, Ranked, TrainingData
+from hltune.samples.rows import MACHINE_COLUMNS, OF, decode_schedule, decode_spec
 from hltune.samples.statistics import Statistics, collect
 from hltune.values import provenance
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
-from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.provenance import REPAIR, Mutated, Provenance
+from hltune.values.provenance import REPAIR, Mutated
 from hltune.values.reasons import Reason, counted
 
 _TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
-_LONGEST_PAUSE_S = 60.0
-"""Between two measurements of one run; what is longer lies between two runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrainingData:
-    """Schedules of one pipeline on one machine that were measured and have a featurization.
-
-    Attributes:
-        pipeline_features: [stages, 287].
-        schedule_features: [schedules, stages, 39].
-        costs: [schedules], the least of all measurements of each.
-        schedule_hashes: [schedules].
-    """
-
-    pipeline_features: Floats
-    schedule_features: Floats
-    costs: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-    schedule_hashes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked:
-    """A schedule and how it did.
-
-    Attributes:
-        schedule: None if its directives are not known.
-        cost: the least of all measurements.
-        measurements: how many succeeded.
-        round: number of the tuning round in which the least one was measured.
-        provenance: where the schedule came from, by the least one.
-        measured_at_s: when the least one was measured, in seconds since 1970.
-    """
-
-    schedule_hash: str
-    schedule: Schedule | None
-    cost: float
-    measurements: int
-    round: int
-    provenance: Provenance
-    measured_at_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A schedule, and the last measurement of it on a machine.
-
-    Attributes:
-        schedule: None if its directives are not known.
-        outcome: seconds, or why it failed.
-    """
-
-    pipeline_hash: str
-    schedule_hash: str
-    schedule: Schedule | None
-    machine: MachineId
-    outcome: float | Failure
 
 
 class Reader:
@@ -191,7 +133,7 @@ class Reader:
             JOIN pipelines ON pipelines.id = schedules.pipeline_id JOIN machines ON machines.id = machine_id
             WHERE substr(schedules.hash, 1, ?) = ? GROUP BY schedules.id, machine_id ORDER BY max(samples.id) DESC"""
         with database.decoding(self.path):
-            return tuple(map(_found, self._rows(query, len(start), start)))
+            return tuple(map(Found.of, self._rows(query, len(start), start)))
 
     def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
         """The fastest schedules, ``count`` at most, best first.
@@ -207,7 +149,7 @@ class Reader:
         query = f"""SELECT schedules.hash, directives, least, {columns} FROM ({ranked} ORDER BY least LIMIT ?)
             JOIN schedules ON schedules.id = schedule_id ORDER BY least, schedules.hash"""
         with database.decoding(self.path):
-            return tuple(map(_ranked, self._rows(query, pipeline_hash, machine_key, count)))
+            return tuple(map(Ranked.of, self._rows(query, pipeline_hash, machine_key, count)))
 
     def mutants(self, pipeline_hash: str, machine_key: str) -> list[tuple[Mutated, float | None]]:
         """Where each mutant comes from, and its cost; None if it failed. Repaired schedules are none."""
@@ -305,30 +247,6 @@ def unknown_pipeline(path: Path, pipeline_hash: str) -> InputError:
     )
 
 
-def _found(row: tuple[Any, ...]) -> Found:
-    pipeline_hash, schedule_hash, directives, cost, stage, kind, message, *machine, _ = row
-    return Found(
-        pipeline_hash=pipeline_hash,
-        schedule_hash=schedule_hash,
-        schedule=decode_schedule(directives),
-        machine=decode_machine(machine),
-        outcome=Failure(stage=stage, kind=kind, message=message) if cost is None else cost,
-    )
-
-
-def _ranked(row: tuple[Any, ...]) -> Ranked:
-    schedule_hash, directives, cost, measurements, number, origin, measured_at_s = row
-    return Ranked(
-        schedule_hash=schedule_hash,
-        schedule=decode_schedule(directives),
-        cost=cost,
-        measurements=measurements,
-        round=number,
-        provenance=provenance.from_json(json.loads(origin)),
-        measured_at_s=measured_at_s,
-    )
-
-
 def _filled(rows: Iterator[tuple[str, float, bytes]], size: int, pipeline_features: Floats) -> TrainingData:
     shape = (len(pipeline_features), SCHEDULE_COLUMNS)
     schedule_features = np.empty((size, *shape), dtype=np.float32)
@@ -346,10 +264,3 @@ def _filled(rows: Iterator[tuple[str, float, bytes]], size: int, pipeline_featur
         costs=costs,
         schedule_hashes=tuple(hashes),
     )
-
-
-def minutes_without_pauses(at_s: np.ndarray) -> np.ndarray:
-    """Minutes since the first of the times [N] of a `Reader.history`, without the time between two runs."""
-    steps_s = np.diff(at_s, prepend=at_s[:1])
-    steps_s[steps_s > _LONGEST_PAUSE_S] = 0
-    return np.cumsum(steps_s) / 60

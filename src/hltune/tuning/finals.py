@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hltune.machine.protocol import Session
 from hltune.machine.speedup import Speedup, speedup
-from hltune.samples.reader import Ranked
+from hltune.samples.results import Ranked
 from hltune.search.autoschedulers import BASELINE
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement

@@ -1,0 +1,106 @@
+"""What reading the store gives."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from hltune.samples.rows import decode_machine, decode_schedule
+from hltune.values import provenance
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.features import Floats
+from hltune.values.machine_id import MachineId
+from hltune.values.provenance import Provenance
+
+_LONGEST_PAUSE_S = 60.0
+"""Between two measurements of one run; what is longer lies between two runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingData:
+    """Schedules of one pipeline on one machine that were measured and have a featurization.
+
+    Attributes:
+        pipeline_features: [stages, 287].
+        schedule_features: [schedules, stages, 39].
+        costs: [schedules], the least of all measurements of each.
+        schedule_hashes: [schedules].
+    """
+
+    pipeline_features: Floats
+    schedule_features: Floats
+    costs: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    schedule_hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """A schedule and how it did.
+
+    Attributes:
+        schedule: None if its directives are not known.
+        cost: the least of all measurements.
+        measurements: how many succeeded.
+        round: number of the tuning round in which the least one was measured.
+        provenance: where the schedule came from, by the least one.
+        measured_at_s: when the least one was measured, in seconds since 1970.
+    """
+
+    schedule_hash: str
+    schedule: Schedule | None
+    cost: float
+    measurements: int
+    round: int
+    provenance: Provenance
+    measured_at_s: float
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Self:
+        """Decodes a row of the store."""
+        schedule_hash, directives, cost, measurements, number, origin, measured_at_s = row
+        return cls(
+            schedule_hash=schedule_hash,
+            schedule=decode_schedule(directives),
+            cost=cost,
+            measurements=measurements,
+            round=number,
+            provenance=provenance.from_json(json.loads(origin)),
+            measured_at_s=measured_at_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A schedule, and the last measurement of it on a machine.
+
+    Attributes:
+        schedule: None if its directives are not known.
+        outcome: seconds, or why it failed.
+    """
+
+    pipeline_hash: str
+    schedule_hash: str
+    schedule: Schedule | None
+    machine: MachineId
+    outcome: float | Failure
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Self:
+        """Decodes a row of the store."""
+        pipeline_hash, schedule_hash, directives, cost, stage, kind, message, *machine, _ = row
+        return cls(
+            pipeline_hash=pipeline_hash,
+            schedule_hash=schedule_hash,
+            schedule=decode_schedule(directives),
+            machine=decode_machine(machine),
+            outcome=Failure(stage=stage, kind=kind, message=message) if cost is None else cost,
+        )
+
+
+def minutes_without_pauses(at_s: np.ndarray) -> np.ndarray:
+    """Minutes since the first of the times [N] of a `Reader.history`, without the time between two runs."""
+    steps_s = np.diff(at_s, prepend=at_s[:1])
+    steps_s[steps_s > _LONGEST_PAUSE_S] = 0
+    return np.cumsum(steps_s) / 60

@@ -282,7 +282,8 @@ def _advice(case: Case, accounts: _Accounts) -> tuple[Advice, ...]:
         keys = [f"{number}.{at}" for at in range(len(fault.changes))]
         best = min((key for key in keys if key in seconds), key=seconds.__getitem__, default=None)
         if best is None or seconds[best] * _HELPS > case.account.seconds:
-            advice.append(Advice(fault=fault))
+            if not fault.price:
+                advice.append(Advice(fault=fault))
         else:
             advice.append(Advice(fault=fault, change=changes[best], seconds=seconds[best]))
     return tuple(sorted(advice, key=lambda each: (each.change is None, each.seconds or 0.0)))

@@ -83,8 +83,8 @@ def _outcome(advice: Document) -> str:
 
 
 def _print_funcs(console: Console, each: Document) -> None:
-    headings = ("time", "ms", "threads", "T0", "com-\nputed", "lanes", "by\nlane", "tasks")
-    table = plain_table(Column("Func", no_wrap=True), *numbers(*headings), Column("works on", no_wrap=True))
+    headings = ("time", "ms", "T0", "com-\nputed", "lanes", "by\nlane", "tasks")
+    table = plain_table(Column("Func", overflow="fold"), *numbers(*headings), Column("works on", no_wrap=True))
     for row in each["funcs"]:
         measured: Document = row["measured"] or {}
         predicted: Document = row["predicted"] or {}
@@ -94,7 +94,6 @@ def _print_funcs(console: Console, each: Document) -> None:
             row["name"],
             _percent(measured.get("share")),
             _count(measured.get("ms")),
-            number(measured.get("threads"), ".1f"),
             ("! " if row["disagree"] else "") + _percent(predicted.get("share")),
             number(row.get("recompute"), ".2f"),
             number(row.get("lanes"), ".0f"),

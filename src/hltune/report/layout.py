@@ -53,8 +53,8 @@ def plain_table(*columns: Column | str) -> Table:
 
 
 def numbers(*headings: str) -> list[Column]:
-    """Columns that are flush right."""
-    return [Column(heading, justify="right") for heading in headings]
+    """Columns that are flush right; what is beside them makes room."""
+    return [Column(heading, justify="right", no_wrap=True) for heading in headings]
 
 
 def number(value: float | None, form: str) -> str:

@@ -134,6 +134,7 @@ def _curve(pipeline: Document) -> str:
         axes = figure.subplots()
         axes.plot(minutes, costs, ".", color="0.6", markersize=3, label="samples")
         axes.step(minutes, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
+        axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
         axes.set_yscale("log")
         ticks = round_numbers(*axes.get_ylim())
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])

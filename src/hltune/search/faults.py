@@ -6,7 +6,7 @@ fault is about decides whether it is said; whether a change helps, only lowering
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,8 +24,8 @@ _LEAST = 0.05
 """Share of the time that a fault is about: what is about less is not said."""
 _RECOMPUTED = 1.25
 """Points computed for each that is needed."""
-_USES = 2.0
-"""How often a value of an inlined Func is needed for each point of it."""
+_REPEATS = 2.0
+"""How often each point of an inlined Func is computed."""
 _SCATTERED = 0.3
 """Share of a body's time that goes into lanes accessed one by one."""
 _IDLE = 0.2
@@ -42,6 +42,7 @@ class Fault:
         seconds: of T0, that it is about.
         text: what is wrong, to be read after the name of the stage.
         changes: schedules without it, perhaps.
+        price: it may be worth it, and is one only if a change is predicted to help.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Fault:
     seconds: float
     text: str
     changes: tuple[Schedule, ...]
+    price: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,31 @@ class Case:
         """Funcs that have a buffer."""
         return frozenset(stage.func for stage in self.stages)
 
+    @cached_property
+    def repeats(self) -> Mapping[str, float]:
+        """How often each point of a Func is computed for its consumers: once where it has a buffer."""
+        found = dict.fromkeys(self.funcs, 1.0)
+
+        def repeat(func: str) -> float:
+            if func not in found:
+                points = self.root.points(Stage(func))
+                users = [each for each in self.root.bodies if each.stage.func != func and func in each.loaded]
+                loads = sum(each.loaded[func] * repeat(each.stage.func) for each in users)
+                found[func] = loads / points if points else 1.0
+            return found[func]
+
+        for func in self.spec.funcs:
+            repeat(func.name)
+        return found
+
+    @cached_property
+    def computing(self) -> Mapping[str, float]:
+        """Seconds of T0 for computing each Func as often as it is, wherever it is inlined."""
+        work = {func: _compute(self.root.of(func)) * times for func, times in self.repeats.items()}
+        total = sum(work.values())
+        scale = _compute(self.account.bodies) / total if total else 0.0
+        return {func: scale * each for func, each in work.items()}
+
     def matters(self, seconds: float) -> bool:
         """So much of the time is worth a word."""
         return seconds >= _LEAST * self.account.seconds
@@ -136,20 +163,21 @@ def _recomputed(case: Case) -> Iterator[Fault]:
 
 def _inlined(case: Case) -> Iterator[Fault]:
     for func in case.spec.funcs:
-        bodies = case.root.of(func.name)
-        if func.name in case.funcs or not any(map(_computes, bodies)):
-            continue
-        points = case.root.points(Stage(func.name))
-        loads = sum(each.loaded.get(func.name, 0.0) for each in case.root.bodies if each.stage.func != func.name)
-        if not points or loads < _USES * points:
+        bodies, repeats = case.root.of(func.name), case.repeats[func.name]
+        if func.name in case.funcs or repeats < _REPEATS or not any(map(_computes, bodies)):
             continue
         yield Fault(
             kind="inlined",
             stage=Stage(func.name),
-            seconds=sum(each.terms["compute"] for each in bodies) * (loads / points - 1.0),
-            text=f"is inlined where each of its values is needed {loads / points:.0f} times: compute it once",
+            seconds=case.computing[func.name] * (1.0 - 1.0 / repeats),
+            text=f"is inlined where each of its values is needed {repeats:.0f} times: compute it once",
             changes=tuple(remedies.computed(case.patient, func.name, bodies[0].element_bytes)),
+            price=True,
         )
+
+
+def _compute(bodies: Iterable[Body]) -> float:
+    return sum(each.terms["compute"] for each in bodies)
 
 
 def _computes(body: Body) -> bool:

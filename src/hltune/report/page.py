@@ -144,7 +144,8 @@ def _curve(pipeline: Document) -> str:
         picture = io.BytesIO()
         figure.savefig(picture, format="svg", dpi=72)
     text = re.sub("<metadata>.*?</metadata>", "", picture.getvalue().decode(), flags=re.DOTALL)
-    return text[text.index("<svg") :].replace(_INK, "currentColor")
+    curve = text[text.index("<svg") :].replace(_INK, "currentColor")
+    return curve.replace("<svg", '<svg aria-hidden="true"', 1)  # the figure around it says what it shows
 
 
 def _ms(value: float | None) -> str:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+import hltune
 
 # How long an example takes says something about the machine, not about the code.
 settings.register_profile("hltune", deadline=None)
@@ -14,9 +17,10 @@ settings.load_profile("hltune")
 
 @pytest.fixture(scope="session", autouse=True)
 def workers_find_the_tests() -> Iterator[None]:
-    """Jobs of the tests live in the package `tests`, and workers do not look into the current folder."""
+    """Jobs of the tests live in the package `tests`, and what they call in the hltune that is tested."""
+    places = (Path(__file__).parents[1], Path(hltune.__file__).parents[1])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
         yield
 
 

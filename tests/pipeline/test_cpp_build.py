@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from hltune.values.errors import InputError
 from hltune.values.pipeline import Constraint, PipelineSpec, ScalarArgument
 from tests.pipeline.conftest import PIPELINES, Load
 from tests.pipeline.jobs import Observe
+from tests.pipeline.test_own_output import Run
 
 PARTS = PIPELINES / "parts"
 FILES = f"{PARTS / 'parts.cpp'}+{PARTS / 'halved.cpp'}"
@@ -124,6 +125,36 @@ def test_a_transposed_table_keeps_its_contents(load: Load) -> None:
     expected = (image.astype(int) * 3 + 100 * (rows % 2)).astype(np.uint8)
     np.testing.assert_array_equal(np.frombuffer(output, np.uint8).reshape(32, 48), expected)
     assert spec.notes == ()
+
+
+@pytest.mark.parametrize("moved", ["false", "true"])
+def test_a_part_of_a_table_keeps_its_contents(load: Load, moved: str) -> None:
+    """Cropped out of a larger one, whose rows it keeps; and with its origin elsewhere."""
+    spec = parts(load, "windowed", f"moved={moved}")
+    with Worker() as worker:
+        (output,) = worker.run(Observe(spec)).outputs
+    row = np.random.default_rng(1).integers(0, 200, 64, np.int16)
+    x = np.arange(64)
+    window = (7 * np.arange(40) - 100 * np.arange(3)[:, None])[1:3, 5:25]
+    expected = (row * window[x // 20 % 2, x % 20]).astype(np.int16)
+    np.testing.assert_array_equal(np.frombuffer(output, np.int16), expected)
+    assert spec.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("width", "scale", "complaint"),
+    [(64, 2.0, None), (64, 0.0, "is not positive"), (12, 2.0, "only so many samples: 12")],
+)
+def test_requirements(load: Load, width: int, scale: float, complaint: str | None) -> None:
+    spec = parts(load, "demanding", "scale=2")
+    spec = replace(spec, outputs=tuple(replace(output, estimate=((0, width),)) for output in spec.outputs))
+    signal = np.arange(width, dtype=np.float32)
+    with Worker() as worker:
+        found = worker.run(Run(spec, (signal, scale)))
+    if complaint is None:
+        assert found == (signal * 2).tobytes()
+    else:
+        assert isinstance(found, str) and complaint in found
 
 
 @dataclass(frozen=True)

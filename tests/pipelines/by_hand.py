@@ -67,6 +67,24 @@ class Interleaved(_Sharpen):
             self.output.output_buffer().dim(0).set_stride(3)
 
 
+@hl.generator("channels")
+class Channels(hl.Generator):
+    """Interleaved whoever schedules it, and with loops for just that."""
+
+    image = hl.InputBuffer(hl.UInt(8), 3)
+    output = hl.OutputBuffer(hl.UInt(8), 3)
+
+    def generate(self):
+        c = hl.Var("c")
+        self.output[x, y, c] = self.image[x, y, c] / 2 + self.image[x + 1, y, c] / 2
+        for place, width in ((self.image, 129), (self.output.output_buffer(), 128)):
+            place.dim(0).set_stride(3)
+            place.dim(2).set_bounds(0, 3).set_stride(1)
+            place.set_estimates([(0, width), (0, 64), (0, 3)])
+        if not self.using_autoscheduler():
+            self.output.reorder(c, x, y).bound(c, 0, 3).unroll(c).parallel(y)
+
+
 @hl.generator("prefetched")
 class Prefetched(_Sharpen):
     def generate(self):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from hltune.commands.reduce import Reduced
+from hltune.commands.reproduce import Example, Reproduced
 from hltune.machine.protocol import Finding
-from hltune.report import programs, samples, tables
+from hltune.report import examples, explain, programs, samples, tables
 from hltune.report import tune as tuning
 from hltune.report.layout import plain_table
 from hltune.report.pretrain import print_plan, show_pretraining
@@ -19,12 +23,33 @@ from hltune.values.reasons import reasons
 from tests.report.conftest import shown, without_controls
 from tests.report.test_pretrain import PLAN
 from tests.report.test_samples import CHOSEN, RANKED, TIMED
-from tests.report.values import PROGRAM, TUNED, compared, cost, row, scheduled
+from tests.report.values import HOST, PROGRAM, SCHEDULE, SUBJECT, TUNED, compared, cost, row, scheduled
 
 ODD = "[bold]a[hexagon] :warning:"
 """A tag, what looks like one, and an emoji's name."""
 FAILURE = Failure(stage=ODD, kind="error", message=f"{ODD} is wrong")
 NAMED = (row(ODD, cost(1e-3)), row("mine", FAILURE))
+EXAMPLE = Example(spec=SUBJECT.spec, schedule_hash="ab" * 32, schedule=SCHEDULE, machine=HOST, outcome=FAILURE)
+REDUCED = Reduced(example=EXAMPLE, schedule=SCHEDULE, failure=FAILURE, tried=3, complete=True)
+EXPLAINED: dict[str, Any] = {
+    "name": "mine",
+    "cost": None,
+    "predicted_ms": None,
+    "profile": None,
+    "failures": [],
+    "advice": [],
+    "funcs": [{"name": "out", "measured": {"share": 1.0, "ms": 2.0}, "predicted": None, "disagree": False}],
+    "loops": [],
+}
+"""A schedule as `explain` shows it, with nothing odd."""
+LOOP = {"kind": "for", "loop": ODD, "func": "out", "depth": 0, "share": 1.0, "touched_bytes": 1}
+
+
+def explained(*changes: dict[str, Any]) -> Callable[[Console], None]:
+    """Shows a schedule for each, with what is odd about it."""
+    document = {"pipeline": "blur", "schedules": [{**EXPLAINED, **change} for change in changes]}
+    return lambda console: explain.print_explained(console, document)
+
 
 PRINTED: dict[str, Callable[[Console], None]] = {
     "finding": lambda console: tables.print_findings(
@@ -42,6 +67,12 @@ PRINTED: dict[str, Callable[[Console], None]] = {
     ),
     "plan": lambda console: print_plan(console, replace(PLAN, tuned=(ODD,))),
     "heading": lambda console: console.print(plain_table(ODD)),
+    "reproduced": lambda console: examples.print_reproduced(console, Reproduced(example=EXAMPLE, files=(Path(ODD),))),
+    "reduced": lambda console: examples.print_reduced(console, REDUCED),
+    "explained failure": explained({"failures": [{"stage": "run", "message": ODD}]}),
+    "explained Func": explained({"funcs": [{**EXPLAINED["funcs"][0], "name": ODD}]}),
+    "explained loop": explained({"loops": [LOOP]}),
+    "two explained": explained({}, {"name": ODD}),
 }
 
 

@@ -65,6 +65,16 @@ def test_a_schedule_that_does_not_fit_is_left_out_with_a_note(place: Workspace) 
         assert words in found.notes[0], found.notes
 
 
+def test_a_schedule_for_interleaved_images_is_kept_with_their_layout(place: Workspace) -> None:
+    found = load("by_hand.py:channels", place)
+    assert found.spec.notes == found.notes == ()
+    schedule = found.hand_written[MANUAL]
+    assert schedule.base is None
+    assert {Bound(Stage("output"), "c", 0, 3), Parallel(Stage("output"), "y")} <= set(schedule.directives)
+    for image in (*found.spec.buffers(), *found.spec.outputs):
+        assert [constraint.stride for constraint in image.constraints] == [3, None, 1], image.name
+
+
 def test_what_directives_cannot_say_stays_whole(place: Workspace) -> None:
     found = load("by_hand.py:prefetched", place)
     assert found.hand_written[MANUAL].base == found.spec.manual_hash

@@ -84,6 +84,43 @@ struct Tabled : public Generator<Tabled> {
 
 HALIDE_REGISTER_GENERATOR(Tabled, tabled)
 
+struct Windowed : public Generator<Windowed> {
+    GeneratorParam<bool> moved{"moved", false};
+    Input<Buffer<int16_t, 1>> row{"row"};
+    Output<Buffer<int16_t, 1>> windowed{"windowed"};
+
+    void generate() {
+        Buffer<int16_t> wide(40, 3);
+        wide.for_each_element([&](int i, int k) { wide(i, k) = int16_t(7 * i - 100 * k); });
+        Buffer<int16_t> window = wide.cropped(0, 5, 20).cropped(1, 1, 2);
+        if (moved) {
+            window.set_min(-8, -1);
+        }
+        Var x{"x"};
+        windowed(x) = row(x) * window(window.dim(0).min() + x % 20, window.dim(1).min() + x / 20 % 2);
+        row.set_estimates({{0, 64}});
+        windowed.set_estimates({{0, 64}});
+    }
+};
+
+HALIDE_REGISTER_GENERATOR(Windowed, windowed)
+
+struct Demanding : public Generator<Demanding> {
+    Input<Buffer<float, 1>> signal{"signal"};
+    Input<float> scale{"scale"};
+    Output<Buffer<float, 1>> scaled{"scaled"};
+
+    void generate() {
+        Var x{"x"};
+        scaled(x) = signal(x) * require(scale > 0.0f, scale, "a scale of", scale, "is not positive");
+        add_requirement(signal.dim(0).extent() >= 16, "only so many samples:", signal.dim(0).extent());
+        signal.set_estimates({{0, 64}});
+        scaled.set_estimates({{0, 64}});
+    }
+};
+
+HALIDE_REGISTER_GENERATOR(Demanding, demanding)
+
 int main() {
     return 3;
 }

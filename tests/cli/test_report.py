@@ -83,6 +83,16 @@ def test_the_page_shows_what_is_known_and_asks_for_nothing(tuned: Run, tmp_path:
     assert json.loads(data) == document
 
 
+def test_one_of_two_pipelines_fails(tuned: Run, tmp_path: Path) -> None:
+    result = tuned("report", PIPELINES / "sums_function.py", BLUR, "-o", "out.html", "--max-parallelism", 2, "--json")
+    assert result.code == 1 and "error:" in result.err
+    assert len(result.document["pipelines"]) == 1 and len(result.document["failed"]) == 1
+    text = (tmp_path / "out.html").read_text()
+    assert "sums_function.py is left out" in text and "What limits tuned" in text
+    alone = tuned("report", PIPELINES / "sums_function.py", "-o", "alone.html", "--json")
+    assert alone.code == 2 and not (tmp_path / "alone.html").exists()
+
+
 def test_names_of_users_are_text(tuned: Run, tmp_path: Path) -> None:
     source = BLUR.read_text()
     (tmp_path / "a<b>.py").write_text(source)

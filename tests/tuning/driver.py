@@ -10,6 +10,7 @@ from pathlib import Path
 from hltune.commands.tune import tune
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.search.autoschedulers import BUILTIN
 from hltune.tuning.options import Budget
 from hltune.tuning.tuner import Round
 from hltune.values.unit import Unit
@@ -36,6 +37,8 @@ class Lines:
 
 def main() -> None:
     options = replace(make_options(batch=8), budget=Budget(minutes=5))
+    # Those that come with hltune are noted on machines that are unlike the one that they are for.
+    options = replace(options, search=replace(options.search, weights=BUILTIN))
     measure = MeasureOptions(threads=THREADS, short_turn_s=0.005)
     tune(
         [load("blur")],

@@ -97,6 +97,16 @@ def test_the_best_and_the_baseline_come_first_where_there_is_time_for_few() -> N
     assert finals.winner.schedule == QUICKER and finals.to_baseline is not None
 
 
+@pytest.mark.parametrize("name", ["manual", "expert"])
+def test_what_was_written_by_hand_is_measured_whatever_the_time(name: str) -> None:
+    session = RecordedSession()
+    references = {**REFERENCES, name: HOPELESS}
+    costs = {SLOW: 4.0, QUICK: 1.5, QUICKER: 1.1, HOPELESS.schedule: 9.0}
+    known = (ranked(QUICK), ranked(QUICKER))
+    decide(session, references, {}, known, [], "p", cost=lambda each: costs.get(each.schedule), most=3)
+    assert set(session.asked) == {QUICKER, SLOW, HOPELESS.schedule}
+
+
 def test_the_next_ones_are_measured_if_the_best_do_not_work() -> None:
     class Choosy(RecordedSession):
         def cost(self, schedule: Schedule) -> Measurement:

@@ -11,8 +11,9 @@ from cyclopts import Parameter
 from hltune.cli.arguments import LIMITS, OUTPUT, WHAT, Whole
 from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import CheckFlags, ImageFlags, Output, Pipeline, ThreadFlags
-from hltune.cli.output import OutputFlags
+from hltune.cli.output import OutputFlags, print_error
 from hltune.runtime import interrupts
+from hltune.values.errors import HltuneError
 
 if TYPE_CHECKING:
     from hltune.machine.inputs import Inputs
@@ -32,7 +33,7 @@ def report(
     file: Annotated[Path, Output, Parameter(group=OUTPUT, metavar="FILE")],
     opened: Annotated[bool, Parameter(name="--open", negative="", group=OUTPUT)] = False,
     output: OutputFlags = OutputFlags(),
-) -> None:
+) -> int:
     """`hltune report`.
 
     Args:
@@ -60,6 +61,7 @@ def report(
     output.show(lambda: document, lambda console: print_lines(console, file))
     if opened:
         webbrowser.open(file.absolute().as_uri())
+    return 1 if "failed" in document else 0
 
 
 def write_report(
@@ -71,17 +73,24 @@ def write_report(
     inputs: "Inputs",
     file: Path,
 ) -> dict[str, Any]:
-    """Measures what the page shows, and writes it; returns its document."""
+    """Measures what the page shows, and writes it; returns its document.
+
+    Of several pipelines, those that fail are said on standard error and left out.
+
+    Raises:
+        HltuneError: the only pipeline fails, or all of them do.
+    """
     from hltune.commands import report as command
     from hltune.report.page import reported, write_page
     from hltune.report.progress import show_progress
     from hltune.runtime.progress import Numbered
 
     results: list[command.Reported] = []
+    failed: dict[str, HltuneError] = {}
     for number, pipeline in enumerate(pipelines, start=1):
-        with show_progress() as progress:
-            results.append(
-                command.report(
+        try:
+            with show_progress() as progress:
+                result = command.report(
                     pipeline,
                     against=against,
                     workspace=workspace,
@@ -89,8 +98,14 @@ def write_report(
                     inputs=inputs,
                     progress=Numbered(progress, number, len(pipelines)),
                 )
-            )
-    document = reported(results, command=this_command())
+        except HltuneError as error:
+            if len(failed) + 1 == len(pipelines):
+                raise
+            failed[pipeline.pipeline] = error  # the others do not depend on it
+            print_error(error)
+        else:
+            results.append(result)
+    document = reported(results, failed, command=this_command())
     write_page(document, file)
     return document
 

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ import numpy as np
 from hltune import __version__
 from hltune.commands.report import Reported
 from hltune.report.curve import round_numbers
+from hltune.report.documents import errors
 from hltune.report.explain import size
 from hltune.report.explanation import explained
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import minutes_without_pauses
 from hltune.tuning.tuner import Round
+from hltune.values.errors import HltuneError
 from hltune.values.reasons import Reason
 from hltune.values.unit import Unit
 
@@ -35,13 +37,14 @@ _INK = "#010203"
 """A colour that nothing else has, in place of which the page puts that of its text."""
 
 
-def reported(results: Sequence[Reported], *, command: str) -> Document:
+def reported(results: Sequence[Reported], failed: Mapping[str, HltuneError], *, command: str) -> Document:
     """What the page shows of pipelines.
 
     Args:
+        failed: why others are left out, by name.
         command: what the user typed.
     """
-    return _document([_pipeline(each) for each in results], command)
+    return {**_document([_pipeline(each) for each in results], command), **errors(failed)}
 
 
 def under_way(rounds: Sequence[Round], unit: Unit, *, command: str) -> Document:

@@ -14,11 +14,11 @@ from hltune.values.errors import Failure, HltuneError
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED, Record
 from hltune.workspace.rows import Row, without_twins
-from hltune.workspace.subject import DEFAULT, MANUAL
+from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL
 
 _FAR = 5.0
 """What costs so many times as much as the best one is not measured again, but for `_ALWAYS`."""
-_ALWAYS = (MANUAL, BASELINE)
+_ALWAYS = (MANUAL, EXPERT, BASELINE)
 """What people want to know how much was gained over."""
 
 

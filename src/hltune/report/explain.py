@@ -11,7 +11,7 @@ from hltune.report.layout import number, numbers, plain_table, print_lines
 
 Document = dict[str, Any]
 
-_LEAST_SHOWN = 0.01
+LEAST_SHOWN = 0.01
 """Loops and Funcs that take less of the time are left out of the tables."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -88,7 +88,7 @@ def _print_funcs(console: Console, each: Document) -> None:
     for row in each["funcs"]:
         measured: Document = row["measured"] or {}
         predicted: Document = row["predicted"] or {}
-        if max(measured.get("share", 0.0), predicted.get("share", 0.0)) < _LEAST_SHOWN:
+        if max(measured.get("share", 0.0), predicted.get("share", 0.0)) < LEAST_SHOWN:
             continue
         table.add_row(
             row["name"],
@@ -116,7 +116,7 @@ def _works_on(row: Document) -> str:
 def _print_loops(console: Console, each: Document) -> None:
     table = plain_table(Column("loops", no_wrap=True), *numbers("iterations", "touches\neach time", "T0"))
     for row in each["loops"]:
-        if row["share"] >= _LEAST_SHOWN:
+        if row["share"] >= LEAST_SHOWN:
             iterations = number(row.get("iterations"), ",.4g")
             table.add_row(_loop(row), iterations, size(row["touched_bytes"]), _percent(row["share"]))
     print_lines(console, "", "the lowered program")

@@ -18,7 +18,7 @@ from hltune import __version__
 from hltune.commands.report import Reported
 from hltune.report.curve import round_numbers
 from hltune.report.documents import errors
-from hltune.report.explain import size
+from hltune.report.explain import LEAST_SHOWN, size
 from hltune.report.explanation import explained
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
@@ -72,7 +72,9 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
     data = json.dumps(document).replace("<", "\\u003c")
     curves = [_curve(each) for each in document["pipelines"]]
-    page = environment.from_string(source).render(**document, data=data, curves=curves, zip=zip, refresh_s=refresh_s)
+    page = environment.from_string(source).render(
+        **document, data=data, curves=curves, zip=zip, refresh_s=refresh_s, least=LEAST_SHOWN
+    )
     write_bytes(path, page.encode())
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,15 @@ from hltune.tuning.drafts import Drafts
 from hltune.tuning.history import History
 from hltune.tuning.model import Model
 from hltune.tuning.options import Budget, TuneOptions
-from hltune.tuning.pace import Limits
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.tuner import Tuner
+from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
-from hltune.values.provenance import Searched
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
 from tests.cache import CACHE
-from tests.samples import stored
 from tests.tuning.recorded import RecordedSession
 
 THREADS = 2
@@ -103,17 +101,10 @@ class Place:
             rng=rng,
         )
 
-    def medians(self, name: str, seed: int, options: TuneOptions) -> float:
-        """Median cost of what the last of three rounds chooses of what searches found, in a workspace of its own."""
-        there = replace(self, workspace=Workspace(self.workspace.root / name), session=RecordedSession())
-        with there.store() as store:
-            tuner = there.tuner(store, options, seed)
-            tuner.begin(Silent())
-            for _ in range(3):
-                tuner.round(Limits(), Silent())
-            samples = stored.samples(store, self.subject.spec.content_hash, self.machine.key)
-        found = [each.measurement for each in samples if each.round == 3 and isinstance(each.provenance, Searched)]
-        return float(np.median([cost.value for cost in found if isinstance(cost, Cost)]))
+    def mean_log_cost(self, candidates: dict[str, Candidate]) -> float:
+        """Of what the machine will say of them; none of them fails."""
+        costs = [self.session.cost(each.schedule) for each in candidates.values()]
+        return float(np.mean([np.log(cost.value) for cost in costs if isinstance(cost, Cost)]))
 
 
 @pytest.fixture

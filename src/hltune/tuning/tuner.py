@@ -36,6 +36,7 @@ _LARGEST_MUTANT_SHARE = 0.9
 """Share of a round's candidates that is made by changing the best schedules, where searches fall behind."""
 _LEARNING_SHARE = 0.15
 """How long lowering what was measured may take, by the time that measuring takes in a round."""
+_LEAST_LEARNING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +273,8 @@ class Tuner:
 
     def _learn_programs(self, end_s: float) -> None:
         """The ranker learns, and does not take long beside a round."""
-        self.drafts.learn(end_s=min(end_s, time.monotonic() + _LEARNING_SHARE * self.pace.measuring_s))
+        limit_s = max(_LEAST_LEARNING_S, _LEARNING_SHARE * self.pace.measuring_s)
+        self.drafts.learn(end_s=min(end_s, time.monotonic() + limit_s))
 
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:
         """Measures and stores candidates while there is time; those that are left go to the pool."""

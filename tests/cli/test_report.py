@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import imageio.v3 as iio
 import pytest
 
 from hltune.report.page import under_way, write_page
@@ -17,7 +19,7 @@ from tests.cli.conftest import PIPELINES, Run
 
 BLUR = PIPELINES / "blur_function.py"
 HEADINGS = ("What schedules cost", "Tuning", "What limits tuned", "Where the time goes", "The lowered programs")
-VOID = {"meta", "link", "br", "path", "use", "rect"}
+VOID = {"meta", "link", "br", "img", "path", "use", "rect"}
 
 
 class Page(HTMLParser):
@@ -74,6 +76,17 @@ def test_the_page_shows_what_is_known_and_asks_for_nothing(tuned: Run, tmp_path:
     assert costs == sorted(costs) and pipeline["limit"] > 0
     assert len(pipeline["history"]) >= 12 and sum(each["count"] for each in pipeline["origins"]) == 10
     (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)
+    assert [(each["kind"], each["size"]) for each in pipeline["pictures"]] == [
+        ("input", "192x128"),
+        ("output", "192x128"),
+        ("difference", "192x128"),
+    ]
+    pictures = [each.pop("src") for each in pipeline["pictures"]]
+    assert pictures[2] is None and "none, all values are equal" in words
+    for source, name in zip(pictures[:2], ("input", "output"), strict=True):
+        assert source in links
+        picture = iio.imread(b64decode(source.partition(",")[2]), extension=".jpg")
+        assert picture.shape == (128, 192), name
     assert json.loads(data) == document
 
 

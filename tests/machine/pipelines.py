@@ -66,6 +66,26 @@ def summed() -> hl.Func:
     return total
 
 
+def sums() -> hl.Pipeline:
+    """Sums of floats, which depend on their order, of one image, of colours that lie side by side, and of a table."""
+    x, y, c = hl.vars("x y c")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    colours = hl.ImageParam(hl.UInt(8), 3, "colours")
+    table = hl.ImageParam(hl.Int(16), 1, "table")
+    r = hl.RDom([hl.Range(0, 20), hl.Range(0, 20)], "r")
+    total, shown = hl.Func("total"), hl.Func("shown")
+    total[x, y] = hl.cast(hl.Float(32), 0)
+    total[x, y] += image[x + r.x, y + r.y]
+    shown[c, x, y] = colours[c, x, y] + hl.cast(hl.UInt(8), table[c])
+    image.set_estimates([hl.Range(0, 619), hl.Range(0, 319)])
+    colours.dim(0).set_stride(1)
+    colours.set_estimates([hl.Range(0, 3), hl.Range(0, 40), hl.Range(0, 30)])
+    table.set_estimates([hl.Range(0, 3)])
+    total.set_estimates([hl.Range(0, 600), hl.Range(0, 300)])
+    shown.set_estimates([hl.Range(0, 3), hl.Range(0, 40), hl.Range(0, 30)])
+    return hl.Pipeline([total, shown])
+
+
 def slow() -> hl.Func:
     """Takes many seconds, whatever its schedule."""
     x = hl.Var("x")

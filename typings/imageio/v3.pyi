@@ -1,5 +1,6 @@
 """Reading and writing, as far as hltune uses it."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -8,4 +9,4 @@ import numpy as np
 _Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 def imread(uri: Path, *, plugin: str = ...) -> _Array: ...
-def imwrite(uri: Path, image: _Array) -> None: ...
+def imwrite(uri: Path | BytesIO, image: _Array, *, extension: str = ..., quality: int = ...) -> None: ...

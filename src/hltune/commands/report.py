@@ -9,8 +9,11 @@ from hltune.commands.explain import Explanation, explain
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.machine.pictures import Picture, PicturesJob
 from hltune.runtime.progress import Progress
+from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
+from hltune.values.errors import HltuneError
 from hltune.values.provenance import Mutated, Provenance, Searched
 from hltune.values.reasons import Reason
 from hltune.workspace.records import Workspace
@@ -28,12 +31,14 @@ class Reported:
         history: when each measurement was taken, in seconds since 1970, and its cost in seconds, in the order of time.
         failures: why schedules failed, the commonest reason first.
         origins: how many of the ten fastest schedules came from where.
+        pictures: of the inputs, of what the schedule computes, and of how the other one's outputs differ.
     """
 
     explanation: Explanation
     history: tuple[tuple[float, float], ...] = ()
     failures: tuple[Reason, ...] = ()
     origins: tuple[tuple[str, int], ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 def report(
@@ -65,8 +70,9 @@ def report(
         inputs=inputs,
         progress=progress,
     )
+    pictures = _pictures(explanation, measure, inputs, progress)
     if not workspace.samples.exists():
-        return Reported(explanation=explanation)
+        return Reported(explanation=explanation, pictures=pictures)
     subject = explanation.subject
     key = subject.spec.content_hash, identify(subject.target, measure).key
     with Reader(workspace.samples) as reader:
@@ -75,7 +81,31 @@ def report(
             history=reader.history(*key),
             failures=reader.failures(*key),
             origins=tuple(Counter(_origin(each.provenance) for each in reader.best(*key, _BEST)).most_common()),
+            pictures=pictures,
         )
+
+
+def _pictures(
+    explanation: Explanation, measure: MeasureOptions, inputs: Inputs, progress: Progress
+) -> tuple[Picture, ...]:
+    """None where code for the target does not run on this computer; the page is complete without them."""
+    subject = explanation.subject
+    if subject.target.machine != "host":
+        return ()
+    progress.phase(f"pictures of {subject.spec.name}")
+    job = PicturesJob(
+        spec=subject.spec,
+        schedules=tuple(each.schedule for each in explanation.schedules),
+        target=subject.target.name,
+        inputs=inputs,
+        options=measure,
+    )
+    try:
+        with Worker(environment=measure.environment) as worker:
+            return worker.run(job)
+    except HltuneError as error:
+        progress.note(f"{subject.spec.name}: no pictures. {error}")
+        return ()
 
 
 def _origin(provenance: Provenance) -> str:

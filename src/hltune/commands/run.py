@@ -11,7 +11,6 @@ from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.values.errors import InputError
-from hltune.values.pipeline import OutputArgument
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
@@ -73,7 +72,7 @@ def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tu
             where=subject.target.name,
             todo="run with --target host",
         )
-    names = [name for output in subject.spec.outputs for name in _names(output)]
+    names = [name for output in subject.spec.outputs for name in output.element_names]
     paths: dict[str, Path] = {}
     for name, path in sorted(outputs, key=lambda output: output[0] is None):
         free = [each for each in names if each not in paths]
@@ -97,9 +96,3 @@ def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tu
         check_format(path)
         check_writable(path.parent)
     return tuple(map(paths.get, names))
-
-
-def _names(output: OutputArgument) -> list[str]:
-    """One for each element of a tuple."""
-    count = len(output.dtypes)
-    return [output.name] if count == 1 else [f"{output.name}_{number}" for number in range(count)]

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import time
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from hltune import __version__
 from hltune.commands.report import Reported
+from hltune.machine.pictures import Picture
 from hltune.report.curve import round_numbers
 from hltune.report.documents import errors
 from hltune.report.explain import LEAST_SHOWN, size
@@ -68,9 +70,9 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
 
     source = files("hltune.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    shown = {"ms": _ms, "percent": _percent, "size": size, "times": _times}
+    shown = {"ms": _ms, "percent": _percent, "size": size, "times": _times, "number": "{:.6g}".format}
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
-    data = json.dumps(document).replace("<", "\\u003c")
+    data = json.dumps(_without_pictures(document)).replace("<", "\\u003c")
     curves = [_curve(each) for each in document["pipelines"]]
     page = environment.from_string(source).render(
         **document, data=data, curves=curves, zip=zip, refresh_s=refresh_s, least=LEAST_SHOWN
@@ -106,6 +108,7 @@ def _pipeline(result: Reported) -> Document:
         "history": [[float(at), unit.from_seconds(cost)] for at, cost in zip(elapsed, costs, strict=True)],
         "failures": [_failure(each) for each in result.failures],
         "origins": [{"origin": origin, "count": count} for origin, count in result.origins],
+        "pictures": [_picture(each) for each in result.pictures],
     }
 
 
@@ -116,6 +119,31 @@ def _row(each: Document) -> Document:
 def _failure(each: Reason) -> Document:
     identifier = None if each.schedule_hash is None else each.schedule_hash[:_ID_DIGITS]
     return {"stage": each.stage, "message": each.message, "count": each.count, "id": identifier}
+
+
+def _picture(each: Picture) -> Document:
+    """With an address that holds the whole picture."""
+    return {
+        "kind": each.kind,
+        "name": each.name,
+        "dtype": each.dtype,
+        "size": each.size,
+        "low": each.low,
+        "high": each.high,
+        "src": f"data:image/jpeg;base64,{b64encode(each.jpeg).decode()}" if each.jpeg else None,
+    }
+
+
+def _without_pictures(document: Document) -> Document:
+    """For the pictures themselves are in the page already."""
+
+    def described(each: Document) -> list[Document]:
+        return [{name: part for name, part in picture.items() if name != "src"} for picture in each["pictures"]]
+
+    pipelines = [
+        {**each, "pictures": described(each)} if "pictures" in each else each for each in document["pipelines"]
+    ]
+    return {**document, "pipelines": pipelines}
 
 
 def _curve(pipeline: Document) -> str:

@@ -104,6 +104,12 @@ class OutputArgument:
     estimate: tuple[Interval, ...]
     constraints: Constraints = field(default=(), repr=False)
 
+    @property
+    def element_names(self) -> list[str]:
+        """One for each element of a Tuple."""
+        count = len(self.dtypes)
+        return [self.name] if count == 1 else [f"{self.name}_{number}" for number in range(count)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FuncInfo:

@@ -125,7 +125,7 @@ def test_bad_usage(tokens: tuple[str, ...], message: str) -> None:
 GIVEN = {
     "list": "--json",
     "schedule": "x --beam-size 3 --last-level-cache 3M --cache 1M:2:64 --target hexagon -o out",
-    "tune": "x y --keep a --only b -I . -D d=1 --cxxflags -O2 --minutes 3 "
+    "tune": "x y --keep a --only b -I . -D d=1 --cxxflags -O2 --minutes 3 --until-done "
     "--compile-timeout 4 --heap-limit 3M -p a=b --estimate c=3x4 --report out.html --watch",
     "pretrain": "--batches 3 --no-benchmarks --beam-size 4 --run-timeout 3 --objective packets --use --debug",
     "compare": "x y --schedule a --schedule b --rounds 4 --integer-tolerance 1 --memory-limit 4 --seed 3",

@@ -43,8 +43,8 @@ FLAGS = {
     "--balance --seed --tolerance --integer-tolerance --measure --no-measure --search-timeout "
     "--compile-timeout --run-timeout --heap-limit --objective --cache --workspace -o --output --json "
     "--debug",
-    "tune": "--minutes --samples --rounds --fresh --discard --freeze --keep --only --target --size -p -I -D "
-    "--cxxflags --estimate --example -i --input --beam-size --num-passes --max-parallelism --weights "
+    "tune": "--minutes --samples --rounds --until-done --fresh --discard --freeze --keep --only --target --size -p -I "
+    "-D --cxxflags --estimate --example -i --input --beam-size --num-passes --max-parallelism --weights "
     "--memory-limit --seed --tolerance --integer-tolerance --search-timeout --compile-timeout "
     "--run-timeout --heap-limit --objective --cache --report --watch --workspace --json --debug",
     "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "

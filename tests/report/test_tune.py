@@ -27,6 +27,7 @@ from hltune.workspace.records import Workspace
 from tests.report.conftest import NOW_S, dumped, shown, without_controls
 from tests.report.values import (
     CRASH,
+    FORECAST,
     ROUNDS,
     STORE,
     TUNED,
@@ -65,6 +66,7 @@ def _rounds(*, end_s: float) -> None:
         progress.phase("loading blur")
         progress.begin(["blur", "sobel"], unit=MILLISECONDS, end_s=end_s)
         progress.note("[bold] is not markup")
+        progress.forecast("blur", FORECAST)
         progress.phase("blur round 1")
         for done in ROUNDS:
             progress.round_done(done)
@@ -92,7 +94,7 @@ def test_a_terminal_shows_the_last_rounds(capsys: pytest.CaptureFixture[str]) ->
         progress.phase("measuring")
         frame = without_controls(capsys.readouterr().err)
     assert frame.count("blur") == 12
-    assert "measuring; 520 measured; time left -" in frame
+    assert "measuring; 520 measured; time left -; nothing faster for 12 rounds" in frame
 
 
 def test_the_curve_shows_known_schedules_and_leaves_out_pauses(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from hltune.programs.program import Node, Program
 from hltune.search.ladder import Rung, Step
 from hltune.tuning.finals import Finals
 from hltune.tuning.operators import Successes
+from hltune.tuning.outlook import Forecast, Outlook
 from hltune.tuning.tuner import Round
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters, Measurement
@@ -63,6 +64,9 @@ COUNTERS = Counters(
     packets=1_200_000, hvx_instructions=345_678, instructions=2_345_678, allocations=3, peak_heap_bytes=4321
 )
 STORE = Path(".hltune/samples.sqlite")
+
+
+FORECAST = Forecast(stages=3, search_s=1.26, candidate_s=0.5, samples_per_minute=84.0, minutes=0.25)
 
 
 def cost(*repeats: float) -> Cost:
@@ -201,6 +205,8 @@ def tuned(subject: Subject = SUBJECT, *rows: Row, to_runner_up: Speedup | None =
         weights=Path("weights/best-2.weights"),
         history=((1000.0, 5e-3), (1030.0, 2e-3), (90_000.0, 3e-3), (90_059.0, 1e-3)),
         files=(Path("blur.txt"),),
+        forecast=FORECAST,
+        outlook=Outlook(rounds=9, idle=4, late_gain=0.0321),
         successes=Successes(tries={"tail": 3, "scale": 20, "block": 5}, wins={"scale": 4, "block": 4}),
     )
 
@@ -215,6 +221,8 @@ TUNED_ON_DSP = tuned(
 TUNED_WITHOUT_BASELINE = replace(
     TUNED,
     rounds=(),
+    forecast=None,
+    outlook=Outlook.of(()),
     weights=None,
     finals=Finals(rows=(row("default", cost(1e-3)),), to_runner_up=None, to_baseline=None),
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hltune.tuning.options import Budget
+from hltune.tuning.outlook import Forecast
 from hltune.tuning.pace import Limits
 from hltune.tuning.rounds import Run, take_rounds
 from hltune.tuning.tuner import Round
@@ -36,11 +39,16 @@ class FakeTuner:
     history: Any = field(default_factory=lambda: SimpleNamespace(best_cost=1.0))
     exhausted: bool = False
     finals_s: float = 2.0
+    costs: Iterator[float] = field(default_factory=lambda: repeat(1.0))
+    round_s: float = math.inf
+
+    def forecast(self, minutes: float) -> Forecast:
+        return Forecast(stages=2, search_s=None, candidate_s=1.0, samples_per_minute=40.0, minutes=minutes)
 
     def round(self, limits: Limits, _progress: object) -> Round:
         assert limits.end_s > self.clock.now_s
-        self.clock.now_s = limits.end_s
-        return replace(ROUNDS[1], pipeline=self.name)
+        self.clock.now_s = min(limits.end_s, self.clock.now_s + self.round_s)
+        return replace(ROUNDS[1], pipeline=self.name, best=next(self.costs))
 
 
 class Heard:
@@ -49,6 +57,11 @@ class Heard:
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.rounds: list[str] = []
+        self.forecasts: dict[str, Forecast] = {}
+
+    def forecast(self, pipeline: str, expected: Forecast) -> None:
+        assert pipeline not in self.forecasts and pipeline not in self.rounds
+        self.forecasts[pipeline] = expected
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -72,6 +85,8 @@ def test_each_gets_a_first_round_however_short(monkeypatch: pytest.MonkeyPatch) 
     heard, over_s = rounds(LATE_S, monkeypatch)
     assert sorted(heard.rounds) == ["one", "two"] and not heard.notes
     assert over_s <= 60 * MINUTES - 2 * FakeTuner.finals_s
+    # What is left is shared, and the final comparisons are left out.
+    assert heard.forecasts["one"].minutes == pytest.approx((MINUTES - (LATE_S + 2 * FakeTuner.finals_s) / 60) / 2)
 
 
 def test_without_time_for_a_round_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +95,21 @@ def test_without_time_for_a_round_the_reason_is_said(monkeypatch: pytest.MonkeyP
     (note,) = heard.notes
     assert note.startswith("no round of one, two: expected outputs and known schedules have used up the budget")
     assert "--minutes" in note
+
+
+def test_until_done_leaves_the_time_to_those_that_gain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One stops gaining after its second round, the other one goes on to gain until time is up."""
+    clock, heard = Clock(), Heard()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
+    rest: Mapping[str, Any] = {"session": None, "machine": None, "lineage": None}
+    costs = {"one": chain((1.0,), repeat(0.5)), "two": (0.97**number for number in range(1000))}
+    runs = {
+        name: Run(tuner=FakeTuner(name, clock, costs=each, round_s=10.0), **rest)  # type: ignore[arg-type]
+        for name, each in costs.items()
+    }
+    options = replace(make_options(), budget=Budget(minutes=10, until_done=True))
+    take_rounds(runs, options, 600.0, heard)  # type: ignore[arg-type]
+    assert 6 <= heard.rounds.count("one") < 10 and heard.rounds.count("two") > 40
+    (note,) = heard.notes
+    assert note.startswith("one: done, the last two thirds of its")
+    assert clock.now_s > 500

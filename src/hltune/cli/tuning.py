@@ -34,6 +34,7 @@ class BudgetFlags:
         minutes: Wall time for all pipelines together.
         samples: Measurements of all pipelines together.
         rounds: Rounds of each pipeline; 0 compares what is known.
+        until_done: Stop when more rounds would bring little.
         fresh: Start over from the initial weights; keep samples.
         discard: With --fresh: forget the samples as well.
         freeze: Measure without training the weights.
@@ -44,6 +45,7 @@ class BudgetFlags:
     minutes: Annotated[float | None, Parameter(show_default="5, unless limited else")] = None
     samples: Whole | None = None
     rounds: Whole | None = None
+    until_done: Annotated[bool, Parameter(negative="")] = False
     fresh: bool = False
     discard: bool = False
     freeze: bool = False
@@ -54,8 +56,10 @@ class BudgetFlags:
         """When to stop: after some minutes, unless something else is said."""
         from hltune.tuning.options import Budget
 
-        unlimited = self.minutes is None and self.samples is None and self.rounds is None
-        return Budget(minutes=5.0 if unlimited else self.minutes, samples=self.samples, rounds=self.rounds)
+        limits = (self.minutes, self.samples, self.rounds)
+        unlimited = not self.until_done and all(each is None for each in limits)
+        minutes = 5.0 if unlimited else self.minutes
+        return Budget(minutes=minutes, samples=self.samples, rounds=self.rounds, until_done=self.until_done)
 
 
 @Parameter(name="*", group=LIMITS)

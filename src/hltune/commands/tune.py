@@ -30,6 +30,7 @@ from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
+from hltune.tuning.outlook import Forecast, Outlook
 from hltune.tuning.rounds import Run, TuneProgress, part, take_rounds
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.tuner import Round, Tuner
@@ -70,6 +71,8 @@ class Tuned:
         history: times of measurement, in seconds since 1970, and running times, in seconds, of all runs.
         files: the fastest schedule in the forms of text.
         successes: how often each way to change a schedule made it faster, in all runs.
+        forecast: what was expected before the first round; None without rounds.
+        outlook: what the rounds say about further ones.
         verification: what outputs were verified against.
     """
 
@@ -88,6 +91,8 @@ class Tuned:
     history: tuple[tuple[float, float], ...]
     files: tuple[Path, ...]
     successes: Successes
+    forecast: Forecast | None
+    outlook: Outlook
     verification: Verification | None = None
 
     @property
@@ -274,6 +279,8 @@ def _finish(
         weights=run.lineage.path("best"),
         history=store.history(*key),
         successes=tuner.successes,
+        forecast=run.forecast,
+        outlook=run.outlook,
         files=export_texts(subject, record.schedule, workspace.texts(spec, subject.target)),
         verification=run.session.verification,
     )

@@ -23,6 +23,7 @@ from hltune.report.progress import Board, clock
 from hltune.report.tables import print_own
 from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.operators import Successes
+from hltune.tuning.outlook import Forecast, Outlook
 from hltune.tuning.rounds import TuneProgress
 from hltune.tuning.tuner import Round
 from hltune.values.unit import MILLISECONDS, Unit
@@ -71,6 +72,8 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         grid.add_row("", f"other reasons: {len(result.reasons) - _REASONS}, see `hltune samples failures`")
     if text := _successes(result.successes):
         grid.add_row("mutants that won", text)
+    if (outlook := result.outlook).late_gain is not None:
+        grid.add_row("more tuning", _outlook(outlook))
     last = next((each for each in reversed(result.rounds) if each.validations), None)
     if last is not None:
         scorers = (
@@ -95,6 +98,23 @@ def show_tuning(
     return _Rounds(page=page)
 
 
+def _expected(forecast: Forecast) -> str:
+    """A forecast, in a sentence."""
+    search = "" if forecast.search_s is None else f"a beam search took {forecast.search_s:.2g} s, "
+    text = f"{forecast.stages} stages; {search}a candidate takes about {forecast.candidate_s:.2g} s: "
+    text += f"about {forecast.samples_per_minute:.0f} samples per minute"
+    if forecast.minutes < math.inf:
+        text += f", {forecast.samples:.0f} in the {forecast.minutes:.1f} minutes that are left"
+    if (needed := forecast.minutes_needed) is not None:
+        text += f"; that is little to learn from, give --minutes {needed + 1} or more"
+    return text
+
+
+def _outlook(outlook: Outlook) -> str:
+    gain = f"the last two thirds of {outlook.rounds} rounds made it {outlook.late_gain:.1%} faster"
+    return f"{gain}: {'done, as far as that tells' if outlook.done else 'more --minutes are likely to help'}"
+
+
 def _successes(successes: Successes) -> str:
     """How often each operator made a schedule faster, the best first."""
     names = sorted(successes.tries, key=lambda name: (-successes.wins.get(name, 0), name))
@@ -117,6 +137,9 @@ class _Rounds(Board):
         self.log(f"tuning {', '.join(pipelines)}")
         self.phase(f"tuning {', '.join(pipelines)}")
 
+    def forecast(self, pipeline: str, expected: Forecast) -> None:
+        self.note(f"{pipeline}: {_expected(expected)}")
+
     def round_done(self, done: Round) -> None:
         self.rounds.append(done)
         cells = zip(_headings(self.unit)[2:], _cells(done, self.unit)[2:], strict=True)
@@ -137,7 +160,13 @@ class _Rounds(Board):
                 table.add_row(*(cells[number] for number in shown))
             yield table
         measured = sum(done.measured for done in self.rounds)
-        yield Text(f"{self.status}; {measured} measured; time left {self._left()}")
+        yield Text(f"{self.status}; {measured} measured; time left {self._left()}{self._idle()}")
+
+    def _idle(self) -> str:
+        """How long the pipeline of the last round has not become faster."""
+        name = self.rounds[-1].pipeline if self.rounds else None
+        idle = Outlook.of([each.best for each in self.rounds if each.pipeline == name]).idle
+        return f"; nothing faster for {idle} rounds" if idle > 1 else ""
 
     def _left(self) -> str:
         return clock(self.end_s - time.monotonic())
@@ -208,10 +237,18 @@ def _document(result: Tuned, store: Path) -> Document:
         },
         "samples_per_minute": round(result.samples_per_minute, 2),
         "seconds": round(result.seconds, 2),
+        "forecast": result.forecast and _forecast(result.forecast),
+        "outlook": {**asdict(result.outlook), "done": result.outlook.done},
         "rounds": [_round(done, unit) for done in result.rounds],
         "weights": result.weights and str(result.weights),
         "store": str(store),
     }
+
+
+def _forecast(forecast: Forecast) -> Document:
+    minutes = forecast.minutes if forecast.minutes < math.inf else None
+    samples = None if minutes is None else round(forecast.samples)
+    return {**asdict(forecast), "minutes": minutes, "samples": samples}
 
 
 def _round(done: Round, unit: Unit) -> Document:

@@ -18,11 +18,13 @@ class Budget:
         minutes: wall time, the final comparison included.
         samples: measurements.
         rounds: rounds of each pipeline; 0 leaves the final comparison only.
+        until_done: a pipeline takes no more rounds when they would bring little.
     """
 
     minutes: float | None = None
     samples: int | None = None
     rounds: int | None = None
+    until_done: bool = False
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0 < self.minutes < float("inf"):

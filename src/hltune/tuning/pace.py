@@ -78,6 +78,11 @@ class Pace:
         return self._candidate_s
 
     @property
+    def samples_per_minute(self) -> float:
+        """Measurements of a round, by all of its time."""
+        return 60 * (1 - self._options.search_share) / self._candidate_s
+
+    @property
     def shortest_round_s(self) -> float:
         """With less time than this, another round is not worth its searches."""
         return _SHORTEST_ROUND * self._round_s

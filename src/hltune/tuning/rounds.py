@@ -9,6 +9,7 @@ from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.tuning.options import TuneOptions
+from hltune.tuning.outlook import Forecast, Outlook
 from hltune.tuning.pace import Limits
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Round, Tuner
@@ -31,6 +32,10 @@ class TuneProgress(Progress, Protocol):
         """Rounds begin, with costs in this unit, and should end at this time of the monotonic clock."""
         ...
 
+    def forecast(self, pipeline: str, expected: Forecast) -> None:
+        """What the rounds of a pipeline are expected to bring, which begin now."""
+        ...
+
     def round_done(self, done: Round) -> None:
         """A round ended; everything that it reports is on disk."""
         ...
@@ -38,7 +43,11 @@ class TuneProgress(Progress, Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One pipeline of a call; what was measured before the first round counts, too."""
+    """One pipeline of a call; what was measured before the first round counts, too.
+
+    Attributes:
+        forecast: what was expected before the first round; None if there was no time for any.
+    """
 
     tuner: Tuner
     session: Session
@@ -49,6 +58,12 @@ class Run:
     failures: list[Failure] = field(default_factory=list[Failure])
     repaired: int = 0
     seconds: float = 0.0
+    forecast: Forecast | None = None
+
+    @property
+    def outlook(self) -> Outlook:
+        """What the rounds say about further ones."""
+        return Outlook.of([each.best for each in self.rounds])
 
 
 def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progress: TuneProgress) -> None:
@@ -60,6 +75,7 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
         measured = sum(each.measured for each in runs.values())
         left = None if budget.samples is None else _share(budget.samples - measured, len(shares))
         limits = Limits(end_s=end_s - _reserve_s(runs, options), samples=left)
+        share_s = part(limits.end_s, len(shares)) - time.monotonic()
         if time.monotonic() >= limits.end_s or left == 0:
             break
         shortest_s = run.tuner.pace.shortest_round_s
@@ -72,6 +88,9 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
                 progress.note(f"{name}: searches find nothing new any more")
             shares.leave(name)
             continue
+        if run.forecast is None:
+            run.forecast = run.tuner.forecast(share_s / 60)
+            progress.forecast(name, run.forecast)
         before = run.tuner.history.best_cost
         done = run.tuner.round(limits, progress)
         run.rounds.append(done)
@@ -81,6 +100,9 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
         run.seconds += done.seconds
         shares.gained(name, before, done.best)
         progress.round_done(done)
+        if budget.until_done and run.outlook.done:
+            progress.note(f"{name}: done, the last two thirds of its {len(run.rounds)} rounds brought less than 1%")
+            shares.leave(name)
     idle = [name for name, run in runs.items() if not run.rounds]
     if idle and budget.rounds != 0:
         used = "expected outputs and known schedules have used up the budget"

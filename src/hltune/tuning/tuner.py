@@ -12,6 +12,7 @@ import numpy as np
 from hltune.cost_model.scorer import Validation
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
+from hltune.search.autoschedulers import BASELINE
 from hltune.search.ladder import Step, by_finder
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.history import History
@@ -19,6 +20,7 @@ from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
+from hltune.tuning.outlook import Forecast
 from hltune.tuning.pace import Limits, Pace
 from hltune.tuning.proposals import MUTANT_SHARE, Proposals
 from hltune.tuning.searcher import Searcher
@@ -151,6 +153,17 @@ class Tuner:
         """How long the final comparison will take, roughly."""
         references = sum(not self._fails(each) for each in self.references.values())
         return self.pace.finals_s(references, side_by_side=self.session.side_by_side)
+
+    def forecast(self, minutes: float) -> Forecast:
+        """What so many minutes of rounds will bring, by what is known after `begin`."""
+        beam = self.references.get(BASELINE)
+        return Forecast(
+            stages=len(self.subject.spec.funcs),
+            search_s=beam and beam.search_s,
+            candidate_s=self.pace.candidate_s,
+            samples_per_minute=self.pace.samples_per_minute,
+            minutes=minutes,
+        )
 
     def begin(self, progress: Progress, *, end_s: float = math.inf) -> list[Measurement]:
         """Finds the references and measures those that are new; returns their measurements.

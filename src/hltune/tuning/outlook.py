@@ -1,0 +1,80 @@
+"""What tuning is likely to bring: before it begins, how many samples; while it goes on, whether more of it helps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_LEAST_ROUNDS = 6
+"""Before this, nobody can say that tuning is done."""
+_EARLY = 1 / 3
+_LITTLE = 0.01
+"""A gain that is not worth as many rounds again, twice."""
+_FEW = 64
+"""Samples before which models have hardly learned anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What to expect of a pipeline, from how long its known schedules took.
+
+    Attributes:
+        stages: its Funcs.
+        search_s: how long its beam search took; None if none ended.
+        candidate_s: how long one more candidate takes, compiling included.
+        samples_per_minute: of a round, searches included.
+        minutes: what is left for rounds; infinite if time is no limit.
+    """
+
+    stages: int
+    search_s: float | None
+    candidate_s: float
+    samples_per_minute: float
+    minutes: float
+
+    @property
+    def samples(self) -> float:
+        """How many samples there will be."""
+        return self.samples_per_minute * self.minutes
+
+    @property
+    def minutes_needed(self) -> int | None:
+        """What would be enough for the models to learn from; None if there is enough."""
+        return None if self.samples >= _FEW else math.ceil(_FEW / self.samples_per_minute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the rounds of a run say about further ones.
+
+    Attributes:
+        rounds: how many there were.
+        idle: rounds since the last one that found a faster schedule.
+        late_gain: by how much the last two thirds of the rounds made the best schedule faster, as a share of its cost;
+            None before there are enough rounds to tell. As many again will hardly bring more.
+    """
+
+    rounds: int
+    idle: int
+    late_gain: float | None
+
+    @classmethod
+    def of(cls, costs: Sequence[float | None]) -> Outlook:
+        """From the least cost after each round, None as long as nothing works."""
+        count = len(costs)
+        changed = [number for number in range(1, count) if costs[number] != costs[number - 1]]
+        idle = count - 1 - changed[-1] if changed else max(0, count - 1)
+        return cls(rounds=count, idle=idle, late_gain=_late_gain(costs))
+
+    @property
+    def done(self) -> bool:
+        """More rounds would bring little."""
+        return self.late_gain is not None and self.late_gain < _LITTLE
+
+
+def _late_gain(costs: Sequence[float | None]) -> float | None:
+    if len(costs) < _LEAST_ROUNDS:
+        return None
+    early, last = costs[math.ceil(_EARLY * len(costs)) - 1], costs[-1]
+    return None if early is None or last is None else 1 - last / early

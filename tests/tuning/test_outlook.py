@@ -1,0 +1,42 @@
+"""What tuning is likely to bring."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from hltune.tuning.outlook import Forecast, Outlook
+
+
+def forecast(*, per_minute: float, minutes: float) -> Forecast:
+    return Forecast(stages=3, search_s=1.0, candidate_s=1.0, samples_per_minute=per_minute, minutes=minutes)
+
+
+def test_too_few_minutes_are_told_from_enough() -> None:
+    assert forecast(per_minute=10, minutes=3).minutes_needed == 7
+    assert forecast(per_minute=10, minutes=7).minutes_needed is None
+    assert forecast(per_minute=10, minutes=math.inf).minutes_needed is None
+
+
+@pytest.mark.parametrize(
+    ("costs", "idle", "late_gain", "done"),
+    [
+        ((), 0, None, False),
+        ((None,), 0, None, False),
+        ((2.0, 1.0), 0, None, False),
+        ((1.0,) * 5, 4, None, False),  # nobody can tell so early
+        ((1.0,) * 6, 5, 0.0, True),
+        ((None,) * 6, 5, None, False),
+        ((2.0, 1.0, 1.0, 1.0, 1.0, 1.0), 4, 0.0, True),
+        ((2.0, 2.0, 1.0, 1.0, 1.0, 1.0), 3, 0.5, False),
+        ((2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), 6, 0.0, True),
+        ((1.0, 1.0, 1.0, 1.0, 1.0, 0.995), 0, 0.005, True),
+    ],
+)
+def test_rounds_that_bring_little_are_enough(
+    costs: tuple[float | None, ...], idle: int, late_gain: float | None, done: bool
+) -> None:
+    outlook = Outlook.of(costs)
+    assert (outlook.rounds, outlook.idle, outlook.done) == (len(costs), idle, done)
+    assert outlook.late_gain == pytest.approx(late_gain) if late_gain is not None else outlook.late_gain is None

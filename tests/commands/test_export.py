@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hltune.commands.export import Exported, ExportForm, export
+from hltune.commands.run import run
+from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.halide_wheel import include_directory
 from hltune.runtime.progress import Silent
+from hltune.schedule.parse import parse_schedule
 from hltune.values import schedule_codec
 from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import InputError
@@ -52,6 +57,46 @@ def test_what_was_tuned_for_a_target_is_exported_for_it(tmp_path: Path) -> None:
     assert read_schedule_file(found.files[0]) == schedule
     with pytest.raises(InputError, match="no schedule is known"):
         exported(replace(options, target="host"), tmp_path, "json")
+
+
+def test_exports_say_what_they_are_for_and_how_small_outputs_may_be(tmp_path: Path) -> None:
+    options = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
+    workspace = Workspace(tmp_path / "ws")
+    subject = load_subject(options, workspace)
+    schedule = parse_schedule("output.split(x, x, xi, 32).vectorize(xi).split(y, y, yi, 8);", subject.spec.funcs)
+    machine = identify(subject.target, MEASURE)
+    record = Record(name=TUNED, schedule=schedule, cost=1.25e-3, provenance=Named(name="by hand"))
+    workspace.replace(record, subject.spec, machine)
+    (found,) = exported(options, tmp_path, "json").files
+    about = json.loads(found.read_text())["about"]
+    assert read_schedule_file(found) == schedule
+    assert about["hash"] == subject.spec.content_hash
+    assert about["outputs"] == {"output": [128, 96]} and about["least_outputs"] == {"output": [32, 8]}
+    assert about["machine"] == machine.document() and (about["cost"], about["unit"]) == (1.25, "ms")
+    for form in ("python", "cpp"):
+        text = exported(options, tmp_path, form).files[0].read_text()
+        for words in (
+            f"For dilate3x3, version {subject.spec.content_hash[:12]}, of these sizes: ",
+            "output 32x8.",
+            "1.25",
+        ):
+            assert words in text, (form, words)
+    # Halide agrees: the smallest size runs, and no smaller one.
+    for width, height in ((32, 8), (31, 8), (32, 7)):
+        image = tmp_path / f"{width}x{height}.npy"
+        np.save(image, np.zeros((height, width), np.uint8))
+        refused = pytest.raises(InputError, match="cannot run on images of this size")
+        with refused if (width, height) != (32, 8) else contextlib.nullcontext():
+            run(
+                options,
+                schedule=None,
+                outputs=((None, tmp_path / "out.npy"),),
+                output_sizes=(),
+                workspace=workspace,
+                measure=MEASURE,
+                inputs=Inputs(images=((None, image),)),
+                progress=Silent(),
+            )
 
 
 def test_exported_code_keeps_constraints(tmp_path: Path) -> None:

@@ -60,15 +60,20 @@ def _check(pipeline: hl.Pipeline) -> None:
     found = []
     try:
         while True:
-            found.append(pipeline.get_func(len(found)).name())
+            func = pipeline.get_func(len(found))
+            found.append((func.name(), func.dimensions()))
     except hl.HalideError:  # there are no more
         if not found:
             raise
-    for name, other in zip_longest(["blur", "hist", "odd-name", "scalar", "output"], found):
-        if name is None or other is None or _plain(name) != _plain(other):
-            where = f"it had {name or 'nothing'} where {other or 'nothing'} is"
+    for func, other in zip_longest([("blur", 3), ("hist", 2), ("odd-name", 2), ("scalar", 0), ("output", 2)], found):
+        if func is None or other is None or (_plain(func[0]), func[1]) != (_plain(other[0]), other[1]):
+            where = f"it had {_told(func)} where {_told(other)} is"
             todo = "leave it out, and make it anew with hltune"
             raise ValueError(f"this schedule was made for another version of this pipeline: {where}; {todo}")
+
+
+def _told(func: tuple[str, int] | None) -> str:
+    return "nothing" if func is None else f"{func[0]} of {func[1]} dimensions"
 
 
 def _plain(name: str) -> str:
@@ -119,6 +124,7 @@ CPP = """\
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {
@@ -142,14 +148,21 @@ inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline
             const auto called = ::Halide::Internal::find_transitive_calls(output.function());
             funcs.insert(called.begin(), called.end());
         }
-        const std::vector<std::string> names = {"blur", "hist", "odd-name", "scalar", "output"};
-        for (size_t number = 0; number < names.size() || number < funcs.size(); number++) {
-            const bool had = number < names.size(), has = number < funcs.size();
-            const std::string name = had ? names[number] : "nothing";
-            const std::string found = has ? pipeline.get_func(number).name() : "nothing";
-            _halide_user_assert(had && has && plain(name) == plain(found))
-                << "this schedule was made for another version of this pipeline: it had " << name << " where " << found
-                << " is; leave it out, and make it anew with hltune\\n";
+        using Known = std::pair<std::string, int>;
+        const auto told = [](const Known &func) {
+            return func.second < 0 ? func.first : func.first + " of " + std::to_string(func.second) + " dimensions";
+        };
+        const Known nothing = {"nothing", -1};
+        const std::vector<Known> expected = {{"blur", 3}, {"hist", 2}, {"odd-name", 2}, {"scalar", 0}, {"output", 2}};
+        for (size_t number = 0; number < expected.size() || number < funcs.size(); number++) {
+            Known had = number < expected.size() ? expected[number] : nothing, has = nothing;
+            if (number < funcs.size()) {
+                const ::Halide::Func func = pipeline.get_func(number);
+                has = {func.name(), func.dimensions()};
+            }
+            _halide_user_assert(plain(had.first) == plain(has.first) && had.second == has.second)
+                << "this schedule was made for another version of this pipeline: it had " << told(had) << " where "
+                << told(has) << " is; leave it out, and make it anew with hltune\\n";
         }
     }
     ::Halide::Func output = pipeline.get_func(4);
@@ -208,7 +221,7 @@ def test_another_version_of_the_pipeline_is_refused() -> None:
     x = hl.Var("x")
     output = hl.Func("another")
     output[x] = x
-    with pytest.raises(ValueError, match="made for another version of this pipeline: it had blur where another"):
+    with pytest.raises(ValueError, match="it had blur of 3 dimensions where another of 1 dim"):
         applied(SPEC, hl.Pipeline(output))
 
 
@@ -245,14 +258,18 @@ def exported_for(pipeline: hl.Pipeline) -> PipelineSpec:
 @pytest.mark.parametrize(
     ("before", "after", "difference"),
     [
-        (("f0", "f1"), ("f0", "f1", "f2"), r"it had nothing where f2\$\d+ is"),
-        (("f0", "f1", "f2"), ("f0", "f1"), r"it had f2\$\d+ where nothing is"),
-        (("f0", "f1"), ("f0", "f2"), r"it had f1\$\d+ where f2\$\d+ is"),
-        (("rows", "out"), ("rows", "further", "out"), r"it had out\S* where further\S* is"),
-        (("blur_1", "out"), ("blur_2", "out"), r"it had blur_1\S* where blur_2\S* is"),
-        (("blur_1", "out"), ("blur", "out"), r"it had blur_1\S* where blur\S* is"),
-        ((None, None), (None, None, None), r"it had nothing where f\d+ is"),
-        ((None, "out"), ("f0", "out"), r"it had f\d+ where f0\$\d+ is"),
+        (("f0", "f1"), ("f0", "f1", "f2"), r"it had nothing where f2\$\d+ of 1 dimensions is"),
+        (("f0", "f1", "f2"), ("f0", "f1"), r"it had f2\$\d+ of 1 dimensions where nothing is"),
+        (("f0", "f1"), ("f0", "f2"), r"it had f1\$\d+ of 1 dimensions where f2\$\d+ of 1 dimensions is"),
+        (
+            ("rows", "out"),
+            ("rows", "further", "out"),
+            r"it had out\S* of 1 dimensions where further\S* of 1 dimensions is",
+        ),
+        (("blur_1", "out"), ("blur_2", "out"), r"it had blur_1\S* of 1 .* where blur_2\S* of 1 dimensions is"),
+        (("blur_1", "out"), ("blur", "out"), r"it had blur_1\S* of 1 dimensions where blur\S* of 1 dimensions is"),
+        ((None, None), (None, None, None), r"it had nothing where f\d+ of 1 dimensions is"),
+        ((None, "out"), ("f0", "out"), r"it had f\d+ of 1 dimensions where f0\$\d+ of 1 dimensions is"),
     ],
 )
 def test_other_funcs_are_another_version(
@@ -263,6 +280,12 @@ def test_other_funcs_are_another_version(
     with pytest.raises(ValueError, match=f"made for another version of this pipeline: {difference}"):
         applied(spec, pipeline)
     assert hl.serialize_pipeline(pipeline) == untouched
+
+
+def test_other_dimensions_are_another_version() -> None:
+    spec = spec_of(FuncInfo(name="rows", args=("x", "y")), FuncInfo(name="out", args=("x",)))
+    with pytest.raises(ValueError, match=r"it had rows\S* of 2 dimensions where rows\S* of 1 dimensions is"):
+        applied(spec, chain("rows", "out"))
 
 
 @pytest.mark.parametrize("names", [("rows", "out"), ("f0", "f1"), ("blur_1", "a$b"), (None, "2x", None)])
@@ -287,13 +310,15 @@ def test_funcs_of_images_and_borders_do_not_matter_either() -> None:
     applied(exported_for(before), after)
 
 
+PARTS = ("input_im", "mask_im", "total", "output")
 VERSIONS = {
-    "a func more": ("input_im", "mask_im", "total", "it had nothing where output is"),
-    "a func less": ("input_im", "mask_im", "total", "output", "sharper", "it had sharper where nothing is"),
-    "another one": ("input_im", "mask_im", "output", "it had output where total is"),
-    "other digits": ("input_im", "mask_im", "total2", "output", "it had total2 where total is"),
+    "a func more": (PARTS[:3], 2, "nothing where output of 2 dimensions is"),
+    "a func less": ((*PARTS, "sharper"), 2, "sharper of 2 dimensions where nothing is"),
+    "another one": (("input_im", "mask_im", "output"), 2, "output of 2 dimensions where total of 2 dimensions is"),
+    "other digits": (("input_im", "mask_im", "total2"), 2, "total2 of 2 dimensions where total of 2 dimensions is"),
+    "other dimensions": (PARTS, 3, "input_im of 3 dimensions where input_im of 2 dimensions is"),
 }
-"""Funcs that the convolution had, and what a header for these says of it."""
+"""Funcs that the convolution had, the number of their dimensions, and what a header for these says of it."""
 DISPATCH = """
 #include <cstdlib>
 inline void apply_schedule_convolution(::Halide::Pipeline pipeline, const ::Halide::Target &target) {
@@ -302,10 +327,10 @@ inline void apply_schedule_convolution(::Halide::Pipeline pipeline, const ::Hali
 
 
 def test_a_generator_of_other_funcs_refuses_the_header(specs: dict[str, PipelineSpec], tmp_path: Path) -> None:
-    assert {func.name for func in specs["convolution"].funcs} == {"input_im", "mask_im", "total", "output"}
+    assert {func.name for func in specs["convolution"].funcs} == set(PARTS)
     headers, dispatch = to_cpp_header(Schedule(), specs["odd_names"]), DISPATCH
-    for number, (version, (*names, _)) in enumerate(VERSIONS.items()):
-        funcs = (FuncInfo(name=name, args=("x", "y")) for name in names)
+    for number, (version, (names, dimensions, _)) in enumerate(VERSIONS.items()):
+        funcs = (FuncInfo(name=name, args=("x", "y", "c")[:dimensions]) for name in names)
         headers += to_cpp_header(Schedule(), spec_of(*funcs, name=f"v{number}"))
         dispatch += f'    if (version == "{version}") apply_schedule_v{number}(pipeline, target);\n'
     (tmp_path / "schedules.h").write_text(headers + dispatch + "}\n")
@@ -319,7 +344,7 @@ def test_a_generator_of_other_funcs_refuses_the_header(specs: dict[str, Pipeline
             env={"LD_LIBRARY_PATH": str(library_directory()), "VERSION": version},
         )
         assert done.returncode != 0, version
-        assert f"made for another version of this pipeline: {difference}" in done.stderr
+        assert f"made for another version of this pipeline: it had {difference}" in done.stderr
         assert not list(tmp_path.glob("*.stmt"))
 
 

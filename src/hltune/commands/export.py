@@ -4,11 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
+from hltune.machine.bounds import LeastJob
 from hltune.machine.hexagon.target import offload_target
+from hltune.machine.inputs import Inputs
 from hltune.machine.open import TargetJob, identify, measured_on, resolve
 from hltune.machine.options import MeasureOptions
+from hltune.machine.task import Task
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
@@ -17,9 +20,9 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob
 from hltune.schedule.source import function_suffix, to_cpp_header, to_python
 from hltune.values import schedule_codec
+from hltune.values.about import About
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
-from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
@@ -72,7 +75,7 @@ def export(
     subject = _measured_for_target(pipeline, workspace, measure) if target != place else None
     known = target == place or subject is not None
     subject = subject or load_subject(replace(pipeline, target=place), workspace)
-    name, directives = choose(subject, schedule, workspace, measure)
+    name, directives, cost = choose(subject, schedule, workspace, measure)
     if not known and schedule is None:
         progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
     progress.phase(f"exporting the schedule {name} of {subject.spec.name}")
@@ -87,7 +90,9 @@ def export(
             found=f"{name}, the schedule that {subject.spec.name} brings",
             todo="call the pipeline as it is",
         )
-    texts = [_text(form, subject.spec, directives, directory) for form in forms if form not in _COMPILED]
+    machine = identify(subject.target, measure)
+    about = About.today(subject.spec, machine, cost, _least(subject, directives, measure, progress))
+    texts = [_text(form, about, directives, directory) for form in forms if form not in _COMPILED]
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
         job = CompileJob(
@@ -109,18 +114,44 @@ def _measured_for_target(pipeline: SubjectOptions, workspace: Workspace, measure
     return subject if workspace.records(subject.spec, identify(subject.target, measure)) else None
 
 
-def export_texts(subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
+def _least(
+    subject: Subject, schedule: Schedule, measure: MeasureOptions, progress: Progress
+) -> dict[str, tuple[int, ...]] | None:
+    """How small outputs may be; None where nobody can tell."""
+    if subject.target.machine != HOST:
+        return None
+    task = Task(spec=subject.spec, schedule=schedule, target=subject.target.name, inputs=Inputs())
+    try:
+        with Worker(environment=measure.environment) as worker:
+            return worker.run(LeastJob(task=task, options=measure))
+    except JobFailed as failed:
+        progress.note(f"{subject.spec.name}: the least size of its outputs is not known. {failed}")
+        return None
+
+
+def export_texts(about: About, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
     """Writes a schedule in all forms of text and returns the files: no source of what is the author's code already."""
     forms = ("json",) if schedule.base is not None else ("json", *_SOURCE)
-    return _write([_text(form, subject.spec, schedule, directory) for form in forms])
+    return _write([_text(form, about, schedule, directory) for form in forms])
 
 
-def choose(subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions) -> tuple[str, Schedule]:
-    """Name and directives of the schedule in a file, or else of the best one on record."""
-    if file is not None:
-        return file.name, read_schedule_file(file)
-    record = workspace.best(subject.spec, identify(subject.target, measure))
-    return record.name, record.schedule
+class Choice(NamedTuple):
+    """A schedule with its name and, if that is on record, what it costs here, in seconds."""
+
+    name: str
+    schedule: Schedule
+    cost: float | None
+
+
+def choose(subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions) -> Choice:
+    """The schedule in a file, or else the best one on record."""
+    machine = identify(subject.target, measure)
+    if file is None:
+        record = workspace.best(subject.spec, machine)
+        return Choice(record.name, record.schedule, record.cost)
+    schedule = read_schedule_file(file)
+    costs = [each.cost for each in workspace.records(subject.spec, machine) if each.schedule == schedule]
+    return Choice(file.name, schedule, min(costs, default=None))
 
 
 def parse_forms(text: str) -> tuple[ExportForm, ...]:
@@ -139,12 +170,14 @@ def _write(texts: Sequence[tuple[Path, str]]) -> tuple[Path, ...]:
     return tuple(path for path, _ in texts)
 
 
-def _text(form: ExportForm, spec: PipelineSpec, schedule: Schedule, directory: Path) -> tuple[Path, str]:
+def _text(form: ExportForm, about: About, schedule: Schedule, directory: Path) -> tuple[Path, str]:
+    spec = about.spec
     if form == "json":
-        return directory / f"{spec.name}.schedule.json", json.dumps(schedule_codec.to_json(schedule), indent=1) + "\n"
+        document = {**schedule_codec.to_json(schedule), "about": about.document()}
+        return directory / f"{spec.name}.schedule.json", json.dumps(document, indent=1) + "\n"
     if form == "python":
-        return directory / f"{spec.name}_schedule.py", to_python(schedule, spec)
-    return directory / f"{spec.name}_schedule.h", to_cpp_header(schedule, spec)
+        return directory / f"{spec.name}_schedule.py", to_python(schedule, spec, about.lines())
+    return directory / f"{spec.name}_schedule.h", to_cpp_header(schedule, spec, about.lines())
 
 
 def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:

@@ -24,6 +24,7 @@ from hltune.search.autoschedulers import Adams2019Options, SearchOptions
 from hltune.search.ladder import ladder, robust
 from hltune.search.pool import SearchPool
 from hltune.values import schedule_codec
+from hltune.values.about import About
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -137,7 +138,11 @@ def schedule(
             tried=tuple(tried),
             predicted=found.predicted,
             manual=attempt.manual,
-            files=export_texts(subject, candidate.schedule, directory or workspace.texts(subject.spec, subject.target)),
+            files=export_texts(
+                About.today(subject.spec, machine, cost and cost.value),
+                candidate.schedule,
+                directory or workspace.texts(subject.spec, subject.target),
+            ),
         )
 
     with contextlib.ExitStack() as stack:

@@ -34,6 +34,7 @@ from hltune.tuning.outlook import Forecast, Outlook
 from hltune.tuning.rounds import Run, TuneProgress, part, take_rounds
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.tuner import Round, Tuner
+from hltune.values.about import About
 from hltune.values.cost import count_repaired
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.machine_id import MachineId
@@ -281,6 +282,8 @@ def _finish(
         successes=tuner.successes,
         forecast=run.forecast,
         outlook=run.outlook,
-        files=export_texts(subject, record.schedule, workspace.texts(spec, subject.target)),
+        files=export_texts(
+            About.today(spec, run.machine, record.cost), record.schedule, workspace.texts(spec, subject.target)
+        ),
         verification=run.session.verification,
     )

@@ -4,8 +4,9 @@ Estimates of inputs may be too small for those of the outputs, and many a user's
 Candidates then run on inputs that have grown; the pipeline's identity stays.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from hltune.machine.inputs import Inputs
@@ -43,12 +44,39 @@ class CoverJob:
         return grown(spec, regions_read(function, spec, self.task.inputs))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastJob:
+    """Finds out on how small outputs a schedule runs: tiles that may not stand out of an image want as much of it."""
+
+    task: Task
+    options: MeasureOptions
+
+    def run(self, process: Process) -> dict[str, tuple[int, ...]]:
+        """Runs in a worker; returns the least extents of each output by its name, innermost first."""
+        function = compile_code(process, self.task, self.options)
+        process.enter("bounds query", timeout_s=self.options.run_timeout_s)
+        return least_outputs(function, self.task.spec, self.task.inputs)
+
+
+def least_outputs(call: Callable[..., object], spec: PipelineSpec, inputs: Inputs) -> dict[str, tuple[int, ...]]:
+    """What a compiled pipeline makes of outputs of one element. Runs in a worker."""
+    values = [
+        _without_memory(a.dtype, a.estimate) if isinstance(a, BufferArgument) else inputs.scalar(a) for a in spec.inputs
+    ]
+    outputs = {
+        output.name: [_without_memory(dtype, [(least, 1) for least, _ in output.estimate]) for dtype in output.dtypes]
+        for output in spec.outputs
+    }
+    call(*values, *chain.from_iterable(outputs.values()))
+    return {name: tuple(extent for _, extent in _region(elements[0])) for name, elements in outputs.items()}
+
+
 def compiled_key(task: Task) -> str:
     """Where a worker's state may have the code of a task, which need not be compiled again then."""
     return f"compiled for a bounds query: {task.spec.content_hash} {task.schedule} {task.target}"
 
 
-def _without_memory(dtype: str, estimate: tuple[Interval, ...]) -> Any:
+def _without_memory(dtype: str, estimate: Sequence[Interval]) -> Any:
     import halide as hl
 
     from hltune.pipeline.build import halide_type

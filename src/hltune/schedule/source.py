@@ -7,6 +7,7 @@ counts up (``r4$x``) depend on what the process did before.
 import json
 import keyword
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ class _Language:
     """How a language writes things."""
 
     file: str  # template of all
+    comment: str  # begins one
+    pair: str  # template of a Func's name and the number of its dimensions
     scope: str  # stands before the names of Halide
     member: str  # stands between an enumeration and its element
     func: str  # template that declares a Func of the pipeline; the next five declare:
@@ -37,7 +40,7 @@ class _Language:
 
 
 _PYTHON = _Language(
-    file=r'''"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
+    file=r'''{about}"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
 
 import re
 from itertools import zip_longest
@@ -50,15 +53,20 @@ def _check(pipeline: hl.Pipeline) -> None:
     found = []
     try:
         while True:
-            found.append(pipeline.get_func(len(found)).name())
+            func = pipeline.get_func(len(found))
+            found.append((func.name(), func.dimensions()))
     except hl.HalideError:  # there are no more
         if not found:
             raise
-    for name, other in zip_longest([{names}], found):
-        if name is None or other is None or _plain(name) != _plain(other):
-            where = f"it had {{name or 'nothing'}} where {{other or 'nothing'}} is"
+    for func, other in zip_longest([{funcs}], found):
+        if func is None or other is None or (_plain(func[0]), func[1]) != (_plain(other[0]), other[1]):
+            where = f"it had {{_told(func)}} where {{_told(other)}} is"
             todo = "leave it out, and make it anew with hltune"
             raise ValueError(f"this schedule was made for another version of this pipeline: {{where}}; {{todo}}")
+
+
+def _told(func: tuple[str, int] | None) -> str:
+    return "nothing" if func is None else f"{{func[0]}} of {{func[1]}} dimensions"
 
 
 def _plain(name: str) -> str:
@@ -70,6 +78,8 @@ def apply_schedule(pipeline: hl.Pipeline) -> None:
     """Schedules the pipeline {name}."""
     _check(pipeline)
 {body}''',
+    comment="#",
+    pair="({}, {})",
     scope="hl.",
     member=".",
     func="{id} = pipeline.get_func({index})",
@@ -94,7 +104,7 @@ while xor xor_eq NULL EOF assert errno linux unix stdin stdout stderr pipeline
 """
 
 _CPP = _Language(
-    file="""// A schedule found by hltune. In the schedule() method of a generator:
+    file="""{about}// A schedule found by hltune. In the schedule() method of a generator:
 //     apply_schedule_{name}(get_pipeline(), get_target());
 #pragma once
 
@@ -102,6 +112,7 @@ _CPP = _Language(
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {{
@@ -125,18 +136,27 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
             const auto called = ::Halide::Internal::find_transitive_calls(output.function());
             funcs.insert(called.begin(), called.end());
         }}
-        const std::vector<std::string> names = {{{names}}};
-        for (size_t number = 0; number < names.size() || number < funcs.size(); number++) {{
-            const bool had = number < names.size(), has = number < funcs.size();
-            const std::string name = had ? names[number] : "nothing";
-            const std::string found = has ? pipeline.get_func(number).name() : "nothing";
-            _halide_user_assert(had && has && plain(name) == plain(found))
-                << "this schedule was made for another version of this pipeline: it had " << name << " where " << found
-                << " is; leave it out, and make it anew with hltune\\n";
+        using Known = std::pair<std::string, int>;
+        const auto told = [](const Known &func) {{
+            return func.second < 0 ? func.first : func.first + " of " + std::to_string(func.second) + " dimensions";
+        }};
+        const Known nothing = {{"nothing", -1}};
+        const std::vector<Known> expected = {{{funcs}}};
+        for (size_t number = 0; number < expected.size() || number < funcs.size(); number++) {{
+            Known had = number < expected.size() ? expected[number] : nothing, has = nothing;
+            if (number < funcs.size()) {{
+                const ::Halide::Func func = pipeline.get_func(number);
+                has = {{func.name(), func.dimensions()}};
+            }}
+            _halide_user_assert(plain(had.first) == plain(has.first) && had.second == has.second)
+                << "this schedule was made for another version of this pipeline: it had " << told(had) << " where "
+                << told(has) << " is; leave it out, and make it anew with hltune\\n";
         }}
     }}
 {body}}}
 """,
+    comment="//",
+    pair="{{{}, {}}}",
     scope="::Halide::",
     member="::",
     func="::Halide::Func {id} = pipeline.get_func({index})",
@@ -151,14 +171,14 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
 )
 
 
-def to_python(schedule: Schedule, spec: PipelineSpec) -> str:
-    """A module with a function ``apply_schedule(pipeline)``."""
-    return _Writer(_PYTHON, schedule, spec).file()
+def to_python(schedule: Schedule, spec: PipelineSpec, about: Sequence[str] = ()) -> str:
+    """A module with a function ``apply_schedule(pipeline)``; begins with these lines as comments."""
+    return _Writer(_PYTHON, schedule, spec).file(about)
 
 
-def to_cpp_header(schedule: Schedule, spec: PipelineSpec) -> str:
+def to_cpp_header(schedule: Schedule, spec: PipelineSpec, about: Sequence[str] = ()) -> str:
     """A header with a function ``apply_schedule_NAME(pipeline, target)``, for the ``schedule()`` of a generator."""
-    return _Writer(_CPP, schedule, spec).file()
+    return _Writer(_CPP, schedule, spec).file(about)
 
 
 def function_suffix(spec: PipelineSpec) -> str:
@@ -180,14 +200,19 @@ class _Writer:
         self._funcs: list[str] = []
         self._vars: list[str] = []
 
-    def file(self) -> str:
+    def file(self, about: Sequence[str]) -> str:
         calls = [self._directive(directive) for directive in self._schedule.directives]
         blocks = [lines for lines in (self._funcs, self._vars, calls) if lines]
         indent, end = "    ", self._language.end
         body = "\n".join("".join(f"{indent}{line}{end}\n" for line in lines) for lines in blocks)
         full = {name.replace("$", "_"): name for name in read_names(self._spec.hlpipe)}
-        names = ", ".join(json.dumps(full[func.name]) for func in self._spec.funcs)
-        return self._language.file.format(name=function_suffix(self._spec), names=names, body=body)
+        pairs = ((json.dumps(full[func.name]), len(func.args)) for func in self._spec.funcs)
+        return self._language.file.format(
+            about="".join(f"{self._language.comment} {line}\n" for line in about),
+            name=function_suffix(self._spec),
+            funcs=", ".join(self._language.pair.format(*each) for each in pairs),
+            body=body,
+        )
 
     def _directive(self, directive: Directive) -> str:
         self._nests.advance(directive)

@@ -9,6 +9,7 @@
 
 ``update`` is there if the directive is about an update definition; all other keys are the directive's fields. The
 schedule that the pipeline's author wrote, where directives cannot express it, has none, but a key ``"base": SHA-256``.
+A file may say under ``about`` what it is for, which does not count when it is read.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ def from_json(document: object) -> Schedule:
         InputError: the document is anything else; says where.
     """
     document = _dict(document, "schedule")
-    _check_keys(document, {"format", "version", "directives"} | ({"base"} & document.keys()), "schedule")
+    _check_keys(document, {"format", "version", "directives"} | ({"base", "about"} & document.keys()), "schedule")
     for key, expected in (("format", FORMAT), ("version", VERSION)):
         if type(document[key]) is not type(expected) or document[key] != expected:
             raise InputError(

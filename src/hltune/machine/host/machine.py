@@ -177,6 +177,8 @@ class HostSession(ReferenceSession):
                 limited = self._limited(fastest)
                 if best is not None:
                     limited = replace(limited, compile_timeout_s=self._compile_limit_s())
+                if best is not None and trial.task.schedule == Schedule():  # slow without end, and hardly ever fast
+                    limited = self.verification.limited(limited)
                 busy[lane.start(trial, limited)] = (lane, trial, time.monotonic(), limited)
 
         try:

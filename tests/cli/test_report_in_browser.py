@@ -55,7 +55,13 @@ def _check(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert page.get_by_role("heading", level=1).count() == 1
     assert page.get_by_role("heading", level=2).count() == 2
-    curves = page.get_by_role("img")
+    pictures = page.locator("img")
+    assert pictures.count() >= 3
+    for number in range(pictures.count()):
+        picture = pictures.nth(number)
+        assert picture.get_attribute("alt")
+        assert picture.evaluate("each => each.complete && each.naturalWidth > 0")
+    curves = page.locator("figure[role=img]")
     assert curves.count() == 2
     for number in range(2):
         box = curves.nth(number).bounding_box()

@@ -1,0 +1,43 @@
+"""What goes with a schedule where it is written."""
+
+from __future__ import annotations
+
+import json
+
+from hltune.values.about import About
+from hltune.values.directives import ComputeRoot, Schedule
+from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec
+from hltune.values.roles import Stage
+from hltune.values.schedule_codec import from_json, to_json
+
+SPEC = PipelineSpec(
+    name="blur",
+    hlpipe=b"",
+    inputs=(BufferArgument(name="image", dtype="uint8", estimate=((3, 64), (0, 48))),),
+    outputs=(OutputArgument(name="sum", dtypes=("uint8",), estimate=()),),
+    funcs=(),
+)
+MACHINE = MachineId(cpu="a processor\nof two lines", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
+
+
+def about(cost: float | None, least: dict[str, tuple[int, ...]] | None = None) -> About:
+    return About(spec=SPEC, machine=MACHINE, cost=cost, least=least, day="2026-01-02")
+
+
+def test_people_read_what_it_is_for() -> None:
+    first, second, third = about(0.0015).lines()
+    assert f"For blur, version {SPEC.content_hash[:12]}" in first and "image 64x48, sum a single value" in first
+    assert "x86-64-linux-avx2, threads: 2; 1.5" in second and "on a processor of two lines." in second
+    assert "2026-01-02" in third and "Halide 21.0.0" in third
+    assert "not measured" in about(None).lines()[1]
+    assert "smaller outputs than sum 8x1" in about(None, {"sum": (8, 1)}).lines()[1]
+
+
+def test_scripts_read_it_and_it_is_no_part_of_the_schedule() -> None:
+    schedule = Schedule((ComputeRoot(Stage("rows")),))
+    document = json.loads(json.dumps({**to_json(schedule), "about": about(0.0015, {"sum": (8, 1)}).document()}))
+    assert document["about"]["hash"] == SPEC.content_hash
+    assert document["about"]["inputs"] == {"image": [64, 48]} and document["about"]["least_outputs"] == {"sum": [8, 1]}
+    assert (document["about"]["cost"], document["about"]["unit"]) == (1.5, "ms")
+    assert from_json(document) == schedule

@@ -130,7 +130,7 @@ GIVEN = {
     "pretrain": "--batches 3 --no-benchmarks --beam-size 4 --run-timeout 3 --objective packets --use --debug",
     "compare": "x y --schedule a --schedule b --rounds 4 --integer-tolerance 1 --memory-limit 4 --seed 3",
     "run": "x --output-size a=3x4 -o a -o b --max-parallelism 3 --run-timeout 3 --workspace w",
-    "export": "x --size 3x4 --format json --output out --heap-limit 3M --max-parallelism 3",
+    "export": "x --size 3x4 --cmake --format json --output out --heap-limit 3M --max-parallelism 3",
     "explain": "x --schedule a --against b --try --rounds 3 --max-parallelism 2 --tolerance 0.1",
     "report": "x y --against expert --rounds 3 -o out.html --open --max-parallelism 2",
     "reproduce": "5d1f0c -o out",

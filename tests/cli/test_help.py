@@ -56,7 +56,7 @@ FLAGS = {
     "--cache --workspace --json --debug",
     "run": "-i --input -o --output --output-size --target --size -p -I -D --cxxflags --estimate --example "
     "--max-parallelism --schedule --compile-timeout --run-timeout --workspace --json --debug",
-    "export": "-o --output --format --function-name --target --size -p -I -D --cxxflags --estimate --example "
+    "export": "-o --output --format --function-name --cmake --target --size -p -I -D --cxxflags --estimate --example "
     "--max-parallelism --schedule --heap-limit --objective --cache --workspace --json --debug",
     "explain": "--target --size -p -I -D --cxxflags --estimate --example -i --input --schedule --against --try "
     "--max-parallelism --rounds --tolerance --integer-tolerance --compile-timeout --run-timeout --heap-limit "

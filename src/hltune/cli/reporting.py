@@ -13,7 +13,6 @@ from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import CheckFlags, ImageFlags, Output, Pipeline, ThreadFlags
 from hltune.cli.output import OutputFlags, print_error
 from hltune.runtime import interrupts
-from hltune.values.errors import HltuneError
 
 if TYPE_CHECKING:
     from hltune.machine.inputs import Inputs
@@ -81,31 +80,25 @@ def write_report(
         HltuneError: the only pipeline fails, or all of them do.
     """
     from hltune.commands import report as command
+    from hltune.commands.survivors import Survivors
     from hltune.report.page import reported, write_page
     from hltune.report.progress import show_progress
     from hltune.runtime.progress import Numbered
 
     results: list[command.Reported] = []
-    failed: dict[str, HltuneError] = {}
+    survivors = Survivors(len(pipelines), lambda _, error: print_error(error))
     for number, pipeline in enumerate(pipelines, start=1):
-        try:
-            with show_progress() as progress:
-                result = command.report(
-                    pipeline,
-                    against=against,
-                    workspace=workspace,
-                    measure=measure,
-                    inputs=inputs,
-                    progress=Numbered(progress, number, len(pipelines)),
-                )
-        except HltuneError as error:
-            if len(failed) + 1 == len(pipelines):
-                raise
-            failed[pipeline.pipeline] = error  # the others do not depend on it
-            print_error(error)
-        else:
+        with survivors.trying(pipeline.pipeline), show_progress() as progress:
+            result = command.report(
+                pipeline,
+                against=against,
+                workspace=workspace,
+                measure=measure,
+                inputs=inputs,
+                progress=Numbered(progress, number, len(pipelines)),
+            )
             results.append(result)
-    document = reported(results, failed, command=this_command())
+    document = reported(results, survivors.failed, command=this_command())
     write_page(document, file)
     return document
 

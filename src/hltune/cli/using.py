@@ -97,6 +97,7 @@ def export(
         Parameter(name="--format", group=OUTPUT, show_default="json,python,cpp,object; offload as well for hexagon"),
     ] = None,
     function_name: Annotated[str | None, Parameter(group=OUTPUT, show_default="the pipeline's name")] = None,
+    cmake: Annotated[bool, Parameter(negative="", group=OUTPUT)] = False,
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """`hltune export`.
@@ -105,6 +106,7 @@ def export(
         directory: Directory for the files.
         forms: Some of json, python, cpp, object, offload, separated by commas.
         function_name: C name of the compiled pipeline.
+        cmake: Write a file for CMake that builds a C++ generator, or links the compiled pipeline.
     """
     with interrupts.importing():
         from hltune.commands import export as command
@@ -117,6 +119,7 @@ def export(
             forms=None if forms is None else command.parse_forms(forms),
             directory=directory,
             function_name=function_name,
+            cmake=cmake,
             schedule=schedule,
             workspace=output.place,
             measure=MeasureOptions(threads=threads.threads(source.target), machine_options=emulator.options()),

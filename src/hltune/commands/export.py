@@ -17,12 +17,14 @@ from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
+from hltune.schedule.cmake import for_compiled, for_generator
 from hltune.schedule.export import CompileJob
 from hltune.schedule.source import function_suffix, to_cpp_header, to_python
 from hltune.values import schedule_codec
 from hltune.values.about import About
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
+from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
@@ -49,6 +51,7 @@ def export(
     forms: Sequence[ExportForm] | None,
     directory: Path,
     function_name: str | None,
+    cmake: bool = False,
     schedule: Path | None,
     workspace: Workspace,
     measure: MeasureOptions,
@@ -61,6 +64,7 @@ def export(
     Args:
         forms: what to write; None for all that the target has.
         function_name: C name of the compiled pipeline, if not the pipeline's own.
+        cmake: write a file for CMake as well, which builds a C++ generator, or else links what was compiled.
         schedule: its file; None for the best known schedule.
 
     Raises:
@@ -93,6 +97,11 @@ def export(
     machine = identify(subject.target, measure)
     about = About.today(subject.spec, machine, cost, _least(subject, directives, measure, progress))
     texts = [_text(form, about, directives, directory) for form in forms if form not in _COMPILED]
+    function_name = function_name or function_suffix(subject.spec)
+    if cmake:
+        texts.append(
+            (directory / f"{function_name}.cmake", _cmake(subject, forms, function_name, target, directory, about))
+        )
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
         job = CompileJob(
@@ -100,7 +109,7 @@ def export(
             schedule=directives,
             target=target,
             directory=directory.absolute(),
-            function_name=function_name or function_suffix(subject.spec),
+            function_name=function_name,
         )
         compiled = tuple(directory / path.name for path in _compile(forms, job))
     return Exported(pipeline=subject.spec.name, schedule=name, files=(*_write(texts), *compiled))
@@ -177,7 +186,35 @@ def _text(form: ExportForm, about: About, schedule: Schedule, directory: Path) -
         return directory / f"{spec.name}.schedule.json", json.dumps(document, indent=1) + "\n"
     if form == "python":
         return directory / f"{spec.name}_schedule.py", to_python(schedule, spec, about.lines())
-    return directory / f"{spec.name}_schedule.h", to_cpp_header(schedule, spec, about.lines())
+    return directory / _header_name(spec), to_cpp_header(schedule, spec, about.lines())
+
+
+def _header_name(spec: PipelineSpec) -> str:
+    return f"{spec.name}_schedule.h"
+
+
+def _cmake(subject: Subject, forms: Sequence[ExportForm], name: str, target: str, directory: Path, about: About) -> str:
+    source = subject.source
+    if source is not None and source.kind == "cpp":
+        header = _header_name(subject.spec)
+        return for_generator(
+            source,
+            name=name,
+            entry=subject.spec.name,
+            header=header,
+            target=target,
+            directory=directory,
+            about=about.lines(),
+        )
+    if "object" not in forms:
+        raise InputError(
+            "nothing to link",
+            where="--cmake",
+            expected="a C++ generator, or compiled code",
+            found=f"--format {','.join(forms)}",
+            todo="give --format object as well",
+        )
+    return for_compiled(name=name, target=target, directory=directory, about=about.lines())
 
 
 def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:

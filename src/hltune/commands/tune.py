@@ -4,14 +4,15 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from hltune.commands.export import export_texts
 from hltune.commands.store import hold_store
+from hltune.commands.survivors import Survivors
 from hltune.commands.verification import further_schedules, verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.pretrained import Pretrained
@@ -141,7 +142,7 @@ def tune(
     with contextlib.ExitStack() as stack:
         machine = stack.enter_context(open_machine(target, measure, workers=options.workers))
         pool = stack.enter_context(SearchPool(options.workers, timeout_s=options.search_timeout_s))
-        survivors = _Survivors(len(subjects), progress)
+        survivors = Survivors(len(subjects), lambda name, error: progress.note(f"{name} is left out. {error}"))
         sessions: list[tuple[Subject, Session]] = []
         for subject in subjects:  # bad input is found before anything is changed or measured
             progress.phase(f"{subject.spec.name}: expected outputs")
@@ -178,27 +179,6 @@ def tune(
                 part_s = part(end_s, len(runs) - number)
                 results.append(_finish(run, options, workspace, store, progress, end_s=part_s))
         return Tuning(results=tuple(results), failed=survivors.failed)
-
-
-@dataclass(slots=True)
-class _Survivors:
-    """Lets some of several pipelines fail, but not the last one that is left."""
-
-    left: int
-    progress: Progress
-    failed: dict[str, HltuneError] = field(default_factory=dict[str, HltuneError])
-
-    @contextlib.contextmanager
-    def trying(self, name: str) -> Generator[None]:
-        """What goes wrong with this pipeline is noted, and raised if there is no other one."""
-        try:
-            yield
-        except HltuneError as error:
-            self.left -= 1
-            if not self.left:
-                raise
-            self.failed[name] = error
-            self.progress.note(f"{name} is left out. {error}")
 
 
 def _open(

@@ -63,6 +63,7 @@ class Subject:
     Attributes:
         hand_written: schedules by name: those of a built-in benchmark, or `MANUAL`, and `MANUAL_PART`.
         recovered: what became of the schedule that the pipeline's author wrote; None if there is none.
+        source: where it was loaded from; None if from nowhere.
     """
 
     spec: PipelineSpec
@@ -70,6 +71,7 @@ class Subject:
     benchmark: Benchmark | None
     hand_written: Mapping[str, Schedule]
     recovered: Recovered | None = None
+    source: Source | None = None
 
     def known_by_name(self) -> dict[str, Candidate]:
         """The default schedule and those written by hand."""
@@ -120,7 +122,9 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
     hand_written = {name: parse_schedule(text, spec.funcs) for name, text in texts.items()}
     if recovered is not None:
         hand_written |= _manual(spec, recovered)
-    return Subject(spec=spec, target=target, benchmark=benchmark, hand_written=hand_written, recovered=recovered)
+    return Subject(
+        spec=spec, target=target, benchmark=benchmark, hand_written=hand_written, recovered=recovered, source=source
+    )
 
 
 def _manual(spec: PipelineSpec, recovered: Recovered) -> dict[str, Schedule]:

@@ -1,0 +1,87 @@
+"""How a CMake project gets a scheduled pipeline: by building its generator, or by linking what was compiled for it."""
+
+import os.path
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hltune.pipeline.source import Source
+
+_GENERATOR = """\
+# Builds the library {name} with the generator {entry}, whose schedule() has to apply {header}.
+# In a CMakeLists.txt:
+#     find_package(Halide REQUIRED)
+#     include({directory}/{name}.cmake)
+#     target_link_libraries(PROGRAM PRIVATE {name})
+add_halide_generator({name}.generator SOURCES {sources})
+target_include_directories({name}.generator PRIVATE "${{CMAKE_CURRENT_LIST_DIR}}")
+target_compile_options({name}.generator PRIVATE {flags})
+add_halide_library({name} FROM {name}.generator GENERATOR {entry} TARGETS {target} PARAMS {parameters})
+"""
+_COMPILED = """\
+# The library {name}, as it was compiled with its schedule for {target}. In a CMakeLists.txt:
+#     include({directory}/{name}.cmake)
+#     target_link_libraries(PROGRAM PRIVATE {name})
+find_package(Threads REQUIRED)
+add_library({name} STATIC IMPORTED)
+set_target_properties({name} PROPERTIES
+    IMPORTED_LOCATION "${{CMAKE_CURRENT_LIST_DIR}}/{name}{suffix}"
+    INTERFACE_INCLUDE_DIRECTORIES "${{CMAKE_CURRENT_LIST_DIR}}"
+    INTERFACE_LINK_LIBRARIES "Threads::Threads;${{CMAKE_DL_LIBS}}")
+"""
+
+
+def for_generator(
+    source: Source, *, name: str, entry: str, header: str, target: str, directory: Path, about: Sequence[str] = ()
+) -> str:
+    """A file that builds a C++ generator and its library.
+
+    Args:
+        name: of the library and of its C function.
+        entry: name under which the generator is registered.
+        header: name of the file with the schedule.
+        directory: where the file will be; the generator's files are named relative to it.
+        about: lines to begin with, as comments.
+    """
+    return _comments(about) + _GENERATOR.format(
+        name=name,
+        entry=entry,
+        header=header,
+        target=target,
+        directory=directory.name,
+        sources=" ".join(_below(directory, Path(file)) for file in source.files),
+        flags=" ".join(map(_quoted, source.cxxflags)),
+        parameters=" ".join(_quoted(f"{key}={value}") for key, value in source.parameters),
+    )
+
+
+def for_compiled(*, name: str, target: str, directory: Path, about: Sequence[str] = ()) -> str:
+    """A file that imports a static library beside it, with its header.
+
+    Args:
+        name: of the library and of its C function.
+        target: what it was compiled for, a Halide target.
+        directory: where the files are.
+        about: lines to begin with, as comments.
+    """
+    suffix = ".lib" if "windows" in target.split("-") else ".a"
+    return _comments(about) + _COMPILED.format(name=name, target=target, directory=directory.name, suffix=suffix)
+
+
+def _comments(lines: Iterable[str]) -> str:
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _below(directory: Path, file: Path) -> str:
+    """The path of a file, as CMake finds it from the directory."""
+    relative = Path(os.path.relpath(file, directory.absolute())).as_posix()
+    return f'"${{CMAKE_CURRENT_LIST_DIR}}/{_escaped(relative)}"'
+
+
+def _quoted(text: str) -> str:
+    return f'"{_escaped(text)}"'
+
+
+def _escaped(text: str) -> str:
+    for mark in '\\"$;':
+        text = text.replace(mark, "\\" + mark)
+    return text

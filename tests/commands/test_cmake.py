@@ -1,0 +1,151 @@
+"""`hltune export --cmake`, as a project of somebody else uses it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import cmake
+import pytest
+
+from hltune.commands.export import export
+from hltune.machine.open import identify
+from hltune.machine.options import MeasureOptions
+from hltune.pipeline.source import parse_source
+from hltune.runtime.halide_wheel import include_directory
+from hltune.runtime.progress import Silent
+from hltune.schedule.cmake import for_generator
+from hltune.schedule.parse import parse_schedule
+from hltune.values.errors import InputError
+from hltune.values.provenance import Named
+from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.subject import SubjectOptions, load_subject
+
+MEASURE = MeasureOptions(threads=2)
+CMAKE = Path(cmake.CMAKE_BIN_DIR) / "cmake"
+WIDEN = """
+#include "Halide.h"
+
+class Widen : public Halide::Generator<Widen> {
+public:
+    GeneratorParam<int> gain{"gain", 1};
+    Input<Buffer<uint8_t, 2>> input{"input"};
+    Output<Buffer<uint16_t, 2>> output{"output"};
+
+    void generate() {
+        output(x, y) = Halide::cast<uint16_t>(input(x, y)) * OFFSET * gain;
+        input.set_estimates({{0, 256}, {0, 128}});
+        output.set_estimates({{0, 256}, {0, 128}});
+    }
+
+    void schedule() {
+        APPLY
+    }
+
+private:
+    Var x{"x"}, y{"y"};
+};
+
+HALIDE_REGISTER_GENERATOR(Widen, widen)
+"""
+PROGRAM = """
+#include "HalideBuffer.h"
+#include "NAME.h"
+
+#include <cstdio>
+
+int main() {
+    Halide::Runtime::Buffer<uint8_t> input(256, 128);
+    Halide::Runtime::Buffer<TYPE> output(256, 128);
+    input.fill(7);
+    const int failed = NAME(input, output);
+    std::printf("%d %d\\n", failed, int(output(255, 127)));
+}
+"""
+PROJECT = """
+cmake_minimum_required(VERSION 3.28)
+project(somebody C CXX)
+set(CMAKE_CXX_STANDARD 17)
+FIND
+include(out/NAME.cmake)
+add_executable(program program.cpp)
+target_include_directories(program PRIVATE INCLUDE)
+target_link_libraries(program PRIVATE NAME)
+"""
+
+
+def built(folder: Path, name: str, kind: str, find: str = "") -> str:
+    """What the program of a project prints that uses the exported files."""
+    (folder / "program.cpp").write_text(PROGRAM.replace("NAME", name).replace("TYPE", kind))
+    project = PROJECT.replace("NAME", name).replace("FIND", find).replace("INCLUDE", str(include_directory()))
+    (folder / "CMakeLists.txt").write_text(project)
+    found = include_directory().parent
+    environment = os.environ | {"LD_LIBRARY_PATH": str(found / "lib64")}
+    for command in (
+        ["-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={found}"],
+        ["--build", folder / "build"],
+    ):
+        done = subprocess.run([CMAKE, *command], check=False, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return subprocess.run([folder / "build" / "program"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def exported(options: SubjectOptions, text: str, folder: Path, *forms: str) -> tuple[Path, ...]:
+    workspace = Workspace(folder / "ws")
+    subject = load_subject(options, workspace)
+    schedule = parse_schedule(text, subject.spec.funcs)
+    record = Record(name=TUNED, schedule=schedule, cost=1e-3, provenance=Named(name="by hand"))
+    workspace.replace(record, subject.spec, identify(subject.target, MEASURE))
+    return export(
+        options,
+        forms=forms,  # type: ignore[arg-type]
+        directory=folder / "out",
+        function_name=None,
+        cmake=True,
+        schedule=None,
+        workspace=workspace,
+        measure=MEASURE,
+        progress=Silent(),
+    ).files
+
+
+def test_a_project_links_what_was_compiled(tmp_path: Path) -> None:
+    options = SubjectOptions(pipeline="dilate3x3", target="host", size=(256, 128))
+    files = exported(options, "output.split(x, x, xi, 16).vectorize(xi);", tmp_path, "object")
+    assert tmp_path / "out" / "dilate3x3.cmake" in files
+    assert built(tmp_path, "dilate3x3", "uint8_t") == "0 7"
+
+
+def test_without_compiled_code_there_is_nothing_to_link(tmp_path: Path) -> None:
+    options = SubjectOptions(pipeline="dilate3x3", target="host", size=(256, 128))
+    with pytest.raises(InputError, match="nothing to link") as found:
+        exported(options, "output.compute_root();", tmp_path, "json")
+    assert "--format object" in str(found.value)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.long
+def test_a_project_builds_the_generator_with_its_schedule(tmp_path: Path) -> None:
+    generator = tmp_path / "a folder" / "widen.cpp"
+    generator.parent.mkdir()
+    plain = WIDEN.replace("OFFSET", "FACTOR").replace("APPLY", "")
+    generator.write_text(plain)
+    options = SubjectOptions(
+        pipeline=str(generator), target="host", parameters=(("gain", "3"),), cxxflags=("-DFACTOR=(1 + 1)",)
+    )
+    exported(options, "output.split(x, x, xi, 16).vectorize(xi).parallel(y);", tmp_path, "cpp")
+    applied = '#include "widen_schedule.h"\n' + WIDEN.replace("OFFSET", "FACTOR").replace(
+        "APPLY", "apply_schedule_widen(get_pipeline(), get_target());"
+    )
+    generator.write_text(applied)
+    assert built(tmp_path, "widen", "uint16_t", "find_package(Halide REQUIRED)") == "0 42"
+
+
+def test_marks_that_cmake_would_read_are_escaped(tmp_path: Path) -> None:
+    file = tmp_path / "a;b $c.cpp"
+    file.write_text("")
+    source = parse_source(str(file), parameters=(("text", 'say "$x;y\\"'),))
+    text = for_generator(source, name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out")
+    assert '"${CMAKE_CURRENT_LIST_DIR}/../a\\;b \\$c.cpp"' in text
+    assert '"text=say \\"\\$x\\;y\\\\\\""' in text

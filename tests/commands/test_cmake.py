@@ -22,6 +22,7 @@ from hltune.values.provenance import Named
 from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 
+BLUR = Path(__file__).parents[1] / "pipelines" / "blur.cpp"
 MEASURE = MeasureOptions(threads=2)
 CMAKE = Path(cmake.CMAKE_BIN_DIR) / "cmake"
 WIDEN = """
@@ -91,7 +92,9 @@ def built(folder: Path, name: str, kind: str, find: str = "") -> str:
     return subprocess.run([folder / "build" / "program"], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def exported(options: SubjectOptions, text: str, folder: Path, *forms: str) -> tuple[Path, ...]:
+def exported(
+    options: SubjectOptions, text: str, folder: Path, *forms: str, function_name: str | None = None
+) -> tuple[Path, ...]:
     workspace = Workspace(folder / "ws")
     subject = load_subject(options, workspace)
     schedule = parse_schedule(text, subject.spec.funcs)
@@ -101,7 +104,7 @@ def exported(options: SubjectOptions, text: str, folder: Path, *forms: str) -> t
         options,
         forms=forms,  # type: ignore[arg-type]
         directory=folder / "out",
-        function_name=None,
+        function_name=function_name,
         cmake=True,
         schedule=None,
         workspace=workspace,
@@ -117,12 +120,29 @@ def test_a_project_links_what_was_compiled(tmp_path: Path) -> None:
     assert built(tmp_path, "dilate3x3", "uint8_t") == "0 7"
 
 
-def test_without_compiled_code_there_is_nothing_to_link(tmp_path: Path) -> None:
-    options = SubjectOptions(pipeline="dilate3x3", target="host", size=(256, 128))
-    with pytest.raises(InputError, match="nothing to link") as found:
-        exported(options, "output.compute_root();", tmp_path, "json")
-    assert "--format object" in str(found.value)
+@pytest.mark.parametrize(
+    ("pipeline", "size", "form", "what", "todo"),
+    [
+        ("dilate3x3", (256, 128), "json", "nothing to link", "--format object"),
+        (str(BLUR), None, "object", "no schedule for the generator", "--format cpp"),
+    ],
+)
+def test_what_a_project_would_miss_is_an_error(
+    pipeline: str, size: tuple[int, int] | None, form: str, what: str, todo: str, tmp_path: Path
+) -> None:
+    options = SubjectOptions(pipeline=pipeline, target="host", size=size)
+    with pytest.raises(InputError, match=what) as found:
+        exported(options, "", tmp_path, form)
+    assert todo in str(found.value)
     assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a b", "f)"])
+def test_a_name_that_is_none_writes_nothing(name: str, tmp_path: Path) -> None:
+    options = SubjectOptions(pipeline=str(BLUR), target="host")
+    with pytest.raises(InputError, match="not the name of a C function"):
+        exported(options, "", tmp_path, "cpp", function_name=name)
+    assert not list(tmp_path.rglob("*.cmake"))
 
 
 @pytest.mark.long

@@ -86,6 +86,37 @@ def sums() -> hl.Pipeline:
     return hl.Pipeline([total, shown])
 
 
+def kinds() -> hl.Pipeline:
+    """Outputs of 64 bits, of two elements, without dimensions, and of four channels."""
+    x, y, c = hl.vars("x y c")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    r = hl.RDom([hl.Range(0, 4)], "r")
+    wide, pair, count, four = hl.Func("wide"), hl.Func("pair"), hl.Func("count"), hl.Func("four")
+    wide[x, y] = hl.cast(hl.UInt(64), 2**53)
+    wide[x, y] += hl.cast(hl.UInt(64), image[x, y]) * r.x
+    pair[x, y] = hl.Tuple((hl.cast(hl.Float(32), image[x, y]), hl.f32(float("nan"))))
+    count[()] = hl.i32(3)
+    four[x, y, c] = image[x, y] + hl.cast(hl.UInt(8), c)
+    plane = [hl.Range(0, 16), hl.Range(0, 12)]
+    image.set_estimates(plane)
+    wide.set_estimates(plane)
+    pair.set_estimates(plane)
+    count.set_estimates([])
+    four.set_estimates([*plane, hl.Range(0, 4)])
+    return hl.Pipeline([wide, pair, count, four])
+
+
+def reaching() -> hl.Func:
+    """Reads more than its estimates promise, of an image."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    shifted = hl.Func("shifted")
+    shifted[x, y] = image[x + 4, y + 4]
+    image.set_estimates([hl.Range(0, 32), hl.Range(0, 16)])
+    shifted.set_estimates([hl.Range(0, 32), hl.Range(0, 16)])
+    return shifted
+
+
 def slow() -> hl.Func:
     """Takes many seconds, whatever its schedule."""
     x = hl.Var("x")

@@ -27,7 +27,7 @@ from hltune.workspace.records import Workspace
 from tests.report.conftest import NOW_S, dumped, shown, without_controls
 from tests.report.values import (
     CRASH,
-    FORECAST,
+    EXPECTED,
     ROUNDS,
     STORE,
     TUNED,
@@ -66,7 +66,7 @@ def _rounds(*, end_s: float) -> None:
         progress.phase("loading blur")
         progress.begin(["blur", "sobel"], unit=MILLISECONDS, end_s=end_s)
         progress.note("[bold] is not markup")
-        progress.forecast("blur", FORECAST)
+        progress.expects("blur", EXPECTED)
         progress.phase("blur round 1")
         for done in ROUNDS:
             progress.round_done(done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from hltune.programs.program import Node, Program
 from hltune.search.ladder import Rung, Step
 from hltune.tuning.finals import Finals
 from hltune.tuning.operators import Successes
-from hltune.tuning.outlook import Forecast, Outlook
+from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.tuner import Round
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters, Measurement
@@ -66,7 +67,9 @@ COUNTERS = Counters(
 STORE = Path(".hltune/samples.sqlite")
 
 
-FORECAST = Forecast(stages=3, search_s=1.26, candidate_s=0.5, samples_per_minute=84.0, minutes=0.25)
+EXPECTED = Expectation(
+    stages=3, search_s=1.26, candidate_s=0.5, samples_per_minute=84.0, minutes=0.25, given=0.5, most=math.inf
+)
 
 
 def cost(*repeats: float) -> Cost:
@@ -205,7 +208,7 @@ def tuned(subject: Subject = SUBJECT, *rows: Row, to_runner_up: Speedup | None =
         weights=Path("weights/best-2.weights"),
         history=((1000.0, 5e-3), (1030.0, 2e-3), (90_000.0, 3e-3), (90_059.0, 1e-3)),
         files=(Path("blur.txt"),),
-        forecast=FORECAST,
+        expected=EXPECTED,
         outlook=Outlook(rounds=9, idle=4, late_gain=0.0321),
         successes=Successes(tries={"tail": 3, "scale": 20, "block": 5}, wins={"scale": 4, "block": 4}),
     )
@@ -221,7 +224,7 @@ TUNED_ON_DSP = tuned(
 TUNED_WITHOUT_BASELINE = replace(
     TUNED,
     rounds=(),
-    forecast=None,
+    expected=None,
     outlook=Outlook.of(()),
     weights=None,
     finals=Finals(rows=(row("default", cost(1e-3)),), to_runner_up=None, to_baseline=None),

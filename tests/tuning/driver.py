@@ -12,7 +12,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.search.autoschedulers import BUILTIN
 from hltune.tuning.options import Budget
-from hltune.tuning.outlook import Forecast
+from hltune.tuning.outlook import Expectation
 from hltune.tuning.tuner import Round
 from hltune.values.unit import Unit
 from hltune.workspace.records import Workspace
@@ -32,8 +32,8 @@ class Lines:
     def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None:  # noqa: ARG002
         print("begin", flush=True)
 
-    def forecast(self, pipeline: str, expected: Forecast) -> None:
-        print(f"forecast {pipeline} {expected.samples_per_minute}", flush=True)
+    def expects(self, pipeline: str, expected: Expectation) -> None:
+        print(f"expects {pipeline} {expected.samples_per_minute}", flush=True)
 
     def round_done(self, done: Round) -> None:
         print(f"round {done.number}", flush=True)

@@ -6,17 +6,29 @@ import math
 
 import pytest
 
-from hltune.tuning.outlook import Forecast, Outlook
+from hltune.tuning.outlook import Expectation, Outlook
 
 
-def forecast(*, per_minute: float, minutes: float) -> Forecast:
-    return Forecast(stages=3, search_s=1.0, candidate_s=1.0, samples_per_minute=per_minute, minutes=minutes)
+def expected(*, per_minute: float, minutes: float, given: float = math.inf, most: float = math.inf) -> Expectation:
+    return Expectation(
+        stages=3, search_s=1.0, candidate_s=1.0, samples_per_minute=per_minute, minutes=minutes, given=given, most=most
+    )
 
 
 def test_too_few_minutes_are_told_from_enough() -> None:
-    assert forecast(per_minute=10, minutes=3).minutes_needed == 7
-    assert forecast(per_minute=10, minutes=7).minutes_needed is None
-    assert forecast(per_minute=10, minutes=math.inf).minutes_needed is None
+    """What is needed is said of the whole run: of that, pipelines and final comparisons take their shares."""
+    assert expected(per_minute=10, minutes=3.2, given=5).minutes_needed == 10
+    assert expected(per_minute=10, minutes=1.6, given=20).minutes_needed == 80
+    assert expected(per_minute=10, minutes=7, given=9).minutes_needed is None
+    assert expected(per_minute=10, minutes=math.inf).minutes_needed is None
+    assert expected(per_minute=10, minutes=0, given=1).minutes_needed is None
+
+
+def test_no_more_samples_are_expected_than_there_may_be() -> None:
+    few = expected(per_minute=10, minutes=5, given=6, most=20)
+    assert (few.samples, few.minutes_needed) == (20, None)
+    assert expected(per_minute=10, minutes=5, given=6, most=math.inf).samples == 50
+    assert expected(per_minute=10, minutes=1, given=6, most=20).minutes_needed == 12
 
 
 @pytest.mark.parametrize(

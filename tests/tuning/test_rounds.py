@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hltune.tuning.options import Budget
-from hltune.tuning.outlook import Forecast
+from hltune.tuning.outlook import Expectation
 from hltune.tuning.pace import Limits
 from hltune.tuning.rounds import Run, take_rounds
 from hltune.tuning.tuner import Round
@@ -41,13 +41,19 @@ class FakeTuner:
     finals_s: float = 2.0
     costs: Iterator[float] = field(default_factory=lambda: repeat(1.0))
     round_s: float = math.inf
+    measured: bool = True
 
-    def forecast(self, minutes: float) -> Forecast:
-        return Forecast(stages=2, search_s=None, candidate_s=1.0, samples_per_minute=40.0, minutes=minutes)
+    def expect(self, minutes: float, *, most: float) -> Expectation | None:
+        if not self.measured:  # as where all that is known was measured in earlier runs
+            return None
+        return Expectation(
+            stages=2, search_s=None, candidate_s=1.0, samples_per_minute=40.0, minutes=minutes, given=1.0, most=most
+        )
 
     def round(self, limits: Limits, _progress: object) -> Round:
         assert limits.end_s > self.clock.now_s
         self.clock.now_s = min(limits.end_s, self.clock.now_s + self.round_s)
+        self.measured = True
         return replace(ROUNDS[1], pipeline=self.name, best=next(self.costs))
 
 
@@ -57,11 +63,11 @@ class Heard:
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.rounds: list[str] = []
-        self.forecasts: dict[str, Forecast] = {}
+        self.expected: dict[str, tuple[int, Expectation]] = {}
 
-    def forecast(self, pipeline: str, expected: Forecast) -> None:
-        assert pipeline not in self.forecasts and pipeline not in self.rounds
-        self.forecasts[pipeline] = expected
+    def expects(self, pipeline: str, expected: Expectation) -> None:
+        assert pipeline not in self.expected
+        self.expected[pipeline] = len(self.rounds), expected
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -86,7 +92,7 @@ def test_each_gets_a_first_round_however_short(monkeypatch: pytest.MonkeyPatch) 
     assert sorted(heard.rounds) == ["one", "two"] and not heard.notes
     assert over_s <= 60 * MINUTES - 2 * FakeTuner.finals_s
     # What is left is shared, and the final comparisons are left out.
-    assert heard.forecasts["one"].minutes == pytest.approx((MINUTES - (LATE_S + 2 * FakeTuner.finals_s) / 60) / 2)
+    assert heard.expected["one"][1].minutes == pytest.approx((MINUTES - (LATE_S + 2 * FakeTuner.finals_s) / 60) / 2)
 
 
 def test_without_time_for_a_round_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,3 +119,15 @@ def test_until_done_leaves_the_time_to_those_that_gain(monkeypatch: pytest.Monke
     (note,) = heard.notes
     assert note.startswith("one: done, the last two thirds of its")
     assert clock.now_s > 500
+
+
+def test_what_nobody_knows_before_the_first_round_is_said_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, heard = Clock(), Heard()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
+    tuner = FakeTuner("one", clock, round_s=10.0, measured=False)
+    run = Run(tuner=tuner, session=None, machine=None, lineage=None)  # type: ignore[arg-type]
+    options = replace(make_options(), budget=Budget(minutes=MINUTES, samples=1000))
+    take_rounds({"one": run}, options, 60 * MINUTES, heard)  # type: ignore[arg-type]
+    rounds, expected = heard.expected["one"]
+    assert rounds == 1 and run.expected == expected
+    assert expected.most == 1000 - ROUNDS[1].measured

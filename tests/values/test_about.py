@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hltune.values.about import About
 from hltune.values.directives import ComputeRoot, Schedule
@@ -21,16 +22,19 @@ SPEC = PipelineSpec(
 MACHINE = MachineId(cpu="a processor\nof two lines", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
 
 
-def about(cost: float | None, least: dict[str, tuple[int, ...]] | None = None) -> About:
-    return About(spec=SPEC, machine=MACHINE, cost=cost, least=least, day="2026-01-02")
+def about(cost: float | None, least: dict[str, tuple[int, ...]] | None = None, target: str | None = None) -> About:
+    made = About.today(SPEC, MACHINE, cost, target=target)
+    return replace(made, least=least, day="2026-01-02")
 
 
 def test_people_read_what_it_is_for() -> None:
     first, second, third = about(0.0015).lines()
     assert f"For blur, version {SPEC.content_hash[:12]}" in first and "image 64x48, sum a single value" in first
-    assert "x86-64-linux-avx2, threads: 2; 1.5" in second and "on a processor of two lines." in second
+    assert "For x86-64-linux-avx2; 1.5" in second and "on a processor of two lines, threads: 2." in second
     assert "2026-01-02" in third and "Halide 21.0.0" in third
-    assert "not measured" in about(None).lines()[1]
+    assert about(None).lines()[1] == "For x86-64-linux-avx2; not measured."
+    elsewhere = about(0.0015, target="arm-64-android").lines()[1]
+    assert elsewhere.startswith("For arm-64-android; 1.5") and elsewhere.endswith(", as x86-64-linux-avx2.")
     assert "smaller outputs than sum 8x1" in about(None, {"sum": (8, 1)}).lines()[1]
 
 
@@ -40,4 +44,6 @@ def test_scripts_read_it_and_it_is_no_part_of_the_schedule() -> None:
     assert document["about"]["hash"] == SPEC.content_hash
     assert document["about"]["inputs"] == {"image": [64, 48]} and document["about"]["least_outputs"] == {"sum": [8, 1]}
     assert (document["about"]["cost"], document["about"]["unit"]) == (1.5, "ms")
+    never = about(None).document()
+    assert (never["target"], never["machine"], never["cost"]) == (MACHINE.target, None, None)
     assert from_json(document) == schedule

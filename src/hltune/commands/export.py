@@ -94,23 +94,26 @@ def export(
             found=f"{name}, the schedule that {subject.spec.name} brings",
             todo="call the pipeline as it is",
         )
-    machine = identify(subject.target, measure)
-    about = About.today(subject.spec, machine, cost, _least(subject, directives, measure, progress))
-    texts = [_text(form, about, directives, directory) for form in forms if form not in _COMPILED]
-    function_name = function_name or function_suffix(subject.spec)
+    job = CompileJob(
+        spec=subject.spec,
+        schedule=directives,
+        target=target,
+        directory=directory.absolute(),
+        function_name=function_name or function_suffix(subject.spec),
+    )
     if cmake:
-        texts.append(
-            (directory / f"{function_name}.cmake", _cmake(subject, forms, function_name, target, directory, about))
-        )
+        _check_cmake(subject, forms, directives)
+    texts: list[tuple[Path, str]] = []
+    if cmake or not set(forms) <= set(_COMPILED):
+        full = subject.target if target == place else resolve(target)
+        about = About.today(subject.spec, identify(subject.target, measure), cost, target=full.name)
+        about = replace(about, least=_least(subject, directives, measure, progress))
+        texts = [_text(form, about, directives, directory) for form in forms if form not in _COMPILED]
+        if cmake:
+            known_target = target if target == HOST else full.name
+            texts.append((directory / f"{job.function_name}.cmake", _cmake(subject, job, known_target, about)))
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
-        job = CompileJob(
-            spec=subject.spec,
-            schedule=directives,
-            target=target,
-            directory=directory.absolute(),
-            function_name=function_name,
-        )
         compiled = tuple(directory / path.name for path in _compile(forms, job))
     return Exported(pipeline=subject.spec.name, schedule=name, files=(*_write(texts), *compiled))
 
@@ -175,7 +178,7 @@ def parse_forms(text: str) -> tuple[ExportForm, ...]:
 
 def _write(texts: Sequence[tuple[Path, str]]) -> tuple[Path, ...]:
     for path, text in texts:
-        write_bytes(path, text.encode())
+        write_bytes(path, text.encode(errors="backslashreplace"))
     return tuple(path for path, _ in texts)
 
 
@@ -193,28 +196,33 @@ def _header_name(spec: PipelineSpec) -> str:
     return f"{spec.name}_schedule.h"
 
 
-def _cmake(subject: Subject, forms: Sequence[ExportForm], name: str, target: str, directory: Path, about: About) -> str:
-    source = subject.source
-    if source is not None and source.kind == "cpp":
-        header = _header_name(subject.spec)
-        return for_generator(
-            source,
-            name=name,
-            entry=subject.spec.name,
-            header=header,
-            target=target,
-            directory=directory,
-            about=about.lines(),
-        )
-    if "object" not in forms:
-        raise InputError(
-            "nothing to link",
-            where="--cmake",
-            expected="a C++ generator, or compiled code",
-            found=f"--format {','.join(forms)}",
-            todo="give --format object as well",
-        )
-    return for_compiled(name=name, target=target, directory=directory, about=about.lines())
+def _check_cmake(subject: Subject, forms: Sequence[ExportForm], schedule: Schedule) -> None:
+    """Raises an `InputError` if the file for CMake would need what is not written."""
+    if subject.source is None or subject.source.kind != "cpp":
+        needed, why, what = "object", "compiled code to link", "nothing to link"
+    elif schedule.base is None:
+        needed, why, what = "cpp", "the header that the generator applies", "no schedule for the generator"
+    else:
+        return
+    if needed not in forms:
+        found = f"--format {','.join(forms)}"
+        todo = f"give --format {needed} as well"
+        raise InputError(what, where="--cmake", expected=why, found=found, todo=todo)
+
+
+def _cmake(subject: Subject, job: CompileJob, target: str, about: About) -> str:
+    source, spec = subject.source, subject.spec
+    if source is None or source.kind != "cpp":
+        return for_compiled(name=job.function_name, target=target, directory=job.directory, about=about.lines())
+    return for_generator(
+        source,
+        name=job.function_name,
+        entry=spec.name,
+        header=None if job.schedule.base is not None else _header_name(spec),
+        target=target,
+        directory=job.directory,
+        about=about.lines(),
+    )
 
 
 def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:

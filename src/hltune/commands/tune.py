@@ -31,7 +31,7 @@ from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
-from hltune.tuning.outlook import Forecast, Outlook
+from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.rounds import Run, TuneProgress, part, take_rounds
 from hltune.tuning.searcher import Searcher
 from hltune.tuning.tuner import Round, Tuner
@@ -73,7 +73,7 @@ class Tuned:
         history: times of measurement, in seconds since 1970, and running times, in seconds, of all runs.
         files: the fastest schedule in the forms of text.
         successes: how often each way to change a schedule made it faster, in all runs.
-        forecast: what was expected before the first round; None without rounds.
+        expected: what was expected of the rounds; None without rounds.
         outlook: what the rounds say about further ones.
         verification: what outputs were verified against.
     """
@@ -93,7 +93,7 @@ class Tuned:
     history: tuple[tuple[float, float], ...]
     files: tuple[Path, ...]
     successes: Successes
-    forecast: Forecast | None
+    expected: Expectation | None
     outlook: Outlook
     verification: Verification | None = None
 
@@ -260,7 +260,7 @@ def _finish(
         weights=run.lineage.path("best"),
         history=store.history(*key),
         successes=tuner.successes,
-        forecast=run.forecast,
+        expected=run.expected,
         outlook=run.outlook,
         files=export_texts(
             About.today(spec, run.machine, record.cost), record.schedule, workspace.texts(spec, subject.target)

@@ -1,16 +1,18 @@
 """Small pictures of what a schedule reads and writes, for people to look at: a job for a worker."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
 import numpy as np
 
+from hltune.machine.bounds import grown, regions_read
 from hltune.machine.inputs import Array, Inputs, input_arrays, size_text
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Task, compile_task
+from hltune.machine.task import Task, compile_code, with_buffers
+from hltune.machine.tolerance import distances
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
@@ -35,7 +37,7 @@ class Picture:
     Attributes:
         size: of the image itself, WxH or WxHxC.
         low: value that is shown as black.
-        high: value that is shown as white; for a difference the largest one.
+        high: value that is shown as white, for a difference the largest one; None for one that is no number.
         jpeg: the file; empty where outputs do not differ.
     """
 
@@ -44,7 +46,7 @@ class Picture:
     dtype: str
     size: str
     low: float
-    high: float
+    high: float | None
     jpeg: bytes
 
 
@@ -65,55 +67,81 @@ class PicturesJob:
 
     def run(self, process: Process) -> tuple[Picture, ...]:
         """Runs in the worker; what is no image is left out."""
-        arrays = input_arrays(process, self.spec, self.inputs)
-        outputs = [self._outputs(process, schedule, arrays) for schedule in self.schedules]
+        tasks = [self._task(self.spec, schedule) for schedule in self.schedules]
+        codes = [compile_code(process, task, self.options) for task in tasks]
+        spec = self.spec  # with inputs as large as what is read of them
+        for code in codes:
+            spec = grown(spec, regions_read(code, spec, self.inputs))
+        arrays = input_arrays(process, spec, self.inputs)
+        outputs: list[tuple[Array, ...]] = []
+        for schedule, code in zip(self.schedules, codes, strict=True):
+            compiled = with_buffers(process, self._task(spec, schedule), code, arrays)
+            compiled.run(process, self.options)
+            outputs.append(tuple(array.copy() for array in compiled.outputs))  # the next one writes to the same memory
         process.enter("pictures", timeout_s=60)
-        read = zip((each.name for each in self.spec.inputs), arrays, strict=True)
-        names = [name for output in self.spec.outputs for name in output.element_names]
-        pictures = [*_pictures("input", read), *_pictures("output", zip(names, outputs[0], strict=True))]
-        if len(outputs) > 1:
-            distances = map(_distance, *outputs)
-            pictures += _pictures("difference", zip(names, distances, strict=True))
-        return tuple(pictures)
+        return tuple(_all_pictures(spec, arrays, outputs))
 
-    def _outputs(self, process: Process, schedule: Schedule, arrays: tuple[Array | float, ...]) -> tuple[Array, ...]:
-        task = Task(spec=self.spec, schedule=schedule, target=self.target, inputs=self.inputs)
-        compiled = compile_task(process, task, arrays, self.options)
-        compiled.run(process, self.options)
-        return tuple(array.copy() for array in compiled.outputs)  # the next schedule writes to the same memory
+    def _task(self, spec: PipelineSpec, schedule: Schedule) -> Task:
+        return Task(spec=spec, schedule=schedule, target=self.target, inputs=self.inputs)
 
 
-def _distance(one: Array, other: Array) -> Array:
-    """How far the values of two arrays are from each other; where one of them is no number, that is infinite."""
-    distance = np.abs(one.astype(np.float64) - other.astype(np.float64))
-    distance[(one == other) | (np.isnan(distance) & (one != one) & (other != other))] = 0.0
-    return np.where(np.isnan(distance), np.inf, distance)
+def _all_pictures(
+    spec: PipelineSpec, arrays: Sequence[Array | float], outputs: Sequence[Sequence[Array]]
+) -> Iterator[Picture]:
+    names = [name for output in spec.outputs for name in output.element_names]
+    read = [each for each in zip((a.name for a in spec.inputs), arrays, strict=True) if isinstance(each[1], np.ndarray)]
+    for kind, images in (("input", read), ("output", list(zip(names, outputs[0], strict=True)))):
+        for name, array in _images(images):
+            yield _picture(kind, name, array)
+    if len(outputs) > 1:
+        others = dict(zip(names, outputs[1], strict=True))
+        for name, array in _images(zip(names, outputs[0], strict=True)):
+            yield difference(name, array, others[name])
 
 
-def _pictures(kind: Kind, arrays: Iterable[tuple[str, Array | float]]) -> Iterator[Picture]:
-    images = ((name, each, _planes(each)) for name, each in arrays if isinstance(each, np.ndarray))
-    for name, array, planes in islice((each for each in images if each[2] is not None), _MOST):
-        assert planes is not None
-        yield _picture(kind, name, array, planes)
+def _images(arrays: Iterable[tuple[str, Array]]) -> Iterator[tuple[str, Array]]:
+    return islice((each for each in arrays if _planes(each[1]) is not None), _MOST)
 
 
-def _picture(kind: Kind, name: str, array: Array, planes: Array) -> Picture:
-    low, high = (0.0, float(planes.max())) if kind == "difference" else _range(array)
-    jpeg = b""
-    if kind != "difference" or high > 0.0:
-        jpeg = _jpeg(_small(_grey(planes, low, high), np.max if kind == "difference" else np.mean))
+def _picture(kind: Kind, name: str, array: Array) -> Picture:
+    low, high = _range(array)
+    small = _small((array,), lambda part: _grey(part[:_COLOURS], low, high), np.mean)
+    return _made(kind, name, array, low, high, _jpeg(small))
+
+
+def difference(name: str, array: Array, other: Array) -> Picture:
+    """How far two images of the same shape are from each other, in all of their channels."""
+    far = _small((array, other), _distances, np.max).max(axis=0, keepdims=True)
+    numbers = far[np.isfinite(far)]
+    high = float(numbers.max()) if numbers.size else 0.0
+    jpeg = _jpeg(_grey(far, 0.0, high or 1.0)) if far.any() else b""
+    return _made("difference", name, array, 0.0, high if numbers.size == far.size else None, jpeg)
+
+
+def _made(kind: Kind, name: str, array: Array, low: float, high: float | None, jpeg: bytes) -> Picture:
     size = size_text(array.shape)
     return Picture(kind=kind, name=name, dtype=array.dtype.name, size=size, low=low, high=high, jpeg=jpeg)
 
 
+def _distances(one: Array, other: Array) -> Array:
+    """How far values are from each other, integers exactly; infinite where only one is a number."""
+    if one.dtype.kind != "f":
+        return distances(one, other).astype(np.float64)
+    ours, theirs = one.astype(np.float64), other.astype(np.float64)
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    with np.errstate(invalid="ignore"):
+        far = np.abs(ours - theirs)
+    return np.where(same, 0.0, np.nan_to_num(far, nan=np.inf, posinf=np.inf))
+
+
 def _planes(array: Array) -> Array | None:
-    """An image as planes of one or three colours; None for what is none."""
+    """An image as planes of one, three or four channels; None for what is none."""
     planes = array[np.newaxis] if array.ndim == 2 else array
     if planes.ndim == 3 and planes.shape[0] not in _CHANNELS:
         planes = np.moveaxis(planes, 2, 0)
     if planes.ndim != 3 or planes.shape[0] not in _CHANNELS or min(planes.shape[1:]) < _SMALLEST:
         return None
-    return planes[:_COLOURS]
+    return planes
 
 
 def _range(array: Array) -> tuple[float, float]:
@@ -124,19 +152,26 @@ def _range(array: Array) -> tuple[float, float]:
     return (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
 
 
-def _grey(planes: Array, low: float, high: float) -> Array:
-    """Values from black to white as 0 to 1; what is no number is black, and what is infinite is at an end."""
-    width = high - low if low < high < np.inf else 1.0
-    return np.nan_to_num(np.clip((planes.astype(np.float64) - low) / width, 0.0, 1.0), nan=0.0)
+def _grey(values: Array, low: float, high: float) -> Array:
+    """From black to white as 0 to 1; what is no number is black, and what is infinite is at an end."""
+    width = high - low if low < high else 1.0
+    return np.nan_to_num(np.clip((values.astype(np.float64) - low) / width, 0.0, 1.0), nan=0.0)
 
 
-def _small(planes: Array, of_block: Callable[..., Array]) -> Array:
-    """Planes whose pixels stand for square blocks of larger ones: for their mean, or for the largest in them."""
-    count, height, width = planes.shape
+def _small(images: Sequence[Array], of_parts: Callable[..., Array], of_block: Callable[..., Array]) -> Array:
+    """What `of_parts` makes of images, in planes whose pixels stand for square blocks of larger ones.
+
+    Done for some rows at a time, for large images are larger as floats.
+    """
+    planes = [each for each in map(_planes, images) if each is not None]
+    _, height, width = planes[0].shape
     step = -(-max(height, width) // _LARGEST)
-    padded = np.pad(planes, ((0, 0), (0, -height % step), (0, -width % step)), mode="edge")
-    blocks = padded.reshape(count, padded.shape[1] // step, step, padded.shape[2] // step, step)
-    return of_block(blocks, axis=(2, 4))
+    rows: list[Array] = []
+    for top in range(0, height, step):
+        values = of_parts(*(each[:, top : top + step] for each in planes))
+        padded = np.pad(values, ((0, 0), (0, 0), (0, -width % step)), mode="edge")
+        rows.append(of_block(padded.reshape(*padded.shape[:2], -1, step), axis=(1, 3)))
+    return np.stack(rows, axis=1)
 
 
 def _jpeg(planes: Array) -> bytes:

@@ -23,7 +23,7 @@ from hltune.report.progress import Board, clock
 from hltune.report.tables import print_own
 from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.operators import Successes
-from hltune.tuning.outlook import Forecast, Outlook
+from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.rounds import TuneProgress
 from hltune.tuning.tuner import Round
 from hltune.values.unit import MILLISECONDS, Unit
@@ -98,15 +98,15 @@ def show_tuning(
     return _Rounds(page=page)
 
 
-def _expected(forecast: Forecast) -> str:
-    """A forecast, in a sentence."""
-    search = "" if forecast.search_s is None else f"a beam search took {forecast.search_s:.2g} s, "
-    text = f"{forecast.stages} stages; {search}a candidate takes about {forecast.candidate_s:.2g} s: "
-    text += f"about {forecast.samples_per_minute:.0f} samples per minute"
-    if forecast.minutes < math.inf:
-        text += f", {forecast.samples:.0f} in the {forecast.minutes:.1f} minutes that are left"
-    if (needed := forecast.minutes_needed) is not None:
-        text += f"; that is little to learn from, give --minutes {needed + 1} or more"
+def _expected(expected: Expectation) -> str:
+    """What to expect, in a sentence."""
+    search = "" if expected.search_s is None else f"a beam search took {expected.search_s:.2g} s, "
+    text = f"{expected.stages} stages; {search}a candidate takes about {expected.candidate_s:.2g} s: "
+    text += f"about {expected.samples_per_minute:.0f} samples per minute"
+    if expected.minutes < math.inf:
+        text += f", {expected.samples:.0f} in the {expected.minutes:.1f} minutes that are left for it"
+    if (needed := expected.minutes_needed) is not None:
+        text += f"; that is little to learn from, give --minutes {needed} or more"
     return text
 
 
@@ -137,7 +137,7 @@ class _Rounds(Board):
         self.log(f"tuning {', '.join(pipelines)}")
         self.phase(f"tuning {', '.join(pipelines)}")
 
-    def forecast(self, pipeline: str, expected: Forecast) -> None:
+    def expects(self, pipeline: str, expected: Expectation) -> None:
         self.note(f"{pipeline}: {_expected(expected)}")
 
     def round_done(self, done: Round) -> None:
@@ -237,7 +237,7 @@ def _document(result: Tuned, store: Path) -> Document:
         },
         "samples_per_minute": round(result.samples_per_minute, 2),
         "seconds": round(result.seconds, 2),
-        "forecast": result.forecast and _forecast(result.forecast),
+        "expected": result.expected and _expectation(result.expected),
         "outlook": {**asdict(result.outlook), "done": result.outlook.done},
         "rounds": [_round(done, unit) for done in result.rounds],
         "weights": result.weights and str(result.weights),
@@ -245,10 +245,9 @@ def _document(result: Tuned, store: Path) -> Document:
     }
 
 
-def _forecast(forecast: Forecast) -> Document:
-    minutes = forecast.minutes if forecast.minutes < math.inf else None
-    samples = None if minutes is None else round(forecast.samples)
-    return {**asdict(forecast), "minutes": minutes, "samples": samples}
+def _expectation(expected: Expectation) -> Document:
+    fields = {**asdict(expected), "samples": expected.samples, "minutes_needed": expected.minutes_needed}
+    return {name: None if value == math.inf else value for name, value in fields.items()}
 
 
 def _round(done: Round, unit: Unit) -> Document:

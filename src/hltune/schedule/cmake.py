@@ -7,7 +7,7 @@ from pathlib import Path
 from hltune.pipeline.source import Source
 
 _GENERATOR = """\
-# Builds the library {name} with the generator {entry}, whose schedule() has to apply {header}.
+# Builds the library {name} with the generator {entry}{applies}.
 # In a CMakeLists.txt:
 #     find_package(Halide REQUIRED)
 #     include({directory}/{name}.cmake)
@@ -31,23 +31,30 @@ set_target_properties({name} PROPERTIES
 
 
 def for_generator(
-    source: Source, *, name: str, entry: str, header: str, target: str, directory: Path, about: Sequence[str] = ()
+    source: Source,
+    *,
+    name: str,
+    entry: str,
+    header: str | None,
+    target: str,
+    directory: Path,
+    about: Sequence[str] = (),
 ) -> str:
     """A file that builds a C++ generator and its library.
 
     Args:
         name: of the library and of its C function.
         entry: name under which the generator is registered.
-        header: name of the file with the schedule.
+        header: name of the file with the schedule; None if the generator has that itself.
         directory: where the file will be; the generator's files are named relative to it.
         about: lines to begin with, as comments.
     """
     return _comments(about) + _GENERATOR.format(
         name=name,
         entry=entry,
-        header=header,
+        applies="" if header is None else f", whose schedule() has to apply {header}",
         target=target,
-        directory=directory.name,
+        directory=directory.absolute().name,
         sources=" ".join(_below(directory, Path(file)) for file in source.files),
         flags=" ".join(map(_quoted, source.cxxflags)),
         parameters=" ".join(_quoted(f"{key}={value}") for key, value in source.parameters),
@@ -64,7 +71,9 @@ def for_compiled(*, name: str, target: str, directory: Path, about: Sequence[str
         about: lines to begin with, as comments.
     """
     suffix = ".lib" if "windows" in target.split("-") else ".a"
-    return _comments(about) + _COMPILED.format(name=name, target=target, directory=directory.name, suffix=suffix)
+    return _comments(about) + _COMPILED.format(
+        name=name, target=target, directory=directory.absolute().name, suffix=suffix
+    )
 
 
 def _comments(lines: Iterable[str]) -> str:

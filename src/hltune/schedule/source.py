@@ -40,8 +40,8 @@ class _Language:
 
 
 _PYTHON = _Language(
-    file=r'''{about}"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
-
+    file=r'''"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
+{about}
 import re
 from itertools import zip_longest
 
@@ -172,7 +172,7 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
 
 
 def to_python(schedule: Schedule, spec: PipelineSpec, about: Sequence[str] = ()) -> str:
-    """A module with a function ``apply_schedule(pipeline)``; begins with these lines as comments."""
+    """A module with a function ``apply_schedule(pipeline)``; has these lines as comments."""
     return _Writer(_PYTHON, schedule, spec).file(about)
 
 

@@ -16,15 +16,17 @@ _FEW = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """What to expect of a pipeline, from how long its known schedules took.
+class Expectation:
+    """What to expect of a pipeline, from how long its first schedules took.
 
     Attributes:
-        stages: its Funcs.
+        stages: definitions, pure and update ones, of all its Funcs.
         search_s: how long its beam search took; None if none ended.
         candidate_s: how long one more candidate takes, compiling included.
         samples_per_minute: of a round, searches included.
-        minutes: what is left for rounds; infinite if time is no limit.
+        minutes: what is left for its rounds; infinite if time is no limit.
+        given: minutes of the whole run, for all pipelines.
+        most: samples that it may take; infinite if their number is no limit.
     """
 
     stages: int
@@ -32,16 +34,21 @@ class Forecast:
     candidate_s: float
     samples_per_minute: float
     minutes: float
+    given: float
+    most: float
 
     @property
     def samples(self) -> float:
         """How many samples there will be."""
-        return self.samples_per_minute * self.minutes
+        return min(self.most, self.samples_per_minute * self.minutes)
 
     @property
     def minutes_needed(self) -> int | None:
-        """What would be enough for the models to learn from; None if there is enough."""
-        return None if self.samples >= _FEW else math.ceil(_FEW / self.samples_per_minute)
+        """Minutes of the whole run with which there would be enough to learn from; None if there are."""
+        enough = min(_FEW, self.most)
+        if self.minutes <= 0 or self.samples >= enough:
+            return None
+        return math.ceil(self.given * enough / self.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

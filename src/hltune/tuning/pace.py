@@ -73,14 +73,19 @@ class Pace:
         self._last_round_s = seconds
 
     @property
+    def known(self) -> bool:
+        """Something was measured in this run."""
+        return bool(self._times_s)
+
+    @property
     def candidate_s(self) -> float:
         """How long it takes to measure one more, roughly."""
         return self._candidate_s
 
     @property
     def samples_per_minute(self) -> float:
-        """Measurements of a round, by all of its time."""
-        return 60 * (1 - self._options.search_share) / self._candidate_s
+        """Measurements of a full round, by all of its time."""
+        return 60 * self.measuring_s / self._candidate_s / (self.measuring_s + self.probing_s)
 
     @property
     def shortest_round_s(self) -> float:

@@ -1,5 +1,6 @@
 """Who gets the next round, where pipelines share the time, and how long it may be."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.tuning.options import TuneOptions
-from hltune.tuning.outlook import Forecast, Outlook
+from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.pace import Limits
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Round, Tuner
@@ -32,8 +33,8 @@ class TuneProgress(Progress, Protocol):
         """Rounds begin, with costs in this unit, and should end at this time of the monotonic clock."""
         ...
 
-    def forecast(self, pipeline: str, expected: Forecast) -> None:
-        """What the rounds of a pipeline are expected to bring, which begin now."""
+    def expects(self, pipeline: str, expected: Expectation) -> None:
+        """What the next rounds of a pipeline will bring, roughly."""
         ...
 
     def round_done(self, done: Round) -> None:
@@ -46,7 +47,8 @@ class Run:
     """One pipeline of a call; what was measured before the first round counts, too.
 
     Attributes:
-        forecast: what was expected before the first round; None if there was no time for any.
+        expected: what was expected before the first round, or after it if nothing new was measured before; None if
+            there was no time for any.
     """
 
     tuner: Tuner
@@ -58,7 +60,7 @@ class Run:
     failures: list[Failure] = field(default_factory=list[Failure])
     repaired: int = 0
     seconds: float = 0.0
-    forecast: Forecast | None = None
+    expected: Expectation | None = None
 
     @property
     def outlook(self) -> Outlook:
@@ -88,9 +90,11 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
                 progress.note(f"{name}: searches find nothing new any more")
             shares.leave(name)
             continue
-        if run.forecast is None:
-            run.forecast = run.tuner.forecast(share_s / 60)
-            progress.forecast(name, run.forecast)
+        if run.expected is None:
+            most = math.inf if budget.samples is None else (budget.samples - measured) / len(shares)
+            run.expected = run.tuner.expect(share_s / 60, most=most)
+            if run.expected is not None:
+                progress.expects(name, run.expected)
         before = run.tuner.history.best_cost
         done = run.tuner.round(limits, progress)
         run.rounds.append(done)
@@ -101,7 +105,8 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
         shares.gained(name, before, done.best)
         progress.round_done(done)
         if budget.until_done and run.outlook.done:
-            progress.note(f"{name}: done, the last two thirds of its {len(run.rounds)} rounds brought less than 1%")
+            late = f"{run.outlook.late_gain:.1%}"
+            progress.note(f"{name}: done, the last two thirds of its {len(run.rounds)} rounds brought {late}")
             shares.leave(name)
     idle = [name for name, run in runs.items() if not run.rounds]
     if idle and budget.rounds != 0:

@@ -20,7 +20,7 @@ from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
-from hltune.tuning.outlook import Forecast
+from hltune.tuning.outlook import Expectation
 from hltune.tuning.pace import Limits, Pace
 from hltune.tuning.proposals import MUTANT_SHARE, Proposals
 from hltune.tuning.searcher import Searcher
@@ -154,15 +154,24 @@ class Tuner:
         references = sum(not self._fails(each) for each in self.references.values())
         return self.pace.finals_s(references, side_by_side=self.session.side_by_side)
 
-    def forecast(self, minutes: float) -> Forecast:
-        """What so many minutes of rounds will bring, by what is known after `begin`."""
+    def expect(self, minutes: float, *, most: float) -> Expectation | None:
+        """What so many minutes of rounds will bring; None before anything was measured in this run.
+
+        Args:
+            most: samples that there may be.
+        """
+        if not self.pace.known:
+            return None
         beam = self.references.get(BASELINE)
-        return Forecast(
-            stages=len(self.subject.spec.funcs),
+        given, rounds = self.options.budget.minutes, self.options.budget.rounds
+        return Expectation(
+            stages=sum(1 + len(each.updates) for each in self.subject.spec.funcs),
             search_s=beam and beam.search_s,
             candidate_s=self.pace.candidate_s,
             samples_per_minute=self.pace.samples_per_minute,
             minutes=minutes,
+            given=math.inf if given is None else given,
+            most=min(most, math.inf if rounds is None else rounds * self.options.batch),
         )
 
     def begin(self, progress: Progress, *, end_s: float = math.inf) -> list[Measurement]:

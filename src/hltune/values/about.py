@@ -17,27 +17,39 @@ class About:
     """What a schedule is for.
 
     Attributes:
-        cost: its least cost on the machine, in seconds; None if it was not measured there.
+        target: what it is for, a full Halide target.
+        halide: version of Halide.
+        measured: on which machine, and its least cost there, in seconds; None if it was not measured.
         least: extents of the outputs below which it does not run, by their names; None if nobody asked.
         day: when it was written, as YYYY-MM-DD.
     """
 
     spec: PipelineSpec
-    machine: MachineId
-    cost: float | None
+    target: str
+    halide: str
+    measured: tuple[MachineId, float] | None
     day: str
     least: dict[str, tuple[int, ...]] | None = None
 
     @classmethod
-    def today(
-        cls, spec: PipelineSpec, machine: MachineId, cost: float | None, least: dict[str, tuple[int, ...]] | None = None
-    ) -> About:
-        """Written now."""
-        return cls(spec=spec, machine=machine, cost=cost, least=least, day=time.strftime("%Y-%m-%d"))
+    def today(cls, spec: PipelineSpec, machine: MachineId, cost: float | None, *, target: str | None = None) -> About:
+        """Written now.
+
+        Args:
+            cost: on the machine; None if it was not measured there.
+            target: if it is for another one than that machine's.
+        """
+        return cls(
+            spec=spec,
+            target=target or machine.target,
+            halide=machine.halide,
+            measured=None if cost is None else (machine, cost),
+            day=time.strftime("%Y-%m-%d"),
+        )
 
     def document(self) -> dict[str, Any]:
         """For scripts."""
-        unit = self.machine.unit
+        machine, cost = self.measured or (None, None)
         return {
             "pipeline": self.spec.name,
             "hash": self.spec.content_hash,
@@ -46,28 +58,36 @@ class About:
             },
             "outputs": {each.name: _sizes(each.estimate) for each in self.spec.outputs},
             "least_outputs": self.least and {name: list(extents) for name, extents in self.least.items()},
-            "machine": self.machine.document(),
-            "cost": unit.from_seconds(self.cost),
-            "unit": unit.name,
+            "target": self.target,
+            "machine": machine and machine.document(),
+            "cost": machine and machine.unit.from_seconds(cost),
+            "unit": machine and machine.unit.name,
             "hltune": __version__,
+            "halide": self.halide,
             "day": self.day,
         }
 
     def lines(self) -> list[str]:
         """For people, as comments."""
-        spec, machine = self.spec, self.machine
+        spec = self.spec
         reads = [f"{a.name} {_text(_sizes(a.estimate))}" for a in spec.inputs if isinstance(a, BufferArgument)]
         writes = [f"{output.name} {_text(_sizes(output.estimate))}" for output in spec.outputs]
-        cost = "not measured" if self.cost is None else f"{machine.unit.text(self.cost)} {machine.unit.label}"
         lines = [
             f"For {spec.name}, version {spec.content_hash[:12]}, of these sizes: {', '.join([*reads, *writes])}.",
-            f"For {machine.target}, threads: {machine.threads}; {cost} on {machine.cpu}.",
-            f"Written {self.day} by hltune {__version__} with Halide {machine.halide}.",
+            f"For {self.target}; {self._cost()}.",
+            f"Written {self.day} by hltune {__version__} with Halide {self.halide}.",
         ]
         if self.least is not None:
             least = ", ".join(f"{name} {_text(extents)}" for name, extents in self.least.items())
             lines.insert(1, f"It does not run on smaller outputs than {least}.")
         return [" ".join(line.split()) for line in lines]
+
+    def _cost(self) -> str:
+        if self.measured is None:
+            return "not measured"
+        machine, cost = self.measured
+        text = f"{machine.unit.text(cost)} {machine.unit.label} on {machine.cpu}, threads: {machine.threads}"
+        return text if machine.target == self.target else f"{text}, as {machine.target}"
 
 
 def _sizes(intervals: Sequence[Interval]) -> list[int]:

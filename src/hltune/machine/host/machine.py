@@ -242,15 +242,13 @@ class HostSession(ReferenceSession):
 
     def _explain(self, trial: Trial, limited: MeasureOptions) -> None:
         """Says where a limit comes from that is tighter than the user's, for a flag would not raise it."""
-        options = self._options
-        compiling = f"{options.compile_ratio:g} times as long as others"
-        running = f"{options.abort_ratio:g} times as long as the best"
-        self._explain_limit(trial, limited, compiling, running)
-
-    def _explain_limit(self, trial: Trial, limited: MeasureOptions, compiling: str, running: str) -> None:
         options, failure = self._options, trial.failure
         if failure is None or failure.kind != "timeout":
             return
+        compiling = f"{options.compile_ratio:g} times as long as others"
+        running = f"{options.abort_ratio:g} times as long as the best"
+        if trial.task.schedule == Schedule():  # see `Verification.limited`
+            compiling = running = "many times as long as others"
         compile_limits = limited.compile_timeout_s, options.compile_timeout_s, compiling
         run_limits = limited.run_timeout_s, options.run_timeout_s, running
         limits = {"compile": compile_limits, "run": run_limits, "timing": run_limits}
@@ -277,11 +275,9 @@ class HostSession(ReferenceSession):
         hopeless = self.verification.limited(self._options)
         # First, for if it is given up, what else was compiled in this process is lost.
         for trial in sorted(trials, key=lambda trial: trial.task.schedule != Schedule()):
-            if trial.task.schedule == Schedule():
-                self._lane.prepare(trial, hopeless)
-                self._explain_limit(trial, hopeless, "many times as long as others", "many times as long as others")
-            else:
-                self._lane.prepare(trial, self._options)
+            limited = hopeless if trial.task.schedule == Schedule() else self._options
+            self._lane.prepare(trial, limited)
+            self._explain(trial, limited)
         for number in range(self._options.turns):
             last = number == self._options.turns - 1
             # Back and forth, so that no schedule always follows the same neighbour.

@@ -93,7 +93,7 @@ def kinds() -> hl.Pipeline:
     r = hl.RDom([hl.Range(0, 4)], "r")
     wide, pair, count, four = hl.Func("wide"), hl.Func("pair"), hl.Func("count"), hl.Func("four")
     wide[x, y] = hl.cast(hl.UInt(64), 2**53)
-    wide[x, y] += hl.cast(hl.UInt(64), image[x, y]) * r.x
+    wide[x, y] += hl.cast(hl.UInt(64), image[x, y] * r.x)
     pair[x, y] = hl.Tuple((hl.cast(hl.Float(32), image[x, y]), hl.f32(float("nan"))))
     count[()] = hl.i32(3)
     four[x, y, c] = image[x, y] + hl.cast(hl.UInt(8), c)

@@ -66,7 +66,7 @@ def test_what_differs_is_shown_by_the_largest_difference(pictures: Pictures) -> 
 
 def test_outputs_of_any_kind_are_compared_exactly() -> None:
     """One of 64 bits, in which floats see no difference, a Tuple, one without dimensions, and one of four channels."""
-    found = made("kinds", "wide.update(0).reorder(r, x, y);")
+    found = made("kinds", "wide.update(0).reorder(x, y, r_x);")
     outputs = {name for kind, name in found if kind == "output"}
     assert outputs == {"wide", "pair_0", "pair_1", "four"}
     assert {name for kind, name in found if kind == "difference"} == outputs

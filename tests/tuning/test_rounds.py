@@ -126,8 +126,8 @@ def test_what_nobody_knows_before_the_first_round_is_said_after_it(monkeypatch: 
     monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
     tuner = FakeTuner("one", clock, round_s=10.0, measured=False)
     run = Run(tuner=tuner, session=None, machine=None, lineage=None)  # type: ignore[arg-type]
-    options = replace(make_options(), budget=Budget(minutes=MINUTES, samples=1000))
-    take_rounds({"one": run}, options, 60 * MINUTES, heard)  # type: ignore[arg-type]
+    options = replace(make_options(), budget=Budget(minutes=10, samples=1000))
+    take_rounds({"one": run}, options, 600.0, heard)  # type: ignore[arg-type]
     rounds, expected = heard.expected["one"]
     assert rounds == 1 and run.expected == expected
     assert expected.most == 1000 - ROUNDS[1].measured

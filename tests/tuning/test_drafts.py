@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
-from hltune.values.provenance import Named
+from hltune.values.provenance import Mutated, Named
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import MILLISECONDS
 from tests.tuning.conftest import THREADS, Place
@@ -73,6 +74,27 @@ def test_what_halide_refuses_is_not_measured(place: Place) -> None:
         assert list(found.chosen.values()) == [good]
         assert (found.made, found.lowered, found.refused) == (2, 1, 1)
         assert not choose(drafts, making(bad), 1).made  # it is known by now
+
+
+def test_what_drafts_are_changes_of_was_measured(place: Place) -> None:
+    """The second generation changes drafts, which need not be measured: it is told as a change of their parents."""
+
+    def make(further: Sequence[Parent], _count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
+        parents = [schedule_hash(each.schedule) for each in further] or ["measured"]
+        widths = WIDTHS[:2] if parents == ["measured"] else WIDTHS[2:]
+        made = (
+            replace(tiled(place, width, 4), provenance=Mutated(parent=parents[0], changes=(str(width),)))
+            for width in widths
+        )
+        return {key: each for each in made if not known(key := schedule_hash(each.schedule))}
+
+    with place.store() as store:
+        found = choose(drafts_of(place, store), make, 5)
+    origins = [each.provenance for each in found.chosen.values()]
+    assert len(origins) == 5 and all(isinstance(each, Mutated) and each.parent == "measured" for each in origins)
+    changes = {each.changes for each in origins if isinstance(each, Mutated)}
+    first = {("8",), ("16",)}
+    assert first < changes and all(each[:1] in first and len(each) == 2 for each in changes - first)
 
 
 def test_equal_programs_are_measured_once(place: Place) -> None:

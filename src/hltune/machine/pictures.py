@@ -88,15 +88,16 @@ class PicturesJob:
 def _all_pictures(
     spec: PipelineSpec, arrays: Sequence[Array | float], outputs: Sequence[Sequence[Array]]
 ) -> Iterator[Picture]:
+    read = [(a.name, each) for a, each in zip(spec.inputs, arrays, strict=True) if isinstance(each, np.ndarray)]
     names = [name for output in spec.outputs for name in output.element_names]
-    read = [each for each in zip((a.name for a in spec.inputs), arrays, strict=True) if isinstance(each[1], np.ndarray)]
-    for kind, images in (("input", read), ("output", list(zip(names, outputs[0], strict=True)))):
-        for name, array in _images(images):
-            yield _picture(kind, name, array)
-    if len(outputs) > 1:
-        others = dict(zip(names, outputs[1], strict=True))
-        for name, array in _images(zip(names, outputs[0], strict=True)):
-            yield difference(name, array, others[name])
+    first, *others = (list(zip(names, each, strict=True)) for each in outputs)
+    for name, array in _images(read):
+        yield _picture("input", name, array)
+    for name, array in _images(first):
+        yield _picture("output", name, array)
+    for other in others:
+        for name, array in _images(first):
+            yield difference(name, array, dict(other)[name])
 
 
 def _images(arrays: Iterable[tuple[str, Array]]) -> Iterator[tuple[str, Array]]:
@@ -105,7 +106,11 @@ def _images(arrays: Iterable[tuple[str, Array]]) -> Iterator[tuple[str, Array]]:
 
 def _picture(kind: Kind, name: str, array: Array) -> Picture:
     low, high = _range(array)
-    small = _small((array,), lambda part: _grey(part[:_COLOURS], low, high), np.mean)
+
+    def grey(part: Array) -> Array:
+        return _grey(part[:_COLOURS], low, high)
+
+    small = _small((array,), grey, np.mean)
     return _made(kind, name, array, low, high, _jpeg(small))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -31,6 +31,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
+from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
 
 _LEAST_MEASURED = 16
@@ -180,6 +181,7 @@ class Drafts:
 
         for number in range(_GENERATIONS):
             made = make(self._promising(drafts), count, known)
+            made = {key: _of_what_was_measured(each, drafts) for key, each in made.items()}
             left_s = max(0.0, end_s - time.monotonic()) / (_GENERATIONS - number)
             self._lower({key: each.schedule for key, each in made.items()}, end_s=time.monotonic() + left_s)
             drafts.update(made)
@@ -277,6 +279,16 @@ class Drafts:
             self._refused.add(key)
         else:
             self._unread.add(key)
+
+
+def _of_what_was_measured(candidate: Candidate, drafts: Mapping[str, Candidate]) -> Candidate:
+    """Told as a change of what its parent is a change of, if that is a draft, which may never be measured."""
+    own = candidate.provenance
+    parent = drafts.get(own.parent) if isinstance(own, Mutated) else None
+    if not isinstance(own, Mutated) or parent is None or not isinstance(parent.provenance, Mutated):
+        return candidate
+    before = parent.provenance
+    return replace(candidate, provenance=Mutated(parent=before.parent, changes=(*before.changes, *own.changes)))
 
 
 def _without(candidates: Mapping[str, Candidate], keys: Iterable[str]) -> dict[str, Candidate]:

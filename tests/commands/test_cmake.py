@@ -81,10 +81,10 @@ def built(folder: Path, name: str, kind: str, find: str = "") -> str:
     (folder / "program.cpp").write_text(PROGRAM.replace("NAME", name).replace("TYPE", kind))
     project = PROJECT.replace("NAME", name).replace("FIND", find).replace("INCLUDE", str(include_directory()))
     (folder / "CMakeLists.txt").write_text(project)
-    found = include_directory().parent
-    environment = os.environ | {"LD_LIBRARY_PATH": str(found / "lib64")}
+    (packages,) = include_directory().parent.glob("lib*/cmake")
+    environment = os.environ | {"LD_LIBRARY_PATH": str(packages.parent)}
     for command in (
-        ["-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={found}"],
+        ["-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={packages}"],
         ["--build", folder / "build"],
     ):
         done = subprocess.run([CMAKE, *command], check=False, capture_output=True, text=True, env=environment)

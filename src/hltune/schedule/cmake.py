@@ -9,7 +9,7 @@ from hltune.pipeline.source import Source
 _GENERATOR = """\
 # Builds the library {name} with the generator {entry}{applies}.
 # In a CMakeLists.txt:
-#     find_package(Halide REQUIRED)
+#     find_package(Halide REQUIRED)  # of the wheel: cmake -DCMAKE_PREFIX_PATH=.../site-packages/halide/lib64/cmake
 #     include({directory}/{name}.cmake)
 #     target_link_libraries(PROGRAM PRIVATE {name})
 add_halide_generator({name}.generator SOURCES {sources})

@@ -135,7 +135,7 @@ def _call_function(function: _Function, parameters: _Parameters) -> _Built:
     others = [pair for pair in parameters if pair[0] not in types]
     try:
         built = _called(function, [pair for pair in parameters if pair[0] in types], types)
-    except Exception:
+    except Exception:  # the user's code may raise anything; it goes on from here
         convert_parameters(others, types)  # a name mistyped explains more than what came of it
         raise
     scalars = {parameter.name() for parameter in built[1] if not parameter.is_buffer()}

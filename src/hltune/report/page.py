@@ -9,6 +9,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -123,15 +124,9 @@ def _failure(each: Reason) -> Document:
 
 def _picture(each: Picture) -> Document:
     """With an address that holds the whole picture."""
-    return {
-        "kind": each.kind,
-        "name": each.name,
-        "dtype": each.dtype,
-        "size": each.size,
-        "low": each.low,
-        "high": each.high,
-        "src": f"data:image/jpeg;base64,{b64encode(each.jpeg).decode()}" if each.jpeg else None,
-    }
+    fields = asdict(each)
+    jpeg = fields.pop("jpeg")
+    return {**fields, "src": f"data:image/jpeg;base64,{b64encode(jpeg).decode()}" if jpeg else None}
 
 
 def _without_pictures(document: Document) -> Document:

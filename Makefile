@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: venv demo test test-all lint bench clean
+.PHONY: venv demo test test-all lint bench bench-models clean
 
 venv: $(STAMP)
 
@@ -28,15 +28,21 @@ lint: venv
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-# About four hours and a half; nothing else should run meanwhile.
+# What is gained, about two hours and a half; nothing else should run meanwhile. What was tuned is not tuned again.
 bench: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m benchmarks.tuned 4 .bench
+	$(BIN)/python -m benchmarks.opencv .bench
+	$(BIN)/python -m benchmarks.in_process .bench
+	$(BIN)/python -m benchmarks.apps 5 .bench/apps
+	$(BIN)/python -m benchmarks.in_process .bench/apps unsharp hist harris max_filter bilateral_grid iir_blur
+
+# What it costs, and what the models are worth: as long again.
+bench-models: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.stock_loop
-	$(BIN)/python -m benchmarks.tuned 4 .bench
-	$(BIN)/python -m benchmarks.opencv .bench
-	$(BIN)/python -m benchmarks.in_process .bench
 	$(BIN)/python -m benchmarks.lowered .bench
 	$(BIN)/python -m benchmarks.untuned
 	$(BIN)/python -m benchmarks.hexagon 4 .bench/hexagon

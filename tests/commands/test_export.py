@@ -60,6 +60,26 @@ def test_what_was_tuned_for_a_target_is_exported_for_it(tmp_path: Path) -> None:
         exported(replace(options, target="host"), tmp_path, "json")
 
 
+def test_source_is_written_as_a_person_would(tmp_path: Path) -> None:
+    options = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
+    subject = load_subject(options, Workspace(tmp_path / "ws"))
+    text = "output.split(x, x, xi, 32).vectorize(xi).split(y, y, yi, 8).reorder(xi, x).parallel(y);"
+    schedule = parse_schedule(text, subject.spec.funcs)
+    written = tmp_path / "mine.json"
+    written.write_text(json.dumps(schedule_codec.to_json(schedule)))
+    forms: list[tuple[ExportForm, str]] = [("python", "dilate3x3_schedule.py"), ("cpp", "dilate3x3_schedule.h")]
+    for form, name in forms:
+        found = exported(options, tmp_path, form, written).files[0]
+        assert found.name == name
+        lines = [line.strip() for line in found.read_text().splitlines()]
+        comment = "#" if form == "python" else "//"
+        at = lines.index(f"{comment} output: y in 12, y_in in 8, x in 4, x_vec in 32")
+        assert lines[at + 1].startswith("output.split(x, x, x_vec, 32")
+        assert not any("reorder" in line for line in lines[at:])  # the loops are in this order anyway
+    again = exported(options, tmp_path, "json", written).files[0]
+    assert read_schedule_file(again) == schedule  # by whose names the store knows it
+
+
 def test_exports_say_what_they_are_for_and_how_small_outputs_may_be(tmp_path: Path) -> None:
     options = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
     workspace = Workspace(tmp_path / "ws")

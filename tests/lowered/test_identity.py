@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 
+import halide as hl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hltune.lowered.account import loop_of
 from hltune.lowered.identity import program_hash
+from hltune.lowered.job import lower
 from hltune.lowered.parse import parse_lowered
+from hltune.pipeline.build import spec_of
+from hltune.schedule.parse import parse_schedule
+from hltune.values.pipeline import BufferArgument
+from hltune.values.roles import Stage
 
 TEXT = """\
 produce f {
@@ -83,3 +90,58 @@ def test_when_a_value_is_loaded_matters() -> None:
     before = "let t = f[0]\nf[0] = uint8(1)\ng[0] = t\n"
     after = "f[0] = uint8(1)\nlet t = f[0]\ng[0] = t\n"
     assert identity(before) != identity(after)
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("f_intm", "f_intm$3"),  # what an rfactor makes
+        ("f.g.s0.y.$n_4.head", "f.g.s0.rows.$n_31.head"),  # where the next element of folded storage belongs
+    ],
+)
+def test_names_that_halide_counts_do_not_matter(one: str, other: str) -> None:
+    assert identity(TEXT.replace("input[", f"{one}[")) == identity(TEXT.replace("input[", f"{other}["))
+
+
+def test_of_counted_names_each_is_another() -> None:
+    texts = [TEXT.replace("input[", "f_intm[", 1).replace("input[", f"{other}[") for other in ("f_intm", "f_intm$1")]
+    assert identity(texts[0]) != identity(texts[1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "part = TOTAL.update(0).rfactor({{R, u}}); part.compute_root(); TOTAL.compute_root();",
+        "TOTAL.store_root().compute_at(OUTPUT, y).fold_storage(y, 4);",
+    ],
+)
+def test_a_schedule_makes_the_same_program_every_time(text: str) -> None:
+    """Halide counts names from one lowering to the next."""
+    x, y = hl.vars("x y")
+    source, r = hl.ImageParam(hl.UInt(8), 2, "input"), hl.RDom([hl.Range(0, 8)], "r")
+    total, output = hl.Func("total"), hl.Func("output")
+    total[x, y] = hl.cast(hl.UInt(32), 0)
+    total[x, y] += hl.cast(hl.UInt(32), source[x + r.x, y])
+    output[x, y] = total[x, y] + total[x, y + 1] + total[x, y + 2]
+    box = ((0, 64), (0, 64))
+    arguments = [BufferArgument(name="input", dtype="uint8", estimate=((0, 71), (0, 66)))]
+    spec = spec_of("totals", hl.serialize_pipeline(hl.Pipeline([output])), arguments, [box])
+    _, sums, last = spec.funcs
+    for name, real in (("TOTAL", sums.name), ("OUTPUT", last.name), ("R", sums.updates[0][0])):
+        text = re.sub(rf"\b{name}\b", real, text)
+    schedule = parse_schedule(text, spec.funcs)
+    hashes = [identity(lower(spec, schedule, "host")) for _ in range(3)]
+    assert len(set(hashes)) == 1
+
+
+@pytest.mark.parametrize(
+    "name, stage, var",
+    [
+        ("f.s0.y.yi", Stage("f"), "yi"),
+        ("f$2.s1.r4$x", Stage("f_2", 0), "r4$x"),
+        ("f.s0.c.rebased", Stage("f"), "c"),
+        ("f.s0.y.yi.block.$n.$n.rebased", Stage("f"), "block"),  # windows slide along it
+    ],
+)
+def test_loops_are_told_by_their_names_in_the_schedule(name: str, stage: Stage, var: str) -> None:
+    assert loop_of(name) == (stage, var)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from hltune.lowered.readable import Readable, ReadableJob
 from hltune.machine.bounds import LeastJob
 from hltune.machine.hexagon.target import offload_target
 from hltune.machine.inputs import Inputs
@@ -34,6 +35,8 @@ FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
 _SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 _FULL = "No space left on device"
+_PATIENT_S, _SOON_S = 60.0, 3.0
+"""Limits on lowering a program, where somebody waits for source alone, and at the end of a tuning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,7 @@ def export(
         full = subject.target if target == place else resolve(target)
         about = About.today(subject.spec, identify(subject.target, measure), cost, target=full.name)
         about = replace(about, least=_least(subject, directives, measure, progress))
-        texts = [_text(form, about, directives, directory) for form in forms if form not in _COMPILED]
+        texts = _texts([form for form in forms if form not in _COMPILED], about, subject, directives, directory)
         if cmake:
             known_target = target if target == HOST else full.name
             texts.append((directory / f"{job.function_name}.cmake", _cmake(subject, job, known_target, about)))
@@ -141,10 +144,10 @@ def _least(
         return None
 
 
-def export_texts(about: About, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
+def export_texts(about: About, subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
     """Writes a schedule in all forms of text and returns the files: no source of what is the author's code already."""
-    forms = ("json",) if schedule.base is not None else ("json", *_SOURCE)
-    return _write([_text(form, about, schedule, directory) for form in forms])
+    forms: tuple[ExportForm, ...] = ("json",) if schedule.base is not None else ("json", *_SOURCE)
+    return _write(_texts(forms, about, subject, schedule, directory, limit_s=_SOON_S))
 
 
 class Choice(NamedTuple):
@@ -182,14 +185,46 @@ def _write(texts: Sequence[tuple[Path, str]]) -> tuple[Path, ...]:
     return tuple(path for path, _ in texts)
 
 
-def _text(form: ExportForm, about: About, schedule: Schedule, directory: Path) -> tuple[Path, str]:
+def _texts(
+    forms: Sequence[ExportForm],
+    about: About,
+    subject: Subject,
+    schedule: Schedule,
+    directory: Path,
+    *,
+    limit_s: float = _PATIENT_S,
+) -> list[tuple[Path, str]]:
+    """The files that are texts; source is written for people, if it is known in so many seconds how."""
     spec = about.spec
-    if form == "json":
+    texts: list[tuple[Path, str]] = []
+    if "json" in forms:
         document = {**schedule_codec.to_json(schedule), "about": about.document()}
-        return directory / f"{spec.name}.schedule.json", json.dumps(document, indent=1) + "\n"
-    if form == "python":
-        return directory / f"{spec.name}_schedule.py", to_python(schedule, spec, about.lines())
-    return directory / _header_name(spec), to_cpp_header(schedule, spec, about.lines())
+        texts.append((directory / f"{spec.name}.schedule.json", json.dumps(document, indent=1) + "\n"))
+    if not set(forms) & set(_SOURCE):
+        return texts
+    source = _for_people(subject, schedule, limit_s)
+    if "python" in forms:
+        text = to_python(source.schedule, spec, about.lines(), source.loops)
+        texts.append((directory / f"{spec.name}_schedule.py", text))
+    if "cpp" in forms:
+        texts.append(
+            (directory / _header_name(spec), to_cpp_header(source.schedule, spec, about.lines(), source.loops))
+        )
+    return texts
+
+
+def _for_people(subject: Subject, schedule: Schedule, limit_s: float) -> Readable:
+    """The schedule as a person would write it; as it is, if nobody can tell in so many seconds that it is the same."""
+    target = subject.target
+    job = ReadableJob(
+        spec=subject.spec, schedule=schedule, target=target.name, vector_bytes=target.vector_bytes, timeout_s=limit_s
+    )
+    try:
+        with Worker(environment=COMPILE_ENVIRONMENT) as worker:
+            found = worker.run(job)
+    except JobFailed:
+        found = None
+    return found if isinstance(found, Readable) else Readable(schedule=schedule, loops={})
 
 
 def _header_name(spec: PipelineSpec) -> str:

@@ -140,6 +140,7 @@ def schedule(
             manual=attempt.manual,
             files=export_texts(
                 About.today(subject.spec, machine, cost and cost.value),
+                subject,
                 candidate.schedule,
                 directory or workspace.texts(subject.spec, subject.target),
             ),

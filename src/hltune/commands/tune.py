@@ -263,7 +263,7 @@ def _finish(
         expected=run.expected,
         outlook=run.outlook,
         files=export_texts(
-            About.today(spec, run.machine, record.cost), record.schedule, workspace.texts(spec, subject.target)
+            About.today(spec, run.machine, record.cost), subject, record.schedule, workspace.texts(spec, subject.target)
         ),
         verification=run.session.verification,
     )

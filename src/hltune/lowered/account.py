@@ -24,8 +24,8 @@ from hltune.values.roles import Stage
 
 _LOOP = re.compile(r"(?P<func>[\w$]+)\.s(?P<stage>\d+)\.(?:.*\.)?(?P<var>[^.]+)")
 """Halide's names of loops, such as ``blur.s0.y.yi``; stage 0 is the pure one."""
-_REBASED = ".rebased"
-"""What it adds where it lets a loop begin at 0."""
+_REWRITTEN = re.compile(r"(?:\.\$n)*(?:\.rebased)?$")
+"""What it adds to the name of a loop that a window slides along, and of one that it lets begin at 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +181,14 @@ def _lines(read: Touched, written: Touched) -> float:
     return read.lines + written.lines
 
 
+def loop_of(name: str) -> tuple[Stage, str]:
+    """Whose loop it is, and its name in the schedule, by the name that Halide gives it."""
+    match = _LOOP.fullmatch(_REWRITTEN.sub("", name, count=1))
+    return (Stage(""), name) if match is None else (_stage(match), match["var"])
+
+
 def _level(loop: Loop, lines: float) -> Level:
-    match = _LOOP.fullmatch(loop.name.removesuffix(_REBASED))
-    stage, var = (Stage(""), loop.name) if match is None else (_stage(match), match["var"])
+    stage, var = loop_of(loop.name)
     return Level(stage=stage, var=var, kind=loop.kind, extent=loop.extent, entries=loop.entries, touched=lines)
 
 

@@ -8,6 +8,7 @@ digest of its value, a loop for how deep it lies, and operands that commute are 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -43,6 +44,12 @@ _BYTES = 32
 _COMMUTE = frozenset(("+", "*", "min", "max", "&&", "||", "==", "!="))
 _CHAINS = frozenset(("+", "*", "min", "max", "&&", "||"))
 """Operators of which a row of operands may be written in any order."""
+_COUNTED = (
+    re.compile(r"(?P<func>.+_intm)(?:\$\d+)?(?P<rest>|\.\d+)"),
+    re.compile(r"(?P<func>[^.]+)\..+_\d+(?P<rest>\.head(?:_next)?)"),
+)
+"""Buffers in whose names Halide counts, from one lowering to the next: of what an rfactor makes, and of where the next
+element of folded storage belongs, which a loop's name is part of, too."""
 
 
 def program_hash(program: Block) -> str:
@@ -54,6 +61,7 @@ def program_hash(program: Block) -> str:
 class _Digests:
     _names: dict[str, bytes] = field(default_factory=dict[str, bytes])
     _depth: int = 0
+    _counted: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     def block(self, block: Block) -> bytes:
         """Values that are bound one after the other may be bound in any order."""
@@ -72,14 +80,14 @@ class _Digests:
         match each:
             case Store():
                 what = (self._expression(each.index), self._expression(each.value), self._optional(each.predicate))
-                return _digest("store", each.buffer, each.aligned, *what)
+                return _digest("store", self._buffer(each.buffer), each.aligned, *what)
             case For():
                 return self._for(each)
             case If():
                 otherwise = b"" if each.otherwise is None else self.block(each.otherwise)
                 return _digest("if", self._expression(each.condition), self.block(each.then), otherwise)
             case Produce() | Consume():
-                return _digest(type(each).__name__, each.buffer, self.block(each.body))
+                return _digest(type(each).__name__, self._buffer(each.buffer), self.block(each.body))
             case Acquire():
                 return _digest("acquire", self.block(each.body))
             case Block():
@@ -87,16 +95,33 @@ class _Digests:
             case Allocate():
                 extents = map(self._expression, each.extents)
                 return _digest(
-                    "allocate", each.buffer, each.type, each.memory, *extents, self._optional(each.condition)
+                    "allocate",
+                    self._buffer(each.buffer),
+                    each.type,
+                    each.memory,
+                    *extents,
+                    self._optional(each.condition),
                 )
             case Free():
-                return _digest("free", each.buffer)
+                return _digest("free", self._buffer(each.buffer))
             case Evaluate():
                 return _digest("evaluate", self._expression(each.value))
             case Assert():
                 return _digest("assert", self._expression(each.condition))
             case Bind():
                 raise AssertionError("blocks bind")
+
+    def _buffer(self, name: str) -> str:
+        """What Halide counted is counted anew, in the order of appearance."""
+        match = next(filter(None, (each.fullmatch(name) for each in _COUNTED)), None)
+        if match is None:
+            return name
+        func, rest = match["func"], match["rest"]
+        known = self._counted.setdefault(func + rest, [])
+        if name not in known:
+            known.append(name)
+        number = known.index(name)
+        return f"{func}{f'${number}' if number else ''}{rest}"
 
     def _for(self, loop: For) -> bytes:
         bounds = self._expression(loop.minimum), self._expression(loop.extent)
@@ -119,7 +144,7 @@ class _Digests:
                 return self._binary(each)
             case Load():
                 index, predicate = self._expression(each.index), self._optional(each.predicate)
-                return _digest("load", each.buffer, each.type, each.aligned, index, predicate)
+                return _digest("load", self._buffer(each.buffer), each.type, each.aligned, index, predicate)
             case Ramp():
                 return _digest("ramp", each.lanes, self._expression(each.base), self._expression(each.stride))
             case Broadcast():

@@ -1,7 +1,7 @@
 """Counts anew the names that Halide made by counting, so that equal schedules are equal values."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -10,7 +10,7 @@ from hltune.values.directives import Directive, Schedule
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Role, Stage, form_of
 
-_LOOP_ROLES = {Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.LEVEL, Role.DIM, Role.DIMS}
+_LOOP_ROLES = {Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.DIM, Role.DIMS}
 
 
 def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
@@ -33,7 +33,7 @@ def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
             if role is Role.NEW_FUNC:
                 made[value] = _func_name(directive.stage.func, value, taken)
                 taken.add(made[value])
-    return Schedule(tuple(_renamed(directive, loops, made) for directive in schedule.directives))
+    return Schedule(tuple(renamed(each, loops=loops, levels=loops, funcs=made) for each in schedule.directives))
 
 
 def is_counted(name: str) -> bool:
@@ -48,17 +48,21 @@ def _func_name(func: str, name: str, taken: set[str]) -> str:
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def _renamed(directive: Directive, loops: dict[str, str], funcs: dict[str, str]) -> Directive:
+def renamed(
+    directive: Directive, *, loops: Mapping[str, str], levels: Mapping[str, str], funcs: Mapping[str, str]
+) -> Directive:
+    """A directive with other names of its own loops and dimensions, of the loops of its consumer, and of Funcs."""
+    names = dict.fromkeys(_LOOP_ROLES, loops) | {Role.LEVEL: levels, Role.CONSUMER: funcs, Role.NEW_FUNC: funcs}
     changes = {
-        name: _replaced(getattr(directive, name), loops if role in _LOOP_ROLES else funcs)
+        name: _replaced(getattr(directive, name), names[role])
         for name, role in form_of(type(directive)).fields
-        if role in _LOOP_ROLES or role in (Role.CONSUMER, Role.NEW_FUNC)
+        if role in names
     }
     stage = Stage(_replaced(directive.stage.func, funcs), directive.stage.update)
     return replace(directive, stage=stage, **changes)
 
 
-def _replaced(value: Any, names: dict[str, str]) -> Any:
+def _replaced(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, tuple):
         return tuple(_replaced(item, names) for item in value)  # pyright: ignore[reportUnknownVariableType]
     return names.get(value, value)

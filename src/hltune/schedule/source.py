@@ -7,8 +7,9 @@ counts up (``r4$x``) depend on what the process did before.
 import json
 import keyword
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from hltune.pipeline.serialized import read_names
@@ -17,6 +18,10 @@ from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
+
+_LOOPS = (
+    "A comment before the directives of a stage: its loops, the outermost first, with their extents at these sizes."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +176,26 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
 )
 
 
-def to_python(schedule: Schedule, spec: PipelineSpec, about: Sequence[str] = ()) -> str:
-    """A module with a function ``apply_schedule(pipeline)``; has these lines as comments."""
-    return _Writer(_PYTHON, schedule, spec).file(about)
+def to_python(
+    schedule: Schedule, spec: PipelineSpec, about: Sequence[str] = (), loops: Mapping[Stage, str] = MappingProxyType({})
+) -> str:
+    """A module with a function ``apply_schedule(pipeline)``.
+
+    Args:
+        about: lines of comments at the beginning.
+        loops: what to say of the loops of stages, before the first directive of each.
+    """
+    return _Writer(_PYTHON, schedule, spec, loops).file(about)
 
 
-def to_cpp_header(schedule: Schedule, spec: PipelineSpec, about: Sequence[str] = ()) -> str:
-    """A header with a function ``apply_schedule_NAME(pipeline, target)``, for the ``schedule()`` of a generator."""
-    return _Writer(_CPP, schedule, spec).file(about)
+def to_cpp_header(
+    schedule: Schedule, spec: PipelineSpec, about: Sequence[str] = (), loops: Mapping[Stage, str] = MappingProxyType({})
+) -> str:
+    """A header with a function ``apply_schedule_NAME(pipeline, target)``, for the ``schedule()`` of a generator.
+
+    Arguments are those of `to_python`.
+    """
+    return _Writer(_CPP, schedule, spec, loops).file(about)
 
 
 def function_suffix(spec: PipelineSpec) -> str:
@@ -189,8 +206,9 @@ def function_suffix(spec: PipelineSpec) -> str:
 class _Writer:
     """Collects the declarations while the directives are written: `file` puts them in front."""
 
-    def __init__(self, language: _Language, schedule: Schedule, spec: PipelineSpec) -> None:
+    def __init__(self, language: _Language, schedule: Schedule, spec: PipelineSpec, loops: Mapping[Stage, str]) -> None:
         self._language = language
+        self._loops = dict(loops)
         self._schedule = schedule
         self._spec = spec
         self._finished = loop_nests(schedule, spec.funcs)
@@ -201,7 +219,8 @@ class _Writer:
         self._vars: list[str] = []
 
     def file(self, about: Sequence[str]) -> str:
-        calls = [self._directive(directive) for directive in self._schedule.directives]
+        about = [*about, _LOOPS] if self._loops else about
+        calls = [self._statement(directive) for directive in self._schedule.directives]
         blocks = [lines for lines in (self._funcs, self._vars, calls) if lines]
         indent, end = "    ", self._language.end
         body = "\n".join("".join(f"{indent}{line}{end}\n" for line in lines) for lines in blocks)
@@ -213,6 +232,11 @@ class _Writer:
             funcs=", ".join(self._language.pair.format(*each) for each in pairs),
             body=body,
         )
+
+    def _statement(self, directive: Directive) -> str:
+        """A directive; the first one of a stage after what is to be said of its loops."""
+        loops, call = self._loops.pop(directive.stage, None), self._directive(directive)
+        return call if loops is None else f"{self._language.comment} {directive.stage}: {loops}\n    {call}"
 
     def _directive(self, directive: Directive) -> str:
         self._nests.advance(directive)

@@ -1,0 +1,113 @@
+"""Proves that a schedule that reads better is the same program, and says how often its loops run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from hltune.lowered.account import loop_of
+from hltune.lowered.job import LowerJob, read
+from hltune.lowered.walk import Walked
+from hltune.runtime.worker import Process
+from hltune.schedule.loops import Loop, loop_nests
+from hltune.schedule.readable import readable
+from hltune.values.directives import Partition, Schedule
+from hltune.values.errors import Failure
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.roles import Stage
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readable:
+    """A schedule for people.
+
+    Attributes:
+        loops: of each stage, the outermost first, with how often they run at the estimated sizes, as
+            ``y_strip in 24, x in 96, x_vec in 16``. A loop that Halide found to run once is not told.
+    """
+
+    schedule: Schedule
+    loops: Mapping[Stage, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadableJob:
+    """Writes a schedule as a person would. Runs in a worker.
+
+    Attributes:
+        target: a full Halide target string.
+        vector_bytes: size of its vectors.
+        timeout_s: limit on lowering each of three programs, and on reading each.
+    """
+
+    spec: PipelineSpec
+    schedule: Schedule
+    target: str
+    vector_bytes: int
+    timeout_s: float = 20.0
+
+    def run(self, process: Process) -> Readable | Failure:
+        """The schedule itself if the other is another program; a Failure if the programs cannot be read."""
+        schedule = readable(self.schedule, self.spec.funcs)
+        if schedule != self.schedule:
+            hashes = [self._read(each, process, _hash) for each in (self.schedule, schedule)]
+            schedule = self.schedule if hashes[0] != hashes[1] or isinstance(hashes[0], Failure) else schedule
+        if schedule.base is not None:
+            return Readable(schedule=schedule, loops={})
+        nests = loop_nests(schedule, self.spec.funcs).loops
+        walked = self._read(_undivided(schedule, nests), process, _walked)
+        if isinstance(walked, Failure):
+            return walked
+        extents = _extents(walked)
+        known = {func.name for func in self.spec.funcs}  # what an rfactor makes has another name in the program
+        told = [(stage, loops) for stage, loops in nests.items() if stage.func in known]
+        texts = {stage: _told(loops, extents.get(stage, {})) for stage, loops in told}
+        return Readable(schedule=schedule, loops={stage: text for stage, text in texts.items() if text})
+
+    def _read(self, schedule: Schedule, process: Process, make: Callable[[Walked, str], T]) -> T | Failure:
+        lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target, timeout_s=self.timeout_s)
+        return read(lower, process, self.vector_bytes, make)
+
+
+def _hash(_: Walked, program_hash: str) -> str:
+    return program_hash
+
+
+def _walked(walked: Walked, _: str) -> Walked:
+    return walked
+
+
+def _undivided(schedule: Schedule, nests: Mapping[Stage, tuple[Loop, ...]]) -> Schedule:
+    """Else the first and last iterations of a loop may be loops of their own."""
+    loops = [(stage, loop) for stage, loops in nests.items() for loop in loops if loop.kind in ("for", "parallel")]
+    never = tuple(Partition(stage, loop.name, "Never") for stage, loop in loops)
+    return replace(schedule, directives=schedule.directives + never)
+
+
+def _extents(walked: Walked) -> dict[Stage, dict[str, float]]:
+    """Mean extents of loops by their names in the schedule; of all copies, where Halide has made some."""
+    loops = {id(loop): loop for site in walked.sites if site.runs > 0 for loop in site.loops}
+    iterations: defaultdict[tuple[Stage, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for loop in loops.values():
+        total = iterations[loop_of(loop.name)]
+        total[0] += loop.extent * loop.entries
+        total[1] += loop.entries
+    found: defaultdict[Stage, dict[str, float]] = defaultdict(dict)
+    for (stage, var), (count, entries) in iterations.items():
+        found[stage][var.replace("$", "_")] = count / entries
+    return found
+
+
+def _told(loops: tuple[Loop, ...], extents: Mapping[str, float]) -> str:
+    """The loops of a stage, the outermost first; nothing of one that runs once, or that is inlined."""
+    known = [(loop.name, extents.get(loop.name, _of_vectors(loop))) for loop in reversed(loops)]
+    return ", ".join(f"{name} in {extent:.4g}" for name, extent in known if extent > 1)
+
+
+def _of_vectors(loop: Loop) -> float:
+    """How often a loop runs that has become vectors or straight code."""
+    return float(loop.extent or 1) if loop.kind in ("vectorized", "unrolled") else 1.0

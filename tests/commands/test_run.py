@@ -91,3 +91,14 @@ def test_interleaved_images_are_run_in_their_layout(apply: Apply, tmp_path: Path
     pixels = np.random.default_rng(1).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     apply("pipelines/layouts.py:pixels", (None, tmp_path / "out.png"), pixels=pixels)
     np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), 255 - pixels)
+
+
+def test_what_no_image_has_needs_another_pipeline(apply: Apply, tmp_path: Path) -> None:
+    """No schedule helps, so none is advised."""
+    with pytest.raises(InputError, match=r"whatever its schedule(.|\n)*accessed at -1(.|\n)*boundary condition"):
+        apply("machine/pipelines.py:before_its_image", (None, tmp_path / "out.npy"))
+
+
+def test_without_a_file_to_write_nothing_is_run(apply: Apply) -> None:
+    with pytest.raises(InputError, match=r"outputs without a file: darker, histogram(.|\n)*-o darker=FILE"):
+        apply(COUNTED)

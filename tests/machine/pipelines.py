@@ -196,3 +196,26 @@ def counted(width: int = 100, height: int = 40) -> hl.Pipeline:
 def counted_reference(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
     darker = arrays["image"] // 2
     return darker, np.bincount(darker.ravel(), minlength=256).astype(np.int32)
+
+
+def before_its_image():
+    """Reads what is before its image, whatever its schedule."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    wider = hl.Func("wider")
+    wider[x, y] = image[x - 1, y] / 2 + image[x + 1, y] / 2
+    image.set_estimates([hl.Range(0, 640), hl.Range(0, 480)])
+    wider.set_estimates([hl.Range(0, 640), hl.Range(0, 480)])
+    return wider
+
+
+def careful():
+    """Requires, wherever it computes, something that does not hold: all threads complain at once."""
+    x, y = hl.vars("x y")
+    image, divisor = hl.ImageParam(hl.Float(32), 2, "image"), hl.Param(hl.Int(32), "divisor", 3)
+    root, quotient = hl.Func("root"), hl.Func("quotient")
+    root[x, y] = hl.sqrt(image[x, y])
+    quotient[x, y] = hl.require(divisor > 5, root[x, y] / hl.f32(divisor) + root[x + 1, y], divisor)
+    image.set_estimates([hl.Range(0, 641), hl.Range(0, 480)])
+    quotient.set_estimates([hl.Range(0, 640), hl.Range(0, 480)])
+    return quotient

@@ -26,6 +26,18 @@ def test_the_limit_that_was_reached_names_its_flag(stages: tuple[str, ...], advi
     assert error.todo == advice and LATE in str(error.found)
 
 
+def test_what_one_thread_said_is_the_reason_for_all() -> None:
+    said, crash = (
+        Failure(stage="run", kind="error", message="no"),
+        Failure(stage="run", kind="crash", message="SIGSEGV"),
+    )
+    for failures in ((said, crash), (crash, said)):
+        error = _nothing_runs("p", Undecided(tuple(("any", each) for each in failures)))
+        assert isinstance(error, InputError) and error.found == "no"
+    late = Failure(stage="run", kind="timeout", message=LATE)
+    assert not isinstance(_nothing_runs("p", Undecided((("any", said), ("other", late)))), InputError)
+
+
 @pytest.mark.parametrize(
     ("message", "advice"),
     [

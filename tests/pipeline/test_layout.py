@@ -57,6 +57,11 @@ def test_too_large_for_its_strides(fixed: tuple[int, int]) -> None:
     assert caught.value.where == "im" and "--estimate im=" in str(caught.value.todo)
 
 
+def test_too_large_for_the_memory() -> None:
+    with pytest.raises(InputError, match=r"into the memory of this machine(.|\n)*found: 2048 GiB(.|\n)*--estimate"):
+        layout_of(image((2**20, 2**20)), "uint16")
+
+
 @given(
     st.lists(st.integers(1, 5), min_size=1, max_size=4),
     st.lists(st.one_of(st.none(), st.integers(1, 60)), min_size=4, max_size=4),

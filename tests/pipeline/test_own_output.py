@@ -103,7 +103,11 @@ def test_what_does_not_run_is_said(load: Load, tmp_path: Path) -> None:
     text = (PIPELINES / "embedded.py").read_text()
     file.write_text(text.replace("hl.i32(image[x]) + 500", "hl.i32(image[x]) + 1990"))
     (note,) = load(f"{file}:gamma").notes
-    assert note.startswith("not checked against the pipeline in the process of its file, for neither runs")
+    assert note.startswith("not checked against the pipeline in the process of its file: on random images both fail")
+
+
+def test_updates_outside_of_a_part_are_checked_with_the_whole(load: Load) -> None:
+    assert load(f"{PIPELINES / 'embedded.py'}:diagonal").notes == ()
 
 
 def test_what_was_checked_is_not_checked_again(tmp_path: Path) -> None:

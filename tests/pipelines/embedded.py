@@ -67,3 +67,15 @@ class Gammas:
         self.out[x] = curve[hl.i32(self.image[x]) + 500]
         self.image.set_estimates([(0, 256)])
         self.out.set_estimates([(0, 256)])
+
+
+def diagonal():
+    """Writes outside of a part of its output that is asked for."""
+    x, y = hl.vars("x y")
+    image, r = hl.ImageParam(hl.UInt(8), 2, "image"), hl.RDom([hl.Range(0, 64)], "r")
+    f = hl.Func("f")
+    f[x, y] = hl.u16(image[x, y])
+    f[r.x, r.x] += hl.u16(1)
+    image.set_estimates([(0, 64), (0, 64)])
+    f.set_estimates([(0, 64), (0, 64)])
+    return f

@@ -95,6 +95,7 @@ def test_the_best_and_the_baseline_come_first_where_there_is_time_for_few() -> N
     )  # fmt: skip
     assert set(session.asked) == {QUICKER, SLOW}
     assert finals.winner.schedule == QUICKER and finals.to_baseline is not None
+    assert finals.left_out == ("default",)  # not what is one of many
 
 
 @pytest.mark.parametrize("name", ["manual", "expert"])
@@ -105,6 +106,17 @@ def test_what_was_written_by_hand_is_measured_whatever_the_time(name: str) -> No
     known = (ranked(QUICK), ranked(QUICKER))
     decide(session, references, {}, known, [], "p", cost=lambda each: costs.get(each.schedule), most=3)
     assert set(session.asked) == {QUICKER, SLOW, HOPELESS.schedule}
+
+
+def test_the_author_comes_before_the_baseline() -> None:
+    session = RecordedSession()
+    costs = {SLOW: 4.0, QUICK: 1.5, QUICKER: 1.1, HOPELESS.schedule: 9.0}
+    finals = decide(
+        session, {**REFERENCES, "manual": HOPELESS}, {}, (ranked(QUICKER),), [record("expert", QUICK)], "p",
+        cost=lambda each: costs.get(each.schedule), most=2,
+    )  # fmt: skip
+    assert set(session.asked) == {QUICKER, HOPELESS.schedule}
+    assert finals.left_out == ("adams2019", record("expert", QUICK).label, "default")
 
 
 def test_the_next_ones_are_measured_if_the_best_do_not_work() -> None:

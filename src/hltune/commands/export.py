@@ -272,4 +272,9 @@ def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:
         except JobFailed as failed:
             if _FULL not in f"{failed.failure.message}{failed.failure.log}":
                 raise
-            raise InputError("cannot write here", where=str(job.directory), found=_FULL, todo="free some") from None
+            raise InputError(
+                "cannot write here",
+                where=str(job.directory),
+                found=_FULL,
+                todo="make room on this disk, or give another -o",
+            ) from None

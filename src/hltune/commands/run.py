@@ -84,7 +84,7 @@ def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tu
             )
         paths[chosen] = path
     missing = [name for name in names if name not in paths]
-    if missing and not all(name for name, _ in outputs):
+    if missing and not (outputs and all(name for name, _ in outputs)):
         raise InputError(
             "outputs without a file: " + ", ".join(missing),
             where=subject.spec.name,

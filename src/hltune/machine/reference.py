@@ -156,14 +156,16 @@ class ReferenceSession:
 def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
     failures = [failure for _, failure in outcome.failures]
     found = "; ".join(f"{schedule}: {failure}" for schedule, failure in outcome.failures)
-    if all((each.stage, each.kind) == ("run", "error") for each in failures):
+    # Several threads that fail at once may crash, but what one says is the reason for all.
+    said = [each.message for each in failures if each.kind == "error"]
+    if said and all(each.stage == "run" and each.kind in ("error", "crash") for each in failures):
         return InputError(
             "the pipeline cannot run on these inputs, whatever its schedule",
             where=name,
-            found=failures[0].message,
+            found=said[0],
             todo="check that the estimates of inputs and outputs agree with what the pipeline reads"
-            if is_about_sizes(failures[0].message)
-            else "give other images or scalars with -i",
+            if is_about_sizes(said[0])
+            else "give other images or scalars with -i, or other parameters of the file with -p",
         )
     if all(each.kind == "error" for each in failures):
         return HltuneError("the pipeline does not compile, whatever its schedule", where=name, found=found)

@@ -9,10 +9,11 @@ import numpy as np
 
 from hltune.machine.inputs import Array, Inputs, laid_out, read_image, size_text
 from hltune.machine.options import MeasureOptions
+from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.sizes import resized
 from hltune.machine.task import Compiled, Task, compile_task
 from hltune.runtime.worker import Process
-from hltune.schedule.repair import is_about_sizes, with_repairs
+from hltune.schedule.repair import is_about_sizes, is_outside, with_repairs
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec
@@ -52,7 +53,16 @@ class RunImageJob:
         if isinstance(compiled, Failure) and not is_about_sizes(compiled.message):
             raise InputError("the pipeline fails on these inputs", where=self.spec.name, found=compiled.message)
         if isinstance(compiled, Failure):
+            rooted = self._attempt(process, sized, every_func_at_root(sized), arrays)
             found = ", ".join(f"{name} is {size_text(array.shape)}" for name, array in images.items())
+            if isinstance(rooted, Failure) and is_outside(rooted.message):
+                raise InputError(
+                    "the pipeline reads what these images do not have, whatever its schedule",
+                    where=self.spec.name,
+                    found=f"{found}. {rooted.message}",
+                    todo="give larger images or a smaller --output-size; what is read before an image begins, as at "
+                    "-1, no image has: then the pipeline needs a boundary condition, such as repeat_edge",
+                )
             raise InputError(
                 "the schedule cannot run on images of this size",
                 where=self.spec.name,

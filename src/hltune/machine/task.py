@@ -1,7 +1,7 @@
 """A schedule to run on this computer, what its outputs are checked against, and its code with its buffers."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hltune.machine.inputs import Array, Inputs
+from hltune.machine.jit_handlers import use_threads
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
 from hltune.pipeline.layout import Stored, layout_of, stored
@@ -98,7 +99,25 @@ def with_buffers(
     pairs = zip(task.spec.inputs, arrays, strict=True)
     inputs = [_buffer(value, a.estimate) if isinstance(a, BufferArgument) else value for a, value in pairs]
     arguments = [*inputs, *(_buffer(each.array, at) for each, at in zip(outputs, estimates, strict=True))]
-    return Compiled(task=task, call=lambda: function(*arguments), memories=outputs)
+    return Compiled(task=task, call=lambda: _called(function, arguments), memories=outputs)
+
+
+def _called(function: Callable[..., object], arguments: Sequence[object]) -> None:
+    """Calls compiled code. What fails is called once more, on one thread.
+
+    Halide keeps one message for all threads: where several fail at once, it is a mixture of theirs.
+    """
+    import halide as hl  # the parent handles jobs without it
+
+    try:
+        function(*arguments)
+    except (hl.HalideError, UnicodeDecodeError) as error:
+        use_threads(1)
+        try:
+            function(*arguments)
+        finally:
+            use_threads(0)  # as many as before
+        raise hl.HalideError("it fails on several threads, and not on one") from error
 
 
 def compile_code(process: Process, task: Task, options: MeasureOptions) -> Callable[..., object]:

@@ -1,6 +1,7 @@
 """How images lie in memory: by the strides that the user's code fixes, and densely where it fixes none."""
 
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -76,14 +77,24 @@ def layout_of(argument: BufferArgument | OutputArgument, dtype: str, *, row: int
         row: rows begin at multiples of so many elements, unless their stride is fixed.
 
     Raises:
-        InputError: the image does not fit into the fixed strides.
+        InputError: the image does not fit into the fixed strides, or into memory.
     """
     extents = tuple(extent for _, extent in argument.estimate)
     fixed = fixed_strides(argument.constraints, len(extents))
     _check(argument.name, extents, fixed)
     strides = _complete(extents, fixed, row)
     size = max((stride * extent for stride, extent in zip(strides, extents, strict=True)), default=1)
-    return Layout(_kind(dtype), extents, strides, _round_up(size, row) if extents else 1)
+    layout = Layout(_kind(dtype), extents, strides, _round_up(size, row) if extents else 1)
+    needed, there = layout.size * layout.dtype.itemsize, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise InputError(
+            "the image does not fit into the memory of this machine",
+            where=argument.name,
+            expected=f"{there / 2**30:.0f} GiB at most",
+            found=f"{needed / 2**30:.0f} GiB: {'x'.join(map(str, extents))} elements of {layout.dtype}",
+            todo="schedule for a smaller size: --size, --estimate or --example, or the estimates in the file",
+        )
+    return layout
 
 
 def middle(argument: OutputArgument, most: int) -> OutputArgument:

@@ -1,6 +1,5 @@
 """What people and scripts see of the sample store."""
 
-import json
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,8 +14,9 @@ from hltune.samples.exchange import Imported
 from hltune.samples.results import Ranked
 from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted
+from hltune.values import provenance
 from hltune.values.machine_id import MachineId
-from hltune.values.provenance import to_json
+from hltune.values.provenance import Mutated, Named, Provenance, Searched, to_json
 from hltune.values.reasons import Reason
 from hltune.values.unit import Unit
 
@@ -99,12 +99,25 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
 def print_best(console: Console, chosen: Chosen, rows: Iterable[Ranked]) -> None:
     """Result of `hltune samples best`."""
     unit = _unit(chosen)
-    table = plain_table(*numbers(unit.heading, "measured", "round"), "schedule", "directives", "search")
+    table = plain_table(*numbers(unit.heading, "measured", "round"), "schedule", "directives", "comes from")
     for row in rows:
         count = "unknown" if row.schedule is None else str(len(row.schedule.directives))
         counts = (unit.text(row.cost), str(row.measurements), str(row.round))
-        table.add_row(*counts, row.schedule_hash[:ID_DIGITS], count, json.dumps(to_json(row.provenance)))
+        table.add_row(*counts, row.schedule_hash[:ID_DIGITS], count, _origin(row.provenance))
     console.print(table)
+
+
+def _origin(origin: Provenance) -> str:
+    match origin:
+        case Searched(autoscheduler=name, weights=weights, parameters=parameters):
+            said = ", ".join(f"{key} {value}" for key, value in parameters)
+            return ", ".join(filter(None, (name, said, weights and f"weights {weights[:ID_DIGITS]}")))
+        case Mutated(parent=parent, changes=changes):
+            return f"{parent[:ID_DIGITS]}, changed: {', '.join(changes)}"
+        case Named(name=name):
+            return name
+        case provenance.Imported(file=file):
+            return file
 
 
 def print_failures(console: Console, chosen: Chosen, rows: Iterable[Reason]) -> None:

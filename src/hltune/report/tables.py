@@ -1,6 +1,6 @@
 """Tables for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from hltune.commands.compare import Comparison
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.machine.speedup import ratio
+from hltune.machine.speedup import ratio, speedup
 from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
 from hltune.report.own import Own
 from hltune.schedule.render import render_loop_nest
@@ -18,6 +18,7 @@ from hltune.suite.benchmark import Benchmark
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters, Heap
 from hltune.values.unit import MILLISECONDS
+from hltune.workspace.rows import Row
 
 _TIMED = ("spread", "to best", "of limit", "heap/MiB\n(buffers)", "verified")
 """Columns of schedules that were timed, beside the time."""
@@ -96,12 +97,21 @@ def print_comparison(console: Console, result: Comparison) -> None:
     for row in result.rows:
         table.add_row(row.name, *(_cells(row.cost, result) if row.cost else without_cost))
     console.print(table)
+    print_ties(console, result.rows)
     print_failures(console, result.rows)
     print_lines(console, *(f"{name} is by {rung}" for name, rung in result.rungs.items() if rung != name))
     if result.only_default:
         print_lines(console, f"no schedule of {result.subject.spec.name} works: what is above says why")
     print_verification(console, result.verification)
     print_lines(console, "")
+
+
+def print_ties(console: Console, rows: Sequence[Row]) -> None:
+    """Who may be as fast as the first one: times are the least of all turns, ratios compare turns side by side."""
+    costs = {row.name: row.cost for row in rows if row.cost}
+    found = [name for name, cost in [*costs.items()][1:] if is_tie(cost, next(iter(costs.values())))]
+    if found:
+        print_lines(console, f"a tie with the first one, as far as these turns can tell: {', '.join(found)}")
 
 
 def print_failed(console: Console, names: Iterable[str]) -> None:
@@ -118,7 +128,7 @@ def print_findings(console: Console, found: list[Finding]) -> None:
 def print_ran(console: Console, result: Ran) -> None:
     """Result of `hltune run`."""
     written = zip(result.files, result.sizes, strict=True)
-    print_lines(console, *(f"{path}  {size}, schedule {result.schedule}" for path, size in written))
+    print_lines(console, *(f"{path}  {size or 'a single value'}, schedule {result.schedule}" for path, size in written))
 
 
 def print_files(console: Console, files: tuple[Path, ...]) -> None:
@@ -128,6 +138,12 @@ def print_files(console: Console, files: tuple[Path, ...]) -> None:
 
 def _advice(finding: Finding) -> str:
     return finding.found if finding.todo is None else f"{finding.found}: {finding.todo}"
+
+
+def is_tie(one: Cost, other: Cost) -> bool:
+    """Neither is surely faster; what is counted comes out the same every time."""
+    found = None if one.counters is not None else speedup(one, other)
+    return found is not None and found.tie
 
 
 def _cells(cost: Cost, result: Comparison) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from hltune.report.documents import verification as verification_document
 from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
 from hltune.report.own import Own
 from hltune.report.progress import Board, clock
-from hltune.report.tables import print_own
+from hltune.report.tables import print_own, print_ties
 from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.operators import Successes
 from hltune.tuning.outlook import Expectation, Outlook
@@ -57,6 +57,10 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
             cells = [unit.text(cost.value), *spread, f"{ratio(cost, best):.2f}"]
         table.add_row(row.name, *cells)
     console.print(table)
+    print_ties(console, finals.rows)
+    if finals.left_out:
+        names = ", ".join(finals.left_out)
+        print_lines(console, f"left out, for there was no time: {names}; `--rounds 0` compares them, too")
     print_failures(console, finals.rows)
     counts = f"{result.measured} measured ({result.failed} failed, {result.repaired} repaired)"
     counts += f", {result.samples_per_minute:.0f} per minute"
@@ -225,6 +229,7 @@ def _document(result: Tuned, store: Path) -> Document:
             }
             for row in finals.rows
         ],
+        "left_out": list(finals.left_out),
         "measured": result.measured,
         "distinct": result.distinct,
         "reused": result.known,

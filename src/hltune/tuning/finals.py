@@ -29,11 +29,13 @@ class Finals:
     Attributes:
         to_runner_up: how many times as much the second best costs; None if there is none.
         to_baseline: how many times as much the schedule costs that Adams2019 finds without tuning; None if it failed.
+        left_out: those that there was no time for, and that matter, by name.
     """
 
     rows: tuple[Row, ...]
     to_runner_up: Speedup | None
     to_baseline: Speedup | None
+    left_out: tuple[str, ...] = ()
 
     @property
     def winner(self) -> Row:
@@ -96,6 +98,7 @@ def decide(
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
     rows = without_twins(rows, finalists.keys() - references.keys())
     rows.sort(key=Row.order)
+    left_out = tuple(name for name in names if name in references or finalists[name][0] != TUNED)
     costs = {row.name: row.cost for row in rows if row.cost}
     if costs.keys() <= {DEFAULT}:
         raise _nothing_works(rows, where)
@@ -105,6 +108,7 @@ def decide(
         rows=tuple(rows),
         to_runner_up=speedup(others[0], winner) if others else None,
         to_baseline=speedup(baseline, winner) if baseline else None,
+        left_out=left_out,
     )
 
 
@@ -119,7 +123,8 @@ def _order(costs: Mapping[str, float | None]) -> list[str]:
     names = sorted(known, key=lambda name: known[name])
     best = known[names[0]] if names else 0.0
     near = [name for name in names if costs[name] is None or known[name] <= _FAR * best or name in _ALWAYS]
-    return sorted(near, key=lambda name: name not in (near[0], *_ALWAYS))
+    first = (*near[:1], *_ALWAYS)
+    return sorted(near, key=lambda name: first.index(name) if name in first else len(first))
 
 
 def _nothing_works(rows: list[Row], where: str) -> HltuneError:

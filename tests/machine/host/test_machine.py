@@ -8,9 +8,10 @@ import pytest
 
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import TargetJob
+from hltune.machine.open import TargetJob, open_machine
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
+from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError
@@ -37,7 +38,19 @@ def test_a_requirement_answers_in_its_own_words(host: TargetInfo) -> None:
         pytest.raises(InputError, match="the divisor is zero") as caught,
     ):
         session.ready()
-    assert caught.value.todo == "give other images or scalars with -i"
+    assert str(caught.value.todo).startswith("give other images or scalars with -i")
+
+
+def test_what_several_threads_say_at_once_is_said_by_one(host: TargetInfo) -> None:
+    """Halide has one message for all of them."""
+    spec = load("careful", host)
+    threads = parse_schedule("quotient.parallel(y);", spec.funcs)
+    with open_machine(host, OPTIONS, workers=1) as machine:
+        for _ in range(3):
+            session = machine.session(spec, Inputs(), reference=threads)
+            with session, pytest.raises(InputError) as caught:
+                session.ready()
+            assert str(caught.value.found).count("Requirement Failed: (false)") == 1
 
 
 def test_slow_schedules_are_pruned(blur: PipelineSpec, host: TargetInfo) -> None:

@@ -123,7 +123,7 @@ def test_people_see_tables(workspace: Path, tmp_path: Path, capsys: pytest.Captu
     place = ["--workspace", str(workspace)]
     texts = {
         ("stats",): [f"machine {MACHINE.key}: some CPU, 2 threads", "blur", "2.500", "failed: 1 in compile"],
-        ("best", "blur", "--machine", MACHINE.key): ["time/ms", "2.000", '"beam_size": "1"'],
+        ("best", "blur", "--machine", MACHINE.key): ["time/ms", "2.000", "beam_size 1"],
         ("export", "blur", "--machine", MACHINE.key, "-o", str(tmp_path / "out")): ["2 .sample files of blur"],
         ("import", str(tmp_path / "out")): ["2 added, 0 known already, 0 files skipped"],
         ("delete", "blur"): ["deleted 4 samples of 4 schedules of blur"],

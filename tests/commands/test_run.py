@@ -95,7 +95,9 @@ def test_interleaved_images_are_run_in_their_layout(apply: Apply, tmp_path: Path
 
 def test_what_no_image_has_needs_another_pipeline(apply: Apply, tmp_path: Path) -> None:
     """No schedule helps, so none is advised."""
-    with pytest.raises(InputError, match=r"whatever its schedule(.|\n)*accessed at -1(.|\n)*boundary condition"):
+    with pytest.raises(
+        InputError, match=r"whatever its schedule(.|\n)*image from -1 to 100 in dimension 0(.|\n)*boundary condition"
+    ):
         apply("machine/pipelines.py:before_its_image", (None, tmp_path / "out.npy"))
 
 

@@ -210,12 +210,13 @@ def before_its_image():
 
 
 def careful():
-    """Requires, wherever it computes, something that does not hold: all threads complain at once."""
+    """Requires what does not hold from some column on: all threads complain at once."""
     x, y = hl.vars("x y")
     image, divisor = hl.ImageParam(hl.Float(32), 2, "image"), hl.Param(hl.Int(32), "divisor", 3)
     root, quotient = hl.Func("root"), hl.Func("quotient")
-    root[x, y] = hl.sqrt(image[x, y])
-    quotient[x, y] = hl.require(divisor > 5, root[x, y] / hl.f32(divisor) + root[x + 1, y], divisor)
+    root[x, y] = hl.sqrt(image[x, y]) + hl.f32(x)
+    sums = root[x, y] / hl.f32(divisor) + root[x + 1, y]
+    quotient[x, y] = hl.require(divisor > hl.i32(root[x, y] / 8), sums, divisor)
     image.set_estimates([hl.Range(0, 641), hl.Range(0, 480)])
     quotient.set_estimates([hl.Range(0, 640), hl.Range(0, 480)])
     return quotient

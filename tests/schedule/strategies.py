@@ -110,7 +110,7 @@ def _fitting(draw: st.DrawFn, nests: LoopNests, stage: Stage, kind: type[Directi
         return kind(stage, inner, outer, draw(st.sampled_from([inner, outer, new])))
     values: dict[Role, st.SearchStrategy[Any]] = _BY_ROLE | {
         Role.LOOP: st.sampled_from(loops or [""]),
-        Role.LOOPS: st.permutations(loops).map(tuple),
+        Role.LOOPS: st.lists(st.sampled_from(loops or [""]), min_size=1, unique=True).map(tuple),
         Role.DIM: st.sampled_from(args or [""]),
         Role.DIMS: st.permutations(args).map(tuple),
     }

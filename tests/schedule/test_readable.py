@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 
 from hltune.lowered.readable import Readable, ReadableJob
-from hltune.runtime.worker import Worker
+from hltune.runtime.worker import Process, Worker
 from hltune.schedule.canonical import renamed
 from hltune.schedule.loops import Loop, loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.readable import readable
 from hltune.schedule.text import directive_text
-from hltune.values.directives import InsideLoop, Schedule
+from hltune.values.directives import Fuse, InsideLoop, Rfactor, Schedule, Split
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
 from tests.schedule.conftest import NAMES
@@ -75,6 +75,15 @@ def better(text: str, funcs: tuple[FuncInfo, ...] = FUNCS) -> list[str]:
             "output.split(x, x, xi, 16).split(xi, xi, xii, 16); blur.compute_at(output, xi);",
             "output.split(x, x, x_part, 16).split(x_part, x_tile, x_in, 16); blur.compute_at(output, x_tile);",
         ),
+        (  # An order deals its loops into the places that they have, that of a single loop among them.
+            "output.split(x, xo, xi, 1).reorder(y, xi);",
+            "output.reorder(y, x);",
+        ),
+        (  # The last one counts.
+            "blur.store_root().compute_at(output, y).store_at(output, y);",
+            "blur.compute_at(output, y).store_at(output, y);",
+        ),
+        ("hist.update(2).reorder(x, _0);", "hist.update(2).unscheduled();"),
         # Loops that an rfactor hands on keep their names.
         (
             "hist.update(0).split(r_x, v1, v2, 8); part = hist.update(0).rfactor({{v1, u}});",
@@ -100,10 +109,30 @@ def test_the_loops_are_the_same(schedule: Schedule) -> None:
     assert readable(found, FUNCS) == found
 
 
-def shapes(schedule: Schedule) -> dict[Stage, list[Loop]]:
-    """The loops without their names, and without those of one iteration."""
-    nests = loop_nests(schedule, FUNCS).loops
-    return {stage: [replace(each, name="") for each in loops if each.extent != 1] for stage, loops in nests.items()}
+def shapes(schedule: Schedule) -> dict[Stage, list[tuple[Loop, frozenset[str]]]]:
+    """The loops, without those of one iteration, and the variables of the algorithm that they are of, not their names.
+
+    Those of an rfactor are told by their kinds and extents.
+    """
+    nests = loop_nests(schedule, FUNCS)
+    factored = {each.stage.func for each in schedule.directives if isinstance(each, Rfactor)}
+    factored |= {each.intermediate for each in schedule.directives if isinstance(each, Rfactor)}
+    of: dict[tuple[Stage, str], frozenset[str]] = {}
+    for each in schedule.directives:
+        stage = each.stage
+        if isinstance(each, Split):
+            of[stage, each.outer] = of[stage, each.inner] = of.get((stage, each.old), frozenset({each.old}))
+        elif isinstance(each, Fuse):
+            parts = [of.get((stage, name), frozenset({name})) for name in (each.inner, each.outer)]
+            of[stage, each.fused] = frozenset[str]().union(*parts)
+
+    def variables(stage: Stage, name: str) -> frozenset[str]:
+        return frozenset() if stage.func in factored else of.get((stage, name), frozenset({name}))
+
+    return {
+        stage: [(replace(each, name=""), variables(stage, each.name)) for each in loops if each.extent != 1]
+        for stage, loops in nests.loops.items()
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "odd_names"])  # lowered, these cannot be read
@@ -113,7 +142,6 @@ def test_halide_makes_the_same_program_of_it(worker: Worker, specs: dict[str, Pi
         schedule = worker.run(SearchAndReplay(spec, autoscheduler, parameters)).schedule
         job = ReadableJob(spec=spec, schedule=schedule, target="host", vector_bytes=32)
         found = worker.run(job)
-        assert isinstance(found, Readable)
         # It is the schedule itself that comes back if the programs differ.
         assert found.schedule == readable(schedule, spec.funcs)
         changed += found.schedule != schedule
@@ -125,5 +153,24 @@ def test_extents_are_those_of_the_estimates(worker: Worker, specs: dict[str, Pip
     text = "output.split(y, y, yi, 64).split(x, x, xi, 16).vectorize(xi).parallel(y); mid_y.compute_at(output, yi);"
     schedule = parse_schedule(text, spec.funcs)
     found = worker.run(ReadableJob(spec=spec, schedule=schedule, target="host", vector_bytes=32))
-    assert isinstance(found, Readable)
     assert found.loops == {Stage("output"): "y in 16, y_tile in 64, x in 96, x_vec in 16", Stage("mid_y"): "x in 1538"}
+
+
+def test_another_program_is_not_written(worker: Worker, specs: dict[str, PipelineSpec]) -> None:
+    """Whatever is thought to read better."""
+    spec = specs["separable"]
+    schedule = parse_schedule("output.split(x, x, xi, 16).vectorize(xi);", spec.funcs)
+    found = worker.run(Misled(spec=spec, schedule=schedule, target="host", vector_bytes=32))
+    assert found.schedule == schedule
+    assert found.loops == {Stage("output"): "y in 1024, x in 96, xi in 16"}
+
+
+class Misled(ReadableJob):
+    """Has a wrong opinion of what reads better."""
+
+    def run(self, process: Process) -> Readable:
+        from hltune.lowered import readable as module
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "readable", lambda schedule, _: Schedule(schedule.directives[:1]))
+            return super().run(process)

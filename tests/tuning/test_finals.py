@@ -119,6 +119,15 @@ def test_the_author_comes_before_the_baseline() -> None:
     assert finals.left_out == ("adams2019", record("expert", QUICK).label, "default")
 
 
+def test_without_any_time_all_are_left_out() -> None:
+    finals = decide(
+        RecordedSession(), {**REFERENCES, "manual": HOPELESS}, {}, (ranked(QUICKER),), [], "p",
+        cost=lambda each: 1.1 if each.schedule == QUICKER else None, most=0,
+    )  # fmt: skip
+    assert finals.winner.schedule == QUICKER
+    assert set(finals.left_out) == {"manual", "adams2019", "default"}
+
+
 def test_the_next_ones_are_measured_if_the_best_do_not_work() -> None:
     class Choosy(RecordedSession):
         def cost(self, schedule: Schedule) -> Measurement:

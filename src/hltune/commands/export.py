@@ -35,8 +35,8 @@ FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
 _SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 _FULL = "No space left on device"
-_PATIENT_S, _SOON_S = 60.0, 3.0
-"""Limits on lowering a program, where somebody waits for source alone, and at the end of a tuning."""
+_PATIENT_S, _SOON_S = 60.0, 5.0
+"""Limits on finding out how to write source, where somebody waits for that alone, and at the end of a tuning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,14 +217,13 @@ def _for_people(subject: Subject, schedule: Schedule, limit_s: float) -> Readabl
     """The schedule as a person would write it; as it is, if nobody can tell in so many seconds that it is the same."""
     target = subject.target
     job = ReadableJob(
-        spec=subject.spec, schedule=schedule, target=target.name, vector_bytes=target.vector_bytes, timeout_s=limit_s
+        spec=subject.spec, schedule=schedule, target=target.name, vector_bytes=target.vector_bytes, limit_s=limit_s
     )
     try:
         with Worker(environment=COMPILE_ENVIRONMENT) as worker:
-            found = worker.run(job)
+            return worker.run(job)
     except JobFailed:
-        found = None
-    return found if isinstance(found, Readable) else Readable(schedule=schedule, loops={})
+        return Readable(schedule=schedule, loops={})
 
 
 def _header_name(spec: PipelineSpec) -> str:

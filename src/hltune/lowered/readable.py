@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
 
 T = TypeVar("T")
+
+_LEAST_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,35 +44,39 @@ class ReadableJob:
     Attributes:
         target: a full Halide target string.
         vector_bytes: size of its vectors.
-        timeout_s: limit on lowering each of three programs, and on reading each.
+        limit_s: on lowering and reading three programs, all together.
     """
 
     spec: PipelineSpec
     schedule: Schedule
     target: str
     vector_bytes: int
-    timeout_s: float = 20.0
+    limit_s: float = 60.0
 
-    def run(self, process: Process) -> Readable | Failure:
-        """The schedule itself if the other is another program; a Failure if the programs cannot be read."""
+    def run(self, process: Process) -> Readable:
+        """The schedule itself if the other is another program, or one of them cannot be read."""
+        end_s = time.monotonic() + self.limit_s
         schedule = readable(self.schedule, self.spec.funcs)
         if schedule != self.schedule:
-            hashes = [self._read(each, process, _hash) for each in (self.schedule, schedule)]
+            hashes = [self._read(each, process, _hash, end_s) for each in (self.schedule, schedule)]
             schedule = self.schedule if hashes[0] != hashes[1] or isinstance(hashes[0], Failure) else schedule
         if schedule.base is not None:
             return Readable(schedule=schedule, loops={})
         nests = loop_nests(schedule, self.spec.funcs).loops
-        walked = self._read(_undivided(schedule, nests), process, _walked)
+        walked = self._read(_undivided(schedule, nests), process, _walked, end_s)
         if isinstance(walked, Failure):
-            return walked
+            return Readable(schedule=schedule, loops={})
         extents = _extents(walked)
         known = {func.name for func in self.spec.funcs}  # what an rfactor makes has another name in the program
         told = [(stage, loops) for stage, loops in nests.items() if stage.func in known]
         texts = {stage: _told(loops, extents.get(stage, {})) for stage, loops in told}
         return Readable(schedule=schedule, loops={stage: text for stage, text in texts.items() if text})
 
-    def _read(self, schedule: Schedule, process: Process, make: Callable[[Walked, str], T]) -> T | Failure:
-        lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target, timeout_s=self.timeout_s)
+    def _read(
+        self, schedule: Schedule, process: Process, make: Callable[[Walked, str], T], end_s: float
+    ) -> T | Failure:
+        left_s = max(_LEAST_S, end_s - time.monotonic())
+        lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target, timeout_s=left_s)
         return read(lower, process, self.vector_bytes, make)
 
 
@@ -105,7 +112,12 @@ def _extents(walked: Walked) -> dict[Stage, dict[str, float]]:
 def _told(loops: tuple[Loop, ...], extents: Mapping[str, float]) -> str:
     """The loops of a stage, the outermost first; nothing of one that runs once, or that is inlined."""
     known = [(loop.name, extents.get(loop.name, _of_vectors(loop))) for loop in reversed(loops)]
-    return ", ".join(f"{name} in {extent:.4g}" for name, extent in known if extent > 1)
+    return ", ".join(f"{name} in {_number(extent)}" for name, extent in known if extent > 1)
+
+
+def _number(extent: float) -> str:
+    """A mean extent, where iterations differ."""
+    return f"{extent:.0f}" if extent >= 100 or extent.is_integer() else f"{extent:.3g}"
 
 
 def _of_vectors(loop: Loop) -> float:

@@ -179,7 +179,7 @@ def laid_out(argument: BufferArgument, image: Array) -> Array:
 
 
 def _empty(argument: BufferArgument) -> Array:
-    return stored(layout_of(argument, argument.dtype), alignment=argument.alignment).array
+    return stored(layout_of(argument, argument.dtype), name=argument.name, alignment=argument.alignment).array
 
 
 def size_text(shape: tuple[int, ...]) -> str:

@@ -3,14 +3,15 @@
 Source: Halide 21 ``JITModule.h`` (``JITHandlers``).
 """
 
+import contextlib
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Literal
 
 from hltune.runtime.halide_wheel import library_directory
 
-Handler = Literal["print", "malloc", "free"]
-_PLACES: dict[Handler, int] = {"print": 0, "malloc": 1, "free": 2}
+Handler = Literal["print", "malloc", "free", "do_par_for"]
+_PLACES: dict[Handler, int] = {"print": 0, "malloc": 1, "free": 2, "do_par_for": 4}
 _COUNT = 13
 """Pointers to functions in ``JITHandlers``."""
 _NAMESPACE = "_ZN6Halide8Internal16JITSharedRuntime"
@@ -20,14 +21,49 @@ class _Handlers(ctypes.Structure):
     _fields_ = [("functions", ctypes.c_void_p * _COUNT)]
 
 
+_Task = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+_ParFor = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, _Task, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
+
+
 def use_handlers(functions: Mapping[Handler, Any]) -> None:
     """From now on these C functions are called; whoever made them has to keep them alive."""
-    replace = _halide()[f"{_NAMESPACE}20set_default_handlersERKNS_11JITHandlersE"]
-    replace.restype, replace.argtypes = _Handlers, [ctypes.POINTER(_Handlers)]
     handlers = _Handlers()
+    _add(handlers, functions)
+    _replace(handlers)
+
+
+@contextlib.contextmanager
+def on_one_thread() -> Generator[None]:
+    """Meanwhile the iterations of parallel loops run one after the other, up to the first that fails.
+
+    That there is to be one thread is of no use where others have been started already.
+    """
+    before = _replace(_Handlers())
+    handlers = _Handlers.from_buffer_copy(before)
+    _add(handlers, {"do_par_for": _in_order})
+    _replace(handlers)
+    try:
+        yield
+    finally:
+        _replace(before)
+
+
+@_ParFor
+def _in_order(context: int, task: Callable[[int, int, int], int], minimum: int, extent: int, closure: int) -> int:
+    codes = (task(context, number, closure) for number in range(minimum, minimum + extent))
+    return next(filter(None, codes), 0)
+
+
+def _add(handlers: _Handlers, functions: Mapping[Handler, Any]) -> None:
     for name, function in functions.items():
         handlers.functions[_PLACES[name]] = ctypes.cast(function, ctypes.c_void_p).value
-    replace(ctypes.byref(handlers))
+
+
+def _replace(handlers: _Handlers) -> _Handlers:
+    """Uses these from now on; returns those before."""
+    replace = _halide()[f"{_NAMESPACE}20set_default_handlersERKNS_11JITHandlersE"]
+    replace.restype, replace.argtypes = _Handlers, [ctypes.POINTER(_Handlers)]
+    return replace(ctypes.byref(handlers))
 
 
 def use_threads(count: int) -> None:

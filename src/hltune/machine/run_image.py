@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hltune.machine.bounds import regions_read
 from hltune.machine.inputs import Array, Inputs, laid_out, read_image, size_text
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.sizes import resized
-from hltune.machine.task import Compiled, Task, compile_task
+from hltune.machine.task import Compiled, Task, compile_code, compile_task
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import is_about_sizes, is_outside, with_repairs
 from hltune.values.directives import Schedule
@@ -53,13 +54,13 @@ class RunImageJob:
         if isinstance(compiled, Failure) and not is_about_sizes(compiled.message):
             raise InputError("the pipeline fails on these inputs", where=self.spec.name, found=compiled.message)
         if isinstance(compiled, Failure):
-            rooted = self._attempt(process, sized, every_func_at_root(sized), arrays)
+            outside = is_outside(compiled.message) and self._outside(process, sized)
             found = ", ".join(f"{name} is {size_text(array.shape)}" for name, array in images.items())
-            if isinstance(rooted, Failure) and is_outside(rooted.message):
+            if outside:
                 raise InputError(
                     "the pipeline reads what these images do not have, whatever its schedule",
                     where=self.spec.name,
-                    found=f"{found}. {rooted.message}",
+                    found=f"{found}; it reads {outside}",
                     todo="give larger images or a smaller --output-size; what is read before an image begins, as at "
                     "-1, no image has: then the pipeline needs a boundary condition, such as repeat_edge",
                 )
@@ -86,6 +87,18 @@ class RunImageJob:
         except hl.HalideError as error:
             return Failure.of("run", error)
         return compiled
+
+    def _outside(self, process: Process, sized: PipelineSpec) -> str:
+        """What the pipeline reads outside of its images with every Func at root; empty if it does not."""
+        task = Task(spec=sized, schedule=every_func_at_root(sized), target=self.target, inputs=self.inputs)
+        read = regions_read(compile_code(process, task, self.options), sized, self.inputs)
+        texts = [
+            f"{argument.name} from {least} to {least + extent - 1} in dimension {number}"
+            for argument in sized.buffers()
+            for number, (least, extent) in enumerate(read[argument.name])
+            if least < argument.estimate[number][0] or least + extent > sum(argument.estimate[number])
+        ]
+        return ", ".join(texts)
 
     def _images(self) -> dict[str, Array]:
         assigned = self.inputs.assign(self.spec)

@@ -8,6 +8,7 @@ from hltune.values.cost import Cost
 
 _RESAMPLES = 2000
 _LEAST_TURNS = 3
+_LEAST_DIFFERENCE = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,8 @@ class Speedup:
 
     @property
     def tie(self) -> bool:
-        """Who is faster is not sure."""
-        return self.low <= 1 <= self.high
+        """Who is faster is not sure: they differ by less than the noise, or by less than 1%."""
+        return self.low <= 1 <= self.high or abs(self.value - 1) < _LEAST_DIFFERENCE
 
 
 def speedup(slower: Cost, faster: Cost) -> Speedup | None:

@@ -1,7 +1,7 @@
 """A schedule to run on this computer, what its outputs are checked against, and its code with its buffers."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hltune.machine.inputs import Array, Inputs
-from hltune.machine.jit_handlers import use_threads
+from hltune.machine.jit_handlers import on_one_thread
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
 from hltune.pipeline.layout import Stored, layout_of, stored
@@ -94,30 +94,33 @@ def with_buffers(
     process: Process, task: Task, function: Callable[..., object], arrays: tuple[Array | float, ...]
 ) -> Compiled:
     """The code of a task, ready to run on these inputs."""
+    import halide as hl  # the parent handles jobs without it
+
     outputs = _output_memories(process, task.spec)
     estimates = [output.estimate for output in task.spec.outputs for _ in output.dtypes]
     pairs = zip(task.spec.inputs, arrays, strict=True)
     inputs = [_buffer(value, a.estimate) if isinstance(a, BufferArgument) else value for a, value in pairs]
     arguments = [*inputs, *(_buffer(each.array, at) for each, at in zip(outputs, estimates, strict=True))]
-    return Compiled(task=task, call=lambda: _called(function, arguments), memories=outputs)
 
-
-def _called(function: Callable[..., object], arguments: Sequence[object]) -> None:
-    """Calls compiled code. What fails is called once more, on one thread.
-
-    Halide keeps one message for all threads: where several fail at once, it is a mixture of theirs.
-    """
-    import halide as hl  # the parent handles jobs without it
-
-    try:
-        function(*arguments)
-    except (hl.HalideError, UnicodeDecodeError) as error:
-        use_threads(1)
+    def call() -> None:
         try:
             function(*arguments)
-        finally:
-            use_threads(0)  # as many as before
-        raise hl.HalideError("it fails on several threads, and not on one") from error
+        except (hl.HalideError, UnicodeDecodeError) as error:
+            if isinstance(error, hl.HalideError) and "\n" not in str(error).strip():
+                raise
+            raise hl.HalideError(_said_by_one(lambda: function(*arguments), error)) from error
+
+    return Compiled(task=task, call=call, memories=outputs)
+
+
+def _said_by_one(call: Callable[[], object], error: Exception) -> str:
+    """Why code fails on several threads, in the words of one: Halide has one message for all, a mixture of theirs."""
+    try:
+        with on_one_thread():
+            call()
+    except Exception as again:  # Halide's, or that what it says is no text
+        return str(again)
+    return f"it fails on several threads, and not on one: {error}"
 
 
 def compile_code(process: Process, task: Task, options: MeasureOptions) -> Callable[..., object]:
@@ -138,7 +141,7 @@ def _output_memories(process: Process, spec: PipelineSpec) -> tuple[Stored, ...]
     key = f"outputs {spec.content_hash}"
     if key not in process.state:
         process.state[key] = tuple(
-            stored(layout_of(output, dtype)) for output in spec.outputs for dtype in output.dtypes
+            stored(layout_of(output, dtype), name=output.name) for output in spec.outputs for dtype in output.dtypes
         )
     return process.state[key]
 

@@ -77,24 +77,14 @@ def layout_of(argument: BufferArgument | OutputArgument, dtype: str, *, row: int
         row: rows begin at multiples of so many elements, unless their stride is fixed.
 
     Raises:
-        InputError: the image does not fit into the fixed strides, or into memory.
+        InputError: the image does not fit into the fixed strides.
     """
     extents = tuple(extent for _, extent in argument.estimate)
     fixed = fixed_strides(argument.constraints, len(extents))
     _check(argument.name, extents, fixed)
     strides = _complete(extents, fixed, row)
     size = max((stride * extent for stride, extent in zip(strides, extents, strict=True)), default=1)
-    layout = Layout(_kind(dtype), extents, strides, _round_up(size, row) if extents else 1)
-    needed, there = layout.size * layout.dtype.itemsize, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > there:
-        raise InputError(
-            "the image does not fit into the memory of this machine",
-            where=argument.name,
-            expected=f"{there / 2**30:.0f} GiB at most",
-            found=f"{needed / 2**30:.0f} GiB: {'x'.join(map(str, extents))} elements of {layout.dtype}",
-            todo="schedule for a smaller size: --size, --estimate or --example, or the estimates in the file",
-        )
-    return layout
+    return Layout(_kind(dtype), extents, strides, _round_up(size, row) if extents else 1)
 
 
 def middle(argument: OutputArgument, most: int) -> OutputArgument:
@@ -115,8 +105,21 @@ def fixed_strides(constraints: Constraints, dimensions: int) -> tuple[int | None
     return (1, *(None for _ in range(dimensions - 1)))[:dimensions]
 
 
-def stored(layout: Layout, *, alignment: int | None = None) -> Stored:
-    """Uninitialised memory for an image, aligned as Halide aligns its own, or as the user's code promises."""
+def stored(layout: Layout, *, name: str, alignment: int | None = None) -> Stored:
+    """Uninitialised memory for an image, aligned as Halide aligns its own, or as the user's code promises.
+
+    Raises:
+        InputError: this machine has not so much.
+    """
+    needed, there = layout.size * layout.dtype.itemsize, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise InputError(
+            "the image does not fit into the memory of this machine",
+            where=name,
+            expected=f"{there / 2**30:.1f} GiB at most",
+            found=f"{needed / 2**30:.1f} GiB: {'x'.join(map(str, layout.extents))} elements of {layout.dtype}",
+            todo="schedule for a smaller size: --size, --estimate or --example, or the estimates in the file",
+        )
     return Stored(layout, _aligned(layout.size, layout.dtype, alignment))
 
 

@@ -84,13 +84,14 @@ def _difference(mine: Outcome, specs: Outcome) -> str:
 
 def _outcomes(own: Own, spec: PipelineSpec, scheduled: bool) -> tuple[Outcome, Outcome] | str:
     """Of both; a part of the outputs, unless it was scheduled, or updates write to the others as well."""
-    found = _in_fork(own, spec, scheduled, scheduled)
+    found = _in_fork(own, spec, scheduled=scheduled, whole=scheduled)
     if scheduled or isinstance(found, str) or not all(isinstance(each, str) for each in found):
         return found
-    return _in_fork(own, spec, scheduled, True)
+    again = _in_fork(own, spec, scheduled=scheduled, whole=True)
+    return found if isinstance(again, str) else again
 
 
-def _in_fork(own: Own, spec: PipelineSpec, scheduled: bool, whole: bool) -> tuple[Outcome, Outcome] | str:
+def _in_fork(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool) -> tuple[Outcome, Outcome] | str:
     images = {argument.name: _random_image(argument, number) for number, argument in enumerate(spec.buffers())}
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe(duplex=False)
@@ -177,6 +178,6 @@ def _random_image(argument: BufferArgument, seed: int) -> hl.Buffer:
 def _image(argument: BufferArgument | OutputArgument, dtype: str) -> tuple[Array, hl.Buffer]:
     """Zeros."""
     alignment = argument.alignment if isinstance(argument, BufferArgument) else None
-    image = stored(layout_of(argument, dtype, row=_ALIGNMENT), alignment=alignment)
+    image = stored(layout_of(argument, dtype, row=_ALIGNMENT), name=argument.name, alignment=alignment)
     image.memory.fill(0)
     return image.array, buffer_of(image.array, [minimum for minimum, _ in argument.estimate])

@@ -9,7 +9,6 @@ from hltune.values.errors import Failure
 from hltune.workspace.rows import Row
 from hltune.workspace.subject import MANUAL, MANUAL_PART
 
-_LEAST = 0.01
 Document = dict[str, object]
 
 
@@ -44,9 +43,8 @@ class Own:
 
     @property
     def tie(self) -> bool:
-        """They differ by less than the noise, or by less than 1%."""
-        found = self.speedup
-        return found is not None and (found.tie or abs(found.value - 1) < _LEAST)
+        """Neither is surely faster."""
+        return self.speedup is not None and self.speedup.tie
 
     @property
     def text(self) -> str:

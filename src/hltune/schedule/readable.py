@@ -27,6 +27,7 @@ from hltune.values.directives import (
     StoreAt,
     StoreIn,
     StoreRoot,
+    Unscheduled,
 )
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Role, Stage, form_of
@@ -45,32 +46,42 @@ def readable(schedule: Schedule, funcs: Sequence[FuncInfo]) -> Schedule:
     """
     if schedule.base is not None:
         return schedule
-    return _named_by_role(_without_idle(_without_single_loops(schedule, funcs), funcs), funcs)
+    found = _without_idle(_without_single_loops(schedule, funcs), funcs)
+    return _named_by_role(_untouched(schedule, found), funcs)
 
 
 def _without_idle(schedule: Schedule, funcs: Sequence[FuncInfo]) -> Schedule:
     """Without orders that loops have already, and kinds and places of memory that they have anyway."""
     nests = LoopNests(funcs)
     sites = {each.stage.func: each for each in schedule.directives if isinstance(each, ComputeAt | ComputeRoot)}
-    kinds = {each.stage.func: number for number, each in enumerate(schedule.directives) if isinstance(each, StoreIn)}
+    last = {(type(each), each.stage.func): number for number, each in enumerate(schedule.directives)}
     kept: list[Directive] = []
     for number, each in enumerate(schedule.directives):
         before = nests.loops.get(each.stage)
         nests.advance(each)
+        last_store = max(last.get((kind, each.stage.func), -1) for kind in (StoreAt, StoreRoot))
         match each:
             case Reorder():
                 idle = nests.loops[each.stage] == before
             case StoreIn(stage, memory):
-                idle = memory == "Auto" or kinds[stage.func] != number
+                idle = memory == "Auto" or last[StoreIn, stage.func] != number
             case StoreAt(stage, consumer, var):
-                idle = sites.get(stage.func) == ComputeAt(stage, consumer, var)
+                idle = number != last_store or sites.get(stage.func) == ComputeAt(stage, consumer, var)
             case StoreRoot(stage):
-                idle = isinstance(sites.get(stage.func), ComputeRoot)
+                idle = number != last_store or isinstance(sites.get(stage.func), ComputeRoot)
             case _:
                 idle = False
         if not idle:
             kept.append(each)
     return replace(schedule, directives=tuple(kept))
+
+
+def _untouched(schedule: Schedule, smaller: Schedule) -> Schedule:
+    """Says of updates that nothing is said of any more that this is on purpose: Halide warns else."""
+    left = {each.stage for each in smaller.directives}
+    gone = dict.fromkeys(each.stage for each in schedule.directives if each.stage not in left)
+    said = tuple(Unscheduled(stage) for stage in gone if stage.update is not None)
+    return replace(smaller, directives=smaller.directives + said)
 
 
 def _without_single_loops(schedule: Schedule, funcs: Sequence[FuncInfo]) -> Schedule:
@@ -85,29 +96,34 @@ def _smaller(schedule: Schedule, funcs: Sequence[FuncInfo]) -> Iterator[Schedule
     for number, each in enumerate(schedule.directives):
         if isinstance(each, Split):
             single = {nests.loop(each.stage, each.old).extent: each.outer, 1: each.inner}.get(each.factor)
-            if single is not None and (found := _unsplit(schedule, number, each, single)) is not None:
+            if single is not None and (found := _unsplit(schedule, number, each, single, funcs)) is not None:
                 yield found
         nests.advance(each)
 
 
-def _unsplit(schedule: Schedule, at: int, split: Split, single: str) -> Schedule | None:
+def _unsplit(schedule: Schedule, at: int, split: Split, single: str, funcs: Sequence[FuncInfo]) -> Schedule | None:
     """Without this split, of whose loops one has one iteration; None if anything but an order tells of that one.
 
-    Neither is anything known that is computed in one of the two: its place might be another then.
+    Neither is anything known that is computed in one of the three: its place might be another then.
     """
     other = split.inner if single == split.outer else split.outer
     levels = {(each.consumer, each.var) for each in schedule.directives if isinstance(each, InsideLoop)}
-    if levels & {(split.stage.func, single), (split.stage.func, other)}:
+    nests = LoopNests(funcs)
+    for each in schedule.directives[: at + 1]:
+        nests.advance(each)
+    if levels & {(split.stage.func, name) for name in (single, other, split.old)}:
+        return None
+    if other != split.old and other in nests.origins[split.stage]:
         return None
     kept = [*schedule.directives[:at]]
     for each in schedule.directives[at + 1 :]:
+        nests.advance(each)
+        names = _loops_of(each)
         if each.stage != split.stage:
             kept.append(each)
-            continue
-        names = _loops_of(each)
-        if isinstance(each, Reorder):
-            names = tuple(split.old if name == other else name for name in each.vars if name != single)
-            kept += [Reorder(each.stage, names)] if len(names) > 1 else []
+        elif isinstance(each, Reorder):
+            order = [loop.name for loop in nests.loops[each.stage] if loop.name != single]
+            kept.append(Reorder(each.stage, tuple(split.old if name == other else name for name in order)))
         elif isinstance(each, Rfactor) or single in names or (split.old in names and split.old != other):
             return None
         else:
@@ -136,7 +152,7 @@ def _named_by_role(schedule: Schedule, funcs: Sequence[FuncInfo]) -> Schedule:
             case Split(_, old, outer, inner):
                 gone -= {outer, inner}
                 gone.add(old)
-                changed = replace(changed, old=own[old].part) if old in own else replace(changed, old=old)
+                changed = replace(changed, old=own[old].part) if old in own else changed
             case Fuse(_, inner, outer, fused):
                 gone.discard(fused)
                 gone |= {inner, outer}
@@ -199,7 +215,8 @@ class _Names:
         kept = {name for stage in stages for name in self._finished.origins[stage]}
         bases = {name: base for stage in reversed(stages) for name, base in self._bases[stage].items()}
         old = [name for name in bases if name not in kept and (is_counted(name) or name.rstrip("i") in kept)]
-        taken = {stage: kept | (self._bases[stage].keys() - {*old}) for stage in stages}
+        places = {name for consumer, name in self._levels if consumer == func} - {*old}
+        taken = {stage: kept | places | (self._bases[stage].keys() - {*old}) for stage in stages}
 
         def take(name: str, suffix: str, where: Iterable[Stage]) -> str:
             used = {each for stage in where for each in taken[stage]}

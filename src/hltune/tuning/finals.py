@@ -83,7 +83,7 @@ def decide(
     kept = {each.label: each.cost for each in records}
     known = {name: kept.get(name) if (found := cost(each)) is None else found for name, (_, each) in finalists.items()}
     names = _order({name: value for name, value in known.items() if name not in failed})
-    measured: dict[str, Measurement] = {}
+    waiting, measured = names, dict[str, Measurement]()
     if most == 0 and any(math.isfinite(value or math.inf) for value in known.values()):
         names = []  # there is no time, and what the store knows has to do
     while names and not any(isinstance(each, Cost) for each in measured.values()):
@@ -98,7 +98,9 @@ def decide(
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
     rows = without_twins(rows, finalists.keys() - references.keys())
     rows.sort(key=Row.order)
-    left_out = tuple(name for name in names if name in references or finalists[name][0] != TUNED)
+    left_out = tuple(
+        name for name in waiting if name not in measured and (name in references or finalists[name][0] != TUNED)
+    )
     costs = {row.name: row.cost for row in rows if row.cost}
     if costs.keys() <= {DEFAULT}:
         raise _nothing_works(rows, where)

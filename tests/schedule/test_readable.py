@@ -81,7 +81,7 @@ def better(text: str, funcs: tuple[FuncInfo, ...] = FUNCS) -> list[str]:
         ),
         (  # The last one counts.
             "blur.store_root().compute_at(output, y).store_at(output, y);",
-            "blur.compute_at(output, y).store_at(output, y);",
+            "blur.compute_at(output, y);",
         ),
         ("hist.update(2).reorder(x, _0);", "hist.update(2).unscheduled();"),
         # Loops that an rfactor hands on keep their names.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple
 
 from hltune.lowered.account import loop_of
 from hltune.lowered.job import LowerJob, read
@@ -18,8 +18,6 @@ from hltune.values.directives import Partition, Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
-
-T = TypeVar("T")
 
 _LEAST_S = 0.1
 
@@ -58,34 +56,30 @@ class ReadableJob:
         end_s = time.monotonic() + self.limit_s
         schedule = readable(self.schedule, self.spec.funcs)
         if schedule != self.schedule:
-            hashes = [self._read(each, process, _hash, end_s) for each in (self.schedule, schedule)]
-            schedule = self.schedule if hashes[0] != hashes[1] or isinstance(hashes[0], Failure) else schedule
+            one, other = (self._read(each, process, end_s) for each in (self.schedule, schedule))
+            if isinstance(one, Failure) or isinstance(other, Failure) or one.program_hash != other.program_hash:
+                schedule = self.schedule
         if schedule.base is not None:
             return Readable(schedule=schedule, loops={})
         nests = loop_nests(schedule, self.spec.funcs).loops
-        walked = self._read(_undivided(schedule, nests), process, _walked, end_s)
-        if isinstance(walked, Failure):
+        undivided = self._read(_undivided(schedule, nests), process, end_s)
+        if isinstance(undivided, Failure):
             return Readable(schedule=schedule, loops={})
-        extents = _extents(walked)
+        extents = _extents(undivided.walked)
         known = {func.name for func in self.spec.funcs}  # what an rfactor makes has another name in the program
         told = [(stage, loops) for stage, loops in nests.items() if stage.func in known]
         texts = {stage: _told(loops, extents.get(stage, {})) for stage, loops in told}
         return Readable(schedule=schedule, loops={stage: text for stage, text in texts.items() if text})
 
-    def _read(
-        self, schedule: Schedule, process: Process, make: Callable[[Walked, str], T], end_s: float
-    ) -> T | Failure:
+    def _read(self, schedule: Schedule, process: Process, end_s: float) -> _Program | Failure:
         left_s = max(_LEAST_S, end_s - time.monotonic())
         lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target, timeout_s=left_s)
-        return read(lower, process, self.vector_bytes, make)
+        return read(lower, process, self.vector_bytes, _Program)
 
 
-def _hash(_: Walked, program_hash: str) -> str:
-    return program_hash
-
-
-def _walked(walked: Walked, _: str) -> Walked:
-    return walked
+class _Program(NamedTuple):
+    walked: Walked
+    program_hash: str
 
 
 def _undivided(schedule: Schedule, nests: Mapping[Stage, tuple[Loop, ...]]) -> Schedule:

@@ -115,10 +115,12 @@ def with_buffers(
 
 def _said_by_one(call: Callable[[], object], error: Exception) -> str:
     """Why code fails on several threads, in the words of one: Halide has one message for all, a mixture of theirs."""
+    import halide as hl  # the parent handles jobs without it
+
     try:
         with on_one_thread():
             call()
-    except Exception as again:  # Halide's, or that what it says is no text
+    except (hl.HalideError, UnicodeDecodeError) as again:
         return str(again)
     return f"it fails on several threads, and not on one: {error}"
 

@@ -20,7 +20,11 @@ from hltune.values.unit import MILLISECONDS
 from tests.schedule.strategies import any_schedule
 
 MACHINE = MachineId(
-    cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0", conditions="heap of a fresh process"
+    cpu="some CPU",
+    target="x86-64-linux-avx2",
+    threads=2,
+    halide="21.0.0",
+    conditions="heap of a fresh process, without holes",
 )
 OTHER_MACHINE = MachineId(cpu="another CPU", target="x86-64-linux", threads=2, halide="21.0.0")
 SPEC = PipelineSpec(

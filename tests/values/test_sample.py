@@ -118,8 +118,15 @@ def test_the_unit_of_a_machine_is_not_part_of_its_identity() -> None:
     counted = replace(MACHINE, unit=replace(MILLISECONDS, name="packets"))
     assert (counted, counted.key) == (MACHINE, MACHINE.key)
     assert replace(MACHINE, conditions="").key == "7bd921ed969b"  # as hltune 0.1.0 named its folders
-    assert MACHINE.former == replace(MACHINE, conditions="") and MACHINE.former.key != MACHINE.key
     assert len({MACHINE.key, OTHER_MACHINE.key, replace(MACHINE, threads=3).key}) == 3
+
+
+def test_a_machine_tells_what_it_was_before() -> None:
+    machine = replace(MACHINE, conditions="third", former_conditions=("second", ""))
+    assert machine == replace(machine, former_conditions=()) and MACHINE.former is None
+    former = machine.former
+    assert former == replace(MACHINE, conditions="second") and former is not None and former.former is not None
+    assert former.former == replace(MACHINE, conditions="") and former.former.former is None
 
 
 @pytest.mark.parametrize(

@@ -133,9 +133,16 @@ def test_commands_go_on_with_it(adopted: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_schedules_of_former_conditions_are_used_until_there_are_new_ones(old: Path, tmp_path: Path) -> None:
-    former = this_machine().former
-    assert former is not None
+@pytest.mark.parametrize("versions", [1, 2])
+def test_schedules_of_former_conditions_are_used_until_there_are_new_ones(
+    old: Path, tmp_path: Path, versions: int
+) -> None:
+    former = this_machine()
+    for _ in range(versions):
+        assert former.former is not None
+        former = former.former
+    if former.conditions:
+        Store(old / "samples.sqlite", progress=Silent(), wait_s=0).close()  # for its first schema has no such column
     adopt(old, HOST, former)
     conv = ("conv3x3a16", "--size", "128x128")
     exported = hltune(old, "export", *conv, "-o", str(tmp_path / "out"), "--format", "json")

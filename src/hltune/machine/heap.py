@@ -10,9 +10,12 @@ has to behave as the first:
 - Its jobs run on another thread than the main one, for threads have heaps of their own. The main thread only calls
   pipelines, so that its heap holds hardly more than their buffers: in one that a compiler has left full of holes,
   taking a small buffer takes a microsecond.
-- Before a schedule is timed, the two limits are set to where its own buffers would bring them in a fresh process.
+- Before a schedule is timed, the two limits are set to where its own buffers would bring them in a fresh process, and
+  the holes that the main thread's heap has all the same, from when the worker started, are filled: a buffer that finds
+  a place in one keeps its pages, while at the end of the heap it may lose them in every call.
 
-Source: glibc's malloc/malloc.c (``mmap_threshold``, ``trim_threshold``, ``_int_free``, ``do_set_mmap_threshold``).
+Source: glibc's malloc/malloc.c (``mmap_threshold``, ``trim_threshold``, ``_int_free``, ``systrim``,
+``do_set_mmap_threshold``).
 """
 
 import contextlib
@@ -30,28 +33,50 @@ from hltune.runtime.malloc import LARGEST_MOVING, LEAST_MAPPED
 from hltune.runtime.worker.child import die_with_parent
 from hltune.values.cost import Heap
 
-CONDITIONS = "heap of a fresh process"
+CONDITIONS = "heap of a fresh process, without holes"
 """Name of what is reproduced here, in the identity of a machine."""
+FORMER_CONDITIONS = ("heap of a fresh process", "")
+"""What earlier versions reproduced, the latest first."""
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_TOP_PAD = 128 << 10
+"""What malloc takes from the system beyond what it needs, and leaves at the end of the heap."""
 _PAGE = 4096
 _ALIGNMENT = 128
 _EXTRA = 2 * _ALIGNMENT + 64
 """What Halide and malloc add to a buffer, roughly."""
+_PLUGS = (120 << 10, 60 << 10, 30 << 10, 15 << 10, 7 << 10, _PAGE + 64)
+"""Bytes of what holes are filled with. What none fits into has no page of its own; all are larger than what is left
+at the end of a heap that was trimmed."""
 
 
 def settle(heap: Heap | None) -> None:
-    """Sets malloc's limits to where a fresh process has them after a call that allocates this; glibc only.
+    """Makes this thread's heap, if it is the main one, that of a fresh process after a call that allocates this.
 
-    Where nobody knows what it allocates, they are what a long-lived process has.
+    Does nothing where malloc is not glibc's. Where nobody knows what is allocated, malloc's limits are those of a
+    long-lived process.
     """
     if (libc := _glibc()) is None:
         return
+    _fill_holes(libc)
     largest = LARGEST_MOVING if heap is None else heap.largest_mapped_bytes
     threshold = min(max(LEAST_MAPPED, _pages(largest)), LARGEST_MOVING)
     trim = LEAST_MAPPED if threshold == LEAST_MAPPED else 2 * threshold
     libc.mallopt(_M_MMAP_THRESHOLD, threshold)
     libc.mallopt(_M_TRIM_THRESHOLD, trim)
+
+
+def _fill_holes(libc: Any) -> None:
+    """Takes the free memory before the end of the main heap, for good; the next time there is hardly any."""
+    libc.mallopt(_M_TOP_PAD, 0)
+    libc.mallopt(_M_TRIM_THRESHOLD, 0)
+    libc.free(libc.malloc(_PLUGS[0]))  # after which nothing is left free at the end
+    end = libc.sbrk(0)
+    for size in _PLUGS:
+        while (plug := libc.malloc(size)) + size <= end:
+            pass
+        libc.free(plug)
+    libc.mallopt(_M_TOP_PAD, _TOP_PAD)
 
 
 def measure_heap(call: Callable[[], object], *, limit_s: float) -> Heap | None:
@@ -93,10 +118,7 @@ class _Counter:
     """Halide's malloc and free, counted."""
 
     def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None)
-        self._libc.malloc.restype = ctypes.c_void_p
-        self._libc.malloc.argtypes = [ctypes.c_size_t]
-        self._libc.free.argtypes = [ctypes.c_void_p]
+        self._libc = _libc()
         self._live: dict[int, tuple[int, int]] = {}
         self._sizes: list[int] = []
         self._now = self._peak = 0
@@ -144,6 +166,13 @@ def _pages(size: int) -> int:
 
 
 @cache
-def _glibc() -> Any:
+def _libc() -> Any:
     libc = ctypes.CDLL(None)
-    return libc if hasattr(libc, "gnu_get_libc_version") else None
+    libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    return libc
+
+
+def _glibc() -> Any:
+    return _libc() if hasattr(_libc(), "gnu_get_libc_version") else None

@@ -19,6 +19,7 @@ class MachineId:
         halide: version of Halide.
         conditions: under which it measures, where that is no matter of course; empty for measurements of before, whose
             keys stay what they were.
+        former_conditions: under which earlier versions measured on this machine, the latest first.
         unit: what people see its costs in.
     """
 
@@ -27,6 +28,7 @@ class MachineId:
     threads: int
     halide: str
     conditions: str = ""
+    former_conditions: tuple[str, ...] = field(default=(), compare=False)
     unit: Unit = field(default=MILLISECONDS, compare=False)
 
     def __post_init__(self) -> None:
@@ -40,8 +42,11 @@ class MachineId:
 
     @property
     def former(self) -> "MachineId | None":
-        """The same machine before conditions were a part of its identity; None if this is that one."""
-        return replace(self, conditions="") if self.conditions else None
+        """The same machine as the version before measured on it; None if this was the first."""
+        if not self.former_conditions:
+            return None
+        conditions, *earlier = self.former_conditions
+        return replace(self, conditions=conditions, former_conditions=tuple(earlier))
 
     @property
     def key(self) -> str:

@@ -140,10 +140,11 @@ class Workspace:
             InputError: a record is damaged or belongs elsewhere.
         """
         best: dict[str, Record] = {}
-        records = self._all(spec, machine) or (self._all(spec, machine.former) if machine.former else [])
-        for record in sorted(records, key=lambda record: record.cost):
+        for record in sorted(self._all(spec, machine), key=lambda record: record.cost):
             best.setdefault(record.name, record)
-        return list(best.values())
+        if best or machine.former is None:
+            return list(best.values())
+        return self.records(spec, machine.former)
 
     def _all(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
         return [_read(path, spec) for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]

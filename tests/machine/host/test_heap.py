@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import time
@@ -29,6 +30,7 @@ class PassesJob:
     """A chain of so many images, all at root: returns what it takes from the heap, and page faults per call."""
 
     passes: int
+    height: int = HEIGHT
 
     def run(self, process: Process) -> tuple[Heap | None, float]:
         import halide as hl
@@ -41,10 +43,10 @@ class PassesJob:
             after[x, y] = before[x, y] + before[x, y + 1]
         pipeline = hl.Pipeline(funcs[-1].vectorize(x, 32))
         call = pipeline.compile_to_callable([], hl.get_host_target())
-        output = hl.Buffer(hl.UInt(8), [WIDTH, HEIGHT])
+        output = hl.Buffer(hl.UInt(8), [WIDTH, self.height])
         process.enter("counting", timeout_s=60)
         heap = measure_heap(lambda: call(output), limit_s=30)
-        settle(heap)
+        process.on_main_thread(lambda: settle(heap))
         return heap, process.on_main_thread(lambda: _faults(lambda: call(output)))
 
 
@@ -96,6 +98,36 @@ def test_pages_are_given_back_as_in_a_fresh_process(passes: int) -> None:
     assert later == pytest.approx(fresh, abs=20)
 
 
+@dataclass(frozen=True)
+class HolesJob:
+    """Leaves holes in the heap of the main thread, as a process does that has done other things before."""
+
+    def run(self, process: Process) -> None:
+        process.on_main_thread(_leave_holes)
+
+
+def _leave_holes() -> None:
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.free.argtypes = [ctypes.c_void_p]
+    pieces = [libc.malloc(size) for _ in range(40) for size in (125_000, 2000)]
+    for piece in pieces[::2]:
+        libc.free(piece)
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_small_buffers_lose_their_pages_at_the_end_of_the_heap(holes: bool) -> None:
+    """Two of 120 kB are alive at once; what they take beyond 128 KiB goes back to the system in every call."""
+    with Worker(preload=("halide",), spare_main_thread=True) as worker:
+        for _ in range(3):
+            if holes:
+                worker.run(HolesJob())
+            heap, faults = worker.run(PassesJob(2, height=120))
+            assert heap is not None and heap.largest_mapped_bytes == 0
+            beyond = 2 * WIDTH * 120 - (128 << 10)
+            assert faults == pytest.approx(beyond / 4096, abs=5)
+
+
 def test_schedules_are_measured_with_their_heap(blur: PipelineSpec, host: TargetInfo) -> None:
     whole = parse_schedule("rows.compute_root(); blurred.vectorize(x, 16);", blur.funcs)
     by_row = parse_schedule("rows.compute_at(blurred, y).store_in(MemoryType::Stack);", blur.funcs)
@@ -110,5 +142,6 @@ def test_schedules_are_measured_with_their_heap(blur: PipelineSpec, host: Target
 def test_what_is_reproduced_is_a_part_of_the_machine(host: TargetInfo) -> None:
     machine = identify(host, MeasureOptions(threads=2))
     assert machine.conditions and machine.former is not None
-    assert machine.former.key != machine.key and machine.former.former is None
-    assert "conditions" not in machine.former.document()
+    first = machine.former.former
+    assert first is not None and first.former is None and "conditions" not in first.document()
+    assert len({machine.key, machine.former.key, first.key}) == 3

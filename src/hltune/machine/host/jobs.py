@@ -85,10 +85,10 @@ class TimeJob:
         """Runs in the worker; returns seconds per call."""
         compiled: Compiled
         compiled, heap = process.state[self.key]
-        settle(heap)
         turn_s, sample_s = self.options.turn_s, self.options.sample_s
         compiled.poison()
         process.enter("timing", timeout_s=turn_s + 2 * self.options.run_timeout_s)
+        process.on_main_thread(lambda: settle(heap))
         repeats = process.on_main_thread(
             lambda: time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)
         )

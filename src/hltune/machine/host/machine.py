@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hltune.machine.bandwidth import CopyJob
-from hltune.machine.heap import CONDITIONS
+from hltune.machine.heap import CONDITIONS, FORMER_CONDITIONS
 from hltune.machine.host.caches import caches
 from hltune.machine.host.jobs import Prepared
 from hltune.machine.host.lane import PRELOAD, Lane, Trial
@@ -50,7 +50,12 @@ _ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "
 def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
     """The identity of this computer, as far as it is used."""
     return MachineId(
-        cpu=_cpu_model(), target=target.name, threads=options.threads, halide=halide_version(), conditions=CONDITIONS
+        cpu=_cpu_model(),
+        target=target.name,
+        threads=options.threads,
+        halide=halide_version(),
+        conditions=CONDITIONS,
+        former_conditions=FORMER_CONDITIONS,
     )
 
 

@@ -39,7 +39,7 @@ def hltune(tmp_path: Path) -> Run:
             env={**os.environ, **(environment or {})},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1200,
             check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.alone
 
-MOMENTS_S = (0.02, 0.1, 0.2, 0.3)
+MOMENTS_S = (0.0, 0.02, 0.1, 0.2, 0.3)
 PHASES = {"schedule": ("loading", "searching", "compiling"), "compare": ("searching", "measuring"), "tune": ("tuning",)}
 DELAYS_S = (0.0, 0.3)
 """After a phase was announced; no phase ends that soon."""
+LIMIT_S, ATTEMPTS, HANGS_S = 2.0, 3, 60.0
+"""What else a machine does only makes things longer, so the quickest of a few attempts tells how long they take."""
+FROM_THE_START = "import os, runpy; os.write({}, b'.'); runpy.run_module('hltune', run_name='__main__', alter_sys=True)"
 
 
 def family_of(pid: int) -> list[int]:
@@ -44,40 +49,68 @@ def alive(pid: int) -> bool:
         return False
 
 
-def start(command: str, folder: Path) -> subprocess.Popen[str]:
+def start(command: str, folder: Path, *program: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "hltune", command, "gaussian5x5", "--beam-size", "64"],
+        [sys.executable, *(program or ("-m", "hltune")), command, "gaussian5x5", "--beam-size", "64"],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        pass_fds=pass_fds,
     )
 
 
-def interrupt(process: subprocess.Popen[str], *, codes: Sequence[int]) -> None:
+def interrupt(process: subprocess.Popen[str], *, codes: Sequence[int]) -> float:
+    """Seconds until it and all its children have ended; infinite if Python itself has ignored the signal."""
     assert process.poll() is None, "it ended before it could be interrupted"
     family = family_of(process.pid)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
-    assert time.monotonic() - began < 2
-    # In its first milliseconds the interpreter itself dies of the signal, before any line of hltune runs.
-    if "init_import_site" in err or "Could not import runpy module" in err:
-        assert "/hltune/" not in err
-    else:
-        assert process.returncode in codes, err
-        assert "Traceback" not in err or process.returncode == -signal.SIGINT
-    while time.monotonic() - began < 2 and any(map(alive, family)):
+    try:
+        _, err = process.communicate(timeout=HANGS_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        _, err = process.communicate()
+        assert "Exception ignored in" in err and "_ModuleLock" in err, f"it went on: {err}"
+        return math.inf
+    assert process.returncode in codes, err
+    assert "Traceback" not in err or process.returncode == -signal.SIGINT
+    while any(map(alive, family)):
+        assert time.monotonic() - began < HANGS_S, [pid for pid in family if alive(pid)]
         time.sleep(0.02)
-    assert not [pid for pid in family if alive(pid)]
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def quickly(tmp_path: Path) -> Callable[[Callable[[Path], float]], None]:
+    """Asserts that something ends within the limit; every attempt has a folder of its own."""
+
+    def check(attempt: Callable[[Path], float]) -> None:
+        taken_s: list[float] = []
+        while len(taken_s) < ATTEMPTS and min(taken_s, default=math.inf) >= LIMIT_S:
+            folder = tmp_path / str(len(taken_s))
+            folder.mkdir()
+            taken_s.append(attempt(folder))
+        assert min(taken_s) < LIMIT_S, taken_s
+
+    return check
 
 
 @pytest.mark.parametrize("moment_s", MOMENTS_S)
-def test_while_the_program_starts(moment_s: float, tmp_path: Path) -> None:
-    with start("compare", tmp_path) as process:
-        time.sleep(moment_s)
-        # Before Python itself has started, the signal ends the process with its own number.
-        interrupt(process, codes=(130, -signal.SIGINT))
+def test_while_the_program_starts(moment_s: float, quickly: Callable[[Callable[[Path], float]], None]) -> None:
+    """From when Python has started, for before that it has several ways to end by itself."""
+
+    def attempt(folder: Path) -> float:
+        reading, writing = os.pipe()
+        with start("compare", folder, "-c", FROM_THE_START.format(writing), pass_fds=[writing]) as process:
+            os.close(writing)
+            assert os.read(reading, 1) == b"."
+            os.close(reading)
+            time.sleep(moment_s)
+            # Before any line of hltune runs, the signal ends the process with its own number.
+            return interrupt(process, codes=(130, -signal.SIGINT))
+
+    quickly(attempt)
 
 
 @pytest.mark.parametrize(
@@ -85,10 +118,15 @@ def test_while_the_program_starts(moment_s: float, tmp_path: Path) -> None:
     [(command, phase, delay_s) for command, phases in PHASES.items() for phase in phases for delay_s in DELAYS_S]
     + [pytest.param("tune", "tuning", delay_s, marks=pytest.mark.long) for delay_s in (3.0, 6.0)],
 )
-def test_in_each_phase(command: str, phase: str, delay_s: float, tmp_path: Path) -> None:
-    with start(command, tmp_path) as process:
-        assert process.stderr is not None
-        while phase not in (line := process.stderr.readline()):
-            assert line, "the phase never came"
-        time.sleep(delay_s)
-        interrupt(process, codes=(130,))
+def test_in_each_phase(
+    command: str, phase: str, delay_s: float, quickly: Callable[[Callable[[Path], float]], None]
+) -> None:
+    def attempt(folder: Path) -> float:
+        with start(command, folder) as process:
+            assert process.stderr is not None
+            while phase not in (line := process.stderr.readline()):
+                assert line, "the phase never came"
+            time.sleep(delay_s)
+            return interrupt(process, codes=(130,))
+
+    quickly(attempt)

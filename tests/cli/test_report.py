@@ -13,6 +13,7 @@ import imageio.v3 as iio
 import pytest
 
 from hltune.report.page import under_way, write_page
+from hltune.samples.reader import Reader
 from hltune.tuning.tuner import Round
 from hltune.values.unit import MILLISECONDS
 from tests.cli.conftest import PIPELINES, Run
@@ -74,9 +75,13 @@ def test_the_page_shows_what_is_known_and_asks_for_nothing(tuned: Run, tmp_path:
     assert {"tuned", "default"} <= set(names) and len(names) == len(set(names))
     costs = [row["cost"] for row in pipeline["rows"] if row["cost"]]
     assert costs == sorted(costs) and pipeline["limit"] > 0
-    measured, failed = len(pipeline["history"]), sum(each["count"] for each in pipeline["failures"])
-    assert measured > 1 and measured + failed >= 12
-    assert sum(each["count"] for each in pipeline["origins"]) == min(measured, 10)
+    with Reader(tmp_path / ".hltune" / "samples.sqlite") as reader:
+        (row,) = reader.statistics()
+        best = reader.best(row.pipeline_hash, row.machine.key, 10)
+    failed = sum(row.failed.values())
+    assert len(pipeline["history"]) == row.samples - failed > 1
+    assert sum(each["count"] for each in pipeline["failures"]) == failed
+    assert sum(each["count"] for each in pipeline["origins"]) == len(best) > 1
     (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)
     assert [(each["kind"], each["size"]) for each in pipeline["pictures"]] == [
         ("input", "192x128"),

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-ge
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=180_000)
         yield opened
         opened.close()
 
@@ -41,6 +41,7 @@ def test_the_page_works_in_a_browser(hltune: Run, browser: Browser, tmp_path: Pa
                 viewport={"width": width, "height": 900}, color_scheme=scheme, offline=scheme == "dark"
             )
             page = context.new_page()
+            page.set_default_timeout(180_000)
             complaints: list[str] = []
             page.on("console", lambda message, found=complaints: found.append(message.text))
             page.on("pageerror", lambda error, found=complaints: found.append(str(error)))

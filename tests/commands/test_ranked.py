@@ -51,13 +51,14 @@ class Notes(list[str]):
 @pytest.fixture
 def find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Scheduled, Notes]]:
     monkeypatch.setattr(command, "default_ranker", lambda *_: ByT0())
+    monkeypatch.setattr("hltune.commands.ranked._DRAFTING_S", 120.0)
 
     def run(search: SearchOptions = BEAM, *, measuring: bool) -> tuple[Scheduled, Notes]:
         notes = Notes()
         found = schedule(
             DILATE,
             search,
-            search_timeout_s=60,
+            search_timeout_s=300,
             workspace=Workspace(tmp_path / "ws"),
             measure=MeasureOptions(threads=2, turns=2),
             measuring=measuring,

@@ -23,7 +23,8 @@ from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
 
 MODULE = "tests.machine.pipelines"
-OPTIONS = MeasureOptions(threads=2, turns=2, turn_s=0.005)
+OPTIONS = MeasureOptions(threads=2, turns=2, turn_s=0.005, least_run_timeout_s=20.0, least_compile_timeout_s=60.0)
+"""Short, and patient: a busy machine makes what takes a moment take a second."""
 FAST = "blurred.split(y, y, yi, 16).vectorize(x, 16).parallel(y); rows.compute_at(blurred, y).vectorize(x, 16);"
 
 MISSING = [name for name, found in (("ziglang", find_zig()), ("qemu-hexagon", find_emulator())) if found is None]

@@ -14,7 +14,9 @@ from hltune.search.autoschedulers import Adams2019Options
 from hltune.workspace.records import Workspace
 
 THREADS = 2
-MEASURE = MeasureOptions(threads=THREADS, short_turn_s=0.005, abort_ratio=1000.0)
+MEASURE = MeasureOptions(
+    threads=THREADS, short_turn_s=0.005, abort_ratio=1000.0, least_run_timeout_s=20.0, least_compile_timeout_s=60.0
+)
 
 
 def make_options(**changes: object) -> PretrainOptions:

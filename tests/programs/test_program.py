@@ -78,11 +78,11 @@ def test_every_kind_comes(maker: Worker) -> None:  # noqa: ARG001 - Halide is no
 
 def measured(program: Program, host: TargetInfo) -> list[Cost | Failure]:
     """The schedules of random searches, against the default schedule's output."""
-    options = MeasureOptions(threads=2, turns=1, turn_s=0.01, short_turn_s=0.01)
+    options = MeasureOptions(threads=2, turns=1, turn_s=0.01, compile_timeout_s=600, run_timeout_s=600)
     searches = [Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=seed) for seed in range(2)]
     searches.append(Adams2019Options(parallelism=2, beam_size=4, num_passes=1))
     with Worker(environment=ENVIRONMENT) as worker, opened(program.spec, host, options=options) as session:
-        job = SearchJob(spec=program.spec, target=host.name, searches=tuple(searches), timeout_s=30)
+        job = SearchJob(spec=program.spec, target=host.name, searches=tuple(searches), timeout_s=600)
         found = worker.run(job)
         assert all(isinstance(candidate, Candidate) for candidate in found)
         return list(session.measure({str(n): candidate.schedule for n, candidate in enumerate(found)}).values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -159,7 +158,7 @@ def test_those_that_run_compute_the_same(blur: PipelineSpec, host: TargetInfo) -
     rng = np.random.default_rng(1)
     found = mutants([Parent(parent, 1.0)], blur.funcs, rng, wanted=40, known=lambda _: False)
     assert len(found) == 40
-    options = replace(MeasureOptions(threads=2), short_turn_s=0.002, compile_timeout_s=20)
+    options = MeasureOptions(threads=2, short_turn_s=0.002, least_run_timeout_s=20.0, least_compile_timeout_s=60.0)
     reference = NumPyReference(module="tests.machine.pipelines", function="blur_reference")
     with opened(blur, host, options=options, numpy_reference=reference) as session:
         schedules = ((key, each.schedule) for key, each in found.items())

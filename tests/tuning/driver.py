@@ -43,7 +43,9 @@ def main() -> None:
     options = replace(make_options(batch=8), budget=Budget(minutes=5))
     # Those that come with hltune are noted on machines that are unlike the one that they are for.
     options = replace(options, search=replace(options.search, weights=BUILTIN))
-    measure = MeasureOptions(threads=THREADS, short_turn_s=0.005)
+    measure = MeasureOptions(
+        threads=THREADS, short_turn_s=0.005, least_run_timeout_s=20.0, least_compile_timeout_s=60.0
+    )
     tune(
         [load("blur")],
         options,

@@ -13,6 +13,7 @@ from pathlib import Path
 from hltune.commands.schedule import open_session
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account, AccountJob
+from hltune.lowered.readable import Readable, ReadableJob
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
@@ -34,6 +35,8 @@ from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject, SubjectOp
 _PROFILING_S = 2.0
 _CHANGES_S = 30.0
 """How long changes are lowered."""
+_READABLE_S = 30.0
+"""Limit on finding out how a person would write a schedule."""
 _TRIED = 6
 """Changes that are measured at most."""
 _HELPS = 1.03
@@ -61,6 +64,7 @@ class Explained:
     """One schedule.
 
     Attributes:
+        schedule: as a person would write it, where that is the same program.
         measured: what it costs; None if code for the target does not run here.
         profile: where the time goes; None if the machine cannot say.
         account: what the lowered program spends where; a Failure if it could not be read.
@@ -143,6 +147,7 @@ def explain(
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
         progress.phase(f"lowering {' and '.join(chosen)}")
         root = accounts.root()
+        chosen = accounts.readable(chosen)
         read = accounts.of(chosen, end_s=math.inf)
         explained = [
             Explained(
@@ -313,6 +318,24 @@ class _Accounts:
                     yield key, self._job(schedule)
 
         return dict(run_each(jobs(), self._workers))
+
+    def readable(self, schedules: Mapping[str, Schedule]) -> dict[str, Schedule]:
+        """As a person would write them; as they are, where nobody can tell in time that it is the same program."""
+        found = dict(run_each(((name, self._readable_job(each)) for name, each in schedules.items()), self._workers))
+        return {
+            name: each.schedule if isinstance(each := found[name], Readable) else schedule
+            for name, schedule in schedules.items()
+        }
+
+    def _readable_job(self, schedule: Schedule) -> ReadableJob:
+        target = self._subject.target
+        return ReadableJob(
+            spec=self._subject.spec,
+            schedule=schedule,
+            target=target.name,
+            vector_bytes=target.vector_bytes,
+            limit_s=_READABLE_S,
+        )
 
     def _job(self, schedule: Schedule) -> AccountJob:
         target = self._subject.target

@@ -53,10 +53,14 @@ class PassesJob:
 def _faults(call: Any) -> float:
     for _ in range(3):
         call()
+    return min(_faults_once(call) for _ in range(5))  # for what the system does meanwhile makes some more
+
+
+def _faults_once(call: Any) -> float:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
+    for _ in range(10):
         call()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10
 
 
 def test_every_buffer_is_counted() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import TargetJob, open_machine
@@ -53,14 +54,19 @@ def test_what_several_threads_say_at_once_is_said_by_one(host: TargetInfo) -> No
             assert str(caught.value.found).count("Requirement Failed: (false)") == 1
 
 
-def test_slow_schedules_are_pruned(blur: PipelineSpec, host: TargetInfo) -> None:
-    options = replace(OPTIONS, turns=6, turn_s=1e-6, prune_ratio=1.5)
+def test_slow_schedules_are_pruned(blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def take_turn(_: Lane, trial: Trial, *__: object, **___: object) -> bool:
+        trial.turns.append((0.010 if trial.key == "slow" else 0.004,))
+        return False
+
+    monkeypatch.setattr(Lane, "take_turn", take_turn)
+    options = replace(OPTIONS, turns=6, turn_s=0.005, prune_ratio=2.0)
     with opened(blur, host, options=options) as session:
-        measured = session.measure({"default": Schedule(), "fast": fast(blur)})
-    slow, quick = measured["default"], measured["fast"]
+        measured = session.measure({"slow": strips(blur, 1)[0][1], "fast": fast(blur)})
+    slow, quick = measured["slow"], measured["fast"]
     assert isinstance(slow, Cost) and isinstance(quick, Cost)
-    assert slow.pruned and not quick.pruned
-    assert slow.value > quick.value
+    assert (slow.pruned, len(slow.turns)) == (True, 1)
+    assert (quick.pruned, len(quick.turns)) == (False, 6)
 
 
 def test_a_pruned_schedule_is_measured_once(blur: PipelineSpec, host: TargetInfo) -> None:

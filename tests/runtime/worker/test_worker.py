@@ -98,13 +98,20 @@ def test_unpicklable_result_is_a_failure(worker: Worker) -> None:
     assert "pickle" in failure_of(worker, jobs.UnpicklableResult()).message
 
 
-def test_a_limit_runs_while_nobody_listens(worker: Worker) -> None:
-    running = worker.start(jobs.Sleep("dozing", seconds=3, timeout_s=0.5))
-    time.sleep(1.5)
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Lets so much time pass for this process."""
+    now = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + seconds)
+
+
+def test_a_limit_runs_while_nobody_listens(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = worker.start(jobs.Sleep("dozing", seconds=600, timeout_s=60))
+    assert running.connection.poll(30)  # it dozes
+    later(monkeypatch, 61)
     began = time.monotonic()
-    with pytest.raises(JobFailed, match=r"0\.5 s"):
+    with pytest.raises(JobFailed, match=r"60 s"):
         running.result()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 30
 
 
 def test_a_failure_tells_of_its_own_job_only() -> None:
@@ -174,6 +181,8 @@ def test_files_in_the_current_folder_are_not_imported(tmp_path: Path, monkeypatc
 
 def test_the_first_to_finish_is_found() -> None:
     with Worker() as slow, Worker() as quick, Worker() as late:
+        for each in (slow, quick, late):
+            each.run(jobs.Pid())  # all have started
         forever = slow.start(jobs.Sleep("dozing", seconds=60, timeout_s=60))
         limited = late.start(jobs.Sleep("dozing", seconds=60, timeout_s=1.5))
         added = quick.start(jobs.Add(2, 2))
@@ -203,15 +212,15 @@ def test_jobs_run_side_by_side_in_their_order() -> None:
     assert outcomes[1].kind == "crash"
 
 
-def test_paused_processes_stand_still_and_their_limits_with_them() -> None:
+def test_paused_processes_stand_still_and_their_limits_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
     with Worker() as worker, Worker() as other:
         worker.run(jobs.Add(1, 1))
-        job = jobs.Sleep("dozing", seconds=0.0, timeout_s=0.5)
+        job = jobs.Sleep("dozing", seconds=0.0, timeout_s=200)
         pid = worker.run(jobs.Pid())
-        counting = worker.start(jobs.Count(seconds=0.3, timeout_s=1.0))
+        counting = worker.start(jobs.Count(seconds=0.3, timeout_s=60))
         with paused([worker]):
             assert eventually(lambda: state(pid) == "T")
-            time.sleep(1.5)  # longer than the limit
+            later(monkeypatch, 100)  # longer than the limit
             other.run(job)  # the others go on
             assert state(pid) == "T"
         assert counting.result() > 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hltune.machine.hexagon.toolchain import find_plugin_emulator
 from tests.cli.conftest import PIPELINES, Run
 from tests.machine.opened import needs_hexagon
 
@@ -23,7 +24,7 @@ def scheduled(hltune: Run) -> Run:
 def test_measured_and_predicted_shares_are_of_the_whole(scheduled: Run) -> None:
     document = scheduled("explain", BLUR, *THREADS, "--json").document
     (found,) = document["schedules"]
-    assert (document["version"], found["name"], found["verified"]) == (1, "mullapudi2016", True)
+    assert (document["version"], found["name"], found["verified"]) == (2, "mullapudi2016", True)
     assert found["profile"]["samples"] > 100 and not found["failures"]
     measured = [row["measured"]["share"] for row in found["funcs"] if row["measured"]]
     assert sum(measured) == pytest.approx(1.0)
@@ -72,12 +73,18 @@ def test_nothing_known_is_answered_with_what_to_do(hltune: Run) -> None:
 
 
 @needs_hexagon
-def test_nothing_is_sampled_in_the_emulator(hltune: Run) -> None:
+def test_the_emulator_counts_func_by_func(hltune: Run) -> None:
     arguments = ("explain", BLUR, "--schedule", "default", "--target", "hexagon")
     (found,) = hltune(*arguments, "--json").document["schedules"]
-    assert (found["unit"], found["verified"], found["profile"]) == ("packets", True, None)
-    assert found["counters"]["packets"] == found["cost"] and found["funcs"] and not found["failures"]
-    assert "output" in hltune(*arguments, "--against", "default").out
+    assert (found["unit"], found["verified"], found["failures"]) == ("packets", True, [])
+    assert found["counters"]["packets"] == found["cost"]
+    if find_plugin_emulator() is None:
+        assert found["profile"] is None and found["funcs"]
+        return
+    assert found["profile"]["counted"] and found["profile"]["samples"] == found["profile"]["cost"]
+    assert -0.05 < found["profile"]["overhead"] < 0.2
+    assert sum(row["measured"]["cost"] for row in found["funcs"] if row["measured"]) == pytest.approx(found["cost"])
+    assert "counted Func by Func" in hltune(*arguments).out
 
 
 def test_another_target_is_explained_without_measuring(hltune: Run) -> None:

@@ -34,11 +34,12 @@ REDUCED = Reduced(example=EXAMPLE, schedule=SCHEDULE, failure=FAILURE, tried=3, 
 EXPLAINED: dict[str, Any] = {
     "name": "mine",
     "cost": None,
+    "unit": "ms",
     "predicted_ms": None,
     "profile": None,
     "failures": [],
     "advice": [],
-    "funcs": [{"name": "out", "measured": {"share": 1.0, "ms": 2.0}, "predicted": None, "disagree": False}],
+    "funcs": [{"name": "out", "measured": {"share": 1.0, "cost": 2.0}, "predicted": None, "disagree": False}],
     "loops": [],
 }
 """A schedule as `explain` shows it, with nothing odd."""

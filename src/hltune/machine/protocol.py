@@ -73,7 +73,7 @@ class Session(AbstractContextManager["Session"], Protocol):
         ...
 
     def profile(self, schedule: Schedule, *, seconds: float) -> Profile | Failure | None:
-        """Runs a schedule again and again for so long, sampled; None where nothing can be sampled.
+        """Runs a schedule again and again for so long, sampled, or counts a single run; None where neither is possible.
 
         A Failure if it does not work, or if what it wrote was wrong.
         """

@@ -41,9 +41,12 @@ def _profiled(each: Document) -> list[str]:
     profile = each["profile"]
     if profile is None:
         return []
-    overhead = "" if profile["overhead"] is None else f", which makes it {profile['overhead']:.0%} slower"
+    overhead = "" if (profile["overhead"] or 0.0) < 0.005 else f", which makes it {profile['overhead']:.0%} slower"
+    seen = f"sampled {profile['samples']:,} times in {profile['runs']:,} runs"
+    if profile["counted"]:
+        seen = f"counted Func by Func, {_count(profile['cost'])} {each['unit']}"
     return [
-        f"sampled {profile['samples']:,} times in {profile['runs']:,} runs{overhead}; "
+        f"{seen}{overhead}; "
         f"{profile['threads']:.1f} threads at work; "
         f"heap {size(profile['heap_peak_bytes'])}, {profile['allocations']:,.0f} allocations"
     ]
@@ -83,7 +86,7 @@ def _outcome(advice: Document) -> str:
 
 
 def _print_funcs(console: Console, each: Document) -> None:
-    headings = ("time", "ms", "T0", "com-\nputed", "lanes", "by\nlane", "tasks")
+    headings = ("share", each["unit"], "T0", "com-\nputed", "lanes", "by\nlane", "tasks")
     table = plain_table(Column("Func", overflow="fold"), *numbers(*headings), Column("works on", no_wrap=True))
     for row in each["funcs"]:
         measured: Document = row["measured"] or {}
@@ -93,7 +96,7 @@ def _print_funcs(console: Console, each: Document) -> None:
         table.add_row(
             row["name"],
             _percent(measured.get("share")),
-            _count(measured.get("ms")),
+            _count(measured.get("cost")),
             ("! " if row["disagree"] else "") + _percent(predicted.get("share")),
             number(row.get("recompute"), ".2f"),
             number(row.get("lanes"), ".0f"),
@@ -141,14 +144,16 @@ def _print_against(console: Console, one: Document, other: Document) -> None:
     timed = one["profile"] is not None and other["profile"] is not None
     if timed:
         table.add_row("all", _count(one["cost"]), _count(other["cost"]), f"{one['cost'] - other['cost']:+.3g}")
-    print_lines(console, f"{one['name']} against {other['name']}, {'measured' if timed else 'predicted'} ms")
+    what = f"measured {one['unit']}" if timed else "predicted ms"
+    print_lines(console, f"{one['name']} against {other['name']}, {what}")
     console.print(table)
 
 
 def _times(each: Document) -> dict[str, float]:
-    """Milliseconds of each Func: measured, or else predicted."""
-    rows = ((row["name"], row["measured"] or row["predicted"]) for row in each["funcs"])
-    return {name: found["ms"] for name, found in rows if found}
+    """What each Func costs: measured, or else predicted in milliseconds."""
+    if each["profile"] is not None:
+        return {row["name"]: row["measured"]["cost"] for row in each["funcs"] if row["measured"]}
+    return {row["name"]: row["predicted"]["ms"] for row in each["funcs"] if row["predicted"]}
 
 
 def _percent(share: float | None) -> str:

@@ -13,10 +13,11 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.profile import Part, Profile
+from hltune.values.unit import Unit
 
 Document = dict[str, Any]
 
-VERSION = 1
+VERSION = 2
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
 _LEAST = 0.05
@@ -57,7 +58,7 @@ def _explained(each: Explained, result: Explanation) -> Document:
         "verified": measured is not None,
         "predicted_ms": account and 1e3 * account.seconds,
         "terms_ms": account and {name: 1e3 * seconds for name, seconds in account.terms.items()},
-        "profile": profile and _profile(profile, measured),
+        "profile": profile and _profile(profile, measured, result.machine.unit),
         "failures": [failure(found) for found in (each.profile, each.account) if isinstance(found, Failure)],
         "funcs": _funcs(result, account, profile, measured),
         "loops": [] if account is None else _loops(account),
@@ -66,9 +67,10 @@ def _explained(each: Explained, result: Explanation) -> Document:
     }
 
 
-def _profile(profile: Profile, measured: Cost | None) -> Document:
+def _profile(profile: Profile, measured: Cost | None, unit: Unit) -> Document:
     return {
-        "ms": 1e3 * profile.seconds,
+        "cost": unit.from_seconds(profile.seconds),
+        "counted": profile.counted,
         "overhead": None if measured is None else profile.seconds / measured.value - 1.0,
         "runs": profile.runs,
         "samples": profile.samples,
@@ -86,20 +88,20 @@ def _funcs(
     bodies = {} if account is None else {body.stage.func: account.of(body.stage.func) for body in account.bodies}
     rows: list[Document] = []
     for name in dict.fromkeys((*bodies, *parts)):
-        seen = _measured(parts.get(name), profile, measured)
+        seen = _measured(parts.get(name), profile, measured, result.machine.unit)
         said = _predicted(bodies.get(name, ()), account)
         work = _work(name, bodies.get(name, ()), result)
         rows.append({"name": name, "measured": seen, "predicted": said, "disagree": _disagree(seen, said), **work})
     return sorted(rows, key=lambda row: -_share(row["measured"] if profile else row["predicted"]))
 
 
-def _measured(part: Part | None, profile: Profile | None, measured: Cost | None) -> Document | None:
+def _measured(part: Part | None, profile: Profile | None, measured: Cost | None, unit: Unit) -> Document | None:
     if part is None or profile is None:
         return None
     share = profile.share(part)
     return {
         "share": share,
-        "ms": 1e3 * share * (profile.seconds if measured is None else measured.value),
+        "cost": unit.from_seconds(share * (profile.seconds if measured is None else measured.value)),
         "threads": part.threads,
         "heap_peak_bytes": part.heap_peak_bytes,
         "allocations": part.allocations,

@@ -1,4 +1,4 @@
-"""Where the time of a schedule goes, as a profiler that samples it says."""
+"""Where the time of a schedule goes, as a profiler says."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ class Part:
     """What a Func, or something of Halide's runtime, takes.
 
     Attributes:
-        samples: how often it was seen running.
+        samples: how often it was seen running; where all of it is counted, what it costs.
         threads: mean number of threads that were at work meanwhile.
         heap_peak_bytes: most that its buffers took at a time.
         allocations: buffers that it took from the heap in a run.
@@ -25,7 +25,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A schedule that was sampled while it ran, again and again.
+    """A schedule that was sampled while it ran, again and again, or counted in a single run.
 
     Attributes:
         seconds: median of a run, with the profiler at work.
@@ -34,6 +34,7 @@ class Profile:
         threads: mean number of threads that were at work.
         heap_peak_bytes: most that was taken from the heap at a time.
         allocations: buffers that a run takes from the heap.
+        counted: nothing was sampled: the samples are all that there is.
     """
 
     seconds: float
@@ -42,6 +43,7 @@ class Profile:
     threads: float
     heap_peak_bytes: int
     allocations: float
+    counted: bool = False
 
     @property
     def samples(self) -> int:

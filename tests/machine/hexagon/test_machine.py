@@ -23,6 +23,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.profile import Profile
 from tests.cache import CACHE
 from tests.machine.opened import fast, load, needs_hexagon
 
@@ -148,6 +149,29 @@ def test_missed_lines_are_counted(dsp: TargetInfo) -> None:
     assert 3 * lines <= stored.counters.line_misses < 3.1 * lines
     assert inlined.value == pytest.approx(1e-9 * (inlined.counters.packets + 10 * inlined.counters.line_misses))
     assert inlined.unit.name == "packets+misses"
+
+
+@needs_hexagon
+@pytest.mark.skipif(find_plugin_emulator() is None, reason="no QEMU that loads plug-ins: apt-get install qemu-user")
+def test_packets_are_counted_func_by_func(machine: Machine, dsp: TargetInfo) -> None:
+    """What one Func costs more shows in its own packets, and in no other's."""
+    blur = load("blur", dsp)
+    texts = {"quick": _ROOT, "slow": "rows.compute_root(); blurred.vectorize(x, 128);"}
+    schedules = {key: parse_schedule(text, blur.funcs) for key, text in texts.items()}
+    with machine.session(blur, Inputs()) as session:
+        costs = session.measure(schedules)
+        profiles = {key: session.profile(each, seconds=1.0) for key, each in schedules.items()}
+    packets: dict[str, dict[str, int]] = {}
+    for key, profile in profiles.items():
+        cost = costs[key]
+        assert isinstance(profile, Profile) and isinstance(cost, Cost) and cost.counters, (profile, cost)
+        assert profile.counted and profile.samples == pytest.approx(cost.counters.packets, rel=0.05)
+        rows = next(part for part in profile.parts if part.name == "rows")
+        assert rows.allocations == profile.allocations == 1 and rows.heap_peak_bytes >= 256 * 130 * 2
+        packets[key] = {part.name: part.samples for part in profile.parts}
+    assert packets["slow"]["blurred"] == pytest.approx(packets["quick"]["blurred"], rel=0.02)
+    more = packets["slow"]["rows"] - packets["quick"]["rows"]
+    assert more == pytest.approx(1e9 * (costs["slow"].value - costs["quick"].value), rel=0.02)
 
 
 @needs_hexagon

@@ -6,8 +6,10 @@ import resource
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from hltune.machine.hexagon.options import emulator_options
 from hltune.machine.hexagon.target import EMULATED_CPU
@@ -54,8 +56,15 @@ class Counted:
     counters: Counters
 
 
+class Ran(NamedTuple):
+    """What the harness wrote, and what the emulator printed."""
+
+    result: Result
+    log: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CountJob:
+class EmulatorJob:
     """Compiles a schedule, links it, runs it in the emulator and verifies what it wrote, if a reference is given."""
 
     spec: PipelineSpec
@@ -66,12 +75,8 @@ class CountJob:
     input_file: Path
     options: MeasureOptions
 
-    def run(self, process: Process) -> Counted | Failure:
-        """Runs in a worker, a reproducible one."""
-        schedule, outcome = with_repairs(self.schedule, lambda each: self._attempt(process, each))
-        return outcome if isinstance(outcome, Failure) else Counted(schedule=schedule, counters=outcome)
-
-    def _attempt(self, process: Process, schedule: Schedule) -> Counters | Failure:
+    def attempt(self, process: Process, schedule: Schedule) -> Ran | Failure:
+        """What came of a schedule; wrong outputs are a Failure."""
         import halide as hl  # the parent handles jobs without it
 
         # With the session's files: whoever kills this process does not clean up for it.
@@ -83,12 +88,22 @@ class CountJob:
                 return Failure.of("compile", error)
             process.enter("link", timeout_s=_LINK_S)
             try:
-                self.tools.link(candidate, program)
+                self.tools.link(candidate, program, *self.link_flags)
             except HltuneError as error:
                 return Failure.of("link", error)
             process.enter(self._run_stage, timeout_s=self._run_limit_s)
-            result = self._emulate(program)
-        return result if isinstance(result, Failure) else self._wrong(process, result) or result.counters
+            ran = self._emulate(program)
+        return ran if isinstance(ran, Failure) else self._wrong(process, ran.result) or ran
+
+    @property
+    def link_flags(self) -> Sequence[str]:
+        """What is linked beside the harness."""
+        return ()
+
+    @property
+    def emulator(self) -> Sequence[str]:
+        """The emulator with its flags."""
+        return (str(self.tools.emulator),)
 
     @property
     def _run_stage(self) -> str:
@@ -111,13 +126,8 @@ class CountJob:
         outputs = {hl.OutputFileType.object: str(path)}
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
 
-    def _emulate(self, program: Path) -> Result | Failure:
-        cache = emulator_options(self.options).cache
-        command = [str(self.tools.emulator), "-cpu", EMULATED_CPU]
-        if cache is not None:
-            sizes = f"size={cache.size_bytes},ways={cache.ways},line={cache.line_bytes}"
-            command += ["-plugin", f"{self.tools.cache_plugin},{sizes}"]
-        command.append(str(program))
+    def _emulate(self, program: Path) -> Ran | Failure:
+        command = [*self.emulator, "-cpu", EMULATED_CPU, str(program)]
         with self.input_file.open("rb") as job:
             done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=self._limit_run)
         if done.returncode < 0:
@@ -127,16 +137,15 @@ class CountJob:
         log = done.stderr.decode(errors="replace")
         if done.returncode and "plugin" in log:
             raise HltuneError(
-                "the emulator does not load the cache plug-in",
-                where=str(self.tools.emulator),
+                "the emulator does not load the plug-in",
+                where=self.emulator[0],
                 found=log.strip()[-300:],
                 todo="leave out --objective, or install QEMU 7.2",
             )
         if done.returncode:
             return _failed("error", f"the harness gave up with status {done.returncode}", log)
         try:
-            result = decode_result(done.stdout, self.spec)
-            return result if cache is None else _with_misses(result, log)
+            return Ran(decode_result(done.stdout, self.spec), log)
         except HltuneError as error:  # the candidate has overwritten what the harness needs
             return _failed("crash", str(error), log)
 
@@ -158,12 +167,36 @@ class CountJob:
         return verify(process, result.outputs, self.reference, self.options)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountJob(EmulatorJob):
+    """Counts what a schedule issues, and misses if the emulator simulates a cache."""
+
+    def run(self, process: Process) -> Counted | Failure:
+        """Runs in a worker, a reproducible one."""
+        schedule, outcome = with_repairs(self.schedule, lambda each: self.attempt(process, each))
+        if isinstance(outcome, Failure):
+            return outcome
+        counters = outcome.result.counters
+        if emulator_options(self.options).cache is not None:
+            counters = replace(counters, line_misses=_misses(outcome.log))
+        return Counted(schedule=schedule, counters=counters)
+
+    @property
+    def emulator(self) -> Sequence[str]:
+        """With the plug-in that simulates the cache."""
+        cache = emulator_options(self.options).cache
+        if cache is None:
+            return (str(self.tools.emulator),)
+        sizes = f"size={cache.size_bytes},ways={cache.ways},line={cache.line_bytes}"
+        return (str(self.tools.emulator), "-plugin", f"{self.tools.cache_plugin},{sizes}")
+
+
 def _failed(kind: FailureKind, message: str, log: str = "") -> Failure:
     return Failure(stage="run", kind=kind, message=message, log=log)
 
 
-def _with_misses(result: Result, log: str) -> Result:
+def _misses(log: str) -> int:
     found = re.search(r"^line misses: (\d+) after 4 counter reads$", log, re.MULTILINE)
     if found is None:
         raise HltuneError("the emulator's cache plug-in said nothing", found=log.strip()[-300:])
-    return replace(result, counters=replace(result.counters, line_misses=int(found[1])))
+    return int(found[1])

@@ -11,6 +11,7 @@ from hltune.machine.bandwidth import CopyJob
 from hltune.machine.hexagon import toolchain
 from hltune.machine.hexagon.jobs import Counted, CountJob, InputFileJob
 from hltune.machine.hexagon.options import emulator_options
+from hltune.machine.hexagon.profile import FEATURE, ProfileJob
 from hltune.machine.hexagon.target import HEXAGON, TARGETS, claim, version_of
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -23,9 +24,10 @@ from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Worker, run_each
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure
+from hltune.values.errors import Failure, JobFailed
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.profile import Profile
 from hltune.values.unit import Unit
 
 _COUNTING_PRELOAD = ("halide", "numpy", "hltune.machine.hexagon.jobs", "hltune.pipeline.build", "hltune.schedule.apply")
@@ -147,12 +149,31 @@ class HexagonSession(ReferenceSession):
 
     def profile(
         self,
-        schedule: Schedule,  # noqa: ARG002 - the emulator counts what runs, and does not know of which Func it is
+        schedule: Schedule,
         *,
-        seconds: float,  # noqa: ARG002
-    ) -> None:
-        """See `Session.profile`."""
-        return
+        seconds: float,  # noqa: ARG002 - it counts, and does not sample
+    ) -> Profile | Failure | None:
+        """See `Session.profile`; None where the emulator loads no plug-ins."""
+        self.ready()
+        machine = self._machine
+        profiler = machine.host.run(toolchain.BuildProfilerJob(machine.tools))
+        if profiler is None:
+            return None
+        job = ProfileJob(
+            spec=self._task.spec,
+            schedule=schedule,
+            target=f"{machine.target.name}-{FEATURE}",
+            tools=machine.tools,
+            reference=self._directory,
+            input_file=self._input_file,
+            options=machine.options,
+            profiler=profiler,
+            packets_per_s=_PACKETS_PER_S,
+        )
+        try:
+            return machine.workers[0].run(job)
+        except JobFailed as failed:
+            return failed.failure
 
     def _write_inputs(self, spec: PipelineSpec, inputs: Inputs, file: Path) -> None:
         limit_bytes = self._machine.emulator.heap_limit_bytes

@@ -25,6 +25,7 @@ INSTALL_EMULATOR = "apt-get install qemu-user-static"
 INSTALL_PLUGIN_EMULATOR = "apt-get install qemu-user gcc"
 _SOURCES = Path(__file__).with_name("harness")
 _PLUGIN = Path(__file__).parent / "plugin" / "cache.c"
+_PROFILER = Path(__file__).with_name("profiler")
 _MACHINE_FLAGS = ("-target", "hexagon-linux-musl", f"-mcpu={OLDEST_CPU}")
 _COMPILE_FLAGS = ("-O2", "-G0", "-std=c11", "-ffreestanding", "-fno-builtin", "-fno-sanitize=all", "-Wall", "-Wextra")
 _LINK_FLAGS = ("-static", "--gc-sections")
@@ -47,10 +48,12 @@ class Tools:
     cache_plugin: Path | None = None
     harness: tuple[Path, ...] = ()
 
-    def link(self, candidate: Path, program: Path) -> None:
+    def link(self, candidate: Path, program: Path, *flags: str) -> None:
         """Makes a program that the emulator runs; an `HltuneError` if symbols are missing."""
         objects = map(str, (candidate, *self.harness))
-        self.run("ld.lld", *_LINK_FLAGS, *objects, "-o", str(program), scratch=program.parent, what="linking failed")
+        self.run(
+            "ld.lld", *_LINK_FLAGS, *flags, *objects, "-o", str(program), scratch=program.parent, what="linking failed"
+        )
 
     def run(self, *arguments: str, scratch: Path, what: str) -> None:
         """Runs zig, which leaves behind in `scratch` what the caller has to remove; an `HltuneError` if it fails."""
@@ -158,7 +161,7 @@ class BuildJob:
         plugin = None
         if self.with_cache:
             key = hashlib.sha256(_PLUGIN.read_bytes()).hexdigest()[:12]
-            plugin = _built(f"cache-{key}", process, _build_plugin) / "cache.so"
+            plugin = _built(f"cache-{key}", process, lambda to: _build_plugin(_PLUGIN, to / "cache.so")) / "cache.so"
         harness = (*sorted(built.glob("*.o")), *sorted(built.glob("*.a")))
         return replace(self.tools, harness=harness, cache_plugin=plugin)
 
@@ -173,12 +176,51 @@ class BuildJob:
         self.tools.run("build-lib", library, *flags, scratch=folder.parent, what=what)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiler:
+    """What counts packets by Func.
+
+    Attributes:
+        emulator: one that loads plug-ins.
+        plugin: what it loads.
+        runtime: object that a candidate is linked with in addition.
+    """
+
+    emulator: Path
+    plugin: Path
+    runtime: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProfilerJob:
+    """Builds the profiler if it is not in the cache; None where it cannot be built or loaded."""
+
+    tools: Tools
+
+    def run(self, process: Process) -> Profiler | None:
+        """Runs in a worker."""
+        emulator = find_plugin_emulator()
+        if emulator is None or find_plugin_compiler() is None:
+            return None
+        built = _built(f"profiler-{toolchain_key()}-{self._key()}", process, self._build)
+        return Profiler(emulator=emulator, plugin=built / "plugin.so", runtime=built / "runtime.o")
+
+    def _key(self) -> str:
+        return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_PROFILER.iterdir()))).hexdigest()[:12]
+
+    def _build(self, folder: Path) -> None:
+        files = ("-c", str(_PROFILER / "runtime.c"), "-o", str(folder / "runtime.o"))
+        what = "the profiler does not compile"
+        self.tools.run("cc", *_MACHINE_FLAGS, *_COMPILE_FLAGS, *files, scratch=folder.parent, what=what)
+        _build_plugin(_PROFILER / "plugin.c", folder / "plugin.so")
+
+
 def find_plugin_compiler() -> str | None:
     """A C compiler for this machine."""
     return next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
 
 
-def _build_plugin(folder: Path) -> None:
+def _build_plugin(source: Path, to: Path) -> None:
     compiler = find_plugin_compiler()
     if compiler is None:
         raise InputError(
@@ -186,9 +228,11 @@ def _build_plugin(folder: Path) -> None:
             where="--objective packets+misses",
             todo=INSTALL_PLUGIN_EMULATOR,
         )
-    done = _ran(compiler, "-O2", "-shared", "-fPIC", "-std=c11", str(_PLUGIN), "-o", str(folder / "cache.so"))
+    done = _ran(compiler, "-O2", "-shared", "-fPIC", "-std=c11", str(source), "-o", str(to))
     if done.returncode:
-        raise HltuneError("the cache plug-in does not compile", where=compiler, found=done.stderr.strip()[-500:])
+        raise HltuneError(
+            "a plug-in of the emulator does not compile", where=compiler, found=done.stderr.strip()[-500:]
+        )
 
 
 def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:

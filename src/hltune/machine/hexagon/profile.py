@@ -1,0 +1,80 @@
+"""Which Func issues how many packets: Halide's own profiler, counted at every packet instead of sampled.
+
+The target feature `profile` has code say which Func runs; a plug-in of the emulator looks at every packet. What the
+feature adds to the code is counted as well. See `profiler/`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hltune.machine.hexagon.jobs import EmulatorJob
+from hltune.machine.hexagon.toolchain import Profiler
+from hltune.runtime.worker import Process
+from hltune.values.errors import Failure, HltuneError
+from hltune.values.profile import Part, Profile
+
+FEATURE = "profile"
+_BASE = 1 << 40
+"""Where the emulated process begins in the memory of the emulator."""
+_PROFILED = 0x60000000
+"""Where, as the emulated process sees it, what the profiler knows is: beyond all code and data."""
+_HEAD = re.compile(r"^profiled (?P<funcs>\d+) (?P<heap>\d+)$", re.MULTILINE)
+_FUNC = re.compile(
+    r"^func (?P<packets>\d+) (?P<allocations>\d+) (?P<heap>\d+) (?P<stack>\d+) (?P<name>.+)$", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileJob(EmulatorJob):
+    """Counts by Func what a schedule issues; its target has the feature that it needs.
+
+    Attributes:
+        packets_per_s: nominal rate, by which packets are seconds.
+    """
+
+    profiler: Profiler
+    packets_per_s: float
+
+    def run(self, process: Process) -> Profile | Failure:
+        """Runs in a worker."""
+        ran = self.attempt(process, self.schedule)
+        return ran if isinstance(ran, Failure) else self._profile(ran.log)
+
+    @property
+    def link_flags(self) -> Sequence[str]:
+        """The profiler's runtime, at its address."""
+        return (f"--section-start=.profiled={_PROFILED:#x}", str(self.profiler.runtime))
+
+    @property
+    def emulator(self) -> Sequence[str]:
+        """One that loads plug-ins, with the profiler's."""
+        profiler = self.profiler
+        plugin = f"{profiler.plugin},base={_BASE:#x},profiled={_PROFILED:#x}"
+        return (str(profiler.emulator), "-B", f"{_BASE:#x}", "-plugin", plugin)
+
+    def _profile(self, log: str) -> Profile:
+        head, funcs = _HEAD.search(log), [*_FUNC.finditer(log)]
+        if head is None or len(funcs) != int(head["funcs"]):
+            raise HltuneError("the emulator's profiling plug-in said nothing", found=log.strip()[-300:])
+        packets = sum(int(each["packets"]) for each in funcs)
+        return Profile(
+            seconds=packets / self.packets_per_s,
+            runs=1,
+            parts=tuple(_part(each) for each in funcs if int(each["packets"]) or int(each["allocations"])),
+            threads=1.0,
+            heap_peak_bytes=int(head["heap"]),
+            allocations=float(sum(int(each["allocations"]) for each in funcs)),
+            counted=True,
+        )
+
+
+def _part(match: re.Match[str]) -> Part:
+    return Part(
+        name=match["name"].replace("$", "_"),
+        samples=int(match["packets"]),
+        threads=1.0,
+        heap_peak_bytes=int(match["heap"]),
+        allocations=float(match["allocations"]),
+        stack_bytes=int(match["stack"]),
+    )

@@ -77,3 +77,9 @@ def test_what_fails_at_once_says_nothing_of_finalists() -> None:
 def test_one_alone_takes_longer_than_one_of_several() -> None:
     assert seen(4.0, at_once=1).candidate_s == pytest.approx(2.0)
     assert seen(4.0, at_once=9).candidate_s == pytest.approx(4.0)
+
+
+def test_candidates_of_rounds_are_forecast_to_take_longer_than_the_first_ones() -> None:
+    # 40 candidates take 0.3 s each, and so 12 of 16 seconds, for a quarter is for searches.
+    assert seen(0.2, 0.2).samples_per_minute == pytest.approx(60 * 40 / (12 + 4))
+    assert seen(0.4, 0.4).samples_per_minute == pytest.approx(60 * 40 / (24 + 8))

@@ -24,7 +24,7 @@ MACHINE = MachineId(
     target="x86-64-linux-avx2",
     threads=2,
     halide="21.0.0",
-    conditions="heap of a fresh process, without holes",
+    conditions="heap without holes and pages of a fresh process",
 )
 OTHER_MACHINE = MachineId(cpu="another CPU", target="x86-64-linux", threads=2, halide="21.0.0")
 SPEC = PipelineSpec(

@@ -8,11 +8,13 @@ import resource
 import time
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hltune.machine.heap import measure_heap, settle
+from hltune.machine.host.lane import measuring_worker
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetInfo
@@ -100,6 +102,31 @@ def test_pages_are_given_back_as_in_a_fresh_process(passes: int) -> None:
         heap, later = worker.run(PassesJob(passes))
     assert heap == fresh_heap
     assert later == pytest.approx(fresh, abs=20)
+
+
+@dataclass(frozen=True)
+class PagesJob:
+    """KiB of huge pages that a large array of NumPy's takes."""
+
+    def run(self, process: Process) -> int:
+        import numpy as np
+
+        def taken() -> int:
+            (line,) = [each for each in Path("/proc/self/smaps_rollup").read_text().splitlines() if "AnonHuge" in each]
+            return int(line.split()[1])
+
+        process.enter("counting", timeout_s=60)
+        before = taken()
+        array = np.full(64 << 20, 1, np.uint8)
+        return taken() - before if array.all() else -1
+
+
+def test_images_have_pages_as_malloc_gives_them() -> None:
+    rule = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not rule.exists() or "[madvise]" not in rule.read_text():
+        pytest.skip("huge pages are for all here, or for nobody")
+    with measuring_worker(MeasureOptions(threads=2)) as measuring, Worker(preload=("numpy",)) as other:
+        assert measuring.run(PagesJob()) == 0 < other.run(PagesJob())
 
 
 @dataclass(frozen=True)

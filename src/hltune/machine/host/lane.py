@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from hltune.machine.heap import ENVIRONMENT
 from hltune.machine.host.jobs import Prepared, PrepareJob, TimeJob
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
@@ -16,7 +17,7 @@ from hltune.values.unit import MILLISECONDS
 
 R = TypeVar("R")
 
-PRELOAD = ("halide", "numpy")
+_PRELOAD = ("halide", "numpy")
 """What every process that measures imports at once."""
 _RECYCLED_AFTER = 200
 """Schedules that one process compiles, or a few more, until none of them has turns to take: Halide and LLVM never give
@@ -61,13 +62,18 @@ class Trial:
         return Cost(unit=MILLISECONDS, turns=turns, pruned=self.pruned, heap=self.heap, repair=self.repair)
 
 
+def measuring_worker(options: MeasureOptions) -> Worker:
+    """A process in which pipelines run as they do in a fresh one."""
+    return Worker(environment={**options.environment, **ENVIRONMENT}, preload=_PRELOAD, spare_main_thread=True)
+
+
 class Lane:
     """One measuring process. When a schedule takes it down, the others are compiled again as they are needed."""
 
     def __init__(self, options: MeasureOptions) -> None:
         self._compiled: set[str] = set()
         self._begun = 0
-        self.worker = Worker(environment=options.environment, preload=PRELOAD, spare_main_thread=True)
+        self.worker = measuring_worker(options)
 
     def prepare(self, trial: Trial, options: MeasureOptions) -> None:
         """Compiles, runs once and verifies; notes in the trial what came of it."""

@@ -17,7 +17,7 @@ from hltune.machine.bandwidth import CopyJob
 from hltune.machine.heap import CONDITIONS, FORMER_CONDITIONS
 from hltune.machine.host.caches import caches
 from hltune.machine.host.jobs import Prepared
-from hltune.machine.host.lane import PRELOAD, Lane, Trial
+from hltune.machine.host.lane import Lane, Trial, measuring_worker
 from hltune.machine.host.profile import ProfileJob
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -218,7 +218,7 @@ class HostSession(ReferenceSession):
         self.ready()
         task = replace(self._task, schedule=schedule, reference=self._directory)
         job = ProfileJob(task=task, options=self._options, seconds=seconds)
-        with Worker(environment=self._options.environment, preload=PRELOAD, spare_main_thread=True) as worker:
+        with measuring_worker(self._options) as worker:
             try:
                 return worker.run(job)
             except JobFailed as failed:

@@ -20,11 +20,7 @@ from hltune.values.unit import MILLISECONDS
 from tests.schedule.strategies import any_schedule
 
 MACHINE = MachineId(
-    cpu="some CPU",
-    target="x86-64-linux-avx2",
-    threads=2,
-    halide="21.0.0",
-    conditions="heap without holes and pages of a fresh process",
+    cpu="some CPU", target="x86-64-linux-avx2", threads=2, halide="21.0.0", conditions="heap of a fresh process"
 )
 OTHER_MACHINE = MachineId(cpu="another CPU", target="x86-64-linux", threads=2, halide="21.0.0")
 SPEC = PipelineSpec(

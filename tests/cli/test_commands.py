@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import runpy
 from pathlib import Path
-from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -17,13 +16,6 @@ BLUR = PIPELINES / "blur_function.py"
 QUICK = ("--beam-size", 2, "--max-parallelism", 2)
 
 
-def works(row: Any) -> bool:
-    """What was measured, or did not end in time: on a busy machine a limit may be too tight."""
-    if row["failure"] is None:
-        return row["cost"] > 0
-    return row["failure"]["kind"] == "timeout" and row["failure"]["stage"] in ("compile", "run", "timing")
-
-
 def test_schedule_writes_one_document(hltune: Run, tmp_path: Path) -> None:
     result = hltune("schedule", BLUR, *QUICK, "--json")
     assert result.code == 0, result.err
@@ -33,7 +25,7 @@ def test_schedule_writes_one_document(hltune: Run, tmp_path: Path) -> None:
     assert document["cost"] > 0
     rungs = {rung["rung"]: rung for rung in document["rungs"]}
     searches = {"mullapudi2016", "greedy", "probes", "beam 2, 5 passes"}
-    assert all(works(rungs[each]) and rungs[each]["search_s"] > 0 for each in searches)
+    assert all(rungs[each]["cost"] > 0 and rungs[each]["search_s"] > 0 for each in searches)
     assert not any(rung["skipped"] for rung in rungs.values())
     # Mutants that the ranker chose, for what each is predicted to cost.
     mutants = rungs.keys() - searches
@@ -129,9 +121,8 @@ def test_compare_all(hltune: Run) -> None:
     assert document["pipeline"] == "sobel" and document["unit"] == "ms" and document["limit"] > 0
     rows = {row["name"]: row for row in document["schedules"]}
     assert set(rows) == {"default", "simple", "expert", "mullapudi2016", "li2018", "adams2019"}
-    assert works(rows.pop("default"))
     assert all(row["verified"] and row["cost"] > 0 and row["failure"] is None for row in rows.values())
-    costs = [row["cost"] for row in document["schedules"] if row["cost"] is not None]
+    costs = [row["cost"] for row in document["schedules"]]
     assert costs == sorted(costs)
 
 

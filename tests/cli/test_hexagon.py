@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.machine.opened import needs_hexagon
 
-ON_DSP = ("--target", "hexagon", "--size", "256x64", "--beam-size", 2, "--run-timeout", 120)
+ON_DSP = ("--target", "hexagon", "--size", "256x64", "--beam-size", 2)
 
 
 def done(hltune: Run, *arguments: object) -> Any:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from hltune.lowered.readable import Readable, ReadableJob
+from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.worker import Process, Worker
 from hltune.schedule.canonical import renamed
 from hltune.schedule.loops import Loop, loop_nests
@@ -20,6 +21,8 @@ from hltune.values.roles import Stage
 from tests.schedule.conftest import NAMES
 from tests.schedule.plugin import SEARCHES, SearchAndReplay, probe
 from tests.schedule.strategies import FUNCS, fitting_schedules
+
+TARGET = TargetInfo(name="host", vector_bytes=32, machine=HOST)
 
 
 def better(text: str, funcs: tuple[FuncInfo, ...] = FUNCS) -> list[str]:
@@ -140,7 +143,7 @@ def test_halide_makes_the_same_program_of_it(worker: Worker, specs: dict[str, Pi
     spec, changed = specs[name], 0
     for autoscheduler, parameters in [*SEARCHES, *map(probe, range(10))]:
         schedule = worker.run(SearchAndReplay(spec, autoscheduler, parameters)).schedule
-        job = ReadableJob(spec=spec, schedule=schedule, target="host", vector_bytes=32)
+        job = ReadableJob(spec=spec, schedule=schedule, target=TARGET)
         found = worker.run(job)
         # It is the schedule itself that comes back if the programs differ.
         assert found.schedule == readable(schedule, spec.funcs)
@@ -152,7 +155,7 @@ def test_extents_are_those_of_the_estimates(worker: Worker, specs: dict[str, Pip
     spec = specs["separable"]
     text = "output.split(y, y, yi, 64).split(x, x, xi, 16).vectorize(xi).parallel(y); mid_y.compute_at(output, yi);"
     schedule = parse_schedule(text, spec.funcs)
-    found = worker.run(ReadableJob(spec=spec, schedule=schedule, target="host", vector_bytes=32))
+    found = worker.run(ReadableJob(spec=spec, schedule=schedule, target=TARGET))
     assert found.loops == {Stage("output"): "y in 16, y_tile in 64, x in 96, x_vec in 16", Stage("mid_y"): "x in 1538"}
 
 
@@ -160,7 +163,7 @@ def test_another_program_is_not_written(worker: Worker, specs: dict[str, Pipelin
     """Whatever is thought to read better."""
     spec = specs["separable"]
     schedule = parse_schedule("output.split(x, x, xi, 16).vectorize(xi);", spec.funcs)
-    found = worker.run(Misled(spec=spec, schedule=schedule, target="host", vector_bytes=32))
+    found = worker.run(Misled(spec=spec, schedule=schedule, target=TARGET))
     assert found.schedule == schedule
     assert found.loops == {Stage("output"): "y in 1024, x in 96, xi in 16"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hltune.machine.open import TargetJob
-from hltune.machine.options import MeasureOptions
 from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
@@ -29,7 +29,7 @@ from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import from_json, schedule_hash, to_json
 from tests.cache import CACHE
-from tests.machine.opened import opened
+from tests.machine.opened import OPTIONS, opened
 
 FUNCS = (FuncInfo(name="rows", args=("x", "y")), FuncInfo(name="blurred", args=("x", "y")))
 TEXT = """blurred.split(y, y, yi, 16, TailStrategy::ShiftInwards).split(x, x, xi, 16, TailStrategy::ShiftInwards)
@@ -158,7 +158,7 @@ def test_those_that_run_compute_the_same(blur: PipelineSpec, host: TargetInfo) -
     rng = np.random.default_rng(1)
     found = mutants([Parent(parent, 1.0)], blur.funcs, rng, wanted=40, known=lambda _: False)
     assert len(found) == 40
-    options = MeasureOptions(threads=2, short_turn_s=0.002, least_run_timeout_s=20.0, least_compile_timeout_s=60.0)
+    options = replace(OPTIONS, short_turn_s=0.002)
     reference = NumPyReference(module="tests.machine.pipelines", function="blur_reference")
     with opened(blur, host, options=options, numpy_reference=reference) as session:
         schedules = ((key, each.schedule) for key, each in found.items())

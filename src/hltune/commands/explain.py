@@ -36,7 +36,7 @@ _PROFILING_S = 2.0
 _CHANGES_S = 30.0
 """How long changes are lowered."""
 _READABLE_S = 30.0
-"""Limit on finding out how a person would write a schedule."""
+"""Limit on finding out how a person would write one schedule."""
 _TRIED = 6
 """Changes that are measured at most."""
 _HELPS = 1.03
@@ -321,21 +321,19 @@ class _Accounts:
 
     def readable(self, schedules: Mapping[str, Schedule]) -> dict[str, Schedule]:
         """As a person would write them; as they are, where nobody can tell in time that it is the same program."""
-        found = dict(run_each(((name, self._readable_job(each)) for name, each in schedules.items()), self._workers))
+        first = ReadableJob(
+            spec=self._subject.spec,
+            schedule=Schedule(),
+            target=self._subject.target,
+            with_loops=False,
+            limit_s=_READABLE_S,
+        )
+        jobs = ((name, replace(first, schedule=each)) for name, each in schedules.items())
+        found = dict(run_each(jobs, self._workers))
         return {
             name: each.schedule if isinstance(each := found[name], Readable) else schedule
             for name, schedule in schedules.items()
         }
-
-    def _readable_job(self, schedule: Schedule) -> ReadableJob:
-        target = self._subject.target
-        return ReadableJob(
-            spec=self._subject.spec,
-            schedule=schedule,
-            target=target.name,
-            vector_bytes=target.vector_bytes,
-            limit_s=_READABLE_S,
-        )
 
     def _job(self, schedule: Schedule) -> AccountJob:
         target = self._subject.target

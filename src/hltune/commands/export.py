@@ -215,10 +215,7 @@ def _texts(
 
 def _for_people(subject: Subject, schedule: Schedule, limit_s: float) -> Readable:
     """The schedule as a person would write it; as it is, if nobody can tell in so many seconds that it is the same."""
-    target = subject.target
-    job = ReadableJob(
-        spec=subject.spec, schedule=schedule, target=target.name, vector_bytes=target.vector_bytes, limit_s=limit_s
-    )
+    job = ReadableJob(spec=subject.spec, schedule=schedule, target=subject.target, limit_s=limit_s)
     try:
         with Worker(environment=COMPILE_ENVIRONMENT) as worker:
             return worker.run(job)

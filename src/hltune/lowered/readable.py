@@ -11,6 +11,7 @@ from typing import NamedTuple
 from hltune.lowered.account import loop_of
 from hltune.lowered.job import LowerJob, read
 from hltune.lowered.walk import Walked
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Process
 from hltune.schedule.loops import Loop, loop_nests
 from hltune.schedule.readable import readable
@@ -40,15 +41,14 @@ class ReadableJob:
     """Writes a schedule as a person would. Runs in a worker.
 
     Attributes:
-        target: a full Halide target string.
-        vector_bytes: size of its vectors.
-        limit_s: on lowering and reading three programs, all together.
+        with_loops: say how often loops run, for which a third program is lowered.
+        limit_s: on lowering and reading the programs, all together.
     """
 
     spec: PipelineSpec
     schedule: Schedule
-    target: str
-    vector_bytes: int
+    target: TargetInfo
+    with_loops: bool = True
     limit_s: float = 60.0
 
     def run(self, process: Process) -> Readable:
@@ -59,7 +59,7 @@ class ReadableJob:
             one, other = (self._read(each, process, end_s) for each in (self.schedule, schedule))
             if isinstance(one, Failure) or isinstance(other, Failure) or one.program_hash != other.program_hash:
                 schedule = self.schedule
-        if schedule.base is not None:
+        if schedule.base is not None or not self.with_loops:
             return Readable(schedule=schedule, loops={})
         nests = loop_nests(schedule, self.spec.funcs).loops
         undivided = self._read(_undivided(schedule, nests), process, end_s)
@@ -73,8 +73,8 @@ class ReadableJob:
 
     def _read(self, schedule: Schedule, process: Process, end_s: float) -> _Program | Failure:
         left_s = max(_LEAST_S, end_s - time.monotonic())
-        lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target, timeout_s=left_s)
-        return read(lower, process, self.vector_bytes, _Program)
+        lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target.name, timeout_s=left_s)
+        return read(lower, process, self.target.vector_bytes, _Program)
 
 
 class _Program(NamedTuple):

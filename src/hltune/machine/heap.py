@@ -76,7 +76,7 @@ def _fill_holes(libc: Any) -> None:
     libc.free(libc.malloc(_PLUGS[0]))  # after which nothing is left free at the end
     end = libc.sbrk(0)
     for size in _PLUGS:
-        while (plug := libc.malloc(size)) + size <= end:
+        while (plug := libc.malloc(size)) and plug + size <= end:
             pass
         libc.free(plug)
     libc.mallopt(_M_TOP_PAD, _TOP_PAD)
@@ -171,11 +171,16 @@ def _pages(size: int) -> int:
 @cache
 def _libc() -> Any:
     libc = ctypes.CDLL(None)
-    libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
+    libc.malloc.restype = ctypes.c_void_p
     libc.malloc.argtypes = [ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
     return libc
 
 
+@cache
 def _glibc() -> Any:
-    return _libc() if hasattr(_libc(), "gnu_get_libc_version") else None
+    libc = _libc()
+    if not hasattr(libc, "gnu_get_libc_version"):
+        return None
+    libc.sbrk.restype = ctypes.c_void_p
+    return libc

@@ -89,7 +89,7 @@ class Pace:
     def samples_per_minute(self) -> float:
         """Measurements of a full round, by all of its time; before the first one."""
         candidate_s = _SLOWER * self._candidate_s
-        measuring_s = min(self._options.round_s, self._options.batch * candidate_s)
+        measuring_s = self._measuring_s(candidate_s)
         return 60 * measuring_s / candidate_s / (measuring_s + self._probing_s(measuring_s))
 
     @property
@@ -134,7 +134,10 @@ class Pace:
     @property
     def measuring_s(self) -> float:
         """How long a round measures, roughly."""
-        return min(self._options.round_s, self._options.batch * self._candidate_s)
+        return self._measuring_s(self._candidate_s)
+
+    def _measuring_s(self, candidate_s: float) -> float:
+        return min(self._options.round_s, self._options.batch * candidate_s)
 
     @property
     def _round_s(self) -> float:

@@ -10,6 +10,7 @@ from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import TargetJob, open_machine
+from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.schedule.parse import parse_schedule
@@ -55,9 +56,12 @@ def test_what_several_threads_say_at_once_is_said_by_one(host: TargetInfo) -> No
 
 
 def test_slow_schedules_are_pruned(blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch) -> None:
-    def take_turn(_: Lane, trial: Trial, *__: object, **___: object) -> bool:
-        trial.turns.append((0.010 if trial.key == "slow" else 0.004,))
-        return False
+    take_real_turn = Lane.take_turn
+
+    def take_turn(lane: Lane, trial: Trial, options: MeasureOptions, *, last: bool) -> bool:
+        ended = take_real_turn(lane, trial, options, last=last)
+        trial.turns[-1] = (0.010 if trial.key == "slow" else 0.004,)
+        return ended
 
     monkeypatch.setattr(Lane, "take_turn", take_turn)
     options = replace(OPTIONS, turns=6, turn_s=0.005, prune_ratio=2.0)

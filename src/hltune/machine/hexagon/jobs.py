@@ -101,7 +101,7 @@ class EmulatorJob:
         return ()
 
     @property
-    def emulator(self) -> Sequence[str]:
+    def command(self) -> Sequence[str]:
         """The emulator with its flags."""
         return (str(self.tools.emulator),)
 
@@ -127,7 +127,7 @@ class EmulatorJob:
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
 
     def _emulate(self, program: Path) -> Ran | Failure:
-        command = [*self.emulator, "-cpu", EMULATED_CPU, str(program)]
+        command = [*self.command, "-cpu", EMULATED_CPU, str(program)]
         with self.input_file.open("rb") as job:
             done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=self._limit_run)
         if done.returncode < 0:
@@ -138,7 +138,7 @@ class EmulatorJob:
         if done.returncode and "plugin" in log:
             raise HltuneError(
                 "the emulator does not load the plug-in",
-                where=self.emulator[0],
+                where=self.command[0],
                 found=log.strip()[-300:],
                 todo="leave out --objective, or install QEMU 7.2",
             )
@@ -182,7 +182,7 @@ class CountJob(EmulatorJob):
         return Counted(schedule=schedule, counters=counters)
 
     @property
-    def emulator(self) -> Sequence[str]:
+    def command(self) -> Sequence[str]:
         """With the plug-in that simulates the cache."""
         cache = emulator_options(self.options).cache
         if cache is None:

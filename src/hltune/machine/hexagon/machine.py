@@ -11,7 +11,7 @@ from hltune.machine.bandwidth import CopyJob
 from hltune.machine.hexagon import toolchain
 from hltune.machine.hexagon.jobs import Counted, CountJob, InputFileJob
 from hltune.machine.hexagon.options import emulator_options
-from hltune.machine.hexagon.profile import FEATURE, ProfileJob
+from hltune.machine.hexagon.profile import ProfileJob
 from hltune.machine.hexagon.target import HEXAGON, TARGETS, claim, version_of
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -162,7 +162,7 @@ class HexagonSession(ReferenceSession):
         job = ProfileJob(
             spec=self._task.spec,
             schedule=schedule,
-            target=f"{machine.target.name}-{FEATURE}",
+            target=machine.target.name,
             tools=machine.tools,
             reference=self._directory,
             input_file=self._input_file,

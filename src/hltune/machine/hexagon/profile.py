@@ -6,7 +6,7 @@ feature adds to the code is counted as well. See `profiler/`.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hltune.machine.hexagon.jobs import EmulatorJob
 from hltune.machine.hexagon.toolchain import Profiler
@@ -14,7 +14,7 @@ from hltune.runtime.worker import Process
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.profile import Part, Profile
 
-FEATURE = "profile"
+_FEATURE = "profile"
 _BASE = 1 << 40
 """Where the emulated process begins in the memory of the emulator."""
 _PROFILED = 0x60000000
@@ -27,7 +27,7 @@ _FUNC = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileJob(EmulatorJob):
-    """Counts by Func what a schedule issues; its target has the feature that it needs.
+    """Counts by Func what a schedule issues.
 
     Attributes:
         packets_per_s: nominal rate, by which packets are seconds.
@@ -38,7 +38,7 @@ class ProfileJob(EmulatorJob):
 
     def run(self, process: Process) -> Profile | Failure:
         """Runs in a worker."""
-        ran = self.attempt(process, self.schedule)
+        ran = replace(self, target=f"{self.target}-{_FEATURE}").attempt(process, self.schedule)
         return ran if isinstance(ran, Failure) else self._profile(ran.log)
 
     @property
@@ -47,7 +47,7 @@ class ProfileJob(EmulatorJob):
         return (f"--section-start=.profiled={_PROFILED:#x}", str(self.profiler.runtime))
 
     @property
-    def emulator(self) -> Sequence[str]:
+    def command(self) -> Sequence[str]:
         """One that loads plug-ins, with the profiler's."""
         profiler = self.profiler
         plugin = f"{profiler.plugin},base={_BASE:#x},profiled={_PROFILED:#x}"

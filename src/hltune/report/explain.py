@@ -137,11 +137,11 @@ def _loop(row: Document) -> str:
 def _print_against(console: Console, one: Document, other: Document) -> None:
     """Both schedules side by side, Func by Func."""
     table = plain_table(Column("Func", no_wrap=True), *numbers(one["name"], other["name"], "difference"))
-    ones, others = _times(one), _times(other)
+    timed = one["profile"] is not None and other["profile"] is not None
+    ones, others = (_times(each, measured=timed) for each in (one, other))
     for name in dict.fromkeys((*ones, *others)):
         first, second = ones.get(name), others.get(name)
         table.add_row(name, _count(first), _count(second), f"{(first or 0.0) - (second or 0.0):+.3g}")
-    timed = one["profile"] is not None and other["profile"] is not None
     if timed:
         table.add_row("all", _count(one["cost"]), _count(other["cost"]), f"{one['cost'] - other['cost']:+.3g}")
     what = f"measured {one['unit']}" if timed else "predicted ms"
@@ -149,9 +149,9 @@ def _print_against(console: Console, one: Document, other: Document) -> None:
     console.print(table)
 
 
-def _times(each: Document) -> dict[str, float]:
+def _times(each: Document, *, measured: bool) -> dict[str, float]:
     """What each Func costs: measured, or else predicted in milliseconds."""
-    if each["profile"] is not None:
+    if measured:
         return {row["name"]: row["measured"]["cost"] for row in each["funcs"] if row["measured"]}
     return {row["name"]: row["predicted"]["ms"] for row in each["funcs"] if row["predicted"]}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -18,10 +18,10 @@ from hltune.machine.protocol import Machine
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Worker
+from hltune.runtime.worker import Process, Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost, Measurement
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.profile import Profile
 from tests.cache import CACHE
@@ -172,6 +172,38 @@ def test_packets_are_counted_func_by_func(machine: Machine, dsp: TargetInfo) -> 
     assert packets["slow"]["blurred"] == pytest.approx(packets["quick"]["blurred"], rel=0.02)
     more = packets["slow"]["rows"] - packets["quick"]["rows"]
     assert more == pytest.approx(1e9 * (costs["slow"].value - costs["quick"].value), rel=0.02)
+
+
+@dataclass(frozen=True)
+class NoProfiler:
+    """What building the profiler comes to where a header is missing, say."""
+
+    tools: toolchain.Tools
+
+    def run(self, process: Process) -> None:  # noqa: ARG002
+        raise HltuneError("a plug-in of the emulator does not compile")
+
+
+@needs_hexagon
+def test_without_a_profiler_nothing_else_is_lost(
+    machine: Machine, dsp: TargetInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blur = load("blur", dsp)
+    monkeypatch.setattr(toolchain, "BuildProfilerJob", NoProfiler)
+    with machine.session(blur, Inputs()) as session:
+        outcome = session.profile(fast(blur), seconds=1.0)
+    assert isinstance(outcome, Failure)
+    assert (outcome.stage, outcome.message) == ("profiling", "a plug-in of the emulator does not compile")
+
+
+@needs_hexagon
+@pytest.mark.skipif(find_plugin_emulator() is None, reason="no QEMU that loads plug-ins: apt-get install qemu-user")
+def test_what_is_more_than_packets_is_not_counted_func_by_func(dsp: TargetInfo) -> None:
+    blur = load("blur", dsp)
+    cache = CacheModel(miss_weight=10, size_bytes=2**14, ways=4, line_bytes=128)
+    options = replace(OPTIONS, machine_options=EmulatorOptions(cache=cache))
+    with HexagonMachine(dsp, options, workers=1) as machine, machine.session(blur, Inputs()) as session:
+        assert session.profile(fast(blur), seconds=1.0) is None
 
 
 @needs_hexagon

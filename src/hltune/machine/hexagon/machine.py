@@ -24,7 +24,7 @@ from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Worker, run_each
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, JobFailed
+from hltune.values.errors import Failure, HltuneError, JobFailed
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.profile import Profile
@@ -153,8 +153,18 @@ class HexagonSession(ReferenceSession):
         *,
         seconds: float,  # noqa: ARG002 - it counts, and does not sample
     ) -> Profile | Failure | None:
-        """See `Session.profile`; None where the emulator loads no plug-ins."""
+        """See `Session.profile`; None where the emulator loads no plug-ins, or costs are more than packets."""
         self.ready()
+        if self._machine.emulator.cache is not None:
+            return None
+        try:
+            return self._profile(schedule)
+        except JobFailed as failed:
+            return failed.failure
+        except HltuneError as error:  # all else is known without a profile
+            return Failure.of("profiling", error)
+
+    def _profile(self, schedule: Schedule) -> Profile | Failure | None:
         machine = self._machine
         profiler = machine.host.run(toolchain.BuildProfilerJob(machine.tools))
         if profiler is None:
@@ -170,10 +180,7 @@ class HexagonSession(ReferenceSession):
             profiler=profiler,
             packets_per_s=_PACKETS_PER_S,
         )
-        try:
-            return machine.workers[0].run(job)
-        except JobFailed as failed:
-            return failed.failure
+        return machine.workers[0].run(job)
 
     def _write_inputs(self, spec: PipelineSpec, inputs: Inputs, file: Path) -> None:
         limit_bytes = self._machine.emulator.heap_limit_bytes

@@ -193,7 +193,7 @@ class Profiler:
 
 @dataclass(frozen=True, slots=True)
 class BuildProfilerJob:
-    """Builds the profiler if it is not in the cache; None where it cannot be built or loaded."""
+    """Builds the profiler if it is not in the cache; None without an emulator that loads plug-ins, or a C compiler."""
 
     tools: Tools
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from hltune.commands.accounts import Accounts
 from hltune.commands.schedule import open_session
 from hltune.commands.verification import verified_against
-from hltune.lowered.account import Account, AccountJob
-from hltune.lowered.readable import Readable, ReadableJob
+from hltune.lowered.account import Account
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.reference_job import Verification
-from hltune.machine.sensitivity import every_func_at_root
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, run_each, usable_cores
+from hltune.runtime.worker import Worker, usable_cores
 from hltune.search.faults import Case, Fault, faults
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -35,8 +34,6 @@ from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject, SubjectOp
 _PROFILING_S = 2.0
 _CHANGES_S = 30.0
 """How long changes are lowered."""
-_READABLE_S = 30.0
-"""Limit on finding out how a person would write one schedule."""
 _TRIED = 6
 """Changes that are measured at most."""
 _HELPS = 1.03
@@ -135,7 +132,7 @@ def explain(
     chosen = dict(_choose(subject, each, workspace, machine) for each in asked)
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(preload=("halide",))) for _ in range(usable_cores())]
-        accounts = _Accounts(subject, measure.threads, workers)
+        accounts = Accounts(subject, measure.threads, workers)
         session = None
         if subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
@@ -256,7 +253,7 @@ def _as_measured(schedule: Schedule, measured: Measurement | None) -> Schedule:
 def _profile(session: Session | None, name: str, schedule: Schedule, progress: Progress) -> Profile | Failure | None:
     if session is None:
         return None
-    progress.phase(f"sampling {name}")
+    progress.phase(f"profiling {name}")
     return session.profile(schedule, seconds=_PROFILING_S)
 
 
@@ -276,7 +273,7 @@ def _tried(session: Session, explained: Explained, progress: Progress) -> Explai
     return replace(explained, advice=advice, beside=measured[""])
 
 
-def _advice(case: Case, accounts: _Accounts) -> tuple[Advice, ...]:
+def _advice(case: Case, accounts: Accounts) -> tuple[Advice, ...]:
     """What is wrong, with the change that is predicted to help most, the most helpful first."""
     found = faults(case)
     changes = {f"{number}.{at}": each for number, fault in enumerate(found) for at, each in enumerate(fault.changes)}
@@ -292,58 +289,6 @@ def _advice(case: Case, accounts: _Accounts) -> tuple[Advice, ...]:
         else:
             advice.append(Advice(fault=fault, change=changes[best], seconds=seconds[best]))
     return tuple(sorted(advice, key=lambda each: (each.change is None, each.seconds or 0.0)))
-
-
-class _Accounts:
-    """Reads lowered programs of one pipeline."""
-
-    def __init__(self, subject: Subject, cores: int, workers: Sequence[Worker]) -> None:
-        self._subject = subject
-        self._cores = cores
-        self._workers = workers
-
-    def root(self) -> Account:
-        """Of the program that computes every Func once, in full."""
-        found = self.of({"": every_func_at_root(self._subject.spec)}, end_s=math.inf)[""]
-        if isinstance(found, Failure):
-            raise HltuneError("its lowered program cannot be read", where=self._subject.spec.name, found=str(found))
-        return found
-
-    def of(self, schedules: Mapping[str, Schedule], *, end_s: float) -> dict[str, Account | Failure]:
-        """By the keys of the schedules; those are missing that were not begun until a time of the monotonic clock."""
-
-        def jobs() -> Iterator[tuple[str, AccountJob]]:
-            for key, schedule in schedules.items():
-                if time.monotonic() < end_s:
-                    yield key, self._job(schedule)
-
-        return dict(run_each(jobs(), self._workers))
-
-    def readable(self, schedules: Mapping[str, Schedule]) -> dict[str, Schedule]:
-        """As a person would write them; as they are, where nobody can tell in time that it is the same program."""
-        first = ReadableJob(
-            spec=self._subject.spec,
-            schedule=Schedule(),
-            target=self._subject.target,
-            with_loops=False,
-            limit_s=_READABLE_S,
-        )
-        jobs = ((name, replace(first, schedule=each)) for name, each in schedules.items())
-        found = dict(run_each(jobs, self._workers))
-        return {
-            name: each.schedule if isinstance(each := found[name], Readable) else schedule
-            for name, schedule in schedules.items()
-        }
-
-    def _job(self, schedule: Schedule) -> AccountJob:
-        target = self._subject.target
-        return AccountJob(
-            spec=self._subject.spec,
-            schedule=schedule,
-            target=target.name,
-            vector_bytes=target.vector_bytes,
-            cores=self._cores,
-        )
 
 
 def speedup(explained: Explained, advice: Advice) -> float | None:

@@ -111,8 +111,13 @@ class EmulatorJob:
         return "run" if self.options.run_timeout_s <= _LONGEST_RUN_S else "run in the emulator"
 
     @property
+    def slowdown(self) -> float:
+        """How many times as long as a plain run one may take."""
+        return 1.0
+
+    @property
     def _run_limit_s(self) -> float:
-        return min(self.options.run_timeout_s, _LONGEST_RUN_S)
+        return self.slowdown * min(self.options.run_timeout_s, _LONGEST_RUN_S)
 
     def _compile(self, process: Process, schedule: Schedule, path: Path) -> None:
         import halide as hl  # the parent handles jobs without it

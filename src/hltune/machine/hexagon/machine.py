@@ -225,14 +225,14 @@ class HexagonSession(ReferenceSession):
 def findings() -> list[Finding]:
     """What the emulated DSP needs, and whether it is there."""
     emulator, compiler = toolchain.find_plugin_emulator(), toolchain.find_plugin_compiler()
-    model = f"{emulator}, {compiler}" if emulator and compiler else None
+    plugins = f"{emulator}, {compiler}" if emulator and compiler else None
     fixed = "setarch -R works" if toolchain.addresses_can_be_fixed() else None
     allow = "in a container: docker run --security-opt seccomp=unconfined"
-    dsp, misses = "--target hexagon", "--objective packets+misses"
+    dsp, counts = "--target hexagon", "--objective packets+misses, and explain by Func,"
     needs = (
         ("Hexagon compiler", toolchain.find_zig(), toolchain.INSTALL_COMPILER, dsp),
         ("Hexagon emulator", toolchain.find_emulator(), toolchain.INSTALL_EMULATOR, dsp),
-        ("Hexagon cache model", model, toolchain.INSTALL_PLUGIN_EMULATOR, misses),
+        ("Hexagon plug-ins", plugins, toolchain.INSTALL_PLUGIN_EMULATOR, counts),
         ("Hexagon: fixed addresses", fixed, allow, dsp),
     )
     return [

@@ -15,8 +15,10 @@ from hltune.values.errors import Failure, HltuneError
 from hltune.values.profile import Part, Profile
 
 _FEATURE = "profile"
-_BASE = 1 << 40
-"""Where the emulated process begins in the memory of the emulator."""
+_BASE = 1 << 36
+"""Where the emulated process begins in the memory of the emulator; processes of 64 bits have at least 2**39 bytes."""
+_SLOWDOWN = 20.0
+"""How many times as long as a plain run one takes at most that is looked at after each packet."""
 _PROFILED = 0x60000000
 """Where, as the emulated process sees it, what the profiler knows is: beyond all code and data."""
 _HEAD = re.compile(r"^profiled (?P<funcs>\d+) (?P<heap>\d+)$", re.MULTILINE)
@@ -52,6 +54,11 @@ class ProfileJob(EmulatorJob):
         profiler = self.profiler
         plugin = f"{profiler.plugin},base={_BASE:#x},profiled={_PROFILED:#x}"
         return (str(profiler.emulator), "-B", f"{_BASE:#x}", "-plugin", plugin)
+
+    @property
+    def slowdown(self) -> float:
+        """What looking at each packet costs."""
+        return _SLOWDOWN
 
     def _profile(self, log: str) -> Profile:
         head, funcs = _HEAD.search(log), [*_FUNC.finditer(log)]

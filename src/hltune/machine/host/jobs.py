@@ -46,9 +46,7 @@ class PrepareJob:
         schedule, outcome = with_repairs(self.task.schedule, lambda each: self._attempt(process, each, arrays))
         if isinstance(outcome, Failure):
             return outcome
-        limit_s = self.options.threads * self.options.run_timeout_s
-        process.enter("counting allocations", timeout_s=limit_s + _FORK_S)
-        heap = measure_heap(outcome.call, limit_s=limit_s)
+        heap = count_heap(process, outcome, self.options)
         process.state[self.key] = outcome, heap
         return Prepared(schedule, heap)
 
@@ -62,6 +60,13 @@ class PrepareJob:
             return compiled.run_and_verify(process, self.options) or compiled
         except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
             return Failure.of(stage, error)
+
+
+def count_heap(process: Process, compiled: Compiled, options: MeasureOptions) -> Heap | None:
+    """What a call takes from the heap; None if it takes too long on one thread."""
+    limit_s = options.threads * options.run_timeout_s
+    process.enter("counting allocations", timeout_s=limit_s + _FORK_S)
+    return measure_heap(compiled.call, limit_s=limit_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

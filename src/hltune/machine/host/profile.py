@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hltune.machine.heap import settle
+from hltune.machine.host.jobs import count_heap
 from hltune.machine.inputs import input_arrays
 from hltune.machine.jit_handlers import use_handlers
 from hltune.machine.options import MeasureOptions
@@ -70,7 +72,9 @@ class ProfileJob:
             use_handlers({"print": function})
             if (failure := compiled.run_and_verify(process, self.options)) is not None:
                 return failure
+            heap = count_heap(process, compiled, self.options)
             process.enter("profiling", timeout_s=self.seconds + _LEAST_RUNS * self.options.run_timeout_s)
+            process.on_main_thread(lambda: settle(heap))
             reports = process.on_main_thread(lambda: self._reports(compiled.call, texts))
         except (InputError, hl.HalideError) as error:
             return Failure.of(stage, error)

@@ -76,6 +76,17 @@ def test_what_halide_refuses_is_not_measured(place: Place) -> None:
         assert not choose(drafts, making(bad), 1).made  # it is known by now
 
 
+def test_what_needs_more_stack_than_a_thread_may_have_is_not_measured(place: Place) -> None:
+    whole = candidate(place, "rows.compute_root().store_in(Stack);")
+    tile = candidate(place, "rows.compute_at(blurred, y).store_in(Stack);")
+    with place.store() as store:
+        drafts = replace(drafts_of(place, store), stack_limit_bytes=16 << 10)
+        found = choose(drafts, making(whole, tile), 2)
+        assert list(found.chosen.values()) == [tile] and (found.lowered, found.refused) == (1, 1)
+        assert not choose(drafts, making(whole), 1).made  # it is known by now
+        assert choose(drafts_of(place, store), making(whole), 1).chosen  # a thread has so much, and more
+
+
 def test_what_drafts_are_changes_of_was_measured(place: Place) -> None:
     """The second generation changes drafts, which need not be measured: it is told as a change of their parents."""
 

@@ -1,8 +1,9 @@
 """Candidates before they are measured: many are lowered, which takes no LLVM, and the most promising are kept.
 
 Most are mutants, called drafts as long as nobody has chosen them; the others are what searches found. What Halide
-refuses to lower is never measured, and neither is what comes to a program that was. The ranker learns from the programs
-of this pipeline that were measured; before there are enough, one that was pre-trained takes its place, or T0.
+refuses to lower is never measured, and neither is what needs much stack, nor what comes to a program that was. The
+ranker learns from the programs of this pipeline that were measured; before there are enough, one that was pre-trained
+takes its place, or T0.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hltune.cost_model.pretrained import Pretrained
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.ranker import Ranker, Ranks, by_t0, fit
 from hltune.cost_model.scorer import Scores, Validation
+from hltune.lowered.features import WHOLE
 from hltune.lowered.job import REFUSED
 from hltune.lowered.many import Lowering, features_of_each
 from hltune.machine.sensitivity import every_func_at_root
@@ -44,6 +46,7 @@ _PROMISING = 8
 """Drafts that the next generation changes."""
 _LONGEST_S = 10.0
 """What takes longer to lower takes far longer to compile."""
+_STACK = WHOLE.index("stack_bytes")
 
 Make = Callable[[Sequence[Parent], int, Callable[[str], bool]], dict[str, Candidate]]
 """Makes so many new mutants of the known schedules and of these further parents; the last tells what is known."""
@@ -76,8 +79,8 @@ class Drafted:
     Attributes:
         chosen: mutants to measure, by the hash of their schedule.
         made: how many drafts there were.
-        lowered: how many of these Halide accepted.
-        refused: how many it did not.
+        lowered: how many of these Halide accepted, and we did.
+        refused: how many Halide did not, or need more stack than a thread may have.
     """
 
     chosen: dict[str, Candidate]
@@ -99,6 +102,8 @@ class Drafts:
 
     Attributes:
         pretrained: what is known of all programs; None if nothing is.
+        stack_limit_bytes: of all buffers of a draft that are not on the heap. Threads may have half a megabyte of
+            stack, some have less, and a process that runs out of it dies, here or in the user's hands.
     """
 
     spec: PipelineSpec
@@ -107,6 +112,7 @@ class Drafts:
     workers: Sequence[Worker]
     history: Known
     pretrained: Pretrained | None = None
+    stack_limit_bytes: int = 256 << 10
     _programs: dict[str, ProgramFeatures] = field(init=False)
     _stored: set[str] = field(init=False)
     _lowering: Lowering = field(init=False)
@@ -184,6 +190,7 @@ class Drafts:
             made = {key: _of_what_was_measured(each, drafts) for key, each in made.items()}
             left_s = max(0.0, end_s - time.monotonic()) / (_GENERATIONS - number)
             self._lower({key: each.schedule for key, each in made.items()}, end_s=time.monotonic() + left_s)
+            self._refuse_large_stacks(made)
             drafts.update(made)
         lowered = [key for key in drafts if key in self._programs]
         chosen = self._ranked(self._new(drafts), wanted, random_share, rng)
@@ -271,6 +278,13 @@ class Drafts:
         with contextlib.closing(features_of_each(self._lowering, new, self.workers, end_s=end_s)) as outcomes:
             for key, outcome in outcomes:
                 self._saw(key, outcome)
+
+    def _refuse_large_stacks(self, keys: Iterable[str]) -> None:
+        programs = self._programs
+        large = [key for key in keys if key in programs and programs[key].whole[_STACK] > self.stack_limit_bytes]
+        for key in large:
+            del programs[key]
+        self._refused.update(large)
 
     def _saw(self, key: str, outcome: ProgramFeatures | Failure) -> None:
         if isinstance(outcome, ProgramFeatures):

@@ -126,7 +126,7 @@ GIVEN = {
     "list": "--json",
     "schedule": "x --beam-size 3 --last-level-cache 3M --cache 1M:2:64 --target hexagon -o out",
     "tune": "x y --keep a --only b -I . -D d=1 --cxxflags -O2 --minutes 3 --until-done "
-    "--compile-timeout 4 --heap-limit 3M -p a=b --estimate c=3x4 --report out.html --watch",
+    "--compile-timeout 4 --heap-limit 3M -p a=b --estimate c=3x4 --cluster local --report out.html --watch",
     "pretrain": "--batches 3 --no-benchmarks --beam-size 4 --run-timeout 3 --objective packets --use --debug",
     "compare": "x y --schedule a --schedule b --rounds 4 --integer-tolerance 1 --memory-limit 4 --seed 3",
     "run": "x --output-size a=3x4 -o a -o b --max-parallelism 3 --run-timeout 3 --workspace w",
@@ -143,6 +143,7 @@ GIVEN = {
     "samples featurize": "--machine k",
     "samples export": "x -o out --machine k",
     "samples import": "x y --max-parallelism 3 --target hexagon",
+    "cluster status": "--cluster 10.0.0.1:6379 --json",
     "programs show": "3 --stages 4 --picture x.svg --debug",
 }
 

@@ -17,8 +17,17 @@ FOR_ONE_COMMAND = ("cyclopts", "rich")
 PANELS = {
     "list": {"output"},
     "schedule": {"what to schedule", "search", "limits", "emulator of --target hexagon", "output"},
-    "tune": {"what to schedule", "budget", "search", "limits", "emulator of --target hexagon", "output"},
-    "pretrain": {"what to learn for", "budget", "plan", "search", "limits", "emulator of --target hexagon", "output"},
+    "tune": {"what to schedule", "budget", "search", "machine", "limits", "emulator of --target hexagon", "output"},
+    "pretrain": {
+        "what to learn for",
+        "budget",
+        "plan",
+        "search",
+        "machine",
+        "limits",
+        "emulator of --target hexagon",
+        "output",
+    },
     "compare": {"what to schedule", "search", "limits", "emulator of --target hexagon", "output"},
     "run": {"what to schedule", "which schedule", "machine", "limits", "output"},
     "export": {"what to schedule", "which schedule", "machine", "emulator of --target hexagon", "output"},
@@ -34,6 +43,7 @@ PANELS = {
     "samples featurize": {"which samples", "output"},
     "samples export": {"which samples", "output"},
     "samples import": {"which samples", "output"},
+    "cluster status": {"machine", "output"},
     "programs show": {"output"},
 }
 FLAGS = {
@@ -46,10 +56,10 @@ FLAGS = {
     "tune": "--minutes --samples --rounds --until-done --fresh --discard --freeze --keep --only --target --size -p -I "
     "-D --cxxflags --estimate --example -i --input --beam-size --num-passes --max-parallelism --weights "
     "--memory-limit --seed --tolerance --integer-tolerance --search-timeout --compile-timeout "
-    "--run-timeout --heap-limit --objective --cache --report --watch --workspace --json --debug",
+    "--run-timeout --heap-limit --objective --cache --cluster --report --watch --workspace --json --debug",
     "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "
     "--pipelines --hours --target --beam-size --num-passes --max-parallelism --weights --seed "
-    "--compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
+    "--compile-timeout --run-timeout --heap-limit --objective --cache --cluster --workspace --json --debug",
     "compare": "--target --size -p -I -D --cxxflags --estimate --example -i --input --beam-size --num-passes "
     "--max-parallelism --weights --memory-limit --seed --rounds --schedule --tolerance "
     "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective "
@@ -75,6 +85,7 @@ FLAGS = {
     "samples featurize": "--machine --workspace --json --debug",
     "samples export": "-o --output --machine --workspace --json --debug",
     "samples import": "--target --max-parallelism --workspace --json --debug",
+    "cluster status": "--cluster --json --debug",
     "programs show": "--stages -o --picture --json --debug",
 }
 DEFAULTS = {

@@ -37,8 +37,9 @@ def test_commands_and_flags_exist(hltune: Run) -> None:
         "doctor",
         "pretrain",
         "programs",
+        "cluster",
     }
-    for group in ("samples", "programs"):
+    for group in ("samples", "programs", "cluster"):
         commands |= {f"{group} {name}" for name in re.findall(rf"^hltune {group} (\w+)", text, flags=re.MULTILINE)}
     known = "".join(hltune(*command.split(), "--help").out for command in commands)
     flags = set(re.findall(r"--[a-z][a-z-]+", text))

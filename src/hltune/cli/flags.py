@@ -50,6 +50,15 @@ Known = Annotated[
     Path | None, Parameter(name="--schedule", group=KNOWN, metavar="FILE", help="A schedule.json to use instead.")
 ]
 Output = Parameter(name=("-o", "--output"))
+Cluster = Annotated[
+    str | None,
+    Parameter(
+        group=MACHINE,
+        metavar="ADDRESS",
+        show_default="this computer",
+        help="Computers that search and measure: auto, local, or the address of a Ray cluster.",
+    ),
+]
 
 
 def parse_bytes(option: str, text: str) -> int:

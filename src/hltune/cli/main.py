@@ -64,11 +64,13 @@ COMMANDS = {
     ),
     "samples export": Command("samples", "export", "Writes .sample files for Halide's adams2019_retrain_cost_model."),
     "samples import": Command("samples", "import_files", "Reads .sample files that were measured on this machine."),
+    "cluster status": Command("clustering", "cluster_status", "Shows the nodes of a cluster, and what each does."),
     "programs show": Command("pretraining", "show_program", "Prints a program and draws its stages."),
 }
 GROUPS = {
     "": "Finds fast schedules for Halide pipelines.",
     "samples": "Shows, deletes, exports and imports what was measured.",
+    "cluster": "Shows the computers that runs with --cluster use.",
     "programs": "Shows the random programs of pre-training.",
 }
 

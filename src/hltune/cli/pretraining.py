@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, PLAN, PRETRAINED, SEARCH, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import ADAMS2019, BeamFlags, RunLimits, Seconds, Target
+from hltune.cli.flags import ADAMS2019, BeamFlags, Cluster, RunLimits, Seconds, Target
 from hltune.cli.output import JsonFlags, OutputFlags
 from hltune.pretraining.options import PretrainOptions
 from hltune.runtime import interrupts
@@ -103,6 +103,7 @@ def pretrain(
     search: PretrainSearch = PretrainSearch(),
     limits: PretrainLimits = PretrainLimits(),
     emulator: EmulatorFlags = EmulatorFlags(),
+    cluster: Cluster = None,
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """`hltune pretrain`.
@@ -130,7 +131,9 @@ def pretrain(
         output.show(report.plan_document, report.print_plan, advice)
         return
     with report.show_pretraining() as progress:
-        result = command.pretrain(options, target=target, workspace=place, measure=measure, use=use, progress=progress)
+        result = command.pretrain(
+            options, target=target, workspace=place, measure=measure, use=use, progress=progress, cluster=cluster
+        )
     output.show(report.document, report.print_pretrained, result)
 
 

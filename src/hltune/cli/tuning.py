@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds
+from hltune.cli.flags import Cluster, ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds
 from hltune.cli.output import OutputFlags, print_json
 from hltune.runtime import interrupts
 from hltune.values.errors import InputError
@@ -112,6 +112,7 @@ def tune(
     search: SearchFlags = SearchFlags(),
     limits: TuneLimits = TuneLimits(),
     emulator: EmulatorFlags = EmulatorFlags(),
+    cluster: Cluster = None,
     page: PageFlags = PageFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> int:
@@ -153,6 +154,7 @@ def tune(
             measure=measure,
             inputs=source.inputs(search.seed),
             progress=progress,
+            cluster=cluster,
         )
         for result in tuning.results:
             try:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hltune.lowered.account import Account, AccountJob
 from hltune.lowered.readable import Readable, ReadableJob
 from hltune.machine.sensitivity import every_func_at_root
-from hltune.runtime.worker import Worker, run_each
+from hltune.runtime.worker import AnyWorker, run_each
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.workspace.subject import Subject
@@ -20,7 +20,7 @@ _READABLE_S = 30.0
 class Accounts:
     """Reads lowered programs of one pipeline."""
 
-    def __init__(self, subject: Subject, cores: int, workers: Sequence[Worker]) -> None:
+    def __init__(self, subject: Subject, cores: int, workers: Sequence[AnyWorker]) -> None:
         self._subject = subject
         self._cores = cores
         self._workers = workers

@@ -10,14 +10,14 @@ from typing import Protocol
 
 import numpy as np
 
+from hltune.commands.place import Place, open_place
 from hltune.commands.samples import Chosen, lower_missing
 from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, weights_hash
 from hltune.cost_model.ranker_file import Rankers, read_ranker
-from hltune.machine.open import identify, open_machine, resolve
+from hltune.machine.open import identify, resolve
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.batch import SEARCH_TIMEOUT_S, Batch, Batcher, RejectedError
 from hltune.pretraining.journal import Journal, read_journal
@@ -31,7 +31,6 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
-from hltune.search.pool import SearchPool
 from hltune.suite.catalog import FILTERS
 from hltune.values.errors import InputError
 from hltune.workspace.default_weights import initial_weights
@@ -93,6 +92,7 @@ def pretrain(
     measure: MeasureOptions,
     use: bool,
     progress: PretrainProgress,
+    cluster: str | None = None,
 ) -> Pretrained:
     """Measures batches and learns from them until there are enough, or time is up.
 
@@ -106,10 +106,18 @@ def pretrain(
     began_s = time.monotonic()
     end_s = math.inf if options.minutes is None else began_s + 60 * options.minutes
     with contextlib.ExitStack() as stack:
-        machine = stack.enter_context(open_machine(info, measure, workers=usable_cores()))
+        place = open_place(
+            stack,
+            info,
+            measure,
+            cluster=cluster,
+            workers=usable_cores(),
+            search_timeout_s=SEARCH_TIMEOUT_S,
+            progress=progress,
+        )
         # Locks the store, and thereby the journal, before anything is read or changed.
         store = stack.enter_context(hold_store(workspace.samples, progress, todo="the same command goes on"))
-        run = _open(stack, options, info, machine, workspace, store)
+        run = _open(stack, options, info, place, workspace, store)
         _lower_again(run, store, progress)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
@@ -192,10 +200,11 @@ def _open(
     stack: contextlib.ExitStack,
     options: PretrainOptions,
     target: TargetInfo,
-    machine: Machine,
+    place: Place,
     workspace: Workspace,
     store: Store,
 ) -> _Run:
+    machine = place.machine
     directory = workspace.pretrained(machine.identity)
     lineage, rankers, journal_path = Lineage(directory), Rankers(directory), directory / _JOURNAL
     if options.fresh:
@@ -205,7 +214,6 @@ def _open(
     found = read_journal(journal_path)
     initial = _initial_weights(options, target, found)
     journal = _journal(journal_path, found, options, initial)
-    pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=SEARCH_TIMEOUT_S))
     maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
     replay = Replay(store, machine.identity)
     learning = Learning(options, initial, replay=replay, lineage=lineage)
@@ -214,7 +222,7 @@ def _open(
         initial=builtin_weights() if options.from_scratch else initial,
         target=target,
         machine=machine,
-        pool=pool,
+        pool=place.pool,
         maker=maker,
         store=store,
     )

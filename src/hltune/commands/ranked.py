@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hltune.cost_model.pretrained import Pretrained
-from hltune.runtime.worker import Worker
+from hltune.runtime.worker import AnyWorker
 from hltune.search.mutation import Parent, mutants
 from hltune.tuning.drafts import Drafts
 from hltune.values.candidate import Candidate
@@ -47,7 +47,14 @@ class Ranked:
     """Changes the schedules of one pipeline that searches have found."""
 
     def __init__(
-        self, subject: Subject, ranker: Pretrained, workers: Sequence[Worker], *, cores: int, seed: int, budget_s: float
+        self,
+        subject: Subject,
+        ranker: Pretrained,
+        workers: Sequence[AnyWorker],
+        *,
+        cores: int,
+        seed: int,
+        budget_s: float,
     ) -> None:
         self._subject = subject
         self._ranker = ranker

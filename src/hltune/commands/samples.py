@@ -16,7 +16,7 @@ from hltune.machine.open import TargetJob, identify, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, usable_cores
+from hltune.runtime.worker import AnyWorker, Worker, usable_cores
 from hltune.samples.exchange import Imported, export_samples, import_samples, sample_files
 from hltune.samples.reader import Reader
 from hltune.samples.results import Ranked
@@ -124,7 +124,7 @@ def _chosen_all(reader: Reader, pipeline: str | None, machine: str | None) -> li
     ]
 
 
-def lower_missing(writer: Store, chosen: Chosen, workers: Sequence[Worker], progress: Progress) -> Featurized:
+def lower_missing(writer: Store, chosen: Chosen, workers: Sequence[AnyWorker], progress: Progress) -> Featurized:
     """Lowers what was measured of one pipeline on one machine and has no features of this version, and keeps these."""
     machine = chosen.machine
     assert machine is not None

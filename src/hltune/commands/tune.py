@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from hltune.commands.export import export_texts
+from hltune.commands.place import open_place
 from hltune.commands.store import hold_store
 from hltune.commands.survivors import Survivors
 from hltune.commands.verification import further_schedules, verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.pretrained import Pretrained
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import identify, open_machine
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.reference_job import Verification
@@ -111,6 +112,7 @@ def tune(
     measure: MeasureOptions,
     inputs: Inputs,
     progress: TuneProgress,
+    cluster: str | None = None,
 ) -> Tuning:
     """Tunes pipelines until the budget is spent; keeps the fastest schedule of each as `TUNED`, and writes it.
 
@@ -140,8 +142,16 @@ def tune(
     total_s = math.inf if minutes is None else 60 * minutes
     end_s = begun_s + total_s
     with contextlib.ExitStack() as stack:
-        machine = stack.enter_context(open_machine(target, measure, workers=options.workers))
-        pool = stack.enter_context(SearchPool(options.workers, timeout_s=options.search_timeout_s))
+        place = open_place(
+            stack,
+            target,
+            measure,
+            cluster=cluster,
+            workers=options.workers,
+            search_timeout_s=options.search_timeout_s,
+            progress=progress,
+        )
+        machine, pool = place.machine, place.pool
         survivors = Survivors(len(subjects), lambda name, error: progress.note(f"{name} is left out. {error}"))
         sessions: list[tuple[Subject, Session]] = []
         for subject in subjects:  # bad input is found before anything is changed or measured

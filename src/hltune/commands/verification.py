@@ -1,5 +1,7 @@
 """What outputs are checked against: further schedules to compute it with, and what people are told about it."""
 
+from dataclasses import dataclass
+
 from hltune.machine.inputs import real_data
 from hltune.machine.protocol import Session
 from hltune.machine.reference import MoreSchedules
@@ -17,21 +19,29 @@ _SEARCH_TIMEOUT_S = 30.0
 """Limit on each search: what takes longer would not be the cheapest schedule either."""
 
 
-def further_schedules(subject: Subject, threads: int) -> MoreSchedules:
-    """Quick searches, for pipelines that neither run inlined nor with every Func at root."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Further:
+    """A value, so that it can be asked on another computer."""
 
-    def find() -> dict[str, Schedule]:
+    spec: PipelineSpec
+    target: str
+    threads: int
+
+    def __call__(self) -> dict[str, Schedule]:
         searches: tuple[SearchOptions, ...] = (
-            Li2018Options(parallelism=threads),
-            Mullapudi2016Options(parallelism=threads),
-            Adams2019Options(parallelism=threads, beam_size=1),
+            Li2018Options(parallelism=self.threads),
+            Mullapudi2016Options(parallelism=self.threads),
+            Adams2019Options(parallelism=self.threads, beam_size=1),
         )
         with SearchPool(min(usable_cores(), len(searches)), timeout_s=_SEARCH_TIMEOUT_S) as pool:
-            outcomes = pool.run(subject.spec, subject.target.name, searches)
+            outcomes = pool.run(self.spec, self.target, searches)
         found = zip(searches, outcomes, strict=True)
         return {search.label: each.schedule for search, each in found if isinstance(each, Candidate)}
 
-    return find
+
+def further_schedules(subject: Subject, threads: int) -> MoreSchedules:
+    """Quick searches, for pipelines that neither run inlined nor with every Func at root."""
+    return _Further(spec=subject.spec, target=subject.target.name, threads=threads)
 
 
 def verified_against(session: Session, spec: PipelineSpec, progress: Progress) -> Verification:

@@ -11,7 +11,7 @@ from itertools import islice
 
 from hltune.lowered.job import FeaturesJob
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Worker, run_each
+from hltune.runtime.worker import AnyWorker, run_each
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
@@ -48,7 +48,7 @@ class Lowering:
 
 
 def features_of_each(
-    lowering: Lowering, schedules: Mapping[str, Schedule], workers: Sequence[Worker], *, end_s: float = math.inf
+    lowering: Lowering, schedules: Mapping[str, Schedule], workers: Sequence[AnyWorker], *, end_s: float = math.inf
 ) -> Generator[tuple[str, ProgramFeatures | Failure]]:
     """Lowers schedules side by side, and yields what came of each by its key; see `FeaturesJob`.
 
@@ -66,7 +66,7 @@ def features_of_each(
 
 
 def _run(
-    lowering: Lowering, schedules: Mapping[str, Schedule], workers: Sequence[Worker], most: int, end_s: float
+    lowering: Lowering, schedules: Mapping[str, Schedule], workers: Sequence[AnyWorker], most: int, end_s: float
 ) -> Generator[tuple[tuple[str, ...], tuple[ProgramFeatures | Failure, ...] | Failure]]:
     """Jobs of so many schedules at most, by their keys; a Failure if the job as a whole has failed."""
     waiting = iter(schedules.items())

@@ -14,7 +14,7 @@ from hltune.machine.reference import MoreSchedules
 from hltune.machine.reference_job import Verification
 from hltune.machine.task import NumPyReference
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Worker
+from hltune.runtime.worker import AnyWorker
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -38,7 +38,7 @@ class Session(AbstractContextManager["Session"], Protocol):
     def ready(self) -> None:
         """Waits until the expected outputs are known; an `InputError` if the inputs do not fit the pipeline."""
 
-    def beside(self, workers: Sequence[Worker]) -> AbstractContextManager[None]:
+    def beside(self, workers: Sequence[AnyWorker]) -> AbstractContextManager[None]:
         """While the context lasts, these processes stand still whenever a schedule is timed."""
         ...
 

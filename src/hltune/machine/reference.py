@@ -13,7 +13,7 @@ from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, ReferenceJob
 from hltune.machine.runs import Folders
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import NumPyReference, Task
-from hltune.runtime.worker import Worker
+from hltune.runtime.worker import AnyWorker, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
@@ -78,7 +78,7 @@ class ReferenceSession:
         self._folder.cleanup()
 
     @contextlib.contextmanager
-    def beside(self, workers: Sequence[Worker]) -> Generator[None]:  # noqa: ARG002 - counting is not disturbed
+    def beside(self, workers: Sequence[AnyWorker]) -> Generator[None]:  # noqa: ARG002 - counting is not disturbed
         """See `Session.beside`."""
         yield
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
 
-from hltune.runtime.worker import Running, Worker, wait_any
+from hltune.runtime.worker import AnyRunning, AnyWorker, wait_any
 from hltune.search.autoschedulers import (
     AUTOSCHEDULERS,
     BASELINE,
@@ -31,6 +31,7 @@ from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.pipeline import PipelineSpec
 
+_Search = AnyRunning[tuple[Outcome, ...]]
 _BEAMS = ((4, 1), (8, 2), (16, 3))
 """Beam sizes and passes between greedy search and the last rung."""
 _WORTH_IT = 1.5
@@ -226,7 +227,7 @@ class _Climb:
     forecast: Forecast
     last_s: float
     end_s: float = 0.0
-    busy: dict[Running[tuple[Outcome, ...]], _Begun] = field(default_factory=dict[Running[tuple[Outcome, ...]], _Begun])
+    busy: dict[_Search, _Begun] = field(default_factory=dict[_Search, _Begun])
 
     def steps(self) -> Generator[Step]:
         self.end_s = time.monotonic() + self.budget_s
@@ -268,7 +269,7 @@ class _Climb:
             running = self.pool.begin(idle, self.spec, self.target, rung.searches, timeout_s=left_s)
             self.busy[running] = _Begun(rung, left_s, time.monotonic())
 
-    def _end(self, running: Running[tuple[Outcome, ...]]) -> Step:
+    def _end(self, running: _Search) -> Step:
         begun = self.busy.pop(running)
         rung, limit_s = begun.rung, begun.limit_s
         try:
@@ -283,7 +284,7 @@ class _Climb:
         """A tree search is under way that tells more about how long others take."""
         return any(begun.rung.effort and begun.rung.label != PROBES for begun in self.busy.values())
 
-    def _idle(self) -> Worker | None:
+    def _idle(self) -> AnyWorker | None:
         busy = [running.worker for running in self.busy]
         return next((worker for worker in self.pool.workers if worker not in busy), None)
 

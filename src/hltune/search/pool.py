@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from hltune.cost_model.adams2019.weights import Weights, weights_hash, write_weights
-from hltune.runtime.worker import Running, Worker, memory_share_bytes, run_all
+from hltune.runtime.worker import AnyRunning, AnyWorker, Worker, memory_share_bytes, run_all
 from hltune.search.autoschedulers import SearchOptions
 from hltune.search.jobs import ENVIRONMENT, SearchJob
 from hltune.values.candidate import Candidate
@@ -25,14 +25,17 @@ class SearchPool:
     """Searches for any number of pipelines. Used by one thread; leaving the context ends its processes.
 
     So many workers search side by side; the limit is on each search.
+
+    Args:
+        elsewhere: workers to use in place of own ones.
     """
 
-    def __init__(self, workers: int, *, timeout_s: float) -> None:
+    def __init__(self, workers: int, *, timeout_s: float, elsewhere: Sequence[AnyWorker] = ()) -> None:
         self.timeout_s = timeout_s
-        self._workers: list[Worker] = []
+        self._workers: list[AnyWorker] = [*elsewhere]
         with contextlib.ExitStack() as stack:
             self._scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
-            for _ in range(workers):
+            for _ in range(0 if elsewhere else workers):
                 worker = Worker(
                     environment=ENVIRONMENT,
                     preload=("halide",),
@@ -52,13 +55,19 @@ class SearchPool:
         return len(self._workers)
 
     @property
-    def workers(self) -> tuple[Worker, ...]:
+    def workers(self) -> tuple[AnyWorker, ...]:
         """Its processes."""
         return tuple(self._workers)
 
     def begin(
-        self, worker: Worker, spec: PipelineSpec, target: str, searches: tuple[SearchOptions, ...], *, timeout_s: float
-    ) -> Running[tuple[Outcome, ...]]:
+        self,
+        worker: AnyWorker,
+        spec: PipelineSpec,
+        target: str,
+        searches: tuple[SearchOptions, ...],
+        *,
+        timeout_s: float,
+    ) -> AnyRunning[tuple[Outcome, ...]]:
         """Has one of its processes begin with searches, in one job, and returns; the limit is on all together."""
         return worker.start(SearchJob(spec=spec, target=target, searches=searches, timeout_s=timeout_s, together=True))
 

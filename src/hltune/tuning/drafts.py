@@ -26,7 +26,7 @@ from hltune.lowered.job import REFUSED
 from hltune.lowered.many import Lowering, features_of_each
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Worker
+from hltune.runtime.worker import AnyWorker
 from hltune.search.mutation import Parent
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
@@ -109,7 +109,7 @@ class Drafts:
     spec: PipelineSpec
     target: TargetInfo
     cores: int
-    workers: Sequence[Worker]
+    workers: Sequence[AnyWorker]
     history: Known
     pretrained: Pretrained | None = None
     stack_limit_bytes: int = 256 << 10

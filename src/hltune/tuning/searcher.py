@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, vary, weights_hash
-from hltune.runtime.worker import Worker
+from hltune.runtime.worker import AnyWorker
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.ladder import Forecast, Memory, Rung, Step, baselines, beams, climb
 from hltune.search.pool import Outcome, SearchPool
@@ -45,7 +45,7 @@ class Searcher:
     _probe_s: float = _JOB_S / _PROBES_PER_JOB
 
     @property
-    def workers(self) -> Sequence[Worker]:
+    def workers(self) -> Sequence[AnyWorker]:
         """The processes that search."""
         return self._pool.workers
 

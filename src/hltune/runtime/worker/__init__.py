@@ -4,11 +4,14 @@ A job is any picklable value with a ``run(process)`` method. It runs in a fresh 
 group, so that a crash, a hang or a compiler that it started never outlives or harms the caller.
 """
 
+from hltune.runtime.worker.anywhere import AnyRunning, AnyWorker
 from hltune.runtime.worker.messages import Job, Process
 from hltune.runtime.worker.parent import Running, Worker, memory_share_bytes, physical_memory_bytes, usable_cores
 from hltune.runtime.worker.pool import paused, run_all, run_each, wait_any
 
 __all__ = [
+    "AnyRunning",
+    "AnyWorker",
     "Job",
     "Process",
     "Running",

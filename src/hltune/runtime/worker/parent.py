@@ -131,6 +131,11 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
             self._group.signal(signal.SIGCONT)
         self._pauses.append((stopped_s, time.monotonic()))
 
+    def kill(self) -> None:
+        """Ends the process, from any thread: whoever waits for its job hears that it died."""
+        if self._group is not None:
+            self._group.signal(signal.SIGKILL)
+
     def recycle(self) -> None:
         """Ends the process and all that it remembers; the next job gets a new one."""
         if self._group is not None:

@@ -4,26 +4,27 @@ import contextlib
 import time
 from collections.abc import Generator, Iterable, Sequence
 from multiprocessing.connection import wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from hltune.runtime.worker.anywhere import AnyRunning, AnyWorker
 from hltune.runtime.worker.messages import Job
-from hltune.runtime.worker.parent import Running, Worker
 from hltune.values.errors import Failure, JobFailed
 
 R = TypeVar("R")
 K = TypeVar("K")
+A = TypeVar("A", bound=AnyRunning[Any])
 
 
-def run_each(jobs: Iterable[tuple[K, Job[R]]], workers: Sequence[Worker]) -> Generator[tuple[K, R | Failure]]:
+def run_each(jobs: Iterable[tuple[K, Job[R]]], workers: Sequence[AnyWorker]) -> Generator[tuple[K, R | Failure]]:
     """Runs jobs side by side, each on the next worker that is free, and yields results by their keys as they are done.
 
     Jobs are asked for when a worker is free. Errors of ours that a job raises are raised here. Whoever leaves early
     leaves no worker busy.
     """
     waiting = iter(jobs)
-    busy: dict[Running[R], K] = {}
+    busy: dict[AnyRunning[R], K] = {}
 
-    def start_next(worker: Worker) -> None:
+    def start_next(worker: AnyWorker) -> None:
         following = next(waiting, None)
         if following is not None:
             key, job = following
@@ -46,13 +47,13 @@ def run_each(jobs: Iterable[tuple[K, Job[R]]], workers: Sequence[Worker]) -> Gen
             running.cancel()
 
 
-def run_all(jobs: Sequence[Job[R]], workers: Sequence[Worker]) -> list[R | Failure]:
+def run_all(jobs: Sequence[Job[R]], workers: Sequence[AnyWorker]) -> list[R | Failure]:
     """`run_each`, with the results of all jobs in the order of the jobs."""
     results = dict(run_each(enumerate(jobs), workers))
     return [results[number] for number in range(len(jobs))]
 
 
-def wait_any(running: Sequence[Running[R]]) -> Running[R]:
+def wait_any(running: Sequence[A]) -> A:
     """Waits until one of these jobs has ended or exceeded its limit."""
     while True:
         for each in running:
@@ -62,7 +63,7 @@ def wait_any(running: Sequence[Running[R]]) -> Running[R]:
 
 
 @contextlib.contextmanager
-def paused(workers: Sequence[Worker]) -> Generator[None]:
+def paused(workers: Sequence[AnyWorker]) -> Generator[None]:
     """Stops processes while the context lasts, so that they do not disturb a timing; their limits stop as well."""
     stopped_s = time.monotonic()
     try:

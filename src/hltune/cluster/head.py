@@ -1,0 +1,296 @@
+"""The head of a cluster: finds computers, starts a node on each, and notices when they come and go.
+
+Ray does placement, transport and the detection of failures. There is one node per computer, an actor that is bound to
+it, and whoever shares a computer shares its node: so only one at a time is timed there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Self
+
+from hltune.cluster.node import About, Node, Opener, Status
+from hltune.cluster.parcel import Parcel, pack
+from hltune.values.errors import HltuneError, InputError
+from hltune.values.machine_id import MachineId
+
+try:
+    ray: Any = import_module("ray")  # without types of use
+except ImportError as missing:
+    raise InputError(
+        "a cluster needs Ray, which is not installed", where="--cluster", todo="pip install 'hltune[cluster]'"
+    ) from missing
+
+Lost: type[Exception] = ray.exceptions.RayActorError
+"""What a call of a node raises that has gone."""
+RayError: type[Exception] = ray.exceptions.RayError
+NAMESPACE = "hltune"
+"""Where nodes can be found by name."""
+_LOCAL = "local"
+_LOOPBACK = "127.0.0.1"
+_LOOK_EVERY_S = 2.0
+_START_S = 120.0
+"""A node imports Halide; the first one on a computer reads it from disk."""
+_STATUS_S = 10.0
+_STORE_BYTES = 256 << 20
+"""For values on their way, of a cluster of our own."""
+_CALLS = 64
+"""Calls of a node that are under way at a time, beside one for each slot."""
+
+
+@dataclass(eq=False)
+class Member:
+    """A node, as its head sees it.
+
+    Attributes:
+        ray_id: the Ray node that it runs on.
+        lost: it has gone.
+        aside: why it does not time any more; None if it may.
+        jobs: slots that are busy.
+        measured: how many measurements it has made.
+        joined_s: when, by the monotonic clock.
+    """
+
+    ray_id: str
+    actor: Any
+    about: About
+    lost: bool = False
+    aside: str | None = None
+    jobs: set[int] = field(default_factory=set[int])
+    measured: int = 0
+    joined_s: float = field(default_factory=time.monotonic)
+    _files: set[str] = field(default_factory=set[str])
+
+    def call(self, method: str, *arguments: Any, parcel: Parcel | None = None, **named: Any) -> Any:
+        """Begins with a call and returns Ray's reference to its result; a parcel's files go first."""
+        if parcel is not None:
+            self._send(parcel)
+            arguments = (*arguments, parcel.data)
+        return getattr(self.actor, method).remote(*arguments, **named)
+
+    def ask(self, method: str, *arguments: Any, parcel: Parcel | None = None, **named: Any) -> Any:
+        """The result of a call; `Lost` if the node goes meanwhile."""
+        return ray.get(self.call(method, *arguments, parcel=parcel, **named))
+
+    def result(self, reference: Any) -> Any:
+        """Of a call that was begun with."""
+        return ray.get(reference)
+
+    def _send(self, parcel: Parcel) -> None:
+        for digest, path in parcel.files.items():
+            if digest not in self._files:
+                ray.get(self.actor.keep.remote(digest, path.name, path.read_bytes()))
+                self._files.add(digest)
+
+
+class Head:
+    """Nodes for one kind of machine. Used by one thread; leaving the context ends all nodes.
+
+    Args:
+        address: ``local`` for a cluster of this computer alone, ``auto`` for the one that runs here, or an address.
+        opener: opens the machine of a node, there.
+        wanted: the machine that is measured on; nodes of other kinds search and lower, if their Halide is the same.
+        note: is told about nodes that come, go, or are set aside.
+    """
+
+    def __init__(self, address: str, opener: Opener, wanted: MachineId, note: Callable[[str], None]) -> None:
+        self._opener = opener
+        self._wanted = wanted
+        self._note = note
+        self._members: dict[str, Member] = {}
+        self._starting: dict[str, tuple[Any, Any]] = {}
+        self._refused: dict[str, bool] = {}
+        """Ray nodes that are not used, and whether only because another one on the same computer is."""
+        self._looked_s = -math.inf
+        self._numbers = itertools.count()
+        self._own = _connect(address)
+        self.look(wait=True)
+        if not self.members():
+            self.__exit__()
+            raise HltuneError("no node of the cluster can be used", where=f"--cluster {address}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for member in self.members():
+            if member.measured:
+                minutes = (time.monotonic() - member.joined_s) / 60
+                self._note(
+                    f"node {member.about.name}: {member.measured} measured, {member.measured / minutes:.0f} per minute"
+                )
+            with contextlib.suppress(RayError, TimeoutError):
+                ray.get(member.actor.end.remote(), timeout=10)
+            with contextlib.suppress(RayError):
+                ray.kill(member.actor)
+        if self._own:
+            ray.shutdown()
+
+    def number(self) -> int:
+        """One that nobody else has."""
+        return next(self._numbers)
+
+    def members(self) -> list[Member]:
+        """Those that are there."""
+        return [*self._members.values()]
+
+    def timing(self) -> list[Member]:
+        """Those that measure."""
+        return [each for each in self.members() if each.aside is None and _no_timing(each.about, self._wanted) is None]
+
+    def look(self, *, wait: bool = False) -> None:
+        """Notices, from time to time, which computers have come and gone.
+
+        Args:
+            wait: until those that are there have started.
+        """
+        now_s = time.monotonic()
+        if not wait and now_s < self._looked_s + _LOOK_EVERY_S:
+            return
+        self._looked_s = now_s
+        alive = {each["NodeID"]: each for each in ray.nodes() if each["Alive"]}
+        for ray_id in alive:
+            if ray_id not in self._members and ray_id not in self._starting and ray_id not in self._refused:
+                self._start(ray_id)
+        for member in self.members():
+            if member.ray_id not in alive:
+                self.lose(member)
+        for ray_id in [*self._starting]:
+            self._join(ray_id, timeout_s=_START_S if wait else 0.0)
+
+    def lose(self, member: Member) -> None:
+        """A node has gone; what it was doing is to be done elsewhere."""
+        if not member.lost:
+            member.lost = True
+            del self._members[member.ray_id]
+            self._note(f"node {member.about.name} is lost; what it was doing is done again elsewhere")
+            self._refused = {ray_id: shares for ray_id, shares in self._refused.items() if not shares}
+            self._looked_s = -math.inf
+
+    def set_aside(self, member: Member, why: str) -> None:
+        """A node measures no more; it goes on to search and to lower."""
+        member.aside = why
+        self._note(f"node {member.about.name} measures no more: {why}")
+
+    def _start(self, ray_id: str) -> None:
+        options: dict[str, Any] = {
+            "num_cpus": 0,  # it takes all cores, for its own slots
+            "max_concurrency": _CALLS,
+            "scheduling_strategy": ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(ray_id, soft=False),
+            "max_restarts": 0,
+        }
+        options |= {"name": uuid.uuid4().hex, "namespace": NAMESPACE}
+        actor: Any = ray.remote(**options)(Node).remote(self._opener)
+        self._starting[ray_id] = actor, actor.about.remote()
+
+    def _join(self, ray_id: str, *, timeout_s: float) -> None:
+        actor, told = self._starting[ray_id]
+        ready, _ = ray.wait([told], timeout=timeout_s)
+        if not ready:
+            return
+        del self._starting[ray_id]
+        try:
+            self._accept(ray_id, actor, ray.get(told))
+        except RayError as error:
+            self._refused[ray_id] = True  # others may have better luck, when somebody is lost
+            self._note(f"a node does not start: {str(error).strip().splitlines()[0]}")
+
+    def _accept(self, ray_id: str, actor: Any, about: About) -> None:
+        shares = any(each.about.computer == about.computer for each in self.members())
+        if shares or about.halide != self._wanted.halide:
+            self._refused[ray_id] = shares
+            ray.kill(actor)
+            if not shares:
+                self._note(f"node {about.name} is left out: Halide {about.halide}, and {self._wanted.halide} here")
+            return
+        about = ray.get(actor.claim.remote())
+        self._members[ray_id] = Member(ray_id, actor, about)
+        why = _no_timing(about, self._wanted)
+        self._note(f"node {about.name}, {about.cores} cores: {why or 'measures'}")
+
+
+def slots(head: Head) -> Iterator[tuple[Member, int]]:
+    """All slots that are free."""
+    for member in head.members():
+        for slot in range(member.about.cores):
+            if slot not in member.jobs:
+                yield member, slot
+
+
+def future_of(reference: Any) -> Future[Any]:
+    """Of the result of a call."""
+    return reference.future()
+
+
+def status(address: str) -> list[Status]:
+    """What the nodes of all heads do at present.
+
+    Raises:
+        InputError: there is no such cluster.
+    """
+    own = _connect(address)
+    try:
+        names = [
+            each["name"] for each in ray.util.list_named_actors(all_namespaces=True) if each["namespace"] == NAMESPACE
+        ]
+        asked = [ray.get_actor(name, namespace=NAMESPACE).status.remote() for name in names]
+        found: list[Status] = []
+        for each in asked:
+            with contextlib.suppress(RayError):  # it has just ended
+                found.append(ray.get(each, timeout=_STATUS_S))
+        return found
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def first_of(references: list[Any], *, timeout_s: float) -> Any | None:
+    """The first result that is there; None if there is none in time."""
+    ready, _ = ray.wait(references, num_returns=1, timeout=timeout_s)
+    return ready[0] if ready else None
+
+
+def parcel_of(value: object) -> Parcel:
+    """What goes to a node."""
+    return pack(value)
+
+
+def _connect(address: str) -> bool:
+    """Connects, unless somebody has; True if it is ours to end."""
+    if ray.is_initialized():
+        return False
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if address == _LOCAL:
+            ray.init(_node_ip_address=_LOOPBACK, include_dashboard=False, object_store_memory=_STORE_BYTES, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+        raise InputError(
+            "no cluster can be reached",
+            where=f"--cluster {address}",
+            found=str(error).strip().splitlines()[0],
+            todo="start one: ray start --head; or give --cluster local, or the address that ray start has printed",
+        ) from None
+    return True
+
+
+def _no_timing(about: About, wanted: MachineId) -> str | None:
+    """Why a node does not measure; None if it does."""
+    if about.machine is None:
+        return "searches only, for it cannot run this target"
+    theirs, ours = about.machine.document(), wanted.document()
+    different = [f"{name} {theirs.get(name)}, and {ours[name]} here" for name in ours if theirs.get(name) != ours[name]]
+    if different:
+        return f"searches only, for it is another machine: {'; '.join(different)}"
+    return None if about.alone else "searches only, for another run measures on it"

@@ -1,0 +1,63 @@
+"""`--cluster` changes where things are done, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hltune.samples.reader import Reader
+from tests.cli.conftest import Run
+
+
+def test_without_ray_it_is_said_what_to_install(hltune: Run, tmp_path: Path) -> None:
+    (tmp_path / "ray.py").write_text("raise ImportError('not here')")  # in the folder that commands run in
+    for command in (("tune", "sobel", "--rounds", 0, "--cluster", "local"), ("cluster", "status")):
+        result = hltune(*command)
+        assert result.code == 2 and "pip install 'hltune[cluster]'" in result.err
+
+
+def test_a_cluster_that_is_not_there(hltune: Run) -> None:
+    pytest.importorskip("ray")
+    result = hltune("cluster", "status", "--cluster", "127.0.0.1:1")
+    assert result.code == 2 and "no cluster can be reached" in result.err and "ray start --head" in result.err
+
+
+@pytest.mark.alone
+@pytest.mark.long
+def test_tuning_goes_on_with_a_cluster_and_without(hltune: Run) -> None:
+    pytest.importorskip("ray")
+    arguments = ("tune", "sobel", "--size", "256x256", "--rounds", 1, "--json")
+    here, there, again = (hltune(*arguments, *more) for more in ((), ("--cluster", "local"), ()))
+    assert (here.code, there.code, again.code) == (0, 0, 0), there.err
+    (first,), (second,), (third,) = (each.document["pipelines"] for each in (here, there, again))
+    assert shape(first) == shape(second)
+    assert first["machine"] == second["machine"]
+    assert first["distinct"] < second["distinct"] < third["distinct"]
+    assert "2 cores: measures" in there.err or ("cores: measures" in there.err and "per minute" in there.err)
+
+
+def shape(document: Any) -> Any:
+    """The fields, without what is in them."""
+    return {name: shape(each) for name, each in document.items()} if isinstance(document, dict) else None
+
+
+@pytest.mark.alone
+@pytest.mark.long
+def test_pretraining_makes_the_same_batches_on_a_cluster(hltune: Run, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    arguments = ("pretrain", "--batches", 2, "--schedules", 4, "--no-benchmarks", "--json")
+    measured: list[dict[str, set[str]]] = []
+    for name, more in (("here", ()), ("there", ("--cluster", "local"))):
+        result = hltune(*arguments, *more, "--workspace", name)
+        assert result.code == 0, result.err
+        with Reader(tmp_path / name / "samples.sqlite") as reader:
+            (machine,) = {key for _, key in pairs(reader)}
+            measured.append({pipeline: set(reader.costs(pipeline, machine)) for pipeline in reader.pipelines()})
+    assert measured[0] == measured[1] and all(measured[0].values())
+
+
+def pairs(reader: Reader) -> set[tuple[str, str]]:
+    """Pipelines and machines with samples."""
+    return {(each.pipeline_hash, each.machine.key) for each in reader.statistics()}

@@ -1,0 +1,81 @@
+"""A machine that takes its time and does nothing, for nodes of a cluster that are all on this computer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from hltune.cluster.node import About
+from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule
+from hltune.values.machine_id import MachineId
+from tests.tuning.recorded import RecordedSession
+
+MADE_UP = MachineId(cpu="made up", target="host", threads=2, halide="21.0.0")
+
+
+class MadeUpSession(RecordedSession):
+    """Takes so many seconds for each schedule, on a computer that is so much slower than others."""
+
+    def __init__(self, seconds: float, slower: float) -> None:
+        super().__init__()
+        self._seconds, self._slower = seconds, slower
+
+    def measure_each(
+        self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
+    ) -> Generator[tuple[str, Measurement]]:
+        for key, measurement in super().measure_each(schedules, best=best):
+            time.sleep(self._seconds)
+            yield key, measurement
+
+    def cost(self, schedule: Schedule) -> Measurement:
+        cost = super().cost(schedule)
+        if not isinstance(cost, Cost):
+            return cost
+        return replace(cost, turns=tuple(tuple(each * self._slower for each in turn) for turn in cost.turns))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeUpMachine:
+    identity: MachineId
+    seconds: float
+    slower: float
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def session(self, **_: Any) -> MadeUpSession:
+        return MadeUpSession(self.seconds, self.slower)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeUpOpener:
+    """What a Ray node's own resources say: ``other_cpu``, ``other_halide``, and ``slower`` in percent."""
+
+    seconds: float = 0.0
+    cores: int = 1
+
+    def about(self) -> About:
+        node, resources = _here()
+        machine = replace(MADE_UP, cpu="another" if "other_cpu" in resources else MADE_UP.cpu)
+        halide = "20.0.0" if "other_halide" in resources else MADE_UP.halide
+        return About(name=node[:6], computer=node, machine=machine, cores=self.cores, halide=halide, hltune="of today")
+
+    def open(self) -> Any:
+        _, resources = _here()
+        slower = resources.get("slower", 100.0) / 100
+        return MadeUpMachine(identity=MADE_UP, seconds=self.seconds, slower=slower)
+
+
+def _here() -> tuple[str, dict[str, float]]:
+    """The Ray node that this process is on, and its resources; a made-up one without Ray."""
+    import ray
+
+    if not ray.is_initialized():
+        return "here", {}
+    own = ray.get_runtime_context().get_node_id()
+    return own, next(each["Resources"] for each in ray.nodes() if each["NodeID"] == own)

@@ -1,0 +1,206 @@
+"""A real cluster, all of whose nodes are on this computer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ray = pytest.importorskip("ray", reason="a cluster needs Ray: pip install 'hltune[cluster]'")
+from ray.cluster_utils import Cluster  # noqa: E402
+
+from hltune.cluster.head import Head, status  # noqa: E402
+from hltune.cluster.machine import ClusterMachine  # noqa: E402
+from hltune.cluster.workers import remote_workers  # noqa: E402
+from hltune.machine.inputs import Inputs  # noqa: E402
+from hltune.machine.options import MeasureOptions  # noqa: E402
+from hltune.report.cluster import document  # noqa: E402
+from hltune.runtime.worker import Process, run_all  # noqa: E402
+from hltune.values.cost import Cost, Measurement  # noqa: E402
+from hltune.values.directives import Schedule  # noqa: E402
+from hltune.values.schedule_codec import schedule_hash  # noqa: E402
+from tests.cluster.made_up import MADE_UP, MadeUpOpener  # noqa: E402
+from tests.tuning.conftest import load  # noqa: E402
+
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Ray's own files
+]
+
+
+@dataclass(frozen=True)
+class Square:
+    number: int
+    seconds: float = 0.0
+
+    def run(self, process: Process) -> int:
+        process.enter("square", timeout_s=60)
+        time.sleep(self.seconds)
+        return self.number**2
+
+
+@contextlib.contextmanager
+def cluster_of(*nodes: dict[str, float]) -> Iterator[tuple[Cluster, list[Any]]]:
+    """A Ray cluster of so many nodes with these resources, and its address."""
+    cluster = Cluster()
+    try:
+        added = [cluster.add_node(num_cpus=1, resources=resources) for resources in nodes]
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        cluster.wait_for_nodes()
+        yield cluster, added
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def value(measurement: Measurement) -> float:
+    assert isinstance(measurement, Cost)
+    return measurement.value
+
+
+def schedules(count: int) -> dict[str, Schedule]:
+    made = [Schedule(base=f"{number:x}") for number in range(count)]
+    return {schedule_hash(each): each for each in made}
+
+
+@contextlib.contextmanager
+def head_of(notes: list[str], **options: Any) -> Iterator[Head]:
+    with Head("auto", MadeUpOpener(**options), MADE_UP, notes.append) as head:
+        yield head
+
+
+@contextlib.contextmanager
+def session_of(head: Head) -> Iterator[Any]:
+    machine = ClusterMachine(head, MADE_UP, MeasureOptions(threads=2))
+    with machine.session(load("blur").spec, Inputs()) as session:
+        yield session
+
+
+def test_everything_is_measured_once_whatever_is_lost() -> None:
+    """A node is killed in the middle, one comes, and one is never asked for it is another machine."""
+    notes: list[str] = []
+    wanted = schedules(60)
+    with (
+        cluster_of({}, {}, {"other_cpu": 1}, {"other_halide": 1}) as (cluster, nodes),
+        head_of(notes, seconds=0.1) as head,
+        session_of(head) as session,
+    ):
+        assert len(head.timing()) == 2 and len(head.members()) == 3
+        assert any("Halide 20.0.0" in note for note in notes) and any("another machine" in note for note in notes)
+        found: list[str] = []
+        for number, (key, measurement) in enumerate(session.measure_each(wanted.items(), best=None)):
+            assert isinstance(measurement, Cost)
+            found.append(key)
+            if number == 10:
+                cluster.remove_node(nodes[1], allow_graceful=False)
+            if number == 20:
+                cluster.add_node(num_cpus=1)
+        assert sorted(found) == sorted(wanted)
+        assert any("is lost" in note for note in notes)
+        assert set(session.measure(dict(list(wanted.items())[:3]))) == set(list(wanted)[:3])
+
+
+def test_twenty_random_losses_lose_and_double_nothing() -> None:
+    """Of actors, whose computers go on, and of whole nodes, in whose place others come."""
+    rng = random.Random(1)
+    notes: list[str] = []
+    wanted = schedules(220)
+    with cluster_of({}, {}, {}) as (cluster, nodes), head_of(notes, seconds=0.05) as head, session_of(head) as session:
+        found: list[str] = []
+        for number, (key, measurement) in enumerate(session.measure_each(wanted.items(), best=None)):
+            assert isinstance(measurement, Cost)
+            found.append(key)
+            if number % 10 == 5 and number < 200:
+                if rng.random() < 0.6:
+                    ray.kill(rng.choice(head.members()).actor)
+                else:
+                    cluster.remove_node(nodes.pop(rng.randrange(1, 3)), allow_graceful=False)
+                    nodes.append(cluster.add_node(num_cpus=1))
+        assert sorted(found) == sorted(wanted)
+    assert sum("is lost" in note for note in notes) >= 10
+
+
+def test_jobs_of_a_lost_node_run_elsewhere() -> None:
+    notes: list[str] = []
+    with cluster_of({}, {}) as (cluster, nodes), head_of(notes) as head:
+        workers = remote_workers(head)
+        assert len(workers) == 2
+        assert run_all([Square(number) for number in range(20)], workers) == [number**2 for number in range(20)]
+        running = [worker.start(Square(7, seconds=2.0)) for worker in workers]
+        time.sleep(0.5)
+        cluster.remove_node(nodes[1], allow_graceful=False)
+        assert [each.result() for each in running] == [49, 49]
+
+
+def test_a_slower_node_is_corrected() -> None:
+    notes: list[str] = []
+    wanted = schedules(40)
+    with cluster_of({}, {"slower": 150}) as _, head_of(notes, seconds=0.02) as head, session_of(head) as session:
+        dict(session.measure_each(list(wanted.items())[:8], best=None))
+        measured = dict(session.measure_each(list(wanted.items())[8:], best=None))
+    first = MadeUpOpener().open().session()
+    factors = {round(value(measured[key]) / value(first.cost(wanted[key])), 3) for key in measured}
+    assert len(factors) == 1 and factors <= {1.0, 1.5}  # relative to whichever node comes first
+    assert all(each.measured for each in head.members())
+
+
+def test_status_says_what_nodes_do() -> None:
+    notes: list[str] = []
+    with cluster_of({}) as _, head_of(notes) as head, session_of(head) as session:
+        list(session.measure_each(schedules(5).items(), best=None))
+        (found,) = status("auto")
+        assert found.about.machine == MADE_UP and found.sessions == ("pipelines",) and found.measured == 5
+        assert document([found])["nodes"][0]["per_minute"] > 0
+
+
+def test_two_runs_do_not_measure_on_one_computer() -> None:
+    notes: list[str] = []
+    with cluster_of({}) as _, head_of(notes) as head:
+        assert len(head.timing()) == 1
+        with head_of(notes) as other:
+            assert not other.timing() and len(other.members()) == 1
+        assert any("another run measures on it" in note for note in notes)
+    assert len(head.timing()) <= 1
+
+
+def test_nothing_is_left_of_a_head_that_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    with cluster_of({}) as (cluster, _):
+        code = f"from tests.cluster.test_cluster import waiting_head; waiting_head({cluster.address!r}, {str(told)!r})"
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+        try:
+            while not told.exists() or not told.read_text().endswith("\n"):
+                assert process.poll() is None, process.stderr and process.stderr.read().decode()
+                time.sleep(0.1)
+        finally:
+            process.kill()
+            process.wait()
+        pid = int(told.read_text())
+        end = time.monotonic() + 60
+        while Path(f"/proc/{pid}").exists():
+            assert time.monotonic() < end, "the worker of a node is still there"
+            time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class Pid:
+    def run(self, process: Process) -> int:
+        process.enter("pid", timeout_s=60)
+        return os.getpid()
+
+
+def waiting_head(address: str, told: str) -> None:
+    """Tells the process of a node's worker, and waits to be killed."""
+    with Head(address, MadeUpOpener(), MADE_UP, print) as head:
+        (worker,) = remote_workers(head)
+        Path(told).write_text(f"{worker.run(Pid())}\n")
+        time.sleep(600)

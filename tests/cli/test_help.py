@@ -33,6 +33,9 @@ PANELS = {
     "export": {"what to schedule", "which schedule", "machine", "emulator of --target hexagon", "output"},
     "explain": {"what to schedule", "machine", "limits", "emulator of --target hexagon", "output"},
     "report": {"what to schedule", "machine", "limits", "emulator of --target hexagon", "output"},
+    "bundle make": {"what to schedule", "which samples", "search", "limits", "output"},
+    "bundle read": {"which samples", "output"},
+    "bundle best": {"output"},
     "reproduce": {"which samples", "output"},
     "reduce": {"which samples", "limits", "emulator of --target hexagon", "output"},
     "doctor": {"output"},
@@ -74,6 +77,11 @@ FLAGS = {
     "report": "-o --output --open --target --size -p -I -D --cxxflags --estimate --example -i --input --against "
     "--max-parallelism --rounds --tolerance --integer-tolerance --compile-timeout --run-timeout --heap-limit "
     "--objective --cache --workspace --json --debug",
+    "bundle make": "--target --size -p -I -D --cxxflags --estimate --example -i --input --device --beam-size "
+    "--num-passes --max-parallelism --weights --seed --tolerance --integer-tolerance --search-timeout "
+    "--compile-timeout --run-timeout -n --candidates -o --output --workspace --json --debug",
+    "bundle read": "--bundle --workspace --json --debug",
+    "bundle best": "--workspace --json --debug",
     "reproduce": "-o --output --workspace --json --debug",
     "reduce": "--minutes -o --output --tolerance --integer-tolerance --compile-timeout --run-timeout --heap-limit "
     "--objective --cache --workspace --json --debug",
@@ -102,6 +110,7 @@ DEFAULTS = {
     "pretrain": ["100", "16", "8", "1", "10.0", "20.0", "until all are done"],
     "compare": ["7", "60.0"],
     "export": ["json,python,cpp,object; offload as well for hexagon", "the pipeline's name"],
+    "bundle make": ["64", "the only one", "20.0"],
     "samples best": ["10", "the only one"],
 }
 

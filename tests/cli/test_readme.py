@@ -29,6 +29,7 @@ def test_commands_and_flags_exist(hltune: Run) -> None:
         "compare",
         "explain",
         "report",
+        "bundle",
         "reproduce",
         "reduce",
         "run",
@@ -39,7 +40,7 @@ def test_commands_and_flags_exist(hltune: Run) -> None:
         "programs",
         "cluster",
     }
-    for group in ("samples", "programs", "cluster"):
+    for group in ("bundle", "cluster", "samples", "programs"):
         commands |= {f"{group} {name}" for name in re.findall(rf"^hltune {group} (\w+)", text, flags=re.MULTILINE)}
     known = "".join(hltune(*command.split(), "--help").out for command in commands)
     flags = set(re.findall(r"--[a-z][a-z-]+", text))

@@ -50,6 +50,9 @@ COMMANDS = {
     "run": Command("using", "run", "Applies the best known schedule to a real image."),
     "export": Command("using", "export", "Writes the best known schedule in the forms that other programs use."),
     "report": Command("reporting", "report", "Writes one page of HTML: costs, tuning, what limits the best schedule."),
+    "bundle make": Command("bundling", "make", "Packs compiled candidates for a device that is elsewhere."),
+    "bundle read": Command("bundling", "read", "Reads what a bundle measured there, and keeps the best schedule."),
+    "bundle best": Command("bundling", "best", "Shows the best schedules of devices that bundles came back from."),
     "reproduce": Command(
         "explaining", "reproduce", "Writes files that run a measured schedule with Halide and NumPy alone."
     ),
@@ -69,6 +72,7 @@ COMMANDS = {
 }
 GROUPS = {
     "": "Finds fast schedules for Halide pipelines.",
+    "bundle": "Measures candidates where hltune is not: on a phone, a board, behind an air gap.",
     "samples": "Shows, deletes, exports and imports what was measured.",
     "cluster": "Shows the computers that runs with --cluster use.",
     "programs": "Shows the random programs of pre-training.",

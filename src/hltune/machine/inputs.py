@@ -6,22 +6,15 @@ Arrays are NumPy's with Halide's dimensions reversed, see `hltune.pipeline.image
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from hltune.machine.portable import fill_portably, integer_range
 from hltune.pipeline.images import Array, read_array
 from hltune.pipeline.layout import layout_of, stored
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, check_range, fits
-
-_SIGNED_LIMITS = {4: 2**9, 8: 2**25}
-"""How far random integers of so many bytes reach, below and above 0.
-
-Halide takes it for granted that signed integers of 32 and 64 bits do not overflow, and two right schedules may differ
-where they do. With these limits a sum of 640 squares of differences fits, or the integral image of a camera.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +25,13 @@ class Inputs:
         images: pairs of an input's name, or None for the next one that has no image yet, and a file.
         scalars: values for inputs that are no images; the estimate counts for others.
         seed: start of the random data for the other inputs.
+        portable: the random data is such that a C program makes it as well, see `hltune.machine.portable`.
     """
 
     images: tuple[tuple[str | None, Path], ...] = ()
     scalars: tuple[tuple[str, Number], ...] = ()
     seed: int = 0
+    portable: bool = False
 
     def scalar(self, argument: ScalarArgument) -> Number:
         """The value of an input that is no image."""
@@ -95,7 +90,7 @@ def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[
         process.enter("inputs", timeout_s=120)
         images = inputs.assign(spec)
         process.state[key] = tuple(
-            _input_array(argument, images.get(argument.name), inputs.seed)
+            _input_array(argument, images.get(argument.name), inputs)
             if isinstance(argument, BufferArgument)
             else inputs.scalar(argument)
             for argument in spec.inputs
@@ -103,9 +98,13 @@ def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[
     return process.state[key]
 
 
-def _input_array(argument: BufferArgument, image: Path | None, seed: int) -> Array:
+def _input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) -> Array:
+    if image is None and inputs.portable:
+        array = _empty(argument)
+        fill_portably(array, name=argument.name, seed=inputs.seed)
+        return array
     if image is None:
-        return random_array(argument, seed=seed)
+        return random_array(argument, seed=inputs.seed)
     array = read_image(image, argument)
     wanted = shape_of(argument.estimate)
     if any(extent < least for extent, least in zip(array.shape, wanted, strict=True)):
@@ -132,16 +131,9 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
     elif array.dtype.kind == "b":
         array[...] = rng.integers(0, 2, shape, dtype=np.uint8)
     else:
-        low, high = _range(array.dtype)
+        low, high = integer_range(array.dtype)
         array[...] = rng.integers(low, high, shape, dtype=array.dtype.name, endpoint=True)
     return array
-
-
-def _range(kind: np.dtype[Any]) -> tuple[int, int]:
-    if kind.kind == "i" and (limit := _SIGNED_LIMITS.get(kind.itemsize)):
-        return -limit, limit - 1
-    info = np.iinfo(kind)
-    return int(info.min), int(info.max)
 
 
 def read_image(path: Path, argument: BufferArgument) -> Array:

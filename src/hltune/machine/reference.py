@@ -17,6 +17,7 @@ from hltune.runtime.worker import AnyWorker, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
+from hltune.values.pipeline import PipelineSpec
 
 MoreSchedules = Callable[[], Mapping[str, Schedule]]
 """Finds further schedules by name, where too few of those that are at hand can be run."""
@@ -88,6 +89,12 @@ class ReferenceSession:
         self.ready()
         assert self._verification is not None
         return self._verification
+
+    @property
+    def expected(self) -> tuple[PipelineSpec, Path]:
+        """The pipeline with inputs that are large enough, and the folder of expected outputs; waits as `ready` does."""
+        self.ready()
+        return self._task.spec, self._directory
 
     def ready(self) -> None:
         """See `Session.ready`.

@@ -103,11 +103,12 @@ def print_best(console: Console, chosen: Chosen, rows: Iterable[Ranked]) -> None
     for row in rows:
         count = "unknown" if row.schedule is None else str(len(row.schedule.directives))
         counts = (unit.text(row.cost), str(row.measurements), str(row.round))
-        table.add_row(*counts, row.schedule_hash[:ID_DIGITS], count, _origin(row.provenance))
+        table.add_row(*counts, row.schedule_hash[:ID_DIGITS], count, origin_text(row.provenance))
     console.print(table)
 
 
-def _origin(origin: Provenance) -> str:
+def origin_text(origin: Provenance) -> str:
+    """Where a schedule comes from."""
     match origin:
         case Searched(autoscheduler=name, weights=weights, parameters=parameters):
             said = ", ".join(f"{key} {value}" for key, value in parameters)

@@ -160,8 +160,11 @@ class Drafts:
     def predict(self, schedules: Mapping[str, Schedule], *, end_s: float) -> tuple[list[str], Scores] | None:
         """Which of these could be lowered until a time, and their predicted costs; None if nothing was learned."""
         self._lower_root(end_s)
-        if self.ranks is by_t0:
-            return None
+        return None if self.ranks is by_t0 else self.scores(schedules, end_s=end_s)
+
+    def scores(self, schedules: Mapping[str, Schedule], *, end_s: float) -> tuple[list[str], Scores]:
+        """Which of these could be lowered until a time, and logarithms of their costs, by T0 if nothing was learned."""
+        self._lower_root(end_s)
         self._lower(schedules, end_s=end_s)
         keys = [key for key in schedules if key in self._programs]
         return keys, self.ranks(self._as_seen(keys))

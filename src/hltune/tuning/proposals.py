@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,10 +11,9 @@ from hltune.cost_model.adams2019.weights import Weights
 from hltune.runtime.progress import Progress
 from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
 from hltune.tuning.drafts import Drafted, Drafts
-from hltune.tuning.history import History
 from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
-from hltune.tuning.operators import Successes
+from hltune.tuning.operators import Successes, Try
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits, Pace
 from hltune.tuning.pool import Pool
@@ -27,6 +26,8 @@ from hltune.workspace.subject import Subject
 
 MUTANT_SHARE = 0.5
 """Share of a round's candidates that is made by changing the best schedules, as long as searches do well."""
+_LARGEST_MUTANT_SHARE = 0.9
+"""The same where searches fall behind."""
 _DRAFTING_SHARE = 0.25
 """How long drafts may take to lower, by the time that measuring the chosen ones takes."""
 _LEAST_DRAFTING_S = 1.0
@@ -36,6 +37,26 @@ _LOWERED_PER_SEARCHED = 4
 """How many of what probes found are lowered, for every one that is measured."""
 _OVERSAMPLING = 6
 """How many new schedules a round looks for, for every one that it measures."""
+
+
+class Costs(Protocol):
+    """What schedules of the pipeline cost: a `History`, or forecasts of it."""
+
+    def __contains__(self, key: str) -> bool:
+        """The schedule with this hash is known, and is not proposed."""
+        ...
+
+    def cost(self, key: str) -> float | None:
+        """Its cost; None if it is not known, or failed."""
+        ...
+
+    def best(self, count: int | None) -> list[Parent]:
+        """The fastest schedules, or all, best first."""
+        ...
+
+    def mutants(self) -> list[Try]:
+        """All mutants that were measured."""
+        ...
 
 
 class Found(NamedTuple):
@@ -58,7 +79,7 @@ class Proposals:
 
     subject: Subject
     options: TuneOptions
-    history: History
+    history: Costs
     model: Model
     searcher: Searcher
     drafts: Drafts
@@ -169,6 +190,21 @@ class Proposals:
 
     def _say(self, progress: Progress, number: int, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {number}: {text}")
+
+
+def mutant_share(searched: float | None, by_hand: float | None) -> float:
+    """Share of a round's candidates that is made by changing the best schedules.
+
+    It is the larger the more the best schedule that a search has found costs than what somebody wrote by hand, for
+    there is much that searches cannot say.
+
+    Args:
+        searched: cost of the former; None if it is not known.
+        by_hand: cost of the latter.
+    """
+    if searched is None or by_hand is None:
+        return MUTANT_SHARE
+    return float(np.clip(MUTANT_SHARE + searched / by_hand - 1, MUTANT_SHARE, _LARGEST_MUTANT_SHARE))
 
 
 def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, Candidate]:

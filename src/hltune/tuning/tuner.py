@@ -22,7 +22,7 @@ from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.outlook import Expectation
 from hltune.tuning.pace import Limits, Pace
-from hltune.tuning.proposals import MUTANT_SHARE, Proposals
+from hltune.tuning.proposals import Proposals, mutant_share
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement, count_repaired
@@ -34,8 +34,6 @@ from hltune.workspace.subject import DEFAULT, Subject
 
 _KINDS: dict[type[object], str] = {Searched: "searched", Named: "hand-written"}
 _EXHAUSTED_AFTER = 3
-_LARGEST_MUTANT_SHARE = 0.9
-"""Share of a round's candidates that is made by changing the best schedules, where searches fall behind."""
 _LEARNING_SHARE = 0.15
 """How long lowering what was measured may take, by the time that measuring takes in a round."""
 _LEAST_LEARNING_S = 1.0
@@ -128,15 +126,9 @@ class Tuner:
 
     @property
     def mutant_share(self) -> float:
-        """Share of the next round's candidates that is made by changing the best schedules.
-
-        It is the larger the more the best schedule that a search has found costs than what somebody wrote by hand, for
-        there is much that searches cannot say.
-        """
-        searched, by_hand = self._costs["searched"], self._costs["hand-written"]
-        if not searched < math.inf or not by_hand < math.inf:
-            return MUTANT_SHARE
-        return float(np.clip(MUTANT_SHARE + searched / by_hand - 1, MUTANT_SHARE, _LARGEST_MUTANT_SHARE))
+        """Share of the next round's candidates that is made by changing the best schedules."""
+        costs = (self._costs[kind] for kind in ("searched", "hand-written"))
+        return mutant_share(*(cost if cost < math.inf else None for cost in costs))
 
     @property
     def successes(self) -> Successes:

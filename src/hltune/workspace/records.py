@@ -7,6 +7,8 @@
 .hltune/samples.sqlite                           all measurements, see `samples.schema`
 .hltune/PIPELINE-HASH/NAME.schedule.json         this machine's schedule in the forms of text, source beside it
 .hltune/PIPELINE-HASH/hexagon/                   the same for another machine, by its name
+.hltune/PIPELINE-HASH/bundles/ID.json            what a bundle has, see `bundle.manifest`
+.hltune/PIPELINE-HASH/devices/MACHINE/           the best schedule of a device that bundles ran on, in the forms of text
 .hltune/PIPELINE-HASH/searches/                  what long searches found, see `workspace.searches`
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
 .hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.adams2019.lineage`
@@ -89,6 +91,18 @@ class Workspace:
         """Where a schedule is written in the forms of text; for another machine than this one, apart."""
         directory = self.directory(spec)
         return directory if target.machine == HOST else directory / (target.machine or target.name)
+
+    def device_texts(self, spec: PipelineSpec, machine: MachineId) -> Path:
+        """The same for a device that bundles ran on."""
+        return self.directory(spec) / "devices" / machine.key
+
+    def bundle(self, spec: PipelineSpec, bundle_id: str) -> Path:
+        """The manifest of a bundle."""
+        return self.directory(spec) / "bundles" / f"{bundle_id}.json"
+
+    def find_bundle(self, bundle_id: str) -> Path | None:
+        """The manifest of a bundle of any pipeline; None if it was not made in this workspace."""
+        return next(self.root.glob(f"*/bundles/{bundle_id}.json"), None)
 
     def _known(self, content_hash: str) -> Path | None:
         return min(self.root.glob(f"*-{content_hash[:12]}/"), default=None)

@@ -1,0 +1,100 @@
+"""C compilers that make a bundle's runner: this system's own one, or zig's clang for other processors."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hltune.machine.hexagon.toolchain import INSTALL_COMPILER, find_zig
+from hltune.values.errors import HltuneError, InputError
+
+INSTALL = INSTALL_COMPILER
+FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra")
+_LIBRARIES = ("-lpthread", "-ldl", "-lm")
+_ANDROID_LIBRARIES = ("-ldl", "-lm", "-llog")
+_STACK = "-Wl,-z,stack-size=8388608"
+"""Threads of Linux's small C library have 128 KiB of stack, unless the program says otherwise."""
+_OWN = {"x86_64": "x86-64-linux", "aarch64": "arm-64-linux"}
+_TRIPLES = {
+    "x86-64-linux": "x86_64-linux-musl",
+    "arm-64-linux": "aarch64-linux-musl",
+    "arm-64-android": "aarch64-linux-musl",
+    "arm-32-linux": "arm-linux-musleabihf",
+}
+"""A static program needs nothing of the device but its kernel, which Android and Linux share."""
+_LINK_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiler:
+    """A compiler for a target.
+
+    Attributes:
+        name: what people know it by.
+        command: the program with its flags.
+        static: the program brings its own C library, that of Linux.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    static: bool
+
+    def link(self, sources: Sequence[Path], objects: Sequence[Path], program: Path) -> None:
+        """Makes the runner of a bundle; an `HltuneError` if that fails."""
+        files = map(str, (*sources, *objects))
+        command = [*self.command, *FLAGS, *files, "-o", str(program), *_LIBRARIES]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LINK_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise HltuneError("the C compiler does not come to an end", where=self.name) from None
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
+            found = "; ".join((lines or done.stderr.splitlines())[:3])
+            raise HltuneError("the runner of the bundle does not compile", where=self.name, found=found)
+
+
+def family(target: str) -> str:
+    """Processor, bits and operating system of a full Halide target string."""
+    return "-".join(target.split("-")[:3])
+
+
+def libraries(target: str) -> tuple[str, ...]:
+    """What a runner that is built on the device is linked with."""
+    return _ANDROID_LIBRARIES if family(target).endswith("-android") else _LIBRARIES
+
+
+def check_target(target: str) -> None:
+    """Raises an `InputError` for what no runner is for."""
+    if family(target).rpartition("-")[2] not in ("linux", "android"):
+        raise InputError(
+            "there are no bundles for this target",
+            where=f"--target {target}",
+            expected="a target of Linux or Android, such as arm-64-android",
+            todo="for the Hexagon DSP, hltune tune --target hexagon, then hltune export",
+        )
+
+
+def find_compiler(target: str) -> Compiler | None:
+    """The first that makes programs for a full Halide target string; None if there is none here."""
+    wanted = family(target)
+    own = next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
+    if own is not None and _OWN.get(platform.machine()) == wanted:
+        return Compiler(name=Path(own).name, command=(own,), static=False)
+    zig, triple = find_zig(), _TRIPLES.get(wanted)
+    if zig is None or triple is None:
+        return None
+    return Compiler(name="zig", command=(str(zig), "cc", "-target", triple, "-static", "-s", _STACK), static=True)
+
+
+def runtime_target(target: str, compiler: Compiler | None) -> str:
+    """Which runtime of Halide's goes with a runner: a static program has the C library of Linux, even on Android."""
+    if compiler is None or not compiler.static:
+        return target
+    architecture, bits, _, *features = target.split("-")
+    return "-".join((architecture, bits, "linux", *features))

@@ -1,0 +1,87 @@
+"""What workers do for a bundle: object code of candidates, Halide's runtime, and the memory of the user's images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hltune.machine.inputs import Inputs, input_arrays
+from hltune.pipeline.layout import layout_of
+from hltune.runtime.worker import Process
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, InputError
+from hltune.values.pipeline import BufferArgument, PipelineSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectJob:
+    """Compiles a schedule ahead of time, without Halide's runtime.
+
+    Attributes:
+        target: a full Halide target string.
+        path: absolute.
+    """
+
+    spec: PipelineSpec
+    schedule: Schedule
+    target: str
+    function: str
+    path: Path
+    timeout_s: float
+
+    def run(self, process: Process) -> Failure | None:
+        """Runs in a worker; returns why that is impossible, if it is."""
+        import halide as hl  # the parent handles jobs without it
+
+        from hltune.pipeline.build import build
+        from hltune.schedule.apply import apply_schedule
+
+        process.enter("compile", timeout_s=self.timeout_s)
+        try:
+            built = build(self.spec, self.schedule.base)
+            apply_schedule(built, self.spec, self.schedule)
+            target = hl.Target(self.target).with_feature(hl.TargetFeature.NoRuntime)
+            outputs = {hl.OutputFileType.object: str(self.path)}
+            built.pipeline.compile_to(outputs, built.arguments, self.function, target)
+        except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
+            return Failure.of("compile", error)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeJob:
+    """Compiles what all candidates share: Halide's runtime for a target."""
+
+    target: str
+    path: Path
+
+    def run(self, process: Process) -> None:
+        """Runs in a worker."""
+        import halide as hl
+
+        process.enter("compile the runtime", timeout_s=120)
+        hl.compile_standalone_runtime(str(self.path), hl.Target(self.target))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesJob:
+    """Writes the memory of those inputs that are images of the user's, as the runner reads it."""
+
+    spec: PipelineSpec
+    inputs: Inputs
+    directory: Path
+
+    def run(self, process: Process) -> dict[str, str]:
+        """Runs in a worker; returns names of files by names of inputs."""
+        values = input_arrays(process, self.spec, self.inputs)
+        given, files = self.inputs.assign(self.spec), dict[str, str]()
+        for number, (argument, value) in enumerate(zip(self.spec.inputs, values, strict=True)):
+            if isinstance(argument, BufferArgument) and argument.name in given:
+                layout = layout_of(argument, argument.dtype)
+                memory = np.zeros(layout.size, layout.dtype)
+                layout.view(memory)[...] = value
+                files[argument.name] = f"input{number}.bin"
+                Path(self.directory, files[argument.name]).write_bytes(memory.tobytes())
+        return files

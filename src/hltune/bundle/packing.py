@@ -1,0 +1,95 @@
+"""The file of a bundle: the runner, or what it is built of on the device, with its data and how to run it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from hltune.bundle.compilers import FLAGS, libraries
+from hltune.bundle.expected import Expected
+from hltune.bundle.manifest import Manifest
+from hltune.runtime.files import cannot_write
+
+SOURCES = Path(__file__).with_name("runner")
+"""C sources."""
+MANIFEST = "manifest.json"
+
+_README = """Bundle {id}: {count} schedules of {name} for {target}, made by hltune.
+
+Unpack this on the device, and there: sh run.sh
+It measures all of them on {threads} threads and writes results.json. Stop it whenever you like, it goes on where it
+stopped. Then take results.json back, and where the bundle was made: hltune bundle read results.json
+{build}"""
+_BUILD = """
+No C compiler for this device was there when the bundle was made. So run.sh first builds the runner from the objects
+here, with cc, which has to be on the device, or with the compiler that the variable CC names.
+"""
+_RUN = """#!/bin/sh
+# Measures all candidates of this bundle; goes on where it stopped.
+cd "$(dirname "$0")" || exit 1
+{prepare}
+exec ./run
+"""
+_CHMOD = "[ -x run ] || chmod +x run || exit 1"
+
+
+def build_line(objects: Sequence[str], target: str) -> str:
+    """What builds the runner on the device."""
+    sources = " ".join(sorted(path.name for path in SOURCES.glob("*.c")))
+    files = " ".join(objects)
+    command = f"${{CC:-cc}} {' '.join(FLAGS)} {sources} tables.c {files} -o run {' '.join(libraries(target))}"
+    return f"[ -x run ] || {command} || exit 1"
+
+
+def write_texts(directory: Path, manifest: Manifest, *, objects: Sequence[str]) -> None:
+    """Writes all files of text; with names of objects, they are what the runner is built of on the device."""
+    build = _BUILD if objects else ""
+    readme = _README.format(
+        id=manifest.id,
+        count=len(manifest.entries),
+        name=manifest.spec.name,
+        target=manifest.target,
+        threads=manifest.threads,
+        build=build,
+    )
+    (directory / "README.txt").write_text(readme)
+    (directory / "run.sh").write_text(_RUN.format(prepare=build_line(objects, manifest.target) if objects else _CHMOD))
+    (directory / MANIFEST).write_bytes(manifest.encode())
+
+
+def write_expected(directory: Path, number: int, expected: Expected) -> str:
+    """Writes positions and values of samples; returns the file's name."""
+    name = f"output{number}.bin"
+    (directory / name).write_bytes(expected.positions + expected.values)
+    return name
+
+
+def pack(files: Sequence[Path], output: Path) -> None:
+    """Writes the bundle, whole or not at all.
+
+    Raises:
+        InputError: the place cannot be written to.
+    """
+    part = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                archive.write(path, path.name)
+        part.replace(output)
+    except OSError as error:
+        raise cannot_write(output, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def read_manifest(path: Path) -> bytes:
+    """The manifest in a bundle, or in a file of its own; an `OSError` or `KeyError` if there is none."""
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(MANIFEST)

@@ -1,0 +1,267 @@
+"""What a bundle's runner wrote on the device: a line that says where, then a line for each measurement.
+
+::
+
+    {"format": "hltune bundle results", "version": 1, "bundle": "ID", "device": {"cpu": ..., "board": ..., "cores": 8,
+     "threads": 4, "libc": "glibc", "kernel": "Linux 6.1 aarch64"}, "started_s": 1.7e9, "check": "16 digits"}
+    {"candidate": 3, "schedule": "12 digits", "pass": 1, "at_s": 1.7e9, "turns_s": [[fastest, median], ...],
+     "best_s": 0.0021, "pruned": false, "check": ...}
+    {"candidate": 4, "schedule": ..., "pass": 1, "at_s": ..., "failed": {"stage": ..., "kind": ..., "message": ...},
+     "check": ...}
+
+``check`` is FNV-1a of the bundle's id and of what stands before it in the line, so that a line that somebody changed,
+or that belongs to another bundle, is known. Whatever is wrong with a line, the others count.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from hltune.bundle.manifest import Entry, Manifest
+from hltune.values.cost import Cost, Measurement
+from hltune.values.documents import convert
+from hltune.values.errors import Failure, InputError
+from hltune.values.machine_id import MachineId
+from hltune.values.unit import MILLISECONDS
+
+CONDITIONS = "bundle runner 1"
+"""Beginning of the conditions of every machine that a bundle was measured on; counts what may change costs."""
+_FORMAT = "hltune bundle results"
+_CHECK = re.compile(rb',"check":"([0-9a-f]{16})"}$')
+_AGAIN = "run the bundle again on the device: what is missing here is measured once more"
+_COPY = "copy the file again from the device; do not edit it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """Where a bundle ran.
+
+    Attributes:
+        cpu: model of the processor, or the kinds of its cores.
+        board: what the system calls the whole; empty if it says nothing.
+        cores: those that the run was allowed to use.
+        libc: whose functions the runner used.
+    """
+
+    cpu: str
+    board: str
+    cores: int
+    threads: int
+    libc: str
+    kernel: str
+
+    def machine(self, manifest: Manifest) -> MachineId:
+        """The identity of its measurements. The kernel is no part of it, for it is updated now and then."""
+        return MachineId(
+            cpu=", ".join(filter(None, (self.cpu, self.board))),
+            target=manifest.target,
+            threads=self.threads,
+            halide=manifest.halide,
+            conditions=f"{CONDITIONS}, cores: {self.cores}, C library: {self.libc}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with a line, which does not count."""
+
+    line: int
+    what: str
+    expected: str
+    found: str
+    todo: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.what}; expected: {self.expected}; found: {self.found}; to do: {self.todo}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A good line."""
+
+    entry: Entry
+    measurement: Measurement
+    at_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Results:
+    """All that a file says.
+
+    Attributes:
+        unfinished: the last line was not written to its end.
+    """
+
+    device: Device
+    measured: list[Measured] = field(default_factory=list[Measured])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    unfinished: bool = False
+
+
+def bundle_of(data: bytes, *, where: str) -> str:
+    """The id of the bundle that a file of results belongs to.
+
+    Raises:
+        InputError: it does not begin as results do.
+    """
+    return str(_header(data, where)["bundle"])
+
+
+def read_results(data: bytes, manifest: Manifest, *, where: str) -> Results:
+    """Reads results of a bundle; what is damaged is named, and the rest counts.
+
+    Raises:
+        InputError: the first line, which says on what device, is damaged, or of another bundle.
+    """
+    header = _header(data, where)
+    if header["bundle"] != manifest.id:
+        raise InputError(
+            "these are results of another bundle",
+            where=where,
+            expected=f"bundle {manifest.id}",
+            found=f"bundle {header['bundle']}",
+            todo="give the bundle that was run on the device by --bundle FILE",
+        )
+    first, *lines = data.split(b"\n")
+    if not _intact(first, manifest.id):
+        raise InputError(
+            "the first line was changed, and nobody knows on what device this was measured",
+            where=f"{where}: line 1",
+            expected="the line as the runner wrote it",
+            found=_excerpt(first),
+            todo=_COPY,
+        )
+    results = Results(device=_device(header, where))
+    unfinished = lines.pop() if lines else b""
+    reader = _Reader(manifest, first, results)
+    for number, line in enumerate(lines, start=2):
+        if not reader.take(number, line):
+            break
+    results.unfinished = bool(unfinished)
+    return results
+
+
+def checksum(line: bytes, bundle_id: str) -> int:
+    """FNV-1a of a bundle's id and of a line, up to its check."""
+    total = 0xCBF29CE484222325
+    for byte in bundle_id.encode() + line:
+        total = (total ^ byte) * 0x100000001B3 % 2**64
+    return total
+
+
+def _intact(line: bytes, bundle_id: str) -> bool:
+    found = _CHECK.search(line)
+    return found is not None and int(found[1], 16) == checksum(line[: found.start()], bundle_id)
+
+
+def _header(data: bytes, where: str) -> dict[str, Any]:
+    first = data.partition(b"\n")[0]
+    try:
+        header = cast("dict[str, Any]", json.loads(first))
+        if header["format"] != _FORMAT or header["version"] != 1 or not isinstance(header["bundle"], str):
+            raise ValueError(f"format {header['format']!r} version {header['version']!r}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "this is no file of results",
+            where=f"{where}: line 1",
+            expected=f'a line that begins with {{"format":"{_FORMAT}","version":1,',
+            found=f"{_excerpt(first)} ({type(error).__name__}: {error})",
+            todo="give the file results.json that the bundle's runner wrote on the device",
+        ) from None
+    return header
+
+
+def _device(header: dict[str, Any], where: str) -> Device:
+    try:
+        return convert(header.get("device"), Device)
+    except InputError as error:
+        error.where, error.todo = f"{where}: line 1", "use the version of hltune that made the bundle"
+        raise
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Takes lines after the first one."""
+
+    manifest: Manifest
+    first: bytes
+    results: Results
+    seen: dict[bytes, int] = field(default_factory=dict[bytes, int])
+
+    def take(self, number: int, line: bytes) -> bool:
+        """Adds what a line says; False if none of those after it can be trusted."""
+        if line.startswith(b'{"format"'):
+            return self._next_run(number, line)
+        if (before := self.seen.setdefault(line, number)) != number:
+            self._problem(number, "the line is there twice", "each line once", f"the same as line {before}", "nothing")
+            return True
+        try:
+            measured = self._measured(line)
+        except InputError as error:
+            self._problem(number, error.what, error.expected or "", error.found or "", error.todo or _AGAIN)
+        else:
+            self.results.measured.append(measured)
+        return True
+
+    def _next_run(self, number: int, line: bytes) -> bool:
+        """Two files in one: of the same bundle on the same device that is as good as one."""
+        same = _intact(line, self.manifest.id) and _place(line) == _place(self.first)
+        if not same:
+            expected, todo = "results of one bundle and one device", "give what begins here as a file of its own"
+            self._problem(number, "another file of results begins here", expected, _excerpt(line), todo)
+        return same
+
+    def _problem(self, number: int, what: str, expected: str, found: str, todo: str) -> None:
+        self.results.problems.append(Problem(line=number, what=what, expected=expected, found=found, todo=todo))
+
+    def _measured(self, line: bytes) -> Measured:
+        try:
+            document = cast("dict[str, Any]", json.loads(line))
+            candidate, schedule, at_s = document["candidate"], document["schedule"], float(document["at_s"])
+        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+            what, found = "the line is damaged", f"{_excerpt(line)} ({type(error).__name__}: {error})"
+            raise InputError(what, expected="a line as the runner writes it", found=found, todo=_AGAIN) from None
+        entries = {each.number: each for each in self.manifest.entries}
+        entry = entries.get(candidate) if isinstance(candidate, int) else None
+        if entry is None:
+            expected = f"one of {len(entries)}"
+            raise InputError("there is no such candidate", expected=expected, found=f"{candidate!r}", todo=_COPY)
+        if schedule != entry.short_hash:
+            what = f"candidate {candidate} has another schedule"
+            raise InputError(what, expected=entry.short_hash, found=f"{schedule!r}", todo=_COPY)
+        measurement = _measurement(document)
+        if not _intact(line, self.manifest.id):
+            what, expected = "the line was changed, or is of another bundle", "a checksum that fits"
+            raise InputError(what, expected=expected, found=_excerpt(line), todo=_COPY)
+        if not 0 <= at_s < math.inf:
+            raise InputError("bad time of measurement", expected="seconds since 1970", found=str(at_s), todo=_COPY)
+        return Measured(entry=entry, measurement=measurement, at_s=at_s)
+
+
+def _measurement(document: dict[str, Any]) -> Measurement:
+    """A cost or a failure; an `InputError` if it is neither."""
+    if "failed" in document:
+        return convert(document["failed"], Failure)
+    turns = document.get("turns_s")
+    pruned = document.get("pruned") is True
+    try:
+        return Cost(unit=MILLISECONDS, turns=tuple(tuple(map(float, turn)) for turn in turns or ()), pruned=pruned)
+    except (TypeError, ValueError) as error:
+        raise InputError("bad times", expected="lists of seconds", found=f"{turns!r} ({error})", todo=_COPY) from None
+    except InputError:
+        expected = "positive, finite seconds"
+        raise InputError("bad times", expected=expected, found=f"{turns!r}", todo=_COPY) from None
+
+
+def _place(line: bytes) -> bytes:
+    """A first line up to when the run began."""
+    return line.partition(b',"started_s"')[0]
+
+
+def _excerpt(line: bytes) -> str:
+    text = line[:80].decode(errors="replace")
+    return repr(text + "..." if len(line) > 80 else text)

@@ -1,0 +1,351 @@
+/* One candidate in a process of its own, which tells this one what it does and how long that took.
+ *
+ * Whatever it does to itself, this process goes on: it may crash, loop for ever, or be killed for want of memory. */
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_ARGUMENTS 64
+#define MOST_REPEATS 1000
+
+/* Halide's runtime, which is linked with the candidates */
+int halide_set_num_threads(int count);
+void *halide_set_error_handler(void (*handler)(void *, const char *));
+void *halide_set_custom_malloc(void *(*allocate)(void *, size_t));
+void *halide_set_custom_free(void (*release)(void *, void *));
+
+enum news { STAGE, TURN, FAILED, DONE };
+struct message {
+    enum news news;
+    int pruned;
+    double number, median_s; /* limit of a stage; a turn */
+    char stage[32], kind[32], text[MESSAGE_SIZE];
+};
+
+static struct buffer buffers[MOST_ARGUMENTS];
+static struct dimension dimensions[MOST_ARGUMENTS][MOST_DIMENSIONS];
+static void *addresses[MOST_ARGUMENTS];
+static int news_to;
+
+static char error_text[MESSAGE_SIZE];
+static atomic_flag error_seen = ATOMIC_FLAG_INIT;
+
+static double now_s(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Several threads may fail at once; what the first of them says counts. */
+static void hear_error(void *context, const char *text) {
+    (void)context;
+    if (!atomic_flag_test_and_set(&error_seen)) {
+        snprintf(error_text, sizeof error_text, "%s", text);
+    }
+}
+
+#ifndef __GLIBC__
+/* After its first large buffers, glibc keeps what it gets back, call by call. Other C libraries may give large buffers
+ * back to the system each time, which would cost a page fault for every page. So they are kept here. */
+struct block {
+    struct block *next;
+    size_t size;
+};
+static struct block *kept_blocks;
+static pthread_mutex_t block_lock = PTHREAD_MUTEX_INITIALIZER;
+#define HEADER 128
+
+static void *keep_malloc(void *context, size_t size) {
+    (void)context;
+    size = (size + HEADER + 4095) / 4096 * 4096;
+    pthread_mutex_lock(&block_lock);
+    struct block **link = &kept_blocks;
+    while (*link && (*link)->size != size) {
+        link = &(*link)->next;
+    }
+    struct block *block = *link;
+    if (block) {
+        *link = block->next;
+    }
+    pthread_mutex_unlock(&block_lock);
+    if (!block && !(block = aligned_alloc(HEADER, size))) {
+        return NULL;
+    }
+    block->size = size;
+    return (char *)block + HEADER;
+}
+
+static void keep_free(void *context, void *memory) {
+    (void)context;
+    if (memory) {
+        struct block *block = (struct block *)((char *)memory - HEADER);
+        pthread_mutex_lock(&block_lock);
+        block->next = kept_blocks;
+        kept_blocks = block;
+        pthread_mutex_unlock(&block_lock);
+    }
+}
+
+FILE *fopen64(const char *path, const char *mode) { return fopen(path, mode); } /* Halide's runtime wants glibc's name */
+#endif
+
+static void prepare(int place) {
+    const struct argument *a = &arguments[place];
+    if (a->kind == SCALAR) {
+        addresses[place] = (void *)&a->scalar;
+        return;
+    }
+    struct buffer *buffer = &buffers[place];
+    memcpy(dimensions[place], a->dim, sizeof a->dim);
+    buffer->host = memory_of(a);
+    if (!buffer->host || (a->kind == INPUT && !fill_input(a, buffer->host))) {
+        fprintf(stderr, "cannot make %s: %s\n", a->name, a->file && a->kind == INPUT ? a->file : "too little memory");
+        exit(3);
+    }
+    buffer->code = (uint8_t)a->code;
+    buffer->bits = (uint8_t)a->bits;
+    buffer->lanes = 1;
+    buffer->dimensions = a->dimensions;
+    buffer->dim = dimensions[place];
+    addresses[place] = buffer;
+}
+
+/* Makes the inputs, which all candidates share. */
+void prepare_arguments(void) {
+    for (int k = 0; k < argument_count; k++) {
+        prepare(k);
+    }
+}
+
+/* From here on: the process of a candidate. */
+
+static void tell(struct message message) {
+    if (write(news_to, &message, sizeof message) != (ssize_t)sizeof message) {
+        _exit(4);
+    }
+}
+
+static void enter(const char *stage, double limit_s) {
+    struct message message = {.news = STAGE, .number = limit_s};
+    snprintf(message.stage, sizeof message.stage, "%s", stage);
+    tell(message);
+}
+
+static void give_up(const char *stage, const char *kind, const char *text) {
+    struct message message = {.news = FAILED};
+    snprintf(message.stage, sizeof message.stage, "%s", stage);
+    snprintf(message.kind, sizeof message.kind, "%s", kind);
+    snprintf(message.text, sizeof message.text, "%s", text);
+    tell(message);
+    _exit(0);
+}
+
+static void poison_outputs(void) {
+    for (int k = 0; k < argument_count; k++) {
+        if (arguments[k].kind == OUTPUT) {
+            poison(&arguments[k], buffers[k].host);
+        }
+    }
+}
+
+static void verify(void) {
+    char message[MESSAGE_SIZE];
+    enter("verify", limits.verify_timeout_s);
+    for (int k = 0; k < argument_count; k++) {
+        if (arguments[k].kind != SCALAR && wrong(&arguments[k], buffers[k].host, message)) {
+            give_up("verify", "wrong output", message);
+        }
+    }
+}
+
+static double timed(const struct candidate *candidate, int count) {
+    double began_s = now_s();
+    for (int k = 0; k < count; k++) {
+        int code = candidate->run(addresses);
+        if (code) {
+            char text[64];
+            snprintf(text, sizeof text, "error %d, and Halide gives no reason", code);
+            give_up("run", "error", error_text[0] ? error_text : text);
+        }
+    }
+    return (now_s() - began_s) / count;
+}
+
+static int by_size(const void *one, const void *other) {
+    double a = *(const double *)one, b = *(const double *)other;
+    return (a > b) - (a < b);
+}
+
+static int far_above(double call_s, double best_s) { return best_s > 0 && call_s > limits.prune_ratio * best_s; }
+
+/* Repeats calls for the time of a turn; short ones in batches, so that the clock's resolution is nothing. True if that
+ * was so slow that further turns are not worth their time. */
+static int take_turn(const struct candidate *candidate, double call_s, double best_s) {
+    static double repeats[MOST_REPEATS];
+    int count = 0, batch = (int)(limits.sample_s / (call_s > 1e-7 ? call_s : 1e-7));
+    double end_s = now_s() + limits.turn_s;
+    do {
+        repeats[count++] = timed(candidate, batch > 1 ? batch : 1);
+    } while (count < MOST_REPEATS && now_s() < end_s);
+    qsort(repeats, (size_t)count, sizeof *repeats, by_size);
+    int pruned = far_above(repeats[0], best_s);
+    tell((struct message){.news = TURN, .number = repeats[0], .median_s = repeats[count / 2], .pruned = pruned});
+    return pruned;
+}
+
+static void measure(const struct candidate *candidate, double best_s) {
+    double limit_s = limits.run_timeout_s;
+    if (best_s > 0) {
+        double relative_s = limits.abort_ratio * best_s;
+        relative_s = relative_s > limits.least_run_timeout_s ? relative_s : limits.least_run_timeout_s;
+        limit_s = limit_s < relative_s ? limit_s : relative_s;
+    }
+    enter("run", limit_s);
+    poison_outputs();
+    timed(candidate, 1);
+    verify();
+    enter("timing", 2 * limit_s);
+    poison_outputs();
+    double first_s = timed(candidate, 1), second_s = timed(candidate, 1);
+    double call_s = first_s < second_s ? first_s : second_s;
+    int pruned = 0;
+    if (second_s > limits.turn_s) {
+        tell((struct message){.news = TURN, .number = call_s, .median_s = call_s, .pruned = far_above(call_s, best_s)});
+    } else {
+        for (int turn = 0; turn < limits.turns && !pruned; turn++) {
+            poison_outputs(); /* what the last turn wrote is verified: a race need not show in the first run */
+            enter("timing", limits.turn_s + 2 * limit_s);
+            pruned = take_turn(candidate, call_s, best_s);
+        }
+    }
+    verify();
+}
+
+static void run_child(const struct candidate *candidate, double best_s) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGINT, SIG_IGN); /* the parent hears it */
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    int score = open("/proc/self/oom_score_adj", O_WRONLY);
+    if (score >= 0) { /* whoever runs out of memory is this process, not the runner */
+        ssize_t ignored = write(score, "1000", 4);
+        (void)ignored;
+        close(score);
+    }
+    halide_set_error_handler(hear_error);
+#ifndef __GLIBC__
+    halide_set_custom_malloc(keep_malloc);
+    halide_set_custom_free(keep_free);
+#endif
+    halide_set_num_threads(limits.threads);
+    measure(candidate, best_s);
+    tell((struct message){.news = DONE});
+    _exit(0);
+}
+
+/* From here on: the process that waits for it. */
+
+static void fail(struct attempt *attempt, const char *kind, const char *text) {
+    attempt->failed = kind;
+    snprintf(attempt->message, sizeof attempt->message, "%s", text);
+}
+
+/* 1 if a message came, 0 if the process ended, -1 if time was up or somebody interrupts. */
+static int hear(int from, struct message *message, double end_s) {
+    struct pollfd poll_for = {.fd = from, .events = POLLIN};
+    for (;;) {
+        double left_s = end_s - now_s();
+        if (interrupted || left_s <= 0) {
+            return -1;
+        }
+        int ready = poll(&poll_for, 1, left_s > 1 ? 1000 : (int)(1000 * left_s) + 1);
+        if (ready > 0) {
+            return read(from, message, sizeof *message) == (ssize_t)sizeof *message;
+        }
+    }
+}
+
+static void say_death(struct attempt *attempt, int status) {
+    char text[160];
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        fail(attempt, "memory", "the system killed it, which it does where memory runs out");
+    } else if (WIFSIGNALED(status)) {
+        snprintf(text, sizeof text, "the process died (%s)", strsignal(WTERMSIG(status)));
+        fail(attempt, "crash", text);
+    } else {
+        snprintf(text, sizeof text, "the process left with status %d in the middle of it", WEXITSTATUS(status));
+        fail(attempt, "crash", text);
+    }
+}
+
+static void follow(struct attempt *attempt, int from, pid_t child) {
+    struct message message = {.news = STAGE};
+    double limit_s = limits.run_timeout_s, end_s = now_s() + limit_s + 10;
+    int heard;
+    while ((heard = hear(from, &message, end_s)) > 0 && message.news != DONE && message.news != FAILED) {
+        if (message.news == TURN && attempt->turns < 16) {
+            attempt->turn[attempt->turns++] = (struct turn){message.number, message.median_s};
+            attempt->pruned = message.pruned;
+        } else if (message.news == STAGE) {
+            limit_s = message.number;
+            end_s = now_s() + limit_s;
+            memcpy(attempt->stage, message.stage, sizeof attempt->stage);
+        }
+    }
+    if (heard < 0) {
+        kill(child, SIGKILL);
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (heard < 0) {
+        char text[80];
+        int tighter = limit_s < limits.run_timeout_s && strcmp(attempt->stage, "verify");
+        snprintf(text, sizeof text, "took longer than %s%g s%s", tighter ? "" : "its limit of ", limit_s,
+                 tighter ? ", many times as long as the best" : "");
+        fail(attempt, "timeout", text);
+    } else if (heard && message.news == FAILED) {
+        memcpy(attempt->stage, message.stage, sizeof attempt->stage);
+        fail(attempt, strcmp(message.kind, "error") ? "wrong output" : "error", message.text);
+    } else if (!heard) {
+        say_death(attempt, status);
+    }
+}
+
+/* Runs a candidate: what came of it is of no use if somebody has interrupted. `best_s` is 0 if nothing is known. */
+struct attempt try_candidate(const struct candidate *candidate, double best_s) {
+    struct attempt attempt = {.stage = "start"};
+    int ends[2];
+    fflush(NULL);
+    if (pipe(ends)) {
+        perror("pipe");
+        exit(3);
+    }
+    pid_t child = fork();
+    if (child < 0) {
+        perror("fork");
+        exit(3);
+    }
+    if (!child) {
+        close(ends[0]);
+        news_to = ends[1];
+        run_child(candidate, best_s);
+    }
+    close(ends[1]);
+    follow(&attempt, ends[0], child);
+    close(ends[0]);
+    return attempt;
+}

@@ -1,0 +1,327 @@
+/* Memory of inputs and outputs, random inputs, and the check of outputs.
+ *
+ * hltune's `machine/portable.py` and `bundle/expected.py` compute the same with NumPy. */
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define GUARD 4096 /* bytes before and after every image that nobody may write to */
+#define GUARD_BYTE 0x5a
+#define POISON 0xa5
+#define GOLDEN 0x9e3779b97f4a7c15u
+
+/* splitmix64: the number that follows a state, which itself grows by GOLDEN. */
+uint64_t random_number(uint64_t state) {
+    uint64_t z = state + GOLDEN;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+uint64_t element_bytes(const struct argument *a) { return a->bits < 8 ? 1 : (uint64_t)a->bits / 8; }
+
+static uint64_t element_count(const struct argument *a) {
+    uint64_t count = 1;
+    for (int d = 0; d < a->dimensions; d++) {
+        count *= (uint64_t)a->dim[d].extent;
+    }
+    return count;
+}
+
+/* Walks over the elements, the innermost dimension first. */
+struct walk {
+    int32_t at[MOST_DIMENSIONS];
+    int64_t place;
+};
+
+static void step(const struct argument *a, struct walk *walk) {
+    for (int d = 0; d < a->dimensions; d++) {
+        walk->place += a->dim[d].stride;
+        if (++walk->at[d] < a->dim[d].extent) {
+            return;
+        }
+        walk->place -= (int64_t)a->dim[d].stride * a->dim[d].extent;
+        walk->at[d] = 0;
+    }
+}
+
+static struct walk walk_to(const struct argument *a, uint64_t element) {
+    struct walk walk = {{0}, 0};
+    for (int d = 0; d < a->dimensions; d++) {
+        walk.at[d] = (int32_t)(element % (uint64_t)a->dim[d].extent);
+        walk.place += (int64_t)walk.at[d] * a->dim[d].stride;
+        element /= (uint64_t)a->dim[d].extent;
+    }
+    return walk;
+}
+
+/* Pages for an image, between two guards; NULL if there are none. */
+void *memory_of(const struct argument *a) {
+    uint64_t alignment = a->alignment < 128 ? 128 : a->alignment, size = a->size * element_bytes(a);
+    uint8_t *pages = mmap(NULL, size + 2 * GUARD + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) {
+        return NULL;
+    }
+    uint8_t *memory = pages + GUARD;
+    memory += (alignment - (uintptr_t)memory % alignment) % alignment;
+    memset(memory - GUARD, GUARD_BYTE, GUARD);
+    memset(memory + size, GUARD_BYTE, GUARD);
+    return memory;
+}
+
+/* The bits of a half that is k / 2048, for k below 2048. */
+static uint64_t half_of(uint64_t k) {
+    int exponent = 10;
+    if (!k) {
+        return 0;
+    }
+    while (!(k >> exponent)) {
+        exponent--;
+    }
+    return (uint64_t)(exponent + 4) << 10 | ((k << (10 - exponent)) & 0x3ff);
+}
+
+static uint64_t drawn(const struct argument *a, uint64_t number) {
+    uint64_t used = number >> (64 - a->drawn_bits), bits = 0;
+    if (a->code != FLOAT) {
+        return used + (uint64_t)a->low;
+    }
+    if (a->bits == 16) {
+        return half_of(used);
+    }
+    double value = ldexp((double)used, -a->drawn_bits);
+    float narrow = (float)value;
+    if (a->bits == 64) {
+        memcpy(&bits, &value, sizeof value);
+    } else {
+        memcpy(&bits, &narrow, sizeof narrow);
+    }
+    return bits;
+}
+
+/* Random data, or what is in the input's file; 0 if that cannot be read. All processors here are little-endian. */
+int fill_input(const struct argument *a, uint8_t *memory) {
+    uint64_t bytes = element_bytes(a), count = element_count(a), state = a->seed;
+    if (a->file) {
+        FILE *file = fopen(a->file, "rb");
+        int good = file && fread(memory, bytes, a->size, file) == a->size;
+        if (file) {
+            fclose(file);
+        }
+        return good;
+    }
+    struct walk walk = {{0}, 0};
+    for (uint64_t k = 0; k < count; k++, state += GOLDEN, step(a, &walk)) {
+        uint64_t value = drawn(a, random_number(state));
+        memcpy(memory + (uint64_t)walk.place * bytes, &value, bytes);
+    }
+    return 1;
+}
+
+void poison(const struct argument *a, uint8_t *memory) { memset(memory, POISON, a->size * element_bytes(a)); }
+
+static int all_are(const uint8_t *from, uint64_t count, uint8_t value) {
+    for (uint64_t k = 0; k < count; k++) {
+        if (from[k] != value) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int gaps_intact(const struct argument *a, const uint8_t *memory) {
+    uint64_t bytes = element_bytes(a), count = element_count(a);
+    if (count == a->size) {
+        return 1;
+    }
+    uint8_t *owned = calloc(a->size, 1);
+    struct walk walk = {{0}, 0};
+    for (uint64_t k = 0; owned && k < count; k++, step(a, &walk)) {
+        owned[walk.place] = 1;
+    }
+    int intact = 1;
+    for (uint64_t k = 0; owned && intact && k < a->size; k++) {
+        intact = owned[k] || all_are(memory + k * bytes, bytes, POISON);
+    }
+    free(owned);
+    return intact;
+}
+
+static uint64_t hash_of(const struct argument *a, const uint8_t *memory) {
+    uint64_t bytes = element_bytes(a), count = element_count(a), sum = 0;
+    struct walk walk = {{0}, 0};
+    for (uint64_t k = 0; k < count; k++, step(a, &walk)) {
+        uint64_t value = 0;
+        memcpy(&value, memory + (uint64_t)walk.place * bytes, bytes);
+        sum += random_number(value ^ random_number(k));
+    }
+    return sum;
+}
+
+static double from_half(uint64_t bits) {
+    int exponent = (int)(bits >> 10 & 31), mantissa = (int)(bits & 0x3ff);
+    double size = exponent == 31  ? (mantissa ? NAN : INFINITY)
+                  : exponent == 0 ? ldexp(mantissa, -24)
+                                  : ldexp(mantissa + 1024, exponent - 25);
+    return bits >> 15 ? -size : size;
+}
+
+static double as_float(const struct argument *a, uint64_t bits) {
+    double wide;
+    float narrow;
+    if (a->bits == 16) {
+        return from_half(bits);
+    }
+    if (a->bits == 32) {
+        uint32_t low = (uint32_t)bits;
+        memcpy(&narrow, &low, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, &bits, sizeof wide);
+    return wide;
+}
+
+/* A signed integer from as many of the low bits as it has. */
+static int64_t as_signed(const struct argument *a, uint64_t bits) {
+    return (int64_t)(bits << (64 - a->bits)) >> (64 - a->bits);
+}
+
+/* How far a value is from the expected one: relative for floats, in units for integers. */
+static double distance(const struct argument *a, uint64_t found, uint64_t expected) {
+    if (a->code == SIGNED) {
+        int64_t one = as_signed(a, found), other = as_signed(a, expected);
+        return one > other ? (double)((uint64_t)one - (uint64_t)other) : (double)((uint64_t)other - (uint64_t)one);
+    }
+    if (a->code == UNSIGNED) {
+        return found > expected ? (double)(found - expected) : (double)(expected - found);
+    }
+    double ours = as_float(a, found), wanted = as_float(a, expected);
+    if (ours == wanted || (isnan(ours) && isnan(wanted))) {
+        return 0;
+    }
+    double far = fabs(ours - wanted) / (fabs(wanted) + a->largest / 100);
+    return isfinite(far) ? far : INFINITY;
+}
+
+static int text_of(const struct argument *a, uint64_t bits, char *text, size_t size) {
+    if (a->code == FLOAT) {
+        return snprintf(text, size, "%.9g", as_float(a, bits));
+    }
+    if (a->code == UNSIGNED) {
+        return snprintf(text, size, "%llu", (unsigned long long)bits);
+    }
+    return snprintf(text, size, "%lld", (long long)as_signed(a, bits));
+}
+
+struct samples {
+    uint64_t *positions;
+    uint8_t *values;
+};
+
+static struct samples read_samples(const struct argument *a) {
+    uint64_t bytes = element_bytes(a), count = a->samples;
+    struct samples samples = {malloc(8 * count + 1), malloc(bytes * count + 1)};
+    FILE *file = fopen(a->file, "rb");
+    if (!file || !samples.positions || !samples.values || fread(samples.positions, 8, count, file) != count ||
+        fread(samples.values, bytes, count, file) != count) {
+        fprintf(stderr, "cannot read %s, which belongs to this bundle: unpack it again\n", a->file);
+        _Exit(3);
+    }
+    fclose(file);
+    return samples;
+}
+
+/* Samples that differ by more than a level, in all and in the fullest slice of each dimension, against what may. */
+static int too_many(const struct argument *a, const double *far, const uint64_t *positions, int level) {
+    const uint64_t *allowed = a->allowed + (size_t)level * (size_t)(1 + a->dimensions);
+    uint64_t all = 0;
+    for (uint64_t k = 0; k < a->samples; k++) {
+        all += far[k] > a->level[level];
+    }
+    int broken = all > allowed[0];
+    for (int d = 0; !broken && all && d < a->dimensions; d++) {
+        uint64_t *slices = calloc((size_t)a->dim[d].extent, sizeof *slices);
+        for (uint64_t k = 0; slices && k < a->samples; k++) {
+            if (far[k] > a->level[level]) {
+                uint64_t count = ++slices[walk_to(a, positions[k]).at[d]];
+                broken |= count > allowed[a->dimensions - d];
+            }
+        }
+        free(slices);
+    }
+    return broken;
+}
+
+static void describe(const struct argument *a, const uint8_t *memory, const struct samples *s, const double *far, char *message) {
+    uint64_t bytes = element_bytes(a), count = 0, first = 0;
+    double least = a->levels ? a->level[0] : 0;
+    for (uint64_t k = a->samples; k-- > 0;) {
+        if (far[k] > least) {
+            count++;
+            first = k;
+        }
+    }
+    if (!count) {
+        snprintf(message, MESSAGE_SIZE, "wrong output %s: its hash is not the expected one, but none of %llu samples shows where",
+                 a->name, (unsigned long long)a->samples);
+        return;
+    }
+    uint64_t expected = 0, found = 0;
+    struct walk walk = walk_to(a, s->positions[first]);
+    memcpy(&expected, s->values + first * bytes, bytes);
+    memcpy(&found, memory + (uint64_t)walk.place * bytes, bytes);
+    char place[128] = "", one[40], other[40];
+    for (int d = 0; d < a->dimensions; d++) {
+        size_t length = strlen(place);
+        snprintf(place + length, sizeof place - length, "%s%d", d ? ", " : "", walk.at[d] + a->dim[d].min);
+    }
+    text_of(a, expected, one, sizeof one);
+    text_of(a, found, other, sizeof other);
+    snprintf(message, MESSAGE_SIZE, "wrong output %s: %llu of %llu sampled values differ, the first at (%s): expected %s, found %s",
+             a->name, (unsigned long long)count, (unsigned long long)a->samples, place, one, other);
+}
+
+static int samples_differ(const struct argument *a, const uint8_t *memory, char *message) {
+    uint64_t bytes = element_bytes(a);
+    struct samples s = read_samples(a);
+    double *far = malloc((a->samples + 1) * sizeof *far);
+    for (uint64_t k = 0; k < a->samples; k++) {
+        uint64_t expected = 0, found = 0;
+        memcpy(&expected, s.values + k * bytes, bytes);
+        memcpy(&found, memory + (uint64_t)walk_to(a, s.positions[k]).place * bytes, bytes);
+        far[k] = distance(a, found, expected);
+    }
+    int broken = a->exact;
+    for (int level = 0; !broken && level < a->levels; level++) {
+        broken = too_many(a, far, s.positions, level);
+    }
+    if (broken) {
+        describe(a, memory, &s, far, message);
+    }
+    free(far);
+    free(s.positions);
+    free(s.values);
+    return broken;
+}
+
+/* Says what is wrong with an image after a run; 0 if nothing is. */
+int wrong(const struct argument *a, const uint8_t *memory, char *message) {
+    uint64_t size = a->size * element_bytes(a);
+    if (!all_are(memory - GUARD, GUARD, GUARD_BYTE) || !all_are(memory + size, GUARD, GUARD_BYTE)) {
+        snprintf(message, MESSAGE_SIZE, "wrote beyond the ends of %s", a->name);
+        return 1;
+    }
+    if (a->kind != OUTPUT) {
+        return 0;
+    }
+    if (!gaps_intact(a, memory)) {
+        snprintf(message, MESSAGE_SIZE, "wrote beyond the ends of the rows of an output");
+        return 1;
+    }
+    return a->exact && hash_of(a, memory) == a->hash ? 0 : samples_differ(a, memory, message);
+}

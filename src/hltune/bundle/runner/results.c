@@ -1,0 +1,347 @@
+/* The file of results: a line for the device, then one for each measurement, each on the disk before the next begins.
+ *
+ * Every line ends with a checksum of what stands before it. Beside it, the file `running` names the candidate that is
+ * under way, so that one that takes the device down is known when the run is continued. */
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RESULTS "results.json"
+#define RUNNING "running"
+#define LONGEST_LINE 4096
+#define MOST_STRIKES 2
+
+struct result results[4096];
+
+static int file;
+static off_t file_size;
+static char line[LONGEST_LINE];
+static size_t length;
+
+static void add(const char *form, ...) {
+    va_list values;
+    va_start(values, form);
+    int count = vsnprintf(line + length, sizeof line - length, form, values);
+    va_end(values);
+    length += (size_t)count;
+    if (length >= sizeof line) {
+        length = sizeof line - 1;
+    }
+}
+
+/* A JSON string of plain characters: what is none of these is replaced. */
+static void add_text(const char *text) {
+    add("\"");
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        if (*at == '"' || *at == '\\') {
+            add("\\%c", *at);
+        } else {
+            add("%c", *at < 32 ? ' ' : *at > 126 ? '?' : *at);
+        }
+    }
+    add("\"");
+}
+
+/* FNV-1a of the bundle's name and of these bytes. */
+static uint64_t checksum(const char *bytes, size_t count) {
+    uint64_t sum = 0xcbf29ce484222325u;
+    for (const char *at = bundle_id; *at; at++) {
+        sum = (sum ^ (uint8_t)*at) * 0x100000001b3u;
+    }
+    for (size_t k = 0; k < count; k++) {
+        sum = (sum ^ (uint8_t)bytes[k]) * 0x100000001b3u;
+    }
+    return sum;
+}
+
+static void refuse(const char *what, const char *todo) {
+    fprintf(stderr, "%s: %s\n  to do: %s\n", RESULTS, what, todo);
+    exit(2);
+}
+
+static int put(int to, const char *bytes, size_t count) {
+    while (count) {
+        ssize_t written = write(to, bytes, count);
+        if (written < 0 && errno != EINTR) {
+            return 0;
+        }
+        bytes += written > 0 ? written : 0;
+        count -= written > 0 ? (size_t)written : 0;
+    }
+    return !fsync(to);
+}
+
+static void write_line(void) {
+    uint64_t sum = checksum(line, length);
+    add(",\"check\":\"%016llx\"}\n", (unsigned long long)sum);
+    if (!put(file, line, length)) {
+        const char *why = strerror(errno);
+        if (ftruncate(file, file_size)) {
+            perror(RESULTS);
+        }
+        refuse(why, "make room on this disk, and run again: it goes on where it stopped; all lines before are kept");
+    }
+    file_size += (off_t)length;
+}
+
+/* True if a line, without its end, is whole and unchanged. */
+static int intact(const char *text, size_t size) {
+    static const char mark[] = ",\"check\":\"";
+    size_t tail = sizeof mark - 1 + 18;
+    if (size < tail || strncmp(text + size - tail, mark, sizeof mark - 1)) {
+        return 0;
+    }
+    return strtoull(text + size - 18, NULL, 16) == checksum(text, size - tail);
+}
+
+static void read_first(const char *path, const char *key, char *to, size_t size) {
+    FILE *from = fopen(path, "r");
+    char text[512];
+    while (from && !to[0] && fgets(text, sizeof text, from)) {
+        char *value = *key ? strchr(text, ':') : text - 1;
+        if (value && !strncmp(text, key, strlen(key))) {
+            value += 1 + strspn(value + 1, " \t");
+            value[strcspn(value, "\r\n")] = 0;
+            snprintf(to, size, "%s", value);
+        }
+    }
+    if (from) {
+        fclose(from);
+    }
+}
+
+/* Kinds of ARM cores, which have numbers instead of names: implementer/part, each once. */
+static void read_parts(char *to, size_t size) {
+    FILE *from = fopen("/proc/cpuinfo", "r");
+    char text[512], implementer[16] = "", part[40];
+    while (from && fgets(text, sizeof text, from)) {
+        char *value = strstr(text, "0x");
+        if (value && !strncmp(text, "CPU implementer", 15)) {
+            value[strcspn(value, " \r\n")] = 0;
+            snprintf(implementer, sizeof implementer, "%.12s", value);
+        } else if (value && !strncmp(text, "CPU part", 8)) {
+            value[strcspn(value, " \r\n")] = 0;
+            snprintf(part, sizeof part, "%s/%.12s", implementer, value);
+            size_t used = strlen(to);
+            if (!strstr(to, part)) {
+                snprintf(to + used, size - used, "%s%s", used ? " " : "", part);
+            }
+        }
+    }
+    if (from) {
+        fclose(from);
+    }
+}
+
+static void describe_cpu(char *to, size_t size) {
+    char model[256] = "", hardware[256] = "", parts[256] = "";
+    read_first("/proc/cpuinfo", "model name", model, sizeof model);
+    read_first("/proc/cpuinfo", "Hardware", hardware, sizeof hardware);
+    read_parts(parts, sizeof parts);
+    snprintf(to, size, "%s%s%s%s%s", model, model[0] && hardware[0] ? ", " : "", hardware,
+             parts[0] && (model[0] || hardware[0]) ? ", " : "", parts);
+    if (!to[0]) {
+        struct utsname system;
+        uname(&system);
+        snprintf(to, size, "%s", system.machine);
+    }
+}
+
+static int usable_cores(void) {
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    return sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
+}
+
+static double clock_s(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* The first line, up to what differs from run to run on the same device. */
+static void compose_header(void) {
+    char cpu[800] = "", board[256] = "", kernel[256];
+    struct utsname system;
+    uname(&system);
+    describe_cpu(cpu, sizeof cpu);
+    read_first("/proc/device-tree/model", "", board, sizeof board);
+    snprintf(kernel, sizeof kernel, "%.60s %.100s %.60s", system.sysname, system.release, system.machine);
+    length = 0;
+    add("{\"format\":\"hltune bundle results\",\"version\":1,\"bundle\":\"%s\",\"device\":{\"cpu\":", bundle_id);
+    add_text(cpu);
+    add(",\"board\":");
+    add_text(board);
+    add(",\"cores\":%d,\"threads\":%d,\"libc\":\"%s\",\"kernel\":", usable_cores(), limits.threads,
+#ifdef __GLIBC__
+        "glibc"
+#else
+        "other"
+#endif
+    );
+    add_text(kernel);
+    add("}");
+}
+
+static int place_of(int number) {
+    for (int k = 0; k < candidate_count; k++) {
+        if (candidates[k].number == number) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+static void take_line(const char *text, size_t size) {
+    int number = 0, pass = 0;
+    char schedule[16] = "";
+    if (!intact(text, size) ||
+        sscanf(text, "{\"candidate\":%d,\"schedule\":\"%15[0-9a-f]\",\"pass\":%d", &number, schedule, &pass) != 3) {
+        return; /* measured again */
+    }
+    int place = place_of(number);
+    if (place < 0 || strcmp(schedule, candidates[place].schedule)) {
+        return;
+    }
+    struct result *result = &results[place];
+    const char *best = strstr(text, "\"best_s\":");
+    double best_s = best ? strtod(best + 9, NULL) : 0;
+    result->done = pass > result->done ? pass : result->done;
+    result->failed |= !best;
+    result->best_s = best && (!result->best_s || best_s < result->best_s) ? best_s : result->best_s;
+}
+
+/* Reads what an earlier run left, and leaves out a line that was not written to its end. */
+static void continue_results(char *text, size_t size) {
+    char *end = memchr(text, '\n', size);
+    if (!end) {
+        if (ftruncate(file, 0)) {
+            refuse(strerror(errno), "check that this folder can be written to");
+        }
+        file_size = 0;
+        return;
+    }
+    size_t common = length - 1; /* without the brace that closes the device */
+    if (!intact(text, (size_t)(end - text)) || (size_t)(end - text) < common || strncmp(text, line, common)) {
+        refuse("this file has results of another bundle or device, or was changed",
+               "move it out of this folder, and run again");
+    }
+    char *from = end + 1;
+    while ((end = memchr(from, '\n', size - (size_t)(from - text)))) {
+        take_line(from, (size_t)(end - from));
+        from = end + 1;
+    }
+    file_size = from - text;
+    if (ftruncate(file, file_size)) {
+        refuse(strerror(errno), "check that this folder can be written to");
+    }
+}
+
+static void note_death(int place, int pass) {
+    struct attempt attempt = {.stage = "run", .failed = "crash"};
+    snprintf(attempt.message, sizeof attempt.message, "the device or the whole run died %d times while it ran", MOST_STRIKES);
+    keep_result(place, pass, &attempt);
+}
+
+/* Who was under way when the last run died has one more try. */
+static void count_strikes(void) {
+    int number = 0, pass = 0, strikes = 0;
+    FILE *from = fopen(RUNNING, "r");
+    int known = from && fscanf(from, "%d %d %d", &number, &pass, &strikes) == 3;
+    if (from) {
+        fclose(from);
+    }
+    int place = known ? place_of(number) : -1;
+    if (place >= 0 && results[place].done < pass && !results[place].failed) {
+        results[place].strikes = strikes;
+        printf("candidate %d was running when the last run ended (%d of %d times)\n", number, strikes, MOST_STRIKES);
+        if (strikes >= MOST_STRIKES) {
+            note_death(place, pass);
+        }
+    }
+}
+
+void open_results(void) {
+    file = open(RESULTS, O_RDWR | O_CREAT | O_APPEND, 0644);
+    struct stat state;
+    if (file < 0 || fstat(file, &state)) {
+        refuse(strerror(errno), "unpack the bundle where files can be written");
+    }
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(file, F_SETLK, &lock)) {
+        refuse("another run of this bundle is under way", "wait for it, or stop it");
+    }
+    size_t size = (size_t)state.st_size;
+    char *text = malloc(size + 1);
+    if (!text || pread(file, text, size, 0) != (ssize_t)size) {
+        refuse("cannot be read", "move it out of this folder, and run again");
+    }
+    text[size] = 0;
+    compose_header();
+    file_size = 0;
+    if (size) {
+        continue_results(text, size);
+    }
+    free(text);
+    if (!file_size) {
+        add(",\"started_s\":%.3f", clock_s());
+        write_line();
+    }
+    count_strikes();
+}
+
+void begin_candidate(int place, int pass) {
+    char text[64];
+    int count = snprintf(text, sizeof text, "%d %d %d\n", candidates[place].number, pass, results[place].strikes + 1);
+    int to = open(RUNNING, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (to < 0 || !put(to, text, (size_t)count)) {
+        refuse(strerror(errno), "make room on this disk, and run again: it goes on where it stopped");
+    }
+    close(to);
+}
+
+/* Nothing is under way any more. */
+void leave_candidate(void) { unlink(RUNNING); }
+
+void keep_result(int place, int pass, const struct attempt *attempt) {
+    const struct candidate *candidate = &candidates[place];
+    struct result *result = &results[place];
+    length = 0;
+    add("{\"candidate\":%d,\"schedule\":\"%s\",\"pass\":%d,\"at_s\":%.3f", candidate->number, candidate->schedule, pass,
+        clock_s());
+    result->done = pass;
+    if (attempt->failed) {
+        result->failed = 1;
+        add(",\"failed\":{\"stage\":");
+        add_text(attempt->stage);
+        add(",\"kind\":");
+        add_text(attempt->failed);
+        add(",\"message\":");
+        add_text(attempt->message);
+        add("}");
+    } else {
+        double best_s = attempt->turn[0].fastest_s;
+        add(",\"turns_s\":[");
+        for (int turn = 0; turn < attempt->turns; turn++) {
+            const struct turn *each = &attempt->turn[turn];
+            add("%s[%.9g,%.9g]", turn ? "," : "", each->fastest_s, each->median_s);
+            best_s = each->fastest_s < best_s ? each->fastest_s : best_s;
+        }
+        add("],\"best_s\":%.9g,\"pruned\":%s", best_s, attempt->pruned ? "true" : "false");
+        result->best_s = !result->best_s || best_s < result->best_s ? best_s : result->best_s;
+    }
+    write_line();
+    leave_candidate();
+}

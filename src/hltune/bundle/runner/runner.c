@@ -1,0 +1,101 @@
+/* Runs all candidates of a bundle, then the best ones once more, and writes results.json.
+ *
+ * Stop it whenever you like (Ctrl-C, or the power): the same command goes on where it stopped. */
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INTERRUPTED 130
+
+volatile int interrupted;
+
+static void interrupt(int number) {
+    (void)number;
+    interrupted = 1;
+}
+
+static double best_s(void) {
+    double best = 0;
+    for (int k = 0; k < candidate_count; k++) {
+        if (!results[k].failed && results[k].best_s > 0 && (best == 0 || results[k].best_s < best)) {
+            best = results[k].best_s;
+        }
+    }
+    return best;
+}
+
+static void leave_interrupted(void) {
+    leave_candidate();
+    fprintf(stderr, "interrupted: all results so far are in results.json; the same command goes on\n");
+    exit(INTERRUPTED);
+}
+
+static void run_one(int place, int pass, int number, int count) {
+    const struct candidate *candidate = &candidates[place];
+    begin_candidate(place, pass);
+    struct attempt attempt = try_candidate(candidate, best_s());
+    if (interrupted) {
+        leave_interrupted();
+    }
+    keep_result(place, pass, &attempt);
+    printf("[%d of %d%s] %s: ", number, count, pass > 1 ? ", once more" : "", candidate->schedule);
+    if (attempt.failed) {
+        printf("failed in %s: %s\n", attempt.stage, attempt.message);
+    } else {
+        printf("%.4g ms, best %.4g ms\n", 1e3 * results[place].best_s, 1e3 * best_s());
+    }
+}
+
+static int by_time(const void *one, const void *other) {
+    double a = results[*(const int *)one].best_s, b = results[*(const int *)other].best_s;
+    return (a > b) - (a < b);
+}
+
+/* What was close to the best is measured once more, so that a disturbance does not decide. */
+static void run_finals(void) {
+    int *places = calloc((size_t)candidate_count + 1, sizeof *places), count = 0;
+    for (int k = 0; k < candidate_count; k++) {
+        if (!results[k].failed && results[k].best_s > 0) {
+            places[count++] = k;
+        }
+    }
+    qsort(places, (size_t)count, sizeof *places, by_time);
+    count = count < limits.finalists ? count : limits.finalists;
+    for (int k = 0; k < count; k++) {
+        if (results[places[k]].done < 2) {
+            run_one(places[k], 2, k + 1, count);
+        }
+    }
+    free(places);
+}
+
+int main(int count, char **words) {
+    char *slash = count ? strrchr(words[0], '/') : NULL;
+    if (slash) {
+        *slash = 0;
+        if (chdir(words[0])) {
+            perror(words[0]);
+            return 2;
+        }
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    struct sigaction action = {.sa_handler = interrupt};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    open_results();
+    prepare_arguments();
+    for (int k = 0; k < candidate_count; k++) {
+        if (!results[k].done) {
+            run_one(k, 1, k + 1, candidate_count);
+        }
+    }
+    run_finals();
+    printf("done. Take results.json back, and there: hltune bundle read results.json\n");
+    return 0;
+}

@@ -1,0 +1,345 @@
+"""`hltune bundle make`: candidates for a device that is elsewhere, compiled here, in one file."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hltune.bundle.compilers import Compiler, check_target, find_compiler, runtime_target
+from hltune.bundle.expected import Expected, expected_outputs
+from hltune.bundle.manifest import Entry, Manifest
+from hltune.bundle.objects import ImagesJob, ObjectJob, RuntimeJob
+from hltune.bundle.packing import SOURCES, pack, write_expected, write_texts
+from hltune.bundle.results import CONDITIONS
+from hltune.bundle.tables import Tables
+from hltune.commands.store import hold_store
+from hltune.commands.verification import further_schedules
+from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.pretrained import Pretrained
+from hltune.machine.inputs import Inputs
+from hltune.machine.open import identify
+from hltune.machine.options import MeasureOptions
+from hltune.machine.portable import initial_state
+from hltune.machine.reference import ReferenceSession
+from hltune.machine.reference_job import Verification
+from hltune.machine.sensitivity import STRICT
+from hltune.machine.task import Task
+from hltune.pipeline.target import HOST
+from hltune.runtime.files import cannot_write, check_writable, write_bytes
+from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT, halide_version
+from hltune.runtime.progress import Progress
+from hltune.runtime.worker import Worker, run_each, usable_cores
+from hltune.samples.reader import Reader
+from hltune.search.pool import SearchPool
+from hltune.tuning.bundled import Bundled, Chosen
+from hltune.tuning.history import History
+from hltune.tuning.options import TuneOptions
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import BufferArgument, PipelineSpec
+from hltune.values.reasons import Reason, reasons
+from hltune.values.sample import PipelineRecord
+from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
+from hltune.workspace.records import Workspace
+from hltune.workspace.searches import Searches
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+
+_SPARE = 1.1
+"""So many times as many candidates are chosen as are wanted, for some do not compile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A bundle.
+
+    Attributes:
+        compiler: what its runner was built with; None if the device has to build it.
+        device: whose measurements the choice learned from; None if there are none.
+        measured: how many schedules were measured there.
+        left_out: why candidates did not compile.
+    """
+
+    manifest: Manifest
+    file: Path
+    compiler: str | None
+    device: MachineId | None
+    measured: int
+    left_out: tuple[Reason, ...]
+    verification: Verification
+
+
+def make(
+    pipeline: SubjectOptions,
+    options: TuneOptions,
+    *,
+    device: str | None,
+    output: Path,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    inputs: Inputs,
+    progress: Progress,
+) -> Made:
+    """Chooses candidates, compiles them for the target and writes them into one file, with all that running them needs.
+
+    Args:
+        options: `TuneOptions.batch` is how many candidates the bundle has.
+        device: key of the machine in the store whose results the choice learns from; None for the only one.
+        output: the file.
+
+    Raises:
+        InputError: there are no bundles for the target, it is not clear which device is meant, or a file cannot be
+            written.
+        HltuneError: no candidate compiles.
+    """
+    for place in (workspace.root, output.absolute().parent):
+        check_writable(place)
+    progress.phase(f"loading {pipeline.pipeline}")
+    subject = load_subject(pipeline, workspace)
+    check_target(subject.target.name)
+    for note in subject.notes:
+        progress.note(f"{subject.spec.name}: {note}")
+    compiler = find_compiler(subject.target.name)
+    inputs = replace(inputs, portable=True)
+    with _reference(subject, measure, inputs) as session:
+        choice = _choose(subject, options, device, workspace, measure, progress)
+        progress.phase(f"{subject.spec.name}: expected outputs")
+        spec, expected_in = session.expected
+        for note in session.verification.notes:
+            progress.note(f"{subject.spec.name}: {note}")
+        with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
+            try:
+                folder = Path(scratch)
+                entries, failures = _compile(subject, choice.chosen, options.batch, measure, folder, progress)
+                expected = expected_outputs(expected_in, seed=inputs.seed)
+                manifest = Manifest(
+                    spec=subject.spec,
+                    target=subject.target.name,
+                    threads=measure.threads,
+                    halide=halide_version(),
+                    number=choice.number,
+                    inputs=tuple(_inputs(spec, inputs)),
+                    outputs=tuple(_outputs(session.verification, expected)),
+                    entries=entries,
+                )
+                progress.phase(f"{subject.spec.name}: building the runner")
+                files = _build(manifest, spec, inputs, expected, measure, compiler, folder)
+                write_bytes(workspace.bundle(subject.spec, manifest.id), manifest.encode())
+                pack(files, output)
+            except OSError as error:  # a full disk, say
+                raise cannot_write(Path(error.filename or scratch), error) from None
+    return Made(
+        manifest=manifest,
+        file=output,
+        compiler=compiler and compiler.name,
+        device=choice.device,
+        measured=choice.measured,
+        left_out=reasons(failures),
+        verification=session.verification,
+    )
+
+
+@contextlib.contextmanager
+def _reference(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Generator[ReferenceSession]:
+    """Begins with the expected outputs, which this computer computes whatever the target."""
+    here = subject.target.machine == HOST
+    target = subject.target.name if here else f"{HOST}-{STRICT}"
+    with (
+        Worker(environment=measure.environment, preload=("halide", "numpy")) as worker,
+        ReferenceSession(
+            Task(spec=subject.spec, schedule=Schedule(), target=target, inputs=inputs),
+            measure,
+            worker,
+            reference=None,
+            numpy_reference=subject.numpy_reference,
+            more=further_schedules(replace(subject, target=replace(subject.target, name=target)), measure.threads),
+            strict=STRICT in subject.target.name.split("-"),
+            own=here,
+        ) as session,
+    ):
+        yield session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    chosen: Chosen
+    number: int
+    device: MachineId | None
+    measured: int
+
+
+def _choose(
+    subject: Subject,
+    options: TuneOptions,
+    device: str | None,
+    workspace: Workspace,
+    measure: MeasureOptions,
+    progress: Progress,
+) -> _Choice:
+    """Candidates, a few more than are wanted."""
+    spec, here = subject.spec, identify(subject.target, measure)
+    asked = options.search.weights
+    search = with_default_weights(options.search, workspace, subject.target, here, progress)
+    ranker: Pretrained | None = default_ranker(asked, workspace, subject.target, here, progress)
+    todo = "the same command begins again"
+    with (
+        hold_store(workspace.samples, progress, todo=todo) as store,
+        SearchPool(options.workers, timeout_s=options.search_timeout_s) as pool,
+    ):
+        store.add_pipeline(PipelineRecord.of(spec))
+        known = find_device(store, subject, measure.threads, device)
+        machine = known or replace(here, cpu="", target=subject.target.name, conditions=CONDITIONS)
+        history = History(spec, machine, store)
+        lineage = Lineage(workspace.weights(spec, machine))
+        bundled = Bundled(
+            subject=subject,
+            options=replace(options, search=search, batch=round(_SPARE * options.batch)),
+            machine=machine,
+            pool=pool,
+            ranker=ranker,
+            initial=initial_weights(asked, search.weights, subject.target, parent=lineage.parent()),
+            lineage=lineage,
+            memory=Searches(workspace.searches(spec)),
+            rng=np.random.default_rng([options.search.seed, len(history)]),
+        )
+        chosen = bundled.next(history, store, progress) if len(history) else bundled.first(progress)
+        number = history.last_round + 1
+        return _Choice(chosen=chosen, number=number, device=known, measured=len(history))
+
+
+def find_device(store: Reader, subject: Subject, threads: int, key: str | None) -> MachineId | None:
+    """The device that bundles of a pipeline ran on; None if none has come back yet.
+
+    Raises:
+        InputError: there are several, or none with this key.
+    """
+    found = {
+        row.machine.key: row.machine
+        for row in store.statistics()
+        if row.pipeline_hash == subject.spec.content_hash
+        and row.machine.conditions.startswith(CONDITIONS)
+        and (row.machine.target, row.machine.threads) == (subject.target.name, threads)
+        and row.machine.halide == halide_version()
+    }
+    listed = "; ".join(f"{each} ({machine.cpu}, {machine.conditions})" for each, machine in found.items())
+    if key is not None and key not in found:
+        raise InputError(
+            "no results of such a device are known",
+            where=f"--device {key}",
+            expected=listed or f"none: no bundle of {subject.spec.name} for this target and so many threads came back",
+            found=key,
+        )
+    if key is None and len(found) > 1:
+        todo = "give --device KEY; to begin anew with another device, give another --workspace"
+        raise InputError("bundles ran on several devices", where=subject.spec.name, found=listed, todo=todo)
+    return found[key] if key is not None else next(iter(found.values()), None)
+
+
+def _compile(
+    subject: Subject, chosen: Chosen, wanted: int, measure: MeasureOptions, folder: Path, progress: Progress
+) -> tuple[tuple[Entry, ...], list[Failure]]:
+    """Compiles the first candidates that can be; returns these, and why others cannot.
+
+    The default schedule may be slow without end, and is run last, for it is given up the sooner when others are known.
+    """
+    candidates = chosen.candidates
+    order = sorted(candidates, key=lambda key: candidates[key].schedule == Schedule())
+    entries = [
+        Entry(number=order.index(key), name=chosen.names.get(key), candidate=each) for key, each in candidates.items()
+    ]
+    good: list[Entry] = []
+    failures: list[Failure] = []
+
+    def jobs() -> Iterator[tuple[Entry, ObjectJob]]:
+        for entry in entries:
+            yield (
+                entry,
+                ObjectJob(
+                    spec=subject.spec,
+                    schedule=entry.candidate.schedule,
+                    target=subject.target.name,
+                    function=entry.function,
+                    path=folder / f"{entry.function}.o",
+                    timeout_s=measure.compile_timeout_s,
+                ),
+            )
+
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(Worker(environment=COMPILE_ENVIRONMENT, preload=("halide",)))
+            for _ in range(usable_cores())
+        ]
+        outcomes = stack.enter_context(contextlib.closing(run_each(jobs(), workers)))
+        for entry, failure in outcomes:
+            if failure is not None:
+                failures.append(failure)
+                continue
+            good.append(entry)
+            progress.phase(f"{subject.spec.name}: compiled {len(good)} of {wanted}")
+            if len(good) == wanted:
+                break
+    if not good:
+        found = "; ".join(map(str, reasons(failures)[:3])) or "no candidates"
+        raise HltuneError("no candidate compiles for this target", where=subject.target.name, found=found)
+    return tuple(sorted(good, key=lambda entry: entry.number)), failures
+
+
+def _build(
+    manifest: Manifest,
+    spec: PipelineSpec,
+    inputs: Inputs,
+    expected: Sequence[Expected],
+    measure: MeasureOptions,
+    compiler: Compiler | None,
+    folder: Path,
+) -> list[Path]:
+    """Makes all files of the bundle in a folder and returns them."""
+    data, sources = folder / "bundle", folder / "sources"
+    data.mkdir()
+    shutil.copytree(SOURCES, sources)
+    runtime = folder / "runtime.o"
+    with Worker(environment=measure.environment, preload=("halide",)) as worker:
+        worker.run(RuntimeJob(runtime_target(manifest.target, compiler), runtime))
+        images = worker.run(ImagesJob(spec=spec, inputs=inputs, directory=data))
+    tables = Tables(
+        bundle_id=manifest.id,
+        spec=spec,
+        inputs=inputs,
+        images=images,
+        expected=tuple((write_expected(data, number, each), each) for number, each in enumerate(expected)),
+        entries=manifest.entries,
+        measure=measure,
+    )
+    (sources / "tables.c").write_text(tables.source())
+    objects = [*(folder / f"{entry.function}.o" for entry in manifest.entries), runtime]
+    write_texts(data, manifest, objects=[] if compiler else [path.name for path in objects])
+    if compiler is None:
+        return [*sorted(data.iterdir()), *sorted(sources.iterdir()), *objects]
+    compiler.link(sorted(sources.glob("*.c")), objects, data / "run")
+    (data / "run.sh").chmod(0o755)
+    return sorted(data.iterdir())
+
+
+def _inputs(spec: PipelineSpec, inputs: Inputs) -> Iterator[str]:
+    """Where inputs come from, for people."""
+    images: Mapping[str, Path] = inputs.assign(spec)
+    for each in spec.inputs:
+        if not isinstance(each, BufferArgument):
+            yield f"{each.name}: {inputs.scalar(each)}"
+        elif each.name in images:
+            yield f"{each.name}: {images[each.name].name}"
+        else:
+            yield f"{each.name}: splitmix64 from state {initial_state(each.name, inputs.seed)}"
+
+
+def _outputs(verification: Verification, expected: Sequence[Expected]) -> Iterator[str]:
+    """How outputs are checked, for people."""
+    for tolerance, each in zip(verification.outputs, expected, strict=True):
+        how = f"hash {each.hash:016x}" if each.exact else f"{each.samples} samples"
+        yield f"{tolerance.output}: {tolerance.text}, {how}"

@@ -1,0 +1,176 @@
+"""`hltune bundle read` and `hltune bundle best`: what came back from devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+from hltune.bundle.manifest import Manifest
+from hltune.bundle.packing import read_manifest
+from hltune.bundle.results import CONDITIONS, Measured, Problem, Results, bundle_of, read_results
+from hltune.commands.export import export_texts
+from hltune.commands.store import hold_store
+from hltune.machine.open import resolve
+from hltune.runtime.progress import Progress
+from hltune.samples.reader import Reader
+from hltune.samples.results import Ranked
+from hltune.values.about import About
+from hltune.values.errors import Failure, InputError
+from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.reasons import Reason, reasons
+from hltune.values.sample import PipelineRecord, Sample
+from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.subject import Subject
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best schedules of a pipeline on a device.
+
+    Attributes:
+        measured: how many schedules were measured there, failed ones included.
+        ranked: the best of them, best first; empty if all have failed.
+        files: the very best in the forms of text.
+    """
+
+    pipeline: str
+    machine: MachineId
+    measured: int
+    ranked: tuple[Ranked, ...]
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What a file of results brought.
+
+    Attributes:
+        bundle: the id.
+        added: measurements that the store did not have yet.
+        missing: candidates without a result.
+        candidates: all of the bundle.
+        reasons: why candidates failed on the device.
+        problems: lines that do not count.
+        unfinished: the last line was not written to its end.
+    """
+
+    bundle: str
+    kernel: str
+    good: int
+    added: int
+    missing: int
+    candidates: int
+    reasons: tuple[Reason, ...]
+    problems: tuple[Problem, ...]
+    unfinished: bool
+    best: Best
+
+
+def read(path: Path, bundle: Path | None, *, workspace: Workspace, progress: Progress) -> Read:
+    """Puts what a bundle's runner wrote into the store, as a machine of its own, and keeps the best schedule.
+
+    Whatever is good is kept, and nothing is stored twice.
+
+    Args:
+        path: the file.
+        bundle: the bundle that ran, or its manifest; None if it was made in this workspace.
+
+    Raises:
+        InputError: one of the files cannot be read, or they do not belong together.
+    """
+    progress.phase(f"reading {path}")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError("cannot read the results", where=str(path), found=error.strerror) from None
+    manifest = _manifest(bundle_of(data, where=str(path)), bundle, workspace, path)
+    results = read_results(data, manifest, where=str(path))
+    for problem in results.problems:
+        progress.note(f"{path}: {problem}")
+    machine = results.device.machine(manifest)
+    with hold_store(workspace.samples, progress, todo="read the same file again") as store:
+        store.add_pipeline(PipelineRecord.of(manifest.spec))
+        before = store.count()
+        store.add_all(_sample(each, manifest, machine) for each in results.measured)
+        added = store.count() - before
+        best = _best(store, manifest.spec, machine, workspace, progress)
+    return _read(manifest, results, added, best)
+
+
+def best(*, workspace: Workspace, progress: Progress) -> tuple[Best, ...]:
+    """The best schedules of each pipeline on each device that a bundle came back from."""
+    with Reader(workspace.samples) as store:
+        rows = [row for row in store.statistics() if row.machine.conditions.startswith(CONDITIONS)]
+        specs = ((store.spec(row.pipeline_hash), row.machine) for row in rows)
+        return tuple(_best(store, spec, machine, workspace, progress) for spec, machine in specs if spec is not None)
+
+
+def _manifest(bundle_id: str, bundle: Path | None, workspace: Workspace, results: Path) -> Manifest:
+    place = bundle or workspace.find_bundle(bundle_id)
+    if place is None:
+        raise InputError(
+            "these are results of a bundle that was not made in this workspace",
+            where=str(results),
+            expected=f"a bundle whose manifest is under {workspace.root}",
+            found=f"bundle {bundle_id}",
+            todo="give the file of the bundle by --bundle FILE, or the workspace in which it was made by --workspace",
+        )
+    try:
+        data = read_manifest(place)
+    except (OSError, KeyError, BadZipFile) as error:
+        found = getattr(error, "strerror", None) or str(error)
+        raise InputError("cannot read the bundle", where=str(place), found=found) from None
+    return Manifest.decode(data, where=str(place))
+
+
+def _sample(measured: Measured, manifest: Manifest, machine: MachineId) -> Sample:
+    candidate = measured.entry.candidate
+    return Sample(
+        pipeline_hash=manifest.spec.content_hash,
+        machine=machine,
+        schedule=candidate.schedule,
+        featurization=candidate.features,
+        measurement=measured.measurement,
+        provenance=candidate.provenance,
+        round=manifest.number,
+        measured_at_s=measured.at_s,
+    )
+
+
+def _read(manifest: Manifest, results: Results, added: int, best: Best) -> Read:
+    seen = {each.entry.number for each in results.measured}
+    failures = [each.measurement for each in results.measured if isinstance(each.measurement, Failure)]
+    return Read(
+        bundle=manifest.id,
+        kernel=results.device.kernel,
+        good=len(results.measured),
+        added=added,
+        missing=sum(each.number not in seen for each in manifest.entries),
+        candidates=len(manifest.entries),
+        reasons=reasons(failures),
+        problems=tuple(results.problems),
+        unfinished=results.unfinished,
+        best=best,
+    )
+
+
+def _best(store: Reader, spec: PipelineSpec, machine: MachineId, workspace: Workspace, progress: Progress) -> Best:
+    """Keeps the best schedule as a record of the device, and writes it."""
+    key = (spec.content_hash, machine.key)
+    ranked = tuple(each for each in store.best(*key, _SHOWN) if each.schedule is not None)
+    files: tuple[Path, ...] = ()
+    if ranked and (schedule := ranked[0].schedule) is not None:
+        progress.phase(f"writing the best schedule of {spec.name}")
+        cost = ranked[0].cost
+        workspace.replace(
+            Record(name=TUNED, schedule=schedule, cost=cost, provenance=ranked[0].provenance), spec, machine
+        )
+        subject = Subject(spec=spec, target=resolve(machine.target), benchmark=None, hand_written={})
+        about = About.today(spec, machine, cost)
+        files = export_texts(about, subject, schedule, workspace.device_texts(spec, machine))
+    measured = len(store.costs(*key))
+    return Best(pipeline=spec.name, machine=machine, measured=measured, ranked=ranked, files=files)

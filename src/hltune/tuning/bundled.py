@@ -1,0 +1,184 @@
+"""Which candidates the next bundle has: what a round of tuning would measure, for a device that is elsewhere.
+
+The first one begins with all known schedules; mutants of these are ranked by what they are predicted to cost. What
+comes back is a history as any other one: the models learn from it, and the parents are what was measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.weights import Weights
+from hltune.cost_model.pretrained import Pretrained
+from hltune.runtime.progress import Progress
+from hltune.samples.reader import Reader
+from hltune.samples.results import Ranked
+from hltune.schedule.repair import is_outside, repaired
+from hltune.search.ladder import Memory, by_finder
+from hltune.search.mutation import Parent
+from hltune.search.pool import SearchPool
+from hltune.tuning.drafts import Drafts
+from hltune.tuning.history import History
+from hltune.tuning.model import Model
+from hltune.tuning.options import TuneOptions
+from hltune.tuning.pace import Limits, Pace
+from hltune.tuning.predicted import Predicted
+from hltune.tuning.proposals import Costs, Proposals, mutant_share
+from hltune.tuning.searcher import Searcher
+from hltune.values.candidate import Candidate
+from hltune.values.errors import Failure
+from hltune.values.machine_id import MachineId
+from hltune.values.provenance import REPAIR, Mutated, Named, Provenance, Searched
+from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.subject import DEFAULT, Subject
+
+_LEARNING_S = 60.0
+"""How long what was measured is lowered."""
+_LOWERING_S = 30.0
+"""The same of known schedules."""
+_REPAIRED_SHARE = 0.25
+"""Share of a bundle that may be schedules which left their images on the device, made to stay inside."""
+
+
+class Chosen(NamedTuple):
+    """Candidates by the hash of their schedule, in the order in which they are worth measuring, and names of some."""
+
+    candidates: dict[str, Candidate]
+    names: dict[str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Bundled:
+    """Chooses candidates for one pipeline and one device.
+
+    Attributes:
+        options: `TuneOptions.batch` is how many are wanted.
+        machine: the device, as far as it is known.
+        initial: weights that searches start from.
+        lineage: where those are that were learned from the device.
+    """
+
+    subject: Subject
+    options: TuneOptions
+    machine: MachineId
+    pool: SearchPool
+    ranker: Pretrained | None
+    initial: Weights
+    lineage: Lineage
+    memory: Memory
+    rng: np.random.Generator
+    _searcher: Searcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._searcher = Searcher(self.subject, self.options, self.pool, self.rng, self.memory)
+
+    def first(self, progress: Progress) -> Chosen:
+        """All known schedules, what searches find, and mutants that the ranker, or T0, thinks most of."""
+        known, names = dict[str, Candidate](), dict[str, str]()
+        for name, each in self._known(progress).items():  # of equal ones the first
+            known.setdefault(schedule_hash(each.schedule), each)
+            names.setdefault(schedule_hash(each.schedule), name)
+        forecasts = Predicted(known=set(known))
+        drafts = self._drafts(forecasts)
+        progress.phase(f"{self.subject.spec.name}: what the known schedules are predicted to cost")
+        forecasts.forecasts = _forecasts(known.values(), drafts)
+        model = self._model(freeze=True)
+        found = self._proposals(forecasts, model, drafts, len(known), mutant_share(None, None), 1, progress)
+        return Chosen(known | found, names)
+
+    def next(self, history: History, store: Reader, progress: Progress) -> Chosen:
+        """What is worth measuring after what was."""
+        name, key = self.subject.spec.name, (self.subject.spec.content_hash, self.machine.key)
+        mended = self._mended(history, store)
+        drafts, model = self._drafts(history), self._model(freeze=False)
+        progress.phase(f"{name}: learning from {len(history)} schedules that were measured there")
+        samples = history.samples()
+        if model.learn(samples, history.last_round) is None:
+            model.prepare(samples)
+        drafts.learn(end_s=time.monotonic() + _LEARNING_S)
+        ranked = store.best(*key, len(history))
+        searched = _least(ranked, lambda each: isinstance(each, Searched))
+        by_hand = _least(ranked, lambda each: isinstance(each, Named) and each.name != DEFAULT)
+        share, number = mutant_share(searched, by_hand), history.last_round + 1
+        found = self._proposals(history, model, drafts, len(mended), share, number, progress)
+        return Chosen(mended | found, {})
+
+    def _known(self, progress: Progress) -> dict[str, Candidate]:
+        """Those written by hand, the default one, and what each autoscheduler's largest search found, by name."""
+        name = self.subject.spec.name
+        progress.phase(f"{name}: what Halide's autoschedulers find")
+        with contextlib.closing(self._searcher.baselines(time.monotonic() + self.options.search_timeout_s)) as climbing:
+            found = by_finder(climbing)
+        known = self.subject.known_by_name()
+        for finder, steps in found.items():
+            outcome = steps[0].outcome
+            if isinstance(outcome, Failure):
+                progress.note(f"{name}: {finder} failed. {outcome}")
+            else:
+                known[finder] = outcome
+        return known
+
+    def _mended(self, history: History, store: Reader) -> dict[str, Candidate]:
+        """What left its images on the device, with other tails: there is nobody who would repair it there."""
+        return dict(islice(self._repairs(history, store), round(_REPAIRED_SHARE * self.options.batch)))
+
+    def _repairs(self, history: History, store: Reader) -> Iterator[tuple[str, Candidate]]:
+        for each in store.find(""):
+            ours = (each.pipeline_hash, each.machine.key) == (self.subject.spec.content_hash, self.machine.key)
+            if ours and each.schedule is not None and isinstance(each.outcome, Failure):
+                others = repaired(each.schedule) if is_outside(each.outcome.message) else ()
+                new = [(key, other) for other in others if (key := schedule_hash(other)) not in history]
+                for key, other in new[:1]:
+                    origin = Mutated(parent=each.schedule_hash, changes=(REPAIR,))
+                    yield key, Candidate(schedule=other, provenance=origin)
+
+    def _drafts(self, history: History | Predicted) -> Drafts:
+        subject, threads = self.subject, self.machine.threads
+        return Drafts(subject.spec, subject.target, threads, self.pool.workers, history, self.ranker)
+
+    def _model(self, *, freeze: bool) -> Model:
+        return Model(self.subject.spec, self.machine.key, self.initial, self.lineage, freeze=freeze)
+
+    def _proposals(
+        self, history: Costs, model: Model, drafts: Drafts, taken: int, share: float, number: int, progress: Progress
+    ) -> dict[str, Candidate]:
+        """A round's proposals, as many as are still wanted."""
+        wanted = self.options.batch - taken
+        if wanted < 1:
+            return {}
+        # There is no hurry: with a second for each candidate, the bundle takes longer to run than to make.
+        seconds = max(self.options.round_s, float(wanted))
+        options = replace(self.options, batch=wanted, beams=min(self.options.beams, wanted), round_s=seconds)
+        proposals = Proposals(
+            subject=self.subject,
+            options=options,
+            history=history,
+            model=model,
+            searcher=self._searcher,
+            drafts=drafts,
+            pace=Pace(options),
+            kept=None,
+            rng=self.rng,
+        )
+        return proposals.find(share, Limits(), number, progress).candidates
+
+
+def _forecasts(known: Iterable[Candidate], drafts: Drafts) -> dict[str, Parent]:
+    """What known schedules may cost; what cannot be read is thought to cost as much as the worst."""
+    schedules = {schedule_hash(each.schedule): each.schedule for each in known if each.schedule.base is None}
+    keys, scores = drafts.scores(schedules, end_s=time.monotonic() + _LOWERING_S)
+    costs = dict(zip(keys, map(float, np.exp(scores.mean)), strict=True)) if keys else {}
+    worst = max(costs.values(), default=1.0)
+    return {key: Parent(schedule, costs.get(key, worst)) for key, schedule in schedules.items()}
+
+
+def _least(ranked: Iterable[Ranked], of_kind: Callable[[Provenance], bool]) -> float | None:
+    return next((each.cost for each in ranked if each.schedule is not None and of_kind(each.provenance)), None)

@@ -1,0 +1,106 @@
+"""A bundle of a small pipeline whose runner is not built yet, so that tests can spoil its candidates."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hltune.bundle.manifest import Manifest
+from hltune.commands import bundle as command
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.runtime.progress import Silent
+from hltune.search.autoschedulers import Adams2019Options
+from hltune.tuning.options import Budget, TuneOptions
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import SubjectOptions
+
+PIPELINES = Path(__file__).parents[1] / "pipelines"
+
+
+def make(workspace: Workspace, output: Path, *, pipeline: str, count: int, target: str = "host") -> command.Made:
+    options = TuneOptions(
+        search=Adams2019Options(parallelism=2, beam_size=1), search_timeout_s=20.0, budget=Budget(), batch=count
+    )
+    return command.make(
+        SubjectOptions(pipeline=pipeline, target=target),
+        options,
+        device=None,
+        output=output,
+        workspace=workspace,
+        measure=MeasureOptions(threads=2, turn_s=0.02, run_timeout_s=3.0),
+        inputs=Inputs(),
+        progress=Silent(),
+    )
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Made in a workspace, unpacked into a folder with sources and objects."""
+
+    workspace: Workspace
+    file: Path
+    folder: Path
+    made: command.Made
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.made.manifest
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results.json"
+
+    def spoil(self, functions: Mapping[int, str], extra: str) -> None:
+        """Puts other C functions in place of candidates, and builds the runner."""
+        tables = (self.folder / "tables.c").read_text()
+        for number, name in functions.items():
+            entry = self.manifest.entries[number]
+            tables = tables.replace(f".run = {entry.function}_argv", f".run = {name}")
+        declared = "".join(f"int {name}(void **);\n" for name in functions.values())
+        (self.folder / "tables.c").write_text(
+            tables.replace('#include "runner.h"\n', f'#include "runner.h"\n{declared}')
+        )
+        known = f"int {self.manifest.entries[0].function}_argv(void **);\n"
+        (self.folder / "extra.c").write_text(f'#include "runner.h"\n#include <stdlib.h>\n{known}{extra}')
+
+    def start(self) -> subprocess.Popen[str]:
+        environment = {**os.environ, "CC": "cc extra.c"} if (self.folder / "extra.c").exists() else None
+        return subprocess.Popen(
+            ["sh", "run.sh"],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self) -> tuple[int, str]:
+        with self.start() as running:
+            out, _ = running.communicate(timeout=120)
+        return running.returncode, out
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, command.Made]:
+    folder = tmp_path_factory.mktemp("bundle")
+    workspace = Workspace(folder / "ws")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "find_compiler", lambda _target: None)
+        pipeline = f"{PIPELINES / 'many_types.py'}:many_types"
+        return workspace, make(workspace, folder / "b.zip", pipeline=pipeline, count=6)
+
+
+@pytest.fixture
+def bundle(made: tuple[Workspace, command.Made], tmp_path: Path) -> Bundle:
+    """The bundle in a folder of the test's own."""
+    workspace, result = made
+    with zipfile.ZipFile(result.file) as archive:
+        archive.extractall(tmp_path / "device")
+    return Bundle(workspace=workspace, file=result.file, folder=tmp_path / "device", made=result)

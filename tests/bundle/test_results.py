@@ -1,0 +1,144 @@
+"""Results that are damaged, partial or foreign: named, and the rest counts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from hltune.bundle.manifest import Entry, Manifest
+from hltune.bundle.results import bundle_of, checksum, read_results
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost
+from hltune.values.directives import ComputeRoot, Schedule
+from hltune.values.errors import Failure, InputError
+from hltune.values.pipeline import FuncInfo, OutputArgument, PipelineSpec
+from hltune.values.provenance import Named
+from hltune.values.roles import Stage
+
+SPEC = PipelineSpec(
+    name="out",
+    hlpipe=b"bytes",
+    inputs=(),
+    outputs=(OutputArgument(name="out", dtypes=("uint8",), estimate=((0, 4),)),),
+    funcs=(FuncInfo(name="out", args=("x",), updates=(), update_args=()),),
+)
+SCHEDULES = (Schedule(), Schedule((ComputeRoot(Stage("out")),)))
+MANIFEST = Manifest(
+    spec=SPEC,
+    target="arm-64-linux",
+    threads=4,
+    halide="21.0.0",
+    number=3,
+    inputs=(),
+    outputs=("out: equal",),
+    entries=tuple(
+        Entry(number=number, name=None, candidate=Candidate(schedule=schedule, provenance=Named(name="x")))
+        for number, schedule in enumerate(SCHEDULES)
+    ),
+)
+DEVICE = '"device":{"cpu":"Cortex-A72","board":"Pi","cores":4,"threads":4,"libc":"other","kernel":"Linux 6"}'
+HASHES = tuple(each.short_hash for each in MANIFEST.entries)
+
+
+def checked(text: str, bundle: str = MANIFEST.id) -> bytes:
+    return text.encode() + f',"check":"{checksum(text.encode(), bundle):016x}"}}\n'.encode()
+
+
+def header(bundle: str = MANIFEST.id, device: str = DEVICE) -> bytes:
+    start = f'{{"format":"hltune bundle results","version":1,"bundle":"{bundle}",{device},"started_s":1.5'
+    return checked(start, bundle)
+
+
+def line(number: int = 0, *, hashed: str | None = None, seconds: object = 0.25, at_s: float = 2.5) -> bytes:
+    schedule = HASHES[number % 2] if hashed is None else hashed
+    return checked(
+        f'{{"candidate":{number},"schedule":"{schedule}","pass":1,"at_s":{at_s},"turns_s":[[{seconds},0.5]],'
+        f'"best_s":{seconds},"pruned":false'
+    )
+
+
+FAILED = checked(
+    f'{{"candidate":1,"schedule":"{HASHES[1]}","pass":1,"at_s":3.5,'
+    '"failed":{"stage":"run","kind":"crash","message":"it died"}'
+)
+
+
+def test_a_manifest_is_what_it_was() -> None:
+    assert Manifest.decode(MANIFEST.encode(), where="m") == MANIFEST
+    with pytest.raises(InputError, match="manifest of a bundle"):
+        Manifest.decode(MANIFEST.encode().replace(b"arm-64", b"arm-32"), where="m")
+    with pytest.raises(InputError, match="manifest of a bundle"):
+        Manifest.decode(b"{", where="m")
+
+
+def test_what_is_good() -> None:
+    data = header() + line() + FAILED
+    assert bundle_of(data, where="f") == MANIFEST.id
+    results = read_results(data, MANIFEST, where="f")
+    assert (results.problems, results.unfinished) == ([], False)
+    one, other = results.measured
+    assert isinstance(one.measurement, Cost) and one.measurement.turns == ((0.25, 0.5),) and one.at_s == 2.5
+    assert other.measurement == Failure(stage="run", kind="crash", message="it died")
+    machine = results.device.machine(MANIFEST)
+    assert (machine.cpu, machine.target, machine.threads) == ("Cortex-A72, Pi", "arm-64-linux", 4)
+    assert machine.conditions == "bundle runner 1, cores: 4, C library: other"
+
+
+@pytest.mark.parametrize(
+    ("bad", "what"),
+    [
+        (line(seconds=-0.25), "bad times"),
+        (line(seconds="NaN"), "bad times"),
+        (line(seconds=0), "bad times"),
+        (line(seconds="Infinity"), "bad times"),
+        (line(seconds='"fast"'), "bad times"),
+        (line().replace(b"0.25", b"0.15"), "the line was changed"),
+        (line(hashed="0123456789ab"), "has another schedule"),
+        (line(7), "no such candidate"),
+        (line(at_s=-3.0), "bad time of measurement"),
+        (b"\xff\xfe\n", "the line is damaged"),
+        (b"[1, 2]\n", "the line is damaged"),
+        (b"\n", "the line is damaged"),
+        (FAILED, "the line is there twice"),
+        (checked(FAILED.decode().partition(',"check"')[0].replace("crash", "laziness")), "not a Failure"),
+        (header("abcdefabcdef"), "another file of results begins here"),
+    ],
+)
+def test_a_bad_line_is_named_and_the_others_count(bad: bytes, what: str) -> None:
+    results = read_results(header() + FAILED + bad, MANIFEST, where="f")
+    assert [each.measurement for each in results.measured] == [Failure(stage="run", kind="crash", message="it died")]
+    (problem,) = results.problems
+    assert problem.line == 3 and what in problem.what
+    assert all((problem.expected, problem.found, problem.todo))
+
+
+def test_a_half_written_line_is_tolerated() -> None:
+    results = read_results(header() + FAILED + line()[:40], MANIFEST, where="f")
+    assert (len(results.measured), results.problems, results.unfinished) == (1, [], True)
+
+
+def test_a_second_run_on_the_same_device_counts_too() -> None:
+    again = line(at_s=9.5)
+    results = read_results(header() + line() + header() + again, MANIFEST, where="f")
+    assert ([each.at_s for each in results.measured], results.problems) == ([2.5, 9.5], [])
+    foreign = header(device=DEVICE.replace("Pi", "Phone"))
+    results = read_results(header() + line() + foreign + again, MANIFEST, where="f")
+    assert [each.at_s for each in results.measured] == [2.5]
+    assert "another file" in results.problems[0].what
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"{}", b'{"format":"hltune bundle","version":1}\n', b'"a"\n', b"\x00\xff"])
+def test_what_is_no_results_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match="no file of results"):
+        bundle_of(data, where="f")
+
+
+def test_results_of_another_bundle_or_an_unknown_device_are_refused() -> None:
+    other = dataclasses.replace(MANIFEST, number=4)
+    with pytest.raises(InputError, match="results of another bundle"):
+        read_results(header() + line(), other, where="f")
+    with pytest.raises(InputError, match="the first line was changed"):
+        read_results(header().replace(b"Pi", b"Po") + line(), MANIFEST, where="f")
+    with pytest.raises(InputError, match="not a Device"):
+        read_results(header(device='"device":{}') + line(), MANIFEST, where="f")

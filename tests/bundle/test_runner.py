@@ -1,0 +1,143 @@
+"""What a bundle's runner does on a device, which is this machine: it is built by run.sh from objects, as there."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+from hltune.bundle.results import Results, read_results
+from hltune.values.cost import Cost
+from hltune.values.errors import Failure
+from tests.bundle.conftest import Bundle
+
+BAD = """
+static int run(void **arguments) { return %s_argv(arguments); }
+int wrong_whole(void **arguments) {
+    int code = run(arguments);
+    ((struct buffer *)arguments[%d])->host[8 * 777]++;
+    return code;
+}
+int wrong_float(void **arguments) {
+    int code = run(arguments);
+    ((float *)((struct buffer *)arguments[%d])->host)[777] *= 1.01f;
+    return code;
+}
+int crashes(void **arguments) { (void)arguments; *(volatile int *)8 = 1; return 0; }
+int loops(void **arguments) { (void)arguments; for (volatile int k = 0;; k++) { } }
+int leaves(void **arguments) { (void)arguments; exit(7); }
+extern int getppid(void), kill(int, int);
+int kills(void **arguments) { (void)arguments; kill(getppid(), 9); return 0; }
+"""
+
+
+def bad(bundle: Bundle) -> str:
+    whole = len(bundle.manifest.spec.inputs)
+    return BAD % (bundle.manifest.entries[0].function, whole, whole + 1)
+
+
+def read(bundle: Bundle) -> Results:
+    return read_results(bundle.results.read_bytes(), bundle.manifest, where="results.json")
+
+
+def failures(results: Results) -> dict[int, Failure]:
+    return {each.entry.number: each.measurement for each in results.measured if isinstance(each.measurement, Failure)}
+
+
+def test_all_candidates_run_and_are_right(bundle: Bundle) -> None:
+    """Which says that NumPy and the runner make the same inputs, of every type."""
+    code, out = bundle.run()
+    assert code == 0, out
+    results = read(bundle)
+    assert results.problems == [] and not results.unfinished
+    assert failures(results) == {}
+    numbers = [each.entry.number for each in results.measured]
+    assert set(numbers) == {each.number for each in bundle.manifest.entries}
+    assert len(numbers) == 2 * len(set(numbers))  # all are among the finalists
+    first = results.measured[0].measurement
+    assert isinstance(first, Cost) and len(first.turns) == 3
+    before = bundle.results.read_bytes()
+    assert bundle.run()[0] == 0 and bundle.results.read_bytes() == before
+
+
+def test_what_is_bad_is_named_and_does_not_disturb_the_others(bundle: Bundle) -> None:
+    bundle.spoil({1: "wrong_whole", 2: "wrong_float", 3: "crashes", 4: "loops", 5: "leaves"}, bad(bundle))
+    code, out = bundle.run()
+    assert code == 0, out
+    found = failures(read(bundle))
+    assert sorted(found) == [1, 2, 3, 4, 5]
+    assert [found[number].kind for number in range(1, 6)] == [
+        "wrong output",
+        "wrong output",
+        "crash",
+        "timeout",
+        "crash",
+    ]
+    assert "the first at (137, 2): expected " in found[1].message  # 777 = 2 * 320 + 137
+    assert "the first at (137, 2): expected " in found[2].message
+    assert "Segmentation fault" in found[3].message
+    assert found[4].stage == "run" and "took longer than" in found[4].message
+    assert "status 7" in found[5].message
+    assert "failed in verify" in out
+
+
+def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:
+    bundle.spoil({2: "loops"}, bad(bundle))
+    running = bundle.start()
+    wait_for(bundle.folder / "running", f"{2} ")
+    running.send_signal(signal.SIGINT)
+    out, _ = running.communicate(timeout=30)
+    assert running.returncode == 130, out
+    assert "goes on" in out
+    assert not (bundle.folder / "running").exists()
+    assert [each.entry.number for each in read(bundle).measured] == [0, 1]
+    half = b'{"candidate":2,"schedule":"'
+    with bundle.results.open("ab") as file:
+        file.write(half)  # the power fails
+    assert read(bundle).unfinished
+    code, out = bundle.run()
+    assert code == 0 and half + b"{" not in bundle.results.read_bytes(), out
+    results = read(bundle)
+    assert results.problems == [] and not results.unfinished
+    assert failures(results)[2].kind == "timeout"
+    assert {each.entry.number for each in results.measured} == set(range(6))
+
+
+def test_what_takes_the_run_down_has_two_tries(bundle: Bundle) -> None:
+    bundle.spoil({1: "kills"}, bad(bundle))
+    for _ in range(2):
+        code, _ = bundle.run()
+        assert code == -signal.SIGKILL
+        assert [each.entry.number for each in read(bundle).measured] == [0]
+    code, out = bundle.run()
+    assert code == 0, out
+    found = failures(read(bundle))
+    assert list(found) == [1]
+    assert (found[1].kind, "died 2 times" in found[1].message) == ("crash", True)
+
+
+def test_results_of_another_bundle_are_not_continued(bundle: Bundle) -> None:
+    assert bundle.run()[0] == 0
+    data = bundle.results.read_bytes()
+    for other in (data.replace(bundle.manifest.id.encode(), b"0123456789ab"), data.replace(b'"cores"', b'"core5"')):
+        bundle.results.write_bytes(other)
+        code, out = bundle.run()
+        assert code == 2 and "another bundle or device" in out
+        assert bundle.results.read_bytes() == other
+
+
+def test_the_manifest_says_what_was_checked(bundle: Bundle) -> None:
+    manifest = json.loads((bundle.folder / "manifest.json").read_text())
+    assert manifest["id"] == bundle.manifest.id
+    assert manifest["inputs"][0].startswith("a: splitmix64 from state ")
+    whole, parts = manifest["outputs"]
+    assert "hash" in whole and "65536 samples" in parts
+    assert {"default"} < {each["name"] for each in manifest["candidates"]}
+
+
+def wait_for(path: Path, beginning: str) -> None:
+    end_s = time.monotonic() + 60
+    while not (path.exists() and path.read_text().startswith(beginning)):
+        assert time.monotonic() < end_s
+        time.sleep(0.02)

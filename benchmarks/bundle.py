@@ -1,8 +1,8 @@
 """Bundles against tuning directly: ``python -m benchmarks.bundle [ROUNDS] [CANDIDATES] [NAMES]``.
 
-For each pipeline, three rounds of 64 candidates by default: make a bundle, run it on this machine, read what it says. Then
-`hltune tune` measures as many samples in a workspace of its own. The best schedules of both are measured side by side,
-interleaved, and the ratio is printed; bundles should reach what tuning does within 10%.
+For each pipeline, three rounds of 64 candidates by default: make a bundle, run it on this machine, read what it says.
+Then `hltune tune` measures as many samples in a workspace of its own. The best schedules of both are measured side by
+side, interleaved, and the ratio is printed; bundles should reach what tuning does within 10%.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tool import host_subject, hltune, measured, said, speedup
+from benchmarks.tool import hltune, host_subject, measured, said, speedup
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
 

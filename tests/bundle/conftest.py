@@ -6,7 +6,7 @@ import os
 import subprocess
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -57,11 +57,15 @@ class Bundle:
     def results(self) -> Path:
         return self.folder / "results.json"
 
+    @property
+    def numbers(self) -> list[int]:
+        return [each.number for each in self.manifest.entries]
+
     def spoil(self, functions: Mapping[int, str], extra: str) -> None:
-        """Puts other C functions in place of candidates, and builds the runner."""
+        """Puts other C functions in place of candidates, counted from 0, before the runner is built."""
         tables = (self.folder / "tables.c").read_text()
-        for number, name in functions.items():
-            entry = self.manifest.entries[number]
+        for place, name in functions.items():
+            entry = self.manifest.entries[place]
             tables = tables.replace(f".run = {entry.function}_argv", f".run = {name}")
         declared = "".join(f"int {name}(void **);\n" for name in functions.values())
         (self.folder / "tables.c").write_text(
@@ -87,20 +91,39 @@ class Bundle:
         return running.returncode, out
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, command.Made]:
-    folder = tmp_path_factory.mktemp("bundle")
+def made_of(folder: Path, function: str, count: int) -> Bundle:
     workspace = Workspace(folder / "ws")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "find_compiler", lambda _target: None)
-        pipeline = f"{PIPELINES / 'many_types.py'}:many_types"
-        return workspace, make(workspace, folder / "b.zip", pipeline=pipeline, count=6)
+        pipeline = f"{PIPELINES / 'many_types.py'}:{function}"
+        made = make(workspace, folder / "b.zip", pipeline=pipeline, count=count)
+    return Bundle(workspace=workspace, file=made.file, folder=folder, made=made)
+
+
+def unpacked(bundle: Bundle, folder: Path) -> Bundle:
+    """In a folder of the test's own."""
+    with zipfile.ZipFile(bundle.file) as archive:
+        archive.extractall(folder)
+    return replace(bundle, folder=folder)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return made_of(tmp_path_factory.mktemp("bundle"), "many_types", 6)
 
 
 @pytest.fixture
-def bundle(made: tuple[Workspace, command.Made], tmp_path: Path) -> Bundle:
-    """The bundle in a folder of the test's own."""
-    workspace, result = made
-    with zipfile.ZipFile(result.file) as archive:
-        archive.extractall(tmp_path / "device")
-    return Bundle(workspace=workspace, file=result.file, folder=tmp_path / "device", made=result)
+def bundle(made: Bundle, tmp_path: Path) -> Bundle:
+    """Of a pipeline in which floats take part."""
+    return unpacked(made, tmp_path / "device")
+
+
+@pytest.fixture(scope="session")
+def made_exact(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return made_of(tmp_path_factory.mktemp("bundle"), "whole_numbers", 2)
+
+
+@pytest.fixture
+def exact_bundle(made_exact: Bundle, tmp_path: Path) -> Bundle:
+    """Of a pipeline of integers."""
+    return unpacked(made_exact, tmp_path / "device")

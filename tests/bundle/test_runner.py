@@ -16,7 +16,7 @@ BAD = """
 static int run(void **arguments) { return %s_argv(arguments); }
 int wrong_whole(void **arguments) {
     int code = run(arguments);
-    ((struct buffer *)arguments[%d])->host[8 * 777]++;
+    ((int64_t *)((struct buffer *)arguments[%d])->host)[777] += STEP;
     return code;
 }
 int wrong_float(void **arguments) {
@@ -32,9 +32,9 @@ int kills(void **arguments) { (void)arguments; kill(getppid(), 9); return 0; }
 """
 
 
-def bad(bundle: Bundle) -> str:
+def bad(bundle: Bundle, *, step: int = 5) -> str:
     whole = len(bundle.manifest.spec.inputs)
-    return BAD % (bundle.manifest.entries[0].function, whole, whole + 1)
+    return f"#define STEP {step}\n" + BAD % (bundle.manifest.entries[0].function, whole, whole + 1)
 
 
 def read(bundle: Bundle) -> Results:
@@ -66,32 +66,39 @@ def test_what_is_bad_is_named_and_does_not_disturb_the_others(bundle: Bundle) ->
     code, out = bundle.run()
     assert code == 0, out
     found = failures(read(bundle))
-    assert sorted(found) == [1, 2, 3, 4, 5]
-    assert [found[number].kind for number in range(1, 6)] == [
-        "wrong output",
-        "wrong output",
-        "crash",
-        "timeout",
-        "crash",
-    ]
-    assert "the first at (137, 2): expected " in found[1].message  # 777 = 2 * 320 + 137
-    assert "the first at (137, 2): expected " in found[2].message
-    assert "Segmentation fault" in found[3].message
-    assert found[4].stage == "run" and "took longer than" in found[4].message
-    assert "status 7" in found[5].message
+    assert sorted(found) == bundle.numbers[1:]
+    whole, part, crash, loop, left = (found[number] for number in bundle.numbers[1:])
+    kinds = ["wrong output", "wrong output", "crash", "timeout", "crash"]
+    assert [each.kind for each in (whole, part, crash, loop, left)] == kinds
+    assert "the first at (9, 3): expected " in whole.message  # 777 = 3 * 256 + 9
+    assert "the first at (9, 3): expected " in part.message
+    assert "Segmentation fault" in crash.message
+    assert loop.stage == "run" and "took longer than" in loop.message
+    assert "status 7" in left.message
     assert "failed in verify" in out
+
+
+def test_integers_have_to_be_exact(exact_bundle: Bundle) -> None:
+    exact_bundle.spoil({1: "wrong_whole"}, bad(exact_bundle, step=1))
+    code, out = exact_bundle.run()
+    assert code == 0, out
+    found = failures(read(exact_bundle))
+    assert list(found) == exact_bundle.numbers[1:]
+    message = found[exact_bundle.numbers[1]].message
+    assert "1 of 49152 sampled values differ, the first at (9, 3): expected " in message
+    assert "hash" in exact_bundle.manifest.outputs[0]
 
 
 def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:
     bundle.spoil({2: "loops"}, bad(bundle))
     running = bundle.start()
-    wait_for(bundle.folder / "running", f"{2} ")
+    wait_for(bundle.folder / "running", f"{bundle.numbers[2]} ")
     running.send_signal(signal.SIGINT)
     out, _ = running.communicate(timeout=30)
     assert running.returncode == 130, out
     assert "goes on" in out
     assert not (bundle.folder / "running").exists()
-    assert [each.entry.number for each in read(bundle).measured] == [0, 1]
+    assert [each.entry.number for each in read(bundle).measured] == bundle.numbers[:2]
     half = b'{"candidate":2,"schedule":"'
     with bundle.results.open("ab") as file:
         file.write(half)  # the power fails
@@ -100,8 +107,8 @@ def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:
     assert code == 0 and half + b"{" not in bundle.results.read_bytes(), out
     results = read(bundle)
     assert results.problems == [] and not results.unfinished
-    assert failures(results)[2].kind == "timeout"
-    assert {each.entry.number for each in results.measured} == set(range(6))
+    assert failures(results)[bundle.numbers[2]].kind == "timeout"
+    assert {each.entry.number for each in results.measured} == set(bundle.numbers)
 
 
 def test_what_takes_the_run_down_has_two_tries(bundle: Bundle) -> None:
@@ -109,12 +116,13 @@ def test_what_takes_the_run_down_has_two_tries(bundle: Bundle) -> None:
     for _ in range(2):
         code, _ = bundle.run()
         assert code == -signal.SIGKILL
-        assert [each.entry.number for each in read(bundle).measured] == [0]
+        assert [each.entry.number for each in read(bundle).measured] == bundle.numbers[:1]
     code, out = bundle.run()
     assert code == 0, out
     found = failures(read(bundle))
-    assert list(found) == [1]
-    assert (found[1].kind, "died 2 times" in found[1].message) == ("crash", True)
+    assert list(found) == bundle.numbers[1:2]
+    (failure,) = found.values()
+    assert (failure.kind, "died 2 times" in failure.message) == ("crash", True)
 
 
 def test_results_of_another_bundle_are_not_continued(bundle: Bundle) -> None:
@@ -132,7 +140,7 @@ def test_the_manifest_says_what_was_checked(bundle: Bundle) -> None:
     assert manifest["id"] == bundle.manifest.id
     assert manifest["inputs"][0].startswith("a: splitmix64 from state ")
     whole, parts = manifest["outputs"]
-    assert "hash" in whole and "65536 samples" in parts
+    assert "49152 samples" in whole and "49152 samples" in parts
     assert {"default"} < {each["name"] for each in manifest["candidates"]}
 
 

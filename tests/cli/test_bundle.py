@@ -70,8 +70,21 @@ def test_a_bundle_for_another_processor(hltune: Run, tmp_path: Path) -> None:
     """Of integers and floats, with inputs of every type."""
     assert QEMU is not None
     pipeline = f"{PIPELINES / 'many_types.py'}:many_types"
-    flags = ("--target", "arm-64-linux", "-n", 4, "--beam-size", 1, "--max-parallelism", 2, "--search-timeout", 20)
-    made = hltune("bundle", "make", pipeline, *flags, "-o", "b.zip", "--json")
+    flags = (
+        "-p",
+        "width=400",
+        "--target",
+        "arm-64-linux",
+        "-n",
+        4,
+        "--beam-size",
+        1,
+        "--max-parallelism",
+        2,
+        "--search-timeout",
+        20,
+    )
+    made = hltune("bundle", "make", pipeline, *flags, "-n", 4, "-o", "b.zip", "--json")
     assert made.code == 0, made.err
     assert (made.document["compiler"], made.document["candidates"]) == ("zig", 4)
     device = unpack(tmp_path, "b.zip")

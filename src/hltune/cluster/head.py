@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import math
 import os
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ _LOOK_EVERY_S = 2.0
 _START_S = 120.0
 """A node imports Halide; the first one on a computer reads it from disk."""
 _STATUS_S = 10.0
+_REACH_S = 5.0
 _STORE_BYTES = 256 << 20
 """For values on their way, of a cluster of our own."""
 _CALLS = 64
@@ -271,11 +273,12 @@ def _connect(address: str) -> bool:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
+        _check_reachable(address)
         if address == _LOCAL:
             ray.init(_node_ip_address=_LOOPBACK, include_dashboard=False, object_store_memory=_STORE_BYTES, **quiet)
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         raise InputError(
             "no cluster can be reached",
             where=f"--cluster {address}",
@@ -283,6 +286,13 @@ def _connect(address: str) -> bool:
             todo="start one: ray start --head; or give --cluster local, or the address that ray start has printed",
         ) from None
     return True
+
+
+def _check_reachable(address: str) -> None:
+    """An OSError if nobody listens there: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
 
 
 def _no_timing(about: About, wanted: MachineId) -> str | None:

@@ -147,4 +147,6 @@ def _print_best(console: Console, row: Best) -> None:
         table.add_row(*counts, each.schedule_hash[:ID_DIGITS], origin_text(each.provenance))
     console.print(table)
     print_lines(console, *row.files)
-    print_lines(console, f"compiled: hltune export PIPELINE --target {row.machine.target} --schedule {row.files[0]} -o DIR")
+    print_lines(
+        console, f"compiled: hltune export PIPELINE --target {row.machine.target} --schedule {row.files[0]} -o DIR"
+    )

@@ -109,6 +109,7 @@ def test_everything_is_measured_once_whatever_is_lost() -> None:
         assert set(session.measure(dict(list(wanted.items())[:3]))) == set(list(wanted)[:3])
 
 
+@pytest.mark.long
 def test_twenty_random_losses_lose_and_double_nothing() -> None:
     """Of actors, whose computers go on, and of whole nodes, in whose place others come."""
     rng = random.Random(1)

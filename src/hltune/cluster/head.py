@@ -149,6 +149,11 @@ class Head:
         """Those that measure."""
         return [each for each in self.members() if each.aside is None and _no_timing(each.about, self._wanted) is None]
 
+    def idle(self) -> str:
+        """Why nobody measures, for people."""
+        why = (f"{each.about.name} {each.aside or _no_timing(each.about, self._wanted)}" for each in self.members())
+        return "; ".join(why) or "there are none"
+
     def look(self, *, wait: bool = False) -> None:
         """Notices, from time to time, which computers have come and gone.
 

@@ -170,8 +170,9 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             self._head.look(wait=True)
         if not (found := self._head.timing()):
             raise HltuneError(
-                "no node of the cluster is left that measures",
+                "no node of the cluster measures",
                 where="--cluster",
+                found=self._head.idle(),
                 todo="what was measured is kept, and the same command goes on when there is one",
             )
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -26,6 +26,10 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.profile import Profile
 
 _LOOK_S = 1.0
+_MOST_LOST = 3
+"""Nodes that may be lost one after the other."""
+_MOST_UNDER_ONE = 10
+"""Nodes that may be lost that had a schedule in hand; each had others, too."""
 _COMMON = "\0common"
 """Key of the schedule that every node times, which no hash gets in the way of."""
 
@@ -79,6 +83,45 @@ class _Feed:
     under_way: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     held: list[tuple[str, Measurement]] = field(default_factory=list[tuple[str, Measurement]])
     last: bool = False
+
+
+class _Queue:
+    """Schedules that no node has at present; true as long as there may be any."""
+
+    def __init__(self, schedules: Iterator[tuple[str, Schedule]]) -> None:
+        self._schedules = schedules
+        self._exhausted = False
+        self._again: deque[tuple[str, Schedule]] = deque()
+        self._losses: Counter[str] = Counter()
+        self._given_up: list[tuple[str, Measurement]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._again) or not self._exhausted
+
+    def next(self) -> tuple[str, Schedule] | None:
+        """The next one; None if there is none."""
+        if self._again:
+            return self._again.popleft()
+        item = None if self._exhausted else next(self._schedules, None)
+        self._exhausted = item is None
+        return item
+
+    def again(self, schedules: Mapping[str, Schedule]) -> None:
+        """A node had these, and has not measured them."""
+        self._again.extend((key, schedule) for key, schedule in schedules.items() if key != _COMMON)
+
+    def lost(self, schedules: Mapping[str, Schedule]) -> None:
+        """A node was lost that had these: one of them may be why."""
+        self._losses.update(schedules.keys())
+        hopeless = {key for key in schedules if self._losses[key] >= _MOST_UNDER_ONE and key != _COMMON}
+        failure = Failure(stage="run on a node", kind="crash", message=f"{_MOST_UNDER_ONE} nodes were lost that had it")
+        self._given_up += ((key, failure) for key in hopeless)
+        self.again({key: schedule for key, schedule in schedules.items() if key not in hopeless})
+
+    def given_up(self) -> list[tuple[str, Measurement]]:
+        """Those that are not measured any more, once."""
+        found, self._given_up = self._given_up, []
+        return found
 
 
 class ClusterSession(AbstractContextManager["ClusterSession"]):
@@ -137,29 +180,26 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
     ) -> Generator[tuple[str, Measurement]]:
         """See `Session.measure_each`; what was under way on a node that is lost is measured on another one."""
-        waiting, again = iter(schedules), deque[tuple[str, Schedule]]()
+        queue = _Queue(iter(schedules))
         feeds: dict[Member, _Feed] = {}
-        exhausted = False
         try:
-            while not exhausted or again or feeds:
+            while queue or feeds:
                 self._head.look()
-                if not exhausted or again:
-                    for member in self._timing():
-                        if member not in feeds:
-                            with self._unless_lost(member):
-                                feeds[member] = self._feed(member, best)
+                for member in self._timing() if queue else ():
+                    if member not in feeds:
+                        with self._unless_lost(member):
+                            feeds[member] = self._feed(member, best)
                 for feed in [*feeds.values()]:
-                    with self._until_lost(feed, feeds, again):
-                        exhausted = self._fill(feed, again, waiting) or exhausted
-                if not feeds:
-                    continue
-                found = first_of([each.taking for each in feeds.values()], timeout_s=_LOOK_S)
+                    with self._until_lost(feed, feeds, queue):
+                        self._fill(feed, queue)
+                found = first_of([each.taking for each in feeds.values()], timeout_s=_LOOK_S) if feeds else None
                 feed = next((each for each in feeds.values() if each.taking is found), None)
                 if feed is not None:
                     measured: list[tuple[str, Measurement]] = []
-                    with self._until_lost(feed, feeds, again):
-                        measured = self._take(feed, feeds)
+                    with self._until_lost(feed, feeds, queue):
+                        measured = self._take(feed, feeds, queue)
                     yield from measured
+                yield from queue.given_up()
         finally:
             for feed in feeds.values():
                 with contextlib.suppress(Lost):
@@ -191,7 +231,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     def _on_one(self, method: str, *arguments: Any, **named: Any) -> Any:
         """Of the first node that measures, or of the next one, if it is lost."""
         parcel = parcel_of((arguments, named))
-        while True:
+        for _ in range(_MOST_LOST):
             member = self._timing()[0]
             try:
                 self._opened(member)
@@ -199,6 +239,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             except Lost:
                 self._lose(member)
                 self._head.look(wait=True)
+        raise HltuneError(f"{_MOST_LOST} nodes were lost, one after the other", where=f"--cluster, {method}")
 
     def _lose(self, member: Member) -> None:
         self._open.pop(member, None)
@@ -223,23 +264,22 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             member.call("feed", self._name, [(_COMMON, self._best[1])], last=False)
         return feed
 
-    def _fill(self, feed: _Feed, again: deque[tuple[str, Schedule]], waiting: Iterator[tuple[str, Schedule]]) -> bool:
-        """Gives a node what it can hold; True if there was nothing more."""
+    def _fill(self, feed: _Feed, queue: _Queue) -> None:
+        """Gives a node what it can hold, and tells it when there is nothing more."""
         if feed.last:
-            return False
+            return
         items: list[tuple[str, Schedule]] = []
-        while len(feed.under_way) + len(items) < feed.depth:
-            item = again.popleft() if again else next(waiting, None)
+        while len(feed.under_way) + len(items) < feed.depth and not feed.last:
+            item = queue.next()
             if item is None:
                 feed.last = True
-                break
-            items.append(item)
+            else:
+                items.append(item)
         feed.under_way.update(items)
         if items or feed.last:
             feed.member.call("feed", self._name, items, last=feed.last)
-        return feed.last
 
-    def _take(self, feed: _Feed, feeds: dict[Member, _Feed]) -> list[tuple[str, Measurement]]:
+    def _take(self, feed: _Feed, feeds: dict[Member, _Feed], queue: _Queue) -> list[tuple[str, Measurement]]:
         measured, end = feed.member.result(feed.taking)
         if end is None:
             feed.taking = feed.member.call("take", self._name)
@@ -254,7 +294,10 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         if _COMMON in feed.under_way and end is None:  # nobody knows yet how fast this node is at present
             return []
         held, feed.held = feed.held, []
-        return [(key, self._seen(feed, key, measurement)) for key, measurement in held]
+        found = [(key, self._seen(feed, key, measurement)) for key, measurement in held]
+        if end is not None:  # calls may overtake each other, and what comes after the last one is not measured
+            queue.again(feed.under_way)
+        return found
 
     def _compare(self, member: Member, schedule: Schedule, measurement: Measurement) -> None:
         why = self._speeds.saw(schedule, member.ray_id, self._timing()[0].ray_id, measurement)
@@ -270,13 +313,11 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         return measurement
 
     @contextlib.contextmanager
-    def _until_lost(
-        self, feed: _Feed, feeds: dict[Member, _Feed], again: deque[tuple[str, Schedule]]
-    ) -> Generator[None]:
+    def _until_lost(self, feed: _Feed, feeds: dict[Member, _Feed], queue: _Queue) -> Generator[None]:
         """What is under way on a node that is lost is measured again."""
         try:
             yield
         except Lost:
             self._lose(feed.member)
             feeds.pop(feed.member, None)
-            again.extend((key, schedule) for key, schedule in feed.under_way.items() if key != _COMMON)
+            queue.lost(feed.under_way)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,16 +30,10 @@ def test_tuning_goes_on_with_a_cluster_and_without(hltune: Run) -> None:
     arguments = ("tune", "sobel", "--size", "256x256", "--rounds", 1, "--json")
     here, there, again = (hltune(*arguments, *more) for more in ((), ("--cluster", "local"), ()))
     assert (here.code, there.code, again.code) == (0, 0, 0), there.err
-    (first,), (second,), (third,) = (each.document["pipelines"] for each in (here, there, again))
-    assert shape(first) == shape(second)
-    assert first["machine"] == second["machine"]
+    first, second, third = (each.document for each in (here, there, again))
+    assert first.keys() == second.keys()
     assert first["distinct"] < second["distinct"] < third["distinct"]
     assert "2 cores: measures" in there.err or ("cores: measures" in there.err and "per minute" in there.err)
-
-
-def shape(document: Any) -> Any:
-    """The fields, without what is in them."""
-    return {name: shape(each) for name, each in document.items()} if isinstance(document, dict) else None
 
 
 @pytest.mark.alone

@@ -27,7 +27,7 @@ from hltune.machine.sensitivity import STRICT
 from hltune.machine.task import NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
-from hltune.runtime.worker import AnyWorker, Running, Worker, paused, wait_any
+from hltune.runtime.worker import AnyWorker, Running, paused, wait_any
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, JobFailed
@@ -140,7 +140,7 @@ class HostSession(ReferenceSession):
         self._machine = machine
         self._options = machine.options
         self._lane = machine.lane
-        self._others: tuple[Worker, ...] = ()
+        self._others: tuple[AnyWorker, ...] = ()
         self._prepared_s: list[float] = []
 
     @contextlib.contextmanager

@@ -1,26 +1,18 @@
 """`hltune bundle`: flags to options, results to people."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from hltune.cli.arguments import LIMITS, OUTPUT, STORED, Whole
-from hltune.cli.flags import BeamFlags, ImageFlags, LimitFlags, Output, Pipeline, Seconds
+from hltune.cli.arguments import OUTPUT, STORED, Whole
+from hltune.cli.flags import BeamFlags, ImageFlags, Output, Pipeline
 from hltune.cli.output import OutputFlags
+from hltune.cli.tuning import TuneLimits
 from hltune.runtime import interrupts
 from hltune.values.errors import out_of_range
 
 _MOST = 1000
-
-
-@Parameter(name="*", group=LIMITS)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleLimits(LimitFlags):
-    """The limits of tuning: what compiles longer is hardly ever fast."""
-
-    compile_timeout: Seconds = 20.0
 
 
 def make(
@@ -31,7 +23,7 @@ def make(
     count: Annotated[Whole, Parameter(name=("-n", "--candidates"), group=OUTPUT)] = 64,
     device: Annotated[str | None, Parameter(group=STORED, metavar="KEY", show_default="the only one")] = None,
     search: BeamFlags = BeamFlags(),
-    limits: BundleLimits = BundleLimits(),
+    limits: TuneLimits = TuneLimits(),
     file: Annotated[Path, Output, Parameter(group=OUTPUT, metavar="FILE")],
     output: OutputFlags = OutputFlags(),
 ) -> None:

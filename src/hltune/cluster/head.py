@@ -14,13 +14,12 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Self
 
 from hltune.cluster.node import About, Node, Opener, Status
-from hltune.cluster.parcel import Parcel, pack
+from hltune.cluster.parcel import Parcel
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.machine_id import MachineId
 
@@ -233,11 +232,6 @@ def slots(head: Head) -> Iterator[tuple[Member, int]]:
                 yield member, slot
 
 
-def future_of(reference: Any) -> Future[Any]:
-    """Of the result of a call."""
-    return reference.future()
-
-
 def status(address: str) -> list[Status]:
     """What the nodes of all heads do at present.
 
@@ -264,11 +258,6 @@ def first_of(references: list[Any], *, timeout_s: float) -> Any | None:
     """The first result that is there; None if there is none in time."""
     ready, _ = ray.wait(references, num_returns=1, timeout=timeout_s)
     return ready[0] if ready else None
-
-
-def parcel_of(value: object) -> Parcel:
-    """What goes to a node."""
-    return pack(value)
 
 
 def _connect(address: str) -> bool:

@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from hltune.cluster.head import Head, Lost, Member, first_of, parcel_of
+from hltune.cluster.head import Head, Lost, Member, first_of
 from hltune.cluster.node import result_of
+from hltune.cluster.parcel import pack
 from hltune.cluster.speeds import Speeds
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -129,7 +130,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def __init__(self, machine: ClusterMachine, arguments: Mapping[str, Any]) -> None:
         self._head, self._options = machine.head, machine.options
-        self._parcel = parcel_of(arguments)
+        self._parcel = pack(arguments)
         self._name = f"session {machine.head.number()}"
         self._open: dict[Member, Any] = {}
         self._verification: Verification | None = None
@@ -230,7 +231,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def _on_one(self, method: str, *arguments: Any, **named: Any) -> Any:
         """Of the first node that measures, or of the next one, if it is lost."""
-        parcel = parcel_of((arguments, named))
+        parcel = pack((arguments, named))
         for _ in range(_MOST_LOST):
             member = self._timing()[0]
             try:

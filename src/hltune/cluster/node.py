@@ -25,8 +25,8 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.halide_wheel import halide_version
-from hltune.runtime.worker import Worker, memory_share_bytes, usable_cores
-from hltune.search.jobs import ENVIRONMENT
+from hltune.runtime.worker import usable_cores
+from hltune.search.pool import search_worker
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import HltuneError, JobFailed
@@ -34,8 +34,6 @@ from hltune.values.machine_id import MachineId
 
 Outcome = tuple[bool, Any]
 """Whether it is a result, or an error to raise: what leaves a job, for Ray would wrap the error."""
-_RECYCLED_AFTER = 300
-"""Jobs that one process runs: Halide never gives all memory back."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -233,13 +231,7 @@ class _Slot:
     def __init__(self, slots: int) -> None:
         self.job: str | None = None
         self._thread = ThreadPoolExecutor(1)
-        self.worker = self._thread.submit(
-            Worker,
-            environment=ENVIRONMENT,
-            preload=("halide",),
-            recycle_after=_RECYCLED_AFTER,
-            memory_bytes=memory_share_bytes(slots),
-        ).result()
+        self.worker = self._thread.submit(search_worker, slots).result()
 
     def run(self, job: Any) -> Outcome:
         return self._thread.submit(self._run, job).result()

@@ -8,8 +8,9 @@ from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Generic, TypeVar
 
-from hltune.cluster.head import Head, Lost, Member, future_of, parcel_of, slots
+from hltune.cluster.head import Head, Lost, Member, slots
 from hltune.cluster.node import result_of
+from hltune.cluster.parcel import pack
 from hltune.runtime.worker import Job
 from hltune.values.errors import Failure, HltuneError, JobFailed
 
@@ -64,7 +65,7 @@ class RemoteRunning(Generic[R]):
 
     def __init__(self, worker: RemoteWorker, job: Job[R]) -> None:
         self.worker = worker
-        self._parcel = parcel_of(job)
+        self._parcel = pack(job)
         self._lost = 0
         self.connection, self._told = Pipe(duplex=False)
         """For whoever waits for several jobs: one of Ray's threads writes to it when this one has ended."""
@@ -103,7 +104,7 @@ class RemoteRunning(Generic[R]):
     def _begin(self) -> None:
         member, slot = self.worker.member, self.worker.slot
         member.jobs.add(slot)
-        self._future = future_of(member.call("run", slot, parcel=self._parcel))
+        self._future: Future[Any] = member.call("run", slot, parcel=self._parcel).future()
         self._future.add_done_callback(partial(_tell, self._told))
 
     def _begin_again(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,10 +11,10 @@ from hltune.cost_model.pretrained import Pretrained
 from hltune.runtime.worker import AnyWorker
 from hltune.search.mutation import Parent, mutants
 from hltune.tuning.drafts import Drafts
+from hltune.tuning.predicted import Predicted
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.prediction import Prediction
-from hltune.values.program_features import ProgramFeatures
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
 
@@ -23,24 +22,6 @@ MEASURED = 8
 """Mutants that are worth measuring."""
 _DRAFTING_S = 15.0
 """How long mutants are made and lowered."""
-
-
-@dataclass(slots=True)
-class _Unmeasured:
-    """Nothing is measured, and nothing is kept."""
-
-    found: set[str] = field(default_factory=set[str])
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.found
-
-    def measured(self) -> list[Parent]:
-        return []
-
-    def programs(self) -> dict[str, ProgramFeatures]:
-        return {}
-
-    def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None: ...
 
 
 class Ranked:
@@ -60,7 +41,7 @@ class Ranked:
         self._ranker = ranker
         self._rng = np.random.default_rng(seed)
         self._budget_s = min(_DRAFTING_S, budget_s)
-        self._known = _Unmeasured()
+        self._known = Predicted()
         self._drafts = Drafts(subject.spec, subject.target, cores, workers, self._known, ranker)
         self.unlike = False
 
@@ -71,7 +52,7 @@ class Ranked:
         """
         end_s = time.monotonic() + self._budget_s
         known = {schedule_hash(each): each for each in found if each.base is None}
-        self._known.found |= known.keys()
+        self._known.known |= known.keys()
         costs = self._costs(known, end_s=end_s)
         parents = [Parent(known[key], prediction.seconds) for key, prediction in costs.items()]
 

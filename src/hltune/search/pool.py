@@ -21,6 +21,16 @@ _RECYCLED_AFTER = 300
 """Jobs that one process runs, some of which are a dozen searches: Halide never gives all memory back."""
 
 
+def search_worker(beside: int) -> Worker:
+    """A process that searches, one of so many that share the memory."""
+    return Worker(
+        environment=ENVIRONMENT,
+        preload=("halide",),
+        recycle_after=_RECYCLED_AFTER,
+        memory_bytes=memory_share_bytes(beside),
+    )
+
+
 class SearchPool:
     """Searches for any number of pipelines. Used by one thread; leaving the context ends its processes.
 
@@ -36,13 +46,7 @@ class SearchPool:
         with contextlib.ExitStack() as stack:
             self._scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
             for _ in range(0 if elsewhere else workers):
-                worker = Worker(
-                    environment=ENVIRONMENT,
-                    preload=("halide",),
-                    recycle_after=_RECYCLED_AFTER,
-                    memory_bytes=memory_share_bytes(workers),
-                )
-                self._workers.append(stack.enter_context(worker))
+                self._workers.append(stack.enter_context(search_worker(workers)))
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:

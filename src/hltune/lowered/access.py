@@ -20,8 +20,8 @@ class Access:
 
     Attributes:
         lanes: elements at once.
-        lane_stride: elements from lane to lane; None if they are not evenly spaced, or unknown, or the code does not
-            know it: then it takes the lanes one by one, wherever they are.
+        lane_stride: elements from lane to lane; None if they are not evenly spaced, or unknown.
+        one_by_one: the code does not know that they are evenly spaced: it takes the lanes one by one, wherever they are.
         strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
         offset: the median of its positions in the buffer, in elements; None if unknown.
         aligned: the number of elements that Halide knows the position to be a multiple of.
@@ -33,6 +33,7 @@ class Access:
     type: Type
     lanes: int
     lane_stride: float | None
+    one_by_one: bool
     strides: tuple[float | None, ...]
     offset: float | None
     aligned: int
@@ -49,7 +50,7 @@ def pattern(access: Access) -> str:
     """One of `PATTERNS`; a scalar that no loop moves, and a vector of one element, is a broadcast."""
     if access.lanes == 1:
         return "broadcast" if access.strides and access.strides[-1] == 0.0 else "scalar"
-    match access.lane_stride:
+    match None if access.one_by_one else access.lane_stride:
         case None:
             return "gather"
         case 0.0:
@@ -71,13 +72,8 @@ class Places:
     offset: float | None
 
 
-def places_of(value: Value, lanes: int, *, depth: int, even: bool) -> Places:
-    """What an evaluated index says of an access within so many loops.
-
-    Args:
-        even: whether code can tell that lanes are evenly spaced. Where a clamped index of 32 lanes is that of 32
-            neighbours nearly always, it is a gather all the same.
-    """
+def places_of(value: Value, lanes: int, *, depth: int) -> Places:
+    """What an evaluated index says of an access within so many loops."""
     if value is None:
         return Places(lane_stride=None, strides=(None,) * depth, offset=None)
     lane_stride: float | None = 0.0
@@ -87,7 +83,7 @@ def places_of(value: Value, lanes: int, *, depth: int, even: bool) -> Places:
         scalar = lanes_at[0]
         step = _median(lanes_at[1] - lanes_at[0])
         spaced = np.count_nonzero(lanes_at[2] - lanes_at[0] == step * (lanes - 1))
-        lane_stride = step if even and spaced >= _MOST * scalar.size else None
+        lane_stride = step if spaced >= _MOST * scalar.size else None
     return Places(lane_stride=lane_stride, strides=_strides(scalar, depth), offset=_median(np.asarray(row(scalar))))
 
 

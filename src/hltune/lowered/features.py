@@ -24,11 +24,11 @@ from hltune.lowered import operations
 from hltune.lowered.access import PATTERNS, Access, pattern
 from hltune.lowered.footprint import Touched, touched
 from hltune.lowered.walk import HEAP, PARALLEL, Site, Walked
-from hltune.runtime.malloc import LARGEST_MOVING, LEAST_MAPPED
+from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
-VERSION = 3
+VERSION = 4
 """Of the set of features: what was computed by another version is computed anew."""
 
 CACHES = (32 << 10, 512 << 10, 16 << 20)
@@ -203,12 +203,12 @@ def _fault_bytes(walked: Walked) -> float:
     """Bytes of the heap that come from the system anew, page by page, whenever they are needed.
 
     As in a fresh process: what is returned to the heap's end goes back to the system as soon as more lies free there
-    than `trim`. See `hltune.machine.heap`.
+    than `trim`, but for what malloc leaves there. See `hltune.machine.heap`.
     """
     sizes = [each.bytes for each in walked.allocations if each.memory in HEAP]
     mapped = max((size for size in sizes if LEAST_MAPPED <= size <= LARGEST_MOVING), default=0.0)
     trim = max(2 * mapped, LEAST_MAPPED)
-    return sum(each.runs * each.peak for each in walked.held if each.peak > trim)
+    return sum(each.runs * (each.peak - KEPT) for each in walked.held if each.peak > trim)
 
 
 def idle_share(tasks: float, cores: int) -> float:

@@ -47,7 +47,7 @@ _PASS = frozenset(("likely", "likely_if_innermost", "strict_float", "promise_cla
 _SHUFFLES = frozenset(("concat_vectors", "interleave_vectors", "extract_element", "slice_vectors", "shuffle"))
 _FIRST = frozenset((*_PASS, "abs", "shift_left", "shift_right", "bitwise_and", "bitwise_or", "bitwise_xor", "mux"))
 """Calls whose value has the type of their first argument, where none is written."""
-_MATH = ("exp", "log", "pow", "sqrt", "sin", "cos", "tan", "tanh", "atan", "erf", "inverse", "fast_inverse")
+_MATH = ("exp", "log", "pow", "sin", "cos", "tan", "tanh", "atan", "erf", "inverse", "fast_inverse")
 _CALLS = {
     "select": "select",
     "if_then_else": "select",
@@ -77,6 +77,7 @@ _CALLS = {
     ),
     **dict.fromkeys(("widening_mul", "widen_right_mul", "mul_shift_right", "rounding_mul_shift_right"), "multiply"),
     **dict.fromkeys(("div_round_to_zero", "mod_round_to_zero"), "divide"),
+    **{f"sqrt_f{bits}": "divide" for bits in (16, 32, 64)},
     **{f"{name}_f{bits}": "cast" for name in ("floor", "ceil", "round", "trunc") for bits in (16, 32, 64)},
 }
 

@@ -298,7 +298,7 @@ class _Walker:
         predicate: Expression | None,
         runs: float,
     ) -> Access:
-        places = places_of(self._names(index), lanes, depth=len(self._loops), even=self._names.is_ramp(index))
+        places = places_of(self._names(index), lanes, depth=len(self._loops))
         enabled = 1.0
         if predicate is not None:
             enabled = float(np.mean(_numbers(row(_mean(self._names(predicate))), _UNKNOWN)))
@@ -307,6 +307,8 @@ class _Walker:
             type=type_,
             lanes=lanes,
             lane_stride=places.lane_stride,
+            # A clamped index of 32 lanes, say, is that of 32 neighbours nearly always, and a gather all the same.
+            one_by_one=not self._names.is_ramp(index),
             strides=places.strides,
             offset=places.offset,
             aligned=aligned,

@@ -29,7 +29,7 @@ from functools import cache
 from typing import Any, NoReturn
 
 from hltune.machine.jit_handlers import Handler, use_handlers, use_threads
-from hltune.runtime.malloc import LARGEST_MOVING, LEAST_MAPPED
+from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.runtime.worker.child import die_with_parent
 from hltune.values.cost import Heap
 
@@ -42,8 +42,6 @@ FORMER_CONDITIONS = ("heap of a fresh process", "")
 """What earlier versions reproduced, the latest first."""
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
-_TOP_PAD = 128 << 10
-"""What malloc takes from the system beyond what it needs, and leaves at the end of the heap."""
 _PAGE = 4096
 _ALIGNMENT = 128
 _EXTRA = 2 * _ALIGNMENT + 64
@@ -79,7 +77,7 @@ def _fill_holes(libc: Any) -> None:
         while (plug := libc.malloc(size)) and plug + size <= end:
             pass
         libc.free(plug)
-    libc.mallopt(_M_TOP_PAD, _TOP_PAD)
+    libc.mallopt(_M_TOP_PAD, KEPT)
 
 
 def measure_heap(call: Callable[[], object], *, limit_s: float) -> Heap | None:

@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +65,10 @@ def time_one(name: str, workspace: Workspace) -> float:
         )
         lower_s, both_s, compile_s = (seconds(worker, job) for job in (lower, both, compiling))
     llvm_s = compile_s - lower_s
-    print(
-        f"{name:28}" + "".join(f"{1e3 * each:8.1f}" for each in (lower_s, both_s - lower_s, llvm_s)) + f"{share:8.2f}"
-    )
-    return share
+    of_llvm = both_s / llvm_s
+    parts = "".join(f"{1e3 * each:8.1f}" for each in (lower_s, both_s - lower_s, llvm_s))
+    print(f"{name:28}{parts}{of_llvm:8.2f}")
+    return of_llvm
 
 
 def seconds(worker: Worker, job: LowerJob | FeaturesJob | CompileJob) -> float:
@@ -83,14 +83,15 @@ def seconds(worker: Worker, job: LowerJob | FeaturesJob | CompileJob) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """Schedules of one pipeline: programs, costs [N], and which of them are mutants [N]."""
+    """Schedules of one pipeline: programs, costs [N], which of them are mutants [N], and programs that failed."""
 
     programs: Programs
     costs: NDArray[np.float64]
     mutated: NDArray[np.bool_]
+    failed: Programs
 
     def where(self, mask: NDArray[np.bool_]) -> Samples:
-        return Samples(programs=self.programs.where(mask), costs=self.costs[mask], mutated=self.mutated[mask])
+        return replace(self, programs=self.programs.where(mask), costs=self.costs[mask], mutated=self.mutated[mask])
 
 
 def evaluate(path: Path) -> list[tuple[float, float, float, float]]:
@@ -117,8 +118,10 @@ def read(reader: Reader, pipeline: str, machine: str, *, root: str | None = None
     if not ranked or (root is not None and root not in stored):
         return None
     about = None if root is None else stored[root]
+    failed = [key for key in reader.failed_schedules(pipeline, machine) if key in stored]
     return Samples(
         programs=Programs.of([stored[each.schedule_hash] for each in ranked], cores=CORES, root=about),
+        failed=Programs.of([stored[key] for key in failed], cores=CORES, root=about),
         costs=np.array([each.cost for each in ranked]),
         mutated=np.array([isinstance(each.provenance, Mutated) for each in ranked]),
     )

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks import lowered
 from benchmarks.lowered import Samples
 from hltune.cost_model.metrics import NO_PAIRS, count_pairs, regret_at
-from hltune.cost_model.pretrained import Group, fitted_scales, pretrain
+from hltune.cost_model.pretrained import Group, fitted_scales, pretrain, pretrain_failing
 from hltune.cost_model.programs import Programs
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pretraining.replay import PREFIX
@@ -44,7 +44,7 @@ class Case:
 
     @property
     def group(self) -> Group:
-        return Group(programs=self.samples.programs, costs=self.samples.costs)
+        return Group(programs=self.samples.programs, costs=self.samples.costs, failed=self.samples.failed)
 
 
 def main() -> None:
@@ -58,6 +58,7 @@ def main() -> None:
         say("  the six", known, [learn(random)(each.group.programs) for each in known])
     for size in (each for each in SIZES if each < len(random) * (FOLDS - 1) / FOLDS):
         say(f"ranker of {size} programs", random, in_folds(random, ranker_of, most=size))
+    say_failing(random)
     if len(sys.argv) > 2:
         draw(Path(sys.argv[2]), random, in_folds(random, ranker_of))
 
@@ -108,13 +109,18 @@ def in_folds(
     cases: Sequence[Case], learn: Callable[[Sequence[Case]], Predictor], *, most: int | None = None
 ) -> list[NDArray[np.float64]]:
     """Logarithms of predicted costs of each, by at most so many others."""
-    fold = np.random.default_rng(0).permutation(len(cases)) % FOLDS
+    fold = folds_of(cases)
     predicted: list[NDArray[np.float64]] = [np.empty(0)] * len(cases)
     for number in range(FOLDS):
         predict = learn([each for each, of in zip(cases, fold, strict=True) if of != number][:most])
         for index in np.flatnonzero(fold == number):
             predicted[index] = predict(cases[index].group.programs)
     return predicted
+
+
+def folds_of(cases: Sequence[Case]) -> NDArray[np.int64]:
+    """The fold of each."""
+    return np.random.default_rng(0).permutation(len(cases)) % FOLDS
 
 
 def say(name: str, cases: Sequence[Case], predicted: Sequence[NDArray[np.float64]]) -> None:
@@ -129,6 +135,23 @@ def say(name: str, cases: Sequence[Case], predicted: Sequence[NDArray[np.float64
     shares = [lowered.share(each) for each in (pairs, mutants)]
     means = [statistics.mean(values) if values else float("nan") for values in regrets.values()]
     print(f"{name:34}{shares[0]:8.3f}{shares[1]:9.3f}{means[0]:10.2f}{means[1]:10.3f}", flush=True)
+
+
+def say_failing(cases: Sequence[Case]) -> None:
+    """Prints how well what fails is told from what works."""
+    fold = folds_of(cases)
+    works, fails = (list[NDArray[np.float64]](), list[NDArray[np.float64]]())
+    for number in range(FOLDS):
+        failing = pretrain_failing([each.group for each, of in zip(cases, fold, strict=True) if of != number], seed=0)
+        for each in (cases[index].samples for index in np.flatnonzero(fold == number)):
+            if failing is not None:
+                works.append(failing(each.programs.x))
+                fails.append(failing(each.failed.x))
+    chances = [np.concatenate(each) if each else np.empty(0) for each in (fails, works)]
+    labels = np.repeat([0.0, 1.0], [len(each) for each in chances])
+    said = [f"{int((each > 0.5).sum())} of {len(each)}" for each in chances]
+    print(f"likely to fail: of what failed {said[0]}, of what worked {said[1]}; ", end="")
+    print(f"pairs of both that are ordered rightly: {lowered.share(count_pairs(-np.concatenate(chances), labels)):.3f}")
 
 
 def draw(path: Path, cases: Sequence[Case], predicted: Sequence[NDArray[np.float64]]) -> None:

@@ -52,6 +52,13 @@ def test_uncertain_candidates_get_their_chance() -> None:
     assert sum(index >= 50 for index in chosen) > 10
 
 
+def test_what_is_likely_to_fail_comes_last() -> None:
+    rng = np.random.default_rng(0)
+    mean, failing = np.arange(40.0), np.where(np.arange(40) < 20, 0.999, 0.001)
+    chosen = choose(scores(mean), keys(40), 40, random_share=0.0, rng=rng, failing=failing)
+    assert sum(index < 20 for index in chosen[:20]) <= 2 and sorted(chosen) == list(range(40))
+
+
 def test_a_share_is_chosen_at_random() -> None:
     rng = np.random.default_rng(0)
     mean = np.arange(1000.0)

@@ -126,6 +126,27 @@ def test_damage_is_named(field: str, value: object, ranker: Pretrained, tmp_path
     assert str(path) in str(raised.value) and "hltune pretrain" in str(raised.value)
 
 
+def test_what_fails_is_learned_beside_and_kept(tmp_path: Path) -> None:
+    """What is far out in a column failed; in most programs nothing did."""
+
+    def some_failed(seed: int) -> Group:
+        whole = group(seed)
+        failed = whole.programs.x[:, 5] > 1.5
+        return Group(
+            programs=whole.programs.where(~failed), costs=whole.costs[~failed], failed=whole.programs.where(failed)
+        )
+
+    learned = pretrain([some_failed(seed) for seed in range(40)], seed=1)
+    write_ranker(tmp_path / "best-00001.ranker.json", learned, ORIGIN)
+    stored = read_ranker(tmp_path / "best-00001.ranker.json").ranker
+    x = np.vstack([group(seed).programs.x for seed in range(100, 120)])
+    assert learned.failing is not None and stored.failing is not None
+    chances = learned.failing(x)
+    assert np.allclose(chances, stored.failing(x), rtol=1e-5)
+    assert chances[x[:, 5] > 1.6].min() > 0.5 > chances[x[:, 5] < 1.4].max()
+    assert pretrain([group(seed) for seed in range(8)], seed=1).failing is None
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.ranker\.json"):
         read_ranker(tmp_path / "gone.ranker.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,8 +20,8 @@ from hltune.search.mutation import Parent
 from hltune.tuning.drafts import Drafts, Make
 from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost
-from hltune.values.errors import InputError
+from hltune.values.cost import Cost, Measurement
+from hltune.values.errors import Failure, InputError
 from hltune.values.program_features import ProgramFeatures
 from hltune.values.provenance import Mutated, Named
 from hltune.values.schedule_codec import schedule_hash
@@ -131,8 +131,32 @@ def test_the_ranker_learns_what_is_fast(place: Place) -> None:
         assert chosen[0] in (new[128], new[64]) and new[8] not in chosen
 
 
+def test_what_fails_as_others_did_is_not_measured(place: Place) -> None:
+    """The wider the faster, and the widest failed."""
+    failure = Failure(stage="compile", kind="timeout", message="took longer than 1 s")
+    *seen, between = (2, 4, 16, 32, 8)
+    old: list[tuple[Candidate, float | Failure]] = []
+    old += [(tiled(place, width, rows), 1.0 / width) for width in WIDTHS[:4] for rows in seen]
+    new = {width: tiled(place, width, between) for width in WIDTHS}
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        old += [(tiled(place, WIDTHS[4], rows), failure) for rows in seen]
+        measure(drafts, {schedule_hash(each.schedule): (each, cost) for each, cost in old}, place)
+        drafts.learn(end_s=math.inf)
+        chosen = [*choose(drafts, making(*new.values()), 2).chosen.values()]
+        assert new[64] in chosen and new[128] not in chosen
+        # It is learned from in the next run as well, and neither run lowers twice.
+        again = drafts_of(place, store)
+        assert set(again.history.programs()) == {schedule_hash(each.schedule) for each, _ in old}
+        again.learn(end_s=math.inf)
+        keys, _ = again.scores({str(width): each.schedule for width, each in new.items()}, end_s=math.inf)
+        assert "64" in keys and "128" not in keys
+
+
 class WidestFirst:
     """Stands in for what was pre-trained: the wider the inner loop, the faster."""
+
+    failing = None
 
     def __call__(self, programs: Programs) -> Scores:
         assert programs.x.shape[1] % 2 == 0  # with what differs from the program at root
@@ -233,6 +257,15 @@ def test_with_nothing_left_nothing_is_chosen(place: Place) -> None:
         assert choose(drafts, making(tiled(place, 8, 32)), 0).chosen == {}
 
 
+def test_without_the_time_to_lower_all_some_of_each_kind_are_chosen(place: Place) -> None:
+    near = [tiled(place, width, rows) for width in WIDTHS for rows in ROWS]
+    others = [replace(each, provenance=Named(name="other")) for each in near]
+    made = [*near[:12], *others[12:]]
+    with place.store() as store:
+        chosen = choose(drafts_of(place, store), making(*made), 12, limit_s=0.0).chosen.values()
+    assert 2 <= sum(each in near[:12] for each in chosen) <= 10
+
+
 def test_what_was_not_lowered_in_time_fills_up(place: Place) -> None:
     with place.store() as store:
         drafts = drafts_of(place, store)
@@ -261,9 +294,13 @@ def test_without_time_drafts_are_measured_as_they_are(place: Place) -> None:
     assert len(found.chosen) == 1 and found.lowered == 0
 
 
-def measure(drafts: Drafts, costs: dict[str, tuple[Candidate, float]], place: Place) -> None:
-    """Stores that candidates cost so much."""
-    known = {each.schedule: Cost(unit=MILLISECONDS, turns=((cost,),)) for each, cost in costs.values()}
+def measure(drafts: Drafts, costs: Mapping[str, tuple[Candidate, float | Failure]], place: Place) -> None:
+    """Stores that candidates cost so much, or fail."""
+    known = {each.schedule: of_cost(cost) for each, cost in costs.values()}
     place.session.cost = known.__getitem__  # type: ignore[method-assign]
     candidates = {key: each for key, (each, _) in costs.items()}
-    assert all(isinstance(each, Cost) for _, each in drafts.history.measure(place.session, candidates, best=None))
+    assert [each for _, each in drafts.history.measure(place.session, candidates, best=None)] == [*known.values()]
+
+
+def of_cost(cost: float | Failure) -> Measurement:
+    return cost if isinstance(cost, Failure) else Cost(unit=MILLISECONDS, turns=((cost,),))

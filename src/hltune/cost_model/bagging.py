@@ -20,8 +20,8 @@ class Ensemble(NamedTuple):
     rows: NDArray[np.int64]
 
     def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Labels [N] of samples [N, D]."""
-        return np.asarray(self.booster.predict(x, num_threads=1))
+        """Labels [N] of samples [N, D]; of classes, logarithms of the odds."""
+        return np.asarray(self.booster.predict(x, num_threads=1, raw_score=True))
 
 
 def bagged(
@@ -32,10 +32,12 @@ def bagged(
     shape: Mapping[str, Any],
     seed: int,
     groups: NDArray[np.int64] | None = None,
+    known: NDArray[np.float64] | None = None,
 ) -> tuple[Ensemble, ...]:
     """Learns labels [N] of samples [N, D]; the same arguments give the same trees.
 
-    Samples of a group [N], counted from 0, are drawn together; without groups each is one of its own.
+    Samples of a group [N], counted from 0, are drawn together; without groups each is one of its own. Of what is
+    known already [N], the trees learn what is missing.
     """
     members = _members(np.arange(len(labels)) if groups is None else groups)
     count = len(members)
@@ -44,7 +46,7 @@ def bagged(
     ensembles: list[Ensemble] = []
     for number in range(_ENSEMBLES):
         rows = np.concatenate([members[int(each)] for each in rng.integers(count, size=count)])
-        drawn = lightgbm.Dataset(x[rows], label=labels[rows])
+        drawn = lightgbm.Dataset(x[rows], label=labels[rows], init_score=None if known is None else known[rows])
         parameters = {**_QUIET, **fewest, **shape, "seed": seed + number}
         ensembles.append(Ensemble(lightgbm.train(parameters, drawn, num_boost_round=trees), rows))
     return tuple(ensembles)

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from hltune.cost_model.bagging import Ensemble, bagged, predict, predict_unseen
+from hltune.cost_model.failing import Failing, fit_failing
 from hltune.cost_model.metrics import Evaluation
-from hltune.cost_model.programs import Programs
+from hltune.cost_model.programs import NO_PROGRAMS, Programs
 from hltune.cost_model.scorer import Scores
 from hltune.lowered.estimate import TERMS
 from hltune.values.errors import InputError
@@ -46,10 +47,11 @@ _USUAL = 0.99
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Group:
-    """What was measured of one pipeline: programs, with a root, and their costs [N]."""
+    """What was measured of one pipeline: programs, with a root, their costs [N], and programs that failed."""
 
     programs: Programs
     costs: NDArray[np.float64]
+    failed: Programs = NO_PROGRAMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +91,7 @@ class Pretrained:
             T0 a program takes, as a logarithm.
         error: root mean square of what the trees do not explain of r in programs that they have not drawn.
         range: where it knows its way.
+        failing: which programs fail; None if too few did.
     """
 
     ensembles: tuple[Ensemble, ...]
@@ -97,6 +100,7 @@ class Pretrained:
     offset_spread: float
     error: float
     range: Range
+    failing: Failing | None = None
 
     def __call__(self, programs: Programs) -> Scores:
         """Predicts the logarithms of costs; the spread is that among the schedules of one pipeline.
@@ -153,6 +157,19 @@ def pretrain(groups: Sequence[Group], *, seed: int) -> Pretrained:
         offset_spread=float(offsets.std()),
         error=float(np.sqrt(np.mean(np.square((r - labels)[unseen])))) if unseen.any() else 0.0,
         range=Range.of(groups),
+        failing=pretrain_failing(groups, seed=seed),
+    )
+
+
+def pretrain_failing(groups: Sequence[Group], *, seed: int) -> Failing | None:
+    """Learns which programs fail; None if too few do."""
+    number, some = np.arange(len(groups)), [each for each in groups if len(each.failed)]
+    works, fails = ([len(each) for each in of] for of in ([g.programs for g in groups], [g.failed for g in groups]))
+    return fit_failing(
+        np.vstack([each.programs.x for each in groups]),
+        np.vstack([each.failed.x for each in some]) if some else np.empty((0, 0)),
+        seed=seed,
+        groups=np.concatenate([np.repeat(number, works), np.repeat(number, fails)]),
     )
 
 

@@ -53,12 +53,15 @@ class Programs:
             root: of the program that computes every Func at root: what the algorithm needs, whatever the schedule.
         """
         if not features:
-            return cls(x=np.empty((0, 0)), terms=np.empty((0, 0)))
+            return NO_PROGRAMS
         estimates = [estimate(each, cores=cores) for each in features]
         x = np.stack([_row(each, about) for each, about in zip(features, estimates, strict=True)])
         if root is not None:
             x = np.hstack([x, x - _row(root, estimate(root, cores=cores))])
         return cls(x=x, terms=np.stack([each.terms for each in estimates]))
+
+
+NO_PROGRAMS = Programs(x=np.empty((0, 0)), terms=np.empty((0, 0)))
 
 
 def _row(features: ProgramFeatures, about: Estimate) -> NDArray[np.float64]:

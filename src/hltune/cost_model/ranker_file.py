@@ -16,6 +16,7 @@ import numpy as np
 from lightgbm.basic import LightGBMError
 
 from hltune.cost_model.bagging import Ensemble
+from hltune.cost_model.failing import Failing
 from hltune.cost_model.pretrained import Pretrained, Range
 from hltune.cost_model.programs import COLUMNS
 from hltune.lowered.estimate import TERMS
@@ -59,6 +60,8 @@ class _Document:
     Attributes:
         columns: version of the features that the trees refer to.
         trees: the ensembles, each as base64 of LZMA of LightGBM's text.
+        failing: those that say what fails; none if nothing was learned of it.
+        failing_offset: see `Failing`.
     """
 
     columns: str
@@ -71,6 +74,8 @@ class _Document:
     high: tuple[float, ...]
     usual: float
     trees: tuple[str, ...]
+    failing: tuple[str, ...] = ()
+    failing_offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,9 @@ def write_ranker(path: Path, ranker: Pretrained, origin: RankerOrigin) -> None:
         low=tuple(map(float, ranker.range.low)),
         high=tuple(map(float, ranker.range.high)),
         usual=ranker.range.usual,
-        trees=tuple(_packed(each.booster.model_to_string()) for each in ranker.ensembles),
+        trees=_packed(ranker.ensembles),
+        failing=() if ranker.failing is None else _packed(ranker.failing.ensembles),
+        failing_offset=0.0 if ranker.failing is None else ranker.failing.offset,
     )
     write_bytes(path, _FORMAT.encode(asdict(document)), durable=True)
 
@@ -145,26 +152,28 @@ def read_ranker(path: Path) -> StoredRanker:
             todo=_TODO,
         )
     try:
-        boosters = [lightgbm.Booster(model_str=_unpacked(each)) for each in document.trees]
+        ensembles, failing = _unpacked(document.trees), _unpacked(document.failing)
     except (ValueError, lzma.LZMAError, LightGBMError) as error:
         raise _FORMAT.damaged(str(path), str(error)) from None
-    if not boosters or len(document.scales) != len(TERMS) or len(document.low) != len(document.high):
+    if not ensembles or len(document.scales) != len(TERMS) or len(document.low) != len(document.high):
         raise _FORMAT.damaged(str(path), "numbers are missing")
-    nobody = np.empty(0, np.int64)
     ranker = Pretrained(
-        ensembles=tuple(Ensemble(each, nobody) for each in boosters),
+        ensembles=ensembles,
         scales=np.array(document.scales),
         offset=document.offset,
         offset_spread=document.offset_spread,
         error=document.error,
         range=Range(low=np.array(document.low), high=np.array(document.high), usual=document.usual),
+        failing=Failing(ensembles=failing, offset=document.failing_offset) if failing else None,
     )
     return StoredRanker(ranker=ranker, origin=document.origin)
 
 
-def _packed(text: str) -> str:
-    return base64.b64encode(lzma.compress(text.encode())).decode()
+def _packed(ensembles: tuple[Ensemble, ...]) -> tuple[str, ...]:
+    texts = (each.booster.model_to_string() for each in ensembles)
+    return tuple(base64.b64encode(lzma.compress(text.encode())).decode() for text in texts)
 
 
-def _unpacked(text: str) -> str:
-    return lzma.decompress(base64.b64decode(text, validate=True)).decode()
+def _unpacked(trees: tuple[str, ...]) -> tuple[Ensemble, ...]:
+    texts = (lzma.decompress(base64.b64decode(each, validate=True)).decode() for each in trees)
+    return tuple(Ensemble(lightgbm.Booster(model_str=text), np.empty(0, np.int64)) for text in texts)

@@ -21,7 +21,7 @@ class Access:
     Attributes:
         lanes: elements at once.
         lane_stride: elements from lane to lane; None if they are not evenly spaced, or unknown.
-        one_by_one: the code does not know that they are evenly spaced: it takes the lanes one by one, wherever they are.
+        one_by_one: the code does not know that they are evenly spaced: it takes them one by one, wherever they are.
         strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
         offset: the median of its positions in the buffer, in elements; None if unknown.
         aligned: the number of elements that Halide knows the position to be a multiple of.

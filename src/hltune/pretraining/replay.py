@@ -63,9 +63,13 @@ class Replay:
             root = programs.get(schedule_hash(every_func_at_root(spec)))
             costs = self.reader.costs(key, self.machine.key)
             known = {each: cost for each, cost in costs.items() if cost is not None and each in programs}
+            failed = [each for each, cost in costs.items() if cost is None and each in programs]
             if root is not None and len(known) > 1:
-                lowered = Programs.of([programs[each] for each in known], cores=self.machine.threads, root=root)
-                groups.append(Group(programs=lowered, costs=np.array([*known.values()])))
+                lowered, broken = (
+                    Programs.of([programs[each] for each in keys], cores=self.machine.threads, root=root)
+                    for keys in (known, failed)
+                )
+                groups.append(Group(programs=lowered, costs=np.array([*known.values()]), failed=broken))
         return groups
 
 

@@ -178,8 +178,16 @@ class Reader:
         return {key for (key,) in self._rows(query, machine_key, version)}
 
     def schedules(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
-        """Those whose directives are known, and that did not only fail, by their hashes."""
-        query = f"""SELECT hash, directives FROM (SELECT DISTINCT schedule_id {OF} AND cost IS NOT NULL)
+        """Those whose directives are known, and that Halide does not refuse, by their hashes."""
+        return self._schedules("true", pipeline_hash, machine_key)
+
+    def failed_schedules(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
+        """Of these, the ones that only failed."""
+        return self._schedules("max(cost) IS NULL", pipeline_hash, machine_key)
+
+    def _schedules(self, having: str, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
+        query = f"""SELECT hash, directives FROM (SELECT schedule_id {OF} GROUP BY schedule_id HAVING {having}
+                AND max(cost IS NOT NULL OR failure_stage != 'compile' OR failure_kind != 'error'))
             JOIN schedules ON schedules.id = schedule_id WHERE directives IS NOT NULL"""
         with database.decoding(self.path):
             rows = self._rows(query, pipeline_hash, machine_key)

@@ -3,7 +3,7 @@
 Adams2019 decides tile sizes and loop levels, and leaves much else to rules of its own: all vectors are as long as the
 output's, what is unrolled follows from the tiles, tails are what is safe. An operator changes one such detail. Most
 changes are worse and some are wrong, which Halide or the verification finds out; a few are better than all that the
-search can express.
+search can express. Where stages are scheduled alike, a change may be one of all of them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +14,7 @@ import numpy as np
 
 from hltune.schedule.loops import loop_nests
 from hltune.search.operators import LARGEST_FACTOR, OPERATORS, Context
+from hltune.search.twins import alike, combined
 from hltune.search.view import legal
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule, Split
@@ -30,6 +31,12 @@ _ATTEMPTS_PER_MUTANT = 10
 _AGAIN = 0.4
 """Chance of one more change, after each."""
 _ATTEMPTS = 20
+ALIKE = "alike"
+"""What provenance calls a change of all stages that are scheduled alike."""
+_ALIKE = 0.5
+"""Chance that a change is one of all these stages."""
+_COMBINE = 0.1
+"""Chance that a mutant is made of two schedules."""
 _WEIGHTS = {operator.name: float(operator.weight) for operator in OPERATORS}
 
 
@@ -59,11 +66,13 @@ def mutants(
     behind = np.array([each.cost / parents[0].cost - 1 for each in parents])
     favour = np.exp(-behind / _CLOSE - np.arange(len(parents)) / _FAVOUR)
     found: dict[str, Candidate] = {}
+    favour /= favour.sum() if parents else 1.0
     for _ in range(_ATTEMPTS_PER_MUTANT * wanted if parents else 0):
         if len(found) == wanted:
             break
-        parent = parents[int(rng.choice(len(parents), p=favour / favour.sum()))]
-        mutant = mutate(parent.schedule, funcs, rng, weights)
+        parent, other = (parents[int(number)].schedule for number in rng.choice(len(parents), size=2, p=favour))
+        mix = rng.random() < _COMBINE
+        mutant = combine(parent, other, funcs, rng) if mix else mutate(parent, funcs, rng, weights)
         if mutant is None or not allowed(mutant.schedule):
             continue
         if not known(key := schedule_hash(mutant.schedule)):
@@ -72,17 +81,31 @@ def mutants(
 
 
 def neighbours(parent: Schedule, funcs: Sequence[FuncInfo]) -> dict[str, Candidate]:
-    """All that differ from a schedule by one factor, twice as large or half, by their hash."""
+    """All that differ from a schedule by one factor, twice as large or half, by their hash.
+
+    First those where it is the same factor of all stages that are scheduled alike.
+    """
+    before = list(parent.directives)
+    scaled = [
+        [*before[:at], replace(directive, factor=factor), *before[at + 1 :]]
+        for at, directive in enumerate(before)
+        if isinstance(directive, Split)
+        for factor in (directive.factor * 2, directive.factor // 2)
+        if 1 < factor <= LARGEST_FACTOR
+    ]
     found: dict[str, Candidate] = {}
-    for at, directive in enumerate(parent.directives):
-        if not isinstance(directive, Split):
-            continue
-        for factor in (directive.factor * 2, directive.factor // 2):
-            scaled = replace(directive, factor=factor)
-            directives = (*parent.directives[:at], scaled, *parent.directives[at + 1 :])
-            if 1 < factor <= LARGEST_FACTOR and (schedule := legal(directives, funcs)) is not None:
-                found[schedule_hash(schedule)] = _mutant(schedule, parent, ["scale"])
+    for names, made in ((("scale", ALIKE), [alike(before, each) for each in scaled]), (("scale",), scaled)):
+        for directives in made:
+            if directives is not None and (schedule := legal(directives, funcs)) is not None:
+                found.setdefault(schedule_hash(schedule), _mutant(schedule, parent, names))
     return found
+
+
+def combine(parent: Schedule, other: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator) -> Candidate | None:
+    """Some stages of a schedule as another one has them; None if that is no other schedule."""
+    directives = combined(list(parent.directives), list(other.directives), rng)
+    schedule = None if directives is None else legal(directives, funcs)
+    return None if schedule in (None, parent, other) else _mutant(schedule, parent, ["combine"])
 
 
 def mutate(
@@ -94,8 +117,8 @@ def mutate(
         changed = _change(schedule, funcs, rng, weights)
         if changed is None:
             break
-        schedule, name = changed
-        changes.append(name)
+        schedule, names = changed
+        changes += names
     return None if schedule == parent else _mutant(schedule, parent, changes)
 
 
@@ -105,7 +128,7 @@ def _mutant(schedule: Schedule, parent: Schedule, changes: Sequence[str]) -> Can
 
 def _change(
     schedule: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator, weights: Mapping[str, float]
-) -> tuple[Schedule, str] | None:
+) -> tuple[Schedule, tuple[str, ...]] | None:
     chances = np.array([weights[operator.name] for operator in OPERATORS])
     context = Context(list(schedule.directives), loop_nests(schedule, funcs), rng)
     for _ in range(_ATTEMPTS):
@@ -118,7 +141,8 @@ def _change(
             continue
         if directives is None:
             continue
-        changed = legal(directives, funcs)
+        everywhere = alike(context.directives, directives) if rng.random() < _ALIKE else None
+        changed = legal(everywhere or directives, funcs)
         if changed is not None and changed != schedule:
-            return changed, operator.name
+            return changed, (operator.name, ALIKE) if everywhere else (operator.name,)
     return None

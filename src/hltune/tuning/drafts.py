@@ -15,8 +15,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hltune.cost_model.acquisition import choose
+from hltune.cost_model.failing import Failing, fit_failing
 from hltune.cost_model.pretrained import Pretrained
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.ranker import Ranker, Ranks, by_t0, fit
@@ -46,6 +48,7 @@ _PROMISING = 8
 """Drafts that the next generation changes."""
 _LONGEST_S = 10.0
 """What takes longer to lower takes far longer to compile."""
+_LIKELY = 0.5
 _STACK = WHOLE.index("stack_bytes")
 
 Make = Callable[[Sequence[Parent], int, Callable[[str], bool]], dict[str, Candidate]]
@@ -61,6 +64,10 @@ class Known(Protocol):
 
     def measured(self) -> list[Parent]:
         """All that did not fail, best first."""
+        ...
+
+    def failed(self) -> dict[str, Schedule]:
+        """What only failed, and not because Halide refuses it, by its hash."""
         ...
 
     def programs(self) -> dict[str, ProgramFeatures]:
@@ -119,6 +126,7 @@ class Drafts:
     _refused: set[str] = field(default_factory=set[str])
     _unread: set[str] = field(default_factory=set[str])
     _ranker: Ranker | None = None
+    _failing: Failing | None = None
     _root: ProgramFeatures | None = None
     _root_tried: bool = False
     _offset: float = 0.0
@@ -143,14 +151,21 @@ class Drafts:
         """What is known without measuring this pipeline."""
         return by_t0 if self.pretrained is None or self._root is None else self.pretrained
 
+    @property
+    def _start_failing(self) -> Failing | None:
+        return None if self.pretrained is None or self._root is None else self.pretrained.failing
+
     def learn(self, *, end_s: float) -> None:
         """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns."""
         self._lower_root(end_s)
         measured = {schedule_hash(each.schedule): each for each in self.history.measured()}
-        self._lower({key: each.schedule for key, each in measured.items()}, end_s=end_s)
-        known = [key for key in measured if key in self._programs]
-        self.history.keep_programs({key: self._programs[key] for key in known if key not in self._stored})
-        self._stored.update(known)
+        failed = self.history.failed()
+        self._lower({key: each.schedule for key, each in measured.items()} | failed, end_s=end_s)
+        known, broken = ([key for key in keys if key in self._programs] for keys in (measured, failed))
+        self.history.keep_programs({key: self._programs[key] for key in (*known, *broken) if key not in self._stored})
+        self._stored.update(known, broken)
+        works, fails = self._as_seen(known).x, self._as_seen(broken).x
+        self._failing = fit_failing(works, fails, start=self._start_failing, seed=len(known))
         costs = np.array([measured[key].cost for key in known])
         if len(known) >= _LEAST_MEASURED:
             self._ranker = fit(self._as_seen(known), costs, start=self._start, seed=len(known))
@@ -163,10 +178,14 @@ class Drafts:
         return None if self.ranks is by_t0 else self.scores(schedules, end_s=end_s)
 
     def scores(self, schedules: Mapping[str, Schedule], *, end_s: float) -> tuple[list[str], Scores]:
-        """Which of these could be lowered until a time, and logarithms of their costs, by T0 if nothing was learned."""
+        """Which of these could be lowered until a time, and logarithms of their costs, by T0 if nothing was learned.
+
+        Those that are likely to fail are left out.
+        """
         self._lower_root(end_s)
         self._lower(schedules, end_s=end_s)
-        keys = [key for key in schedules if key in self._programs]
+        lowered = [key for key in schedules if key in self._programs]
+        keys = [key for key, chance in zip(lowered, self._chances(lowered), strict=True) if chance < _LIKELY]
         return keys, self.ranks(self._as_seen(keys))
 
     def unlike(self, keys: Iterable[str]) -> bool:
@@ -190,7 +209,7 @@ class Drafts:
 
         for number in range(_GENERATIONS):
             made = make(self._promising(drafts), count, known)
-            made = {key: _of_what_was_measured(each, drafts) for key, each in made.items()}
+            made = {key: _of_what_was_measured(made[key], drafts) for key in _shuffled(made, rng)}
             left_s = max(0.0, end_s - time.monotonic()) / (_GENERATIONS - number)
             self._lower({key: each.schedule for key, each in made.items()}, end_s=time.monotonic() + left_s)
             self._refuse_large_stacks(made)
@@ -248,9 +267,15 @@ class Drafts:
     def _ranked(self, keys: Sequence[str], wanted: int, random_share: float, rng: np.random.Generator) -> list[str]:
         if not keys:
             return []
-        scores = self.ranks(self._as_seen(keys))
+        scores, chances = self.ranks(self._as_seen(keys)), self._chances(keys)
         texts = [self._programs[key].program_hash for key in keys]
-        return [keys[number] for number in choose(scores, texts, wanted, random_share=random_share, rng=rng)]
+        chosen = choose(scores, texts, wanted, random_share=random_share, rng=rng, failing=chances)
+        return [keys[number] for number in chosen]
+
+    def _chances(self, keys: Sequence[str]) -> NDArray[np.float64]:
+        """The chance of each that it fails."""
+        failing = self._failing or self._start_failing
+        return np.zeros(len(keys)) if failing is None else failing(self._as_seen(keys).x)
 
     def _promising(self, drafts: Mapping[str, Candidate]) -> list[Parent]:
         """The drafts that the ranker thinks most of, with the costs that it predicts."""
@@ -306,6 +331,12 @@ def _of_what_was_measured(candidate: Candidate, drafts: Mapping[str, Candidate])
         return candidate
     before = parent.provenance
     return replace(candidate, provenance=Mutated(parent=before.parent, changes=(*before.changes, *own.changes)))
+
+
+def _shuffled(keys: Iterable[str], rng: np.random.Generator) -> list[str]:
+    """In any order: where there is no time to lower all, what is lowered is some of each kind."""
+    ordered = [*keys]
+    return [ordered[number] for number in rng.permutation(len(ordered))]
 
 
 def _without(candidates: Mapping[str, Candidate], keys: Iterable[str]) -> dict[str, Candidate]:

@@ -64,6 +64,10 @@ class History:
         """All that did not fail, best first."""
         return self._ranked(len(self), distinct=False)
 
+    def failed(self) -> dict[str, Schedule]:
+        """What only failed, and not because Halide refuses it, by its hash."""
+        return self._store.failed_schedules(*self._key)
+
     def _ranked(self, count: int, *, distinct: bool) -> list[Parent]:
         ranked = self._store.best(*self._key, count, distinct=distinct)
         return [Parent(each.schedule, each.cost) for each in ranked if each.schedule is not None]

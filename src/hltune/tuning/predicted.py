@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from hltune.search.mutation import Parent
 from hltune.tuning.operators import Try
+from hltune.values.directives import Schedule
 from hltune.values.program_features import ProgramFeatures
 
 
@@ -41,6 +42,10 @@ class Predicted:
     def measured(self) -> list[Parent]:
         """Nothing: the ranker learns from what was measured alone."""
         return []
+
+    def failed(self) -> dict[str, Schedule]:
+        """See `measured`."""
+        return {}
 
     def programs(self) -> dict[str, ProgramFeatures]:
         """Nothing is kept."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.runtime.progress import Progress
-from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
+from hltune.search.mutation import ALIKE, PARENTS, Parent, mutants, neighbours
 from hltune.tuning.drafts import Drafted, Drafts
 from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
@@ -21,6 +21,7 @@ from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
+from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
 
@@ -168,8 +169,9 @@ class Proposals:
                 return key in self.history or key in chosen or known(key)
 
             new = [(key, each) for key, each in near.items() if not taken(key)]
-            order = self.rng.permutation(len(new))[: round(_NEIGHBOUR_SHARE * count)]
-            found = dict(new[int(number)] for number in order)
+            coarse = [_of_all_alike(each) for _, each in new]
+            order = sorted(self.rng.permutation(len(new)), key=lambda number: not coarse[number])
+            found = dict(new[int(number)] for number in order[: round(_NEIGHBOUR_SHARE * count)])
             return found | mutants(
                 [*parents, *further],
                 funcs,
@@ -212,6 +214,12 @@ def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, 
     places = [(number / len(each), key) for each in (one, other) for number, key in enumerate(each)]
     both = one | other
     return {key: both[key] for _, key in sorted(places)}
+
+
+def _of_all_alike(candidate: Candidate) -> bool:
+    """It differs in all stages that are scheduled alike: such are tried before single ones."""
+    own = candidate.provenance
+    return isinstance(own, Mutated) and ALIKE in own.changes
 
 
 def _anything(_schedule: Schedule) -> bool:

@@ -1,0 +1,105 @@
+"""Schedules stage by stage: what is changed in one may be changed in all that are scheduled alike, and two schedules
+may be combined.
+
+One stage of many, as in a pyramid or a chain of filters, takes so small a share of the time that no measurement tells
+whether a change of it alone is good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hltune.schedule.canonical import renamed
+from hltune.search.view import Directives
+from hltune.values.directives import ComputeAt, Directive, HoistStorage, Rfactor, StoreAt
+from hltune.values.roles import Role, Stage, form_of
+
+_Placed = ComputeAt | StoreAt | HoistStorage
+
+
+def alike(before: Directives, changed: Directives) -> Directives | None:
+    """Changes all stages that were scheduled as the only one that has changed; None if there are no others."""
+    stages = _stages([*before, *changed])
+    different = [each for each in stages if _of(before, each) != _of(changed, each)]
+    if len(different) != 1:
+        return None
+    (stage,) = different
+    old, new = _of(before, stage), _of(changed, stage)
+    result = changed
+    for twin in stages:
+        own = _of(before, twin)
+        names = None if twin == stage else _names_of_twin(old, own)
+        if names is not None:
+            result = _with(result, twin, [_moved(each, old, own, names) for each in new])
+    return None if result is changed else result
+
+
+def combined(one: Directives, other: Directives, rng: np.random.Generator) -> Directives | None:
+    """Some stages as the one has them, the others as the other does; None unless they differ in two or more."""
+    different = [each for each in _stages([*one, *other]) if _of(one, each) != _of(other, each)]
+    if len(different) < 2:
+        return None
+    count = int(rng.integers(1, len(different)))
+    result = one
+    for number in rng.choice(len(different), size=count, replace=False):
+        stage = different[int(number)]
+        result = _with(result, stage, _of(other, stage))
+    return result
+
+
+def _stages(directives: Sequence[Directive]) -> list[Stage]:
+    return [*dict.fromkeys(each.stage for each in directives)]
+
+
+def _of(directives: Sequence[Directive], stage: Stage) -> Directives:
+    return [each for each in directives if each.stage == stage]
+
+
+def _with(directives: Directives, stage: Stage, own: Sequence[Directive]) -> Directives:
+    """The directives, with others of a stage in the place of its own."""
+    at = next((number for number, each in enumerate(directives) if each.stage == stage), len(directives))
+    others = [each for each in directives[at:] if each.stage != stage]
+    return [*directives[:at], *own, *others]
+
+
+def _names_of_twin(one: Directives, other: Directives) -> dict[str, str] | None:
+    """What the loops of one stage are called in another one; None if they are not scheduled alike.
+
+    What they are computed in may differ.
+    """
+    if not one or len(one) != len(other) or any(isinstance(each, Rfactor) for each in one):
+        return None
+    names = dict(zip(_new_loops(one), _new_loops(other), strict=False))
+    pairs = zip(one, other, strict=True)
+    same = all(_anywhere(_renamed(ours, theirs.stage, names)) == _anywhere(theirs) for ours, theirs in pairs)
+    return names if same else None
+
+
+def _new_loops(directives: Directives) -> list[str]:
+    return [
+        getattr(each, name) for each in directives for name, role in form_of(type(each)).fields if role is Role.NEW_LOOP
+    ]
+
+
+def _renamed(directive: Directive, stage: Stage, names: Mapping[str, str]) -> Directive:
+    return replace(renamed(directive, loops=names, levels={}, funcs={}), stage=stage)
+
+
+def _anywhere(directive: Directive) -> Directive:
+    """Without what it is computed or stored in."""
+    return replace(directive, consumer="f", var="v") if isinstance(directive, _Placed) else directive
+
+
+def _moved(directive: Directive, old: Directives, own: Directives, names: Mapping[str, str]) -> Directive:
+    """A directive of a stage that was scheduled by `old`, for its twin, which has its `own`."""
+    moved = _renamed(directive, own[0].stage, names)
+    if not isinstance(moved, _Placed):
+        return moved
+    for before, mine in zip(old, own, strict=True):
+        if before == directive and isinstance(mine, _Placed):  # it is where it was
+            return mine
+    consumer = next((each.consumer for each in own if isinstance(each, _Placed)), moved.consumer)
+    return replace(moved, consumer=consumer)

@@ -8,6 +8,7 @@ and, by a simulation with these figures, at how many nodes the head has no time 
 from __future__ import annotations
 
 import heapq
+import logging
 import pickle
 import random
 import sys
@@ -25,11 +26,13 @@ from hltune.cluster.head import Head
 from hltune.cluster.machine import ClusterMachine
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.schedule.parse import parse_schedule
 from hltune.search.mutation import Parent, mutants
 from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
+from hltune.values.pipeline import PipelineSpec
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
@@ -89,19 +92,19 @@ def candidates_of(funcs: object, count: int) -> dict[str, Candidate]:
     return dict(list(found.items())[:count])
 
 
-def measured(nodes: int, spec: object, candidates: dict[str, Candidate], seconds: float, file: Path) -> Rate:
+def measured(nodes: int, spec: PipelineSpec, candidates: dict[str, Candidate], seconds: float, file: Path) -> Rate:
     """Measures for a while on so many nodes."""
     cluster = Cluster()
     try:
         for _ in range(nodes):
             cluster.add_node(num_cpus=1)
-        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
         cluster.wait_for_nodes()
         opener = MadeUpOpener(seconds=EACH_S)
-        with Head("auto", opener, MADE_UP, lambda _: None) as head, Store(file) as store:
-            store.add_pipeline(PipelineRecord.of(spec))  # type: ignore[arg-type]
-            history = History(spec, MADE_UP, store)  # type: ignore[arg-type]
-            with ClusterMachine(head, MADE_UP, MeasureOptions(threads=1)).session(spec, Inputs()) as session:  # type: ignore[arg-type]
+        with Head("auto", opener, MADE_UP, lambda _: None) as head, Store(file, progress=Silent(), wait_s=0) as store:
+            store.add_pipeline(PipelineRecord.of(spec))
+            history = History(spec, MADE_UP, store)
+            with ClusterMachine(head, MADE_UP, MeasureOptions(threads=1)).session(spec, Inputs()) as session:
                 session.ready()
                 began_s, began_cpu_s = time.monotonic(), time.process_time()
                 end_s = began_s + seconds

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
+import cv2  # pyright: ignore[reportMissingImports]  # of the extra `bench`
 import halide as hl
 import numpy as np
 

@@ -67,7 +67,9 @@ def read(path: Path) -> list[Case]:
     cases: list[Case] = []
     with Reader(Workspace(path).samples) as reader:
         for row in reader.statistics():
-            root = schedule_hash(every_func_at_root(reader.spec(row.pipeline_hash)))
+            if (spec := reader.spec(row.pipeline_hash)) is None:
+                continue
+            root = schedule_hash(every_func_at_root(spec))
             samples = lowered.read(reader, row.pipeline_hash, row.machine.key, root=root)
             if samples is not None and len(samples.costs) > 1:
                 cases.append(Case(name=row.pipeline_name, samples=samples))
@@ -113,7 +115,7 @@ def in_folds(
     predicted: list[NDArray[np.float64]] = [np.empty(0)] * len(cases)
     for number in range(FOLDS):
         predict = learn([each for each, of in zip(cases, fold, strict=True) if of != number][:most])
-        for index in np.flatnonzero(fold == number):
+        for index in map(int, np.flatnonzero(fold == number)):
             predicted[index] = predict(cases[index].group.programs)
     return predicted
 
@@ -143,7 +145,7 @@ def say_failing(cases: Sequence[Case]) -> None:
     works, fails = (list[NDArray[np.float64]](), list[NDArray[np.float64]]())
     for number in range(FOLDS):
         failing = pretrain_failing([each.group for each, of in zip(cases, fold, strict=True) if of != number], seed=0)
-        for each in (cases[index].samples for index in np.flatnonzero(fold == number)):
+        for each in (cases[int(index)].samples for index in np.flatnonzero(fold == number)):
             if failing is not None:
                 works.append(failing(each.programs.x))
                 fails.append(failing(each.failed.x))

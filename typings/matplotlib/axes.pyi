@@ -1,7 +1,29 @@
 import numpy as np
 
 class Axes:
-    def plot(self, x: np.ndarray, y: np.ndarray, fmt: str, *, color: str, markersize: float, label: str) -> object: ...
+    def plot(
+        self,
+        x: np.ndarray | list[float],
+        y: np.ndarray | list[float],
+        fmt: str = ...,
+        *,
+        color: str,
+        markersize: float = ...,
+        linewidth: float = ...,
+        label: str = ...,
+    ) -> object: ...
+    def loglog(
+        self, x: np.ndarray, y: np.ndarray, fmt: str, *, color: str, markersize: float, rasterized: bool
+    ) -> object: ...
+    def set(
+        self,
+        *,
+        xlabel: str = ...,
+        ylabel: str = ...,
+        xlim: tuple[float, float] = ...,
+        ylim: tuple[float, float] = ...,
+        title: str = ...,
+    ) -> object: ...
     def step(self, x: np.ndarray, y: np.ndarray, *, where: str, color: str, label: str) -> object: ...
     def axhline(self, y: float, *, linestyle: str, linewidth: float, color: str, label: str) -> object: ...
     def set_yscale(self, value: str) -> None: ...

@@ -110,7 +110,7 @@ def test_the_newest_counts_and_older_ones_go(ranker: Pretrained, tmp_path: Path)
         ("columns", "0.1"),
         ("trees", []),
         ("trees", ["AAAA"]),
-        ("trees", ["not base64!"]),
+        ("trees", ["not base85 "]),
         ("scales", [1.0]),
         ("scales", "x"),
         ("format", "hltune-weights"),

@@ -59,7 +59,7 @@ class _Document:
 
     Attributes:
         columns: version of the features that the trees refer to.
-        trees: the ensembles, each as base64 of LZMA of LightGBM's text.
+        trees: the ensembles, each as base85 of LZMA of LightGBM's text.
         failing: those that say what fails; none if nothing was learned of it.
         failing_offset: see `Failing`.
     """
@@ -171,9 +171,9 @@ def read_ranker(path: Path) -> StoredRanker:
 
 def _packed(ensembles: tuple[Ensemble, ...]) -> tuple[str, ...]:
     texts = (each.booster.model_to_string() for each in ensembles)
-    return tuple(base64.b64encode(lzma.compress(text.encode())).decode() for text in texts)
+    return tuple(base64.b85encode(lzma.compress(text.encode())).decode() for text in texts)
 
 
 def _unpacked(trees: tuple[str, ...]) -> tuple[Ensemble, ...]:
-    texts = (lzma.decompress(base64.b64decode(each, validate=True)).decode() for each in trees)
+    texts = (lzma.decompress(base64.b85decode(each)).decode() for each in trees)
     return tuple(Ensemble(lightgbm.Booster(model_str=text), np.empty(0, np.int64)) for text in texts)

@@ -28,6 +28,8 @@ BEAM = Adams2019Options(parallelism=2, beam_size=4, num_passes=1)
 class ByT0:
     """Stands in for a ranker; what it is asked about is unlike all that it has seen."""
 
+    failing = None
+
     def __call__(self, programs: Programs) -> Scores:
         assert programs.x.shape[1] % 2 == 0  # with what differs from the program at root
         return Scores(mean=programs.log_t0(), spread=np.zeros(len(programs)))

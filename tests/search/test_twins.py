@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.mutation import Parent as Of
-from hltune.search.mutation import combine, mutants, neighbours
+from hltune.search.mutation import combine, mutants, mutate, neighbours
 from hltune.search.twins import alike
 from hltune.search.view import legal
-from hltune.values.directives import Directive, Schedule
+from hltune.values.directives import AlignStorage, Directive, Schedule
 from hltune.values.pipeline import FuncInfo
 from hltune.values.provenance import Mutated
+from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 
 FUNCS = tuple(FuncInfo(name=name, args=("x", "y")) for name in ("edge", "a", "b", "c", "d", "output"))
@@ -83,6 +84,40 @@ def test_inlining_one_inlines_all() -> None:
     before = schedule(*PARENT)
     after = schedule(*PARENT[1:])
     assert spread(before, after) == set(schedule(PARENT[1], *PARENT[3:]).directives)
+
+
+def test_an_update_is_no_twin_of_a_func() -> None:
+    """Of which more can be said, such as where it is stored."""
+    funcs = (FuncInfo(name="sum", args=("x", "y"), updates=((),), update_args=(("x", "y"),)), *FUNCS)
+    parent = parse_schedule("sum.vectorize(x, 8); sum.update(0).vectorize(x, 8); a.vectorize(x, 8);", funcs)
+    changed = parse_schedule(
+        f"{'sum.vectorize(x, 8); sum.update(0).vectorize(x, 8);'} a.vectorize(x, 8).align_storage(x, 32);", funcs
+    )
+    found = alike(list(parent.directives), list(changed.directives))
+    assert found is not None
+    assert {each.stage for each in found if isinstance(each, AlignStorage)} == {Stage("a"), Stage("sum")}
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_any_mutant_is_a_schedule(seed: int) -> None:
+    """Of stages of all kinds, some of which are scheduled alike."""
+    funcs = (
+        tuple(FuncInfo(name=name, args=("x", "y"), updates=(("r",),), update_args=(("x", "y"),)) for name in "abc")
+        + FUNCS[3:]
+    )
+    split = "split(x, xo, xi, 16).vectorize(xi)"
+    text = "".join(f"{name}.compute_root().{split};{name}.update(0).{split}.parallel(y);" for name in "abc")
+    schedule, rng = (
+        parse_schedule(text + f"d.compute_at(output, y).{split};output.{split};", funcs),
+        np.random.default_rng(seed),
+    )
+    for _ in range(4):
+        mutant = mutate(schedule, funcs, rng)
+        if mutant is None:
+            break
+        loop_nests(mutant.schedule, funcs)
+        schedule = mutant.schedule
+    assert all(each.schedule != schedule for each in neighbours(schedule, funcs).values())
 
 
 def test_neighbours_of_all_that_are_alike_come_first() -> None:

@@ -72,6 +72,8 @@ def _names_of_twin(one: Directives, other: Directives) -> dict[str, str] | None:
     """
     if not one or len(one) != len(other) or any(isinstance(each, Rfactor) for each in one):
         return None
+    if (one[0].stage.update is None) != (other[0].stage.update is None):
+        return None  # what is said of a Func is not said of its updates
     names = dict(zip(_new_loops(one), _new_loops(other), strict=False))
     pairs = zip(one, other, strict=True)
     same = all(_anywhere(_renamed(ours, theirs.stage, names)) == _anywhere(theirs) for ours, theirs in pairs)

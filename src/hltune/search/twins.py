@@ -22,15 +22,14 @@ _Placed = ComputeAt | StoreAt | HoistStorage
 
 def alike(before: Directives, changed: Directives) -> Directives | None:
     """Changes all stages that were scheduled as the only one that has changed; None if there are no others."""
-    stages = _stages([*before, *changed])
-    different = [each for each in stages if _of(before, each) != _of(changed, each)]
+    known, made = _by_stage(before), _by_stage(changed)
+    different = [each for each in known | made if known.get(each) != made.get(each)]
     if len(different) != 1:
         return None
     (stage,) = different
-    old, new = _of(before, stage), _of(changed, stage)
+    old, new = known.get(stage, []), made.get(stage, [])
     result = changed
-    for twin in stages:
-        own = _of(before, twin)
+    for twin, own in known.items():
         names = None if twin == stage else _names_of_twin(old, own)
         if names is not None:
             result = _with(result, twin, [_moved(each, old, own, names) for each in new])
@@ -39,23 +38,23 @@ def alike(before: Directives, changed: Directives) -> Directives | None:
 
 def combined(one: Directives, other: Directives, rng: np.random.Generator) -> Directives | None:
     """Some stages as the one has them, the others as the other does; None unless they differ in two or more."""
-    different = [each for each in _stages([*one, *other]) if _of(one, each) != _of(other, each)]
+    ours, theirs = _by_stage(one), _by_stage(other)
+    different = [each for each in ours | theirs if ours.get(each) != theirs.get(each)]
     if len(different) < 2:
         return None
     count = int(rng.integers(1, len(different)))
     result = one
     for number in rng.choice(len(different), size=count, replace=False):
         stage = different[int(number)]
-        result = _with(result, stage, _of(other, stage))
+        result = _with(result, stage, theirs.get(stage, []))
     return result
 
 
-def _stages(directives: Sequence[Directive]) -> list[Stage]:
-    return [*dict.fromkeys(each.stage for each in directives)]
-
-
-def _of(directives: Sequence[Directive], stage: Stage) -> Directives:
-    return [each for each in directives if each.stage == stage]
+def _by_stage(directives: Directives) -> dict[Stage, Directives]:
+    found: dict[Stage, Directives] = {}
+    for each in directives:
+        found.setdefault(each.stage, []).append(each)
+    return found
 
 
 def _with(directives: Directives, stage: Stage, own: Sequence[Directive]) -> Directives:

@@ -49,6 +49,8 @@ _PROMISING = 8
 _LONGEST_S = 10.0
 """What takes longer to lower takes far longer to compile."""
 _LIKELY = 0.5
+_SPARE, _MANY = 2.0, 10_000
+"""So many times as many drafts are made as there seems to be time for lowering."""
 _STACK = WHOLE.index("stack_bytes")
 
 Make = Callable[[Sequence[Parent], int, Callable[[str], bool]], dict[str, Candidate]]
@@ -130,6 +132,7 @@ class Drafts:
     _root: ProgramFeatures | None = None
     _root_tried: bool = False
     _offset: float = 0.0
+    _each_s: float | None = None
 
     def __post_init__(self) -> None:
         self._programs = self.history.programs()
@@ -200,7 +203,7 @@ class Drafts:
     ) -> Drafted:
         """Makes drafts until a time of the monotonic clock, and chooses as many as are wanted."""
         self._lower_root(end_s)
-        count = round(wanted * _PER_MUTANT / _GENERATIONS)
+        most = round(wanted * _PER_MUTANT / _GENERATIONS)
         drafts: dict[str, Candidate] = {}
         refused = len(self._refused)
 
@@ -208,8 +211,10 @@ class Drafts:
             return key in drafts or key in self._refused or key in self._unread
 
         for number in range(_GENERATIONS):
-            made = make(self._promising(drafts), count, known)
-            made = {key: _of_what_was_measured(made[key], drafts) for key in _shuffled(made, rng)}
+            left_s = max(0.0, end_s - time.monotonic()) / (_GENERATIONS - number)
+            made = make(self._promising(drafts), min(most, max(wanted, self._as_many_as_lower(left_s))), known)
+            # In any order: where there is no time to lower all, what is lowered is some of each kind.
+            made = {key: _of_what_was_measured(made[key], drafts) for key in map(str, rng.permutation([*made]))}
             left_s = max(0.0, end_s - time.monotonic()) / (_GENERATIONS - number)
             self._lower({key: each.schedule for key, each in made.items()}, end_s=time.monotonic() + left_s)
             self._refuse_large_stacks(made)
@@ -303,9 +308,17 @@ class Drafts:
         """Lowers those that are not known, on all cores, until a time of the monotonic clock."""
         known = self._programs.keys() | self._refused | self._unread
         new = {key: each for key, each in schedules.items() if key not in known}
+        began_s, seen = time.monotonic(), 0
         with contextlib.closing(features_of_each(self._lowering, new, self.workers, end_s=end_s)) as outcomes:
             for key, outcome in outcomes:
                 self._saw(key, outcome)
+                seen += 1
+        if seen:
+            self._each_s = (time.monotonic() - began_s) / seen
+
+    def _as_many_as_lower(self, seconds: float) -> int:
+        """How many can be lowered in this time, roughly, or more."""
+        return _MANY if self._each_s is None else int(_SPARE * seconds / self._each_s)
 
     def _refuse_large_stacks(self, keys: Iterable[str]) -> None:
         programs = self._programs
@@ -331,12 +344,6 @@ def _of_what_was_measured(candidate: Candidate, drafts: Mapping[str, Candidate])
         return candidate
     before = parent.provenance
     return replace(candidate, provenance=Mutated(parent=before.parent, changes=(*before.changes, *own.changes)))
-
-
-def _shuffled(keys: Iterable[str], rng: np.random.Generator) -> list[str]:
-    """In any order: where there is no time to lower all, what is lowered is some of each kind."""
-    ordered = [*keys]
-    return [ordered[number] for number in rng.permutation(len(ordered))]
 
 
 def _without(candidates: Mapping[str, Candidate], keys: Iterable[str]) -> dict[str, Candidate]:

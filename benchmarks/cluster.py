@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import logging
-import pickle
 import random
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from tests.cluster.made_up import MADE_UP, MadeUpOpener
 
 from hltune.cluster.head import Head
 from hltune.cluster.machine import ClusterMachine
+from hltune.cluster.parcel import encode
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Silent
@@ -64,8 +64,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         subject = load_subject(SubjectOptions(pipeline="median3x3", target="host"), Workspace(Path(folder)))
         candidates = candidates_of(subject.spec.funcs, round(2 * max(NODES) * seconds / EACH_S))
-        item = pickle.dumps([(key, each.schedule) for key, each in candidates.items()][:100])
-        print(f"{EACH_S} s each; {len(candidates)} schedules, {len(item) / 100:.0f} bytes each on the way to a node")
+        sizes = [len(encode([(key, each.schedule)])) for key, each in list(candidates.items())[:100]]
+        print(f"{EACH_S} s each; {len(candidates)} schedules, {np.mean(sizes):.0f} bytes each on the way to a node")
         print("nodes  per minute  of so many times one  head, ms of CPU each")
         rates: list[Rate] = []
         for nodes in NODES:

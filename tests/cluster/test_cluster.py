@@ -20,7 +20,7 @@ from ray.cluster_utils import Cluster  # noqa: E402
 
 from hltune.cluster.head import Head, status  # noqa: E402
 from hltune.cluster.machine import ClusterMachine  # noqa: E402
-from hltune.cluster.workers import remote_workers  # noqa: E402
+from hltune.cluster.workers import RemoteWorkers  # noqa: E402
 from hltune.machine.inputs import Inputs  # noqa: E402
 from hltune.machine.options import MeasureOptions  # noqa: E402
 from hltune.report.cluster import document  # noqa: E402
@@ -133,7 +133,7 @@ def test_twenty_random_losses_lose_and_double_nothing() -> None:
 def test_jobs_of_a_lost_node_run_elsewhere() -> None:
     notes: list[str] = []
     with cluster_of({}, {}) as (cluster, nodes), head_of(notes) as head:
-        workers = remote_workers(head)
+        workers = RemoteWorkers(head)
         assert len(workers) == 2
         assert run_all([Square(number) for number in range(20)], workers) == [number**2 for number in range(20)]
         running = [worker.start(Square(7, seconds=2.0)) for worker in workers]
@@ -202,6 +202,6 @@ class Pid:
 def waiting_head(address: str, told: str) -> None:
     """Tells the process of a node's worker, and waits to be killed."""
     with Head(address, MadeUpOpener(), MADE_UP, print) as head:
-        (worker,) = remote_workers(head)
+        (worker,) = RemoteWorkers(head)
         Path(told).write_text(f"{worker.run(Pid())}\n")
         time.sleep(600)

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hltune.cluster.node import Node, result_of
-from hltune.cluster.parcel import pack
-from hltune.runtime.worker import Process
+from hltune.cluster.node import Node
+from hltune.cluster.outcome import result_of
+from hltune.cluster.parcel import decode, encode, pack
+from hltune.runtime.worker import Job, Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
+from hltune.values.pipeline import PipelineSpec
 from tests.cluster.made_up import MadeUpOpener
+
+SPEC = PipelineSpec(name="blank", hlpipe=b"", inputs=(), outputs=(), funcs=())
 
 
 @dataclass(frozen=True)
 class Read:
     file: Path
+    seconds: float = 0.0
 
     def run(self, process: Process) -> str:
         process.enter("read", timeout_s=60)
+        time.sleep(self.seconds)
         return self.file.read_text()
 
 
@@ -52,46 +58,77 @@ def node() -> Iterator[Node]:
 def test_a_job_finds_its_files(node: Node, tmp_path: Path) -> None:
     (tmp_path / "said.txt").write_text("hello")
     parcel = pack(Read(tmp_path / "said.txt"))
-    for digest, path in parcel.files.items():
-        node.keep(digest, path.name, path.read_bytes())
+    for digest, part in parcel.parts.items():
+        node.keep(digest, part.name, part.read())
     (tmp_path / "said.txt").unlink()
-    assert result_of(node.run(0, parcel.data)) == "hello"
+    assert result_of(decode(node.run(0, 1, parcel.data))) == "hello"
 
 
 def test_errors_of_a_job_are_raised_where_it_came_from(node: Node) -> None:
     with pytest.raises(InputError, match="here: no"):
-        result_of(node.run(1, pack(Refuse()).data))
+        run(node, 1, Refuse())
 
 
 def test_a_job_that_nobody_waits_for_ends(node: Node) -> None:
-    outcomes: list[Any] = []
-    thread = threading.Thread(target=lambda: outcomes.append(node.run(1, pack(Sleep()).data)))
-    thread.start()
-    while not outcomes:
-        time.sleep(0.1)
-        node.kill(1)
-        thread.join(0.1)
     with pytest.raises(JobFailed, match="died"):
-        result_of(outcomes[0])
+        result_of(cancelled(node, run_in_thread(node, 3, Sleep()), 3))
     with pytest.raises(InputError):  # the slot is of use again
-        result_of(node.run(1, pack(Refuse()).data))
+        run(node, 4, Refuse())
+
+
+def test_only_the_job_that_nobody_waits_for_ends(node: Node) -> None:
+    first = run_in_thread(node, 5, Read(Path(__file__), seconds=1.0))
+    while node.status().jobs[1] is None:
+        time.sleep(0.01)
+    waiting = run_in_thread(node, 6, Sleep())
+    with pytest.raises(JobFailed, match="nobody waits"):
+        result_of(cancelled(node, waiting, 6))
+    assert "def test_only" in result_of(first())
+
+
+def run(node: Node, number: int, job: Job[Any]) -> Any:
+    """In the second slot."""
+    return result_of(decode(node.run(1, number, pack(job).data)))
+
+
+def run_in_thread(node: Node, number: int, job: Job[Any]) -> Callable[[], Any]:
+    """Begins with a job, whose files are here, in the second slot; the outcome may be waited for."""
+    parcel = pack(job)
+    for digest, part in parcel.parts.items():
+        node.keep(digest, part.name, part.read())
+    future = ThreadPoolExecutor(1).submit(node.run, 1, number, parcel.data)
+    return lambda: decode(future.result(timeout=60))
+
+
+def cancelled(node: Node, outcome: Callable[[], Any], number: int) -> Any:
+    """What comes of a job that is cancelled soon after it was begun with."""
+    time.sleep(0.2)
+    node.cancel(number)
+    return outcome()
 
 
 def test_measurements_come_as_they_are_made(node: Node) -> None:
-    assert result_of(node.open("one", pack({"spec": None}).data)) is None
+    parcel = pack({"spec": SPEC})
+    for digest, part in parcel.parts.items():
+        node.keep(digest, part.name, part.read())
+    assert result_of(decode(node.open("one", parcel.data))) is None
+    assert node.status().sessions == ("blank",)
     schedules = [(f"{number}", Schedule(base=f"{number:x}")) for number in range(5)]
     node.begin("one", None)
-    node.feed("one", schedules[:3], last=False)
+    node.feed("one", encode(schedules[:3]), last=False)
     found = []
     while len(found) < 3:
-        measured, end = node.take("one")
+        measured, end = decode(node.take("one"))
         found += measured
         assert end is None
-    node.feed("one", schedules[3:], last=True)
+    node.feed("one", encode(schedules[3:]), last=True)
     end = None
     while end is None:
-        measured, end = node.take("one")
+        measured, end = decode(node.take("one"))
         found += measured
     assert end == (True, None) and [key for key, _ in found] == [key for key, _ in schedules]
-    assert result_of(node.call("one", "side_by_side", pack(((), {})).data)) is False
+    assert result_of(decode(node.call("one", "side_by_side", pack(((), {})).data))) is False
+    node.stop("one")
+    node.feed("one", encode(schedules), last=True)  # on its way when nobody waited any more
     node.close("one")
+    assert node.status().sessions == () and node.status().measured == 5

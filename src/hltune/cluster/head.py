@@ -13,7 +13,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Self
@@ -56,7 +56,7 @@ class Member:
         ray_id: the Ray node that it runs on.
         lost: it has gone.
         aside: why it does not time any more; None if it may.
-        jobs: slots that are busy.
+        jobs: slots of all jobs that it has; one may be there more than once.
         measured: how many measurements it has made.
         joined_s: when, by the monotonic clock.
     """
@@ -66,13 +66,17 @@ class Member:
     about: About
     lost: bool = False
     aside: str | None = None
-    jobs: set[int] = field(default_factory=set[int])
+    jobs: list[int] = field(default_factory=list[int])
     measured: int = 0
     joined_s: float = field(default_factory=time.monotonic)
-    _files: set[str] = field(default_factory=set[str])
+    _parts: set[str] = field(default_factory=set[str])
 
     def call(self, method: str, *arguments: Any, parcel: Parcel | None = None, **named: Any) -> Any:
-        """Begins with a call and returns Ray's reference to its result; a parcel's files go first."""
+        """Begins with a call and returns Ray's reference to its result; what is new of a parcel's parts goes first.
+
+        Raises:
+            Lost: the node has gone before it had the parts.
+        """
         if parcel is not None:
             self._send(parcel)
             arguments = (*arguments, parcel.data)
@@ -87,10 +91,10 @@ class Member:
         return ray.get(reference)
 
     def _send(self, parcel: Parcel) -> None:
-        for digest, path in parcel.files.items():
-            if digest not in self._files:
-                ray.get(self.actor.keep.remote(digest, path.name, path.read_bytes()))
-                self._files.add(digest)
+        for digest, part in parcel.parts.items():
+            if digest not in self._parts:
+                self.ask("keep", digest, part.name, part.read())
+                self._parts.add(digest)
 
 
 class Head:
@@ -222,14 +226,6 @@ class Head:
         self._members[ray_id] = Member(ray_id, actor, about)
         why = _no_timing(about, self._wanted)
         self._note(f"node {about.name}, {about.cores} cores: {why or 'measures'}")
-
-
-def slots(head: Head) -> Iterator[tuple[Member, int]]:
-    """All slots that are free."""
-    for member in head.members():
-        for slot in range(member.about.cores):
-            if slot not in member.jobs:
-                yield member, slot
 
 
 def status(address: str) -> list[Status]:

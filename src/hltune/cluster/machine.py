@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from hltune.cluster.head import Head, Lost, Member, first_of
-from hltune.cluster.node import result_of
-from hltune.cluster.parcel import pack
+from hltune.cluster.outcome import result_of
+from hltune.cluster.parcel import decode, encode, pack
 from hltune.cluster.speeds import Speeds
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -137,7 +137,8 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._speeds = Speeds()
         self._best: tuple[float, Schedule] | None = None
         for member in self._head.timing():
-            self._begin(member)
+            with self._unless_lost(member):
+                self._begin(member)
         self.side_by_side: bool = self._on_one("side_by_side")
 
     def __enter__(self) -> Self:
@@ -226,7 +227,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         """Waits until a node is ready for this pipeline."""
         self._begin(member)
         if (opening := self._open[member]) is not None:
-            result_of(member.result(opening))
+            result_of(decode(member.result(opening)))
             self._open[member] = None
 
     def _on_one(self, method: str, *arguments: Any, **named: Any) -> Any:
@@ -236,7 +237,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             member = self._timing()[0]
             try:
                 self._opened(member)
-                return result_of(member.ask("call", self._name, method, parcel=parcel))
+                return result_of(decode(member.ask("call", self._name, method, parcel=parcel)))
             except Lost:
                 self._lose(member)
                 self._head.look(wait=True)
@@ -262,7 +263,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         feed = _Feed(member, depth, member.call("take", self._name))
         if self._best is not None and len(self._timing()) > 1 and not self.side_by_side:
             feed.under_way[_COMMON] = self._best[1]
-            member.call("feed", self._name, [(_COMMON, self._best[1])], last=False)
+            member.call("feed", self._name, encode([(_COMMON, self._best[1])]), last=False)
         return feed
 
     def _fill(self, feed: _Feed, queue: _Queue) -> None:
@@ -278,10 +279,10 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                 items.append(item)
         feed.under_way.update(items)
         if items or feed.last:
-            feed.member.call("feed", self._name, items, last=feed.last)
+            feed.member.call("feed", self._name, encode(items), last=feed.last)
 
     def _take(self, feed: _Feed, feeds: dict[Member, _Feed], queue: _Queue) -> list[tuple[str, Measurement]]:
-        measured, end = feed.member.result(feed.taking)
+        measured, end = decode(feed.member.result(feed.taking))
         if end is None:
             feed.taking = feed.member.call("take", self._name)
         else:

@@ -1,7 +1,8 @@
 """What runs on each computer of a cluster: its workers, and its machine with sessions. Knows nothing of Ray.
 
-Whoever calls it is on another computer, so all goes in and out as values. Calls may come from any thread, several at a
-time; the machine, whose users are one thread, has one of its own, and so has each worker.
+Whoever calls it is on another computer, so all goes in and out as values, packed as `hltune.cluster.parcel` does it.
+Calls may come from any thread, several at a time, and overtake each other; the machine, whose users are one thread, has
+one of its own, and so has each worker.
 """
 
 from __future__ import annotations
@@ -11,29 +12,27 @@ import fcntl
 import platform
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-from hltune.cluster.parcel import place_of, unpack
+from hltune.cluster.outcome import Outcome, outcome_of
+from hltune.cluster.parcel import decode, encode, place_of, unpack
+from hltune.cluster.stream import Stream
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.halide_wheel import halide_version
-from hltune.runtime.worker import usable_cores
+from hltune.runtime.worker import Job, usable_cores
 from hltune.search.pool import search_worker
-from hltune.values.cost import Measurement
-from hltune.values.directives import Schedule
-from hltune.values.errors import HltuneError, JobFailed
+from hltune.values.errors import Failure, JobFailed
 from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import PipelineSpec
 
-Outcome = tuple[bool, Any]
-"""Whether it is a result, or an error to raise: what leaves a job, for Ray would wrap the error."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -112,6 +111,21 @@ class OpenMachine:
         return open_machine(self.target, self.options, workers=usable_cores())
 
 
+@dataclass(eq=False, slots=True)
+class _Pipeline:
+    """A pipeline that can be measured.
+
+    Attributes:
+        stack: ends the session, and what belongs to it.
+        stream: what is measured at present; None if nothing is.
+    """
+
+    name: str
+    session: Session
+    stack: contextlib.ExitStack
+    stream: Stream | None = None
+
+
 class Node:
     """The workers and the machine of one computer; its processes end with it."""
 
@@ -122,11 +136,10 @@ class Node:
         self._began_s = time.monotonic()
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
         self._slots = [_Slot(self._about.cores) for _ in range(self._about.cores)]
+        self._cancelled: set[int] = set()
         self._measuring = ThreadPoolExecutor(1)
         self._machine: Machine | None = None
-        self._sessions: dict[str, tuple[Session, contextlib.ExitStack]] = {}
-        self._pipelines: dict[str, str] = {}
-        self._streams: dict[str, _Stream] = {}
+        self._pipelines: dict[str, _Pipeline] = {}
         self._measured = 0
 
     def about(self) -> About:
@@ -142,73 +155,86 @@ class Node:
         """What it does at present."""
         return Status(
             about=self._about,
-            jobs=tuple(slot.job for slot in self._slots),
-            sessions=tuple(self._pipelines.values()),
+            jobs=tuple(slot.job and slot.job[1] for slot in self._slots),
+            sessions=tuple(each.name for each in self._pipelines.values()),
             measured=self._measured,
             seconds=time.monotonic() - self._began_s,
         )
 
     def keep(self, digest: str, name: str, data: bytes) -> None:
-        """Keeps a file that later values name."""
+        """Keeps a part that later values name."""
         folder = place_of(self._folder, digest)
         folder.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
 
-    def run(self, slot: int, data: bytes) -> Outcome:
-        """Runs a job in a slot, which is free, to its end."""
-        return self._slots[slot].run(unpack(data, self._folder))
+    def run(self, slot: int, number: int, data: bytes) -> bytes:
+        """Runs a job in a slot to its end, after what runs there; returns its `Outcome`.
 
-    def kill(self, slot: int) -> None:
-        """Ends what runs in a slot."""
-        self._slots[slot].kill()
+        Args:
+            number: what `cancel` knows it by.
+        """
+        try:
+            return encode(self._slots[slot].run(number, unpack(data, self._folder), self._cancelled))
+        finally:
+            self._cancelled.discard(number)
 
-    def open(self, session: str, data: bytes) -> Outcome:
-        """Begins with a pipeline; the data are the arguments of `Machine.session` by name."""
+    def cancel(self, number: int) -> None:
+        """Ends a job, or has it not begin; nothing if it has ended."""
+        self._cancelled.add(number)
+        for slot in self._slots:
+            slot.cancel(number)
+
+    def open(self, session: str, data: bytes) -> bytes:
+        """Begins with a pipeline; the data are the arguments of `Machine.session` by name. Returns an `Outcome`."""
         return self._on_machine(lambda: self._open(session, unpack(data, self._folder)))
 
-    def call(self, session: str, method: str, data: bytes) -> Outcome:
-        """Calls a method of a session, or reads an attribute; the data are its arguments."""
+    def call(self, session: str, method: str, data: bytes) -> bytes:
+        """The `Outcome` of a method of a session, or of reading an attribute; the data are its arguments."""
         arguments: tuple[tuple[Any, ...], dict[str, Any]] = unpack(data, self._folder)
         return self._on_machine(lambda: self._call(session, method, *arguments))
 
     def begin(self, session: str, best: float | None) -> None:
         """Begins to measure what `feed` brings."""
-        stream = self._streams[session] = _Stream()
-        opened, _ = self._sessions[session]
-        self._measuring.submit(stream.measure, opened, best)
+        pipeline = self._pipelines[session]
+        pipeline.stream = Stream()
+        self._measuring.submit(pipeline.stream.measure, pipeline.session, best)
 
-    def feed(self, session: str, items: list[tuple[str, Schedule]], *, last: bool) -> None:
-        """Schedules to measure; after the last ones `take` ends."""
-        self._streams[session].feed(items, last=last)
+    def feed(self, session: str, data: bytes, *, last: bool) -> None:
+        """Schedules to measure, each with its key; after the last ones `take` ends."""
+        if (stream := self._pipelines[session].stream) is not None:  # nobody has stopped it
+            stream.feed(decode(data), last=last)
 
-    def take(self, session: str) -> tuple[list[tuple[str, Measurement]], Outcome | None]:
-        """Waits for what was measured; the outcome of all when nothing more comes."""
-        found, end = self._streams[session].take()
+    def take(self, session: str) -> bytes:
+        """Waits for measurements, each with its key; the `Outcome` of all comes with the last ones."""
+        stream = self._pipelines[session].stream
+        assert stream is not None
+        found, end = stream.take()
         self._measured += len(found)
-        return found, end
+        return encode((found, end))
 
     def stop(self, session: str) -> None:
         """Nobody waits any more for what is measured."""
-        if (stream := self._streams.pop(session, None)) is not None:
-            stream.stop()
+        pipeline = self._pipelines.get(session)
+        if pipeline is not None and pipeline.stream is not None:
+            pipeline.stream.stop()
+            pipeline.stream = None
 
     def close(self, session: str) -> None:
         """Ends a session, and what it measures."""
         self.stop(session)
-        self._pipelines.pop(session, None)
-        _, stack = self._sessions.pop(session, (None, contextlib.ExitStack()))
-        self._measuring.submit(stack.close).result()
+        if (pipeline := self._pipelines.pop(session, None)) is not None:
+            self._measuring.submit(pipeline.stack.close).result()
 
     def end(self) -> None:
         """Ends all processes."""
-        for name in list(self._sessions):
-            self.close(name)
+        for session in list(self._pipelines):
+            self.close(session)
         self._measuring.submit(self._stack.close).result()
         for slot in self._slots:
             slot.close()
 
-    def _on_machine(self, call: Any) -> Outcome:
-        return self._measuring.submit(_outcome, call).result()
+    def _on_machine(self, call: Callable[[], Any]) -> bytes:
+        return encode(self._measuring.submit(outcome_of, call).result())
 
     def _open(self, name: str, arguments: Mapping[str, Any]) -> None:
         if self._machine is None:
@@ -216,91 +242,45 @@ class Node:
         stack = contextlib.ExitStack()
         session = stack.enter_context(self._machine.session(**arguments))
         stack.enter_context(session.beside([slot.worker for slot in self._slots]))
-        self._sessions[name] = session, stack
-        self._pipelines[name] = getattr(arguments.get("spec"), "name", name)
+        spec: PipelineSpec = arguments["spec"]
+        self._pipelines[name] = _Pipeline(spec.name, session, stack)
 
     def _call(self, name: str, method: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        session, _ = self._sessions[name]
-        found = getattr(session, method)
+        found = getattr(self._pipelines[name].session, method)
         return found(*arguments, **named) if callable(found) else found
 
 
 class _Slot:
-    """A worker with the thread that started it: where that ends, the kernel ends the worker."""
+    """A worker with the thread that started it: where that ends, the kernel ends the worker.
+
+    Attributes:
+        job: number and name of what runs; None if nothing does.
+    """
 
     def __init__(self, slots: int) -> None:
-        self.job: str | None = None
+        self.job: tuple[int, str] | None = None
         self._thread = ThreadPoolExecutor(1)
         self.worker = self._thread.submit(search_worker, slots).result()
 
-    def run(self, job: Any) -> Outcome:
-        return self._thread.submit(self._run, job).result()
+    def run(self, number: int, job: Job[Any], cancelled: set[int]) -> Outcome:
+        return self._thread.submit(self._run, number, job, cancelled).result()
 
-    def _run(self, job: Any) -> Outcome:
-        self.job = type(job).__name__
+    def _run(self, number: int, job: Job[Any], cancelled: set[int]) -> Outcome:
+        self.job = number, type(job).__name__
         try:
-            return _outcome(lambda: self.worker.run(job))
+            if number in cancelled:
+                return False, JobFailed(Failure(stage="run on a node", kind="error", message="nobody waits for it"))
+            return outcome_of(lambda: self.worker.run(job))
         finally:
             self.job = None
 
-    def kill(self) -> None:
-        self.worker.kill()
+    def cancel(self, number: int) -> None:
+        if self.job is not None and self.job[0] == number:
+            self.worker.kill()
 
     def close(self) -> None:
         self._thread.submit(self.worker.close).result()
         self._thread.shutdown()
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    key: str
-    measurement: Measurement
-
-
-class _Stream:
-    """Schedules that come in and measurements that go out, on either side of the thread that measures."""
-
-    def __init__(self) -> None:
-        self._fed: SimpleQueue[tuple[str, Schedule] | None] = SimpleQueue()
-        self._measured: SimpleQueue[_Measured | Outcome] = SimpleQueue()
-        self._stopped = False
-
-    def feed(self, items: list[tuple[str, Schedule]], *, last: bool) -> None:
-        for item in items:
-            self._fed.put(item)
-        if last:
-            self._fed.put(None)
-
-    def stop(self) -> None:
-        self._stopped = True
-        self._fed.put(None)
-
-    def measure(self, session: Session, best: float | None) -> None:
-        """On the machine's thread, until the last schedule."""
-
-        def all_of_them() -> None:
-            with contextlib.closing(session.measure_each(self._schedules(), best=best)) as measured:
-                for key, measurement in measured:
-                    self._measured.put(_Measured(key, measurement))
-                    if self._stopped:
-                        return
-
-        self._measured.put(_outcome(all_of_them))
-
-    def take(self) -> tuple[list[tuple[str, Measurement]], Outcome | None]:
-        found: list[tuple[str, Measurement]] = []
-        item = self._measured.get()
-        while isinstance(item, _Measured):
-            found.append((item.key, item.measurement))
-            try:
-                item = self._measured.get_nowait()
-            except Empty:
-                return found, None
-        return found, item
-
-    def _schedules(self) -> Generator[tuple[str, Schedule]]:
-        while (item := self._fed.get()) is not None and not self._stopped:
-            yield item
 
 
 @contextlib.contextmanager
@@ -313,21 +293,3 @@ def _alone(computer: str) -> Generator[bool]:
             yield False
         else:
             yield True
-
-
-def _outcome(call: Any) -> Outcome:
-    """Errors of ours are values, for whoever asked raises them; others are told as text, and end nothing."""
-    try:
-        return True, call()
-    except (HltuneError, JobFailed) as error:
-        return False, error
-    except Exception as error:
-        return False, HltuneError(f"{type(error).__name__}: {error}", where="a node of the cluster")
-
-
-def result_of(outcome: Outcome) -> Any:
-    """The result, or raises the error."""
-    done, value = outcome
-    if not done:
-        raise value
-    return value

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from multiprocessing.connection import Connection, Pipe
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
-from hltune.cluster.head import Head, Lost, Member, slots
-from hltune.cluster.node import result_of
-from hltune.cluster.parcel import pack
+from hltune.cluster.head import Head, Lost, Member
+from hltune.cluster.outcome import result_of
+from hltune.cluster.parcel import decode, pack
 from hltune.runtime.worker import Job
 from hltune.values.errors import Failure, HltuneError, JobFailed
 
@@ -22,12 +22,38 @@ _A_DAY_S = 86_400.0
 """The job's own limits hold where it runs."""
 
 
-class RemoteWorker:
-    """Runs one job at a time in a slot of a node; in another one when the node is lost."""
+class RemoteWorkers(Sequence["RemoteWorker"]):
+    """A worker for each slot of a cluster: there are more of them as soon as a node has joined.
 
-    def __init__(self, head: Head, member: Member, slot: int) -> None:
+    They never become fewer: after a loss, some share a slot until another node joins.
+    """
+
+    def __init__(self, head: Head) -> None:
         self._head = head
-        self.member, self.slot = member, slot
+        self._workers: list[RemoteWorker] = []
+
+    def __len__(self) -> int:
+        self._head.look()
+        slots = sum(member.about.cores for member in self._head.members())
+        self._workers += (RemoteWorker(self._head) for _ in range(slots - len(self._workers)))
+        return len(self._workers)
+
+    def __iter__(self) -> Iterator[RemoteWorker]:
+        return iter(self._workers[: len(self)])
+
+    @overload
+    def __getitem__(self, index: int) -> RemoteWorker: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[RemoteWorker]: ...
+    def __getitem__(self, index: int | slice) -> RemoteWorker | Sequence[RemoteWorker]:
+        return [*self][index]
+
+
+class RemoteWorker:
+    """Runs one job at a time, each in the slot that has least to do."""
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
 
     def run(self, job: Job[R]) -> R:
         """See `hltune.runtime.worker.Worker.run`."""
@@ -35,8 +61,6 @@ class RemoteWorker:
 
     def start(self, job: Job[R]) -> RemoteRunning[R]:
         """See `hltune.runtime.worker.Worker.start`."""
-        if self.member.lost:
-            self.move()
         return RemoteRunning[R](self, job)
 
     def stop(self) -> None:
@@ -45,26 +69,14 @@ class RemoteWorker:
     def proceed(self, *, stopped_s: float) -> None:
         """See `stop`."""
 
-    def lost(self) -> None:
-        """The node has gone; from now on another one does the work."""
-        self._head.lose(self.member)
-        self.move()
-
-    def move(self) -> None:
-        """To a slot that nobody uses, or shares one."""
-        self._head.look()
-        members = self._head.members()
-        if not members:
-            raise HltuneError("all nodes of the cluster are lost", where="--cluster")
-        free = next(slots(self._head), None)
-        self.member, self.slot = free or (members[self.slot % len(members)], 0)
-
 
 class RemoteRunning(Generic[R]):
     """A job on a node; done again elsewhere if the node is lost."""
 
     def __init__(self, worker: RemoteWorker, job: Job[R]) -> None:
         self.worker = worker
+        self._head = worker.head
+        self._number = worker.head.number()
         self._parcel = pack(job)
         self._lost = 0
         self.connection, self._told = Pipe(duplex=False)
@@ -75,12 +87,12 @@ class RemoteRunning(Generic[R]):
         """See `hltune.runtime.worker.Running.result`."""
         while True:
             try:
-                outcome = self._future.result()
+                data = self._future.result()
             except Lost:
                 self._begin_again()
                 continue
             self._end()
-            return result_of(outcome)
+            return result_of(decode(data))
 
     def done(self) -> bool:
         """See `hltune.runtime.worker.Running.done`; what was lost is not, and begins anew."""
@@ -98,31 +110,45 @@ class RemoteRunning(Generic[R]):
     def cancel(self) -> None:
         """See `hltune.runtime.worker.Running.cancel`."""
         if not self._future.done():
-            self.worker.member.call("kill", self.worker.slot)
+            self._member.call("cancel", self._number)
         self._end()
 
     def _begin(self) -> None:
-        member, slot = self.worker.member, self.worker.slot
-        member.jobs.add(slot)
-        self._future: Future[Any] = member.call("run", slot, parcel=self._parcel).future()
-        self._future.add_done_callback(partial(_tell, self._told))
+        while True:
+            self._member, self._slot = _least_busy(self._head)
+            try:
+                reference = self._member.call("run", self._slot, self._number, parcel=self._parcel)
+            except Lost:  # before it has anything of the job
+                self._head.lose(self._member)
+                continue
+            self._member.jobs.append(self._slot)
+            self._future: Future[Any] = reference.future()
+            self._future.add_done_callback(partial(_tell, self._told))
+            return
 
     def _begin_again(self) -> None:
+        self._end()
         self._lost += 1
         if self._lost > _MOST_LOST:
             message = f"{self._lost} nodes were lost under it"
             raise JobFailed(Failure(stage="run on a node", kind="crash", message=message))
         self.connection.recv_bytes()  # the news of the loss
-        self.worker.lost()
+        self._head.lose(self._member)
         self._begin()
 
     def _end(self) -> None:
-        self.worker.member.jobs.discard(self.worker.slot)
+        if self._slot in self._member.jobs:
+            self._member.jobs.remove(self._slot)
 
 
-def remote_workers(head: Head) -> Sequence[RemoteWorker]:
-    """A worker for each slot."""
-    return tuple(RemoteWorker(head, member, slot) for member, slot in slots(head))
+def _least_busy(head: Head) -> tuple[Member, int]:
+    """The node with the smallest share of its slots in use, and its slot with the fewest jobs."""
+    head.look()
+    members = head.members()
+    if not members:
+        raise HltuneError("all nodes of the cluster are lost", where="--cluster")
+    member = min(members, key=lambda each: len(each.jobs) / each.about.cores)
+    return member, min(range(member.about.cores), key=member.jobs.count)
 
 
 def _tell(told: Connection, _: Future[Any]) -> None:

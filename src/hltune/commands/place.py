@@ -44,11 +44,11 @@ def open_place(
     from hltune.cluster.head import Head  # Ray, which only `--cluster` needs
     from hltune.cluster.machine import ClusterMachine
     from hltune.cluster.node import OpenMachine
-    from hltune.cluster.workers import remote_workers
+    from hltune.cluster.workers import RemoteWorkers
 
     identity = identify(target, measure)
     progress.phase("starting the nodes of the cluster")
     head = stack.enter_context(Head(cluster, OpenMachine(target=target, options=measure), identity, progress.note))
-    elsewhere = remote_workers(head)
+    elsewhere = RemoteWorkers(head)
     pool = SearchPool(len(elsewhere), timeout_s=search_timeout_s, elsewhere=elsewhere)
     return Place(machine=ClusterMachine(head, identity, measure), pool=stack.enter_context(pool))

@@ -1,0 +1,29 @@
+"""Results and errors on their way back to the head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hltune.values.errors import HltuneError
+
+Outcome = tuple[bool, Any]
+"""Whether it is a result, or an error to raise: Ray would wrap the error."""
+
+
+def outcome_of(call: Callable[[], Any]) -> Outcome:
+    """Errors of ours are values, for whoever asked raises them; others are told as text, and end nothing."""
+    try:
+        return True, call()
+    except HltuneError as error:
+        return False, error
+    except Exception as error:
+        return False, HltuneError(f"{type(error).__name__}: {error}", where="a node of the cluster")
+
+
+def result_of(outcome: Outcome) -> Any:
+    """The result, or raises the error."""
+    done, value = outcome
+    if not done:
+        raise value
+    return value

@@ -1,0 +1,68 @@
+"""Schedules that come in and measurements that go out, on either side of the thread that measures."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from hltune.cluster.outcome import Outcome, outcome_of
+from hltune.machine.protocol import Session
+from hltune.values.cost import Measurement
+from hltune.values.directives import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    key: str
+    measurement: Measurement
+
+
+class Stream:
+    """What one call of `Session.measure_each` is fed, and what it measures."""
+
+    def __init__(self) -> None:
+        self._fed: SimpleQueue[tuple[str, Schedule] | None] = SimpleQueue()
+        self._measured: SimpleQueue[_Measured | Outcome] = SimpleQueue()
+        self._stopped = False
+
+    def feed(self, items: list[tuple[str, Schedule]], *, last: bool) -> None:
+        """Schedules to measure; nothing comes after the last ones."""
+        for item in items:
+            self._fed.put(item)
+        if last:
+            self._fed.put(None)
+
+    def stop(self) -> None:
+        """Nobody waits any more for what is measured."""
+        self._stopped = True
+        self._fed.put(None)
+
+    def measure(self, session: Session, best: float | None) -> None:
+        """On the machine's thread, until the last schedule."""
+
+        def all_of_them() -> None:
+            with contextlib.closing(session.measure_each(self._schedules(), best=best)) as measured:
+                for key, measurement in measured:
+                    self._measured.put(_Measured(key, measurement))
+                    if self._stopped:
+                        return
+
+        self._measured.put(outcome_of(all_of_them))
+
+    def take(self) -> tuple[list[tuple[str, Measurement]], Outcome | None]:
+        """Waits for what was measured; the outcome of all when nothing more comes."""
+        found: list[tuple[str, Measurement]] = []
+        item = self._measured.get()
+        while isinstance(item, _Measured):
+            found.append((item.key, item.measurement))
+            try:
+                item = self._measured.get_nowait()
+            except Empty:
+                return found, None
+        return found, item
+
+    def _schedules(self) -> Generator[tuple[str, Schedule]]:
+        while (item := self._fed.get()) is not None and not self._stopped:
+            yield item

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import subprocess
@@ -24,7 +25,8 @@ from hltune.cluster.workers import RemoteWorkers  # noqa: E402
 from hltune.machine.inputs import Inputs  # noqa: E402
 from hltune.machine.options import MeasureOptions  # noqa: E402
 from hltune.report.cluster import document  # noqa: E402
-from hltune.runtime.worker import Process, run_all  # noqa: E402
+from hltune.runtime.worker import Process, run_all, run_each  # noqa: E402
+from hltune.search.pool import SearchPool  # noqa: E402
 from hltune.values.cost import Cost, Measurement  # noqa: E402
 from hltune.values.directives import Schedule  # noqa: E402
 from hltune.values.schedule_codec import schedule_hash  # noqa: E402
@@ -142,6 +144,22 @@ def test_jobs_of_a_lost_node_run_elsewhere() -> None:
         assert [each.result() for each in running] == [49, 49]
 
 
+def test_a_node_that_joins_works_at_once() -> None:
+    """While jobs are under way, and with nobody lost: it takes part in them, and in what begins later."""
+    notes: list[str] = []
+    with cluster_of({}) as (cluster, _), head_of(notes) as head, SearchPool(RemoteWorkers(head), timeout_s=60) as pool:
+        assert len(pool) == 1
+        long, quick = Square(7, seconds=60.0), Pid()
+        jobs = iter([("long", long), *((str(number), quick) for number in range(3))])
+        with contextlib.closing(run_each(jobs, pool.workers)) as outcomes:
+            cluster.add_node(num_cpus=1)  # nothing ends before it has come, for the only slot is taken
+            assert [key for key, _ in itertools.islice(outcomes, 3)] == ["0", "1", "2"]
+        assert len(pool) == 2
+        first, second = (worker.start(Pid(seconds=0.5)) for worker in pool.workers)
+        assert first.result() != second.result()
+    assert not any("is lost" in note for note in notes)
+
+
 def test_a_slower_node_is_corrected() -> None:
     notes: list[str] = []
     wanted = schedules(40)
@@ -194,8 +212,11 @@ def test_nothing_is_left_of_a_head_that_is_killed(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Pid:
+    seconds: float = 0.0
+
     def run(self, process: Process) -> int:
         process.enter("pid", timeout_s=60)
+        time.sleep(self.seconds)
         return os.getpid()
 
 

@@ -69,7 +69,7 @@ def test_a_pipeline_travels_once(name: str, tmp_path: Path, monkeypatch: pytest.
     spec, target = subject.spec, subject.target
     lowering = Lowering(spec=spec, target=target, cores=2)
     spent: list[dict[str, int]] = []
-    with cluster_of({}), head_of([]) as head, SearchPool(1, timeout_s=120, elsewhere=RemoteWorkers(head)) as pool:
+    with cluster_of({}), head_of([]) as head, SearchPool(RemoteWorkers(head), timeout_s=120) as pool:
         traffic = Traffic(monkeypatch)
         with ClusterMachine(head, MADE_UP, MeasureOptions(threads=2)).session(spec, Inputs()) as session:
             session.ready()

@@ -49,6 +49,5 @@ def open_place(
     identity = identify(target, measure)
     progress.phase("starting the nodes of the cluster")
     head = stack.enter_context(Head(cluster, OpenMachine(target=target, options=measure), identity, progress.note))
-    elsewhere = RemoteWorkers(head)
-    pool = SearchPool(len(elsewhere), timeout_s=search_timeout_s, elsewhere=elsewhere)
-    return Place(machine=ClusterMachine(head, identity, measure), pool=stack.enter_context(pool))
+    pool = stack.enter_context(SearchPool(RemoteWorkers(head), timeout_s=search_timeout_s))
+    return Place(machine=ClusterMachine(head, identity, measure), pool=pool)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
 
-from hltune.runtime.worker import AnyRunning, AnyWorker, wait_any
+from hltune.runtime.worker import LOOK_S, AnyRunning, AnyWorker, first_ended
 from hltune.search.autoschedulers import (
     AUTOSCHEDULERS,
     BASELINE,
@@ -235,8 +235,8 @@ class _Climb:
             while self.waiting or self.busy:
                 for step in self._begin():
                     yield from self._hand_over(step)
-                if self.busy:
-                    yield from self._hand_over(self._end(wait_any(list(self.busy))))
+                if self.busy and (ended := first_ended(list(self.busy), timeout_s=LOOK_S)) is not None:
+                    yield from self._hand_over(self._end(ended))
         finally:
             for running, begun in self.busy.items():
                 running.cancel()

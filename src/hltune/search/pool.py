@@ -34,19 +34,18 @@ def search_worker(beside: int) -> Worker:
 class SearchPool:
     """Searches for any number of pipelines. Used by one thread; leaving the context ends its processes.
 
-    So many workers search side by side; the limit is on each search.
-
     Args:
-        elsewhere: workers to use in place of own ones.
+        workers: so many processes of its own, or those of somebody else, of which there may be more in time.
+        timeout_s: limit on each search.
     """
 
-    def __init__(self, workers: int, *, timeout_s: float, elsewhere: Sequence[AnyWorker] = ()) -> None:
+    def __init__(self, workers: int | Sequence[AnyWorker], *, timeout_s: float) -> None:
         self.timeout_s = timeout_s
-        self._workers: list[AnyWorker] = [*elsewhere]
         with contextlib.ExitStack() as stack:
             self._scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
-            for _ in range(0 if elsewhere else workers):
-                self._workers.append(stack.enter_context(search_worker(workers)))
+            if isinstance(workers, int):
+                workers = [stack.enter_context(search_worker(workers)) for _ in range(workers)]
+            self.workers = workers
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -56,12 +55,7 @@ class SearchPool:
         self._stack.close()
 
     def __len__(self) -> int:
-        return len(self._workers)
-
-    @property
-    def workers(self) -> tuple[AnyWorker, ...]:
-        """Its processes."""
-        return tuple(self._workers)
+        return len(self.workers)
 
     def begin(
         self,
@@ -96,7 +90,7 @@ class SearchPool:
         """
         limit_s = min(timeout_s, self.timeout_s)
         jobs = [SearchJob(spec=spec, target=target, searches=group, timeout_s=limit_s) for group in groups]
-        outcomes = run_all(jobs, self._workers)
+        outcomes = run_all(jobs, self.workers)
         return [
             (outcome,) * len(group) if isinstance(outcome, Failure) else outcome
             for group, outcome in zip(groups, outcomes, strict=True)

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from hltune.runtime.worker import Worker, paused, run_all, wait_any
+from hltune.runtime.worker import Worker, first_ended, paused, run_all, run_each, wait_any
 from hltune.values.errors import Failure, InputError, JobFailed
 from tests.runtime.worker import jobs
 
@@ -210,6 +213,25 @@ def test_jobs_run_side_by_side_in_their_order() -> None:
     assert [outcomes[0], outcomes[2], outcomes[3]] == [2, 4, 6]
     assert isinstance(outcomes[1], Failure)
     assert outcomes[1].kind == "crash"
+
+
+def test_a_worker_that_comes_later_works_at_once() -> None:
+    """The only one that was there is busy all the time."""
+    with Worker() as one, Worker() as another:
+        workers = [one]
+        work = [("long", jobs.Sleep("dozing", seconds=60, timeout_s=60)), ("a", jobs.Add(1, 1)), ("b", jobs.Add(2, 2))]
+        timer = threading.Timer(0.5, workers.append, [another])
+        with contextlib.closing(run_each(work, workers)) as outcomes:
+            timer.start()
+            assert dict(itertools.islice(outcomes, 2)) == {"a": 2, "b": 4}
+
+
+def test_waiting_for_a_job_ends_in_time(worker: Worker) -> None:
+    running = worker.start(jobs.Sleep("dozing", seconds=60, timeout_s=60))
+    assert first_ended([running], timeout_s=0.2) is None
+    running.cancel()
+    added = worker.start(jobs.Add(1, 1))
+    assert first_ended([added], timeout_s=60) is added
 
 
 def test_paused_processes_stand_still_and_their_limits_with_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Several workers at once."""
 
 import contextlib
+import math
 import time
 from collections.abc import Generator, Iterable, Sequence
 from multiprocessing.connection import wait
@@ -14,15 +15,19 @@ R = TypeVar("R")
 K = TypeVar("K")
 A = TypeVar("A", bound=AnyRunning[Any])
 
+LOOK_S = 1.0
+"""How soon those who wait for jobs give work to workers that have come meanwhile."""
+
 
 def run_each(jobs: Iterable[tuple[K, Job[R]]], workers: Sequence[AnyWorker]) -> Generator[tuple[K, R | Failure]]:
     """Runs jobs side by side, each on the next worker that is free, and yields results by their keys as they are done.
 
-    Jobs are asked for when a worker is free. Errors of ours that a job raises are raised here. Whoever leaves early
-    leaves no worker busy.
+    Jobs are asked for when a worker is free; there may be more workers from one moment to the next. Errors of ours that
+    a job raises are raised here. Whoever leaves early leaves no worker busy.
     """
     waiting = iter(jobs)
     busy: dict[AnyRunning[R], K] = {}
+    known = 0
 
     def start_next(worker: AnyWorker) -> None:
         following = next(waiting, None)
@@ -31,10 +36,14 @@ def run_each(jobs: Iterable[tuple[K, Job[R]]], workers: Sequence[AnyWorker]) -> 
             busy[worker.start(job)] = key
 
     try:
-        for worker in workers:
-            start_next(worker)
-        while busy:
-            running = wait_any(list(busy))
+        while True:
+            for worker in workers[known:]:
+                start_next(worker)
+                known += 1
+            if not busy:
+                return
+            if (running := first_ended(list(busy), timeout_s=LOOK_S)) is None:
+                continue
             key = busy.pop(running)
             try:
                 result: R | Failure = running.result()
@@ -55,11 +64,21 @@ def run_all(jobs: Sequence[Job[R]], workers: Sequence[AnyWorker]) -> list[R | Fa
 
 def wait_any(running: Sequence[A]) -> A:
     """Waits until one of these jobs has ended or exceeded its limit."""
+    while (found := first_ended(running, timeout_s=math.inf)) is None:
+        pass
+    return found
+
+
+def first_ended(running: Sequence[A], *, timeout_s: float) -> A | None:
+    """The first of these jobs that has ended or exceeded its limit; None if none has in time."""
+    end_s = time.monotonic() + timeout_s
     while True:
         for each in running:
             if each.done():
                 return each
-        wait([each.connection for each in running], timeout=min(each.remaining_s() for each in running))
+        if (left_s := end_s - time.monotonic()) <= 0:
+            return None
+        wait([each.connection for each in running], timeout=min(left_s, *(each.remaining_s() for each in running)))
 
 
 @contextlib.contextmanager

@@ -72,6 +72,15 @@ def test_a_manifest_is_what_it_was() -> None:
         Manifest.decode(b"{", where="m")
 
 
+def test_the_bundle_is_hashed_once_whatever_there_is_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes as long as the bundle is large, and there may be thousands of lines."""
+    bundle_id, asked = MANIFEST.id, list[Manifest]()
+    monkeypatch.setattr(Manifest, "id", property(lambda manifest: asked.append(manifest) or bundle_id))
+    data = header() + b"".join(line(number % 2, at_s=float(number)) for number in range(50))
+    results = read_results(data, MANIFEST, where="f")
+    assert (len(results.measured), results.problems) == (50, []) and len(asked) == 1
+
+
 def test_what_is_good() -> None:
     data = header() + line() + FAILED
     assert bundle_of(data, where="f") == MANIFEST.id

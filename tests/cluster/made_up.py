@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from hltune import __version__
 from hltune.cluster.node import About
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -54,7 +55,7 @@ class MadeUpMachine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeUpOpener:
-    """What a Ray node's own resources say: ``other_cpu``, ``other_halide``, and ``slower`` in percent."""
+    """What a Ray node's own resources say: ``other_cpu``, ``other_halide``, ``other_hltune``; ``slower`` in percent."""
 
     seconds: float = 0.0
     cores: int = 1
@@ -63,7 +64,8 @@ class MadeUpOpener:
         node, resources = _here()
         machine = replace(MADE_UP, cpu="another" if "other_cpu" in resources else MADE_UP.cpu)
         halide = "20.0.0" if "other_halide" in resources else MADE_UP.halide
-        return About(name=node[:6], computer=node, machine=machine, cores=self.cores, halide=halide, hltune="of today")
+        hltune = "0.0" if "other_hltune" in resources else __version__
+        return About(name=node[:6], computer=node, machine=machine, cores=self.cores, halide=halide, hltune=hltune)
 
     def open(self) -> Any:
         _, resources = _here()

@@ -88,16 +88,17 @@ def session_of(head: Head) -> Iterator[Any]:
 
 
 def test_everything_is_measured_once_whatever_is_lost() -> None:
-    """A node is killed in the middle, one comes, and one is never asked for it is another machine."""
+    """A node is killed in the middle, one comes, and those that are never asked are other machines."""
     notes: list[str] = []
     wanted = schedules(60)
     with (
-        cluster_of({}, {}, {"other_cpu": 1}, {"other_halide": 1}) as (cluster, nodes),
+        cluster_of({}, {}, {"other_cpu": 1}, {"other_halide": 1}, {"other_hltune": 1}) as (cluster, nodes),
         head_of(notes, seconds=0.1) as head,
         session_of(head) as session,
     ):
         assert len(head.timing()) == 2 and len(head.members()) == 3
         assert any("Halide 20.0.0" in note for note in notes) and any("another machine" in note for note in notes)
+        assert any("left out: hltune 0.0" in note for note in notes)
         found: list[str] = []
         for number, (key, measurement) in enumerate(session.measure_each(wanted.items(), best=None)):
             assert isinstance(measurement, Cost)

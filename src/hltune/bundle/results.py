@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -118,16 +119,17 @@ def read_results(data: bytes, manifest: Manifest, *, where: str) -> Results:
         InputError: the first line, which says on what device, is damaged, or of another bundle.
     """
     header = _header(data, where)
-    if header["bundle"] != manifest.id:
+    bundle_id = manifest.id  # a hash of all that is in it, which takes a while
+    if header["bundle"] != bundle_id:
         raise InputError(
             "these are results of another bundle",
             where=where,
-            expected=f"bundle {manifest.id}",
+            expected=f"bundle {bundle_id}",
             found=f"bundle {header['bundle']}",
             todo="give the bundle that was run on the device by --bundle FILE",
         )
     first, *lines = data.split(b"\n")
-    if not _intact(first, manifest.id):
+    if not _intact(first, bundle_id):
         raise InputError(
             "the first line was changed, and nobody knows on what device this was measured",
             where=f"{where}: line 1",
@@ -137,7 +139,7 @@ def read_results(data: bytes, manifest: Manifest, *, where: str) -> Results:
         )
     results = Results(device=_device(header, where))
     unfinished = lines.pop() if lines else b""
-    reader = _Reader(manifest, first, results)
+    reader = _Reader(bundle_id, {each.number: each for each in manifest.entries}, first, results)
     for number, line in enumerate(lines, start=2):
         if not reader.take(number, line):
             break
@@ -187,7 +189,8 @@ def _device(header: dict[str, Any], where: str) -> Device:
 class _Reader:
     """Takes lines after the first one."""
 
-    manifest: Manifest
+    bundle_id: str
+    entries: Mapping[int, Entry]
     first: bytes
     results: Results
     seen: dict[bytes, int] = field(default_factory=dict[bytes, int])
@@ -209,7 +212,7 @@ class _Reader:
 
     def _next_run(self, number: int, line: bytes) -> bool:
         """Two files in one: of the same bundle on the same device that is as good as one."""
-        same = _intact(line, self.manifest.id) and _place(line) == _place(self.first)
+        same = _intact(line, self.bundle_id) and _place(line) == _place(self.first)
         if not same:
             expected, todo = "results of one bundle and one device", "give what begins here as a file of its own"
             self._problem(number, "another file of results begins here", expected, _excerpt(line), todo)
@@ -225,16 +228,15 @@ class _Reader:
         except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
             what, found = "the line is damaged", f"{_excerpt(line)} ({type(error).__name__}: {error})"
             raise InputError(what, expected="a line as the runner writes it", found=found, todo=_AGAIN) from None
-        entries = {each.number: each for each in self.manifest.entries}
-        entry = entries.get(candidate) if isinstance(candidate, int) else None
+        entry = self.entries.get(candidate) if isinstance(candidate, int) else None
         if entry is None:
-            expected = f"one of {len(entries)}"
+            expected = f"one of {len(self.entries)}"
             raise InputError("there is no such candidate", expected=expected, found=f"{candidate!r}", todo=_COPY)
         if schedule != entry.short_hash:
             what = f"candidate {candidate} has another schedule"
             raise InputError(what, expected=entry.short_hash, found=f"{schedule!r}", todo=_COPY)
         measurement = _measurement(document)
-        if not _intact(line, self.manifest.id):
+        if not _intact(line, self.bundle_id):
             what, expected = "the line was changed, or is of another bundle", "a checksum that fits"
             raise InputError(what, expected=expected, found=_excerpt(line), todo=_COPY)
         if not 0 <= at_s < math.inf:

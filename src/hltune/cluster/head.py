@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Self
 
+from hltune import __version__
 from hltune.cluster.node import About, Node, Opener, Status
 from hltune.cluster.parcel import Parcel
 from hltune.values.errors import HltuneError, InputError
@@ -84,11 +85,7 @@ class Member:
 
     def ask(self, method: str, *arguments: Any, parcel: Parcel | None = None, **named: Any) -> Any:
         """The result of a call; `Lost` if the node goes meanwhile."""
-        return ray.get(self.call(method, *arguments, parcel=parcel, **named))
-
-    def result(self, reference: Any) -> Any:
-        """Of a call that was begun with."""
-        return ray.get(reference)
+        return wait_for(self.call(method, *arguments, parcel=parcel, **named))
 
     def _send(self, parcel: Parcel) -> None:
         for digest, part in parcel.parts.items():
@@ -103,7 +100,8 @@ class Head:
     Args:
         address: ``local`` for a cluster of this computer alone, ``auto`` for the one that runs here, or an address.
         opener: opens the machine of a node, there.
-        wanted: the machine that is measured on; nodes of other kinds search and lower, if their Halide is the same.
+        wanted: the machine that is measured on; nodes of other kinds search and lower, if their versions of Halide and
+            hltune are the same.
         note: is told about nodes that come, go, or are set aside.
     """
 
@@ -216,11 +214,12 @@ class Head:
 
     def _accept(self, ray_id: str, actor: Any, about: About) -> None:
         shares = any(each.about.computer == about.computer for each in self.members())
-        if shares or about.halide != self._wanted.halide:
+        different = _other_versions(about, self._wanted)
+        if shares or different:
             self._refused[ray_id] = shares
             ray.kill(actor)
             if not shares:
-                self._note(f"node {about.name} is left out: Halide {about.halide}, and {self._wanted.halide} here")
+                self._note(f"node {about.name} is left out: {different}")
             return
         about = ray.get(actor.claim.remote())
         self._members[ray_id] = Member(ray_id, actor, about)
@@ -248,6 +247,11 @@ def status(address: str) -> list[Status]:
     finally:
         if own:
             ray.shutdown()
+
+
+def wait_for(reference: Any) -> Any:
+    """The result of a call that was begun with; `Lost` if the node goes meanwhile."""
+    return ray.get(reference)
 
 
 def first_of(references: list[Any], *, timeout_s: float) -> Any | None:
@@ -283,6 +287,13 @@ def _check_reachable(address: str) -> None:
     host, _, port = address.rpartition(":")
     if host and "/" not in host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=_REACH_S).close()
+
+
+def _other_versions(about: About, wanted: MachineId) -> str | None:
+    """What a node has other versions of, so that it can do nothing for us; None if it has the same."""
+    versions = {"Halide": (about.halide, wanted.halide), "hltune": (about.hltune, __version__)}
+    different = [f"{name} {theirs}, and {ours} here" for name, (theirs, ours) in versions.items() if theirs != ours]
+    return "; ".join(different) or None
 
 
 def _no_timing(about: About, wanted: MachineId) -> str | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from hltune.cluster.head import Head, Lost, Member, first_of
+from hltune.cluster.head import Head, Lost, Member, first_of, wait_for
 from hltune.cluster.outcome import result_of
 from hltune.cluster.parcel import decode, encode, pack
+from hltune.cluster.queue import COMMON, Queue
 from hltune.cluster.speeds import Speeds
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -29,10 +29,6 @@ from hltune.values.profile import Profile
 _LOOK_S = 1.0
 _MOST_LOST = 3
 """Nodes that may be lost one after the other."""
-_MOST_UNDER_ONE = 10
-"""Nodes that may be lost that had a schedule in hand; each had others, too."""
-_COMMON = "\0common"
-"""Key of the schedule that every node times, which no hash gets in the way of."""
 
 
 class ClusterMachine(AbstractContextManager["ClusterMachine"]):
@@ -84,45 +80,6 @@ class _Feed:
     under_way: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     held: list[tuple[str, Measurement]] = field(default_factory=list[tuple[str, Measurement]])
     last: bool = False
-
-
-class _Queue:
-    """Schedules that no node has at present; true as long as there may be any."""
-
-    def __init__(self, schedules: Iterator[tuple[str, Schedule]]) -> None:
-        self._schedules = schedules
-        self._exhausted = False
-        self._again: deque[tuple[str, Schedule]] = deque()
-        self._losses: Counter[str] = Counter()
-        self._given_up: list[tuple[str, Measurement]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._again) or not self._exhausted
-
-    def next(self) -> tuple[str, Schedule] | None:
-        """The next one; None if there is none."""
-        if self._again:
-            return self._again.popleft()
-        item = None if self._exhausted else next(self._schedules, None)
-        self._exhausted = item is None
-        return item
-
-    def again(self, schedules: Mapping[str, Schedule]) -> None:
-        """A node had these, and has not measured them."""
-        self._again.extend((key, schedule) for key, schedule in schedules.items() if key != _COMMON)
-
-    def lost(self, schedules: Mapping[str, Schedule]) -> None:
-        """A node was lost that had these: one of them may be why."""
-        self._losses.update(schedules.keys())
-        hopeless = {key for key in schedules if self._losses[key] >= _MOST_UNDER_ONE and key != _COMMON}
-        failure = Failure(stage="run on a node", kind="crash", message=f"{_MOST_UNDER_ONE} nodes were lost that had it")
-        self._given_up += ((key, failure) for key in hopeless)
-        self.again({key: schedule for key, schedule in schedules.items() if key not in hopeless})
-
-    def given_up(self) -> list[tuple[str, Measurement]]:
-        """Those that are not measured any more, once."""
-        found, self._given_up = self._given_up, []
-        return found
 
 
 class ClusterSession(AbstractContextManager["ClusterSession"]):
@@ -182,7 +139,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
     ) -> Generator[tuple[str, Measurement]]:
         """See `Session.measure_each`; what was under way on a node that is lost is measured on another one."""
-        queue = _Queue(iter(schedules))
+        queue = Queue(iter(schedules))
         feeds: dict[Member, _Feed] = {}
         try:
             while queue or feeds:
@@ -227,7 +184,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         """Waits until a node is ready for this pipeline."""
         self._begin(member)
         if (opening := self._open[member]) is not None:
-            result_of(decode(member.result(opening)))
+            result_of(decode(wait_for(opening)))
             self._open[member] = None
 
     def _on_one(self, method: str, *arguments: Any, **named: Any) -> Any:
@@ -262,11 +219,11 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         depth = member.about.cores * (self._options.short_turns + 1) + 2
         feed = _Feed(member, depth, member.call("take", self._name))
         if self._best is not None and len(self._timing()) > 1 and not self.side_by_side:
-            feed.under_way[_COMMON] = self._best[1]
-            member.call("feed", self._name, encode([(_COMMON, self._best[1])]), last=False)
+            feed.under_way[COMMON] = self._best[1]
+            member.call("feed", self._name, encode([(COMMON, self._best[1])]), last=False)
         return feed
 
-    def _fill(self, feed: _Feed, queue: _Queue) -> None:
+    def _fill(self, feed: _Feed, queue: Queue) -> None:
         """Gives a node what it can hold, and tells it when there is nothing more."""
         if feed.last:
             return
@@ -281,19 +238,19 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         if items or feed.last:
             feed.member.call("feed", self._name, encode(items), last=feed.last)
 
-    def _take(self, feed: _Feed, feeds: dict[Member, _Feed], queue: _Queue) -> list[tuple[str, Measurement]]:
-        measured, end = decode(feed.member.result(feed.taking))
+    def _take(self, feed: _Feed, feeds: dict[Member, _Feed], queue: Queue) -> list[tuple[str, Measurement]]:
+        measured, end = decode(wait_for(feed.taking))
         if end is None:
             feed.taking = feed.member.call("take", self._name)
         else:
             del feeds[feed.member]
             result_of(end)
         for key, measurement in measured:
-            if key == _COMMON:
+            if key == COMMON:
                 self._compare(feed.member, feed.under_way.pop(key), measurement)
             else:
                 feed.held.append((key, measurement))
-        if _COMMON in feed.under_way and end is None:  # nobody knows yet how fast this node is at present
+        if COMMON in feed.under_way and end is None:  # nobody knows yet how fast this node is at present
             return []
         held, feed.held = feed.held, []
         found = [(key, self._seen(feed, key, measurement)) for key, measurement in held]
@@ -315,7 +272,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         return measurement
 
     @contextlib.contextmanager
-    def _until_lost(self, feed: _Feed, feeds: dict[Member, _Feed], queue: _Queue) -> Generator[None]:
+    def _until_lost(self, feed: _Feed, feeds: dict[Member, _Feed], queue: Queue) -> Generator[None]:
         """What is under way on a node that is lost is measured again."""
         try:
             yield

@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+from hltune import __version__
 from hltune.cluster.outcome import Outcome, outcome_of
 from hltune.cluster.parcel import decode, encode, place_of, unpack
 from hltune.cluster.stream import Stream
@@ -103,7 +103,7 @@ class OpenMachine:
             machine=None if self.target.machine is None else identify(self.target, self.options),
             cores=usable_cores(),
             halide=halide_version(),
-            hltune=version("hltune"),
+            hltune=__version__,
         )
 
     def open(self) -> Machine:

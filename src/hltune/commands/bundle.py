@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.bundle.compilers import Compiler, check_target, find_compiler, runtime_target
+from hltune.bundle.build import build_files, compile_candidates
+from hltune.bundle.compilers import check_target, find_compiler
 from hltune.bundle.expected import Expected, expected_outputs
 from hltune.bundle.manifest import Entry, Manifest
-from hltune.bundle.objects import ImagesJob, ObjectJob, RuntimeJob
-from hltune.bundle.packing import SOURCES, pack, write_expected, write_texts
+from hltune.bundle.packing import pack
 from hltune.bundle.results import CONDITIONS
-from hltune.bundle.tables import Tables
 from hltune.commands.store import hold_store
 from hltune.commands.verification import further_schedules
 from hltune.cost_model.adams2019.lineage import Lineage
@@ -32,16 +30,16 @@ from hltune.machine.sensitivity import STRICT
 from hltune.machine.task import Task
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import cannot_write, check_writable, write_bytes
-from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT, halide_version
+from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, run_each, usable_cores
+from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.search.pool import SearchPool
 from hltune.tuning.bundled import Bundled, Chosen
 from hltune.tuning.history import History
 from hltune.tuning.options import TuneOptions
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 from hltune.values.reasons import Reason, reasons
@@ -116,7 +114,15 @@ def make(
         with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
             try:
                 folder = Path(scratch)
-                entries, failures = _compile(subject, choice.chosen, options.batch, measure, folder, progress)
+                entries, failures = compile_candidates(
+                    subject.spec,
+                    subject.target.name,
+                    _entries(choice.chosen),
+                    wanted=options.batch,
+                    timeout_s=measure.compile_timeout_s,
+                    folder=folder,
+                    progress=progress,
+                )
                 expected = expected_outputs(expected_in, seed=inputs.seed)
                 manifest = Manifest(
                     spec=subject.spec,
@@ -129,7 +135,7 @@ def make(
                     entries=entries,
                 )
                 progress.phase(f"{subject.spec.name}: building the runner")
-                files = _build(manifest, spec, inputs, expected, measure, compiler, folder)
+                files = build_files(manifest, spec, inputs, expected, measure, compiler, folder)
                 write_bytes(workspace.bundle(subject.spec, manifest.id), manifest.encode())
                 pack(files, output)
             except OSError as error:  # a full disk, say
@@ -241,89 +247,16 @@ def find_device(store: Reader, subject: Subject, threads: int, key: str | None) 
     return found[key] if key is not None else next(iter(found.values()), None)
 
 
-def _compile(
-    subject: Subject, chosen: Chosen, wanted: int, measure: MeasureOptions, folder: Path, progress: Progress
-) -> tuple[tuple[Entry, ...], list[Failure]]:
-    """Compiles the first candidates that can be; returns these, and why others cannot.
+def _entries(chosen: Chosen) -> list[Entry]:
+    """Candidates in the order in which they are worth compiling; they run in that of their numbers.
 
     The default schedule may be slow without end, and is run last, for it is given up the sooner when others are known.
     """
     candidates = chosen.candidates
     order = sorted(candidates, key=lambda key: candidates[key].schedule == Schedule())
-    entries = [
+    return [
         Entry(number=order.index(key), name=chosen.names.get(key), candidate=each) for key, each in candidates.items()
     ]
-    good: list[Entry] = []
-    failures: list[Failure] = []
-
-    def jobs() -> Iterator[tuple[Entry, ObjectJob]]:
-        for entry in entries:
-            yield (
-                entry,
-                ObjectJob(
-                    spec=subject.spec,
-                    schedule=entry.candidate.schedule,
-                    target=subject.target.name,
-                    function=entry.function,
-                    path=folder / f"{entry.function}.o",
-                    timeout_s=measure.compile_timeout_s,
-                ),
-            )
-
-    with contextlib.ExitStack() as stack:
-        workers = [
-            stack.enter_context(Worker(environment=COMPILE_ENVIRONMENT, preload=("halide",)))
-            for _ in range(usable_cores())
-        ]
-        outcomes = stack.enter_context(contextlib.closing(run_each(jobs(), workers)))
-        for entry, failure in outcomes:
-            if failure is not None:
-                failures.append(failure)
-                continue
-            good.append(entry)
-            progress.phase(f"{subject.spec.name}: compiled {len(good)} of {wanted}")
-            if len(good) == wanted:
-                break
-    if not good:
-        found = "; ".join(map(str, reasons(failures)[:3])) or "no candidates"
-        raise HltuneError("no candidate compiles for this target", where=subject.target.name, found=found)
-    return tuple(sorted(good, key=lambda entry: entry.number)), failures
-
-
-def _build(
-    manifest: Manifest,
-    spec: PipelineSpec,
-    inputs: Inputs,
-    expected: Sequence[Expected],
-    measure: MeasureOptions,
-    compiler: Compiler | None,
-    folder: Path,
-) -> list[Path]:
-    """Makes all files of the bundle in a folder and returns them."""
-    data, sources = folder / "bundle", folder / "sources"
-    data.mkdir()
-    shutil.copytree(SOURCES, sources)
-    runtime = folder / "runtime.o"
-    with Worker(environment=measure.environment, preload=("halide",)) as worker:
-        worker.run(RuntimeJob(runtime_target(manifest.target, compiler), runtime))
-        images = worker.run(ImagesJob(spec=spec, inputs=inputs, directory=data))
-    tables = Tables(
-        bundle_id=manifest.id,
-        spec=spec,
-        inputs=inputs,
-        images=images,
-        expected=tuple((write_expected(data, number, each), each) for number, each in enumerate(expected)),
-        entries=manifest.entries,
-        measure=measure,
-    )
-    (sources / "tables.c").write_text(tables.source())
-    objects = [*(folder / f"{entry.function}.o" for entry in manifest.entries), runtime]
-    write_texts(data, manifest, objects=[] if compiler else [path.name for path in objects])
-    if compiler is None:
-        return [*sorted(data.iterdir()), *sorted(sources.iterdir()), *objects]
-    compiler.link(sorted(sources.glob("*.c")), objects, data / "run")
-    (data / "run.sh").chmod(0o755)
-    return sorted(data.iterdir())
 
 
 def _inputs(spec: PipelineSpec, inputs: Inputs) -> Iterator[str]:

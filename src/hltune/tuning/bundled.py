@@ -97,7 +97,7 @@ class Bundled:
     def next(self, history: History, store: Reader, progress: Progress) -> Chosen:
         """What is worth measuring after what was."""
         name, key = self.subject.spec.name, (self.subject.spec.content_hash, self.machine.key)
-        mended = self._mended(history, store)
+        repairs = dict(islice(self._repairs(history, store), round(_REPAIRED_SHARE * self.options.batch)))
         drafts, model = self._drafts(history), self._model(freeze=False)
         progress.phase(f"{name}: learning from {len(history)} schedules that were measured there")
         samples = history.samples()
@@ -108,8 +108,8 @@ class Bundled:
         searched = _least(ranked, lambda each: isinstance(each, Searched))
         by_hand = _least(ranked, lambda each: isinstance(each, Named) and each.name != DEFAULT)
         share, number = mutant_share(searched, by_hand), history.last_round + 1
-        found = self._proposals(history, model, drafts, len(mended), share, number, progress)
-        return Chosen(mended | found, {})
+        found = self._proposals(history, model, drafts, len(repairs), share, number, progress)
+        return Chosen(repairs | found, {})
 
     def _known(self, progress: Progress) -> dict[str, Candidate]:
         """Those written by hand, the default one, and what each autoscheduler's largest search found, by name."""
@@ -126,11 +126,8 @@ class Bundled:
                 known[finder] = outcome
         return known
 
-    def _mended(self, history: History, store: Reader) -> dict[str, Candidate]:
-        """What left its images on the device, with other tails: there is nobody who would repair it there."""
-        return dict(islice(self._repairs(history, store), round(_REPAIRED_SHARE * self.options.batch)))
-
     def _repairs(self, history: History, store: Reader) -> Iterator[tuple[str, Candidate]]:
+        """What left its images on the device, with other tails: there is nobody who would repair it there."""
         for each in store.find(""):
             ours = (each.pipeline_hash, each.machine.key) == (self.subject.spec.content_hash, self.machine.key)
             if ours and each.schedule is not None and isinstance(each.outcome, Failure):

@@ -1,0 +1,116 @@
+"""Makes the files of a bundle: compiled candidates, Halide's runtime, data, and the runner or its sources."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hltune.bundle.compilers import Compiler, runtime_target
+from hltune.bundle.expected import Expected
+from hltune.bundle.manifest import Entry, Manifest
+from hltune.bundle.objects import ImagesJob, ObjectJob, RuntimeJob
+from hltune.bundle.packing import SOURCES, write_expected, write_texts
+from hltune.bundle.tables import Tables
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
+from hltune.runtime.progress import Progress
+from hltune.runtime.worker import Worker, run_each, usable_cores
+from hltune.values.errors import Failure, HltuneError
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.reasons import reasons
+
+
+def compile_candidates(
+    spec: PipelineSpec,
+    target: str,
+    entries: Sequence[Entry],
+    *,
+    wanted: int,
+    timeout_s: float,
+    folder: Path,
+    progress: Progress,
+) -> tuple[tuple[Entry, ...], list[Failure]]:
+    """Compiles candidates, side by side, until there are enough; returns these, and why others cannot be compiled.
+
+    Args:
+        target: a full Halide target string.
+        timeout_s: limit on each.
+        folder: where their objects are written, by the names of their functions.
+
+    Raises:
+        HltuneError: none compiles.
+    """
+    good: list[Entry] = []
+    failures: list[Failure] = []
+
+    def jobs() -> Iterator[tuple[Entry, ObjectJob]]:
+        for entry in entries:
+            yield (
+                entry,
+                ObjectJob(
+                    spec=spec,
+                    schedule=entry.candidate.schedule,
+                    target=target,
+                    function=entry.function,
+                    path=folder / f"{entry.function}.o",
+                    timeout_s=timeout_s,
+                ),
+            )
+
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(Worker(environment=COMPILE_ENVIRONMENT, preload=("halide",)))
+            for _ in range(usable_cores())
+        ]
+        outcomes = stack.enter_context(contextlib.closing(run_each(jobs(), workers)))
+        for entry, failure in outcomes:
+            if failure is not None:
+                failures.append(failure)
+                continue
+            good.append(entry)
+            progress.phase(f"{spec.name}: compiled {len(good)} of {wanted}")
+            if len(good) == wanted:
+                break
+    if not good:
+        found = "; ".join(map(str, reasons(failures)[:3])) or "no candidates"
+        raise HltuneError("no candidate compiles for this target", where=target, found=found)
+    return tuple(sorted(good, key=lambda entry: entry.number)), failures
+
+
+def build_files(
+    manifest: Manifest,
+    spec: PipelineSpec,
+    inputs: Inputs,
+    expected: Sequence[Expected],
+    measure: MeasureOptions,
+    compiler: Compiler | None,
+    folder: Path,
+) -> list[Path]:
+    """Makes all files of the bundle in a folder and returns them."""
+    data, sources = folder / "bundle", folder / "sources"
+    data.mkdir()
+    shutil.copytree(SOURCES, sources)
+    runtime = folder / "runtime.o"
+    with Worker(environment=measure.environment, preload=("halide",)) as worker:
+        worker.run(RuntimeJob(runtime_target(manifest.target, compiler), runtime))
+        images = worker.run(ImagesJob(spec=spec, inputs=inputs, directory=data))
+    tables = Tables(
+        bundle_id=manifest.id,
+        spec=spec,
+        inputs=inputs,
+        images=images,
+        expected=tuple((write_expected(data, number, each), each) for number, each in enumerate(expected)),
+        entries=manifest.entries,
+        measure=measure,
+    )
+    (sources / "tables.c").write_text(tables.source())
+    objects = [*(folder / f"{entry.function}.o" for entry in manifest.entries), runtime]
+    write_texts(data, manifest, objects=[] if compiler else [path.name for path in objects])
+    if compiler is None:
+        return [*sorted(data.iterdir()), *sorted(sources.iterdir()), *objects]
+    compiler.link(sorted(sources.glob("*.c")), objects, data / "run")
+    (data / "run.sh").chmod(0o755)
+    return sorted(data.iterdir())

@@ -1,0 +1,54 @@
+"""What a cluster has to measure and no node has at present."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+
+from hltune.values.cost import Measurement
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+
+COMMON = "\0common"
+"""Key of the schedule that every node times, which no hash gets in the way of."""
+_MOST_LOST = 10
+"""Nodes that may be lost that had a schedule in hand; each had others, too."""
+
+
+class Queue:
+    """Schedules that no node has at present; true as long as there may be any."""
+
+    def __init__(self, schedules: Iterator[tuple[str, Schedule]]) -> None:
+        self._schedules = schedules
+        self._exhausted = False
+        self._again: deque[tuple[str, Schedule]] = deque()
+        self._losses: Counter[str] = Counter()
+        self._given_up: list[tuple[str, Measurement]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._again) or not self._exhausted
+
+    def next(self) -> tuple[str, Schedule] | None:
+        """The next one; None if there is none."""
+        if self._again:
+            return self._again.popleft()
+        item = None if self._exhausted else next(self._schedules, None)
+        self._exhausted = item is None
+        return item
+
+    def again(self, schedules: Mapping[str, Schedule]) -> None:
+        """A node had these, and has not measured them."""
+        self._again.extend((key, schedule) for key, schedule in schedules.items() if key != COMMON)
+
+    def lost(self, schedules: Mapping[str, Schedule]) -> None:
+        """A node was lost that had these: one of them may be why."""
+        self._losses.update(schedules.keys())
+        hopeless = {key for key in schedules if self._losses[key] >= _MOST_LOST and key != COMMON}
+        failure = Failure(stage="run on a node", kind="crash", message=f"{_MOST_LOST} nodes were lost that had it")
+        self._given_up += ((key, failure) for key in hopeless)
+        self.again({key: schedule for key, schedule in schedules.items() if key not in hopeless})
+
+    def given_up(self) -> list[tuple[str, Measurement]]:
+        """Those that are not measured any more, once."""
+        found, self._given_up = self._given_up, []
+        return found

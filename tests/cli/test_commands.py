@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import platform
 import runpy
+import shutil
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
+from hltune.machine.hexagon.toolchain import find_zig
 from tests.cli.conftest import PIPELINES, Run
 
 BLUR = PIPELINES / "blur_function.py"
@@ -187,6 +190,32 @@ def test_list_and_doctor(hltune: Run) -> None:
     result = hltune("doctor", "--json")
     assert result.code == 0
     assert result.document["usable"]
+
+
+def test_doctor_names_what_clusters_and_bundles_need(hltune: Run, tmp_path: Path) -> None:
+    """Whatever is missing, with how to get it; hltune is usable without."""
+    (tmp_path / "ray.py").write_text("raise ImportError('not here')")  # in the folder that commands run in
+    result = hltune("doctor", "--json", environment={"PATH": str(tmp_path)})
+    findings = {each["name"]: each for each in result.document["findings"]}
+    assert result.code == 0 and result.document["usable"]
+    ray, cpp = findings["Ray"], findings["C++ compiler"]
+    assert not ray["ok"] and "--cluster" in ray["found"] and ray["todo"] == "pip install 'hltune[cluster]'"
+    assert not cpp["ok"] and "g++" in cpp["todo"]
+    for family in ("x86-64-linux", "arm-64-linux", "arm-64-android", "arm-32-linux"):
+        found = findings[f"bundles for {family}"]
+        if find_zig() is None:
+            assert not found["ok"] and found["todo"] == "pip install 'hltune[hexagon]'"
+        else:
+            assert found["ok"] and found["found"] == "zig"
+
+
+def test_doctor_names_what_is_there(hltune: Run) -> None:
+    ray = pytest.importorskip("ray")
+    findings = {each["name"]: each for each in hltune("doctor", "--json").document["findings"]}
+    assert findings["Ray"]["ok"] and findings["Ray"]["found"] == ray.__version__
+    own = shutil.which("gcc")
+    if own and platform.machine() == "x86_64":
+        assert findings["bundles for x86-64-linux"]["found"] == "gcc"
 
 
 @pytest.mark.parametrize("command", [("compare", "--rounds", "1"), ("tune", "--rounds", "0")])

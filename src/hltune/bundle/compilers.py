@@ -26,6 +26,8 @@ _TRIPLES = {
     "arm-32-linux": "arm-linux-musleabihf",
 }
 """A static program needs nothing of the device but its kernel, which Android and Linux share."""
+FAMILIES = tuple(_TRIPLES)
+"""Beginnings of the targets that a runner can be built for, see `family`."""
 _LINK_S = 600.0
 
 

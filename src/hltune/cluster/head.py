@@ -15,21 +15,18 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Self
 
 from hltune import __version__
 from hltune.cluster.node import About, Node, Opener, Status
 from hltune.cluster.parcel import Parcel
+from hltune.cluster.requirement import INSTALL, load_ray
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.machine_id import MachineId
 
-try:
-    ray: Any = import_module("ray")  # without types of use
-except ImportError as missing:
-    raise InputError(
-        "a cluster needs Ray, which is not installed", where="--cluster", todo="pip install 'hltune[cluster]'"
-    ) from missing
+ray: Any = load_ray()
+if ray is None:
+    raise InputError("a cluster needs Ray, which is not installed", where="--cluster", todo=INSTALL)
 
 Lost: type[Exception] = ray.exceptions.RayActorError
 """What a call of a node raises that has gone."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from hltune import __version__
+from hltune.bundle import compilers
+from hltune.cluster import requirement
 from hltune.machine.open import findings, resolve
 from hltune.machine.protocol import Finding
 from hltune.pipeline.target import HOST
@@ -25,6 +27,8 @@ def examine() -> list[Finding]:
         _look("target host", _host),
         _compiler(),
         *findings(),
+        *map(_bundles, compilers.FAMILIES),
+        _ray(),
         _ok("cores", str(usable_cores())),
         _ok("memory", f"{physical_memory_bytes() / 2**30:.1f} GiB"),
     ]
@@ -56,15 +60,23 @@ def _host() -> str:
 
 
 def _compiler() -> Finding:
-    name = "C++ compiler"
-    for command in halide_wheel.COMPILERS:
-        path = shutil.which(command)
-        if path is not None:
-            return Finding(name=name, ok=True, required=False, found=path)
-    return Finding(
-        name=name,
-        ok=False,
-        required=False,
-        found="none; C++ generators cannot be loaded, everything else works",
-        todo="install one, for example: apt-get install g++",
-    )
+    found = next((path for command in halide_wheel.COMPILERS if (path := shutil.which(command))), None)
+    without, todo = "C++ generators cannot be loaded", "install one, for example: apt-get install g++"
+    return _optional("C++ compiler", found, without=without, todo=todo)
+
+
+def _bundles(family: str) -> Finding:
+    compiler = compilers.find_compiler(family)
+    without = "the device has to build the runner"
+    return _optional(f"bundles for {family}", compiler and compiler.name, without=without, todo=compilers.INSTALL)
+
+
+def _ray() -> Finding:
+    ray = requirement.load_ray()
+    return _optional("Ray", ray and ray.__version__, without="--cluster cannot be used", todo=requirement.INSTALL)
+
+
+def _optional(name: str, found: str | None, *, without: str, todo: str) -> Finding:
+    """What hltune does without, where need be, but for one thing."""
+    told = found or f"none; {without}, everything else works"
+    return Finding(name=name, ok=found is not None, required=False, found=told, todo=None if found else todo)

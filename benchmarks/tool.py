@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-from hltune.commands.schedule import open_session
+from hltune.commands.place import open_session
 from hltune.machine import speedup as turns
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify

@@ -12,7 +12,8 @@ from tests.cli.conftest import Run
 
 def test_without_ray_it_is_said_what_to_install(hltune: Run, tmp_path: Path) -> None:
     (tmp_path / "ray.py").write_text("raise ImportError('not here')")  # in the folder that commands run in
-    for command in (("tune", "sobel", "--rounds", 0, "--cluster", "local"), ("cluster", "status")):
+    there = ("sobel", "--size", "64x64", "--cluster", "local")
+    for command in (("tune", *there, "--rounds", 0), ("schedule", *there), ("compare", *there), ("cluster", "status")):
         result = hltune(*command)
         assert result.code == 2 and "pip install 'hltune[cluster]'" in result.err
 
@@ -34,6 +35,21 @@ def test_tuning_goes_on_with_a_cluster_and_without(hltune: Run) -> None:
     assert first.keys() == second.keys()
     assert first["distinct"] < second["distinct"] < third["distinct"]
     assert "2 cores: measures" in there.err or ("cores: measures" in there.err and "per minute" in there.err)
+
+
+@pytest.mark.alone
+@pytest.mark.long
+@pytest.mark.parametrize("command", [("schedule", "--no-measure"), ("schedule",), ("compare", "--rounds", 1)])
+def test_schedules_are_found_on_a_cluster(hltune: Run, command: tuple[str, ...]) -> None:
+    pytest.importorskip("ray")
+    result = hltune(*command, "sobel", "--size", "256x256", "--beam-size", 1, "--cluster", "local", "--json")
+    assert result.code == 0, result.err
+    assert "cores: measures" in result.err
+    rows = result.document["schedules"] if "compare" in command else [result.document]
+    measured = [each for each in rows if each["cost"] is not None]
+    assert all(each["verified"] for each in measured)
+    assert len(measured) >= (0 if "--no-measure" in command else 1)
+    assert "no node" not in result.err and "is lost" not in result.err
 
 
 @pytest.mark.alone

@@ -16,7 +16,7 @@ HEAVY = ("numpy", "halide", "jax", "lightgbm", "matplotlib", "imageio")
 FOR_ONE_COMMAND = ("cyclopts", "rich")
 PANELS = {
     "list": {"output"},
-    "schedule": {"what to schedule", "search", "limits", "emulator of --target hexagon", "output"},
+    "schedule": {"what to schedule", "search", "machine", "limits", "emulator of --target hexagon", "output"},
     "tune": {"what to schedule", "budget", "search", "machine", "limits", "emulator of --target hexagon", "output"},
     "pretrain": {
         "what to learn for",
@@ -28,7 +28,7 @@ PANELS = {
         "emulator of --target hexagon",
         "output",
     },
-    "compare": {"what to schedule", "search", "limits", "emulator of --target hexagon", "output"},
+    "compare": {"what to schedule", "search", "machine", "limits", "emulator of --target hexagon", "output"},
     "run": {"what to schedule", "which schedule", "machine", "limits", "output"},
     "export": {"what to schedule", "which schedule", "machine", "emulator of --target hexagon", "output"},
     "explain": {"what to schedule", "machine", "limits", "emulator of --target hexagon", "output"},
@@ -54,7 +54,7 @@ FLAGS = {
     "schedule": "--target --size -p -I -D --cxxflags --estimate --example -i --input --autoscheduler --beam-size "
     "--num-passes --max-parallelism --weights --memory-limit --random-dropout --last-level-cache "
     "--balance --seed --tolerance --integer-tolerance --measure --no-measure --search-timeout "
-    "--compile-timeout --run-timeout --heap-limit --objective --cache --workspace -o --output --json "
+    "--compile-timeout --run-timeout --heap-limit --objective --cache --cluster --workspace -o --output --json "
     "--debug",
     "tune": "--minutes --samples --rounds --until-done --fresh --discard --freeze --keep --only --target --size -p -I "
     "-D --cxxflags --estimate --example -i --input --beam-size --num-passes --max-parallelism --weights "
@@ -66,7 +66,7 @@ FLAGS = {
     "compare": "--target --size -p -I -D --cxxflags --estimate --example -i --input --beam-size --num-passes "
     "--max-parallelism --weights --memory-limit --seed --rounds --schedule --tolerance "
     "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective "
-    "--cache --workspace --json --debug",
+    "--cache --cluster --workspace --json --debug",
     "run": "-i --input -o --output --output-size --target --size -p -I -D --cxxflags --estimate --example "
     "--max-parallelism --schedule --compile-timeout --run-timeout --workspace --json --debug",
     "export": "-o --output --format --function-name --cmake --target --size -p -I -D --cxxflags --estimate --example "

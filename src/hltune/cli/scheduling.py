@@ -9,7 +9,17 @@ from cyclopts import Parameter
 
 from hltune.cli.arguments import LIMITS, OUTPUT, SEARCH, WHAT, Whole, parsed
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import ADAMS2019, ImageFlags, LimitFlags, Output, Pipeline, SearchFlags, mebibytes, parse_bytes
+from hltune.cli.flags import (
+    ADAMS2019,
+    Cluster,
+    ImageFlags,
+    LimitFlags,
+    Output,
+    Pipeline,
+    SearchFlags,
+    mebibytes,
+    parse_bytes,
+)
 from hltune.cli.output import JsonFlags, OutputFlags, print_error, print_json
 from hltune.runtime import interrupts
 from hltune.search.autoschedulers import AUTOSCHEDULERS, Adams2019Options, Mullapudi2016Options, SearchOptions
@@ -70,6 +80,7 @@ def schedule(
     limits: LimitFlags = LimitFlags(),
     measured: Annotated[bool, Parameter(name="--measure", negative="--no-measure", group=LIMITS)] = True,
     emulator: EmulatorFlags = EmulatorFlags(),
+    cluster: Cluster = None,
     directory: Annotated[Path | None, Output, Parameter(group=OUTPUT, show_default="in the workspace")] = None,
     output: OutputFlags = OutputFlags(),
 ) -> None:
@@ -96,6 +107,7 @@ def schedule(
             inputs=source.inputs(search.seed),
             directory=directory,
             progress=progress,
+            cluster=cluster,
         )
     output.show(documents.scheduled, tables.print_scheduled, result)
 
@@ -108,6 +120,7 @@ def compare(
     limits: LimitFlags = LimitFlags(),
     rounds: Annotated[Whole, Parameter(group=LIMITS)] = 7,
     emulator: EmulatorFlags = EmulatorFlags(),
+    cluster: Cluster = None,
     output: OutputFlags = OutputFlags(),
 ) -> int:
     """`hltune compare`.
@@ -146,6 +159,7 @@ def compare(
                     measure=measure,
                     inputs=source.inputs(search.seed),
                     progress=Numbered(progress, number, len(subjects)),
+                    cluster=cluster,
                 )
         except HltuneError as error:
             if len(subjects) == 1:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hltune.commands.schedule import open_session
+from hltune.commands.place import begin_session, open_place
 from hltune.commands.verification import verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
@@ -13,7 +13,6 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.ladder import Step, baselines, beams, by_finder, climb
-from hltune.search.pool import SearchPool
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -68,12 +67,14 @@ def compare(
     measure: MeasureOptions,
     inputs: Inputs,
     progress: Progress,
+    cluster: str | None = None,
 ) -> Comparison:
     """Finds and measures all schedules of a pipeline, those on record included, and keeps what was verified.
 
     Args:
         adams2019: options of the beam search; with weights, it is done with the built-in ones as well.
         files: schedules that the user gave, by name.
+        cluster: the computers that search, on one of which all are measured; None for this one.
 
     Raises:
         InputError: the inputs do not fit the pipeline, code for the target does not run on this machine, or two
@@ -90,10 +91,21 @@ def compare(
     rungs = baselines(adams2019, others)
     finders = {rung.finder for rung in rungs}
     _check_names([*{*candidates, *finders, OTHER_WEIGHTS, TUNED, *recorded}, *(name for name, _ in files)])
-    with open_session(subject, measure, inputs) as session:
+    with (
+        open_place(
+            subject.target,
+            measure,
+            cluster=cluster,
+            workers=usable_cores(),
+            search_timeout_s=search_timeout_s,
+            progress=progress,
+        ) as place,
+        place.machine() as machine,
+        begin_session(machine, subject, inputs) as session,
+    ):
         progress.phase(f"searching schedules for {subject.spec.name}, at most {search_timeout_s:g} s")
         memory = Searches(workspace.searches(subject.spec))
-        with SearchPool(usable_cores(), timeout_s=search_timeout_s) as pool:
+        with place.pool() as pool:
             spec, target = subject.spec, subject.target.name
             steps = list(climb(pool, spec, target, rungs, budget_s=search_timeout_s, memory=memory))
         verification = verified_against(session, subject.spec, progress)

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from hltune.commands.accounts import Accounts
-from hltune.commands.schedule import open_session
+from hltune.commands.place import open_session
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
 from hltune.machine.inputs import Inputs

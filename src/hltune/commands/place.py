@@ -1,26 +1,37 @@
 """Where a command searches and measures: on this computer, or on those of a cluster."""
 
 import contextlib
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 
+from hltune.commands.verification import further_schedules
+from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, open_machine
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Machine
+from hltune.machine.protocol import Machine, Session
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.progress import Progress
+from hltune.runtime.worker import usable_cores
 from hltune.search.pool import SearchPool
+from hltune.workspace.subject import Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A machine that measures, and workers that search."""
+    """What searches and what measures; each is there as long as its own context.
 
-    machine: Machine
-    pool: SearchPool
+    Attributes:
+        pool: starts workers that search and lower.
+        machine: opens the machine that measures; an `InputError` if code for the target does not run there.
+    """
+
+    pool: Callable[[], SearchPool]
+    machine: Callable[[], Machine]
 
 
+@contextlib.contextmanager
 def open_place(
-    stack: contextlib.ExitStack,
     target: TargetInfo,
     measure: MeasureOptions,
     *,
@@ -28,19 +39,23 @@ def open_place(
     workers: int,
     search_timeout_s: float,
     progress: Progress,
-) -> Place:
-    """Opens it for as long as the stack lasts.
+) -> Generator[Place]:
+    """A place, as long as the context lasts.
 
     Args:
         cluster: what `--cluster` says; None for this computer alone.
         workers: on this computer, how many search and compile side by side.
+        search_timeout_s: limit on each search.
 
     Raises:
-        InputError: code for the target does not run here, or the cluster cannot be used.
+        InputError: the cluster cannot be used.
     """
     if cluster is None:
-        machine = stack.enter_context(open_machine(target, measure, workers=workers))
-        return Place(machine=machine, pool=stack.enter_context(SearchPool(workers, timeout_s=search_timeout_s)))
+        yield Place(
+            pool=partial(SearchPool, workers, timeout_s=search_timeout_s),
+            machine=partial(open_machine, target, measure, workers=workers),
+        )
+        return
     from hltune.cluster.head import Head  # Ray, which only `--cluster` needs
     from hltune.cluster.machine import ClusterMachine
     from hltune.cluster.node import OpenMachine
@@ -48,6 +63,28 @@ def open_place(
 
     identity = identify(target, measure)
     progress.phase("starting the nodes of the cluster")
-    head = stack.enter_context(Head(cluster, OpenMachine(target=target, options=measure), identity, progress.note))
-    pool = stack.enter_context(SearchPool(RemoteWorkers(head), timeout_s=search_timeout_s))
-    return Place(machine=ClusterMachine(head, identity, measure), pool=pool)
+    with Head(cluster, OpenMachine(target=target, options=measure), identity, progress.note) as head:
+        yield Place(
+            pool=partial(SearchPool, RemoteWorkers(head), timeout_s=search_timeout_s),
+            machine=partial(ClusterMachine, head, identity, measure),
+        )
+
+
+def begin_session(machine: Machine, subject: Subject, inputs: Inputs) -> Session:
+    """Begins with a subject; an `InputError` if the inputs do not fit it."""
+    return machine.session(
+        subject.spec,
+        inputs,
+        numpy_reference=subject.numpy_reference,
+        more=further_schedules(subject, machine.identity.threads),
+    )
+
+
+@contextlib.contextmanager
+def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Generator[Session]:
+    """A session for a subject, on a machine of its own here."""
+    with (
+        open_machine(subject.target, measure, workers=usable_cores()) as machine,
+        begin_session(machine, subject, inputs) as session,
+    ):
+        yield session

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from hltune.commands.place import Place, open_place
+from hltune.commands.place import open_place
 from hltune.commands.samples import Chosen, lower_missing
 from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
@@ -18,6 +18,7 @@ from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random
 from hltune.cost_model.ranker_file import Rankers, read_ranker
 from hltune.machine.open import identify, resolve
 from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.batch import SEARCH_TIMEOUT_S, Batch, Batcher, RejectedError
 from hltune.pretraining.journal import Journal, read_journal
@@ -31,6 +32,7 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
+from hltune.search.pool import SearchPool
 from hltune.suite.catalog import FILTERS
 from hltune.values.errors import InputError
 from hltune.workspace.default_weights import initial_weights
@@ -106,18 +108,20 @@ def pretrain(
     began_s = time.monotonic()
     end_s = math.inf if options.minutes is None else began_s + 60 * options.minutes
     with contextlib.ExitStack() as stack:
-        place = open_place(
-            stack,
-            info,
-            measure,
-            cluster=cluster,
-            workers=usable_cores(),
-            search_timeout_s=SEARCH_TIMEOUT_S,
-            progress=progress,
+        place = stack.enter_context(
+            open_place(
+                info,
+                measure,
+                cluster=cluster,
+                workers=usable_cores(),
+                search_timeout_s=SEARCH_TIMEOUT_S,
+                progress=progress,
+            )
         )
+        machine, pool = stack.enter_context(place.machine()), stack.enter_context(place.pool())
         # Locks the store, and thereby the journal, before anything is read or changed.
         store = stack.enter_context(hold_store(workspace.samples, progress, todo="the same command goes on"))
-        run = _open(stack, options, info, place, workspace, store)
+        run = _open(stack, options, info, machine, pool, workspace, store)
         _lower_again(run, store, progress)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
@@ -200,11 +204,11 @@ def _open(
     stack: contextlib.ExitStack,
     options: PretrainOptions,
     target: TargetInfo,
-    place: Place,
+    machine: Machine,
+    pool: SearchPool,
     workspace: Workspace,
     store: Store,
 ) -> _Run:
-    machine = place.machine
     directory = workspace.pretrained(machine.identity)
     lineage, rankers, journal_path = Lineage(directory), Rankers(directory), directory / _JOURNAL
     if options.fresh:
@@ -222,7 +226,7 @@ def _open(
         initial=builtin_weights() if options.from_scratch else initial,
         target=target,
         machine=machine,
-        pool=place.pool,
+        pool=pool,
         maker=maker,
         store=store,
     )

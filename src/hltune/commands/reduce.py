@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hltune.commands.place import open_session
 from hltune.commands.reproduce import Example, find, write_example
-from hltune.commands.schedule import open_session
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions

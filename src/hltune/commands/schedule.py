@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hltune.commands.attempt import Attempt, Tried, schedule_of
 from hltune.commands.export import export_texts
-from hltune.commands.verification import further_schedules, verified_against
+from hltune.commands.place import begin_session, open_place
+from hltune.commands.verification import verified_against
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import identify, open_machine
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Session
 from hltune.machine.reference_job import Verification
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options, SearchOptions
 from hltune.search.ladder import ladder, robust
-from hltune.search.pool import SearchPool
 from hltune.values import schedule_codec
 from hltune.values.about import About
 from hltune.values.candidate import Candidate
@@ -91,6 +90,7 @@ def schedule(
     inputs: Inputs,
     directory: Path | None,
     progress: Progress,
+    cluster: str | None = None,
 ) -> Scheduled:
     """Searches rung by rung, measures what each found, keeps the fastest schedule that works, and writes it.
 
@@ -100,25 +100,26 @@ def schedule(
         measuring: without it, what the ranker thinks most of, or else what the largest search found, is written as it
             is.
         directory: where to write it; None for the workspace.
+        cluster: the computers that search and measure; None for this one.
 
     Raises:
         InputError: what was given cannot be used, or a directory cannot be written to.
         HltuneError: no search found a schedule that works.
         KeyboardInterrupt: somebody interrupted; what was measured until then is kept and written.
     """
-    for place in {workspace.root, directory or workspace.root}:
-        check_writable(place)
+    for folder in {workspace.root, directory or workspace.root}:
+        check_writable(folder)
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
-    machine = identify(subject.target, measure)
+    identity = identify(subject.target, measure)
     ranker = None
     if isinstance(search, Adams2019Options):
         asked = search.weights
-        search = with_default_weights(search, workspace, subject.target, machine, progress)
+        search = with_default_weights(search, workspace, subject.target, identity, progress)
         if search.random_dropout == 100 and search.memory_limit_bytes is None:  # mutants know no limit
-            ranker = default_ranker(asked, workspace, subject.target, machine, progress)
+            ranker = default_ranker(asked, workspace, subject.target, identity, progress)
 
     def keep(found: Tried, tried: Sequence[Tried]) -> Scheduled:
         assert isinstance(found.step.outcome, Candidate)
@@ -127,7 +128,7 @@ def schedule(
             candidate = candidate.as_measured(cost)
             provenance = candidate.provenance
             record = Record(name=name, schedule=candidate.schedule, cost=cost.value, provenance=provenance)
-            workspace.keep(record, subject.spec, machine)
+            workspace.keep(record, subject.spec, identity)
         return Scheduled(
             subject=subject,
             name=name,
@@ -139,7 +140,7 @@ def schedule(
             predicted=found.predicted,
             manual=attempt.manual,
             files=export_texts(
-                About.today(subject.spec, machine, cost and cost.value),
+                About.today(subject.spec, identity, cost and cost.value),
                 subject,
                 candidate.schedule,
                 directory or workspace.texts(subject.spec, subject.target),
@@ -147,10 +148,20 @@ def schedule(
         )
 
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(SearchPool(usable_cores(), timeout_s=search_timeout_s))
-        session = None
+        place = stack.enter_context(
+            open_place(
+                subject.target,
+                measure,
+                cluster=cluster,
+                workers=usable_cores(),
+                search_timeout_s=search_timeout_s,
+                progress=progress,
+            )
+        )
+        pool, session = stack.enter_context(place.pool()), None
         if measuring and subject.target.machine is not None:
-            session = stack.enter_context(open_session(subject, measure, inputs))
+            machine = stack.enter_context(place.machine())
+            session = stack.enter_context(begin_session(machine, subject, inputs))
             stack.enter_context(session.beside(pool.workers))
         memory = Searches(workspace.searches(subject.spec))
         attempt = Attempt(subject, pool, session, memory, search_timeout_s, progress)
@@ -178,21 +189,6 @@ def _ranked(attempt: Attempt, ranker: Pretrained, search: Adams2019Options, core
 
     workers, budget_s = attempt.pool.workers, attempt.budget_s
     return Ranked(attempt.subject, ranker, workers, cores=cores, seed=search.seed, budget_s=budget_s)
-
-
-@contextlib.contextmanager
-def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Generator[Session]:
-    """A session for a subject, on a machine of its own."""
-    with (
-        open_machine(subject.target, measure, workers=usable_cores()) as machine,
-        machine.session(
-            subject.spec,
-            inputs,
-            numpy_reference=subject.numpy_reference,
-            more=further_schedules(subject, measure.threads),
-        ) as session,
-    ):
-        yield session
 
 
 def _winner(attempt: Attempt, search: SearchOptions) -> Tried:

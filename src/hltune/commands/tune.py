@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from hltune.commands.export import export_texts
-from hltune.commands.place import open_place
+from hltune.commands.place import begin_session, open_place
 from hltune.commands.store import hold_store
 from hltune.commands.survivors import Survivors
-from hltune.commands.verification import further_schedules, verified_against
+from hltune.commands.verification import verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.pretrained import Pretrained
 from hltune.machine.inputs import Inputs
@@ -142,30 +142,24 @@ def tune(
     total_s = math.inf if minutes is None else 60 * minutes
     end_s = begun_s + total_s
     with contextlib.ExitStack() as stack:
-        place = open_place(
-            stack,
-            target,
-            measure,
-            cluster=cluster,
-            workers=options.workers,
-            search_timeout_s=options.search_timeout_s,
-            progress=progress,
+        place = stack.enter_context(
+            open_place(
+                target,
+                measure,
+                cluster=cluster,
+                workers=options.workers,
+                search_timeout_s=options.search_timeout_s,
+                progress=progress,
+            )
         )
-        machine, pool = place.machine, place.pool
+        machine, pool = stack.enter_context(place.machine()), stack.enter_context(place.pool())
         survivors = Survivors(len(subjects), lambda name, error: progress.note(f"{name} is left out. {error}"))
         sessions: list[tuple[Subject, Session]] = []
         for subject in subjects:  # bad input is found before anything is changed or measured
             progress.phase(f"{subject.spec.name}: expected outputs")
             workspace.records(subject.spec, machine.identity)
             with survivors.trying(subject.spec.name):
-                session = stack.enter_context(
-                    machine.session(
-                        subject.spec,
-                        inputs,
-                        numpy_reference=subject.numpy_reference,
-                        more=further_schedules(subject, measure.threads),
-                    )
-                )
+                session = stack.enter_context(begin_session(machine, subject, inputs))
                 verified_against(session, subject.spec, progress)
                 sessions.append((subject, session))
         todo = "the same command goes on, and with --rounds 0 it compares what is known"

@@ -162,10 +162,10 @@ class Batcher:
         _take(found, outcomes)
         variants = map(pool.weights_file, varied([self.initial], rng))
         stream = probes(search, variants, round_number=number, each=_PROBES_PER_VARIANT)
-        for _ in range(_OVERSAMPLING * wanted // (_PROBES_PER_JOB * len(pool))):
-            if len(found) >= wanted:
-                break
-            groups = [tuple(islice(stream, _PROBES_PER_JOB)) for _ in range(len(pool))]
+        jobs = _OVERSAMPLING * wanted // _PROBES_PER_JOB
+        while jobs and len(found) < wanted:  # however many workers there are, the first probes are taken
+            groups = [tuple(islice(stream, _PROBES_PER_JOB)) for _ in range(min(jobs, len(pool)))]
+            jobs -= len(groups)
             outcomes = list(chain.from_iterable(pool.run_groups(spec, self.target.name, groups)))
             if any(isinstance(each, Failure) and each.kind == "timeout" for each in outcomes):
                 raise RejectedError("searched for too long")

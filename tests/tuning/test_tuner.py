@@ -18,8 +18,11 @@ from hltune.search.autoschedulers import BASELINE, Adams2019Options
 from hltune.tuning.pace import Limits
 from hltune.tuning.pool import Pool
 from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Mutated, Searched
+from hltune.values.schedule_codec import schedule_hash
 from tests.samples import stored
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
@@ -237,3 +240,59 @@ def test_the_models_choose_better_than_chance(place: Place, monkeypatch: pytest.
     assert len(by_network) == len(by_ranker) == wanted >= 25
     assert place.mean_log_cost(by_network) < place.mean_log_cost(probed) - 0.1
     assert place.mean_log_cost(by_ranker) < place.mean_log_cost(probed)
+
+
+class OneFastMoment(RecordedSession):
+    """A shared computer: what is measured in one moment, and only then, takes a tenth of its time."""
+
+    moment: int | None = None
+    lucky: Schedule | None = None
+
+    def cost(self, schedule: Schedule) -> Measurement:
+        found = super().cost(schedule)
+        if isinstance(found, Failure):
+            return found
+        if len(self.asked) != self.moment:
+            return replace(found, counters=None)
+        self.lucky = schedule
+        return replace(found, counters=None, turns=tuple(tuple(0.1 * each for each in turn) for turn in found.turns))
+
+
+class Notes(Silent):
+    """What was said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_what_was_fast_in_one_moment_is_measured_again_and_corrected(place: Place) -> None:
+    place.session = session = OneFastMoment()
+    progress = Notes()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(progress)
+        session.moment = len(session.asked) + 12
+        done = tuner.round(Limits(), progress)
+        costs = store.costs(place.subject.spec.content_hash, place.machine.key)
+    lucky, plain = session.lucky, RecordedSession()
+    assert lucky is not None and session.asked.count(lucky) == 2
+    expected = plain.cost(lucky)
+    assert isinstance(expected, Cost) and costs[schedule_hash(lucky)] == expected.value
+    assert done.best == tuner.history.best_cost == min(filter(None, costs.values())) > 0.1 * expected.value
+    assert any("not when measured again" in each for each in progress.notes)
+
+
+def test_what_is_much_faster_and_stays_so_is_kept(place: Place) -> None:
+    place.session = session = OneFastMoment()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        before, asked = tuner.history.best_cost, len(session.asked)
+        done = tuner.round(Limits(), Silent())
+        assert before is not None and done.best is not None and done.best < 0.85 * before
+        twice = [each for each in session.asked[asked:] if session.asked.count(each) == 2]
+        assert len(set(twice)) == 1 and len(twice) == 2  # the best, and nothing else
+        assert tuner.history.best(1)[0].schedule == twice[0]

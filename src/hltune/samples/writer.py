@@ -112,6 +112,11 @@ class Store(Reader):
                     data=program.encode(),
                 )
 
+    def retract(self, number: int) -> None:
+        """Deletes one sample, which turned out not to be what the schedule costs."""
+        with self._transaction():
+            self._execute("DELETE FROM samples WHERE id = :number", number=number)
+
     def delete(self, pipeline_hash: str, machine_key: str | None = None) -> Deleted:
         """Deletes all samples of a pipeline, on one machine or on all; the file shrinks."""
         with self._transaction():

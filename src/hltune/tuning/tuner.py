@@ -3,9 +3,10 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeGuard
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import BASELINE
 from hltune.search.ladder import Step, by_finder
 from hltune.tuning.drafts import Drafts
-from hltune.tuning.history import History
+from hltune.tuning.history import REPEATED, History
 from hltune.tuning.keep import kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
@@ -25,7 +26,7 @@ from hltune.tuning.pace import Limits, Pace
 from hltune.tuning.proposals import Proposals, mutant_share
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Measurement, count_repaired
+from hltune.values.cost import Cost, Measurement, count_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.provenance import Named, Searched
@@ -294,16 +295,38 @@ class Tuner:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
         allowed = dict(islice(candidates.items(), limits.samples))
         best, end_s = self.history.best_cost, limits.end_s
-        measured: list[Measurement] = []
+        measured: dict[str, Measurement] = {}
         with contextlib.closing(
             self.history.measure(self.session, allowed, best=best, end_s=end_s, round_number=self._round)
         ) as measurements:
-            for _, measurement in self.pace.seen(measurements):
-                measured.append(measurement)
+            for key, measurement in self.pace.seen(measurements):
+                measured[key] = measurement
                 self._say(progress, f"measuring {len(measured)} of {len(allowed)}")
+        surprising = {key: each.value for key, each in measured.items() if _is_surprising(each, best)}
+        fastest = [allowed[key].as_measured(measured[key]) for key in sorted(surprising, key=surprising.__getitem__)]
+        self._confirm(fastest, end_s=end_s, progress=progress)
         self._saw(candidates.values())
         self._proposals.keep(candidates)
-        return measured
+        return [*measured.values()]
+
+    def _confirm(self, fastest: Sequence[Candidate], *, end_s: float, progress: Progress) -> None:
+        """What is much faster than all before is measured once more before others are made of it.
+
+        If it was no more than a fast moment, the next one is.
+        """
+        for number, candidate in enumerate(fastest):
+            self._say(progress, "measuring the best again")
+            if time.monotonic() >= end_s or self.history.repeats(self.session, candidate, round_number=self._round):
+                break
+            seemed = f"{number + 1} of the {len(fastest)} schedules that seemed much faster than all before"
+            progress.note(f"{self.subject.spec.name}, round {self._round}: {seemed} were not when measured again")
 
     def _say(self, progress: Progress, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {self._round}: {text}")
+
+
+def _is_surprising(measurement: Measurement, best: float | None) -> TypeGuard[Cost]:
+    """It took much less time than the best so far; what is counted is what it is."""
+    if best is None or not isinstance(measurement, Cost) or measurement.counters is not None:
+        return False
+    return measurement.value < REPEATED * best

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hltune.machine.host.jobs import time_calls
+from hltune.machine.host.jobs import WARM_S, time_calls
 
 
 class Clock:
@@ -15,12 +15,12 @@ class Clock:
         self.calls = 0
         monkeypatch.setattr("time.perf_counter", lambda: self.now)
 
-    def call(self, seconds: float, *, cold_s: float | None = None) -> Callable[[], None]:
-        """A function that takes so long; the first time as long as cold ones do."""
+    def call(self, seconds: float, *, cold_s: float | None = None, cold: int = 1) -> Callable[[], None]:
+        """A function that takes so long; the first times as long as cold ones do."""
 
         def spend() -> None:
             self.calls += 1
-            self.now += cold_s if cold_s is not None and self.calls == 1 else seconds
+            self.now += cold_s if cold_s is not None and self.calls <= cold else seconds
 
         return spend
 
@@ -40,3 +40,15 @@ def test_short_calls_are_batched(clock: Clock) -> None:
 def test_a_long_call_is_timed_once(clock: Clock) -> None:
     repeats = time_calls(clock.call(0.05), turn_s=0.01, sample_s=0.001)
     assert (repeats, clock.calls) == (pytest.approx((0.05,)), 2)
+
+
+def test_what_seems_slow_while_it_is_cold_is_timed_like_others(clock: Clock) -> None:
+    repeats = time_calls(clock.call(4e-5, cold_s=2e-4, cold=9), turn_s=0.03, sample_s=0.002, prune_s=1e-4)
+    assert len(repeats) > 10 and repeats == pytest.approx([4e-5] * len(repeats))
+
+
+def test_what_stays_slow_is_not_called_for_long(clock: Clock) -> None:
+    before = clock.now
+    assert time_calls(clock.call(2e-4), turn_s=0.03, sample_s=0.002, prune_s=1e-4) == pytest.approx((2e-4,))
+    assert clock.now - before == pytest.approx(WARM_S, abs=3e-4)
+    assert time_calls(clock.call(0.02), turn_s=0.03, sample_s=0.002, prune_s=1e-4) == pytest.approx((0.02,))

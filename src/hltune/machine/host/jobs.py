@@ -110,9 +110,9 @@ def time_calls(
 ) -> tuple[float, ...]:
     """Calls twice, then repeats a call for about `turn_s`; returns the seconds per call of every repeat, at least one.
 
-    Where one call takes that long, the second is the only repeat. What seems slow is called for `WARM_S` at least before
-    that is believed: the first calls of a turn wait for threads that sleep and for caches that are cold, which takes
-    five times as long as the rest of a call of 40 microseconds.
+    Where one call takes that long, the second is the only repeat. What seems slow is called for `WARM_S` before
+    it is believed to be: the first calls of a turn wait for threads that sleep and for caches that are cold, which can
+    take five times as long as a call of 40 microseconds.
 
     Args:
         call: what to time.

@@ -285,6 +285,23 @@ def test_what_was_fast_in_one_moment_is_measured_again_and_corrected(place: Plac
     assert any("not when measured again" in each for each in progress.notes)
 
 
+def test_a_round_that_has_used_its_time_measures_its_best_again(place: Place) -> None:
+    class Slow(OneFastMoment):
+        def cost(self, schedule: Schedule) -> Measurement:
+            found = super().cost(schedule)
+            if schedule is self.lucky and self.asked.count(schedule) == 1:
+                time.sleep(0.6)
+            return found
+
+    place.session = session = Slow()
+    with place.store() as store:
+        tuner = place.tuner(store, replace(make_options(), round_s=0.5))
+        tuner.begin(Silent())
+        session.moment = len(session.asked) + 3
+        tuner.round(Limits(), Silent())
+    assert session.lucky is not None and session.asked.count(session.lucky) == 2
+
+
 def test_what_is_much_faster_and_stays_so_is_kept(place: Place) -> None:
     place.session = session = OneFastMoment()
     with place.store() as store:

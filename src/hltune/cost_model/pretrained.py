@@ -163,11 +163,11 @@ def pretrain(groups: Sequence[Group], *, seed: int) -> Pretrained:
 
 def pretrain_failing(groups: Sequence[Group], *, seed: int) -> Failing | None:
     """Learns which programs fail; None if too few do."""
-    number, some = np.arange(len(groups)), [each for each in groups if len(each.failed)]
-    works, fails = ([len(each) for each in of] for of in ([g.programs for g in groups], [g.failed for g in groups]))
+    number, failed = np.arange(len(groups)), [each.failed.x for each in groups if len(each.failed)]
+    works, fails = [len(each.programs) for each in groups], [len(each.failed) for each in groups]
     return fit_failing(
         np.vstack([each.programs.x for each in groups]),
-        np.vstack([each.failed.x for each in some]) if some else np.empty((0, 0)),
+        np.vstack(failed) if failed else NO_PROGRAMS.x,
         seed=seed,
         groups=np.concatenate([np.repeat(number, works), np.repeat(number, fails)]),
     )

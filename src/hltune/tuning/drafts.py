@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -167,13 +168,13 @@ class Drafts:
         known, broken = ([key for key in keys if key in self._programs] for keys in (measured, failed))
         self.history.keep_programs({key: self._programs[key] for key in (*known, *broken) if key not in self._stored})
         self._stored.update(known, broken)
-        works, fails = self._as_seen(known).x, self._as_seen(broken).x
-        self._failing = fit_failing(works, fails, start=self._start_failing, seed=len(known))
+        works, fails = self._as_seen(known), self._as_seen(broken)
+        self._failing = fit_failing(works.x, fails.x, start=self._start_failing, seed=len(known))
         costs = np.array([measured[key].cost for key in known])
         if len(known) >= _LEAST_MEASURED:
-            self._ranker = fit(self._as_seen(known), costs, start=self._start, seed=len(known))
+            self._ranker = fit(works, costs, start=self._start, seed=len(known))
         elif known:
-            self._offset = float(np.mean(np.log(costs) - self.ranks(self._as_seen(known)).mean))
+            self._offset = float(np.mean(np.log(costs) - self.ranks(works).mean))
 
     def predict(self, schedules: Mapping[str, Schedule], *, end_s: float) -> tuple[list[str], Scores] | None:
         """Which of these could be lowered until a time, and their predicted costs; None if nothing was learned."""
@@ -188,8 +189,9 @@ class Drafts:
         self._lower_root(end_s)
         self._lower(schedules, end_s=end_s)
         lowered = [key for key in schedules if key in self._programs]
-        keys = [key for key, chance in zip(lowered, self._chances(lowered), strict=True) if chance < _LIKELY]
-        return keys, self.ranks(self._as_seen(keys))
+        seen = self._as_seen(lowered)
+        works = self._chances(seen) < _LIKELY
+        return [*compress(lowered, works)], self.ranks(seen.where(works))
 
     def unlike(self, keys: Iterable[str]) -> bool:
         """Nothing like these programs was seen in pre-training."""
@@ -272,15 +274,16 @@ class Drafts:
     def _ranked(self, keys: Sequence[str], wanted: int, random_share: float, rng: np.random.Generator) -> list[str]:
         if not keys:
             return []
-        scores, chances = self.ranks(self._as_seen(keys)), self._chances(keys)
+        seen = self._as_seen(keys)
+        scores, chances = self.ranks(seen), self._chances(seen)
         texts = [self._programs[key].program_hash for key in keys]
         chosen = choose(scores, texts, wanted, random_share=random_share, rng=rng, failing=chances)
         return [keys[number] for number in chosen]
 
-    def _chances(self, keys: Sequence[str]) -> NDArray[np.float64]:
+    def _chances(self, programs: Programs) -> NDArray[np.float64]:
         """The chance of each that it fails."""
         failing = self._failing or self._start_failing
-        return np.zeros(len(keys)) if failing is None else failing(self._as_seen(keys).x)
+        return np.zeros(len(programs)) if failing is None else failing(programs.x)
 
     def _promising(self, drafts: Mapping[str, Candidate]) -> list[Parent]:
         """The drafts that the ranker thinks most of, with the costs that it predicts."""

@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeGuard
 
@@ -251,8 +251,7 @@ class Tuner:
         began_s = time.monotonic()
         found = self._proposals.find(self.mutant_share, limits, self._round, progress)
         searched_s = time.monotonic()
-        end_s = min(limits.end_s, searched_s + self.options.round_s)
-        measured = self._measure_new(found.candidates, replace(limits, end_s=end_s), progress)
+        measured = self._measure_new(found.candidates, limits, progress)
         measured_s = time.monotonic()
         self._say(progress, "learning")
         beams = [(weights, None if key is None else self.history.cost(key)) for weights, key in found.beams]
@@ -294,7 +293,7 @@ class Tuner:
     def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
         allowed = dict(islice(candidates.items(), limits.samples))
-        best, end_s = self.history.best_cost, limits.end_s
+        best, end_s = self.history.best_cost, min(limits.end_s, time.monotonic() + self.options.round_s)
         measured: dict[str, Measurement] = {}
         with contextlib.closing(
             self.history.measure(self.session, allowed, best=best, end_s=end_s, round_number=self._round)
@@ -304,7 +303,7 @@ class Tuner:
                 self._say(progress, f"measuring {len(measured)} of {len(allowed)}")
         surprising = {key: each.value for key, each in measured.items() if _is_surprising(each, best)}
         fastest = [allowed[key].as_measured(measured[key]) for key in sorted(surprising, key=surprising.__getitem__)]
-        self._confirm(fastest, end_s=end_s, progress=progress)
+        self._confirm(fastest, end_s=limits.end_s, progress=progress)  # a round that has used its time, too
         self._saw(candidates.values())
         self._proposals.keep(candidates)
         return [*measured.values()]

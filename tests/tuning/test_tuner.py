@@ -28,6 +28,16 @@ from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
 
 
+class Heard(Silent):
+    """Keeps notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
 def perturbed(seed: int) -> Weights:
     rng = np.random.default_rng(seed)
     return {k: v * np.float32(1 + 0.1 * rng.random()) for k, v in builtin_weights().items()}
@@ -55,6 +65,16 @@ def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None
         # The others are made of schedules that were known.
         parents = {origin.parent for origin in origins if isinstance(origin, Mutated)}
         assert parents and parents <= store.costs(*key).keys()
+
+
+def test_autoschedulers_that_there_is_no_time_for_are_named(place: Place) -> None:
+    heard = Heard()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(heard, end_s=time.monotonic())
+    assert BASELINE not in tuner.references
+    (note,) = (each for each in heard.notes if "known schedules take a fifth" in each)
+    assert BASELINE in note and "--minutes" in note
 
 
 def test_what_there_is_no_time_for_is_some_of_each_kind(place: Place) -> None:

@@ -29,7 +29,8 @@ class MeasureOptions:
         turns: how many turns each schedule takes.
         turn_s: time that one schedule is repeated for in one turn.
         short_turns: how many turns each has where there are many; those of one are apart in time, but for the last.
-        short_turn_s: how long these are. A schedule that takes longer has a single one.
+        short_turn_s: how long these are.
+        single_turn_s: a schedule that takes longer, or far longer than the best, has a single one.
         sample_s: calls are timed in batches that take at least this long, so that the clock's resolution is nothing.
         prune_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
         abort_ratio: among many schedules, one that is this many times slower than the best fails, if it also takes
@@ -49,6 +50,7 @@ class MeasureOptions:
     turn_s: float = 0.1
     short_turns: int = 3
     short_turn_s: float = 0.03
+    single_turn_s: float = 0.25
     sample_s: float = 0.002
     prune_ratio: float = 5.0
     abort_ratio: float = 50.0

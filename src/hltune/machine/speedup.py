@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hltune.values.cost import Cost
+from hltune.values.cost import Cost, lower_decile
 
 _RESAMPLES = 2000
 _LEAST_TURNS = 3
@@ -32,7 +32,7 @@ class Speedup:
 
 
 def speedup(slower: Cost, faster: Cost) -> Speedup | None:
-    """Compares the fastest repeats turn by turn, so that what disturbs a whole turn disturbs both.
+    """Compares them turn by turn, so that what disturbs a whole turn disturbs both.
 
     The interval is a bootstrap over the turns. None with fewer than three common turns: they say nothing.
     """
@@ -43,7 +43,7 @@ def speedup(slower: Cost, faster: Cost) -> Speedup | None:
     if turns < _LEAST_TURNS:
         return None
     pairs = zip(slower.turns[:turns], faster.turns[:turns], strict=True)
-    ratios = np.array([min(a) / min(b) for a, b in pairs])
+    ratios = np.array([lower_decile(a) / lower_decile(b) for a, b in pairs])
     drawn = np.random.default_rng(0).integers(turns, size=(_RESAMPLES, turns))
     low, high = np.percentile(np.median(ratios[drawn], axis=1), [2.5, 97.5])
     return Speedup(value=float(np.median(ratios)), low=float(low), high=float(high))

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,24 @@ class Compiled:
     """Machine code with its buffers."""
 
     task: Task
-    call: Callable[[], object]
+    arguments: tuple[object, ...]
+    function: Callable[..., object]
     memories: tuple[Stored, ...]
+
+    def call(self) -> None:
+        """Runs once, whatever is in the outputs.
+
+        Raises:
+            hl.HalideError: it failed.
+        """
+        import halide as hl  # the parent handles jobs without it
+
+        try:
+            self.function(*self.arguments)
+        except (hl.HalideError, UnicodeDecodeError) as error:
+            if isinstance(error, hl.HalideError) and "\n" not in str(error).strip():
+                raise
+            raise hl.HalideError(_said_by_one(lambda: self.function(*self.arguments), error)) from error
 
     @property
     def outputs(self) -> tuple[Array, ...]:
@@ -94,23 +110,13 @@ def with_buffers(
     process: Process, task: Task, function: Callable[..., object], arrays: tuple[Array | float, ...]
 ) -> Compiled:
     """The code of a task, ready to run on these inputs."""
-    import halide as hl  # the parent handles jobs without it
-
     outputs = _output_memories(process, task.spec)
     estimates = [output.estimate for output in task.spec.outputs for _ in output.dtypes]
     pairs = zip(task.spec.inputs, arrays, strict=True)
     inputs = [_buffer(value, a.estimate) if isinstance(a, BufferArgument) else value for a, value in pairs]
     arguments = [*inputs, *(_buffer(each.array, at) for each, at in zip(outputs, estimates, strict=True))]
 
-    def call() -> None:
-        try:
-            function(*arguments)
-        except (hl.HalideError, UnicodeDecodeError) as error:
-            if isinstance(error, hl.HalideError) and "\n" not in str(error).strip():
-                raise
-            raise hl.HalideError(_said_by_one(lambda: function(*arguments), error)) from error
-
-    return Compiled(task=task, call=call, memories=outputs)
+    return Compiled(task=task, arguments=tuple(arguments), function=function, memories=outputs)
 
 
 def _said_by_one(call: Callable[[], object], error: Exception) -> str:
@@ -136,6 +142,31 @@ def compile_code(process: Process, task: Task, options: MeasureOptions) -> Calla
     built = build(task.spec, task.schedule.base)
     apply_schedule(built, task.spec, task.schedule)
     return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
+
+
+def compile_idle(process: Process, compiled: Compiled) -> Compiled:
+    """Code that takes the same arguments and computes nothing; one for all schedules of a pipeline."""
+    import halide as hl  # the parent handles jobs without it
+
+    from hltune.pipeline.build import build
+
+    task = compiled.task
+    key = f"idle {task.spec.content_hash}"
+    if key not in process.state:
+        built = build(task.spec)
+        outputs = [_idle(each) for each in built.pipeline.outputs()]
+        process.state[key] = hl.Pipeline(outputs).compile_to_callable(built.arguments, hl.Target(task.target))
+    return replace(compiled, function=process.state[key])
+
+
+def _idle(func: Any) -> Any:
+    """A Func of the same dimensions and types, no value of which is ever stored."""
+    import halide as hl  # the parent handles jobs without it
+
+    idle, variables = hl.Func("idle"), [hl.Var() for _ in range(func.dimensions())]
+    values = [hl.undef(each) for each in func.types()]
+    idle[variables] = values[0] if len(values) == 1 else hl.Tuple(values)
+    return idle
 
 
 def _output_memories(process: Process, spec: PipelineSpec) -> tuple[Stored, ...]:

@@ -27,7 +27,7 @@ Beside the file: ``-wal`` and ``-shm`` are SQLite's and belong to it; ``.lock`` 
 """
 
 APPLICATION_ID = 0x686C7473
-VERSION = 4
+VERSION = 5
 
 SCHEMA = """
 CREATE TABLE pipelines (

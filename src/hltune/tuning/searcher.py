@@ -49,6 +49,11 @@ class Searcher:
         """The processes that search."""
         return self._pool.workers
 
+    @property
+    def autoschedulers(self) -> tuple[str, ...]:
+        """Halide's, which `baselines` runs where there is time."""
+        return tuple(dict.fromkeys(rung.finder for rung in baselines(self._options.search)))
+
     def baselines(self, end_s: float) -> Generator[Step]:
         """What Halide's autoschedulers find, rung by rung; see `hltune.search.ladder.climb`."""
         return climb(

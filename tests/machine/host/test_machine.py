@@ -79,6 +79,22 @@ def test_a_pruned_schedule_is_measured_once(blur: PipelineSpec, host: TargetInfo
     assert isinstance(outcome, Cost) and outcome.pruned and len(outcome.repeats) == 1
 
 
+@pytest.mark.parametrize(
+    ("call_s", "best", "turns"), [(0.06, 0.05, 3), (0.06, 0.02, 1), (0.4, 0.5, 1), (0.06, None, 3)]
+)
+def test_long_calls_have_several_turns_where_they_may_be_the_best(
+    call_s: float, best: float | None, turns: int, blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take_turn(_: Lane, trial: Trial, __: MeasureOptions, *, last: bool, long_s: float, **___: float) -> bool:
+        trial.turns.append((call_s,))
+        return last or call_s > long_s
+
+    monkeypatch.setattr(Lane, "take_turn", take_turn)
+    with opened(blur, host) as session:
+        ((_, outcome),) = session.measure_each([("fast", fast(blur))], best=best)
+    assert isinstance(outcome, Cost) and len(outcome.turns) == turns
+
+
 def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host: TargetInfo) -> None:
     with HostMachine(host, OPTIONS, workers=2) as machine:
         with machine.session(blur, Inputs()) as session:

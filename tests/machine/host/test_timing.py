@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hltune.machine.host.jobs import WARM_S, time_calls
+from hltune.machine.host.jobs import WARM_S, time_calls, without_calls
 
 
 class Clock:
@@ -52,3 +52,8 @@ def test_what_stays_slow_is_not_called_for_long(clock: Clock) -> None:
     assert time_calls(clock.call(2e-4), turn_s=0.03, sample_s=0.002, prune_s=1e-4) == pytest.approx((2e-4,))
     assert clock.now - before == pytest.approx(WARM_S, abs=3e-4)
     assert time_calls(clock.call(0.02), turn_s=0.03, sample_s=0.002, prune_s=1e-4) == pytest.approx((0.02,))
+
+
+def test_the_calls_themselves_do_not_count() -> None:
+    assert without_calls([3e-6, 4e-6], [1e-6, 1.1e-6]) == pytest.approx((2e-6, 3e-6), rel=0.02)
+    assert all(each > 0 for each in without_calls([1e-6], [2e-6]))

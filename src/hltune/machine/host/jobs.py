@@ -5,23 +5,28 @@ Compiled schedules stay in the state of the process under their key until the pr
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hltune.machine.heap import measure_heap, settle
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Compiled, Task, compile_task
+from hltune.machine.task import Compiled, Task, compile_idle, compile_task
 from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
-from hltune.values.cost import Heap
+from hltune.values.cost import Heap, lower_decile
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 
 WARM_S = 0.005
 """After so much calling, threads are awake and caches warm."""
+IDLE_S = 0.005
+"""How long an empty pipeline is called."""
+SHORT_S = 50e-6
+"""What takes less is timed without what it costs to call it from here, about a microsecond."""
+_LEAST_S = 1e-8
 _MAX_REPEATS = 1000
 _FORK_S = 10.0
 """Making a process and ending it takes no longer."""
@@ -99,6 +104,11 @@ class TimeJob:
         repeats = process.on_main_thread(
             lambda: time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)
         )
+        if min(repeats) < SHORT_S:
+            process.enter("timing an empty pipeline", timeout_s=self.options.compile_timeout_s)
+            idle = compile_idle(process, compiled)
+            calls = process.on_main_thread(lambda: time_calls(idle.call, turn_s=IDLE_S, sample_s=IDLE_S / 10))
+            repeats = without_calls(repeats, calls)
         if not self.last and min(repeats) <= self.long_s:
             return repeats
         del process.state[self.key]
@@ -135,6 +145,12 @@ def time_calls(
     while len(repeats) < _MAX_REPEATS and time.perf_counter() < end:
         repeats.append(_seconds(call, batch))
     return tuple(repeats)
+
+
+def without_calls(repeats: Sequence[float], idle: Sequence[float]) -> tuple[float, ...]:
+    """What calls took, without what calls of an empty pipeline with the same arguments take."""
+    idle_s = lower_decile(idle)
+    return tuple(max(_LEAST_S, each - idle_s) for each in repeats)
 
 
 def _seconds(call: Callable[[], object], count: int = 1) -> float:

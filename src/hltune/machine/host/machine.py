@@ -43,6 +43,8 @@ _COPY = "hltune's copy"
 _LEAST_SEEN = 4
 """Schedules that tell how long compiling usually takes."""
 
+_FAR = 2.0
+"""What takes so many times as long as the best is not the best in a calmer moment either."""
 _ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "profile", "profile_by_timer"}
 """Features of the generated code that ask nothing of the processor."""
 
@@ -231,17 +233,18 @@ class HostSession(ReferenceSession):
         often over by then.
         """
         limited = self._limited(fastest)
-        prune_s = fastest * self._options.prune_ratio
         left = [each for each in trials if each.live]
         while left:
-            left = [each for each in left if not self._short_turn(lane, each, limited, prune_s)]
+            left = [each for each in left if not self._short_turn(lane, each, limited, fastest)]
             if not all_of_them:
                 break
         return left
 
-    def _short_turn(self, lane: Lane, trial: Trial, limited: MeasureOptions, prune_s: float) -> bool:
+    def _short_turn(self, lane: Lane, trial: Trial, limited: MeasureOptions, fastest: float) -> bool:
+        prune_s = fastest * self._options.prune_ratio
         last = len(trial.turns) + 1 >= self._options.short_turns
-        ended = lane.take_turn(trial, limited, last=last, prune_s=prune_s, long_s=min(prune_s, limited.turn_s))
+        long_s = min(prune_s, max(limited.turn_s, min(limited.single_turn_s, _FAR * fastest)))
+        ended = lane.take_turn(trial, limited, last=last, prune_s=prune_s, long_s=long_s)
         self._explain(trial, limited)
         return ended
 

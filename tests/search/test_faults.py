@@ -16,7 +16,7 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.faults import KINDS, Case, faults
-from hltune.values.directives import Schedule
+from hltune.values.directives import Schedule, StoreIn
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
@@ -112,6 +112,43 @@ def test_changes_are_schedules_of_the_pipeline(readers: dict[str, Reader]) -> No
             for change in fault.changes:
                 loop_nests(change, reader.spec.funcs)
                 assert change != case.schedule
+
+
+_BY_TILE = (
+    "sharp.split(y, y, yi, 16).split(x, x, xi, 64, TailStrategy::ShiftInwards).reorder(xi, yi, x, y).parallel(y);"
+)
+
+
+def stored_on_stack(schedule: Schedule) -> bool:
+    return any(isinstance(each, StoreIn) and each.memory == "Stack" for each in schedule.directives)
+
+
+@pytest.mark.parametrize(
+    ("text", "advised"),
+    [
+        ("rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);", False),
+        (f"{_BY_TILE} rows.compute_at(sharp, x).store_in(MemoryType::Heap);", True),
+    ],
+)
+def test_the_stack_is_for_what_is_small(reader: Reader, text: str, *, advised: bool) -> None:
+    case = reader.case(text)
+    patient, (buffer,) = case.patient, case.account.allocations
+    (fault,) = KINDS["allocations"](case)
+    changes = [each for each in fault.changes if stored_on_stack(each)]
+    assert bool(changes) == ("use the stack" in fault.text) == advised
+    for change in changes:
+        (changed,) = reader(change).allocations
+        assert (changed.memory, changed.beyond_stack) == ("Stack", False) and case.is_told(reader(change))
+    assert not buffer.beyond_stack and patient.place("rows") is not None
+
+
+def test_what_has_no_constant_size_is_not_on_the_stack(reader: Reader) -> None:
+    """Three rows: how long they are, is known when it runs."""
+    case = reader.case(GOOD)
+    changed = reader.case("sharp.parallel(y); rows.compute_at(sharp, y).store_in(MemoryType::Stack);").account
+    (buffer,) = changed.allocations
+    assert buffer.memory == "Stack" and buffer.beyond_stack
+    assert not case.is_told(changed) and case.is_told(case.account)
 
 
 def test_what_is_needed_is_what_is_computed_at_root(reader: Reader) -> None:

@@ -278,7 +278,7 @@ def _advice(case: Case, accounts: Accounts) -> tuple[Advice, ...]:
     found = faults(case)
     changes = {f"{number}.{at}": each for number, fault in enumerate(found) for at, each in enumerate(fault.changes)}
     read = accounts.of(changes, end_s=time.monotonic() + _CHANGES_S)
-    seconds = {key: each.seconds for key, each in read.items() if isinstance(each, Account)}
+    seconds = {key: each.seconds for key, each in read.items() if isinstance(each, Account) and case.is_told(each)}
     advice: list[Advice] = []
     for number, fault in enumerate(found):
         keys = [f"{number}.{at}" for at in range(len(fault.changes))]

@@ -13,7 +13,7 @@ from functools import cached_property
 from hltune.lowered import operations
 from hltune.lowered.account import Account, Body, func_of
 from hltune.lowered.features import CACHES, idle_share
-from hltune.lowered.walk import HEAP
+from hltune.lowered.walk import HEAP, LARGEST_ON_STACK
 from hltune.search import remedies
 from hltune.search.remedies import Patient
 from hltune.values.directives import ComputeRoot, Schedule
@@ -121,6 +121,13 @@ class Case:
         total = sum(work.values())
         scale = _compute(self.account.bodies) / total if total else 0.0
         return {func: scale * each for func, each in work.items()}
+
+    def is_told(self, changed: Account) -> bool:
+        """T0 says what a change costs: it wants no buffer on the stack that does not go there."""
+        before, after = (
+            {each.buffer for each in account.allocations if each.beyond_stack} for account in (self.account, changed)
+        )
+        return after <= before
 
     def matters(self, seconds: float) -> bool:
         """So much of the time is worth a word."""
@@ -242,12 +249,14 @@ def _allocations(case: Case) -> Iterator[Fault]:
     heap = [each for each in case.account.allocations if each.memory in HEAP]
     runs = sum(each.runs for each in heap)
     for each in heap:
+        small = each.bytes <= LARGEST_ON_STACK
+        advice = "use the stack, or take it once further out" if small else "take it once further out"
         yield Fault(
             kind="allocations",
             stage=Stage(func_of(each.buffer)),
             seconds=seconds * each.runs / runs if runs else 0.0,
-            text=f"takes memory from the heap {each.runs:,.0f} times: use the stack, or take it once further out",
-            changes=tuple(remedies.fewer_allocations(case.patient, func_of(each.buffer))),
+            text=f"takes memory from the heap {each.runs:,.0f} times: {advice}",
+            changes=tuple(remedies.fewer_allocations(case.patient, func_of(each.buffer), small=small)),
         )
 
 

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from hltune.commands.accounts import Accounts
+from hltune.commands.choice import choose, other_schedules
 from hltune.commands.place import open_session
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
@@ -24,10 +24,9 @@ from hltune.runtime.worker import Worker, usable_cores
 from hltune.search.faults import Case, Fault, faults
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, InputError, did_you_mean
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.profile import Profile
-from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject, SubjectOptions, load_subject
 
@@ -129,14 +128,14 @@ def explain(
         progress.note(f"{subject.spec.name}: {note}")
     machine = identify(subject.target, measure)
     asked = [schedule] if against is None else [schedule, against]
-    chosen = dict(_choose(subject, each, workspace, machine) for each in asked)
+    chosen = choose(subject, asked, workspace, machine)
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(preload=("halide",))) for _ in range(usable_cores())]
         accounts = Accounts(subject, measure.threads, workers)
         session = None
         if subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
-        others = _others(subject, workspace, machine, chosen) if beside else None
+        others = other_schedules(subject, workspace, machine, chosen) if beside else None
         if others and against is None:
             name = _reference(others)
             chosen[name] = others.pop(name)
@@ -182,44 +181,6 @@ def explain(
         bandwidth_bound=bound,
         verification=verification,
     )
-
-
-def _choose(subject: Subject, asked: str | None, workspace: Workspace, machine: MachineId) -> tuple[str, Schedule]:
-    """Name and directives of a schedule by its name, that of its file, or the best one on record."""
-    if asked is None:
-        best = workspace.best(subject.spec, machine)
-        return best.name, best.schedule
-    known = _known(subject, workspace, machine)
-    if asked in known:
-        return asked, known[asked]
-    if Path(asked).is_file():
-        return Path(asked).name.partition(".")[0], read_schedule_file(Path(asked))
-    raise InputError(
-        "no such schedule",
-        where=asked,
-        expected=f"a schedule.json, or one of {', '.join(known)}",
-        found=f"no schedule and no file {asked!r}",
-        todo=did_you_mean(asked, known) or f"`hltune compare {subject.spec.name}` finds more of them",
-    )
-
-
-def _known(subject: Subject, workspace: Workspace, machine: MachineId) -> dict[str, Schedule]:
-    """All that have a name: the author's, those of a benchmark, the fastest on record of each finder."""
-    known = {name: each.schedule for name, each in subject.known_by_name().items()}
-    for record in workspace.records(subject.spec, machine):
-        known |= {record.label: record.schedule} if record.name in known else {record.name: record.schedule}
-    return known
-
-
-def _others(
-    subject: Subject, workspace: Workspace, machine: MachineId, chosen: Mapping[str, Schedule]
-) -> dict[str, Schedule]:
-    """The known ones, but for those that are chosen, and all that say the same under another name."""
-    found: dict[str, Schedule] = {}
-    for name, schedule in _known(subject, workspace, machine).items():
-        if name not in chosen and schedule not in (*chosen.values(), *found.values()):
-            found[name] = schedule
-    return found
 
 
 def _reference(others: Mapping[str, Schedule]) -> str:

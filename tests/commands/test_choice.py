@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from hltune.commands.choice import choose, other_schedules
+from hltune.commands.choice import choose, other_schedules, reference
 from hltune.values import schedule_codec
 from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import InputError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.workspace.records import Record, Workspace
-from tests.report.values import HOST, SCHEDULE, SPEC, SUBJECT
+from tests.report.values import CRASH, HOST, SCHEDULE, SPEC, SUBJECT, cost
 
 OTHER = Schedule((Parallel(Stage("out"), "y"),))
+OUTER = Schedule((Parallel(Stage("out"), "x"),))
 MINE = replace(SUBJECT, hand_written={"expert": OTHER})
 
 
@@ -49,3 +50,21 @@ def test_the_same_schedule_twice_is_refused(workspace: Workspace) -> None:
     with pytest.raises(InputError, match="twice"):
         choose(SUBJECT, [None, "tuned"], workspace, HOST)
     assert list(choose(SUBJECT, [None, "default"], workspace, HOST)) == ["tuned", "default"]
+
+
+def test_the_fastest_on_record_is_the_reference(workspace: Workspace) -> None:
+    found = [("tuned", SCHEDULE, 1e-3), ("adams2019", OTHER, 2e-3), ("mullapudi2016", OUTER, 9e-3)]
+    for name, schedule, seconds in found:
+        workspace.keep(Record(name=name, schedule=schedule, cost=seconds, provenance=Named(name=name)), SPEC, HOST)
+    others = other_schedules(SUBJECT, workspace, HOST, choose(SUBJECT, [None], workspace, HOST))
+    assert list(others) == ["default", "adams2019", "mullapudi2016"]
+    assert reference(others, {}) == "adams2019"
+    assert reference(others, {"adams2019": CRASH, "mullapudi2016": cost(9e-3)}) == "mullapudi2016"
+
+
+def test_the_author_s_schedule_is_the_reference_if_it_works() -> None:
+    others = {"default": Schedule(), "manual": SCHEDULE, "adams2019": OTHER}
+    measured = {"default": cost(3e-3), "manual": cost(9e-3), "adams2019": cost(2e-3)}
+    assert reference(others, measured) == "manual"
+    assert reference(others, {**measured, "manual": CRASH}) == "adams2019"
+    assert reference(others, dict.fromkeys(others, CRASH)) is None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import InputError, did_you_mean
+from hltune.values.errors import Failure, InputError, did_you_mean
 from hltune.values.machine_id import MachineId
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import Subject
+from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject
 
 
 def choose(
@@ -75,3 +76,18 @@ def other_schedules(
         if name not in chosen and schedule not in (*chosen.values(), *found.values()):
             found[name] = schedule
     return found
+
+
+def reference(others: Mapping[str, Schedule], measured: Mapping[str, Measurement]) -> str | None:
+    """What people compare with: the author's schedule, or the expert's, or else the fastest on record.
+
+    Args:
+        others: as `other_schedules` has them, those on record by their cost.
+        measured: what they cost, if they were measured: what failed is passed over.
+
+    Returns:
+        Its name; None if none of them works.
+    """
+    wanted = [name for name in (MANUAL, EXPERT, *others) if name in others and name != DEFAULT]
+    working = (name for name in (*wanted, DEFAULT) if name in others and not isinstance(measured.get(name), Failure))
+    return next(working, None)

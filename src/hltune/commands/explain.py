@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from hltune.commands.accounts import Accounts
-from hltune.commands.choice import choose, other_schedules
+from hltune.commands.choice import choose, other_schedules, reference
 from hltune.commands.place import open_session
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
@@ -28,7 +28,7 @@ from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.profile import Profile
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject, SubjectOptions, load_subject
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 _PROFILING_S = 2.0
 _CHANGES_S = 30.0
@@ -114,7 +114,7 @@ def explain(
 
     Args:
         schedule: name of a known schedule, or a file; None for the best known one.
-        against: another one; None for none, or, beside others, for the one that people compare with.
+        against: another one; None for none, or, beside others, for the one that people compare with and that works.
         trying: measure the changes that are advised.
         beside: measure all other known schedules as well.
 
@@ -136,10 +136,9 @@ def explain(
         if subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
         others = other_schedules(subject, workspace, machine, chosen) if beside else None
-        if others and against is None:
-            name = _reference(others)
-            chosen[name] = others.pop(name)
         measured, bound = _measured(session, chosen, others, progress)
+        if others and against is None and (name := reference(others, measured)) is not None:
+            chosen[name] = others.pop(name)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
         progress.phase(f"lowering {' and '.join(chosen)}")
         root = accounts.root()
@@ -183,16 +182,10 @@ def explain(
     )
 
 
-def _reference(others: Mapping[str, Schedule]) -> str:
-    """What people compare with: the author's schedule, or the expert's, or else the fastest that a search found."""
-    names = [name for name in (MANUAL, EXPERT, *reversed([*others])) if name in others]
-    return next((name for name in names if name != DEFAULT), DEFAULT)
-
-
 def _measured(
     session: Session | None, chosen: Mapping[str, Schedule], others: Mapping[str, Schedule] | None, progress: Progress
 ) -> tuple[dict[str, Measurement], Measurement | None]:
-    """Costs of all, and that of the copy if others were asked for; those that are chosen have to work."""
+    """Costs of all, and that of the copy if others were asked for; those that the user chose have to work."""
     if session is None:
         return {}, None
     progress.phase(f"measuring {' and '.join(chosen)}{f' beside {len(others)} others' if others else ''}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -70,7 +71,7 @@ class Reader:
 @pytest.fixture(scope="module")
 def readers(worker: Worker, target: TargetInfo) -> dict[str, Reader]:
     found: dict[str, Reader] = {}
-    for entry in ("sharpened", "sharpened_roots"):
+    for entry in ("sharpened", "sharpened_roots", "paired", "bordered"):
         source = Source(kind="module", location="tests.search.flawed", entry=entry)
         with Worker(preload=("halide",)) as loader:  # names that were used before get numbers
             spec = loader.run(LoadJob(source=source, target=target.name, cache=CACHE))
@@ -149,6 +150,55 @@ def test_what_has_no_constant_size_is_not_on_the_stack(reader: Reader) -> None:
     (buffer,) = changed.allocations
     assert buffer.memory == "Stack" and buffer.beyond_stack
     assert not case.is_told(changed) and case.is_told(case.account)
+
+
+def test_buffers_of_a_tuple_are_one_fault(readers: dict[str, Reader]) -> None:
+    case = readers["paired"].case(
+        "pair.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);"
+        "both.split(x, x, xi, 8).vectorize(xi).parallel(y);"
+    )
+    assert len(case.account.allocations) == 2
+    (memory,) = KINDS["memory"](case)
+    (heap,) = KINDS["allocations"](case)
+    terms = case.account.terms
+    levels = sum(each.terms[name] for each in case.account.bodies for name in ("l1", "l2", "l3"))
+    assert memory.seconds == pytest.approx(levels + terms["faults"])
+    assert heap.seconds == pytest.approx(terms["allocations"] + terms["heap_bytes"])
+    assert "16 MiB" in memory.text and "2 times" in heap.text
+
+
+def test_copies_of_a_loop_are_one_fault(readers: dict[str, Reader]) -> None:
+    """The first and the last rows are loops of their own."""
+    case = readers["bordered"].case(
+        "all.split(x, x, xi, 512).split(xi, xi, xv, 8).vectorize(xv).parallel(y);"
+        "sums.compute_at(all, x).store_in(MemoryType::Heap).split(x, x, xi, 8).vectorize(xi);"
+    )
+    runs = [each.runs for each in case.account.allocations]
+    assert len(runs) > 1
+    (fault,) = KINDS["allocations"](case)
+    assert f"{sum(runs):,.0f} times" in fault.text
+    assert fault.seconds == pytest.approx(case.account.terms["allocations"] + case.account.terms["heap_bytes"])
+
+
+def test_page_faults_are_shared_out(readers: dict[str, Reader]) -> None:
+    case = readers["sharpened"].case("rows.compute_root().parallel(y); blurred.compute_root().parallel(y);")
+    found = {each.stage.func: each for each in KINDS["memory"](case)}
+    assert found.keys() == {"rows", "blurred"}
+    bodies = [(func, each) for func in found for each in case.account.bodies if func in (each.stage.func, *each.loaded)]
+    levels = sum(each.terms[name] for _, each in bodies for name in ("l1", "l2", "l3"))
+    assert sum(each.seconds for each in found.values()) == pytest.approx(levels + case.account.terms["faults"])
+
+
+@pytest.mark.parametrize(
+    ("caches", "what"),
+    [((32 << 10, 64 << 20), None), ((32 << 10, 2 << 20, 300 << 20), "through L3"), ((32 << 10, 2 << 20), "memory")],
+)
+def test_which_cache_a_func_goes_through_is_the_machine_s(
+    reader: Reader, caches: tuple[int, ...], what: str | None
+) -> None:
+    case = replace(reader.case("rows.compute_root().parallel(y);"), caches=caches)
+    found = [each.text for each in KINDS["memory"](case)]
+    assert len(found) == (what is not None) and all(what is not None and what in each for each in found)
 
 
 def test_what_is_needed_is_what_is_computed_at_root(reader: Reader) -> None:

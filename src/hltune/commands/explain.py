@@ -14,6 +14,7 @@ from hltune.commands.choice import choose, other_schedules, reference
 from hltune.commands.place import open_session
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
+from hltune.lowered.features import CACHES
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
@@ -141,7 +142,7 @@ def explain(
             chosen[name] = others.pop(name)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
         progress.phase(f"lowering {' and '.join(chosen)}")
-        root = accounts.root()
+        root, caches = accounts.root(), caches_of(subject.target)
         chosen = accounts.readable(chosen)
         read = accounts.of(chosen, end_s=math.inf)
         explained = [
@@ -164,6 +165,7 @@ def explain(
                 root=root,
                 cores=measure.threads,
                 vector_bytes=subject.target.vector_bytes,
+                caches=caches or CACHES,
             )
             advice = _advice(case, accounts)
             explained[0] = replace(first, advice=advice)
@@ -175,7 +177,7 @@ def explain(
         machine=machine,
         schedules=tuple(explained),
         root=root,
-        caches=caches_of(subject.target),
+        caches=caches,
         others={name: measured[name] for name in others or () if name in measured},
         bandwidth_bound=bound,
         verification=verification,

@@ -9,6 +9,7 @@ from hltune.commands.explain import Advice, Explained, Explanation, predicted_sp
 from hltune.lowered.account import Account, Body, Level
 from hltune.report.documents import cost, directives, failure, verification
 from hltune.schedule.text import directive_text
+from hltune.search.faults import cache_of
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -136,7 +137,7 @@ def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
         "guarded_share": 1.0 - min(each.features["guarded"] for each in bodies),
         "tasks": min(each.features["tasks"] for each in bodies),
         "working_set_bytes": working,
-        "fits": _fits(working, result.caches),
+        "fits": (cache_of(working, result.caches) or "memory") if result.caches else None,
     }
 
 
@@ -145,13 +146,6 @@ def _working_bytes(body: Body) -> float:
     around = [level for level in body.levels if level.stage.func != body.stage.func]
     level = around[-1] if around else next(iter(body.levels), None)
     return body.run_bytes if level is None else level.touched
-
-
-def _fits(size: float, caches: Sequence[int]) -> str | None:
-    """The smallest cache that holds so much."""
-    if not caches:
-        return None
-    return next((f"L{number}" for number, cache in enumerate(caches, start=1) if size <= cache), "memory")
 
 
 def _disagree(measured: Document | None, predicted: Document | None) -> bool:

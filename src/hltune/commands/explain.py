@@ -20,9 +20,11 @@ from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.reference_job import Verification
+from hltune.machine.speedup import Speedup, compared
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
-from hltune.search.faults import Case, Fault, faults
+from hltune.search.advice import Advice, advise
+from hltune.search.faults import Case
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
@@ -36,24 +38,6 @@ _CHANGES_S = 30.0
 """How long changes are lowered."""
 _TRIED = 6
 """Changes that are measured at most."""
-_HELPS = 1.03
-"""How many times as fast a change has to be predicted to be, to be advised."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
-    """A fault, and what came of the changes that address it.
-
-    Attributes:
-        change: the one that is predicted to help most; None if none is predicted to help.
-        seconds: T0 of the changed schedule.
-        measured: what it costs, side by side with the schedule; None if it was not measured.
-    """
-
-    fault: Fault
-    change: Schedule | None = None
-    seconds: float | None = None
-    measured: Measurement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +49,8 @@ class Explained:
         measured: what it costs; None if code for the target does not run here.
         profile: where the time goes; None if the machine cannot say.
         account: what the lowered program spends where; a Failure if it could not be read.
+        advice: for the first schedule alone, if directives say all of it and its program could be read; else None, for
+            nobody looked for it.
         beside: what it costs side by side with changes of it; None if none was tried.
     """
 
@@ -73,7 +59,7 @@ class Explained:
     measured: Measurement | None
     profile: Profile | Failure | None
     account: Account | Failure
-    advice: tuple[Advice, ...] = ()
+    advice: tuple[Advice, ...] | None = None
     beside: Measurement | None = None
 
 
@@ -82,7 +68,7 @@ class Explanation:
     """Schedules of one pipeline, the one that was asked for first.
 
     Attributes:
-        root: the program that computes every Func once, in full: what is needed.
+        root: the program that computes every Func once, in full: what is needed; a Failure if it could not be read.
         caches: bytes of the machine's caches, the smallest first; empty if nobody knows.
         others: what other known schedules cost, side by side with these, by their names.
         bandwidth_bound: what a parallel, vectorised copy of as many bytes costs; None if nobody asked for others.
@@ -92,7 +78,7 @@ class Explanation:
     subject: Subject
     machine: MachineId
     schedules: tuple[Explained, ...]
-    root: Account
+    root: Account | Failure
     caches: tuple[int, ...]
     others: Mapping[str, Measurement]
     bandwidth_bound: Measurement | None
@@ -121,7 +107,7 @@ def explain(
 
     Raises:
         InputError: there is no such schedule, or the inputs do not fit.
-        HltuneError: the schedule does not work, or its program cannot be read.
+        HltuneError: the schedule does not work.
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
@@ -156,7 +142,7 @@ def explain(
             for name, each in chosen.items()
         ]
         first = explained[0]
-        if isinstance(first.account, Account) and first.schedule.base is None:
+        if isinstance(first.account, Account) and isinstance(root, Account) and first.schedule.base is None:
             progress.phase(f"looking for changes of {first.name}")
             case = Case(
                 spec=subject.spec,
@@ -167,7 +153,7 @@ def explain(
                 vector_bytes=subject.target.vector_bytes,
                 caches=caches or CACHES,
             )
-            advice = _advice(case, accounts)
+            advice = advise(case, lambda changes: accounts.of(changes, end_s=time.monotonic() + _CHANGES_S))
             explained[0] = replace(first, advice=advice)
             if trying and session is not None:
                 explained[0] = _tried(session, explained[0], progress)
@@ -215,43 +201,43 @@ def _profile(session: Session | None, name: str, schedule: Schedule, progress: P
 
 def _tried(session: Session, explained: Explained, progress: Progress) -> Explained:
     """With the advised changes measured, side by side with the schedule itself."""
-    different = dict.fromkeys(each.change for each in explained.advice if each.change is not None)
+    advice = explained.advice or ()
+    different = dict.fromkeys(each.change for each in advice if each.change is not None)
     changes = {str(number): change for number, change in enumerate(islice(different, _TRIED))}
     if not changes:
         return explained
     progress.phase(f"measuring {len(changes)} changes of {explained.name}")
     measured = session.measure({"": explained.schedule, **changes})
     by_schedule = {changes[key]: measured[key] for key in changes}
-    advice = tuple(
-        each if each.change is None else replace(each, measured=by_schedule.get(each.change))
-        for each in explained.advice
-    )
-    return replace(explained, advice=advice, beside=measured[""])
+    advice = [each if each.change is None else replace(each, measured=by_schedule.get(each.change)) for each in advice]
+    return in_order(replace(explained, advice=tuple(advice), beside=measured[""]))
 
 
-def _advice(case: Case, accounts: Accounts) -> tuple[Advice, ...]:
-    """What is wrong, with the change that is predicted to help most, the most helpful first."""
-    found = faults(case)
-    changes = {f"{number}.{at}": each for number, fault in enumerate(found) for at, each in enumerate(fault.changes)}
-    read = accounts.of(changes, end_s=time.monotonic() + _CHANGES_S)
-    seconds = {key: each.seconds for key, each in read.items() if isinstance(each, Account) and case.is_told(each)}
-    advice: list[Advice] = []
-    for number, fault in enumerate(found):
-        keys = [f"{number}.{at}" for at in range(len(fault.changes))]
-        best = min((key for key in keys if key in seconds), key=seconds.__getitem__, default=None)
-        if best is None or seconds[best] * _HELPS > case.account.seconds:
-            if not fault.price:
-                advice.append(Advice(fault=fault))
-        else:
-            advice.append(Advice(fault=fault, change=changes[best], seconds=seconds[best]))
-    return tuple(sorted(advice, key=lambda each: (each.change is None, each.seconds or 0.0)))
+def in_order(explained: Explained) -> Explained:
+    """What helped most when it was measured comes first."""
+    return replace(explained, advice=tuple(sorted(explained.advice or (), key=lambda each: _order(explained, each))))
 
 
-def speedup(explained: Explained, advice: Advice) -> float | None:
-    """How many times as fast a change made the schedule, measured; None if it was not, or failed."""
+def _order(explained: Explained, advice: Advice) -> tuple[int, float]:
+    """What helped, by how much; what was not measured; what did not help; where no change is known."""
+    if advice.change is None:
+        return 3, 0.0
+    if advice.measured is None:
+        return 1, 0.0
+    found = measured_speedup(explained, advice)
+    return (2, 0.0) if found is None else (0 if helps(found) else 2, -found.value)
+
+
+def measured_speedup(explained: Explained, advice: Advice) -> Speedup | None:
+    """How many times as fast a change made the schedule; None if it was not measured, or failed."""
     if isinstance(explained.beside, Cost) and isinstance(advice.measured, Cost):
-        return explained.beside.value / advice.measured.value
+        return compared(explained.beside, advice.measured)
     return None
+
+
+def helps(found: Speedup) -> bool:
+    """It is surely faster."""
+    return found.value > 1.0 and not found.tie
 
 
 def predicted_speedup(explained: Explained, advice: Advice) -> float | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hltune.commands.explain import Advice, Explained, Explanation, predicted_speedup, speedup
+from hltune.commands.explain import Explained, Explanation, helps, measured_speedup, predicted_speedup
 from hltune.lowered.account import Account, Body, Level
 from hltune.report.documents import cost, directives, failure, verification
 from hltune.schedule.text import directive_text
+from hltune.search.advice import Advice
 from hltune.search.faults import cache_of
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -18,7 +20,7 @@ from hltune.values.unit import Unit
 
 Document = dict[str, Any]
 
-VERSION = 2
+VERSION = 3
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
 _LEAST = 0.05
@@ -53,6 +55,7 @@ def _explained(each: Explained, result: Explanation) -> Document:
     measured = each.measured if isinstance(each.measured, Cost) else None
     account = each.account if isinstance(each.account, Account) else None
     profile = each.profile if isinstance(each.profile, Profile) else None
+    unread = each.account if account is None else result.root
     return {
         "name": each.name,
         **cost(measured, result.machine.unit),
@@ -60,10 +63,10 @@ def _explained(each: Explained, result: Explanation) -> Document:
         "predicted_ms": account and 1e3 * account.seconds,
         "terms_ms": account and {name: 1e3 * seconds for name, seconds in account.terms.items()},
         "profile": profile and _profile(profile, measured, result.machine.unit),
-        "failures": [failure(found) for found in (each.profile, each.account) if isinstance(found, Failure)],
+        "failures": [failure(found) for found in (each.profile, unread) if isinstance(found, Failure)],
         "funcs": _funcs(result, account, profile, measured),
         "loops": [] if account is None else _loops(account),
-        "advice": [_advice(advice, each, profile) for advice in each.advice],
+        "advice": None if each.advice is None else [_advice(advice, each, profile) for advice in each.advice],
         "schedule": directives(each.schedule),
     }
 
@@ -72,7 +75,7 @@ def _profile(profile: Profile, measured: Cost | None, unit: Unit) -> Document:
     return {
         "cost": unit.from_seconds(profile.seconds),
         "counted": profile.counted,
-        "overhead": None if measured is None else profile.seconds / measured.value - 1.0,
+        "overhead": None if measured is None else profile.seconds / statistics.median(measured.repeats) - 1.0,
         "runs": profile.runs,
         "samples": profile.samples,
         "threads": profile.threads,
@@ -123,7 +126,7 @@ def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
     if not bodies:
         return {}
     points = sum(each.features["points"] for each in bodies)
-    needed = sum(each.features["points"] for each in result.root.of(name))
+    needed = sum(each.features["points"] for each in result.root.of(name)) if isinstance(result.root, Account) else 0.0
     vector = sum(each.seconds for each in bodies if each.vector)
     total = sum(each.seconds for each in bodies) or 1.0
     working = max(_working_bytes(each) for each in bodies)
@@ -215,6 +218,7 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
     fault = advice.fault
     account = each.account if isinstance(each.account, Account) else None
     share = fault.seconds / account.seconds if account else None
+    measured = measured_speedup(each, advice)
     return {
         "kind": fault.kind,
         "stage": str(fault.stage),
@@ -225,7 +229,11 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
         "directives": _new(advice.change, each.schedule),
         "dropped": _new(each.schedule, advice.change) if advice.change else [],
         "predicted_speedup": predicted_speedup(each, advice),
-        "measured_speedup": speedup(each, advice),
+        "untried": advice.untried,
+        "measured_speedup": measured and measured.value,
+        "measured_interval": measured and [measured.low, measured.high],
+        "helps": measured and helps(measured),
+        "tie": measured and measured.tie,
         "failure": failure(advice.measured) if isinstance(advice.measured, Failure) else None,
         "schedule": advice.change and directives(advice.change),
     }

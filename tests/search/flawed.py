@@ -55,6 +55,18 @@ def bordered(width: int = 2048, height: int = 1024) -> hl.Func:
     return output
 
 
+def dashed(width: int = 512, height: int = 256) -> hl.Func:
+    """A Func and a variable whose names are no identifiers."""
+    x, y = hl.Var("x-column"), hl.Var("y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    rows, output = hl.Func("blur-x"), hl.Func("blur-xy")
+    rows[x, y] = image[x, y] + image[x + 1, y]
+    output[x, y] = rows[x, y] - rows[x, y + 1]
+    image.set_estimates([hl.Range(0, width + 1), hl.Range(0, height + 1)])
+    output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return output
+
+
 class Flaw(NamedTuple):
     """A schedule, and who has which fault in it."""
 

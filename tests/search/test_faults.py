@@ -72,7 +72,7 @@ class Reader:
 @pytest.fixture(scope="module")
 def readers(worker: Worker, target: TargetInfo) -> dict[str, Reader]:
     found: dict[str, Reader] = {}
-    for entry in ("sharpened", "sharpened_roots", "paired", "bordered"):
+    for entry in ("sharpened", "sharpened_roots", "paired", "bordered", "dashed"):
         source = Source(kind="module", location="tests.search.flawed", entry=entry)
         with Worker(preload=("halide",)) as loader:  # names that were used before get numbers
             spec = loader.run(LoadJob(source=source, target=target.name, cache=CACHE))
@@ -203,6 +203,14 @@ def test_which_cache_a_func_goes_through_is_the_machine_s(
     case = replace(reader.case("rows.compute_root().parallel(y);"), caches=caches)
     found = [each.text for each in KINDS["memory"](case)]
     assert len(found) == (what is not None) and all(what is not None and what in each for each in found)
+
+
+def test_names_of_funcs_need_not_be_identifiers(readers: dict[str, Reader]) -> None:
+    root = readers["dashed"].root
+    for func in ("blur-x", "blur-xy"):
+        (body,) = root.of(func)
+        assert [(str(level.stage), level.var) for level in body.levels] == [(func, "y"), (func, "x-column")]
+    assert root.of("blur-xy")[0].loaded == {"blur-x": 2 * 512 * 256}
 
 
 def test_what_is_needed_is_what_is_computed_at_root(reader: Reader) -> None:

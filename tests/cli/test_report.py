@@ -107,6 +107,36 @@ def test_one_of_two_pipelines_fails(tuned: Run, tmp_path: Path) -> None:
     assert alone.code == 2 and not (tmp_path / "alone.html").exists()
 
 
+OWN = """
+import halide as hl
+
+
+def own() -> hl.Func:
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    rows, output = hl.Func("rows"), hl.Func("output")
+    rows[x, y] = image[x, y] + image[x + 1, y]
+    output[x, y] = rows[x, y] + rows[x, y + 1]
+    rows.compute_root().vectorize(x)
+    image.set_estimates([hl.Range(0, 65), hl.Range(0, 65)])
+    output.set_estimates([hl.Range(0, 64), hl.Range(0, 64)])
+    return output
+"""
+"""Vectors of a length that only the run tells."""
+
+
+def test_the_author_s_schedule_may_fail(hltune: Run, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    flags = ("--autoscheduler", "mullapudi2016", "--max-parallelism", 2)
+    assert hltune("schedule", "own.py", *flags).code == 0
+    result = hltune("report", "own.py", "-o", "out.html", "--max-parallelism", 2, "--json")
+    assert result.code == 0, result.err
+    (pipeline,) = result.document["pipelines"]
+    assert [each["name"] for each in pipeline["schedules"]] == ["mullapudi2016", "default"]
+    assert {row["name"] for row in pipeline["rows"] if row["failure"]} == {"manual"}
+    assert "constant extent" in (tmp_path / "out.html").read_text()
+
+
 def test_names_of_users_are_text(tuned: Run, tmp_path: Path) -> None:
     source = BLUR.read_text()
     (tmp_path / "a<b>.py").write_text(source)

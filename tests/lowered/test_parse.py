@@ -55,6 +55,15 @@ def expression(text: str) -> Expression:
     return found.value
 
 
+def test_names_in_use_need_not_be_identifiers() -> None:
+    text = "allocate blur-x$1[uint8 * (t1.s - blur-x$1.s0.x-y.max)]\n"
+    (found,) = parse_lowered(text, {"blur", "blur-x_1", "x-y"}).statements
+    size = Binary("-", T, Name("blur-x$1.s0.x-y.max"))
+    assert found == Allocate("blur-x$1", Type("uint", 8), (size,), "Auto", None)
+    with pytest.raises(HltuneError):
+        parse_lowered(text)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -30,6 +30,43 @@ def _sharpened(width: int, height: int, first: Callable[[hl.Expr], hl.Expr]) -> 
     return output
 
 
+def paired(width: int = 2048, height: int = 1024) -> hl.Func:
+    """Two values of each point, of which the output needs both."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    pair, output = hl.Func("pair"), hl.Func("both")
+    pair[x, y] = (hl.sqrt(image[x, y]), image[x, y] * 2.0)
+    output[x, y] = pair[x, y][0] + pair[x + 1, y][1]
+    image.set_estimates([hl.Range(0, width + 1), hl.Range(0, height)])
+    output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return output
+
+
+def bordered(width: int = 2048, height: int = 1024) -> hl.Func:
+    """Sums of neighbours of an image whose edges are repeated, so that loops at its edges are others."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    edge = hl.BoundaryConditions.repeat_edge(image)
+    sums, output = hl.Func("sums"), hl.Func("all")
+    sums[x, y] = edge[x - 1, y] + edge[x + 1, y]
+    output[x, y] = sums[x, y - 1] + sums[x, y + 1]
+    image.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return output
+
+
+def dashed(width: int = 512, height: int = 256) -> hl.Func:
+    """A Func and a variable whose names are no identifiers."""
+    x, y = hl.Var("x-column"), hl.Var("y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    rows, output = hl.Func("blur-x"), hl.Func("blur-xy")
+    rows[x, y] = image[x, y] + image[x + 1, y]
+    output[x, y] = rows[x, y] - rows[x, y + 1]
+    image.set_estimates([hl.Range(0, width + 1), hl.Range(0, height + 1)])
+    output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return output
+
+
 class Flaw(NamedTuple):
     """A schedule, and who has which fault in it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -15,8 +16,9 @@ from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
+from hltune.search.advice import advise
 from hltune.search.faults import KINDS, Case, faults
-from hltune.values.directives import Schedule
+from hltune.values.directives import Schedule, StoreIn
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
@@ -70,7 +72,7 @@ class Reader:
 @pytest.fixture(scope="module")
 def readers(worker: Worker, target: TargetInfo) -> dict[str, Reader]:
     found: dict[str, Reader] = {}
-    for entry in ("sharpened", "sharpened_roots"):
+    for entry in ("sharpened", "sharpened_roots", "paired", "bordered", "dashed"):
         source = Source(kind="module", location="tests.search.flawed", entry=entry)
         with Worker(preload=("halide",)) as loader:  # names that were used before get numbers
             spec = loader.run(LoadJob(source=source, target=target.name, cache=CACHE))
@@ -84,15 +86,18 @@ def reader(readers: dict[str, Reader]) -> Reader:
 
 
 @pytest.mark.parametrize("flaw", FLAWS, ids=lambda flaw: flaw.kind)
-def test_a_planted_flaw_is_named_and_a_change_helps(readers: dict[str, Reader], flaw: Flaw) -> None:
+def test_a_planted_flaw_is_the_first_advice(readers: dict[str, Reader], flaw: Flaw) -> None:
     reader = readers[flaw.entry]
     case = reader.case(flaw.text)
-    found = {(each.kind, str(each.stage)): each for each in faults(case)}
-    assert (flaw.kind, flaw.stage) in found
-    changes = found[flaw.kind, flaw.stage].changes
-    read = [reader.try_(each) for each in changes]
-    seconds = [each.seconds for each in read if isinstance(each, Account)]
-    assert seconds and min(seconds) < case.account.seconds / 1.05
+    first, *_ = advise(case, lambda changes: {key: reader.try_(each) for key, each in changes.items()})
+    assert (first.fault.kind, str(first.fault.stage)) == (flaw.kind, flaw.stage)
+    assert first.seconds is not None and first.seconds < case.account.seconds / 1.05
+    assert first.change in first.fault.changes and not first.untried
+
+
+def test_what_nobody_had_time_to_read_is_not_tried(reader: Reader) -> None:
+    found = advise(reader.case(FLAWS[0].text), lambda _: {})
+    assert found and all(each.change is None and each.untried == len(each.fault.changes) for each in found)
 
 
 def test_every_kind_of_fault_is_planted_or_about_memory() -> None:
@@ -112,6 +117,100 @@ def test_changes_are_schedules_of_the_pipeline(readers: dict[str, Reader]) -> No
             for change in fault.changes:
                 loop_nests(change, reader.spec.funcs)
                 assert change != case.schedule
+
+
+_BY_TILE = (
+    "sharp.split(y, y, yi, 16).split(x, x, xi, 64, TailStrategy::ShiftInwards).reorder(xi, yi, x, y).parallel(y);"
+)
+
+
+def stored_on_stack(schedule: Schedule) -> bool:
+    return any(isinstance(each, StoreIn) and each.memory == "Stack" for each in schedule.directives)
+
+
+@pytest.mark.parametrize(
+    ("text", "advised"),
+    [
+        ("rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);", False),
+        (f"{_BY_TILE} rows.compute_at(sharp, x).store_in(MemoryType::Heap);", True),
+    ],
+)
+def test_the_stack_is_for_what_is_small(reader: Reader, text: str, *, advised: bool) -> None:
+    case = reader.case(text)
+    patient, (buffer,) = case.patient, case.account.allocations
+    (fault,) = KINDS["allocations"](case)
+    changes = [each for each in fault.changes if stored_on_stack(each)]
+    assert bool(changes) == ("use the stack" in fault.text) == advised
+    for change in changes:
+        (changed,) = reader(change).allocations
+        assert (changed.memory, changed.beyond_stack) == ("Stack", False) and case.is_told(reader(change))
+    assert not buffer.beyond_stack and patient.place("rows") is not None
+
+
+def test_what_has_no_constant_size_is_not_on_the_stack(reader: Reader) -> None:
+    """Three rows: how long they are, is known when it runs."""
+    case = reader.case(GOOD)
+    changed = reader.case("sharp.parallel(y); rows.compute_at(sharp, y).store_in(MemoryType::Stack);").account
+    (buffer,) = changed.allocations
+    assert buffer.memory == "Stack" and buffer.beyond_stack
+    assert not case.is_told(changed) and case.is_told(case.account)
+
+
+def test_buffers_of_a_tuple_are_one_fault(readers: dict[str, Reader]) -> None:
+    case = readers["paired"].case(
+        "pair.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);"
+        "both.split(x, x, xi, 8).vectorize(xi).parallel(y);"
+    )
+    assert len(case.account.allocations) == 2
+    (memory,) = KINDS["memory"](case)
+    (heap,) = KINDS["allocations"](case)
+    terms = case.account.terms
+    levels = sum(each.terms[name] for each in case.account.bodies for name in ("l1", "l2", "l3"))
+    assert memory.seconds == pytest.approx(levels + terms["faults"])
+    assert heap.seconds == pytest.approx(terms["allocations"] + terms["heap_bytes"])
+    assert "16 MiB" in memory.text and "2 times" in heap.text
+
+
+def test_copies_of_a_loop_are_one_fault(readers: dict[str, Reader]) -> None:
+    """The first and the last rows are loops of their own."""
+    case = readers["bordered"].case(
+        "all.split(x, x, xi, 512).split(xi, xi, xv, 8).vectorize(xv).parallel(y);"
+        "sums.compute_at(all, x).store_in(MemoryType::Heap).split(x, x, xi, 8).vectorize(xi);"
+    )
+    runs = [each.runs for each in case.account.allocations]
+    assert len(runs) > 1
+    (fault,) = KINDS["allocations"](case)
+    assert f"{sum(runs):,.0f} times" in fault.text
+    assert fault.seconds == pytest.approx(case.account.terms["allocations"] + case.account.terms["heap_bytes"])
+
+
+def test_page_faults_are_shared_out(readers: dict[str, Reader]) -> None:
+    case = readers["sharpened"].case("rows.compute_root().parallel(y); blurred.compute_root().parallel(y);")
+    found = {each.stage.func: each for each in KINDS["memory"](case)}
+    assert found.keys() == {"rows", "blurred"}
+    bodies = [(func, each) for func in found for each in case.account.bodies if func in (each.stage.func, *each.loaded)]
+    levels = sum(each.terms[name] for _, each in bodies for name in ("l1", "l2", "l3"))
+    assert sum(each.seconds for each in found.values()) == pytest.approx(levels + case.account.terms["faults"])
+
+
+@pytest.mark.parametrize(
+    ("caches", "what"),
+    [((32 << 10, 64 << 20), None), ((32 << 10, 2 << 20, 300 << 20), "through L3"), ((32 << 10, 2 << 20), "memory")],
+)
+def test_which_cache_a_func_goes_through_is_the_machine_s(
+    reader: Reader, caches: tuple[int, ...], what: str | None
+) -> None:
+    case = replace(reader.case("rows.compute_root().parallel(y);"), caches=caches)
+    found = [each.text for each in KINDS["memory"](case)]
+    assert len(found) == (what is not None) and all(what is not None and what in each for each in found)
+
+
+def test_names_of_funcs_need_not_be_identifiers(readers: dict[str, Reader]) -> None:
+    root = readers["dashed"].root
+    for func in ("blur-x", "blur-xy"):
+        (body,) = root.of(func)
+        assert [(str(level.stage), level.var) for level in body.levels] == [(func, "y"), (func, "x-column")]
+    assert root.of("blur-xy")[0].loaded == {"blur-x": 2 * 512 * 256}
 
 
 def test_what_is_needed_is_what_is_computed_at_root(reader: Reader) -> None:

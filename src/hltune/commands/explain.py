@@ -8,52 +8,36 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from hltune.commands.accounts import Accounts
+from hltune.commands.choice import choose, other_schedules, reference
 from hltune.commands.place import open_session
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
+from hltune.lowered.features import CACHES
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.reference_job import Verification
+from hltune.machine.speedup import Speedup, compared
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
-from hltune.search.faults import Case, Fault, faults
+from hltune.search.advice import Advice, advise
+from hltune.search.faults import Case
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, InputError, did_you_mean
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.profile import Profile
-from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject, SubjectOptions, load_subject
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 _PROFILING_S = 2.0
 _CHANGES_S = 30.0
 """How long changes are lowered."""
 _TRIED = 6
 """Changes that are measured at most."""
-_HELPS = 1.03
-"""How many times as fast a change has to be predicted to be, to be advised."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
-    """A fault, and what came of the changes that address it.
-
-    Attributes:
-        change: the one that is predicted to help most; None if none is predicted to help.
-        seconds: T0 of the changed schedule.
-        measured: what it costs, side by side with the schedule; None if it was not measured.
-    """
-
-    fault: Fault
-    change: Schedule | None = None
-    seconds: float | None = None
-    measured: Measurement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +49,8 @@ class Explained:
         measured: what it costs; None if code for the target does not run here.
         profile: where the time goes; None if the machine cannot say.
         account: what the lowered program spends where; a Failure if it could not be read.
+        advice: for the first schedule alone, if directives say all of it and its program could be read; else None, for
+            nobody looked for it.
         beside: what it costs side by side with changes of it; None if none was tried.
     """
 
@@ -73,7 +59,7 @@ class Explained:
     measured: Measurement | None
     profile: Profile | Failure | None
     account: Account | Failure
-    advice: tuple[Advice, ...] = ()
+    advice: tuple[Advice, ...] | None = None
     beside: Measurement | None = None
 
 
@@ -82,7 +68,7 @@ class Explanation:
     """Schedules of one pipeline, the one that was asked for first.
 
     Attributes:
-        root: the program that computes every Func once, in full: what is needed.
+        root: the program that computes every Func once, in full: what is needed; a Failure if it could not be read.
         caches: bytes of the machine's caches, the smallest first; empty if nobody knows.
         others: what other known schedules cost, side by side with these, by their names.
         bandwidth_bound: what a parallel, vectorised copy of as many bytes costs; None if nobody asked for others.
@@ -92,7 +78,7 @@ class Explanation:
     subject: Subject
     machine: MachineId
     schedules: tuple[Explained, ...]
-    root: Account
+    root: Account | Failure
     caches: tuple[int, ...]
     others: Mapping[str, Measurement]
     bandwidth_bound: Measurement | None
@@ -115,13 +101,13 @@ def explain(
 
     Args:
         schedule: name of a known schedule, or a file; None for the best known one.
-        against: another one; None for none, or, beside others, for the one that people compare with.
+        against: another one; None for none, or, beside others, for the one that people compare with and that works.
         trying: measure the changes that are advised.
         beside: measure all other known schedules as well.
 
     Raises:
         InputError: there is no such schedule, or the inputs do not fit.
-        HltuneError: the schedule does not work, or its program cannot be read.
+        HltuneError: the schedule does not work.
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
@@ -129,21 +115,20 @@ def explain(
         progress.note(f"{subject.spec.name}: {note}")
     machine = identify(subject.target, measure)
     asked = [schedule] if against is None else [schedule, against]
-    chosen = dict(_choose(subject, each, workspace, machine) for each in asked)
+    chosen = choose(subject, asked, workspace, machine)
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(preload=("halide",))) for _ in range(usable_cores())]
         accounts = Accounts(subject, measure.threads, workers)
         session = None
         if subject.target.machine is not None:
             session = stack.enter_context(open_session(subject, measure, inputs))
-        others = _others(subject, workspace, machine, chosen) if beside else None
-        if others and against is None:
-            name = _reference(others)
-            chosen[name] = others.pop(name)
+        others = other_schedules(subject, workspace, machine, chosen) if beside else None
         measured, bound = _measured(session, chosen, others, progress)
+        if others and against is None and (name := reference(others, measured)) is not None:
+            chosen[name] = others.pop(name)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
         progress.phase(f"lowering {' and '.join(chosen)}")
-        root = accounts.root()
+        root, caches = accounts.root(), caches_of(subject.target)
         chosen = accounts.readable(chosen)
         read = accounts.of(chosen, end_s=math.inf)
         explained = [
@@ -157,7 +142,7 @@ def explain(
             for name, each in chosen.items()
         ]
         first = explained[0]
-        if isinstance(first.account, Account) and first.schedule.base is None:
+        if isinstance(first.account, Account) and isinstance(root, Account) and first.schedule.base is None:
             progress.phase(f"looking for changes of {first.name}")
             case = Case(
                 spec=subject.spec,
@@ -166,8 +151,9 @@ def explain(
                 root=root,
                 cores=measure.threads,
                 vector_bytes=subject.target.vector_bytes,
+                caches=caches or CACHES,
             )
-            advice = _advice(case, accounts)
+            advice = advise(case, lambda changes: accounts.of(changes, end_s=time.monotonic() + _CHANGES_S))
             explained[0] = replace(first, advice=advice)
             if trying and session is not None:
                 explained[0] = _tried(session, explained[0], progress)
@@ -177,61 +163,17 @@ def explain(
         machine=machine,
         schedules=tuple(explained),
         root=root,
-        caches=caches_of(subject.target),
+        caches=caches,
         others={name: measured[name] for name in others or () if name in measured},
         bandwidth_bound=bound,
         verification=verification,
     )
 
 
-def _choose(subject: Subject, asked: str | None, workspace: Workspace, machine: MachineId) -> tuple[str, Schedule]:
-    """Name and directives of a schedule by its name, that of its file, or the best one on record."""
-    if asked is None:
-        best = workspace.best(subject.spec, machine)
-        return best.name, best.schedule
-    known = _known(subject, workspace, machine)
-    if asked in known:
-        return asked, known[asked]
-    if Path(asked).is_file():
-        return Path(asked).name.partition(".")[0], read_schedule_file(Path(asked))
-    raise InputError(
-        "no such schedule",
-        where=asked,
-        expected=f"a schedule.json, or one of {', '.join(known)}",
-        found=f"no schedule and no file {asked!r}",
-        todo=did_you_mean(asked, known) or f"`hltune compare {subject.spec.name}` finds more of them",
-    )
-
-
-def _known(subject: Subject, workspace: Workspace, machine: MachineId) -> dict[str, Schedule]:
-    """All that have a name: the author's, those of a benchmark, the fastest on record of each finder."""
-    known = {name: each.schedule for name, each in subject.known_by_name().items()}
-    for record in workspace.records(subject.spec, machine):
-        known |= {record.label: record.schedule} if record.name in known else {record.name: record.schedule}
-    return known
-
-
-def _others(
-    subject: Subject, workspace: Workspace, machine: MachineId, chosen: Mapping[str, Schedule]
-) -> dict[str, Schedule]:
-    """The known ones, but for those that are chosen, and all that say the same under another name."""
-    found: dict[str, Schedule] = {}
-    for name, schedule in _known(subject, workspace, machine).items():
-        if name not in chosen and schedule not in (*chosen.values(), *found.values()):
-            found[name] = schedule
-    return found
-
-
-def _reference(others: Mapping[str, Schedule]) -> str:
-    """What people compare with: the author's schedule, or the expert's, or else the fastest that a search found."""
-    names = [name for name in (MANUAL, EXPERT, *reversed([*others])) if name in others]
-    return next((name for name in names if name != DEFAULT), DEFAULT)
-
-
 def _measured(
     session: Session | None, chosen: Mapping[str, Schedule], others: Mapping[str, Schedule] | None, progress: Progress
 ) -> tuple[dict[str, Measurement], Measurement | None]:
-    """Costs of all, and that of the copy if others were asked for; those that are chosen have to work."""
+    """Costs of all, and that of the copy if others were asked for; those that the user chose have to work."""
     if session is None:
         return {}, None
     progress.phase(f"measuring {' and '.join(chosen)}{f' beside {len(others)} others' if others else ''}")
@@ -259,43 +201,43 @@ def _profile(session: Session | None, name: str, schedule: Schedule, progress: P
 
 def _tried(session: Session, explained: Explained, progress: Progress) -> Explained:
     """With the advised changes measured, side by side with the schedule itself."""
-    different = dict.fromkeys(each.change for each in explained.advice if each.change is not None)
+    advice = explained.advice or ()
+    different = dict.fromkeys(each.change for each in advice if each.change is not None)
     changes = {str(number): change for number, change in enumerate(islice(different, _TRIED))}
     if not changes:
         return explained
     progress.phase(f"measuring {len(changes)} changes of {explained.name}")
     measured = session.measure({"": explained.schedule, **changes})
     by_schedule = {changes[key]: measured[key] for key in changes}
-    advice = tuple(
-        each if each.change is None else replace(each, measured=by_schedule.get(each.change))
-        for each in explained.advice
-    )
-    return replace(explained, advice=advice, beside=measured[""])
+    advice = [each if each.change is None else replace(each, measured=by_schedule.get(each.change)) for each in advice]
+    return in_order(replace(explained, advice=tuple(advice), beside=measured[""]))
 
 
-def _advice(case: Case, accounts: Accounts) -> tuple[Advice, ...]:
-    """What is wrong, with the change that is predicted to help most, the most helpful first."""
-    found = faults(case)
-    changes = {f"{number}.{at}": each for number, fault in enumerate(found) for at, each in enumerate(fault.changes)}
-    read = accounts.of(changes, end_s=time.monotonic() + _CHANGES_S)
-    seconds = {key: each.seconds for key, each in read.items() if isinstance(each, Account)}
-    advice: list[Advice] = []
-    for number, fault in enumerate(found):
-        keys = [f"{number}.{at}" for at in range(len(fault.changes))]
-        best = min((key for key in keys if key in seconds), key=seconds.__getitem__, default=None)
-        if best is None or seconds[best] * _HELPS > case.account.seconds:
-            if not fault.price:
-                advice.append(Advice(fault=fault))
-        else:
-            advice.append(Advice(fault=fault, change=changes[best], seconds=seconds[best]))
-    return tuple(sorted(advice, key=lambda each: (each.change is None, each.seconds or 0.0)))
+def in_order(explained: Explained) -> Explained:
+    """What helped most when it was measured comes first."""
+    return replace(explained, advice=tuple(sorted(explained.advice or (), key=lambda each: _order(explained, each))))
 
 
-def speedup(explained: Explained, advice: Advice) -> float | None:
-    """How many times as fast a change made the schedule, measured; None if it was not, or failed."""
+def _order(explained: Explained, advice: Advice) -> tuple[int, float]:
+    """What helped, by how much; what was not measured; what did not help; where no change is known."""
+    if advice.change is None:
+        return 3, 0.0
+    if advice.measured is None:
+        return 1, 0.0
+    found = measured_speedup(explained, advice)
+    return (2, 0.0) if found is None else (0 if helps(found) else 2, -found.value)
+
+
+def measured_speedup(explained: Explained, advice: Advice) -> Speedup | None:
+    """How many times as fast a change made the schedule; None if it was not measured, or failed."""
     if isinstance(explained.beside, Cost) and isinstance(advice.measured, Cost):
-        return explained.beside.value / advice.measured.value
+        return compared(explained.beside, advice.measured)
     return None
+
+
+def helps(found: Speedup) -> bool:
+    """It is surely faster."""
+    return found.value > 1.0 and not found.tie
 
 
 def predicted_speedup(explained: Explained, advice: Advice) -> float | None:

@@ -22,7 +22,7 @@ from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
 
-_LOOP = re.compile(r"(?P<func>[\w$]+)\.s(?P<stage>\d+)\.(?:.*\.)?(?P<var>[^.]+)")
+_LOOP = re.compile(r"(?P<func>[^.]+)\.s(?P<stage>\d+)\.(?:.*\.)?(?P<var>[^.]+)")
 """Halide's names of loops, such as ``blur.s0.y.yi``; stage 0 is the pure one."""
 _REWRITTEN = re.compile(r"(?:\.\$n)*(?:\.rebased)?$")
 """What it adds to the name of a loop that a window slides along, and of one that it lets begin at 0."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
+from functools import cache
 
 from hltune.lowered.tree import (
     HANDLE,
@@ -23,21 +25,18 @@ from hltune.lowered.tree import (
 )
 from hltune.values.errors import HltuneError
 
-_TOKEN = re.compile(
-    r"""
+_TOKEN = r"""
     "(?:[^"\\]|\\.)*"
     | \([A-Za-z_][\w ]*\ \*[\w *]*\)  # the type of a pointer
     | \((?:u?int|b?float)\d+(?:x\d+)?\)
     | -?\d+(?:\.\d+)?(?:e[+-]?\d+)?[fh]?(?!\w)
     | -(?:inf|nan)[fh]?
     | reinterpret<[^>]*>\(
-    | [^\W\d][\w.$]*[(\[]?
+    | (?: ODD [^\W\d])(?: ODD [\w.$])*[(\[]?
     | [<>=!]= | && | \|\|
     | \n
     | \S
-    """,
-    re.VERBOSE,
-)
+"""
 _BINARY = frozenset(("+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "&&", "||"))
 _NO_NUMBERS = frozenset(number + suffix for number in ("inf", "nan") for suffix in ("", "f", "h"))
 _INT = Type("int", 32)
@@ -45,11 +44,23 @@ _FLOATS = {"f": Type("float", 32), "h": Type("float", 16)}
 _DOUBLE = Type("float", 64)
 
 
-class Expressions:
-    """Where we are in the tokens of a program; each method takes what it is named after."""
+@cache
+def _tokens(odd: tuple[str, ...]) -> re.Pattern[str]:
+    """What a token is, where these names are no identifiers; ours have ``_`` where Halide's have ``$``."""
+    alternatives = "".join(re.escape(name).replace("_", "[_$]") + "|" for name in odd)
+    return re.compile(_TOKEN.replace("ODD ", alternatives), re.VERBOSE)
 
-    def __init__(self, text: str) -> None:
-        self._tokens: list[str] = [*_TOKEN.findall(text.rstrip() + "\n"), ""]
+
+class Expressions:
+    """Where we are in the tokens of a program; each method takes what it is named after.
+
+    Args:
+        names: names in use; those that are no identifiers are recognised, too, as Halide prints them unchanged.
+    """
+
+    def __init__(self, text: str, names: Iterable[str]) -> None:
+        odd = sorted({name for name in names if not re.fullmatch(r"[^\W\d]\w*", name)}, key=len, reverse=True)
+        self._tokens: list[str] = [*_tokens(tuple(odd)).findall(text.rstrip() + "\n"), ""]
         self._at: int = 0
 
     def _index(self) -> tuple[Expression, int]:

@@ -92,10 +92,17 @@ def read(lower: LowerJob, process: Process, vector_bytes: int, make: Callable[[W
     process.enter("read", timeout_s=lower.timeout_s)
     sys.setrecursionlimit(_DEEPEST)
     try:
-        program = parse_lowered(text)
+        program = parse_lowered(text, _names(lower.spec))
         return make(walk(program, *arguments_of(lower.spec), vector_bits=8 * vector_bytes), program_hash(program))
     except _UNREADABLE as error:
         return Failure(stage="read", kind="error", message=f"{type(error).__name__}: {error}")
+
+
+def _names(spec: PipelineSpec) -> set[str]:
+    """All names that users gave and that a lowered program has."""
+    arguments = {each.name for each in (*spec.inputs, *spec.outputs)}
+    loops = {var for func in spec.funcs for own in (func.args, *func.updates) for var in own}
+    return arguments | loops | {func.name for func in spec.funcs}
 
 
 def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> str:

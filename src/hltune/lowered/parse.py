@@ -36,7 +36,7 @@ Source: Halide 21, ``src/IRPrinter.cpp``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from hltune.lowered.expressions import Expressions
 from hltune.lowered.tree import (
@@ -60,20 +60,23 @@ from hltune.lowered.tree import (
 _LOOPS = ("for", "parallel", "vectorized", "unrolled", "extern", "gpu_block", "gpu_thread", "gpu_lane")
 
 
-def parse_lowered(text: str) -> Block:
+def parse_lowered(text: str, names: Iterable[str] = ()) -> Block:
     """The tree of a program.
+
+    Args:
+        names: of Funcs, variables and arguments; in the grammar, those that are no identifiers are names as well.
 
     Raises:
         HltuneError: the text is not in the grammar; says in which line.
     """
-    return _Parser(text).program()
+    return _Parser(text, names).program()
 
 
 class _Parser(Expressions):
     """Takes statements."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, names: Iterable[str]) -> None:
+        super().__init__(text, names)
         self._statements: dict[str, Callable[[], Statement]] = {
             "let": self._bind,
             "produce": self._produce,

@@ -39,7 +39,7 @@ from hltune.lowered.tree import (
 HEAP = ("Auto", "Heap")
 """Memory of what `malloc` gives."""
 PARALLEL = frozenset(("parallel", "gpu_block", "gpu_thread", "gpu_lane"))
-_LARGEST_ON_STACK = 16 << 10
+LARGEST_ON_STACK = 16 << 10
 """Bytes: what is no larger, and of a constant size, Halide does not take from the heap (``src/CodeGen_Posix.cpp``)."""
 _UNKNOWN = 0.5
 """The share of iterations for which what depends on data is thought to hold."""
@@ -81,12 +81,25 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """A buffer: mean bytes, how often it is allocated, and where."""
+    """A buffer: mean bytes, how often it is allocated, and where.
+
+    Attributes:
+        constant: its size is known when it is compiled.
+    """
 
     buffer: str
     bytes: float
     runs: float
     memory: str
+    constant: bool
+
+    @property
+    def beyond_stack(self) -> bool:
+        """It is wanted on the stack and does not go there: Halide takes it from the heap, once for each thread's part.
+
+        Features and T0 take it for free, as they take all that is wanted on the stack.
+        """
+        return self.memory == "Stack" and not (self.constant and self.bytes <= LARGEST_ON_STACK)
 
 
 @dataclass(slots=True)
@@ -241,8 +254,9 @@ class _Walker:
         runs = float(self._weight.mean())
         mean = float((size * self._weight).mean() / runs) if runs else 0.0
         constant = all(isinstance(extent, Number) for extent in each.extents)
-        memory = "Stack" if each.memory == "Auto" and constant and mean <= _LARGEST_ON_STACK else each.memory
-        self.allocations.append(Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory))
+        memory = "Stack" if each.memory == "Auto" and constant and mean <= LARGEST_ON_STACK else each.memory
+        found = Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory, constant=constant)
+        self.allocations.append(found)
         if memory in HEAP:
             self._heap.take(each.buffer, mean, runs)
 

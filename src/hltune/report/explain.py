@@ -13,16 +13,22 @@ Document = dict[str, Any]
 
 LEAST_SHOWN = 0.01
 """Loops and Funcs that take less of the time are left out of the tables."""
+NOT_LOOKED_FOR = (
+    "what limits it was not looked for: that takes a program that can be read, and a schedule that directives can say"
+)
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def print_explained(console: Console, document: Document) -> None:
     """One schedule after the other: what it costs, what limits it, where the time goes, its loops."""
-    for each in document["schedules"]:
+    for at, each in enumerate(document["schedules"]):
         print_lines(console, _headline(document, each), *_profiled(each))
         for found in each["failures"]:
             print_lines(console, f"{found['stage']} failed: {found['message']}")
-        _print_advice(console, each)
+        if each["advice"] is not None:
+            _print_advice(console, each)
+        elif at == 0:
+            print_lines(console, "", NOT_LOOKED_FOR)
         _print_funcs(console, each)
         _print_loops(console, each)
     if len(document["schedules"]) == 2:
@@ -57,12 +63,12 @@ def _print_advice(console: Console, each: Document) -> None:
     others = [advice for advice in each["advice"] if advice not in useful]
     print_lines(console, "", "what limits it" if each["advice"] else "nothing known limits it")
     for at, advice in enumerate(useful, start=1):
-        print_lines(console, f"{at:3}. {_sentence(advice)}", f"     {_outcome(advice)}")
+        print_lines(console, f"{at:3}. {_sentence(advice)}", f"     {outcome(advice)}")
         print_lines(console, *(f"       - {text}" for text in advice["dropped"]))
         print_lines(console, *(f"       + {text}" for text in advice["directives"]))
     if others:
         print_lines(console, "  no change was found that is predicted to help with these:")
-        print_lines(console, *(f"     {_sentence(advice)}" for advice in others))
+        print_lines(console, *(f"     {_sentence(advice)}{untried(advice)}" for advice in others))
 
 
 def _sentence(advice: Document) -> str:
@@ -72,17 +78,33 @@ def _sentence(advice: Document) -> str:
     return f"{advice['stage']} {advice['text']} ({'; '.join(shares)})"
 
 
-def _outcome(advice: Document) -> str:
-    text = f"predicted {advice['predicted_speedup']:.2f} times as fast"
+def outcome(advice: Document) -> str:
+    """What a change is predicted to bring, and what it brought."""
+    return f"predicted {advice['predicted_speedup']:.2f} times as fast{_brought(advice)}{untried(advice)}"
+
+
+def _brought(advice: Document) -> str:
     if advice["failure"] is not None:
-        return f"{text}; tried, and it fails: {advice['failure']['message']}"
+        return f"; tried, and it fails: {advice['failure']['message']}"
     if (found := advice["measured_speedup"]) is None:
-        return text
-    return (
-        f"{text}; measured {found:.2f} times as fast"
-        if found >= 1
-        else f"{text}; measured {1 / found:.2f} times as slow"
-    )
+        return ""
+    low, high = advice["measured_interval"]
+    verdict = "" if advice["helps"] else ", it does not help"
+    if advice["tie"]:
+        return f"; measured a tie{_interval(low, high)}{verdict}"
+    if found > 1:
+        return f"; measured {found:.2f} times as fast{_interval(low, high)}"
+    return f"; measured {1 / found:.2f} times as slow{_interval(1 / high, 1 / low)}{verdict}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f" (95% interval {low:.2f} to {high:.2f})" if low < high else ""
+
+
+def untried(advice: Document) -> str:
+    """How many changes there was no time for."""
+    number = advice["untried"]
+    return f"; not tried: {number} change{'s' if number > 1 else ''}" if number else ""
 
 
 def _print_funcs(console: Console, each: Document) -> None:

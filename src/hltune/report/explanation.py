@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hltune.commands.explain import Advice, Explained, Explanation, predicted_speedup, speedup
+from hltune.commands.explain import Explained, Explanation, helps, measured_speedup, predicted_speedup
 from hltune.lowered.account import Account, Body, Level
 from hltune.report.documents import cost, directives, failure, verification
 from hltune.schedule.text import directive_text
+from hltune.search.advice import Advice
+from hltune.search.faults import cache_of
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -17,7 +20,7 @@ from hltune.values.unit import Unit
 
 Document = dict[str, Any]
 
-VERSION = 2
+VERSION = 3
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
 _LEAST = 0.05
@@ -52,6 +55,7 @@ def _explained(each: Explained, result: Explanation) -> Document:
     measured = each.measured if isinstance(each.measured, Cost) else None
     account = each.account if isinstance(each.account, Account) else None
     profile = each.profile if isinstance(each.profile, Profile) else None
+    unread = each.account if account is None else result.root
     return {
         "name": each.name,
         **cost(measured, result.machine.unit),
@@ -59,10 +63,10 @@ def _explained(each: Explained, result: Explanation) -> Document:
         "predicted_ms": account and 1e3 * account.seconds,
         "terms_ms": account and {name: 1e3 * seconds for name, seconds in account.terms.items()},
         "profile": profile and _profile(profile, measured, result.machine.unit),
-        "failures": [failure(found) for found in (each.profile, each.account) if isinstance(found, Failure)],
+        "failures": [failure(found) for found in (each.profile, unread) if isinstance(found, Failure)],
         "funcs": _funcs(result, account, profile, measured),
         "loops": [] if account is None else _loops(account),
-        "advice": [_advice(advice, each, profile) for advice in each.advice],
+        "advice": None if each.advice is None else [_advice(advice, each, profile) for advice in each.advice],
         "schedule": directives(each.schedule),
     }
 
@@ -71,7 +75,7 @@ def _profile(profile: Profile, measured: Cost | None, unit: Unit) -> Document:
     return {
         "cost": unit.from_seconds(profile.seconds),
         "counted": profile.counted,
-        "overhead": None if measured is None else profile.seconds / measured.value - 1.0,
+        "overhead": None if measured is None else profile.seconds / statistics.median(measured.repeats) - 1.0,
         "runs": profile.runs,
         "samples": profile.samples,
         "threads": profile.threads,
@@ -122,7 +126,7 @@ def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
     if not bodies:
         return {}
     points = sum(each.features["points"] for each in bodies)
-    needed = sum(each.features["points"] for each in result.root.of(name))
+    needed = sum(each.features["points"] for each in result.root.of(name)) if isinstance(result.root, Account) else 0.0
     vector = sum(each.seconds for each in bodies if each.vector)
     total = sum(each.seconds for each in bodies) or 1.0
     working = max(_working_bytes(each) for each in bodies)
@@ -136,7 +140,7 @@ def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
         "guarded_share": 1.0 - min(each.features["guarded"] for each in bodies),
         "tasks": min(each.features["tasks"] for each in bodies),
         "working_set_bytes": working,
-        "fits": _fits(working, result.caches),
+        "fits": (cache_of(working, result.caches) or "memory") if result.caches else None,
     }
 
 
@@ -145,13 +149,6 @@ def _working_bytes(body: Body) -> float:
     around = [level for level in body.levels if level.stage.func != body.stage.func]
     level = around[-1] if around else next(iter(body.levels), None)
     return body.run_bytes if level is None else level.touched
-
-
-def _fits(size: float, caches: Sequence[int]) -> str | None:
-    """The smallest cache that holds so much."""
-    if not caches:
-        return None
-    return next((f"L{number}" for number, cache in enumerate(caches, start=1) if size <= cache), "memory")
 
 
 def _disagree(measured: Document | None, predicted: Document | None) -> bool:
@@ -221,6 +218,7 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
     fault = advice.fault
     account = each.account if isinstance(each.account, Account) else None
     share = fault.seconds / account.seconds if account else None
+    measured = measured_speedup(each, advice)
     return {
         "kind": fault.kind,
         "stage": str(fault.stage),
@@ -231,7 +229,11 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
         "directives": _new(advice.change, each.schedule),
         "dropped": _new(each.schedule, advice.change) if advice.change else [],
         "predicted_speedup": predicted_speedup(each, advice),
-        "measured_speedup": speedup(each, advice),
+        "untried": advice.untried,
+        "measured_speedup": measured and measured.value,
+        "measured_interval": measured and [measured.low, measured.high],
+        "helps": measured and helps(measured),
+        "tie": measured and measured.tie,
         "failure": failure(advice.measured) if isinstance(advice.measured, Failure) else None,
         "schedule": advice.change and directives(advice.change),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from hltune.machine.speedup import Speedup, speedup
+from hltune.machine.speedup import Speedup, compared
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure
 from hltune.workspace.rows import Row
@@ -38,8 +38,7 @@ class Own:
         """How many times as much the author's schedule costs as the best other one; None if one of them failed."""
         if not isinstance(self.manual, Cost) or self.best is None:
             return None
-        plain = self.manual.value / self.best.value
-        return speedup(self.manual, self.best) or Speedup(value=plain, low=plain, high=plain)
+        return compared(self.manual, self.best)
 
     @property
     def tie(self) -> bool:

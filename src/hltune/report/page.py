@@ -21,7 +21,7 @@ from hltune.commands.report import Reported
 from hltune.machine.pictures import Picture
 from hltune.report.curve import round_numbers
 from hltune.report.documents import errors
-from hltune.report.explain import LEAST_SHOWN, size
+from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, size, untried
 from hltune.report.explanation import explained
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
@@ -72,11 +72,18 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
     source = files("hltune.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     shown = {"ms": _ms, "percent": _percent, "size": size, "times": _times, "number": "{:.6g}".format}
+    shown |= {"outcome": outcome, "untried": untried}
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
     data = json.dumps(_without_pictures(document)).replace("<", "\\u003c")
     curves = [_curve(each) for each in document["pipelines"]]
     page = environment.from_string(source).render(
-        **document, data=data, curves=curves, zip=zip, refresh_s=refresh_s, least=LEAST_SHOWN
+        **document,
+        data=data,
+        curves=curves,
+        zip=zip,
+        refresh_s=refresh_s,
+        least=LEAST_SHOWN,
+        not_looked_for=NOT_LOOKED_FOR,
     )
     write_bytes(path, page.encode())
 

@@ -6,14 +6,16 @@ fault is about decides whether it is said; whether a change helps, only lowering
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from hltune.lowered import operations
 from hltune.lowered.account import Account, Body, func_of
 from hltune.lowered.features import CACHES, idle_share
-from hltune.lowered.walk import HEAP
+from hltune.lowered.walk import HEAP, LARGEST_ON_STACK
 from hltune.search import remedies
 from hltune.search.remedies import Patient
 from hltune.values.directives import ComputeRoot, Schedule
@@ -53,6 +55,20 @@ class Fault:
     price: bool = False
 
 
+class Taken(NamedTuple):
+    """What a Func takes from the heap, all buffers of a Tuple and all copies of a loop together.
+
+    Attributes:
+        runs: how often.
+        bytes: all in all.
+        largest: bytes of the largest buffer.
+    """
+
+    runs: float
+    bytes: float
+    largest: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """A schedule, and what its program spends.
@@ -60,6 +76,7 @@ class Case:
     Attributes:
         root: what the program spends that computes every Func once, in full.
         cores: threads that share the tasks.
+        caches: bytes of the machine's caches, the smallest first; those that features refer to where nobody knows.
     """
 
     spec: PipelineSpec
@@ -68,6 +85,7 @@ class Case:
     root: Account
     cores: int
     vector_bytes: int
+    caches: tuple[int, ...] = CACHES
 
     @cached_property
     def patient(self) -> Patient:
@@ -98,6 +116,26 @@ class Case:
         return frozenset(stage.func for stage in self.stages)
 
     @cached_property
+    def sizes(self) -> Mapping[str, float]:
+        """Bytes that the values of each Func with a buffer take at a time."""
+        found: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        for each in self.account.allocations:
+            buffers = found[func_of(each.buffer)]
+            buffers[each.buffer] = max(each.bytes, buffers.get(each.buffer, 0.0))
+        return {func: sum(buffers.values()) for func, buffers in found.items()}
+
+    @cached_property
+    def taken(self) -> Mapping[str, Taken]:
+        """What each Func takes from the heap."""
+        found: dict[str, Taken] = {}
+        for each in self.account.allocations:
+            if each.memory in HEAP:
+                func = func_of(each.buffer)
+                runs, size, largest = found.get(func, (0.0, 0.0, 0.0))
+                found[func] = Taken(runs + each.runs, size + each.runs * each.bytes, max(largest, each.bytes))
+        return found
+
+    @cached_property
     def repeats(self) -> Mapping[str, float]:
         """How often each point of a Func is computed for its consumers: once where it has a buffer."""
         found = dict.fromkeys(self.funcs, 1.0)
@@ -122,9 +160,21 @@ class Case:
         scale = _compute(self.account.bodies) / total if total else 0.0
         return {func: scale * each for func, each in work.items()}
 
+    def is_told(self, changed: Account) -> bool:
+        """T0 says what a change costs: it wants no buffer on the stack that does not go there."""
+        before, after = (
+            {each.buffer for each in account.allocations if each.beyond_stack} for account in (self.account, changed)
+        )
+        return after <= before
+
     def matters(self, seconds: float) -> bool:
         """So much of the time is worth a word."""
         return seconds >= _LEAST * self.account.seconds
+
+
+def cache_of(size: float, caches: Sequence[int]) -> str | None:
+    """The smallest cache that holds so many bytes, such as ``L2``; None if none does."""
+    return next((f"L{number}" for number, cache in enumerate(caches, start=1) if size <= cache), None)
 
 
 def faults(case: Case) -> list[Fault]:
@@ -219,36 +269,43 @@ def _idle(case: Case) -> Iterator[Fault]:
 
 
 def _memory(case: Case) -> Iterator[Fault]:
-    for allocation in case.account.allocations:
-        stage = Stage(func_of(allocation.buffer))
-        level = case.patient.place(stage.func)
-        if allocation.bytes <= CACHES[1] or not isinstance(level, ComputeRoot):
+    heap = sum(each.bytes for each in case.taken.values())
+    for func, size in case.sizes.items():
+        if cache_of(size, case.caches[:2]) or not isinstance(case.patient.place(func), ComputeRoot):
             continue
-        bodies = [each for each in case.account.bodies if stage.func in (each.stage.func, *each.loaded)]
+        bodies = [each for each in case.account.bodies if func in (each.stage.func, *each.loaded)]
+        share = case.taken[func].bytes / heap if func in case.taken else 0.0
         yield Fault(
             kind="memory",
-            stage=stage,
+            stage=Stage(func),
             seconds=sum(each.terms[name] for each in bodies for name in ("l1", "l2", "l3"))
-            + case.account.terms["faults"],
-            text=f"goes through memory, {allocation.bytes / 2**20:.3g} MiB written and read again: "
-            "compute it for a part of its consumer at a time",
-            changes=tuple(remedies.further_in(case.patient, stage.func)),
+            + case.account.terms["faults"] * share,
+            text=f"goes through {cache_of(size, case.caches) or 'memory'}, {size / 2**20:.3g} MiB written and read "
+            "again: compute it for a part of its consumer at a time",
+            changes=tuple(remedies.further_in(case.patient, func)),
         )
 
 
 def _allocations(case: Case) -> Iterator[Fault]:
-    terms = case.account.terms
-    seconds = terms["allocations"] + terms["heap_bytes"]
-    heap = [each for each in case.account.allocations if each.memory in HEAP]
-    runs = sum(each.runs for each in heap)
-    for each in heap:
+    terms, taken = case.account.terms, case.taken
+    runs, size = (sum(getattr(each, name) for each in taken.values()) or 1.0 for name in ("runs", "bytes"))
+    for func, each in taken.items():
+        small = each.largest <= LARGEST_ON_STACK
+        advice = "use the stack, or take it once further out" if small else "take it once further out"
+        changes = [*remedies.fewer_allocations(case.patient, func, small=small)]
+        if not small and isinstance(case.patient.place(func), ComputeRoot):
+            advice, changes = "compute less of it at a time", [*remedies.further_in(case.patient, func)]
         yield Fault(
             kind="allocations",
-            stage=Stage(func_of(each.buffer)),
-            seconds=seconds * each.runs / runs if runs else 0.0,
-            text=f"takes memory from the heap {each.runs:,.0f} times: use the stack, or take it once further out",
-            changes=tuple(remedies.fewer_allocations(case.patient, func_of(each.buffer))),
+            stage=Stage(func),
+            seconds=terms["allocations"] * each.runs / runs + terms["heap_bytes"] * each.bytes / size,
+            text=f"takes memory from the heap {_times(each.runs)}: {advice}",
+            changes=tuple(changes),
         )
+
+
+def _times(number: float) -> str:
+    return "once" if round(number) <= 1 else f"{number:,.0f} times"
 
 
 def _launches(case: Case) -> Iterator[Fault]:

@@ -205,13 +205,14 @@ def fewer_launches(patient: Patient, stage: Stage) -> Iterator[Schedule]:
     yield from patient.changed(patient.view.without(stage, Parallel))
 
 
-def fewer_allocations(patient: Patient, func: str) -> Iterator[Schedule]:
-    """Takes the memory of a Func from the stack, or once for many iterations."""
+def fewer_allocations(patient: Patient, func: str, *, small: bool) -> Iterator[Schedule]:
+    """Takes the memory of a Func from the stack, if it is so small that it goes there, or once for many iterations."""
     level = patient.place(func)
     stage, view = Stage(func), patient.view
     if level is None:
         return
-    yield from patient.changed(after(view.without(stage, StoreIn), stage, StoreIn(stage, "Stack")))
+    if small:
+        yield from patient.changed(after(view.without(stage, StoreIn), stage, StoreIn(stage, "Stack")))
     if isinstance(level, ComputeAt):
         for var in view.serially_outside(level)[::-1]:
             hoisted = HoistStorage(stage, level.consumer, var)

@@ -1,0 +1,93 @@
+"""Which schedules of a pipeline are explained, and beside which others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hltune.values.cost import Measurement
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, InputError, did_you_mean
+from hltune.values.machine_id import MachineId
+from hltune.values.schedule_codec import read_schedule_file
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject
+
+
+def choose(
+    subject: Subject, asked: Sequence[str | None], workspace: Workspace, machine: MachineId
+) -> dict[str, Schedule]:
+    """Schedules by name, each asked for by its own name or that of a file; None is the best one on record.
+
+    A file is called by its name without folder and suffixes, or as the user wrote it where that is another's name.
+
+    Raises:
+        InputError: there is no such schedule, or the same one is asked for twice.
+    """
+    known = known_schedules(subject, workspace, machine)
+    files = [_stem(each) for each in asked if each is not None and each not in known]
+    found: dict[str, Schedule] = {}
+    for each in asked:
+        if each is None:
+            best = workspace.best(subject.spec, machine)
+            name, schedule = best.name, best.schedule
+        elif each in known:
+            name, schedule = each, known[each]
+        else:
+            taken = _stem(each) in known or files.count(_stem(each)) > 1
+            name, schedule = each if taken else _stem(each), _read(each, known, subject)
+        if name in found:
+            todo = "name another one, or leave out one of them"
+            raise InputError("the same schedule is asked for twice", where=name, todo=todo)
+        found[name] = schedule
+    return found
+
+
+def _stem(file: str) -> str:
+    return Path(file).name.partition(".")[0]
+
+
+def _read(file: str, known: Mapping[str, Schedule], subject: Subject) -> Schedule:
+    if Path(file).is_file():
+        return read_schedule_file(Path(file))
+    raise InputError(
+        "no such schedule",
+        where=file,
+        expected=f"a schedule.json, or one of {', '.join(known)}",
+        found=f"no schedule and no file {file!r}",
+        todo=did_you_mean(file, known) or f"`hltune compare {subject.spec.name}` finds more of them",
+    )
+
+
+def known_schedules(subject: Subject, workspace: Workspace, machine: MachineId) -> dict[str, Schedule]:
+    """All that have a name: the author's, those of a benchmark, the fastest on record of each finder."""
+    known = {name: each.schedule for name, each in subject.known_by_name().items()}
+    for record in workspace.records(subject.spec, machine):
+        known |= {record.label: record.schedule} if record.name in known else {record.name: record.schedule}
+    return known
+
+
+def other_schedules(
+    subject: Subject, workspace: Workspace, machine: MachineId, chosen: Mapping[str, Schedule]
+) -> dict[str, Schedule]:
+    """The known ones, but for those that are chosen, and all that say the same under another name."""
+    found: dict[str, Schedule] = {}
+    for name, schedule in known_schedules(subject, workspace, machine).items():
+        if name not in chosen and schedule not in (*chosen.values(), *found.values()):
+            found[name] = schedule
+    return found
+
+
+def reference(others: Mapping[str, Schedule], measured: Mapping[str, Measurement]) -> str | None:
+    """What people compare with: the author's schedule, or the expert's, or else the fastest on record.
+
+    Args:
+        others: as `other_schedules` has them, those on record by their cost.
+        measured: what they cost, if they were measured: what failed is passed over.
+
+    Returns:
+        Its name; None if none of them works.
+    """
+    wanted = [name for name in (MANUAL, EXPERT, *others) if name in others and name != DEFAULT]
+    working = (name for name in (*wanted, DEFAULT) if name in others and not isinstance(measured.get(name), Failure))
+    return next(working, None)

@@ -57,23 +57,37 @@ import halide as hl
 
 def _check(pipeline: hl.Pipeline) -> None:
     """Refuses a pipeline of other Funcs than those that the schedule was made for."""
+    expected = [
+        ("blur", "3 dimensions"),
+        ("hist", "2 dimensions with an update over (r_x, r_y) with an update over (r_x) with an update over ()"),
+        ("odd-name", "2 dimensions"),
+        ("scalar", "0 dimensions with an update over (r_x, r_y)"),
+        ("output", "2 dimensions"),
+    ]
     found = []
     try:
         while True:
             func = pipeline.get_func(len(found))
-            found.append((func.name(), func.dimensions()))
+            found.append((func.name(), _shape(func)))
     except hl.HalideError:  # there are no more
         if not found:
             raise
-    for func, other in zip_longest([("blur", 3), ("hist", 2), ("odd-name", 2), ("scalar", 0), ("output", 2)], found):
+    for func, other in zip_longest(expected, found):
         if func is None or other is None or (_plain(func[0]), func[1]) != (_plain(other[0]), other[1]):
             where = f"it had {_told(func)} where {_told(other)} is"
             todo = "leave it out, and make it anew with hltune"
             raise ValueError(f"this schedule was made for another version of this pipeline: {where}; {todo}")
 
 
-def _told(func: tuple[str, int] | None) -> str:
-    return "nothing" if func is None else f"{func[0]} of {func[1]} dimensions"
+def _shape(func: hl.Func) -> str:
+    """What directives rely on: how many dimensions, and the reduction variables of each update."""
+    updates = [[rvar.name().replace("$", "_") for rvar in func.rvars(k)] for k in range(func.num_update_definitions())]
+    over = [", ".join(re.sub(r"^([rp])\d+(?=_)", r"\1", name) for name in names) for names in updates]
+    return f"{func.dimensions()} dimensions" + "".join(f" with an update over ({names})" for names in over)
+
+
+def _told(func: tuple[str, str] | None) -> str:
+    return "nothing" if func is None else f"{func[0]} of {func[1]}"
 
 
 def _plain(name: str) -> str:
@@ -143,22 +157,50 @@ inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline
             }
             return name;
         };
+        // What directives rely on: how many dimensions, and the reduction variables of each update.
+        const auto shape = [](const ::Halide::Func &func) {
+            std::string text = std::to_string(func.dimensions()) + " dimensions";
+            for (int update = 0; update < func.num_update_definitions(); update++) {
+                text += " with an update over (";
+                std::string separator;
+                for (const ::Halide::RVar &rvar : func.rvars(update)) {
+                    std::string name = rvar.name();
+                    for (char &c : name) {
+                        c = c == '$' ? '_' : c;
+                    }
+                    const size_t end = name.find_first_not_of("0123456789", 1);
+                    if ((name[0] == 'r' || name[0] == 'p') && end != std::string::npos && name[end] == '_') {
+                        name.erase(1, end - 1);
+                    }
+                    text += separator + name;
+                    separator = ", ";
+                }
+                text += ")";
+            }
+            return text;
+        };
         std::map<std::string, ::Halide::Internal::Function> funcs;
         for (const ::Halide::Func &output : pipeline.outputs()) {
             const auto called = ::Halide::Internal::find_transitive_calls(output.function());
             funcs.insert(called.begin(), called.end());
         }
-        using Known = std::pair<std::string, int>;
+        using Known = std::pair<std::string, std::string>;
         const auto told = [](const Known &func) {
-            return func.second < 0 ? func.first : func.first + " of " + std::to_string(func.second) + " dimensions";
+            return func.second.empty() ? func.first : func.first + " of " + func.second;
         };
-        const Known nothing = {"nothing", -1};
-        const std::vector<Known> expected = {{"blur", 3}, {"hist", 2}, {"odd-name", 2}, {"scalar", 0}, {"output", 2}};
+        const Known nothing = {"nothing", ""};
+        const std::vector<Known> expected = {
+            {"blur", "3 dimensions"},
+            {"hist", "2 dimensions with an update over (r_x, r_y) with an update over (r_x) with an update over ()"},
+            {"odd-name", "2 dimensions"},
+            {"scalar", "0 dimensions with an update over (r_x, r_y)"},
+            {"output", "2 dimensions"},
+        };
         for (size_t number = 0; number < expected.size() || number < funcs.size(); number++) {
             Known had = number < expected.size() ? expected[number] : nothing, has = nothing;
             if (number < funcs.size()) {
                 const ::Halide::Func func = pipeline.get_func(number);
-                has = {func.name(), func.dimensions()};
+                has = {func.name(), shape(func)};
             }
             _halide_user_assert(plain(had.first) == plain(has.first) && had.second == has.second)
                 << "this schedule was made for another version of this pipeline: it had " << told(had) << " where "
@@ -310,15 +352,66 @@ def test_funcs_of_images_and_borders_do_not_matter_either() -> None:
     applied(exported_for(before), after)
 
 
+def histogram(*domains: str | None) -> hl.Pipeline:
+    """A Func with an update for each reduction domain of that name, and Halide's own name for None."""
+    x = hl.Var("x")
+    hist, output = hl.Func("hist"), hl.Func("output")
+    hist[x] = 0
+    for name in domains:
+        ranges = [hl.Range(0, 16), hl.Range(0, 8)]
+        domain = hl.RDom(ranges) if name is None else hl.RDom(ranges[: len(name)], name)
+        hist[domain.x % 4] += 1
+    output[x] = hist[x]
+    return hl.Pipeline(output)
+
+
+HISTOGRAM = spec_of(
+    FuncInfo(name="hist", args=("x",), updates=(("rr_x", "rr_y"),), update_args=((),)),
+    FuncInfo(name="output", args=("x",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("domains", "difference"),
+    [
+        (("r",), r"with an update over \(rr_x, rr_y\) where hist\S* of 1 dimensions with an update over \(r_x\) is"),
+        (
+            ("qq",),
+            r"with an update over \(rr_x, rr_y\) where hist\S* of 1 dimensions with an update over \(qq_x, qq_y\)",
+        ),
+        (
+            ("qq", "rr"),
+            r"where hist\S* of 1 dimensions with an update over \(qq_x, qq_y\) with an update over \(rr_x, rr_y\)",
+        ),
+        ((), r"with an update over \(rr_x, rr_y\) where hist\S* of 1 dimensions is"),
+    ],
+)
+def test_other_updates_are_another_version(domains: tuple[str, ...], difference: str) -> None:
+    applied(HISTOGRAM, histogram("rr"))
+    with pytest.raises(ValueError, match=rf"it had hist of 1 dimensions .*{difference}"):
+        applied(HISTOGRAM, histogram(*domains))
+
+
+def test_the_number_of_a_reduction_domain_does_not_matter() -> None:
+    for names in (("r4_x", "r4_y"), ("r17_x", "r17_y")):
+        func = replace(HISTOGRAM.funcs[0], updates=(names,))
+        applied(replace(HISTOGRAM, funcs=(func, HISTOGRAM.funcs[1])), histogram(None))
+
+
 PARTS = ("input_im", "mask_im", "total", "output")
 VERSIONS = {
     "a func more": (PARTS[:3], 2, "nothing where output of 2 dimensions is"),
     "a func less": ((*PARTS, "sharper"), 2, "sharper of 2 dimensions where nothing is"),
-    "another one": (("input_im", "mask_im", "output"), 2, "output of 2 dimensions where total of 2 dimensions is"),
-    "other digits": (("input_im", "mask_im", "total2"), 2, "total2 of 2 dimensions where total of 2 dimensions is"),
+    "another one": (("input_im", "mask_im", "output"), 2, "output of 2 dimensions where total of 2 dimensions"),
+    "other digits": (("input_im", "mask_im", "total2"), 2, "total2 of 2 dimensions where total of 2 dimensions"),
     "other dimensions": (PARTS, 3, "input_im of 3 dimensions where input_im of 2 dimensions is"),
 }
 """Funcs that the convolution had, the number of their dimensions, and what a header for these says of it."""
+UPDATES = {
+    "a reduction variable less": ((("r_x",), ()), " with an update over (r_x) with an update over () where"),
+    "an update less": ((("r_x", "r_y"),), " with an update over (r_x, r_y) where"),
+}
+"""The same for updates of total."""
 DISPATCH = """
 #include <cstdlib>
 inline void apply_schedule_convolution(::Halide::Pipeline pipeline, const ::Halide::Target &target) {
@@ -326,16 +419,29 @@ inline void apply_schedule_convolution(::Halide::Pipeline pipeline, const ::Hali
 """
 
 
+def convoluted(name: str, dimensions: int, updates: tuple[tuple[str, ...], ...]) -> FuncInfo:
+    """A Func of the convolution; only total has updates."""
+    updates = updates if name == "total" else ()
+    return FuncInfo(name=name, args=("x", "y", "c")[:dimensions], updates=updates, update_args=((),) * len(updates))
+
+
 def test_a_generator_of_other_funcs_refuses_the_header(specs: dict[str, PipelineSpec], tmp_path: Path) -> None:
     assert {func.name for func in specs["convolution"].funcs} == set(PARTS)
     headers, dispatch = to_cpp_header(Schedule(), specs["odd_names"]), DISPATCH
-    for number, (version, (names, dimensions, _)) in enumerate(VERSIONS.items()):
-        funcs = (FuncInfo(name=name, args=("x", "y", "c")[:dimensions]) for name in names)
+    whole = (("r_x", "r_y"), ())
+    had = {
+        version: ([convoluted(name, of, whole) for name in names], text)
+        for version, (names, of, text) in VERSIONS.items()
+    }
+    for version, (updates, difference) in UPDATES.items():
+        funcs = [convoluted(name, 2, updates) for name in PARTS]
+        had[version] = funcs, f"total of 2 dimensions{difference} total of 2 dimensions"
+    for number, (version, (funcs, _)) in enumerate(had.items()):
         headers += to_cpp_header(Schedule(), spec_of(*funcs, name=f"v{number}"))
         dispatch += f'    if (version == "{version}") apply_schedule_v{number}(pipeline, target);\n'
     (tmp_path / "schedules.h").write_text(headers + dispatch + "}\n")
     generator = _build(tmp_path)
-    for version, (*_, difference) in VERSIONS.items():
+    for version, (_, difference) in had.items():
         done = subprocess.run(
             [generator, "-g", "convolution", "-f", "f", "-e", "stmt", "-o", tmp_path, "target=host"],
             check=False,

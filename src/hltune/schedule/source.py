@@ -16,7 +16,7 @@ from hltune.pipeline.serialized import read_names
 from hltune.schedule.canonical import is_counted
 from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
 _LOOPS = (
@@ -30,7 +30,7 @@ class _Language:
 
     file: str  # template of all
     comment: str  # begins one
-    pair: str  # template of a Func's name and the number of its dimensions
+    pair: str  # template of a Func's name and what directives rely on
     scope: str  # stands before the names of Halide
     member: str  # stands between an enumeration and its element
     func: str  # template that declares a Func of the pipeline; the next five declare:
@@ -55,23 +55,32 @@ import halide as hl
 
 def _check(pipeline: hl.Pipeline) -> None:
     """Refuses a pipeline of other Funcs than those that the schedule was made for."""
+    expected = [{funcs}
+    ]
     found = []
     try:
         while True:
             func = pipeline.get_func(len(found))
-            found.append((func.name(), func.dimensions()))
+            found.append((func.name(), _shape(func)))
     except hl.HalideError:  # there are no more
         if not found:
             raise
-    for func, other in zip_longest([{funcs}], found):
+    for func, other in zip_longest(expected, found):
         if func is None or other is None or (_plain(func[0]), func[1]) != (_plain(other[0]), other[1]):
             where = f"it had {{_told(func)}} where {{_told(other)}} is"
             todo = "leave it out, and make it anew with hltune"
             raise ValueError(f"this schedule was made for another version of this pipeline: {{where}}; {{todo}}")
 
 
-def _told(func: tuple[str, int] | None) -> str:
-    return "nothing" if func is None else f"{{func[0]}} of {{func[1]}} dimensions"
+def _shape(func: hl.Func) -> str:
+    """What directives rely on: how many dimensions, and the reduction variables of each update."""
+    updates = [[rvar.name().replace("$", "_") for rvar in func.rvars(k)] for k in range(func.num_update_definitions())]
+    over = [", ".join(re.sub(r"^([rp])\d+(?=_)", r"\1", name) for name in names) for names in updates]
+    return f"{{func.dimensions()}} dimensions" + "".join(f" with an update over ({{names}})" for names in over)
+
+
+def _told(func: tuple[str, str] | None) -> str:
+    return "nothing" if func is None else f"{{func[0]}} of {{func[1]}}"
 
 
 def _plain(name: str) -> str:
@@ -84,7 +93,7 @@ def apply_schedule(pipeline: hl.Pipeline) -> None:
     _check(pipeline)
 {body}''',
     comment="#",
-    pair="({}, {})",
+    pair="\n        ({}, {}),",
     scope="hl.",
     member=".",
     func="{id} = pipeline.get_func({index})",
@@ -136,22 +145,45 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
             }}
             return name;
         }};
+        // What directives rely on: how many dimensions, and the reduction variables of each update.
+        const auto shape = [](const ::Halide::Func &func) {{
+            std::string text = std::to_string(func.dimensions()) + " dimensions";
+            for (int update = 0; update < func.num_update_definitions(); update++) {{
+                text += " with an update over (";
+                std::string separator;
+                for (const ::Halide::RVar &rvar : func.rvars(update)) {{
+                    std::string name = rvar.name();
+                    for (char &c : name) {{
+                        c = c == '$' ? '_' : c;
+                    }}
+                    const size_t end = name.find_first_not_of("0123456789", 1);
+                    if ((name[0] == 'r' || name[0] == 'p') && end != std::string::npos && name[end] == '_') {{
+                        name.erase(1, end - 1);
+                    }}
+                    text += separator + name;
+                    separator = ", ";
+                }}
+                text += ")";
+            }}
+            return text;
+        }};
         std::map<std::string, ::Halide::Internal::Function> funcs;
         for (const ::Halide::Func &output : pipeline.outputs()) {{
             const auto called = ::Halide::Internal::find_transitive_calls(output.function());
             funcs.insert(called.begin(), called.end());
         }}
-        using Known = std::pair<std::string, int>;
+        using Known = std::pair<std::string, std::string>;
         const auto told = [](const Known &func) {{
-            return func.second < 0 ? func.first : func.first + " of " + std::to_string(func.second) + " dimensions";
+            return func.second.empty() ? func.first : func.first + " of " + func.second;
         }};
-        const Known nothing = {{"nothing", -1}};
-        const std::vector<Known> expected = {{{funcs}}};
+        const Known nothing = {{"nothing", ""}};
+        const std::vector<Known> expected = {{{funcs}
+        }};
         for (size_t number = 0; number < expected.size() || number < funcs.size(); number++) {{
             Known had = number < expected.size() ? expected[number] : nothing, has = nothing;
             if (number < funcs.size()) {{
                 const ::Halide::Func func = pipeline.get_func(number);
-                has = {{func.name(), func.dimensions()}};
+                has = {{func.name(), shape(func)}};
             }}
             _halide_user_assert(plain(had.first) == plain(has.first) && had.second == has.second)
                 << "this schedule was made for another version of this pipeline: it had " << told(had) << " where "
@@ -161,7 +193,7 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
 {body}}}
 """,
     comment="//",
-    pair="{{{}, {}}}",
+    pair="\n            {{{}, {}}},",
     scope="::Halide::",
     member="::",
     func="::Halide::Func {id} = pipeline.get_func({index})",
@@ -203,6 +235,12 @@ def function_suffix(spec: PipelineSpec) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", spec.name).strip("_") or "pipeline"
 
 
+def _shape(func: FuncInfo) -> str:
+    """What directives rely on, in the words of the code that checks it, without what Halide counts up: r4_x."""
+    over = [", ".join(re.sub(r"^([rp])\d+(?=_)", r"\1", name) for name in names) for names in func.updates]
+    return f"{len(func.args)} dimensions" + "".join(f" with an update over ({names})" for names in over)
+
+
 class _Writer:
     """Collects the declarations while the directives are written: `file` puts them in front."""
 
@@ -225,11 +263,11 @@ class _Writer:
         indent, end = "    ", self._language.end
         body = "\n".join("".join(f"{indent}{line}{end}\n" for line in lines) for lines in blocks)
         full = {name.replace("$", "_"): name for name in read_names(self._spec.hlpipe)}
-        pairs = ((json.dumps(full[func.name]), len(func.args)) for func in self._spec.funcs)
+        pairs = ((json.dumps(full[func.name]), json.dumps(_shape(func))) for func in self._spec.funcs)
         return self._language.file.format(
             about="".join(f"{self._language.comment} {line}\n" for line in about),
             name=function_suffix(self._spec),
-            funcs=", ".join(self._language.pair.format(*each) for each in pairs),
+            funcs="".join(self._language.pair.format(*each) for each in pairs),
             body=body,
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hltune.commands.place import begin_session, open_place
+from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
@@ -126,8 +127,10 @@ def compare(
     recorders = {label: record.name for label, record in recorded.items()}
     rows = [Row.of(name, recorders.get(name, name), candidates.get(name), each) for name, each in measured.items()]
     rows = sorted(without_twins(rows, {*recorded} - {TUNED}), key=Row.order)
+    verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
+    refuted = drop_refuted(verdicts, subject.spec, key, workspace, progress)
     for row in rows:
-        if (record := row.record(row.finder)) is not None:
+        if (record := row.record(row.finder)) is not None and record.schedule not in refuted:
             workspace.keep(record, subject.spec, key)
     return Comparison(
         subject=subject,

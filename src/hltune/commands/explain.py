@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hltune.commands.accounts import Accounts
 from hltune.commands.place import open_session
+from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
 from hltune.machine.inputs import Inputs
@@ -141,6 +142,10 @@ def explain(
             name = _reference(others)
             chosen[name] = others.pop(name)
         measured, bound = _measured(session, chosen, others, progress)
+        known = chosen | (others or {})
+        verdicts = [(known[name], each) for name, each in measured.items()]
+        drop_refuted(verdicts, subject.spec, machine, workspace, progress)
+        _check_works(chosen, measured)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
         progress.phase(f"lowering {' and '.join(chosen)}")
         root = accounts.root()
@@ -231,18 +236,19 @@ def _reference(others: Mapping[str, Schedule]) -> str:
 def _measured(
     session: Session | None, chosen: Mapping[str, Schedule], others: Mapping[str, Schedule] | None, progress: Progress
 ) -> tuple[dict[str, Measurement], Measurement | None]:
-    """Costs of all, and that of the copy if others were asked for; those that are chosen have to work."""
+    """Costs of all, and that of the copy if others were asked for."""
     if session is None:
         return {}, None
     progress.phase(f"measuring {' and '.join(chosen)}{f' beside {len(others)} others' if others else ''}")
     if others is None:
-        measured, bound = session.measure(chosen), None
-    else:
-        measured, bound = session.measure_with_bound({**chosen, **others})
+        return session.measure(chosen), None
+    return session.measure_with_bound({**chosen, **others})
+
+
+def _check_works(chosen: Mapping[str, Schedule], measured: Mapping[str, Measurement]) -> None:
     for name in chosen:
-        if isinstance(failure := measured[name], Failure):
+        if isinstance(failure := measured.get(name), Failure):
             raise HltuneError(f"the schedule {name} does not work", where=failure.stage, found=str(failure))
-    return measured, bound
 
 
 def _as_measured(schedule: Schedule, measured: Measurement | None) -> Schedule:

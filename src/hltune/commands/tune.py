@@ -12,6 +12,7 @@ import numpy as np
 
 from hltune.commands.export import export_texts
 from hltune.commands.place import begin_session, open_place
+from hltune.commands.refuted import drop_refuted
 from hltune.commands.store import hold_store
 from hltune.commands.survivors import Survivors
 from hltune.commands.verification import verified_against
@@ -44,6 +45,7 @@ from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
 from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
 
@@ -245,6 +247,7 @@ def _finish(
         cost=tuner.history.cost_of,
         unit=run.machine.unit,
         most=most,
+        told=lambda rows: _refute(rows, run, workspace, progress),
     )
     record = finals.winner.record(TUNED)
     assert record is not None
@@ -271,3 +274,13 @@ def _finish(
         ),
         verification=run.session.verification,
     )
+
+
+def _refute(rows: Sequence[Row], run: Run, workspace: Workspace, progress: Progress) -> None:
+    """What has turned out wrong is neither handed out nor gone on from."""
+    tuner = run.tuner
+    verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
+    drop_refuted(verdicts, tuner.subject.spec, run.machine, workspace, progress)
+    for row in rows:
+        if row.candidate and row.failure and row.failure.is_wrong and row.name not in tuner.failed:
+            tuner.history.refute(row.candidate, row.failure)

@@ -16,8 +16,13 @@
 ```
 """
 
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.files import write_bytes
@@ -36,6 +41,8 @@ _FORMAT = Format(
 TUNED = "tuned"
 """Name of the record that tuning leaves; there is one per pipeline and machine."""
 _ANY_HASH = "[0-9a-f]" * 8
+_ANY_KEY = "[0-9a-f]" * 12
+"""Names of machines' directories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +152,24 @@ class Workspace:
         }
         write_bytes(self._machine_directory(spec, machine) / f"{record.label}.json", _FORMAT.encode(document))
 
+    def drop(self, schedule: Schedule, spec: PipelineSpec, machine: MachineId) -> set[str]:
+        """Deletes all records of a schedule on a machine, whatever the conditions; returns their names."""
+        dropped: set[str] = set()
+        for each in self._on(spec, machine):
+            if each.record.schedule == schedule:
+                each.path.unlink(missing_ok=True)
+                dropped.add(each.record.name)
+        return dropped
+
+    def _on(self, spec: PipelineSpec, machine: MachineId) -> Iterator[_Kept]:
+        """All records on a machine, whatever the conditions; not the damaged ones, which nobody uses either."""
+        here = {**machine.document(), "conditions": ""}
+        for path in sorted(self.directory(spec).glob(f"{_ANY_KEY}/*.json")):
+            with contextlib.suppress(InputError):
+                kept = _read(path, spec)
+                if path.parent.name == machine.key or {**kept.machine, "conditions": ""} == here:
+                    yield kept
+
     def records(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
         """The fastest record of each name for a pipeline on a machine, the fastest first.
 
@@ -161,7 +186,7 @@ class Workspace:
         return self.records(spec, machine.former)
 
     def _all(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
-        return [_read(path, spec) for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]
+        return [_read(path, spec).record for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]
 
     def best(self, spec: PipelineSpec, machine: MachineId) -> Record:
         """The schedule that tuning left, or else the fastest one on record.
@@ -184,7 +209,15 @@ class Workspace:
         return next((record for record in records if record.name == TUNED), records[0])
 
 
-def _read(path: Path, spec: PipelineSpec) -> Record:
+class _Kept(NamedTuple):
+    """A record's file, and what identifies the machine that it was measured on."""
+
+    path: Path
+    record: Record
+    machine: dict[str, Any]
+
+
+def _read(path: Path, spec: PipelineSpec) -> _Kept:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -195,12 +228,13 @@ def _read(path: Path, spec: PipelineSpec) -> Record:
         if (found := fields["pipeline"]["hash"]) != spec.content_hash:
             raise InputError("another pipeline's record", found=f"a record of pipeline {found[:12]}")
         origin = Named(name=str(fields["origin"])) if old else provenance.from_json(fields["provenance"])
-        return Record(
+        record = Record(
             name=str(fields["name"]),
             schedule=schedule_codec.from_json(fields["schedule"]),
             cost=float(fields["cost_s" if old else "cost"]),
             provenance=origin,
         )
+        return _Kept(path=path, record=record, machine=dict(fields["machine"]))
     except InputError as error:
         raise _FORMAT.damaged(str(path), str(error)) from None
     except (ValueError, KeyError, TypeError) as error:

@@ -15,6 +15,7 @@ from hltune.commands.place import open_session
 from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
+from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
@@ -128,7 +129,7 @@ def explain(
     subject = load_subject(pipeline, workspace)
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
-    machine = identify(subject.target, measure)
+    machine = on_given(identify(subject.target, measure), subject.spec, inputs, measure)
     asked = [schedule] if against is None else [schedule, against]
     chosen = dict(_choose(subject, each, workspace, machine) for each in asked)
     with contextlib.ExitStack() as stack:
@@ -144,7 +145,7 @@ def explain(
         measured, bound = _measured(session, chosen, others, progress)
         known = chosen | (others or {})
         verdicts = [(known[name], each) for name, each in measured.items()]
-        drop_refuted(verdicts, subject.spec, machine, workspace, progress)
+        drop_refuted(verdicts, subject.spec, machine, measure, workspace, progress)
         _check_works(chosen, measured)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
         progress.phase(f"lowering {' and '.join(chosen)}")

@@ -232,3 +232,18 @@ def test_minutes_are_kept(hltune: Run) -> None:
     # does makes it longer, though not each time.
     documents = (tune(hltune, "--minutes", 0.3) for _ in range(3))
     assert any(each["seconds"] < 1.5 * 0.3 * 60 and each["measured"] and each["finalists"][1:] for each in documents)
+
+
+@pytest.mark.long
+def test_what_was_tuned_on_an_image_is_run_and_exported_without_its_time(hltune: Run, tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "in.png", np.random.default_rng(0).integers(0, 256, (96, 128), dtype=np.uint8))
+    dilate, image = ("dilate3x3", "--size", "128x96"), ("-i", "in.png")
+    assert hltune("schedule", *dilate, "--beam-size", "1").code == 0
+    assert hltune("tune", *dilate, *image, "--samples", "4", "--rounds", "1").code == 0
+    ran = hltune("run", *dilate, *image, "-o", "out.png", "--json")
+    exported = hltune("export", *dilate, "-o", "out", "--format", "json", "--json")
+    for done in (ran, exported):
+        assert done.code == 0, done.err
+        assert done.document["name"] == "tuned" and "measured under other conditions (input=" in done.err
+    about = json.loads((tmp_path / "out" / "dilate3x3.schedule.json").read_text())["about"]
+    assert about["cost"] is None

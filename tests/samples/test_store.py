@@ -28,6 +28,7 @@ from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, cost, f
 
 OTHER_PIPELINE = PipelineRecord.of(replace(SPEC, hlpipe=b"another"))
 CRASH = Failure(stage="compile", kind="crash", message="ended by SIGSEGV", log="...")
+WRONG = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
 SLOW = Failure(stage="run", kind="timeout", message="took longer than 20 s")
 KEYS = (PIPELINE.hash, MACHINE.key)
 
@@ -129,6 +130,16 @@ def test_mutants_come_with_their_costs_and_without_repairs(store: Store) -> None
     store.add_all([replace(each, provenance=origin) for each, origin in zip(samples, mutated, strict=True)])
     store.add(sample(9))
     assert store.mutants(*KEYS) == [(mutated[0], 2.0), (mutated[2], None)]
+
+
+def test_what_has_turned_out_wrong_is_none_of_the_best(store: Store) -> None:
+    quick, slow = sample(0), sample(1)
+    store.add_all([quick, slow, sample(0, WRONG, when=2000), sample(1, CRASH, when=2000)])
+    assert [best.schedule_hash for best in store.best(*KEYS, 9)] == [slow.schedule_hash]  # a crash may be bad luck
+    assert store.costs(*KEYS) == {quick.schedule_hash: None, slow.schedule_hash: 2e-3}
+    store.add_all([sample(0, when=3000), sample(2, WRONG)])  # right after all; and never right
+    assert [best.schedule_hash for best in store.best(*KEYS, 9)] == [quick.schedule_hash, slow.schedule_hash]
+    assert store.costs(*KEYS)[sample(2).schedule_hash] is None
 
 
 def test_best_are_sorted(store: Store) -> None:

@@ -12,7 +12,16 @@ from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure, FailureKind
 from hltune.values.features import COLUMNS, Featurization
 from hltune.values.machine_id import MachineId
-from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import (
+    LIMITS,
+    BufferArgument,
+    Constraint,
+    FuncInfo,
+    OutputArgument,
+    PipelineSpec,
+    Promise,
+    ScalarArgument,
+)
 from hltune.values.provenance import Imported, Mutated, Named, Searched
 from hltune.values.roles import Stage
 from hltune.values.sample import PipelineRecord, Sample
@@ -40,13 +49,26 @@ times = st.floats(1e-9, 1e6)
 intervals = st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 9)), max_size=3).map(tuple)
 name_tuples = st.lists(names, max_size=3).map(tuple)
 name_tables = st.lists(name_tuples, max_size=2).map(tuple)
+limits = st.none() | st.integers(-9, 99)
+constraints = st.lists(st.builds(Constraint, minimum=limits, extent=limits, stride=limits), max_size=2).map(tuple)
+promises = st.builds(
+    Promise, dimension=st.integers(0, 3), what=st.sampled_from(LIMITS), expression=st.binary(max_size=9)
+)
+buffers = st.builds(
+    BufferArgument,
+    name=names,
+    dtype=names,
+    estimate=intervals,
+    constraints=constraints,
+    promises=st.lists(promises, max_size=2).map(tuple),
+    alignment=st.none() | st.integers(1, 128),
+)
 specs = st.builds(
     PipelineSpec,
     name=names,
     hlpipe=st.binary(max_size=20),
     inputs=st.lists(
-        st.builds(BufferArgument, name=names, dtype=names, estimate=intervals)
-        | st.builds(ScalarArgument, name=names, dtype=names, estimate=st.booleans() | st.integers() | times),
+        buffers | st.builds(ScalarArgument, name=names, dtype=names, estimate=st.booleans() | st.integers() | times),
         max_size=3,
     ).map(tuple),
     outputs=st.lists(st.builds(OutputArgument, name=names, dtypes=name_tuples, estimate=intervals), max_size=2).map(

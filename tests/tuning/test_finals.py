@@ -12,6 +12,7 @@ from hltune.values.provenance import Mutated, Named
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Record
+from hltune.workspace.rows import Row
 from tests.tuning.recorded import BROKEN, RecordedSession
 
 OUT = Stage("out")
@@ -24,6 +25,7 @@ REFERENCES = {
     for name, schedule in {"default": Schedule(), "adams2019": SLOW}.items()
 }
 
+WRONG = Failure(stage="verify", kind="wrong output", message="output: 3 of 9 elements differ")
 HOPELESS = Candidate(schedule=Schedule((Unroll(OUT, "z"),)), provenance=Named(name="hopeless"))
 
 
@@ -161,10 +163,21 @@ def test_what_was_measured_before_counts_if_nothing_works_any_more() -> None:
 def test_what_was_measured_before_does_not_count_if_it_is_wrong_now() -> None:
     class Wrong(RecordedSession):
         def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002
-            return Failure(stage="verify", kind="wrong output", message="output: 3 of 9 elements differ")
+            return WRONG
 
     with pytest.raises(HltuneError, match="no schedule works"):
         decide(Wrong(), REFERENCES, {}, (ranked(QUICK),), [record("expert", QUICKER)], "p", cost=lambda _: 1.5)
+
+
+def test_what_has_turned_out_wrong_is_told_even_if_nothing_works() -> None:
+    class Wrong(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002
+            return WRONG
+
+    told: list[Row] = []
+    with pytest.raises(HltuneError, match="no schedule works"):
+        decide(Wrong(), REFERENCES, {}, (ranked(QUICK),), [], "p", told=told.extend)
+    assert {row.schedule for row in told if row.failure == WRONG} == {Schedule(), SLOW, QUICK}
 
 
 def test_a_record_knows_its_cost() -> None:

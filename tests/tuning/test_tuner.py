@@ -21,7 +21,7 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
-from hltune.values.provenance import Mutated, Searched
+from hltune.values.provenance import Mutated, Named, Searched
 from hltune.values.schedule_codec import schedule_hash
 from tests.samples import stored
 from tests.tuning.conftest import THREADS, Place, make_options
@@ -333,3 +333,16 @@ def test_what_is_much_faster_and_stays_so_is_kept(place: Place) -> None:
         twice = [each for each in session.asked[asked:] if session.asked.count(each) == 2]
         assert len(set(twice)) == 1 and len(twice) == 2  # the best, and nothing else
         assert tuner.history.best(1)[0].schedule == twice[0]
+
+
+def test_what_has_turned_out_wrong_is_not_gone_on_from(place: Place) -> None:
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        best, second = tuner.history.best(2)
+        tuner.history.refute(Candidate(schedule=best.schedule, provenance=Named(name="x")), wrong)
+        for history in (tuner.history, place.tuner(store, make_options()).history):
+            assert history.best_cost == second.cost and history.best(1) == [second]
+            key = schedule_hash(best.schedule)
+            assert key in history and history.cost(key) is None

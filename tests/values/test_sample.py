@@ -151,3 +151,14 @@ def test_invariants(make: object) -> None:
 def test_invariants_of_costs_and_machines(make: object) -> None:
     with pytest.raises(InputError, match=r"not a (cost|machine)"):
         make()  # type: ignore[operator]
+
+
+def test_what_is_given_is_a_part_of_the_conditions() -> None:
+    for usual in (replace(MACHINE, former_conditions=("second", "")), replace(MACHINE, conditions="")):
+        assert usual.with_given("") is usual and usual.given == ""
+        given = usual.with_given("image=0123abcd, k=2")
+        assert given.given == "image=0123abcd, k=2" and given.key != usual.key and given.former == usual
+        assert given.former is not None and given.former.former_conditions == usual.former_conditions
+        assert usual.given_under(given.conditions) == given.given
+        assert usual.given_under(usual.conditions) == "" == usual.given_under("others")
+        assert given.given_under(given.conditions) == ""

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hltune.commands.place import begin_session, open_place
+from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
+from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
@@ -82,8 +84,9 @@ def compare(
     """
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
-    key = identify(subject.target, measure)
-    adams2019 = with_default_weights(adams2019, workspace, subject.target, key, progress)
+    machine_id = identify(subject.target, measure)
+    adams2019 = with_default_weights(adams2019, workspace, subject.target, machine_id, progress)
+    key = on_given(machine_id, subject.spec, inputs, measure)
     records = workspace.records(subject.spec, key)
     recorded = {TUNED if record.name == TUNED else record.label: record for record in records}
     candidates = subject.known_by_name()
@@ -126,8 +129,10 @@ def compare(
     recorders = {label: record.name for label, record in recorded.items()}
     rows = [Row.of(name, recorders.get(name, name), candidates.get(name), each) for name, each in measured.items()]
     rows = sorted(without_twins(rows, {*recorded} - {TUNED}), key=Row.order)
+    verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
+    refuted = drop_refuted(verdicts, subject.spec, key, measure, workspace, progress)
     for row in rows:
-        if (record := row.record(row.finder)) is not None:
+        if (record := row.record(row.finder)) is not None and record.schedule not in refuted:
             workspace.keep(record, subject.spec, key)
     return Comparison(
         subject=subject,

@@ -12,9 +12,11 @@ from itertools import islice
 from hltune.commands.accounts import Accounts
 from hltune.commands.choice import choose, other_schedules, reference
 from hltune.commands.place import open_session
+from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
 from hltune.lowered.features import CACHES
+from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
@@ -113,7 +115,7 @@ def explain(
     subject = load_subject(pipeline, workspace)
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
-    machine = identify(subject.target, measure)
+    machine = on_given(identify(subject.target, measure), subject.spec, inputs, measure)
     asked = [schedule] if against is None else [schedule, against]
     chosen = choose(subject, asked, workspace, machine)
     with contextlib.ExitStack() as stack:
@@ -124,6 +126,10 @@ def explain(
             session = stack.enter_context(open_session(subject, measure, inputs))
         others = other_schedules(subject, workspace, machine, chosen) if beside else None
         measured, bound = _measured(session, chosen, others, progress)
+        known = chosen | (others or {})
+        verdicts = [(known[name], each) for name, each in measured.items()]
+        drop_refuted(verdicts, subject.spec, machine, measure, workspace, progress)
+        _check_works(chosen, measured)
         if others and against is None and (name := reference(others, measured)) is not None:
             chosen[name] = others.pop(name)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
@@ -173,18 +179,19 @@ def explain(
 def _measured(
     session: Session | None, chosen: Mapping[str, Schedule], others: Mapping[str, Schedule] | None, progress: Progress
 ) -> tuple[dict[str, Measurement], Measurement | None]:
-    """Costs of all, and that of the copy if others were asked for; those that the user chose have to work."""
+    """Costs of all, and that of the copy if others were asked for."""
     if session is None:
         return {}, None
     progress.phase(f"measuring {' and '.join(chosen)}{f' beside {len(others)} others' if others else ''}")
     if others is None:
-        measured, bound = session.measure(chosen), None
-    else:
-        measured, bound = session.measure_with_bound({**chosen, **others})
+        return session.measure(chosen), None
+    return session.measure_with_bound({**chosen, **others})
+
+
+def _check_works(chosen: Mapping[str, Schedule], measured: Mapping[str, Measurement]) -> None:
     for name in chosen:
-        if isinstance(failure := measured[name], Failure):
+        if isinstance(failure := measured.get(name), Failure):
             raise HltuneError(f"the schedule {name} does not work", where=failure.stage, found=str(failure))
-    return measured, bound
 
 
 def _as_measured(schedule: Schedule, measured: Measurement | None) -> Schedule:

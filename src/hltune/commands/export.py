@@ -82,7 +82,7 @@ def export(
     subject = _measured_for_target(pipeline, workspace, measure) if target != place else None
     known = target == place or subject is not None
     subject = subject or load_subject(replace(pipeline, target=place), workspace)
-    name, directives, cost = choose(subject, schedule, workspace, measure)
+    name, directives, cost = choose(subject, schedule, workspace, measure, progress)
     if not known and schedule is None:
         progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
     progress.phase(f"exporting the schedule {name} of {subject.spec.name}")
@@ -158,15 +158,19 @@ class Choice(NamedTuple):
     cost: float | None
 
 
-def choose(subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions) -> Choice:
+def choose(
+    subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions, progress: Progress
+) -> Choice:
     """The schedule in a file, or else the best one on record."""
     machine = identify(subject.target, measure)
     if file is None:
         record = workspace.best(subject.spec, machine)
+        for note in record.notes:
+            progress.note(f"{subject.spec.name}: {note}")
         return Choice(record.name, record.schedule, record.cost)
     schedule = read_schedule_file(file)
-    costs = [each.cost for each in workspace.records(subject.spec, machine) if each.schedule == schedule]
-    return Choice(file.name, schedule, min(costs, default=None))
+    known = (each.cost for each in workspace.records(subject.spec, machine) if each.schedule == schedule)
+    return Choice(file.name, schedule, min((cost for cost in known if cost is not None), default=None))
 
 
 def parse_forms(text: str) -> tuple[ExportForm, ...]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from hltune.commands.explain import Explanation, explain
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.pictures import Picture, PicturesJob
 from hltune.runtime.progress import Progress
@@ -74,7 +73,7 @@ def report(
     if not workspace.samples.exists():
         return Reported(explanation=explanation, pictures=pictures)
     subject = explanation.subject
-    key = subject.spec.content_hash, identify(subject.target, measure).key
+    key = subject.spec.content_hash, explanation.machine.key
     with Reader(workspace.samples) as reader:
         return Reported(
             explanation=explanation,

@@ -193,7 +193,7 @@ def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineId:
     found = [machine for machine in machines if text is None or machine.key.startswith(text)]
     if len(found) == 1:
         return found[0]
-    lines = [f"{machine.key} ({machine.cpu}, {machine.threads} threads)" for machine in machines]
+    lines = [f"{machine.key} ({machine.cpu}, {machine.threads} threads{_given(machine)})" for machine in machines]
     raise InputError(
         "which machine is not clear" if found else "there are no samples of this pipeline on this machine",
         where=str(reader.path),
@@ -201,3 +201,7 @@ def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineId:
         found="nothing" if text is None else repr(text),
         todo="give the start of one of these keys" if machines else "tune it here first",
     )
+
+
+def _given(machine: MachineId) -> str:
+    return f", given {machine.given}" if machine.given else ""

@@ -13,6 +13,7 @@ from hltune.commands.attempt import Attempt, Tried, schedule_of
 from hltune.commands.export import export_texts
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.verification import verified_against
+from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
@@ -120,6 +121,8 @@ def schedule(
         search = with_default_weights(search, workspace, subject.target, identity, progress)
         if search.random_dropout == 100 and search.memory_limit_bytes is None:  # mutants know no limit
             ranker = default_ranker(asked, workspace, subject.target, identity, progress)
+
+    identity = on_given(identity, subject.spec, inputs, measure)
 
     def keep(found: Tried, tried: Sequence[Tried]) -> Scheduled:
         assert isinstance(found.step.outcome, Candidate)

@@ -12,11 +12,13 @@ import numpy as np
 
 from hltune.commands.export import export_texts
 from hltune.commands.place import begin_session, open_place
+from hltune.commands.refuted import drop_refuted
 from hltune.commands.store import hold_store
 from hltune.commands.survivors import Survivors
 from hltune.commands.verification import verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.pretrained import Pretrained
+from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
@@ -44,6 +46,7 @@ from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
 from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
 
@@ -154,20 +157,21 @@ def tune(
         )
         machine, pool = stack.enter_context(place.machine()), stack.enter_context(place.pool())
         survivors = Survivors(len(subjects), lambda name, error: progress.note(f"{name} is left out. {error}"))
-        sessions: list[tuple[Subject, Session]] = []
+        sessions: list[tuple[Subject, Session, MachineId]] = []
         for subject in subjects:  # bad input is found before anything is changed or measured
             progress.phase(f"{subject.spec.name}: expected outputs")
-            workspace.records(subject.spec, machine.identity)
             with survivors.trying(subject.spec.name):
+                given = on_given(machine.identity, subject.spec, inputs, measure)
+                workspace.records(subject.spec, given)
                 session = stack.enter_context(begin_session(machine, subject, inputs))
                 verified_against(session, subject.spec, progress)
-                sessions.append((subject, session))
+                sessions.append((subject, session, given))
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
         runs: dict[str, Run] = {}
-        for number, (subject, session) in enumerate(sessions):
+        for number, (subject, session, given) in enumerate(sessions):
             now_s = time.monotonic()
-            run = _open(subject, session, machine.identity, options, workspace, store, pool, ranker, asked)
+            run = _open(subject, session, given, options, workspace, store, pool, ranker, asked)
             left_s = max(0.0, begun_s + _KNOWN_SHARE * total_s - now_s)
             known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
             run.measured = len(known)
@@ -181,7 +185,7 @@ def tune(
         for number, (name, run) in enumerate(runs.items()):
             with survivors.trying(name):
                 part_s = part(end_s, len(runs) - number)
-                results.append(_finish(run, options, workspace, store, progress, end_s=part_s))
+                results.append(_finish(run, options, measure, workspace, store, progress, end_s=part_s))
         return Tuning(results=tuple(results), failed=survivors.failed)
 
 
@@ -220,7 +224,14 @@ def _open(
 
 
 def _finish(
-    run: Run, options: TuneOptions, workspace: Workspace, store: Store, progress: Progress, *, end_s: float
+    run: Run,
+    options: TuneOptions,
+    measure: MeasureOptions,
+    workspace: Workspace,
+    store: Store,
+    progress: Progress,
+    *,
+    end_s: float,
 ) -> Tuned:
     began_s = time.monotonic()
     tuner, subject = run.tuner, run.tuner.subject
@@ -245,6 +256,7 @@ def _finish(
         cost=tuner.history.cost_of,
         unit=run.machine.unit,
         most=most,
+        told=lambda rows: _refute(rows, run, measure, workspace, progress),
     )
     record = finals.winner.record(TUNED)
     assert record is not None
@@ -271,3 +283,13 @@ def _finish(
         ),
         verification=run.session.verification,
     )
+
+
+def _refute(rows: Sequence[Row], run: Run, measure: MeasureOptions, workspace: Workspace, progress: Progress) -> None:
+    """What has turned out wrong is neither handed out nor gone on from."""
+    tuner = run.tuner
+    verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
+    drop_refuted(verdicts, tuner.subject.spec, run.machine, measure, workspace, progress)
+    for row in rows:
+        if row.candidate and row.failure and row.failure.is_wrong and row.name not in tuner.failed:
+            tuner.history.refute(row.candidate, row.failure)

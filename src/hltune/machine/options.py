@@ -69,6 +69,11 @@ class MeasureOptions:
         """What Halide reads when it first needs it, so that it has to be there when a process starts."""
         return {"HL_NUM_THREADS": str(self.threads), **COMPILE_ENVIRONMENT}
 
+    @property
+    def usual_tolerances(self) -> bool:
+        """Outputs are verified as everywhere else."""
+        return self.tolerance is None and self.integer_tolerance is None
+
     def __post_init__(self) -> None:
         positive = {
             "--threads": self.threads,

@@ -1,5 +1,6 @@
 """Samples as rows of the store's tables, and back."""
 
+import base64
 import json
 import zlib
 from dataclasses import asdict
@@ -59,12 +60,18 @@ def encode_spec(spec: PipelineSpec) -> str:
                     {"kind": "scalar", "name": "k", "dtype": "int32", "estimate": 3}],
          "outputs": [{"name": "out", "dtypes": ["uint8"], "estimate": [[0, 64], [0, 48]]}],
          "funcs": [{"name": "out", "args": ["x", "y"], "updates": [], "update_args": []}]}
+
+    The expressions of promises are base64.
     """
     inputs = [
         {"kind": "buffer" if isinstance(each, BufferArgument) else "scalar", **asdict(each)} for each in spec.inputs
     ]
     outputs, funcs = [asdict(output) for output in spec.outputs], [asdict(func) for func in spec.funcs]
-    return json.dumps({"inputs": inputs, "outputs": outputs, "funcs": funcs})
+    return json.dumps({"inputs": inputs, "outputs": outputs, "funcs": funcs}, default=_base64)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def decode_spec(name: str, text: str, hlpipe: bytes) -> PipelineSpec:

@@ -1,7 +1,7 @@
 """The end of tuning: the best candidates and all known schedules side by side, so that the fastest one wins."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hltune.machine.protocol import Session
@@ -64,6 +64,7 @@ def decide(
     cost: Callable[[Candidate], float | None] = lambda _: None,
     unit: Unit = MILLISECONDS,
     most: int | None = None,
+    told: Callable[[Sequence[Row]], None] = lambda _: None,
 ) -> Finals:
     """Measures the finalists: the references, the best schedules of the tuning, and what the workspace keeps.
 
@@ -75,6 +76,7 @@ def decide(
             of time.
         unit: of such costs.
         most: how many there is time for; with none, the costs that the store knows decide.
+        told: is called with what was found, whether or not anything works.
 
     Raises:
         HltuneError: none of them works, or none but the default schedule.
@@ -98,6 +100,7 @@ def decide(
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
     rows = without_twins(rows, finalists.keys() - references.keys())
     rows.sort(key=Row.order)
+    told(rows)
     left_out = tuple(
         name for name in waiting if name not in measured and (name in references or finalists[name][0] != TUNED)
     )

@@ -14,6 +14,7 @@ from hltune.tuning.operators import Try
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
@@ -45,7 +46,7 @@ class History:
         return len(self._costs)
 
     def cost(self, key: str) -> float | None:
-        """Cost of the schedule with this hash, or of what it was repaired to; None if it is not known, or failed."""
+        """Cost of the schedule with this hash, or of what it was repaired to; None if not known, failed or wrong."""
         return self._costs.get(self._repairs.get(key, key))
 
     def cost_of(self, candidate: Candidate) -> float | None:
@@ -126,6 +127,10 @@ class History:
         self._keep(candidate, again, round_number)
         return same
 
+    def refute(self, candidate: Candidate, failure: Failure) -> None:
+        """Keeps that the outputs of a candidate have turned out wrong, after all."""
+        self._keep(candidate, failure, round_number=0)
+
     def _keep(self, given: Candidate, measurement: Measurement, round_number: int) -> None:
         candidate = given.as_measured(measurement)
         sample = Sample(
@@ -141,7 +146,8 @@ class History:
         number = self._store.add(sample)
         if candidate is not given:
             self._repairs[schedule_hash(given.schedule)] = sample.schedule_hash
-        known = self._costs.get(sample.schedule_hash)
+        wrong = isinstance(measurement, Failure) and measurement.is_wrong
+        known = None if wrong else self._costs.get(sample.schedule_hash)
         new = measurement.value if isinstance(measurement, Cost) else None
         if new is not None:
             self._first.setdefault(sample.schedule_hash, (number, new))

@@ -87,6 +87,7 @@ class About:
             return "not measured"
         machine, cost = self.measured
         text = f"{machine.unit.text(cost)} {machine.unit.label} on {machine.cpu}, threads: {machine.threads}"
+        text += f", given {machine.given}" if machine.given else ""
         return text if machine.target == self.target else f"{text}, as {machine.target}"
 
 

@@ -32,6 +32,11 @@ class Failure:
         return cls(stage=stage, kind="error", message="Halide gives no reason" if text in ("", "Error:") else text)
 
     @property
+    def is_wrong(self) -> bool:
+        """The schedule works, and what it computes is not what the pipeline says."""
+        return self.kind == "wrong output"
+
+    @property
     def flag(self) -> str | None:
         """The command line's flag for the limit that was reached; None if it was none, or one that is fixed."""
         return limit_flag(self.stage, self.message)

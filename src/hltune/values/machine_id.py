@@ -7,6 +7,8 @@ from typing import Any
 from hltune.values.errors import InputError
 from hltune.values.unit import MILLISECONDS, Unit
 
+_GIVEN = "given "
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineId:
@@ -18,8 +20,9 @@ class MachineId:
         threads: size of the thread pool.
         halide: version of Halide.
         conditions: under which it measures, where that is no matter of course; empty for measurements of before, whose
-            keys stay what they were.
-        former_conditions: under which earlier versions measured on this machine, the latest first.
+            keys stay what they were. At the end, what people gave in place of the usual data and tolerances.
+        former_conditions: the usual ones, if people gave something; then those under which earlier versions measured on
+            this machine, the latest first.
         unit: what people see its costs in.
     """
 
@@ -47,6 +50,27 @@ class MachineId:
             return None
         conditions, *earlier = self.former_conditions
         return replace(self, conditions=conditions, former_conditions=tuple(earlier))
+
+    def with_given(self, given: str) -> "MachineId":
+        """The same machine on data, or with tolerances, that people gave; itself if they gave nothing."""
+        if not given:
+            return self
+        former = (self.conditions, *self.former_conditions)
+        return replace(self, conditions=f"{self._before_given}{given}", former_conditions=former)
+
+    @property
+    def given(self) -> str:
+        """What people gave; empty for the usual data and tolerances."""
+        return self.conditions.partition(_GIVEN)[2]
+
+    def given_under(self, conditions: str) -> str:
+        """What people gave under conditions that are these but for that; empty if it is anything else."""
+        before = self._before_given
+        return conditions.removeprefix(before) if conditions.startswith(before) else ""
+
+    @property
+    def _before_given(self) -> str:
+        return "; ".join(filter(None, (self.conditions, _GIVEN)))
 
     @property
     def key(self) -> str:

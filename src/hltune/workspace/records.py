@@ -16,8 +16,14 @@
 ```
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.files import write_bytes
@@ -36,6 +42,8 @@ _FORMAT = Format(
 TUNED = "tuned"
 """Name of the record that tuning leaves; there is one per pipeline and machine."""
 _ANY_HASH = "[0-9a-f]" * 8
+_ANY_KEY = "[0-9a-f]" * 12
+"""Names of machines' directories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +52,28 @@ class Record:
 
     Attributes:
         name: who found it: expert, adams2019, ...
-        cost: its least measured cost, in seconds whatever the unit.
+        cost: its least measured cost, in seconds whatever the unit; None if it was measured under other conditions.
+        elsewhere: which ones these are, for people.
+        doubt: with which tolerances of the user's its outputs were wrong, if any; with the usual ones they were right.
     """
 
     name: str
     schedule: Schedule
-    cost: float
+    cost: float | None
     provenance: Provenance
+    elsewhere: str = ""
+    doubt: str = ""
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What people should know who use it."""
+        if self.elsewhere:
+            yield (
+                f"the schedule {self.name} was measured under other conditions ({self.elsewhere}); what it costs under "
+                "the usual ones is not known, and `hltune compare` measures it"
+            )
+        if self.doubt:
+            yield f"the outputs of the schedule {self.name} are right by the usual tolerances, but not by {self.doubt}"
 
     @property
     def label(self) -> str:
@@ -135,33 +158,78 @@ class Workspace:
 
     def keep(self, record: Record, spec: PipelineSpec, machine: MachineId) -> None:
         """Writes a record; only one of the same schedule by the same name is replaced."""
-        document = {
-            "name": record.name,
-            "pipeline": {"name": spec.name, "hash": spec.content_hash},
-            "machine": machine.document(),
-            "cost": record.cost,
-            "provenance": provenance.to_json(record.provenance),
-            "schedule": schedule_codec.to_json(record.schedule),
-        }
-        write_bytes(self._machine_directory(spec, machine) / f"{record.label}.json", _FORMAT.encode(document))
+        _write(self._machine_directory(spec, machine) / f"{record.label}.json", record, spec, machine.document())
+
+    def drop(self, schedule: Schedule, spec: PipelineSpec, machine: MachineId) -> set[str]:
+        """Deletes all records of a schedule on a machine, whatever the conditions; returns their names."""
+        dropped: set[str] = set()
+        for each in self._on(spec, machine):
+            if each.record.schedule == schedule:
+                each.path.unlink(missing_ok=True)
+                dropped.add(each.record.name)
+        return dropped
+
+    def doubt(self, schedule: Schedule, spec: PipelineSpec, machine: MachineId) -> set[str]:
+        """The same where outputs were wrong by tolerances that the user gave: other records stay, and say so."""
+        doubted: set[str] = set()
+        for path, record, document in self._on(spec, machine):
+            if record.schedule != schedule:
+                continue
+            doubted.add(record.name)
+            if path.parent.name == machine.key:
+                path.unlink(missing_ok=True)
+            else:
+                _write(path, replace(record, doubt=machine.given), spec, document)
+        return doubted
+
+    def _on(self, spec: PipelineSpec, machine: MachineId) -> Iterator[_Kept]:
+        """All records on a machine, whatever the conditions; not the damaged ones, which nobody uses either."""
+        here = {**machine.document(), "conditions": ""}
+        for path in sorted(self.directory(spec).glob(f"{_ANY_KEY}/*.json")):
+            with contextlib.suppress(InputError):
+                kept = _read(path, spec)
+                if path.parent.name == machine.key or {**kept.machine, "conditions": ""} == here:
+                    yield kept
 
     def records(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
         """The fastest record of each name for a pipeline on a machine, the fastest first.
 
-        Where there is none, those count that earlier versions measured on this machine, under other conditions.
+        Where there is none, those count, without their costs, that were measured last with what people gave, or else
+        that earlier versions measured on this machine. What was tuned on images counts beside what was not tuned.
 
         Raises:
             InputError: a record is damaged or belongs elsewhere.
         """
-        best: dict[str, Record] = {}
-        for record in sorted(self._all(spec, machine), key=lambda record: record.cost):
-            best.setdefault(record.name, record)
-        if best or machine.former is None:
-            return list(best.values())
-        return self.records(spec, machine.former)
+        own = _fastest(self._all(spec, machine))
+        given = self._with_given(spec, machine)
+        if not own:
+            return next(iter(given.values()), None) or self._of_before(spec, machine)
+        tuned = [each for what, records in given.items() if _only_images(what, spec) for each in records]
+        return own + [each for each in tuned if each.name == TUNED and TUNED not in {known.name for known in own}][:1]
+
+    def _with_given(self, spec: PipelineSpec, machine: MachineId) -> dict[str, list[Record]]:
+        """What was measured with what people gave, by that: on images alone first, then the newest first."""
+        found: dict[str, list[_Kept]] = {}
+        for kept in self._on(spec, machine):
+            if given := machine.given_under(str(kept.machine.get("conditions", ""))):
+                found.setdefault(given, []).append(kept)
+
+        def order(given: str) -> tuple[bool, int]:
+            return _only_images(given, spec), max(each.path.stat().st_mtime_ns for each in found[given])
+
+        return {
+            given: _elsewhere(_fastest(each.record for each in found[given]), given)
+            for given in sorted(found, key=order, reverse=True)
+        }
+
+    def _of_before(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
+        if machine.former is None:
+            return []
+        what = "the usual data and tolerances" if machine.given else "an earlier version of hltune"
+        return _elsewhere(self.records(spec, machine.former), what)
 
     def _all(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
-        return [_read(path, spec) for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]
+        return [_read(path, spec).record for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]
 
     def best(self, spec: PipelineSpec, machine: MachineId) -> Record:
         """The schedule that tuning left, or else the fastest one on record.
@@ -184,7 +252,45 @@ class Workspace:
         return next((record for record in records if record.name == TUNED), records[0])
 
 
-def _read(path: Path, spec: PipelineSpec) -> Record:
+class _Kept(NamedTuple):
+    """A record's file, and what identifies the machine that it was measured on."""
+
+    path: Path
+    record: Record
+    machine: dict[str, Any]
+
+
+def _only_images(given: str, spec: PipelineSpec) -> bool:
+    return {each.partition("=")[0] for each in given.split(", ")} <= {each.name for each in spec.buffers()}
+
+
+def _fastest(records: Iterable[Record]) -> list[Record]:
+    """Of each name one, the fastest first."""
+    best: dict[str, Record] = {}
+    for record in sorted(records, key=lambda record: math.inf if record.cost is None else record.cost):
+        best.setdefault(record.name, record)
+    return list(best.values())
+
+
+def _elsewhere(records: Iterable[Record], what: str) -> list[Record]:
+    """The same, as they count under other conditions."""
+    return [replace(each, cost=None, elsewhere=each.elsewhere or what) for each in records]
+
+
+def _write(path: Path, record: Record, spec: PipelineSpec, machine: dict[str, Any]) -> None:
+    document = {
+        "name": record.name,
+        "pipeline": {"name": spec.name, "hash": spec.content_hash},
+        "machine": machine,
+        "cost": record.cost,
+        "provenance": provenance.to_json(record.provenance),
+        "schedule": schedule_codec.to_json(record.schedule),
+        **({"doubt": record.doubt} if record.doubt else {}),
+    }
+    write_bytes(path, _FORMAT.encode(document))
+
+
+def _read(path: Path, spec: PipelineSpec) -> _Kept:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -195,12 +301,14 @@ def _read(path: Path, spec: PipelineSpec) -> Record:
         if (found := fields["pipeline"]["hash"]) != spec.content_hash:
             raise InputError("another pipeline's record", found=f"a record of pipeline {found[:12]}")
         origin = Named(name=str(fields["origin"])) if old else provenance.from_json(fields["provenance"])
-        return Record(
+        record = Record(
             name=str(fields["name"]),
             schedule=schedule_codec.from_json(fields["schedule"]),
             cost=float(fields["cost_s" if old else "cost"]),
             provenance=origin,
+            doubt=str(fields.get("doubt", "")),
         )
+        return _Kept(path=path, record=record, machine=dict(fields["machine"]))
     except InputError as error:
         raise _FORMAT.damaged(str(path), str(error)) from None
     except (ValueError, KeyError, TypeError) as error:

@@ -1,0 +1,88 @@
+"""Which schedules the workspace hands out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hltune.values.directives import Schedule, Unroll
+from hltune.values.machine_id import MachineId
+from hltune.values.provenance import Named
+from hltune.values.roles import Stage
+from hltune.workspace.records import TUNED, Record, Workspace
+from tests.samples.values import MACHINE, SPEC
+
+QUICK, SLOW = Schedule((Unroll(Stage("out"), "x"),)), Schedule()
+
+
+def record(name: str, schedule: Schedule, cost: float = 1.0) -> Record:
+    return Record(name=name, schedule=schedule, cost=cost, provenance=Named(name=name))
+
+
+def test_a_dropped_schedule_is_dropped_by_all_its_names_and_under_all_conditions(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    before, other = replace(MACHINE, conditions=""), replace(MACHINE, threads=MACHINE.threads + 1)
+    for machine in (MACHINE, before, other):
+        for each in (record(TUNED, QUICK), record("expert", QUICK), record("adams2019", SLOW, 2.0)):
+            workspace.keep(each, SPEC, machine)
+    assert workspace.drop(QUICK, SPEC, MACHINE) == {TUNED, "expert"}
+    for machine, left in ((MACHINE, ["adams2019"]), (before, ["adams2019"]), (other, ["expert", TUNED, "adams2019"])):
+        assert [each.name for each in workspace.records(SPEC, machine)] == left
+    assert workspace.drop(QUICK, SPEC, MACHINE) == set()
+
+
+ON_IMAGE, ON_SCALAR = MACHINE.with_given("in=0123abcd"), MACHINE.with_given("k=1")
+EXACTLY = MACHINE.with_given("--tolerance=0")
+
+
+def known(workspace: Workspace, machine: MachineId = MACHINE) -> list[tuple[str, float | None, str]]:
+    return [(each.name, each.cost, each.elsewhere) for each in workspace.records(SPEC, machine)]
+
+
+@pytest.mark.parametrize("given", [ON_IMAGE, ON_SCALAR])
+def test_what_was_measured_on_given_data_is_used_without_its_time_if_there_is_nothing_else(
+    tmp_path: Path, given: MachineId
+) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.keep(record("adams2019", SLOW, 1e-9), SPEC, given)
+    assert known(workspace) == [("adams2019", None, given.given)]
+    assert known(workspace, given) == [("adams2019", 1e-9, "")]
+    assert len(list(workspace.best(SPEC, MACHINE).notes)) == 1
+    workspace.keep(record("expert", QUICK, 1.0), SPEC, MACHINE)
+    assert known(workspace) == [("expert", 1.0, "")]
+    assert known(workspace, given) == [("adams2019", 1e-9, "")]
+    assert not list(workspace.best(SPEC, MACHINE).notes)
+
+
+def test_what_was_tuned_on_images_comes_before_what_was_not_tuned(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.keep(record("expert", SLOW, 1.0), SPEC, MACHINE)
+    workspace.keep(record(TUNED, QUICK, 0.5), SPEC, ON_SCALAR)
+    assert workspace.best(SPEC, MACHINE).name == "expert"
+    workspace.keep(record(TUNED, QUICK, 0.5), SPEC, ON_IMAGE)
+    best = workspace.best(SPEC, MACHINE)
+    assert (best.name, best.schedule, best.cost, best.elsewhere) == (TUNED, QUICK, None, "in=0123abcd")
+    workspace.keep(record(TUNED, SLOW, 0.9), SPEC, MACHINE)
+    assert known(workspace) == [(TUNED, 0.9, ""), ("expert", 1.0, "")]
+
+
+def test_the_first_time_on_given_data_the_usual_records_are_known_without_their_times(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.keep(record(TUNED, QUICK, 0.5), SPEC, MACHINE)
+    assert known(workspace, ON_IMAGE) == [(TUNED, None, "the usual data and tolerances")]
+    assert known(workspace, replace(MACHINE, threads=99)) == []
+
+
+def test_what_is_wrong_by_given_tolerances_stays_for_the_usual_ones_and_says_so(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    for machine in (MACHINE, EXACTLY):
+        workspace.keep(record(TUNED, QUICK), SPEC, machine)
+    assert workspace.doubt(QUICK, SPEC, EXACTLY) == {TUNED}
+    best = workspace.best(SPEC, MACHINE)
+    (note,) = best.notes
+    assert (best.doubt, best.cost) == ("--tolerance=0", 1.0) and "not by --tolerance=0" in note
+    assert known(workspace, EXACTLY) == [(TUNED, None, "the usual data and tolerances")]
+    workspace.keep(record(TUNED, QUICK), SPEC, MACHINE)
+    assert not list(workspace.best(SPEC, MACHINE).notes)

@@ -19,11 +19,13 @@ import pytest
 ray = pytest.importorskip("ray", reason="a cluster needs Ray: pip install 'hltune[cluster]'")
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from hltune.cluster.head import Head, status  # noqa: E402
+from hltune.cluster.head import Head, Member, status  # noqa: E402
 from hltune.cluster.machine import ClusterMachine  # noqa: E402
 from hltune.cluster.workers import RemoteWorkers  # noqa: E402
 from hltune.machine.inputs import Inputs  # noqa: E402
+from hltune.machine.open import identify  # noqa: E402
 from hltune.machine.options import MeasureOptions  # noqa: E402
+from hltune.machine.sensitivity import every_func_at_root  # noqa: E402
 from hltune.report.cluster import document  # noqa: E402
 from hltune.runtime.worker import Process, run_all, run_each  # noqa: E402
 from hltune.search.pool import SearchPool  # noqa: E402
@@ -31,6 +33,7 @@ from hltune.values.cost import Cost, Measurement  # noqa: E402
 from hltune.values.directives import Schedule  # noqa: E402
 from hltune.values.schedule_codec import schedule_hash  # noqa: E402
 from tests.cluster.made_up import MADE_UP, MadeUpOpener  # noqa: E402
+from tests.cluster.real import OpenForEachNode  # noqa: E402
 from tests.tuning.conftest import load  # noqa: E402
 
 pytestmark = [
@@ -171,6 +174,40 @@ def test_a_slower_node_is_corrected() -> None:
     factors = {round(value(measured[key]) / value(first.cost(wanted[key])), 3) for key in measured}
     assert len(factors) == 1 and factors <= {1.0, 1.5}  # relative to whichever node comes first
     assert all(each.measured for each in head.members())
+
+
+def test_pipelines_share_nodes_that_really_measure() -> None:
+    """Each begins with its expected outputs on every node, and only the first node is ever asked for them."""
+    measure = MeasureOptions(threads=1, turns=1)
+    subjects = [load("blur"), load("scaled")]
+    target = subjects[0].target
+    notes: list[str] = []
+    with (
+        cluster_of({}, {}) as _,
+        Head("auto", OpenForEachNode(target=target, options=measure), identify(target, measure), notes.append) as head,
+        ClusterMachine(head, identify(target, measure), measure) as machine,
+        machine.session(subjects[0].spec, Inputs()) as first,
+        machine.session(subjects[1].spec, Inputs()) as second,
+    ):
+        assert len(head.timing()) == 2
+        for subject, session in zip(subjects, (first, second), strict=True):
+            session.ready()
+            wanted = {"default": Schedule(), "root": every_func_at_root(subject.spec)}
+            for node in head.timing():  # the one after the other
+                with only(head, node):
+                    measured = dict(session.measure_each(wanted.items(), best=None))
+                assert all(isinstance(measured[key], Cost) for key in wanted), measured
+
+
+@contextlib.contextmanager
+def only(head: Head, member: Member) -> Iterator[None]:
+    """The others do not measure as long as the context lasts."""
+    others = [each for each in head.timing() if each is not member]
+    for each in others:
+        each.aside = "it is another one's turn"
+    yield
+    for each in others:
+        each.aside = None
 
 
 def test_status_says_what_nodes_do() -> None:

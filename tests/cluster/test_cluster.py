@@ -248,6 +248,54 @@ def test_nothing_is_left_of_a_head_that_is_killed(tmp_path: Path) -> None:
             time.sleep(0.2)
 
 
+def test_a_cluster_of_this_computer_alone_is_reached_from_nowhere_else() -> None:
+    code = "from hltune.cluster.requirement import prepare_for; prepare_for('local')\n"
+    code += "from tests.cluster.test_cluster import local_head; local_head()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        found = listening(process.pid)
+        process.communicate()
+    assert process.returncode == 0
+    assert len(found) > 3 and {each.partition(":")[0] for each in found} <= {_LOOPBACK4, _LOOPBACK6}
+
+
+_LOOPBACK4, _LOOPBACK6 = "0100007F", "0000000000000000FFFF00000100007F"
+"""As the kernel writes them."""
+
+
+def listening(root: int) -> set[str]:
+    """Addresses and ports on which a process and its descendants listen."""
+    parents = {}
+    for status_file in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            (parent,) = (line for line in status_file.read_text().splitlines() if line.startswith("PPid:"))
+            parents[int(status_file.parent.name)] = int(parent.split()[1])
+    family = {root}
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    sockets: dict[str, str] = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            _, local, _, state, *others = line.split()
+            if state == "0A":
+                sockets[f"socket:[{others[5]}]"] = local
+    found: set[str] = set()
+    for file in (file for pid in family for file in Path(f"/proc/{pid}/fd").glob("*")):
+        with contextlib.suppress(OSError):
+            found |= {sockets[name] for name in [str(file.readlink())] if name in sockets}
+    return found
+
+
+def local_head() -> None:
+    """Until somebody closes standard input."""
+    with Head("local", MadeUpOpener(), MADE_UP, lambda _: None):
+        print("up", flush=True)
+        sys.stdin.read()
+
+
 @dataclass(frozen=True)
 class Pid:
     seconds: float = 0.0

@@ -19,11 +19,13 @@ import pytest
 ray = pytest.importorskip("ray", reason="a cluster needs Ray: pip install 'hltune[cluster]'")
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from hltune.cluster.head import Head, status  # noqa: E402
+from hltune.cluster.head import Head, Member, status  # noqa: E402
 from hltune.cluster.machine import ClusterMachine  # noqa: E402
 from hltune.cluster.workers import RemoteWorkers  # noqa: E402
 from hltune.machine.inputs import Inputs  # noqa: E402
+from hltune.machine.open import identify  # noqa: E402
 from hltune.machine.options import MeasureOptions  # noqa: E402
+from hltune.machine.sensitivity import every_func_at_root  # noqa: E402
 from hltune.report.cluster import document  # noqa: E402
 from hltune.runtime.worker import Process, run_all, run_each  # noqa: E402
 from hltune.search.pool import SearchPool  # noqa: E402
@@ -31,6 +33,7 @@ from hltune.values.cost import Cost, Measurement  # noqa: E402
 from hltune.values.directives import Schedule  # noqa: E402
 from hltune.values.schedule_codec import schedule_hash  # noqa: E402
 from tests.cluster.made_up import MADE_UP, MadeUpOpener  # noqa: E402
+from tests.cluster.real import OpenForEachNode  # noqa: E402
 from tests.tuning.conftest import load  # noqa: E402
 
 pytestmark = [
@@ -173,6 +176,40 @@ def test_a_slower_node_is_corrected() -> None:
     assert all(each.measured for each in head.members())
 
 
+def test_pipelines_share_nodes_that_really_measure() -> None:
+    """Each begins with its expected outputs on every node, and only the first node is ever asked for them."""
+    measure = MeasureOptions(threads=1, turns=1)
+    subjects = [load("blur"), load("scaled")]
+    target = subjects[0].target
+    notes: list[str] = []
+    with (
+        cluster_of({}, {}) as _,
+        Head("auto", OpenForEachNode(target=target, options=measure), identify(target, measure), notes.append) as head,
+        ClusterMachine(head, identify(target, measure), measure) as machine,
+        machine.session(subjects[0].spec, Inputs()) as first,
+        machine.session(subjects[1].spec, Inputs()) as second,
+    ):
+        assert len(head.timing()) == 2
+        for subject, session in zip(subjects, (first, second), strict=True):
+            session.ready()
+            wanted = {"default": Schedule(), "root": every_func_at_root(subject.spec)}
+            for node in head.timing():  # the one after the other
+                with only(head, node):
+                    measured = dict(session.measure_each(wanted.items(), best=None))
+                assert all(isinstance(measured[key], Cost) for key in wanted), measured
+
+
+@contextlib.contextmanager
+def only(head: Head, member: Member) -> Iterator[None]:
+    """The others do not measure as long as the context lasts."""
+    others = [each for each in head.timing() if each is not member]
+    for each in others:
+        each.aside = "it is another one's turn"
+    yield
+    for each in others:
+        each.aside = None
+
+
 def test_status_says_what_nodes_do() -> None:
     notes: list[str] = []
     with cluster_of({}) as _, head_of(notes) as head, session_of(head) as session:
@@ -209,6 +246,54 @@ def test_nothing_is_left_of_a_head_that_is_killed(tmp_path: Path) -> None:
         while Path(f"/proc/{pid}").exists():
             assert time.monotonic() < end, "the worker of a node is still there"
             time.sleep(0.2)
+
+
+def test_a_cluster_of_this_computer_alone_is_reached_from_nowhere_else() -> None:
+    code = "from hltune.cluster.requirement import prepare_for; prepare_for('local')\n"
+    code += "from tests.cluster.test_cluster import local_head; local_head()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        found = listening(process.pid)
+        process.communicate()
+    assert process.returncode == 0
+    assert len(found) > 3 and {each.partition(":")[0] for each in found} <= {_LOOPBACK4, _LOOPBACK6}
+
+
+_LOOPBACK4, _LOOPBACK6 = "0100007F", "0000000000000000FFFF00000100007F"
+"""As the kernel writes them."""
+
+
+def listening(root: int) -> set[str]:
+    """Addresses and ports on which a process and its descendants listen."""
+    parents = {}
+    for status_file in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            (parent,) = (line for line in status_file.read_text().splitlines() if line.startswith("PPid:"))
+            parents[int(status_file.parent.name)] = int(parent.split()[1])
+    family = {root}
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    sockets: dict[str, str] = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            _, local, _, state, *others = line.split()
+            if state == "0A":
+                sockets[f"socket:[{others[5]}]"] = local
+    found: set[str] = set()
+    for file in (file for pid in family for file in Path(f"/proc/{pid}/fd").glob("*")):
+        with contextlib.suppress(OSError):
+            found |= {sockets[name] for name in [str(file.readlink())] if name in sockets}
+    return found
+
+
+def local_head() -> None:
+    """Until somebody closes standard input."""
+    with Head("local", MadeUpOpener(), MADE_UP, lambda _: None):
+        print("up", flush=True)
+        sys.stdin.read()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ def cluster_status(
         cluster: auto for the cluster that runs here, or its address.
         debug: Show the traceback of an error.
     """
+    from hltune.cluster.requirement import prepare_for
+
+    prepare_for(cluster)
     from hltune.cluster.head import status
     from hltune.report.cluster import document, print_status
 

@@ -20,7 +20,7 @@ from typing import Any, Self
 from hltune import __version__
 from hltune.cluster.node import About, Node, Opener, Status
 from hltune.cluster.parcel import Parcel
-from hltune.cluster.requirement import INSTALL, load_ray
+from hltune.cluster.requirement import INSTALL, LOCAL, load_ray
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.machine_id import MachineId
 
@@ -33,7 +33,6 @@ Lost: type[Exception] = ray.exceptions.RayActorError
 RayError: type[Exception] = ray.exceptions.RayError
 NAMESPACE = "hltune"
 """Where nodes can be found by name."""
-_LOCAL = "local"
 _LOOPBACK = "127.0.0.1"
 _LOOK_EVERY_S = 2.0
 _START_S = 120.0
@@ -265,8 +264,9 @@ def _connect(address: str) -> bool:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         _check_reachable(address)
-        if address == _LOCAL:
+        if address == LOCAL:
             ray.init(_node_ip_address=_LOOPBACK, include_dashboard=False, object_store_memory=_STORE_BYTES, **quiet)
+            _check_loopback()
         else:
             ray.init(address=address, **quiet)
     except (OSError, RuntimeError, ValueError, RayError) as error:
@@ -277,6 +277,13 @@ def _connect(address: str) -> bool:
             todo="start one: ray start --head; or give --cluster local, or the address that ray start has printed",
         ) from None
     return True
+
+
+def _check_loopback() -> None:
+    """A bug if others could reach a cluster of our own: see `hltune.cluster.requirement.prepare_for`."""
+    if (found := ray.util.get_node_ip_address()) != _LOOPBACK:
+        ray.shutdown()
+        raise AssertionError(f"Ray listens on {found}: it was imported before `prepare_for`")
 
 
 def _check_reachable(address: str) -> None:

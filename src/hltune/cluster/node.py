@@ -197,6 +197,7 @@ class Node:
         """Begins to measure what `feed` brings."""
         pipeline = self._pipelines[session]
         pipeline.stream = Stream()
+        self._measuring.submit(self._settle_others, session)
         self._measuring.submit(pipeline.stream.measure, pipeline.session, best)
 
     def feed(self, session: str, data: bytes, *, last: bool) -> None:
@@ -239,6 +240,7 @@ class Node:
     def _open(self, name: str, arguments: Mapping[str, Any]) -> None:
         if self._machine is None:
             self._machine = self._stack.enter_context(self._opener.open())
+        self._settle_others(name)
         stack = contextlib.ExitStack()
         session = stack.enter_context(self._machine.session(**arguments))
         stack.enter_context(session.beside([slot.worker for slot in self._slots]))
@@ -246,8 +248,15 @@ class Node:
         self._pipelines[name] = _Pipeline(spec.name, session, stack)
 
     def _call(self, name: str, method: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        self._settle_others(name)
         found = getattr(self._pipelines[name].session, method)
         return found(*arguments, **named) if callable(found) else found
+
+    def _settle_others(self, name: str) -> None:
+        """Waits for what others have begun with in a worker that all use; if it fails, these sessions say so."""
+        for other, pipeline in list(self._pipelines.items()):
+            if other != name:
+                outcome_of(pipeline.session.ready)
 
 
 class _Slot:

@@ -56,6 +56,9 @@ def open_place(
             machine=partial(open_machine, target, measure, workers=workers),
         )
         return
+    from hltune.cluster.requirement import prepare_for
+
+    prepare_for(cluster)
     from hltune.cluster.head import Head  # Ray, which only `--cluster` needs
     from hltune.cluster.machine import ClusterMachine
     from hltune.cluster.node import OpenMachine

@@ -58,6 +58,16 @@ def test_result_comes_back(worker: Worker) -> None:
     assert worker.run(jobs.Add(2, 3)) == 5
 
 
+def test_no_job_takes_the_answer_of_the_one_before(worker: Worker) -> None:
+    first = worker.start(jobs.Add(2, 3))
+    with pytest.raises(RuntimeError, match="before anybody knows"):
+        worker.start(jobs.Add(1, 1))
+    assert first.result() == 5
+    assert worker.run(jobs.Add(1, 1)) == 2
+    worker.start(jobs.Sleep("dozing", seconds=60, timeout_s=60)).cancel()
+    assert worker.run(jobs.Add(1, 2)) == 3
+
+
 def test_state_lives_as_long_as_the_process(worker: Worker) -> None:
     worker.run(jobs.Remember("a", 1))
     assert worker.run(jobs.Remember("a", 2)) == 1

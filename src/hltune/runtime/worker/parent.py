@@ -85,6 +85,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         self._log_start = 0
         self._jobs = 0
         self._pauses: list[tuple[float, float]] = []
+        self._running: Running[Any] | None = None
         self._group: _Group | None = None
         self._group = self._spawn()
 
@@ -101,14 +102,20 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         return self.start(job).result()
 
     def start(self, job: Job[R]) -> Running[R]:
-        """Hands over a job and returns. The job itself says how long its stages may take."""
+        """Hands over a job and returns. The job itself says how long its stages may take.
+
+        Raises:
+            RuntimeError: nobody has asked yet what came of the job before, whose answer would be taken for this one's.
+        """
+        if self._running is not None and not self._running.known:
+            raise RuntimeError("a worker is given a job before anybody knows what came of the one before")
         if self._group is None or self._group.leader.poll() is not None or self._jobs == self._recycle_after:
             self._group = self._spawn()
+        data = _pickled(job)  # before anything is begun with, for it may fail
         self._jobs += 1
         self._pauses = []
-        running = Running[R](self, self._group, self._pauses)
+        self._running = running = Running[R](self, self._group, self._pauses)
         self._log_start = self._log_size()
-        data = _pickled(job)
         os.pwrite(self._job.fileno(), data, 0)
         # A process that died since the check is reported with the result, with its log.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -138,6 +145,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
 
     def recycle(self) -> None:
         """Ends the process and all that it remembers; the next job gets a new one."""
+        self._running = None
         if self._group is not None:
             self._group.end()
             self._group = None
@@ -221,6 +229,11 @@ class Running(Generic[R]):
         self._pauses = pauses
         self._stage = Stage("start", _START_S, time.monotonic())
         self._outcome: Done | Raised | JobFailed | None = None
+
+    @property
+    def known(self) -> bool:
+        """What came of it has been read from the process."""
+        return self._outcome is not None
 
     def result(self) -> R:
         """Waits for the job to end; raises what `Worker.run` raises."""

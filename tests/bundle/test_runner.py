@@ -7,7 +7,9 @@ import signal
 import time
 from pathlib import Path
 
-from hltune.bundle.results import Results, read_results
+from hltune.bundle.results import Results, checksum, read_results
+from hltune.commands import bundle_results
+from hltune.runtime.progress import Silent
 from hltune.values.cost import Cost
 from hltune.values.errors import Failure
 from tests.bundle.conftest import Bundle
@@ -87,6 +89,24 @@ def test_integers_have_to_be_exact(exact_bundle: Bundle) -> None:
     message = found[exact_bundle.numbers[1]].message
     assert "1 of 49152 sampled values differ, the first at (9, 3): expected " in message
     assert "hash" in exact_bundle.manifest.outputs[0]
+
+
+def test_what_was_wrong_once_is_never_the_best(exact_bundle: Bundle) -> None:
+    """A race may show in the last pass only."""
+    assert exact_bundle.run()[0] == 0
+    first = bundle_results.read(exact_bundle.results, None, workspace=exact_bundle.workspace, progress=Silent()).best
+    assert len(first.ranked) == len(exact_bundle.numbers) == 2
+    racy = next(each for each in exact_bundle.manifest.entries if each.candidate.schedule == first.ranked[0].schedule)
+    text = (
+        f'{{"candidate":{racy.number},"schedule":"{racy.short_hash}","pass":2,"at_s":{time.time()},'
+        '"failed":{"stage":"verify","kind":"wrong output","message":"3 values differ"}'
+    )
+    with exact_bundle.results.open("a") as file:
+        file.write(f'{text},"check":"{checksum(text.encode(), exact_bundle.manifest.id):016x}"}}\n')
+    read = bundle_results.read(exact_bundle.results, None, workspace=exact_bundle.workspace, progress=Silent())
+    assert (read.problems, read.best.measured, read.best.ranked) == ((), 2, first.ranked[1:])
+    records = exact_bundle.workspace.records(exact_bundle.manifest.spec, read.best.machine)
+    assert [each.schedule for each in records] == [first.ranked[1].schedule]
 
 
 def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:

@@ -22,6 +22,7 @@ from hltune.values.provenance import REPAIR, Mutated
 from hltune.values.reasons import Reason, counted
 
 _TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
+_WRONG = f"SELECT schedule_id {OF} AND failure_stage IS NOT NULL AND failure_kind = 'wrong output'"
 
 
 class Reader:
@@ -136,20 +137,20 @@ class Reader:
             return tuple(map(Found.of, self._rows(query, len(start), start)))
 
     def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
-        """The fastest schedules, ``count`` at most, best first.
+        """The fastest schedules, ``count`` at most, best first; none whose output was ever wrong, as a race makes it.
 
         With ``distinct``, of those that cost exactly the same only the one that was measured first: where costs are
         counted, the others differ in nothing that matters.
         """
         columns = "measurements, round, provenance, measured_at_s"
         ranked = f"""SELECT schedule_id, min(cost) AS least, count(*) AS measurements, round, provenance, measured_at_s
-            {OF} AND cost IS NOT NULL GROUP BY schedule_id"""
+            {OF} AND cost IS NOT NULL AND schedule_id NOT IN ({_WRONG}) GROUP BY schedule_id"""
         if distinct:
             ranked = f"SELECT min(schedule_id) AS schedule_id, least, {columns} FROM ({ranked}) GROUP BY least"
         query = f"""SELECT schedules.hash, directives, least, {columns} FROM ({ranked} ORDER BY least LIMIT ?)
             JOIN schedules ON schedules.id = schedule_id ORDER BY least, schedules.hash"""
         with database.decoding(self.path):
-            return tuple(map(Ranked.of, self._rows(query, pipeline_hash, machine_key, count)))
+            return tuple(map(Ranked.of, self._rows(query, *2 * (pipeline_hash, machine_key), count)))
 
     def mutants(self, pipeline_hash: str, machine_key: str) -> list[tuple[Mutated, float | None]]:
         """Where each mutant comes from, and its cost; None if it failed. Repaired schedules are none."""

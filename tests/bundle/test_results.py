@@ -131,6 +131,9 @@ def test_a_second_run_on_the_same_device_counts_too() -> None:
     again = line(at_s=9.5)
     results = read_results(header() + line() + header() + again, MANIFEST, where="f")
     assert ([each.at_s for each in results.measured], results.problems) == ([2.5, 9.5], [])
+    updated = header(device=DEVICE.replace("Linux 6", "Linux 7"))
+    results = read_results(header() + line() + updated + again, MANIFEST, where="f")
+    assert ([each.at_s for each in results.measured], results.problems) == ([2.5, 9.5], [])
     foreign = header(device=DEVICE.replace("Pi", "Phone"))
     results = read_results(header() + line() + foreign + again, MANIFEST, where="f")
     assert [each.at_s for each in results.measured] == [2.5]

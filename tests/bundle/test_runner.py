@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -143,6 +144,33 @@ def test_what_takes_the_run_down_has_two_tries(bundle: Bundle) -> None:
     assert list(found) == bundle.numbers[1:2]
     (failure,) = found.values()
     assert (failure.kind, "died 2 times" in failure.message) == ("crash", True)
+
+
+def test_a_full_disk_is_no_candidates_fault(bundle: Bundle) -> None:
+    assert bundle.run()[0] == 0
+    bundle.results.unlink()
+    full = "trap '' XFSZ; ulimit -f 2; exec ./run"  # so many blocks of at most 1 KiB
+    for _ in range(3):
+        done = subprocess.run(["sh", "-c", full], cwd=bundle.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and "make room on this disk" in done.stderr, done
+        assert "was running when the last run ended" not in done.stdout
+    code, out = bundle.run()
+    assert code == 0, out
+    results = read(bundle)
+    assert (failures(results), results.problems, len(results.measured)) == ({}, [], 12)
+
+
+def test_a_run_goes_on_after_an_update_of_the_kernel(bundle: Bundle) -> None:
+    assert bundle.run()[0] == 0
+    first, *lines = bundle.results.read_bytes().splitlines(keepends=True)
+    before, kernel, after = first.rpartition(b',"check"')[0].partition(b',"kernel":"Linux ')
+    older = before + kernel + b"older " + after
+    written = older + f',"check":"{checksum(older, bundle.manifest.id):016x}"}}\n'.encode()
+    bundle.results.write_bytes(written + b"".join(lines[:3]))
+    code, out = bundle.run()
+    assert code == 0, out
+    assert bundle.results.read_bytes().startswith(written + b"".join(lines[:3]))
+    assert {each.entry.number for each in read(bundle).measured} == set(bundle.numbers)
 
 
 def test_results_of_another_bundle_are_not_continued(bundle: Bundle) -> None:

@@ -260,8 +260,8 @@ def _measurement(document: dict[str, Any]) -> Measurement:
 
 
 def _place(line: bytes) -> bytes:
-    """A first line up to when the run began."""
-    return line.partition(b',"started_s"')[0]
+    """A first line up to the kernel, which may be updated between two runs, and to when the run began."""
+    return line.partition(b',"kernel"')[0]
 
 
 def _excerpt(line: bytes) -> str:

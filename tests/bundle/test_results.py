@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hltune.bundle.manifest import Entry, Manifest
 from hltune.bundle.results import bundle_of, checksum, read_results
+from hltune.commands import bundle_results
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost
 from hltune.values.directives import ComputeRoot, Schedule
@@ -15,6 +22,7 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import FuncInfo, OutputArgument, PipelineSpec
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
+from hltune.values.sample import PipelineRecord
 
 SPEC = PipelineSpec(
     name="out",
@@ -106,6 +114,12 @@ def test_what_is_good() -> None:
         (line(hashed="0123456789ab"), "has another schedule"),
         (line(7), "no such candidate"),
         (line(at_s=-3.0), "bad time of measurement"),
+        (line(at_s=int("1" + 400 * "0")), "the line is damaged"),
+        (line(at_s=1e300), "bad time of measurement"),
+        (line(seconds="1" + 400 * "0"), "bad times"),
+        (line(hashed="\\ud800"), "the line is damaged"),
+        (b"[" * 200_000 + b"\n", "the line is damaged"),
+        (b'{"candidate":' * 200_000 + b"\n", "the line is damaged"),
         (b"\xff\xfe\n", "the line is damaged"),
         (b"[1, 2]\n", "the line is damaged"),
         (b"\n", "the line is damaged"),
@@ -119,7 +133,7 @@ def test_a_bad_line_is_named_and_the_others_count(bad: bytes, what: str) -> None
     assert [each.measurement for each in results.measured] == [Failure(stage="run", kind="crash", message="it died")]
     (problem,) = results.problems
     assert problem.line == 3 and what in problem.what
-    assert all((problem.expected, problem.found, problem.todo))
+    assert all((problem.expected, problem.found, problem.todo)) and len(str(problem)) < 500
 
 
 def test_a_half_written_line_is_tolerated() -> None:
@@ -131,16 +145,74 @@ def test_a_second_run_on_the_same_device_counts_too() -> None:
     again = line(at_s=9.5)
     results = read_results(header() + line() + header() + again, MANIFEST, where="f")
     assert ([each.at_s for each in results.measured], results.problems) == ([2.5, 9.5], [])
+    updated = header(device=DEVICE.replace("Linux 6", "Linux 7"))
+    results = read_results(header() + line() + updated + again, MANIFEST, where="f")
+    assert ([each.at_s for each in results.measured], results.problems) == ([2.5, 9.5], [])
     foreign = header(device=DEVICE.replace("Pi", "Phone"))
     results = read_results(header() + line() + foreign + again, MANIFEST, where="f")
     assert [each.at_s for each in results.measured] == [2.5]
     assert "another file" in results.problems[0].what
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"{}", b'{"format":"hltune bundle","version":1}\n', b'"a"\n', b"\x00\xff"])
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"{}", b'{"format":"hltune bundle","version":1}\n', b'"a"\n', b"\x00\xff", b"[" * 200_000]
+)
 def test_what_is_no_results_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match="no file of results"):
         bundle_of(data, where="f")
+
+
+@pytest.mark.parametrize("bundle", ["a**b", "../../a", "a\\u0000b", "", "a" * 5000, MANIFEST.id[:-1]])
+def test_what_is_no_id_is_never_looked_for(bundle: str) -> None:
+    with pytest.raises(InputError, match="no file of results"):
+        bundle_of(header(bundle), where="f")
+
+
+LINES = tuple(each.decode("latin-1") for each in (header(), line(), FAILED, line(at_s=4.5)))
+PIECES = st.text(max_size=3) | st.sampled_from(
+    ["[" * 3000, "1" + "0" * 400, "NaN", "null", "true", "\\ud800", "{}", "[[1]]", '"', ",", "}", "e999", "-", "\n"]
+)
+
+
+@st.composite
+def edited(draw: st.DrawFn) -> bytes:
+    """A file of results after edits, some of them by somebody who knows how checks are made."""
+    lines = list[bytes]()
+    for text in LINES:
+        body, check, digits = text.removesuffix("\n").rpartition(',"check":"')
+        for _ in range(draw(st.integers(0, 2))):
+            begin = draw(st.integers(0, len(body)))
+            end = draw(st.integers(begin, min(len(body), begin + 12)))
+            body = body[:begin] + draw(PIECES) + body[end:]
+        lines.append(checked(body) if draw(st.booleans()) else f"{body}{check}{digits}\n".encode())
+    order = draw(st.lists(st.integers(1, len(lines) - 1), max_size=5))
+    data = lines[0] + b"".join(lines[number] for number in order)
+    return data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data
+
+
+@settings(max_examples=300, deadline=None)
+@given(edited())
+def test_whatever_was_edited_ends_in_a_report(data: bytes) -> None:
+    """Each line is a measurement or a problem, and what is kept can be stored."""
+    try:
+        bundle_of(data, where="f")
+        results = read_results(data, MANIFEST, where="f")
+    except InputError as error:
+        str(error).encode()
+        return
+    lines = data.split(b"\n")[1:-1]
+    foreign = any("another file" in each.what for each in results.problems)
+    runs = sum(each.startswith(b'{"format"') for each in lines)
+    assert foreign or len(results.measured) + len(results.problems) + runs == len(lines)
+    machine = results.device.machine(MANIFEST)
+    kept = [bundle_results.as_sample(each, MANIFEST, machine) for each in results.measured]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store(Path(folder) / "samples.sqlite", progress=Silent(), wait_s=0) as store,
+    ):
+        store.add_pipeline(PipelineRecord.of(SPEC))
+        store.add_all(kept)
+        store.best(SPEC.content_hash, machine.key, 9)
 
 
 def test_results_of_another_bundle_or_an_unknown_device_are_refused() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 from pathlib import Path
 
-from hltune.bundle.results import Results, read_results
+from hltune.bundle.results import Results, checksum, read_results
+from hltune.commands import bundle_results
+from hltune.runtime.progress import Silent
 from hltune.values.cost import Cost
 from hltune.values.errors import Failure
 from tests.bundle.conftest import Bundle
@@ -89,6 +92,24 @@ def test_integers_have_to_be_exact(exact_bundle: Bundle) -> None:
     assert "hash" in exact_bundle.manifest.outputs[0]
 
 
+def test_what_was_wrong_once_is_never_the_best(exact_bundle: Bundle) -> None:
+    """A race may show in the last pass only."""
+    assert exact_bundle.run()[0] == 0
+    first = bundle_results.read(exact_bundle.results, None, workspace=exact_bundle.workspace, progress=Silent()).best
+    assert len(first.ranked) == len(exact_bundle.numbers) == 2
+    racy = next(each for each in exact_bundle.manifest.entries if each.candidate.schedule == first.ranked[0].schedule)
+    text = (
+        f'{{"candidate":{racy.number},"schedule":"{racy.short_hash}","pass":2,"at_s":{time.time()},'
+        '"failed":{"stage":"verify","kind":"wrong output","message":"3 values differ"}'
+    )
+    with exact_bundle.results.open("a") as file:
+        file.write(f'{text},"check":"{checksum(text.encode(), exact_bundle.manifest.id):016x}"}}\n')
+    read = bundle_results.read(exact_bundle.results, None, workspace=exact_bundle.workspace, progress=Silent())
+    assert (read.problems, read.best.measured, read.best.ranked) == ((), 2, first.ranked[1:])
+    records = exact_bundle.workspace.records(exact_bundle.manifest.spec, read.best.machine)
+    assert [each.schedule for each in records] == [first.ranked[1].schedule]
+
+
 def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:
     bundle.spoil({2: "loops"}, bad(bundle))
     running = bundle.start()
@@ -123,6 +144,33 @@ def test_what_takes_the_run_down_has_two_tries(bundle: Bundle) -> None:
     assert list(found) == bundle.numbers[1:2]
     (failure,) = found.values()
     assert (failure.kind, "died 2 times" in failure.message) == ("crash", True)
+
+
+def test_a_full_disk_is_no_candidates_fault(bundle: Bundle) -> None:
+    assert bundle.run()[0] == 0
+    bundle.results.unlink()
+    full = "trap '' XFSZ; ulimit -f 2; exec ./run"  # so many blocks of at most 1 KiB
+    for _ in range(3):
+        done = subprocess.run(["sh", "-c", full], cwd=bundle.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and "make room on this disk" in done.stderr, done
+        assert "was running when the last run ended" not in done.stdout
+    code, out = bundle.run()
+    assert code == 0, out
+    results = read(bundle)
+    assert (failures(results), results.problems, len(results.measured)) == ({}, [], 12)
+
+
+def test_a_run_goes_on_after_an_update_of_the_kernel(bundle: Bundle) -> None:
+    assert bundle.run()[0] == 0
+    first, *lines = bundle.results.read_bytes().splitlines(keepends=True)
+    before, kernel, after = first.rpartition(b',"check"')[0].partition(b',"kernel":"Linux ')
+    older = before + kernel + b"older " + after
+    written = older + f',"check":"{checksum(older, bundle.manifest.id):016x}"}}\n'.encode()
+    bundle.results.write_bytes(written + b"".join(lines[:3]))
+    code, out = bundle.run()
+    assert code == 0, out
+    assert bundle.results.read_bytes().startswith(written + b"".join(lines[:3]))
+    assert {each.entry.number for each in read(bundle).measured} == set(bundle.numbers)
 
 
 def test_results_of_another_bundle_are_not_continued(bundle: Bundle) -> None:

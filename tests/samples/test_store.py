@@ -147,6 +147,15 @@ def test_best_are_sorted(store: Store) -> None:
     assert [best.cost for best in store.best(*KEYS, 2)] == [1.0, 2.0]
 
 
+def test_what_was_wrong_once_is_never_among_the_best(store: Store) -> None:
+    """Though it was right before, for a race need not show; what was slow once still counts."""
+    store.add_all([measured(n, n + 1.0, when=n + 10) for n in range(4)])
+    store.add_all([replace(sample(n, WRONG), measured_at_s=50.0 + n) for n in range(2)])
+    store.add(replace(sample(2, SLOW), measured_at_s=60.0))
+    assert [best.cost for best in store.best(*KEYS, 2)] == [3.0, 4.0]
+    assert [best.cost for best in store.best(*KEYS, 9, distinct=True)] == [3.0, 4.0]
+
+
 def test_of_equal_costs_the_first_may_stand_for_all(store: Store) -> None:
     store.add_all([measured(n, t, when=n) for n, t in enumerate((2.0, 1.0, 2.0, 1.0, 3.0))])
     ranked = store.best(*KEYS, 10, distinct=True)

@@ -16,7 +16,6 @@ or that belongs to another bundle, is known. Whatever is wrong with a line, the 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +31,10 @@ from hltune.values.unit import MILLISECONDS
 CONDITIONS = "bundle runner 1"
 """Beginning of the conditions of every machine that a bundle was measured on; counts what may change costs."""
 _FORMAT = "hltune bundle results"
+_ID = re.compile(r"[0-9a-f]{12}")
 _CHECK = re.compile(rb',"check":"([0-9a-f]{16})"}$')
+_LATEST_S = 2.0**32
+"""No clock is later than the year 2106."""
 _AGAIN = "run the bundle again on the device: what is missing here is measured once more"
 _COPY = "copy the file again from the device; do not edit it"
 
@@ -54,6 +56,10 @@ class Device:
     threads: int
     libc: str
     kernel: str
+
+    def __post_init__(self) -> None:
+        if not (0 < self.cores < 2**16 and 0 < self.threads < 2**16):
+            raise ValueError(f"cores: {self.cores}, threads: {self.threads}")
 
     def machine(self, manifest: Manifest) -> MachineId:
         """The identity of its measurements. The kernel is no part of it, for it is updated now and then."""
@@ -163,15 +169,17 @@ def _intact(line: bytes, bundle_id: str) -> bool:
 def _header(data: bytes, where: str) -> dict[str, Any]:
     first = data.partition(b"\n")[0]
     try:
-        header = cast("dict[str, Any]", json.loads(first))
-        if header["format"] != _FORMAT or header["version"] != 1 or not isinstance(header["bundle"], str):
+        header = _decoded(first)
+        if header["format"] != _FORMAT or header["version"] != 1:
             raise ValueError(f"format {header['format']!r} version {header['version']!r}")
+        if not _ID.fullmatch(header["bundle"]):  # it becomes a file's name
+            raise ValueError(f"bundle {header['bundle']!r}")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             "this is no file of results",
             where=f"{where}: line 1",
             expected=f'a line that begins with {{"format":"{_FORMAT}","version":1,',
-            found=f"{_excerpt(first)} ({type(error).__name__}: {error})",
+            found=_why(first, error),
             todo="give the file results.json that the bundle's runner wrote on the device",
         ) from None
     return header
@@ -223,23 +231,23 @@ class _Reader:
 
     def _measured(self, line: bytes) -> Measured:
         try:
-            document = cast("dict[str, Any]", json.loads(line))
+            document = _decoded(line)
             candidate, schedule, at_s = document["candidate"], document["schedule"], float(document["at_s"])
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-            what, found = "the line is damaged", f"{_excerpt(line)} ({type(error).__name__}: {error})"
-            raise InputError(what, expected="a line as the runner writes it", found=found, todo=_AGAIN) from None
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            what, expected = "the line is damaged", "a line as the runner writes it"
+            raise InputError(what, expected=expected, found=_why(line, error), todo=_AGAIN) from None
         entry = self.entries.get(candidate) if isinstance(candidate, int) else None
         if entry is None:
-            expected = f"one of {len(self.entries)}"
-            raise InputError("there is no such candidate", expected=expected, found=f"{candidate!r}", todo=_COPY)
+            expected, found = f"one of {len(self.entries)}", _clipped(repr(candidate))
+            raise InputError("there is no such candidate", expected=expected, found=found, todo=_COPY)
         if schedule != entry.short_hash:
             what = f"candidate {candidate} has another schedule"
-            raise InputError(what, expected=entry.short_hash, found=f"{schedule!r}", todo=_COPY)
+            raise InputError(what, expected=entry.short_hash, found=_clipped(repr(schedule)), todo=_COPY)
         measurement = _measurement(document)
         if not _intact(line, self.bundle_id):
             what, expected = "the line was changed, or is of another bundle", "a checksum that fits"
             raise InputError(what, expected=expected, found=_excerpt(line), todo=_COPY)
-        if not 0 <= at_s < math.inf:
+        if not 0 <= at_s < _LATEST_S:
             raise InputError("bad time of measurement", expected="seconds since 1970", found=str(at_s), todo=_COPY)
         return Measured(entry=entry, measurement=measurement, at_s=at_s)
 
@@ -252,18 +260,36 @@ def _measurement(document: dict[str, Any]) -> Measurement:
     pruned = document.get("pruned") is True
     try:
         return Cost(unit=MILLISECONDS, turns=tuple(tuple(map(float, turn)) for turn in turns or ()), pruned=pruned)
-    except (TypeError, ValueError) as error:
-        raise InputError("bad times", expected="lists of seconds", found=f"{turns!r} ({error})", todo=_COPY) from None
+    except (TypeError, ValueError, OverflowError) as error:
+        found = f"{_clipped(repr(turns))} ({error})"
+        raise InputError("bad times", expected="lists of seconds", found=found, todo=_COPY) from None
     except InputError:
         expected = "positive, finite seconds"
-        raise InputError("bad times", expected=expected, found=f"{turns!r}", todo=_COPY) from None
+        raise InputError("bad times", expected=expected, found=_clipped(repr(turns)), todo=_COPY) from None
 
 
 def _place(line: bytes) -> bytes:
-    """A first line up to when the run began."""
-    return line.partition(b',"started_s"')[0]
+    """A first line up to the kernel, which may be updated between two runs, and to when the run began."""
+    return line.partition(b',"kernel"')[0]
+
+
+def _decoded(line: bytes) -> dict[str, Any]:
+    """A line's document; a `ValueError` for what is none, is nested without end, or has half characters."""
+    try:
+        document = cast("dict[str, Any]", json.loads(line))
+        json.dumps(document, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("lists in lists without end") from None
+    return document
+
+
+def _why(line: bytes, error: Exception) -> str:
+    return f"{_excerpt(line)} ({type(error).__name__}: {_clipped(str(error))})"
 
 
 def _excerpt(line: bytes) -> str:
-    text = line[:80].decode(errors="replace")
-    return repr(text + "..." if len(line) > 80 else text)
+    return repr(_clipped(line[:400].decode(errors="replace")))
+
+
+def _clipped(text: str) -> str:
+    return text[:80] + "..." if len(text) > 80 else text

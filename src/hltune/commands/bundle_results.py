@@ -95,7 +95,7 @@ def read(path: Path, bundle: Path | None, *, workspace: Workspace, progress: Pro
     with hold_store(workspace.samples, progress, todo="read the same file again") as store:
         store.add_pipeline(PipelineRecord.of(manifest.spec))
         before = store.count()
-        store.add_all(_sample(each, manifest, machine) for each in results.measured)
+        store.add_all(as_sample(each, manifest, machine) for each in results.measured)
         added = store.count() - before
         best = _best(store, manifest.spec, machine, workspace, progress)
     return _read(manifest, results, added, best)
@@ -127,7 +127,8 @@ def _manifest(bundle_id: str, bundle: Path | None, workspace: Workspace, results
     return Manifest.decode(data, where=str(place))
 
 
-def _sample(measured: Measured, manifest: Manifest, machine: MachineId) -> Sample:
+def as_sample(measured: Measured, manifest: Manifest, machine: MachineId) -> Sample:
+    """A measurement as the store keeps it."""
     candidate = measured.entry.candidate
     return Sample(
         pipeline_hash=manifest.spec.content_hash,

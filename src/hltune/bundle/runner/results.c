@@ -171,8 +171,9 @@ static double clock_s(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* The first line, up to what differs from run to run on the same device. */
-static void compose_header(void) {
+/* The first line, up to when the run began. Returns how much of it has to be the same whenever a run goes on: all but
+ * the kernel, which is updated now and then. */
+static size_t compose_header(void) {
     char cpu[800] = "", board[256] = "", kernel[256];
     struct utsname system;
     uname(&system);
@@ -184,15 +185,18 @@ static void compose_header(void) {
     add_text(cpu);
     add(",\"board\":");
     add_text(board);
-    add(",\"cores\":%d,\"threads\":%d,\"libc\":\"%s\",\"kernel\":", usable_cores(), limits.threads,
+    add(",\"cores\":%d,\"threads\":%d,\"libc\":\"%s\"", usable_cores(), limits.threads,
 #ifdef __GLIBC__
         "glibc"
 #else
         "other"
 #endif
     );
+    size_t common = length;
+    add(",\"kernel\":");
     add_text(kernel);
     add("}");
+    return common;
 }
 
 static int place_of(int number) {
@@ -224,7 +228,7 @@ static void take_line(const char *text, size_t size) {
 }
 
 /* Reads what an earlier run left, and leaves out a line that was not written to its end. */
-static void continue_results(char *text, size_t size) {
+static void continue_results(char *text, size_t size, size_t common) {
     char *end = memchr(text, '\n', size);
     if (!end) {
         if (ftruncate(file, 0)) {
@@ -233,7 +237,6 @@ static void continue_results(char *text, size_t size) {
         file_size = 0;
         return;
     }
-    size_t common = length - 1; /* without the brace that closes the device */
     if (!intact(text, (size_t)(end - text)) || (size_t)(end - text) < common || strncmp(text, line, common)) {
         refuse("this file has results of another bundle or device, or was changed",
                "move it out of this folder, and run again");
@@ -253,6 +256,7 @@ static void note_death(int place, int pass) {
     struct attempt attempt = {.stage = "run", .failed = "crash"};
     snprintf(attempt.message, sizeof attempt.message, "the device or the whole run died %d times while it ran", MOST_STRIKES);
     keep_result(place, pass, &attempt);
+    leave_candidate();
 }
 
 /* Who was under way when the last run died has one more try. */
@@ -289,10 +293,10 @@ void open_results(void) {
         refuse("cannot be read", "move it out of this folder, and run again");
     }
     text[size] = 0;
-    compose_header();
+    size_t common = compose_header();
     file_size = 0;
     if (size) {
-        continue_results(text, size);
+        continue_results(text, size, common);
     }
     free(text);
     if (!file_size) {
@@ -343,5 +347,4 @@ void keep_result(int place, int pass, const struct attempt *attempt) {
         result->best_s = !result->best_s || best_s < result->best_s ? best_s : result->best_s;
     }
     write_line();
-    leave_candidate();
 }

@@ -30,7 +30,6 @@ static double best_s(void) {
 }
 
 static void leave_interrupted(void) {
-    leave_candidate();
     fprintf(stderr, "interrupted: all results so far are in results.json; the same command goes on\n");
     exit(INTERRUPTED);
 }
@@ -39,6 +38,7 @@ static void run_one(int place, int pass, int number, int count) {
     const struct candidate *candidate = &candidates[place];
     begin_candidate(place, pass);
     struct attempt attempt = try_candidate(candidate, best_s());
+    leave_candidate(); /* before its result is written: should the disk be full, that is not the candidate's fault */
     if (interrupted) {
         leave_interrupted();
     }

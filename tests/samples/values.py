@@ -153,7 +153,7 @@ def sample(
         machine=machine,
         schedule=Schedule((Unroll(Stage("out"), f"x{number}"),)),
         featurization=featurization(number),
-        measurement=measurement or cost(1e-3 * (number + 1), 2e-3 * (number + 1)),
+        measurement=measurement or cost(1e-3 * (number + 1)),
         provenance=Searched(autoscheduler="Adams2019", weights="f" * 64, parameters=(("beam_size", "1"),)),
         round=1,
         measured_at_s=1000.0 + number if when is None else when,

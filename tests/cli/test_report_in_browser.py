@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from hltune.commands.report import Reported
+from hltune.report.page import reported, write_page
 from tests.cli.conftest import PIPELINES, Run
+from tests.report.explained import FOUND, explanation
 
 BLUR, SUMS = PIPELINES / "blur_function.py", PIPELINES / "sums_function.py"
 CHROMIUM = shutil.which("chromium")
@@ -50,6 +53,20 @@ def test_the_page_works_in_a_browser(hltune: Run, browser: Browser, tmp_path: Pa
             assert not complaints
             _check(page)
             context.close()
+
+
+def test_what_is_folded_is_printed(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "out.html"
+    write_page(reported([Reported(explanation=explanation(FOUND))], {}, command="hltune report"), path)
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    change = page.locator("details pre").first
+    assert not change.is_visible()
+    page.emulate_media(media="print")
+    box, next_one = change.bounding_box(), page.locator("details").nth(1).bounding_box()
+    assert change.is_visible() and box is not None and next_one is not None
+    assert box["height"] > 10 and box["y"] + box["height"] <= next_one["y"]
+    page.close()
 
 
 def _check(page: Page) -> None:

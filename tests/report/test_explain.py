@@ -9,20 +9,11 @@ import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
-from hltune.commands.explain import Explained, Explanation, in_order
-from hltune.lowered.account import Account
+from hltune.commands.explain import Explained, in_order
 from hltune.report.explain import print_explained
 from hltune.report.explanation import explained
-from hltune.search.advice import Advice
-from hltune.search.faults import Fault
-from hltune.values.cost import Cost, Measurement
-from hltune.values.directives import Parallel, Schedule
-from hltune.values.errors import Failure
-from hltune.values.profile import Part, Profile
-from hltune.values.roles import Stage
-from hltune.values.unit import MILLISECONDS
 from tests.report.conftest import shown
-from tests.report.values import CRASH, HOST, SCHEDULE, SUBJECT
+from tests.report.explained import FOUND, UNREADABLE, explanation, in_turns
 
 PROFILE = {
     "cost": 2000.0,
@@ -54,55 +45,6 @@ def test_two_schedules_are_compared_in_one_unit(
     table = capsys.readouterr().out.partition(f"mine against theirs, {what}")[2]
     (row,) = [line.split() for line in table.splitlines() if line.startswith("out ")]
     assert row == ["out", *(["2,000"] * 2 if profiled else ["0.25"] * 2), "+0"]
-
-
-ACCOUNT = Account(bodies=(), allocations=(), terms={"compute": 2e-3}, launches=0.0)
-UNREADABLE = Failure(stage="read", kind="error", message="a lowered program that this version cannot read")
-CHANGE = Schedule((Parallel(Stage("out"), "y"),))
-PROFILED = Profile(
-    seconds=2.4e-3,
-    runs=9,
-    parts=(Part(name="out", samples=100, threads=2.0),),
-    threads=2.0,
-    heap_peak_bytes=0,
-    allocations=0,
-)
-
-
-def in_turns(*milliseconds: float) -> Cost:
-    return Cost(unit=MILLISECONDS, turns=tuple((each / 1e3,) for each in milliseconds))
-
-
-def advice(kind: str, *, measured: Measurement | None = None, change: bool = True, untried: int = 0) -> Advice:
-    fault = Fault(kind=kind, stage=Stage("out"), seconds=1e-3, text=f"is {kind}", changes=(CHANGE,) * 9)
-    found = Advice(fault=fault, untried=untried)
-    return replace(found, change=CHANGE, seconds=1e-3, measured=measured) if change else found
-
-
-MEASURED = in_turns(2.0, 2.0, 2.0, 3.0, 3.0)
-FOUND = Explained(
-    name="tuned",
-    schedule=SCHEDULE,
-    measured=MEASURED,
-    profile=PROFILED,
-    account=ACCOUNT,
-    advice=(
-        advice("a tie", measured=in_turns(1.9, 2.1, 2.0, 2.9, 3.1)),
-        advice("slower", measured=in_turns(4.0, 4.0, 4.1, 6.0, 6.0)),
-        advice("crashing", measured=CRASH),
-        advice("a little faster", measured=in_turns(1.7, 1.8, 1.7, 2.5, 2.5)),
-        advice("much faster", measured=in_turns(1.0, 1.1, 1.0, 1.5, 1.5)),
-        advice("not measured", untried=1),
-        advice("hopeless", change=False, untried=3),
-    ),
-    beside=MEASURED,
-)
-
-
-def explanation(*schedules: Explained) -> Explanation:
-    return Explanation(
-        subject=SUBJECT, machine=HOST, schedules=schedules, root=ACCOUNT, caches=(), others={}, bandwidth_bound=None
-    )
 
 
 def text_of(*schedules: Explained) -> str:

@@ -98,7 +98,8 @@ def write_report(
                 progress=Numbered(progress, number, len(pipelines)),
             )
             results.append(result)
-    document = reported(results, survivors.failed, command=this_command())
+    place = () if workspace.root == OutputFlags().workspace else ("--workspace", str(workspace.root))
+    document = reported(results, survivors.failed, command=this_command(), place=place)
     write_page(document, file)
     return document
 

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+import shlex
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -15,46 +16,57 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hltune import __version__
 from hltune.commands.report import Reported
 from hltune.machine.pictures import Picture
+from hltune.machine.speedup import ratio
 from hltune.report.curve import round_numbers
-from hltune.report.documents import errors
+from hltune.report.documents import errors, failure
 from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, size, untried
 from hltune.report.explanation import explained
+from hltune.report.tables import is_tie
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import minutes_without_pauses
 from hltune.tuning.tuner import Round
-from hltune.values.errors import HltuneError
+from hltune.values.cost import Cost, Measurement
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import Reason
 from hltune.values.unit import Unit
 
 Document = dict[str, Any]
 
-VERSION = 1
+VERSION = 2
+_SAMPLES = 500
+"""Of tuning, that the page shows beside each one that was the best so far."""
 _ID_DIGITS = 12
 _NONE = "-"
 _INK = "#010203"
 """A colour that nothing else has, in place of which the page puts that of its text."""
 
 
-def reported(results: Sequence[Reported], failed: Mapping[str, HltuneError], *, command: str) -> Document:
+def reported(
+    results: Sequence[Reported], failed: Mapping[str, HltuneError], *, command: str, place: Sequence[str] = ()
+) -> Document:
     """What the page shows of pipelines.
 
     Args:
         failed: why others are left out, by name.
         command: what the user typed.
+        place: flags that name the workspace, for commands that the page shows.
     """
-    return {**_document([_pipeline(each) for each in results], command), **errors(failed)}
+    return {**_document([_pipeline(each, place) for each in results], command), **errors(failed)}
 
 
 def under_way(rounds: Sequence[Round], unit: Unit, *, command: str) -> Document:
     """What the page shows while pipelines are tuned: the best cost after each round, against the time it took."""
     pipelines: dict[str, Document] = {}
     for each in rounds:
-        shown = pipelines.setdefault(each.pipeline, {"pipeline": each.pipeline, "unit": _unit(unit), "history": []})
+        empty: Document = {"pipeline": each.pipeline, "unit": _unit(unit), "history": [], "measurements": 0}
+        shown = pipelines.setdefault(each.pipeline, empty)
+        shown["measurements"] += each.measured
         before = shown["history"][-1][0] if shown["history"] else 0.0
         if each.best is not None:
             shown["history"].append([before + each.seconds / 60, unit.from_seconds(each.best)])
@@ -103,30 +115,56 @@ def _unit(unit: Unit) -> Document:
     return {"name": unit.name, "label": unit.label}
 
 
-def _pipeline(result: Reported) -> Document:
-    unit = result.explanation.machine.unit
+def _pipeline(result: Reported, place: Sequence[str]) -> Document:
+    explanation = result.explanation
+    unit = explanation.machine.unit
     at_s, costs = np.array(result.history, np.float64).reshape(-1, 2).T
     elapsed = minutes_without_pauses(at_s)
-    document = explained(result.explanation)
-    rows = map(_row, [*document["schedules"], *document["others"]])
+    measured = {**{each.name: each.measured for each in explanation.schedules}, **explanation.others}
+    rows = [_row(name, each, explanation.schedules[0].measured) for name, each in measured.items()]
+    shown = _shown(costs)
+    history = zip(elapsed[shown], costs[shown], strict=True)
     return {
-        **document,
+        **explained(explanation),
         "rows": sorted(rows, key=lambda row: row["cost"] or math.inf),
         "unit": _unit(unit),
-        "history": [[float(at), unit.from_seconds(cost)] for at, cost in zip(elapsed, costs, strict=True)],
-        "failures": [_failure(each) for each in result.failures],
+        "history": [[float(at), unit.from_seconds(cost)] for at, cost in history],
+        "measurements": len(costs),
+        "failures": [_failure(each, place) for each in result.failures],
         "origins": [{"origin": origin, "count": count} for origin, count in result.origins],
         "pictures": [_picture(each) for each in result.pictures],
     }
 
 
-def _row(each: Document) -> Document:
-    return {"name": each["name"], "cost": each["cost"], "failure": each.get("failure")}
+def _shown(costs: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Indices [S] of the samples [N] to show: some, evenly spaced, and all that were the best so far."""
+    best = np.minimum.accumulate(costs)
+    keep = np.diff(best, prepend=math.inf) < 0
+    keep[:: math.ceil(len(costs) / _SAMPLES) or 1] = True
+    keep[-1:] = True
+    return np.flatnonzero(keep)
 
 
-def _failure(each: Reason) -> Document:
+def _row(name: str, measured: Measurement | None, best: Measurement | None) -> Document:
+    """What a schedule costs; from the heap it takes so many bytes, all in all, where an emulator counts, at a time."""
+    found = measured if isinstance(measured, Cost) else None
+    pair = (found, best) if found is not None and isinstance(best, Cost) else None
+    heap, counters = (found.heap, found.counters) if found else (None, None)
+    return {
+        "name": name,
+        "cost": found and found.unit.from_seconds(found.value),
+        "to_best": ratio(*pair) if pair else None,
+        "tie": pair is not None and found is not best and is_tie(*pair),
+        "heap_bytes": heap.bytes if heap else counters and counters.peak_heap_bytes,
+        "allocations": heap.allocations if heap else counters and counters.allocations,
+        "failure": failure(measured) if isinstance(measured, Failure) else None,
+    }
+
+
+def _failure(each: Reason, place: Sequence[str]) -> Document:
     identifier = None if each.schedule_hash is None else each.schedule_hash[:_ID_DIGITS]
-    return {"stage": each.stage, "message": each.message, "count": each.count, "id": identifier}
+    command = None if identifier is None else shlex.join(["hltune", "reproduce", identifier, "-o", "out", *place])
+    return {"stage": each.stage, "message": each.message, "count": each.count, "id": identifier, "reproduce": command}
 
 
 def _picture(each: Picture) -> Document:

@@ -109,7 +109,7 @@ def print_comparison(console: Console, result: Comparison) -> None:
 def print_ties(console: Console, rows: Sequence[Row]) -> None:
     """Who may be as fast as the first one: times are the least of all turns, ratios compare turns side by side."""
     costs = {row.name: row.cost for row in rows if row.cost}
-    found = [name for name, cost in [*costs.items()][1:] if _is_tie(cost, next(iter(costs.values())))]
+    found = [name for name, cost in [*costs.items()][1:] if is_tie(cost, next(iter(costs.values())))]
     if found:
         print_lines(console, f"a tie with the first one, as far as these turns can tell: {', '.join(found)}")
 
@@ -140,7 +140,7 @@ def _advice(finding: Finding) -> str:
     return finding.found if finding.todo is None else f"{finding.found}: {finding.todo}"
 
 
-def _is_tie(one: Cost, other: Cost) -> bool:
+def is_tie(one: Cost, other: Cost) -> bool:
     """Neither is surely faster; what is counted comes out the same every time."""
     found = None if one.counters is not None else speedup(one, other)
     return found is not None and found.tie

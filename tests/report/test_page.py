@@ -1,0 +1,84 @@
+"""What the page of `report` says, from results."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hltune.commands.report import Reported
+from hltune.machine.speedup import ratio
+from hltune.report.page import reported, under_way, write_page
+from hltune.values.cost import Heap
+from hltune.values.reasons import Reason
+from hltune.values.unit import MILLISECONDS
+from tests.report.explained import FOUND, MEASURED, explanation, in_turns
+from tests.report.values import CRASH, ROUNDS
+
+HEAP = Heap(allocations=1234, bytes=3 << 20, peak_bytes=1 << 20, largest_mapped_bytes=0)
+OTHERS = {
+    "noisy": replace(in_turns(2.1, 1.9, 2.0, 3.0, 3.1), heap=HEAP),
+    "slow": in_turns(4.0, 6.3, 6.3, 6.6, 6.6),
+    "broken": CRASH,
+}
+FAILED = Reason(stage="run", message="crashed", count=3, example="crashed", schedule_hash="ab" * 32)
+
+
+def result(**changes: object) -> Reported:
+    return replace(Reported(explanation=replace(explanation(FOUND), others=OTHERS)), **changes)
+
+
+def test_thousands_of_samples_are_thinned_and_the_best_ones_stay(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    costs = random.uniform(1e-3, 9e-3, 5000) * np.linspace(2.0, 1.0, 5000)
+    history = tuple(zip(1000.0 + np.arange(5000.0), costs.tolist(), strict=True))
+    results = [result(history=history)] * 6
+    document = reported(results, {}, command="hltune report")
+    found = document["pipelines"][0]
+    shown = [cost for _, cost in found["history"]]
+    assert len(shown) < 600 and found["measurements"] == 5000
+    assert {MILLISECONDS.from_seconds(each) for each in np.minimum.accumulate(costs).tolist()} <= {*shown}
+    write_page(document, tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    assert len(text) < 1_500_000 and "5000 measurements" in text
+
+
+def test_few_samples_are_all_shown() -> None:
+    history = tuple((1000.0 + at, 1e-3 * (9 - at % 5)) for at in range(400))
+    (found,) = reported([result(history=history)], {}, command="")["pipelines"]
+    assert len(found["history"]) == 400
+    assert reported([result()], {}, command="")["pipelines"][0]["history"] == []
+
+
+def test_rounds_say_how_much_was_measured() -> None:
+    (found,) = under_way(ROUNDS, MILLISECONDS, command="hltune tune")["pipelines"]
+    assert found["measurements"] == sum(each.measured for each in ROUNDS)
+
+
+def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:
+    document = reported([result()], {}, command="")
+    rows = {row["name"]: row for row in document["pipelines"][0]["rows"]}
+    assert rows["slow"]["to_best"] == ratio(OTHERS["slow"], MEASURED) != pytest.approx(2.0)
+    ties = {name: row["tie"] for name, row in rows.items()}
+    assert ties == {"noisy": True, "tuned": False, "slow": False, "broken": False}
+    assert rows["broken"]["to_best"] is None and rows["broken"]["failure"]
+    write_page(document, tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    assert ", a tie</td>" in text and "<td>3 MiB (1,234)</td>" in text
+
+
+def test_what_shows_a_failure_names_the_workspace(tmp_path: Path) -> None:
+    document = reported([result(failures=(FAILED,))], {}, command="", place=("--workspace", "my work"))
+    write_page(document, tmp_path / "out.html")
+    assert "hltune reproduce abababababab -o out --workspace &#39;my work&#39;" in (tmp_path / "out.html").read_text()
+    (plain,) = reported([result(failures=(FAILED,))], {}, command="")["pipelines"]
+    assert plain["failures"][0]["reproduce"] == "hltune reproduce abababababab -o out"
+
+
+def test_what_was_not_looked_for_is_not_said_to_be_unknown(tmp_path: Path) -> None:
+    silent = Reported(explanation=explanation(replace(FOUND, advice=None, beside=None)))
+    write_page(reported([silent], {}, command=""), tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    assert "what limits it was not looked for" in text and "Nothing known" not in text

@@ -13,6 +13,7 @@ import pytest
 from hltune.commands.run import Ran, run
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.machine.run_image import write_all
 from hltune.runtime.progress import Silent
 from hltune.values import schedule_codec
 from hltune.values.directives import Schedule
@@ -104,3 +105,17 @@ def test_what_no_image_has_needs_another_pipeline(apply: Apply, tmp_path: Path) 
 def test_without_a_file_to_write_nothing_is_run(apply: Apply) -> None:
     with pytest.raises(InputError, match=r"outputs without a file: darker, histogram(.|\n)*-o darker=FILE"):
         apply(COUNTED)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "TIFF"])
+def test_what_is_true_is_white(tmp_path: Path, ending: str) -> None:
+    array = np.random.default_rng(0).integers(0, 2, (5, 17)).astype(bool)
+    write_all([tmp_path / f"out.{ending}"], [array])
+    np.testing.assert_array_equal(iio.imread(tmp_path / f"out.{ending}", plugin="pillow") > 0, array)
+
+
+@pytest.mark.parametrize(("ending", "shape"), [("png", (7,)), ("jpg", (7,)), ("png", ()), ("tif", ())])
+def test_what_is_no_image_is_refused(tmp_path: Path, ending: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"too few dimensions(.|\n)*npy"):
+        write_all([tmp_path / f"out.{ending}"], [np.zeros(shape, np.uint8)])
+    assert not list(tmp_path.iterdir())

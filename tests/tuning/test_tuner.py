@@ -23,6 +23,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Mutated, Named, Searched
 from hltune.values.schedule_codec import schedule_hash
+from hltune.values.unit import MILLISECONDS
 from tests.samples import stored
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
@@ -346,3 +347,16 @@ def test_what_has_turned_out_wrong_is_not_gone_on_from(place: Place) -> None:
             assert history.best_cost == second.cost and history.best(1) == [second]
             key = schedule_hash(best.schedule)
             assert key in history and history.cost(key) is None
+
+
+def test_what_the_author_has_changed_since_is_not_gone_on_from(place: Place) -> None:
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        best, best_cost = tuner.history.best(1)[0], tuner.history.best_cost
+        samples = stored.samples(store, place.subject.spec.content_hash, place.machine.key)
+        quickest = replace(samples[0], measurement=Cost(unit=MILLISECONDS, turns=((1e-9,),)), featurization=None)
+        store.add(replace(quickest, schedule=Schedule(base="0" * 64), provenance=Named(name="manual")))
+        history = place.tuner(store, make_options()).history
+        assert len(history) == len(tuner.history) and history.best_cost == best_cost
+        assert history.best(1) == [best] and all(each.schedule.base is None for each in history.measured())

@@ -9,6 +9,7 @@ import pytest
 
 from hltune.values.directives import Schedule, Unroll
 from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.workspace.records import TUNED, Record, Workspace
@@ -37,8 +38,10 @@ ON_IMAGE, ON_SCALAR = MACHINE.with_given("in=0123abcd"), MACHINE.with_given("k=1
 EXACTLY = MACHINE.with_given("--tolerance=0")
 
 
-def known(workspace: Workspace, machine: MachineId = MACHINE) -> list[tuple[str, float | None, str]]:
-    return [(each.name, each.cost, each.elsewhere) for each in workspace.records(SPEC, machine)]
+def known(
+    workspace: Workspace, machine: MachineId = MACHINE, spec: PipelineSpec = SPEC
+) -> list[tuple[str, float | None, str]]:
+    return [(each.name, each.cost, each.elsewhere) for each in workspace.records(spec, machine)]
 
 
 @pytest.mark.parametrize("given", [ON_IMAGE, ON_SCALAR])
@@ -86,3 +89,16 @@ def test_what_is_wrong_by_given_tolerances_stays_for_the_usual_ones_and_says_so(
     assert known(workspace, EXACTLY) == [(TUNED, None, "the usual data and tolerances")]
     workspace.keep(record(TUNED, QUICK), SPEC, MACHINE)
     assert not list(workspace.best(SPEC, MACHINE).notes)
+
+
+def test_what_the_author_has_changed_since_is_left_out(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    first, second = (replace(SPEC, manual=manual) for manual in (b"first", b"second"))
+    for spec, cost in ((first, 1.0), (second, 2.0)):
+        workspace.keep(record("manual", Schedule(base=spec.manual_hash), cost), spec, MACHINE)
+    workspace.keep(record("adams2019", QUICK, 3.0), first, MACHINE)
+    for spec, expected in ((first, [1.0, 3.0]), (second, [2.0, 3.0]), (SPEC, [3.0])):
+        assert [cost for _, cost, _ in known(workspace, spec=spec)] == expected
+    workspace.keep(record(TUNED, Schedule(base=first.manual_hash), 0.5), first, ON_IMAGE)
+    assert workspace.best(first, MACHINE).name == TUNED
+    assert workspace.best(second, MACHINE).name == "manual"

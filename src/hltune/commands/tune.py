@@ -238,7 +238,7 @@ def _finish(
     spec = subject.spec
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
-    best = store.best(*key, options.finalists if tuner.kept is None else len(tuner.history), distinct=True)
+    best = tuner.history.ranked(options.finalists if tuner.kept is None else len(tuner.history), distinct=True)
     records = workspace.records(spec, run.machine)
     if (kept := tuner.kept) is not None:
         best = tuple(each for each in best if each.schedule and kept.allows(each.schedule))[: options.finalists]

@@ -135,14 +135,13 @@ def write_all(paths: Sequence[Path], arrays: Sequence[Array]) -> None:
 
 
 def _write(path: Path, part: Path, array: Array) -> None:
-    """Planar colour becomes interleaved."""
     import imageio.v3 as iio
 
     try:
         if path.suffix == ".npy":
             np.save(part, array)
         else:
-            iio.imwrite(part, np.moveaxis(array, 0, 2) if array.ndim == 3 else array)
+            iio.imwrite(part, _as_image(path, array))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             "cannot write the image",
@@ -150,3 +149,13 @@ def _write(path: Path, part: Path, array: Array) -> None:
             found=f"{error} ({array.dtype.name}, {size_text(array.shape)})",
             todo="choose a place that can be written to and a format that holds this, or .npy, which holds all",
         ) from None
+
+
+def _as_image(path: Path, array: Array) -> Array:
+    """Interleaved; a `ValueError` if it has too few dimensions."""
+    tiff = path.suffix.lower() in (".tif", ".tiff")
+    if array.ndim < (1 if tiff else 2):
+        raise ValueError("too few dimensions for an image of this format")
+    if array.dtype == np.bool_ and tiff:
+        array = np.where(array, 255, 0).astype(np.uint8)  # of one bit, other programs see it inverted
+    return np.moveaxis(array, 0, 2) if array.ndim == 3 else array

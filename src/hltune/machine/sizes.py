@@ -22,8 +22,9 @@ _LARGEST_RATIO = 4
 def resized(spec: PipelineSpec, sizes: Mapping[str, Extents], given: Mapping[str, Extents]) -> PipelineSpec:
     """The same pipeline with other estimates.
 
-    An output follows the input whose estimate is most like its own. Per dimension it stays as large as the input, or
-    smaller by the same border, or smaller or larger in the same ratio. What an output has of fewer dimensions than its
+    An output follows the input whose estimate is most like its own. Where all dimensions that differ have the same
+    whole ratio, it is scaled up or down. Else, per dimension, it stays as large as the input, or smaller by the same
+    border, or smaller or larger in the same ratio. What an output has of fewer dimensions than its
     input are the first ones.
 
     Args:
@@ -75,7 +76,7 @@ def _followed(output: OutputArgument, images: list[BufferArgument], sizes: Mappi
     alike = _alike(len(own), images)
     distances = {name: sum(abs(a - b) for a, b in zip(before, own, strict=True)) for name, before in alike.items()}
     leaders = [name for name, distance in distances.items() if distance == min(distances.values())]
-    found = {tuple(_follow(*extent) for extent in zip(own, alike[name], sizes[name], strict=False)) for name in leaders}
+    found = {_following(own, alike[name], sizes[name][: len(own)]) for name in leaders}
     extents = tuple(extent for extent in found.pop() if extent is not None) if len(found) == 1 else ()
     if len(extents) < len(own):
         raise InputError(
@@ -96,17 +97,38 @@ def _alike(dimensions: int, images: list[BufferArgument]) -> dict[str, Extents]:
     return {image.name: _extents(image)[:dimensions] for image in images if len(image.estimate) > dimensions}
 
 
+def _following(own: Extents, before: Extents, now: Extents) -> tuple[int | None, ...]:
+    """The extents of an output; None for those that are unclear."""
+    ratios = {_ratio(*pair) for pair in zip(own, before, strict=True) if pair[0] != pair[1]}
+    scaled = len(ratios) == 1 and None not in ratios
+    triples = zip(own, before, now, strict=True)
+    return tuple(_scaled(*extents) if scaled else _follow(*extents) for extents in triples)
+
+
+def _ratio(own: int, before: int) -> tuple[int, int] | None:
+    """By how much an output is larger, and by how much smaller, if one of them is a whole number and the other is 1."""
+    if own % before == 0 and own // before <= _LARGEST_RATIO:
+        return own // before, 1
+    if before % own == 0 and before // own <= _LARGEST_RATIO:
+        return 1, before // own
+    return None
+
+
+def _scaled(own: int, before: int, now: int) -> int | None:
+    """The extent of an output in the same ratio; None if there is none."""
+    if now == before:
+        return own
+    ratio = _ratio(own, before)
+    return None if ratio is None else max(1, now * ratio[0] // ratio[1])
+
+
 def _follow(own: int, before: int, now: int) -> int | None:
     """The extent of an output that was `own` when that of its input was `before`, and is `now`; None if unclear."""
     if now == before:
         return own
     if abs(own - before) <= _MOST_BORDER and now + own - before >= 1:
         return now + own - before
-    if own % before == 0 and own // before <= _LARGEST_RATIO:
-        return now * (own // before)
-    if before % own == 0 and before // own <= _LARGEST_RATIO:
-        return max(1, now // (before // own))
-    return None
+    return _scaled(own, before, now)
 
 
 def _extents(argument: BufferArgument | OutputArgument) -> Extents:

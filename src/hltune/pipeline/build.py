@@ -46,7 +46,7 @@ def build(spec: PipelineSpec, base: str | None = None) -> Built:
     Raises:
         InputError: the base is not the schedule that the pipeline's author wrote.
     """
-    if base not in (None, spec.manual_hash):
+    if not spec.has_base(base):
         raise InputError(
             "the schedule is the hand-written one of another version of this pipeline",
             where=spec.name,

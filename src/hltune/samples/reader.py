@@ -154,6 +154,15 @@ class Reader:
         with database.decoding(self.path):
             return tuple(map(Ranked.of, self._rows(query, *2 * (pipeline_hash, machine_key), count)))
 
+    def named(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
+        """Schedules that people wrote, by their hashes."""
+        query = f"""SELECT DISTINCT hash, directives FROM (
+            SELECT schedule_id {OF} AND json_extract(provenance, '$.kind') = 'named')
+            JOIN schedules ON schedules.id = schedule_id"""
+        with database.decoding(self.path):
+            rows = self._rows(query, pipeline_hash, machine_key)
+            return {key: schedule for key, data in rows if (schedule := decode_schedule(data)) is not None}
+
     def mutants(self, pipeline_hash: str, machine_key: str) -> list[tuple[Mutated, float | None]]:
         """Where each mutant comes from, and its cost; None if it failed. Repaired schedules are none."""
         query = f"""SELECT provenance, cost {OF} AND json_extract(provenance, '$.mutation') IS NOT NULL

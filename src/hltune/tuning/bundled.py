@@ -96,7 +96,7 @@ class Bundled:
 
     def next(self, history: History, store: Reader, progress: Progress) -> Chosen:
         """What is worth measuring after what was."""
-        name, key = self.subject.spec.name, (self.subject.spec.content_hash, self.machine.key)
+        name = self.subject.spec.name
         repairs = dict(islice(self._repairs(history, store), round(_REPAIRED_SHARE * self.options.batch)))
         drafts, model = self._drafts(history), self._model(freeze=False)
         progress.phase(f"{name}: learning from {len(history)} schedules that were measured there")
@@ -104,7 +104,7 @@ class Bundled:
         if model.learn(samples, history.last_round) is None:
             model.prepare(samples)
         drafts.learn(end_s=time.monotonic() + _LEARNING_S)
-        ranked = store.best(*key, len(history))
+        ranked = history.ranked(len(history), distinct=False)
         searched = _least(ranked, lambda each: isinstance(each, Searched))
         by_hand = _least(ranked, lambda each: isinstance(each, Named) and each.name != DEFAULT)
         share, number = mutant_share(searched, by_hand), history.last_round + 1

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from hltune.cost_model.dataset import Dataset
 from hltune.lowered.features import VERSION, decoded
 from hltune.machine.protocol import Session
+from hltune.samples.results import Ranked
 from hltune.samples.writer import Store
 from hltune.search.mutation import Parent
 from hltune.tuning.operators import Try
@@ -34,7 +35,9 @@ class History:
         self._key = (spec.content_hash, machine.key)
         self._machine = machine
         self._store = store
-        self._costs = store.costs(*self._key)
+        named = store.named(*self._key)
+        self._gone = {key for key, each in named.items() if not spec.has_base(each.base)}
+        self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in self._gone}
         self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
         self._first: dict[str, tuple[int, float]] = {}  # in this run: the number and the cost
@@ -70,11 +73,17 @@ class History:
 
     def failed(self) -> dict[str, Schedule]:
         """What only failed, and not because Halide refuses it, by its hash."""
-        return self._store.failed_schedules(*self._key)
+        failed = self._store.failed_schedules(*self._key)
+        return {key: each for key, each in failed.items() if key not in self._gone}
 
     def _ranked(self, count: int, *, distinct: bool) -> list[Parent]:
-        ranked = self._store.best(*self._key, count, distinct=distinct)
+        ranked = self.ranked(count, distinct=distinct)
         return [Parent(each.schedule, each.cost) for each in ranked if each.schedule is not None]
+
+    def ranked(self, count: int, *, distinct: bool) -> tuple[Ranked, ...]:
+        """`Reader.best`, without what the author has written otherwise since then."""
+        ranked = self._store.best(*self._key, count + len(self._gone), distinct=distinct)
+        return tuple(each for each in ranked if each.schedule_hash not in self._gone)[:count]
 
     def programs(self) -> dict[str, ProgramFeatures]:
         """Features of the lowered programs of what was measured, by the hash of the schedule."""

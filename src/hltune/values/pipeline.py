@@ -178,6 +178,10 @@ class PipelineSpec:
         """What `Schedule.base` is for the author's own schedule: 64 hexadecimal digits."""
         return None if self.manual is None else hashlib.sha256(self.manual).hexdigest()
 
+    def has_base(self, base: str | None) -> bool:
+        """A schedule with this base is one of this pipeline, as its author's file is now."""
+        return base in (None, self.manual_hash)
+
     def buffers(self) -> Iterator[BufferArgument]:
         """The inputs that are images."""
         return (argument for argument in self.inputs if isinstance(argument, BufferArgument))

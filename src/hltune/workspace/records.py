@@ -194,13 +194,14 @@ class Workspace:
     def records(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
         """The fastest record of each name for a pipeline on a machine, the fastest first.
 
+        What the author has written otherwise since then is left out.
         Where there is none, those count, without their costs, that were measured last with what people gave, or else
         that earlier versions measured on this machine. What was tuned on images counts beside what was not tuned.
 
         Raises:
             InputError: a record is damaged or belongs elsewhere.
         """
-        own = _fastest(self._all(spec, machine))
+        own = _fastest(self._all(spec, machine), spec)
         given = self._with_given(spec, machine)
         if not own:
             return next(iter(given.values()), None) or self._of_before(spec, machine)
@@ -218,7 +219,7 @@ class Workspace:
             return _only_images(given, spec), max(each.path.stat().st_mtime_ns for each in found[given])
 
         return {
-            given: _elsewhere(_fastest(each.record for each in found[given]), given)
+            given: _elsewhere(_fastest((each.record for each in found[given]), spec), given)
             for given in sorted(found, key=order, reverse=True)
         }
 
@@ -264,10 +265,11 @@ def _only_images(given: str, spec: PipelineSpec) -> bool:
     return {each.partition("=")[0] for each in given.split(", ")} <= {each.name for each in spec.buffers()}
 
 
-def _fastest(records: Iterable[Record]) -> list[Record]:
-    """Of each name one, the fastest first."""
+def _fastest(records: Iterable[Record], spec: PipelineSpec) -> list[Record]:
+    """Of each name one that is still there, the fastest first."""
     best: dict[str, Record] = {}
-    for record in sorted(records, key=lambda record: math.inf if record.cost is None else record.cost):
+    there = (record for record in records if spec.has_base(record.schedule.base))
+    for record in sorted(there, key=lambda record: math.inf if record.cost is None else record.cost):
         best.setdefault(record.name, record)
     return list(best.values())
 

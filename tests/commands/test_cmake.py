@@ -152,7 +152,7 @@ def test_a_project_builds_the_generator_with_its_schedule(tmp_path: Path) -> Non
     plain = WIDEN.replace("OFFSET", "FACTOR").replace("APPLY", "")
     generator.write_text(plain)
     options = SubjectOptions(
-        pipeline=str(generator), target="host", parameters=(("gain", "3"),), cxxflags=("-DFACTOR=(1 + 1)",)
+        pipeline=str(generator), target="host", parameters=(("gain", "3"),), cxxflags=("-DFACTOR=(1 + 1)", "-lm")
     )
     exported(options, "output.split(x, x, xi, 16).vectorize(xi).parallel(y);", tmp_path, "cpp")
     applied = '#include "widen_schedule.h"\n' + WIDEN.replace("OFFSET", "FACTOR").replace(
@@ -160,6 +160,31 @@ def test_a_project_builds_the_generator_with_its_schedule(tmp_path: Path) -> Non
     )
     generator.write_text(applied)
     assert built(tmp_path, "widen", "uint16_t", "find_package(Halide REQUIRED)") == "0 42"
+
+
+def test_flags_go_where_cmake_wants_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.cpp").write_text("")
+    flags = ("-O2", "-Iinclude", "-I", "/opt/more", "-Lbuild/lib", "-lfoo", "-l", "bar", "-Wl,--as-needed")
+    source = parse_source("a.cpp", cxxflags=flags)
+    text = for_generator(source, name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out")
+    below = '"${CMAKE_CURRENT_LIST_DIR}/../'
+    here = '"${CMAKE_CURRENT_LIST_DIR}"'
+    (include,) = [line for line in text.splitlines() if line.startswith("target_include")]
+    assert include.startswith(f'target_include_directories(f.generator PRIVATE {here} {below}include" ')
+    assert include.endswith('opt/more")')
+    assert 'target_compile_options(f.generator PRIVATE "-O2")\n' in text
+    assert f'target_link_directories(f.generator PRIVATE {below}build/lib")\n' in text
+    assert 'target_link_libraries(f.generator PRIVATE "-lfoo" "-lbar" "-Wl,--as-needed")\n' in text
+
+
+def test_a_generator_that_waits_for_another_ones_header_is_refused(tmp_path: Path) -> None:
+    stubs = BLUR.parent / "stubs"
+    options = SubjectOptions(pipeline=f"{stubs / 'outer.cpp'}+{stubs / 'inner.cpp'}:outer", target="host")
+    with pytest.raises(InputError, match="another generator has to write a header first") as found:
+        exported(options, "", tmp_path, "cpp")
+    assert "outer.cpp with #include of inner.stub.h" in str(found.value)
+    assert not list((tmp_path / "out").glob("*"))
 
 
 def test_marks_that_cmake_would_read_are_escaped(tmp_path: Path) -> None:

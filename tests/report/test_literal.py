@@ -68,7 +68,9 @@ PRINTED: dict[str, Callable[[Console], None]] = {
     ),
     "plan": lambda console: print_plan(console, replace(PLAN, tuned=(ODD,))),
     "heading": lambda console: console.print(plain_table(ODD)),
-    "reproduced": lambda console: examples.print_reproduced(console, Reproduced(example=EXAMPLE, files=(Path(ODD),))),
+    "reproduced": lambda console: examples.print_reproduced(
+        console, Reproduced(example=EXAMPLE, files=(Path(ODD),), runs_here=True)
+    ),
     "reduced": lambda console: examples.print_reduced(console, REDUCED),
     "explained failure": explained({"failures": [{"stage": "run", "message": ODD}]}),
     "explained Func": explained({"funcs": [{**EXPLAINED["funcs"][0], "name": ODD}]}),

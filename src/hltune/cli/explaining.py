@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from hltune.cli.arguments import LIMITS, OUTPUT, STORED, WHAT, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import CheckFlags, ImageFlags, Output, Pipeline, ThreadFlags
+from hltune.cli.flags import CheckFlags, ImageFlags, InputFlags, Output, Pipeline, ThreadFlags
 from hltune.cli.output import OutputFlags
 from hltune.runtime import interrupts
 from hltune.values.errors import out_of_range
@@ -62,6 +62,7 @@ def reproduce(
     /,
     *,
     directory: Annotated[Path, Output, Parameter(group=OUTPUT)],
+    source: InputFlags = InputFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """`hltune reproduce`.
@@ -73,7 +74,7 @@ def reproduce(
         from hltune.commands import reproduce as command
         from hltune.report import examples
 
-    result = command.reproduce(output.place.samples, schedule, directory)
+    result = command.reproduce(output.place.samples, schedule, directory, source.inputs())
     output.show(examples.reproduced, examples.print_reproduced, result)
 
 
@@ -83,6 +84,7 @@ def reduce(
     *,
     minutes: Annotated[float, Parameter(group=LIMITS)] = 5.0,
     directory: Annotated[Path | None, Output, Parameter(group=OUTPUT)] = None,
+    source: InputFlags = InputFlags(),
     limits: CheckFlags = CheckFlags(),
     emulator: EmulatorFlags = EmulatorFlags(),
     output: OutputFlags = OutputFlags(),
@@ -107,6 +109,7 @@ def reduce(
             minutes=minutes,
             directory=directory,
             measure=lambda threads: limits.verified(threads, emulator.options()),
+            inputs=source.inputs(),
             progress=progress,
         )
     output.show(examples.reduced, examples.print_reduced, result)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, Token
 
-from hltune.cli.arguments import KNOWN, LIMITS, MACHINE, SEARCH, WHAT, Whole, each_parsed, parsed
+from hltune.cli.arguments import KNOWN, LIMITS, MACHINE, SEARCH, STORED, WHAT, Whole, each_parsed, parsed
 from hltune.machine.options import MachineOptions, MeasureOptions
 from hltune.pipeline.source import (
     Estimates,
@@ -86,6 +86,23 @@ def _parse_input(text: str) -> tuple[str | None, Path | Number]:
     return image or None, Path(path).absolute()
 
 
+Images = Annotated[
+    tuple[tuple[str | None, Path | Number], ...],
+    each_parsed(_parse_input, name=("-i", "--input"), metavar="[NAME=]IMAGE"),
+]
+
+
+def _inputs(given: Sequence[tuple[str | None, Path | Number]], seed: int) -> "Inputs":
+    """Images, scalars, and random data for the other inputs."""
+    from hltune.machine.inputs import Inputs
+
+    return Inputs(
+        images=tuple((name, value) for name, value in given if isinstance(value, Path)),
+        scalars=tuple((name or "", value) for name, value in given if not isinstance(value, Path)),
+        seed=seed,
+    )
+
+
 def _seconds(_kind: Any, tokens: Sequence[Token]) -> float:
     value = float(tokens[-1].value)
     if not 0 < value < float("inf"):
@@ -147,20 +164,29 @@ class ImageFlags(SourceFlags):
         images: Image or .npy file to run on; NAME=VALUE of a scalar.
     """
 
-    images: Annotated[
-        tuple[tuple[str | None, Path | Number], ...],
-        each_parsed(_parse_input, name=("-i", "--input"), metavar="[NAME=]IMAGE"),
-    ] = ()
+    images: Images = ()
 
     def inputs(self, seed: int = 0) -> "Inputs":
         """Images, scalars, and random data for the other inputs."""
-        from hltune.machine.inputs import Inputs
+        return _inputs(self.images, seed)
 
-        return Inputs(
-            images=tuple((name, value) for name, value in self.images if isinstance(value, Path)),
-            scalars=tuple((name or "", value) for name, value in self.images if not isinstance(value, Path)),
-            seed=seed,
-        )
+
+@Parameter(name="*", group=STORED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFlags:
+    """What to run a stored schedule on.
+
+    Attributes:
+        images: Image or .npy file to run on; NAME=VALUE of a scalar.
+        seed: Number that random inputs start from.
+    """
+
+    images: Images = ()
+    seed: Whole = 0
+
+    def inputs(self) -> "Inputs":
+        """Images, scalars, and random data for the other inputs."""
+        return _inputs(self.images, self.seed)
 
 
 @Parameter(name="*", group=MACHINE)

@@ -13,6 +13,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import TargetJob, identify, measured_on, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
+from hltune.pipeline.cpp_build import needed_stubs
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
@@ -233,7 +234,16 @@ def _header_name(spec: PipelineSpec) -> str:
 
 def _check_cmake(subject: Subject, forms: Sequence[ExportForm], schedule: Schedule) -> None:
     """Raises an `InputError` if the file for CMake would need what is not written."""
-    if subject.source is None or subject.source.kind != "cpp":
+    cpp = subject.source if subject.source is not None and subject.source.kind == "cpp" else None
+    if cpp is not None and (stubs := needed_stubs(cpp)):
+        raise InputError(
+            "another generator has to write a header first",
+            where="--cmake",
+            expected="a generator that can be compiled at once",
+            found=f"{Path(cpp.location).name} with #include of {', '.join(stubs)}",
+            todo="leave --cmake out, and see to the stub in your own CMakeLists.txt",
+        )
+    if cpp is None:
         needed, why, what = "object", "compiled code to link", "nothing to link"
     elif schedule.base is None:
         needed, why, what = "cpp", "the header that the generator applies", "no schedule for the generator"

@@ -51,6 +51,7 @@ def reduce(
     minutes: float,
     directory: Path | None,
     measure: Callable[[int], MeasureOptions],
+    inputs: Inputs,
     progress: Progress,
 ) -> Reduced:
     """Leaves directives out of a schedule in the store, as long as it fails in the same way.
@@ -60,9 +61,10 @@ def reduce(
         minutes: how long to go on; what is reached by then is the result.
         directory: where to write files that reproduce it, if anywhere.
         measure: makes options for so many threads.
+        inputs: what to run on.
 
     Raises:
-        InputError: there is no such schedule, it did not fail, or not of this pipeline's algorithm.
+        InputError: there is no such schedule, it did not fail, or the inputs do not fit.
         HltuneError: it does not fail here.
     """
     example = find(store, identifier)
@@ -72,7 +74,7 @@ def reduce(
         )
     subject = Subject(spec=example.spec, target=resolve(example.machine.target), benchmark=None, hand_written={})
     with contextlib.ExitStack() as stack:
-        session = stack.enter_context(open_session(subject, measure(example.machine.threads), Inputs()))
+        session = stack.enter_context(open_session(subject, measure(example.machine.threads), inputs))
         progress.phase(f"measuring what {example.spec.name} has to compute")
         session.ready()
         progress.phase("making sure that it fails")
@@ -83,12 +85,15 @@ def reduce(
                 where=identifier,
                 expected=str(example.outcome),
                 found=f"{first.unit.text(first.value)} {first.unit.label}",
-                todo="give the limits that it was measured with, or look for another machine, thread count or input",
+                todo="give the limits that it was measured with, or the images with -i, or look for another machine",
             )
         search = _Search(session, first, progress)
         end_s = time.monotonic() + 60 * minutes
         left = reduced(example.schedule, example.spec.funcs, search.holds, end_s=end_s)
-    files = () if directory is None else write_example(example, left, search.failure, directory)
+        tolerances = session.verification.outputs
+    files: tuple[Path, ...] = ()
+    if directory is not None:
+        files = write_example(example, left, search.failure, directory, inputs, tolerances)
     return Reduced(
         example=example,
         schedule=left,

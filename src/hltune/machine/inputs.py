@@ -105,6 +105,11 @@ def _input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) -
         return array
     if image is None:
         return random_array(argument, seed=inputs.seed)
+    return image_array(argument, image)
+
+
+def image_array(argument: BufferArgument, image: Path) -> Array:
+    """As much of an image or ``.npy`` file as the estimate of an input says; an `InputError` if it does not fit."""
     array = read_image(image, argument)
     wanted = shape_of(argument.estimate)
     if any(extent < least for extent, least in zip(array.shape, wanted, strict=True)):

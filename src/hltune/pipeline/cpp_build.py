@@ -156,10 +156,7 @@ class _Build:
 
     def _missing(self, file: Path) -> set[str]:
         """Headers of stubs that a file includes, and that are neither there nor made."""
-        folders = [file.parent, self._stubs, *map(Path, _folders(self._source.cxxflags))]
-        included: list[str] = _STUB.findall(file.read_text(errors="replace"))
-        inside = [name for name in included if not Path(name).is_absolute() and ".." not in Path(name).parts]
-        return {name for name in inside if not any((folder / name).exists() for folder in folders)}
+        return _missing_stubs(file, [self._stubs, *map(Path, _folders(self._source.cxxflags))])
 
     def _make_stubs(self, wanted: set[str]) -> None:
         """Has the generators that are compiled write their headers, as far as somebody waits for these."""
@@ -172,6 +169,19 @@ class _Build:
                 generator = header.name.removesuffix(".stub.h")
                 command = [str(program), "stub", str(self._directory / "stub.json"), generator, "host", str(header)]
                 subprocess.run(command, capture_output=True, check=False, timeout=_STUB_S)
+
+
+def needed_stubs(source: Source) -> list[str]:
+    """Headers of stubs that other generators have to write before the files of a source can be compiled."""
+    folders = [*map(Path, _folders(source.cxxflags))]
+    return sorted({name for file in source.files for name in _missing_stubs(Path(file), folders)})
+
+
+def _missing_stubs(file: Path, folders: Iterable[Path]) -> set[str]:
+    """Headers of stubs that a file includes, and that lie neither beside it nor in these folders."""
+    included: list[str] = _STUB.findall(file.read_text(errors="replace"))
+    inside = [name for name in included if not Path(name).is_absolute() and ".." not in Path(name).parts]
+    return {name for name in inside if not any((folder / name).exists() for folder in (file.parent, *folders))}
 
 
 def _compile_command(compiler: Path, file: Path, out: Path, cxxflags: Sequence[str]) -> list[str]:

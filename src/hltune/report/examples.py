@@ -18,7 +18,8 @@ Document = dict[str, Any]
 
 def reproduced(result: Reproduced) -> Document:
     """Result of `hltune reproduce`."""
-    return {**_example(result.example), "files": [str(path) for path in result.files]}
+    files = [str(path) for path in result.files]
+    return {**_example(result.example), "files": files, "runs_here": result.runs_here}
 
 
 def reduced(result: Reduced) -> Document:
@@ -37,7 +38,11 @@ def reduced(result: Reduced) -> Document:
 
 def print_reproduced(console: Console, result: Reproduced) -> None:
     """Result of `hltune reproduce`."""
-    print_lines(console, *result.files, f"run it: python {result.files[-1]}")
+    run = f"run it: python {result.files[-1]}"
+    if not result.runs_here:
+        target = result.example.machine.target
+        run += f"; that only compiles it, for code for {target} does not run on this computer without hltune"
+    print_lines(console, *result.files, run)
 
 
 def print_reduced(console: Console, result: Reduced) -> None:

@@ -1,7 +1,10 @@
 """How a CMake project gets a scheduled pipeline: by building its generator, or by linking what was compiled for it."""
 
+from __future__ import annotations
+
 import os.path
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.pipeline.source import Source
@@ -13,9 +16,8 @@ _GENERATOR = """\
 #     include({directory}/{name}.cmake)
 #     target_link_libraries(PROGRAM PRIVATE {name})
 add_halide_generator({name}.generator SOURCES {sources})
-target_include_directories({name}.generator PRIVATE "${{CMAKE_CURRENT_LIST_DIR}}")
-target_compile_options({name}.generator PRIVATE {flags})
-add_halide_library({name} FROM {name}.generator GENERATOR {entry} TARGETS {target} PARAMS {parameters})
+target_include_directories({name}.generator PRIVATE {includes})
+{flags}add_halide_library({name} FROM {name}.generator GENERATOR {entry} TARGETS {target} PARAMS {parameters})
 """
 _COMPILED = """\
 # The library {name}, as it was compiled with its schedule for {target}. In a CMakeLists.txt:
@@ -49,6 +51,13 @@ def for_generator(
         directory: where the file will be; the generator's files are named relative to it.
         about: lines to begin with, as comments.
     """
+    flags = _Flags.of(source.cxxflags)
+    folders = [_below(directory, Path(folder)) for folder in flags.library_folders]
+    lines = {
+        "target_compile_options": [_quoted(flag) for flag in flags.compiler],
+        "target_link_directories": folders,
+        "target_link_libraries": [_quoted(flag) for flag in flags.linker],
+    }
     return _comments(about) + _GENERATOR.format(
         name=name,
         entry=entry,
@@ -56,7 +65,10 @@ def for_generator(
         target=target,
         directory=directory.absolute().name,
         sources=" ".join(_below(directory, Path(file)) for file in source.files),
-        flags=" ".join(map(_quoted, source.cxxflags)),
+        includes=" ".join(['"${CMAKE_CURRENT_LIST_DIR}"', *(_below(directory, Path(each)) for each in flags.includes)]),
+        flags="".join(
+            f"{line}({name}.generator PRIVATE {' '.join(words)})\n" for line, words in lines.items() if words
+        ),
         parameters=" ".join(_quoted(f"{key}={value}") for key, value in source.parameters),
     )
 
@@ -74,6 +86,33 @@ def for_compiled(*, name: str, target: str, directory: Path, about: Sequence[str
     return _comments(about) + _COMPILED.format(
         name=name, target=target, directory=directory.absolute().name, suffix=suffix
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flags:
+    """The compiler's flags, as CMake wants them: libraries stand behind what needs them, and folders on their own."""
+
+    includes: tuple[str, ...]
+    library_folders: tuple[str, ...]
+    linker: tuple[str, ...]
+    compiler: tuple[str, ...]
+
+    @classmethod
+    def of(cls, flags: Iterable[str]) -> _Flags:
+        """Sorts flags; the value of ``-I``, ``-L`` and ``-l`` may be a word of its own."""
+        found: dict[str, list[str]] = {"-I": [], "-L": [], "-l": [], "-Wl,": [], "": []}
+        words = iter(flags)
+        for word in words:
+            mark = next(mark for mark in found if word.startswith(mark))
+            value = word.removeprefix(mark)
+            found[mark].append(value or next(words, "") if mark else word)
+        linker = [*(f"-l{name}" for name in found["-l"]), *(f"-Wl,{flag}" for flag in found["-Wl,"])]
+        return cls(
+            includes=tuple(found["-I"]),
+            library_folders=tuple(found["-L"]),
+            linker=tuple(linker),
+            compiler=tuple(found[""]),
+        )
 
 
 def _comments(lines: Iterable[str]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from hltune.pipeline.layout import Layout, layout_of
 from hltune.schedule.source import to_python
 from hltune.values.directives import Schedule
-from hltune.values.pipeline import Interval, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import Interval, Number, PipelineSpec, ScalarArgument
 
 _SCRIPT = '''
 
@@ -16,27 +17,60 @@ TARGET = "{target}"
 """What it was compiled for; the first argument of this script, if there is one, is used instead."""
 IMAGES = {images}
 """Inputs: name, type, and per dimension minimum, extent and stride, the innermost first."""
+FILES = {files}
+"""Those that are read from a file beside this one; the others are drawn."""
+SEED = {seed}
+RANGES = {ranges}
+"""Of random integers, by their type."""
 SCALARS = {scalars}
 OUTPUTS = {outputs}
 """Types of the elements of each output, and the same of its dimensions."""
+TOLERANCES = {tolerances}
+"""Per output image, distances, and how many elements may be farther off: of all, and in any slice of each axis."""
 ORDER = {order}
 
 
 def main() -> None:
     """Runs the pipeline with every Func at root, then with the schedule, compares and times them."""
-    expected, seconds = run(at_root)
+    target, here = hl.Target(sys.argv[1] if len(sys.argv) > 1 else TARGET), hl.get_host_target()
+    if (target.arch, target.os, target.bits) != (here.arch, here.os, here.bits):
+        pipeline, arguments = build(apply_schedule)
+        pipeline.compile_to({{hl.OutputFileType.object: "reproduce.o"}}, arguments, "reproduce", target)
+        todo = "to run the schedule on this one: python reproduce.py host"
+        raise SystemExit(f"compiled, but code for {{target}} does not run on this computer; {{todo}}")
+    expected, seconds = run(at_root, target)
     print(f"every Func at root: {{seconds * 1e3:.3f}} ms", flush=True)
-    found, seconds = run(apply_schedule)
+    found, seconds = run(apply_schedule, target)
     print(f"the schedule: {{seconds * 1e3:.3f}} ms")
     for number, (one, other) in enumerate(zip(expected, found)):
-        differ = np.argwhere(~((one == other) | ((one != one) & (other != other))))
-        print(f"output {{number}}: {{len(differ)}} of {{one.size}} elements differ")
-        for first in map(tuple, differ[:1]):
-            print(f"  the first at {{first}}: {{other[first]}} instead of {{one[first]}}")
+        far = distances(one, other)
+        print(f"output {{number}}: {{np.count_nonzero(far)}} of {{one.size}} elements differ")
+        for distance, allowed in TOLERANCES[number]:
+            wrong = far > distance
+            axes = range(wrong.ndim)
+            slices = [wrong.sum(axis=tuple(each for each in axes if each != axis)).max() for axis in axes]
+            if any(count > most for count, most in zip([wrong.sum(), *slices], allowed)):
+                print(f"  wrong: {{wrong.sum()}} are off by more than {{distance:g}}, and {{allowed[0]}} may")
+                first = tuple(np.argwhere(wrong)[0])
+                print(f"  the first at {{first}}: {{other[first]}} instead of {{one[first]}}")
+                break
 
 
-def run(schedule):
-    """Compiles, runs, and returns outputs and the least seconds of five runs."""
+def distances(one, other):
+    """How far elements are: integers in units, floats relative to the value or to a hundredth of the largest."""
+    if one.dtype.kind != "f":
+        wide = [each.astype(np.uint8) if each.dtype.kind == "b" else each for each in (one, other)]
+        return np.maximum(*wide).astype(np.uint64) - np.minimum(*wide).astype(np.uint64)
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    largest = np.abs(one[np.isfinite(one)]).max(initial=0.0)
+    with np.errstate(all="ignore"):
+        far = np.abs(other - one) / (np.abs(one) + largest / 100)
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    return np.where(same, 0.0, np.where(np.isfinite(far), far, np.inf))
+
+
+def build(schedule):
+    """The pipeline with a schedule, and its arguments."""
     data = Path(__file__).with_name("pipeline.hlpipe").read_bytes()
     parameters = hl.deserialize_parameters(data)
     for name, kind, dimensions in IMAGES:
@@ -52,9 +86,14 @@ def run(schedule):
             parameters[name] = hl.Param(TYPES[kind], name).parameter()
     pipeline = hl.deserialize_pipeline(data, parameters)
     schedule(pipeline)
-    target = hl.Target(sys.argv[1] if len(sys.argv) > 1 else TARGET)
-    function = pipeline.compile_to_callable([parameters[name]._to_argument() for name in ORDER], target)
-    values = {{name: buffer(drawn(kind, dimensions), dimensions) for name, kind, dimensions in IMAGES}}
+    return pipeline, [parameters[name]._to_argument() for name in ORDER]
+
+
+def run(schedule, target):
+    """Compiles, runs, and returns outputs and the least seconds of five runs."""
+    pipeline, arguments = build(schedule)
+    function = pipeline.compile_to_callable(arguments, target)
+    values = {{name: buffer(image(name, kind, dimensions), dimensions) for name, kind, dimensions in IMAGES}}
     values |= {{name: value for name, _, value in SCALARS}}
     outputs = [(empty(kind, dimensions), dimensions) for kinds, dimensions in OUTPUTS for kind in kinds]
     arguments = [*(values[name] for name in ORDER), *(buffer(*output) for output in outputs)]
@@ -80,15 +119,19 @@ def empty(kind, dimensions):
     return np.ndarray([extent for _, extent, _ in reversed(dimensions)], memory.dtype, memory.data, strides=strides)
 
 
-def drawn(kind, dimensions):
-    """The same with random elements: floats over [0, 1), integers that sums of do not overflow."""
-    array, rng = empty(kind, dimensions), np.random.default_rng(0)
-    if array.dtype.kind == "f":
-        array[...] = rng.random(array.shape)
+def image(name, kind, dimensions):
+    """The elements of an input as they were measured with: from a file, or random, floats over [0, 1)."""
+    array, rng = empty(kind, dimensions), np.random.default_rng([SEED, *name.encode()])
+    if name in FILES:
+        array[...] = np.load(Path(__file__).with_name(f"{{name}}.npy"))
+    elif kind == "float16":
+        array[...] = rng.integers(0, 2**11, array.shape) / 2**11
+    elif array.dtype.kind == "f":
+        array[...] = rng.random(array.shape, dtype=kind)
+    elif kind == "bool":
+        array[...] = rng.integers(0, 2, array.shape, dtype=np.uint8)
     else:
-        bits = 8 * array.itemsize if array.itemsize < 4 else 12
-        low = 0 if array.dtype.kind in "ub" else -(2 ** (bits - 1))
-        array[...] = rng.integers(low, 2 if array.dtype.kind == "b" else low + 2**bits, array.shape)
+        array[...] = rng.integers(*RANGES[kind], array.shape, dtype=kind, endpoint=True)
     return array
 
 
@@ -113,17 +156,51 @@ if __name__ == "__main__":
 '''
 
 
-def to_script(spec: PipelineSpec, schedule: Schedule, *, about: str, target: str, halide: str) -> str:
-    """The file; it reads the pipeline from ``pipeline.hlpipe`` beside it."""
-    heading = f"# {' '.join(about.split())}\n# pip install halide=={halide} numpy, then: python reproduce.py\n"
+Levels = tuple[tuple[float, tuple[int, ...]], ...]
+"""Distances, with how many elements of an output may be farther off: of all, then in any slice of each axis."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How a schedule was measured.
+
+    Attributes:
+        target: a full Halide target.
+        halide: version of Halide.
+        environment: what Halide reads of it.
+        files: inputs whose elements are in ``NAME.npy`` beside the script.
+        seed: what the others are drawn from.
+        ranges: least and largest random integer, by NumPy's name of the type.
+        scalars: values of the inputs that are no images, by name.
+        tolerances: one per output image.
+    """
+
+    target: str
+    halide: str
+    environment: Mapping[str, str]
+    seed: int
+    ranges: Mapping[str, tuple[int, int]]
+    scalars: Mapping[str, Number]
+    tolerances: Sequence[Levels]
+    files: Collection[str] = ()
+
+
+def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about: str) -> str:
+    """The file; it reads the pipeline from ``pipeline.hlpipe`` beside it, of inputs as large as the estimates."""
+    heading = f"# {' '.join(about.split())}\n# pip install halide=={setting.halide} numpy, then: python reproduce.py\n"
     body = to_python(schedule, spec)
-    imports = "import re\nimport sys\nimport time\nfrom itertools import zip_longest\nfrom pathlib import Path\n"
+    imports = (
+        "import os\nimport re\nimport sys\nimport time\nfrom itertools import zip_longest\nfrom pathlib import Path\n"
+    )
     body = body.replace("import re\nfrom itertools import zip_longest\n", imports, 1)
-    body = body.replace("import halide as hl\n", "import halide as hl\nimport numpy as np\n", 1)
+    environment = f"os.environ.update({dict(setting.environment)})  # before Halide reads it\n"
+    body = body.replace("import halide as hl\n", f"{environment}\nimport halide as hl\nimport numpy as np\n", 1)
     images = [
         (each.name, each.dtype, _dimensions(layout_of(each, each.dtype), each.estimate)) for each in spec.buffers()
     ]
-    scalars = [(each.name, each.dtype, each.estimate) for each in spec.inputs if isinstance(each, ScalarArgument)]
+    scalars = [
+        (each.name, each.dtype, setting.scalars[each.name]) for each in spec.inputs if isinstance(each, ScalarArgument)
+    ]
     outputs = [
         (list(each.dtypes), _dimensions(layout_of(each, each.dtypes[0]), each.estimate)) for each in spec.outputs
     ]
@@ -131,8 +208,12 @@ def to_script(spec: PipelineSpec, schedule: Schedule, *, about: str, target: str
         heading
         + body
         + _SCRIPT.format(
-            target=target,
+            target=setting.target,
             images=repr(images),
+            files=repr(sorted(setting.files)),
+            seed=setting.seed,
+            ranges=repr(dict(setting.ranges)),
+            tolerances=repr(list(setting.tolerances)),
             scalars=repr(scalars),
             outputs=repr(outputs),
             order=json.dumps([each.name for each in spec.inputs]),

@@ -8,6 +8,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from hltune.bundle.results import Results, checksum, read_results
 from hltune.commands import bundle_results
 from hltune.runtime.progress import Silent
@@ -32,6 +35,17 @@ int loops(void **arguments) { (void)arguments; for (volatile int k = 0;; k++) { 
 int leaves(void **arguments) { (void)arguments; exit(7); }
 extern int getppid(void), kill(int, int);
 int kills(void **arguments) { (void)arguments; kill(getppid(), 9); return 0; }
+"""
+
+SOMETIMES_FAST = """
+extern int usleep(unsigned);
+int sometimes_fast(void **arguments) {
+    static int calls;
+    if (++calls %% 12) {
+        usleep(3000);
+    }
+    return %s_argv(arguments);
+}
 """
 
 
@@ -60,8 +74,22 @@ def test_all_candidates_run_and_are_right(bundle: Bundle) -> None:
     assert len(numbers) == 2 * len(set(numbers))  # all are among the finalists
     first = results.measured[0].measurement
     assert isinstance(first, Cost) and len(first.turns) == 3
+    lines = [json.loads(text) for text in bundle.results.read_text().splitlines()[1:]]
+    for each in lines:
+        assert all(turn == sorted(turn) and 1 <= len(turn) <= 11 for turn in each["turns_s"])
+        assert each["best_s"] == pytest.approx(np.quantile(np.concatenate(each["turns_s"]), 0.1), rel=1e-6)
+    assert any(len(turn) == 11 for each in lines for turn in each["turns_s"])
     before = bundle.results.read_bytes()
     assert bundle.run()[0] == 0 and bundle.results.read_bytes() == before
+
+
+def test_one_lucky_call_in_many_does_not_count(bundle: Bundle) -> None:
+    bundle.spoil({0: "sometimes_fast"}, SOMETIMES_FAST % bundle.manifest.entries[0].function)
+    code, out = bundle.run()
+    assert code == 0, out
+    first = json.loads(bundle.results.read_text().splitlines()[1])
+    assert min(map(min, first["turns_s"])) < 0.003 <= max(map(max, first["turns_s"]))
+    assert first["best_s"] > 0.0015
 
 
 def test_what_is_bad_is_named_and_does_not_disturb_the_others(bundle: Bundle) -> None:

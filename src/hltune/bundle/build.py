@@ -108,7 +108,7 @@ def build_files(
     )
     (sources / "tables.c").write_text(tables.source())
     objects = [*(folder / f"{entry.function}.o" for entry in manifest.entries), runtime]
-    write_texts(data, manifest, objects=[] if compiler else [path.name for path in objects])
+    write_texts(data, manifest, compiler, objects=[path.name for path in objects])
     if compiler is None:
         return [*sorted(data.iterdir()), *sorted(sources.iterdir()), *objects]
     compiler.link(sorted(sources.glob("*.c")), objects, data / "run")

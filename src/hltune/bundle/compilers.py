@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,9 @@ _TRIPLES = {
 """A static program needs nothing of the device but its kernel, which Android and Linux share."""
 FAMILIES = tuple(_TRIPLES)
 """Beginnings of the targets that a runner can be built for, see `family`."""
-_LINK_S = 600.0
+_BIG_ENDIAN = "powerpc-32"
+"""Halide's only processor that stores the first byte last; inputs and expected outputs of bundles are little-endian."""
+_LINK_S, _PROBE_S = 600.0, 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class Compiler:
     Attributes:
         name: what people know it by.
         command: the program with its flags.
-        static: the program brings its own C library, that of Linux.
+        static: the program brings its own C library, that of Linux; else it needs this system's, or a newer one.
     """
 
     name: str
@@ -80,18 +83,44 @@ def check_target(target: str) -> None:
             expected="a target of Linux or Android, such as arm-64-android",
             todo="for the Hexagon DSP, hltune tune --target hexagon, then hltune export",
         )
+    if target.startswith(_BIG_ENDIAN):
+        raise InputError(
+            "there are no bundles for big-endian processors",
+            where=f"--target {target}",
+            expected="a little-endian one, such as arm-64-linux or powerpc-64-linux",
+        )
 
 
 def find_compiler(target: str) -> Compiler | None:
-    """The first that makes programs for a full Halide target string; None if there is none here."""
+    """The first that makes programs for a full Halide target string; None if there is none here.
+
+    Static ones come first: the C library of a device behind an air gap may be older than this system's.
+    """
     wanted = family(target)
-    own = next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
-    if own is not None and _OWN.get(platform.machine()) == wanted:
-        return Compiler(name=Path(own).name, command=(own,), static=False)
+    own = _own_compiler() if _OWN.get(platform.machine()) == wanted else None
+    if own is not None and _links_statically(own):
+        return Compiler(name=Path(own).name, command=(own, "-static"), static=True)
     zig, triple = find_zig(), _TRIPLES.get(wanted)
-    if zig is None or triple is None:
-        return None
-    return Compiler(name="zig", command=(str(zig), "cc", "-target", triple, "-static", "-s", _STACK), static=True)
+    if zig is not None and triple is not None:
+        return Compiler(name="zig", command=(str(zig), "cc", "-target", triple, "-static", "-s", _STACK), static=True)
+    return None if own is None else Compiler(name=Path(own).name, command=(own,), static=False)
+
+
+def _own_compiler() -> str | None:
+    return next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
+
+
+def _links_statically(compiler: str) -> bool:
+    """Whether this system has its C library for static programs, too; not every one has."""
+    with tempfile.TemporaryDirectory(prefix="hltune-") as folder:
+        source, program = Path(folder, "empty.c"), Path(folder, "empty")
+        source.write_text("int main(void) { return 0; }\n")
+        command = [compiler, "-static", str(source), "-o", str(program), *_LIBRARIES]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_S, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+        return not done.returncode
 
 
 def runtime_target(target: str, compiler: Compiler | None) -> str:

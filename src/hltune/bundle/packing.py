@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hltune.bundle.compilers import FLAGS, libraries
+from hltune.bundle.compilers import FLAGS, Compiler, family, libraries
 from hltune.bundle.expected import Expected
 from hltune.bundle.manifest import Manifest
 from hltune.runtime.files import cannot_write
@@ -22,7 +23,9 @@ _README = """Bundle {id}: {count} schedules of {name} for {target}, made by hltu
 Unpack this on the device, and there: sh run.sh
 It measures all of them on {threads} threads and writes results.json. Stop it whenever you like, it goes on where it
 stopped. Then take results.json back, and where the bundle was made: hltune bundle read results.json
-{build}"""
+{notes}{build}"""
+_ANDROID = "on Android, unpack it under /data/local/tmp: no program runs from /sdcard"
+_SHARED = "run needs the C library of the system where this was made, {libc}, or a newer one"
 _BUILD = """
 No C compiler for this device was there when the bundle was made. So run.sh first builds the runner from the objects
 here, with cc, which has to be on the device, or with the compiler that the variable CC names.
@@ -44,20 +47,28 @@ def build_line(objects: Sequence[str], target: str) -> str:
     return f"[ -x run ] || {command} || exit 1"
 
 
-def write_texts(directory: Path, manifest: Manifest, *, objects: Sequence[str]) -> None:
-    """Writes all files of text; with names of objects, they are what the runner is built of on the device."""
-    build = _BUILD if objects else ""
+def write_texts(directory: Path, manifest: Manifest, compiler: Compiler | None, *, objects: Sequence[str]) -> None:
+    """Writes all files of text; without a compiler, the runner is built of these objects on the device."""
     readme = _README.format(
         id=manifest.id,
         count=len(manifest.entries),
         name=manifest.spec.name,
         target=manifest.target,
         threads=manifest.threads,
-        build=build,
+        notes="".join(f"\nNote: {note}.\n" for note in device_notes(manifest.target, compiler)),
+        build="" if compiler else _BUILD,
     )
     (directory / "README.txt").write_text(readme)
-    (directory / "run.sh").write_text(_RUN.format(prepare=build_line(objects, manifest.target) if objects else _CHMOD))
+    (directory / "run.sh").write_text(_RUN.format(prepare=_CHMOD if compiler else build_line(objects, manifest.target)))
     (directory / MANIFEST).write_bytes(manifest.encode())
+
+
+def device_notes(target: str, compiler: Compiler | None) -> Iterator[str]:
+    """Where the runner runs, and what it needs there."""
+    if family(target).endswith("-android"):
+        yield _ANDROID
+    if compiler is not None and not compiler.static:
+        yield _SHARED.format(libc=" ".join(platform.libc_ver()))
 
 
 def write_expected(directory: Path, number: int, expected: Expected) -> str:

@@ -4,10 +4,13 @@
 
     {"format": "hltune bundle results", "version": 1, "bundle": "ID", "device": {"cpu": ..., "board": ..., "cores": 8,
      "threads": 4, "libc": "glibc", "kernel": "Linux 6.1 aarch64"}, "started_s": 1.7e9, "check": "16 digits"}
-    {"candidate": 3, "schedule": "12 digits", "pass": 1, "at_s": 1.7e9, "turns_s": [[fastest, median], ...],
-     "best_s": 0.0021, "pruned": false, "check": ...}
+    {"candidate": 3, "schedule": "12 digits", "pass": 1, "at_s": 1.7e9, "turns_s": [[0.0020, 0.0021], ...],
+     "best_s": 0.0020, "pruned": false, "check": ...}
     {"candidate": 4, "schedule": ..., "pass": 1, "at_s": ..., "failed": {"stage": ..., "kind": ..., "message": ...},
      "check": ...}
+
+A turn is its repeats, sorted; of more than eleven it is the least, the nine deciles and the largest, whose quantiles
+are those of all. ``best_s`` is the lower decile of all turns.
 
 ``check`` is FNV-1a of the bundle's id and of what stands before it in the line, so that a line that somebody changed,
 or that belongs to another bundle, is known. Whatever is wrong with a line, the others count.

@@ -14,7 +14,7 @@ from hltune.bundle.build import build_files, compile_candidates
 from hltune.bundle.compilers import check_target, find_compiler
 from hltune.bundle.expected import Expected, expected_outputs
 from hltune.bundle.manifest import Entry, Manifest
-from hltune.bundle.packing import pack
+from hltune.bundle.packing import device_notes, pack
 from hltune.bundle.results import CONDITIONS
 from hltune.commands.store import hold_store
 from hltune.commands.verification import further_schedules
@@ -104,6 +104,8 @@ def make(
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
     compiler = find_compiler(subject.target.name)
+    for note in device_notes(subject.target.name, compiler):
+        progress.note(note)
     inputs = replace(inputs, portable=True)
     with _reference(subject, measure, inputs) as session:
         choice = _choose(subject, options, device, workspace, measure, progress)

@@ -31,7 +31,8 @@ enum news { STAGE, TURN, FAILED, DONE };
 struct message {
     enum news news;
     int pruned;
-    double number, median_s; /* limit of a stage; a turn */
+    double limit_s;
+    struct turn turn;
     char stage[32], kind[32], text[MESSAGE_SIZE];
 };
 
@@ -139,7 +140,7 @@ static void tell(struct message message) {
 }
 
 static void enter(const char *stage, double limit_s) {
-    struct message message = {.news = STAGE, .number = limit_s};
+    struct message message = {.news = STAGE, .limit_s = limit_s};
     snprintf(message.stage, sizeof message.stage, "%s", stage);
     tell(message);
 }
@@ -187,7 +188,48 @@ static int by_size(const void *one, const void *other) {
     return (a > b) - (a < b);
 }
 
+/* As numpy.quantile interpolates. */
+static double quantile(const double *sorted, int count, double share) {
+    double place = share * (count - 1);
+    int below = (int)place, above = below + 1 < count ? below + 1 : below;
+    return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+}
+
+static double lower_decile(double *repeats, int count) {
+    qsort(repeats, (size_t)count, sizeof *repeats, by_size);
+    return quantile(repeats, count, 0.1);
+}
+
+/* What the file of results has room for. */
+static struct turn told(const double *sorted, int count) {
+    struct turn turn = {.count = count < MOST_TOLD ? count : MOST_TOLD};
+    for (int k = 0; k < turn.count; k++) {
+        turn.repeats_s[k] = count <= MOST_TOLD ? sorted[k] : quantile(sorted, count, (double)k / (MOST_TOLD - 1));
+    }
+    return turn;
+}
+
+/* The lower decile of the repeats of all turns. The fastest one may be luck: where other programs run, one call in a
+ * hundred may be much faster than all others. */
+double cost_s(const struct attempt *attempt) {
+    double repeats[16 * MOST_TOLD];
+    int count = 0;
+    for (int turn = 0; turn < attempt->turns; turn++) {
+        const struct turn *each = &attempt->turn[turn];
+        memcpy(repeats + count, each->repeats_s, (size_t)each->count * sizeof *repeats);
+        count += each->count;
+    }
+    return lower_decile(repeats, count);
+}
+
 static int far_above(double call_s, double best_s) { return best_s > 0 && call_s > limits.prune_ratio * best_s; }
+
+/* Tells a turn. True if it was so slow that further ones are not worth their time. */
+static int tell_turn(double *repeats, int count, double best_s) {
+    int pruned = far_above(lower_decile(repeats, count), best_s);
+    tell((struct message){.news = TURN, .turn = told(repeats, count), .pruned = pruned});
+    return pruned;
+}
 
 /* Repeats calls for the time of a turn; short ones in batches, so that the clock's resolution is nothing. True if that
  * was so slow that further turns are not worth their time. */
@@ -198,10 +240,7 @@ static int take_turn(const struct candidate *candidate, double call_s, double be
     do {
         repeats[count++] = timed(candidate, batch > 1 ? batch : 1);
     } while (count < MOST_REPEATS && now_s() < end_s);
-    qsort(repeats, (size_t)count, sizeof *repeats, by_size);
-    int pruned = far_above(repeats[0], best_s);
-    tell((struct message){.news = TURN, .number = repeats[0], .median_s = repeats[count / 2], .pruned = pruned});
-    return pruned;
+    return tell_turn(repeats, count, best_s);
 }
 
 static void measure(const struct candidate *candidate, double best_s) {
@@ -218,11 +257,11 @@ static void measure(const struct candidate *candidate, double best_s) {
     enter("timing", 2 * limit_s);
     poison_outputs();
     double first_s = timed(candidate, 1), second_s = timed(candidate, 1);
-    double call_s = first_s < second_s ? first_s : second_s;
     int pruned = 0;
     if (second_s > limits.turn_s) {
-        tell((struct message){.news = TURN, .number = call_s, .median_s = call_s, .pruned = far_above(call_s, best_s)});
+        tell_turn((double[]){first_s, second_s}, 2, best_s);
     } else {
+        double call_s = first_s < second_s ? first_s : second_s;
         for (int turn = 0; turn < limits.turns && !pruned; turn++) {
             poison_outputs(); /* what the last turn wrote is verified: a race need not show in the first run */
             enter("timing", limits.turn_s + 2 * limit_s);
@@ -295,10 +334,10 @@ static void follow(struct attempt *attempt, int from, pid_t child) {
     int heard;
     while ((heard = hear(from, &message, end_s)) > 0 && message.news != DONE && message.news != FAILED) {
         if (message.news == TURN && attempt->turns < 16) {
-            attempt->turn[attempt->turns++] = (struct turn){message.number, message.median_s};
+            attempt->turn[attempt->turns++] = message.turn;
             attempt->pruned = message.pruned;
         } else if (message.news == STAGE) {
-            limit_s = message.number;
+            limit_s = message.limit_s;
             end_s = now_s() + limit_s;
             memcpy(attempt->stage, message.stage, sizeof attempt->stage);
         }

@@ -336,12 +336,15 @@ void keep_result(int place, int pass, const struct attempt *attempt) {
         add_text(attempt->message);
         add("}");
     } else {
-        double best_s = attempt->turn[0].fastest_s;
+        double best_s = cost_s(attempt);
         add(",\"turns_s\":[");
         for (int turn = 0; turn < attempt->turns; turn++) {
             const struct turn *each = &attempt->turn[turn];
-            add("%s[%.9g,%.9g]", turn ? "," : "", each->fastest_s, each->median_s);
-            best_s = each->fastest_s < best_s ? each->fastest_s : best_s;
+            add(turn ? ",[" : "[");
+            for (int k = 0; k < each->count; k++) {
+                add("%s%.9g", k ? "," : "", each->repeats_s[k]);
+            }
+            add("]");
         }
         add("],\"best_s\":%.9g,\"pruned\":%s", best_s, attempt->pruned ? "true" : "false");
         result->best_s = !result->best_s || best_s < result->best_s ? best_s : result->best_s;

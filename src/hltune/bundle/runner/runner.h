@@ -84,8 +84,10 @@ int wrong(const struct argument *argument, const uint8_t *memory, char *message)
 uint64_t element_bytes(const struct argument *argument);
 
 /* attempt.c: one candidate, in a process of its own */
+#define MOST_TOLD 11
 struct turn {
-    double fastest_s, median_s;
+    int count;
+    double repeats_s[MOST_TOLD]; /* from small to large: all repeats, or of many their deciles with both ends */
 };
 struct attempt {
     int turns;
@@ -97,6 +99,7 @@ struct attempt {
 };
 extern volatile int interrupted;
 void prepare_arguments(void);
+double cost_s(const struct attempt *attempt);
 struct attempt try_candidate(const struct candidate *candidate, double best_s);
 
 /* results.c: the file of results */

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hltune.cluster.node import Node
+from hltune.cluster.node import Node, alone
 from hltune.cluster.outcome import result_of
 from hltune.cluster.parcel import decode, encode, pack
 from hltune.runtime.worker import Job, Process
@@ -84,6 +88,26 @@ def test_only_the_job_that_nobody_waits_for_ends(node: Node) -> None:
     with pytest.raises(JobFailed, match="nobody waits"):
         result_of(cancelled(node, waiting, 6))
     assert "def test_only" in result_of(first())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("private", [False, True])
+def test_the_lock_of_another_user(private: bool) -> None:
+    """Whoever made the file; what nobody may read may be locked."""
+    computer = f"test-{os.getpid()}"
+    file = Path(tempfile.gettempdir(), f"hltune-{computer}.lock")
+    code = "import os; from hltune.cluster.node import alone; os.setgid(65534); os.setuid(65534)\n"
+    code += f"with alone({computer!r}) as found: print(found)"
+    command = [sys.executable, "-c", code]
+    try:
+        with alone(computer) as found:
+            assert found and file.stat().st_mode & 0o444 == 0o444
+            assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+        file.chmod(0o600 if private else 0o644)
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert said == f"{not private}\n"
+    finally:
+        file.unlink()
 
 
 def run(node: Node, number: int, job: Job[Any]) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from hltune import __version__
 from hltune.cluster.outcome import Outcome, outcome_of
@@ -148,7 +148,7 @@ class Node:
 
     def claim(self) -> About:
         """Has the machine of this computer to itself from now on, unless somebody else has, which is told."""
-        self._about = replace(self._about, alone=self._stack.enter_context(_alone(self._about.computer)))
+        self._about = replace(self._about, alone=self._stack.enter_context(alone(self._about.computer)))
         return self._about
 
     def status(self) -> Status:
@@ -293,12 +293,26 @@ class _Slot:
 
 
 @contextlib.contextmanager
-def _alone(computer: str) -> Generator[bool]:
+def alone(computer: str) -> Generator[bool]:
     """True if no other node measures on this computer as long as the context lasts, whatever cluster it belongs to."""
-    with Path(tempfile.gettempdir(), f"hltune-{computer}.lock").open("a") as file:
+    try:
+        file = _lock_file(Path(tempfile.gettempdir(), f"hltune-{computer}.lock"))
+    except PermissionError:  # of a user who lets nobody read it, and may be measuring
+        yield False
+        return
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             yield False
         else:
             yield True
+
+
+def _lock_file(path: Path) -> IO[str]:
+    """The file, which any user may have made: opened for reading, which is enough for locks."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.open()
+    file = path.open("a")
+    path.chmod(0o644)
+    return file

@@ -21,8 +21,8 @@
 Costs are in seconds, whatever their unit, see `values.unit`. ``application_id`` is the magic number, ``user_version``
 the version of this table; `migration` brings older files up to it. Arrays are little-endian. Measuring a schedule again
 adds a row to samples, so that the history is kept; the cost of a schedule is the least of its rows, unless its outputs
-were wrong when they were verified last. A sample with the same schedule, machine, time of measurement and cost as one
-that is there is that sample.
+were ever wrong. A sample with the same schedule, machine, time of measurement and cost as one that is there is that
+sample.
 
 Beside the file: ``-wal`` and ``-shm`` are SQLite's and belong to it; ``.lock`` is held by the process that writes.
 """

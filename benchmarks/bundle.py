@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tool import hltune, host_subject, measured, said, speedup
+from benchmarks.tool import hltune, host_subject, measured, said, speedup, this_machine
 from hltune.values.schedule_codec import read_schedule_file
 from hltune.workspace.records import Workspace
 
@@ -34,12 +34,12 @@ def compare(name: str, rounds: int, count: int, folder: Path) -> None:
     for number in range(1, rounds + 1):
         best = by_bundle(name, count, folder / str(number), folder / "bundles")
         print(f"{name}, bundle {number}: {best['measured']} schedules, best {best['best'][0]['ms']:.4f} ms", flush=True)
-    tuned = hltune("tune", name, "--samples", best["measured"], "--workspace", folder / "tuned")["pipelines"][0]
-    subject = host_subject(name, Workspace(folder / "tuned"))
-    files = {"bundles": best["files"], "tune": tuned["files"]}
+    workspace = Workspace(folder / "tuned")
+    hltune("tune", name, "--samples", best["measured"], "--workspace", workspace.root)
+    subject = host_subject(name, workspace)
     schedules = {
-        key: read_schedule_file(next(Path(file) for file in each if file.endswith(".json")))
-        for key, each in files.items()
+        "bundles": read_schedule_file(next(Path(file) for file in best["files"] if file.endswith(".json"))),
+        "tune": workspace.best(subject.spec, this_machine(subject)).schedule,
     }
     costs = measured(subject, schedules, rounds=TURNS)
     ratio = speedup(costs["bundles"], costs["tune"])

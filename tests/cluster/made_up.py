@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
@@ -20,9 +21,9 @@ MADE_UP = MachineId(cpu="made up", target="host", threads=2, halide="21.0.0")
 class MadeUpSession(RecordedSession):
     """Takes so many seconds for each schedule, on a computer that is so much slower than others."""
 
-    def __init__(self, seconds: float, slower: float) -> None:
+    def __init__(self, seconds: float, slower: float, fails_after: float) -> None:
         super().__init__()
-        self._seconds, self._slower = seconds, slower
+        self._seconds, self._slower, self._left = seconds, slower, fails_after
 
     def measure_each(
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
@@ -30,6 +31,9 @@ class MadeUpSession(RecordedSession):
         for key, measurement in super().measure_each(schedules, best=best):
             time.sleep(self._seconds)
             yield key, measurement
+            self._left -= 1
+            if self._left == 0:
+                raise OSError("no space left on device")
 
     def cost(self, schedule: Schedule) -> Measurement:
         cost = super().cost(schedule)
@@ -43,6 +47,7 @@ class MadeUpMachine:
     identity: MachineId
     seconds: float
     slower: float
+    fails_after: float = math.inf
 
     def __enter__(self) -> Self:
         return self
@@ -50,12 +55,16 @@ class MadeUpMachine:
     def __exit__(self, *_: object) -> None: ...
 
     def session(self, **_: Any) -> MadeUpSession:
-        return MadeUpSession(self.seconds, self.slower)
+        return MadeUpSession(self.seconds, self.slower, self.fails_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeUpOpener:
-    """What a Ray node's own resources say: ``other_cpu``, ``other_halide``, ``other_hltune``; ``slower`` in percent."""
+    """What a Ray node's own resources say.
+
+    They are ``other_cpu``, ``other_hardware``, ``other_halide``, ``other_hltune``; ``slower`` in percent;
+    ``fails_after`` measurements.
+    """
 
     seconds: float = 0.0
     cores: int = 1
@@ -65,12 +74,24 @@ class MadeUpOpener:
         machine = replace(MADE_UP, cpu="another" if "other_cpu" in resources else MADE_UP.cpu)
         halide = "20.0.0" if "other_halide" in resources else MADE_UP.halide
         hltune = "0.0" if "other_hltune" in resources else __version__
-        return About(name=node[:6], computer=node, machine=machine, cores=self.cores, halide=halide, hltune=hltune)
+        return About(
+            name=node[:6],
+            computer=node,
+            machine=machine,
+            cores=self.cores,
+            workers=self.cores,
+            hardware="other cores" if "other_hardware" in resources else self.hardware(),
+            halide=halide,
+            hltune=hltune,
+        )
+
+    def hardware(self) -> str:
+        return "cores"
 
     def open(self) -> Any:
         _, resources = _here()
-        slower = resources.get("slower", 100.0) / 100
-        return MadeUpMachine(identity=MADE_UP, seconds=self.seconds, slower=slower)
+        slower, fails_after = resources.get("slower", 100.0) / 100, resources.get("fails_after", math.inf)
+        return MadeUpMachine(identity=MADE_UP, seconds=self.seconds, slower=slower, fails_after=fails_after)
 
 
 def _here() -> tuple[str, dict[str, float]]:

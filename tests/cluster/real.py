@@ -17,7 +17,7 @@ class OpenForEachNode(OpenMachine):
         import ray
 
         node = ray.get_runtime_context().get_node_id()
-        return replace(OpenMachine.about(self), name=node[:6], computer=node, cores=1)
+        return replace(OpenMachine.about(self), name=node[:6], computer=node, workers=1)
 
     def open(self) -> Any:
         return open_machine(self.target, self.options, workers=1)

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import pytest
 ray = pytest.importorskip("ray", reason="a cluster needs Ray: pip install 'hltune[cluster]'")
 from ray.cluster_utils import Cluster  # noqa: E402
 
+from hltune import INTERRUPTED  # noqa: E402
 from hltune.cluster.head import Head, Member, status  # noqa: E402
 from hltune.cluster.machine import ClusterMachine  # noqa: E402
 from hltune.cluster.workers import RemoteWorkers  # noqa: E402
@@ -31,6 +33,7 @@ from hltune.runtime.worker import Process, run_all, run_each  # noqa: E402
 from hltune.search.pool import SearchPool  # noqa: E402
 from hltune.values.cost import Cost, Measurement  # noqa: E402
 from hltune.values.directives import Schedule  # noqa: E402
+from hltune.values.errors import HltuneError, JobFailed  # noqa: E402
 from hltune.values.schedule_codec import schedule_hash  # noqa: E402
 from tests.cluster.made_up import MADE_UP, MadeUpOpener  # noqa: E402
 from tests.cluster.real import OpenForEachNode  # noqa: E402
@@ -95,11 +98,15 @@ def test_everything_is_measured_once_whatever_is_lost() -> None:
     notes: list[str] = []
     wanted = schedules(60)
     with (
-        cluster_of({}, {}, {"other_cpu": 1}, {"other_halide": 1}, {"other_hltune": 1}) as (cluster, nodes),
+        cluster_of({}, {}, {"other_cpu": 1}, {"other_hardware": 1}, {"other_halide": 1}, {"other_hltune": 1}) as (
+            cluster,
+            nodes,
+        ),
         head_of(notes, seconds=0.1) as head,
         session_of(head) as session,
     ):
-        assert len(head.timing()) == 2 and len(head.members()) == 3
+        assert len(head.timing()) == 2 and len(head.members()) == 4
+        assert any("other cores, and cores here" in note for note in notes)
         assert any("Halide 20.0.0" in note for note in notes) and any("another machine" in note for note in notes)
         assert any("left out: hltune 0.0" in note for note in notes)
         found: list[str] = []
@@ -146,6 +153,56 @@ def test_jobs_of_a_lost_node_run_elsewhere() -> None:
         time.sleep(0.5)
         cluster.remove_node(nodes[1], allow_graceful=False)
         assert [each.result() for each in running] == [49, 49]
+
+
+def test_the_only_node_may_come_back() -> None:
+    """While a job runs, and before one begins; whoever is lost ends, so that the computer can be measured on again."""
+    notes: list[str] = []
+    with cluster_of({}) as _, head_of(notes) as head, session_of(head) as session:
+        (worker,) = RemoteWorkers(head)
+        running = worker.start(Square(7, seconds=2.0))
+        time.sleep(0.5)
+        ray.kill(head.members()[0].actor)
+        assert running.result() == 49
+        head.lose(head.members()[0])  # as if it could not be reached
+        assert worker.run(Square(6)) == 36
+        assert len(head.timing()) == 1 and len(dict(session.measure_each(schedules(3).items(), best=None))) == 3
+
+
+def test_a_job_under_which_three_nodes_are_lost_fails() -> None:
+    notes: list[str] = []
+    with cluster_of({}) as _, head_of(notes) as head:
+        (worker,) = RemoteWorkers(head)
+        with pytest.raises(JobFailed, match="3 nodes were lost under it"):
+            worker.run(KillParent())
+    assert sum("is lost" in note for note in notes) == 3
+
+
+def test_a_node_that_fails_leaves_the_others_to_measure() -> None:
+    notes: list[str] = []
+    wanted = schedules(30)
+    with cluster_of({}, {"fails_after": 4}) as _, head_of(notes, seconds=0.05) as head, session_of(head) as session:
+        measurements = list(session.measure_each(wanted.items(), best=None))
+        assert sorted(key for key, _ in measurements) == sorted(wanted)
+        assert sorted(each.measured for each in head.members()) == [4, 26]
+        assert len(head.timing()) == 1
+    assert any("measures no more" in note and "no space left" in note for note in notes)
+
+
+def test_what_was_measured_before_the_only_node_failed_is_kept() -> None:
+    found: list[str] = []
+    with cluster_of({"fails_after": 4}) as _, head_of([]) as head, session_of(head) as session:
+        with pytest.raises(HltuneError, match="no space left"):
+            for key, _ in session.measure_each(schedules(9).items(), best=None):
+                found.append(key)
+        assert len(found) == 4
+
+
+def test_a_round_is_dealt_to_all_nodes() -> None:
+    with cluster_of({}, {}) as _, head_of([], seconds=0.2, cores=2) as head, session_of(head) as session:
+        twice = [*schedules(10).items(), *list(schedules(10).items())[:2]]
+        assert len(dict(session.measure_each(twice, best=None))) == 10
+        assert min(each.measured for each in head.members()) >= 4
 
 
 def test_a_node_that_joins_works_at_once() -> None:
@@ -250,6 +307,7 @@ def test_nothing_is_left_of_a_head_that_is_killed(tmp_path: Path) -> None:
 
 def test_a_cluster_of_this_computer_alone_is_reached_from_nowhere_else() -> None:
     code = "from hltune.cluster.requirement import prepare_for; prepare_for('local')\n"
+    code += "from hltune.runtime.interrupts import raise_interrupts; raise_interrupts()\n"
     code += "from tests.cluster.test_cluster import local_head; local_head()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -257,8 +315,9 @@ def test_a_cluster_of_this_computer_alone_is_reached_from_nowhere_else() -> None
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         found = listening(process.pid)
-        process.communicate()
-    assert process.returncode == 0
+        process.terminate()
+        assert process.communicate()[0] == "interrupted\n"
+    assert process.returncode == INTERRUPTED
     assert len(found) > 3 and {each.partition(":")[0] for each in found} <= {_LOOPBACK4, _LOOPBACK6}
 
 
@@ -290,10 +349,24 @@ def listening(root: int) -> set[str]:
 
 
 def local_head() -> None:
-    """Until somebody closes standard input."""
-    with Head("local", MadeUpOpener(), MADE_UP, lambda _: None):
-        print("up", flush=True)
-        sys.stdin.read()
+    """Until it is interrupted, which has to reach it as it does without Ray."""
+    try:
+        with Head("local", MadeUpOpener(), MADE_UP, lambda _: None):
+            print("up", flush=True)
+            sys.stdin.read()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        sys.exit(INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class KillParent:
+    """Takes the node down on which it runs."""
+
+    def run(self, process: Process) -> None:
+        process.enter("killing", timeout_s=60)
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
 
 
 @dataclass(frozen=True)

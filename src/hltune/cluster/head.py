@@ -10,7 +10,9 @@ import contextlib
 import itertools
 import math
 import os
+import signal
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -37,12 +39,15 @@ _LOOPBACK = "127.0.0.1"
 _LOOK_EVERY_S = 2.0
 _START_S = 120.0
 """A node imports Halide; the first one on a computer reads it from disk."""
+_AGAIN_S = 0.5
 _STATUS_S = 10.0
 _REACH_S = 5.0
 _STORE_BYTES = 256 << 20
 """For values on their way, of a cluster of our own."""
-_CALLS = 64
-"""Calls of a node that are under way at a time, beside one for each slot."""
+_CALLS = 1024
+"""Calls of a node that are under way at a time: a few, and one for each job."""
+_BACK_S = 30.0
+"""How long a node that was the only one is waited for."""
 
 
 @dataclass(eq=False)
@@ -52,7 +57,7 @@ class Member:
     Attributes:
         ray_id: the Ray node that it runs on.
         lost: it has gone.
-        aside: why it does not time any more; None if it may.
+        aside: why it does not time, or does so no more; None if it does.
         jobs: slots of all jobs that it has; one may be there more than once.
         measured: how many measurements it has made.
         joined_s: when, by the monotonic clock.
@@ -111,6 +116,7 @@ class Head:
         """Ray nodes that are not used, and whether only because another one on the same computer is."""
         self._looked_s = -math.inf
         self._numbers = itertools.count()
+        self._hardware = opener.hardware()
         self._own = _connect(address)
         self.look(wait=True)
         if not self.members():
@@ -144,11 +150,11 @@ class Head:
 
     def timing(self) -> list[Member]:
         """Those that measure."""
-        return [each for each in self.members() if each.aside is None and _no_timing(each.about, self._wanted) is None]
+        return [each for each in self._members.values() if each.aside is None]
 
     def idle(self) -> str:
         """Why nobody measures, for people."""
-        why = (f"{each.about.name} {each.aside or _no_timing(each.about, self._wanted)}" for each in self.members())
+        why = (f"{each.about.name} {each.aside}" for each in self.members())
         return "; ".join(why) or "there are none"
 
     def look(self, *, wait: bool = False) -> None:
@@ -171,19 +177,47 @@ class Head:
         for ray_id in [*self._starting]:
             self._join(ray_id, timeout_s=_START_S if wait else 0.0)
 
+    def wait(self) -> None:
+        """Waits until the nodes that are there have started, and for a while until there is one, if all are lost."""
+        end_s = time.monotonic() + _BACK_S
+        self.look(wait=True)
+        while not self._members and time.monotonic() < end_s:
+            time.sleep(_AGAIN_S)
+            self.look(wait=True)
+
     def lose(self, member: Member) -> None:
         """A node has gone; what it was doing is to be done elsewhere."""
         if not member.lost:
-            member.lost = True
-            del self._members[member.ray_id]
+            self._remove(member)
             self._note(f"node {member.about.name} is lost; what it was doing is done again elsewhere")
             self._refused = {ray_id: shares for ray_id, shares in self._refused.items() if not shares}
             self._looked_s = -math.inf
+
+    def fail(self, member: Member, error: Exception) -> None:
+        """A node could not do what it was asked: it has gone, or is left out from now on, unless it is the only one.
+
+        Raises:
+            HltuneError: it is the only one.
+        """
+        if isinstance(error, Lost):
+            self.lose(member)
+        elif not member.lost:
+            if len(self._members) == 1:
+                raise error_of(member, error) from error
+            self._remove(member)
+            self._refused[member.ray_id] = False
+            self._note(f"node {member.about.name} is left out: {brief(error)}")
 
     def set_aside(self, member: Member, why: str) -> None:
         """A node measures no more; it goes on to search and to lower."""
         member.aside = why
         self._note(f"node {member.about.name} measures no more: {why}")
+
+    def _remove(self, member: Member) -> None:
+        member.lost = True
+        del self._members[member.ray_id]
+        with contextlib.suppress(RayError):
+            ray.kill(member.actor)  # whoever cannot be reached may be there, and have the computer's lock
 
     def _start(self, ray_id: str) -> None:
         options: dict[str, Any] = {
@@ -206,7 +240,8 @@ class Head:
             self._accept(ray_id, actor, ray.get(told))
         except RayError as error:
             self._refused[ray_id] = True  # others may have better luck, when somebody is lost
-            self._note(f"a node does not start: {str(error).strip().splitlines()[0]}")
+            ray.kill(actor)
+            self._note(f"a node does not start: {brief(error)}")
 
     def _accept(self, ray_id: str, actor: Any, about: About) -> None:
         shares = any(each.about.computer == about.computer for each in self.members())
@@ -218,8 +253,8 @@ class Head:
                 self._note(f"node {about.name} is left out: {different}")
             return
         about = ray.get(actor.claim.remote())
-        self._members[ray_id] = Member(ray_id, actor, about)
-        why = _no_timing(about, self._wanted)
+        why = _no_timing(about, self._wanted, self._hardware)
+        self._members[ray_id] = Member(ray_id, actor, about, aside=why)
         self._note(f"node {about.name}, {about.cores} cores: {why or 'measures'}")
 
 
@@ -245,15 +280,26 @@ def status(address: str) -> list[Status]:
             ray.shutdown()
 
 
+def brief(error: Exception) -> str:
+    """What an error says, in one line; the last one of a traceback of Ray's."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1] if isinstance(error, ray.exceptions.RayTaskError) else lines[0]
+
+
+def error_of(member: Member, error: Exception) -> HltuneError:
+    """An error of ours as it is, and others with the node that they come from."""
+    return error if isinstance(error, HltuneError) else HltuneError(brief(error), where=f"node {member.about.name}")
+
+
 def wait_for(reference: Any) -> Any:
     """The result of a call that was begun with; `Lost` if the node goes meanwhile."""
     return ray.get(reference)
 
 
-def first_of(references: list[Any], *, timeout_s: float) -> Any | None:
-    """The first result that is there; None if there is none in time."""
-    ready, _ = ray.wait(references, num_returns=1, timeout=timeout_s)
-    return ready[0] if ready else None
+def ready_of(references: list[Any], *, timeout_s: float) -> list[Any]:
+    """All results that are there, as soon as there is one; none if there is none in time."""
+    ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
+    return ready or ray.wait(references, num_returns=1, timeout=timeout_s)[0]
 
 
 def _connect(address: str) -> bool:
@@ -262,6 +308,7 @@ def _connect(address: str) -> bool:
         return False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         _check_reachable(address)
         if address == LOCAL:
@@ -276,6 +323,11 @@ def _connect(address: str) -> bool:
             found=str(error).strip().splitlines()[0],
             todo="start one: ray start --head; or give --cluster local, or the address that ray start has printed",
         ) from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(
+                signal.SIGTERM, handler
+            )  # Ray's own one would leave without cleaning up, and with other codes
     return True
 
 
@@ -300,12 +352,14 @@ def _other_versions(about: About, wanted: MachineId) -> str | None:
     return "; ".join(different) or None
 
 
-def _no_timing(about: About, wanted: MachineId) -> str | None:
+def _no_timing(about: About, wanted: MachineId, hardware: str) -> str | None:
     """Why a node does not measure; None if it does."""
     if about.machine is None:
         return "searches only, for it cannot run this target"
     theirs, ours = about.machine.document(), wanted.document()
     different = [f"{name} {theirs.get(name)}, and {ours[name]} here" for name in ours if theirs.get(name) != ours[name]]
+    if about.hardware != hardware:
+        different.append(f"{about.hardware}, and {hardware} here")
     if different:
         return f"searches only, for it is another machine: {'; '.join(different)}"
     return None if about.alone else "searches only, for another run measures on it"

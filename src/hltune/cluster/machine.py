@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from hltune.cluster.head import Head, Lost, Member, first_of, wait_for
-from hltune.cluster.outcome import result_of
+from hltune.cluster.head import Head, Lost, Member, RayError, brief, error_of, ready_of, wait_for
+from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, encode, pack
 from hltune.cluster.queue import COMMON, Queue
 from hltune.cluster.speeds import Speeds
@@ -72,6 +72,7 @@ class _Feed:
         taking: Ray's reference to what it measures next.
         held: measurements of a node whose speed is not known yet.
         last: it was told that nothing more comes.
+        error: why it has ended before it had measured all.
     """
 
     member: Member
@@ -80,6 +81,7 @@ class _Feed:
     under_way: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     held: list[tuple[str, Measurement]] = field(default_factory=list[tuple[str, Measurement]])
     last: bool = False
+    error: HltuneError | None = None
 
 
 class ClusterSession(AbstractContextManager["ClusterSession"]):
@@ -93,8 +95,9 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._verification: Verification | None = None
         self._speeds = Speeds()
         self._best: tuple[float, Schedule] | None = None
+        self._round = 0
         for member in self._head.timing():
-            with self._unless_lost(member):
+            with self._unless_it_fails(member):
                 self._begin(member)
         self.side_by_side: bool = self._on_one("side_by_side")
 
@@ -104,7 +107,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     def __exit__(self, *_: object) -> None:
         for member in self._open:
             if not member.lost:
-                with contextlib.suppress(Lost):
+                with contextlib.suppress(RayError):
                     member.ask("close", self._name)
 
     def ready(self) -> None:
@@ -138,7 +141,8 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     def measure_each(
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
     ) -> Generator[tuple[str, Measurement]]:
-        """See `Session.measure_each`; what was under way on a node that is lost is measured on another one."""
+        """See `Session.measure_each`; what was under way on a node that is lost or fails is measured on another one."""
+        self._round += 1
         queue = Queue(iter(schedules))
         feeds: dict[Member, _Feed] = {}
         try:
@@ -146,27 +150,26 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                 self._head.look()
                 for member in self._timing() if queue else ():
                     if member not in feeds:
-                        with self._unless_lost(member):
+                        with self._unless_it_fails(member):
                             feeds[member] = self._feed(member, best)
-                for feed in [*feeds.values()]:
-                    with self._until_lost(feed, feeds, queue):
-                        self._fill(feed, queue)
-                found = first_of([each.taking for each in feeds.values()], timeout_s=_LOOK_S) if feeds else None
-                feed = next((each for each in feeds.values() if each.taking is found), None)
-                if feed is not None:
+                self._deal(feeds, queue)
+                ready = ready_of([each.taking for each in feeds.values()], timeout_s=_LOOK_S) if feeds else []
+                for feed in self._those_of(ready, feeds):
                     measured: list[tuple[str, Measurement]] = []
-                    with self._until_lost(feed, feeds, queue):
+                    with self._until_it_fails(feed, feeds, queue):
                         measured = self._take(feed, feeds, queue)
                     yield from measured
+                    if feed.error is not None:
+                        self._failed(feed.member, feed.error)
                 yield from queue.given_up()
         finally:
             for feed in feeds.values():
-                with contextlib.suppress(Lost):
+                with contextlib.suppress(RayError):
                     feed.member.ask("stop", self._name)
 
     def _timing(self) -> list[Member]:
         if not self._head.timing():
-            self._head.look(wait=True)
+            self._head.wait()
         if not (found := self._head.timing()):
             raise HltuneError(
                 "no node of the cluster measures",
@@ -188,55 +191,76 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             self._open[member] = None
 
     def _on_one(self, method: str, *arguments: Any, **named: Any) -> Any:
-        """Of the first node that measures, or of the next one, if it is lost."""
+        """Of the first node that measures, or of the next one, if it is lost or fails."""
         parcel = pack((arguments, named))
         for _ in range(_MOST_LOST):
             member = self._timing()[0]
             try:
                 self._opened(member)
                 return result_of(decode(member.ask("call", self._name, method, parcel=parcel)))
-            except Lost:
-                self._lose(member)
-                self._head.look(wait=True)
+            except (RayError, NodeFailed) as error:
+                self._failed(member, error)
         raise HltuneError(f"{_MOST_LOST} nodes were lost, one after the other", where=f"--cluster, {method}")
 
-    def _lose(self, member: Member) -> None:
-        self._open.pop(member, None)
-        self._head.lose(member)
+    def _failed(self, member: Member, error: Exception) -> None:
+        """Others do what a node could not do; one that is still there measures no more.
+
+        Raises:
+            HltuneError: it is there, and nobody else measures.
+        """
+        if isinstance(error, Lost):
+            self._open.pop(member, None)
+            self._head.lose(member)
+        elif any(each is not member for each in self._head.timing()):
+            if member.aside is None:
+                self._head.set_aside(member, brief(error))
+        else:
+            raise error_of(member, error) from error
 
     @contextlib.contextmanager
-    def _unless_lost(self, member: Member) -> Generator[None]:
-        """Another node does it, if this one is lost."""
+    def _unless_it_fails(self, member: Member) -> Generator[None]:
+        """Another node does it, if this one is lost or fails."""
         try:
             yield
-        except Lost:
-            self._lose(member)
+        except (RayError, HltuneError) as error:
+            self._failed(member, error)
 
     def _feed(self, member: Member, best: float | None) -> _Feed:
         self._opened(member)
         member.ask("begin", self._name, best)
         # A node holds on to what has turns to come until it is given more, or told that there is nothing more.
-        depth = member.about.cores * (self._options.short_turns + 1) + 2
+        depth = member.about.workers * (self._options.short_turns + 1) + 2
         feed = _Feed(member, depth, member.call("take", self._name))
         if self._best is not None and len(self._timing()) > 1 and not self.side_by_side:
             feed.under_way[COMMON] = self._best[1]
             member.call("feed", self._name, encode([(COMMON, self._best[1])]), last=False)
         return feed
 
-    def _fill(self, feed: _Feed, queue: Queue) -> None:
-        """Gives a node what it can hold, and tells it when there is nothing more."""
-        if feed.last:
-            return
-        items: list[tuple[str, Schedule]] = []
-        while len(feed.under_way) + len(items) < feed.depth and not feed.last:
-            item = queue.next()
-            if item is None:
-                feed.last = True
-            else:
-                items.append(item)
-        feed.under_way.update(items)
-        if items or feed.last:
-            feed.member.call("feed", self._name, encode(items), last=feed.last)
+    def _deal(self, feeds: dict[Member, _Feed], queue: Queue) -> None:
+        """Gives each schedule to the node that has least to do, and says to whom nothing more comes."""
+        given: dict[_Feed, list[tuple[str, Schedule]]] = {}
+        open_ = [each for each in feeds.values() if not each.last]
+        ending = [each for each in open_ if each.member.aside is not None]
+        room = [each for each in open_ if each.member.aside is None and len(each.under_way) < each.depth]
+        while room:
+            if (item := queue.next()) is None:
+                ending = open_
+                break
+            feed = min(room, key=_load)
+            feed.under_way[item[0]] = item[1]
+            given.setdefault(feed, []).append(item)
+            if len(feed.under_way) >= feed.depth:
+                room.remove(feed)
+        for feed in ending:
+            feed.last = True
+            given.setdefault(feed, [])
+        for feed, items in given.items():
+            with self._until_it_fails(feed, feeds, queue):
+                feed.member.call("feed", self._name, encode(items), last=feed.last)
+
+    def _those_of(self, ready: Sequence[Any], feeds: Mapping[Member, _Feed]) -> list[_Feed]:
+        by_reference = {each.taking: each for each in feeds.values()}
+        return [by_reference[each] for each in ready]
 
     def _take(self, feed: _Feed, feeds: dict[Member, _Feed], queue: Queue) -> list[tuple[str, Measurement]]:
         measured, end = decode(wait_for(feed.taking))
@@ -244,7 +268,6 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             feed.taking = feed.member.call("take", self._name)
         else:
             del feeds[feed.member]
-            result_of(end)
         for key, measurement in measured:
             if key == COMMON:
                 self._compare(feed.member, feed.under_way.pop(key), measurement)
@@ -253,15 +276,29 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         if COMMON in feed.under_way and end is None:  # nobody knows yet how fast this node is at present
             return []
         held, feed.held = feed.held, []
-        found = [(key, self._seen(feed, key, measurement)) for key, measurement in held]
-        if end is not None:  # calls may overtake each other, and what comes after the last one is not measured
-            queue.again(feed.under_way)
+        if feed.member.aside is not None:  # nobody believes it: others measure this again
+            held = []
+        found = [(key, self._seen(feed, key, each)) for key, each in held if key in feed.under_way]
+        if end is not None:
+            self._ended(feed, end, queue)
         return found
 
+    def _ended(self, feed: _Feed, end: Outcome, queue: Queue) -> None:
+        """Nothing more comes of a node, which may have failed."""
+        done, value = end
+        if done:  # calls may overtake each other, and what comes after the last one is not measured
+            queue.again(feed.under_way)
+        else:
+            queue.lost(feed.under_way)
+            feed.error = value
+
     def _compare(self, member: Member, schedule: Schedule, measurement: Measurement) -> None:
-        why = self._speeds.saw(schedule, member.ray_id, self._timing()[0].ray_id, measurement)
-        if why is not None and len(self._timing()) > 1:
-            self._head.set_aside(member, why)
+        timing = self._timing()
+        nodes = [each.ray_id for each in timing]
+        changed = self._speeds.saw((self._round, schedule), member.ray_id, measurement, nodes=nodes)
+        for each in timing:
+            if each.ray_id in changed and len(self._timing()) > 1:
+                self._head.set_aside(each, changed[each.ray_id])
 
     def _seen(self, feed: _Feed, key: str, measurement: Measurement) -> Measurement:
         schedule = feed.under_way.pop(key)
@@ -272,11 +309,16 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         return measurement
 
     @contextlib.contextmanager
-    def _until_lost(self, feed: _Feed, feeds: dict[Member, _Feed], queue: Queue) -> Generator[None]:
-        """What is under way on a node that is lost is measured again."""
+    def _until_it_fails(self, feed: _Feed, feeds: dict[Member, _Feed], queue: Queue) -> Generator[None]:
+        """What is under way on a node that is lost or fails is measured again."""
         try:
             yield
-        except Lost:
-            self._lose(feed.member)
+        except RayError as error:
             feeds.pop(feed.member, None)
             queue.lost(feed.under_way)
+            self._failed(feed.member, error)
+
+
+def _load(feed: _Feed) -> float:
+    """What a node has to do, of what it can do at a time."""
+    return len(feed.under_way) / feed.member.about.workers

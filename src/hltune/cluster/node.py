@@ -22,12 +22,12 @@ from hltune import __version__
 from hltune.cluster.outcome import Outcome, outcome_of
 from hltune.cluster.parcel import decode, encode, place_of, unpack
 from hltune.cluster.stream import Stream
-from hltune.machine.open import identify, open_machine
+from hltune.machine.open import identify, open_machine, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
-from hltune.pipeline.target import TargetInfo
+from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
-from hltune.runtime.worker import Job, usable_cores
+from hltune.runtime.worker import Job, usable_cores, usable_workers
 from hltune.search.pool import search_worker
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.machine_id import MachineId
@@ -44,7 +44,9 @@ class About:
         name: what people call it.
         computer: equal for those that run on the same one, where only one may time.
         machine: whose samples it measures; None if it cannot run the code.
-        cores: how many jobs it runs side by side, and compiles beside them.
+        cores: that it may run on.
+        workers: how many jobs it runs side by side, and compiles beside them.
+        hardware: what has to be equal, too, where times are compared; empty where nothing is timed.
         alone: nobody else measures on it.
     """
 
@@ -52,8 +54,10 @@ class About:
     computer: str
     machine: MachineId | None
     cores: int
+    workers: int
     halide: str
     hltune: str
+    hardware: str = ""
     alone: bool = True
 
 
@@ -82,6 +86,10 @@ class Opener(Protocol):
         """What this computer is."""
         ...
 
+    def hardware(self) -> str:
+        """See `About`."""
+        ...
+
     def open(self) -> Machine:
         """A machine that compiles on all cores."""
         ...
@@ -102,13 +110,19 @@ class OpenMachine:
             computer=boot or platform.node(),
             machine=None if self.target.machine is None else identify(self.target, self.options),
             cores=usable_cores(),
+            workers=usable_workers(),
+            hardware=self.hardware(),
             halide=halide_version(),
             hltune=__version__,
         )
 
+    def hardware(self) -> str:
+        """See `About`: cores, and what they can do, whatever code is generated for."""
+        return f"{usable_cores()} cores, {resolve(HOST).name}" if self.target.machine == HOST else ""
+
     def open(self) -> Machine:
         """See `Opener.open`."""
-        return open_machine(self.target, self.options, workers=usable_cores())
+        return open_machine(self.target, self.options, workers=usable_workers())
 
 
 @dataclass(eq=False, slots=True)
@@ -135,7 +149,7 @@ class Node:
         self._about = opener.about()
         self._began_s = time.monotonic()
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
-        self._slots = [_Slot(self._about.cores) for _ in range(self._about.cores)]
+        self._slots = [_Slot(self._about.workers) for _ in range(self._about.workers)]
         self._cancelled: set[int] = set()
         self._measuring = ThreadPoolExecutor(1)
         self._machine: Machine | None = None

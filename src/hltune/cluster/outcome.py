@@ -11,6 +11,10 @@ Outcome = tuple[bool, Any]
 """Whether it is a result, or an error to raise: Ray would wrap the error."""
 
 
+class NodeFailed(HltuneError):
+    """What went wrong with a node, and may not with another one: its disk is full, or it cannot start a process."""
+
+
 def outcome_of(call: Callable[[], Any]) -> Outcome:
     """Errors of ours are values, for whoever asked raises them; others are told as text, and end nothing."""
     try:
@@ -18,7 +22,7 @@ def outcome_of(call: Callable[[], Any]) -> Outcome:
     except HltuneError as error:
         return False, error
     except Exception as error:
-        return False, HltuneError(f"{type(error).__name__}: {error}", where="a node of the cluster")
+        return False, NodeFailed(f"{type(error).__name__}: {error}", where="a node of the cluster")
 
 
 def result_of(outcome: Outcome) -> Any:

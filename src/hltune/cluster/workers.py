@@ -8,8 +8,8 @@ from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Generic, TypeVar, overload
 
-from hltune.cluster.head import Head, Lost, Member
-from hltune.cluster.outcome import result_of
+from hltune.cluster.head import Head, Member, RayError
+from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, pack
 from hltune.runtime.worker import Job
 from hltune.values.errors import Failure, HltuneError, JobFailed
@@ -34,7 +34,7 @@ class RemoteWorkers(Sequence["RemoteWorker"]):
 
     def __len__(self) -> int:
         self._head.look()
-        slots = sum(member.about.cores for member in self._head.members())
+        slots = sum(member.about.workers for member in self._head.members())
         self._workers += (RemoteWorker(self._head) for _ in range(slots - len(self._workers)))
         return len(self._workers)
 
@@ -79,29 +79,28 @@ class RemoteRunning(Generic[R]):
         self._number = worker.head.number()
         self._parcel = pack(job)
         self._lost = 0
+        self._outcome: Outcome | None = None
         self.connection, self._told = Pipe(duplex=False)
         """For whoever waits for several jobs: one of Ray's threads writes to it when this one has ended."""
         self._begin()
 
     def result(self) -> R:
         """See `hltune.runtime.worker.Running.result`."""
-        while True:
-            try:
-                data = self._future.result()
-            except Lost:
-                self._begin_again()
-                continue
-            self._end()
-            return result_of(decode(data))
+        while (error := self._node_error()) is not None:
+            self._begin_again(error)
+        self._end()
+        assert self._outcome is not None
+        return result_of(self._outcome)
 
     def done(self) -> bool:
         """See `hltune.runtime.worker.Running.done`; what was lost is not, and begins anew."""
         if not self._future.done():
             return False
-        if isinstance(self._future.exception(), Lost) and self._lost < _MOST_LOST:
-            self._begin_again()
-            return False
-        return True
+        error = self._node_error()
+        if error is None or self._lost + 1 >= _MOST_LOST:
+            return True
+        self._begin_again(error)
+        return False
 
     def remaining_s(self) -> float:
         """See `hltune.runtime.worker.Running.remaining_s`; the node itself keeps to it."""
@@ -113,27 +112,38 @@ class RemoteRunning(Generic[R]):
             self._member.call("cancel", self._number)
         self._end()
 
+    def _node_error(self) -> Exception | None:
+        """Waits for what comes of the job; an error if that is nothing, for reasons of the node."""
+        try:
+            outcome: Outcome = self._outcome or decode(self._future.result())
+        except RayError as error:
+            return error
+        self._outcome = outcome
+        _, value = outcome
+        return value if isinstance(value, NodeFailed) else None
+
     def _begin(self) -> None:
         while True:
             self._member, self._slot = _least_busy(self._head)
             try:
                 reference = self._member.call("run", self._slot, self._number, parcel=self._parcel)
-            except Lost:  # before it has anything of the job
-                self._head.lose(self._member)
+            except RayError as error:  # before it has anything of the job
+                self._head.fail(self._member, error)
                 continue
             self._member.jobs.append(self._slot)
+            self._outcome = None
             self._future: Future[Any] = reference.future()
             self._future.add_done_callback(partial(_tell, self._told))
             return
 
-    def _begin_again(self) -> None:
+    def _begin_again(self, error: Exception) -> None:
         self._end()
         self._lost += 1
-        if self._lost > _MOST_LOST:
-            message = f"{self._lost} nodes were lost under it"
+        self._head.fail(self._member, error)
+        if self._lost >= _MOST_LOST:
+            message = f"{_MOST_LOST} nodes were lost under it"
             raise JobFailed(Failure(stage="run on a node", kind="crash", message=message))
         self.connection.recv_bytes()  # the news of the loss
-        self._head.lose(self._member)
         self._begin()
 
     def _end(self) -> None:
@@ -144,11 +154,12 @@ class RemoteRunning(Generic[R]):
 def _least_busy(head: Head) -> tuple[Member, int]:
     """The node with the smallest share of its slots in use, and its slot with the fewest jobs."""
     head.look()
-    members = head.members()
-    if not members:
+    if not head.members():
+        head.wait()
+    if not (members := head.members()):
         raise HltuneError("all nodes of the cluster are lost", where="--cluster")
-    member = min(members, key=lambda each: len(each.jobs) / each.about.cores)
-    return member, min(range(member.about.cores), key=member.jobs.count)
+    member = min(members, key=lambda each: len(each.jobs) / each.about.workers)
+    return member, min(range(member.about.workers), key=member.jobs.count)
 
 
 def _tell(told: Connection, _: Future[Any]) -> None:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from hltune.runtime.worker import physical_memory_bytes, usable_cores
+from hltune.runtime.worker import usable_workers
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError, out_of_range
 
-_WORKER_BYTES = 2**30
 """What a search and a compilation may need together."""
 
 
@@ -68,7 +67,7 @@ class TuneOptions:
     beams: int = 4
     search_share: float = 0.3
     random_share: float = 0.2
-    workers: int = field(default_factory=lambda: max(1, min(usable_cores(), physical_memory_bytes() // _WORKER_BYTES)))
+    workers: int = field(default_factory=usable_workers)
     finalists: int = 10
     keep: tuple[str, ...] = ()
     only: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.runtime.worker import Worker, first_ended, paused, run_all, run_each, wait_any
+from hltune.runtime.worker import Worker, first_ended, parent, paused, run_all, run_each, usable_workers, wait_any
 from hltune.values.errors import Failure, InputError, JobFailed
 from tests.runtime.worker import jobs
 
@@ -330,3 +330,10 @@ def test_nothing_of_a_reproducible_worker_stays_behind() -> None:
         worker.start(jobs.Sleep("sleeping", seconds=60, timeout_s=60))
         time.sleep(0.3)
     assert eventually(lambda: not alive(group) and not alive(grandchild))
+
+
+def test_there_are_as_many_workers_as_there_are_cores_and_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "usable_cores", lambda: 8)
+    for gibibytes, workers in ((0.5, 1), (3.5, 3), (64, 8)):
+        monkeypatch.setattr(parent, "physical_memory_bytes", lambda gibibytes=gibibytes: int(gibibytes * 2**30))
+        assert usable_workers() == workers

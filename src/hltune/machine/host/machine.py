@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import platform
 import statistics
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from hltune.machine.bandwidth import CopyJob
 from hltune.machine.heap import CONDITIONS, FORMER_CONDITIONS
 from hltune.machine.host.caches import caches
+from hltune.machine.host.cpu import cpu_model
 from hltune.machine.host.jobs import Prepared
 from hltune.machine.host.lane import Lane, Trial, measuring_worker
 from hltune.machine.host.profile import ProfileJob
@@ -52,22 +52,13 @@ _ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "
 def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
     """The identity of this computer, as far as it is used."""
     return MachineId(
-        cpu=_cpu_model(),
+        cpu=cpu_model(),
         target=target.name,
         threads=options.threads,
         halide=halide_version(),
         conditions=CONDITIONS,
         former_conditions=FORMER_CONDITIONS,
     )
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
 
 
 def claim(target: hl.Target) -> TargetInfo | None:

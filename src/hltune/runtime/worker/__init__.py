@@ -6,7 +6,14 @@ group, so that a crash, a hang or a compiler that it started never outlives or h
 
 from hltune.runtime.worker.anywhere import AnyRunning, AnyWorker
 from hltune.runtime.worker.messages import Job, Process
-from hltune.runtime.worker.parent import Running, Worker, memory_share_bytes, physical_memory_bytes, usable_cores
+from hltune.runtime.worker.parent import (
+    Running,
+    Worker,
+    memory_share_bytes,
+    physical_memory_bytes,
+    usable_cores,
+    usable_workers,
+)
 from hltune.runtime.worker.pool import LOOK_S, first_ended, paused, run_all, run_each, wait_any
 
 __all__ = [
@@ -24,5 +31,6 @@ __all__ = [
     "run_all",
     "run_each",
     "usable_cores",
+    "usable_workers",
     "wait_any",
 ]

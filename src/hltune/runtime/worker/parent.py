@@ -26,6 +26,8 @@ _LOG_TAIL_BYTES = 4000
 _START_S = 60.0
 """Limit from the start of a job to its first stage: time to spawn, to import and to read the job."""
 _MEMORY_SHARE = 0.8
+_WORKER_BYTES = 2**30
+"""What a process that searches or compiles should have."""
 _SAME_ADDRESSES = ("setarch", "-R")
 """A command of util-linux, which every Linux has."""
 _KEPT_VARIABLES = ("PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "XDG_CACHE_HOME")
@@ -44,6 +46,11 @@ def memory_share_bytes(processes: int) -> int:
 def usable_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0))
+
+
+def usable_workers() -> int:
+    """Processes that search, and as many that compile: as many as there are cores and memory for."""
+    return max(1, min(usable_cores(), physical_memory_bytes() // _WORKER_BYTES))
 
 
 class Worker(contextlib.AbstractContextManager["Worker"]):

@@ -53,6 +53,17 @@ def out_of_bounds() -> hl.Func:
     return shifted
 
 
+def line() -> hl.Func:
+    """An image of one row, shorter than two blocks of 512."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.UInt(8), 1, "image")
+    out = hl.Func("out")
+    out[x] = image[x] ^ hl.u8(1)
+    image.set_estimates([hl.Range(0, 1030)])
+    out.set_estimates([hl.Range(0, 1000)])
+    return out
+
+
 def summed() -> hl.Func:
     """A sum over a reduction variable, which is not to be run in parallel."""
     x = hl.Var("x")

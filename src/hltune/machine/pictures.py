@@ -11,7 +11,7 @@ import numpy as np
 from hltune.machine.bounds import grown, regions_read
 from hltune.machine.inputs import Array, Inputs, input_arrays, size_text
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Task, compile_code, with_buffers
+from hltune.machine.task import Task, checked, compile_code, with_buffers
 from hltune.machine.tolerance import distances
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
@@ -82,7 +82,7 @@ class PicturesJob:
         return tuple(_all_pictures(spec, arrays, outputs))
 
     def _task(self, spec: PipelineSpec, schedule: Schedule) -> Task:
-        return Task(spec=spec, schedule=schedule, target=self.target, inputs=self.inputs)
+        return Task(spec=spec, schedule=schedule, target=checked(self.target), inputs=self.inputs)
 
 
 def _all_pictures(

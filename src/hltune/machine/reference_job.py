@@ -146,8 +146,8 @@ class ReferenceJob:
     @cached_property
     def _rounded(self) -> list[bool]:
         """Per expected output, whether floats take part."""
-        flags = zip(self.task.spec.outputs, rounded_outputs(self.task.spec), strict=True)
-        return [flag or dtype.startswith("float") for output, flag in flags for dtype in output.dtypes]
+        flags = zip(rounded_outputs(self.task.spec), self._dtypes, strict=True)
+        return [flag or dtype.startswith("float") for flag, dtype in flags]
 
     @cached_property
     def _measured(self) -> list[bool]:

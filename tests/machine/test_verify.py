@@ -106,6 +106,24 @@ def test_rounded_integers_may_be_off_by_one_at_a_few_places() -> None:
     assert difference(_nudged(expected, 30), expected, tolerance) is not None
 
 
+@pytest.mark.parametrize("shape", [(), (1, 3), (15, 17)])
+def test_few_integers_are_as_the_reference_never_differs(shape: tuple[int, ...]) -> None:
+    expected = np.full(shape, 100, dtype=np.int32)
+    found = expected.copy()
+    found[(0,) * len(shape)] += 1
+    assert difference(found, expected, measured("o", expected, [("again", expected)])) is not None
+    assert difference(found, expected, measured("o", expected, [("again", found)])) is None
+
+
+@pytest.mark.parametrize("shape", [(), (300, 200)])
+def test_truths_are_as_the_reference_never_differs(shape: tuple[int, ...]) -> None:
+    expected = np.zeros(shape, dtype=np.bool)
+    found = expected.copy()
+    found[(0,) * len(shape)] = True
+    assert difference(found, expected, measured("o", expected, [("again", expected)])) is not None
+    assert difference(found, expected, measured("o", expected, [("again", found)])) is None
+
+
 def test_tolerances_are_kept_in_a_file(tmp_path: Path) -> None:
     expected = _integers()
     tolerances: tuple[Tolerance, ...] = (measured("o", expected, [("a", _nudged(expected, 9))]), usual("p", expected))

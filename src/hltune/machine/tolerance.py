@@ -29,8 +29,10 @@ _INTEGER_BITS = 20
 _MORE = 3
 _FEW = 4
 """Three times as many elements as were seen may differ, and a few more, for small numbers are chance."""
+_ELEMENTS_PER_FEW = 256
+"""One more for so many elements: of a single number, the few would be all."""
 _ROUNDED_SHARE = 1e-4
-"""Share of rounded integers that may be off by one, although the reference never was."""
+"""Share of rounded integers that may be off by one, although the reference never was; truths have no ones between."""
 _WILD_SHARE, _WILD_SLICE_SHARE = 0.02, 0.5
 """Shares that may be off wildly, at most; a program that needs more is chaotic."""
 _WILD_FLOAT, _WILD_INTEGER = 0.1, 1 / 16
@@ -152,11 +154,11 @@ def _allowed(seen: Counts, levels: Sequence[float], sizes: Counts, expected: Arr
     """Per level what was seen one level below, and more; whether the program is chaotic."""
     is_float = expected.dtype.kind == "f"
     below = np.vstack([seen[:1], seen[:-1]])
-    few = np.minimum(_FEW, sizes // 16 + 1)
+    few = np.minimum(min(_FEW, expected.size // _ELEMENTS_PER_FEW), sizes // 16 + 1)
     allowed = np.where(below > 0, np.minimum(_MORE * below + few, sizes), 0)
     if is_float:
         allowed[0] = sizes
-    else:
+    elif expected.dtype.kind != "b" and few[0]:
         allowed[0] = np.maximum(allowed[0], np.maximum(few, np.ceil(_ROUNDED_SHARE * sizes).astype(np.int64)))
     wild = np.array([level >= _wild(expected) for level in levels])
     caps = np.ceil(np.array([_WILD_SHARE, *[_WILD_SLICE_SHARE] * expected.ndim]) * sizes).astype(np.int64)

@@ -131,7 +131,7 @@ def _made(kind: Kind, name: str, array: Array, low: float, high: float | None, j
 def _distances(one: Array, other: Array) -> Array:
     """How far values are from each other, integers exactly; infinite where only one is a number."""
     if one.dtype.kind != "f":
-        return distances(one, other).astype(np.float64)
+        return distances(one, other, 0.0).astype(np.float64)
     ours, theirs = one.astype(np.float64), other.astype(np.float64)
     same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
     with np.errstate(invalid="ignore"):

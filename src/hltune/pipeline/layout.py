@@ -11,8 +11,11 @@ from hltune.pipeline.images import Array
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Constraint, Constraints, OutputArgument
 
-POISON = 0xA5
-"""Outputs are filled with it first, so that what nobody wrote shows, and what nobody should have written."""
+_POISON, _FLOAT_POISON = 0xA5, 0xFF
+"""Outputs are filled with it first, so that what nobody wrote shows, and what nobody should have written.
+
+Floats become no numbers: small ones could pass for what is expected near zero.
+"""
 
 _ALIGNMENT_BYTES = 128
 _GUARD_BYTES = 4096
@@ -37,18 +40,23 @@ class Layout:
     strides: tuple[int, ...]
     size: int
 
+    @property
+    def poison(self) -> int:
+        """The byte of which memory is full that nobody wrote to."""
+        return _FLOAT_POISON if self.dtype.kind == "f" else _POISON
+
     def view(self, memory: Array) -> Array:
         """The image in a flat array of `size` elements, with Halide's dimensions reversed."""
         strides = [stride * self.dtype.itemsize for stride in reversed(self.strides)]
         return np.ndarray(tuple(reversed(self.extents)), self.dtype, memory.data, strides=strides)
 
     def gaps_intact(self, memory: Array) -> bool:
-        """True if all that lies between the elements of the image is still `POISON`."""
+        """True if all that lies between the elements of the image is still `poison`."""
         if self.size == math.prod(self.extents):
             return True
         gaps = np.full(self.size, fill_value=True)
         replace(self, dtype=np.dtype(bool)).view(gaps)[...] = False
-        return bool((memory.view(np.uint8).reshape(self.size, -1)[gaps] == POISON).all())
+        return bool((memory.view(np.uint8).reshape(self.size, -1)[gaps] == self.poison).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +79,11 @@ class Stored:
     def poison(self) -> None:
         """Overwrites all of it, and what lies around it."""
         for each in (self.memory.view(np.uint8), *self.guards):
-            each.fill(POISON)
+            each.fill(self.layout.poison)
 
     def gaps_intact(self) -> bool:
         """True if only elements were written since `poison`."""
-        around = all(bool((guard == POISON).all()) for guard in self.guards)
+        around = all(bool((guard == self.layout.poison).all()) for guard in self.guards)
         return around and self.layout.gaps_intact(self.memory)
 
 

@@ -86,6 +86,21 @@ def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host:
         assert all(lane.worker.run(TargetJob("host")) for lane in machine.lanes())
 
 
+@pytest.mark.parametrize("kind", ["integers", "floats"])
+def test_an_output_that_is_changed_in_place_is_bad_input(host: TargetInfo, kind: str) -> None:
+    with (
+        opened(load(f"accumulated_{kind}", host), host) as session,
+        pytest.raises(InputError, match="changes what its output contained") as caught,
+    ):
+        session.ready()
+    assert "hl.undef" in str(caught.value.todo)
+
+
+def test_an_output_that_is_written_in_part_is_the_same_each_time(host: TargetInfo) -> None:
+    with opened(load("written_in_part", host), host) as session:
+        assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
+
+
 @pytest.fixture(scope="module")
 def unchecked() -> TargetInfo:
     """A target whose code does not say that it leaves its images."""

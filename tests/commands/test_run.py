@@ -45,10 +45,11 @@ def apply(tmp_path: Path, place: Workspace) -> Apply:
         *outputs: tuple[str | None, Path],
         pixels: np.ndarray = PIXELS,
         scalars: tuple[tuple[str, Number], ...] = (),
+        target: str = "host",
     ) -> Ran:
         iio.imwrite(tmp_path / "in.png", pixels)
         return run(
-            SubjectOptions(pipeline=str(TESTS / pipeline), target="host"),
+            SubjectOptions(pipeline=str(TESTS / pipeline), target=target),
             schedule=schedule,
             outputs=outputs,
             output_sizes=(),
@@ -94,12 +95,13 @@ def test_interleaved_images_are_run_in_their_layout(apply: Apply, tmp_path: Path
     np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), 255 - pixels)
 
 
-def test_what_no_image_has_needs_another_pipeline(apply: Apply, tmp_path: Path) -> None:
-    """No schedule helps, so none is advised."""
+@pytest.mark.parametrize("target", ["host", "host-no_asserts"])
+def test_what_no_image_has_needs_another_pipeline(apply: Apply, tmp_path: Path, target: str) -> None:
+    """No schedule helps, so none is advised; code that does not say so is not run."""
     with pytest.raises(
         InputError, match=r"whatever its schedule(.|\n)*image from -1 to 100 in dimension 0(.|\n)*boundary condition"
     ):
-        apply("machine/pipelines.py:before_its_image", (None, tmp_path / "out.npy"))
+        apply("machine/pipelines.py:before_its_image", (None, tmp_path / "out.npy"), target=target)
 
 
 def test_without_a_file_to_write_nothing_is_run(apply: Apply) -> None:

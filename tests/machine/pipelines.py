@@ -53,6 +53,51 @@ def out_of_bounds() -> hl.Func:
     return shifted
 
 
+def line() -> hl.Func:
+    """An image of one row, shorter than two blocks of 512."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.UInt(8), 1, "image")
+    out = hl.Func("out")
+    out[x] = image[x] ^ hl.u8(1)
+    image.set_estimates([hl.Range(0, 1030)])
+    out.set_estimates([hl.Range(0, 1000)])
+    return out
+
+
+def accumulated_integers() -> hl.Func:
+    """Adds to what its output contained before."""
+    return _accumulated(hl.UInt(32))
+
+
+def accumulated_floats() -> hl.Func:
+    """The same, whose poison is no number and stays so."""
+    return _accumulated(hl.Float(32))
+
+
+def _accumulated(kind: hl.Type) -> hl.Func:
+    x = hl.Var("x")
+    image = hl.ImageParam(kind, 1, "image")
+    out = hl.Func("out")
+    out[x] = hl.undef(kind)
+    out[x] += image[x]
+    image.set_estimates([hl.Range(0, 64)])
+    out.set_estimates([hl.Range(0, 64)])
+    return out
+
+
+def written_in_part() -> hl.Func:
+    """Leaves every other element as it is."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.UInt(8), 1, "image")
+    out = hl.Func("out")
+    r = hl.RDom([hl.Range(0, 32)], "r")
+    out[x] = hl.undef(hl.UInt(8))
+    out[2 * r.x] = image[r.x]
+    image.set_estimates([hl.Range(0, 64)])
+    out.set_estimates([hl.Range(0, 64)])
+    return out
+
+
 def summed() -> hl.Func:
     """A sum over a reduction variable, which is not to be run in parallel."""
     x = hl.Var("x")

@@ -7,6 +7,7 @@ import pytest
 
 from hltune.machine.tolerance import Tolerance, limited, measured
 from hltune.machine.verify import difference, read_tolerances, usual, write_tolerances
+from hltune.pipeline.layout import Layout, stored
 
 
 def _integers(seed: int = 0) -> np.ndarray:
@@ -98,12 +99,94 @@ def test_floats_may_differ_by_a_small_multiple_of_what_was_seen() -> None:
     assert "does not differ" in measured("o", expected, [("again", expected)]).reason
 
 
+def _in_float32(values: np.ndarray, seed: int) -> np.ndarray:
+    """The same values as another order of summation rounds them."""
+    noise = np.random.default_rng(seed).uniform(-1e-7, 1e-7, values.shape)
+    return (values * (1 + noise)).astype(np.float32)
+
+
+@pytest.mark.parametrize("large", [1, 300])
+def test_large_values_hide_no_small_ones(large: int) -> None:
+    exact = np.random.default_rng(1).random(1000)
+    exact[-large:] = 1e6
+    expected = _in_float32(exact, 0)
+    tolerance = measured("o", expected, [("again", _in_float32(exact, 1))])
+    assert difference(_in_float32(exact, 2), expected, tolerance) is None
+    found = np.where(expected < 1e6, np.float32(0), expected)
+    assert difference(found, expected, tolerance) is not None
+
+
+def test_what_cancels_out_differs_as_it_was_seen_to() -> None:
+    """Sums of a region, as differences of sums of all that lies before it; some are zero, and should be."""
+    image = np.zeros((64, 96))
+    image[8:, 8:] = np.random.default_rng(1).random((56, 88))
+    totals = image.cumsum(0).cumsum(1)
+
+    def region(seed: int) -> np.ndarray:
+        sums = _in_float32(totals, seed)
+        return sums[4:, 4:] - sums[:-4, 4:] - sums[4:, :-4] + sums[:-4, :-4]
+
+    tolerance = measured("o", region(0), [("again", region(1)), ("once more", region(2))])
+    assert not tolerance.chaotic
+    for seed in range(3, 30):
+        assert difference(region(seed), region(0), tolerance) is None
+    assert difference(np.roll(region(0), 1, 0), region(0), tolerance) is not None
+
+
+def test_a_spectrum_differs_as_it_was_seen_to() -> None:
+    """One value is as large as all the image, and the noise of all others is relative to it."""
+    image = np.random.default_rng(1).random((64, 64))
+
+    def spectrum(seed: int) -> np.ndarray:
+        noise = np.random.default_rng(seed).normal(0, 1e-6 * image.sum(), image.shape)
+        return (np.fft.fft2(image).real + noise).astype(np.float32)
+
+    tolerance = measured("o", spectrum(0), [("again", spectrum(1)), ("once more", spectrum(2))])
+    for seed in range(3, 30):
+        assert difference(spectrum(seed), spectrum(0), tolerance) is None
+    found = spectrum(0)
+    found[1:] = 0
+    assert difference(found, spectrum(0), tolerance) is not None
+
+
 def test_rounded_integers_may_be_off_by_one_at_a_few_places() -> None:
     expected = _integers()
     tolerance = measured("o", expected, [("again", expected)])
     assert difference(_nudged(expected, 2), expected, tolerance) is None
     assert difference(_nudged(expected, 2, by=2), expected, tolerance) is not None
     assert difference(_nudged(expected, 30), expected, tolerance) is not None
+
+
+@pytest.mark.parametrize("shape", [(), (1, 3), (15, 17)])
+def test_few_integers_are_as_the_reference_never_differs(shape: tuple[int, ...]) -> None:
+    expected = np.full(shape, 100, dtype=np.int32)
+    found = expected.copy()
+    found[(0,) * len(shape)] += 1
+    assert difference(found, expected, measured("o", expected, [("again", expected)])) is not None
+    assert difference(found, expected, measured("o", expected, [("again", found)])) is None
+
+
+@pytest.mark.parametrize("shape", [(), (300, 200)])
+def test_truths_are_as_the_reference_never_differs(shape: tuple[int, ...]) -> None:
+    expected = np.zeros(shape, dtype=np.bool)
+    found = expected.copy()
+    found[(0,) * len(shape)] = True
+    assert difference(found, expected, measured("o", expected, [("again", expected)])) is not None
+    assert difference(found, expected, measured("o", expected, [("again", found)])) is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "bool"])
+def test_what_nobody_wrote_shows(dtype: str) -> None:
+    """Near zero as well, and where it is true."""
+    expected = (np.random.default_rng(0).random((4, 7)) * 1000 * (dtype != "bool")).astype(dtype)
+    expected[1, 2] = dtype == "bool"
+    place = stored(Layout(expected.dtype, (7, 4), (1, 7), 28), name="o")
+    place.poison()
+    found = place.array
+    unwritten = np.zeros((4, 7), dtype=np.bool)
+    unwritten[1, 2] = True
+    np.copyto(found, expected, where=~unwritten)
+    assert difference(found, expected, measured("o", expected, [("again", expected)])) is not None
 
 
 def test_tolerances_are_kept_in_a_file(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -111,6 +113,16 @@ def test_what_is_written_between_rows_shows() -> None:
     assert place.gaps_intact()
     place.memory[4 * 16 + 7] ^= 1
     assert not place.gaps_intact()
+
+
+@pytest.mark.parametrize("place", [-1, 7 * 5])
+def test_what_is_written_beyond_an_image_shows(place: int) -> None:
+    image_ = stored(layout_of(image((7, 5), 1, 7), "uint16"), name="im")
+    image_.poison()
+    image_.array[...] = 3
+    assert image_.gaps_intact()
+    ctypes.c_uint16.from_address(image_.memory.ctypes.data + 2 * place).value = 3
+    assert not image_.gaps_intact()
 
 
 def test_alignment() -> None:

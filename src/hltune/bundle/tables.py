@@ -134,7 +134,7 @@ def _output(number: int, argument: OutputArgument, dtype: str, file: str, expect
         "exact": int(expected.exact),
         "hash": f"{expected.hash}u",
         "samples": f"{expected.samples}u",
-        "largest": repr(expected.largest),
+        "near_zero": repr(expected.near_zero),
         "levels": len(expected.levels),
         "level": f"levels_{number}",
         "allowed": f"allowed_{number}",

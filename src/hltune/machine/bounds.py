@@ -11,7 +11,7 @@ from typing import Any
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Task, compile_code
+from hltune.machine.task import Task, checked, compile_code
 from hltune.runtime.worker import Process
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
@@ -53,7 +53,7 @@ class LeastJob:
 
     def run(self, process: Process) -> dict[str, tuple[int, ...]]:
         """Runs in a worker; returns the least extents of each output by its name, innermost first."""
-        function = compile_code(process, self.task, self.options)
+        function = compile_code(process, replace(self.task, target=checked(self.task.target)), self.options)
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
         return least_outputs(function, self.task.spec, self.task.inputs)
 

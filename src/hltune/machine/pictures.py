@@ -11,7 +11,7 @@ import numpy as np
 from hltune.machine.bounds import grown, regions_read
 from hltune.machine.inputs import Array, Inputs, input_arrays, size_text
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Task, compile_code, with_buffers
+from hltune.machine.task import Task, checked, compile_code, with_buffers
 from hltune.machine.tolerance import distances
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
@@ -82,7 +82,7 @@ class PicturesJob:
         return tuple(_all_pictures(spec, arrays, outputs))
 
     def _task(self, spec: PipelineSpec, schedule: Schedule) -> Task:
-        return Task(spec=spec, schedule=schedule, target=self.target, inputs=self.inputs)
+        return Task(spec=spec, schedule=schedule, target=checked(self.target), inputs=self.inputs)
 
 
 def _all_pictures(
@@ -131,7 +131,7 @@ def _made(kind: Kind, name: str, array: Array, low: float, high: float | None, j
 def _distances(one: Array, other: Array) -> Array:
     """How far values are from each other, integers exactly; infinite where only one is a number."""
     if one.dtype.kind != "f":
-        return distances(one, other).astype(np.float64)
+        return distances(one, other, 0.0).astype(np.float64)
     ours, theirs = one.astype(np.float64), other.astype(np.float64)
     same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
     with np.errstate(invalid="ignore"):

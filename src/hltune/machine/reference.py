@@ -12,7 +12,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, ReferenceJob, Undecided, Verification
 from hltune.machine.runs import Folders
 from hltune.machine.sensitivity import every_func_at_root
-from hltune.machine.task import NumPyReference, Task
+from hltune.machine.task import NumPyReference, Task, checked
 from hltune.runtime.worker import AnyWorker, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
@@ -59,7 +59,7 @@ class ReferenceSession:
         if reference is not None:
             schedules = {"reference": reference}
         self._job = ReferenceJob(
-            task=task,
+            task=replace(task, target=checked(task.target)),
             options=options,
             directory=self._directory,
             numpy_reference=numpy_reference,
@@ -133,7 +133,7 @@ class ReferenceSession:
     def _cover(self, schedule: Schedule) -> bool:
         """Lets the inputs grow to what a schedule reads, and begins again; False if they are large enough."""
         worker, before = self._running.worker, self._task.spec
-        task = replace(self._task, schedule=schedule)
+        task = replace(self._job.task, schedule=schedule)
         try:
             after = worker.run(CoverJob(task=task, options=self._job.options))
         except JobFailed:
@@ -142,7 +142,7 @@ class ReferenceSession:
             return False
         Folders(self._directory).remove([name for name, _ in self._job.schedules])
         self._task = replace(self._task, spec=after)
-        self._job = replace(self._job, task=self._task)
+        self._job = replace(self._job, task=replace(self._job.task, spec=after))
         self._running = worker.start(self._job)
         return True
 

@@ -20,14 +20,18 @@ from hltune.machine.sensitivity import Variant, moved_inputs, variants
 from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
 from hltune.machine.verify import differences, output_names, output_path, usual, write_tolerances
+from hltune.pipeline.images import Array
 from hltune.pipeline.operations import forecast, rounded_outputs
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError
+from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 
 INLINED, AT_ROOT = "everything inlined", "every Func at root"
 AUTHORS = "the author's schedule"
+
+_UNDEFINED = b"undef"
+"""Halide's name, in the serialized pipeline, of the value that leaves an output as it is."""
 
 _HOPELESS = 50.0
 """Everything inlined is not waited for if it computes so many times as much as with every Func at root."""
@@ -105,7 +109,8 @@ class ReferenceJob:
         confirmed_by = self._check_numpy(process, reference) or (
             pair[1].variant.name if pair and not self.single else None
         )
-        others = [each for each in runs if each is not reference and self._agree(reference, each)]
+        others = [each for each in runs if each is not reference and self._agree(reference.outputs, each.outputs)]
+        self._check_repeats(process, min([reference, *others], key=lambda each: each.run_s))
         if any(self._measured):
             others += self._variants(process, min([reference, *others], key=lambda each: each.run_s))
         process.enter("tolerance", timeout_s=self.options.verify_timeout_s)
@@ -146,8 +151,8 @@ class ReferenceJob:
     @cached_property
     def _rounded(self) -> list[bool]:
         """Per expected output, whether floats take part."""
-        flags = zip(self.task.spec.outputs, rounded_outputs(self.task.spec), strict=True)
-        return [flag or dtype.startswith("float") for output, flag in flags for dtype in output.dtypes]
+        flags = zip(rounded_outputs(self.task.spec), self._dtypes, strict=True)
+        return [flag or dtype.startswith("float") for flag, dtype in flags]
 
     @cached_property
     def _measured(self) -> list[bool]:
@@ -234,10 +239,10 @@ class ReferenceJob:
         """Two that agree; what needs no second one agrees with itself."""
         if runs and (self.single or self.numpy_reference is not None):
             return runs[0], runs[0]
-        return next((pair for pair in combinations(runs, 2) if self._agree(*pair)), None)
+        return next((pair for pair in combinations(runs, 2) if self._agree(*(each.outputs for each in pair))), None)
 
-    def _agree(self, one: Ran, other: Ran) -> bool:
-        each = zip(self._names, self._rounded, one.outputs, other.outputs, strict=True)
+    def _agree(self, one: Sequence[Array], other: Sequence[Array]) -> bool:
+        each = zip(self._names, self._rounded, one, other, strict=True)
         return all(
             not measured(name, ours, [("", theirs)]).chaotic if rounded else np.array_equal(ours, theirs)
             for name, rounded, ours, theirs in each
@@ -272,6 +277,31 @@ class ReferenceJob:
         if wrong:
             raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}", where=spec.name)
         return "NumPy"
+
+    def _check_repeats(self, process: Process, ran: Ran) -> None:
+        """Raises an `InputError` if calls compute another output each time: they are timed one upon the other."""
+        spec = self.task.spec
+        if _UNDEFINED not in spec.hlpipe:
+            return
+        task = replace(self.task, schedule=ran.variant.schedule)
+        compiled = with_buffers(
+            process, task, self._compile(process, task, self.options), input_arrays(process, spec, task.inputs)
+        )
+        process.enter("run", timeout_s=2 * self.options.run_timeout_s)
+        for output in compiled.outputs:
+            output[...] = 1  # neither poison nor zeros, which sums and products may leave as they are
+        process.on_main_thread(compiled.call)
+        first = tuple(output.copy() for output in compiled.outputs)
+        process.on_main_thread(compiled.call)
+        if not self._agree(first, compiled.outputs):
+            raise InputError(
+                "the pipeline changes what its output contained before, and so computes something else with each call",
+                where=spec.name,
+                expected="outputs that follow from the inputs",
+                found="an update of hl.undef",
+                todo="read the former contents from an image: another hl.ImageParam in place of hl.undef. "
+                "In your program both may be the same memory if each element is read where it is written",
+            )
 
     def _tolerance(self, number: int, reference: Ran, others: Sequence[Ran]) -> Tolerance:
         name, expected = self._names[number], reference.outputs[number]

@@ -12,7 +12,7 @@ from hltune.machine.inputs import Array, Inputs, laid_out, read_image, size_text
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.sizes import resized
-from hltune.machine.task import Compiled, Task, compile_code, compile_task
+from hltune.machine.task import Compiled, Task, checked, compile_code, compile_task
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import is_about_sizes, is_outside, with_repairs
 from hltune.values.directives import Schedule
@@ -80,7 +80,7 @@ class RunImageJob:
     ) -> Compiled | Failure:
         import halide as hl
 
-        task = Task(spec=sized, schedule=schedule, target=self.target, inputs=self.inputs)
+        task = Task(spec=sized, schedule=schedule, target=checked(self.target), inputs=self.inputs)
         compiled = compile_task(process, task, arrays, self.options)
         try:
             compiled.run(process, self.options)
@@ -90,7 +90,8 @@ class RunImageJob:
 
     def _outside(self, process: Process, sized: PipelineSpec) -> str:
         """What the pipeline reads outside of its images with every Func at root; empty if it does not."""
-        task = Task(spec=sized, schedule=every_func_at_root(sized), target=self.target, inputs=self.inputs)
+        target = checked(self.target)
+        task = Task(spec=sized, schedule=every_func_at_root(sized), target=target, inputs=self.inputs)
         read = regions_read(compile_code(process, task, self.options), sized, self.inputs)
         texts = [
             f"{argument.name} from {least} to {least + extent - 1} in dimension {number}"

@@ -18,7 +18,8 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
-WROTE_BETWEEN = "wrote beyond the ends of the rows of an output"
+WROTE_BETWEEN = "wrote beyond the ends of an output, or of its rows"
+_UNCHECKED = {"no_asserts", "no_bounds_query"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,11 @@ class Compiled:
         if not all(memory.gaps_intact() for memory in self.memories):
             return Failure(stage="verify", kind="wrong output", message=WROTE_BETWEEN)
         return verify(process, self.outputs, self.task.reference, options)
+
+
+def checked(target: str) -> str:
+    """The target with the checks that its features leave out: code for it says which images do not fit it."""
+    return "-".join(each for each in target.split("-") if each not in _UNCHECKED)
 
 
 def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions) -> Compiled:

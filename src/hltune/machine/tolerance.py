@@ -18,19 +18,21 @@ import numpy as np
 from hltune.pipeline.images import Array
 
 FLOAT_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}
-"""What floats may always differ by, by element size in bytes.
+"""What floats may always differ by, by element size in bytes; relative to the value, see `Tolerance.near_zero`."""
 
-It is relative to the value or, near zero, to a hundredth of the image's largest.
-"""
-
+_NEAR_ZERO = 100
+_SMALL_SHARE = 0.1
+"""A value is small if a tenth of those that are not zero are smaller; near zero is a hundredth of that."""
 _FLOAT_STEP = 4.0
 _LARGEST_FLOAT_LEVEL = 10.0
 _INTEGER_BITS = 20
 _MORE = 3
 _FEW = 4
 """Three times as many elements as were seen may differ, and a few more, for small numbers are chance."""
+_ELEMENTS_PER_FEW = 256
+"""One more for so many elements: of a single number, the few would be all."""
 _ROUNDED_SHARE = 1e-4
-"""Share of rounded integers that may be off by one, although the reference never was."""
+"""Share of rounded integers that may be off by one, although the reference never was; truths have no ones between."""
 _WILD_SHARE, _WILD_SLICE_SHARE = 0.02, 0.5
 """Shares that may be off wildly, at most; a program that needs more is chaotic."""
 _WILD_FLOAT, _WILD_INTEGER = 0.1, 1 / 16
@@ -51,6 +53,8 @@ class Tolerance:
         reason: why.
         chaotic: the reference itself differs more than anything could allow.
         advice: how to allow more, where that may be right.
+        near_zero: what is added to a float before a difference is related to it, so that small floats may differ by
+            what is lost where large ones cancel out.
     """
 
     output: str
@@ -60,10 +64,11 @@ class Tolerance:
     reason: str
     chaotic: bool = False
     advice: str = ""
+    near_zero: float = 0.0
 
     def broken(self, found: Array, expected: Array) -> float | None:
         """The least level above which too many elements are; None if the output is right."""
-        counts = count_above(distances(found, expected), self.levels)
+        counts = count_above(distances(found, expected, self.near_zero), self.levels)
         wrong = (counts > np.array(self.allowed)).any(axis=1)
         return self.levels[int(wrong.argmax())] if wrong.any() else None
 
@@ -78,13 +83,21 @@ def exact(output: str, expected: Array) -> Tolerance:
 
 def limited(output: str, expected: Array, most: float, *, text: str, reason: str) -> Tolerance:
     """No element may differ by more than this."""
-    return Tolerance(output=output, levels=(most,), allowed=((0,) * (1 + expected.ndim),), text=text, reason=reason)
+    return Tolerance(
+        output=output,
+        levels=(most,),
+        allowed=((0,) * (1 + expected.ndim),),
+        text=text,
+        reason=reason,
+        near_zero=_near_zero(expected, []),
+    )
 
 
 def measured(output: str, expected: Array, variants: Sequence[tuple[str, Array]]) -> Tolerance:
     """What the same output, computed in other ways, says that schedules may do."""
     levels = _levels(expected)
-    far = {name: distances(found, expected) for name, found in variants}
+    near_zero = _near_zero(expected, [found for _, found in variants])
+    far = {name: distances(found, expected, near_zero) for name, found in variants}
     each = {name: count_above(values, levels) for name, values in far.items()}
     seen = np.maximum.reduce([np.zeros((len(levels), 1 + expected.ndim), np.int64), *each.values()])
     sizes = _sizes(expected)
@@ -97,6 +110,7 @@ def measured(output: str, expected: Array, variants: Sequence[tuple[str, Array]]
         reason=_reason(far, expected),
         chaotic=chaotic,
         advice=_advice(expected),
+        near_zero=near_zero,
     )
 
 
@@ -105,18 +119,43 @@ def _advice(expected: Array) -> str:
     return f"give {flag}, or schedule for a --target with strict_float"
 
 
-def distances(found: Array, expected: Array) -> Array:
-    """How far elements are: integers in units, floats relative to the value; infinite where only one is a number."""
+def distances(found: Array, expected: Array, near_zero: float) -> Array:
+    """How far elements are: integers in units, floats relative to the value; infinite where only one is a number.
+
+    Truths are the bytes that they are in memory, for one that nobody wrote is neither true nor false.
+    """
     if found.dtype.kind != "f":
-        wide = (found.astype(np.uint8), expected.astype(np.uint8)) if found.dtype.kind == "b" else (found, expected)
+        wide = (found.view(np.uint8), expected.view(np.uint8)) if found.dtype.kind == "b" else (found, expected)
         return np.maximum(*wide).astype(np.uint64) - np.minimum(*wide).astype(np.uint64)
     ours, wanted = found.astype(np.float64), expected.astype(np.float64)
-    finite = np.isfinite(wanted)
-    largest = float(np.abs(wanted[finite]).max()) if finite.any() else 0.0
     with np.errstate(all="ignore"):
-        far = np.abs(ours - wanted) / (np.abs(wanted) + largest / 100)
+        far = np.abs(ours - wanted) / (np.abs(wanted) + near_zero)
     same = (ours == wanted) | (np.isnan(ours) & np.isnan(wanted))
     return np.where(same, 0.0, np.where(np.isfinite(far), far, math.inf))
+
+
+def _near_zero(expected: Array, variants: Sequence[Array]) -> float:
+    """What floats have to be near zero for, see `Tolerance.near_zero`; no more than a hundredth of the largest one.
+
+    One large value would hide all others behind that. So where there are variants it is as much less as they allow:
+    what nearly all of their elements differ by, beyond what is relative to the value, is then below the least level.
+    """
+    if expected.dtype.kind != "f":
+        return 0.0
+    wanted = expected.astype(np.float64)
+    sizes = np.abs(wanted[np.isfinite(wanted)])
+    most = float(sizes.max(initial=0.0)) / _NEAR_ZERO
+    if not variants or not most:
+        return most
+    level = _levels(expected)[0]
+    beyond = np.zeros(wanted.shape)
+    for found in variants:
+        with np.errstate(all="ignore"):
+            far = np.abs(found.astype(np.float64) - wanted) - level * np.abs(wanted)
+        beyond = np.maximum(beyond, np.where(np.isfinite(far), far, 0.0))
+    noise = float(np.quantile(beyond, 1 - _WILD_SHARE, method="lower"))
+    small = float(np.quantile(sizes[sizes > 0], _SMALL_SHARE, method="lower"))
+    return min(most, max(noise / level, small / _NEAR_ZERO))
 
 
 def count_above(far: Array, levels: Sequence[float]) -> Counts:
@@ -152,11 +191,11 @@ def _allowed(seen: Counts, levels: Sequence[float], sizes: Counts, expected: Arr
     """Per level what was seen one level below, and more; whether the program is chaotic."""
     is_float = expected.dtype.kind == "f"
     below = np.vstack([seen[:1], seen[:-1]])
-    few = np.minimum(_FEW, sizes // 16 + 1)
+    few = np.minimum(min(_FEW, expected.size // _ELEMENTS_PER_FEW), sizes // 16 + 1)
     allowed = np.where(below > 0, np.minimum(_MORE * below + few, sizes), 0)
     if is_float:
         allowed[0] = sizes
-    else:
+    elif expected.dtype.kind != "b" and few[0]:
         allowed[0] = np.maximum(allowed[0], np.maximum(few, np.ceil(_ROUNDED_SHARE * sizes).astype(np.int64)))
     wild = np.array([level >= _wild(expected) for level in levels])
     caps = np.ceil(np.array([_WILD_SHARE, *[_WILD_SLICE_SHARE] * expected.ndim]) * sizes).astype(np.int64)

@@ -64,7 +64,7 @@ def difference(found: Array, expected: Array, tolerance: Tolerance) -> str | Non
     level = tolerance.broken(found, expected)
     if level is None:
         return None
-    far = distances(found, expected)
+    far = distances(found, expected, tolerance.near_zero)
     wrong = far > level
     position = tuple(int(index) for index in np.argwhere(wrong)[0])
     # NumPy's last axis is Halide's first dimension.

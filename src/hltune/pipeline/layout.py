@@ -11,10 +11,15 @@ from hltune.pipeline.images import Array
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Constraint, Constraints, OutputArgument
 
-POISON = 0xA5
-"""Outputs are filled with it first, so that what nobody wrote shows, and what nobody should have written."""
+_POISON, _FLOAT_POISON = 0xA5, 0xFF
+"""Outputs are filled with it first, so that what nobody wrote shows, and what nobody should have written.
+
+Floats become no numbers: small ones could pass for what is expected near zero.
+"""
 
 _ALIGNMENT_BYTES = 128
+_GUARD_BYTES = 4096
+"""Poisoned before and behind an image as well. A page, so that the image's place in its pages is malloc's."""
 
 _Placed = list[tuple[int, int]]
 """Stride and extent of the dimensions that have a place."""
@@ -35,26 +40,36 @@ class Layout:
     strides: tuple[int, ...]
     size: int
 
+    @property
+    def poison(self) -> int:
+        """The byte of which memory is full that nobody wrote to."""
+        return _FLOAT_POISON if self.dtype.kind == "f" else _POISON
+
     def view(self, memory: Array) -> Array:
         """The image in a flat array of `size` elements, with Halide's dimensions reversed."""
         strides = [stride * self.dtype.itemsize for stride in reversed(self.strides)]
         return np.ndarray(tuple(reversed(self.extents)), self.dtype, memory.data, strides=strides)
 
     def gaps_intact(self, memory: Array) -> bool:
-        """True if all that lies between the elements of the image is still `POISON`."""
+        """True if all that lies between the elements of the image is still `poison`."""
         if self.size == math.prod(self.extents):
             return True
         gaps = np.full(self.size, fill_value=True)
         replace(self, dtype=np.dtype(bool)).view(gaps)[...] = False
-        return bool((memory.view(np.uint8).reshape(self.size, -1)[gaps] == POISON).all())
+        return bool((memory.view(np.uint8).reshape(self.size, -1)[gaps] == self.poison).all())
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An image in memory of its own."""
+    """An image in memory of its own.
+
+    Attributes:
+        guards: the bytes before and behind it that belong to nobody, where it has them.
+    """
 
     layout: Layout
     memory: Array
+    guards: tuple[Array, ...] = ()
 
     @property
     def array(self) -> Array:
@@ -62,12 +77,14 @@ class Stored:
         return self.layout.view(self.memory)
 
     def poison(self) -> None:
-        """Overwrites all of it."""
-        self.memory.view(np.uint8).fill(POISON)
+        """Overwrites all of it, and what lies around it."""
+        for each in (self.memory.view(np.uint8), *self.guards):
+            each.fill(self.layout.poison)
 
     def gaps_intact(self) -> bool:
         """True if only elements were written since `poison`."""
-        return self.layout.gaps_intact(self.memory)
+        around = all(bool((guard == self.layout.poison).all()) for guard in self.guards)
+        return around and self.layout.gaps_intact(self.memory)
 
 
 def layout_of(argument: BufferArgument | OutputArgument, dtype: str, *, row: int = 1) -> Layout:
@@ -120,20 +137,16 @@ def stored(layout: Layout, *, name: str, alignment: int | None = None) -> Stored
             found=f"{needed / 2**30:.1f} GiB: {'x'.join(map(str, layout.extents))} elements of {layout.dtype}",
             todo="schedule for a smaller size: --size, --estimate or --example, or the estimates in the file",
         )
-    return Stored(layout, _aligned(layout.size, layout.dtype, alignment))
+    boundary = math.lcm(_ALIGNMENT_BYTES, alignment or 1)
+    raw = np.empty(needed + 2 * _GUARD_BYTES + boundary, dtype=np.uint8)
+    begin = _GUARD_BYTES + -(raw.ctypes.data + _GUARD_BYTES) % boundary
+    before, image, behind = np.split(raw, [begin, begin + needed])
+    return Stored(layout, image.view(layout.dtype), (before, behind))
 
 
 def _kind(dtype: str) -> np.dtype:
     # np.uint64 is 'L' on Linux, and the bindings only know 'Q'.
     return np.dtype("Q" if dtype == "uint64" else dtype)
-
-
-def _aligned(count: int, kind: np.dtype, alignment: int | None) -> Array:
-    boundary = math.lcm(_ALIGNMENT_BYTES, alignment or 1)
-    size = count * kind.itemsize
-    raw = np.empty(size + boundary, dtype=np.uint8)
-    start = -raw.ctypes.data % boundary
-    return raw[start : start + size].view(kind)
 
 
 def _check(name: str, extents: Iterable[int], fixed: Iterable[int | None]) -> None:

@@ -8,6 +8,7 @@ An expression is a union: its kind, and then its table. The numbers below are sl
 | Definition        | 1-2 predicate, 3-4 values, 5-6 args, 7 stage_schedule                                       |
 | StageSchedule     | 0 rvars; ReductionVariable: 3-4 extent                                                      |
 | Type              | 0 code                                                                                      |
+| Call              | 0 name, 3 call_type, 5 value_index; others in `_LAYOUTS`                                    |
 
 Source: Halide 21 ``src/halide_ir.fbs``.
 """
@@ -16,9 +17,10 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 from hltune.pipeline.serialized import Table, read_root
@@ -64,18 +66,23 @@ _ARITHMETIC: dict[int, Callable[[int, int], int]] = {
 
 _Expression = tuple[int, Table]
 
+_Element = tuple[str, int]
+"""A Func's name, and the number of an element of its Tuple."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """What a Func computes for one of its values.
+    """What a Func computes at one place.
 
     Attributes:
-        floats: floats take part in its own definitions.
+        floats: per element of its Tuple, whether floats take part in its own definitions.
+        asks: per element, which ones it is computed from.
         count: operations, those of all steps of reductions counted.
         calls: how often it asks for a value of other Funcs, by their names.
     """
 
-    floats: bool
+    floats: tuple[bool, ...]
+    asks: tuple[frozenset[_Element], ...]
     count: float
     calls: Mapping[str, float]
 
@@ -94,11 +101,16 @@ class Forecast:
 
 
 def rounded_outputs(spec: PipelineSpec) -> tuple[bool, ...]:
-    """Per output Func, whether floats take part in what it computes, so that schedules may round differently."""
+    """Whether floats take part in what an output computes, so that schedules may round differently.
+
+    One per output, and per element of those that are Tuples.
+    """
     funcs, outputs = _read(spec)
     everything = any(each is None for each in funcs.values())
-    floats = {name for name, each in funcs.items() if each is not None and each.floats}
-    return tuple(bool(floats & (funcs.keys() if everything else _reached(name, funcs))) for name in outputs)
+    floats = {(name, number) for name, func in funcs.items() if func for number, flag in enumerate(func.floats) if flag}
+    counts = [len(output.dtypes) for output in spec.outputs]
+    elements = [(name, number) for name, count in zip(outputs, counts, strict=True) for number in range(count)]
+    return tuple(bool(floats if everything else floats & _reached(element, funcs)) for element in elements)
 
 
 def forecast(spec: PipelineSpec) -> Forecast:
@@ -127,14 +139,14 @@ def _read(spec: PipelineSpec) -> tuple[dict[str, Operations | None], list[str]]:
     return {func.text(0): _operations(func, extents) for func in root.tables(0)}, list(root.texts(1))
 
 
-def _reached(name: str, funcs: Mapping[str, Operations | None]) -> set[str]:
-    found, waiting = set[str](), [name]
+def _reached(element: _Element, funcs: Mapping[str, Operations | None]) -> set[_Element]:
+    found, waiting = set[_Element](), [element]
     while waiting:
         each = waiting.pop()
         if each not in found:
             found.add(each)
-            func = funcs.get(each)
-            waiting += func.calls if func else ()
+            func = funcs.get(each[0])
+            waiting += func.asks[each[1]] if func else ()
     return found
 
 
@@ -142,18 +154,30 @@ def _operations(func: Table, extents: Mapping[str, int]) -> Operations | None:
     if func.text(12):
         return None
     own = func.text(0)
-    floats = any(each.number(0, "<b") in _FLOAT_CODES for each in func.tables(2))
+    floats = [each.number(0, "<b") in _FLOAT_CODES for each in func.tables(2)]
+    asks = [set[_Element]() for _ in floats]
     count, calls = 0.0, dict[str, float]()
     for definition in (func.table(7), *func.tables(8)):
         if definition is None:
             continue
         steps = _steps(definition, extents)
-        for kind, expression in _walk(definition):
-            count += steps
-            floats = floats or kind == _FLOAT or _is_float(kind, expression)
-            if kind == _CALL and expression.number(3, "<B") == _HALIDE_CALL and expression.text(0) != own:
-                calls[expression.text(0)] = calls.get(expression.text(0), 0.0) + steps
-    return Operations(floats=floats, count=count, calls=calls)
+        shared = list(_walk(_places(definition)))
+        values = [list(_walk([value])) for value in _operands(definition, 3)]
+        for number, value in enumerate(values):
+            floats[number] = floats[number] or any(_is_float(*each) for each in chain(shared, value))
+            asks[number].update(_calls(chain(shared, value)))
+        everything = [*shared, *chain.from_iterable(values)]
+        count += steps * len(everything)
+        for name, _ in _calls(everything):
+            if name != own:
+                calls[name] = calls.get(name, 0.0) + steps
+    return Operations(floats=tuple(floats), asks=tuple(map(frozenset, asks)), count=count, calls=calls)
+
+
+def _calls(expressions: Iterable[_Expression]) -> Iterator[_Element]:
+    for kind, table in expressions:
+        if kind == _CALL and table.number(3, "<B") == _HALIDE_CALL:
+            yield table.text(0), int(table.number(5, "<i"))
 
 
 def _steps(definition: Table, extents: Mapping[str, int]) -> float:
@@ -181,15 +205,24 @@ def _value(expression: _Expression | None, extents: Mapping[str, int]) -> int | 
 
 
 def _is_float(kind: int, expression: Table) -> bool:
+    if kind == _FLOAT:
+        return True
     slot = _LAYOUTS.get(kind, _Layout()).type
     found = None if slot is None else expression.table(slot)
     return found is not None and found.number(0, "<b") in _FLOAT_CODES
 
 
-def _walk(definition: Table) -> Iterator[_Expression]:
-    """All expressions of a definition, whatever their depth."""
-    first = _operand(definition, 1)
-    waiting = [*_operands(definition, 3), *_operands(definition, 5), *([] if first is None else [first])]
+def _places(definition: Table) -> Iterator[_Expression]:
+    """Where a definition's values go: what all of them depend on."""
+    predicate = _operand(definition, 1)
+    yield from _operands(definition, 5)
+    if predicate is not None:
+        yield predicate
+
+
+def _walk(expressions: Iterable[_Expression]) -> Iterator[_Expression]:
+    """All parts of expressions, whatever their depth."""
+    waiting = list(expressions)
     while waiting:
         kind, table = waiting.pop()
         yield kind, table

@@ -59,7 +59,7 @@ def test_outputs_come_back_without_padding(dtype: str, extents: list[int]) -> No
     written = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
     sent = written.tobytes()
     if extents:
-        padded = np.full((*shape[:-1], 128), 0xA5, np.uint8)
+        padded = np.full((*shape[:-1], 128), 0xFF if dtype == "float32" else 0xA5, np.uint8)
         padded[..., : shape[-1] * written.itemsize] = written.view(np.uint8).reshape(*shape[:-1], -1)
         sent = padded.tobytes()
     found = decode_result(result(sent), spec)

@@ -9,13 +9,13 @@ import pytest
 from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import TargetJob, open_machine
+from hltune.machine.open import TargetJob, open_machine, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost
-from hltune.values.directives import Schedule
+from hltune.values.directives import Schedule, Split
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 from tests.machine.opened import OPTIONS, fast, load, opened, strips
@@ -100,6 +100,41 @@ def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host:
         with machine.session(blur, Inputs()) as session:
             assert len(dict(session.measure_each(strips(blur, 3), best=None))) == 3
         assert all(lane.worker.run(TargetJob("host")) for lane in machine.lanes())
+
+
+@pytest.mark.parametrize("kind", ["integers", "floats"])
+def test_an_output_that_is_changed_in_place_is_bad_input(host: TargetInfo, kind: str) -> None:
+    with (
+        opened(load(f"accumulated_{kind}", host), host) as session,
+        pytest.raises(InputError, match="changes what its output contained") as caught,
+    ):
+        session.ready()
+    assert "hl.undef" in str(caught.value.todo)
+
+
+def test_an_output_that_is_written_in_part_is_the_same_each_time(host: TargetInfo) -> None:
+    with opened(load("written_in_part", host), host) as session:
+        assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
+
+
+@pytest.fixture(scope="module")
+def unchecked() -> TargetInfo:
+    """A target whose code does not say that it leaves its images."""
+    return resolve("host-no_asserts-no_bounds_query")
+
+
+def test_what_leaves_its_images_is_repaired_where_code_does_not_say_so(unchecked: TargetInfo) -> None:
+    spec = load("line", unchecked)
+    beyond = parse_schedule("out.split(x, x, xi, 512, TailStrategy::RoundUp).parallel(x);", spec.funcs)
+    with opened(spec, unchecked) as session:
+        cost = session.measure({"beyond": beyond})["beyond"]
+    assert isinstance(cost, Cost) and cost.repair is not None
+    assert [each.tail for each in cost.repair.directives if isinstance(each, Split)] == ["ShiftInwards"]
+
+
+def test_inputs_grow_where_code_does_not_say_what_it_reads(unchecked: TargetInfo) -> None:
+    with opened(load("out_of_bounds", unchecked), unchecked) as session:
+        assert "image from 50 to 51" in " ".join(session.verification.notes)
 
 
 def test_a_schedule_far_behind_the_best_fails(host: TargetInfo) -> None:

@@ -12,7 +12,6 @@
 
 #define GUARD 4096 /* bytes before and after every image that nobody may write to */
 #define GUARD_BYTE 0x5a
-#define POISON 0xa5
 #define GOLDEN 0x9e3779b97f4a7c15u
 
 /* splitmix64: the number that follows a state, which itself grows by GOLDEN. */
@@ -123,7 +122,10 @@ int fill_input(const struct argument *a, uint8_t *memory) {
     return 1;
 }
 
-void poison(const struct argument *a, uint8_t *memory) { memset(memory, POISON, a->size * element_bytes(a)); }
+/* Floats that are no numbers: small ones could pass for what is expected near zero. */
+static uint8_t poison_byte(const struct argument *a) { return a->code == FLOAT ? 0xff : 0xa5; }
+
+void poison(const struct argument *a, uint8_t *memory) { memset(memory, poison_byte(a), a->size * element_bytes(a)); }
 
 static int all_are(const uint8_t *from, uint64_t count, uint8_t value) {
     for (uint64_t k = 0; k < count; k++) {
@@ -146,7 +148,7 @@ static int gaps_intact(const struct argument *a, const uint8_t *memory) {
     }
     int intact = 1;
     for (uint64_t k = 0; owned && intact && k < a->size; k++) {
-        intact = owned[k] || all_are(memory + k * bytes, bytes, POISON);
+        intact = owned[k] || all_are(memory + k * bytes, bytes, poison_byte(a));
     }
     free(owned);
     return intact;
@@ -204,7 +206,7 @@ static double distance(const struct argument *a, uint64_t found, uint64_t expect
     if (ours == wanted || (isnan(ours) && isnan(wanted))) {
         return 0;
     }
-    double far = fabs(ours - wanted) / (fabs(wanted) + a->largest / 100);
+    double far = fabs(ours - wanted) / (fabs(wanted) + a->near_zero);
     return isfinite(far) ? far : INFINITY;
 }
 

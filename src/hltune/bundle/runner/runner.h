@@ -47,7 +47,7 @@ struct argument {
     int exact;          /* an output: its hash has to be this one; else its samples decide */
     uint64_t hash;
     uint64_t samples;
-    double largest;         /* the largest finite value that is expected, by its size */
+    double near_zero;       /* added to a float before a difference is related to it */
     int levels;             /* distances; see `level` and `allowed` */
     const double *level;    /* from small to large */
     const uint64_t *allowed; /* per level: samples above it in all, and in any slice of each dimension, outermost first */

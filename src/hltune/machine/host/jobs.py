@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hltune.machine.heap import measure_heap, settle
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Compiled, Task, compile_idle, compile_task
+from hltune.machine.task import Compiled, Task, checked, compile_idle, compile_task
 from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
@@ -41,7 +41,10 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareJob:
-    """Compiles a task, runs it once and verifies what it wrote; a schedule that leaves its images is repaired."""
+    """Compiles a task, runs it once and verifies what it wrote; a schedule that leaves its images is repaired.
+
+    Code for a target without Halide's checks would leave them in silence, so it is first compiled and run with them.
+    """
 
     key: str
     task: Task
@@ -58,11 +61,19 @@ class PrepareJob:
         return Prepared(schedule, heap)
 
     def _attempt(self, process: Process, schedule: Schedule, arrays: tuple[Array | float, ...]) -> Compiled | Failure:
+        task = replace(self.task, schedule=schedule)
+        with_checks = replace(task, target=checked(task.target))
+        outcome = self._try(process, with_checks, arrays)
+        if isinstance(outcome, Failure) or with_checks == task:
+            return outcome
+        return self._try(process, task, arrays)
+
+    def _try(self, process: Process, task: Task, arrays: tuple[Array | float, ...]) -> Compiled | Failure:
         import halide as hl  # the parent handles jobs without it
 
         stage = "compile"
         try:
-            compiled = compile_task(process, replace(self.task, schedule=schedule), arrays, self.options)
+            compiled = compile_task(process, task, arrays, self.options)
             stage = "run"
             return compiled.run_and_verify(process, self.options) or compiled
         except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's

@@ -8,6 +8,8 @@
 #define GUARD 256                /* bytes before and after every buffer */
 #define GUARD_BYTE 0x5a
 #define POISON 0xa5
+#define FLOAT_POISON 0xff /* no numbers: small ones could pass for what is expected near zero */
+#define FLOAT 2           /* halide_type_float */
 #define ALIGNMENT 128u
 #define MOST_ARGUMENTS 64
 #define MOST_DIMENSIONS 8
@@ -125,7 +127,7 @@ static void read_buffer(struct argument *argument) {
             leave(2);
         }
     } else {
-        fill(argument->memory, POISON, argument->size);
+        fill(argument->memory, buffer->code == FLOAT ? FLOAT_POISON : POISON, argument->size);
     }
 }
 

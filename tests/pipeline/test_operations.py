@@ -1,0 +1,57 @@
+"""Where floats take part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hltune.pipeline.operations import rounded_outputs
+from tests.pipeline.conftest import Load
+
+HEAD = """
+import halide as hl
+
+
+def pipeline():
+    x, y = hl.vars("x y")
+    r = hl.RDom([hl.Range(0, 4)], "r")
+    im, f, g = hl.ImageParam(hl.UInt(8), 2, "im"), hl.Func("f"), hl.Func("g")
+"""
+TAIL = """
+    for each in (im, f):
+        each.set_estimates([hl.Range(0, 8), hl.Range(0, 4)])
+    return f
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "rounded"),
+    [
+        ("f[x, y] = hl.Tuple([hl.f32(im[x, y]) / 3, im[x, y] + 1])", (True, False)),
+        ("g[x, y] = hl.Tuple([hl.f32(im[x, y]), im[x, y]]); f[x, y] = hl.i32(g[x, y][1])", (False,)),
+        ("g[x, y] = hl.Tuple([hl.f32(im[x, y]), im[x, y]]); f[x, y] = hl.i32(g[x, y][0])", (True,)),
+        ("g[x, y] = im[x, y]; f[x, y] = hl.Tuple([g[x, y], hl.u8(hl.sqrt(im[x, y]))])", (False, True)),
+        # What an element's update reads of another one.
+        (
+            "f[x, y] = hl.Tuple([hl.u8(hl.sqrt(im[x, y])), hl.u8(0), hl.u8(0)]);"
+            "f[x, y] = hl.Tuple([f[x, y][0], f[x, y][1] + f[x, y][0], f[x, y][2] + 1])",
+            (True, True, False),
+        ),
+        # Where values go, and whether they do, is the same for all elements.
+        (
+            "f[x, y] = hl.Tuple([im[x, y], hl.u8(0)]);"
+            "f[x, hl.clamp(hl.i32(hl.sqrt(im[x, r])), 0, 3)] = hl.Tuple([hl.u8(1), hl.u8(2)])",
+            (True, True),
+        ),
+        (
+            "f[x, y] = hl.Tuple([im[x, y], hl.u8(0)]); r.where(hl.sqrt(im[r, 0]) > 3);"
+            "f[x, y] = hl.Tuple([f[x, y][0] + im[r, 0], hl.u8(2)])",
+            (True, True),
+        ),
+    ],
+)
+def test_floats_take_part_in_single_elements(load: Load, tmp_path: Path, lines: str, rounded: tuple[bool, ...]) -> None:
+    path = tmp_path / "tuples.py"
+    path.write_text(HEAD + "".join(f"    {line.strip()}\n" for line in lines.split(";")) + TAIL)
+    assert rounded_outputs(load(f"{path}:pipeline")) == rounded

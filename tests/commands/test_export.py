@@ -12,7 +12,7 @@ import halide as hl
 import numpy as np
 import pytest
 
-from hltune.commands.export import Exported, ExportForm, export
+from hltune.commands.export import Exported, ExportForm, choose, export
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
@@ -33,6 +33,16 @@ LAYOUTS = Path(__file__).parents[1] / "pipelines" / "layouts.py"
 MEASURE = MeasureOptions(threads=2)
 
 
+class Heard(Silent):
+    """Keeps notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
 def exported(options: SubjectOptions, directory: Path, form: ExportForm, schedule: Path | None = None) -> Exported:
     return export(
         options,
@@ -44,6 +54,19 @@ def exported(options: SubjectOptions, directory: Path, form: ExportForm, schedul
         measure=MEASURE,
         progress=Silent(),
     )
+
+
+def test_a_file_that_was_written_for_other_sizes_says_so(tmp_path: Path) -> None:
+    small = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
+    file = tmp_path / "here.json"
+    file.write_text(json.dumps(schedule_codec.to_json(Schedule())))
+    (written,) = exported(small, tmp_path, "json", file).files
+    workspace = Workspace(tmp_path / "ws")
+    for options, count in ((small, 0), (replace(small, size=(256, 96)), 1)):
+        heard = Heard()
+        assert choose(load_subject(options, workspace), written, workspace, MEASURE, heard).schedule == Schedule()
+        assert len(heard.notes) == count
+        assert all(str(written) in note and "hltune compare --schedule" in note for note in heard.notes)
 
 
 def test_what_was_tuned_for_a_target_is_exported_for_it(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
 
 
-class Heard(Silent):
-    """Keeps notes."""
+class Notes(Silent):
+    """What was said."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -69,7 +69,7 @@ def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None
 
 
 def test_autoschedulers_that_there_is_no_time_for_are_named(place: Place) -> None:
-    heard = Heard()
+    heard = Notes()
     with place.store() as store:
         tuner = place.tuner(store, make_options())
         tuner.begin(heard, end_s=time.monotonic())
@@ -277,16 +277,6 @@ class OneFastMoment(RecordedSession):
             return replace(found, counters=None)
         self.lucky = schedule
         return replace(found, counters=None, turns=tuple(tuple(0.1 * each for each in turn) for turn in found.turns))
-
-
-class Notes(Silent):
-    """What was said."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def test_what_was_fast_in_one_moment_is_measured_again_and_corrected(place: Place) -> None:

@@ -9,7 +9,7 @@
 
 ``update`` is there if the directive is about an update definition; all other keys are the directive's fields. The
 schedule that the pipeline's author wrote, where directives cannot express it, has none, but a key ``"base": SHA-256``.
-A file may say under ``about`` what it is for, which does not count when it is read.
+A file may say under ``about`` what it is for, which does not count when it is read, see `written_for`.
 """
 
 import hashlib
@@ -76,6 +76,13 @@ def read_schedule_file(path: Path) -> Schedule:
     except InputError as error:
         error.where = f"{path}: {error.where}" if error.where else str(path)
         raise
+
+
+def written_for(path: Path) -> str | None:
+    """The content hash of the pipeline that a readable schedule file says it is for; None if it says nothing."""
+    about = json.loads(path.read_text()).get("about")
+    made_for = about.get("hash") if isinstance(about, dict) else None
+    return made_for if isinstance(made_for, str) else None
 
 
 def schedule_hash(schedule: Schedule) -> str:

@@ -91,6 +91,15 @@ def test_what_differs_wildly_everywhere_is_chaotic() -> None:
     assert difference(_integers(2), expected, tolerance) is not None
 
 
+def test_truths_that_differ_everywhere_are_chaotic() -> None:
+    expected, other, third = (_integers(seed) > 128 for seed in range(3))
+    tolerance = measured("o", expected, [("again", other)])
+    assert tolerance.chaotic
+    assert difference(third, expected, tolerance) is not None
+    few = measured("o", expected, [("again", _nudged(expected, 30, by=True))])
+    assert not few.chaotic and difference(_nudged(expected, 60, by=True), expected, few) is None
+
+
 def test_floats_may_differ_by_a_small_multiple_of_what_was_seen() -> None:
     expected = np.random.default_rng(0).random((64, 96), dtype=np.float32) + 1
     tolerance = measured("o", expected, [("again", expected * np.float32(1.001))])

@@ -207,7 +207,9 @@ def _allowed(seen: Counts, levels: Sequence[float], sizes: Counts, expected: Arr
 def _wild(expected: Array) -> float:
     if expected.dtype.kind == "f":
         return _WILD_FLOAT
-    if expected.size == 0 or expected.dtype.kind == "b":
+    if expected.dtype.kind == "b":
+        return 0.0
+    if expected.size == 0:
         return 1.0
     return max(2.0, (float(expected.max()) - float(expected.min())) * _WILD_INTEGER)
 

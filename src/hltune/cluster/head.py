@@ -325,9 +325,8 @@ def _connect(address: str) -> bool:
         ) from None
     finally:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(
-                signal.SIGTERM, handler
-            )  # Ray's own one would leave without cleaning up, and with other codes
+            # Ray's own one would leave without cleaning up, and with other codes.
+            signal.signal(signal.SIGTERM, handler)
     return True
 
 

@@ -27,7 +27,7 @@ from hltune.values.about import About
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.schedule_codec import read_schedule_file, written_for
+from hltune.values.schedule_codec import read_written
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
@@ -169,8 +169,8 @@ def choose(
         for note in record.notes:
             progress.note(f"{subject.spec.name}: {note}")
         return Choice(record.name, record.schedule, record.cost)
-    schedule = read_schedule_file(file)
-    if (made_for := written_for(file)) not in (None, subject.spec.content_hash):
+    schedule, made_for = read_written(file)
+    if made_for not in (None, subject.spec.content_hash):
         other = f"was written for another version, or other sizes, of a pipeline ({made_for[:12]})"
         progress.note(f"{subject.spec.name}: {file} {other}; `hltune compare --schedule` verifies and measures it")
     known = (each.cost for each in workspace.records(subject.spec, machine) if each.schedule == schedule)

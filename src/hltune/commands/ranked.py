@@ -10,7 +10,7 @@ import numpy as np
 from hltune.cost_model.pretrained import Pretrained
 from hltune.runtime.worker import AnyWorker
 from hltune.search.mutation import Parent, mutants
-from hltune.tuning.drafts import Drafts, Effort
+from hltune.tuning.drafts import Drafts
 from hltune.tuning.predicted import Predicted
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
@@ -22,7 +22,6 @@ MEASURED = 8
 """Mutants that are worth measuring."""
 _DRAFTING_S = 15.0
 """How long mutants are made and lowered."""
-_EFFORT = Effort()
 
 
 class Ranked:
@@ -66,11 +65,8 @@ class Ranked:
                 known=lambda key: key in known or taken(key),
             )
 
-        chosen = (
-            self._drafts.choose(make, MEASURED, effort=_EFFORT, random_share=0.0, rng=self._rng, end_s=end_s).chosen
-            if parents
-            else {}
-        )
+        made = self._drafts.choose(make, MEASURED, random_share=0.0, rng=self._rng, end_s=end_s) if parents else None
+        chosen = {} if made is None else made.chosen
         costs |= self._costs({key: each.schedule for key, each in chosen.items()}, end_s=end_s)
         self.unlike = self._drafts.unlike(costs)
         schedules = known | {key: each.schedule for key, each in chosen.items()}

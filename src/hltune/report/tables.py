@@ -107,7 +107,7 @@ def print_comparison(console: Console, result: Comparison) -> None:
 
 
 def print_ties(console: Console, rows: Sequence[Row]) -> None:
-    """Who may be as fast as the first one: times are the least of all turns, ratios compare turns side by side."""
+    """Who may be as fast as the first one: times are those of all turns, ratios compare turns side by side."""
     costs = {row.name: row.cost for row in rows if row.cost}
     found = [name for name, cost in [*costs.items()][1:] if is_tie(cost, next(iter(costs.values())))]
     if found:

@@ -156,12 +156,8 @@ class Reader:
 
     def named(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
         """Schedules that people wrote, by their hashes."""
-        query = f"""SELECT DISTINCT hash, directives FROM (
-            SELECT schedule_id {OF} AND json_extract(provenance, '$.kind') = 'named')
-            JOIN schedules ON schedules.id = schedule_id"""
-        with database.decoding(self.path):
-            rows = self._rows(query, pipeline_hash, machine_key)
-            return {key: schedule for key, data in rows if (schedule := decode_schedule(data)) is not None}
+        named = f"SELECT DISTINCT schedule_id {OF} AND json_extract(provenance, '$.kind') = 'named'"
+        return self._decoded(named, pipeline_hash, machine_key)
 
     def mutants(self, pipeline_hash: str, machine_key: str) -> list[tuple[Mutated, float | None]]:
         """Where each mutant comes from, and its cost; None if it failed. Repaired schedules are none."""
@@ -191,15 +187,15 @@ class Reader:
 
     def schedules(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
         """Those whose directives are known, and that Halide does not refuse, by their hashes."""
-        return self._schedules("true", pipeline_hash, machine_key)
+        return self._decoded(_not_refused("true"), pipeline_hash, machine_key)
 
     def failed_schedules(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
         """Of these, the ones that only failed."""
-        return self._schedules("max(cost) IS NULL", pipeline_hash, machine_key)
+        return self._decoded(_not_refused("max(cost) IS NULL"), pipeline_hash, machine_key)
 
-    def _schedules(self, having: str, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
-        query = f"""SELECT hash, directives FROM (SELECT schedule_id {OF} GROUP BY schedule_id HAVING {having}
-                AND max(cost IS NOT NULL OR failure_stage != 'compile' OR failure_kind != 'error'))
+    def _decoded(self, ids: str, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
+        """Schedules with known directives, by their hashes, of a query for their ids."""
+        query = f"""SELECT hash, directives FROM ({ids})
             JOIN schedules ON schedules.id = schedule_id WHERE directives IS NOT NULL"""
         with database.decoding(self.path):
             rows = self._rows(query, pipeline_hash, machine_key)
@@ -284,3 +280,9 @@ def _filled(rows: Iterator[tuple[str, float, bytes]], size: int, pipeline_featur
         costs=costs,
         schedule_hashes=tuple(hashes),
     )
+
+
+def _not_refused(having: str) -> str:
+    """A query for the ids of schedules that Halide does not refuse, as far as they have something else in common."""
+    return f"""SELECT schedule_id {OF} GROUP BY schedule_id HAVING {having}
+        AND max(cost IS NOT NULL OR failure_stage != 'compile' OR failure_kind != 'error')"""

@@ -41,6 +41,10 @@ from hltune.values.schedule_codec import schedule_hash
 
 _LEAST_MEASURED = 16
 """Programs that a ranker learns from at least."""
+_PER_MUTANT = 10
+"""Drafts for every mutant that is wanted, if there is time."""
+_GENERATIONS = 2
+"""Drafts of the later ones change drafts, which nobody has measured."""
 _PROMISING = 8
 """Drafts that the next generation changes."""
 _LONGEST_S = 10.0
@@ -76,19 +80,6 @@ class Known(Protocol):
     def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None:
         """Keeps features of what was measured."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """How many drafts are made, if there is time.
-
-    Attributes:
-        per_mutant: drafts of each generation for every mutant that is wanted.
-        generations: drafts of the later ones change drafts, which nobody has measured.
-    """
-
-    per_mutant: int = 5
-    generations: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,30 +201,23 @@ class Drafts:
         return self.pretrained.unlike(self._as_seen(known))
 
     def choose(
-        self,
-        make: Make,
-        wanted: int,
-        *,
-        effort: Effort = Effort(),
-        random_share: float,
-        rng: np.random.Generator,
-        end_s: float,
+        self, make: Make, wanted: int, *, random_share: float, rng: np.random.Generator, end_s: float
     ) -> Drafted:
         """Makes drafts until a time of the monotonic clock, and chooses as many as are wanted."""
         self._lower_root(end_s)
-        most = wanted * effort.per_mutant
+        most = round(wanted * _PER_MUTANT / _GENERATIONS)
         drafts: dict[str, Candidate] = {}
         refused = len(self._refused)
 
         def known(key: str) -> bool:
             return key in drafts or key in self._refused or key in self._unread
 
-        for number in range(effort.generations):
-            left_s = max(0.0, end_s - time.monotonic()) / (effort.generations - number)
+        for number in range(_GENERATIONS):
+            left_s = max(0.0, end_s - time.monotonic()) / (_GENERATIONS - number)
             made = make(self._promising(drafts), min(most, max(wanted, self._as_many_as_lower(left_s))), known)
             # In any order: where there is no time to lower all, what is lowered is some of each kind.
             made = {key: _of_what_was_measured(made[key], drafts) for key in map(str, rng.permutation([*made]))}
-            left_s = max(0.0, end_s - time.monotonic()) / (effort.generations - number)
+            left_s = max(0.0, end_s - time.monotonic()) / (_GENERATIONS - number)
             self._lower({key: each.schedule for key, each in made.items()}, end_s=time.monotonic() + left_s)
             self._refuse_large_stacks(made)
             drafts.update(made)

@@ -6,8 +6,6 @@ from hltune.runtime.worker import usable_workers
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError, out_of_range
 
-"""What a search and a compilation may need together."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:

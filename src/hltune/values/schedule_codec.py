@@ -9,14 +9,14 @@
 
 ``update`` is there if the directive is about an update definition; all other keys are the directive's fields. The
 schedule that the pipeline's author wrote, where directives cannot express it, has none, but a key ``"base": SHA-256``.
-A file may say under ``about`` what it is for, which does not count when it is read, see `written_for`.
+A file may say under ``about`` what it is for, which does not count when it is read, see `read_written`.
 """
 
 import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from hltune.values.directives import Directive, Schedule, kinds
 from hltune.values.errors import InputError
@@ -61,14 +61,27 @@ def from_json(document: object) -> Schedule:
     return Schedule(directives, base)
 
 
+class Written(NamedTuple):
+    """A schedule in a file, and the content hash of the pipeline that the file says it is for; None if it does not."""
+
+    schedule: Schedule
+    made_for: str | None
+
+
 def read_schedule_file(path: Path) -> Schedule:
-    """Reads a file that holds what `to_json` wrote.
+    """Reads a file that holds what `to_json` wrote; see `read_written`."""
+    return read_written(path).schedule
+
+
+def read_written(path: Path) -> Written:
+    """Reads a file that holds what `to_json` wrote, and what it says under ``about``.
 
     Raises:
         InputError: it cannot be read or is none.
     """
     try:
-        return from_json(json.loads(path.read_text()))
+        document = json.loads(path.read_text())
+        return Written(from_json(document), _made_for(document.get("about")))
     except OSError as error:
         raise InputError("cannot read the schedule", where=str(path), found=error.strerror) from None
     except ValueError as error:
@@ -78,10 +91,10 @@ def read_schedule_file(path: Path) -> Schedule:
         raise
 
 
-def written_for(path: Path) -> str | None:
-    """The content hash of the pipeline that a readable schedule file says it is for; None if it says nothing."""
-    about = json.loads(path.read_text()).get("about")
-    made_for = about.get("hash") if isinstance(about, dict) else None
+def _made_for(about: Any) -> str | None:
+    if not isinstance(about, dict):
+        return None
+    made_for = cast("dict[str, object]", about).get("hash")
     return made_for if isinstance(made_for, str) else None
 
 

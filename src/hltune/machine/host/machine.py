@@ -42,9 +42,9 @@ _COPY = "hltune's copy"
 """Key of the copy, which no schedule's name gets in the way of."""
 _LEAST_SEEN = 4
 """Schedules that tell how long compiling usually takes."""
-
 _FAR = 2.0
 """What takes so many times as long as the best is not the best in a calmer moment either."""
+
 _ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "profile", "profile_by_timer"}
 """Features of the generated code that ask nothing of the processor."""
 

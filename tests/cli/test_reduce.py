@@ -132,11 +132,19 @@ def test_code_for_another_processor_is_only_compiled(hltune: Run, tmp_path: Path
     assert (tmp_path / "out/reproduce.o").exists()
 
 
+def test_each_element_of_a_tuple_has_its_own_tolerance(hltune: Run, tmp_path: Path) -> None:
+    run = reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:pair", "output.vectorize(x, 8);", WORKS))
+    assert run.returncode == 0 and "wrong" not in run.stdout, run.stderr
+    assert "output 1: 0 of 3072 elements differ" in run.stdout
+    script = (tmp_path / "out/reproduce.py").read_text()
+    assert "TOLERANCES = [(((0.0001, (0, 0, 0)),), None), (((0, (0, 0, 0)),), None)]" in script
+
+
 def test_floats_may_differ_as_little_as_where_they_were_measured(hltune: Run, tmp_path: Path) -> None:
     run = reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:floats", "output.vectorize(x, 8);", WORKS))
     assert run.returncode == 0 and "wrong" not in run.stdout
     script = tmp_path / "out/reproduce.py"
-    script.write_text(script.read_text().replace("TOLERANCES = [((0.0001,", "TOLERANCES = [((-1.0,"))
+    script.write_text(script.read_text().replace("TOLERANCES = [(((0.0001,", "TOLERANCES = [(((-1.0,"))
     assert "wrong: 3072 are off by more than -1, and 0 may" in alone(tmp_path / "out").stdout
 
 

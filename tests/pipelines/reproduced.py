@@ -14,6 +14,17 @@ def short() -> hl.Func:
     return output
 
 
+def pair() -> hl.Func:
+    """A Tuple of which floats take part in one element alone."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    output = hl.Func("output")
+    output[x, y] = (hl.f32(image[x, y]) / 3, image[x, y] + 1)
+    image.set_estimates([hl.Range(0, 64), hl.Range(0, 48)])
+    output.set_estimates([hl.Range(0, 64), hl.Range(0, 48)])
+    return output
+
+
 def floats() -> hl.Func:
     """Schedules round its sums in their own ways."""
     x, y = hl.vars("x y")

@@ -25,7 +25,7 @@ from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
-from hltune.schedule.script import Levels, Setting, to_script
+from hltune.schedule.script import Allowed, Setting, to_script
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError, JobFailed
 from hltune.values.machine_id import MachineId
@@ -129,7 +129,7 @@ def write_example(
     return tuple(directory / name for name in written)
 
 
-def _setting(spec: PipelineSpec, machine: MachineId, inputs: Inputs, tolerances: Sequence[Levels]) -> Setting:
+def _setting(spec: PipelineSpec, machine: MachineId, inputs: Inputs, tolerances: Sequence[Allowed]) -> Setting:
     integers = {each.dtype for each in spec.buffers() if "int" in each.dtype}
     return Setting(
         target=machine.target,
@@ -165,16 +165,16 @@ def _covered(example: Example, inputs: Inputs) -> PipelineSpec:
     return spec
 
 
-def _measured(tolerances: Iterable[Tolerance]) -> list[Levels]:
-    return [tuple(zip(each.levels, each.allowed, strict=True)) for each in tolerances]
+def _measured(tolerances: Iterable[Tolerance]) -> list[Allowed]:
+    return [(tuple(zip(each.levels, each.allowed, strict=True)), each.near_zero) for each in tolerances]
 
 
-def _usual(spec: PipelineSpec) -> list[Levels]:
+def _usual(spec: PipelineSpec) -> list[Allowed]:
     """Integers are exact, or may be rounded up or down where floats take part; floats have the least tolerance."""
-    levels: list[Levels] = []
-    for output, rounded in zip(spec.outputs, rounded_outputs(spec), strict=True):
+    allowed: list[Allowed] = []
+    elements = [(output, dtype) for output in spec.outputs for dtype in output.dtypes]
+    for (output, dtype), rounded in zip(elements, rounded_outputs(spec), strict=True):
         none = (0,) * (1 + len(output.estimate))
-        for dtype in output.dtypes:
-            most = FLOAT_TOLERANCE[np.dtype(dtype).itemsize] if dtype.startswith("float") else int(rounded)
-            levels.append(((most, none),))
-    return levels
+        most = FLOAT_TOLERANCE[np.dtype(dtype).itemsize] if dtype.startswith("float") else int(rounded)
+        allowed.append((((most, none),), None))
+    return allowed

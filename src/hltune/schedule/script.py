@@ -26,7 +26,8 @@ SCALARS = {scalars}
 OUTPUTS = {outputs}
 """Types of the elements of each output, and the same of its dimensions."""
 TOLERANCES = {tolerances}
-"""Per output image, distances, and how many elements may be farther off: of all, and in any slice of each axis."""
+"""Per output image, distances, and how many elements may be farther off: of all, and in any slice of each axis;
+then what floats are related to near zero, None for a hundredth of the largest."""
 ORDER = {order}
 
 
@@ -43,9 +44,10 @@ def main() -> None:
     found, seconds = run(apply_schedule, target)
     print(f"the schedule: {{seconds * 1e3:.3f}} ms")
     for number, (one, other) in enumerate(zip(expected, found)):
-        far = distances(one, other)
+        levels, near_zero = TOLERANCES[number]
+        far = distances(one, other, near_zero)
         print(f"output {{number}}: {{np.count_nonzero(far)}} of {{one.size}} elements differ")
-        for distance, allowed in TOLERANCES[number]:
+        for distance, allowed in levels:
             wrong = far > distance
             axes = range(wrong.ndim)
             slices = [wrong.sum(axis=tuple(each for each in axes if each != axis)).max() for axis in axes]
@@ -56,15 +58,16 @@ def main() -> None:
                 break
 
 
-def distances(one, other):
-    """How far elements are: integers in units, floats relative to the value or to a hundredth of the largest."""
+def distances(one, other, near_zero):
+    """How far elements are: integers in units, floats relative to the value."""
     if one.dtype.kind != "f":
         wide = [each.astype(np.uint8) if each.dtype.kind == "b" else each for each in (one, other)]
         return np.maximum(*wide).astype(np.uint64) - np.minimum(*wide).astype(np.uint64)
     one, other = one.astype(np.float64), other.astype(np.float64)
-    largest = np.abs(one[np.isfinite(one)]).max(initial=0.0)
+    if near_zero is None:
+        near_zero = np.abs(one[np.isfinite(one)]).max(initial=0.0) / 100
     with np.errstate(all="ignore"):
-        far = np.abs(other - one) / (np.abs(one) + largest / 100)
+        far = np.abs(other - one) / (np.abs(one) + near_zero)
     same = (one == other) | (np.isnan(one) & np.isnan(other))
     return np.where(same, 0.0, np.where(np.isfinite(far), far, np.inf))
 
@@ -158,6 +161,8 @@ if __name__ == "__main__":
 
 Levels = tuple[tuple[float, tuple[int, ...]], ...]
 """Distances, with how many elements of an output may be farther off: of all, then in any slice of each axis."""
+Allowed = tuple[Levels, float | None]
+"""What an output image may differ by, and what floats are related to near zero; None for a hundredth of the largest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +186,7 @@ class Setting:
     seed: int
     ranges: Mapping[str, tuple[int, int]]
     scalars: Mapping[str, Number]
-    tolerances: Sequence[Levels]
+    tolerances: Sequence[Allowed]
     files: Collection[str] = ()
 
 

@@ -19,11 +19,13 @@ from hltune.commands.schedule import Scheduled, schedule
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
-from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options
 from hltune.values import schedule_codec
+from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Named
 from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.searches import Searches
 from hltune.workspace.subject import SubjectOptions, load_subject
 
 COLUMNS = SubjectOptions(pipeline=str(Path(__file__).parents[1] / "pipelines" / "columns.py"), target="host")
@@ -102,6 +104,25 @@ def test_what_explain_finds_wrong_is_not_handed_out_without_a_word(workspace: Wo
     assert doubts(workspace) == ["--tolerance=0"]
     (_, said) = exported(COLUMNS, workspace, tmp_path)
     assert any("not by --tolerance=0" in note for note in said)
+
+
+def test_what_schedule_finds_wrong_is_not_handed_out_without_a_word(workspace: Workspace) -> None:
+    subject, search = load_subject(COLUMNS, workspace), Mullapudi2016Options(parallelism=2)
+    found = Candidate(schedule=PARTS, provenance=search.provenance(), search_s=2.0)
+    Searches(workspace.searches(subject.spec)).keep(subject.target.name, (search,), found, limit_s=60)
+    notes = Notes()
+    schedule(
+        COLUMNS,
+        Adams2019Options(parallelism=2, beam_size=1),
+        search_timeout_s=60,
+        workspace=workspace,
+        measure=EXACTLY,
+        inputs=Inputs(),
+        directory=None,
+        progress=notes,
+    )
+    assert any("the schedule by mullapudi2016 failed" in note for note in notes)
+    assert doubts(workspace) == ["--tolerance=0"]
 
 
 def test_what_is_wrong_by_the_usual_tolerances_is_off_the_record(workspace: Workspace) -> None:

@@ -56,7 +56,7 @@ def schedules(pool: SearchPool, folder: Path) -> set[str]:
             maker=maker,
             store=store,
         )
-        batcher.measure(subject.spec, 0, builtin_weights(), wanted=5)
+        batcher.measure(subject.spec, 0, builtin_weights(), Silent(), wanted=5)
         return set(store.costs(subject.spec.content_hash, machine.identity.key))
 
 

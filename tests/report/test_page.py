@@ -14,6 +14,7 @@ from hltune.report.page import reported, under_way, write_page
 from hltune.values.cost import Heap
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS
+from hltune.workspace.tunings import TuningCommand
 from tests.report.explained import FOUND, MEASURED, explanation, in_turns
 from tests.report.values import CRASH, ROUNDS
 
@@ -75,6 +76,15 @@ def test_what_shows_a_failure_names_the_workspace(tmp_path: Path) -> None:
     assert "hltune reproduce abababababab -o out --workspace &#39;my work&#39;" in (tmp_path / "out.html").read_text()
     (plain,) = reported([result(failures=(FAILED,))], {}, command="")["pipelines"]
     assert plain["failures"][0]["reproduce"] == "hltune reproduce abababababab -o out"
+
+
+def test_the_commands_that_tuned_it_are_named(tmp_path: Path) -> None:
+    run = TuningCommand(command="hltune tune 'a <b>.py'", seed=7, began_s=86400.0, hltune="0.1.0")
+    write_page(reported([result(tunings=(run,))], {}, command=""), tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    assert "1970-01-02 00:00 UTC, seed 7, hltune 0.1.0: <code>hltune tune &#39;a &lt;b&gt;.py&#39;</code>" in text
+    write_page(reported([result()], {}, command=""), tmp_path / "out.html")
+    assert "Tuned by" not in (tmp_path / "out.html").read_text()
 
 
 def test_what_was_not_looked_for_is_not_said_to_be_unknown(tmp_path: Path) -> None:

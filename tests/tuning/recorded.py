@@ -42,6 +42,9 @@ class RecordedSession:
 
     def ready(self) -> None: ...
 
+    def waited(self) -> float | None:
+        return None
+
     @contextlib.contextmanager
     def beside(self, workers: Sequence[Worker]) -> Generator[None]:  # noqa: ARG002 - nothing is timed
         yield

@@ -120,7 +120,7 @@ def tune(
     with interrupts.importing():  # JAX and LightGBM, which takes longer than most other commands
         from rich.console import Console
 
-        from hltune.cli.reporting import write_report
+        from hltune.cli.reporting import this_command, write_report
         from hltune.commands import tune as command
         from hltune.report import tune as report
         from hltune.report.curve import plot_curve
@@ -155,6 +155,7 @@ def tune(
             inputs=source.inputs(search.seed),
             progress=progress,
             cluster=cluster,
+            command=this_command(),
         )
         for result in tuning.results:
             try:

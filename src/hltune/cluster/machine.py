@@ -118,6 +118,10 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         """See `Session.beside`; a node has its own workers stand still."""
         return contextlib.nullcontext()
 
+    def waited(self) -> float | None:
+        """See `Session.waited`; what disturbs a node shows in its speed."""
+        return None
+
     @property
     def verification(self) -> Verification:
         """See `Session.verification`."""

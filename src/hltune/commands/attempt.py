@@ -111,6 +111,12 @@ class Attempt:
             for label, measurement in measured:
                 yield Tried(step=steps[label], measurement=measurement)
 
+    def measured(self) -> Generator[tuple[Schedule, Measurement]]:
+        """All schedules that were measured, with what came of it last."""
+        for each in self.tried:
+            if (found := schedule_found(each)) is not None and each.measurement is not None:
+                yield found, each.measurement
+
     def best(self) -> Tried | None:
         """The fastest schedule; where nothing is measured, by the ranker, or else that of the largest search."""
         working = [each for each in self.tried if each.failure is None]

@@ -10,6 +10,7 @@ from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.machine.quiet import say_if_busy
 from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
@@ -125,6 +126,7 @@ def compare(
         while smaller := _smaller(found, measured):  # what the largest search found does not work
             candidates |= smaller
             measured |= session.measure({name: each.schedule for name, each in smaller.items()})
+        say_if_busy(session, subject.spec.name, progress)
     measured |= {name: each[0].outcome for name, each in found.items() if isinstance(each[0].outcome, Failure)}
     recorders = {label: record.name for label, record in recorded.items()}
     rows = [Row.of(name, recorders.get(name, name), candidates.get(name), each) for name, each in measured.items()]

@@ -21,6 +21,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.quiet import say_if_busy
 from hltune.machine.reference_job import Verification
 from hltune.machine.speedup import Speedup, compared
 from hltune.runtime.progress import Progress
@@ -163,7 +164,10 @@ def explain(
             explained[0] = replace(first, advice=advice)
             if trying and session is not None:
                 explained[0] = _tried(session, explained[0], progress)
-        verification = None if session is None else verified_against(session, subject.spec, progress)
+        verification = None
+        if session is not None:
+            verification = verified_against(session, subject.spec, progress)
+            say_if_busy(session, subject.spec.name, progress)
     return Explanation(
         subject=subject,
         machine=machine,

@@ -275,7 +275,7 @@ def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> 
         known = sum(map(len, run.replay.read([spec.content_hash])))
         if known < _BENCHMARK_SAMPLES // 2 or not run.replay.groups([spec.content_hash]):
             try:
-                run.batcher.measure(spec, _BENCHMARK_NUMBER + index, run.initial, wanted=_BENCHMARK_SAMPLES)
+                run.batcher.measure(spec, _BENCHMARK_NUMBER + index, run.initial, progress, wanted=_BENCHMARK_SAMPLES)
             except RejectedError as rejection:
                 progress.note(f"no samples of {benchmark.name}: {rejection}")
         hashes.append(spec.content_hash)

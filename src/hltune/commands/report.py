@@ -17,6 +17,7 @@ from hltune.values.provenance import Mutated, Provenance, Searched
 from hltune.values.reasons import Reason
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions
+from hltune.workspace.tunings import TuningCommand, tunings
 
 _BEST = 10
 """Schedules whose origin is counted."""
@@ -30,6 +31,7 @@ class Reported:
         history: when each measurement was taken, in seconds since 1970, and its cost in seconds, in the order of time.
         failures: why schedules failed, the commonest reason first.
         origins: how many of the ten fastest schedules came from where.
+        tunings: the commands that tuned it, the oldest first.
         pictures: of the inputs, of what the schedule computes, and of how the other one's outputs differ.
     """
 
@@ -37,6 +39,7 @@ class Reported:
     history: tuple[tuple[float, float], ...] = ()
     failures: tuple[Reason, ...] = ()
     origins: tuple[tuple[str, int], ...] = ()
+    tunings: tuple[TuningCommand, ...] = ()
     pictures: tuple[Picture, ...] = ()
 
 
@@ -80,6 +83,7 @@ def report(
             history=reader.history(*key),
             failures=reader.failures(*key),
             origins=tuple(Counter(_origin(each.provenance) for each in reader.best(*key, _BEST)).most_common()),
+            tunings=tuple(tunings(workspace.tunings(subject.spec, explanation.machine))),
             pictures=pictures,
         )
 

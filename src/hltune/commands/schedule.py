@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from hltune.commands.attempt import Attempt, Tried, schedule_of
 from hltune.commands.export import export_texts
 from hltune.commands.place import begin_session, open_place
+from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
 from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.machine.quiet import say_if_busy
 from hltune.machine.reference_job import Verification
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
@@ -177,7 +179,12 @@ def schedule(
                 files = ", ".join(map(str, keep(best, attempt.tried).files))
                 progress.note(f"interrupted: the best schedule so far, {best.step.rung.label}, is kept in {files}")
             raise
-        verification = None if session is None else verified_against(session, subject.spec, progress)
+        finally:
+            drop_refuted(attempt.measured(), subject.spec, identity, measure, workspace, progress)
+        verification = None
+        if session is not None:
+            verification = verified_against(session, subject.spec, progress)
+            say_if_busy(session, subject.spec.name, progress)
         try:
             kept = keep(found, attempt.tried)
         except HltuneError:  # a full disk, say

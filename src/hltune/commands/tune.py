@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hltune import __version__
 from hltune.commands.export import export_texts
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.refuted import drop_refuted
@@ -23,6 +24,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.quiet import say_if_busy
 from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
@@ -49,6 +51,7 @@ from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
+from hltune.workspace.tunings import TuningCommand, note_tuning
 
 _KNOWN_SHARE = 0.2
 """Share of the time that expected outputs and known schedules may take."""
@@ -116,11 +119,16 @@ def tune(
     inputs: Inputs,
     progress: TuneProgress,
     cluster: str | None = None,
+    command: str = "",
 ) -> Tuning:
     """Tunes pipelines until the budget is spent; keeps the fastest schedule of each as `TUNED`, and writes it.
 
     What was measured stays in the store, however this ends; the next run goes on from there. Of several pipelines, one
     that does not run is left out.
+
+    Args:
+        cluster: the computers that search and measure; None for this one.
+        command: what the user typed, for reports; empty if nobody did.
 
     Raises:
         InputError: the inputs do not fit, code for the target does not run here, another run writes to the workspace,
@@ -179,6 +187,11 @@ def tune(
             run.repaired = count_repaired(known)
             run.seconds = time.monotonic() - now_s
             runs[subject.spec.name] = run
+            if command:
+                about = TuningCommand(
+                    command=command, seed=search.seed, began_s=time.time() - (now_s - begun_s), hltune=__version__
+                )
+                note_tuning(workspace.tunings(subject.spec, given), about)
         progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
         take_rounds(runs, options, end_s, progress)
         results: list[Tuned] = []
@@ -258,6 +271,7 @@ def _finish(
         most=most,
         told=lambda rows: _refute(rows, run, measure, workspace, progress),
     )
+    say_if_busy(run.session, spec.name, progress)
     record = finals.winner.record(TUNED)
     assert record is not None
     workspace.replace(record, spec, run.machine)

@@ -42,6 +42,9 @@ class Session(AbstractContextManager["Session"], Protocol):
         """While the context lasts, these processes stand still whenever a schedule is timed."""
         ...
 
+    def waited(self) -> float | None:
+        """Seconds that threads waited for others per second of timing since the last call; None where nobody knows."""
+
     @property
     def verification(self) -> Verification:
         """What outputs are checked against; waits as `ready` does."""

@@ -83,6 +83,10 @@ class ReferenceSession:
         """See `Session.beside`."""
         yield
 
+    def waited(self) -> float | None:
+        """See `Session.waited`."""
+        return None
+
     @property
     def verification(self) -> Verification:
         """See `Session.verification`."""

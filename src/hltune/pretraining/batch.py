@@ -19,6 +19,7 @@ from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.lowered.many import Lowering, features_of_each
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine
+from hltune.machine.quiet import say_if_busy
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
@@ -116,7 +117,7 @@ class Batcher:
             progress.phase(f"batch {number + 1} of {self.options.batches}: program {seed}")
             try:
                 spec = self._program(seed)
-                measurements, measuring_s = self.measure(spec, number, own, wanted=self.options.schedules)
+                measurements, measuring_s = self.measure(spec, number, own, progress, wanted=self.options.schedules)
             except RejectedError as rejection:
                 rejected.append(str(rejection))
                 continue
@@ -175,7 +176,9 @@ class Batcher:
             raise RejectedError("few schedules")
         return dict(islice(found.items(), wanted))
 
-    def measure(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> tuple[list[Measurement], float]:
+    def measure(
+        self, spec: PipelineSpec, number: int, own: Weights, progress: Progress, *, wanted: int
+    ) -> tuple[list[Measurement], float]:
         """Finds schedules of a pipeline, and measures and stores those that were not measured before.
 
         The number keeps the seeds of variants and probes apart. Returns costs and failures, and how long it took to
@@ -197,6 +200,7 @@ class Batcher:
                 measurements = [each for _, each in measured]
             known = history.programs()
             history.keep_programs({key: each for key, each in programs.items() if key not in known})
+            say_if_busy(session, spec.name, progress)
         return measurements, time.monotonic() - began_s
 
     def _with_mutants(

@@ -35,6 +35,7 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import Reason
 from hltune.values.unit import Unit
+from hltune.workspace.tunings import TuningCommand
 
 Document = dict[str, Any]
 
@@ -105,7 +106,7 @@ def _document(pipelines: list[Document], command: str) -> Document:
         "version": VERSION,
         "hltune": __version__,
         "halide": halide_version(),
-        "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "made": _utc(time.time()),
         "command": command,
         "pipelines": pipelines,
     }
@@ -132,6 +133,7 @@ def _pipeline(result: Reported, place: Sequence[str]) -> Document:
         "measurements": len(costs),
         "failures": [_failure(each, place) for each in result.failures],
         "origins": [{"origin": origin, "count": count} for origin, count in result.origins],
+        "tunings": [_tuning(each) for each in result.tunings],
         "pictures": [_picture(each) for each in result.pictures],
     }
 
@@ -165,6 +167,14 @@ def _failure(each: Reason, place: Sequence[str]) -> Document:
     identifier = None if each.schedule_hash is None else each.schedule_hash[:_ID_DIGITS]
     command = None if identifier is None else shlex.join(["hltune", "reproduce", identifier, "-o", "out", *place])
     return {"stage": each.stage, "message": each.message, "count": each.count, "id": identifier, "reproduce": command}
+
+
+def _tuning(each: TuningCommand) -> Document:
+    return {**asdict(each), "began": _utc(each.began_s)}
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def _picture(each: Picture) -> Document:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.machine.protocol import Session
+from hltune.machine.quiet import say_if_busy
 from hltune.runtime.progress import Progress
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.outlook import Expectation, Outlook
@@ -97,6 +98,7 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
                 progress.expects(name, run.expected)
         before = run.tuner.history.best_cost
         done = run.tuner.round(limits, progress)
+        say_if_busy(run.session, name, progress)
         run.rounds.append(done)
         run.measured += done.measured
         run.failures += done.failures

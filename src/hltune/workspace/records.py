@@ -13,6 +13,7 @@
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
 .hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.adams2019.lineage`
 .hltune/PIPELINE-HASH/MACHINE/tuning.{svg,png}   how tuning went
+.hltune/PIPELINE-HASH/MACHINE/tunings.jsonl      the commands that tuned it, see `workspace.tunings`
 ```
 """
 
@@ -145,6 +146,10 @@ class Workspace:
     def curve(self, spec: PipelineSpec, machine: MachineId) -> Path:
         """Where the pictures of its tuning are, without their suffix."""
         return self._machine_directory(spec, machine) / "tuning"
+
+    def tunings(self, spec: PipelineSpec, machine: MachineId) -> Path:
+        """Where the commands that tuned a pipeline on a machine are."""
+        return self._machine_directory(spec, machine) / "tunings.jsonl"
 
     def _machine_directory(self, spec: PipelineSpec, machine: MachineId) -> Path:
         return self.directory(spec) / machine.key

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hltune.machine.heap import measure_heap, settle
+from hltune.machine.host.waiting import waited_s
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Compiled, Task, checked, compile_idle, compile_task
@@ -30,6 +31,14 @@ _LEAST_S = 1e-8
 _MAX_REPEATS = 1000
 _FORK_S = 10.0
 """Making a process and ending it takes no longer."""
+
+
+class Turn(NamedTuple):
+    """What came of one turn: seconds per call, and how long it took and its threads waited for others, in seconds."""
+
+    repeats: tuple[float, ...]
+    timed_s: float
+    waited_s: float
 
 
 class Prepared(NamedTuple):
@@ -104,26 +113,28 @@ class TimeJob:
     prune_s: float
     long_s: float
 
-    def run(self, process: Process) -> tuple[float, ...] | Failure:
-        """Runs in the worker; returns seconds per call."""
+    def run(self, process: Process) -> Turn | Failure:
+        """Runs in the worker."""
         compiled: Compiled
         compiled, heap = process.state[self.key]
         turn_s, sample_s = self.options.turn_s, self.options.sample_s
         compiled.poison()
         process.enter("timing", timeout_s=turn_s + 2 * self.options.run_timeout_s)
         process.on_main_thread(lambda: settle(heap))
+        began_s, waited_before_s = time.monotonic(), waited_s()
         repeats = process.on_main_thread(
             lambda: time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)
         )
+        timed = time.monotonic() - began_s, waited_s() - waited_before_s
         if min(repeats) < SHORT_S:
             process.enter("timing an empty pipeline", timeout_s=self.options.compile_timeout_s)
             idle = compile_idle(process, compiled)
             calls = process.on_main_thread(lambda: time_calls(idle.call, turn_s=IDLE_S, sample_s=IDLE_S / 10))
             repeats = without_calls(repeats, calls)
         if not self.last and min(repeats) <= self.long_s:
-            return repeats
+            return Turn(repeats, *timed)
         del process.state[self.key]
-        return compiled.verify(process, self.options) or repeats
+        return compiled.verify(process, self.options) or Turn(repeats, *timed)
 
 
 def time_calls(

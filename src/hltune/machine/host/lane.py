@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from hltune.machine.heap import ENVIRONMENT
 from hltune.machine.host.jobs import Prepared, PrepareJob, TimeJob
+from hltune.machine.host.waiting import Waiting
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
 from hltune.runtime.worker import Running, Worker
@@ -70,9 +71,10 @@ def measuring_worker(options: MeasureOptions) -> Worker:
 class Lane:
     """One measuring process. When a schedule takes it down, the others are compiled again as they are needed."""
 
-    def __init__(self, options: MeasureOptions) -> None:
+    def __init__(self, options: MeasureOptions, waiting: Waiting) -> None:
         self._compiled: set[str] = set()
         self._begun = 0
+        self._waiting = waiting
         self.worker = measuring_worker(options)
 
     def prepare(self, trial: Trial, options: MeasureOptions) -> None:
@@ -111,9 +113,10 @@ class Lane:
         if isinstance(outcome, Failure):
             trial.failure = outcome
         else:
-            trial.turns.append(outcome)
+            self._waiting.add(outcome.waited_s, outcome.timed_s)
+            trial.turns.append(outcome.repeats)
             trial.pruned = trial.fastest > prune_s
-            last = last or min(outcome) > long_s
+            last = last or min(outcome.repeats) > long_s
         ended = last or trial.failure is not None
         if ended:
             self._compiled.discard(trial.key)

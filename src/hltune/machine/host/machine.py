@@ -19,6 +19,7 @@ from hltune.machine.host.cpu import cpu_model
 from hltune.machine.host.jobs import Prepared
 from hltune.machine.host.lane import Lane, Trial, measuring_worker
 from hltune.machine.host.profile import ProfileJob
+from hltune.machine.host.waiting import Waiting
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MachineKind
@@ -27,7 +28,7 @@ from hltune.machine.sensitivity import STRICT
 from hltune.machine.task import NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
-from hltune.runtime.worker import AnyWorker, Running, paused, wait_any
+from hltune.runtime.worker import AnyWorker, Running, paused, usable_cores, wait_any
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, JobFailed
@@ -80,7 +81,8 @@ class HostMachine(AbstractContextManager["HostMachine"]):
         self.identity = identify(target, options)
         self.target = target
         self.options = options
-        self.lane = Lane(options)
+        self.waiting = Waiting()
+        self.lane = Lane(options, self.waiting)
         self._lanes = [self.lane]
         self._most_lanes = workers
 
@@ -103,7 +105,7 @@ class HostMachine(AbstractContextManager["HostMachine"]):
 
     def lanes(self) -> tuple[Lane, ...]:
         """All of them; those after the first are started when they are first asked for."""
-        self._lanes += [Lane(self.options) for _ in range(self._most_lanes - len(self._lanes))]
+        self._lanes += [Lane(self.options, self.waiting) for _ in range(self._most_lanes - len(self._lanes))]
         return tuple(self._lanes)
 
 
@@ -144,6 +146,10 @@ class HostSession(ReferenceSession):
             yield
         finally:
             self._others = ()
+
+    def waited(self) -> float | None:
+        """See `Session.waited`; more threads than cores wait for one another."""
+        return None if self._options.threads > usable_cores() else self._machine.waiting.take()
 
     def measure(self, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
         """See `Session.measure`."""

@@ -1,0 +1,37 @@
+"""The commands that tuned a pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hltune.values.errors import InputError
+from hltune.workspace.tunings import TuningCommand, note_tuning, tunings
+
+FIRST = TuningCommand(command="hltune tune 'a b.py'", seed=0, began_s=1.5, hltune="0.1.0")
+SECOND = replace(FIRST, seed=7, began_s=3.0)
+
+
+def test_they_are_kept_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "tunings.jsonl"
+    assert [*tunings(path)] == []
+    note_tuning(path, FIRST)
+    note_tuning(path, SECOND)
+    assert [*tunings(path)] == [FIRST, SECOND]
+
+
+def test_half_a_line_takes_no_other_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "tunings.jsonl"
+    note_tuning(path, FIRST)
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:20] + b"\n[1]\n{}\n\xff\n")
+    note_tuning(path, SECOND)
+    assert [*tunings(path)] == [FIRST, SECOND]
+
+
+def test_what_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError):
+        note_tuning(tmp_path / "file" / "tunings.jsonl", FIRST)

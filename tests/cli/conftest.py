@@ -28,14 +28,13 @@ class Result:
 Run = Callable[..., Result]
 
 
-@pytest.fixture
-def hltune(tmp_path: Path) -> Run:
-    """Runs a command in an empty folder."""
+def running_in(folder: Path) -> Run:
+    """Runs commands in a folder."""
 
     def run(*arguments: object, environment: Mapping[str, str] | None = None) -> Result:
         done = subprocess.run(
             [sys.executable, "-m", "hltune", *map(str, arguments)],
-            cwd=tmp_path,
+            cwd=folder,
             env={**os.environ, **(environment or {})},
             capture_output=True,
             text=True,
@@ -45,3 +44,9 @@ def hltune(tmp_path: Path) -> Run:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def hltune(tmp_path: Path) -> Run:
+    """Runs a command in an empty folder."""
+    return running_in(tmp_path)

@@ -56,6 +56,7 @@ def test_people_see_sentences_and_both_schedules(scheduled: Run) -> None:
     assert all(text in result.out for text in headings) and "measured ms" in result.out
     assert result.out.count("what limits it") == 1, "advice is for the first one alone"
     assert "output computes one element at a time" in result.out
+    assert result.out.count("* only in this one of the two programs") == 2
 
 
 def test_a_schedule_may_be_a_file(scheduled: Run, tmp_path: Path) -> None:

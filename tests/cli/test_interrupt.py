@@ -17,6 +17,8 @@ pytestmark = pytest.mark.alone
 
 MOMENTS_S = (0.0, 0.02, 0.1, 0.2, 0.3)
 PHASES = {"schedule": ("loading", "searching", "compiling"), "compare": ("searching", "measuring"), "tune": ("tuning",)}
+FLAGS = {"": ("--beam-size", "64"), "tune": ("--beam-size", "8", "--size", "512x384")}
+"""Searches and measurements that take long; tuning always does, and should begin soon."""
 DELAYS_S = (0.0, 0.3)
 """After a phase was announced; no phase ends that soon."""
 LIMIT_S, ATTEMPTS, HANGS_S = 2.0, 3, 60.0
@@ -51,7 +53,7 @@ def alive(pid: int) -> bool:
 
 def start(command: str, folder: Path, *program: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *(program or ("-m", "hltune")), command, "gaussian5x5", "--beam-size", "64"],
+        [sys.executable, *(program or ("-m", "hltune")), command, "gaussian5x5", *FLAGS.get(command, FLAGS[""])],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

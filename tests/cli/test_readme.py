@@ -14,7 +14,7 @@ def test_the_function_that_is_all_it_takes(hltune: Run, tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
     assert len(blocks) == 1
     (tmp_path / "filters.py").write_text(blocks[0])
-    result = hltune("schedule", "filters.py:sharpen", "-p", "amount=2", "--beam-size", 1, "--json")
+    result = hltune("schedule", "filters.py:sharpen", "-p", "amount=2", "--autoscheduler", "mullapudi2016", "--json")
     assert result.code == 0, result.err
     assert (result.document["pipeline"], result.document["verified"]) == ("sharpen", True)
 

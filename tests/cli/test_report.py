@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -16,7 +17,7 @@ from hltune.report.page import under_way, write_page
 from hltune.samples.reader import Reader
 from hltune.tuning.tuner import Round
 from hltune.values.unit import MILLISECONDS
-from tests.cli.conftest import PIPELINES, Run
+from tests.cli.conftest import PIPELINES, Run, running_in
 
 BLUR = PIPELINES / "blur_function.py"
 HEADINGS = ("What schedules cost", "Tuning", "What limits tuned", "Where the time goes", "The lowered programs")
@@ -51,9 +52,17 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
+@pytest.fixture(scope="module")
+def tuned_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tuned")
+    assert running_in(folder)("tune", BLUR, "--samples", 12, "--beam-size", 1, "--max-parallelism", 2).code == 0
+    return folder
+
+
 @pytest.fixture
-def tuned(hltune: Run) -> Run:
-    assert hltune("tune", BLUR, "--samples", 12, "--beam-size", 1, "--max-parallelism", 2).code == 0
+def tuned(hltune: Run, tmp_path: Path, tuned_folder: Path) -> Run:
+    """Runs a command where a pipeline was tuned."""
+    shutil.copytree(tuned_folder, tmp_path, dirs_exist_ok=True)
     return hltune
 
 
@@ -152,20 +161,8 @@ def test_a_page_that_cannot_be_written_is_said_first(hltune: Run) -> None:
 
 
 def test_tuning_leaves_a_page(hltune: Run, tmp_path: Path) -> None:
-    flags = (
-        "--rounds",
-        2,
-        "--samples",
-        40,
-        "--beam-size",
-        1,
-        "--max-parallelism",
-        2,
-        "--report",
-        "out.html",
-        "--watch",
-    )
-    result = hltune("tune", BLUR, *flags)
+    flags = ("--samples", 12, "--beam-size", 1, "--max-parallelism", 2)
+    result = hltune("tune", BLUR, *flags, "--report", "out.html", "--watch")
     assert result.code == 0, result.err
     text = (tmp_path / "out.html").read_text()
     Page(text)

@@ -217,10 +217,11 @@ def test_a_full_disk_loses_nothing(hltune: Run, tmp_path: Path) -> None:
         assert document["distinct"] >= count
 
 
-def test_a_read_only_workspace(hltune: Run, used: Path, tmp_path: Path) -> None:
+def test_a_read_only_workspace(hltune: Run, tmp_path: Path) -> None:
+    tune(hltune, "--samples", 6)
     place = tmp_path / "fixed"
     with mounted(place, "size=16m"):
-        shutil.copytree(used, place / "ws")
+        shutil.copytree(tmp_path / ".hltune", place / "ws")
         subprocess.run(["mount", "-o", "remount,ro", place], check=True)
         refused(hltune, "cannot write here", options=("--workspace", place / "ws"))
         assert hltune("samples", "stats", "--workspace", place / "ws").code == 0

@@ -146,7 +146,7 @@ def test_a_time_on_an_image_is_no_time_on_usual_data(tmp_path: Path) -> None:
     def find(inputs: Inputs) -> Scheduled:
         return schedule(
             dilate,
-            Adams2019Options(parallelism=2, beam_size=1),
+            Mullapudi2016Options(parallelism=2),
             search_timeout_s=60,
             workspace=workspace,
             measure=MeasureOptions(threads=2, turns=2),

@@ -49,8 +49,8 @@ def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None
         tuner = place.tuner(store, make_options())
         references = len(tuner.begin(Silent()))
         assert {"default", BASELINE, "mullapudi2016", "li2018"} <= tuner.references.keys()
-        rounds = [tuner.round(Limits(), Silent()) for _ in range(3)]
-        assert [done.number for done in rounds] == [1, 2, 3]
+        rounds = [tuner.round(Limits(), Silent()) for _ in range(2)]
+        assert [done.number for done in rounds] == [1, 2]
         assert all(0 < done.measured <= 40 for done in rounds)
         assert len(place.session.asked) == len(set(place.session.asked))  # no schedule twice
         assert store.count() == references + sum(done.measured for done in rounds) == len(place.session.asked)
@@ -221,7 +221,7 @@ def test_the_best_weights_find_the_best_beam(place: Place) -> None:
     with place.store() as store:
         tuner = place.tuner(store, make_options())
         tuner.begin(Silent())
-        rounds = [tuner.round(Limits(), Silent()) for _ in range(3)]
+        rounds = [tuner.round(Limits(), Silent()) for _ in range(2)]
     best = place.lineage.read("best", builtin_weights())
     assert best is not None
     beam_s = best.origin.metrics["beam_s"]

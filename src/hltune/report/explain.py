@@ -143,9 +143,12 @@ def _print_loops(console: Console, each: Document) -> None:
     for row in each["loops"]:
         if row["share"] >= LEAST_SHOWN:
             iterations = number(row.get("iterations"), ",.4g")
-            table.add_row(_loop(row), iterations, size(row["touched_bytes"]), _percent(row["share"]))
+            mark = "* " if row.get("differs") else "  " if "differs" in row else ""
+            table.add_row(mark + _loop(row), iterations, size(row["touched_bytes"]), _percent(row["share"]))
     print_lines(console, "", "the lowered program")
     console.print(table)
+    if any(row.get("differs") for row in each["loops"]):
+        print_lines(console, "* only in this one of the two programs")
     print_lines(console, "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 from hltune.commands.explain import Explained, Explanation, helps, measured_speedup, predicted_speedup
@@ -29,13 +30,16 @@ _LEAST = 0.05
 
 def explained(result: Explanation) -> Document:
     """Result of `hltune explain`."""
+    schedules = [_explained(each, result) for each in result.schedules]
+    if len(schedules) == 2:
+        _mark_differences(*(each["loops"] for each in schedules))
     return {
         "version": VERSION,
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
         "machine": {"cpu": result.machine.cpu, "threads": result.machine.threads},
         "caches": list(result.caches),
-        "schedules": [_explained(each, result) for each in result.schedules],
+        "schedules": schedules,
         "others": [{"name": name, **_measurement(each)} for name, each in result.others.items()],
         "limit": result.machine.unit.from_seconds(_value(result.bandwidth_bound)),
         "verification": verification(result.verification),
@@ -190,6 +194,21 @@ def _nest(bodies: Sequence[tuple[Sequence[Level], Body]], account: Account, dept
             "share": share,
         }
         yield from _nest(inside, account, depth + 1)
+
+
+def _mark_differences(one: list[Document], other: list[Document]) -> None:
+    """Loops and stores that only one of the two programs has, in this place, become those that differ."""
+    matcher = SequenceMatcher(None, [_loop_key(row) for row in one], [_loop_key(row) for row in other], autojunk=False)
+    for rows in (one, other):
+        for row in rows:
+            row["differs"] = True
+    for block in matcher.get_matching_blocks():
+        for row in (*one[block.a : block.a + block.size], *other[block.b : block.b + block.size]):
+            row["differs"] = False
+
+
+def _loop_key(row: Document) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("depth", "kind", "func", "loop", "iterations", "lanes"))
 
 
 def _is_same(one: Level, other: Level) -> bool:

@@ -1,0 +1,61 @@
+"""What two lowered programs do not have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hltune.lowered.account import Account, Body, Level
+from hltune.report.explanation import explained
+from hltune.values.roles import Stage
+from tests.report.explained import FOUND, explanation
+
+
+def nest(*loops: tuple[str, str, float], lanes: float = 8.0) -> Account:
+    """One store in these loops, each of a kind, over a variable, with an extent."""
+    stage = Stage("out")
+    levels = tuple(
+        Level(stage=stage, var=var, kind=kind, extent=extent, entries=1.0, touched=64.0) for kind, var, extent in loops
+    )
+    features = {"lanes": lanes, "points": 1.0, "guarded": 1.0, "tasks": 1.0}
+    body = Body(
+        stage=stage,
+        buffer="out",
+        levels=levels,
+        features=features,
+        terms={"compute": 1e-3, "scattered": 0.0},
+        loaded={},
+        run_bytes=64.0,
+        element_bytes=1,
+    )
+    return Account(bodies=(body,), allocations=(), terms={"compute": 1e-3}, launches=0.0)
+
+
+def differing(*programs: Account) -> list[list[str]]:
+    """Of each, the variables of the loops, or "store", that differ."""
+    found: Any = explained(explanation(*(replace(FOUND, account=each, advice=None) for each in programs)))
+    return [[row.get("loop", "store") for row in each["loops"] if row.get("differs")] for each in found["schedules"]]
+
+
+ROWS = ("parallel", "y", 60.0), ("serial", "x", 16.0)
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        (nest(*ROWS), [[], []]),
+        (nest(("serial", "y", 60.0), ROWS[1]), [["y"], ["y"]]),
+        (nest(ROWS[0], ("serial", "x", 32.0)), [["x"], ["x"]]),
+        (nest(*ROWS, lanes=4.0), [["store"], ["store"]]),
+        (nest(ROWS[0], ("serial", "xo", 4.0), ("serial", "xi", 4.0)), [["x", "store"], ["xo", "xi", "store"]]),
+    ],
+)
+def test_what_only_one_of_two_has_is_marked(other: Account, found: list[list[str]]) -> None:
+    assert differing(nest(*ROWS), other) == found
+
+
+def test_one_alone_differs_from_nothing() -> None:
+    document: Any = explained(explanation(replace(FOUND, account=nest(*ROWS), advice=None)))
+    assert not any("differs" in row for row in document["schedules"][0]["loops"])

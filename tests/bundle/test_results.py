@@ -80,6 +80,15 @@ def test_a_manifest_is_what_it_was() -> None:
         Manifest.decode(b"{", where="m")
 
 
+def test_times_on_what_people_gave_are_those_of_another_machine() -> None:
+    other = dataclasses.replace(MANIFEST, given="radius=1")
+    assert Manifest.decode(other.encode(), where="m") == other and other.id != MANIFEST.id
+    device = read_results(header() + line(), MANIFEST, where="f").device
+    usual, machine = device.machine(MANIFEST), device.machine(other)
+    assert machine.given == "radius=1" and machine.key != usual.key
+    assert machine.conditions.startswith(usual.conditions)
+
+
 def test_the_bundle_is_hashed_once_whatever_there_is_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """That takes as long as the bundle is large, and there may be thousands of lines."""
     bundle_id, asked = MANIFEST.id, list[Manifest]()

@@ -29,12 +29,13 @@ def test_schedule_writes_one_document(hltune: Run, tmp_path: Path) -> None:
     assert (document["unit"], document["verified"]) == ("ms", True)
     assert document["cost"] > 0
     rungs = {rung["rung"]: rung for rung in document["rungs"]}
-    searches = {"mullapudi2016", "greedy", "probes", "beam 2, 5 passes"}
+    probes = {"probes", "probes with Halide's weights", "probes of finer tasks"}
+    searches = {"mullapudi2016", "greedy", *probes, "beam 2, 5 passes"}
     assert all(rungs[each]["cost"] > 0 and rungs[each]["search_s"] > 0 for each in searches)
     assert not any(rung["skipped"] for rung in rungs.values())
-    # Mutants that the ranker chose, for what each is predicted to cost.
-    mutants = rungs.keys() - searches
-    assert 0 < len(mutants) <= 8 and all(each.startswith("mutant ") for each in mutants)
+    # Probes and mutants that the ranker chose, for what each is predicted to cost.
+    chosen = rungs.keys() - searches
+    assert 0 < len(chosen) <= 8 and all(each.startswith(("mutant ", "probe ")) for each in chosen)
     assert rungs["greedy"]["predicted_ms"] > 0
     assert rungs[document["rung"]]["name"] == document["name"]
     assert rungs[document["rung"]]["cost"] == document["cost"]

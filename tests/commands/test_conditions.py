@@ -109,7 +109,7 @@ def test_what_explain_finds_wrong_is_not_handed_out_without_a_word(workspace: Wo
 def test_what_schedule_finds_wrong_is_not_handed_out_without_a_word(workspace: Workspace) -> None:
     subject, search = load_subject(COLUMNS, workspace), Mullapudi2016Options(parallelism=2)
     found = Candidate(schedule=PARTS, provenance=search.provenance(), search_s=2.0)
-    Searches(workspace.searches(subject.spec)).keep(subject.target.name, (search,), found, limit_s=60)
+    Searches(workspace.searches(subject.spec)).keep(subject.target.name, search, found, limit_s=60)
     notes = Notes()
     schedule(
         COLUMNS,

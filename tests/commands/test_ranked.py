@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hltune.commands import schedule as command
 from hltune.commands.attempt import RANKED
-from hltune.commands.ranked import MEASURED
+from hltune.commands.ranked import MEASURED, Ranked
 from hltune.commands.schedule import Scheduled, schedule
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.machine.sensitivity import every_func_at_root
 from hltune.search.autoschedulers import Adams2019Options, SearchOptions
+from hltune.search.pool import SearchPool
+from hltune.values.candidate import Candidate
 from hltune.values.provenance import Mutated
+from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import SubjectOptions
+from hltune.workspace.subject import SubjectOptions, load_subject
 
 DILATE = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
 BEAM = Adams2019Options(parallelism=2, beam_size=4, num_passes=1)
@@ -92,6 +98,21 @@ def test_without_measuring_the_prediction_decides(find: Callable[..., tuple[Sche
     assert found.predicted.factor == 1.5
     assert all(each.measurement is None for each in found.tried)
     assert isinstance(found.candidate.provenance, Mutated) == (found.name == RANKED)
+
+
+def test_what_else_was_found_takes_part(tmp_path: Path) -> None:
+    subject = load_subject(DILATE, Workspace(tmp_path))
+    ranker: Any = ByT0()
+    with SearchPool(1, timeout_s=60) as pool:
+        (probe,) = pool.run(subject.spec, subject.target.name, [replace(BEAM, beam_size=1)])
+        assert isinstance(probe, Candidate)
+        ranked = Ranked(subject, ranker, pool.workers, cores=2, seed=0, budget_s=60.0)
+        root = every_func_at_root(subject.spec)
+        chosen = ranked.choose([root], [probe])
+    found = {schedule: candidate for schedule, (candidate, _) in chosen.items()}
+    assert found.pop(root) is None and found[probe.schedule] == probe
+    parents = {each.provenance.parent for each in found.values() if each and isinstance(each.provenance, Mutated)}
+    assert schedule_hash(probe.schedule) in parents, "what is far better than all that was measured is changed further"
 
 
 def test_who_asks_for_another_search_gets_it(find: Callable[..., tuple[Scheduled, Notes]]) -> None:

@@ -61,15 +61,13 @@ class FakePool:
 class Remembered:
     """A `Memory` that forgets nothing."""
 
-    found: dict[tuple[str, tuple[SearchOptions, ...]], Outcome] = field(
-        default_factory=dict[tuple[str, tuple[SearchOptions, ...]], Outcome]
-    )
+    found: dict[tuple[str, SearchOptions], Outcome] = field(default_factory=dict[tuple[str, SearchOptions], Outcome])
 
-    def recall(self, target: str, searches: tuple[SearchOptions, ...], *, limit_s: float) -> Outcome | None:  # noqa: ARG002
-        return self.found.get((target, searches))
+    def recall(self, target: str, search: SearchOptions, *, limit_s: float) -> Outcome | None:  # noqa: ARG002
+        return self.found.get((target, search))
 
-    def keep(self, target: str, searches: tuple[SearchOptions, ...], outcome: Outcome, *, limit_s: float) -> None:  # noqa: ARG002
-        self.found[target, searches] = outcome
+    def keep(self, target: str, search: SearchOptions, outcome: Outcome, *, limit_s: float) -> None:  # noqa: ARG002
+        self.found[target, search] = outcome
 
 
 def found(search: SearchOptions, greedy_s: float) -> Candidate:
@@ -93,9 +91,11 @@ def worked(done: list[Step]) -> Mapping[str, bool]:
 def test_it_ends_with_the_beam_that_was_asked_for() -> None:
     labels = [rung.label for rung in ladder(LAST)]
     assert labels == [
-        "mullapudi2016", "greedy", "probes", "beam 4, 1 pass", "beam 8, 2 passes", "beam 16, 3 passes",
-        "beam 32, 5 passes",
+        "mullapudi2016", "greedy", "probes", "probes of finer tasks", "beam 4, 1 pass", "beam 8, 2 passes",
+        "beam 16, 3 passes", "beam 32, 5 passes",
     ]  # fmt: skip
+    weighted = [rung.label for rung in ladder(replace(LAST, weights=Path("mine.weights")))]
+    assert [each for each in weighted if each not in labels] == ["probes with Halide's weights"]
     assert ladder(LAST)[-1].searches == (LAST,)
     small = Adams2019Options(parallelism=2, beam_size=5, num_passes=1)
     assert [rung.label for rung in ladder(small)] == ["mullapudi2016", "greedy", "beam 5, 1 pass"]
@@ -118,7 +118,7 @@ def test_only_searches_that_know_it_run_under_a_memory_limit() -> None:
 def test_everything_runs_where_there_is_time() -> None:
     pool = FakePool(greedy_s=0.01)
     done = steps(pool, ladder(LAST), 100.0)
-    assert len(done) == len(pool.begun) == 7 and all(worked(done).values())
+    assert len(done) == len(pool.begun) == 8 and all(worked(done).values())
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_nothing_that_is_remembered_is_searched_again() -> None:
 
 def test_what_is_remembered_tells_how_long_others_take() -> None:
     greedy = ladder(LAST)[1]
-    memory = Remembered({("host", greedy.searches): found(greedy.searches[0], 50.0)})
+    memory = Remembered({("host", greedy.searches[0]): found(greedy.searches[0], 50.0)})
     pool = FakePool(greedy_s=50.0)
     assert worked(steps(pool, ladder(LAST), 5.0, memory))["greedy"]
     assert pool.begun == [ladder(LAST)[0].searches]
@@ -184,10 +184,12 @@ def test_what_the_caller_does_meanwhile_takes_nothing_from_the_searches(monkeypa
 
 
 def test_the_best_of_several_probes_counts() -> None:
-    (probing,) = [rung for rung in ladder(LAST) if len(rung.searches) > 1]
+    probing, finer = (rung for rung in ladder(LAST) if rung.probing)
+    assert {each.parallelism for each in finer.searches} == {4 * each.parallelism for each in probing.searches}
     (done,) = steps(FakePool(greedy_s=0.01), (probing,), 10.0)
     predicted = [found(search, 0.01).predicted_ms for search in probing.searches]
     assert isinstance(done.outcome, Candidate) and done.outcome.predicted_ms == min(filter(None, predicted))
+    assert len(done.others) == len(predicted) - 1 and done.outcome not in done.others
 
 
 def test_a_comparison_has_the_others_and_other_weights_as_well() -> None:

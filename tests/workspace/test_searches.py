@@ -34,48 +34,47 @@ def searches(tmp_path: Path) -> Searches:
 
 def test_a_long_search_is_found_again(searches: Searches) -> None:
     assert FOUND.features is not None
-    assert searches.recall("host", (SEARCH,), limit_s=1) is None
-    searches.keep("host", (SEARCH,), FOUND, limit_s=120)
-    assert searches.recall("host", (SEARCH,), limit_s=1) == FOUND
+    assert searches.recall("host", SEARCH, limit_s=1) is None
+    searches.keep("host", SEARCH, FOUND, limit_s=120)
+    assert searches.recall("host", SEARCH, limit_s=1) == FOUND
     without = replace(FOUND, features=None, predicted_ms=None)
-    searches.keep("host", (SEARCH,), without, limit_s=120)
-    assert searches.recall("host", (SEARCH,), limit_s=1) == without
+    searches.keep("host", SEARCH, without, limit_s=120)
+    assert searches.recall("host", SEARCH, limit_s=1) == without
 
 
 def test_other_options_weights_and_targets_are_other_searches(searches: Searches, tmp_path: Path) -> None:
-    searches.keep("host", (SEARCH,), FOUND, limit_s=120)
+    searches.keep("host", SEARCH, FOUND, limit_s=120)
     weights = tmp_path / "mine.weights"
     weights.write_bytes(b"weights")
     others = [replace(SEARCH, **change) for change in ({"seed": 1}, {"num_passes": 2}, {"weights": weights})]
     for other in others:
-        assert searches.recall("host", (other,), limit_s=1) is None
-    assert searches.recall("arm-64-linux", (SEARCH,), limit_s=1) is None
-    assert searches.recall("host", (SEARCH, SEARCH), limit_s=1) is None
-    searches.keep("host", (others[-1],), FOUND, limit_s=120)
+        assert searches.recall("host", other, limit_s=1) is None
+    assert searches.recall("arm-64-linux", SEARCH, limit_s=1) is None
+    searches.keep("host", others[-1], FOUND, limit_s=120)
     weights.write_bytes(b"others")
-    assert searches.recall("host", (others[-1],), limit_s=1) is None
+    assert searches.recall("host", others[-1], limit_s=1) is None
 
 
 def test_short_searches_and_crashes_are_not_kept(searches: Searches) -> None:
-    searches.keep("host", (SEARCH,), replace(FOUND, search_s=0.1), limit_s=120)
-    searches.keep("host", (SEARCH,), replace(LATE, kind="crash"), limit_s=120)
+    searches.keep("host", SEARCH, replace(FOUND, search_s=0.1), limit_s=120)
+    searches.keep("host", SEARCH, replace(LATE, kind="crash"), limit_s=120)
     assert not searches.folder.exists()
 
 
 def test_an_exceeded_limit_counts_until_the_limit_is_raised(searches: Searches) -> None:
-    searches.keep("host", (SEARCH,), LATE, limit_s=60)
-    assert searches.recall("host", (SEARCH,), limit_s=60) == LATE
-    assert searches.recall("host", (SEARCH,), limit_s=30) == LATE
-    assert searches.recall("host", (SEARCH,), limit_s=120) is None
+    searches.keep("host", SEARCH, LATE, limit_s=60)
+    assert searches.recall("host", SEARCH, limit_s=60) == LATE
+    assert searches.recall("host", SEARCH, limit_s=30) == LATE
+    assert searches.recall("host", SEARCH, limit_s=120) is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b'{"format": "hltune-search", "version": 1}', b"\xff\xfe"])
 def test_a_damaged_file_is_searched_again(searches: Searches, damage: bytes) -> None:
-    searches.keep("host", (SEARCH,), FOUND, limit_s=120)
+    searches.keep("host", SEARCH, FOUND, limit_s=120)
     (path,) = searches.folder.iterdir()
     path.write_bytes(damage)
-    assert searches.recall("host", (SEARCH,), limit_s=1) is None
+    assert searches.recall("host", SEARCH, limit_s=1) is None
     path.write_bytes(path.read_bytes()[:50])
-    assert searches.recall("host", (SEARCH,), limit_s=1) is None
-    searches.keep("host", (SEARCH,), FOUND, limit_s=120)
-    assert searches.recall("host", (SEARCH,), limit_s=1) == FOUND
+    assert searches.recall("host", SEARCH, limit_s=1) is None
+    searches.keep("host", SEARCH, FOUND, limit_s=120)
+    assert searches.recall("host", SEARCH, limit_s=1) == FOUND

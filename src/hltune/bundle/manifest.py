@@ -70,6 +70,7 @@ class Manifest:
         number: counts the bundles of this pipeline for one device, from 1.
         inputs: where each input's data comes from, for people.
         outputs: how each output is checked, for people.
+        given: what people gave in place of the usual data and tolerances, see `MachineId.given`.
     """
 
     spec: PipelineSpec
@@ -80,6 +81,7 @@ class Manifest:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     entries: tuple[Entry, ...]
+    given: str = ""
 
     @property
     def id(self) -> str:
@@ -103,6 +105,7 @@ class Manifest:
             "inputs": list(self.inputs),
             "outputs": list(self.outputs),
             "candidates": [_entry(each) for each in self.entries],
+            **({"given": self.given} if self.given else {}),
         }
 
     @classmethod
@@ -130,6 +133,7 @@ class Manifest:
                 inputs=tuple(document["inputs"]),
                 outputs=tuple(document["outputs"]),
                 entries=tuple(map(_read_entry, document["candidates"])),
+                given=str(document.get("given", "")),
             )
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise FORMAT.damaged(where, f"{type(error).__name__}: {error}") from None

@@ -72,7 +72,7 @@ class Device:
             threads=self.threads,
             halide=manifest.halide,
             conditions=f"{CONDITIONS}, cores: {self.cores}, C library: {self.libc}",
-        )
+        ).with_given(manifest.given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.prediction import Prediction
+from hltune.values.provenance import Mutated
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import MANUAL, Subject
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from hltune.commands.ranked import Ranked
 
 RANKED = "ranked"
-"""Finder of mutants that a ranker has chosen."""
+"""Finder of probes and mutants that a ranker has chosen."""
 _CLOSE = 1.25
 """Schedules that cost no more than this many times the best one are measured once more, side by side."""
 _FINALISTS = 3
@@ -75,7 +76,7 @@ class Attempt:
                 self._say(self.tried[-1])
 
     def rank(self) -> None:
-        """Mutants of what was found, those of which the ranker thinks most; measured, if anything is."""
+        """Probes, and mutants of what was found, of which the ranker thinks most; measured, if anything is."""
         if self.ranked is None:
             return
         spec = self.subject.spec
@@ -85,28 +86,29 @@ class Attempt:
         ]
         recovered = self.subject.recovered and self.subject.recovered.schedule
         own = [recovered] if recovered is not None and self.session is not None else []
-        chosen = self.ranked.choose([*dict.fromkeys([*found, *own])])
+        others = [candidate for each in self.tried for candidate in each.step.others]
+        chosen = self.ranked.choose([*dict.fromkeys([*found, *own])], others)
         if self.ranked.unlike:
             unlike = "nothing like this is among the programs of pre-training: predictions are guesses"
             self.progress.note(f"{spec.name}: {unlike}; tune it (`hltune tune`)")
         predicted: dict[Schedule | None, Prediction] = {key: prediction for key, (_, prediction) in chosen.items()}
         self.tried = [replace(each, predicted=predicted.get(schedule_found(each))) for each in self.tried]
-        mutants = [candidate for candidate, _ in chosen.values() if candidate is not None]
-        for tried in self._measured({f"mutant {number}": each for number, each in enumerate(mutants, start=1)}):
+        promising = [candidate for candidate, _ in chosen.values() if candidate is not None]
+        for tried in self._measured({_label(each, at): each for at, each in enumerate(promising, start=1)}):
             self.tried.append(replace(tried, predicted=predicted.get(schedule_found(tried))))
             self._say(self.tried[-1])
 
-    def _measured(self, mutants: Mapping[str, Candidate]) -> Generator[Tried]:
+    def _measured(self, promising: Mapping[str, Candidate]) -> Generator[Tried]:
         """Each as soon as it is measured, on all cores; as they are, where nothing is."""
         steps = {
             label: Step(rung=Rung(finder=RANKED, label=label, searches=()), outcome=each)
-            for label, each in mutants.items()
+            for label, each in promising.items()
         }
         if self.session is None:
             yield from (Tried(step=step) for step in steps.values())
             return
-        self.progress.phase("compiling, verifying and measuring the mutants that the ranker chose")
-        schedules = [(label, each.schedule) for label, each in mutants.items()]
+        self.progress.phase("compiling, verifying and measuring what the ranker chose")
+        schedules = [(label, each.schedule) for label, each in promising.items()]
         with contextlib.closing(self.session.measure_each(schedules, best=self._least_cost())) as measured:
             for label, measurement in measured:
                 yield Tried(step=steps[label], measurement=measurement)
@@ -166,6 +168,10 @@ class Attempt:
         if tried.failure is not None:
             which = "" if isinstance(tried.step.outcome, Failure) else "the schedule by "
             self.progress.note(f"{which}{tried.step.rung.label} failed. {tried.failure}")
+
+
+def _label(candidate: Candidate, number: int) -> str:
+    return f"{'mutant' if isinstance(candidate.provenance, Mutated) else 'probe'} {number}"
 
 
 def _value(tried: Tried) -> float:

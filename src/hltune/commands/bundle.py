@@ -20,6 +20,7 @@ from hltune.commands.store import hold_store
 from hltune.commands.verification import further_schedules
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.pretrained import Pretrained
+from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
@@ -106,9 +107,10 @@ def make(
     compiler = find_compiler(subject.target.name)
     for note in device_notes(subject.target.name, compiler):
         progress.note(note)
+    given = on_given(identify(subject.target, measure), subject.spec, inputs, measure).given
     inputs = replace(inputs, portable=True)
     with _reference(subject, measure, inputs) as session:
-        choice = _choose(subject, options, device, workspace, measure, progress)
+        choice = _choose(subject, options, device, given, workspace, measure, progress)
         progress.phase(f"{subject.spec.name}: expected outputs")
         spec, expected_in = session.expected
         for note in session.verification.notes:
@@ -135,6 +137,7 @@ def make(
                     inputs=tuple(_inputs(spec, inputs)),
                     outputs=tuple(_outputs(session.verification, expected)),
                     entries=entries,
+                    given=given,
                 )
                 progress.phase(f"{subject.spec.name}: building the runner")
                 files = build_files(manifest, spec, inputs, expected, measure, compiler, folder)
@@ -186,6 +189,7 @@ def _choose(
     subject: Subject,
     options: TuneOptions,
     device: str | None,
+    given: str,
     workspace: Workspace,
     measure: MeasureOptions,
     progress: Progress,
@@ -201,8 +205,9 @@ def _choose(
         SearchPool(options.workers, timeout_s=options.search_timeout_s) as pool,
     ):
         store.add_pipeline(PipelineRecord.of(spec))
-        known = find_device(store, subject, measure.threads, device)
-        machine = known or replace(here, cpu="", target=subject.target.name, conditions=CONDITIONS)
+        known = find_device(store, subject, measure.threads, given, device)
+        unknown = replace(here, cpu="", target=subject.target.name, conditions=CONDITIONS)
+        machine = known or unknown.with_given(given)
         history = History(spec, machine, store)
         lineage = Lineage(workspace.weights(spec, machine))
         bundled = Bundled(
@@ -221,8 +226,8 @@ def _choose(
         return _Choice(chosen=chosen, number=number, device=known, measured=len(history))
 
 
-def find_device(store: Reader, subject: Subject, threads: int, key: str | None) -> MachineId | None:
-    """The device that bundles of a pipeline ran on; None if none has come back yet.
+def find_device(store: Reader, subject: Subject, threads: int, given: str, key: str | None) -> MachineId | None:
+    """The device that bundles of a pipeline ran on, with what was given; None if none has come back yet.
 
     Raises:
         InputError: there are several, or none with this key.
@@ -234,6 +239,7 @@ def find_device(store: Reader, subject: Subject, threads: int, key: str | None) 
         and row.machine.conditions.startswith(CONDITIONS)
         and (row.machine.target, row.machine.threads) == (subject.target.name, threads)
         and row.machine.halide == halide_version()
+        and row.machine.given == given
     }
     listed = "; ".join(f"{each} ({machine.cpu}, {machine.conditions})" for each, machine in found.items())
     if key is not None and key not in found:

@@ -45,8 +45,10 @@ class Ranked:
         self._drafts = Drafts(subject.spec, subject.target, cores, workers, self._known, ranker)
         self.unlike = False
 
-    def choose(self, found: Sequence[Schedule]) -> dict[Schedule, tuple[Candidate | None, Prediction]]:
-        """The most promising mutants, `MEASURED` at most, and what was found, with what each is predicted to cost.
+    def choose(
+        self, found: Sequence[Schedule], others: Sequence[Candidate] = ()
+    ) -> dict[Schedule, tuple[Candidate | None, Prediction]]:
+        """The most promising of others and of mutants, `MEASURED` at most, and what was found, with predicted costs.
 
         Nothing comes of what Halide refuses to lower, or takes long to.
         """
@@ -54,15 +56,20 @@ class Ranked:
         known = {schedule_hash(each): each for each in found if each.base is None}
         self._known.known |= known.keys()
         costs = self._costs(known, end_s=end_s)
+        probes = {key: each for each in others if (key := schedule_hash(each.schedule)) not in known}
+        half_s = (time.monotonic() + end_s) / 2
+        likely = self._costs({key: each.schedule for key, each in probes.items()}, end_s=half_s)
         parents = [Parent(known[key], prediction.seconds) for key, prediction in costs.items()]
+        parents += [Parent(probes[key].schedule, prediction.seconds) for key, prediction in likely.items()]
 
         def make(further: Sequence[Parent], count: int, taken: Callable[[str], bool]) -> dict[str, Candidate]:
-            return mutants(
+            new = {key: probes[key] for key in likely if not taken(key)}
+            return new | mutants(
                 [*parents, *further],
                 self._subject.spec.funcs,
                 self._rng,
                 wanted=count,
-                known=lambda key: key in known or taken(key),
+                known=lambda key: key in known or key in probes or taken(key),
             )
 
         made = self._drafts.choose(make, MEASURED, random_share=0.0, rng=self._rng, end_s=end_s) if parents else None

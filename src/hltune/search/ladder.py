@@ -2,7 +2,7 @@
 
 A ladder begins with the searches that are over at once and ends with the beam search that was asked for::
 
-    mullapudi2016   greedy   random probes   beam 4x1   beam 8x2   beam 16x3   beam 32x5
+    mullapudi2016   greedy   random probes of three kinds   beam 4x1   beam 8x2   beam 16x3   beam 32x5
 
 A beam search takes about its beam size times its passes times what greedy search takes; the larger it is, the less of
 each state is new, so the forecast follows the largest one that has ended. What cannot end in time is not begun.
@@ -11,9 +11,8 @@ each state is new, so the forecast follows the largest one that has ended. What 
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Protocol
 
 from hltune.runtime.worker import LOOK_S, AnyRunning, AnyWorker, first_ended
@@ -39,7 +38,9 @@ _WORTH_IT = 1.5
 _PASSES = 5
 """Of a beam search that is not told how many."""
 _PROBES = 8
-PROBES = "probes"
+"""Of each kind."""
+_FINER = 4
+"""Tasks for each core, of probes that ask for more parallelism than there are cores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,11 @@ class Rung:
     searches: tuple[SearchOptions, ...]
     effort: float = 0.0
 
+    @property
+    def probing(self) -> bool:
+        """It tells little about how long other tree searches take."""
+        return len(self.searches) > 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -64,12 +70,14 @@ class Step:
 
     Attributes:
         outcome: a failure of the kind ``timeout``, if it was skipped.
+        others: what else its searches found.
         skipped: it was not begun, for there was too little time.
         remembered: an earlier run found it.
     """
 
     rung: Rung
     outcome: Outcome
+    others: tuple[Candidate, ...] = ()
     skipped: bool = False
     remembered: bool = False
 
@@ -77,11 +85,11 @@ class Step:
 class Memory(Protocol):
     """What earlier runs found."""
 
-    def recall(self, target: str, searches: tuple[SearchOptions, ...], *, limit_s: float) -> Outcome | None:
-        """What these searches found, or that they exceeded a limit like this one; None if nobody knows."""
+    def recall(self, target: str, search: SearchOptions, *, limit_s: float) -> Outcome | None:
+        """What this search found, or that it exceeded a limit like this one; None if nobody knows."""
         ...
 
-    def keep(self, target: str, searches: tuple[SearchOptions, ...], outcome: Outcome, *, limit_s: float) -> None:
+    def keep(self, target: str, search: SearchOptions, outcome: Outcome, *, limit_s: float) -> None:
         """Remembers what is worth it."""
         ...
 
@@ -119,12 +127,24 @@ def ladder(last: SearchOptions) -> tuple[Rung, ...]:
     if not isinstance(last, Adams2019Options) or last.random_dropout < 100:
         return (single(last),)
     greedy, *others = beams(last)
-    variants = () if last.weights is None else (last.weights,)
-    stream = probes(last, variants or (None,), round_number=0, each=_PROBES)
-    probing = Rung(finder=BASELINE, label=PROBES, searches=tuple(islice(stream, _PROBES)), effort=float(_PROBES))
-    between = (probing,) if others and effort(last) > probing.effort else ()
+    between = tuple(_probing(last)) if others and effort(last) > _PROBES else ()
     quick = () if last.memory_limit_bytes is not None else (single(Mullapudi2016Options(parallelism=last.parallelism)),)
     return (*quick, greedy, *between, *others)
+
+
+def _probing(last: Adams2019Options) -> Iterator[Rung]:
+    """What probes find differs most where the weights do, or the tasks."""
+    finer = replace(last, parallelism=_FINER * last.parallelism)
+    kinds = {
+        "probes": last,
+        "probes with Halide's weights": replace(last, weights=None),
+        "probes of finer tasks": finer,
+    }
+    if last.weights is None:
+        del kinds["probes with Halide's weights"]
+    for number, (label, base) in enumerate(kinds.items()):
+        stream = probes(base, (base.weights,), round_number=number, each=_PROBES)
+        yield Rung(finder=BASELINE, label=label, searches=tuple(stream), effort=float(_PROBES))
 
 
 def robust(parallelism: int) -> tuple[Rung, ...]:
@@ -169,7 +189,7 @@ class Forecast:
 
     def saw(self, rung: Rung, outcome: Outcome, limit_s: float) -> None:
         """Learns from a rung that has ended or exceeded its limit."""
-        if not rung.effort or rung.label == PROBES:
+        if not rung.effort or rung.probing:
             return
         if isinstance(outcome, Failure):
             if outcome.kind == "timeout":
@@ -180,7 +200,7 @@ class Forecast:
 
     def gave_up(self, rung: Rung, seconds: float) -> None:
         """Learns from a rung that takes longer than this."""
-        if rung.effort and rung.label != PROBES:
+        if rung.effort and not rung.probing:
             self.seconds_per_effort = max(self.seconds_per_effort, seconds / rung.effort)
 
     def seconds(self, effort: float) -> float | None:
@@ -253,11 +273,10 @@ class _Climb:
         """Gives work to all who are free; yields what needs no work."""
         while self.waiting and (idle := self._idle()):
             rung, left_s = self.waiting[0], min(self.end_s, self.last_s) - time.monotonic()
-            known = self.memory.recall(self.target, rung.searches, limit_s=max(0.0, left_s))
-            if known is not None:
+            if (known := self._known(rung, max(0.0, left_s))) is not None:
                 self.waiting.popleft()
-                self.forecast.saw(rung, known, left_s)
-                yield Step(rung=rung, outcome=known, remembered=True)
+                self.forecast.saw(rung, known.outcome, left_s)
+                yield known
                 continue
             needed_s = self.forecast.seconds(rung.effort)
             if rung.effort > 1 and (needed_s is None or needed_s > left_s) and self._climbing():
@@ -273,26 +292,38 @@ class _Climb:
         begun = self.busy.pop(running)
         rung, limit_s = begun.rung, begun.limit_s
         try:
-            outcome = _best(running.result())
-        except JobFailed as failed:
-            outcome = failed.failure
-        self.forecast.saw(rung, outcome, limit_s)
-        self.memory.keep(self.target, rung.searches, outcome, limit_s=limit_s)
-        return Step(rung=rung, outcome=outcome)
+            outcomes = running.result()
+        except JobFailed as failed:  # of several searches, nobody knows which one
+            outcomes = (failed.failure,)
+        step = _step(rung, outcomes)
+        self.forecast.saw(rung, step.outcome, limit_s)
+        if len(outcomes) == len(rung.searches):
+            for search, outcome in zip(rung.searches, outcomes, strict=True):
+                self.memory.keep(self.target, search, outcome, limit_s=limit_s)
+        return step
+
+    def _known(self, rung: Rung, limit_s: float) -> Step | None:
+        """What is remembered, if it is all that the rung would find."""
+        known = [self.memory.recall(self.target, each, limit_s=limit_s) for each in rung.searches]
+        outcomes = [each for each in known if each is not None]
+        return replace(_step(rung, outcomes), remembered=True) if len(outcomes) == len(known) else None
 
     def _climbing(self) -> bool:
         """A tree search is under way that tells more about how long others take."""
-        return any(begun.rung.effort and begun.rung.label != PROBES for begun in self.busy.values())
+        return any(begun.rung.effort and not begun.rung.probing for begun in self.busy.values())
 
     def _idle(self) -> AnyWorker | None:
         busy = [running.worker for running in self.busy]
         return next((worker for worker in self.pool.workers if worker not in busy), None)
 
 
-def _best(outcomes: Sequence[Outcome]) -> Outcome:
-    """The candidate of least predicted cost, or else the first failure."""
+def _step(rung: Rung, outcomes: Sequence[Outcome]) -> Step:
+    """With the candidate of least predicted cost, or else the first failure."""
     found = [each for each in outcomes if isinstance(each, Candidate)]
-    return min(found, key=lambda each: each.predicted_ms or float("inf")) if found else outcomes[0]
+    if not found:
+        return Step(rung=rung, outcome=outcomes[0])
+    best = min(found, key=lambda each: each.predicted_ms or float("inf"))
+    return Step(rung=rung, outcome=best, others=tuple(each for each in found if each is not best))
 
 
 def _skipped(rung: Rung, needed_s: float | None, left_s: float, budget_s: float) -> Failure:

@@ -84,7 +84,7 @@ class Searcher:
         assert isinstance(search, Adams2019Options)
         searches = [replace(search, weights=self._file(each)) for each in weights]
         target = self._subject.target.name
-        known = self._memory.recall(target, tuple(searches[:1]), limit_s=limit_s)
+        known = self._memory.recall(target, searches[0], limit_s=limit_s)
         new = searches if known is None else searches[1:]
         patience_s = max(_LEAST_PATIENCE_S, limit_s * _PATIENCE)
         found = self._pool.run(self._subject.spec, target, new, timeout_s=patience_s)
@@ -93,7 +93,7 @@ class Searcher:
         if known is not None:
             found.insert(0, known)
         else:
-            self._memory.keep(target, tuple(searches[:1]), found[0], limit_s=patience_s)
+            self._memory.keep(target, searches[0], found[0], limit_s=patience_s)
         return list(zip(weights, found, strict=True))
 
     def _affords_greedy(self, limit_s: float) -> bool:

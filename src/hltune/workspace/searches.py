@@ -35,9 +35,9 @@ class Searches:
 
     folder: Path
 
-    def recall(self, target: str, searches: tuple[SearchOptions, ...], *, limit_s: float) -> Outcome | None:
+    def recall(self, target: str, search: SearchOptions, *, limit_s: float) -> Outcome | None:
         """See `Memory`."""
-        path = self._path(target, searches)
+        path = self._path(target, search)
         try:
             _, fields = _FORMAT.decode(path.read_bytes(), where=str(path))
             if "limit_s" in fields:
@@ -46,21 +46,21 @@ class Searches:
         except (OSError, InputError, ValueError, KeyError, TypeError, zlib.error):
             return None
 
-    def keep(self, target: str, searches: tuple[SearchOptions, ...], outcome: Outcome, *, limit_s: float) -> None:
+    def keep(self, target: str, search: SearchOptions, outcome: Outcome, *, limit_s: float) -> None:
         """See `Memory`; other failures than exceeded limits are not remembered, for they may have other causes."""
         if isinstance(outcome, Failure):
             if outcome.kind != "timeout" or limit_s < _WORTH_KEEPING_S:
                 return
             fields = {"limit_s": limit_s, "stage": outcome.stage, "message": outcome.message}
-        elif (outcome.search_s or 0.0) * len(searches) < _WORTH_KEEPING_S:
+        elif (outcome.search_s or 0.0) < _WORTH_KEEPING_S:
             return
         else:
             fields = _fields(outcome)
-        write_bytes(self._path(target, searches), _FORMAT.encode(fields))
+        write_bytes(self._path(target, search), _FORMAT.encode(fields))
 
-    def _path(self, target: str, searches: tuple[SearchOptions, ...]) -> Path:
-        asked = [provenance.to_json(each.provenance()) for each in searches]
-        text = json.dumps([halide_version(), target, asked], sort_keys=True)
+    def _path(self, target: str, search: SearchOptions) -> Path:
+        asked = provenance.to_json(search.provenance())
+        text = json.dumps([halide_version(), target, [asked]], sort_keys=True)
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
 

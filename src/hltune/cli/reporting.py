@@ -45,10 +45,10 @@ def report(
         import webbrowser
 
         from hltune.report.layout import print_lines
-        from hltune.runtime.files import check_writable
+        from hltune.runtime.files import check_file
         from hltune.suite.catalog import expanded
 
-    check_writable(file.absolute().parent)
+    check_file(file)
     document = write_report(
         [source.subject(name) for name in expanded(pipelines)],
         against=against,

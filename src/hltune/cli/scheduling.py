@@ -87,7 +87,7 @@ def schedule(
     """`hltune schedule`.
 
     Args:
-        measured: Measure what the searches found and keep the fastest; without it, what the largest search found.
+        measured: Measure what was found and keep the fastest; without it, nothing runs, and a prediction decides.
         directory: Directory for the schedule.
     """
     with interrupts.importing():

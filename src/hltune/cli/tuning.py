@@ -85,10 +85,10 @@ class PageFlags:
 
     def check(self) -> None:
         """Raises an `InputError` if it cannot be written, or there is none to watch."""
-        from hltune.runtime.files import check_writable
+        from hltune.runtime.files import check_file
 
         if self.report is not None:
-            check_writable(self.report.absolute().parent)
+            check_file(self.report)
         elif self.watch:
             raise InputError("nothing to watch", found="--watch without --report", todo="give --report FILE")
 
@@ -163,13 +163,6 @@ def tune(
             except InputError as error:  # the result does not depend on its picture
                 progress.note(str(error))
                 pictures.append(())
-    if output.json:
-        print_json(report.document(tuning, output.place.samples))
-    else:
-        for result, paths in zip(tuning.results, pictures, strict=True):
-            report.print_tuned(Console(), result, (*result.files, *paths))
-        if tuning.failed:
-            print_failed(Console(), tuning.failed)
     if page.report is not None:
         names = {result.subject.spec.name for result in tuning.results}
         write_report(
@@ -180,4 +173,11 @@ def tune(
             inputs=source.inputs(search.seed),
             file=page.report,
         )
+    if output.json:
+        print_json(report.document(tuning, output.place.samples))
+    else:
+        for result, paths in zip(tuning.results, pictures, strict=True):
+            report.print_tuned(Console(), result, (*result.files, *paths))
+        if tuning.failed:
+            print_failed(Console(), tuning.failed)
     return 1 if tuning.failed else 0

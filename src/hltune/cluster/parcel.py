@@ -64,7 +64,7 @@ class _Pickler(pickle.Pickler):
         return None
 
     def _part(self, kind: str, data: bytes, part: Part) -> tuple[str, str, str]:
-        digest = hashlib.sha256(data).hexdigest()
+        digest = hashlib.sha256(part.name.encode() + b"\0" + data).hexdigest()  # it is there by its own name
         self.parts[digest] = part
         return kind, digest, part.name
 

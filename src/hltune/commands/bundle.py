@@ -30,7 +30,7 @@ from hltune.machine.reference_job import Verification
 from hltune.machine.sensitivity import STRICT
 from hltune.machine.task import Task
 from hltune.pipeline.target import HOST
-from hltune.runtime.files import cannot_write, check_writable, write_bytes
+from hltune.runtime.files import cannot_write, check_file, check_writable, write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
@@ -97,8 +97,8 @@ def make(
             written.
         HltuneError: no candidate compiles.
     """
-    for place in (workspace.root, output.absolute().parent):
-        check_writable(place)
+    check_writable(workspace.root)
+    check_file(output)
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
     check_target(subject.target.name)

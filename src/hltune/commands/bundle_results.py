@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -121,7 +122,7 @@ def _manifest(bundle_id: str, bundle: Path | None, workspace: Workspace, results
         )
     try:
         data = read_manifest(place)
-    except (OSError, KeyError, BadZipFile) as error:
+    except (OSError, EOFError, KeyError, BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
         found = getattr(error, "strerror", None) or str(error)
         raise InputError("cannot read the bundle", where=str(place), found=found) from None
     return Manifest.decode(data, where=str(place))

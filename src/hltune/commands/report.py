@@ -13,6 +13,7 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.values.errors import HltuneError
+from hltune.values.machine_id import MachineId
 from hltune.values.provenance import Mutated, Provenance, Searched
 from hltune.values.reasons import Reason
 from hltune.workspace.records import Workspace
@@ -76,16 +77,29 @@ def report(
     if not workspace.samples.exists():
         return Reported(explanation=explanation, pictures=pictures)
     subject = explanation.subject
-    key = subject.spec.content_hash, explanation.machine.key
     with Reader(workspace.samples) as reader:
+        machine = _tuned_on(reader, explanation, progress)
+        key = subject.spec.content_hash, machine.key
         return Reported(
             explanation=explanation,
             history=reader.history(*key),
             failures=reader.failures(*key),
             origins=tuple(Counter(_origin(each.provenance) for each in reader.best(*key, _BEST)).most_common()),
-            tunings=tuple(tunings(workspace.tunings(subject.spec, explanation.machine))),
+            tunings=tuple(tunings(workspace.tunings(subject.spec, machine))),
             pictures=pictures,
         )
+
+
+def _tuned_on(reader: Reader, explanation: Explanation, progress: Progress) -> MachineId:
+    """The machine that tuning measured on: without what was given now, where nothing was measured with it."""
+    machine, spec = explanation.machine, explanation.subject.spec
+    usual = machine.former if machine.given else None
+    if usual is None or reader.history(spec.content_hash, machine.key):
+        return machine
+    if reader.history(spec.content_hash, usual.key):
+        progress.note(f"{spec.name}: the curve, the failures and who found the best are those of the usual data")
+        return usual
+    return machine
 
 
 def _pictures(

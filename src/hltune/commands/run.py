@@ -7,7 +7,7 @@ from hltune.commands.export import Exported, choose
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.run_image import RunImageJob, check_format
-from hltune.runtime.files import check_writable
+from hltune.runtime.files import check_file
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.values.errors import InputError
@@ -94,5 +94,5 @@ def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tu
         )
     for path in paths.values():
         check_format(path)
-        check_writable(path.parent)
+        check_file(path)
     return tuple(map(paths.get, names))

@@ -163,7 +163,7 @@ def _conversion(path: Path, image: Array, dtype: str, dimensions: int) -> str:
     """What to do about an image of another element type or number of dimensions."""
     if image.ndim != dimensions:
         return "convert the image, for example to 8-bit greyscale for a uint8 input of 2 dimensions"
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         return f'convert its elements, as in numpy.save(FILE, numpy.load("{path.name}").astype("{dtype}"))'
     return f"convert the image to {dtype}, or give an array of them as a .npy file"
 

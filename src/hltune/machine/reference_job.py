@@ -156,11 +156,14 @@ class ReferenceJob:
 
     @cached_property
     def _measured(self) -> list[bool]:
-        """Per expected output, whether its tolerance is measured."""
+        """Per expected output, whether its tolerance is measured, or what is near zero for the user's."""
         pairs = zip(self._dtypes, self._rounded, strict=True)
-        return [flag and self._overruled(dtype) is None for dtype, flag in pairs]
+        return [flag and (dtype.startswith("float") or self._overruled(dtype) is None) for dtype, flag in pairs]
 
     def _overruled(self, dtype: str) -> float | None:
+        """The user's limit; truths have none, for nothing lies between them."""
+        if dtype == "bool":
+            return None
         return self.options.tolerance if dtype.startswith("float") else self.options.integer_tolerance
 
     def _references(self, process: Process) -> list[Ran]:
@@ -306,13 +309,16 @@ class ReferenceJob:
     def _tolerance(self, number: int, reference: Ran, others: Sequence[Ran]) -> Tolerance:
         name, expected = self._names[number], reference.outputs[number]
         most = self._overruled(self._dtypes[number])
+        variants = [(each.variant.name, each.outputs[number]) for each in others]
         if most is not None:
             is_float = expected.dtype.kind == "f"
             text = f"a relative {most:.2g}" if is_float else f"off by {most:.0f} at most"
-            return limited(name, expected, most, text=text, reason="--tolerance" if is_float else "--integer-tolerance")
+            reason = "--tolerance" if is_float else "--integer-tolerance"
+            found = [output for _, output in variants]
+            return limited(name, expected, most, text=text, reason=reason, variants=found)
         if not self._rounded[number]:
             return exact(name, expected)
-        return measured(name, expected, [(each.variant.name, each.outputs[number]) for each in others])
+        return measured(name, expected, variants)
 
     def _notes(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
         if confirmed_by is None and not self.single:

@@ -139,8 +139,9 @@ def _write(path: Path, part: Path, array: Array) -> None:
     import imageio.v3 as iio
 
     try:
-        if path.suffix == ".npy":
-            np.save(part, array)
+        if path.suffix.lower() == ".npy":
+            with part.open("wb") as file:  # by name, it would get another suffix if this one is in capitals
+                np.save(file, array)
         else:
             iio.imwrite(part, _as_image(path, array))
     except (OSError, ValueError, TypeError, KeyError) as error:

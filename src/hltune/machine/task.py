@@ -180,7 +180,9 @@ def _output_memories(process: Process, spec: PipelineSpec) -> tuple[Stored, ...]
     key = f"outputs {spec.content_hash}"
     if key not in process.state:
         process.state[key] = tuple(
-            stored(layout_of(output, dtype), name=output.name) for output in spec.outputs for dtype in output.dtypes
+            stored(layout_of(output, dtype), name=output.name, alignment=output.alignment)
+            for output in spec.outputs
+            for dtype in output.dtypes
         )
     return process.state[key]
 

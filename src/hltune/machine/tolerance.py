@@ -81,15 +81,17 @@ def exact(output: str, expected: Array) -> Tolerance:
     return limited(output, expected, 0, text="equal", reason=EXACT)
 
 
-def limited(output: str, expected: Array, most: float, *, text: str, reason: str) -> Tolerance:
-    """No element may differ by more than this."""
+def limited(
+    output: str, expected: Array, most: float, *, text: str, reason: str, variants: Sequence[Array] = ()
+) -> Tolerance:
+    """No element may differ by more than this; variants tell what is near zero, as in `measured`."""
     return Tolerance(
         output=output,
         levels=(most,),
         allowed=((0,) * (1 + expected.ndim),),
         text=text,
         reason=reason,
-        near_zero=_near_zero(expected, []),
+        near_zero=_near_zero(expected, variants),
     )
 
 

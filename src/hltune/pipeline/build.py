@@ -249,15 +249,16 @@ def spec_of(
 ) -> PipelineSpec:
     """Completes a spec with what the serialized pipeline itself tells."""
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
-    constraints = [output.constraints for output in read_pipeline(hlpipe, where=name).outputs]
+    serialized = read_pipeline(hlpipe, where=name).outputs
     outputs = tuple(
         OutputArgument(
             name=plain_name(func.name()),
             dtypes=tuple(dtype_name(kind, where=f"output {func.name()}") for kind in func.types()),
             estimate=estimate,
-            constraints=constrained,
+            constraints=found.constraints,
+            alignment=found.alignment,
         )
-        for func, estimate, constrained in zip(pipeline.outputs(), output_estimates, constraints, strict=True)
+        for func, estimate, found in zip(pipeline.outputs(), output_estimates, serialized, strict=True)
     )
     funcs = _func_infos(pipeline)
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)

@@ -20,7 +20,7 @@ def read_array(path: Path, *, where: str) -> Array:
         InputError: it does not exist or cannot be read; tells `where` the user named it.
     """
     try:
-        return _read_npy(path) if path.suffix == ".npy" else _read_image(path)
+        return _read_npy(path) if path.suffix.lower() == ".npy" else _read_image(path)
     except FileNotFoundError:
         raise InputError("no such image", where=where, found=f"nothing at {path}") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:

@@ -177,7 +177,6 @@ def _random_image(argument: BufferArgument, seed: int) -> hl.Buffer:
 
 def _image(argument: BufferArgument | OutputArgument, dtype: str) -> tuple[Array, hl.Buffer]:
     """Zeros."""
-    alignment = argument.alignment if isinstance(argument, BufferArgument) else None
-    image = stored(layout_of(argument, dtype, row=_ALIGNMENT), name=argument.name, alignment=alignment)
+    image = stored(layout_of(argument, dtype, row=_ALIGNMENT), name=argument.name, alignment=argument.alignment)
     image.memory.fill(0)
     return image.array, buffer_of(image.array, [minimum for minimum, _ in argument.estimate])

@@ -33,6 +33,9 @@ VERSION = "18.0.1"
 
 _IMMEDIATES = {1: "<q", 2: "<Q", 3: "<d"}  # IntImm, UIntImm, FloatImm in the union of expressions
 
+_LARGEST_ELEMENT = 8
+"""Bytes; to that of an element, images are aligned anyway."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerializedOutput:
@@ -42,11 +45,13 @@ class SerializedOutput:
         name: as Halide has it, with ``$``.
         estimates: one per dimension, innermost first; None where the file has no constant one.
         constraints: as in `OutputArgument`; a constraint that is no constant is None here, and kept by the file.
+        alignment: as in `OutputArgument`; None if it is no more than that of an element.
     """
 
     name: str
     estimates: tuple[Interval | None, ...]
     constraints: Constraints = ()
+    alignment: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,8 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
         root = read_root(data, where=where)
         funcs = {func.text(0): func for func in root.tables(0)}
         constraints = {parameter.text(4): _constraints(parameter) for parameter in root.tables(5)}
-        outputs = tuple(_output(funcs[name], constraints) for name in root.texts(1))
+        alignments = {parameter.text(4): int(parameter.number(5, "<i")) for parameter in root.tables(5)}
+        outputs = tuple(_output(funcs[name], constraints, alignments) for name in root.texts(1))
         scheduled = tuple(name for name, func in funcs.items() if _is_scheduled(func))
         extern = tuple((name, func.text(12)) for name, func in funcs.items() if func.text(12))
         traced = tuple(name for name, func in funcs.items() if any(func.number(slot, "<B") for slot in (17, 18, 19)))
@@ -151,7 +157,7 @@ def read_root(data: bytes, *, where: str) -> Table:
     return root
 
 
-def _output(func: Table, constraints: dict[str, Constraints]) -> SerializedOutput:
+def _output(func: Table, constraints: dict[str, Constraints], alignments: dict[str, int]) -> SerializedOutput:
     name, schedule = func.text(0), func.table(6)
     known: dict[str, Interval | None] = {}
     if schedule is not None:
@@ -165,8 +171,12 @@ def _output(func: Table, constraints: dict[str, Constraints]) -> SerializedOutpu
             expected="the same bounds and strides for all of a Tuple",
             todo="set them on each of output_buffers(), or make the output several Funcs",
         )
+    alignment = max((alignments.get(buffer, 0) for buffer in func.texts(10)), default=0)
     return SerializedOutput(
-        name=name, estimates=tuple(known.get(arg) for arg in func.texts(5)), constraints=found.pop()
+        name=name,
+        estimates=tuple(known.get(arg) for arg in func.texts(5)),
+        constraints=found.pop(),
+        alignment=alignment if alignment > _LARGEST_ELEMENT else None,
     )
 
 

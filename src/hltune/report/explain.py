@@ -148,7 +148,7 @@ def _print_loops(console: Console, each: Document) -> None:
     print_lines(console, "", "the lowered program")
     console.print(table)
     if any(row.get("differs") for row in each["loops"]):
-        print_lines(console, "* only in this one of the two programs")
+        print_lines(console, "* not in this place in the other program")
     print_lines(console, "")
 
 

@@ -21,7 +21,7 @@ from hltune.values.unit import Unit
 
 Document = dict[str, Any]
 
-VERSION = 3
+VERSION = 4
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
 _LEAST = 0.05
@@ -31,7 +31,7 @@ _LEAST = 0.05
 def explained(result: Explanation) -> Document:
     """Result of `hltune explain`."""
     schedules = [_explained(each, result) for each in result.schedules]
-    if len(schedules) == 2:
+    if len(schedules) == 2 and all(each["loops"] for each in schedules):
         _mark_differences(*(each["loops"] for each in schedules))
     return {
         "version": VERSION,
@@ -197,7 +197,7 @@ def _nest(bodies: Sequence[tuple[Sequence[Level], Body]], account: Account, dept
 
 
 def _mark_differences(one: list[Document], other: list[Document]) -> None:
-    """Loops and stores that only one of the two programs has, in this place, become those that differ."""
+    """Loops and stores that the other program does not have in this place become those that differ."""
     matcher = SequenceMatcher(None, [_loop_key(row) for row in one], [_loop_key(row) for row in other], autojunk=False)
     for rows in (one, other):
         for row in rows:

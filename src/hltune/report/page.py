@@ -39,7 +39,7 @@ from hltune.workspace.tunings import TuningCommand
 
 Document = dict[str, Any]
 
-VERSION = 2
+VERSION = 3
 _SAMPLES = 500
 """Of tuning, that the page shows beside each one that was the best so far."""
 _ID_DIGITS = 12

@@ -26,6 +26,7 @@ from hltune.tuning.operators import Successes
 from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.rounds import TuneProgress
 from hltune.tuning.tuner import Round
+from hltune.values.errors import InputError
 from hltune.values.unit import MILLISECONDS, Unit
 
 _REASONS = 3
@@ -151,7 +152,10 @@ class _Rounds(Board):
         self.log(f"{done.pipeline} round {done.number}: {line}, time left {self._left()}")
         self.draw()
         if self.page is not None:
-            self.page(self.rounds, self.unit)
+            try:
+                self.page(self.rounds, self.unit)
+            except InputError as error:  # a full disk, say: tuning goes on
+                self.note(str(error))
 
     def contents(self) -> Iterable[RenderableType]:
         if self.rounds:

@@ -41,6 +41,13 @@ def check_writable(directory: Path) -> None:
         raise cannot_write(directory, error) from None
 
 
+def check_file(path: Path) -> None:
+    """Raises an `InputError` early if a file cannot be written, or is a folder."""
+    if path.is_dir():
+        raise InputError("this is a folder", where=str(path), expected="a file to write", todo="name a file in it")
+    check_writable(path.absolute().parent)
+
+
 def cannot_write(path: Path, error: OSError) -> InputError:
     """The error of a place that cannot be written to."""
     return InputError(

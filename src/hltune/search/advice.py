@@ -50,6 +50,6 @@ def advise(case: Case, read: Callable[[Mapping[str, Schedule]], Mapping[str, Acc
         best = min((key for key in keys if key in seconds), key=seconds.__getitem__, default=None)
         if best is not None and seconds[best] * _HELPS <= case.account.seconds:
             advice.append(Advice(fault=fault, change=changes[best], seconds=seconds[best], untried=untried))
-        elif not fault.price:
+        elif not fault.price or untried:
             advice.append(Advice(fault=fault, untried=untried))
     return tuple(sorted(advice, key=lambda each: (each.change is None, each.seconds or 0.0)))

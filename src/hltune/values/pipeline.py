@@ -97,12 +97,14 @@ class OutputArgument:
         dtypes: NumPy's name of the element type, one per element of a Tuple-valued Func.
         estimate: one interval per dimension, the innermost (x) first.
         constraints: as the algorithm has them; the serialized pipeline holds them, too.
+        alignment: the address of its first element is a multiple of so many bytes; None if the code promises nothing.
     """
 
     name: str
     dtypes: tuple[str, ...]
     estimate: tuple[Interval, ...]
     constraints: Constraints = field(default=(), repr=False)
+    alignment: int | None = field(default=None, repr=False)
 
     @property
     def element_names(self) -> list[str]:

@@ -162,8 +162,12 @@ class Workspace:
                 path.unlink(missing_ok=True)
 
     def keep(self, record: Record, spec: PipelineSpec, machine: MachineId) -> None:
-        """Writes a record; only one of the same schedule by the same name is replaced."""
-        _write(self._machine_directory(spec, machine) / f"{record.label}.json", record, spec, machine.document())
+        """Writes a record; only one of the same schedule by the same name is replaced, whose doubt stays."""
+        path = self._machine_directory(spec, machine) / f"{record.label}.json"
+        if not record.doubt:
+            with contextlib.suppress(InputError):
+                record = replace(record, doubt=_read(path, spec).record.doubt)
+        _write(path, record, spec, machine.document())
 
     def drop(self, schedule: Schedule, spec: PipelineSpec, machine: MachineId) -> set[str]:
         """Deletes all records of a schedule on a machine, whatever the conditions; returns their names."""

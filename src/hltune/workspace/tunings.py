@@ -31,14 +31,14 @@ def note_tuning(path: Path, run: TuningCommand) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            file.write(f"{json.dumps(asdict(run))}\n")
+            file.write(f"\n{json.dumps(asdict(run))}\n")  # whatever a full disk left before it
     except OSError as error:
         raise cannot_write(path, error) from None
 
 
 def tunings(path: Path) -> Iterator[TuningCommand]:
-    """All of them, the oldest first; none if there is no such file. What a full disk left of a line is skipped."""
-    with contextlib.suppress(FileNotFoundError):
+    """All of them, the oldest first; none if no such file can be read. What a full disk left of a line is skipped."""
+    with contextlib.suppress(OSError):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError, TypeError):
                 yield TuningCommand(**json.loads(line))

@@ -243,6 +243,7 @@ static void continue_results(char *text, size_t size, size_t common) {
     }
     char *from = end + 1;
     while ((end = memchr(from, '\n', size - (size_t)(from - text)))) {
+        *end = 0; /* where a search in this line ends */
         take_line(from, (size_t)(end - from));
         from = end + 1;
     }

@@ -291,6 +291,7 @@ class HostSession(ReferenceSession):
                     with paused(self._others):
                         self._lane.take_turn(trial, self._options, last=last)
             self._prune(trials)
+        self._lane.forget(trials)
         return {trial.key: trial.measurement() for trial in trials}
 
     def _prune(self, trials: Sequence[Trial]) -> None:

@@ -52,6 +52,10 @@ class MainThread:
         self._calls.put(None)
 
 
+LONGEST_WAIT_S = 3600.0
+"""Nobody waits longer at a time: the system's own limit is 24 days."""
+
+
 @dataclass(slots=True)
 class Process:
     """The worker process as a job sees it; in `state`, jobs keep what lives as long as it does, say compiled code."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Generic, TypeVar
 
-from hltune.runtime.worker.messages import Died, Done, Job, Raised, Stage
+from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
 from hltune.values.errors import Failure, FailureKind, HltuneError, JobFailed
 from hltune.values.limits import LATE
 
@@ -276,7 +276,7 @@ class Running(Generic[R]):
 
     def _listen(self, seconds: float) -> None:
         """Waits for one message, but no longer than this or than the job's limit."""
-        if not self.connection.poll(min(seconds, self.remaining_s())):
+        if not self.connection.poll(min(seconds, self.remaining_s(), LONGEST_WAIT_S)):
             if self.remaining_s() == 0.0:
                 self._outcome = self._failed("timeout", f"{LATE} of {self._stage.timeout_s:g} s")
                 self.worker.recycle()

@@ -8,7 +8,7 @@ from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from hltune.runtime.worker.anywhere import AnyRunning, AnyWorker
-from hltune.runtime.worker.messages import Job
+from hltune.runtime.worker.messages import LONGEST_WAIT_S, Job
 from hltune.values.errors import Failure, JobFailed
 
 R = TypeVar("R")
@@ -78,7 +78,10 @@ def first_ended(running: Sequence[A], *, timeout_s: float) -> A | None:
                 return each
         if (left_s := end_s - time.monotonic()) <= 0:
             return None
-        wait([each.connection for each in running], timeout=min(left_s, *(each.remaining_s() for each in running)))
+        wait(
+            [each.connection for each in running],
+            timeout=min(left_s, LONGEST_WAIT_S, *(each.remaining_s() for each in running)),
+        )
 
 
 @contextlib.contextmanager

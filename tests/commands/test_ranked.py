@@ -100,7 +100,7 @@ def test_without_measuring_the_prediction_decides(find: Callable[..., tuple[Sche
     assert isinstance(found.candidate.provenance, Mutated) == (found.name == RANKED)
 
 
-def test_what_else_was_found_takes_part(tmp_path: Path) -> None:
+def test_what_else_was_found_takes_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subject = load_subject(DILATE, Workspace(tmp_path))
     ranker: Any = ByT0()
     with SearchPool(1, timeout_s=60) as pool:
@@ -108,11 +108,12 @@ def test_what_else_was_found_takes_part(tmp_path: Path) -> None:
         assert isinstance(probe, Candidate)
         ranked = Ranked(subject, ranker, pool.workers, cores=2, seed=0, budget_s=60.0)
         root = every_func_at_root(subject.spec)
-        chosen = ranked.choose([root], [probe])
-    found = {schedule: candidate for schedule, (candidate, _) in chosen.items()}
-    assert found.pop(root) is None and found[probe.schedule] == probe
-    parents = {each.provenance.parent for each in found.values() if each and isinstance(each.provenance, Mutated)}
+        found = [candidate for candidate, _ in ranked.choose([root], [probe]).values()]
+        monkeypatch.setattr("hltune.commands.ranked.mutants", lambda *_, **__: {})
+        alone = Ranked(subject, ranker, pool.workers, cores=2, seed=0, budget_s=60.0).choose([root], [probe])
+    parents = {each.provenance.parent for each in found if each and isinstance(each.provenance, Mutated)}
     assert schedule_hash(probe.schedule) in parents, "what is far better than all that was measured is changed further"
+    assert {schedule: candidate for schedule, (candidate, _) in alone.items()} == {root: None, probe.schedule: probe}
 
 
 def test_who_asks_for_another_search_gets_it(find: Callable[..., tuple[Scheduled, Notes]]) -> None:

@@ -53,6 +53,24 @@ def test_lanes_that_code_cannot_know_to_be_neighbours_are_gathered(index: str) -
     assert found["unique_read"] == WIDTH and found["read_beyond_l1"] == vector_load("t1")["read_beyond_l1"]
 
 
+@pytest.mark.parametrize(
+    "sliced", ["slice_vectors(t2, 0, 2, 32)", "shuffle(t2, " + ", ".join(map(str, range(32))) + ")"]
+)
+def test_a_slice_has_the_lanes_that_it_says(sliced: str) -> None:
+    """Halide loads with a stride by slices of a vector that is larger."""
+    found = read(f"""\
+        produce f {{
+         for (f.s0.x.x, 0, 4) {{
+          let t2 = input[ramp(f.s0.x.x*64, 1, 64)]
+          f[ramp(f.s0.x.x*32, 1, 32)] = {sliced}
+         }}
+        }}
+        """)
+    assert (found["lanes"], found["points"]) == (32, 128)
+    assert found["store gather"] == 0 and found["store dense"] + found["store aligned"] == 4
+    assert found["shuffle narrow"] == 4 and found["unique_written"] == 128
+
+
 def test_a_square_root_costs_what_a_division_does() -> None:
     found = read("""\
         produce f {
@@ -110,3 +128,28 @@ def held(*sizes: int, tasks: int = 4) -> float:
 )
 def test_a_heap_that_goes_back_to_the_system_comes_with_page_faults(sizes: list[int], fault_bytes: float) -> None:
     assert held(*sizes) == pytest.approx(fault_bytes)
+
+
+def looked_up(index: str) -> dict[str, float]:
+    """Of 256 vectors, each from a place in a table that data decides."""
+    return read(f"""\
+        produce f {{
+         for (f.s0.x.x, 0, 256) {{
+          let t1 = int32(input[f.s0.x.x])
+          f[ramp(f.s0.x.x*8, 1, 8)] = table[{index}]
+         }}
+        }}
+        """)
+
+
+def test_neighbours_at_a_place_that_data_decides_are_loaded_at_once() -> None:
+    dense, gathered = looked_up("ramp(t1, 1, 8)"), looked_up("ramp(t1, 1, 8)*x8(t1)")
+    assert (dense["load dense"], dense["load gather"]) == (256, 0)
+    assert (gathered["load dense"], gathered["load gather"]) == (0, 256)
+
+
+def test_however_often_a_table_is_read_it_stays_as_small_as_it_is() -> None:
+    for index in ("ramp(t1, 1, 8)", "ramp(t1, 1, 8)*x8(t1)"):
+        found = looked_up(index)
+        assert found["unique_read"] <= 2 * WIDTH
+        assert found["read_beyond_l1"] <= 2 * (WIDTH + 64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -64,6 +65,16 @@ def test_what_dies_takes_no_other_with_it(
 def test_nothing_begins_after_the_end(blur: Subject, workers: list[Worker]) -> None:
     lowering = Lowering(spec=blur.spec, target=blur.target, cores=2)
     assert not dict(features_of_each(lowering, {"8": split(blur, 8)}, workers, end_s=0.0))
+
+
+def test_what_dies_alone_is_known_even_where_there_is_no_time_for_more(
+    blur: Subject, workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hltune.lowered.many.FeaturesJob", DeadlyJob)
+    lowering = Lowering(spec=blur.spec, target=blur.target, cores=2)
+    found = features_of_each(lowering, {"7": split(blur, DEADLY)}, workers, end_s=time.monotonic() + 0.05)
+    ((key, outcome),) = found
+    assert key == "7" and isinstance(outcome, Failure) and outcome.kind == "crash"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,7 @@ def test_everything_runs_where_there_is_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget_s", "largest"), [(3.0, "greedy"), (6.0, "beam 4, 1 pass"), (30.0, "beam 8, 2 passes"), (161.0, LAST)]
+    ("budget_s", "largest"), [(3.0, "greedy"), (5.0, "beam 4, 1 pass"), (30.0, "beam 8, 2 passes"), (161.0, LAST)]
 )
 def test_what_cannot_end_in_time_is_not_begun(budget_s: float, largest: str | Adams2019Options) -> None:
     pool = FakePool(greedy_s=0.99)
@@ -181,6 +181,16 @@ def test_what_the_caller_does_meanwhile_takes_nothing_from_the_searches(monkeypa
     assert all(worked(done).values())
     climbing = climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=9.0, memory=Remembered(), end_s=now)
     assert all(step.skipped for step in climbing)
+
+
+def test_small_searches_take_what_they_took() -> None:
+    forecast = Forecast()
+    for beam_size, passes, seconds in ((1, 1, 1.6), (8, 2, 7.4), (4, 1, 3.0)):
+        search = Adams2019Options(parallelism=2, beam_size=beam_size, num_passes=passes)
+        rung = Rung(finder="adams2019", label="", searches=(search,), effort=effort(search))
+        forecast.saw(rung, replace(found(search, 1.0), search_s=seconds), 100.0)
+    assert [forecast.seconds(each) for each in (1.0, 2.0, 4.0, 16.0)] == [1.6, 1.6, 3.0, 7.4]
+    assert forecast.seconds(160.0) == pytest.approx(74.0)
 
 
 def test_the_best_of_several_probes_counts() -> None:

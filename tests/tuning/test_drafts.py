@@ -21,7 +21,7 @@ from hltune.tuning.drafts import Drafts, Make
 from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import Failure, FailureKind, InputError
 from hltune.values.program_features import ProgramFeatures
 from hltune.values.provenance import Mutated, Named
 from hltune.values.schedule_codec import schedule_hash
@@ -273,6 +273,24 @@ def test_what_was_not_lowered_in_time_fills_up(place: Place) -> None:
         assert list(choose(drafts, making(first), 1).chosen.values()) == [first]
         late = [tiled(place, width, 4) for width in WIDTHS[1:]]
         assert len(choose(drafts, making(first, *late), 3, limit_s=0.0).chosen) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "measured"), [("timeout", False), ("crash", False), ("memory", False), ("error", True)]
+)
+def test_what_takes_too_long_to_lower_is_not_compiled_either(
+    kind: FailureKind, measured: bool, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = tiled(place, 8, 4), tiled(place, 16, 4)
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        assert list(choose(drafts, making(first), 1).chosen.values()) == [first]
+        failure = Failure(stage="read", kind=kind, message="as it was")
+        monkeypatch.setattr(
+            "hltune.tuning.drafts.features_of_each", lambda _, new, *__, **___: ((key, failure) for key in new)
+        )
+        found = choose(drafts, making(first, other), 2)
+    assert (other in found.chosen.values()) == measured
 
 
 def test_programs_outlive_the_process(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ class Access:
         aligned: the number of elements that Halide knows the position to be a multiple of.
         runs: how often.
         enabled: the share of lanes that a predicate lets through.
+        buffer_bytes: size of the whole buffer; infinite if it is unknown.
     """
 
     buffer: str
@@ -39,6 +41,7 @@ class Access:
     aligned: int
     runs: float
     enabled: float = 1.0
+    buffer_bytes: float = math.inf
 
     @property
     def bytes(self) -> int:
@@ -72,10 +75,14 @@ class Places:
     offset: float | None
 
 
-def places_of(value: Value, lanes: int, *, depth: int) -> Places:
-    """What an evaluated index says of an access within so many loops."""
+def places_of(value: Value, lanes: int, *, depth: int, known_stride: float | None) -> Places:
+    """What an evaluated index says of an access within so many loops.
+
+    Args:
+        known_stride: how far lanes are apart by the form of the index, for one whose value depends on data.
+    """
     if value is None:
-        return Places(lane_stride=None, strides=(None,) * depth, offset=None)
+        return Places(lane_stride=known_stride, strides=(None,) * depth, offset=None)
     lane_stride: float | None = 0.0
     scalar = value
     if is_vector(value):

@@ -97,20 +97,24 @@ class Names:
             case Load() | Text():
                 return None
 
-    def is_ramp(self, expression: Expression) -> bool:
-        """Whether code knows that the lanes of a vector are evenly spaced: it is a ramp whose stride is a number."""
+    def ramp_stride(self, expression: Expression) -> float | None:
+        """How far lanes of a vector are apart, if code knows it: of a ramp whose stride is a number, whatever its base.
+
+        Where that is a ramp itself, it is how far the innermost lanes are apart from those that are next in order.
+        """
         match expression:
             case Ramp():
                 stride = self._meant(expression.stride)
-                return isinstance(stride.value if isinstance(stride, Broadcast) else stride, Number)
+                number = stride.value if isinstance(stride, Broadcast) else stride
+                return float(number.value) if isinstance(number, Number) else None
             case Name():
                 meant = self._meant(expression)
-                return meant is not expression and self.is_ramp(meant)
+                return None if meant is expression else self.ramp_stride(meant)
             case Let():
                 self.bind(expression.name, expression.value)
-                return self.is_ramp(expression.body)
+                return self.ramp_stride(expression.body)
             case _:
-                return False
+                return None
 
     def _meant(self, expression: Expression) -> Expression:
         """What a name was bound to, if it is one."""

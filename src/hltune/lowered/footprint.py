@@ -7,6 +7,7 @@ the same strides are one access, whose loops go further by their distances.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,7 +38,8 @@ class _Stream:
         steps: extent and stride of each loop, the outermost first.
         lanes: the same of what one run accesses, of each piece.
         pieces: what one run accesses, where that is not one after the other: rows, say.
-        scattered: nothing is known of where they go.
+        scattered: nothing is known of where they go, but for the lanes of each if their stride is.
+        whole: bytes of the buffer: however often it is accessed, no more is touched.
     """
 
     element: int
@@ -45,6 +47,7 @@ class _Stream:
     lanes: tuple[float, float]
     pieces: float
     scattered: bool
+    whole: float
 
 
 def touched(accesses: Iterable[Access], extents: Sequence[float]) -> tuple[Touched, ...]:
@@ -73,14 +76,16 @@ def _merged(group: Sequence[Access], extents: Sequence[float]) -> _Stream:
     lanes = (float(first.lanes), abs(first.lane_stride or 0.0))
     offsets = [each.offset for each in group if each.offset is not None]
     if first.lane_stride is None or None in first.strides or not offsets:
-        return _Stream(first.bytes, tuple(steps), lanes, float(len(group)), scattered=True)
+        if first.lane_stride is None:
+            lanes = (lanes[0], math.inf)
+        return _Stream(first.bytes, tuple(steps), lanes, float(len(group)), scattered=True, whole=first.buffer_bytes)
     span = max(1.0, lanes[0] * lanes[1])
     further, rest = _by_loops(offsets, [stride for _, stride in steps], span)
     steps = [(extent + more, stride) for (extent, stride), more in zip(steps, further, strict=True)]
     pieces, covered = _pieces(rest, span)
     if covered > span:
         lanes = (covered / pieces / max(1.0, lanes[1]), max(1.0, lanes[1]))
-    return _Stream(first.bytes, tuple(steps), lanes, float(pieces), scattered=False)
+    return _Stream(first.bytes, tuple(steps), lanes, float(pieces), scattered=False, whole=first.buffer_bytes)
 
 
 def _by_loops(offsets: Sequence[float], strides: Sequence[float], span: float) -> tuple[list[float], list[float]]:
@@ -117,10 +122,10 @@ def _touched(stream: _Stream, level: int) -> Touched:
     """By one iteration of the loops outside of a level."""
     inner = stream.steps[level:]
     if stream.scattered:
-        count = stream.lanes[0] * stream.pieces
-        for extent, _ in inner:
-            count *= max(1.0, extent)
-        return Touched(bytes=count * stream.element, lines=count * LINE)
+        count = stream.pieces * math.prod(max(1.0, extent) for extent, _ in inner)
+        lanes, stride = stream.lanes
+        size, lines = lanes * stream.element, (lanes - 1.0) * min(stride * stream.element, LINE) + LINE
+        return Touched(bytes=min(count * size, stream.whole), lines=min(count * lines, stream.whole + LINE))
     covered, pieces = 1.0, stream.pieces
     for extent, stride in sorted((stream.lanes, *inner), key=lambda step: step[1]):
         if stride == 0.0 or extent <= 1.0:

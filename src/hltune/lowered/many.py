@@ -57,12 +57,21 @@ def features_of_each(
     """
     lost: list[str] = []
     for keys, outcomes in _run(lowering, schedules, workers, _TOGETHER, end_s):
-        if isinstance(outcomes, Failure):
+        if isinstance(outcomes, Failure) and len(keys) > 1:
             lost += keys
         else:
-            yield from zip(keys, outcomes, strict=True)
-    for (key,), outcomes in _run(lowering, {key: schedules[key] for key in lost}, workers, 1, end_s):
-        yield key, replace(outcomes, stage="read") if isinstance(outcomes, Failure) else outcomes[0]
+            yield from _of_each(keys, outcomes)
+    for keys, outcomes in _run(lowering, {key: schedules[key] for key in lost}, workers, 1, end_s):
+        yield from _of_each(keys, outcomes)
+
+
+def _of_each(
+    keys: Sequence[str], outcomes: Sequence[ProgramFeatures | Failure] | Failure
+) -> Iterator[tuple[str, ProgramFeatures | Failure]]:
+    if isinstance(outcomes, Failure):
+        yield from ((key, replace(outcomes, stage="read")) for key in keys)
+    else:
+        yield from zip(keys, outcomes, strict=True)
 
 
 def _run(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from hltune.lowered.tree import (
     HANDLE,
@@ -170,7 +171,7 @@ class Counter:
         types = [self(argument, work) for argument in each.arguments]
         name = each.name
         if name in _SHUFFLES:
-            found = _shuffled(name, types)
+            found = _shuffled(each, types)
             self._add("shuffle", found, work)
             return found
         found = each.type
@@ -223,10 +224,18 @@ def _kind(type_: Type) -> str:
     return "narrow" if type_.bits <= 16 else "wide"
 
 
-def _shuffled(name: str, types: list[Type]) -> Type:
-    first = types[0]
-    if name in ("concat_vectors", "interleave_vectors"):
-        return Type(first.kind, first.bits, sum(each.lanes for each in types))
-    if name == "extract_element":
-        return Type(first.kind, first.bits)
-    return Type(first.kind, first.bits, first.lanes)
+def _shuffled(call: Call, types: list[Type]) -> Type:
+    """The type of ``slice_vectors(v, ..., begin, stride, lanes)``, ``shuffle(v, ..., lane, ...)`` and the like."""
+    first, last = types[0], call.arguments[-1]
+    match call.name:
+        case "concat_vectors" | "interleave_vectors":
+            lanes = sum(each.lanes for each in types)
+        case "extract_element":
+            lanes = 1
+        case "slice_vectors" if isinstance(last, Number):
+            lanes = int(last.value)
+        case "shuffle":
+            lanes = len([*takewhile(lambda each: isinstance(each, Number), reversed(call.arguments))])
+        case _:
+            lanes = first.lanes
+    return Type(first.kind, first.bits, max(1, lanes))

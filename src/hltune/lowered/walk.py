@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from hltune.lowered.access import Access, places_of
 from hltune.lowered.evaluate import SAMPLES, Names, Sizes, Value, is_vector, row
 from hltune.lowered.operations import Counter, Work
 from hltune.lowered.tree import (
+    HANDLE,
     Acquire,
     Allocate,
     Assert,
@@ -174,11 +176,16 @@ class _Walker:
     _data: dict[str, Work] = field(default_factory=dict[str, Work])
     _loaded: set[str] = field(default_factory=set[str])
     """Names of what cannot be said without a load."""
+    _buffer_bytes: dict[str, float] = field(default_factory=dict[str, float])
     _names: Names = field(init=False)
     _counter: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         self._names = Names(self.sizes, self.depth)
+        for name, dimensions in self.sizes.buffers.items():
+            elements = 1 + sum((each.extent - 1) * abs(each.stride) for each in dimensions)
+            element = self.types.get(name, HANDLE)
+            self._buffer_bytes[name] = float(elements * max(1, element.bits // 8))
         self._counter = Counter(self.types, self.vector_bits, self._names.bind)
 
     def block(self, block: Block) -> None:
@@ -257,6 +264,7 @@ class _Walker:
         memory = "Stack" if each.memory == "Auto" and constant and mean <= LARGEST_ON_STACK else each.memory
         found = Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory, constant=constant)
         self.allocations.append(found)
+        self._buffer_bytes[each.buffer] = mean
         if memory in HEAP:
             self._heap.take(each.buffer, mean, runs)
 
@@ -312,7 +320,8 @@ class _Walker:
         predicate: Expression | None,
         runs: float,
     ) -> Access:
-        places = places_of(self._names(index), lanes, depth=len(self._loops))
+        stride = self._names.ramp_stride(index)
+        places = places_of(self._names(index), lanes, depth=len(self._loops), known_stride=stride)
         enabled = 1.0
         if predicate is not None:
             enabled = float(np.mean(_numbers(row(_mean(self._names(predicate))), _UNKNOWN)))
@@ -322,12 +331,13 @@ class _Walker:
             lanes=lanes,
             lane_stride=places.lane_stride,
             # A clamped index of 32 lanes, say, is that of 32 neighbours nearly always, and a gather all the same.
-            one_by_one=not self._names.is_ramp(index),
+            one_by_one=stride is None,
             strides=places.strides,
             offset=places.offset,
             aligned=aligned,
             runs=runs,
             enabled=enabled,
+            buffer_bytes=self._buffer_bytes.get(buffer, math.inf),
         )
 
 

@@ -144,7 +144,10 @@ def _probing(last: Adams2019Options) -> Iterator[Rung]:
         del kinds["probes with Halide's weights"]
     for number, (label, base) in enumerate(kinds.items()):
         stream = probes(base, (base.weights,), round_number=number, each=_PROBES)
-        yield Rung(finder=BASELINE, label=label, searches=tuple(stream), effort=float(_PROBES))
+        searches = [each for each in stream if each.random_dropout < 100]  # greedy search finds the same each time
+        if base != last:
+            searches.insert(0, replace(base, beam_size=1, num_passes=1))
+        yield Rung(finder=BASELINE, label=label, searches=tuple(searches), effort=float(len(searches)))
 
 
 def robust(parallelism: int) -> tuple[Rung, ...]:
@@ -182,10 +185,12 @@ class Forecast:
     Attributes:
         seen_effort: of the largest tree search that has ended.
         seconds_per_effort: how long that one took; 0 before there is one.
+        known_s: seconds of each that has ended, by its effort; small ones take more for their effort.
     """
 
     seen_effort: float = 0.0
     seconds_per_effort: float = 0.0
+    known_s: dict[float, float] = field(default_factory=dict[float, float])
 
     def saw(self, rung: Rung, outcome: Outcome, limit_s: float) -> None:
         """Learns from a rung that has ended or exceeded its limit."""
@@ -194,9 +199,11 @@ class Forecast:
         if isinstance(outcome, Failure):
             if outcome.kind == "timeout":
                 self.gave_up(rung, limit_s)
-        elif outcome.search_s is not None and rung.effort >= self.seen_effort:
-            self.seen_effort = rung.effort
-            self.seconds_per_effort = outcome.search_s / rung.effort
+        elif outcome.search_s is not None:
+            self.known_s[rung.effort] = outcome.search_s
+            if rung.effort >= self.seen_effort:
+                self.seen_effort = rung.effort
+                self.seconds_per_effort = outcome.search_s / rung.effort
 
     def gave_up(self, rung: Rung, seconds: float) -> None:
         """Learns from a rung that takes longer than this."""
@@ -205,7 +212,11 @@ class Forecast:
 
     def seconds(self, effort: float) -> float | None:
         """How long a tree search of this effort will take; None if none has ended yet."""
-        return self.seconds_per_effort * effort if self.seconds_per_effort else None
+        if not self.seconds_per_effort:
+            return None
+        smaller = [each for each in self.known_s if each <= effort]
+        least_s = self.known_s[max(smaller)] if smaller else 0.0
+        return max(least_s, self.seconds_per_effort * effort)
 
 
 def climb(

@@ -47,8 +47,8 @@ _GENERATIONS = 2
 """Drafts of the later ones change drafts, which nobody has measured."""
 _PROMISING = 8
 """Drafts that the next generation changes."""
-_LONGEST_S = 10.0
-"""What takes longer to lower takes far longer to compile."""
+_LONGEST_S, _LEAST_LONGEST_S, _LONGER = 10.0, 2.0, 8.0
+"""What takes longer to lower takes far longer to compile; so many times as long as others do, where that is less."""
 _LIKELY = 0.5
 _SPARE, _MANY = 2.0, 10_000
 """So many times as many drafts are made as there seems to be time for lowering."""
@@ -90,7 +90,7 @@ class Drafted:
         chosen: mutants to measure, by the hash of their schedule.
         made: how many drafts there were.
         lowered: how many of these Halide accepted, and we did.
-        refused: how many Halide did not, or need more stack than a thread may have.
+        refused: how many Halide did not, or took too long to, or need more stack than a thread may have.
     """
 
     chosen: dict[str, Candidate]
@@ -312,12 +312,19 @@ class Drafts:
         known = self._programs.keys() | self._refused | self._unread
         new = {key: each for key, each in schedules.items() if key not in known}
         began_s, seen = time.monotonic(), 0
-        with contextlib.closing(features_of_each(self._lowering, new, self.workers, end_s=end_s)) as outcomes:
+        lowering = replace(self._lowering, timeout_s=self._longest_s)
+        with contextlib.closing(features_of_each(lowering, new, self.workers, end_s=end_s)) as outcomes:
             for key, outcome in outcomes:
                 self._saw(key, outcome)
                 seen += 1
         if seen:
             self._each_s = (time.monotonic() - began_s) / seen
+
+    @property
+    def _longest_s(self) -> float:
+        if self._each_s is None:
+            return _LONGEST_S
+        return min(_LONGEST_S, max(_LEAST_LONGEST_S, _LONGER * self._each_s * len(self.workers)))
 
     def _as_many_as_lower(self, seconds: float) -> int:
         """How many can be lowered in this time, roughly, or more."""
@@ -333,10 +340,10 @@ class Drafts:
     def _saw(self, key: str, outcome: ProgramFeatures | Failure) -> None:
         if isinstance(outcome, ProgramFeatures):
             self._programs[key] = outcome
-        elif outcome.kind == "error" and outcome.stage == REFUSED:
-            self._refused.add(key)
-        else:
+        elif outcome.kind == "error" and outcome.stage != REFUSED:
             self._unread.add(key)
+        else:  # what takes that long to lower, or dies of it, does so all the more when it is compiled
+            self._refused.add(key)
 
 
 def _of_what_was_measured(candidate: Candidate, drafts: Mapping[str, Candidate]) -> Candidate:

@@ -88,10 +88,14 @@ class Proposals:
     kept: Kept | None
     rng: np.random.Generator
     _pool: Pool = field(default_factory=Pool)
+    _left: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
+    """Mutants that were chosen and not measured; they are lowered already."""
 
     def keep(self, candidates: dict[str, Candidate]) -> None:
         """What there was no time for is proposed again."""
-        self._pool.add({key: each for key, each in candidates.items() if key not in self.history})
+        new = {key: each for key, each in candidates.items() if key not in self.history}
+        self._left = {key: each for key, each in new.items() if isinstance(each.provenance, Mutated)}
+        self._pool.add({key: each for key, each in new.items() if key not in self._left})
 
     def find(self, share: float, limits: Limits, number: int, progress: Progress) -> Found:
         """Beam searches, whose results are all measured, probes, among which the models choose, and mutants.
@@ -109,13 +113,14 @@ class Proposals:
         beams: list[tuple[Weights, str | None]] = []
         chosen: dict[str, Candidate] = {}
         limit_s = self.pace.search_s(limits) * (1 - share) / (1 - MUTANT_SHARE)
-        for weights, outcome in self.searcher.beams(model.weights, model.best, limit_s=limit_s):
+        batch = self.pace.batch(limits)
+        most = max(1, round((1 - share) * batch))
+        for weights, outcome in self.searcher.beams(model.weights, model.best, limit_s=limit_s, most=most):
             key = schedule_hash(outcome.schedule) if isinstance(outcome, Candidate) else None
             beams.append((weights, key))
             if isinstance(outcome, Candidate) and key is not None and key not in history:
                 chosen[key] = outcome
                 self._pool.discard(key)
-        batch = self.pace.batch(limits)
         wanted = max(0, round((1 - share) * batch) - len(chosen))
         probed, outcomes = self.searcher.probes(
             (model.weights, model.best, model.initial),
@@ -171,12 +176,13 @@ class Proposals:
             new = [(key, each) for key, each in near.items() if not taken(key)]
             coarse = [_of_all_alike(each) for _, each in new]
             order = sorted(self.rng.permutation(len(new)), key=lambda number: not coarse[number])
-            found = dict(new[int(number)] for number in order[: round(_NEIGHBOUR_SHARE * count)])
+            found = {key: each for key, each in self._left.items() if not taken(key)}
+            found |= dict(new[int(number)] for number in order[: round(_NEIGHBOUR_SHARE * count)])
             return found | mutants(
                 [*parents, *further],
                 funcs,
                 self.rng,
-                wanted=count - len(found),
+                wanted=max(0, count - len(found)),
                 known=lambda key: key in found or taken(key),
                 allowed=allowed,
                 weights=weights,

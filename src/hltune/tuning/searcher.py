@@ -67,15 +67,15 @@ class Searcher:
             end_s=max(end_s, time.monotonic() + _LEAST_PATIENCE_S),
         )
 
-    def beams(self, centre: Weights, best: Weights, *, limit_s: float) -> list[tuple[Weights, Outcome]]:
-        """Runs beam searches with the weights `centre`, and with variants of both; returns the weights of each.
+    def beams(self, centre: Weights, best: Weights, *, limit_s: float, most: int) -> list[tuple[Weights, Outcome]]:
+        """Runs so many beam searches at most, with the weights `centre`, and with variants of both; says with which.
 
         Where the beam search that was asked for takes too long for a round, a smaller one takes its place; none, if
         greedy search takes too long.
         """
         if not self._affords_greedy(limit_s):
             return []
-        rung, count = self._affordable(limit_s)
+        rung, count = self._affordable(limit_s, most)
         weights = [centre]
         for number in range(count - 1):
             start = (best, centre)[number % 2]
@@ -103,19 +103,20 @@ class Searcher:
         """A file of weights; None for the built-in ones, so that a search with them is known to be the same."""
         return None if weights_hash(weights) == weights_hash(builtin_weights()) else self._pool.weights_file(weights)
 
-    def _affordable(self, limit_s: float) -> tuple[Rung, int]:
-        """The largest beam search that takes no longer than this, and how many of them.
+    def _affordable(self, limit_s: float, most: int) -> tuple[Rung, int]:
+        """The largest beam search that takes no longer than this, and how many of them, this number at most.
 
         Nobody knows how long any takes before one has ended; then greedy search begins.
         """
         smallest, *larger = beams(self._options.search)
-        chosen, count = smallest, self._options.beams
+        most = min(most, self._options.beams)
+        chosen, count = smallest, most
         for rung in (smallest, *larger):
             needed_s = self._forecast.seconds(rung.effort)
             affordable = int(limit_s * len(self._pool) / needed_s) if needed_s else 0
             if affordable < 1 or (needed_s or 0.0) > limit_s:
                 break
-            chosen, count = rung, min(self._options.beams, affordable)
+            chosen, count = rung, min(most, affordable)
         return chosen, count
 
     def probes(

@@ -62,6 +62,16 @@ def test_bounds_stand_for_estimates(load: Load) -> None:
     assert image(spec).estimate == spec.outputs[0].estimate == ((-3, 20),)
 
 
+@pytest.mark.parametrize(("demand", "expected"), [("", (-4, 50)), ("align=true", (-13, 64)), ("whole=true", (-4, 64))])
+def test_bounds_of_outputs_correct_what_they_say_and_no_more(
+    load: Load, demand: str, expected: tuple[int, int]
+) -> None:
+    """`align_bounds` demands that an output begins and ends at certain numbers, `align_extent` a multiple."""
+    spec = load("layouts.py:partly", p=(demand,) if demand else ())
+    assert spec.outputs[0].estimate == (expected, (0, 24), (0, 3))
+    assert spec.notes == (), "it runs"
+
+
 def test_a_size_against_the_bounds_is_refused(load: Load) -> None:
     with pytest.raises(InputError) as caught:
         load("layouts.py:pixels", estimates=("image=32x24x4",))

@@ -110,6 +110,14 @@ def test_updates_outside_of_a_part_are_checked_with_the_whole(load: Load) -> Non
     assert load(f"{PIPELINES / 'embedded.py'}:diagonal").notes == ()
 
 
+@pytest.mark.parametrize("file", ["atomic_sums.py", "atomic_sums.cpp"])
+def test_sums_in_an_order_of_their_own_are_no_difference(load: Load, file: str) -> None:
+    """The author's schedule adds floats on all threads; on one thread, which adds them in order, nothing differs."""
+    spec = load(file)
+    assert spec.notes == ()
+    assert spec.manual is not None
+
+
 def test_what_was_checked_is_not_checked_again(tmp_path: Path) -> None:
     source = parse_source(str(PIPELINES / "embedded.py:gamma"))
     job = LoadJob(source=source, target="host", cache=tmp_path)

@@ -116,3 +116,30 @@ def function():
     image.set_estimates([(0, 128), (0, 64)])
     output.set_estimates([(0, 128), (0, 64)])
     return output
+
+
+@hl.generator("fragment")
+class Fragment(_Sharpen):
+    """Says a part of its schedule to autoschedulers, too."""
+
+    worse = hl.GeneratorParam(False)
+
+    def generate(self):
+        across = self.algorithm()
+        across.compute_root()
+        if not self.using_autoscheduler():
+            if self.worse:
+                across.vectorize(hl.Var("nowhere"))
+            self.output.vectorize(x, 16).parallel(y)
+
+
+@hl.generator("silent")
+class Silent(_Sharpen):
+    """Says to autoschedulers that it says nothing."""
+
+    def generate(self):
+        across = self.algorithm()
+        self.output[x, 0] = hl.u8(0)
+        self.output.update().unscheduled()
+        if not self.using_autoscheduler():
+            by_hand(self.output, across)

@@ -57,3 +57,20 @@ def ranges():
     row.set_estimates([(0, 64)])
     f.set_estimates([(0, 64)])
     return f
+
+
+def partly(align: bool = False, whole: bool = False):
+    """Bounds that say a part of the region: only an extent, a modulus, or nothing that is constant."""
+    x, y, c = hl.vars("x y c")
+    image = hl.ImageParam(hl.UInt(8), 3, "image")
+    f = hl.Func("f")
+    f[x, y, c] = hl.BoundaryConditions.repeat_edge(image)[x, y, c] ^ 1
+    image.set_estimates([(-4, 50), (0, 20), (0, 3)])
+    f.set_estimates([(-4, 50), (0, 20), (0, 3)])
+    f.bound_extent(y, 24)
+    f.bound(c, 0, image.dim(2).extent())
+    if align:
+        f.align_bounds(x, 16, 3)
+    if whole:
+        f.align_extent(x, 16)
+    return f

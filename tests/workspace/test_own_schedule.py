@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hltune.pipeline.source import parse_estimate, parse_parameter
-from hltune.values.directives import Bound, ComputeAt, HoistStorage, Parallel, Partition, Vectorize
+from hltune.values.directives import Bound, ComputeAt, ComputeRoot, HoistStorage, Parallel, Partition, Vectorize
 from hltune.values.roles import Stage
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import MANUAL, MANUAL_PART, Subject, SubjectOptions, load_subject
@@ -63,6 +63,21 @@ def test_a_schedule_that_does_not_fit_is_left_out_with_a_note(place: Workspace) 
         assert found.spec.manual is None, name
         assert len(found.notes) == 1, name
         assert words in found.notes[0], found.notes
+
+
+@pytest.mark.parametrize("name", ["fragment", "silent"])
+def test_what_is_said_without_an_autoscheduler_is_the_whole_schedule(place: Workspace, name: str) -> None:
+    found = load(f"by_hand.py:{name}", place)
+    assert found.spec.notes == ()
+    assert Parallel(Stage("output"), "y") in found.hand_written[MANUAL].directives
+
+
+def test_what_is_said_with_an_autoscheduler_stands_in_for_what_fails(place: Workspace) -> None:
+    found = load("by_hand.py:fragment", place, p=("worse=true",))
+    assert found.hand_written[MANUAL].directives == (ComputeRoot(Stage("across")),)
+    (note,) = found.notes
+    assert "the hand-written schedule is left out: without an autoscheduler the generator fails" in note
+    assert note.endswith("your own schedule is what it says with one")
 
 
 def test_a_schedule_for_interleaved_images_is_kept_with_their_layout(place: Workspace) -> None:

@@ -172,6 +172,9 @@ def _idle(func: Any) -> Any:
     idle, variables = hl.Func("idle"), [hl.Var() for _ in range(func.dimensions())]
     values = [hl.undef(each) for each in func.types()]
     idle[variables] = values[0] if len(values) == 1 else hl.Tuple(values)
+    for buffer in idle.output_buffers():
+        if variables:
+            buffer.dim(0).set_stride(hl.Expr())  # any: Halide's default is 1
     return idle
 
 

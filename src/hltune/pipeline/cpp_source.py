@@ -135,6 +135,8 @@ class _Program:
                     errors="replace",
                     check=False,
                     timeout=timeout_s,
+                    # Several threads would add floats in another order each time, and outputs are compared bit by bit.
+                    env={**os.environ, "HL_NUM_THREADS": "1"},
                     preexec_fn=_limit_memory,
                 )
             except subprocess.TimeoutExpired:

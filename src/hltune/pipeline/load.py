@@ -64,7 +64,8 @@ class LoadJob:
         spec = replace(spec, manual=separated.manual, notes=(*separated.notes, *tracing_notes(found)))
         if separated.racy:  # it may differ from itself
             return spec
-        note = self._compare(loaded, spec, scheduled=separated.manual == loaded.hlpipe)
+        own = replace(spec, manual=loaded.hlpipe) if separated.scheduled else spec
+        note = self._compare(loaded, own, scheduled=separated.scheduled)
         return replace(spec, notes=(*spec.notes, *([note] if note else [])))
 
     def _compare(self, loaded: Algorithm, spec: PipelineSpec, *, scheduled: bool) -> str | None:

@@ -22,16 +22,18 @@ class Separated:
         manual: with the author's schedule; None if there is none.
         notes: why there is none although the author has written one.
         racy: the author's schedule allows race conditions, so that what it computes may be wrong now and then.
+        scheduled: the user's process has a schedule, be it all of `manual` or a part.
     """
 
     hlpipe: bytes
     manual: bytes | None = None
     notes: tuple[str, ...] = ()
     racy: bool = False
+    scheduled: bool = False
 
 
 def separate(loaded: Algorithm, *, where: str) -> Separated:
-    """Takes the schedule off a pipeline, or finds it in the second build.
+    """Takes the schedule off a pipeline; the author's is that of the second build, if that says one.
 
     Raises:
         InputError: there is no algorithm without the schedule.
@@ -53,20 +55,29 @@ def _racy_funcs(manual: bytes, where: str) -> list[str]:
 
 
 def _separate(loaded: Algorithm, *, where: str) -> Separated:
-    hlpipe, second = loaded.hlpipe, loaded.manual
-    algorithm = strip_schedule(hlpipe, where=where)
-    if algorithm != hlpipe:
+    algorithm = strip_schedule(loaded.hlpipe, where=where)
+    scheduled = _says_something(loaded.hlpipe, algorithm, where)
+    if algorithm != loaded.hlpipe:
         # Halide writes it anew without what is no longer referred to, so that the schedule leaves no trace in the hash.
-        anew = hl.serialize_pipeline(hl.deserialize_pipeline(algorithm, hl.deserialize_parameters(algorithm)))
-        return Separated(hlpipe=anew, manual=hlpipe if _says_something(hlpipe, algorithm, where) else None)
+        algorithm = hl.serialize_pipeline(hl.deserialize_pipeline(algorithm, hl.deserialize_parameters(algorithm)))
+    second = _second(loaded, where)
+    if isinstance(second, bytes):  # before the first build's, which may be the part that an autoscheduler leaves
+        return Separated(hlpipe=algorithm, manual=second, scheduled=scheduled)
+    manual, notes = (loaded.hlpipe if scheduled else None), ()
+    if second is not None:
+        rest = "; your own schedule is what it says with one" if scheduled else ""
+        notes = (f"the hand-written schedule is left out: {second}{rest}",)
+    return Separated(hlpipe=algorithm, manual=manual, notes=notes, scheduled=scheduled)
+
+
+def _second(loaded: Algorithm, where: str) -> bytes | str | None:
+    """The second build, or why it is of no use; None if there is none, or it says nothing."""
+    second = loaded.manual
     if isinstance(second, HltuneError):
-        note = f"the hand-written schedule is left out: without an autoscheduler the generator fails: {second}"
-        return Separated(hlpipe=hlpipe, notes=(note,))
+        return f"without an autoscheduler the generator fails: {second}"
     if second is None or not _says_something(second.hlpipe, strip_schedule(second.hlpipe, where=where), where):
-        return Separated(hlpipe=hlpipe)
-    if (conflict := _conflict(loaded, second, where)) is not None:
-        return Separated(hlpipe=hlpipe, notes=(f"the hand-written schedule is left out: {conflict}",))
-    return Separated(hlpipe=hlpipe, manual=second.hlpipe)
+        return None
+    return _conflict(loaded, second, where) or second.hlpipe
 
 
 def _says_something(manual: bytes, algorithm: bytes, where: str) -> bool:

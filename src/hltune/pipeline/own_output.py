@@ -1,10 +1,11 @@
 """The first check of a pipeline: as the user's process has it, it computes what it computes after serialization.
 
-Both are compiled here with the same schedule and without liberties in arithmetic, and run on the same small random
-images: equal means equal. They run in a fork, for the user's code may do anything when it runs.
+Both are compiled here with the same schedule and without liberties in arithmetic, and run on one thread on the same
+small random images: equal means equal. They run in a fork, for the user's code may do anything when it runs.
 """
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,6 +116,7 @@ def _in_fork(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool) -> t
 def _compare(
     connection: Connection, own: Own, spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]
 ) -> None:
+    os.environ["HL_NUM_THREADS"] = "1"  # several would add floats in another order each time
     parameters = {parameter.name(): parameter for parameter in own.inputs}
     used = [argument for argument in spec.inputs if argument.name in parameters]
     outcomes: list[Outcome] = []

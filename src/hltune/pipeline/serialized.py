@@ -9,11 +9,12 @@ The file is a FlatBuffer. A field of a union type takes two slots, the kind firs
 |              | 12 extern_function_name, 17-19 trace_loads, trace_stores, trace_realizations                    |
 | FuncSchedule | 0 store_level, 1 compute_level, 2 hoist_storage_level, 4 bounds, 5 estimates                    |
 | LoopLevel    | 2 var_name: empty when inlined                                                                  |
-| Bound        | 0 var, 1-2 min, 3-4 extent                                                                      |
+| Bound        | 0 var, 1-2 min, 3-4 extent, 5-6 modulus, 7-8 remainder                                          |
 | Definition   | 3 kinds of values, 4 values, 7 stage_schedule                                                   |
 | StageSchedule| 6 touched: some scheduling call was made                                                        |
 | Parameter    | 4 name, 6 buffer_constraints                                                                    |
 | BufferConstraint | 0-1 min, 2-3 extent, 4-5 stride                                                              |
+| Mod          | 0-1 a                                                                                           |
 | IntImm UIntImm FloatImm | 0 value                                                                              |
 
 Source: Halide 21 ``src/halide_ir.fbs`` and the FlatBuffers "internals" page.
@@ -22,6 +23,7 @@ Source: Halide 21 ``src/halide_ir.fbs`` and the FlatBuffers "internals" page.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hltune.pipeline.flatbuffer import Table, unpack
@@ -33,6 +35,9 @@ VERSION = "18.0.1"
 
 _IMMEDIATES = {1: "<q", 2: "<Q", 3: "<d"}  # IntImm, UIntImm, FloatImm in the union of expressions
 
+_MOD = 11
+"""A remainder, in that union."""
+
 _LARGEST_ELEMENT = 8
 """Bytes; to that of an element, images are aligned anyway."""
 
@@ -43,7 +48,8 @@ class SerializedOutput:
 
     Attributes:
         name: as Halide has it, with ``$``.
-        estimates: one per dimension, innermost first; None where the file has no constant one.
+        estimates: one per dimension, innermost first, corrected by the bounds that are constants; None where the file
+            has no constant one.
         constraints: as in `OutputArgument`; a constraint that is no constant is None here, and kept by the file.
         alignment: as in `OutputArgument`; None if it is no more than that of an element.
     """
@@ -159,11 +165,8 @@ def read_root(data: bytes, *, where: str) -> Table:
 
 def _output(func: Table, constraints: dict[str, Constraints], alignments: dict[str, int]) -> SerializedOutput:
     name, schedule = func.text(0), func.table(6)
-    known: dict[str, Interval | None] = {}
-    if schedule is not None:
-        # Of several the last counts, and a bound is a promise where an estimate is a guess.
-        for slot in (5, 4):
-            known.update({bound.text(0): _interval(bound) for bound in schedule.tables(slot)})
+    # Of several the last counts, and a bound is a promise where an estimate is a guess.
+    bounds = [] if schedule is None else [*schedule.tables(5), *schedule.tables(4)]
     found = {constraints.get(buffer, ()) for buffer in func.texts(10)} or {()}
     if len(found) > 1:
         raise InputError(
@@ -174,15 +177,35 @@ def _output(func: Table, constraints: dict[str, Constraints], alignments: dict[s
     alignment = max((alignments.get(buffer, 0) for buffer in func.texts(10)), default=0)
     return SerializedOutput(
         name=name,
-        estimates=tuple(known.get(arg) for arg in func.texts(5)),
+        estimates=tuple(_interval([bound for bound in bounds if bound.text(0) == arg]) for arg in func.texts(5)),
         constraints=found.pop(),
         alignment=alignment if alignment > _LARGEST_ELEMENT else None,
     )
 
 
-def _interval(bound: Table) -> Interval | None:
-    minimum, extent = _integer(bound, 1), _integer(bound, 3)
-    return None if minimum is None or extent is None else (minimum, extent)
+def _interval(bounds: Sequence[Table]) -> Interval | None:
+    """What all of them say together: ``bound_extent`` gives no minimum, ``align_bounds`` no extent either."""
+    minimums, extents = ([_integer(bound, slot) for bound in bounds] for slot in (1, 3))
+    minimum, extent = (next((n for n in reversed(each) if n is not None), None) for each in (minimums, extents))
+    if minimum is None or extent is None:
+        return None
+    for bound in bounds:
+        minimum, extent = _aligned(minimum, extent, bound)
+    return minimum, extent
+
+
+def _aligned(minimum: int, extent: int, bound: Table) -> Interval:
+    """The interval that Halide demands of an output buffer where this one is wanted.
+
+    Source: Halide 21, ``align_bounds`` and ``align_extent`` in ``src/Func.h``; the latter gives no remainder.
+    """
+    modulus, remainder = _integer(bound, 5), bound.table(8)
+    if modulus is None or modulus < 1:
+        return minimum, extent
+    # The first one writes ``remainder % modulus``, an operation.
+    first = _integer(remainder, 0) if remainder is not None and bound.number(7, "<B") == _MOD else None
+    begin = minimum if first is None else minimum - (minimum - first) % modulus
+    return begin, -(-(minimum + extent - begin) // modulus) * modulus
 
 
 def _constraints(parameter: Table) -> Constraints:

@@ -22,6 +22,7 @@ from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
+TYPES = PIPELINES / "many_types.py"
 
 
 def make(workspace: Workspace, output: Path, *, pipeline: str, count: int, target: str = "host") -> command.Made:
@@ -91,12 +92,11 @@ class Bundle:
         return running.returncode, out
 
 
-def made_of(folder: Path, function: str, count: int) -> Bundle:
+def made_of(folder: Path, file: Path, function: str, count: int) -> Bundle:
     workspace = Workspace(folder / "ws")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "find_compiler", lambda _target: None)
-        pipeline = f"{PIPELINES / 'many_types.py'}:{function}"
-        made = make(workspace, folder / "b.zip", pipeline=pipeline, count=count)
+        made = make(workspace, folder / "b.zip", pipeline=f"{file}:{function}", count=count)
     return Bundle(workspace=workspace, file=made.file, folder=folder, made=made)
 
 
@@ -109,7 +109,7 @@ def unpacked(bundle: Bundle, folder: Path) -> Bundle:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return made_of(tmp_path_factory.mktemp("bundle"), "many_types", 6)
+    return made_of(tmp_path_factory.mktemp("bundle"), TYPES, "many_types", 6)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def bundle(made: Bundle, tmp_path: Path) -> Bundle:
 
 @pytest.fixture(scope="session")
 def made_exact(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return made_of(tmp_path_factory.mktemp("bundle"), "whole_numbers", 2)
+    return made_of(tmp_path_factory.mktemp("bundle"), TYPES, "whole_numbers", 2)
 
 
 @pytest.fixture

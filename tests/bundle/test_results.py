@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from hltune.values.pipeline import FuncInfo, OutputArgument, PipelineSpec
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.values.sample import PipelineRecord
+from hltune.workspace.records import Workspace
 
 SPEC = PipelineSpec(
     name="out",
@@ -78,6 +80,25 @@ def test_a_manifest_is_what_it_was() -> None:
         Manifest.decode(MANIFEST.encode().replace(b"arm-64", b"arm-32"), where="m")
     with pytest.raises(InputError, match="manifest of a bundle"):
         Manifest.decode(b"{", where="m")
+
+
+def test_a_damaged_bundle_is_named(tmp_path: Path) -> None:
+    bundle, results = tmp_path / "b.zip", tmp_path / "results.json"
+    results.write_bytes(header() + line())
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", MANIFEST.encode())
+    whole = bundle.read_bytes()
+    begin = 30 + len("manifest.json")  # what is packed follows the header and the name
+    for damage in (b"\xff", b"\x00"):
+        bundle.write_bytes(whole[:begin] + damage * 9 + whole[begin + 9 :])
+        with pytest.raises(InputError, match="cannot read the bundle") as caught:
+            bundle_results.read(results, bundle, workspace=Workspace(tmp_path / "ws"), progress=Silent())
+        assert caught.value.where == str(bundle) and caught.value.found
+
+
+def test_bundles_keep_their_names_from_version_to_version() -> None:
+    """One is measured for days, and its results carry the name."""
+    assert MANIFEST.id == "532a0890bdce"
 
 
 def test_times_on_what_people_gave_are_those_of_another_machine() -> None:

@@ -16,7 +16,7 @@ from hltune.commands import bundle_results
 from hltune.runtime.progress import Silent
 from hltune.values.cost import Cost
 from hltune.values.errors import Failure
-from tests.bundle.conftest import Bundle
+from tests.bundle.conftest import PIPELINES, Bundle, made_of, unpacked
 
 BAD = """
 static int run(void **arguments) { return %s_argv(arguments); }
@@ -160,6 +160,21 @@ def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:
     assert {each.entry.number for each in results.measured} == set(bundle.numbers)
 
 
+def test_a_failure_stays_one_when_the_run_goes_on(bundle: Bundle) -> None:
+    """Whatever the line after it says."""
+    bundle.spoil({1: "crashes"}, bad(bundle))
+    assert bundle.run()[0] == 0
+    lines = bundle.results.read_bytes().splitlines(keepends=True)
+    first_pass = lines[: 1 + len(bundle.numbers)]
+    assert b'"failed"' in first_pass[2] and b'"best_s"' in first_pass[3]
+    bundle.results.write_bytes(b"".join(first_pass))
+    code, out = bundle.run()
+    assert code == 0, out
+    measured = [each.entry.number for each in read(bundle).measured]
+    good = [number for number in bundle.numbers if number != bundle.numbers[1]]
+    assert measured[: len(bundle.numbers)] == bundle.numbers and sorted(measured[len(bundle.numbers) :]) == good
+
+
 def test_what_takes_the_run_down_has_two_tries(bundle: Bundle) -> None:
     bundle.spoil({1: "kills"}, bad(bundle))
     for _ in range(2):
@@ -218,6 +233,12 @@ def test_the_manifest_says_what_was_checked(bundle: Bundle) -> None:
     whole, parts = manifest["outputs"]
     assert ": equal, hash " in whole and "49152 samples" in parts
     assert {"default"} < {each["name"] for each in manifest["candidates"]}
+
+
+def test_the_alignment_of_an_output(tmp_path: Path) -> None:
+    aligned = made_of(tmp_path, PIPELINES / "layouts.py", "aligned", 1)
+    code, out = unpacked(aligned, tmp_path / "device").run()
+    assert code == 0 and "failed" not in out, out
 
 
 def wait_for(path: Path, beginning: str) -> None:

@@ -30,6 +30,7 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "junk.hlpipe").write_bytes(b"no pipeline")
     for name in ("empty.json", "adams2019.schedule.json"):
         (tmp_path / name).write_text('{"format": "hltune schedule", "version": 1, "directives": []}')
+    (tmp_path / "folder.png").mkdir()
     (tmp_path / "notes.txt").write_text("no pipeline either")
     return tmp_path
 
@@ -88,6 +89,13 @@ def files(tmp_path: Path) -> Path:
         (("tune", BLUR, "-i", "small.png"), ["too small", "expected: 192x128", "found: 30x20"]),
         (("tune", BLUR, BLUR), ["two pipelines of the same name", "blur_function"]),
         (("run", BLUR, "-i", "small.png", "-o", "out.png"), ["no schedule is known", "hltune schedule"]),
+        (
+            ("run", BLUR, "-i", "small.png", "-o", "folder.png", "--schedule", "empty.json"),
+            ["this is a folder", "folder.png", "a file to write"],
+        ),
+        (("tune", BLUR, "--report", "folder.png"), ["this is a folder", "folder.png"]),
+        (("report", BLUR, "-o", "folder.png"), ["this is a folder", "folder.png"]),
+        (("bundle", "make", BLUR, "-o", "folder.png"), ["this is a folder", "folder.png"]),
         (("export", BLUR, "-o", "there"), ["no schedule is known"]),
         (("export", BLUR, "-o", "there", "--schedule", "empty.json", "--target", "z80"), ["unknown target", "z80"]),
         (("export", BLUR, "-o", "there", "--schedule", "empty.json", "--function-name", "a-b"), ["--function-name"]),

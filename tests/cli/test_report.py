@@ -13,11 +13,15 @@ from pathlib import Path
 import imageio.v3 as iio
 import pytest
 
+from hltune.cli.main import run_command_line
+from hltune.commands.tune import Tuning
 from hltune.report.page import under_way, write_page
 from hltune.samples.reader import Reader
 from hltune.tuning.tuner import Round
+from hltune.values.errors import InputError
 from hltune.values.unit import MILLISECONDS
 from tests.cli.conftest import PIPELINES, Run, running_in
+from tests.report.values import TUNED
 
 BLUR = PIPELINES / "blur_function.py"
 HEADINGS = ("What schedules cost", "Tuning", "What limits tuned", "Where the time goes", "The lowered programs")
@@ -167,6 +171,29 @@ def test_tuning_leaves_a_page(hltune: Run, tmp_path: Path) -> None:
     text = (tmp_path / "out.html").read_text()
     Page(text)
     assert "What limits tuned" in text and "http-equiv" not in text
+
+
+def test_a_page_that_fails_in_the_end_takes_no_result_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And standard output has one document."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise InputError("cannot write here", where="out.html")
+
+    monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [TUNED.subject])
+    monkeypatch.setattr("hltune.commands.tune.tune", lambda *_, **__: Tuning(results=(TUNED,), failed={}))
+    monkeypatch.setattr("hltune.report.curve.plot_curve", lambda *_: ())
+    monkeypatch.setattr("hltune.cli.reporting.write_report", fail)
+    words = ["tune", "median3x3", "--report", str(tmp_path / "out.html"), "--workspace", str(tmp_path / "ws")]
+    for flags in (["--json"], []):
+        code = run_command_line([*words, *flags])
+        printed = capsys.readouterr()
+        assert code == 2 and printed.err.count("error: out.html: cannot write here") == 1
+        if flags:
+            assert json.loads(printed.out)["pipeline"] == "blur"
+        else:
+            assert "the final comparison" in printed.out
 
 
 def test_a_page_of_rounds_is_read_again(tmp_path: Path) -> None:

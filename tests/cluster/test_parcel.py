@@ -25,11 +25,12 @@ def test_files_are_named_by_what_is_in_them(tmp_path: Path) -> None:
         path.write_bytes(data)
     value = {"one": one, "others": (same, other), "nowhere": Path("builtin"), "number": 3}
     parcel = pack(value)
-    assert len(parcel.parts) == 2
+    assert len(parcel.parts) == 3
     arrive(parcel, there)
     found = unpack(parcel.data, there)
     assert found["number"] == 3 and found["nowhere"] == Path("builtin")
-    assert found["one"].suffix == ".weights" and found["one"].is_relative_to(there)
+    for place, name in ((found["one"], "a.weights"), (found["others"][0], "b.weights")):
+        assert place.name == name and place.is_relative_to(there) and place.read_bytes() == b"weights"
     assert found["others"][1].read_bytes() == b"image"
 
 

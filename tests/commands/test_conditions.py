@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,26 @@ from hltune.commands.compare import compare
 from hltune.commands.explain import explain
 from hltune.commands.export import export
 from hltune.commands.refuted import drop_refuted
+from hltune.commands.report import report
 from hltune.commands.run import run
 from hltune.commands.schedule import Scheduled, schedule
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
 from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options
 from hltune.values import schedule_codec
 from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Named
+from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import SubjectOptions, load_subject
+from tests.report.explained import FOUND, explanation
+from tests.report.values import HOST, SPEC
+from tests.samples.values import sample
 
 COLUMNS = SubjectOptions(pipeline=str(Path(__file__).parents[1] / "pipelines" / "columns.py"), target="host")
 EXACTLY = MeasureOptions(threads=2, turns=2, tolerance=0.0)
@@ -173,6 +181,29 @@ def test_a_time_on_an_image_is_no_time_on_usual_data(tmp_path: Path) -> None:
     usual = find(Inputs())
     about, said = exported(dilate, workspace, tmp_path)
     assert usual.cost is not None and about["cost"] == pytest.approx(1e3 * usual.cost.value, rel=1e-3) and not said
+
+
+@pytest.mark.parametrize("tuned", ["", "in=0123abcd"])
+def test_a_report_on_an_image_shows_the_curve_of_the_usual_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tuned: str
+) -> None:
+    """Unless the pipeline was tuned on that image, too."""
+    workspace, record = Workspace(tmp_path / "ws"), PipelineRecord.of(SPEC)
+    with Store(workspace.samples, progress=Silent(), wait_s=0) as store:
+        store.add_pipeline(record)
+        for number, machine in enumerate({HOST, HOST.with_given(tuned)}):
+            store.add(sample(number, pipeline=record, machine=machine))
+    given = replace(explanation(FOUND), machine=HOST.with_given("in=0123abcd"))
+    monkeypatch.setattr("hltune.commands.report.explain", lambda *_, **__: given)
+    monkeypatch.setattr("hltune.commands.report._pictures", lambda *_: ())
+    notes = Notes()
+    options = SubjectOptions(pipeline="blur", target="host")
+    measure = MeasureOptions(threads=2)
+    found = report(options, against=None, workspace=workspace, measure=measure, inputs=Inputs(), progress=notes)
+    assert len(found.history) == 1
+    assert [*notes] == (
+        [] if tuned else ["blur: the curve, the failures and who found the best are those of the usual data"]
+    )
 
 
 def exported(options: SubjectOptions, workspace: Workspace, directory: Path) -> tuple[dict[str, Any], list[str]]:

@@ -13,7 +13,7 @@ import pytest
 from hltune.commands.run import Ran, run
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.run_image import write_all
+from hltune.machine.run_image import check_format, write_all
 from hltune.runtime.progress import Silent
 from hltune.values import schedule_codec
 from hltune.values.directives import Schedule
@@ -114,6 +114,14 @@ def test_what_is_true_is_white(tmp_path: Path, ending: str) -> None:
     array = np.random.default_rng(0).integers(0, 2, (5, 17)).astype(bool)
     write_all([tmp_path / f"out.{ending}"], [array])
     np.testing.assert_array_equal(iio.imread(tmp_path / f"out.{ending}", plugin="pillow") > 0, array)
+
+
+@pytest.mark.parametrize("name", ["out.npy", "out.NPY"])
+def test_an_array_has_the_name_that_was_asked_for(tmp_path: Path, name: str) -> None:
+    check_format(tmp_path / name)
+    write_all([tmp_path / name], [PIXELS])
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+    np.testing.assert_array_equal(np.load(tmp_path / name), PIXELS)
 
 
 @pytest.mark.parametrize(("ending", "shape"), [("png", (7,)), ("jpg", (7,)), ("png", ()), ("tif", ())])

@@ -141,6 +141,30 @@ def sums() -> hl.Pipeline:
     return hl.Pipeline([total, shown])
 
 
+def uneven() -> hl.Pipeline:
+    """One float is a million times as large as the others, and truths tell which of these are above the middle."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.Float(32), 1, "image")
+    values, above = hl.Func("values"), hl.Func("above")
+    values[x] = hl.select(x == 7, hl.f32(1e6), image[x] / 3)
+    above[x] = image[x] > 0.5
+    for each in (image, values, above):
+        each.set_estimates([hl.Range(0, 1000)])
+    return hl.Pipeline([values, above])
+
+
+def aligned() -> hl.Func:
+    """Its output begins at multiples of more bytes than a page has."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.UInt(8), 1, "image")
+    out = hl.Func("out")
+    out[x] = image[x] ^ hl.u8(1)
+    out.output_buffer().set_host_alignment(16384)
+    image.set_estimates([hl.Range(0, 1000)])
+    out.set_estimates([hl.Range(0, 1000)])
+    return out
+
+
 def kinds() -> hl.Pipeline:
     """Outputs of 64 bits, of two elements, without dimensions, and of four channels."""
     x, y, c = hl.vars("x y c")

@@ -84,6 +84,19 @@ def test_a_wrong_output_is_a_failure_and_no_time(
     assert "1 of 32768 values differ, the first at (7, 5)" in outcome.message
 
 
+def test_limits_that_the_user_gave_hide_no_wrong_values(target: TargetInfo, expected: Callable[[int], Path]) -> None:
+    """Neither small ones beside a large one, nor truths, between which nothing lies."""
+    options = replace(OPTIONS, tolerance=1e-4, integer_tolerance=1)
+    with opened(load("uneven", target), target, options=options) as session:
+        assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
+        values, above = (np.load(expected(number)) for number in range(2))
+        for number, wrong in enumerate((np.where(values < 1e6, np.float32(0), values), ~above)):
+            np.save(expected(number), wrong)
+            outcome = session.measure({"default": Schedule()})["default"]
+            assert isinstance(outcome, Failure) and outcome.kind == "wrong output"
+            np.save(expected(number), (values, above)[number])
+
+
 def test_a_schedule_that_does_not_compile_leaves_the_others_alone(session: Session, blur: PipelineSpec) -> None:
     bad = parse_schedule("blurred.vectorize(x);", blur.funcs)
     measured = session.measure({"bad": bad, "fast": fast(blur)})
@@ -156,6 +169,11 @@ def test_the_layout_of_the_users_code(target: TargetInfo) -> None:
     assert isinstance(measured["fast"], Cost)
     planar = replace(own, inputs=tuple(spec.inputs))
     assert planar.content_hash != own.content_hash
+
+
+def test_the_alignment_of_an_output(target: TargetInfo) -> None:
+    with opened(load("aligned", target), target) as session:
+        assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
 
 
 def test_who_leaves_the_input_is_repaired(target: TargetInfo) -> None:

@@ -70,10 +70,14 @@ def test_colour_becomes_planar(tmp_path: Path) -> None:
     assert np.array_equal(planar[2], pixels[:, :, 2])
 
 
-def test_array_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["mask.npy", "MASK.NPY"])
+def test_array_file(tmp_path: Path, name: str) -> None:
     values = np.arange(9, dtype=np.int8).reshape(3, 3)
-    np.save(tmp_path / "mask.npy", values)
-    assert np.array_equal(read_image(tmp_path / "mask.npy", image(dtype="int8", size=(3, 3))), values)
+    with (tmp_path / name).open("wb") as file:
+        np.save(file, values)
+    assert np.array_equal(read_image(tmp_path / name, image(dtype="int8", size=(3, 3))), values)
+    with pytest.raises(InputError, match=r"numpy\.save"):
+        read_image(tmp_path / name, image(size=(3, 3)))
 
 
 def test_unreadable_images(tmp_path: Path) -> None:

@@ -125,6 +125,17 @@ def test_large_values_hide_no_small_ones(large: int) -> None:
     assert difference(found, expected, tolerance) is not None
 
 
+@pytest.mark.parametrize("large", [1, 300])
+def test_large_values_hide_no_small_ones_from_the_users_limit(large: int) -> None:
+    exact = np.random.default_rng(1).random(1000)
+    exact[-large:] = 1e6
+    expected = _in_float32(exact, 0)
+    limit = limited("o", expected, 1e-4, text="1e-4", reason="--tolerance", variants=[_in_float32(exact, 1)])
+    assert difference(_in_float32(exact, 2), expected, limit) is None
+    found = np.where(expected < 1e6, np.float32(0), expected)
+    assert difference(found, expected, limit) is not None
+
+
 def test_what_cancels_out_differs_as_it_was_seen_to() -> None:
     """Sums of a region, as differences of sums of all that lies before it; some are zero, and should be."""
     image = np.zeros((64, 96))

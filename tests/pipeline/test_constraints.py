@@ -50,6 +50,11 @@ def test_strides_bounds_and_alignment(load: Load) -> None:
     assert spec.outputs[0].constraints == INTERLEAVED
 
 
+def test_the_alignment_of_an_output(load: Load) -> None:
+    spec = load("layouts.py:aligned")
+    assert [output.alignment for output in spec.outputs] == [None, 16384]
+
+
 def test_bounds_correct_wrong_estimates(load: Load) -> None:
     """The file says 4 channels in its estimates, and 3 in its bounds."""
     spec = load("layouts.py:pixels")
@@ -81,7 +86,7 @@ def test_a_size_against_the_bounds_is_refused(load: Load) -> None:
 def test_halides_default_leaves_no_trace(load: Load) -> None:
     spec = load("blur_function.py")
     assert image(spec).constraints == spec.outputs[0].constraints == image(spec).promises == ()
-    assert image(spec).alignment is None
+    assert image(spec).alignment is spec.outputs[0].alignment is None
 
 
 @pytest.mark.parametrize(

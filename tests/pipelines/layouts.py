@@ -19,6 +19,19 @@ def pixels():
     return f
 
 
+def aligned():
+    """The second of two outputs begins at multiples of more bytes than a page has."""
+    x = hl.Var("x")
+    row = hl.ImageParam(hl.UInt(8), 1, "row")
+    f, g = hl.Func("f"), hl.Func("g")
+    f[x] = row[x] ^ 1
+    g[x] = row[x] + 1
+    g.output_buffer().set_host_alignment(16384)
+    for each in (row, f, g):
+        each.set_estimates([(0, 1000)])
+    return hl.Pipeline([f, g])
+
+
 def anything():
     """Any stride; every bound is the file's own, and there are no estimates."""
     x = hl.Var("x")

@@ -10,7 +10,7 @@ import pytest
 from hltune.lowered.account import Account, Body, Level
 from hltune.report.explanation import explained
 from hltune.values.roles import Stage
-from tests.report.explained import FOUND, explanation
+from tests.report.explained import FOUND, UNREADABLE, explanation
 
 
 def nest(*loops: tuple[str, str, float], lanes: float = 8.0) -> Account:
@@ -54,6 +54,13 @@ ROWS = ("parallel", "y", 60.0), ("serial", "x", 16.0)
 )
 def test_what_only_one_of_two_has_is_marked(other: Account, found: list[list[str]]) -> None:
     assert differing(nest(*ROWS), other) == found
+
+
+def test_what_could_not_be_read_differs_in_nothing_that_is_known() -> None:
+    unread = replace(FOUND, account=UNREADABLE, advice=None)
+    for pair in ((unread, replace(FOUND, account=nest(*ROWS), advice=None)), (unread, unread)):
+        document: Any = explained(explanation(*pair))
+        assert not any("differs" in row for each in document["schedules"] for row in each["loops"])
 
 
 def test_one_alone_differs_from_nothing() -> None:

@@ -18,7 +18,7 @@ from hltune.tuning.finals import decide
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
 from hltune.values.directives import Parallel, Schedule, Vectorize
-from hltune.values.errors import HltuneError
+from hltune.values.errors import HltuneError, InputError
 from hltune.values.provenance import Named
 from hltune.values.reasons import reasons
 from hltune.values.roles import Stage
@@ -77,6 +77,16 @@ def test_rounds_in_a_log(end_s: float, snapshot: SnapshotAssertion, capsys: pyte
     _rounds(end_s=end_s)
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", snapshot)
+
+
+def test_tuning_goes_on_without_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: object) -> None:
+        raise InputError("cannot write here", where="out.html")
+
+    with report.show_tuning(full) as progress:
+        for done in ROUNDS:
+            progress.round_done(done)
+    assert capsys.readouterr().err.count("note: out.html: cannot write here") == len(ROUNDS)
 
 
 @pytest.mark.usefixtures("terminal")

@@ -63,6 +63,14 @@ buffers = st.builds(
     promises=st.lists(promises, max_size=2).map(tuple),
     alignment=st.none() | st.integers(1, 128),
 )
+outputs = st.builds(
+    OutputArgument,
+    name=names,
+    dtypes=name_tuples,
+    estimate=intervals,
+    constraints=constraints,
+    alignment=st.none() | st.integers(1, 4096),
+)
 specs = st.builds(
     PipelineSpec,
     name=names,
@@ -71,9 +79,7 @@ specs = st.builds(
         buffers | st.builds(ScalarArgument, name=names, dtype=names, estimate=st.booleans() | st.integers() | times),
         max_size=3,
     ).map(tuple),
-    outputs=st.lists(st.builds(OutputArgument, name=names, dtypes=name_tuples, estimate=intervals), max_size=2).map(
-        tuple
-    ),
+    outputs=st.lists(outputs, max_size=2).map(tuple),
     funcs=st.lists(
         st.builds(FuncInfo, name=names, args=name_tuples, updates=name_tables, update_args=name_tables), max_size=2
     ).map(tuple),

@@ -95,9 +95,14 @@ def test_a_planted_flaw_is_the_first_advice(readers: dict[str, Reader], flaw: Fl
     assert first.change in first.fault.changes and not first.untried
 
 
-def test_what_nobody_had_time_to_read_is_not_tried(reader: Reader) -> None:
-    found = advise(reader.case(FLAWS[0].text), lambda _: {})
-    assert found and all(each.change is None and each.untried == len(each.fault.changes) for each in found)
+@pytest.mark.parametrize("kind", ["scalar", "inlined"])
+def test_what_nobody_had_time_to_read_is_not_tried(readers: dict[str, Reader], kind: str) -> None:
+    """Nor is it dropped if it may be worth its price."""
+    (flaw, *_) = (each for each in FLAWS if each.kind == kind)
+    case = readers[flaw.entry].case(flaw.text)
+    found = advise(case, lambda _: {})
+    assert (kind, flaw.stage) in {(each.fault.kind, str(each.fault.stage)) for each in found}
+    assert all(each.change is None and each.untried == len(each.fault.changes) for each in found)
 
 
 def test_every_kind_of_fault_is_planted_or_about_memory() -> None:

@@ -35,6 +35,15 @@ def test_specs_survive(spec: PipelineSpec) -> None:
     assert back.content_hash == spec.content_hash
 
 
+def test_an_output_without_alignment_is_what_it_was() -> None:
+    """Samples, and bundles on devices, are of the pipelines of older hltunes."""
+    assert '"alignment"' not in encode_spec(SPEC).partition('"outputs"')[2]
+    aligned = replace(SPEC, outputs=tuple(replace(each, alignment=256) for each in SPEC.outputs))
+    assert SPEC.content_hash == aligned.content_hash, "the hlpipe has it, too"
+    assert SPEC.content_hash.startswith("565d393128dd5cc9")
+    assert decode_spec(SPEC.name, encode_spec(aligned), SPEC.hlpipe) == aligned
+
+
 @given(featurizations)
 def test_featurizations_survive(value: Featurization) -> None:
     data = value.to_halide()

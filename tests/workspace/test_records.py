@@ -87,8 +87,9 @@ def test_what_is_wrong_by_given_tolerances_stays_for_the_usual_ones_and_says_so(
     (note,) = best.notes
     assert (best.doubt, best.cost) == ("--tolerance=0", 1.0) and "not by --tolerance=0" in note
     assert known(workspace, EXACTLY) == [(TUNED, None, "the usual data and tolerances")]
-    workspace.keep(record(TUNED, QUICK), SPEC, MACHINE)
-    assert not list(workspace.best(SPEC, MACHINE).notes)
+    workspace.keep(record(TUNED, QUICK, 2.0), SPEC, MACHINE)
+    again = workspace.best(SPEC, MACHINE)
+    assert (again.doubt, again.cost) == ("--tolerance=0", 2.0), "it is as wrong as before"
 
 
 def test_what_the_author_has_changed_since_is_left_out(tmp_path: Path) -> None:

@@ -96,12 +96,11 @@ class Tables:
     def _input(self, argument: BufferArgument) -> dict[str, object]:
         fields = _buffer(argument, argument.dtype, "INPUT")
         if (file := self.images.get(argument.name)) is not None:
-            return {**fields, "alignment": argument.alignment or 1, "file": json.dumps(file)}
+            return {**fields, "file": json.dumps(file)}
         bits, low = drawn(argument.dtype)
         state = f"{initial_state(argument.name, self.inputs.seed)}u"
         return {
             **fields,
-            "alignment": argument.alignment or 1,
             "seed": state,
             "drawn_bits": bits,
             "low": f"{low + 1} - 1" if low < 0 else low,  # the least of 64 bits is no literal
@@ -124,6 +123,7 @@ def _buffer(argument: BufferArgument | OutputArgument, dtype: str, kind: str) ->
         "dimensions": len(dimensions),
         "dim": f"{{{', '.join(dimensions) or '{0, 0, 0, 0}'}}}",
         "size": f"{layout.size}u",
+        "alignment": argument.alignment or 1,
     }
 
 

@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, Whole
 from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import Cluster, ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds
-from hltune.cli.output import OutputFlags, print_json
+from hltune.cli.output import OutputFlags, print_error, print_json
 from hltune.runtime import interrupts
-from hltune.values.errors import InputError
+from hltune.values.errors import HltuneError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -163,16 +163,6 @@ def tune(
             except InputError as error:  # the result does not depend on its picture
                 progress.note(str(error))
                 pictures.append(())
-    if page.report is not None:
-        names = {result.subject.spec.name for result in tuning.results}
-        write_report(
-            [each for each, subject in zip(asked, subjects, strict=True) if subject.spec.name in names],
-            against=None,
-            workspace=output.place,
-            measure=measure,
-            inputs=source.inputs(search.seed),
-            file=page.report,
-        )
     if output.json:
         print_json(report.document(tuning, output.place.samples))
     else:
@@ -180,4 +170,18 @@ def tune(
             report.print_tuned(Console(), result, (*result.files, *paths))
         if tuning.failed:
             print_failed(Console(), tuning.failed)
+    if page.report is not None:
+        names = {result.subject.spec.name for result in tuning.results}
+        try:
+            write_report(
+                [each for each, subject in zip(asked, subjects, strict=True) if subject.spec.name in names],
+                against=None,
+                workspace=output.place,
+                measure=measure,
+                inputs=source.inputs(search.seed),
+                file=page.report,
+            )
+        except HltuneError as error:  # the result is said, and there is one document on standard output
+            print_error(error)
+            return error.exit_code
     return 1 if tuning.failed else 0

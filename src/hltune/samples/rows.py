@@ -61,12 +61,16 @@ def encode_spec(spec: PipelineSpec) -> str:
          "outputs": [{"name": "out", "dtypes": ["uint8"], "estimate": [[0, 64], [0, 48]]}],
          "funcs": [{"name": "out", "args": ["x", "y"], "updates": [], "update_args": []}]}
 
-    The expressions of promises are base64.
+    The expressions of promises are base64. The alignment of an output stands there only if the code promises one:
+    bundles have their names from what this was before there was such a thing.
     """
     inputs = [
         {"kind": "buffer" if isinstance(each, BufferArgument) else "scalar", **asdict(each)} for each in spec.inputs
     ]
     outputs, funcs = [asdict(output) for output in spec.outputs], [asdict(func) for func in spec.funcs]
+    for output in outputs:
+        if output["alignment"] is None:
+            del output["alignment"]
     return json.dumps({"inputs": inputs, "outputs": outputs, "funcs": funcs}, default=_base64)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from hltune.machine.hexagon import toolchain
+from hltune.machine.hexagon import jobs, toolchain
 from hltune.machine.hexagon.machine import HexagonMachine
 from hltune.machine.hexagon.options import CacheModel, EmulatorOptions
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
@@ -231,3 +231,8 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, dsp: TargetIn
     with pytest.raises(InputError) as caught:
         HexagonMachine(dsp, OPTIONS, workers=1)
     assert caught.value.todo == "pip install 'hltune[hexagon]' && apt-get install qemu-user-static"
+
+
+def test_the_counter_does_not_begin_again() -> None:
+    """Its 32 bits last for as long as a run and its process may, at the highest rate that was seen."""
+    assert (jobs._LONGEST_RUN_S + 1) * 835e6 < 2**32

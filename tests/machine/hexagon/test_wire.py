@@ -28,18 +28,18 @@ def test_a_job_byte_by_byte() -> None:
             BufferArgument(name="image", dtype="uint16", estimate=((3, 5), (-1, 2))),
             ScalarArgument(name="gain", dtype="float32", estimate=1.5),
         ),
-        OutputArgument(name="output", dtypes=("bool",), estimate=((0, 130),)),
+        OutputArgument(name="output", dtypes=("bool",), estimate=((0, 130),), alignment=512),
     )
     image = np.arange(10, dtype=np.uint16).reshape(2, 5)
     rows = b"".join(row.tobytes().ljust(128, b"\0") for row in image)
     assert encode_job(spec, [image, 1.5], heap_limit_bytes=1000) == (
         b"HLTJ"
         + struct.pack("<2I", 1000, 3)
-        + struct.pack("<4I", 1, 1 | 16 << 8, 2, 256)
+        + struct.pack("<5I", 1, 1 | 16 << 8, 2, 256, 1)
         + struct.pack("<6i", 3, 5, 1, -1, 2, 64)
         + rows
         + struct.pack("<If4x", 0, 1.5)
-        + struct.pack("<4I", 2, 1 | 1 << 8, 1, 256)
+        + struct.pack("<5I", 2, 1 | 1 << 8, 1, 256, 512)
         + struct.pack("<3i", 0, 130, 1)
     )
 

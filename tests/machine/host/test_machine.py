@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from hltune.machine.host import lane
 from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
@@ -13,6 +14,7 @@ from hltune.machine.open import TargetJob, open_machine, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
+from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule, Split
@@ -58,8 +60,8 @@ def test_what_several_threads_say_at_once_is_said_by_one(host: TargetInfo) -> No
 def test_slow_schedules_are_pruned(blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     take_real_turn = Lane.take_turn
 
-    def take_turn(lane: Lane, trial: Trial, options: MeasureOptions, *, last: bool) -> bool:
-        ended = take_real_turn(lane, trial, options, last=last)
+    def take_turn(its: Lane, trial: Trial, options: MeasureOptions, *, last: bool) -> bool:
+        ended = take_real_turn(its, trial, options, last=last)
         trial.turns[-1] = (0.010 if trial.key == "slow" else 0.004,)
         return ended
 
@@ -71,6 +73,22 @@ def test_slow_schedules_are_pruned(blur: PipelineSpec, host: TargetInfo, monkeyp
     assert isinstance(slow, Cost) and isinstance(quick, Cost)
     assert (slow.pruned, len(slow.turns)) == (True, 1)
     assert (quick.pruned, len(quick.turns)) == (False, 6)
+
+
+def test_a_process_is_replaced_when_nobody_takes_turns(
+    blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were pruned take none, either."""
+    recycled: list[Worker] = []
+    recycle = Worker.recycle
+    monkeypatch.setattr(lane, "_RECYCLED_AFTER", 2)
+    monkeypatch.setattr(Worker, "recycle", lambda worker: recycled.append(worker) or recycle(worker))
+    options = replace(OPTIONS, turn_s=1e-9, prune_ratio=0.5)  # all are pruned
+    with opened(blur, host, options=options) as session:
+        session.measure(dict(strips(blur, 2)))
+        recycled.clear()  # of those that computed what is expected
+        session.measure(dict(strips(blur, 1)))
+        assert recycled
 
 
 def test_a_pruned_schedule_is_measured_once(blur: PipelineSpec, host: TargetInfo) -> None:
@@ -99,7 +117,7 @@ def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host:
     with HostMachine(host, OPTIONS, workers=2) as machine:
         with machine.session(blur, Inputs()) as session:
             assert len(dict(session.measure_each(strips(blur, 3), best=None))) == 3
-        assert all(lane.worker.run(TargetJob("host")) for lane in machine.lanes())
+        assert all(each.worker.run(TargetJob("host")) for each in machine.lanes())
 
 
 @pytest.mark.parametrize("kind", ["integers", "floats"])

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import pytest
 
-from hltune.machine.host.jobs import WARM_S, time_calls, without_calls
+from hltune.machine.host.jobs import WARM_S, time_calls, without_calls, without_idle
 
 
 class Clock:
@@ -15,12 +15,12 @@ class Clock:
         self.calls = 0
         monkeypatch.setattr("time.perf_counter", lambda: self.now)
 
-    def call(self, seconds: float, *, cold_s: float | None = None, cold: int = 1) -> Callable[[], None]:
-        """A function that takes so long; the first times as long as cold ones do."""
+    def call(self, seconds: float, *, cold_s: float | None = None, cold: Container[int] = (1,)) -> Callable[[], None]:
+        """A function that takes so long; the calls of these numbers, from 1, as long as cold ones do."""
 
         def spend() -> None:
             self.calls += 1
-            self.now += cold_s if cold_s is not None and self.calls <= cold else seconds
+            self.now += cold_s if cold_s is not None and self.calls in cold else seconds
 
         return spend
 
@@ -42,8 +42,15 @@ def test_a_long_call_is_timed_once(clock: Clock) -> None:
     assert (repeats, clock.calls) == (pytest.approx((0.05,)), 2)
 
 
+@pytest.mark.parametrize("disturbed", [1, 2])
+def test_one_disturbed_call_is_not_all_that_is_known(clock: Clock, disturbed: int) -> None:
+    repeats = time_calls(clock.call(1e-3, cold_s=0.5, cold=(disturbed,)), turn_s=0.1, sample_s=0.01)
+    assert clock.calls == 2 + 10 * len(repeats)
+    assert repeats == pytest.approx([1e-3] * len(repeats))
+
+
 def test_what_seems_slow_while_it_is_cold_is_timed_like_others(clock: Clock) -> None:
-    repeats = time_calls(clock.call(4e-5, cold_s=2e-4, cold=9), turn_s=0.03, sample_s=0.002, prune_s=1e-4)
+    repeats = time_calls(clock.call(4e-5, cold_s=2e-4, cold=range(10)), turn_s=0.03, sample_s=0.002, prune_s=1e-4)
     assert len(repeats) > 10 and repeats == pytest.approx([4e-5] * len(repeats))
 
 
@@ -57,3 +64,10 @@ def test_what_stays_slow_is_not_called_for_long(clock: Clock) -> None:
 def test_the_calls_themselves_do_not_count() -> None:
     assert without_calls([3e-6, 4e-6], [1e-6, 1.1e-6]) == pytest.approx((2e-6, 3e-6), rel=0.02)
     assert all(each > 0 for each in without_calls([1e-6], [2e-6]))
+
+
+def test_an_empty_pipeline_takes_no_longer_than_the_calls(clock: Clock) -> None:
+    """It seems to where something else has the processor: once, and then it is tried again, or always."""
+    once = clock.call(1e-6, cold_s=0.01, cold=(1, 2))
+    assert without_idle([3e-6, 4e-6], once) == pytest.approx((2e-6, 3e-6), rel=0.02)
+    assert without_idle([3e-6, 4e-6], clock.call(0.01)) == (3e-6, 4e-6)

@@ -93,6 +93,15 @@ def test_stage_limit_replaces_the_first_limit(worker: Worker) -> None:
     assert worker.run(jobs.Add(1, 1)) == 2
 
 
+def test_a_limit_may_be_years_away(worker: Worker) -> None:
+    """Longer than the system waits for anything."""
+    patient = jobs.Sleep("dozing", seconds=0.3, timeout_s=1e9)
+    worker.run(patient)
+    running = worker.start(patient)
+    assert first_ended([running], timeout_s=1e9) is running
+    running.result()
+
+
 def test_our_errors_cross_the_border_whole(worker: Worker) -> None:
     with pytest.raises(InputError) as caught:
         worker.run(jobs.Raise("ours"))

@@ -5,8 +5,8 @@ All numbers are little-endian words of 32 bits, unless marked otherwise.
 ```
 job       magic, heap limit in bytes, number of arguments, then each of them
 scalar    0, value (64 bits)
-buffer    1 input or 2 output, type (code | bits << 8), dimensions, size in bytes, (min, extent, stride)... ,
-          and for an input its bytes
+buffer    1 input or 2 output, type (code | bits << 8), dimensions, size in bytes, alignment in bytes,
+          (min, extent, stride)... , and for an input its bytes
 result    magic, code, packets, instructions, HVX instructions, allocations, peak heap, refused allocation,
           damaged argument, message (256 bytes); then the bytes of each output
 ```
@@ -24,7 +24,7 @@ from hltune.pipeline.images import Array
 from hltune.pipeline.layout import Layout, Stored, layout_of
 from hltune.values.cost import Counters
 from hltune.values.errors import HltuneError
-from hltune.values.pipeline import BufferArgument, Interval, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
 _JOB_MAGIC, _RESULT_MAGIC = 0x4A544C48, 0x52544C48
 _SCALAR, _INPUT, _OUTPUT = range(3)
@@ -57,12 +57,12 @@ class Result:
     padding_intact: bool
 
 
-def _header(kind: int, layout: Layout, estimate: tuple[Interval, ...]) -> bytes:
+def _header(kind: int, layout: Layout, argument: BufferArgument | OutputArgument) -> bytes:
     """A buffer in a job, up to its bytes."""
     bits = 1 if layout.dtype.kind == "b" else 8 * layout.dtype.itemsize
     code = _TYPE_CODES[layout.dtype.kind] | bits << 8
-    words = [kind, code, len(estimate), layout.size * layout.dtype.itemsize]
-    for (minimum, extent), stride in zip(estimate, layout.strides, strict=True):
+    words = [kind, code, len(argument.estimate), layout.size * layout.dtype.itemsize, argument.alignment or 1]
+    for (minimum, extent), stride in zip(argument.estimate, layout.strides, strict=True):
         words += [minimum, extent, stride]
     return struct.pack(f"<{len(words)}i", *words)
 
@@ -79,8 +79,8 @@ def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limi
             layout = _layout(argument.dtype, argument)
             memory = np.zeros(layout.size, layout.dtype)
             layout.view(memory)[...] = value
-            parts.append(_header(_INPUT, layout, argument.estimate) + memory.tobytes())
-    parts += [_header(_OUTPUT, layout, output.estimate) for output, layout in outputs]
+            parts.append(_header(_INPUT, layout, argument) + memory.tobytes())
+    parts += [_header(_OUTPUT, layout, output) for output, layout in outputs]
     return b"".join(parts)
 
 

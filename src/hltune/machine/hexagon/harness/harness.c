@@ -109,18 +109,23 @@ static void read_buffer(struct argument *argument) {
     buffer->dimensions = (i32)word();
     buffer->dim = argument->dim;
     argument->size = word();
+    u32 alignment = word();
+    if (alignment < ALIGNMENT) {
+        alignment = ALIGNMENT;
+    }
     for (i32 d = 0; d < buffer->dimensions && d < MOST_DIMENSIONS; d++) {
         argument->dim[d].min = (i32)word();
         argument->dim[d].extent = (i32)word();
         argument->dim[d].stride = (i32)word();
     }
-    u8 *pages = fresh_pages(argument->size + 2 * GUARD + ALIGNMENT);
+    u8 *pages = fresh_pages(argument->size + 2 * GUARD + alignment);
     if (!pages) {
         leave(5);
     }
     argument->memory = pages + GUARD;
+    argument->memory += (alignment - (u32)argument->memory % alignment) % alignment;
     buffer->host = argument->memory;
-    fill(pages, GUARD_BYTE, GUARD);
+    fill(argument->memory - GUARD, GUARD_BYTE, GUARD);
     fill(argument->memory + argument->size, GUARD_BYTE, GUARD);
     if (argument->kind == INPUT) {
         if (!read_bytes(argument->memory, argument->size)) {

@@ -26,7 +26,7 @@ from hltune.values import schedule_codec
 from hltune.values.about import About
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.values.schedule_codec import read_written
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
@@ -264,6 +264,7 @@ def _cmake(subject: Subject, job: CompileJob, target: str, about: About) -> str:
         return for_compiled(name=job.function_name, target=target, directory=job.directory, about=about.lines())
     return for_generator(
         source,
+        scalars={each.name for each in spec.inputs if isinstance(each, ScalarArgument)},
         name=job.function_name,
         entry=spec.name,
         header=None if job.schedule.base is not None else _header_name(spec),

@@ -21,7 +21,7 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.schedule.cmake import for_compiled, for_generator
 from hltune.schedule.export import CompileJob
-from hltune.schedule.source import function_suffix, to_cpp_header, to_python
+from hltune.schedule.source import default_function_name, to_cpp_header, to_python
 from hltune.values import schedule_codec
 from hltune.values.about import About
 from hltune.values.directives import Schedule
@@ -103,7 +103,7 @@ def export(
         schedule=directives,
         target=target,
         directory=directory.absolute(),
-        function_name=function_name or function_suffix(subject.spec),
+        function_name=function_name or default_function_name(subject.spec),
     )
     if cmake:
         _check_cmake(subject, forms, directives)

@@ -32,10 +32,11 @@ class Widen : public Halide::Generator<Widen> {
 public:
     GeneratorParam<int> gain{"gain", 1};
     Input<Buffer<uint8_t, 2>> input{"input"};
+    Input<uint16_t> extra{"extra", 0};
     Output<Buffer<uint16_t, 2>> output{"output"};
 
     void generate() {
-        output(x, y) = Halide::cast<uint16_t>(input(x, y)) * OFFSET * gain;
+        output(x, y) = Halide::cast<uint16_t>(input(x, y)) * OFFSET * gain + extra;
         input.set_estimates({{0, 256}, {0, 128}});
         output.set_estimates({{0, 256}, {0, 128}});
     }
@@ -60,7 +61,7 @@ int main() {
     Halide::Runtime::Buffer<uint8_t> input(256, 128);
     Halide::Runtime::Buffer<TYPE> output(256, 128);
     input.fill(7);
-    const int failed = NAME(input, output);
+    const int failed = NAME(INPUTS, output);
     std::printf("%d %d\\n", failed, int(output(255, 127)));
 }
 """
@@ -76,9 +77,10 @@ target_link_libraries(program PRIVATE NAME)
 """
 
 
-def built(folder: Path, name: str, kind: str, find: str = "") -> str:
+def built(folder: Path, name: str, kind: str, *, inputs: str = "input", find: str = "") -> str:
     """What the program of a project prints that uses the exported files."""
-    (folder / "program.cpp").write_text(PROGRAM.replace("NAME", name).replace("TYPE", kind))
+    program = PROGRAM.replace("NAME", name).replace("TYPE", kind).replace("INPUTS", inputs)
+    (folder / "program.cpp").write_text(program)
     project = PROJECT.replace("NAME", name).replace("FIND", find).replace("INCLUDE", str(include_directory()))
     (folder / "CMakeLists.txt").write_text(project)
     (packages,) = include_directory().parent.glob("lib*/cmake")
@@ -146,20 +148,26 @@ def test_a_name_that_is_none_writes_nothing(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_project_builds_the_generator_with_its_schedule(tmp_path: Path) -> None:
+def test_a_project_builds_the_generator_with_its_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     generator = tmp_path / "a folder" / "widen.cpp"
+    for number, folder in enumerate(("one more", "another")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"half{number}.h").write_text(f"#define HALF{number} 1\n")
     generator.parent.mkdir()
-    plain = WIDEN.replace("OFFSET", "FACTOR").replace("APPLY", "")
+    plain = '#include "half0.h"\n#include "half1.h"\n' + WIDEN.replace("OFFSET", "FACTOR").replace("APPLY", "")
     generator.write_text(plain)
+    flags = ("-DFACTOR=(HALF0 + HALF1)", "-isystem", "one more", "-isystem", "another", "-lm")
     options = SubjectOptions(
-        pipeline=str(generator), target="host", parameters=(("gain", "3"),), cxxflags=("-DFACTOR=(1 + 1)", "-lm")
+        pipeline=str(generator), target="host", parameters=(("gain", "3"), ("extra", "5")), cxxflags=flags
     )
     exported(options, "output.split(x, x, xi, 16).vectorize(xi).parallel(y);", tmp_path, "cpp")
-    applied = '#include "widen_schedule.h"\n' + WIDEN.replace("OFFSET", "FACTOR").replace(
-        "APPLY", "apply_schedule_widen(get_pipeline(), get_target());"
-    )
+    applied = '#include "widen_schedule.h"\n#include "half0.h"\n#include "half1.h"\n' + WIDEN.replace(
+        "OFFSET", "FACTOR"
+    ).replace("APPLY", "apply_schedule_widen(get_pipeline(), get_target());")
     generator.write_text(applied)
-    assert built(tmp_path, "widen", "uint16_t", "find_package(Halide REQUIRED)") == "0 42"
+    find = "find_package(Halide REQUIRED)"
+    assert built(tmp_path, "widen", "uint16_t", inputs="input, 1", find=find) == "0 43"
 
 
 def test_flags_go_where_cmake_wants_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +175,9 @@ def test_flags_go_where_cmake_wants_them(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "a.cpp").write_text("")
     flags = ("-O2", "-Iinclude", "-I", "/opt/more", "-Lbuild/lib", "-lfoo", "-l", "bar", "-Wl,--as-needed")
     source = parse_source("a.cpp", cxxflags=flags)
-    text = for_generator(source, name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out")
+    text = for_generator(
+        source, scalars=(), name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out"
+    )
     below = '"${CMAKE_CURRENT_LIST_DIR}/../'
     here = '"${CMAKE_CURRENT_LIST_DIR}"'
     (include,) = [line for line in text.splitlines() if line.startswith("target_include")]
@@ -176,6 +186,31 @@ def test_flags_go_where_cmake_wants_them(tmp_path: Path, monkeypatch: pytest.Mon
     assert 'target_compile_options(f.generator PRIVATE "-O2")\n' in text
     assert f'target_link_directories(f.generator PRIVATE {below}build/lib")\n' in text
     assert 'target_link_libraries(f.generator PRIVATE "-lfoo" "-lbar" "-Wl,--as-needed")\n' in text
+
+
+def test_flags_of_two_words_stay_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.cpp", "b c.h"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "more").mkdir()
+    flags = ["-isystem", "more", "-isystem", "/usr", "-include", "b c.h", "-include", "cmath", "-D", "A=1 2", "-D", "B"]
+    source = parse_source("a.cpp", cxxflags=(*flags, "-U", "C", "-x", "c++"))
+    text = for_generator(
+        source, scalars=(), name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out"
+    )
+    (line,) = [line for line in text.splitlines() if line.startswith("target_compile_options")]
+    below = r"\"${CMAKE_CURRENT_LIST_DIR}/.."
+    pairs = [rf"-isystem {below}/more\"", rf"-include {below}/b c.h\"", "-include cmath", "-x c++"]
+    assert [pair for pair in pairs if f'"SHELL:{pair}"' not in line] == []
+    assert line.endswith('"-DA=1 2" "-DB" "-UC" "SHELL:-x c++")')
+
+
+def test_scalars_are_no_parameters_of_a_generator(tmp_path: Path) -> None:
+    source = parse_source(str(BLUR), parameters=(("gain", "2"), ("width", "3")))
+    text = for_generator(
+        source, scalars={"gain"}, name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out"
+    )
+    assert 'PARAMS "width=3")' in text
 
 
 def test_a_generator_that_waits_for_another_ones_header_is_refused(tmp_path: Path) -> None:
@@ -191,6 +226,8 @@ def test_marks_that_cmake_would_read_are_escaped(tmp_path: Path) -> None:
     file = tmp_path / "a;b $c.cpp"
     file.write_text("")
     source = parse_source(str(file), parameters=(("text", 'say "$x;y\\"'),))
-    text = for_generator(source, name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out")
+    text = for_generator(
+        source, scalars=(), name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out"
+    )
     assert '"${CMAKE_CURRENT_LIST_DIR}/../a\\;b \\$c.cpp"' in text
     assert '"text=say \\"\\$x\\;y\\\\\\""' in text

@@ -32,6 +32,17 @@ from hltune.workspace.subject import SubjectOptions, load_subject
 LAYOUTS = Path(__file__).parents[1] / "pipelines" / "layouts.py"
 MEASURE = MeasureOptions(threads=2)
 
+SCALED = """
+import halide as hl
+
+def scaled():
+    image, output, x = hl.ImageParam(hl.UInt(8), 1, "image"), hl.Func("output"), hl.Var("x")
+    output[x] = image[x] // 2
+    output.set_estimates([(0, 64)])
+    image.set_estimates([(0, 64)])
+    return hl.Pipeline(output)
+"""
+
 
 class Heard(Silent):
     """Keeps notes."""
@@ -81,6 +92,21 @@ def test_what_was_tuned_for_a_target_is_exported_for_it(tmp_path: Path) -> None:
     assert read_schedule_file(found.files[0]) == schedule
     with pytest.raises(InputError, match="no schedule is known"):
         exported(replace(options, target="host"), tmp_path, "json")
+
+
+@pytest.mark.parametrize("name", ["3x3", "double"])
+def test_a_file_whose_name_is_none_in_c(name: str, tmp_path: Path) -> None:
+    file = tmp_path / f"{name}.py"
+    file.write_text(SCALED)
+    schedule = tmp_path / "default.json"
+    schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
+    options = SubjectOptions(pipeline=str(file), target="host")
+    (written,) = exported(options, tmp_path, "json", schedule).files
+    assert written.name == f"{name}.schedule.json"
+    header = exported(options, tmp_path, "object", schedule).files[2]
+    assert header.name == f"f_{name}.h"
+    for language in ("c", "c++"):
+        subprocess.run(["g++", "-fsyntax-only", "-include", header, "-x", language, "/dev/null"], check=True)
 
 
 def test_source_is_written_as_a_person_would(tmp_path: Path) -> None:

@@ -58,7 +58,10 @@ def test_what_cannot_be_done_is_said(worker: Worker, job: CompileJob, changes: d
     assert not list(job.directory.glob("*"))
 
 
-@pytest.mark.parametrize("changes", [{"function_name": "2small"}, {"function_name": "a b"}, {"directory": Path("out")}])
+@pytest.mark.parametrize(
+    "changes",
+    [*({"function_name": name} for name in ("2small", "a b", "double", "restrict")), {"directory": Path("out")}],
+)
 def test_a_job_that_makes_no_sense_cannot_exist(job: CompileJob, changes: dict[str, object]) -> None:
     with pytest.raises(InputError):
         changed(job, **changes)

@@ -17,7 +17,7 @@ from hltune.pipeline.serialized import VERSION
 from hltune.runtime.halide_wheel import include_directory, library_directory
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
-from hltune.schedule.source import to_cpp_header, to_python
+from hltune.schedule.source import default_function_name, to_cpp_header, to_python
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from tests.schedule.plugin import Lower, RunSchedule, SearchAndReplay, normalised, probe
@@ -460,6 +460,14 @@ def test_a_generator_of_other_funcs_refuses_the_header(specs: dict[str, Pipeline
 def test_the_name_of_the_function(name: str, suffix: str) -> None:
     spec = spec_of(*FUNCS, name=name)
     assert f"inline void apply_schedule_{suffix}(" in to_cpp_header(Schedule(), spec)
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("a-b", "a_b"), ("3x3", "f_3x3"), ("double", "f_double"), ("class", "f_class"), ("f_3", "f_3")],
+)
+def test_the_name_of_the_compiled_function(name: str, function: str) -> None:
+    assert default_function_name(spec_of(*FUNCS, name=name)) == function
 
 
 def test_a_generator_with_the_header_lowers_and_runs_the_same(

@@ -21,12 +21,12 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.schedule.cmake import for_compiled, for_generator
 from hltune.schedule.export import CompileJob
-from hltune.schedule.source import function_suffix, to_cpp_header, to_python
+from hltune.schedule.source import default_function_name, to_cpp_header, to_python
 from hltune.values import schedule_codec
 from hltune.values.about import About
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.values.schedule_codec import read_written
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
@@ -103,7 +103,7 @@ def export(
         schedule=directives,
         target=target,
         directory=directory.absolute(),
-        function_name=function_name or function_suffix(subject.spec),
+        function_name=function_name or default_function_name(subject.spec),
     )
     if cmake:
         _check_cmake(subject, forms, directives)
@@ -264,6 +264,7 @@ def _cmake(subject: Subject, job: CompileJob, target: str, about: About) -> str:
         return for_compiled(name=job.function_name, target=target, directory=job.directory, about=about.lines())
     return for_generator(
         source,
+        scalars={each.name for each in spec.inputs if isinstance(each, ScalarArgument)},
         name=job.function_name,
         entry=spec.name,
         header=None if job.schedule.base is not None else _header_name(spec),

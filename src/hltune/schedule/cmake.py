@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +32,15 @@ set_target_properties({name} PROPERTIES
     INTERFACE_LINK_LIBRARIES "Threads::Threads;${{CMAKE_DL_LIBS}}")
 """
 
+_PATHS = frozenset({"-isystem", "-iquote", "-idirafter", "-include", "-imacros", "-isysroot"})
+_PAIRS = _PATHS | {"-x", "-Xclang", "-Xpreprocessor", "-mllvm", "--param"}
+"""Flags of the compiler whose value is a word of its own, and those of them that name a file or a folder."""
+
 
 def for_generator(
     source: Source,
     *,
+    scalars: Collection[str],
     name: str,
     entry: str,
     header: str | None,
@@ -45,6 +51,7 @@ def for_generator(
     """A file that builds a C++ generator and its library.
 
     Args:
+        scalars: the inputs that are no images: what the source gives these is no parameter of the generator.
         name: of the library and of its C function.
         entry: name under which the generator is registered.
         header: name of the file with the schedule; None if the generator has that itself.
@@ -54,7 +61,7 @@ def for_generator(
     flags = _Flags.of(source.cxxflags)
     folders = [_below(directory, Path(folder)) for folder in flags.library_folders]
     lines = {
-        "target_compile_options": [_quoted(flag) for flag in flags.compiler],
+        "target_compile_options": [_option(words, directory) for words in flags.compiler],
         "target_link_directories": folders,
         "target_link_libraries": [_quoted(flag) for flag in flags.linker],
     }
@@ -69,7 +76,7 @@ def for_generator(
         flags="".join(
             f"{line}({name}.generator PRIVATE {' '.join(words)})\n" for line, words in lines.items() if words
         ),
-        parameters=" ".join(_quoted(f"{key}={value}") for key, value in source.parameters),
+        parameters=" ".join(_quoted(f"{key}={value}") for key, value in source.parameters if key not in scalars),
     )
 
 
@@ -90,28 +97,37 @@ def for_compiled(*, name: str, target: str, directory: Path, about: Sequence[str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Flags:
-    """The compiler's flags, as CMake wants them: libraries stand behind what needs them, and folders on their own."""
+    """The compiler's flags, as CMake wants them: libraries stand behind what needs them, and folders on their own.
+
+    Attributes:
+        compiler: the other flags, each with its value, if that is a word of its own.
+    """
 
     includes: tuple[str, ...]
     library_folders: tuple[str, ...]
     linker: tuple[str, ...]
-    compiler: tuple[str, ...]
+    compiler: tuple[tuple[str, ...], ...]
 
     @classmethod
     def of(cls, flags: Iterable[str]) -> _Flags:
-        """Sorts flags; the value of ``-I``, ``-L`` and ``-l`` may be a word of its own."""
-        found: dict[str, list[str]] = {"-I": [], "-L": [], "-l": [], "-Wl,": [], "": []}
+        """Sorts flags; the value of one letter may be a word of its own."""
+        found: dict[str, list[str]] = {"-I": [], "-L": [], "-l": [], "-Wl,": []}
+        compiler: list[tuple[str, ...]] = []
         words = iter(flags)
         for word in words:
-            mark = next(mark for mark in found if word.startswith(mark))
-            value = word.removeprefix(mark)
-            found[mark].append(value or next(words, "") if mark else word)
+            mark = next((mark for mark in found if word.startswith(mark)), None)
+            if mark is not None:
+                found[mark].append(word.removeprefix(mark) or next(words, ""))
+            elif word in ("-D", "-U"):
+                compiler.append((word + next(words, ""),))
+            else:
+                compiler.append((word, next(words, "")) if word in _PAIRS else (word,))
         linker = [*(f"-l{name}" for name in found["-l"]), *(f"-Wl,{flag}" for flag in found["-Wl,"])]
         return cls(
             includes=tuple(found["-I"]),
             library_folders=tuple(found["-L"]),
             linker=tuple(linker),
-            compiler=tuple(found[""]),
+            compiler=tuple(compiler),
         )
 
 
@@ -119,10 +135,24 @@ def _comments(lines: Iterable[str]) -> str:
     return "".join(f"# {line}\n" for line in lines)
 
 
+def _option(words: Sequence[str], directory: Path) -> str:
+    """A flag of the compiler; of pairs, CMake would leave out the first words of all but one."""
+    flag, *values = words
+    if not values:
+        return _quoted(flag)
+    if flag in _PATHS and Path(values[0]).exists():
+        return f'"SHELL:{flag} \\"{_relative(directory, Path(values[0]))}\\""'
+    return _quoted(f"SHELL:{shlex.join(words)}")
+
+
 def _below(directory: Path, file: Path) -> str:
     """The path of a file, as CMake finds it from the directory."""
+    return f'"{_relative(directory, file)}"'
+
+
+def _relative(directory: Path, file: Path) -> str:
     relative = Path(os.path.relpath(file, directory.absolute())).as_posix()
-    return f'"${{CMAKE_CURRENT_LIST_DIR}}/{_escaped(relative)}"'
+    return f"${{CMAKE_CURRENT_LIST_DIR}}/{_escaped(relative)}"
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.runtime.worker import Process
+from hltune.schedule.source import C_RESERVED
 from hltune.values.directives import Schedule
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
@@ -36,11 +37,11 @@ class CompileJob:
     offload: bool = False
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z]\w*", self.function_name, re.ASCII):
+        if not re.fullmatch(r"[A-Za-z]\w*", self.function_name, re.ASCII) or self.function_name in C_RESERVED:
             raise InputError(
                 "not the name of a C function",
                 where="--function-name",
-                expected="letters, digits and underscores",
+                expected="a letter, then letters, digits and underscores; no keyword of C or C++",
                 found=repr(self.function_name),
             )
         if not self.directory.is_absolute():

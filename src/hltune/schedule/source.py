@@ -107,15 +107,17 @@ def apply_schedule(pipeline: hl.Pipeline) -> None:
     reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "apply_schedule", "_check"]),
 )
 
-_CPP_RESERVED = """
+_KEYWORDS = """
 alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
 compl concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype
 default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
 int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
 reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template
 this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
-while xor xor_eq NULL EOF assert errno linux unix stdin stdout stderr pipeline
+while xor xor_eq restrict typeof typeof_unqual main NULL EOF assert errno linux unix stdin stdout stderr
 """
+C_RESERVED = frozenset(_KEYWORDS.split())
+"""No identifiers of ours in C or C++."""
 
 _CPP = _Language(
     file="""{about}// A schedule found by hltune. In the schedule() method of a generator:
@@ -204,7 +206,7 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
     unnamed="::Halide::{kind} {id}",
     end=";",
     braces=True,
-    reserved=frozenset(_CPP_RESERVED.split()),
+    reserved=C_RESERVED | {"pipeline"},
 )
 
 
@@ -233,6 +235,12 @@ def to_cpp_header(
 def function_suffix(spec: PipelineSpec) -> str:
     """The name of the pipeline as part of an identifier."""
     return re.sub(r"[^A-Za-z0-9]+", "_", spec.name).strip("_") or "pipeline"
+
+
+def default_function_name(spec: PipelineSpec) -> str:
+    """The C function of the pipeline, unless people name it."""
+    suffix = function_suffix(spec)
+    return f"f_{suffix}" if suffix[0].isdigit() or suffix in C_RESERVED else suffix
 
 
 def _shape(func: FuncInfo) -> str:

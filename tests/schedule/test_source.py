@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hltune.pipeline.flatbuffer import Editor
-from hltune.pipeline.serialized import VERSION
+from hltune.pipeline.serialized import VERSION, read_pipeline
 from hltune.runtime.halide_wheel import include_directory, library_directory
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
@@ -55,8 +55,8 @@ from itertools import zip_longest
 import halide as hl
 
 
-def _check(pipeline: hl.Pipeline) -> None:
-    """Refuses a pipeline of other Funcs than those that the schedule was made for."""
+def _funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
+    """The Funcs in their order; refuses others than those that the schedule was made for."""
     expected = [
         ("blur", "3 dimensions"),
         ("hist", "2 dimensions with an update over (r_x, r_y) with an update over (r_x) with an update over ()"),
@@ -67,16 +67,25 @@ def _check(pipeline: hl.Pipeline) -> None:
     found = []
     try:
         while True:
-            func = pipeline.get_func(len(found))
-            found.append((func.name(), _shape(func)))
+            found.append(pipeline.get_func(len(found)))
     except hl.HalideError:  # there are no more
         if not found:
             raise
-    for func, other in zip_longest(expected, found):
+    # Halide orders the Funcs of images without names by these, so that p10_im comes before p9_im.
+    images = [number for number, func in enumerate(found) if _image(func)]
+    for number, func in zip(images, sorted((found[k] for k in images), key=_image)):
+        found[number] = func
+    for func, other in zip_longest(expected, [(func.name(), _shape(func)) for func in found]):
         if func is None or other is None or (_plain(func[0]), func[1]) != (_plain(other[0]), other[1]):
             where = f"it had {_told(func)} where {_told(other)} is"
             todo = "leave it out, and make it anew with hltune"
             raise ValueError(f"this schedule was made for another version of this pipeline: {where}; {todo}")
+    return found
+
+
+def _image(func: hl.Func) -> list[int]:
+    """The number of an image without a name, from that of its Func; none for all others."""
+    return [int(number) for number in re.findall(r"^p(\d+)_im(?:\$\d+)?$", func.name())]
 
 
 def _shape(func: hl.Func) -> str:
@@ -97,10 +106,10 @@ def _plain(name: str) -> str:
 
 def apply_schedule(pipeline: hl.Pipeline) -> None:
     """Schedules the pipeline blur_3x3."""
-    _check(pipeline)
-    output = pipeline.get_func(4)
-    blur = pipeline.get_func(0)
-    hist = pipeline.get_func(1)
+    funcs = _funcs(pipeline)
+    output = funcs[4]
+    blur = funcs[0]
+    hist = funcs[1]
 
     x = output.args()[0]
     v0 = hl.Var()
@@ -335,6 +344,37 @@ def test_what_halide_counts_up_does_not_matter(names: tuple[str | None, ...]) ->
     spec = exported_for(chain(*names))
     for _ in range(2):
         applied(spec, chain(*names))
+
+
+def siblings(make: Callable[[], hl.Func | hl.ImageParam], number: str) -> tuple[hl.Pipeline, str, str]:
+    """Two of one shape under an output, with the names of their Funcs; the first one has a number like that."""
+    x = hl.Var("x")
+    first = make()
+    while re.search(rf"[fp$]{number}$", first.name()) is None:
+        first = make()
+    second, output = make(), hl.Func("output")
+    for factor, each in enumerate((first, second)):
+        if isinstance(each, hl.Func):
+            each[x] = hl.u8(x) * (factor + 3)
+    output[x] = first[x] + second[x]
+    one, other = (f"{each.name()}{'_im' * isinstance(each, hl.ImageParam)}" for each in (first, second))
+    return hl.Pipeline(output), one, other
+
+
+@pytest.mark.parametrize("make", [hl.Func, lambda: hl.Func("box"), lambda: hl.ImageParam(hl.UInt(8), 1)])
+@pytest.mark.parametrize(("before", "after"), [(r"\d*3", "9+"), ("9+", r"\d*3")])
+def test_siblings_are_told_apart_when_their_numbers_get_longer(
+    make: Callable[[], hl.Func | hl.ImageParam], before: str, after: str
+) -> None:
+    pipeline, first, second = siblings(make, before)
+    spec = exported_for(pipeline)
+    schedule = parse_schedule(f"{first.replace('$', '_')}.compute_root();", spec.funcs)
+    pipeline, first, second = siblings(make, after)
+    assert (first < second) == (after != "9+")
+    names: dict[str, Callable[[hl.Pipeline], None]] = {}
+    exec(to_python(schedule, spec), names)
+    names["apply_schedule"](pipeline)
+    assert read_pipeline(hl.serialize_pipeline(pipeline), where="siblings").scheduled == (first,)
 
 
 def test_funcs_of_images_and_borders_do_not_matter_either() -> None:

@@ -1,7 +1,7 @@
 """Schedules as source code that needs nothing of ours: a Python module, or a C++ header for a generator.
 
-Both address Funcs by their number and the variables of the algorithm by their position, because the names that Halide
-counts up (``r4$x``) depend on what the process did before.
+Both address Funcs by their number, which Halide keeps from build to build, and the variables of the algorithm by their
+position, because the names that Halide counts up (``r4$x``) depend on what the process did before.
 """
 
 import json
@@ -53,23 +53,32 @@ from itertools import zip_longest
 import halide as hl
 
 
-def _check(pipeline: hl.Pipeline) -> None:
-    """Refuses a pipeline of other Funcs than those that the schedule was made for."""
+def _funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
+    """The Funcs in their order; refuses others than those that the schedule was made for."""
     expected = [{funcs}
     ]
     found = []
     try:
         while True:
-            func = pipeline.get_func(len(found))
-            found.append((func.name(), _shape(func)))
+            found.append(pipeline.get_func(len(found)))
     except hl.HalideError:  # there are no more
         if not found:
             raise
-    for func, other in zip_longest(expected, found):
+    # Halide orders the Funcs of images without names by these, so that p10_im comes before p9_im.
+    images = [number for number, func in enumerate(found) if _image(func)]
+    for number, func in zip(images, sorted((found[k] for k in images), key=_image)):
+        found[number] = func
+    for func, other in zip_longest(expected, [(func.name(), _shape(func)) for func in found]):
         if func is None or other is None or (_plain(func[0]), func[1]) != (_plain(other[0]), other[1]):
             where = f"it had {{_told(func)}} where {{_told(other)}} is"
             todo = "leave it out, and make it anew with hltune"
             raise ValueError(f"this schedule was made for another version of this pipeline: {{where}}; {{todo}}")
+    return found
+
+
+def _image(func: hl.Func) -> list[int]:
+    """The number of an image without a name, from that of its Func; none for all others."""
+    return [int(number) for number in re.findall(r"^p(\d+)_im(?:\$\d+)?$", func.name())]
 
 
 def _shape(func: hl.Func) -> str:
@@ -90,13 +99,13 @@ def _plain(name: str) -> str:
 
 def apply_schedule(pipeline: hl.Pipeline) -> None:
     """Schedules the pipeline {name}."""
-    _check(pipeline)
+    funcs = _funcs(pipeline)
 {body}''',
     comment="#",
     pair="\n        ({}, {}),",
     scope="hl.",
     member=".",
-    func="{id} = pipeline.get_func({index})",
+    func="{id} = funcs[{index}]",
     new_func="",
     arg="{id} = {func}.args()[{index}]",
     rvar="{id} = {func}.rvars({update})[{index}]",
@@ -104,7 +113,7 @@ def apply_schedule(pipeline: hl.Pipeline) -> None:
     unnamed="{id} = hl.{kind}()",
     end="",
     braces=False,
-    reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "apply_schedule", "_check"]),
+    reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "funcs", "apply_schedule"]),
 )
 
 _KEYWORDS = """
@@ -249,6 +258,17 @@ def _shape(func: FuncInfo) -> str:
     return f"{len(func.args)} dimensions" + "".join(f" with an update over ({names})" for names in over)
 
 
+def _images_by_number(funcs: Sequence[FuncInfo]) -> list[FuncInfo]:
+    """The Funcs in the order in which exported code finds them: those of images without names change places."""
+    ordered = list(funcs)
+    numbers = {func.name: int(found[1]) for func in funcs if (found := re.fullmatch(r"p(\d+)_im(_\d+)?", func.name))}
+    places = [place for place, func in enumerate(funcs) if func.name in numbers]
+    images = sorted((funcs[place] for place in places), key=lambda func: numbers[func.name])
+    for place, func in zip(places, images, strict=True):
+        ordered[place] = func
+    return ordered
+
+
 class _Writer:
     """Collects the declarations while the directives are written: `file` puts them in front."""
 
@@ -257,6 +277,7 @@ class _Writer:
         self._loops = dict(loops)
         self._schedule = schedule
         self._spec = spec
+        self._in_order = _images_by_number(spec.funcs)
         self._finished = loop_nests(schedule, spec.funcs)
         self._nests = LoopNests(spec.funcs)
         # The identifiers of Funcs, by name, and of variables, by name, kind and where they come from.
@@ -271,7 +292,7 @@ class _Writer:
         indent, end = "    ", self._language.end
         body = "\n".join("".join(f"{indent}{line}{end}\n" for line in lines) for lines in blocks)
         full = {name.replace("$", "_"): name for name in read_names(self._spec.hlpipe)}
-        pairs = ((json.dumps(full[func.name]), json.dumps(_shape(func))) for func in self._spec.funcs)
+        pairs = ((json.dumps(full[func.name]), json.dumps(_shape(func))) for func in self._in_order)
         return self._language.file.format(
             about="".join(f"{self._language.comment} {line}\n" for line in about),
             name=function_suffix(self._spec),
@@ -332,7 +353,7 @@ class _Writer:
     def _func(self, name: str) -> str:
         if name not in self._declared:
             self._declared[name] = identifier = self._identifier(name)
-            known = [func.name for func in self._spec.funcs]
+            known = [func.name for func in self._in_order]
             if name in known:
                 self._funcs.append(self._language.func.format(id=identifier, index=known.index(name)))
             elif self._language.new_func:

@@ -27,6 +27,7 @@ def message(load: Load, text: str | Path, **options: tuple[str, ...]) -> str:
         ("exits.py", "bad/exits.py:3: SystemExit: not today"),
         ("not_a_pipeline.py", "bad/not_a_pipeline.py:1: function pipeline does not return a pipeline"),
         ("same_name.py", "must have unique names, but the name 'image' was seen multiple times"),
+        ("twins.py", "found: blur$1 and blur_1"),
         ("bfloat.py", "input image: this element type is not supported"),
     ],
 )

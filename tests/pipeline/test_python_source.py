@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import halide as hl
 import pytest
 
+from hltune.pipeline.serialized_schedule import read_plans
+from hltune.schedule.source import to_cpp_header, to_python
+from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
 from tests.pipeline.conftest import PIPELINES, Load
 
@@ -27,6 +32,7 @@ def message(load: Load, text: str | Path, **options: tuple[str, ...]) -> str:
         ("exits.py", "bad/exits.py:3: SystemExit: not today"),
         ("not_a_pipeline.py", "bad/not_a_pipeline.py:1: function pipeline does not return a pipeline"),
         ("same_name.py", "must have unique names, but the name 'image' was seen multiple times"),
+        ("twins.py", "found: blur$1 and blur_1"),
         ("bfloat.py", "input image: this element type is not supported"),
     ],
 )
@@ -48,6 +54,38 @@ def test_the_text_of_now_counts(load: Load, tmp_path: Path) -> None:
     first = load(file)
     file.write_text(text.replace("= 0", "= 1"))
     assert load(file).hlpipe != first.hlpipe
+
+
+def test_an_rfactor_is_a_part_of_the_algorithm(load: Load) -> None:
+    spec = load("rfactored.py:rfactored")
+    assert spec.rfactored == ("total_intm",)
+    (note,) = spec.notes
+    assert "total_intm, as your call of rfactor makes it" in note and "keep that call" in note
+    text = to_python(Schedule(), spec)
+    assert f"# {note}" in text
+    names: dict[str, Any] = {}
+    exec(text, names)
+    file: dict[str, Any] = {}
+    exec((PIPELINES / "rfactored.py").read_text(), file)
+    kept = file["rfactored"](everything=False)
+    names["apply_schedule"](kept)
+    loops, expected = (
+        {
+            name.partition("$")[0]: [[loop.var for loop in stage.dims] for stage in plan.stages]
+            for name, plan in each.items()
+        }
+        for each in (read_plans(data, where="kept") for data in (hl.serialize_pipeline(kept), spec.hlpipe))
+    )
+    assert loops == expected
+    with pytest.raises(ValueError, match="make total_intm with rfactor before this is called, as your file does"):
+        names["apply_schedule"](file["unscheduled"]())
+    assert "make total_intm with rfactor" in to_cpp_header(Schedule(), spec)
+
+
+def test_a_func_that_is_named_like_one_of_an_rfactor_is_none(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "plain.py"
+    file.write_text((PIPELINES / "rfactored.py").read_text().replace('"total"', '"sum_intm"'))
+    assert load(f"{file}:unscheduled").rfactored == ()
 
 
 def test_a_crash_is_a_failure_with_its_stage(load: Load) -> None:

@@ -1,7 +1,7 @@
 """From a `PipelineSpec` to a fresh `halide.Pipeline`, and back. Runs in a worker."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import halide as hl
@@ -102,10 +102,7 @@ def expression_text(expr: hl.Expr) -> str:
 
 def func_infos(hlpipe: bytes) -> tuple[FuncInfo, ...]:
     """The Funcs of a serialized pipeline, as in `PipelineSpec.funcs`."""
-    return _func_infos(hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe)))
-
-
-def _func_infos(pipeline: hl.Pipeline) -> tuple[FuncInfo, ...]:
+    pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
     return tuple(map(_func_info, _all_funcs(pipeline)))
 
 
@@ -247,8 +244,14 @@ def spec_of(
     inputs: Sequence[BufferArgument | ScalarArgument],
     output_estimates: Sequence[tuple[Interval, ...]],
 ) -> PipelineSpec:
-    """Completes a spec with what the serialized pipeline itself tells."""
+    """Completes a spec with what the serialized pipeline itself tells.
+
+    Raises:
+        InputError: the schedulers' text could mean either of two Funcs.
+    """
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
+    everything = _all_funcs(pipeline)
+    _check_distinct([func.name() for func in everything], where=name)
     serialized = read_pipeline(hlpipe, where=name).outputs
     outputs = tuple(
         OutputArgument(
@@ -260,5 +263,19 @@ def spec_of(
         )
         for func, estimate, found in zip(pipeline.outputs(), output_estimates, serialized, strict=True)
     )
-    funcs = _func_infos(pipeline)
+    funcs = tuple(map(_func_info, everything))
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)
+
+
+def _check_distinct(names: Iterable[str], *, where: str) -> None:
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(plain_name(name), name)
+        if other != name:
+            raise InputError(
+                "two Funcs have the same name in schedules, which write _ for $",
+                where=where,
+                expected="names that differ in more than that; Halide calls the second blur blur$1",
+                found=" and ".join(sorted((other, name))),
+                todo="rename one of them",
+            )

@@ -61,7 +61,10 @@ class LoadJob:
         check_no_extern_stages(found, where=where)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         spec = spec_of(algorithm.name or self.source.name, algorithm.hlpipe, inputs, estimates)
-        spec = replace(spec, manual=separated.manual, notes=(*separated.notes, *tracing_notes(found)))
+        # A schedule was taken off, all but its rfactor.
+        kept = None if separated.hlpipe == loaded.hlpipe else spec.rfactor_note()
+        notes = (*separated.notes, *tracing_notes(found), *([kept] if kept else []))
+        spec = replace(spec, manual=separated.manual, notes=notes)
         if separated.racy:  # it may differ from itself
             return spec
         own = replace(spec, manual=loaded.hlpipe) if separated.scheduled else spec

@@ -7,7 +7,7 @@ position, because the names that Halide counts up (``r4$x``) depend on what the 
 import json
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from hltune.pipeline.serialized import read_names
 from hltune.schedule.canonical import is_counted
 from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
-from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
+from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
@@ -71,7 +71,7 @@ def _funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
     for func, other in zip_longest(expected, [(func.name(), _shape(func)) for func in found]):
         if func is None or other is None or (_plain(func[0]), func[1]) != (_plain(other[0]), other[1]):
             where = f"it had {{_told(func)}} where {{_told(other)}} is"
-            todo = "leave it out, and make it anew with hltune"
+            todo = "{todo}"
             raise ValueError(f"this schedule was made for another version of this pipeline: {{where}}; {{todo}}")
     return found
 
@@ -198,7 +198,7 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
             }}
             _halide_user_assert(plain(had.first) == plain(has.first) && had.second == has.second)
                 << "this schedule was made for another version of this pipeline: it had " << told(had) << " where "
-                << told(has) << " is; leave it out, and make it anew with hltune\\n";
+                << told(has) << " is; {todo}\\n";
         }}
     }}
 {body}}}
@@ -252,6 +252,22 @@ def default_function_name(spec: PipelineSpec) -> str:
     return f"f_{suffix}" if suffix[0].isdigit() or suffix in C_RESERVED else suffix
 
 
+def _todo(spec: PipelineSpec) -> str:
+    """What to do about a pipeline of other Funcs."""
+    anew = "leave it out, and make it anew with hltune"
+    made = ", ".join(spec.rfactored)
+    return f"make {made} with rfactor before this is called, as your file does, or {anew}" if made else anew
+
+
+def _default_order(spec: PipelineSpec) -> Iterator[Reorder]:
+    """An rfactor and what was called before it order loops; schedules begin with the order of a new definition."""
+    changed = {*spec.rfactored, *(name.rpartition("_intm")[0] for name in spec.rfactored)}
+    for func in (func for func in spec.funcs if func.name in changed):
+        for number, (rvars, args) in enumerate(zip(func.updates, func.update_args, strict=True)):
+            if len(loops := (*rvars, *args)) > 1:
+                yield Reorder(Stage(func.name, number), loops)
+
+
 def _shape(func: FuncInfo) -> str:
     """What directives rely on, in the words of the code that checks it, without what Halide counts up: r4_x."""
     over = [", ".join(re.sub(r"^([rp])\d+(?=_)", r"\1", name) for name in names) for names in func.updates]
@@ -275,7 +291,7 @@ class _Writer:
     def __init__(self, language: _Language, schedule: Schedule, spec: PipelineSpec, loops: Mapping[Stage, str]) -> None:
         self._language = language
         self._loops = dict(loops)
-        self._schedule = schedule
+        self._directives = (*_default_order(spec), *schedule.directives)
         self._spec = spec
         self._in_order = _images_by_number(spec.funcs)
         self._finished = loop_nests(schedule, spec.funcs)
@@ -286,8 +302,9 @@ class _Writer:
         self._vars: list[str] = []
 
     def file(self, about: Sequence[str]) -> str:
-        about = [*about, _LOOPS] if self._loops else about
-        calls = [self._statement(directive) for directive in self._schedule.directives]
+        kept = self._spec.rfactor_note()
+        about = [*about, *([kept] if kept else []), *([_LOOPS] if self._loops else [])]
+        calls = [self._statement(directive) for directive in self._directives]
         blocks = [lines for lines in (self._funcs, self._vars, calls) if lines]
         indent, end = "    ", self._language.end
         body = "\n".join("".join(f"{indent}{line}{end}\n" for line in lines) for lines in blocks)
@@ -297,6 +314,7 @@ class _Writer:
             about="".join(f"{self._language.comment} {line}\n" for line in about),
             name=function_suffix(self._spec),
             funcs="".join(self._language.pair.format(*each) for each in pairs),
+            todo=_todo(self._spec),
             body=body,
         )
 

@@ -1,6 +1,7 @@
 """What to schedule: a pipeline as an immutable value that any process can build."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -183,6 +184,22 @@ class PipelineSpec:
     def has_base(self, base: str | None) -> bool:
         """A schedule with this base is one of this pipeline, as its author's file is now."""
         return base in (None, self.manual_hash)
+
+    @property
+    def rfactored(self) -> tuple[str, ...]:
+        """The Funcs that a call of ``rfactor`` made, as their names tell: they belong to the algorithm."""
+        names = [func.name for func in self.funcs]
+        found = {name: re.fullmatch(r"(.+)_intm(_\d+)?", name) for name in names}
+        return tuple(name for name, match in found.items() if match and match[1] in names)
+
+    def rfactor_note(self) -> str | None:
+        """What people should know who put another schedule in place of their own; None without an ``rfactor``."""
+        if not self.rfactored:
+            return None
+        return (
+            f"schedules need {', '.join(self.rfactored)}, as your call of rfactor makes it: where one takes the place "
+            "of yours, keep that call, with what it needs, and leave out the rest"
+        )
 
     def buffers(self) -> Iterator[BufferArgument]:
         """The inputs that are images."""

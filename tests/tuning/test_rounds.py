@@ -19,6 +19,7 @@ from hltune.tuning.rounds import Run, take_rounds
 from hltune.tuning.tuner import Round
 from tests.report.values import ROUNDS
 from tests.tuning.conftest import make_options
+from tests.tuning.recorded import RecordedSession
 
 MINUTES = 0.5
 LATE_S = 10.0
@@ -80,7 +81,7 @@ def rounds(used_s: float, monkeypatch: pytest.MonkeyPatch) -> tuple[Heard, float
     """What is heard, and when it is over, if what comes before the rounds has used up so much of the time."""
     clock, heard = Clock(used_s), Heard()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
-    rest: Mapping[str, Any] = {"session": None, "machine": None, "lineage": None}
+    rest: Mapping[str, Any] = {"session": RecordedSession(), "machine": None, "lineage": None}
     runs = {name: Run(tuner=FakeTuner(name, clock), **rest) for name in ("one", "two")}  # type: ignore[arg-type]
     options = replace(make_options(), budget=Budget(minutes=MINUTES))
     take_rounds(runs, options, 60 * MINUTES, heard)  # type: ignore[arg-type]
@@ -107,7 +108,7 @@ def test_until_done_leaves_the_time_to_those_that_gain(monkeypatch: pytest.Monke
     """One stops gaining after its second round, the other one goes on to gain until time is up."""
     clock, heard = Clock(), Heard()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
-    rest: Mapping[str, Any] = {"session": None, "machine": None, "lineage": None}
+    rest: Mapping[str, Any] = {"session": RecordedSession(), "machine": None, "lineage": None}
     costs = {"one": chain((1.0,), repeat(0.5)), "two": (0.97**number for number in range(1000))}
     runs = {
         name: Run(tuner=FakeTuner(name, clock, costs=each, round_s=10.0), **rest)  # type: ignore[arg-type]
@@ -125,7 +126,7 @@ def test_what_nobody_knows_before_the_first_round_is_said_after_it(monkeypatch: 
     clock, heard = Clock(), Heard()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
     tuner = FakeTuner("one", clock, round_s=10.0, measured=False)
-    run = Run(tuner=tuner, session=None, machine=None, lineage=None)  # type: ignore[arg-type]
+    run = Run(tuner=tuner, session=RecordedSession(), machine=None, lineage=None)  # type: ignore[arg-type]
     options = replace(make_options(), budget=Budget(minutes=10, samples=1000))
     take_rounds({"one": run}, options, 600.0, heard)  # type: ignore[arg-type]
     rounds, expected = heard.expected["one"]

@@ -309,16 +309,15 @@ class ReferenceJob:
     def _tolerance(self, number: int, reference: Ran, others: Sequence[Ran]) -> Tolerance:
         name, expected = self._names[number], reference.outputs[number]
         most = self._overruled(self._dtypes[number])
-        variants = [(each.variant.name, each.outputs[number]) for each in others]
         if most is not None:
             is_float = expected.dtype.kind == "f"
             text = f"a relative {most:.2g}" if is_float else f"off by {most:.0f} at most"
             reason = "--tolerance" if is_float else "--integer-tolerance"
-            found = [output for _, output in variants]
-            return limited(name, expected, most, text=text, reason=reason, variants=found)
+            variants = [each.outputs[number] for each in others]
+            return limited(name, expected, most, text=text, reason=reason, variants=variants)
         if not self._rounded[number]:
             return exact(name, expected)
-        return measured(name, expected, variants)
+        return measured(name, expected, [(each.variant.name, each.outputs[number]) for each in others])
 
     def _notes(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
         if confirmed_by is None and not self.single:

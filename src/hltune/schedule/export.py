@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.runtime.worker import Process
-from hltune.schedule.source import C_RESERVED
+from hltune.schedule.languages import C_RESERVED
 from hltune.values.directives import Schedule
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec

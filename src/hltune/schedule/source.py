@@ -5,15 +5,14 @@ position, because the names that Halide counts up (``r4$x``) depend on what the 
 """
 
 import json
-import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from hltune.pipeline.serialized import read_names
 from hltune.schedule.canonical import is_counted
+from hltune.schedule.languages import C_RESERVED, CPP, PYTHON, Language
 from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule
 from hltune.values.pipeline import FuncInfo, PipelineSpec
@@ -21,201 +20,6 @@ from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
 _LOOPS = (
     "A comment before the directives of a stage: its loops, the outermost first, with their extents at these sizes."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Language:
-    """How a language writes things."""
-
-    file: str  # template of all
-    comment: str  # begins one
-    pair: str  # template of a Func's name and what directives rely on
-    scope: str  # stands before the names of Halide
-    member: str  # stands between an enumeration and its element
-    func: str  # template that declares a Func of the pipeline; the next five declare:
-    new_func: str  # a Func that an rfactor makes, if the language wants that
-    arg: str  # a pure variable of the algorithm
-    rvar: str  # a reduction variable of the algorithm
-    named: str  # a new variable
-    unnamed: str  # a new variable that Halide names
-    end: str  # what ends a statement
-    braces: bool  # lists of variables stand in braces
-    reserved: frozenset[str]  # no identifiers of ours
-
-
-_PYTHON = _Language(
-    file=r'''"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
-{about}
-import re
-from itertools import zip_longest
-
-import halide as hl
-
-
-def _funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
-    """The Funcs in their order; refuses others than those that the schedule was made for."""
-    expected = [{funcs}
-    ]
-    found = []
-    try:
-        while True:
-            found.append(pipeline.get_func(len(found)))
-    except hl.HalideError:  # there are no more
-        if not found:
-            raise
-    # Halide orders the Funcs of images without names by these, so that p10_im comes before p9_im.
-    images = [number for number, func in enumerate(found) if _image(func)]
-    for number, func in zip(images, sorted((found[k] for k in images), key=_image)):
-        found[number] = func
-    for func, other in zip_longest(expected, [(func.name(), _shape(func)) for func in found]):
-        if func is None or other is None or (_plain(func[0]), func[1]) != (_plain(other[0]), other[1]):
-            where = f"it had {{_told(func)}} where {{_told(other)}} is"
-            todo = "{todo}"
-            raise ValueError(f"this schedule was made for another version of this pipeline: {{where}}; {{todo}}")
-    return found
-
-
-def _image(func: hl.Func) -> list[int]:
-    """The number of an image without a name, from that of its Func; none for all others."""
-    return [int(number) for number in re.findall(r"^p(\d+)_im(?:\$\d+)?$", func.name())]
-
-
-def _shape(func: hl.Func) -> str:
-    """What directives rely on: how many dimensions, and the reduction variables of each update."""
-    updates = [[rvar.name().replace("$", "_") for rvar in func.rvars(k)] for k in range(func.num_update_definitions())]
-    over = [", ".join(re.sub(r"^([rp])\d+(?=_)", r"\1", name) for name in names) for names in updates]
-    return f"{{func.dimensions()}} dimensions" + "".join(f" with an update over ({{names}})" for names in over)
-
-
-def _told(func: tuple[str, str] | None) -> str:
-    return "nothing" if func is None else f"{{func[0]}} of {{func[1]}}"
-
-
-def _plain(name: str) -> str:
-    """A name without what Halide counts up: blur$2 is the third blur, and it invents f0, lambda_0 and p0_im."""
-    return re.sub(r"^(f|lambda_)\d+$|^(p)\d+(?=_im(\$\d+)?$)|\$\d+$", r"\1\2", name).replace("$", "_")
-
-
-def apply_schedule(pipeline: hl.Pipeline) -> None:
-    """Schedules the pipeline {name}."""
-    funcs = _funcs(pipeline)
-{body}''',
-    comment="#",
-    pair="\n        ({}, {}),",
-    scope="hl.",
-    member=".",
-    func="{id} = funcs[{index}]",
-    new_func="",
-    arg="{id} = {func}.args()[{index}]",
-    rvar="{id} = {func}.rvars({update})[{index}]",
-    named="{id} = hl.{kind}({quoted})",
-    unnamed="{id} = hl.{kind}()",
-    end="",
-    braces=False,
-    reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "funcs", "apply_schedule"]),
-)
-
-_KEYWORDS = """
-alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
-compl concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype
-default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
-int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
-reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template
-this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
-while xor xor_eq restrict typeof typeof_unqual main NULL EOF assert errno linux unix stdin stdout stderr
-"""
-C_RESERVED = frozenset(_KEYWORDS.split())
-"""No identifiers of ours in C or C++."""
-
-_CPP = _Language(
-    file="""{about}// A schedule found by hltune. In the schedule() method of a generator:
-//     apply_schedule_{name}(get_pipeline(), get_target());
-#pragma once
-
-#include "Halide.h"
-
-#include <map>
-#include <string>
-#include <utility>
-#include <vector>
-
-inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {{
-    {{
-        // A name without what Halide counts up: blur$2 is the third blur, and it invents f0 and lambda_0.
-        const auto plain = [](std::string name) {{
-            const size_t digits = name.find_last_not_of("0123456789") + 1;
-            const std::string start = name.substr(0, digits);
-            if (digits > 1 && digits < name.size() && start.back() == '$') {{
-                name.resize(digits - 1);
-            }} else if (start == "f" || start == "lambda_") {{
-                name = start;
-            }}
-            for (char &c : name) {{
-                c = c == '$' ? '_' : c;
-            }}
-            return name;
-        }};
-        // What directives rely on: how many dimensions, and the reduction variables of each update.
-        const auto shape = [](const ::Halide::Func &func) {{
-            std::string text = std::to_string(func.dimensions()) + " dimensions";
-            for (int update = 0; update < func.num_update_definitions(); update++) {{
-                text += " with an update over (";
-                std::string separator;
-                for (const ::Halide::RVar &rvar : func.rvars(update)) {{
-                    std::string name = rvar.name();
-                    for (char &c : name) {{
-                        c = c == '$' ? '_' : c;
-                    }}
-                    const size_t end = name.find_first_not_of("0123456789", 1);
-                    if ((name[0] == 'r' || name[0] == 'p') && end != std::string::npos && name[end] == '_') {{
-                        name.erase(1, end - 1);
-                    }}
-                    text += separator + name;
-                    separator = ", ";
-                }}
-                text += ")";
-            }}
-            return text;
-        }};
-        std::map<std::string, ::Halide::Internal::Function> funcs;
-        for (const ::Halide::Func &output : pipeline.outputs()) {{
-            const auto called = ::Halide::Internal::find_transitive_calls(output.function());
-            funcs.insert(called.begin(), called.end());
-        }}
-        using Known = std::pair<std::string, std::string>;
-        const auto told = [](const Known &func) {{
-            return func.second.empty() ? func.first : func.first + " of " + func.second;
-        }};
-        const Known nothing = {{"nothing", ""}};
-        const std::vector<Known> expected = {{{funcs}
-        }};
-        for (size_t number = 0; number < expected.size() || number < funcs.size(); number++) {{
-            Known had = number < expected.size() ? expected[number] : nothing, has = nothing;
-            if (number < funcs.size()) {{
-                const ::Halide::Func func = pipeline.get_func(number);
-                has = {{func.name(), shape(func)}};
-            }}
-            _halide_user_assert(plain(had.first) == plain(has.first) && had.second == has.second)
-                << "this schedule was made for another version of this pipeline: it had " << told(had) << " where "
-                << told(has) << " is; {todo}\\n";
-        }}
-    }}
-{body}}}
-""",
-    comment="//",
-    pair="\n            {{{}, {}}},",
-    scope="::Halide::",
-    member="::",
-    func="::Halide::Func {id} = pipeline.get_func({index})",
-    new_func="::Halide::Func {id}",
-    arg="::Halide::Var {id} = {func}.args()[{index}]",
-    rvar="::Halide::RVar {id}({func}.update({update}).get_schedule().rvars()[{index}].var)",
-    named="::Halide::{kind} {id}({quoted})",
-    unnamed="::Halide::{kind} {id}",
-    end=";",
-    braces=True,
-    reserved=C_RESERVED | {"pipeline"},
 )
 
 
@@ -228,7 +32,7 @@ def to_python(
         about: lines of comments at the beginning.
         loops: what to say of the loops of stages, before the first directive of each.
     """
-    return _Writer(_PYTHON, schedule, spec, loops).file(about)
+    return _Writer(PYTHON, schedule, spec, loops).file(about)
 
 
 def to_cpp_header(
@@ -238,7 +42,7 @@ def to_cpp_header(
 
     Arguments are those of `to_python`.
     """
-    return _Writer(_CPP, schedule, spec, loops).file(about)
+    return _Writer(CPP, schedule, spec, loops).file(about)
 
 
 def function_suffix(spec: PipelineSpec) -> str:
@@ -288,7 +92,7 @@ def _images_by_number(funcs: Sequence[FuncInfo]) -> list[FuncInfo]:
 class _Writer:
     """Collects the declarations while the directives are written: `file` puts them in front."""
 
-    def __init__(self, language: _Language, schedule: Schedule, spec: PipelineSpec, loops: Mapping[Stage, str]) -> None:
+    def __init__(self, language: Language, schedule: Schedule, spec: PipelineSpec, loops: Mapping[Stage, str]) -> None:
         self._language = language
         self._loops = dict(loops)
         self._directives = (*_default_order(spec), *schedule.directives)

@@ -21,29 +21,29 @@ def unpack(folder: Path, file: str) -> Path:
 
 
 def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
-    made = hltune("bundle", "make", *SMALL, "-n", 5, "-o", "b.zip", "--json")
+    made = hltune("bundle", "make", *SMALL, "-n", 7, "-o", "b.zip", "--json")
     assert made.code == 0, made.err
     first = made.document
-    assert (first["number"], first["candidates"], first["device"]) == (1, 5, None)
-    assert {"expert", "adams2019", "mullapudi2016", "default"} <= set(first["known"])
+    assert (first["number"], first["candidates"], first["device"]) == (1, 7, None)
+    assert {"simple", "expert", "adams2019", "mullapudi2016", "default"} <= set(first["known"])
     device = unpack(tmp_path, "b.zip")
     subprocess.run(["sh", "run.sh"], cwd=device, check=True, timeout=120, stdout=subprocess.DEVNULL)
     read = hltune("bundle", "read", "device/results.json", "--json")
     assert read.code == 0, read.err
     document = read.document
-    assert (document["missing"], document["problems"], document["measured"]) == (0, [], 5)
-    assert document["added"] == document["good"] > 5
+    assert (document["missing"], document["problems"], document["measured"]) == (0, [], 7)
+    assert document["added"] == document["good"] > 7
     assert "bundle runner" in document["machine"]["conditions"]
     schedule = next(path for path in document["files"] if path.endswith(".json"))
     again = hltune("bundle", "read", "device/results.json", "--json").document
-    assert (again["added"], again["measured"]) == (0, 5)
+    assert (again["added"], again["measured"]) == (0, 7)
     exported = hltune(
         "export", *SMALL[:3], "--max-parallelism", 2, "--schedule", schedule, "-o", "out", "--format", "cpp"
     )
     assert exported.code == 0, exported.err
 
     second = hltune("bundle", "make", *SMALL, "-n", 4, "-o", "c.zip", "--json").document
-    assert (second["number"], second["known"], second["measured"]) == (2, [], 5)
+    assert (second["number"], second["known"], second["measured"]) == (2, [], 7)
     assert second["device"]["key"] == document["machine"]["key"]
     known = hltune("bundle", "best", "--json").document["devices"]
     assert [each["pipeline"] for each in known] == ["median3x3"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +68,11 @@ def test_an_rfactor_is_a_part_of_the_algorithm(load: Load) -> None:
     exec(text, names)
     file: dict[str, Any] = {}
     exec((PIPELINES / "rfactored.py").read_text(), file)
-    kept = file["rfactored"](everything=False)
+    kept = [file["rfactored"](everything=False) for _ in range(2)][1]  # what Halide calls total$1_intm, or higher
     names["apply_schedule"](kept)
     loops, expected = (
         {
-            name.partition("$")[0]: [[loop.var for loop in stage.dims] for stage in plan.stages]
+            re.sub(r"\$\d+", "", name): [[loop.var for loop in stage.dims] for stage in plan.stages]
             for name, plan in each.items()
         }
         for each in (read_plans(data, where="kept") for data in (hl.serialize_pipeline(kept), spec.hlpipe))

@@ -101,7 +101,8 @@ def _told(func: tuple[str, str] | None) -> str:
 
 def _plain(name: str) -> str:
     """A name without what Halide counts up: blur$2 is the third blur, and it invents f0, lambda_0 and p0_im."""
-    return re.sub(r"^(f|lambda_)\d+$|^(p)\d+(?=_im(\$\d+)?$)|\$\d+$", r"\1\2", name).replace("$", "_")
+    counted = r"^(f|lambda_)\d+(?=(?:_intm(?:\$\d+)?)*$)|^(p)\d+(?=_im(?:\$\d+)?$)|\$\d+(?=_intm|$)"
+    return re.sub(counted, r"\1\2", name).replace("$", "_")
 
 
 def apply_schedule(pipeline: hl.Pipeline) -> None:
@@ -145,7 +146,9 @@ CPP = """\
 
 #include "Halide.h"
 
+#include <algorithm>
 #include <map>
+#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -153,18 +156,11 @@ CPP = """\
 inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {
     {
         // A name without what Halide counts up: blur$2 is the third blur, and it invents f0 and lambda_0.
-        const auto plain = [](std::string name) {
-            const size_t digits = name.find_last_not_of("0123456789") + 1;
-            const std::string start = name.substr(0, digits);
-            if (digits > 1 && digits < name.size() && start.back() == '$') {
-                name.resize(digits - 1);
-            } else if (start == "f" || start == "lambda_") {
-                name = start;
-            }
-            for (char &c : name) {
-                c = c == '$' ? '_' : c;
-            }
-            return name;
+        const auto plain = [](const std::string &name) {
+            const std::regex counted("^(f|lambda_)[0-9]+(?=(_intm([$][0-9]+)?)*$)|[$][0-9]+(?=_intm|$)");
+            std::string text = std::regex_replace(name, counted, "$1");
+            std::replace(text.begin(), text.end(), '$', '_');
+            return text;
         };
         // What directives rely on: how many dimensions, and the reduction variables of each update.
         const auto shape = [](const ::Halide::Func &func) {

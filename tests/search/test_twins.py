@@ -80,6 +80,17 @@ def test_loops_without_names_are_told_by_their_order() -> None:
     assert spread(before, after) == set(wanted.directives)
 
 
+def test_where_one_name_would_become_that_of_two_loops_stages_are_not_alike() -> None:
+    """Columns in place of rows: what the one calls `y` is `x` in the other, but the one has a loop `x`, too."""
+    one, other = "split(y, y, yi, 8).reorder(yi, y, x)", "split(x, x, xi, 8).reorder(xi, x, y)"
+    texts = [f"{func}.compute_root().{loops};" for func, loops in zip("abcd", (one, other, one, other), strict=True)]
+    before = schedule(*texts, root("output"))
+    for number in range(4):
+        wider = [each.replace("8", "16") if number % 2 == k % 2 else each for k, each in enumerate(texts)]
+        after = schedule(*texts[:number], wider[number], *texts[number + 1 :], root("output"))
+        assert spread(before, after) == set(schedule(*wider, root("output")).directives)
+
+
 def test_inlining_one_inlines_all() -> None:
     before = schedule(*PARENT)
     after = schedule(*PARENT[1:])

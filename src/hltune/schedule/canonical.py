@@ -1,7 +1,7 @@
 """Counts anew the names that Halide made by counting, so that equal schedules are equal values."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -10,7 +10,8 @@ from hltune.values.directives import Directive, Schedule
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Role, Stage, form_of
 
-_LOOP_ROLES = {Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.DIM, Role.DIMS}
+LOOP_ROLES = frozenset((Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.DIM, Role.DIMS))
+"""What says which loops and dimensions of its own stage a directive is about."""
 
 
 def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
@@ -48,11 +49,21 @@ def _func_name(func: str, name: str, taken: set[str]) -> str:
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
+def names_of(directive: Directive, roles: Set[Role] = LOOP_ROLES) -> tuple[str, ...]:
+    """The names in some roles that a directive has, those of loops and dimensions of its own stage unless told."""
+    found: list[str] = []
+    for name, role in form_of(type(directive)).fields:
+        value: Any = getattr(directive, name)
+        if role in roles:
+            found += [value] if isinstance(value, str) else value
+    return tuple(found)
+
+
 def renamed(
     directive: Directive, *, loops: Mapping[str, str], levels: Mapping[str, str], funcs: Mapping[str, str]
 ) -> Directive:
     """A directive with other names of its own loops and dimensions, of the loops of its consumer, and of Funcs."""
-    names = dict.fromkeys(_LOOP_ROLES, loops) | {Role.LEVEL: levels, Role.CONSUMER: funcs, Role.NEW_FUNC: funcs}
+    names = dict.fromkeys(LOOP_ROLES, loops) | {Role.LEVEL: levels, Role.CONSUMER: funcs, Role.NEW_FUNC: funcs}
     changes = {
         name: _replaced(getattr(directive, name), names[role])
         for name, role in form_of(type(directive)).fields

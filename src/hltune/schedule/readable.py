@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hltune.schedule.canonical import is_counted, renamed
+from hltune.schedule.canonical import is_counted, names_of, renamed
 from hltune.schedule.loops import LoopKind, LoopNests, loop_nests
 from hltune.values.directives import (
     ComputeAt,
@@ -30,7 +30,7 @@ from hltune.values.directives import (
     Unscheduled,
 )
 from hltune.values.pipeline import FuncInfo
-from hltune.values.roles import Role, Stage, form_of
+from hltune.values.roles import Role, Stage
 
 _LOOPS = {Role.LOOP, Role.NEW_LOOP, Role.LOOPS}
 _SUFFIXES: dict[LoopKind, str] = {"vectorized": "vec", "parallel": "strip", "unrolled": "unroll", "for": "in"}
@@ -118,7 +118,7 @@ def _unsplit(schedule: Schedule, at: int, split: Split, single: str, funcs: Sequ
     kept = [*schedule.directives[:at]]
     for each in schedule.directives[at + 1 :]:
         nests.advance(each)
-        names = _loops_of(each)
+        names = names_of(each, _LOOPS)
         if each.stage != split.stage:
             kept.append(each)
         elif isinstance(each, Reorder):
@@ -247,13 +247,3 @@ class _Names:
 
 def _numbered(name: str) -> Iterator[str]:
     return (f"{name}{number or ''}" for number in count() if number != 1)
-
-
-def _loops_of(directive: Directive) -> tuple[str, ...]:
-    """The names of loops of its own stage that a directive has."""
-    found: list[str] = []
-    for name, role in form_of(type(directive)).fields:
-        value: Any = getattr(directive, name)
-        if role in _LOOPS:
-            found += [value] if isinstance(value, str) else value
-    return tuple(found)

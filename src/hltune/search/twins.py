@@ -7,12 +7,12 @@ whether a change of it alone is good.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from hltune.schedule.canonical import renamed
+from hltune.schedule.canonical import names_of, renamed
 from hltune.search.view import Directives
 from hltune.values.directives import ComputeAt, Directive, HoistStorage, Rfactor, StoreAt
 from hltune.values.roles import Role, Stage, form_of
@@ -31,7 +31,7 @@ def alike(before: Directives, changed: Directives) -> Directives | None:
     result = changed
     for twin, own in known.items():
         names = None if twin == stage else _names_of_twin(old, own)
-        if names is not None:
+        if names is not None and _stay_apart([*old, *new], names):
             result = _with(result, twin, [_moved(each, old, own, names) for each in new])
     return None if result is changed else result
 
@@ -74,9 +74,17 @@ def _names_of_twin(one: Directives, other: Directives) -> dict[str, str] | None:
     if (one[0].stage.update is None) != (other[0].stage.update is None):
         return None  # what is said of a Func is not said of its updates
     names = dict(zip(_new_loops(one), _new_loops(other), strict=False))
+    if not _stay_apart(one, names):
+        return None
     pairs = zip(one, other, strict=True)
     same = all(_anywhere(_renamed(ours, theirs.stage, names)) == _anywhere(theirs) for ours, theirs in pairs)
     return names if same else None
+
+
+def _stay_apart(directives: Iterable[Directive], names: Mapping[str, str]) -> bool:
+    """No two loops get one name: a split may give a part of a loop the name that another stage gives to a new loop."""
+    loops = {loop for each in directives for loop in names_of(each)}
+    return len({names.get(loop, loop) for loop in loops}) == len(loops)
 
 
 def _new_loops(directives: Directives) -> list[str]:

@@ -13,10 +13,11 @@ from hltune.lowered.tree import Type
 from hltune.lowered.walk import walk
 
 WIDTH = 256
-UINT8 = Type("uint", 8)
+UINT8, FLOAT32 = Type("uint", 8), Type("float", 32)
 ROW = (Dimension(minimum=0, extent=WIDTH, stride=1),)
-SIZES = Sizes(buffers={"input": ROW, "table": ROW, "f": ROW}, scalars={"shift": 3})
-TYPES = {**dict.fromkeys(SIZES.buffers, UINT8), "shift": Type("int", 32)}
+TALL = (Dimension(minimum=0, extent=64, stride=1), Dimension(minimum=0, extent=1024, stride=8192))
+SIZES = Sizes(buffers={"input": ROW, "table": ROW, "f": ROW, "sum": ROW, "tall": TALL}, scalars={"shift": 3})
+TYPES = {**dict.fromkeys(SIZES.buffers, UINT8), "shift": Type("int", 32), "sum": FLOAT32}
 
 
 def read(text: str) -> dict[str, float]:
@@ -153,3 +154,51 @@ def test_however_often_a_table_is_read_it_stays_as_small_as_it_is() -> None:
         found = looked_up(index)
         assert found["unique_read"] <= 2 * WIDTH
         assert found["read_beyond_l1"] <= 2 * (WIDTH + 64)
+
+
+def walked(outer: str, inner: str) -> dict[str, float]:
+    """Over an image of 64 columns, whose rows are two pages apart."""
+    extents = {"x": 64, "y": 1024}
+    return read(f"""\
+        produce f {{
+         for (f.s0.{outer}, 0, {extents[outer]}) {{
+          for (f.s0.{inner}, 0, {extents[inner]}) {{
+           f[f.s0.x] = tall[(f.s0.y*8192) + f.s0.x]
+          }}
+         }}
+        }}
+        """)
+
+
+def test_down_a_column_each_element_is_on_another_page() -> None:
+    rows, columns = walked("y", "x"), walked("x", "y")
+    assert rows["pages_beyond_l1"] == pytest.approx(1024, rel=0.02)
+    assert columns["pages_beyond_l1"] == pytest.approx(64 * 1024, rel=0.02)
+    # All 1,024 pages stay in the second table, whichever way they are walked over.
+    assert columns["pages_beyond_l2"] == pytest.approx(rows["pages_beyond_l2"], rel=0.02)
+
+
+def test_steps_within_a_line_leave_no_line_out() -> None:
+    every, second = (vector_load(f"ramp(f.s0.x.x*32, {step}, 32)") for step in (1, 2))
+    assert second["read_beyond_l3"] <= every["read_beyond_l3"] + 2 * 64
+
+
+def chained(*stores: str, loop: str = "r") -> float:
+    lines = "\n".join(stores)
+    return read(f"produce sum {{\nfor (sum.s1.{loop}, 1, 100) {{\n{lines}\n}}\n}}\n")["chained"]
+
+
+@pytest.mark.parametrize(
+    ("stores", "expected"),
+    [
+        (("sum[0] = sum[0] + float32(input[sum.s1.r])",), 100),
+        (("sum[0] = sum[0] + 1.0f", "sum[0] = sum[0] + 2.0f"), 200),  # unrolled, but one after the other
+        (("sum[0] = sum[0] + 1.0f", "sum[1] = sum[1] + 2.0f"), 100),  # side by side
+        (("sum[sum.s1.r] = sum[sum.s1.r + -1] + 1.0f",), 100),
+        (("sum[sum.s1.r] = sum[sum.s1.r] + 1.0f",), 0),  # each for itself
+        (("sum[sum.s1.r] = sum[sum.s1.r + 1] + 1.0f",), 0),  # what is read is not yet written
+        (("f[0] = f[0] + input[sum.s1.r]",), 0),  # integers take one cycle
+    ],
+)
+def test_sums_wait_for_the_one_before(stores: tuple[str, ...], expected: float) -> None:
+    assert chained(*stores) == expected

@@ -3,7 +3,7 @@
 | symbol | what                                                                                        |
 |--------|---------------------------------------------------------------------------------------------|
 | y      | logarithms of measured costs                                                                |
-| s      | scales of T0's terms [10], such that ln T0 orders the schedules of each program as y does   |
+| s      | scales of T0's terms [12], such that ln T0 orders the schedules of each program as y does   |
 | r      | y - ln T0, minus its mean over the program's schedules: what the trees learn                |
 
 So nothing is learned from how long programs take, only from how their schedules differ. Programs are drawn whole into

@@ -4,7 +4,7 @@
 |--------|---------|--------------------------------------------------------------------------------------------|
 | x      | [N, D]  | totals, largest and heaviest bodies of each program, as logarithms; then, where it is known, |
 |        |         | the same minus that of the program which computes every Func at root                       |
-| T      | [N, 10] | the terms of T0 in seconds, see `hltune.lowered.estimate`                                  |
+| T      | [N, 12] | the terms of T0 in seconds, see `hltune.lowered.estimate`                                  |
 """
 
 from __future__ import annotations
@@ -22,11 +22,8 @@ from hltune.values.program_features import ProgramFeatures
 _HEAVIEST = 2
 """Bodies that are described one by one; all are in the sums."""
 _LEAST_S = 1e-9
-COLUMNS = "4.1"
-"""Version of the columns of x: that of the features which had them first, and of what is made of them here.
-
-Version 5 of the features reads slices of vectors, and places that depend on data, better; their columns are the same.
-"""
+COLUMNS = "6.1"
+"""Version of the columns of x: that of the features, and of what is made of them here."""
 _TOTALS = np.array([name not in MEANS for name in BODY])
 
 
@@ -41,7 +38,7 @@ class Programs:
         return len(self.terms)
 
     def log_t0(self, scales: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """The logarithm of T0 [N], each of whose terms may be scaled [10]."""
+        """The logarithm of T0 [N], each of whose terms may be scaled [12]."""
         return np.log((self.terms if scales is None else self.terms * scales).sum(axis=1) + _LEAST_S)
 
     def where(self, mask: NDArray[np.bool_]) -> Programs:

@@ -19,7 +19,20 @@ from hltune.lowered.access import PATTERNS
 from hltune.lowered.features import BODY, WHOLE, idle_share
 from hltune.values.program_features import ProgramFeatures
 
-TERMS = ("compute", "access", "scattered", "l1", "l2", "l3", "launches", "allocations", "heap_bytes", "faults")
+TERMS = (
+    "compute",
+    "access",
+    "scattered",
+    "l1",
+    "l2",
+    "l3",
+    "pages",
+    "chains",
+    "launches",
+    "allocations",
+    "heap_bytes",
+    "faults",
+)
 """What T0 is the sum of."""
 
 _NS = 1e-9
@@ -42,6 +55,10 @@ _RUN_NS = 0.3
 """Of a run: counters, branches."""
 _BYTE_NS = {"l1": 0.001, "l2": 0.001, "l3": 0.003}
 """Of a byte from beyond a cache, as far as computing does not hide it."""
+_PAGE_NS = {"l1": 1.0, "l2": 10.0}
+"""Of finding a page that the first, or the second, table of translations does not have."""
+_CHAIN_NS = 1.3
+"""From one sum of floats to the next that needs it; what is computed meanwhile costs nothing more."""
 _LAUNCH_NS, _ALLOCATION_NS, _HEAP_BYTE_NS, _FAULT_BYTE_NS = 500.0, 25.0, 0.03, 0.05
 
 _COLUMN = {name: number for number, name in enumerate(BODY)}
@@ -50,7 +67,7 @@ _WHOLE = {name: number for number, name in enumerate(WHOLE)}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Estimate:
-    """Seconds by `TERMS` [10], of the whole program; of each body by those that bodies have, the first ones [K, 6]."""
+    """Seconds by `TERMS` [12], of the whole program; of each body by those that bodies have [K, 8]."""
 
     terms: NDArray[np.float64]
     parts: NDArray[np.float64]
@@ -70,7 +87,8 @@ def estimate(features: ProgramFeatures, *, cores: int) -> Estimate:
     """T0 of a program on so many cores."""
     table = features.bodies
     compute, access, *caches = (table @ weights for weights in _BODY_TERMS)
-    parts = np.column_stack([compute, access, _scattered(table) * _LANE_NS, *caches]) * _NS
+    waits = np.maximum(0.0, table[:, _COLUMN["chained"]] * _CHAIN_NS - compute - access)
+    parts = np.column_stack([compute, access, _scattered(table) * _LANE_NS, *caches, waits]) * _NS
     tasks = table[:, _COLUMN["tasks"]]
     at_once = np.array([1.0 if each <= 1.0 else cores * (1.0 - idle_share(each, cores)) for each in tasks])
     parts /= at_once[:, None] if len(parts) else 1.0
@@ -105,4 +123,5 @@ _BODY_TERMS = (
     ),
     _weights({f"{what} {each}": _PATTERN_NS.get(each, 0.0) for what in ("load", "store") for each in PATTERNS}),
     *(_weights({f"read_beyond_{level}": ns, f"written_beyond_{level}": ns}) for level, ns in _BYTE_NS.items()),
+    _weights({f"pages_beyond_{level}": ns for level, ns in _PAGE_NS.items()}),
 )

@@ -16,24 +16,28 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hltune.lowered import operations
 from hltune.lowered.access import PATTERNS, Access, pattern
-from hltune.lowered.footprint import Touched, touched
+from hltune.lowered.footprint import touched
 from hltune.lowered.walk import HEAP, PARALLEL, Site, Walked
 from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
-VERSION = 5
+VERSION = 6
 """Of the set of features: what was computed by another version is computed anew."""
 
 CACHES = (32 << 10, 512 << 10, 16 << 20)
 """Bytes of the levels of cache that features refer to: those of a common server's core, for models to be comparable."""
 _LEVELS = ("l1", "l2", "l3")
+TRANSLATIONS = (64, 1536)
+"""Pages whose places in memory a core knows at once, quickly, and at all: those of a common server, too."""
+_TABLES = ("l1", "l2")
 
 _EXECUTION = (
     "runs",
@@ -47,6 +51,7 @@ _EXECUTION = (
     "serial",
     "tasks",
     "inner_parallel",
+    "chained",
     "operations",
     "instructions",
 )
@@ -55,6 +60,7 @@ _MEMORY = (
     "load_bytes",
     "store_bytes",
     *(f"{what}_beyond_{level}" for what in ("read", "written") for level in _LEVELS),
+    *(f"pages_beyond_{level}" for level in _TABLES),
     "unique_read",
     "unique_written",
     "task_read",
@@ -63,7 +69,7 @@ _MEMORY = (
 )
 BODY = (*_EXECUTION, *operations.NAMES, *_MEMORY)
 """Names of the features of a body."""
-MEANS = frozenset((*_EXECUTION[2:-1], "task_read", "task_written", "streams"))
+MEANS = frozenset((*_EXECUTION[2:-3], "operations", "task_read", "task_written", "streams"))
 """Those that are said of one run or task; all others are totals over the runs."""
 
 WHOLE = (
@@ -137,10 +143,28 @@ def body_features(sites: Sequence[Site]) -> dict[str, float]:
         "serial": math.prod(loop.extent for loop in loops[: _first_parallel(first)]),
         "tasks": parallel[0].extent if parallel else 1.0,
         "inner_parallel": math.prod(loop.extent for loop in parallel[1:]),
+        "chained": _chained(sites),
         "operations": work / runs,
     }
     _add_footprints(found, sites)
     return found
+
+
+def _chained(sites: Sequence[Site]) -> float:
+    """Runs of the body, one after the other, whose floats wait for those of the run before: sums, and recursions."""
+    runs: dict[float | None, float] = defaultdict(float)
+    for site in sites:
+        if site.store.type.kind == "float" and any(_continues(site.store, load) for load in site.loads):
+            runs[site.store.offset] += site.runs
+    return max(runs.values(), default=0.0)
+
+
+def _continues(store: Access, load: Access) -> bool:
+    """True for a load of what was stored by the iteration before of the innermost loop."""
+    if load.buffer != store.buffer or load.strides != store.strides or not store.strides:
+        return False
+    step, here, there = store.strides[-1], store.offset, load.offset
+    return step is not None and here is not None and there is not None and here - there == step
 
 
 def _first_parallel(site: Site) -> int:
@@ -162,11 +186,14 @@ def _add_footprints(found: dict[str, float], sites: Sequence[Site]) -> None:
     found["unique_read"], found["unique_written"] = read[0].bytes * entries[0], written[0].bytes * entries[0]
     found["task_read"], found["task_written"] = read[task].bytes, written[task].bytes
     found["streams"] = float(len({access.buffer for access in loads}))
+    touch = [one + other for one, other in zip(read, written, strict=True)]
     for level, size in zip(_LEVELS, CACHES, strict=True):
-        # What one iteration touches stays for the next: the loop around it fetches each line once.
-        around = max(0, _fits(read, written, size) - 1)
+        around = _fetched_by([each.lines for each in touch], size)
         found[f"read_beyond_{level}"] = read[around].lines * entries[around]
         found[f"written_beyond_{level}"] = written[around].lines * entries[around]
+    for level, pages in zip(_TABLES, TRANSLATIONS, strict=True):
+        around = _fetched_by([each.pages for each in touch], pages)
+        found[f"pages_beyond_{level}"] = touch[around].pages * entries[around]
 
 
 def _entries(site: Site) -> Sequence[float]:
@@ -176,10 +203,10 @@ def _entries(site: Site) -> Sequence[float]:
     return counts
 
 
-def _fits(read: Sequence[Touched], written: Sequence[Touched], size: int) -> int:
-    """The outermost level at which all that is touched stays in a cache of that size."""
-    levels = len(read)
-    return next((each for each in range(levels) if read[each].lines + written[each].lines <= size), levels)
+def _fetched_by(needs: Sequence[float], size: float) -> int:
+    """The level of which one iteration fetches all it touches once: what the next one inwards touches stays for it."""
+    fits = next((level for level, need in enumerate(needs) if need <= size), len(needs))
+    return max(0, fits - 1)
 
 
 def _whole(walked: Walked, rows: Sequence[Mapping[str, float]], cores: int) -> dict[str, float]:

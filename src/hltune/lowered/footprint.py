@@ -1,4 +1,4 @@
-"""How many bytes and cache lines a store's loops touch, from the innermost outwards.
+"""How many bytes, cache lines and pages a store's loops touch, from the innermost outwards.
 
 For one access, loops and lanes are (extent, stride) pairs. Those of small strides are covered first: a stride that is
 no larger than what is covered already extends it, a larger one makes further pieces. Accesses of the same buffer with
@@ -14,19 +14,25 @@ from itertools import pairwise
 
 from hltune.lowered.access import Access
 
-LINE = 64
+LINE, PAGE = 64, 4096
 """Bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touched:
-    """What some accesses touch: bytes, and bytes of whole cache lines."""
+    """What some accesses touch.
+
+    Attributes:
+        lines: bytes of whole cache lines.
+        pages: whole ones, a number.
+    """
 
     bytes: float = 0.0
     lines: float = 0.0
+    pages: float = 0.0
 
     def __add__(self, other: Touched) -> Touched:
-        return Touched(bytes=self.bytes + other.bytes, lines=self.lines + other.lines)
+        return Touched(bytes=self.bytes + other.bytes, lines=self.lines + other.lines, pages=self.pages + other.pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +129,32 @@ def _touched(stream: _Stream, level: int) -> Touched:
     inner = stream.steps[level:]
     if stream.scattered:
         count = stream.pieces * math.prod(max(1.0, extent) for extent, _ in inner)
-        lanes, stride = stream.lanes
-        size, lines = lanes * stream.element, (lanes - 1.0) * min(stride * stream.element, LINE) + LINE
-        return Touched(bytes=min(count * size, stream.whole), lines=min(count * lines, stream.whole + LINE))
-    covered, pieces = 1.0, stream.pieces
+        lines = min(count * _scattered(stream, LINE), stream.whole + LINE)
+        pages = min(count * _scattered(stream, PAGE), stream.whole + PAGE) / PAGE
+        size = min(count * stream.lanes[0] * stream.element, stream.whole)
+        return Touched(bytes=size, lines=lines, pages=pages)
+    return Touched(
+        bytes=_covered(stream, inner, stream.element),
+        lines=_covered(stream, inner, LINE),
+        pages=_covered(stream, inner, PAGE) / PAGE,
+    )
+
+
+def _scattered(stream: _Stream, unit: int) -> float:
+    """Bytes of whole lines or pages, of that size, that one access touches."""
+    lanes, stride = stream.lanes
+    return (lanes - 1.0) * min(stride * stream.element, unit) + unit
+
+
+def _covered(stream: _Stream, inner: Sequence[tuple[float, float]], unit: int) -> float:
+    """Bytes of whole units of a size; within a unit, steps of any length leave nothing out."""
+    covered, pieces = float(stream.element), stream.pieces
     for extent, stride in sorted((stream.lanes, *inner), key=lambda step: step[1]):
-        if stride == 0.0 or extent <= 1.0:
+        step = stride * stream.element
+        if step == 0.0 or extent <= 1.0:
             continue
-        if stride <= covered:
-            covered += stride * (extent - 1.0)
+        if step <= max(covered, unit):
+            covered += step * (extent - 1.0)
         else:
             pieces *= extent
-    size = covered * stream.element
-    return Touched(bytes=size * pieces, lines=(size + (LINE - stream.element) * (size % LINE != 0)) * pieces)
+    return (covered + (unit - stream.element) * (covered % unit != 0)) * pieces

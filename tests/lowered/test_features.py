@@ -195,6 +195,8 @@ def chained(*stores: str, loop: str = "r") -> float:
         (("sum[0] = sum[0] + 1.0f", "sum[0] = sum[0] + 2.0f"), 200),  # unrolled, but one after the other
         (("sum[0] = sum[0] + 1.0f", "sum[1] = sum[1] + 2.0f"), 100),  # side by side
         (("sum[sum.s1.r] = sum[sum.s1.r + -1] + 1.0f",), 100),
+        (("sum[sum.s1.r*2] = sum[(sum.s1.r*2) + -1] + 1.0f", "sum[(sum.s1.r*2) + 1] = sum[sum.s1.r*2] + 1.0f"), 200),
+        (("sum[0] = 0.0f", "sum[0] = sum[0] + 1.0f", "sum[0] = sum[0] + 2.0f"), 0),  # begins anew
         (("sum[sum.s1.r] = sum[sum.s1.r] + 1.0f",), 0),  # each for itself
         (("sum[sum.s1.r] = sum[sum.s1.r + 1] + 1.0f",), 0),  # what is read is not yet written
         (("f[0] = f[0] + input[sum.s1.r]",), 0),  # integers take one cycle

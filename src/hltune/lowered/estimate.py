@@ -90,8 +90,9 @@ def estimate(features: ProgramFeatures, *, cores: int) -> Estimate:
     """T0 of a program on so many cores."""
     table = features.bodies
     compute, access, *caches = (table @ weights for weights in _BODY_TERMS)
-    waits = np.maximum(0.0, table[:, _COLUMN["chained"]] * _CHAIN_NS - compute - access)
-    parts = np.column_stack([compute, access, _scattered(table) * _LANE_NS, *caches, waits]) * _NS
+    scattered = _scattered(table) * _LANE_NS
+    waits = np.maximum(0.0, table[:, _COLUMN["chained"]] * _CHAIN_NS - compute - access - scattered)
+    parts = np.column_stack([compute, access, scattered, *caches, waits]) * _NS
     tasks = table[:, _COLUMN["tasks"]]
     at_once = np.array([1.0 if each <= 1.0 else cores * (1.0 - idle_share(each, cores)) for each in tasks])
     parts /= at_once[:, None] if len(parts) else 1.0

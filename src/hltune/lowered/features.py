@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -151,20 +150,34 @@ def body_features(sites: Sequence[Site]) -> dict[str, float]:
 
 
 def _chained(sites: Sequence[Site]) -> float:
-    """Runs of the body, one after the other, whose floats wait for those of the run before: sums, and recursions."""
-    runs: dict[float | None, float] = defaultdict(float)
+    """Runs one after the other, each of which waits for a float of the one before: sums, and recursions.
+
+    What a store reads of its own buffer is what another one has written before it in the same iteration of the innermost
+    loop, or what was written in the iteration before; of a sum that begins anew in each iteration, it is not.
+    """
+    longest = 0.0
+    runs: dict[float, float] = {}
+    stored = {site.store.offset for site in sites}
     for site in sites:
-        if site.store.type.kind == "float" and any(_continues(site.store, load) for load in site.loads):
-            runs[site.store.offset] += site.runs
-    return max(runs.values(), default=0.0)
+        store = site.store
+        step = store.strides[-1] if store.strides else None
+        waits = 0.0
+        for place in _own(site) if step is not None else ():
+            if place in runs:
+                waits = max(waits, runs[place] + site.runs if runs[place] else 0.0)
+            elif place + step in stored:
+                waits = max(waits, site.runs)
+        if store.offset is not None:
+            runs[store.offset] = waits
+        longest = max(longest, waits)
+    return longest
 
 
-def _continues(store: Access, load: Access) -> bool:
-    """True for a load of what was stored by the iteration before of the innermost loop."""
-    if load.buffer != store.buffer or load.strides != store.strides or not store.strides:
-        return False
-    step, here, there = store.strides[-1], store.offset, load.offset
-    return step is not None and here is not None and there is not None and here - there == step
+def _own(site: Site) -> list[float]:
+    """Where a store of floats reads its own buffer, if that is in steps like its own."""
+    store = site.store
+    own = [each for each in site.loads if each.buffer == store.buffer and each.strides == store.strides]
+    return [each.offset for each in own if each.offset is not None] if store.type.kind == "float" else []
 
 
 def _first_parallel(site: Site) -> int:

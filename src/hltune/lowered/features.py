@@ -152,8 +152,8 @@ def body_features(sites: Sequence[Site]) -> dict[str, float]:
 def _chained(sites: Sequence[Site]) -> float:
     """Runs one after the other, each of which waits for a float of the one before: sums, and recursions.
 
-    What a store reads of its own buffer is what another one has written before it in the same iteration of the innermost
-    loop, or what was written in the iteration before; of a sum that begins anew in each iteration, it is not.
+    What a store reads of its own buffer was written before it in the same iteration of the innermost loop, or in the
+    iteration before. A sum that begins anew in each iteration waits for none.
     """
     longest = 0.0
     runs: dict[float, float] = {}
@@ -162,10 +162,10 @@ def _chained(sites: Sequence[Site]) -> float:
         store = site.store
         step = store.strides[-1] if store.strides else None
         waits = 0.0
-        for place in _own(site) if step is not None else ():
+        for place in _own(site):
             if place in runs:
                 waits = max(waits, runs[place] + site.runs if runs[place] else 0.0)
-            elif place + step in stored:
+            elif step is not None and place + step in stored:
                 waits = max(waits, site.runs)
         if store.offset is not None:
             runs[store.offset] = waits

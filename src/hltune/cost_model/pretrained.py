@@ -37,7 +37,7 @@ _SHAPE = {
     "feature_fraction": 0.15,
     "min_data_in_leaf": 40,
 }
-_STIFFNESS = 0.1
+_STIFFNESS = 3.0
 """Holds the scales near 1 where programs say little of them."""
 _TAIL = 0.005
 """Share of the values of a column that are extreme on either side."""

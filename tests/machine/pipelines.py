@@ -42,6 +42,17 @@ def scaled(gain: int = 3) -> hl.Func:
     return pair
 
 
+def always_beyond() -> hl.Func:
+    """Mirrors its image, from one element behind the last one: the larger the image is, the further it reads."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.UInt(8), 1, "image")
+    mirrored = hl.Func("mirrored")
+    mirrored[x] = image[image.width() - x]
+    image.set_estimates([hl.Range(0, 50)])
+    mirrored.set_estimates([hl.Range(0, 50)])
+    return mirrored
+
+
 def out_of_bounds() -> hl.Func:
     """Reads more than its estimates promise."""
     x = hl.Var("x")

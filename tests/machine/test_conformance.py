@@ -158,6 +158,13 @@ def test_inputs_grow_to_what_is_read(target: TargetInfo, expected: Callable[[int
         assert np.array_equal(np.load(expected(0)), image[1:])
 
 
+def test_inputs_do_not_grow_without_end(target: TargetInfo) -> None:
+    with pytest.raises(InputError, match="cannot run on these inputs, whatever its schedule") as caught:
+        with opened(load("always_beyond", target), target) as session:
+            session.ready()
+    assert "estimates of inputs and outputs" in str(caught.value)
+
+
 def test_the_layout_of_the_users_code(target: TargetInfo) -> None:
     spec = load("luma", target)
     colours = replace(next(spec.buffers()), constraints=tuple(map(_stride, (3, None, 1))))

@@ -78,3 +78,10 @@ def test_a_damaged_file_is_searched_again(searches: Searches, damage: bytes) -> 
     assert searches.recall("host", SEARCH, limit_s=1) is None
     searches.keep("host", SEARCH, FOUND, limit_s=120)
     assert searches.recall("host", SEARCH, limit_s=1) == FOUND
+
+
+def test_where_nothing_can_be_written_the_search_goes_on(searches: Searches) -> None:
+    searches.folder.parent.mkdir(parents=True, exist_ok=True)
+    searches.folder.write_text("a file in the place of the folder")
+    searches.keep("host", SEARCH, FOUND, limit_s=120)
+    assert searches.recall("host", SEARCH, limit_s=1) is None

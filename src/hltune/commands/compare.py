@@ -135,7 +135,10 @@ def compare(
     refuted = drop_refuted(verdicts, subject.spec, key, measure, workspace, progress)
     for row in rows:
         if (record := row.record(row.finder)) is not None and record.schedule not in refuted:
-            workspace.keep(record, subject.spec, key)
+            try:
+                workspace.keep(record, subject.spec, key)
+            except InputError as error:  # a full disk takes no comparison away
+                progress.note(f"{record.name} is not kept: {error}")
     return Comparison(
         subject=subject,
         unit=key.unit,

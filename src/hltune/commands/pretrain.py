@@ -122,7 +122,7 @@ def pretrain(
         # Locks the store, and thereby the journal, before anything is read or changed.
         store = stack.enter_context(hold_store(workspace.samples, progress, todo="the same command goes on"))
         run = _open(stack, options, info, machine, pool, workspace, store)
-        _lower_again(run, store, progress)
+        _lower_again(run, store, progress, end_s=(time.monotonic() + end_s) / 2)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
         batches: list[Batch] = []
@@ -282,12 +282,12 @@ def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> 
     return hashes
 
 
-def _lower_again(run: _Run, store: Store, progress: Progress) -> None:
+def _lower_again(run: _Run, store: Store, progress: Progress, *, end_s: float) -> None:
     """Programs whose features are of an earlier version teach the ranker as well, once they are lowered anew."""
     names, machine = store.pipelines(), run.replay.machine
     for key in run.replay.unread():
         chosen = Chosen(name=names[key], hash=key, machine=machine)
-        lower_missing(store, chosen, run.batcher.pool.workers, progress)
+        lower_missing(store, chosen, run.batcher.pool.workers, progress, end_s=end_s)
 
 
 def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress) -> Checkpoint:

@@ -4,6 +4,7 @@ An `InputError` says that it is not clear which pipeline or machine is meant.
 """
 
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -124,8 +125,13 @@ def _chosen_all(reader: Reader, pipeline: str | None, machine: str | None) -> li
     ]
 
 
-def lower_missing(writer: Store, chosen: Chosen, workers: Sequence[AnyWorker], progress: Progress) -> Featurized:
-    """Lowers what was measured of one pipeline on one machine and has no features of this version, and keeps these."""
+def lower_missing(
+    writer: Store, chosen: Chosen, workers: Sequence[AnyWorker], progress: Progress, *, end_s: float = math.inf
+) -> Featurized:
+    """Lowers what was measured of one pipeline on one machine and has no features of this version, and keeps these.
+
+    Begins nothing after `end_s` of the monotonic clock.
+    """
     machine = chosen.machine
     assert machine is not None
     spec = writer.spec(chosen.hash)
@@ -136,7 +142,7 @@ def lower_missing(writer: Store, chosen: Chosen, workers: Sequence[AnyWorker], p
         missing = {key: each for key, each in measured.items() if key not in known}
         target = workers[0].run(TargetJob(machine.target))
         lowering = Lowering(spec=spec, target=target, cores=machine.threads)
-        for number, (key, outcome) in enumerate(features_of_each(lowering, missing, workers)):
+        for number, (key, outcome) in enumerate(features_of_each(lowering, missing, workers, end_s=end_s)):
             progress.phase(f"{chosen.name}: lowering {number + 1} of {len(missing)}")
             if isinstance(outcome, Failure):
                 failed[outcome.message.partition("\n")[0]] += 1

@@ -179,14 +179,15 @@ def tune(
         runs: dict[str, Run] = {}
         for number, (subject, session, given) in enumerate(sessions):
             now_s = time.monotonic()
-            run = _open(subject, session, given, options, workspace, store, pool, ranker, asked)
-            left_s = max(0.0, begun_s + _KNOWN_SHARE * total_s - now_s)
-            known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
-            run.measured = len(known)
-            run.failures += [each for each in known if isinstance(each, Failure)]
-            run.repaired = count_repaired(known)
-            run.seconds = time.monotonic() - now_s
-            runs[subject.spec.name] = run
+            with survivors.trying(subject.spec.name):
+                run = _open(subject, session, given, options, workspace, store, pool, ranker, asked)
+                left_s = max(0.0, begun_s + _KNOWN_SHARE * total_s - now_s)
+                known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
+                run.measured = len(known)
+                run.failures += [each for each in known if isinstance(each, Failure)]
+                run.repaired = count_repaired(known)
+                run.seconds = time.monotonic() - now_s
+                runs[subject.spec.name] = run
             if command:
                 about = TuningCommand(
                     command=command, seed=search.seed, began_s=time.time() - (now_s - begun_s), hltune=__version__

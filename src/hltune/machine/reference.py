@@ -13,7 +13,7 @@ from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, ReferenceJob
 from hltune.machine.runs import Folders
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import NumPyReference, Task, checked
-from hltune.runtime.worker import AnyWorker, Worker
+from hltune.runtime.worker import AnyWorker, Running, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
@@ -21,6 +21,9 @@ from hltune.values.pipeline import PipelineSpec
 
 MoreSchedules = Callable[[], Mapping[str, Schedule]]
 """Finds further schedules by name, where too few of those that are at hand can be run."""
+
+_MOST_GROWTHS = 4
+"""How often inputs grow to what is read: a pipeline may read further the larger its inputs are, without end."""
 
 
 class ReferenceSession:
@@ -48,8 +51,10 @@ class ReferenceSession:
         task.inputs.assign(task.spec)
         self._folder = tempfile.TemporaryDirectory(prefix="hltune-")
         self._directory = Path(self._folder.name)
-        self._given, self._task = task.spec, task
+        self._given = task.spec
+        self._task: Task = task
         self._own = own and task.spec.manual is not None
+        self._grown: int = 0
         self._verification: Verification | None = None
         self._more = more
         spec = task.spec
@@ -68,7 +73,7 @@ class ReferenceSession:
             last=reference is not None or more is None,
             strict=strict,
         )
-        self._running = worker.start(self._job)
+        self._running: Running[Verification | Undecided] = worker.start(self._job)
 
     def __enter__(self) -> Self:
         return self
@@ -142,8 +147,9 @@ class ReferenceSession:
             after = worker.run(CoverJob(task=task, options=self._job.options))
         except JobFailed:
             return False
-        if after == before:
+        if after == before or self._grown == _MOST_GROWTHS:
             return False
+        self._grown += 1
         Folders(self._directory).remove([name for name, _ in self._job.schedules])
         self._task = replace(self._task, spec=after)
         self._job = replace(self._job, task=replace(self._job.task, spec=after))

@@ -186,8 +186,8 @@ class Batcher:
         """
         # Inlined everywhere, as by default, many a program would recompute for hours.
         with self.machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
+            searched = self._search(spec, number, own, wanted=wanted)
             try:
-                searched = self._search(spec, number, own, wanted=wanted)
                 session.ready()
             except HltuneError as error:
                 raise RejectedError("its outputs take too long") from error

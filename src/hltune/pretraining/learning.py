@@ -81,8 +81,8 @@ class Learning:
         replay = self._replay
         learned, held_out = replay.programs()
         new_batches = batches - self._lineage.version("best")
-        if new_batches > 0 and learned:
-            datasets = replay.read(chosen(learned, MOST_LEARNED, seed=batches))
+        datasets = replay.read(chosen(learned, MOST_LEARNED, seed=batches)) if new_batches > 0 else []
+        if any(len(each.costs) > 1 for each in datasets):  # others may have been measured on another machine
             self._learn(datasets, _STEPS_PER_BATCH * new_batches)
         on_held_out = self._evaluations(chosen(held_out, MOST_HELD_OUT, seed=0))
         on_benchmarks = self._evaluations(benchmarks)

@@ -20,6 +20,7 @@ from hltune.values.directives import (
     Fuse,
     InsideLoop,
     Parallel,
+    Partition,
     Reorder,
     ReorderStorage,
     Rfactor,
@@ -138,6 +139,8 @@ class LoopNests:
                 self._reorder(stage, names)
             case Parallel(_, var) | Vectorize(_, var) | Unroll(_, var):
                 self._replace(stage, var, replace(self.loop(stage, var), kind=_KINDS[type(directive)]))
+            case Partition(_, var):
+                self.loop(stage, var)
             case Rfactor():
                 self._rfactor(directive)
             case ReorderStorage(_, names):

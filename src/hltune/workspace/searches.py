@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ class Searches:
             return
         else:
             fields = _fields(outcome)
-        write_bytes(self._path(target, search), _FORMAT.encode(fields))
+        with suppress(InputError):  # where nothing can be written, the search is done again
+            write_bytes(self._path(target, search), _FORMAT.encode(fields))
 
     def _path(self, target: str, search: SearchOptions) -> Path:
         asked = provenance.to_json(search.provenance())

@@ -160,7 +160,10 @@ def test_inputs_grow_to_what_is_read(target: TargetInfo, expected: Callable[[int
 
 def test_inputs_do_not_grow_without_end(target: TargetInfo) -> None:
     found = load("always_beyond", target)
-    with pytest.raises(InputError, match="cannot run on these inputs, whatever") as caught, opened(found, target) as opens:
+    with (
+        pytest.raises(InputError, match="cannot run on these inputs, whatever") as caught,
+        opened(found, target) as opens,
+    ):
         opens.ready()
     assert "estimates of inputs and outputs" in str(caught.value)
 

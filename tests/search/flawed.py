@@ -55,6 +55,19 @@ def bordered(width: int = 2048, height: int = 1024) -> hl.Func:
     return output
 
 
+def summed(width: int = 4096, height: int = 32) -> hl.Func:
+    """Sums of columns."""
+    x, r = hl.Var("x"), hl.RDom([hl.Range(0, height)], "r")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    sums, output = hl.Func("sums"), hl.Func("means")
+    sums[x] = 0.0
+    sums[x] += image[x, r.x]
+    output[x] = sums[x] / height
+    image.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    output.set_estimates([hl.Range(0, width)])
+    return output
+
+
 def dashed(width: int = 512, height: int = 256) -> hl.Func:
     """A Func and a variable whose names are no identifiers."""
     x, y = hl.Var("x-column"), hl.Var("y")
@@ -87,8 +100,22 @@ FLAWS = (
     Flaw(
         "scattered",
         "sharp",
-        "sharp.split(y, y, yi, 8).reorder(yi, y, x).vectorize(yi).parallel(x);"
+        "sharp.split(y, y, yi, 8).reorder(yi, x, y).vectorize(yi).parallel(y);"
         "rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);",
+    ),
+    Flaw(
+        "pages",
+        "sharp",
+        "sharp.split(x, x, xi, 8).reorder(xi, y, x).vectorize(xi).parallel(x);"
+        "rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);",
+    ),
+    Flaw(
+        "chained",
+        "sums.update(0)",
+        "sums.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(x);"
+        "sums.update(0).split(x, x, xi, 8).reorder(xi, r_x, x).vectorize(xi).parallel(x);"
+        "means.split(x, x, xi, 8).vectorize(xi).parallel(x);",
+        "summed",
     ),
     Flaw(
         "idle",

@@ -17,7 +17,8 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.advice import advise
-from hltune.search.faults import KINDS, Case, faults
+from hltune.search.case import Case
+from hltune.search.faults import KINDS, faults
 from hltune.values.directives import Schedule, StoreIn
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
@@ -72,7 +73,7 @@ class Reader:
 @pytest.fixture(scope="module")
 def readers(worker: Worker, target: TargetInfo) -> dict[str, Reader]:
     found: dict[str, Reader] = {}
-    for entry in ("sharpened", "sharpened_roots", "paired", "bordered", "dashed"):
+    for entry in ("sharpened", "sharpened_roots", "paired", "bordered", "dashed", "summed"):
         source = Source(kind="module", location="tests.search.flawed", entry=entry)
         with Worker(preload=("halide",)) as loader:  # names that were used before get numbers
             spec = loader.run(LoadJob(source=source, target=target.name, cache=CACHE))

@@ -27,7 +27,7 @@ from hltune.machine.speedup import Speedup, compared
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.search.advice import Advice, advise
-from hltune.search.faults import Case
+from hltune.search.case import Case
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError

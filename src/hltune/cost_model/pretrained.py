@@ -37,8 +37,8 @@ _SHAPE = {
     "feature_fraction": 0.15,
     "min_data_in_leaf": 40,
 }
-_STIFFNESS = 3.0
-"""Holds the scales near 1 where programs say little of them."""
+_LOOSE, _STIFFNESS = 0.1, 4.0
+"""Hold the scales near 1: a little in any case, and the more, the less T0 explains with scales that are hardly held."""
 _TAIL = 0.005
 """Share of the values of a column that are extreme on either side."""
 _USUAL = 0.99
@@ -175,14 +175,24 @@ def pretrain_failing(groups: Sequence[Group], *, seed: int) -> Failing | None:
 
 def fitted_scales(groups: Sequence[Group]) -> NDArray[np.float64]:
     """s, by least squares of r; each is above 0."""
-    costs = [np.log(each.costs) for each in groups]
+    differences = _differences(groups, np.exp(_fitted(groups, _LOOSE)))
+    noise = float(np.sqrt(np.mean(np.square(differences))))
+    return np.exp(_fitted(groups, max(_LOOSE, _STIFFNESS * noise)))
+
+
+def _fitted(groups: Sequence[Group], stiffness: float) -> NDArray[np.float64]:
+    """ln s."""
 
     def residuals(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-        scales = np.exp(logs)
-        differences = [y - each.programs.log_t0(scales) for y, each in zip(costs, groups, strict=True)]
-        return np.concatenate([*(each - each.mean() for each in differences), _STIFFNESS * logs])
+        return np.concatenate([_differences(groups, np.exp(logs)), stiffness * logs])
 
-    return np.exp(least_squares(residuals, np.zeros(len(TERMS))).x)
+    return least_squares(residuals, np.zeros(len(TERMS))).x
+
+
+def _differences(groups: Sequence[Group], scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """r of all programs."""
+    found = [np.log(each.costs) - each.programs.log_t0(scales) for each in groups]
+    return np.concatenate([each - each.mean() for each in found])
 
 
 def evaluate(ranker: Pretrained, groups: Iterable[Group]) -> Evaluation:

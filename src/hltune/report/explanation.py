@@ -12,7 +12,7 @@ from hltune.lowered.account import Account, Body, Level
 from hltune.report.documents import cost, directives, failure, verification
 from hltune.schedule.text import directive_text
 from hltune.search.advice import Advice
-from hltune.search.faults import cache_of
+from hltune.search.case import cache_of
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hltune.lowered.account import Account
-from hltune.search.faults import Case, Fault, faults
+from hltune.search.case import Case
+from hltune.search.faults import Fault, faults
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure

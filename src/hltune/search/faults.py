@@ -6,30 +6,28 @@ fault is about decides whether it is said; whether a change helps, only lowering
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
 
 from hltune.lowered import operations
-from hltune.lowered.account import Account, Body, func_of
-from hltune.lowered.features import CACHES, idle_share
-from hltune.lowered.walk import HEAP, LARGEST_ON_STACK
+from hltune.lowered.account import Body
+from hltune.lowered.features import idle_share
+from hltune.lowered.walk import LARGEST_ON_STACK
 from hltune.search import remedies
-from hltune.search.remedies import Patient
+from hltune.search.case import Case, cache_of
 from hltune.values.directives import ComputeRoot, Schedule
-from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
 
-_LEAST = 0.05
-"""Share of the time that a fault is about: what is about less is not said."""
 _RECOMPUTED = 1.25
 """Points computed for each that is needed."""
 _REPEATS = 2.0
 """How often each point of an inlined Func is computed."""
 _SCATTERED = 0.3
 """Share of a body's time that goes into lanes accessed one by one."""
+_WALKING, _CHAINED = 0.3, 0.3
+"""The same into finding pages, and into waiting for the sum before."""
+_SIDE_BY_SIDE, _TOGETHER = (4, 8), (16, 64)
+"""Sums that do not wait for each other, and elements of a line of the cache, or a few."""
 _IDLE = 0.2
 """Share of the cores' time that waits."""
 
@@ -53,128 +51,6 @@ class Fault:
     text: str
     changes: tuple[Schedule, ...]
     price: bool = False
-
-
-class Taken(NamedTuple):
-    """What a Func takes from the heap, all buffers of a Tuple and all copies of a loop together.
-
-    Attributes:
-        runs: how often.
-        bytes: all in all.
-        largest: bytes of the largest buffer.
-    """
-
-    runs: float
-    bytes: float
-    largest: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A schedule, and what its program spends.
-
-    Attributes:
-        root: what the program spends that computes every Func once, in full.
-        cores: threads that share the tasks.
-        caches: bytes of the machine's caches, the smallest first; those that features refer to where nobody knows.
-    """
-
-    spec: PipelineSpec
-    schedule: Schedule
-    account: Account
-    root: Account
-    cores: int
-    vector_bytes: int
-    caches: tuple[int, ...] = CACHES
-
-    @cached_property
-    def patient(self) -> Patient:
-        """The same for whoever changes it."""
-        consumers: dict[str, set[str]] = {}
-        for body in self.root.bodies:
-            for loaded in body.loaded:
-                if loaded != body.stage.func:
-                    consumers.setdefault(loaded, set()).add(body.stage.func)
-        return Patient(
-            spec=self.spec,
-            schedule=self.schedule,
-            consumers={func: frozenset(each) for func, each in consumers.items()},
-            vector_bytes=self.vector_bytes,
-        )
-
-    @cached_property
-    def stages(self) -> Mapping[Stage, list[Body]]:
-        """The bodies of each stage."""
-        found: dict[Stage, list[Body]] = {}
-        for body in self.account.bodies:
-            found.setdefault(body.stage, []).append(body)
-        return found
-
-    @cached_property
-    def funcs(self) -> frozenset[str]:
-        """Funcs that have a buffer."""
-        return frozenset(stage.func for stage in self.stages)
-
-    @cached_property
-    def sizes(self) -> Mapping[str, float]:
-        """Bytes that the values of each Func with a buffer take at a time."""
-        found: defaultdict[str, dict[str, float]] = defaultdict(dict)
-        for each in self.account.allocations:
-            buffers = found[func_of(each.buffer)]
-            buffers[each.buffer] = max(each.bytes, buffers.get(each.buffer, 0.0))
-        return {func: sum(buffers.values()) for func, buffers in found.items()}
-
-    @cached_property
-    def taken(self) -> Mapping[str, Taken]:
-        """What each Func takes from the heap."""
-        found: dict[str, Taken] = {}
-        for each in self.account.allocations:
-            if each.memory in HEAP:
-                func = func_of(each.buffer)
-                runs, size, largest = found.get(func, (0.0, 0.0, 0.0))
-                found[func] = Taken(runs + each.runs, size + each.runs * each.bytes, max(largest, each.bytes))
-        return found
-
-    @cached_property
-    def repeats(self) -> Mapping[str, float]:
-        """How often each point of a Func is computed for its consumers: once where it has a buffer."""
-        found = dict.fromkeys(self.funcs, 1.0)
-
-        def repeat(func: str) -> float:
-            if func not in found:
-                points = self.root.points(Stage(func))
-                users = [each for each in self.root.bodies if each.stage.func != func and func in each.loaded]
-                loads = sum(each.loaded[func] * repeat(each.stage.func) for each in users)
-                found[func] = loads / points if points else 1.0
-            return found[func]
-
-        for func in self.spec.funcs:
-            repeat(func.name)
-        return found
-
-    @cached_property
-    def computing(self) -> Mapping[str, float]:
-        """Seconds of T0 for computing each Func as often as it is, wherever it is inlined."""
-        work = {func: _compute(self.root.of(func)) * times for func, times in self.repeats.items()}
-        total = sum(work.values())
-        scale = _compute(self.account.bodies) / total if total else 0.0
-        return {func: scale * each for func, each in work.items()}
-
-    def is_told(self, changed: Account) -> bool:
-        """T0 says what a change costs: it wants no buffer on the stack that does not go there."""
-        before, after = (
-            {each.buffer for each in account.allocations if each.beyond_stack} for account in (self.account, changed)
-        )
-        return after <= before
-
-    def matters(self, seconds: float) -> bool:
-        """So much of the time is worth a word."""
-        return seconds >= _LEAST * self.account.seconds
-
-
-def cache_of(size: float, caches: Sequence[int]) -> str | None:
-    """The smallest cache that holds so many bytes, such as ``L2``; None if none does."""
-    return next((f"L{number}" for number, cache in enumerate(caches, start=1) if size <= cache), None)
 
 
 def faults(case: Case) -> list[Fault]:
@@ -226,10 +102,6 @@ def _inlined(case: Case) -> Iterator[Fault]:
         )
 
 
-def _compute(bodies: Iterable[Body]) -> float:
-    return sum(each.terms["compute"] for each in bodies)
-
-
 def _computes(body: Body) -> bool:
     """It does more than to copy."""
     return any(body.features[name] for name in operations.NAMES if name != operations.INDEX)
@@ -250,6 +122,34 @@ def _scattered(case: Case) -> Iterator[Fault]:
             text="loads or stores its vectors lane by lane: vectorise along what is dense in memory",
             changes=tuple(changes),
         )
+
+
+def _pages(case: Case) -> Iterator[Fault]:
+    for stage, bodies in case.stages.items():
+        slow = [each for each in bodies if each.terms["pages"] >= _WALKING * each.seconds]
+        if slow:
+            yield Fault(
+                kind="pages",
+                stage=stage,
+                seconds=sum(each.terms["pages"] for each in slow),
+                text="goes from page to page of memory, as down a column, and comes back to each for the next element: "
+                "take several from each while there",
+                changes=tuple(remedies.brought_inside(case.patient, stage, _TOGETHER, unrolled=False)),
+            )
+
+
+def _chained(case: Case) -> Iterator[Fault]:
+    for stage, bodies in case.stages.items():
+        slow = [each for each in bodies if each.terms["chains"] >= _CHAINED * each.seconds]
+        if slow:
+            yield Fault(
+                kind="chained",
+                stage=stage,
+                seconds=sum(each.terms["chains"] for each in slow),
+                text="sums up one value at a time, and each step waits for the one before: "
+                "sum up several side by side, unrolled",
+                changes=tuple(remedies.brought_inside(case.patient, stage, _SIDE_BY_SIDE, unrolled=True)),
+            )
 
 
 def _idle(case: Case) -> Iterator[Fault]:
@@ -328,6 +228,8 @@ KINDS: dict[str, Callable[[Case], Iterator[Fault]]] = {
     "recomputed": _recomputed,
     "inlined": _inlined,
     "scattered": _scattered,
+    "pages": _pages,
+    "chained": _chained,
     "idle": _idle,
     "memory": _memory,
     "allocations": _allocations,

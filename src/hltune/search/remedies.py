@@ -26,6 +26,7 @@ from hltune.values.directives import (
     StoreAt,
     StoreIn,
     StoreRoot,
+    Unroll,
     Vectorize,
 )
 from hltune.values.pipeline import PipelineSpec
@@ -122,6 +123,27 @@ def stored_otherwise(patient: Patient, func: str) -> Iterator[Schedule]:
     for first in args[1:]:
         order = (first, *(each for each in args if each != first))
         yield from patient.changed(after(others, Stage(func), ReorderStorage(Stage(func), order)))
+
+
+def brought_inside(patient: Patient, stage: Stage, factors: Sequence[int], *, unrolled: bool) -> Iterator[Schedule]:
+    """Goes through a part of an outer loop, of as many iterations as a factor says, inside of the innermost one."""
+    view = patient.view
+    loops = view.nests.loops.get(stage, ())
+    names = [each.name for each in loops]
+    innermost = next((number for number, each in enumerate(loops) if each.kind == "for"), len(loops))
+    # What is split keeps its kind, and what is brought inside is for one thread.
+    threads = [each for each in view.directives if each.stage == stage and isinstance(each, Parallel)]
+    others = view.without(stage, Parallel)
+    for number in range(innermost + 1, len(loops)):
+        loop = loops[number]
+        if loop.rvar or loop.kind not in ("for", "parallel"):
+            continue
+        for factor in factors:
+            inner = view.new_loop()
+            new: Directives = [Split(stage, loop.name, loop.name, inner, factor)]
+            new.append(Reorder(stage, (inner, *names[innermost:number])))
+            new += [Unroll(stage, inner)] if unrolled else []
+            yield from patient.changed(after(others, stage, *new, *threads))
 
 
 def further_out(patient: Patient, func: str) -> Iterator[Schedule]:

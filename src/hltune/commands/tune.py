@@ -188,11 +188,11 @@ def tune(
                 run.repaired = count_repaired(known)
                 run.seconds = time.monotonic() - now_s
                 runs[subject.spec.name] = run
-            if command:
-                about = TuningCommand(
-                    command=command, seed=search.seed, began_s=time.time() - (now_s - begun_s), hltune=__version__
-                )
-                note_tuning(workspace.tunings(subject.spec, given), about)
+                if command:
+                    about = TuningCommand(
+                        command=command, seed=search.seed, began_s=time.time() - (now_s - begun_s), hltune=__version__
+                    )
+                    note_tuning(workspace.tunings(subject.spec, given), about)
         progress.begin(list(runs), unit=machine.identity.unit, end_s=end_s)
         take_rounds(runs, options, end_s, progress)
         results: list[Tuned] = []

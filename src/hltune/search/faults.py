@@ -6,7 +6,7 @@ fault is about decides whether it is said; whether a change helps, only lowering
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hltune.lowered import operations
@@ -125,30 +125,31 @@ def _scattered(case: Case) -> Iterator[Fault]:
 
 
 def _pages(case: Case) -> Iterator[Fault]:
-    for stage, bodies in case.stages.items():
-        slow = [each for each in bodies if each.terms["pages"] >= _WALKING * each.seconds]
-        if slow:
-            yield Fault(
-                kind="pages",
-                stage=stage,
-                seconds=sum(each.terms["pages"] for each in slow),
-                text="goes from page to page of memory, as down a column, and comes back to each for the next element: "
-                "take several from each while there",
-                changes=tuple(remedies.brought_inside(case.patient, stage, _TOGETHER, unrolled=False)),
-            )
+    text = (
+        "goes from page to page of memory, as down a column, and comes back to each for the next element: "
+        "take several from each while there"
+    )
+    return _waiting(case, "pages", "pages", _WALKING, text, _TOGETHER, unrolled=False)
 
 
 def _chained(case: Case) -> Iterator[Fault]:
+    text = "sums up one value at a time, and each step waits for the one before: sum up several side by side, unrolled"
+    return _waiting(case, "chained", "chains", _CHAINED, text, _SIDE_BY_SIDE, unrolled=True)
+
+
+def _waiting(
+    case: Case, kind: str, term: str, share: float, text: str, factors: Sequence[int], *, unrolled: bool
+) -> Iterator[Fault]:
+    """Of bodies in which a term of T0 has so large a share, which a part of an outer loop brought inside may lower."""
     for stage, bodies in case.stages.items():
-        slow = [each for each in bodies if each.terms["chains"] >= _CHAINED * each.seconds]
+        slow = [each for each in bodies if each.terms[term] >= share * each.seconds]
         if slow:
             yield Fault(
-                kind="chained",
+                kind=kind,
                 stage=stage,
-                seconds=sum(each.terms["chains"] for each in slow),
-                text="sums up one value at a time, and each step waits for the one before: "
-                "sum up several side by side, unrolled",
-                changes=tuple(remedies.brought_inside(case.patient, stage, _SIDE_BY_SIDE, unrolled=True)),
+                seconds=sum(each.terms[term] for each in slow),
+                text=text,
+                changes=tuple(remedies.brought_inside(case.patient, stage, factors, unrolled=unrolled)),
             )
 
 

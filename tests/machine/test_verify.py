@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hltune.machine.tolerance import Tolerance, limited, measured
+from hltune.machine.tolerance import Tolerance, count_above, distances, limited, measured
 from hltune.machine.verify import difference, read_tolerances, usual, write_tolerances
 from hltune.pipeline.layout import Layout, stored
 
@@ -220,3 +220,44 @@ def test_outputs_without_dimensions() -> None:
     expected = np.array(7.0, dtype=np.float32)
     assert difference(expected.copy(), expected, measured("o", expected, [("again", expected)])) is None
     assert difference(np.array(8.0, dtype=np.float32), expected, usual("o", expected)) is not None
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float32", "float64"])
+@pytest.mark.parametrize(
+    "shape", [(), (0, 3), (1,), (70_000,), (3, 150, 200), (2, 3, 4, 5, 6), (1, 40_000), (40_000, 1)]
+)
+def test_parts_of_an_output_say_what_the_whole_does(shape: tuple[int, ...], dtype: str) -> None:
+    rng = np.random.default_rng(7)
+    expected = rng.integers(0, 2 if dtype == "bool" else 100, shape).astype(dtype)
+    found = np.array(expected)
+    wrong = rng.random(shape) < 0.01
+    found[wrong] = (found[wrong] == 0) if dtype == "bool" else found[wrong] * 1.5
+    if dtype.startswith("float") and found.size > 1:
+        found.reshape(-1)[[0, -1]] = np.nan, np.inf
+        expected.reshape(-1)[0] = np.nan
+    levels = (0.001, 0.1, 1.0, 10.0)
+    counts = count_above(distances(found, expected, 0.5), levels)
+    for allowed in (counts, np.maximum(counts - 1, 0), np.zeros_like(counts)):
+        tolerance = Tolerance(
+            output="o",
+            levels=levels,
+            allowed=tuple(tuple(map(int, row)) for row in allowed),
+            text="",
+            reason="",
+            near_zero=0.5,
+        )
+        broken = (counts > allowed).any(axis=1)
+        assert tolerance.broken(found, expected) == (levels[int(broken.argmax())] if broken.any() else None)
+
+
+def test_where_rows_are_apart_in_memory_the_same_is_said() -> None:
+    whole = np.random.default_rng(3).random((5, 300, 400, 4)).astype(np.float32)
+    expected, found = np.array(whole), np.array(whole)
+    found[2, 7:9, 11, 1] += 1
+    views = [(each.transpose(3, 1, 0, 2)[:, ::2], each[..., :3]) for each in (found, expected)]
+    for ours, wanted in zip(*views, strict=True):
+        counts = count_above(distances(ours, wanted, 0.0), (0.1,))
+        assert counts[0, 0]
+        for allowed, said in ((counts, None), (np.maximum(counts - 1, 0), 0.1)):
+            exactly = Tolerance(output="o", levels=(0.1,), allowed=(tuple(map(int, allowed[0])),), text="", reason="")
+            assert exactly.broken(ours, wanted) == said

@@ -39,7 +39,9 @@ def test_no_more_samples_are_expected_than_there_may_be() -> None:
         ((2.0, 1.0), 0, None, False),
         ((1.0,) * 5, 4, None, False),  # nobody can tell so early
         ((1.0,) * 6, 5, 0.0, True),
-        ((None,) * 6, 5, None, False),
+        ((None,) * 11, 10, None, False),
+        ((None,) * 12, 11, None, True),  # nothing ever works
+        ((*(None,) * 11, 1.0), 0, None, False),
         ((2.0, 1.0, 1.0, 1.0, 1.0, 1.0), 4, 0.0, True),
         ((2.0, 2.0, 1.0, 1.0, 1.0, 1.0), 3, 0.5, False),
         ((2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), 6, 0.0, True),

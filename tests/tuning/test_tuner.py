@@ -99,6 +99,8 @@ def test_mutants_take_over_where_searches_fall_behind_the_author(place: Place) -
         assert tuner.mutant_share == pytest.approx(0.7)
         tuner._costs["hand-written"] = tuner._costs["searched"] / 9
         assert tuner.mutant_share == 0.9
+        rounds = [tuner.round(Limits(samples=2), Silent()) for _ in range(4)]
+        assert [each.searches > 0 for each in rounds] == [False, False, False, True]
 
 
 @pytest.mark.long

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.cost_model.adams2019.lineage import Lineage
+from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, weights_hash
 from hltune.machine.open import resolve, shipped_weights
 from hltune.pipeline.target import TargetInfo
@@ -120,3 +120,16 @@ def test_training_goes_on_from_what_it_began_with(old: Path, target: TargetInfo)
     ]
     for given, default, parent, expected in cases:
         assert weights_hash(initial_weights(given, default, target, parent=parent)) == expected
+
+
+def test_what_an_earlier_default_began_can_go_on(old: Path, target: TargetInfo, tmp_path: Path) -> None:
+    (path,) = old.glob(f"{CONV}/{HOST}/weights/best-*.weights")
+    stored, folder = read_stored(path), Lineage(tmp_path)
+    other = replace(stored.origin, parent_hash=None)
+    first = folder.write("best", 1, stored.weights, stored.origin, None, keep=True)
+    second = folder.write("best", 1, builtin_weights(), other, None, keep=True)
+    assert first.exists() and folder.path("best") == second != first
+    for parent, expected in ((first, first), (second, second), (None, second)):
+        begun = None if parent is None else weights_hash(read_weights(parent))
+        goes_on = initial_weights(None, second, target, parent=begun)
+        assert weights_hash(goes_on) == weights_hash(read_weights(expected))

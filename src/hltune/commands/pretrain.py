@@ -145,7 +145,9 @@ def pretrain(
         default = None
         if use:
             stored = read_stored(checkpoint.weights)
-            default = Lineage(workspace.default_weights).write("best", 1, stored.weights, stored.origin, None)
+            # What was tuned from an earlier one can go on from it.
+            folder = Lineage(workspace.default_weights)
+            default = folder.write("best", 1, stored.weights, stored.origin, None, keep=True)
             if ranker is not None:
                 trees = read_ranker(ranker.path)
                 Rankers(workspace.default_weights).write(ranker.batches, trees.ranker, trees.origin)

@@ -9,7 +9,7 @@ table.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ _ELEMENTS_PER_FEW = 256
 """One more for so many elements: of a single number, the few would be all."""
 _ROUNDED_SHARE = 1e-4
 """Share of rounded integers that may be off by one, although the reference never was; truths have no ones between."""
+_PART = 1 << 14
+"""Elements whose distances are looked at together: those of doubles fit into the second cache."""
+_LEAST_ITEMSIZE, _LARGEST_QUICK_LEVEL, _QUICK_SHARE = 4, 0.1, 0.9
+"""Where the rounding of the floats themselves cannot mislead who looks whether distances are below a level."""
 _WILD_SHARE, _WILD_SLICE_SHARE = 0.02, 0.5
 """Shares that may be off wildly, at most; a program that needs more is chaotic."""
 _WILD_FLOAT, _WILD_INTEGER = 0.1, 1 / 16
@@ -68,7 +72,8 @@ class Tolerance:
 
     def broken(self, found: Array, expected: Array) -> float | None:
         """The least level above which too many elements are; None if the output is right."""
-        counts = count_above(distances(found, expected, self.near_zero), self.levels)
+        places, values = _far_ones(found, expected, self.near_zero, self.levels[0])
+        counts = _count_above(places, values, self.levels)
         wrong = (counts > np.array(self.allowed)).any(axis=1)
         return self.levels[int(wrong.argmax())] if wrong.any() else None
 
@@ -129,11 +134,14 @@ def distances(found: Array, expected: Array, near_zero: float) -> Array:
     if found.dtype.kind != "f":
         wide = (found.view(np.uint8), expected.view(np.uint8)) if found.dtype.kind == "b" else (found, expected)
         return np.maximum(*wide).astype(np.uint64) - np.minimum(*wide).astype(np.uint64)
-    ours, wanted = found.astype(np.float64), expected.astype(np.float64)
-    with np.errstate(all="ignore"):
-        far = np.abs(ours - wanted) / (np.abs(wanted) + near_zero)
-    same = (ours == wanted) | (np.isnan(ours) & np.isnan(wanted))
-    return np.where(same, 0.0, np.where(np.isfinite(far), far, math.inf))
+    result = np.empty(found.shape)
+    for _, part in _parts(found.shape):
+        ours, wanted = found[part].astype(np.float64), expected[part].astype(np.float64)
+        with np.errstate(all="ignore"):
+            far = np.abs(ours - wanted) / (np.abs(wanted) + near_zero)
+        same = (ours == wanted) | (np.isnan(ours) & np.isnan(wanted))
+        result[part] = np.where(same, 0.0, np.where(np.isfinite(far), far, math.inf))
+    return result
 
 
 def _near_zero(expected: Array, variants: Sequence[Array]) -> float:
@@ -144,35 +152,92 @@ def _near_zero(expected: Array, variants: Sequence[Array]) -> float:
     """
     if expected.dtype.kind != "f":
         return 0.0
-    wanted = expected.astype(np.float64)
-    sizes = np.abs(wanted[np.isfinite(wanted)])
+    sizes = np.abs(expected[np.isfinite(expected)])
     most = float(sizes.max(initial=0.0)) / _NEAR_ZERO
     if not variants or not most:
         return most
     level = _levels(expected)[0]
-    beyond = np.zeros(wanted.shape)
-    for found in variants:
+    beyond = [np.empty(0)]
+    for _, part in _parts(expected.shape):
+        wanted = expected[part].astype(np.float64)
         with np.errstate(all="ignore"):
-            far = np.abs(found.astype(np.float64) - wanted) - level * np.abs(wanted)
-        beyond = np.maximum(beyond, np.where(np.isfinite(far), far, 0.0))
-    noise = float(np.quantile(beyond, 1 - _WILD_SHARE, method="lower"))
-    small = float(np.quantile(sizes[sizes > 0], _SMALL_SHARE, method="lower"))
+            far = np.stack([np.abs(found[part] - wanted) for found in variants]) - level * np.abs(wanted)
+        far = np.where(np.isfinite(far), far, 0.0).max(axis=0)
+        beyond.append(far[far > 0])
+    noise = _lower_quantile(np.concatenate(beyond), 1 - _WILD_SHARE, of=expected.size)
+    small = _lower_quantile(sizes[sizes > 0], _SMALL_SHARE)
     return min(most, max(noise / level, small / _NEAR_ZERO))
+
+
+def _lower_quantile(positive: Array, share: float, *, of: int | None = None) -> float:
+    """`np.quantile` by the method "lower" of numbers above 0, or of so many, all others of which are 0."""
+    count = len(positive) if of is None else of
+    place = math.floor(share * (count - 1)) - (count - len(positive))
+    return 0.0 if place < 0 else float(np.partition(positive, place)[place])
 
 
 def count_above(far: Array, levels: Sequence[float]) -> Counts:
     """Elements above each level; see `Counts`."""
-    counts = np.zeros((len(levels), 1 + far.ndim), np.int64)
     differ = np.asarray(far) > levels[0]
-    places, values = np.argwhere(differ), np.asarray(far)[differ]
+    return _count_above(np.argwhere(differ), np.asarray(far)[differ], levels)
+
+
+def _count_above(places: Array, values: Array, levels: Sequence[float]) -> Counts:
+    """The same of elements [N] at places [N, dimensions], all others being below the first level."""
+    dimensions = places.shape[1]
+    counts = np.zeros((len(levels), 1 + dimensions), np.int64)
     for number, level in enumerate(levels):
         above = values > level
         counts[number, 0] = int(above.sum())
         if counts[number, 0] == 0:
             break
-        for axis in range(far.ndim):
+        for axis in range(dimensions):
             counts[number, 1 + axis] = int(np.bincount(places[above, axis]).max())
     return counts
+
+
+def _far_ones(found: Array, expected: Array, near_zero: float, level: float) -> tuple[Array, Array]:
+    """Places [N, dimensions] and distances [N] of elements that are farther than this.
+
+    One part of the arrays after the other, for all distances at once would not fit into a cache.
+    """
+    places, values = [np.empty((0, found.ndim), np.int64)], [np.empty(0)]
+    for start, part in _parts(found.shape):
+        ours, wanted = found[part], expected[part]
+        suspects = _suspects(ours, wanted, near_zero, level)
+        if not suspects.any():
+            continue
+        far = distances(ours[suspects], wanted[suspects], near_zero)
+        differ = far > level
+        places.append(np.argwhere(suspects)[differ] + start)
+        values.append(far[differ])
+    return np.concatenate(places), np.concatenate(values)
+
+
+def _suspects(ours: Array, wanted: Array, near_zero: float, level: float) -> Array:
+    """Where distances may be above a level; most of the others are told quickly."""
+    if ours.dtype.kind == "b":
+        return ours.view(np.uint8) != wanted.view(np.uint8)  # see `distances`
+    if ours.dtype.kind != "f" or ours.itemsize < _LEAST_ITEMSIZE or level > _LARGEST_QUICK_LEVEL:
+        return ~(ours == wanted)
+    limit = _QUICK_SHARE * level
+    with np.errstate(all="ignore"):
+        # What is not a number, and what is infinite, is below no limit.
+        return ~(np.abs(ours - wanted) < limit * np.abs(wanted) + limit * near_zero)
+
+
+def _parts(shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[Any, ...]]]:
+    """Where each part of an array begins, and its slices: elements of the first axis of which several fit into one."""
+    if not shape:
+        yield (), (...,)
+        return
+    sizes = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    axis = next(axis for axis, size in enumerate(sizes) if size <= _PART)
+    step = _PART // max(1, sizes[axis])
+    for outer in np.ndindex(shape[:axis]):
+        for first in range(0, shape[axis], step):
+            start = (*outer, first, *[0] * (len(shape) - axis - 1))
+            yield start, (*(slice(each, each + 1) for each in outer), slice(first, first + step))
 
 
 def _levels(expected: Array) -> tuple[float, ...]:

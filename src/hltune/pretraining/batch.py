@@ -133,7 +133,13 @@ class Batcher:
             )
         what, where, expected = "no random program is usable", f"batch {number + 1}", f"1 of {ATTEMPTS}"
         found = ", ".join(sorted(set(rejected)))
-        raise HltuneError(what, where=where, expected=expected, found=found, todo="give another --seed")
+        raise HltuneError(
+            what,
+            where=where,
+            expected=expected,
+            found=found,
+            todo="start over with --fresh and another --seed; all samples are kept",
+        )
 
     def _program(self, seed: int) -> PipelineSpec:
         try:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _LEAST_ROUNDS = 6
 """Before this, nobody can say that tuning is done."""
+_HOPELESS_ROUNDS = 12
+"""As many without anything that works are enough."""
 _EARLY = 1 / 3
 _LITTLE = 0.01
 """A gain that is not worth as many rounds again, twice."""
@@ -60,11 +62,13 @@ class Outlook:
         idle: rounds since the last one that found a faster schedule.
         late_gain: by how much the last two thirds of the rounds made the best schedule faster, as a share of its cost;
             None before there are enough rounds to tell. As many again will hardly bring more.
+        hopeless: after many rounds, nothing works.
     """
 
     rounds: int
     idle: int
     late_gain: float | None
+    hopeless: bool = False
 
     @classmethod
     def of(cls, costs: Sequence[float | None]) -> Outlook:
@@ -72,12 +76,13 @@ class Outlook:
         count = len(costs)
         changed = [number for number in range(1, count) if costs[number] != costs[number - 1]]
         idle = count - 1 - changed[-1] if changed else max(0, count - 1)
-        return cls(rounds=count, idle=idle, late_gain=_late_gain(costs))
+        hopeless = count >= _HOPELESS_ROUNDS and costs[-1] is None
+        return cls(rounds=count, idle=idle, late_gain=_late_gain(costs), hopeless=hopeless)
 
     @property
     def done(self) -> bool:
         """More rounds would bring little."""
-        return self.late_gain is not None and self.late_gain < _LITTLE
+        return self.hopeless or (self.late_gain is not None and self.late_gain < _LITTLE)
 
 
 def _late_gain(costs: Sequence[float | None]) -> float | None:

@@ -27,8 +27,9 @@ from hltune.workspace.subject import Subject
 
 MUTANT_SHARE = 0.5
 """Share of a round's candidates that is made by changing the best schedules, as long as searches do well."""
-_LARGEST_MUTANT_SHARE = 0.9
+LARGEST_MUTANT_SHARE = 0.9
 """The same where searches fall behind."""
+ONLY_MUTANTS = 1.0
 _DRAFTING_SHARE = 0.25
 """How long drafts may take to lower, by the time that measuring the chosen ones takes."""
 _LEAST_DRAFTING_S = 1.0
@@ -101,10 +102,10 @@ class Proposals:
         """Beam searches, whose results are all measured, probes, among which the models choose, and mutants.
 
         Args:
-            share: that of mutants, where nothing is kept as the author wrote it.
+            share: that of mutants, where nothing is kept as the author wrote it; `ONLY_MUTANTS` searches nothing.
             number: of the round.
         """
-        if self.kept is not None:
+        if self.kept is not None or share == ONLY_MUTANTS:
             self._say(progress, number, "drafting mutants")
             drafted = self._mutants({}, self.pace.batch(limits), limits)
             return Found(drafted.chosen, [], searches=0, known=0, drafted=drafted)
@@ -212,7 +213,7 @@ def mutant_share(searched: float | None, by_hand: float | None) -> float:
     """
     if searched is None or by_hand is None:
         return MUTANT_SHARE
-    return float(np.clip(MUTANT_SHARE + searched / by_hand - 1, MUTANT_SHARE, _LARGEST_MUTANT_SHARE))
+    return float(np.clip(MUTANT_SHARE + searched / by_hand - 1, MUTANT_SHARE, LARGEST_MUTANT_SHARE))
 
 
 def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, Candidate]:

@@ -107,13 +107,18 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
         shares.gained(name, before, done.best)
         progress.round_done(done)
         if budget.until_done and run.outlook.done:
-            late = f"{run.outlook.late_gain:.1%}"
-            progress.note(f"{name}: done, the last two thirds of its {len(run.rounds)} rounds brought {late}")
+            progress.note(f"{name}: {_why_done(run.outlook)}")
             shares.leave(name)
     idle = [name for name, run in runs.items() if not run.rounds]
     if idle and budget.rounds != 0:
         used = "expected outputs and known schedules have used up the budget"
         progress.note(f"no round of {', '.join(idle)}: {used}; give more --minutes, or --rounds")
+
+
+def _why_done(outlook: Outlook) -> str:
+    if outlook.late_gain is None:
+        return f"given up, nothing works after {outlook.rounds} rounds"
+    return f"done, the last two thirds of its {outlook.rounds} rounds brought {outlook.late_gain:.1%}"
 
 
 def part(end_s: float, parts: int) -> float:

@@ -23,7 +23,7 @@ from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.outlook import Expectation
 from hltune.tuning.pace import Limits, Pace
-from hltune.tuning.proposals import Proposals, mutant_share
+from hltune.tuning.proposals import LARGEST_MUTANT_SHARE, ONLY_MUTANTS, Proposals, mutant_share
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement, count_repaired
@@ -35,6 +35,8 @@ from hltune.workspace.subject import DEFAULT, Subject
 
 _KINDS: dict[type[object], str] = {Searched: "searched", Named: "hand-written"}
 _EXHAUSTED_AFTER = 3
+_SEARCHES_AGAIN_AFTER = 4
+"""Of so many rounds one searches, where what searches find is far behind."""
 _LEARNING_SHARE = 0.15
 """How long lowering what was measured may take, by the time that measuring takes in a round."""
 _LEAST_LEARNING_S = 1.0
@@ -130,6 +132,11 @@ class Tuner:
         """Share of the next round's candidates that is made by changing the best schedules."""
         costs = (self._costs[kind] for kind in ("searched", "hand-written"))
         return mutant_share(*(cost if cost < math.inf else None for cost in costs))
+
+    @property
+    def _searches(self) -> bool:
+        """The next round searches, too; seldom where what searches find is far behind what somebody wrote."""
+        return self.mutant_share < LARGEST_MUTANT_SHARE or self._round % _SEARCHES_AGAIN_AFTER == 0
 
     @property
     def successes(self) -> Successes:
@@ -253,7 +260,8 @@ class Tuner:
         """Searches, measures, stores and learns once."""
         self._round += 1
         began_s = time.monotonic()
-        found = self._proposals.find(self.mutant_share, limits, self._round, progress)
+        share = self.mutant_share if self._searches else ONLY_MUTANTS
+        found = self._proposals.find(share, limits, self._round, progress)
         searched_s = time.monotonic()
         measured = self._measure_new(found.candidates, limits, progress)
         measured_s = time.monotonic()

@@ -85,10 +85,10 @@ def initial_weights(asked: Path | None, default: Path | None, target: TargetInfo
     """
     if asked is not None:
         return builtin_weights() if asked == BUILTIN else read_weights(asked)
-    folder = shipped_weights(target)
-    # Those of earlier versions stay in the folder, so that what began with them can go on.
-    shipped = sorted(folder.glob("*.weights"), reverse=True) if folder is not None else []
-    known = [*map(read_weights, [*([default] if default else []), *shipped]), builtin_weights()]
+    # Earlier versions stay in both folders, so that what began with them can go on.
+    folders = [*([default.parent] if default else []), *filter(None, [shipped_weights(target)])]
+    files = [path for folder in folders for path in sorted(folder.glob("*.weights"), reverse=True)]
+    known = [*map(read_weights, [*([default] if default else []), *files]), builtin_weights()]
     return next((each for each in known if weights_hash(each) == parent), known[0])
 
 

@@ -164,14 +164,21 @@ class Lineage:
         return max(self._versions(kind), default=0)
 
     def write(
-        self, kind: Kind, round_number: int, weights: Weights, origin: WeightsOrigin, state: OptimizerState | None
+        self,
+        kind: Kind,
+        round_number: int,
+        weights: Weights,
+        origin: WeightsOrigin,
+        state: OptimizerState | None,
+        *,
+        keep: bool = False,
     ) -> Path:
-        """Writes a version, of the round's number or a newer one than any, and removes the older ones."""
+        """Writes a version, of the round's number or a newer one than any; removes the older ones, or keeps them."""
         old = self._versions(kind)
         version = max([round_number, *(number + 1 for number in old)])
         path = self.directory / f"{kind}-{version:05d}.weights"
         write_stored(path, weights, origin, state)
-        _remove(old)
+        _remove({} if keep else old)
         return path
 
     def clear(self) -> None:

@@ -43,6 +43,9 @@ class ByT0:
     def unlike(self, programs: Programs) -> bool:
         return len(programs) > 0
 
+    def scaled_t0(self, programs: Programs) -> Scores:
+        return self(programs)
+
     def factor(self, spread: float) -> float:
         return 1.5 + spread
 

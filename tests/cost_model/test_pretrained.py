@@ -65,6 +65,13 @@ def test_what_is_unlike_all_that_was_seen_is_told(ranker: Pretrained) -> None:
     assert ranker.unlike(group(1, shift=9.0).programs)
 
 
+def test_where_nothing_alike_was_learned_t0_speaks_alone(ranker: Pretrained) -> None:
+    strange, usual = group(1, shift=9.0), group(301)
+    assert evaluate(ranker, [strange]).pair_accuracy == evaluate_t0([strange], ranker.scales).pair_accuracy
+    assert np.allclose(ranker.scaled_t0(strange.programs).mean - strange.programs.log_t0(ranker.scales), ranker.offset)
+    assert not ranker.unlike(usual.programs) and evaluate(ranker, [usual]).r2 != evaluate_t0([usual], ranker.scales).r2
+
+
 def test_one_pipelines_ranker_starts_from_it(ranker: Pretrained) -> None:
     """From few samples, it orders better than one that starts from T0."""
     whole = group(400)

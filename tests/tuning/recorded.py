@@ -42,6 +42,9 @@ class RecordedSession:
 
     def ready(self) -> None: ...
 
+    def settled(self) -> bool:
+        return True
+
     def waited(self) -> float | None:
         return None
 

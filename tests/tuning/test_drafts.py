@@ -157,13 +157,18 @@ class WidestFirst:
     """Stands in for what was pre-trained: the wider the inner loop, the faster."""
 
     failing = None
+    strange = False
 
     def __call__(self, programs: Programs) -> Scores:
         assert programs.x.shape[1] % 2 == 0  # with what differs from the program at root
         return Scores(mean=-programs.x[:, INNERMOST], spread=np.zeros(len(programs)))
 
     def unlike(self, programs: Programs) -> bool:
-        return len(programs) > 3
+        return len(programs) > 0 and self.strange
+
+    def scaled_t0(self, programs: Programs) -> Scores:
+        """Stands in for T0: the narrower, the faster."""
+        return Scores(mean=programs.x[:, INNERMOST], spread=np.zeros(len(programs)))
 
 
 def test_what_was_pretrained_chooses_before_anything_is_measured(place: Place) -> None:
@@ -178,7 +183,19 @@ def test_what_was_pretrained_chooses_before_anything_is_measured(place: Place) -
         assert predicted is not None
         keys, scores = predicted
         assert [keys[number] for number in np.argsort(scores.mean)] == ["128", "64", "32", "16", "8"]
-        assert drafts.unlike(keys) and not drafts.unlike(keys[:2]) and not drafts.unlike(["unheard of"])
+        assert not drafts.unlike
+
+
+def test_where_it_knows_nothing_alike_t0_chooses(place: Place) -> None:
+    new = {width: tiled(place, width, ROWS[4]) for width in WIDTHS}
+    start = WidestFirst()
+    start.strange = True
+    with place.store() as store:
+        drafts = drafts_of(place, store, start)  # type: ignore[arg-type]
+        assert list(choose(drafts, making(*new.values()), 1).chosen.values()) == [new[8]]
+        assert drafts.unlike
+        start.strange = False  # what was found once holds: what is learned of the pipeline corrects one and the same
+        assert list(choose(drafts, making(*new.values()), 1).chosen.values()) == [new[8]]
 
 
 def test_of_what_searches_found_the_most_promising_is_picked(place: Place) -> None:

@@ -51,9 +51,9 @@ def test_a_smaller_batch_where_time_is_short(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_rounds_that_were_seen_count_more_than_estimates() -> None:
     pace = seen(0.1, 0.1)
-    assert pace.shortest_round_s == pytest.approx(0.3 * 4 / 0.75)
+    assert pace.shortest_round_s == pytest.approx(0.15 * 4 / 0.75)
     pace.saw_round(20.0)
-    assert pace.shortest_round_s == pytest.approx(6.0)
+    assert pace.shortest_round_s == pytest.approx(3.0)
 
 
 def test_probing_takes_its_share_of_a_round() -> None:

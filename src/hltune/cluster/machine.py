@@ -114,6 +114,10 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         """See `Session.ready`."""
         self._on_one("ready")
 
+    def settled(self) -> bool:
+        """See `Session.settled`; another computer is not asked."""
+        return True
+
     def beside(self, workers: Sequence[AnyWorker]) -> AbstractContextManager[None]:  # noqa: ARG002 - they are elsewhere
         """See `Session.beside`; a node has its own workers stand still."""
         return contextlib.nullcontext()

@@ -43,7 +43,11 @@ class Ranked:
         self._budget_s = min(_DRAFTING_S, budget_s)
         self._known = Predicted()
         self._drafts = Drafts(subject.spec, subject.target, cores, workers, self._known, ranker)
-        self.unlike = False
+
+    @property
+    def unlike(self) -> bool:
+        """Nothing like this pipeline was seen in pre-training."""
+        return self._drafts.unlike
 
     def choose(
         self, found: Sequence[Schedule], others: Sequence[Candidate] = ()
@@ -75,7 +79,6 @@ class Ranked:
         made = self._drafts.choose(make, MEASURED, random_share=0.0, rng=self._rng, end_s=end_s) if parents else None
         chosen = {} if made is None else made.chosen
         costs |= self._costs({key: each.schedule for key, each in chosen.items()}, end_s=end_s)
-        self.unlike = self._drafts.unlike(costs)
         schedules = known | {key: each.schedule for key, each in chosen.items()}
         return {schedules[key]: (chosen.get(key), prediction) for key, prediction in costs.items()}
 

@@ -28,6 +28,7 @@ from hltune.machine.quiet import say_if_busy
 from hltune.machine.reference_job import Verification
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
+from hltune.search.ladder import baselines, climb
 from hltune.search.pool import SearchPool
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.finals import Finals, decide
@@ -172,6 +173,7 @@ def tune(
                 given = on_given(machine.identity, subject.spec, inputs, measure)
                 workspace.records(subject.spec, given)
                 session = stack.enter_context(begin_session(machine, subject, inputs))
+                _search_meanwhile(session, subject, options, pool, workspace, end_s=begun_s + _KNOWN_SHARE * total_s)
                 verified_against(session, subject.spec, progress)
                 sessions.append((subject, session, given))
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
@@ -201,6 +203,26 @@ def tune(
                 part_s = part(end_s, len(runs) - number)
                 results.append(_finish(run, options, measure, workspace, store, progress, end_s=part_s))
         return Tuning(results=tuple(results), failed=survivors.failed)
+
+
+def _search_meanwhile(
+    session: Session, subject: Subject, options: TuneOptions, pool: SearchPool, workspace: Workspace, *, end_s: float
+) -> None:
+    """Halide's autoschedulers search while expected outputs are computed; what they find is remembered for later."""
+    if kept(subject, options.keep, options.only) is not None:  # else searches have no say
+        return
+    found = climb(
+        pool,
+        subject.spec,
+        subject.target.name,
+        baselines(options.search),
+        budget_s=options.search_timeout_s,
+        memory=Searches(workspace.searches(subject.spec)),
+        end_s=end_s,
+    )
+    with contextlib.closing(found) as steps:
+        while not session.settled() and next(steps, None) is not None:
+            pass
 
 
 def _open(

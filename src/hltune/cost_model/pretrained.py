@@ -119,13 +119,33 @@ class Pretrained:
         mean, spread = predict(self.ensembles, programs.x)
         return Scores(mean=programs.log_t0(self.scales) + self.offset + mean, spread=spread)
 
+    @property
+    def scaled_t0(self) -> ScaledT0:
+        """What is left without the trees."""
+        return ScaledT0(scales=self.scales, offset=self.offset)
+
     def factor(self, spread: float) -> float:
         """How many times more or less than predicted a schedule may cost (one standard deviation), by its spread."""
         return float(np.exp(math.hypot(spread, self.error, self.offset_spread)))
 
     def unlike(self, programs: Programs) -> bool:
-        """Nothing like this pipeline was learned: predictions are guesses."""
+        """Nothing like this pipeline was learned: predictions are guesses, and trees correct T0 wrongly.
+
+        Of random programs that nobody has learned from, orders are right more often there without them.
+        """
         return self.range.outside(programs) > self.range.usual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScaledT0:
+    """T0 as it is fitted to a machine: s and the offset of `Pretrained`."""
+
+    scales: NDArray[np.float64]
+    offset: float
+
+    def __call__(self, programs: Programs) -> Scores:
+        """Predicts the logarithms of costs."""
+        return Scores(mean=programs.log_t0(self.scales) + self.offset, spread=np.zeros(len(programs)))
 
 
 def pretrain(groups: Sequence[Group], *, seed: int) -> Pretrained:
@@ -196,8 +216,12 @@ def _differences(groups: Sequence[Group], scales: NDArray[np.float64]) -> NDArra
 
 
 def evaluate(ranker: Pretrained, groups: Iterable[Group]) -> Evaluation:
-    """Evaluates by the schedules of each pipeline for itself."""
-    return Evaluation.of([(np.exp(ranker(each.programs).mean), each.costs) for each in groups if len(each.costs) > 1])
+    """Evaluates by the schedules of each pipeline for itself, as they are ranked where nothing of it was measured."""
+
+    def mean(programs: Programs) -> NDArray[np.float64]:
+        return (ranker.scaled_t0 if ranker.unlike(programs) else ranker)(programs).mean
+
+    return Evaluation.of([(np.exp(mean(each.programs)), each.costs) for each in groups if len(each.costs) > 1])
 
 
 def evaluate_t0(groups: Iterable[Group], scales: NDArray[np.float64] | None = None) -> Evaluation:

@@ -38,6 +38,10 @@ class Session(AbstractContextManager["Session"], Protocol):
     def ready(self) -> None:
         """Waits until the expected outputs are known; an `InputError` if the inputs do not fit the pipeline."""
 
+    def settled(self) -> bool:
+        """`ready` does not wait any more, as far as is known here."""
+        ...
+
     def beside(self, workers: Sequence[AnyWorker]) -> AbstractContextManager[None]:
         """While the context lasts, these processes stand still whenever a schedule is timed."""
         ...

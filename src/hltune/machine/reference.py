@@ -83,6 +83,12 @@ class ReferenceSession:
         self._running.cancel()
         self._folder.cleanup()
 
+    def settled(self) -> bool:
+        """See `Session.settled`."""
+        while self._verification is None and self._running.done():
+            self._advance()
+        return self._verification is not None
+
     @contextlib.contextmanager
     def beside(self, workers: Sequence[AnyWorker]) -> Generator[None]:  # noqa: ARG002 - counting is not disturbed
         """See `Session.beside`."""
@@ -113,25 +119,29 @@ class ReferenceSession:
             HltuneError: it computes something else than its NumPy reference, or no schedule can be run.
         """
         while self._verification is None:
-            outcome = self._outcome()
-            if isinstance(outcome, Verification):
-                own, self._own = self._own, False
-                # Its author runs it on images that are large enough for it.
-                if not own or not self._cover(Schedule(base=self._given.manual_hash)):
-                    growth = growth_notes(self._given, self._task.spec)
-                    self._verification = replace(outcome, notes=(*growth, *outcome.notes))
-            elif isinstance(outcome, Undecided):
-                if self._covered(outcome):
-                    continue
-                if self._job.last:
-                    raise _nothing_runs(self._task.spec.name, outcome)
-                assert self._more is not None
-                known = dict(self._job.schedules)
-                more = {name: each for name, each in self._more().items() if each not in known.values()}
-                self._job = replace(self._job, schedules=(*known.items(), *more.items()), last=True)
-                self._running = self._running.worker.start(self._job)
-            else:
-                self._running = self._running.worker.start(self._job)
+            self._advance()
+
+    def _advance(self) -> None:
+        """Waits for the job that is under way, and begins with what follows from its outcome."""
+        outcome = self._outcome()
+        if isinstance(outcome, Verification):
+            own, self._own = self._own, False
+            # Its author runs it on images that are large enough for it.
+            if not own or not self._cover(Schedule(base=self._given.manual_hash)):
+                growth = growth_notes(self._given, self._task.spec)
+                self._verification = replace(outcome, notes=(*growth, *outcome.notes))
+        elif isinstance(outcome, Undecided):
+            if self._covered(outcome):
+                return
+            if self._job.last:
+                raise _nothing_runs(self._task.spec.name, outcome)
+            assert self._more is not None
+            known = dict(self._job.schedules)
+            more = {name: each for name, each in self._more().items() if each not in known.values()}
+            self._job = replace(self._job, schedules=(*known.items(), *more.items()), last=True)
+            self._running = self._running.worker.start(self._job)
+        else:
+            self._running = self._running.worker.start(self._job)
 
     def _covered(self, outcome: Undecided) -> bool:
         """Lets inputs grow that are too small for all schedules; False if that is not the reason."""

@@ -38,6 +38,8 @@ _HOPELESS = 50.0
 _RUN_RATIO, _COMPILE_RATIO = 10.0, 5.0
 _LEAST_RUN_S, _LEAST_COMPILE_S = 2.0, 10.0
 """What runs or compiles so many times longer than another one, and longer than this, is stopped."""
+_VARIANT_COMPILE_RATIO = 2.0
+"""The same of variants, all of which take their time, and one of which hardly ever tells what no other does."""
 _SLOWER_RATIO, _SLOWER_S = 2.0, 5.0
 """So is what runs so many times longer and so many seconds more, for it would be run several times."""
 _SENSITIVITY_S = 60.0
@@ -66,7 +68,7 @@ class Verification:
 
     def limited(self, options: MeasureOptions) -> MeasureOptions:
         """The options for a schedule that is hardly a good one: it may take some times as long as others."""
-        return _limited(options, self.compile_s, self.run_s)
+        return _limited(options, self.compile_s, self.run_s, _COMPILE_RATIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,9 @@ class ReferenceJob:
         if 2 * work.at_root < work.inlined and (self.last or work.inlined < _HOPELESS * work.at_root):
             yield inlined
 
-    def _run(self, process: Process, variant: Variant, fastest: Ran | None) -> Ran | None:
+    def _run(
+        self, process: Process, variant: Variant, fastest: Ran | None, *, compile_ratio: float = _COMPILE_RATIO
+    ) -> Ran | None:
         """Runs a variant, unless that was tried before; None if it fails."""
         import halide as hl  # the parent handles jobs without it
 
@@ -206,7 +210,7 @@ class ReferenceJob:
         task = replace(self.task, schedule=variant.schedule, target=variant.target)
         arrays, options = (
             input_arrays(process, task.spec, task.inputs),
-            _limited(self.options, fastest.compile_s, fastest.run_s) if fastest else self.options,
+            _limited(self.options, fastest.compile_s, fastest.run_s, compile_ratio) if fastest else self.options,
         )
         stage = "compile"
         try:
@@ -258,7 +262,7 @@ class ReferenceJob:
         for variant in variants(self.task.spec, base.variant.schedule, self.task.target, strict=self.strict):
             if time.monotonic() >= end_s or (found and self._chaotic(base, found[-1])):
                 break
-            if (ran := self._run(process, variant, base)) is not None:
+            if (ran := self._run(process, variant, base, compile_ratio=_VARIANT_COMPILE_RATIO)) is not None:
                 found.append(ran)
         return found
 
@@ -332,12 +336,12 @@ class ReferenceJob:
                 )
 
 
-def _limited(options: MeasureOptions, compile_s: float, run_s: float) -> MeasureOptions:
+def _limited(options: MeasureOptions, compile_s: float, run_s: float, compile_ratio: float) -> MeasureOptions:
     longest_s = min(_RUN_RATIO * run_s, _SLOWER_RATIO * run_s + _SLOWER_S)
     return replace(
         options,
         run_timeout_s=min(options.run_timeout_s, max(_LEAST_RUN_S, longest_s)),
-        compile_timeout_s=min(options.compile_timeout_s, max(_LEAST_COMPILE_S, _COMPILE_RATIO * compile_s)),
+        compile_timeout_s=min(options.compile_timeout_s, max(_LEAST_COMPILE_S, compile_ratio * compile_s)),
     )
 
 

@@ -4,12 +4,16 @@ Both are compiled here with the same schedule and without liberties in arithmeti
 small random images: equal means equal. They run in a fork, for the user's code may do anything when it runs.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
 import halide as hl
 import numpy as np
@@ -85,57 +89,82 @@ def _difference(mine: Outcome, specs: Outcome) -> str:
 
 def _outcomes(own: Own, spec: PipelineSpec, scheduled: bool) -> tuple[Outcome, Outcome] | str:
     """Of both; a part of the outputs, unless it was scheduled, or updates write to the others as well."""
-    found = _in_fork(own, spec, scheduled=scheduled, whole=scheduled)
+    found = _in_forks(own, spec, scheduled=scheduled, whole=scheduled)
     if scheduled or isinstance(found, str) or not all(isinstance(each, str) for each in found):
         return found
-    again = _in_fork(own, spec, scheduled=scheduled, whole=True)
+    again = _in_forks(own, spec, scheduled=scheduled, whole=True)
     return found if isinstance(again, str) else again
 
 
-def _in_fork(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool) -> tuple[Outcome, Outcome] | str:
+def _in_forks(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool) -> tuple[Outcome, Outcome] | str:
+    """What both compute, side by side, for compiling them takes long."""
     images = {argument.name: _random_image(argument, number) for number, argument in enumerate(spec.buffers())}
+    runs = [partial(each, spec, scheduled, whole, images) for each in (partial(_run_own, own), _run_spec)]
+    end_s = time.monotonic() + _LIMIT_S
+    with contextlib.ExitStack() as stack:
+        forks = [stack.enter_context(_fork(each)) for each in runs]
+        try:
+            mine, specs = (_received(connection, process, end_s) for connection, process in forks)
+        except _NoOutcomeError as error:
+            return str(error)
+    return mine, specs
+
+
+class _NoOutcomeError(Exception):
+    """A fork has not said what came of its run; the message says why."""
+
+
+@contextlib.contextmanager
+def _fork(run: Callable[[], Outcome]) -> Generator[tuple[Connection, BaseProcess]]:
+    """A process that sends what came of a run; it ends with the context."""
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe(duplex=False)
-    process = fork.Process(target=_compare, args=(there, own, spec, scheduled, whole, images), daemon=True)
+    process = fork.Process(target=_send, args=(there, run), daemon=True)
     process.start()
     there.close()
     try:
-        if not here.poll(_LIMIT_S):
-            return f"running both takes more than {_LIMIT_S:.0f} s"
-        return here.recv()
-    except EOFError:
-        process.join()
-        code = process.exitcode or 0
-        return "running it ends the process: " + (signal.Signals(-code).name if code < 0 else f"exit status {code}")
+        yield here, process
     finally:
         process.kill()
         process.join()
         here.close()
 
 
-def _compare(
-    connection: Connection, own: Own, spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]
-) -> None:
+def _send(connection: Connection, run: Callable[[], Outcome]) -> None:
     os.environ["HL_NUM_THREADS"] = "1"  # several would add floats in another order each time
+    try:
+        outcome = run()
+    except Exception as error:  # whatever it is, the other has to fail likewise
+        outcome = str(error)
+    connection.send(outcome)
+
+
+def _received(connection: Connection, process: BaseProcess, end_s: float) -> Outcome:
+    if not connection.poll(max(0.0, end_s - time.monotonic())):
+        raise _NoOutcomeError(f"running both takes more than {_LIMIT_S:.0f} s")
+    try:
+        return connection.recv()
+    except EOFError:
+        process.join()
+        code = process.exitcode or 0
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        raise _NoOutcomeError(f"running it ends the process: {how}") from None
+
+
+def _run_own(own: Own, spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]) -> Outcome:
     parameters = {parameter.name(): parameter for parameter in own.inputs}
     used = [argument for argument in spec.inputs if argument.name in parameters]
-    outcomes: list[Outcome] = []
-    for pipeline, arguments, inputs in (
-        (own.pipeline, [parameters[argument.name]._to_argument() for argument in used], used),
-        (*_built(spec, scheduled), spec.inputs),
-    ):
-        if not scheduled:
-            _compute_root(pipeline)
-        try:
-            outcomes.append(_run(pipeline, arguments, inputs, images, spec.outputs, whole=whole))
-        except Exception as error:  # whatever it is, the other has to fail likewise
-            outcomes.append(str(error))
-    connection.send(tuple(outcomes))
+    arguments = [parameters[argument.name]._to_argument() for argument in used]
+    if not scheduled:
+        _compute_root(own.pipeline)
+    return _run(own.pipeline, arguments, used, images, spec.outputs, whole=whole)
 
 
-def _built(spec: PipelineSpec, scheduled: bool) -> tuple[hl.Pipeline, list[hl.Argument]]:
+def _run_spec(spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]) -> Outcome:
     built = build(spec, spec.manual_hash if scheduled else None)
-    return built.pipeline, built.arguments
+    if not scheduled:
+        _compute_root(built.pipeline)
+    return _run(built.pipeline, built.arguments, spec.inputs, images, spec.outputs, whole=whole)
 
 
 def _compute_root(pipeline: hl.Pipeline) -> None:

@@ -132,6 +132,7 @@ class Drafts:
     _failing: Failing | None = None
     _root: ProgramFeatures | None = None
     _root_tried: bool = False
+    _unlike: bool | None = None
     _offset: float = 0.0
     _each_s: float | None = None
 
@@ -153,11 +154,13 @@ class Drafts:
     @property
     def _start(self) -> Ranks:
         """What is known without measuring this pipeline."""
-        return by_t0 if self.pretrained is None or self._root is None else self.pretrained
+        if self.pretrained is None or self._root is None:
+            return by_t0
+        return self.pretrained.scaled_t0 if self.unlike else self.pretrained
 
     @property
     def _start_failing(self) -> Failing | None:
-        return None if self.pretrained is None or self._root is None else self.pretrained.failing
+        return None if self.pretrained is None or self._root is None or self.unlike else self.pretrained.failing
 
     def learn(self, *, end_s: float) -> None:
         """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns."""
@@ -193,12 +196,10 @@ class Drafts:
         works = self._chances(seen) < _LIKELY
         return [*compress(lowered, works)], self.ranks(seen.where(works))
 
-    def unlike(self, keys: Iterable[str]) -> bool:
-        """Nothing like these programs was seen in pre-training."""
-        known = [key for key in keys if key in self._programs]
-        if self.pretrained is None or self._root is None or not known:
-            return False
-        return self.pretrained.unlike(self._as_seen(known))
+    @property
+    def unlike(self) -> bool:
+        """Nothing like the first programs of this pipeline was seen in pre-training, so that its trees have no say."""
+        return self._unlike or False
 
     def choose(
         self, make: Make, wanted: int, *, random_share: float, rng: np.random.Generator, end_s: float
@@ -317,6 +318,9 @@ class Drafts:
             for key, outcome in outcomes:
                 self._saw(key, outcome)
                 seen += 1
+        lowered = [key for key in schedules if key in self._programs]
+        if self._unlike is None and self.pretrained is not None and self._root is not None and lowered:
+            self._unlike = self.pretrained.unlike(self._as_seen(lowered))
         if seen:
             self._each_s = (time.monotonic() - began_s) / seen
 

@@ -12,7 +12,7 @@ from hltune.tuning.options import TuneOptions
 from hltune.values.cost import Cost, Measurement
 
 _LEAST_PROBING_S = 2.0
-_SHORTEST_ROUND = 0.3
+_SHORTEST_ROUND = 0.15
 _FINAL_TURNS_S = 0.6
 """Timing of one schedule in the final comparison."""
 _LARGEST_FINAL = 1000
@@ -69,7 +69,8 @@ class Pace:
             yield key, measurement
         if self._times_s:
             self._candidate_s = float(np.median(self._times_s))  # for one says little
-            self._finalist_s = float(np.mean(self._working_s or self._times_s))
+            # Not the mean: what compiles far longer than others hardly ever is among the best.
+            self._finalist_s = float(np.median(self._working_s or self._times_s))
 
     def saw_round(self, seconds: float) -> None:
         """Learns from how long a round took."""

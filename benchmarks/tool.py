@@ -69,7 +69,7 @@ def this_machine(subject: Subject) -> MachineId:
 
 def measured(subject: Subject, schedules: dict[str, Schedule], *, rounds: int) -> dict[str, Cost]:
     """The costs of those that do not fail, measured interleaved."""
-    with open_session(subject, MeasureOptions(threads=CORES, turns=rounds), Inputs()) as session:
+    with open_session(subject, MeasureOptions(threads=CORES, turns=rounds), Inputs(), None) as session:
         return {name: cost for name, cost in session.measure(schedules).items() if isinstance(cost, Cost)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -57,10 +58,11 @@ def opened(
     inputs: Inputs = Inputs(),  # noqa: B008 - frozen
     workers: int = 1,
     numpy_reference: NumPyReference | None = None,
+    memory: Path | None = None,
 ) -> Iterator[Session]:
     with (
         open_machine(target, options, workers=workers) as machine,
-        machine.session(spec, inputs, numpy_reference=numpy_reference) as session,
+        machine.session(spec, inputs, numpy_reference=numpy_reference, memory=memory) as session,
     ):
         yield session
 

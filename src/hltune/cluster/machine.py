@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from hltune.cluster.head import Head, Lost, Member, RayError, brief, error_of, ready_of, wait_for
@@ -50,6 +51,7 @@ class ClusterMachine(AbstractContextManager["ClusterMachine"]):
         reference: Schedule | None = None,
         numpy_reference: NumPyReference | None = None,
         more: MoreSchedules | None = None,
+        memory: Path | None = None,  # noqa: ARG002 - nodes do not share a folder
     ) -> ClusterSession:
         """See `Machine.session`; what is expected is computed on each node that measures."""
         inputs.assign(spec)

@@ -109,7 +109,7 @@ def make(
         progress.note(note)
     given = on_given(identify(subject.target, measure), subject.spec, inputs, measure).given
     inputs = replace(inputs, portable=True)
-    with _reference(subject, measure, inputs) as session:
+    with _reference(subject, measure, inputs, workspace.cache) as session:
         choice = _choose(subject, options, device, given, workspace, measure, progress)
         progress.phase(f"{subject.spec.name}: expected outputs")
         spec, expected_in = session.expected
@@ -157,7 +157,7 @@ def make(
 
 
 @contextlib.contextmanager
-def _reference(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Generator[ReferenceSession]:
+def _reference(subject: Subject, measure: MeasureOptions, inputs: Inputs, memory: Path) -> Generator[ReferenceSession]:
     """Begins with the expected outputs, which this computer computes whatever the target."""
     here = subject.target.machine == HOST
     target = subject.target.name if here else f"{HOST}-{STRICT}"
@@ -172,6 +172,7 @@ def _reference(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Gen
             more=further_schedules(replace(subject, target=replace(subject.target, name=target)), measure.threads),
             strict=STRICT in subject.target.name.split("-"),
             own=here,
+            memory=memory,
         ) as session,
     ):
         yield session

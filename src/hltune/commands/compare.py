@@ -105,7 +105,7 @@ def compare(
             progress=progress,
         ) as place,
         place.machine() as machine,
-        begin_session(machine, subject, inputs) as session,
+        begin_session(machine, subject, inputs, workspace.cache) as session,
     ):
         progress.phase(f"searching schedules for {subject.spec.name}, at most {search_timeout_s:g} s")
         memory = Searches(workspace.searches(subject.spec))

@@ -124,7 +124,7 @@ def explain(
         accounts = Accounts(subject, measure.threads, workers)
         session = None
         if subject.target.machine is not None:
-            session = stack.enter_context(open_session(subject, measure, inputs))
+            session = stack.enter_context(open_session(subject, measure, inputs, workspace.cache))
         others = other_schedules(subject, workspace, machine, chosen) if beside else None
         measured, bound = _measured(session, chosen, others, progress)
         known = chosen | (others or {})

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from hltune.commands.verification import further_schedules
 from hltune.machine.inputs import Inputs
@@ -73,21 +74,22 @@ def open_place(
         )
 
 
-def begin_session(machine: Machine, subject: Subject, inputs: Inputs) -> Session:
-    """Begins with a subject; an `InputError` if the inputs do not fit it."""
+def begin_session(machine: Machine, subject: Subject, inputs: Inputs, memory: Path | None) -> Session:
+    """Begins with a subject; see `Machine.session`."""
     return machine.session(
         subject.spec,
         inputs,
         numpy_reference=subject.numpy_reference,
         more=further_schedules(subject, machine.identity.threads),
+        memory=memory,
     )
 
 
 @contextlib.contextmanager
-def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs) -> Generator[Session]:
+def open_session(subject: Subject, measure: MeasureOptions, inputs: Inputs, memory: Path | None) -> Generator[Session]:
     """A session for a subject, on a machine of its own here."""
     with (
         open_machine(subject.target, measure, workers=usable_cores()) as machine,
-        begin_session(machine, subject, inputs) as session,
+        begin_session(machine, subject, inputs, memory) as session,
     ):
         yield session

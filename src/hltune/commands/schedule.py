@@ -166,7 +166,7 @@ def schedule(
         pool, session = stack.enter_context(place.pool()), None
         if measuring and subject.target.machine is not None:
             machine = stack.enter_context(place.machine())
-            session = stack.enter_context(begin_session(machine, subject, inputs))
+            session = stack.enter_context(begin_session(machine, subject, inputs, workspace.cache))
             stack.enter_context(session.beside(pool.workers))
         memory = Searches(workspace.searches(subject.spec))
         attempt = Attempt(subject, pool, session, memory, search_timeout_s, progress)

@@ -172,7 +172,7 @@ def tune(
             with survivors.trying(subject.spec.name):
                 given = on_given(machine.identity, subject.spec, inputs, measure)
                 workspace.records(subject.spec, given)
-                session = stack.enter_context(begin_session(machine, subject, inputs))
+                session = stack.enter_context(begin_session(machine, subject, inputs, workspace.cache))
                 _search_meanwhile(session, subject, options, pool, workspace, end_s=begun_s + _KNOWN_SHARE * total_s)
                 verified_against(session, subject.spec, progress)
                 sessions.append((subject, session, given))

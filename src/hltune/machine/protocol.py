@@ -101,6 +101,7 @@ class Machine(AbstractContextManager["Machine"], Protocol):
         reference: Schedule | None = None,
         numpy_reference: NumPyReference | None = None,
         more: MoreSchedules | None = None,
+        memory: Path | None = None,
     ) -> Session:
         """Begins with a pipeline; an `InputError` if the inputs do not fit it.
 
@@ -109,6 +110,7 @@ class Machine(AbstractContextManager["Machine"], Protocol):
                 two that agree.
             numpy_reference: an independent version of the algorithm that they are checked against.
             more: finds further schedules that may compute them, where too few others can be run.
+            memory: folder of what earlier runs found out about them; None where nothing is to be remembered.
         """
         ...
 

@@ -34,6 +34,7 @@ class ReferenceSession:
         more: asked when too few schedules can be run, in `ready`.
         strict: candidates compute floats strictly.
         own: the author's schedule is one for this computer.
+        memory: folder of what earlier runs found out; None where nothing is to be remembered.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ReferenceSession:
         more: MoreSchedules | None,
         strict: bool,
         own: bool,
+        memory: Path | None = None,
     ) -> None:
         task.inputs.assign(task.spec)
         self._folder = tempfile.TemporaryDirectory(prefix="hltune-")
@@ -72,6 +74,7 @@ class ReferenceSession:
             single=reference is not None,
             last=reference is not None or more is None,
             strict=strict,
+            memory=None if reference is not None else memory,
         )
         self._running: Running[Verification | Undecided] = worker.start(self._job)
 

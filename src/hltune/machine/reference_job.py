@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -15,8 +15,9 @@ import numpy as np
 from hltune.machine.bounds import compiled_key
 from hltune.machine.inputs import input_arrays, real_data
 from hltune.machine.options import MeasureOptions
+from hltune.machine.remembered import Known, Remembered, digest
 from hltune.machine.runs import Folders, Ran
-from hltune.machine.sensitivity import Variant, moved_inputs, variants
+from hltune.machine.sensitivity import VECTORISED, Variant, moved_inputs, variants
 from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
 from hltune.machine.verify import differences, output_names, output_path, usual, write_tolerances
@@ -24,6 +25,7 @@ from hltune.pipeline.images import Array
 from hltune.pipeline.operations import forecast, rounded_outputs
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
+from hltune.values.documents import convert
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 
@@ -88,6 +90,7 @@ class ReferenceJob:
         single: the first one is believed.
         last: nobody knows further schedules.
         strict: candidates compute floats strictly.
+        memory: folder of what earlier runs found out; None where nothing is to be remembered.
     """
 
     task: Task
@@ -98,9 +101,13 @@ class ReferenceJob:
     single: bool
     last: bool
     strict: bool
+    memory: Path | None = None
 
     def run(self, process: Process) -> Verification | Undecided:
         """Runs in the worker."""
+        remembered = self._remembered(process)
+        if remembered is not None and (known := self._as_known(process, remembered)) is not None:
+            return known
         runs = self._references(process)
         pair = self._agreeing(runs)
         if not runs or (pair is None and not self.last):
@@ -113,8 +120,11 @@ class ReferenceJob:
         )
         others = [each for each in runs if each is not reference and self._agree(reference.outputs, each.outputs)]
         self._check_repeats(process, min([reference, *others], key=lambda each: each.run_s))
+        whole = confirmed_by is not None
         if any(self._measured):
-            others += self._variants(process, min([reference, *others], key=lambda each: each.run_s))
+            more, all_known = self._variants(process, min([reference, *others], key=lambda each: each.run_s))
+            others, whole = others + more, whole and all_known
+        names = [each.variant.name for each in (*runs, *others)]
         process.enter("tolerance", timeout_s=self.options.verify_timeout_s)
         verification = Verification(
             reference=reference.variant.name,
@@ -124,14 +134,47 @@ class ReferenceJob:
             compile_s=reference.compile_s,
             run_s=min(each.run_s for each in (reference, *runs)),
         )
+        self._write(reference, verification)
+        if remembered is not None and whole:
+            fields, schedule = asdict(verification), reference.variant.schedule
+            remembered.write(Known(schedule=schedule, outputs=digest(reference.outputs), fields=fields))
+        self._folders.remove(names)
+        self._keep_code(process)
+        return verification
+
+    def _write(self, reference: Ran, verification: Verification) -> None:
         for number, output in enumerate(reference.outputs):
             np.save(output_path(self.directory, number), output)
         write_tolerances(self.directory, verification.outputs)
-        self._folders.remove([each.variant.name for each in (*runs, *others)])
-        self._remember(process)
+
+    def _remembered(self, process: Process) -> Remembered | None:
+        if self.memory is None:
+            return None
+        arrays = input_arrays(process, self.task.spec, self.task.inputs)
+        return Remembered.of(self.memory, self.task, arrays, self.options, self.numpy_reference, strict=self.strict)
+
+    def _as_known(self, process: Process, remembered: Remembered) -> Verification | None:
+        """What an earlier run found out, if what was to be believed computes the same as it did then."""
+        known = remembered.read()
+        if known is None:
+            return None
+        try:
+            verification = convert(known.fields, Verification)
+        except InputError:
+            return None
+        variant = Variant(name=verification.reference, target=self.task.target, schedule=known.schedule)
+        ran = self._run(process, variant, None)
+        if ran is None:
+            return None
+        self._folders.remove([variant.name])
+        if digest(ran.outputs) != known.outputs:
+            return None
+        verification = replace(verification, compile_s=ran.compile_s)
+        self._write(ran, verification)
+        self._keep_code(process)
         return verification
 
-    def _remember(self, process: Process) -> None:
+    def _keep_code(self, process: Process) -> None:
         """Keeps the author's code for `CoverJob`."""
         authors = dict(self.schedules).get(AUTHORS)
         function = None if authors is None else self._code.get((self.task.target, authors))
@@ -255,16 +298,27 @@ class ReferenceJob:
             for name, rounded, ours, theirs in each
         )
 
-    def _variants(self, process: Process, base: Ran) -> list[Ran]:
-        """Runs variants while there is time, until they have shown that no tolerance is large enough."""
+    def _variants(self, process: Process, base: Ran) -> tuple[list[Ran], bool]:
+        """Runs variants while there is time, until they have shown that no tolerance is large enough.
+
+        Says also whether that is all there is to know: none was left out or failed for want of time, but for the
+        vectorised one, which may take any.
+        """
         end_s = time.monotonic() + _SENSITIVITY_S
         found: list[Ran] = []
+        whole = True
         for variant in variants(self.task.spec, base.variant.schedule, self.task.target, strict=self.strict):
-            if time.monotonic() >= end_s or (found and self._chaotic(base, found[-1])):
+            if found and self._chaotic(base, found[-1]):
                 break
-            if (ran := self._run(process, variant, base, compile_ratio=_VARIANT_COMPILE_RATIO)) is not None:
+            ran = None
+            if time.monotonic() < end_s:
+                ran = self._run(process, variant, base, compile_ratio=_VARIANT_COMPILE_RATIO)
+            if ran is not None:
                 found.append(ran)
-        return found
+            elif variant.name != VECTORISED:
+                failure = self._folders.failure(variant.name)
+                whole = whole and failure is not None and failure.kind == "error"
+        return found, whole
 
     def _chaotic(self, base: Ran, other: Ran) -> bool:
         numbers = [number for number, flag in enumerate(self._measured) if flag]

@@ -82,13 +82,14 @@ class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
         reference: Schedule | None = None,
         numpy_reference: NumPyReference | None = None,
         more: MoreSchedules | None = None,
+        memory: Path | None = None,
     ) -> HexagonSession:
         """See `Machine.session`."""
         if not self.tools.harness:
             self.tools = self.host.run(toolchain.BuildJob(self.tools, with_cache=self.emulator.cache is not None))
         # Expected outputs are computed on this computer, with the same algorithm; the DSP emulates floats, as they are.
         task = Task(spec=spec, schedule=Schedule(), target=f"{HOST}-{STRICT}", inputs=inputs)
-        return HexagonSession(self, task, reference, numpy_reference, more)
+        return HexagonSession(self, task, reference, numpy_reference, more, memory)
 
 
 class HexagonSession(ReferenceSession):
@@ -103,6 +104,7 @@ class HexagonSession(ReferenceSession):
         reference: Schedule | None,
         numpy_reference: NumPyReference | None,
         more: MoreSchedules | None,
+        memory: Path | None,
     ) -> None:
         super().__init__(
             task,
@@ -113,6 +115,7 @@ class HexagonSession(ReferenceSession):
             more=more,
             strict=STRICT in machine.target.name.split("-"),
             own=False,
+            memory=memory,
         )
         self._machine = machine
         self._input_file = self._directory / "input.job"

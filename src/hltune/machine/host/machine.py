@@ -98,10 +98,11 @@ class HostMachine(AbstractContextManager["HostMachine"]):
         reference: Schedule | None = None,
         numpy_reference: NumPyReference | None = None,
         more: MoreSchedules | None = None,
+        memory: Path | None = None,
     ) -> HostSession:
         """See `Machine.session`."""
         task = Task(spec=spec, schedule=Schedule(), target=self.target.name, inputs=inputs)
-        return HostSession(self, task, reference, numpy_reference, more)
+        return HostSession(self, task, reference, numpy_reference, more, memory)
 
     def lanes(self) -> tuple[Lane, ...]:
         """All of them; those after the first are started when they are first asked for."""
@@ -121,6 +122,7 @@ class HostSession(ReferenceSession):
         reference: Schedule | None,
         numpy_reference: NumPyReference | None,
         more: MoreSchedules | None,
+        memory: Path | None,
     ) -> None:
         super().__init__(
             task,
@@ -131,6 +133,7 @@ class HostSession(ReferenceSession):
             more=more,
             strict=STRICT in task.target.split("-"),
             own=True,
+            memory=memory,
         )
         self._machine = machine
         self._options = machine.options

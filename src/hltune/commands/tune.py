@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -167,13 +167,14 @@ def tune(
         machine, pool = stack.enter_context(place.machine()), stack.enter_context(place.pool())
         survivors = Survivors(len(subjects), lambda name, error: progress.note(f"{name} is left out. {error}"))
         sessions: list[tuple[Subject, Session, MachineId]] = []
-        for subject in subjects:  # bad input is found before anything is changed or measured
+        for number, subject in enumerate(subjects):  # bad input is found before anything is changed or measured
             progress.phase(f"{subject.spec.name}: expected outputs")
             with survivors.trying(subject.spec.name):
                 given = on_given(machine.identity, subject.spec, inputs, measure)
                 workspace.records(subject.spec, given)
                 session = stack.enter_context(begin_session(machine, subject, inputs, workspace.cache))
-                _search_meanwhile(session, subject, options, pool, workspace, end_s=begun_s + _KNOWN_SHARE * total_s)
+                known_end_s = part(begun_s + _KNOWN_SHARE * total_s, len(subjects) - number)
+                _search_meanwhile(session, subject, options, pool, workspace, end_s=known_end_s)
                 verified_against(session, subject.spec, progress)
                 sessions.append((subject, session, given))
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
@@ -211,7 +212,7 @@ def _search_meanwhile(
     """Halide's autoschedulers search while expected outputs are computed; what they find is remembered for later."""
     if kept(subject, options.keep, options.only) is not None:  # else searches have no say
         return
-    found = climb(
+    steps = climb(
         pool,
         subject.spec,
         subject.target.name,
@@ -219,10 +220,9 @@ def _search_meanwhile(
         budget_s=options.search_timeout_s,
         memory=Searches(workspace.searches(subject.spec)),
         end_s=end_s,
+        until=session.settled,
     )
-    with contextlib.closing(found) as steps:
-        while not session.settled() and next(steps, None) is not None:
-            pass
+    deque(steps, maxlen=0)
 
 
 def _open(

@@ -17,7 +17,7 @@ from hltune.machine.inputs import input_arrays, real_data
 from hltune.machine.options import MeasureOptions
 from hltune.machine.remembered import Known, Remembered, digest
 from hltune.machine.runs import Folders, Ran
-from hltune.machine.sensitivity import VECTORISED, Variant, moved_inputs, variants
+from hltune.machine.sensitivity import Variant, moved_inputs, variants
 from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
 from hltune.machine.verify import differences, output_names, output_path, usual, write_tolerances
@@ -40,7 +40,7 @@ _HOPELESS = 50.0
 _RUN_RATIO, _COMPILE_RATIO = 10.0, 5.0
 _LEAST_RUN_S, _LEAST_COMPILE_S = 2.0, 10.0
 """What runs or compiles so many times longer than another one, and longer than this, is stopped."""
-_VARIANT_COMPILE_RATIO = 2.0
+_VARIANT_COMPILE_RATIO = 3.0
 """The same of variants, all of which take their time, and one of which hardly ever tells what no other does."""
 _SLOWER_RATIO, _SLOWER_S = 2.0, 5.0
 """So is what runs so many times longer and so many seconds more, for it would be run several times."""
@@ -301,8 +301,7 @@ class ReferenceJob:
     def _variants(self, process: Process, base: Ran) -> tuple[list[Ran], bool]:
         """Runs variants while there is time, until they have shown that no tolerance is large enough.
 
-        Says also whether that is all there is to know: none was left out or failed for want of time, but for the
-        vectorised one, which may take any.
+        Says also whether that is all there is to know: none was left out, or failed for want of time.
         """
         end_s = time.monotonic() + _SENSITIVITY_S
         found: list[Ran] = []
@@ -315,7 +314,7 @@ class ReferenceJob:
                 ran = self._run(process, variant, base, compile_ratio=_VARIANT_COMPILE_RATIO)
             if ran is not None:
                 found.append(ran)
-            elif variant.name != VECTORISED:
+            else:
                 failure = self._folders.failure(variant.name)
                 whole = whole and failure is not None and failure.kind == "error"
         return found, whole

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hltune import __version__
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import NumPyReference, Task
 from hltune.pipeline.images import Array
@@ -26,6 +27,9 @@ from hltune.values.documents import Format
 from hltune.values.errors import InputError
 
 _FORMAT = Format(name="hltune-expected", version=1, what="cannot use what is known of outputs", todo="delete the file")
+"""A new version for every change of how outputs are compared."""
+
+_VERSIONS = (__version__, np.__version__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,7 @@ class Remembered:
         """The file for a pipeline on these inputs, under all else that the outcome depends on."""
         spec, given = task.spec, (options.tolerance, options.integer_tolerance)
         conditions = (spec.content_hash, spec.manual_hash, task.target, given, numpy_reference, strict)
-        key = hashlib.sha256(repr((halide_version(), np.__version__, *conditions, digest(arrays))).encode())
+        key = hashlib.sha256(repr((*_VERSIONS, halide_version(), *conditions, digest(arrays))).encode())
         return cls(folder / f"expected-{key.hexdigest()}.json")
 
     def read(self) -> Known | None:

@@ -12,7 +12,6 @@ from hltune.values.pipeline import PipelineSpec
 
 STRICT = "strict_float"
 """Halide's name of the feature with which floats are computed as they are written."""
-VECTORISED = "a vectorised schedule"
 _VECTOR = 8
 
 
@@ -42,7 +41,7 @@ def variants(spec: PipelineSpec, schedule: Schedule, target: str, *, strict: boo
     """
     if not strict:
         yield from _other_floats(spec, schedule, target)
-    yield Variant(name=VECTORISED, target=target, schedule=vectorised(spec))
+    yield Variant(name="a vectorised schedule", target=target, schedule=vectorised(spec))
 
 
 def _other_floats(spec: PipelineSpec, schedule: Schedule, target: str) -> Iterator[Variant]:

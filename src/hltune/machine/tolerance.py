@@ -131,6 +131,7 @@ def distances(found: Array, expected: Array, near_zero: float) -> Array:
 
     Truths are the bytes that they are in memory, for one that nobody wrote is neither true nor false.
     """
+    _check_shapes(found, expected)
     if found.dtype.kind != "f":
         wide = (found.view(np.uint8), expected.view(np.uint8)) if found.dtype.kind == "b" else (found, expected)
         return np.maximum(*wide).astype(np.uint64) - np.minimum(*wide).astype(np.uint64)
@@ -142,6 +143,11 @@ def distances(found: Array, expected: Array, near_zero: float) -> Array:
         same = (ours == wanted) | (np.isnan(ours) & np.isnan(wanted))
         result[part] = np.where(same, 0.0, np.where(np.isfinite(far), far, math.inf))
     return result
+
+
+def _check_shapes(found: Array, expected: Array) -> None:
+    if found.shape != expected.shape:
+        raise ValueError(f"an output of shape {found.shape} is compared with one of shape {expected.shape}")
 
 
 def _near_zero(expected: Array, variants: Sequence[Array]) -> float:
@@ -201,6 +207,7 @@ def _far_ones(found: Array, expected: Array, near_zero: float, level: float) -> 
 
     One part of the arrays after the other, for all distances at once would not fit into a cache.
     """
+    _check_shapes(found, expected)
     places, values = [np.empty((0, found.ndim), np.int64)], [np.empty(0)]
     for start, part in _parts(found.shape):
         ours, wanted = found[part], expected[part]

@@ -1,7 +1,7 @@
 """The first check of a pipeline: as the user's process has it, it computes what it computes after serialization.
 
 Both are compiled here with the same schedule and without liberties in arithmetic, and run on one thread on the same
-small random images: equal means equal. They run in a fork, for the user's code may do anything when it runs.
+small random images: equal means equal. Each runs in a fork, for the user's code may do anything when it runs.
 """
 
 import contextlib
@@ -32,6 +32,7 @@ _ALIGNMENT = 128
 
 Outcome = list[bytes] | str
 """What a run computed, or why it failed."""
+_Prepare = Callable[[], Callable[[], Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,10 @@ def _outcomes(own: Own, spec: PipelineSpec, scheduled: bool) -> tuple[Outcome, O
 def _in_forks(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool) -> tuple[Outcome, Outcome] | str:
     """What both compute, side by side, for compiling them takes long."""
     images = {argument.name: _random_image(argument, number) for number, argument in enumerate(spec.buffers())}
-    runs = [partial(each, spec, scheduled, whole, images) for each in (partial(_run_own, own), _run_spec)]
+    prepared = [partial(each, spec, scheduled, whole, images) for each in (partial(_own_run, own), _spec_run)]
     end_s = time.monotonic() + _LIMIT_S
     with contextlib.ExitStack() as stack:
-        forks = [stack.enter_context(_fork(each)) for each in runs]
+        forks = [stack.enter_context(_fork(each)) for each in prepared]
         try:
             mine, specs = (_received(connection, process, end_s) for connection, process in forks)
         except _NoOutcomeError as error:
@@ -115,11 +116,11 @@ class _NoOutcomeError(Exception):
 
 
 @contextlib.contextmanager
-def _fork(run: Callable[[], Outcome]) -> Generator[tuple[Connection, BaseProcess]]:
-    """A process that sends what came of a run; it ends with the context."""
+def _fork(prepare: _Prepare) -> Generator[tuple[Connection, BaseProcess]]:
+    """A process that prepares a run and sends what came of it; it ends with the context."""
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe(duplex=False)
-    process = fork.Process(target=_send, args=(there, run), daemon=True)
+    process = fork.Process(target=_send, args=(there, prepare), daemon=True)
     process.start()
     there.close()
     try:
@@ -130,8 +131,9 @@ def _fork(run: Callable[[], Outcome]) -> Generator[tuple[Connection, BaseProcess
         here.close()
 
 
-def _send(connection: Connection, run: Callable[[], Outcome]) -> None:
+def _send(connection: Connection, prepare: _Prepare) -> None:
     os.environ["HL_NUM_THREADS"] = "1"  # several would add floats in another order each time
+    run = prepare()
     try:
         outcome = run()
     except Exception as error:  # whatever it is, the other has to fail likewise
@@ -151,20 +153,22 @@ def _received(connection: Connection, process: BaseProcess, end_s: float) -> Out
         raise _NoOutcomeError(f"running it ends the process: {how}") from None
 
 
-def _run_own(own: Own, spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]) -> Outcome:
+def _own_run(
+    own: Own, spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]
+) -> Callable[[], Outcome]:
     parameters = {parameter.name(): parameter for parameter in own.inputs}
     used = [argument for argument in spec.inputs if argument.name in parameters]
     arguments = [parameters[argument.name]._to_argument() for argument in used]
     if not scheduled:
         _compute_root(own.pipeline)
-    return _run(own.pipeline, arguments, used, images, spec.outputs, whole=whole)
+    return partial(_run, own.pipeline, arguments, used, images, spec.outputs, whole=whole)
 
 
-def _run_spec(spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]) -> Outcome:
+def _spec_run(spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]) -> Callable[[], Outcome]:
     built = build(spec, spec.manual_hash if scheduled else None)
     if not scheduled:
         _compute_root(built.pipeline)
-    return _run(built.pipeline, built.arguments, spec.inputs, images, spec.outputs, whole=whole)
+    return partial(_run, built.pipeline, built.arguments, spec.inputs, images, spec.outputs, whole=whole)
 
 
 def _compute_root(pipeline: hl.Pipeline) -> None:

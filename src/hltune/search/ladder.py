@@ -11,7 +11,7 @@ each state is new, so the forecast follows the largest one that has ended. What 
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -229,13 +229,15 @@ def climb(
     memory: Memory,
     forecast: Forecast | None = None,
     end_s: float = math.inf,
+    until: Callable[[], bool] = lambda: False,
 ) -> Generator[Step]:
     """Runs rungs on all processes of the pool, in their order, and yields what each found, as they are done.
 
     While the caller works on one, the next ones are searched; what the caller does when all have ended takes nothing
-    from the budget. Nothing goes on after `end_s` of the monotonic clock. Whoever leaves early leaves no process busy.
+    from the budget. Nothing goes on after `end_s` of the monotonic clock, or when `until` says so. Whoever leaves early
+    leaves no process busy.
     """
-    return _Climb(pool, spec, target, deque(rungs), budget_s, memory, forecast or Forecast(), end_s).steps()
+    return _Climb(pool, spec, target, deque(rungs), budget_s, memory, forecast or Forecast(), end_s, until).steps()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,13 +259,14 @@ class _Climb:
     memory: Memory
     forecast: Forecast
     last_s: float
+    until: Callable[[], bool]
     end_s: float = 0.0
     busy: dict[_Search, _Begun] = field(default_factory=dict[_Search, _Begun])
 
     def steps(self) -> Generator[Step]:
         self.end_s = time.monotonic() + self.budget_s
         try:
-            while self.waiting or self.busy:
+            while (self.waiting or self.busy) and not self.until():
                 for step in self._begin():
                     yield from self._hand_over(step)
                 if self.busy and (ended := first_ended(list(self.busy), timeout_s=LOOK_S)) is not None:

@@ -39,6 +39,8 @@ from hltune.values.program_features import ProgramFeatures
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
 
+_LEAST_KNOWN = 3
+"""Programs that tell whether a pipeline is like those of pre-training."""
 _LEAST_MEASURED = 16
 """Programs that a ranker learns from at least."""
 _PER_MUTANT = 10
@@ -319,7 +321,8 @@ class Drafts:
                 self._saw(key, outcome)
                 seen += 1
         lowered = [key for key in schedules if key in self._programs]
-        if self._unlike is None and self.pretrained is not None and self._root is not None and lowered:
+        decided = self._unlike is not None or self.pretrained is None or self._root is None
+        if not decided and self.pretrained is not None and len(lowered) >= _LEAST_KNOWN:
             self._unlike = self.pretrained.unlike(self._as_seen(lowered))
         if seen:
             self._each_s = (time.monotonic() - began_s) / seen

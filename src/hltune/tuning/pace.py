@@ -24,7 +24,8 @@ _SLOWER = 1.5
 """How many times as long a candidate of a round takes as the known schedules that are measured first: median of fifteen
 applications; the least was 0.65, the most 2.2."""
 _NEWEST = 100
-"""Candidates that tell how long one takes."""
+"""Bursts of candidates that tell how long one takes."""
+_FINALIST_QUANTILE = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,20 @@ class Limits:
     samples: int | None = None
 
 
+@dataclass(slots=True)
+class _Burst:
+    """Candidates that came together, when their last turns were taken: each took its share of the time before."""
+
+    seconds: float = 0.0
+    count: int = 0
+    works: int = 0
+
+    def add(self, seconds: float, *, works: bool) -> None:
+        self.seconds += seconds
+        self.count += 1
+        self.works += works
+
+
 class Pace:
     """How long the parts of tuning take, as far as was seen."""
 
@@ -42,8 +57,7 @@ class Pace:
         self._options = options
         self._last_round_s: float | None = None
         self._candidate_s = self._finalist_s = 1.0
-        self._times_s: deque[float] = deque(maxlen=_NEWEST)
-        self._working_s: deque[float] = deque(maxlen=_NEWEST)
+        self._bursts: deque[_Burst] = deque(maxlen=_NEWEST)
 
     def seen(
         self, measurements: Iterable[tuple[str, Measurement]], *, at_once: int | None = None
@@ -54,23 +68,21 @@ class Pace:
         """
         busy = min(at_once or self._options.workers, self._options.workers) / self._options.workers
         last_s = time.monotonic()
-        together = 0
+        alone = True
         for key, measurement in measurements:
             now_s = time.monotonic()
             taken_s = (now_s - last_s) * busy
-            self._times_s.append(taken_s)
-            together = together + 1 if taken_s < _TOGETHER_S else 1
-            # Several come together when their last turns are taken: each took its share of the time before.
-            burst = [self._times_s.pop() for _ in range(min(together, len(self._times_s)))]
-            self._times_s.extend([sum(burst) / len(burst)] * len(burst))
-            if isinstance(measurement, Cost):  # most of those that fail do so at once
-                self._working_s.append(taken_s)
-            last_s = now_s
+            if alone or taken_s >= _TOGETHER_S:
+                self._bursts.append(_Burst())
+            self._bursts[-1].add(taken_s, works=isinstance(measurement, Cost))
+            last_s, alone = now_s, False
             yield key, measurement
-        if self._times_s:
-            self._candidate_s = float(np.median(self._times_s))  # for one says little
-            # Not the mean: what compiles far longer than others hardly ever is among the best.
-            self._finalist_s = float(np.median(self._working_s or self._times_s))
+        if self._bursts:
+            times_s = [each.seconds / each.count for each in self._bursts for _ in range(each.count)]
+            working_s = [each.seconds / each.works for each in self._bursts for _ in range(each.works)]
+            self._candidate_s = float(np.median(times_s))  # for one says little
+            # Most of those that fail do so at once; and what takes far longer than others is seldom one of the best.
+            self._finalist_s = float(np.quantile(working_s or times_s, _FINALIST_QUANTILE))
 
     def saw_round(self, seconds: float) -> None:
         """Learns from how long a round took."""
@@ -79,7 +91,7 @@ class Pace:
     @property
     def known(self) -> bool:
         """Something was measured in this run."""
-        return bool(self._times_s)
+        return bool(self._bursts)
 
     @property
     def candidate_s(self) -> float:

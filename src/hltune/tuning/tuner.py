@@ -135,8 +135,9 @@ class Tuner:
 
     @property
     def _searches(self) -> bool:
-        """The next round searches, too; seldom where what searches find is far behind what somebody wrote."""
-        return self.mutant_share < LARGEST_MUTANT_SHARE or self._round % _SEARCHES_AGAIN_AFTER == 0
+        """The next round searches, too; seldom where searches are far behind the author and mutants are still new."""
+        behind = self.mutant_share >= LARGEST_MUTANT_SHARE
+        return not behind or self._idle_rounds > 0 or self._round % _SEARCHES_AGAIN_AFTER == 0
 
     @property
     def successes(self) -> Successes:

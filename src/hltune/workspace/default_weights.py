@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,8 +90,16 @@ def initial_weights(asked: Path | None, default: Path | None, target: TargetInfo
     # Earlier versions stay in both folders, so that what began with them can go on.
     folders = [*([default.parent] if default else []), *filter(None, [shipped_weights(target)])]
     files = [path for folder in folders for path in sorted(folder.glob("*.weights"), reverse=True)]
-    known = [*map(read_weights, [*([default] if default else []), *files]), builtin_weights()]
-    return next((each for each in known if weights_hash(each) == parent), known[0])
+    first = read_weights(default or files[0]) if default or files else builtin_weights()
+    return next((each for each in (first, *_readable(files)) if weights_hash(each) == parent), first)
+
+
+def _readable(files: Iterable[Path]) -> Iterator[Weights]:
+    """Weights of files, one after the other, and Halide's own; what is damaged is as good as not there."""
+    for path in files:
+        with contextlib.suppress(InputError):
+            yield read_weights(path)
+    yield builtin_weights()
 
 
 def _shipped_path(target: TargetInfo) -> Path | None:

@@ -119,7 +119,7 @@ def test_one_message_and_code_2(hltune: Run, files: Path, arguments: tuple[objec
 
 
 def test_errors_are_documents_too(hltune: Run) -> None:
-    result = hltune("schedule", "median3", "--json")
+    result = hltune("schedule", "median3", "--json", apart=True)
     assert result.code == 2
     assert result.document["error"]["what"] == "unknown benchmark"
     assert result.document["exit_code"] == 2

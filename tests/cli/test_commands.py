@@ -22,7 +22,7 @@ QUICKEST = ("--autoscheduler", "mullapudi2016", "--max-parallelism", 2)
 
 
 def test_schedule_writes_one_document(hltune: Run, tmp_path: Path) -> None:
-    result = hltune("schedule", BLUR, *QUICK, "--json")
+    result = hltune("schedule", BLUR, *QUICK, "--json", apart=True)
     assert result.code == 0, result.err
     document = result.document
     assert document["pipeline"] == "blur_function"

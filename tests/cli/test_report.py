@@ -166,7 +166,7 @@ def test_a_page_that_cannot_be_written_is_said_first(hltune: Run) -> None:
 
 def test_tuning_leaves_a_page(hltune: Run, tmp_path: Path) -> None:
     flags = ("--samples", 12, "--beam-size", 1, "--max-parallelism", 2)
-    result = hltune("tune", BLUR, *flags, "--report", "out.html", "--watch")
+    result = hltune("tune", BLUR, *flags, "--report", "out.html", "--watch", apart=True)
     assert result.code == 0, result.err
     text = (tmp_path / "out.html").read_text()
     Page(text)

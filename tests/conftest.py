@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 import hltune
+from hltune.workspace.records import Workspace
+from tests.cache import CACHE
 
 # How long an example takes says something about the machine, not about the code. Where nobody looks at what failed, all
 # runs draw the same examples.
@@ -22,6 +24,14 @@ def workers_find_the_tests() -> Iterator[None]:
     places = (Path(__file__).parents[1], Path(hltune.__file__).parents[1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workspaces_share_a_cache() -> Iterator[None]:
+    """Compiling a generator, or checking that a function computes what its spec does, takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workspace, "cache", CACHE)
         yield
 
 

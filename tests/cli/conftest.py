@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from hltune.cli.main import run_command_line
+from tests.cache import CACHE
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 
@@ -89,3 +91,23 @@ def _interrupts_as_they_are() -> Iterator[None]:
 def hltune(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
     """Runs a command in an empty folder; apart where a test is long anyway."""
     return running_in(tmp_path, apart=request.node.get_closest_marker("long") is not None)
+
+
+PAGE = Path("a_long_name" * 10) / "out.html"
+"""The page names the command that made it, and in a path is nothing to break a line at."""
+
+
+@pytest.fixture(scope="session")
+def tuned_folder() -> Path:
+    """A folder where two pipelines were tuned, which left a page: by the first process that asks for it."""
+    folder, making = CACHE / "tuned", CACHE / "tuning"
+    with (CACHE / "tuned.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            (making / PAGE).parent.mkdir(parents=True)
+            pipelines = (PIPELINES / "blur_function.py", PIPELINES / "sums_function.py")
+            flags = ("--samples", 24, "--beam-size", 1, "--max-parallelism", 2, "--report", PAGE, "--watch")
+            result = running_in(making, apart=True)("tune", *pipelines, *flags)
+            assert result.code == 0, result.err
+            making.rename(folder)
+    return folder

@@ -41,7 +41,19 @@ def ctrl_c_is_heard() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-SLOWEST = ("test_tuner.py", "test_version1.py", "test_interrupt.py", "test_tune.py", "test_pretrain.py")
+SLOWEST = {
+    "test_apps.py",
+    "test_commands.py",
+    "test_conformance.py",
+    "test_machine.py",
+    "test_pretrain.py",
+    "test_reduce.py",
+    "test_replay.py",
+    "test_report.py",
+    "test_tune.py",
+    "test_tuner.py",
+    "test_version1.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 import hltune
+from hltune.workspace.records import Workspace
+from tests.cache import CACHE
 
 # How long an example takes says something about the machine, not about the code. Where nobody looks at what failed, all
 # runs draw the same examples.
@@ -26,12 +28,32 @@ def workers_find_the_tests() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def workspaces_share_a_cache() -> Iterator[None]:
+    """Compiling a generator, or checking that a function computes what its spec does, takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workspace, "cache", CACHE)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def ctrl_c_is_heard() -> None:
     """A shell starts background jobs with Ctrl-C ignored, these tests may be one, and children inherit it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-SLOWEST = ("test_tuner.py", "test_version1.py", "test_interrupt.py", "test_tune.py", "test_pretrain.py")
+SLOWEST = {
+    "test_apps.py",
+    "test_commands.py",
+    "test_conformance.py",
+    "test_machine.py",
+    "test_pretrain.py",
+    "test_reduce.py",
+    "test_replay.py",
+    "test_report.py",
+    "test_tune.py",
+    "test_tuner.py",
+    "test_version1.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

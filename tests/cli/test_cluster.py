@@ -14,13 +14,13 @@ def test_without_ray_it_is_said_what_to_install(hltune: Run, tmp_path: Path) -> 
     (tmp_path / "ray.py").write_text("raise ImportError('not here')")  # in the folder that commands run in
     there = ("sobel", "--size", "64x64", "--cluster", "local")
     for command in (("tune", *there, "--rounds", 0), ("schedule", *there), ("compare", *there), ("cluster", "status")):
-        result = hltune(*command)
+        result = hltune(*command, apart=True)
         assert result.code == 2 and "pip install 'hltune[cluster]'" in result.err
 
 
 def test_a_cluster_that_is_not_there(hltune: Run) -> None:
     pytest.importorskip("ray")
-    result = hltune("cluster", "status", "--cluster", "127.0.0.1:1")
+    result = hltune("cluster", "status", "--cluster", "127.0.0.1:1", apart=True)
     assert result.code == 2 and "no cluster can be reached" in result.err and "ray start --head" in result.err
 
 

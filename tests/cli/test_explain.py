@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
-from tests.cli.conftest import PIPELINES, Run
+from tests.cli.conftest import PIPELINES, Run, running_in
 from tests.machine.opened import needs_hexagon
 
 BLUR = PIPELINES / "blur_function.py"
 THREADS = ("--max-parallelism", 2)
 
 
-@pytest.fixture
-def scheduled(hltune: Run) -> Run:
-    result = hltune("schedule", BLUR, "--beam-size", 1, "--autoscheduler", "mullapudi2016", *THREADS)
+@pytest.fixture(scope="module")
+def scheduled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scheduled")
+    words = ("schedule", BLUR, "--beam-size", 1, "--autoscheduler", "mullapudi2016", *THREADS)
+    result = running_in(folder)(*words)
     assert result.code == 0, result.err
+    return folder
+
+
+@pytest.fixture
+def scheduled(hltune: Run, tmp_path: Path, scheduled_folder: Path) -> Run:
+    """Runs a command where a pipeline was scheduled."""
+    shutil.copytree(scheduled_folder, tmp_path, dirs_exist_ok=True)
     return hltune
 
 

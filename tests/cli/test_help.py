@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -121,18 +122,37 @@ def help_of(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "arguments", [("--help",), ("samples", "--help"), ("--version",), *((*n.split(), "--help") for n in COMMANDS)]
-)
-def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+HELP = [("--help",), ("samples", "--help"), ("--version",), *((*name.split(), "--help") for name in COMMANDS)]
+EACH_IN_A_FORK = f"""
+import io, json, os, sys
+from hltune.cli.main import run_command_line
+
+for arguments in {HELP}:
+    if os.fork() == 0:
+        sys.stdout = io.StringIO()
+        code = run_command_line(arguments)
+        print(json.dumps([code, *sys.modules]), file=sys.__stdout__, flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[tuple[str, ...], tuple[int, set[str]]]:
+    """Exit codes, and all modules that are there afterwards, by arguments."""
+    command = [sys.executable, "-c", EACH_IN_A_FORK]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return {arguments: (code, {*modules}) for arguments, (code, *modules) in zip(HELP, found, strict=True)}
+
+
+@pytest.mark.parametrize("arguments", HELP)
+def test_help_imports_nothing_heavy(
+    arguments: tuple[str, ...], imported: dict[tuple[str, ...], tuple[int, set[str]]]
+) -> None:
     heavy = HEAVY if " ".join(arguments[:-1]) in COMMANDS else (*HEAVY, *FOR_ONE_COMMAND)
-    code = (
-        "import sys; from hltune.cli.main import run_command_line; "
-        f"code = run_command_line({list(arguments)}); "
-        f"print([name for name in {heavy} if name in sys.modules], code)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.splitlines()[-1] == "[] 0"
+    code, modules = imported[arguments]
+    assert code == 0 and not modules & {*heavy}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

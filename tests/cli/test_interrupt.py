@@ -17,8 +17,10 @@ pytestmark = pytest.mark.alone
 
 MOMENTS_S = (0.0, 0.02, 0.1, 0.2, 0.3)
 PHASES = {"schedule": ("loading", "searching", "compiling"), "compare": ("searching", "measuring"), "tune": ("tuning",)}
-FLAGS = {"": ("--beam-size", "64"), "tune": ("--beam-size", "8", "--size", "512x384")}
-"""Searches and measurements that take long; tuning always does, and should begin soon."""
+FLAGS = {"measuring": ("--beam-size", "1"), "tuning": ("--beam-size", "2", "--size", "256x192")}
+"""What comes after searches should begin soon."""
+LONG = ("--beam-size", "64")
+"""Elsewhere, searches should take long."""
 DELAYS_S = (0.0, 0.3)
 """After a phase was announced; no phase ends that soon."""
 LIMIT_S, ATTEMPTS, HANGS_S = 2.0, 3, 60.0
@@ -51,9 +53,11 @@ def alive(pid: int) -> bool:
         return False
 
 
-def start(command: str, folder: Path, *program: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[str]:
+def start(
+    command: str, folder: Path, *program: str, phase: str = "", pass_fds: Sequence[int] = ()
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *(program or ("-m", "hltune")), command, "gaussian5x5", *FLAGS.get(command, FLAGS[""])],
+        [sys.executable, *(program or ("-m", "hltune")), command, "gaussian5x5", *FLAGS.get(phase, LONG)],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -124,7 +128,7 @@ def test_in_each_phase(
     command: str, phase: str, delay_s: float, quickly: Callable[[Callable[[Path], float]], None]
 ) -> None:
     def attempt(folder: Path) -> float:
-        with start(command, folder) as process:
+        with start(command, folder, phase=phase) as process:
             assert process.stderr is not None
             while phase not in (line := process.stderr.readline()):
                 assert line, "the phase never came"

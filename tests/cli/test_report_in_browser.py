@@ -11,10 +11,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from hltune.commands.report import Reported
 from hltune.report.page import reported, write_page
-from tests.cli.conftest import PIPELINES, Run
+from tests.cli.conftest import PAGE
 from tests.report.explained import FOUND, explanation
 
-BLUR, SUMS = PIPELINES / "blur_function.py", PIPELINES / "sums_function.py"
 CHROMIUM = shutil.which("chromium")
 LARGEST_BYTES = 700_000
 """Of two pipelines; those of six have to be under 2 MB."""
@@ -30,13 +29,8 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-def test_the_page_works_in_a_browser(hltune: Run, browser: Browser, tmp_path: Path) -> None:
-    flags = ("--samples", 24, "--beam-size", 1, "--max-parallelism", 2)
-    # The page names the command that made it, and in a path is nothing to break a line at.
-    path = tmp_path / ("a_long_name" * 10) / "out.html"
-    path.parent.mkdir()
-    result = hltune("tune", BLUR, SUMS, *flags, "--report", path)
-    assert result.code == 0, result.err
+def test_the_page_works_in_a_browser(browser: Browser, tuned_folder: Path) -> None:
+    path = tuned_folder / PAGE
     assert path.stat().st_size < LARGEST_BYTES
     for scheme in ("light", "dark"):
         for width in (380, 1280):

@@ -21,6 +21,7 @@ from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, w
 from hltune.samples.reader import Reader
 from hltune.samples.schema import VERSION
 from tests.cli.conftest import PIPELINES, Run
+from tests.cli.test_reduce import WORKS, store
 from tests.samples.test_damage import mounted
 
 BLUR = PIPELINES / "blur_function.py"
@@ -218,7 +219,7 @@ def test_a_full_disk_loses_nothing(hltune: Run, tmp_path: Path) -> None:
 
 
 def test_a_read_only_workspace(hltune: Run, tmp_path: Path) -> None:
-    tune(hltune, "--samples", 6)
+    store(tmp_path, str(BLUR), "output.parallel(y);", WORKS)
     place = tmp_path / "fixed"
     with mounted(place, "size=16m"):
         shutil.copytree(tmp_path / ".hltune", place / "ws")

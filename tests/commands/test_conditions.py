@@ -23,7 +23,7 @@ from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
-from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options
+from hltune.search.autoschedulers import BUILTIN, Adams2019Options, Mullapudi2016Options
 from hltune.values import schedule_codec
 from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure, HltuneError
@@ -121,7 +121,7 @@ def test_what_schedule_finds_wrong_is_not_handed_out_without_a_word(workspace: W
     notes = Notes()
     schedule(
         COLUMNS,
-        Adams2019Options(parallelism=2, beam_size=1),
+        Adams2019Options(parallelism=2, beam_size=1, weights=BUILTIN),
         search_timeout_s=60,
         workspace=workspace,
         measure=EXACTLY,

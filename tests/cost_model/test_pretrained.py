@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,14 @@ def test_the_newest_counts_and_older_ones_go(ranker: Pretrained, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture(scope="module")
+def written(ranker: Pretrained, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What is in a file of it."""
+    path = tmp_path_factory.mktemp("written") / "best-00001.ranker.json"
+    write_ranker(path, ranker, ORIGIN)
+    return json.loads(path.read_text())
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -123,11 +132,9 @@ def test_the_newest_counts_and_older_ones_go(ranker: Pretrained, tmp_path: Path)
         ("format", "hltune-weights"),
     ],
 )
-def test_damage_is_named(field: str, value: object, ranker: Pretrained, tmp_path: Path) -> None:
+def test_damage_is_named(field: str, value: object, written: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "best-00001.ranker.json"
-    write_ranker(path, ranker, ORIGIN)
-    document = json.loads(path.read_text())
-    path.write_text(json.dumps(document | {field: value}))
+    path.write_text(json.dumps(written | {field: value}))
     with pytest.raises(InputError) as raised:
         read_ranker(path)
     assert str(path) in str(raised.value) and "hltune pretrain" in str(raised.value)

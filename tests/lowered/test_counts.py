@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from hltune.lowered.parse import parse_lowered
 from hltune.lowered.walk import Walked, walk
 from hltune.machine.open import resolve
 from hltune.pipeline.load import LoadJob
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.suite.benchmark import Benchmark, schedules
@@ -26,10 +29,37 @@ WIDTH, HEIGHT = 192, 144
 CLOSE = 0.02
 """What sampling may be off by."""
 
+Check = Callable[[PipelineSpec, Schedule], None]
 
-def walked(spec: PipelineSpec, schedule: Schedule) -> Walked:
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
     with Worker() as worker:
-        text = worker.run(LowerJob(spec=spec, schedule=schedule, target=resolve("host").name))
+        yield worker
+
+
+@pytest.fixture(scope="module")
+def target() -> TargetInfo:
+    return resolve("host")
+
+
+@pytest.fixture
+def check(worker: Worker, target: TargetInfo, tmp_path: Path) -> Check:
+    def check(spec: PipelineSpec, schedule: Schedule) -> None:
+        stores, loads = counted(walked(worker, target, spec, schedule))
+        real_stores, real_loads = traced(spec, schedule, tmp_path)
+        assert sum(real_stores.values()) >= WIDTH * HEIGHT <= sum(real_loads.values())
+        assert {_name(each) for each in stores} == {_name(each) for each in real_stores}
+        for name, count in real_stores.items():
+            assert _of(stores, name) == pytest.approx(count, rel=CLOSE), (name, "stores")
+        for name, count in real_loads.items():
+            assert _of(loads, name) == pytest.approx(count, rel=CLOSE), (name, "loads")
+
+    return check
+
+
+def walked(worker: Worker, target: TargetInfo, spec: PipelineSpec, schedule: Schedule) -> Walked:
+    text = worker.run(LowerJob(spec=spec, schedule=schedule, target=target.name))
     assert isinstance(text, str), text
     return walk(parse_lowered(text), *arguments_of(spec), vector_bits=256)
 
@@ -44,6 +74,7 @@ def counted(found: Walked) -> tuple[Counter[str], Counter[str]]:
     return stores, loads
 
 
+@cache
 def load(benchmark: Benchmark) -> PipelineSpec:
     with Worker() as worker:
         return worker.run(LoadJob(source=benchmark.source(WIDTH, HEIGHT), target="host", cache=CACHE))
@@ -51,10 +82,10 @@ def load(benchmark: Benchmark) -> PipelineSpec:
 
 @pytest.mark.parametrize("name", ["default", "expert"])
 @pytest.mark.parametrize("benchmark", FILTERS, ids=lambda each: each.name)
-def test_filters(benchmark: Benchmark, name: str, tmp_path: Path) -> None:
+def test_filters(benchmark: Benchmark, name: str, target: TargetInfo, check: Check) -> None:
     spec = load(benchmark)
-    text = "" if name == "default" else schedules(benchmark, resolve("host"))["expert"]
-    check(spec, parse_schedule(text, spec.funcs), tmp_path)
+    text = "" if name == "default" else schedules(benchmark, target)["expert"]
+    check(spec, parse_schedule(text, spec.funcs))
 
 
 SCHEDULES = {
@@ -74,27 +105,16 @@ SLIDING = {
 @pytest.mark.long
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("benchmark", FILTERS, ids=lambda each: each.name)
-def test_schedules(benchmark: Benchmark, name: str, tmp_path: Path) -> None:
+def test_schedules(benchmark: Benchmark, name: str, check: Check) -> None:
     spec = load(benchmark)
-    check(spec, parse_schedule(SCHEDULES[name], spec.funcs), tmp_path)
+    check(spec, parse_schedule(SCHEDULES[name], spec.funcs))
 
 
 @pytest.mark.parametrize("name", SLIDING)
-def test_producers(name: str, tmp_path: Path) -> None:
+def test_producers(name: str, check: Check) -> None:
     (benchmark,) = (each for each in FILTERS if each.name == name)
     spec = load(benchmark)
-    check(spec, parse_schedule(SLIDING[name], spec.funcs), tmp_path)
-
-
-def check(spec: PipelineSpec, schedule: Schedule, folder: Path) -> None:
-    stores, loads = counted(walked(spec, schedule))
-    real_stores, real_loads = traced(spec, schedule, folder)
-    assert sum(real_stores.values()) >= WIDTH * HEIGHT <= sum(real_loads.values())
-    assert {_name(each) for each in stores} == {_name(each) for each in real_stores}
-    for name, count in real_stores.items():
-        assert _of(stores, name) == pytest.approx(count, rel=CLOSE), (name, "stores")
-    for name, count in real_loads.items():
-        assert _of(loads, name) == pytest.approx(count, rel=CLOSE), (name, "loads")
+    check(spec, parse_schedule(SLIDING[name], spec.funcs))
 
 
 def _name(text: str) -> str:

@@ -210,7 +210,7 @@ def reaching() -> hl.Func:
 def slow() -> hl.Func:
     """Takes many seconds, whatever its schedule."""
     x = hl.Var("x")
-    r = hl.RDom([hl.Range(0, 20_000_000)], "r")
+    r = hl.RDom([hl.Range(0, 4_000_000)], "r")
     total = hl.Func("total")
     total[x] = hl.sum(hl.sin(hl.cast(hl.Float(32), x * r.x)))
     total.set_estimates([hl.Range(0, 64)])

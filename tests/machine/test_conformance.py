@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 
 from hltune.machine.inputs import Inputs, random_array
-from hltune.machine.open import identify, resolve
-from hltune.machine.protocol import Session
+from hltune.machine.open import identify, open_machine, resolve
+from hltune.machine.options import MeasureOptions
+from hltune.machine.protocol import Machine, Session
+from hltune.machine.task import NumPyReference
 from hltune.machine.verify import output_path
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.schedule.parse import parse_schedule
@@ -21,9 +24,9 @@ from hltune.values.cost import Cost
 from hltune.values.directives import ComputeRoot, Schedule, Split, Stage
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import Constraint, PipelineSpec
-from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, opened, reference, strips
+from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, reference, strips
 
-pytestmark = pytest.mark.alone
+Opened = Callable[..., AbstractContextManager[Session]]
 
 
 @pytest.fixture(scope="module", params=["host", pytest.param("hexagon", marks=needs_hexagon)])
@@ -34,6 +37,29 @@ def target(request: pytest.FixtureRequest) -> TargetInfo:
 @pytest.fixture(scope="module")
 def blur(target: TargetInfo) -> PipelineSpec:
     return load("blur", target)
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Opened]:
+    """Opens sessions, those with the same options on the same machine, whose processes start once."""
+    machines: dict[tuple[TargetInfo, MeasureOptions, int], Machine] = {}
+    with ExitStack() as stack:
+
+        def opened(
+            spec: PipelineSpec,
+            target: TargetInfo,
+            *,
+            options: MeasureOptions = OPTIONS,
+            inputs: Inputs = Inputs(),  # noqa: B008 - frozen
+            workers: int = 1,
+            numpy_reference: NumPyReference | None = None,
+        ) -> AbstractContextManager[Session]:
+            key = target, options, workers
+            if key not in machines:
+                machines[key] = stack.enter_context(open_machine(target, options, workers=workers))
+            return machines[key].session(spec, inputs, numpy_reference=numpy_reference)
+
+        yield opened
 
 
 @pytest.fixture
@@ -49,7 +75,7 @@ def expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int],
 
 
 @pytest.fixture
-def session(blur: PipelineSpec, target: TargetInfo) -> Iterator[Session]:
+def session(opened: Opened, blur: PipelineSpec, target: TargetInfo) -> Iterator[Session]:
     with opened(blur, target, numpy_reference=reference("blur_reference")) as session:
         yield session
 
@@ -62,7 +88,7 @@ def test_schedules_are_measured_side_by_side(session: Session, blur: PipelineSpe
         assert cost.unit == identify(target, OPTIONS).unit and cost.value > 0
 
 
-def test_default_is_checked_against_numpy(blur: PipelineSpec, target: TargetInfo) -> None:
+def test_default_is_checked_against_numpy(opened: Opened, blur: PipelineSpec, target: TargetInfo) -> None:
     with (
         opened(blur, target, numpy_reference=reference("wrong_reference")) as session,
         pytest.raises(HltuneError, match="disagrees with the NumPy reference"),
@@ -71,7 +97,7 @@ def test_default_is_checked_against_numpy(blur: PipelineSpec, target: TargetInfo
 
 
 def test_a_wrong_output_is_a_failure_and_no_time(
-    blur: PipelineSpec, target: TargetInfo, expected: Callable[[int], Path]
+    opened: Opened, blur: PipelineSpec, target: TargetInfo, expected: Callable[[int], Path]
 ) -> None:
     with opened(blur, target) as session:
         session.ready()
@@ -84,7 +110,9 @@ def test_a_wrong_output_is_a_failure_and_no_time(
     assert "1 of 32768 values differ, the first at (7, 5)" in outcome.message
 
 
-def test_limits_that_the_user_gave_hide_no_wrong_values(target: TargetInfo, expected: Callable[[int], Path]) -> None:
+def test_limits_that_the_user_gave_hide_no_wrong_values(
+    opened: Opened, target: TargetInfo, expected: Callable[[int], Path]
+) -> None:
     """Neither small ones beside a large one, nor truths, between which nothing lies."""
     options = replace(OPTIONS, tolerance=1e-4, integer_tolerance=1)
     with opened(load("uneven", target), target, options=options) as session:
@@ -117,7 +145,7 @@ def test_a_schedule_of_another_pipeline_leaves_the_others_alone(session: Session
     assert "another" in failure.message
 
 
-def test_a_schedule_that_halide_refuses_leaves_the_others_alone(target: TargetInfo) -> None:
+def test_a_schedule_that_halide_refuses_leaves_the_others_alone(opened: Opened, target: TargetInfo) -> None:
     spec = load("summed", target)
     refused = parse_schedule("total.update(0).parallel(r_x);", spec.funcs)
     with opened(spec, target) as session:
@@ -128,8 +156,8 @@ def test_a_schedule_that_halide_refuses_leaves_the_others_alone(target: TargetIn
     assert isinstance(measured["default"], Cost)
 
 
-def test_a_compile_limit_is_kept(blur: PipelineSpec, target: TargetInfo) -> None:
-    hasty = replace(OPTIONS, compile_timeout_s=10.0)
+def test_a_compile_limit_is_kept(opened: Opened, blur: PipelineSpec, target: TargetInfo) -> None:
+    hasty = replace(OPTIONS, compile_timeout_s=5.0)
     # Unrolling without end keeps the compiler busy for minutes.
     endless = parse_schedule("blurred.unroll(x, 256).unroll(y, 128);", blur.funcs)
     with opened(blur, target, options=hasty) as session:
@@ -140,7 +168,7 @@ def test_a_compile_limit_is_kept(blur: PipelineSpec, target: TargetInfo) -> None
     assert isinstance(measured["fast"], Cost)
 
 
-def test_scalars_tuples_and_minima(target: TargetInfo, expected: Callable[[int], Path]) -> None:
+def test_scalars_tuples_and_minima(opened: Opened, target: TargetInfo, expected: Callable[[int], Path]) -> None:
     with opened(load("scaled", target), target) as session:
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
         image, number = (np.load(expected(k)) for k in range(2))
@@ -148,7 +176,7 @@ def test_scalars_tuples_and_minima(target: TargetInfo, expected: Callable[[int],
     assert list(number) == list(range(10, 60))
 
 
-def test_inputs_grow_to_what_is_read(target: TargetInfo, expected: Callable[[int], Path]) -> None:
+def test_inputs_grow_to_what_is_read(opened: Opened, target: TargetInfo, expected: Callable[[int], Path]) -> None:
     spec = load("out_of_bounds", target)
     with opened(spec, target) as session:
         assert "image from 50 to 51" in " ".join(session.verification.notes)
@@ -158,7 +186,7 @@ def test_inputs_grow_to_what_is_read(target: TargetInfo, expected: Callable[[int
         assert np.array_equal(np.load(expected(0)), image[1:])
 
 
-def test_inputs_do_not_grow_without_end(target: TargetInfo) -> None:
+def test_inputs_do_not_grow_without_end(opened: Opened, target: TargetInfo) -> None:
     found = load("always_beyond", target)
     with (
         pytest.raises(InputError, match="cannot run on these inputs, whatever") as caught,
@@ -168,7 +196,7 @@ def test_inputs_do_not_grow_without_end(target: TargetInfo) -> None:
     assert "estimates of inputs and outputs" in str(caught.value)
 
 
-def test_the_layout_of_the_users_code(target: TargetInfo) -> None:
+def test_the_layout_of_the_users_code(opened: Opened, target: TargetInfo) -> None:
     spec = load("luma", target)
     colours = replace(next(spec.buffers()), constraints=tuple(map(_stride, (3, None, 1))))
     grey = replace(spec.outputs[0], constraints=tuple(map(_stride, (1, 256))))
@@ -181,12 +209,12 @@ def test_the_layout_of_the_users_code(target: TargetInfo) -> None:
     assert planar.content_hash != own.content_hash
 
 
-def test_the_alignment_of_an_output(target: TargetInfo) -> None:
+def test_the_alignment_of_an_output(opened: Opened, target: TargetInfo) -> None:
     with opened(load("aligned", target), target) as session:
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
 
 
-def test_who_leaves_the_input_is_repaired(target: TargetInfo) -> None:
+def test_who_leaves_the_input_is_repaired(opened: Opened, target: TargetInfo) -> None:
     spec = load("two_steps", target)
     text = "sums.compute_root().split(x, x, xi, 32, {tail}).vectorize(xi);"
     rounded, shifted = (parse_schedule(text.format(tail=f"TailStrategy::{t}"), spec.funcs) for t in _TAILS)
@@ -204,7 +232,7 @@ def test_who_leaves_the_input_is_repaired(target: TargetInfo) -> None:
     )
 
 
-def test_who_leaves_one_of_several_outputs_is_repaired(target: TargetInfo) -> None:
+def test_who_leaves_one_of_several_outputs_is_repaired(opened: Opened, target: TargetInfo) -> None:
     spec = load("counted", target)
     text = "darker.split(x, x, xi, 32, TailStrategy::{}).vectorize(xi);"
     rounded, shifted = (parse_schedule(text.format(tail), spec.funcs) for tail in _TAILS)
@@ -221,7 +249,7 @@ def _stride(stride: int | None) -> Constraint:
 
 
 def test_images_are_cropped_or_too_small(
-    blur: PipelineSpec, target: TargetInfo, tmp_path: Path, expected: Callable[[int], Path]
+    opened: Opened, blur: PipelineSpec, target: TargetInfo, tmp_path: Path, expected: Callable[[int], Path]
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (200, 300), dtype=np.uint8)
     for name, image in (("large", pixels), ("small", pixels[:127])):
@@ -242,7 +270,9 @@ def test_images_are_cropped_or_too_small(
     assert caught.value.found == "300x127"
 
 
-def test_schedules_are_asked_for_when_there_is_time_for_them(blur: PipelineSpec, target: TargetInfo) -> None:
+def test_schedules_are_asked_for_when_there_is_time_for_them(
+    opened: Opened, blur: PipelineSpec, target: TargetInfo
+) -> None:
     asked: list[str] = []
 
     def ask() -> Iterator[tuple[str, Schedule]]:
@@ -259,7 +289,12 @@ def test_schedules_are_asked_for_when_there_is_time_for_them(blur: PipelineSpec,
         assert len(dict(session.measure_each(strips(blur, 2), best=None))) == 2
 
 
-def test_many_schedules_side_by_side(blur: PipelineSpec, target: TargetInfo) -> None:
+ALONE = [pytest.param("host", marks=pytest.mark.alone), pytest.param("hexagon", marks=needs_hexagon)]
+"""Which schedule is how much slower than others is a matter of time on this computer."""
+
+
+@pytest.mark.parametrize("target", ALONE, indirect=True, scope="module")
+def test_many_schedules_side_by_side(opened: Opened, blur: PipelineSpec, target: TargetInfo) -> None:
     bad = parse_schedule("blurred.vectorize(x);", blur.funcs)
     schedules = [*strips(blur, 5), ("bad", bad), ("default", Schedule())]
     with opened(blur, target, workers=2, numpy_reference=reference("blur_reference")) as session:

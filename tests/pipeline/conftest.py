@@ -9,6 +9,7 @@ from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_estimate, parse_example, parse_parameter, parse_source
 from hltune.runtime.worker import Worker
 from hltune.values.pipeline import PipelineSpec
+from tests.cache import CACHE
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 
@@ -16,9 +17,9 @@ Load = Callable[..., PipelineSpec]
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache() -> Path:
     """Shared, because compiling a generator takes seconds."""
-    return tmp_path_factory.mktemp("cache")
+    return CACHE
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,12 @@ from hltune.cost_model.adams2019.options import TUNING
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash, write_weights
 from hltune.cost_model.learner import LEAST_SAMPLES
 from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
 from hltune.search.autoschedulers import BASELINE, Adams2019Options
+from hltune.search.pool import SearchPool
 from hltune.tuning.pace import Limits
 from hltune.tuning.pool import Pool
+from hltune.tuning.tuner import Round, Tuner
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -24,6 +28,8 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Mutated, Named, Searched
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import MILLISECONDS
+from hltune.workspace.records import Workspace
+from hltune.workspace.subject import Subject
 from tests.samples import stored
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
@@ -44,28 +50,45 @@ def perturbed(seed: int) -> Weights:
     return {k: v * np.float32(1 + 0.1 * rng.random()) for k, v in builtin_weights().items()}
 
 
-def test_a_round_measures_what_is_new_and_stores_all_of_it(place: Place) -> None:
+@dataclass(frozen=True)
+class TwoRounds:
+    """A place where a pipeline was tuned, and what that came to."""
+
+    place: Place
+    store: Store
+    tuner: Tuner
+    references: int
+    rounds: Sequence[Round]
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory, blur: Subject, pool: SearchPool) -> Iterator[TwoRounds]:
+    place = Place(Workspace(tmp_path_factory.mktemp("tuned") / "ws"), blur, pool)
     with place.store() as store:
         tuner = place.tuner(store, make_options())
         references = len(tuner.begin(Silent()))
-        assert {"default", BASELINE, "mullapudi2016", "li2018"} <= tuner.references.keys()
-        rounds = [tuner.round(Limits(), Silent()) for _ in range(2)]
-        assert [done.number for done in rounds] == [1, 2]
-        assert all(0 < done.measured <= 40 for done in rounds)
-        assert len(place.session.asked) == len(set(place.session.asked))  # no schedule twice
-        assert store.count() == references + sum(done.measured for done in rounds) == len(place.session.asked)
-        key = (place.subject.spec.content_hash, place.machine.key)
-        assert tuner.history.best_cost == min(filter(None, store.costs(*key).values())) == rounds[-1].best
-        best = [done.best or 1 for done in rounds]
-        assert best == sorted(best, reverse=True)
-        # Where a schedule came from can be told afterwards: no search was ever run twice.
-        origins = [sample.provenance for sample in stored.samples(store, *key) if sample.round]
-        searches = [origin for origin in origins if isinstance(origin, Searched)]
-        assert searches and len(searches) == len(set(searches))
-        assert all(search.autoscheduler == "Adams2019" and search.weights for search in searches)
-        # The others are made of schedules that were known.
-        parents = {origin.parent for origin in origins if isinstance(origin, Mutated)}
-        assert parents and parents <= store.costs(*key).keys()
+        yield TwoRounds(place, store, tuner, references, [tuner.round(Limits(), Silent()) for _ in range(2)])
+
+
+def test_a_round_measures_what_is_new_and_stores_all_of_it(tuned: TwoRounds) -> None:
+    place, store, tuner, rounds = tuned.place, tuned.store, tuned.tuner, tuned.rounds
+    assert {"default", BASELINE, "mullapudi2016", "li2018"} <= tuner.references.keys()
+    assert [done.number for done in rounds] == [1, 2]
+    assert all(0 < done.measured <= 40 for done in rounds)
+    assert len(place.session.asked) == len(set(place.session.asked))  # no schedule twice
+    assert store.count() == tuned.references + sum(done.measured for done in rounds) == len(place.session.asked)
+    key = (place.subject.spec.content_hash, place.machine.key)
+    assert tuner.history.best_cost == min(filter(None, store.costs(*key).values())) == rounds[-1].best
+    best = [done.best or 1 for done in rounds]
+    assert best == sorted(best, reverse=True)
+    # Where a schedule came from can be told afterwards: no search was ever run twice.
+    origins = [sample.provenance for sample in stored.samples(store, *key) if sample.round]
+    searches = [origin for origin in origins if isinstance(origin, Searched)]
+    assert searches and len(searches) == len(set(searches))
+    assert all(search.autoscheduler == "Adams2019" and search.weights for search in searches)
+    # The others are made of schedules that were known.
+    parents = {origin.parent for origin in origins if isinstance(origin, Mutated)}
+    assert parents and parents <= store.costs(*key).keys()
 
 
 def test_autoschedulers_that_there_is_no_time_for_are_named(place: Place) -> None:
@@ -219,15 +242,12 @@ def test_limits_are_kept(place: Place) -> None:
         assert tuner.round(Limits(end_s=time.monotonic()), Silent()).measured == 0
 
 
-def test_the_best_weights_find_the_best_beam(place: Place) -> None:
-    with place.store() as store:
-        tuner = place.tuner(store, make_options())
-        tuner.begin(Silent())
-        rounds = [tuner.round(Limits(), Silent()) for _ in range(2)]
+def test_the_best_weights_find_the_best_beam(tuned: TwoRounds) -> None:
+    place = tuned.place
     best = place.lineage.read("best", builtin_weights())
     assert best is not None
     beam_s = best.origin.metrics["beam_s"]
-    assert beam_s is not None and beam_s <= min(done.beam for done in rounds if done.beam)
+    assert beam_s is not None and beam_s <= min(done.beam for done in tuned.rounds if done.beam)
     # Whoever uses the file finds that schedule.
     path = place.lineage.path("best")
     assert path is not None

@@ -22,8 +22,6 @@ from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 from tests.machine.opened import OPTIONS, fast, load, opened, strips
 
-pytestmark = pytest.mark.alone
-
 
 def test_a_slow_pipeline_is_not_called_bad_input(host: TargetInfo) -> None:
     hasty = replace(OPTIONS, run_timeout_s=0.3)

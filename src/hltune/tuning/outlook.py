@@ -61,7 +61,8 @@ class Outlook:
         rounds: how many there were.
         idle: rounds since the last one that found a faster schedule.
         late_gain: by how much the last two thirds of the rounds made the best schedule faster, as a share of its cost;
-            None before there are enough rounds to tell. As many again will hardly bring more.
+            None before there are enough rounds to tell, or if nothing worked early. As many again will hardly bring
+            more.
         hopeless: after many rounds, nothing works.
     """
 

@@ -49,7 +49,7 @@ class Round:
     Attributes:
         number: counts the rounds of this pipeline on this machine, from run to run.
         best: cost of the fastest schedule of all rounds; None as long as every candidate has failed.
-        beam: cost of what beam search finds with the weights of the round; None if it failed.
+        beam: cost of what beam search finds with the weights of the round; None if it failed, or none was made.
         known: how many of the searches found what had been found before.
         drafted: mutants that were made, of which the model chose.
         refused: how many of these Halide refused to lower.

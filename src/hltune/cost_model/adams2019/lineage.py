@@ -10,7 +10,7 @@ The weights are written last: a file of them always has its sidecar. The names i
     best-ROUND               the ones whose beam search found the fastest schedule
 
 Their parent is the initial weights. A new version is complete before the old one goes, so that a kill leaves at least
-one.
+one. Those that are a workspace's default stay, for whatever was tuned from them.
 """
 
 import hashlib

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 from hltune.cost_model.dataset import Dataset
 from hltune.lowered.features import VERSION, decoded
@@ -121,14 +121,21 @@ class History:
                 self._keep(candidates[key], measurement, round_number)
                 yield key, measurement
 
-    def repeats(self, session: Session, candidate: Candidate, *, round_number: int) -> bool:
+    def repeats(
+        self, session: Session, candidate: Candidate, *, beside: Sequence[Candidate] = (), round_number: int
+    ) -> bool:
         """Measures again what was measured in this run; False if it takes much longer than the first time, or fails.
 
-        Then the first measurement goes: on a shared computer, some moments are faster than all others.
+        Then the first measurement goes: on a shared computer, some moments are faster than all others. Others, measured
+        side by side, keep the least of what they have cost: they may have been measured in a slow moment.
         """
         key = schedule_hash(candidate.schedule)
         number, first = self._first[key]
-        again = session.measure({key: candidate.schedule})[key]
+        others = {schedule_hash(each.schedule): each for each in beside}
+        measured = session.measure({key: candidate.schedule, **{name: each.schedule for name, each in others.items()}})
+        for name, each in others.items():
+            self._keep(each, measured[name], round_number)
+        again = measured[key]
         same = isinstance(again, Cost) and first >= REPEATED * again.value
         if not same:
             self._store.retract(number)

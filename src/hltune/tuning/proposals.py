@@ -29,7 +29,6 @@ MUTANT_SHARE = 0.5
 """Share of a round's candidates that is made by changing the best schedules, as long as searches do well."""
 LARGEST_MUTANT_SHARE = 0.9
 """The same where searches fall behind."""
-ONLY_MUTANTS = 1.0
 _DRAFTING_SHARE = 0.25
 """How long drafts may take to lower, by the time that measuring the chosen ones takes."""
 _LEAST_DRAFTING_S = 1.0
@@ -98,14 +97,14 @@ class Proposals:
         self._left = {key: each for key, each in new.items() if isinstance(each.provenance, Mutated)}
         self._pool.add({key: each for key, each in new.items() if key not in self._left})
 
-    def find(self, share: float, limits: Limits, number: int, progress: Progress) -> Found:
+    def find(self, share: float | None, limits: Limits, number: int, progress: Progress) -> Found:
         """Beam searches, whose results are all measured, probes, among which the models choose, and mutants.
 
         Args:
-            share: that of mutants, where nothing is kept as the author wrote it; `ONLY_MUTANTS` searches nothing.
+            share: that of mutants, where nothing is kept as the author wrote it; None where nothing is to be searched.
             number: of the round.
         """
-        if self.kept is not None or share == ONLY_MUTANTS:
+        if self.kept is not None or share is None:
             self._say(progress, number, "drafting mutants")
             drafted = self._mutants({}, self.pace.batch(limits), limits)
             return Found(drafted.chosen, [], searches=0, known=0, drafted=drafted)

@@ -23,7 +23,7 @@ from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.outlook import Expectation
 from hltune.tuning.pace import Limits, Pace
-from hltune.tuning.proposals import LARGEST_MUTANT_SHARE, ONLY_MUTANTS, Proposals, mutant_share
+from hltune.tuning.proposals import LARGEST_MUTANT_SHARE, Proposals, mutant_share
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement, count_repaired
@@ -125,6 +125,7 @@ class Tuner:
         )
         self._round = self.history.last_round
         self._idle_rounds = 0
+        self._again = set[str]()
         self._costs = {"searched": math.inf, "hand-written": math.inf}
 
     @property
@@ -261,7 +262,7 @@ class Tuner:
         """Searches, measures, stores and learns once."""
         self._round += 1
         began_s = time.monotonic()
-        share = self.mutant_share if self._searches else ONLY_MUTANTS
+        share = self.mutant_share if self._searches else None
         found = self._proposals.find(share, limits, self._round, progress)
         searched_s = time.monotonic()
         measured = self._measure_new(found.candidates, limits, progress)
@@ -307,6 +308,7 @@ class Tuner:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
         allowed = dict(islice(candidates.items(), limits.samples))
         best, end_s = self.history.best_cost, min(limits.end_s, time.monotonic() + self.options.round_s)
+        former = self._former()
         measured: dict[str, Measurement] = {}
         with contextlib.closing(
             self.history.measure(self.session, allowed, best=best, end_s=end_s, round_number=self._round)
@@ -316,19 +318,38 @@ class Tuner:
                 self._say(progress, f"measuring {len(measured)} of {len(allowed)}")
         surprising = {key: each.value for key, each in measured.items() if _is_surprising(each, best)}
         fastest = [allowed[key].as_measured(measured[key]) for key in sorted(surprising, key=surprising.__getitem__)]
-        self._confirm(fastest, end_s=limits.end_s, progress=progress)  # a round that has used its time, too
+        self._confirm(fastest, former, end_s=limits.end_s, progress=progress)  # a round that has used its time, too
         self._saw(candidates.values())
         self._proposals.keep(candidates)
         return [*measured.values()]
 
-    def _confirm(self, fastest: Sequence[Candidate], *, end_s: float, progress: Progress) -> None:
+    def _former(self) -> list[Candidate]:
+        """The fastest schedule, and those that people wrote, as far as they work and were not measured again."""
+        best = [
+            Candidate(schedule=each.schedule, provenance=each.provenance)
+            for each in self.history.ranked(1, distinct=True)
+            if each.schedule is not None
+        ]
+        written = [each for each in self.references.values() if isinstance(each.provenance, Named)]
+        known = {schedule_hash(each.schedule): each for each in (*written, *best)}
+        works = {key: each for key, each in known.items() if self.history.cost(key) is not None}
+        return [each for key, each in works.items() if key not in self._again and each.schedule != Schedule()]
+
+    def _confirm(
+        self, fastest: Sequence[Candidate], former: Sequence[Candidate], *, end_s: float, progress: Progress
+    ) -> None:
         """What is much faster than all before is measured once more before others are made of it.
 
-        If it was no more than a fast moment, the next one is.
+        If it was no more than a fast moment, the next one is. It may as well have been a slow moment in which the best
+        ones before were measured, so that these are measured again beside it, once in a run.
         """
         for number, candidate in enumerate(fastest):
             self._say(progress, "measuring the best again")
-            if time.monotonic() >= end_s or self.history.repeats(self.session, candidate, round_number=self._round):
+            if time.monotonic() >= end_s:
+                break
+            beside = [each for each in former if schedule_hash(each.schedule) not in self._again]
+            self._again.update(schedule_hash(each.schedule) for each in beside)
+            if self.history.repeats(self.session, candidate, beside=beside, round_number=self._round):
                 break
             seemed = f"{number + 1} of the {len(fastest)} schedules that seemed much faster than all before"
             progress.note(f"{self.subject.spec.name}, round {self._round}: {seemed} were not when measured again")

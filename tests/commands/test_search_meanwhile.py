@@ -58,7 +58,7 @@ def test_searches_end_with_what_they_wait_for(
             steps.append(number)
             yield number
 
-    monkeypatch.setattr(tune, "climb", climb)
+    monkeypatch.setattr(tune, "climb_baselines", climb)
     search = Adams2019Options(parallelism=1)
     options = TuneOptions(search=search, search_timeout_s=60, budget=Budget(rounds=1))
     tune._search_meanwhile(Busy(busy), blur, options, pool, Workspace(tmp_path), end_s=math.inf)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from hltune.machine.hexagon.toolchain import addresses_can_be_fixed, find_emulat
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Session
+from hltune.machine.protocol import Machine, Session
 from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
@@ -49,21 +51,37 @@ def fast(spec: PipelineSpec) -> Schedule:
     return parse_schedule(FAST, spec.funcs)
 
 
+Opened = Callable[..., AbstractContextManager[Session]]
+
+
 @contextlib.contextmanager
-def opened(
-    spec: PipelineSpec,
-    target: TargetInfo,
-    *,
-    options: MeasureOptions = OPTIONS,
-    inputs: Inputs = Inputs(),  # noqa: B008 - frozen
-    workers: int = 1,
-    numpy_reference: NumPyReference | None = None,
-    memory: Path | None = None,
-) -> Iterator[Session]:
-    with (
-        open_machine(target, options, workers=workers) as machine,
-        machine.session(spec, inputs, numpy_reference=numpy_reference, memory=memory) as session,
-    ):
+def sharing() -> Iterator[Opened]:
+    """Opens sessions, those with the same options on the same machine, whose processes start once."""
+    machines: dict[tuple[TargetInfo, MeasureOptions, int], Machine] = {}
+    with contextlib.ExitStack() as stack:
+
+        def opened(
+            spec: PipelineSpec,
+            target: TargetInfo,
+            *,
+            options: MeasureOptions = OPTIONS,
+            inputs: Inputs = Inputs(),  # noqa: B008 - frozen
+            workers: int = 1,
+            numpy_reference: NumPyReference | None = None,
+            memory: Path | None = None,
+        ) -> AbstractContextManager[Session]:
+            key = target, options, workers
+            if key not in machines:
+                machines[key] = stack.enter_context(open_machine(target, options, workers=workers))
+            return machines[key].session(spec, inputs, numpy_reference=numpy_reference, memory=memory)
+
+        yield opened
+
+
+@contextlib.contextmanager
+def opened(spec: PipelineSpec, target: TargetInfo, **given: Any) -> Iterator[Session]:
+    """A session on a machine of its own."""
+    with sharing() as open_here, open_here(spec, target, **given) as session:
         yield session
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +12,8 @@ import numpy as np
 import pytest
 
 from hltune.machine.inputs import Inputs, random_array
-from hltune.machine.open import identify, open_machine, resolve
-from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import Machine, Session
-from hltune.machine.task import NumPyReference
+from hltune.machine.open import identify, resolve
+from hltune.machine.protocol import Session
 from hltune.machine.verify import output_path
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.schedule.parse import parse_schedule
@@ -24,9 +21,7 @@ from hltune.values.cost import Cost
 from hltune.values.directives import ComputeRoot, Schedule, Split, Stage
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import Constraint, PipelineSpec
-from tests.machine.opened import OPTIONS, fast, load, needs_hexagon, reference, strips
-
-Opened = Callable[..., AbstractContextManager[Session]]
+from tests.machine.opened import OPTIONS, Opened, fast, load, needs_hexagon, reference, sharing, strips
 
 
 @pytest.fixture(scope="module", params=["host", pytest.param("hexagon", marks=needs_hexagon)])
@@ -41,24 +36,8 @@ def blur(target: TargetInfo) -> PipelineSpec:
 
 @pytest.fixture(scope="module")
 def opened() -> Iterator[Opened]:
-    """Opens sessions, those with the same options on the same machine, whose processes start once."""
-    machines: dict[tuple[TargetInfo, MeasureOptions, int], Machine] = {}
-    with ExitStack() as stack:
-
-        def opened(
-            spec: PipelineSpec,
-            target: TargetInfo,
-            *,
-            options: MeasureOptions = OPTIONS,
-            inputs: Inputs = Inputs(),  # noqa: B008 - frozen
-            workers: int = 1,
-            numpy_reference: NumPyReference | None = None,
-        ) -> AbstractContextManager[Session]:
-            key = target, options, workers
-            if key not in machines:
-                machines[key] = stack.enter_context(open_machine(target, options, workers=workers))
-            return machines[key].session(spec, inputs, numpy_reference=numpy_reference)
-
+    """Machines stay open from test to test."""
+    with sharing() as opened:
         yield opened
 
 

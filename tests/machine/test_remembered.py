@@ -13,9 +13,9 @@ import pytest
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
-from hltune.machine.reference_job import Verification
 from hltune.machine.remembered import Remembered, digest
 from hltune.machine.task import Task
+from hltune.machine.verification import Verification
 from hltune.pipeline.target import TargetInfo
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule

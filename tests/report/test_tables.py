@@ -15,8 +15,8 @@ from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.machine.reference_job import Verification
 from hltune.machine.tolerance import Tolerance, exact
+from hltune.machine.verification import Verification
 from hltune.report import documents, tables
 from hltune.report.tune import print_tuned
 from hltune.suite.benchmark import Benchmark, Group

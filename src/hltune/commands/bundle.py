@@ -26,9 +26,9 @@ from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import initial_state
 from hltune.machine.reference import ReferenceSession
-from hltune.machine.reference_job import Verification
 from hltune.machine.sensitivity import STRICT
 from hltune.machine.task import Task
+from hltune.machine.verification import Verification
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import cannot_write, check_file, check_writable, write_bytes
 from hltune.runtime.halide_wheel import halide_version

@@ -11,7 +11,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.quiet import say_if_busy
-from hltune.machine.reference_job import Verification
+from hltune.machine.verification import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options

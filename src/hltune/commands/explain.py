@@ -22,8 +22,8 @@ from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.quiet import say_if_busy
-from hltune.machine.reference_job import Verification
 from hltune.machine.speedup import Speedup, compared
+from hltune.machine.verification import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.search.advice import Advice, advise

@@ -19,7 +19,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.quiet import say_if_busy
-from hltune.machine.reference_job import Verification
+from hltune.machine.verification import Verification
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores

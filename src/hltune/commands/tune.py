@@ -25,10 +25,9 @@ from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.quiet import say_if_busy
-from hltune.machine.reference_job import Verification
+from hltune.machine.verification import Verification
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
-from hltune.search.ladder import baselines, climb
 from hltune.search.pool import SearchPool
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.finals import Finals, decide
@@ -39,7 +38,7 @@ from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.rounds import Run, TuneProgress, part, take_rounds
-from hltune.tuning.searcher import Searcher
+from hltune.tuning.searcher import Searcher, climb_baselines
 from hltune.tuning.tuner import Round, Tuner
 from hltune.values.about import About
 from hltune.values.cost import count_repaired
@@ -212,16 +211,8 @@ def _search_meanwhile(
     """Halide's autoschedulers search while expected outputs are computed; what they find is remembered for later."""
     if kept(subject, options.keep, options.only) is not None:  # else searches have no say
         return
-    steps = climb(
-        pool,
-        subject.spec,
-        subject.target.name,
-        baselines(options.search),
-        budget_s=options.search_timeout_s,
-        memory=Searches(workspace.searches(subject.spec)),
-        end_s=end_s,
-        until=session.settled,
-    )
+    memory = Searches(workspace.searches(subject.spec))
+    steps = climb_baselines(subject, options, pool, memory, end_s=end_s, until=session.settled)
     deque(steps, maxlen=0)
 
 

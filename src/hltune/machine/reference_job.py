@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +19,7 @@ from hltune.machine.runs import Folders, Ran
 from hltune.machine.sensitivity import Variant, moved_inputs, variants
 from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
+from hltune.machine.verification import COMPILE_RATIO, Verification, limited_by
 from hltune.machine.verify import differences, output_names, output_path, usual, write_tolerances
 from hltune.pipeline.images import Array
 from hltune.pipeline.operations import forecast, rounded_outputs
@@ -37,40 +37,10 @@ _UNDEFINED = b"undef"
 
 _HOPELESS = 50.0
 """Everything inlined is not waited for if it computes so many times as much as with every Func at root."""
-_RUN_RATIO, _COMPILE_RATIO = 10.0, 5.0
-_LEAST_RUN_S, _LEAST_COMPILE_S = 2.0, 10.0
-"""What runs or compiles so many times longer than another one, and longer than this, is stopped."""
 _VARIANT_COMPILE_RATIO = 3.0
-"""The same of variants, all of which take their time, and one of which hardly ever tells what no other does."""
-_SLOWER_RATIO, _SLOWER_S = 2.0, 5.0
-"""So is what runs so many times longer and so many seconds more, for it would be run several times."""
+"""What `COMPILE_RATIO` is to references: all variants take their time, and one hardly ever tells what no other does."""
 _SENSITIVITY_S = 60.0
 """No further variant is begun after this time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """What outputs are checked against, and how exactly.
-
-    Attributes:
-        reference: the schedule that computed what is expected, by name.
-        confirmed_by: what computed the same: another schedule, or NumPy; None if nothing did.
-        outputs: one per expected output.
-        notes: what people should know before they trust it.
-        compile_s: how long compiling the reference took.
-        run_s: how long the first run of the fastest schedule took that may compute what is expected.
-    """
-
-    reference: str
-    confirmed_by: str | None
-    outputs: tuple[Tolerance, ...]
-    notes: tuple[str, ...] = ()
-    compile_s: float = math.inf
-    run_s: float = math.inf
-
-    def limited(self, options: MeasureOptions) -> MeasureOptions:
-        """The options for a schedule that is hardly a good one: it may take some times as long as others."""
-        return _limited(options, self.compile_s, self.run_s, _COMPILE_RATIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +209,7 @@ class ReferenceJob:
             yield inlined
 
     def _run(
-        self, process: Process, variant: Variant, fastest: Ran | None, *, compile_ratio: float = _COMPILE_RATIO
+        self, process: Process, variant: Variant, fastest: Ran | None, *, compile_ratio: float = COMPILE_RATIO
     ) -> Ran | None:
         """Runs a variant, unless that was tried before; None if it fails."""
         import halide as hl  # the parent handles jobs without it
@@ -253,7 +223,7 @@ class ReferenceJob:
         task = replace(self.task, schedule=variant.schedule, target=variant.target)
         arrays, options = (
             input_arrays(process, task.spec, task.inputs),
-            _limited(self.options, fastest.compile_s, fastest.run_s, compile_ratio) if fastest else self.options,
+            limited_by(self.options, fastest.compile_s, fastest.run_s, compile_ratio) if fastest else self.options,
         )
         stage = "compile"
         try:
@@ -387,15 +357,6 @@ class ReferenceJob:
                     f"output {name}: {strange} of the {output.size} expected values are NaN or infinite, and nothing "
                     f"shows there; give {real_data(self.task.spec)}"
                 )
-
-
-def _limited(options: MeasureOptions, compile_s: float, run_s: float, compile_ratio: float) -> MeasureOptions:
-    longest_s = min(_RUN_RATIO * run_s, _SLOWER_RATIO * run_s + _SLOWER_S)
-    return replace(
-        options,
-        run_timeout_s=min(options.run_timeout_s, max(_LEAST_RUN_S, longest_s)),
-        compile_timeout_s=min(options.compile_timeout_s, max(_LEAST_COMPILE_S, compile_ratio * compile_s)),
-    )
 
 
 def _unconfirmed(spec: PipelineSpec, reference: str, differ: Sequence[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.machine.reference_job import Verification
+from hltune.machine.verification import Verification
 from hltune.report.own import Own
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec

@@ -7,8 +7,8 @@ from rich.style import StyleType
 from rich.table import Column, Table
 from rich.text import Text
 
-from hltune.machine.reference_job import Verification
 from hltune.machine.tolerance import EXACT
+from hltune.machine.verification import Verification
 from hltune.workspace.rows import Row
 
 

@@ -320,12 +320,17 @@ class Drafts:
             for key, outcome in outcomes:
                 self._saw(key, outcome)
                 seen += 1
-        lowered = [key for key in schedules if key in self._programs]
-        decided = self._unlike is not None or self.pretrained is None or self._root is None
-        if not decided and self.pretrained is not None and len(lowered) >= _LEAST_KNOWN:
-            self._unlike = self.pretrained.unlike(self._as_seen(lowered))
         if seen:
             self._each_s = (time.monotonic() - began_s) / seen
+        self._compare_with_pretraining(schedules)
+
+    def _compare_with_pretraining(self, keys: Iterable[str]) -> None:
+        """Decides once, by the first programs of which there are enough."""
+        if self.pretrained is None or self._root is None or self._unlike is not None:
+            return
+        lowered = [key for key in keys if key in self._programs]
+        if len(lowered) >= _LEAST_KNOWN:
+            self._unlike = self.pretrained.unlike(self._as_seen(lowered))
 
     @property
     def _longest_s(self) -> float:

@@ -32,6 +32,30 @@ _LEAST_NEW = 0.02
 """Probing ends when fewer of the latest probes than this share are new."""
 
 
+def climb_baselines(
+    subject: Subject,
+    options: TuneOptions,
+    pool: SearchPool,
+    memory: Memory,
+    *,
+    end_s: float,
+    forecast: Forecast | None = None,
+    until: Callable[[], bool] = lambda: False,
+) -> Generator[Step]:
+    """What Halide's autoschedulers find, rung by rung; see `hltune.search.ladder.climb`."""
+    return climb(
+        pool,
+        subject.spec,
+        subject.target.name,
+        baselines(options.search),
+        budget_s=options.search_timeout_s,
+        memory=memory,
+        forecast=forecast,
+        end_s=end_s,
+        until=until,
+    )
+
+
 @dataclass
 class Searcher:
     """Searches schedules of one pipeline."""
@@ -56,15 +80,9 @@ class Searcher:
 
     def baselines(self, end_s: float) -> Generator[Step]:
         """What Halide's autoschedulers find, rung by rung; see `hltune.search.ladder.climb`."""
-        return climb(
-            self._pool,
-            self._subject.spec,
-            self._subject.target.name,
-            baselines(self._options.search),
-            budget_s=self._options.search_timeout_s,
-            memory=self._memory,
-            forecast=self._forecast,
-            end_s=max(end_s, time.monotonic() + _LEAST_PATIENCE_S),
+        end_s = max(end_s, time.monotonic() + _LEAST_PATIENCE_S)
+        return climb_baselines(
+            self._subject, self._options, self._pool, self._memory, forecast=self._forecast, end_s=end_s
         )
 
     def beams(self, centre: Weights, best: Weights, *, limit_s: float, most: int) -> list[tuple[Weights, Outcome]]:

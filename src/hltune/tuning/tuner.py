@@ -324,7 +324,7 @@ class Tuner:
         return [*measured.values()]
 
     def _former(self) -> list[Candidate]:
-        """The fastest schedule, and those that people wrote, as far as they work and were not measured again."""
+        """The fastest schedule, and those that people wrote, as far as they work."""
         best = [
             Candidate(schedule=each.schedule, provenance=each.provenance)
             for each in self.history.ranked(1, distinct=True)
@@ -332,8 +332,8 @@ class Tuner:
         ]
         written = [each for each in self.references.values() if isinstance(each.provenance, Named)]
         known = {schedule_hash(each.schedule): each for each in (*written, *best)}
-        works = {key: each for key, each in known.items() if self.history.cost(key) is not None}
-        return [each for key, each in works.items() if key not in self._again and each.schedule != Schedule()]
+        works = [each for key, each in known.items() if self.history.cost(key) is not None]
+        return [each for each in works if each.schedule != Schedule()]
 
     def _confirm(
         self, fastest: Sequence[Candidate], former: Sequence[Candidate], *, end_s: float, progress: Progress

@@ -5,6 +5,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,7 @@ def tuned_folder() -> Path:
     with (CACHE / "tuned.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
+            shutil.rmtree(making, ignore_errors=True)  # of a process that failed
             (making / PAGE).parent.mkdir(parents=True)
             pipelines = (PIPELINES / "blur_function.py", PIPELINES / "sums_function.py")
             flags = ("--samples", 24, "--beam-size", 1, "--max-parallelism", 2, "--report", PAGE, "--watch")

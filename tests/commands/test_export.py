@@ -44,6 +44,26 @@ def scaled():
 """
 
 
+ON_ARM = """
+import halide as hl
+
+@hl.generator(name="narrow")
+class Narrow:
+    image = hl.InputBuffer(hl.UInt(8), 1)
+    output = hl.OutputBuffer(hl.UInt(8), 1)
+
+    def generate(self):
+        x, half = hl.Var("x"), hl.Func("on_arm" if self.target().arch == hl.TargetArch.ARM else "elsewhere")
+        half[x] = self.image[x] // 2
+        self.output[x] = half[x] + 1
+        self.image.set_estimates([(0, 64)])
+        self.output.set_estimates([(0, 64)])
+
+if __name__ == "__main__":
+    hl.main()
+"""
+
+
 class Heard(Silent):
     """Keeps notes."""
 
@@ -94,7 +114,56 @@ def test_what_was_tuned_for_a_target_is_exported_for_it(tmp_path: Path) -> None:
         exported(replace(options, target="host"), tmp_path, "json")
 
 
-@pytest.mark.parametrize("name", ["3x3", "double"])
+def test_code_is_that_of_the_algorithm_for_its_target(tmp_path: Path) -> None:
+    file = tmp_path / "narrow.py"
+    file.write_text(ON_ARM)
+    host = SubjectOptions(pipeline=str(file), target="host")
+    arm = replace(host, target="arm-64-android")
+    workspace = Workspace(tmp_path / "ws")
+    subjects = [load_subject(options, workspace) for options in (host, arm)]
+    assert [subject.spec.funcs[-2].name for subject in subjects] == ["elsewhere", "on_arm"]
+    schedule = tmp_path / "arm.json"
+    schedule.write_text(
+        json.dumps(schedule_codec.to_json(parse_schedule("on_arm.compute_root();", subjects[1].spec.funcs)))
+    )
+    document = json.loads(exported(arm, tmp_path, "json", schedule).files[0].read_text())
+    assert document["about"]["hash"] == subjects[1].spec.content_hash
+    assert exported(arm, tmp_path, "object", schedule).files[0].read_bytes()[:4] == b"\x7fELF"
+    with pytest.raises(InputError, match="no stage on_arm"):
+        exported(host, tmp_path, "object", schedule)
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("object", "mine.h"), ("cpp", "mine_schedule.h"), ("json", "mine.schedule.json")]
+)
+def test_files_of_other_people_stay(form: ExportForm, name: str, tmp_path: Path) -> None:
+    file, other = tmp_path / "mine.py", tmp_path / "out" / name
+    file.write_text(SCALED)
+    schedule = tmp_path / "default.json"
+    schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
+    options = SubjectOptions(pipeline=str(file), target="host")
+    other.parent.mkdir()
+    other.write_text("struct mine;\n")
+    with pytest.raises(InputError, match="file of yours"):
+        exported(options, tmp_path, form, schedule)
+    assert list(other.parent.iterdir()) == [other] and other.read_text() == "struct mine;\n"
+    other.unlink()
+    first = exported(options, tmp_path, form, schedule)
+    assert other in first.files
+    assert exported(options, tmp_path, form, schedule).files == first.files  # what hltune wrote, it replaces
+
+
+def test_the_pipeline_itself_is_not_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "out" / "mine_schedule.py"  # what a pipeline "mine" would be exported to
+    file.parent.mkdir()
+    file.write_text(SCALED.replace("scaled", "mine") + "# found by hltune\n")
+    schedule = tmp_path / "default.json"
+    schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
+    with pytest.raises(InputError, match="file of yours"):
+        exported(SubjectOptions(pipeline=f"{file}:mine", target="host"), tmp_path, "python", schedule)
+
+
+@pytest.mark.parametrize("name", ["3x3", "double", "gamma", "abs"])
 def test_a_file_whose_name_is_none_in_c(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"{name}.py"
     file.write_text(SCALED)

@@ -111,3 +111,10 @@ def test_scalars_have_to_fit(name: str, value: float, expected: str) -> None:
     assert expected in str(caught.value)
     given = Inputs(scalars=(("radius", 8),))
     assert given.assign(pipeline) == {} and given.scalar(radius) == 8 and Inputs().scalar(radius) == 2
+
+
+def test_an_image_for_one_of_several_inputs_needs_a_name() -> None:
+    both = spec(image("bottom"), image("top"))
+    with pytest.raises(InputError, match="is this image for") as caught:
+        Inputs(images=((None, Path("top.png")), (None, Path("bottom.png")))).assign(both)
+    assert "-i NAME=top.png with one of bottom, top" in str(caught.value)

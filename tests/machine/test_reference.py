@@ -38,6 +38,14 @@ def test_what_one_thread_said_is_the_reason_for_all() -> None:
     assert not isinstance(_nothing_runs("p", Undecided((("any", said), ("other", late)))), InputError)
 
 
+def test_a_crash_is_no_limit() -> None:
+    crashes = tuple((name, Failure(stage="run", kind="crash", message="SIGSEGV")) for name in ("any", "other"))
+    error = _nothing_runs("p", Undecided(crashes))
+    assert isinstance(error, InputError) and "crashes on these inputs" in str(error)
+    late = ("third", Failure(stage="run", kind="timeout", message=LATE))
+    assert "within its limits" in str(_nothing_runs("p", Undecided((*crashes, late))))
+
+
 @pytest.mark.parametrize(
     ("message", "advice"),
     [

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from hltune.machine.open import resolve
+from hltune.pipeline.layout import layout_of
 from hltune.runtime.worker import Process, Worker
+from hltune.samples.rows import decode_spec, encode_spec
+from hltune.schedule.parse import parse_schedule
+from hltune.values.cost import Cost
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Constraint, PipelineSpec, ScalarArgument
+from tests.machine.opened import opened
 from tests.pipeline.conftest import Load
 
 INTERLEAVED = (Constraint(stride=3), Constraint(), Constraint(minimum=0, extent=3, stride=1))
@@ -100,6 +106,25 @@ def test_constraints_that_are_expressions(load: Load, pitch: int, width: int, co
         call = Call(spec, pitch, width)
         found = worker.run(call)
     assert complaint in found if complaint else not found
+
+
+def test_promised_multiples_are_kept_wherever_images_are_made(load: Load) -> None:
+    spec = load("layouts.py:multiples")
+    (image,), (output,) = spec.buffers(), spec.outputs
+    assert (image.pitches, output.pitches) == ((1, 32), (1, 192))
+    assert layout_of(image, image.dtype).strides == (1, 64)
+    assert layout_of(output, "uint8").strides == (1, 192)
+    assert decode_spec(spec.name, encode_spec(spec), spec.hlpipe) == spec
+    (image,) = load("layouts.py:rows").buffers()
+    assert layout_of(image, image.dtype).strides == (1, 64)  # of 48 elements
+    assert '"pitches"' not in encode_spec(load("layouts.py:pixels"))
+
+
+def test_what_promises_multiples_is_measured(load: Load) -> None:
+    spec = load("layouts.py:multiples")
+    with opened(spec, resolve("host")) as session:
+        (measured,) = session.measure({"by hand": parse_schedule("f.vectorize(x, 16);", spec.funcs)}).values()
+    assert isinstance(measured, Cost), measured
 
 
 def test_ranges_of_scalars(load: Load) -> None:

@@ -117,6 +117,10 @@ def test_no_generator(load: Load) -> None:
     assert "no pipeline in this file\n  expected: a registered generator" in message(load, "bad/none.cpp")
 
 
+def test_a_c_function_in_an_expression_is_refused(load: Load) -> None:
+    assert "the C function my_curve is called" in message(load, "bad/extern_call.cpp")
+
+
 def test_several_need_a_name(load: Load) -> None:
     assert "found: bad, worse\n" in message(load, "bad/bad_generators.cpp")
     assert "did you mean worse?" in message(load, "bad/bad_generators.cpp:worst")

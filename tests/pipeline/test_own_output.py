@@ -170,9 +170,13 @@ def test_scalars_of_64_bits_keep_their_values(load: Load, tmp_path: Path) -> Non
     assert found == ((row * factor).astype(np.uint64) ^ np.uint64(mask)).tobytes()
 
 
-def test_tracing_is_warned_of(load: Load) -> None:
-    (note,) = load("promises.py:traced").notes
-    assert note.startswith("f is traced")
+@pytest.mark.parametrize(
+    ("entry", "begins"),
+    [("traced", "f is traced"), ("dumped", "f is written to a file"), ("printed", "values are printed")],
+)
+def test_what_was_left_in_from_debugging_is_warned_of(load: Load, entry: str, begins: str) -> None:
+    (note,) = load(f"promises.py:{entry}").notes
+    assert note.startswith(begins) and note.endswith("leave it out")
 
 
 @pytest.mark.parametrize(

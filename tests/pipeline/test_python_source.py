@@ -96,6 +96,22 @@ def test_a_crash_is_a_failure_with_its_stage(load: Load) -> None:
     assert "SIGABRT" in str(caught.value)
 
 
+def test_a_parameter_that_may_be_none_is_set_from_text(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "raised.py"
+    file.write_text(
+        "import halide as hl\n\n"
+        "def raised(radius: int | None = None, kind: int | str = 1):\n"
+        "    x, f = hl.Var('x'), hl.Func('f' if radius is None else f'f_by_{radius + 0}')\n"
+        "    f[x] = x\n"
+        "    f.set_estimates([(0, 4)])\n"
+        "    return f\n"
+    )
+    assert load(file).outputs[0].name == "f"
+    assert load(file, p=("radius=3",)).outputs[0].name == "f_by_3"
+    assert "did you mean radius?" in message(load, file, p=("raduis=3",))
+    assert "cannot be set from text" in message(load, file, p=("kind=3",))
+
+
 def test_several_need_a_name(load: Load) -> None:
     text = message(load, "bad/several.py")
     assert "several pipelines in this file" in text

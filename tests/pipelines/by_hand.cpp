@@ -6,6 +6,7 @@ using namespace Halide;
 class Rows : public Generator<Rows> {
 public:
     GeneratorParam<bool> guarded{"guarded", true};
+    GeneratorParam<bool> prefetched{"prefetched", false};
     Input<Buffer<uint8_t, 2>> input{"input"};
     Output<Buffer<uint8_t, 2>> output{"output"};
 
@@ -15,6 +16,9 @@ public:
         if (!guarded || !using_autoscheduler()) {
             wide.store_root().compute_at(output, y).vectorize(x, 8);
             output.vectorize(x, 16);
+            if (prefetched) {
+                output.prefetch(input, y, y, 2);
+            }
         } else {
             input.set_estimates({{0, 64}, {0, 34}});
             output.set_estimates({{0, 64}, {0, 32}});

@@ -57,6 +57,21 @@ def rows():
     return f
 
 
+def multiples():
+    """Rows of the input start at multiples of 32, those of both outputs at multiples of 48 and 64."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    image.dim(1).set_stride(image.dim(1).stride() / 32 * 32)
+    f = hl.Func("f")
+    f[x, y] = hl.Tuple([image[x, y] ^ 1, hl.u16(image[x, y])])
+    for buffer, multiple in zip(f.output_buffers(), (48, 64), strict=True):
+        stride = buffer.dim(1).stride()
+        buffer.dim(1).set_stride(stride - stride % multiple)
+    image.set_estimates([(0, 50), (0, 8)])
+    f.set_estimates([(0, 50), (0, 8)])
+    return f
+
+
 def ranges():
     """Scalars with ranges."""
     x = hl.Var("x")

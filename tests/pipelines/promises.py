@@ -28,4 +28,21 @@ def traced():
     return f
 
 
+def dumped():
+    x = hl.Var("x")
+    f = hl.Func("f")
+    f[x] = x
+    f.debug_to_file("f.tmp")
+    f.set_estimates([(0, 4)])
+    return f
+
+
+def printed():
+    x = hl.Var("x")
+    f = hl.Func("f")
+    f[x] = hl.print_when(x > 7, x, "is large")
+    f.set_estimates([(0, 4)])
+    return f
+
+
 hl.main()

@@ -490,6 +490,18 @@ def test_a_generator_of_other_funcs_refuses_the_header(specs: dict[str, Pipeline
         assert not list(tmp_path.glob("*.stmt"))
 
 
+@pytest.mark.parametrize("write", [to_python, to_cpp_header])
+def test_what_the_schedule_relies_on_is_said(write: Callable[..., str]) -> None:
+    spec = spec_of(*FUNCS)
+    name, var = spec.funcs[-1].name, spec.funcs[-1].args[0]
+    counted = parse_schedule(f"{name}.split({var}, {var}, inner, 4).unroll(inner);", spec.funcs)
+    whole = parse_schedule(f"{name}.unroll({var});", spec.funcs)
+    assert "HL_PERMIT_FAILED_UNROLL" not in write(counted, spec)
+    assert "HL_PERMIT_FAILED_UNROLL" in write(whole, spec)
+    assert "set_bounds" not in write(counted, spec)
+    assert "calls of bound, set_bounds" in write(counted, replace(spec, manual=b"theirs"))
+
+
 @pytest.mark.parametrize(
     ("name", "suffix"), [("a-b", "a_b"), ("3x3", "3x3"), ("a__b", "a_b"), ("class", "class"), ("é", "pipeline")]
 )
@@ -500,7 +512,16 @@ def test_the_name_of_the_function(name: str, suffix: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "function"),
-    [("a-b", "a_b"), ("3x3", "f_3x3"), ("double", "f_double"), ("class", "f_class"), ("f_3", "f_3")],
+    [
+        ("a-b", "a_b"),
+        ("3x3", "f_3x3"),
+        ("double", "f_double"),
+        ("class", "f_class"),
+        ("f_3", "f_3"),
+        ("gamma", "f_gamma"),
+        ("sqrtf", "f_sqrtf"),
+        ("remove", "f_remove"),
+    ],
 )
 def test_the_name_of_the_compiled_function(name: str, function: str) -> None:
     assert default_function_name(spec_of(*FUNCS, name=name)) == function

@@ -21,6 +21,7 @@ from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.mutation import Parent, mutants, mutate, neighbours
 from hltune.search.operators import OPERATORS
+from hltune.search.view import View
 from hltune.values import provenance
 from hltune.values.cost import Cost
 from hltune.values.directives import ComputeAt, Schedule, Split, StoreAt
@@ -70,6 +71,14 @@ def test_parents_that_are_far_behind_have_few_children() -> None:
         origins = [each.provenance for each in made.values()]
         share = sum(isinstance(each, Mutated) and each.parent == schedule_hash(slow) for each in origins) / len(made)
         assert least <= share <= most
+
+
+def test_loops_of_every_output_are_changed() -> None:
+    funcs = (*FUNCS[:1], FuncInfo(name="sharpened", args=("x", "y")), FuncInfo(name="blurred", args=("x", "y")))
+    text = "sharpened.split(x, x, xi, 16).vectorize(xi);\nblurred.split(x, x, xi, 16).vectorize(xi);"
+    schedule = parse_schedule(text, funcs)
+    view = View(list(schedule.directives), loop_nests(schedule, funcs))
+    assert {stage.func for stage, _ in view.serial_loops()} == {"sharpened", "blurred"}  # rows is inlined
 
 
 def test_what_halide_would_refuse_is_not_made() -> None:

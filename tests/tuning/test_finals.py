@@ -8,7 +8,7 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
 from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure, HltuneError
-from hltune.values.provenance import Mutated, Named
+from hltune.values.provenance import Mutated, Named, Searched
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Record
@@ -20,6 +20,8 @@ TUNING = Mutated(parent="0" * 64, changes=("tail",))
 SLOW = Schedule((Unroll(OUT, "x"),))
 QUICK = Schedule((Vectorize(OUT, "x"), Parallel(OUT, "y")))
 QUICKER = Schedule((Vectorize(OUT, "x"), Parallel(OUT, "y"), Unroll(OUT, "z")))
+WIDE = Schedule((Vectorize(OUT, "y"),))
+WIDER = Schedule((Vectorize(OUT, "x"), Vectorize(OUT, "y")))
 REFERENCES = {
     name: Candidate(schedule=schedule, provenance=Named(name=name))
     for name, schedule in {"default": Schedule(), "adams2019": SLOW}.items()
@@ -54,6 +56,25 @@ def test_the_fastest_wins_whoever_found_it() -> None:
     assert finals.to_baseline is not None and finals.to_runner_up is not None
     assert finals.to_baseline.low <= finals.to_baseline.value <= finals.to_baseline.high
     assert finals.to_baseline.value == pytest.approx(1 / (0.5 * 0.6), rel=0.05)
+
+
+@pytest.mark.parametrize("baseline", [None, BROKEN])
+def test_without_a_baseline_the_fastest_search_stands_for_it(baseline: Failure | None) -> None:
+    searched = {"mullapudi2016": QUICK, "li2018": SLOW}
+    references = {
+        name: Candidate(schedule=each, provenance=Searched(autoscheduler=name)) for name, each in searched.items()
+    }
+    failed: dict[str, Failure] = {}
+    if baseline is not None:
+        references["adams2019"] = Candidate(schedule=WIDE, provenance=Searched(autoscheduler="adams2019"))
+        failed["adams2019"] = baseline
+    costs = {QUICKER: 1.0, WIDER: 1.1, QUICK: 3.0, SLOW: 4.0}
+    best = (ranked(QUICKER), ranked(WIDER))
+    finals = decide(
+        RecordedSession(), references, failed, best, [], "p", cost=lambda each: costs.get(each.schedule), most=2
+    )
+    assert {row.name for row in finals.rows if row.cost} == {f"tuned-{schedule_hash(QUICKER)[:8]}", "mullapudi2016"}
+    assert finals.left_out == ("li2018",)
 
 
 def test_what_is_known_by_name_keeps_its_name() -> None:

@@ -23,9 +23,10 @@ from hltune.tuning.pool import Pool
 from hltune.tuning.tuner import Round, Tuner
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
-from hltune.values.directives import Schedule
+from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Mutated, Named, Searched
+from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.records import Workspace
@@ -97,7 +98,7 @@ def test_autoschedulers_that_there_is_no_time_for_are_named(place: Place) -> Non
         tuner = place.tuner(store, make_options())
         tuner.begin(heard, end_s=time.monotonic())
     assert BASELINE not in tuner.references
-    (note,) = (each for each in heard.notes if "known schedules take a fifth" in each)
+    (note,) = (each for each in heard.notes if "known schedules take about a fifth" in each)
     assert BASELINE in note and "--minutes" in note
 
 
@@ -400,3 +401,25 @@ def test_what_the_author_has_changed_since_is_not_gone_on_from(place: Place) -> 
         history = place.tuner(store, make_options()).history
         assert len(history) == len(tuner.history) and history.best_cost == best_cost
         assert history.best(1) == [best] and all(each.schedule.base is None for each in history.measured())
+
+
+def test_a_fast_moment_of_what_was_repaired_to_a_known_schedule_is_corrected(place: Place) -> None:
+    known, leaves_images = (Schedule((Unroll(Stage("blurred"), loop),)) for loop in "xy")
+    taken = [Cost(unit=MILLISECONDS, turns=((each, each),)) for each in (1.0, 0.7, 1.0)]
+    taken[1] = replace(taken[1], repair=known)
+
+    class Dictated(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002 - whatever is asked for
+            return taken.pop(0)
+
+    session, made = Dictated(), Mutated(parent="0" * 64, changes=("tail",))
+    with place.store() as store:
+        history = place.tuner(store, make_options()).history
+        for each in (known, leaves_images):
+            candidate = Candidate(schedule=each, provenance=made)
+            ((_, measurement),) = history.measure(session, {schedule_hash(each): candidate}, best=None)
+        assert history.best_cost == 0.7
+        assert not history.repeats(session, candidate.as_measured(measurement), round_number=1)
+        assert history.best_cost == 1.0
+        costs = store.costs(place.subject.spec.content_hash, place.machine.key)
+        assert [each for each in costs.values() if each] == [1.0]

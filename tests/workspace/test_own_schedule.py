@@ -122,6 +122,13 @@ def test_cpp_generators_keep_their_schedule(place: Workspace, guarded: str) -> N
     assert found.spec.name == "rows"  # as it is registered, whatever its file is called
 
 
+@pytest.mark.parametrize("guarded", ["true", "false"])
+def test_cpp_generators_that_prefetch_their_input_load(place: Workspace, guarded: str) -> None:
+    estimates = () if guarded == "true" else ("input=64x34", "output=64x32")
+    found = load("by_hand.cpp", place, *estimates, p=(f"guarded={guarded}", "prefetched=true"))
+    assert found.spec.manual is not None and not any("could not be compared" in note for note in found.spec.notes)
+
+
 RACE = """
 import halide as hl
 

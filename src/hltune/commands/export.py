@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from hltune.commands.ours import check_ours
 from hltune.lowered.readable import Readable, ReadableJob
 from hltune.machine.bounds import LeastJob
 from hltune.machine.hexagon.target import offload_target
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import TargetJob, identify, measured_on, resolve
+from hltune.machine.open import TargetJob, identify, measured_on
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
 from hltune.pipeline.cpp_build import needed_stubs
@@ -26,6 +27,7 @@ from hltune.values import schedule_codec
 from hltune.values.about import About
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.values.schedule_codec import read_written
 from hltune.workspace.records import Workspace
@@ -34,6 +36,7 @@ from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 ExportForm = Literal["json", "python", "cpp", "object", "offload"]
 FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
 _SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
+_WRITERS = {"python": to_python, "cpp": to_cpp_header}
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 _FULL = "No space left on device"
 _PATIENT_S, _SOON_S = 60.0, 5.0
@@ -47,6 +50,15 @@ class Exported:
     pipeline: str
     schedule: str
     files: tuple[Path, ...]
+
+
+class Choice(NamedTuple):
+    """A schedule with its name and, if that is on record, what it costs on the machine, in seconds."""
+
+    name: str
+    schedule: Schedule
+    cost: float | None
+    machine: MachineId
 
 
 def export(
@@ -80,12 +92,7 @@ def export(
     progress.phase(f"loading {pipeline.pipeline}")
     target = pipeline.target
     place = measured_on(target)
-    subject = _measured_for_target(pipeline, workspace, measure) if target != place else None
-    known = target == place or subject is not None
-    subject = subject or load_subject(replace(pipeline, target=place), workspace)
-    name, directives, cost = choose(subject, schedule, workspace, measure, progress)
-    if not known and schedule is None:
-        progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
+    subject, (name, directives, cost, machine) = _chosen(pipeline, schedule, workspace, measure, progress)
     progress.phase(f"exporting the schedule {name} of {subject.spec.name}")
     if forms is None:
         forms = FORMS[:-1] if place == HOST else FORMS
@@ -108,35 +115,50 @@ def export(
     if cmake:
         _check_cmake(subject, forms, directives)
     texts: list[tuple[Path, str]] = []
+    planned = [path for form in forms for path in _paths(form, job)] + ([_cmake_file(job)] if cmake else [])
+    check_ours(planned, sources=_sources(subject))
     if cmake or not set(forms) <= set(_COMPILED):
-        full = subject.target if target == place else resolve(target)
-        about = About.today(subject.spec, identify(subject.target, measure), cost, target=full.name)
+        about = About.today(subject.spec, machine, cost, target=subject.target.name)
         about = replace(about, least=_least(subject, directives, measure, progress))
         texts = _texts([form for form in forms if form not in _COMPILED], about, subject, directives, directory)
         if cmake:
-            known_target = target if target == HOST else full.name
-            texts.append((directory / f"{job.function_name}.cmake", _cmake(subject, job, known_target, about)))
+            known_target = target if target == HOST else subject.target.name
+            texts.append((_cmake_file(job), _cmake(subject, job, known_target, about)))
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
         compiled = tuple(directory / path.name for path in _compile(forms, job))
     return Exported(pipeline=subject.spec.name, schedule=name, files=(*_write(texts), *compiled))
 
 
-def _measured_for_target(pipeline: SubjectOptions, workspace: Workspace, measure: MeasureOptions) -> Subject | None:
-    """The pipeline for a target that this computer runs, as ``host-strict_float``, if schedules of it are known."""
-    if resolve(pipeline.target).machine is None:
-        return None
-    subject = load_subject(pipeline, workspace)
-    return subject if workspace.records(subject.spec, identify(subject.target, measure)) else None
+def _chosen(
+    pipeline: SubjectOptions, file: Path | None, workspace: Workspace, measure: MeasureOptions, progress: Progress
+) -> tuple[Subject, Choice]:
+    """The pipeline as it is for the target, and the schedule in the file, or else the best one on record.
+
+    Without a record for the target itself, it is the best one for this computer.
+    """
+    subject, target = load_subject(pipeline, workspace), pipeline.target
+    place = measured_on(target)
+    if file is not None or target == place:
+        return subject, choose(subject, file, workspace, measure, progress)
+    if subject.target.machine and workspace.records(subject.spec, identify(subject.target, measure)):
+        return subject, choose(subject, None, workspace, measure, progress)
+    here = load_subject(replace(pipeline, target=place), workspace)
+    choice = choose(here, None, workspace, measure, progress)
+    progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
+    if here.spec.content_hash != subject.spec.content_hash:
+        progress.note(f"{subject.spec.name} is another algorithm for {target} than for this machine")
+    return subject, choice
 
 
 def _least(
     subject: Subject, schedule: Schedule, measure: MeasureOptions, progress: Progress
 ) -> dict[str, tuple[int, ...]] | None:
     """How small outputs may be; None where nobody can tell."""
-    if subject.target.machine != HOST:
+    if subject.target.machine not in (HOST, None):
         return None
-    task = Task(spec=subject.spec, schedule=schedule, target=subject.target.name, inputs=Inputs())
+    target = subject.target.name if subject.target.machine else HOST  # the same bounds, and this computer can ask
+    task = Task(spec=subject.spec, schedule=schedule, target=target, inputs=Inputs())
     try:
         with Worker(environment=measure.environment) as worker:
             return worker.run(LeastJob(task=task, options=measure))
@@ -145,18 +167,20 @@ def _least(
         return None
 
 
+def check_texts(subject: Subject, directory: Path) -> None:
+    """Raises an `InputError` if `export_texts` would replace files that are not ours."""
+    paths = [directory / _text_name(form, subject.spec) for form in ("json", *_SOURCE)]
+    check_ours(paths, sources=_sources(subject))
+
+
+def _sources(subject: Subject) -> tuple[str, ...]:
+    return subject.source.files if subject.source else ()
+
+
 def export_texts(about: About, subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
     """Writes a schedule in all forms of text and returns the files: no source of what is the author's code already."""
     forms: tuple[ExportForm, ...] = ("json",) if schedule.base is not None else ("json", *_SOURCE)
     return _write(_texts(forms, about, subject, schedule, directory, limit_s=_SOON_S))
-
-
-class Choice(NamedTuple):
-    """A schedule with its name and, if that is on record, what it costs here, in seconds."""
-
-    name: str
-    schedule: Schedule
-    cost: float | None
 
 
 def choose(
@@ -168,13 +192,13 @@ def choose(
         record = workspace.best(subject.spec, machine)
         for note in record.notes:
             progress.note(f"{subject.spec.name}: {note}")
-        return Choice(record.name, record.schedule, record.cost)
+        return Choice(record.name, record.schedule, record.cost, machine)
     schedule, made_for = read_written(file)
     if made_for not in (None, subject.spec.content_hash):
         other = f"was written for another version, or other sizes, of a pipeline ({made_for[:12]})"
         progress.note(f"{subject.spec.name}: {file} {other}; `hltune compare --schedule` verifies and measures it")
     known = (each.cost for each in workspace.records(subject.spec, machine) if each.schedule == schedule)
-    return Choice(file.name, schedule, min((cost for cost in known if cost is not None), default=None))
+    return Choice(file.name, schedule, min((cost for cost in known if cost is not None), default=None), machine)
 
 
 def parse_forms(text: str) -> tuple[ExportForm, ...]:
@@ -207,17 +231,15 @@ def _texts(
     texts: list[tuple[Path, str]] = []
     if "json" in forms:
         document = {**schedule_codec.to_json(schedule), "about": about.document()}
-        texts.append((directory / f"{spec.name}.schedule.json", json.dumps(document, indent=1) + "\n"))
+        texts.append((directory / _text_name("json", spec), json.dumps(document, indent=1) + "\n"))
     if not set(forms) & set(_SOURCE):
         return texts
     source = _for_people(subject, schedule, limit_s)
-    if "python" in forms:
-        text = to_python(source.schedule, spec, about.lines(), source.loops)
-        texts.append((directory / f"{spec.name}_schedule.py", text))
-    if "cpp" in forms:
-        texts.append(
-            (directory / _header_name(spec), to_cpp_header(source.schedule, spec, about.lines(), source.loops))
-        )
+    for form in _SOURCE:
+        if form in forms:
+            write = _WRITERS[form]
+            text = write(source.schedule, spec, about.lines(), source.loops)
+            texts.append((directory / _text_name(form, spec), text))
     return texts
 
 
@@ -231,8 +253,23 @@ def _for_people(subject: Subject, schedule: Schedule, limit_s: float) -> Readabl
         return Readable(schedule=schedule, loops={})
 
 
-def _header_name(spec: PipelineSpec) -> str:
-    return f"{spec.name}_schedule.h"
+def _text_name(form: ExportForm, spec: PipelineSpec) -> str:
+    return spec.name + {"json": ".schedule.json", "python": "_schedule.py", "cpp": "_schedule.h"}[form]
+
+
+def _paths(form: ExportForm, job: CompileJob) -> list[Path]:
+    """The files of a form."""
+    if form not in _COMPILED:
+        return [job.directory / _text_name(form, job.spec)]
+    return [job.directory / name for name in replace(job, function_name=_function(form, job)).names]
+
+
+def _function(form: ExportForm, job: CompileJob) -> str:
+    return f"{job.function_name}_offload" if form == "offload" else job.function_name
+
+
+def _cmake_file(job: CompileJob) -> Path:
+    return job.directory / f"{job.function_name}.cmake"
 
 
 def _check_cmake(subject: Subject, forms: Sequence[ExportForm], schedule: Schedule) -> None:
@@ -267,7 +304,7 @@ def _cmake(subject: Subject, job: CompileJob, target: str, about: About) -> str:
         scalars={each.name for each in spec.inputs if isinstance(each, ScalarArgument)},
         name=job.function_name,
         entry=spec.name,
-        header=None if job.schedule.base is not None else _header_name(spec),
+        header=None if job.schedule.base is not None else _text_name("cpp", spec),
         target=target,
         directory=job.directory,
         about=about.lines(),
@@ -279,7 +316,7 @@ def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:
         target = worker.run(TargetJob(job.target))
         jobs = [replace(job, target=target.name)] if "object" in forms else []
         if "offload" in forms:
-            name = f"{job.function_name}_offload"
+            name = _function("offload", job)
             jobs.append(replace(job, target=offload_target(target), function_name=name, offload=True))
         try:
             return [path for each in jobs for path in worker.run(each)]

@@ -47,7 +47,7 @@ def run(
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
-    name, directives, _ = choose(subject, schedule, workspace, measure, progress)
+    name, directives, *_ = choose(subject, schedule, workspace, measure, progress)
     progress.phase(f"compiling and running {subject.spec.name}")
     files = _files(subject, outputs)
     job = RunImageJob(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hltune.commands.attempt import Attempt, Tried, schedule_of
-from hltune.commands.export import export_texts
+from hltune.commands.export import check_texts, export_texts
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
@@ -114,6 +114,8 @@ def schedule(
         check_writable(folder)
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
+    if directory is not None:
+        check_texts(subject, directory)
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
     identity = identify(subject.target, measure)

@@ -55,6 +55,8 @@ from hltune.workspace.tunings import TuningCommand, note_tuning
 
 _KNOWN_SHARE = 0.2
 """Share of the time that expected outputs and known schedules may take."""
+_LEAST_KNOWN_SHARE = 0.1
+"""Share of what is left that known schedules may take in any case: what they cost tells what is worth searching for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,14 +168,13 @@ def tune(
         machine, pool = stack.enter_context(place.machine()), stack.enter_context(place.pool())
         survivors = Survivors(len(subjects), lambda name, error: progress.note(f"{name} is left out. {error}"))
         sessions: list[tuple[Subject, Session, MachineId]] = []
-        for number, subject in enumerate(subjects):  # bad input is found before anything is changed or measured
+        for subject in subjects:  # bad input is found before anything is changed or measured
             progress.phase(f"{subject.spec.name}: expected outputs")
             with survivors.trying(subject.spec.name):
                 given = on_given(machine.identity, subject.spec, inputs, measure)
                 workspace.records(subject.spec, given)
                 session = stack.enter_context(begin_session(machine, subject, inputs, workspace.cache))
-                known_end_s = part(begun_s + _KNOWN_SHARE * total_s, len(subjects) - number)
-                _search_meanwhile(session, subject, options, pool, workspace, end_s=known_end_s)
+                _search_meanwhile(session, subject, options, pool, workspace, end_s=end_s)
                 verified_against(session, subject.spec, progress)
                 sessions.append((subject, session, given))
         todo = "the same command goes on, and with --rounds 0 it compares what is known"
@@ -183,7 +184,7 @@ def tune(
             now_s = time.monotonic()
             with survivors.trying(subject.spec.name):
                 run = _open(subject, session, given, options, workspace, store, pool, ranker, asked)
-                left_s = max(0.0, begun_s + _KNOWN_SHARE * total_s - now_s)
+                left_s = max(begun_s + _KNOWN_SHARE * total_s - now_s, _LEAST_KNOWN_SHARE * (end_s - now_s))
                 known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
                 run.measured = len(known)
                 run.failures += [each for each in known if isinstance(each, Failure)]

@@ -22,7 +22,7 @@ class Inputs:
     """Which data to run on; the data itself is made where it is used.
 
     Attributes:
-        images: pairs of an input's name, or None for the next one that has no image yet, and a file.
+        images: pairs of an input's name, or None for the only one that has no image yet, and a file.
         scalars: values for inputs that are no images; the estimate counts for others.
         seed: start of the random data for the other inputs.
         portable: the random data is such that a C program makes it as well, see `hltune.machine.portable`.
@@ -38,12 +38,22 @@ class Inputs:
         return dict(self.scalars).get(argument.name, argument.estimate)
 
     def assign(self, spec: PipelineSpec) -> Mapping[str, Path]:
-        """Which input gets which file; an `InputError` if an input is unknown or taken, or a scalar does not fit."""
+        """Which input gets which file.
+
+        Raises:
+            InputError: an input is unknown or taken, it is not clear for which one a file is, or a scalar does not fit.
+        """
         self._check_scalars(spec)
         free = [argument.name for argument in spec.buffers()]
         known = ", ".join(free)
         assigned: dict[str, Path] = {}
         for name, path in sorted(self.images, key=lambda image: image[0] is None):
+            if name is None and len(free) > 1:  # an order of inputs that Halide made up would swap images in silence
+                raise InputError(
+                    f"which input of {spec.name} is this image for?",
+                    where=str(path),
+                    expected=f"a name: -i NAME={path.name} with one of {', '.join(free)}",
+                )
             chosen = name if name is not None else next(iter(free), None)
             if chosen not in free:
                 raise InputError(

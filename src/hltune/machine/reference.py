@@ -198,6 +198,14 @@ def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
             if is_about_sizes(said[0])
             else "give other images or scalars with -i, or other parameters of the file with -p",
         )
+    if all(each.stage == "run" and each.kind == "crash" for each in failures):
+        return InputError(
+            "the pipeline crashes on these inputs, whatever its schedule",
+            where=name,
+            found=found,
+            expected="inputs that keep what it promises: hl.unsafe_promise_clamped, and what tables and RDoms read",
+            todo="give other images or scalars with -i: random values may lie outside of a table",
+        )
     if all(each.kind == "error" for each in failures):
         return HltuneError("the pipeline does not compile, whatever its schedule", where=name, found=found)
     return HltuneError(

@@ -352,6 +352,11 @@ class ReferenceJob:
             yield from _unconfirmed(self.task.spec, reference.variant.name, differ)
         for name, output in zip(self._names, reference.outputs, strict=True):
             strange = output.size - int(np.isfinite(output).sum()) if output.dtype.kind == "f" else 0
+            if output.size > 1 and (output == output.flat[0]).all():
+                yield (
+                    f"output {name}: all expected values are {output.flat[0]}, and wrong ones may not show; give "
+                    f"{real_data(self.task.spec)}"
+                )
             if strange:
                 yield (
                     f"output {name}: {strange} of the {output.size} expected values are NaN or infinite, and nothing "

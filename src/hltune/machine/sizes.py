@@ -14,6 +14,8 @@ Extents = tuple[int, ...]
 
 _MOST_BORDER = 64
 """Output and input of a filter differ by a border of at most so many pixels; by more, it is a ratio."""
+_BORDER_SHARE = 8
+"""Nor is a border more than one pixel of so many of the input."""
 
 _LARGEST_RATIO = 4
 """The largest ratio of scaling up or down; what is smaller by more may as well have a size of its own."""
@@ -126,7 +128,7 @@ def _follow(own: int, before: int, now: int) -> int | None:
     """The extent of an output that was `own` when that of its input was `before`, and is `now`; None if unclear."""
     if now == before:
         return own
-    if abs(own - before) <= _MOST_BORDER and now + own - before >= 1:
+    if abs(own - before) <= min(_MOST_BORDER, before // _BORDER_SHARE) and now + own - before >= 1:
         return now + own - before
     return _scaled(own, before, now)
 

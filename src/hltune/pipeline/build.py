@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from hltune.pipeline.images import Array
+from hltune.pipeline.pitches import output_pitches
 from hltune.pipeline.prefetches import Prefetch, take_prefetches
 from hltune.pipeline.serialized import read_pipeline
 from hltune.values.errors import InputError
@@ -252,7 +253,7 @@ def spec_of(
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
     everything = _all_funcs(pipeline)
     _check_distinct([func.name() for func in everything], where=name)
-    serialized = read_pipeline(hlpipe, where=name).outputs
+    serialized, pitches = read_pipeline(hlpipe, where=name).outputs, output_pitches(hlpipe, where=name)
     outputs = tuple(
         OutputArgument(
             name=plain_name(func.name()),
@@ -260,8 +261,11 @@ def spec_of(
             estimate=estimate,
             constraints=found.constraints,
             alignment=found.alignment,
+            pitches=promised,
         )
-        for func, estimate, found in zip(pipeline.outputs(), output_estimates, serialized, strict=True)
+        for func, estimate, found, promised in zip(
+            pipeline.outputs(), output_estimates, serialized, pitches, strict=True
+        )
     )
     funcs = tuple(map(_func_info, everything))
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)

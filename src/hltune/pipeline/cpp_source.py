@@ -25,6 +25,7 @@ from hltune.pipeline.cpp_check import check_same, digest
 from hltune.pipeline.cpp_errors import no_generator
 from hltune.pipeline.embedded import store_densely
 from hltune.pipeline.parameters import choose_entry
+from hltune.pipeline.prefetches import take_prefetches
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError, did_you_mean
@@ -61,9 +62,10 @@ def _check(program: "_Program", name: str, process: Process, spec: PipelineSpec,
     if scheduled and not _runs_here(program.target):  # such a schedule may be for a device
         program = replace(program, target="host")
         hlpipe = store_densely(program.build(name, "algorithm").hlpipe, where=program.source.location)
+    readable, _ = take_prefetches(hlpipe, where=program.source.location)  # which change no values
     with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
         file = Path(directory, "spec.hlpipe")
-        file.write_bytes(hlpipe)
+        file.write_bytes(readable)
 
         def run(sizes: Path, rooted: str) -> dict[str, Any]:
             return program.compare(file, name, sizes, rooted)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import plain_name
 from hltune.pipeline.images import read_array
+from hltune.pipeline.pitches import promised_pitches
 from hltune.pipeline.serialized import SerializedOutput
 from hltune.pipeline.source import Examples, Source, parse_number
 from hltune.values.errors import InputError
@@ -84,6 +85,7 @@ def _buffer_argument(i: ImageInput, estimate: tuple[Interval, ...]) -> BufferArg
         constraints=i.constraints,
         promises=i.promises,
         alignment=i.alignment,
+        pitches=promised_pitches(i.promises, len(estimate)),
     )
 
 

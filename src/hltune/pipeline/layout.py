@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,7 +91,8 @@ def layout_of(argument: BufferArgument | OutputArgument, dtype: str, *, row: int
     """The layout of an input, or of an element of an output, at the size of its estimate.
 
     Args:
-        row: rows begin at multiples of so many elements, unless their stride is fixed.
+        row: rows begin at multiples of so many elements, unless their stride is fixed; as far as they are promised to,
+            they do anyway.
 
     Raises:
         InputError: the image does not fit into the fixed strides.
@@ -99,7 +100,8 @@ def layout_of(argument: BufferArgument | OutputArgument, dtype: str, *, row: int
     extents = tuple(extent for _, extent in argument.estimate)
     fixed = fixed_strides(argument.constraints, len(extents))
     _check(argument.name, extents, fixed)
-    strides = _complete(extents, fixed, row)
+    multiples = [math.lcm(row, pitch) for pitch in argument.pitches] or [row] * len(extents)
+    strides = _complete(extents, fixed, multiples)
     size = max((stride * extent for stride, extent in zip(strides, extents, strict=True)), default=1)
     return Layout(_kind(dtype), extents, strides, _round_up(size, row) if extents else 1)
 
@@ -165,12 +167,12 @@ def _check(name: str, extents: Iterable[int], fixed: Iterable[int | None]) -> No
         needed = stride * extent
 
 
-def _complete(extents: tuple[int, ...], fixed: tuple[int | None, ...], row: int) -> tuple[int, ...]:
+def _complete(extents: tuple[int, ...], fixed: tuple[int | None, ...], multiples: Sequence[int]) -> tuple[int, ...]:
     placed: _Placed = [(stride, extent) for stride, extent in zip(fixed, extents, strict=True) if stride is not None]
     strides: list[int] = []
-    for stride, extent in zip(fixed, extents, strict=True):
+    for stride, extent, multiple in zip(fixed, extents, multiples, strict=True):
         if stride is None:
-            placed.append((_first_fit(extent, placed, row), extent))
+            placed.append((_first_fit(extent, placed, multiple), extent))
         strides.append(placed[-1][0] if stride is None else stride)
     return tuple(strides)
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hltune.pipeline.foreign import check_all_is_halide, effect_notes
+from hltune.pipeline.operations import c_functions
 from hltune.pipeline.prefetches import take_prefetches
-from hltune.pipeline.serialized import check_no_extern_stages, read_pipeline, tracing_notes
+from hltune.pipeline.serialized import read_pipeline
 from hltune.pipeline.source import Source
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Process
@@ -58,12 +60,13 @@ class LoadJob:
         separated = separate(loaded, where=where)
         algorithm = replace(loaded, hlpipe=separated.hlpipe)
         found = read_pipeline(algorithm.hlpipe, where=where)
-        check_no_extern_stages(found, where=where)
+        called = c_functions(algorithm.hlpipe)
+        check_all_is_halide(found, called, where=where)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
         spec = spec_of(algorithm.name or self.source.name, algorithm.hlpipe, inputs, estimates)
         # A schedule was taken off, all but its rfactor.
         kept = None if separated.hlpipe == loaded.hlpipe else spec.rfactor_note()
-        notes = (*separated.notes, *tracing_notes(found), *([kept] if kept else []))
+        notes = (*separated.notes, *effect_notes(found, called), *([kept] if kept else []))
         spec = replace(spec, manual=separated.manual, notes=notes)
         if separated.racy:  # it may differ from itself
             return spec

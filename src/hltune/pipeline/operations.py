@@ -26,10 +26,12 @@ from typing import NamedTuple
 from hltune.pipeline.serialized import Table, read_root
 from hltune.values.pipeline import PipelineSpec
 
-_INT, _UINT, _FLOAT, _CAST, _REINTERPRET, _VARIABLE, _CALL = 1, 2, 3, 5, 6, 29, 28
+_INT, _UINT, _FLOAT, _CAST, _REINTERPRET, VARIABLE, _CALL = 1, 2, 3, 5, 6, 29, 28
 _FLOAT_CODES = (2, 4)
 """IEEE's floats, and bfloat."""
 _HALIDE_CALL = 4
+_C_CALLS = (1, 2, 3)
+"""Extern, ExternCPlusPlus, PureExtern."""
 
 
 class _Layout(NamedTuple):
@@ -51,7 +53,7 @@ _LAYOUTS = {
     26: _Layout((0,)),  # Broadcast
     27: _Layout((1, 3)),  # Let
     _CALL: _Layout(several=1, type=8),
-    _VARIABLE: _Layout(type=1),
+    VARIABLE: _Layout(type=1),
     30: _Layout(several=0),  # Shuffle
     31: _Layout((0,)),  # VectorReduce
 }
@@ -60,11 +62,13 @@ _ARITHMETIC: dict[int, Callable[[int, int], int]] = {
     8: operator.sub,
     9: operator.mul,
     10: lambda a, b: a // b if b else 0,
+    11: lambda a, b: a % b if b else 0,
     12: min,
     13: max,
 }
 
-_Expression = tuple[int, Table]
+Expression = tuple[int, Table]
+"""Its kind, and its table."""
 
 _Element = tuple[str, int]
 """A Func's name, and the number of an element of its Tuple."""
@@ -128,6 +132,18 @@ def forecast(spec: PipelineSpec) -> Forecast:
     return Forecast(inlined=sum(map(inlined, outputs)), at_root=at_root)
 
 
+def c_functions(hlpipe: bytes) -> frozenset[str]:
+    """The names of the C functions that expressions call, Halide's own ones among them."""
+    definitions = (
+        definition
+        for func in read_root(hlpipe, where="functions").tables(0)
+        for definition in (func.table(7), *func.tables(8))
+        if definition is not None
+    )
+    found = (each for definition in definitions for each in walk(_parts(definition)))
+    return frozenset(table.text(0) for kind, table in found if kind == _CALL and table.number(3, "<B") in _C_CALLS)
+
+
 def _read(spec: PipelineSpec) -> tuple[dict[str, Operations | None], list[str]]:
     """All Funcs by name, None for extern ones; and the names of the outputs."""
     root = read_root(spec.hlpipe, where=spec.name)
@@ -161,8 +177,8 @@ def _operations(func: Table, extents: Mapping[str, int]) -> Operations | None:
         if definition is None:
             continue
         steps = _steps(definition, extents)
-        shared = list(_walk(_places(definition)))
-        values = [list(_walk([value])) for value in _operands(definition, 3)]
+        shared = list(walk(_places(definition)))
+        values = [list(walk([value])) for value in _operands(definition, 3)]
         for number, value in enumerate(values):
             floats[number] = floats[number] or any(_is_float(*each) for each in chain(shared, value))
             asks[number].update(_calls(chain(shared, value)))
@@ -174,7 +190,7 @@ def _operations(func: Table, extents: Mapping[str, int]) -> Operations | None:
     return Operations(floats=tuple(floats), asks=tuple(map(frozenset, asks)), count=count, calls=calls)
 
 
-def _calls(expressions: Iterable[_Expression]) -> Iterator[_Element]:
+def _calls(expressions: Iterable[Expression]) -> Iterator[_Element]:
     for kind, table in expressions:
         if kind == _CALL and table.number(3, "<B") == _HALIDE_CALL:
             yield table.text(0), int(table.number(5, "<i"))
@@ -183,23 +199,23 @@ def _calls(expressions: Iterable[_Expression]) -> Iterator[_Element]:
 def _steps(definition: Table, extents: Mapping[str, int]) -> float:
     """The size of the definition's reduction domain."""
     stage = definition.table(7)
-    found = [_value(_operand(rvar, 3), extents) for rvar in stage.tables(0)] if stage else []
+    found = [value_of(operand(rvar, 3), extents) for rvar in stage.tables(0)] if stage else []
     return float(math.prod(max(1, each) for each in found if each is not None))
 
 
-def _value(expression: _Expression | None, extents: Mapping[str, int]) -> int | None:
-    """An extent, as far as constants and the sizes of images tell."""
+def value_of(expression: Expression | None, known: Mapping[str, int]) -> int | None:
+    """An integer, as far as constants and variables that are known tell."""
     if expression is None:
         return None
     kind, table = expression
     if kind in (_INT, _UINT):
         return int(table.number(0, "<q"))
-    if kind == _VARIABLE:
-        return extents.get(table.text(0))
+    if kind == VARIABLE:
+        return known.get(table.text(0))
     if kind == _CAST:
-        return _value(_operand(table, 0), extents)
+        return value_of(operand(table, 0), known)
     if kind in _ARITHMETIC:
-        a, b = (_value(_operand(table, slot), extents) for slot in (0, 2))
+        a, b = (value_of(operand(table, slot), known) for slot in (0, 2))
         return None if a is None or b is None else _ARITHMETIC[kind](a, b)
     return None
 
@@ -212,31 +228,38 @@ def _is_float(kind: int, expression: Table) -> bool:
     return found is not None and found.number(0, "<b") in _FLOAT_CODES
 
 
-def _places(definition: Table) -> Iterator[_Expression]:
+def _places(definition: Table) -> Iterator[Expression]:
     """Where a definition's values go: what all of them depend on."""
-    predicate = _operand(definition, 1)
+    predicate = operand(definition, 1)
     yield from _operands(definition, 5)
     if predicate is not None:
         yield predicate
 
 
-def _walk(expressions: Iterable[_Expression]) -> Iterator[_Expression]:
+def _parts(definition: Table) -> Iterator[Expression]:
+    """The values of a definition, and where they go."""
+    yield from _operands(definition, 3)
+    yield from _places(definition)
+
+
+def walk(expressions: Iterable[Expression]) -> Iterator[Expression]:
     """All parts of expressions, whatever their depth."""
     waiting = list(expressions)
     while waiting:
         kind, table = waiting.pop()
         yield kind, table
         layout = _LAYOUTS.get(kind, _Layout())
-        found = (_operand(table, slot) for slot in layout.operands)
+        found = (operand(table, slot) for slot in layout.operands)
         waiting += [each for each in found if each is not None]
         if layout.several is not None:
             waiting += _operands(table, layout.several)
 
 
-def _operand(table: Table, slot: int) -> _Expression | None:
+def operand(table: Table, slot: int) -> Expression | None:
+    """An expression in two slots of a table; None if there is none."""
     value = table.table(slot + 1)
     return None if value is None else (int(table.number(slot, "<B")), value)
 
 
-def _operands(table: Table, slot: int) -> Iterator[_Expression]:
+def _operands(table: Table, slot: int) -> Iterator[Expression]:
     return zip(table.octets(slot), table.tables(slot + 1), strict=True)

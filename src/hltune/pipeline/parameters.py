@@ -54,7 +54,7 @@ def _lookup(key: str, types: Mapping[str, type]) -> type:
     raise InputError(
         "no such parameter",
         where=f"-p {key}",
-        expected="one of " + ", ".join(f"{name} ({kind.__name__})" for name, kind in types.items())
+        expected="one of " + ", ".join(f"{name} ({_name(kind)})" for name, kind in types.items())
         if types
         else "none: this pipeline has no parameters",
         found=repr(key),
@@ -69,14 +69,19 @@ def _convert(key: str, text: str, kind: type) -> Any:
             "this parameter cannot be set from text",
             where=f"-p {key}",
             expected="a parameter of type " + ", ".join(known.__name__ for known in _PARSERS),
-            found=kind.__name__,
+            found=_name(kind),
         )
     try:
         return parse(text)
     except (ValueError, KeyError) as error:
         raise InputError(
-            "the value does not fit the parameter", where=f"-p {key}={text}", expected=kind.__name__, found=repr(text)
+            "the value does not fit the parameter", where=f"-p {key}={text}", expected=_name(kind), found=repr(text)
         ) from error
+
+
+def _name(kind: type) -> str:
+    """An annotation need not be a class."""
+    return getattr(kind, "__name__", str(kind))
 
 
 # bool("False") is True, so text needs a parser of its own for each type.

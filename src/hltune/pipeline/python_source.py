@@ -14,8 +14,8 @@ from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
-from typing import Any, cast
+from types import ModuleType, NoneType, UnionType
+from typing import Any, Union, cast, get_args, get_origin
 
 import halide as hl
 from halide import _generator_helpers as helpers
@@ -203,7 +203,11 @@ def _as_pipeline(result: object, function: _Function) -> hl.Pipeline:
 
 def _parameter_type(parameter: inspect.Parameter) -> type[Any]:
     if parameter.annotation is not inspect.Parameter.empty:
-        return parameter.annotation
+        some = [each for each in get_args(parameter.annotation) if each is not NoneType]
+        is_union = get_origin(parameter.annotation) in (UnionType, Union)
+        return (
+            some[0] if is_union and len(some) == 1 else parameter.annotation
+        )  # of `int | None`, text can be the former
     return str if parameter.default is inspect.Parameter.empty else parameter.default.__class__
 
 

@@ -69,12 +69,14 @@ class SerializedPipeline:
         scheduled: the Funcs that somebody has scheduled.
         extern: the Funcs that a C function computes, each with its name.
         traced: the Funcs whose loads, stores or realizations are traced.
+        dumped: the Funcs that are written to a file whenever they are computed.
     """
 
     outputs: tuple[SerializedOutput, ...]
     scheduled: tuple[str, ...]
     extern: tuple[tuple[str, str], ...] = ()
     traced: tuple[str, ...] = ()
+    dumped: tuple[str, ...] = ()
 
 
 def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
@@ -92,6 +94,7 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
         scheduled = tuple(name for name, func in funcs.items() if _is_scheduled(func))
         extern = tuple((name, func.text(12)) for name, func in funcs.items() if func.text(12))
         traced = tuple(name for name, func in funcs.items() if any(func.number(slot, "<B") for slot in (17, 18, 19)))
+        dumped = tuple(name for name, func in funcs.items() if func.text(9))
     except (struct.error, UnicodeDecodeError, KeyError, IndexError, OverflowError) as error:
         raise InputError(
             "damaged file",
@@ -100,32 +103,7 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
             found=f"{len(data)} bytes that are not one ({error})",
             todo="write the file again with serialize_pipeline",
         ) from error
-    return SerializedPipeline(outputs=outputs, scheduled=scheduled, extern=extern, traced=traced)
-
-
-def check_no_extern_stages(found: SerializedPipeline, *, where: str) -> None:
-    """Refuses what is not all Halide's.
-
-    Raises:
-        InputError: a C function computes a stage.
-    """
-    if found.extern:
-        name, function = found.extern[0]
-        raise InputError(
-            f"stage {name} is extern: the C function {function} computes it",
-            where=where,
-            expected="stages that Halide compiles, for the others cannot run here",
-            todo=f"write {name} in Halide, or end the pipeline before it and begin another behind it, "
-            "with an input image in its place",
-        )
-
-
-def tracing_notes(found: SerializedPipeline) -> list[str]:
-    """A warning of tracing that was left in."""
-    if not found.traced:
-        return []
-    names = ", ".join(found.traced)
-    return [f"{names} is traced (trace_loads, trace_stores or trace_realizations): times include that, so leave it out"]
+    return SerializedPipeline(outputs=outputs, scheduled=scheduled, extern=extern, traced=traced, dumped=dumped)
 
 
 def read_names(data: bytes) -> tuple[str, ...]:

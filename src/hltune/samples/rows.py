@@ -61,8 +61,8 @@ def encode_spec(spec: PipelineSpec) -> str:
          "outputs": [{"name": "out", "dtypes": ["uint8"], "estimate": [[0, 64], [0, 48]]}],
          "funcs": [{"name": "out", "args": ["x", "y"], "updates": [], "update_args": []}]}
 
-    The expressions of promises are base64. The alignment of an output stands there only if the code promises one:
-    bundles have their names from what this was before there was such a thing.
+    The expressions of promises are base64. The alignment of an output and pitches stand there only if the code promises
+    them: bundles have their names from what this was before there were such things.
     """
     inputs = [
         {"kind": "buffer" if isinstance(each, BufferArgument) else "scalar", **asdict(each)} for each in spec.inputs
@@ -71,6 +71,9 @@ def encode_spec(spec: PipelineSpec) -> str:
     for output in outputs:
         if output["alignment"] is None:
             del output["alignment"]
+    for argument in (*inputs, *outputs):
+        if argument.get("pitches") == ():
+            del argument["pitches"]
     return json.dumps({"inputs": inputs, "outputs": outputs, "funcs": funcs}, default=_base64)
 
 

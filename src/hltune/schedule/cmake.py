@@ -72,7 +72,7 @@ def for_generator(
         target=target,
         directory=directory.absolute().name,
         sources=" ".join(_below(directory, Path(file)) for file in source.files),
-        includes=" ".join(['"${CMAKE_CURRENT_LIST_DIR}"', *(_below(directory, Path(each)) for each in flags.includes)]),
+        includes=" ".join([*(_below(directory, Path(each)) for each in flags.includes), '"${CMAKE_CURRENT_LIST_DIR}"']),
         flags="".join(
             f"{line}({name}.generator PRIVATE {' '.join(words)})\n" for line, words in lines.items() if words
         ),

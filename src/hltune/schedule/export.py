@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.runtime.worker import Process
+from hltune.schedule.c_library import C_FUNCTIONS
 from hltune.schedule.languages import C_RESERVED
 from hltune.values.directives import Schedule
 from hltune.values.errors import HltuneError, InputError
@@ -37,17 +38,24 @@ class CompileJob:
     offload: bool = False
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z]\w*", self.function_name, re.ASCII) or self.function_name in C_RESERVED:
+        taken = self.function_name in C_RESERVED | C_FUNCTIONS
+        if taken or not re.fullmatch(r"[A-Za-z]\w*", self.function_name, re.ASCII):
             raise InputError(
-                "not the name of a C function",
+                "this cannot be the name of your C function",
                 where="--function-name",
-                expected="a letter, then letters, digits and underscores; no keyword of C or C++",
+                expected="a letter, then letters, digits and underscores; no keyword of C or C++, nor a function of C",
                 found=repr(self.function_name),
             )
         if not self.directory.is_absolute():
             raise InputError(
                 "the directory is not absolute", expected="a path from the root", found=str(self.directory)
             )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the files: object, static library, header."""
+        suffixes = (".obj", ".lib", ".h") if "windows" in self.target.split("-") else (".o", ".a", ".h")
+        return tuple(self.function_name + suffix for suffix in suffixes)
 
     def run(self, process: Process) -> tuple[Path, ...]:
         """Writes the files and returns their paths: object, static library, header.
@@ -86,17 +94,12 @@ class CompileJob:
             raise InputError(
                 "Halide does not know this target", expected="for example host", found=self.target
             ) from error
-        windows = target.os == hl.TargetOS.Windows
-        suffixes = {
-            hl.OutputFileType.object: ".obj" if windows else ".o",
-            hl.OutputFileType.static_library: ".lib" if windows else ".a",
-            hl.OutputFileType.c_header: ".h",
-        }
-        outputs = {kind: self.function_name + suffix for kind, suffix in suffixes.items()}
+        kinds = [hl.OutputFileType.object, hl.OutputFileType.static_library, hl.OutputFileType.c_header]
+        outputs: dict[hl.OutputFileType, str] = dict(zip(kinds, self.names, strict=True))
         try:
             built.pipeline.compile_to(outputs, built.arguments, self.function_name, target)
         except hl.HalideError as error:
             raise HltuneError(
                 "Halide cannot compile this", where=f"{self.spec.name} for {self.target}", found=str(error).strip()
             ) from error
-        return list(outputs.values())
+        return list(self.names)

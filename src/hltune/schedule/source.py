@@ -11,15 +11,25 @@ from types import MappingProxyType
 from typing import Any
 
 from hltune.pipeline.serialized import read_names
+from hltune.schedule.c_library import C_FUNCTIONS
 from hltune.schedule.canonical import is_counted
 from hltune.schedule.languages import C_RESERVED, CPP, PYTHON, Language
 from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
-from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule
+from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule, Unroll
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
 _LOOPS = (
     "A comment before the directives of a stage: its loops, the outermost first, with their extents at these sizes."
+)
+
+_PROMISES = (
+    "It takes the place of the author's own schedule, but for calls of bound, set_bounds, set_stride and the like: it"
+    " relies on what these promise."
+)
+_UNROLLED = (
+    "Where Halide says that it can only unroll loops of constant extent, compile this with HL_PERMIT_FAILED_UNROLL=1 in"
+    " the environment, as hltune does."
 )
 
 
@@ -53,7 +63,17 @@ def function_suffix(spec: PipelineSpec) -> str:
 def default_function_name(spec: PipelineSpec) -> str:
     """The C function of the pipeline, unless people name it."""
     suffix = function_suffix(spec)
-    return f"f_{suffix}" if suffix[0].isdigit() or suffix in C_RESERVED else suffix
+    return f"f_{suffix}" if suffix[0].isdigit() or suffix in C_RESERVED | C_FUNCTIONS else suffix
+
+
+def _unrolls_any_length(schedule: Schedule, spec: PipelineSpec) -> bool:
+    """A loop is unrolled whose length the schedule does not tell."""
+    nests = LoopNests(spec.funcs)
+    for directive in schedule.directives:
+        if isinstance(directive, Unroll) and nests.loop(directive.stage, directive.var).extent is None:
+            return True
+        nests.advance(directive)
+    return False
 
 
 def _todo(spec: PipelineSpec) -> str:
@@ -96,6 +116,7 @@ class _Writer:
         self._language = language
         self._loops = dict(loops)
         self._directives = (*_default_order(spec), *schedule.directives)
+        self._unrolls_any_length = _unrolls_any_length(schedule, spec)
         self._spec = spec
         self._in_order = _images_by_number(spec.funcs)
         self._finished = loop_nests(schedule, spec.funcs)
@@ -106,8 +127,13 @@ class _Writer:
         self._vars: list[str] = []
 
     def file(self, about: Sequence[str]) -> str:
-        kept = self._spec.rfactor_note()
-        about = [*about, *([kept] if kept else []), *([_LOOPS] if self._loops else [])]
+        notes = {
+            self._spec.rfactor_note(): True,
+            _PROMISES: self._spec.manual is not None,
+            _UNROLLED: self._unrolls_any_length,
+            _LOOPS: bool(self._loops),
+        }
+        about = [*about, *(note for note, applies in notes.items() if note and applies)]
         calls = [self._statement(directive) for directive in self._directives]
         blocks = [lines for lines in (self._funcs, self._vars, calls) if lines]
         indent, end = "    ", self._language.end

@@ -7,7 +7,7 @@ from typing import Any
 
 from hltune.schedule.canonical import canonical_names
 from hltune.schedule.loops import Loop, LoopNests, loop_nests
-from hltune.values.directives import ComputeAt, ComputeRoot, Directive, Schedule, StoreAt
+from hltune.values.directives import ComputeAt, Directive, Schedule, StoreAt
 from hltune.values.errors import InputError
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Stage
@@ -32,8 +32,8 @@ class View:
 
     def serial_loops(self) -> list[tuple[Stage, Loop]]:
         """Loops that are neither parallel, nor vectorised, nor unrolled; an inlined Func has no loops."""
-        placed = {each.stage.func for each in self.directives if isinstance(each, ComputeAt | ComputeRoot)}
-        placed.add([*self.nests.args][-1])  # the output
+        placed = {each.stage.func for each in self.directives}  # one that is inlined has no directives
+        placed.add([*self.nests.args][-1])  # an output
         loops = [(stage, loop) for stage, loops in self.nests.loops.items() for loop in loops if stage.func in placed]
         return [(stage, loop) for stage, loop in loops if loop.kind == "for"]
 

@@ -11,6 +11,7 @@ from hltune.search.autoschedulers import BASELINE
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.provenance import Searched
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED, Record
 from hltune.workspace.rows import Row, without_twins
@@ -84,7 +85,8 @@ def decide(
     finalists = _finalists(references, best, records)
     kept = {each.label: each.cost for each in records}
     known = {name: kept.get(name) if (found := cost(each)) is None else found for name, (_, each) in finalists.items()}
-    names = _order({name: value for name, value in known.items() if name not in failed})
+    working = {name: value for name, value in known.items() if name not in failed}
+    names = _order(working, _compared(references, working))
     waiting, measured = names, dict[str, Measurement]()
     if most == 0 and any(math.isfinite(value or math.inf) for value in known.values()):
         names = []  # there is no time, and what the store knows has to do
@@ -122,13 +124,21 @@ def _may_work(outcome: Measurement | None) -> bool:
     return not isinstance(outcome, Failure) or outcome.kind == "timeout"
 
 
-def _order(costs: Mapping[str, float | None]) -> list[str]:
-    """The best one, the author's and the baseline first, the others by cost, those that nobody has measured last."""
+def _compared(references: Mapping[str, Candidate], costs: Mapping[str, float | None]) -> tuple[str, ...]:
+    """What people want to know the gain over; the fastest that was searched for where there is no baseline."""
+    if BASELINE in costs:
+        return _ALWAYS
+    searched = [name for name in costs if name in references and isinstance(references[name].provenance, Searched)]
+    return (*_ALWAYS, *sorted(searched, key=lambda name: math.inf if (cost := costs[name]) is None else cost)[:1])
+
+
+def _order(costs: Mapping[str, float | None], always: Sequence[str]) -> list[str]:
+    """The best one and those that `always` take part first, the others by cost, those that nobody has measured last."""
     known = {name: math.inf if cost is None else cost for name, cost in costs.items()}
     names = sorted(known, key=lambda name: known[name])
     best = known[names[0]] if names else 0.0
-    near = [name for name in names if costs[name] is None or known[name] <= _FAR * best or name in _ALWAYS]
-    first = (*near[:1], *_ALWAYS)
+    near = [name for name in names if costs[name] is None or known[name] <= _FAR * best or name in always]
+    first = (*near[:1], *always)
     return sorted(near, key=lambda name: first.index(name) if name in first else len(first))
 
 

@@ -40,7 +40,7 @@ class History:
         self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in self._gone}
         self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
-        self._first: dict[str, tuple[int, float]] = {}  # in this run: the number and the cost
+        self._least: dict[str, tuple[int, float]] = {}  # measured in this run: the number and the cost of the least
 
     def __contains__(self, key: str) -> bool:
         return key in self._costs or key in self._repairs
@@ -124,22 +124,22 @@ class History:
     def repeats(
         self, session: Session, candidate: Candidate, *, beside: Sequence[Candidate] = (), round_number: int
     ) -> bool:
-        """Measures again what was measured in this run; False if it takes much longer than the first time, or fails.
+        """Measures again what was measured in this run; False if it takes much longer than it seemed to, or fails.
 
-        Then the first measurement goes: on a shared computer, some moments are faster than all others. Others, measured
-        side by side, keep the least of what they have cost: they may have been measured in a slow moment.
+        Then the former measurement goes: on a shared computer, some moments are faster than all others. Others,
+        measured side by side, keep the least of what they have cost: they may have been measured in a slow moment.
         """
         key = schedule_hash(candidate.schedule)
-        number, first = self._first[key]
+        number, least = self._least[key]
         others = {schedule_hash(each.schedule): each for each in beside}
         measured = session.measure({key: candidate.schedule, **{name: each.schedule for name, each in others.items()}})
         for name, each in others.items():
             self._keep(each, measured[name], round_number)
         again = measured[key]
-        same = isinstance(again, Cost) and first >= REPEATED * again.value
+        same = isinstance(again, Cost) and least >= REPEATED * again.value
         if not same:
             self._store.retract(number)
-            del self._costs[key]
+            del self._costs[key], self._least[key]
         self._keep(candidate, again, round_number)
         return same
 
@@ -166,7 +166,9 @@ class History:
         known = None if wrong else self._costs.get(sample.schedule_hash)
         new = measurement.value if isinstance(measurement, Cost) else None
         if new is not None:
-            self._first.setdefault(sample.schedule_hash, (number, new))
+            self._least[sample.schedule_hash] = min(
+                self._least.get(sample.schedule_hash, (number, new)), (number, new), key=lambda each: each[1]
+            )
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)
 
     def mutants(self) -> list[Try]:

@@ -241,7 +241,7 @@ class Tuner:
             found[finder] = next((each for each in candidates if not self._fails(each)), candidates[0])
         begun = {step.rung.finder for step in steps}
         if self.kept is None and (late := [each for each in self.searcher.autoschedulers if each not in begun]):
-            why = "no time, for known schedules take a fifth of the minutes at most; give more --minutes to compare"
+            why = "no time, for known schedules take about a fifth of the minutes; give more --minutes to compare"
             progress.note(f"{self.subject.spec.name}: without {' and '.join(late)}: {why}")
         return found
 

@@ -64,6 +64,7 @@ class BufferArgument:
         constraints: what the algorithm was written for.
         promises: those of its constraints that are no constants; they say nothing in `constraints`.
         alignment: the address of its first element is a multiple of so many bytes; None if the code promises nothing.
+        pitches: per dimension, its stride is a multiple of so many elements, as the code promises; empty if of none.
     """
 
     name: str
@@ -72,6 +73,7 @@ class BufferArgument:
     constraints: Constraints = field(default=(), repr=False)
     promises: tuple[Promise, ...] = field(default=(), repr=False)
     alignment: int | None = field(default=None, repr=False)
+    pitches: tuple[int, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,7 @@ class OutputArgument:
         estimate: one interval per dimension, the innermost (x) first.
         constraints: as the algorithm has them; the serialized pipeline holds them, too.
         alignment: the address of its first element is a multiple of so many bytes; None if the code promises nothing.
+        pitches: as those of an input.
     """
 
     name: str
@@ -106,6 +109,7 @@ class OutputArgument:
     estimate: tuple[Interval, ...]
     constraints: Constraints = field(default=(), repr=False)
     alignment: int | None = field(default=None, repr=False)
+    pitches: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def element_names(self) -> list[str]:

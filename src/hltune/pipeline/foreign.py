@@ -1,0 +1,53 @@
+"""What of an algorithm is more than values that Halide computes: C functions, printed lines, files."""
+
+import re
+from collections.abc import Collection
+
+from hltune.pipeline.serialized import SerializedPipeline
+from hltune.values.errors import InputError
+
+_PRINT = "halide_print"
+_HALIDES = re.compile(r"halide_\w+|\w+_(f16|f32|f64|bf16)")
+"""C functions that come with Halide's runtime: ``sqrt_f32``."""
+
+
+def check_all_is_halide(found: SerializedPipeline, called: Collection[str], *, where: str) -> None:
+    """Refuses what Halide does not compile.
+
+    Args:
+        called: the C functions that expressions call.
+
+    Raises:
+        InputError: a C function computes a stage, or takes part in one.
+    """
+    if found.extern:
+        name, function = found.extern[0]
+        raise InputError(
+            f"stage {name} is extern: the C function {function} computes it",
+            where=where,
+            expected="stages that Halide compiles, for the others cannot run here",
+            todo=f"write {name} in Halide, or end the pipeline before it and begin another behind it, "
+            "with an input image in its place",
+        )
+    if foreign := sorted(name for name in called if not _HALIDES.fullmatch(name)):
+        raise InputError(
+            f"the C function {foreign[0]} is called",
+            where=where,
+            expected="expressions that Halide compiles, for other code is not here when schedules are measured",
+            found=", ".join(foreign),
+            todo=f"write {foreign[0]} in Halide, or read its values from a table: an input image",
+        )
+
+
+def effect_notes(found: SerializedPipeline, called: Collection[str]) -> list[str]:
+    """Warnings of what was left in from debugging, and takes time whenever the pipeline runs."""
+    effects = {
+        "traced (trace_loads, trace_stores or trace_realizations)": found.traced,
+        "written to a file (debug_to_file)": found.dumped,
+    }
+    notes = [
+        f"{', '.join(names)} is {what}: times include that, so leave it out" for what, names in effects.items() if names
+    ]
+    if _PRINT in called:
+        notes.append("values are printed (print or print_when): times include that, so leave it out")
+    return notes

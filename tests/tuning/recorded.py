@@ -45,6 +45,9 @@ class RecordedSession:
     def settled(self) -> bool:
         return True
 
+    def nodes(self) -> int:
+        return 1
+
     def waited(self) -> float | None:
         return None
 

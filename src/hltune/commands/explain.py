@@ -135,7 +135,7 @@ def explain(
             chosen[name] = others.pop(name)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
         progress.phase(f"lowering {' and '.join(chosen)}")
-        root, caches = accounts.root(), caches_of(subject.target)
+        root, caches = accounts.root(), caches_of(subject.target, measure)
         chosen = accounts.readable(chosen)
         read = accounts.of(chosen, end_s=math.inf)
         explained = [

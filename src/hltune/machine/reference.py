@@ -93,6 +93,10 @@ class ReferenceSession:
             self._advance()
         return self._verification is not None
 
+    def nodes(self) -> int:
+        """See `Session.nodes`."""
+        return 1
+
     @contextlib.contextmanager
     def beside(self, workers: Sequence[AnyWorker]) -> Generator[None]:  # noqa: ARG002 - counting is not disturbed
         """See `Session.beside`."""

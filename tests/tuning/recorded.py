@@ -48,6 +48,9 @@ class RecordedSession:
     def nodes(self) -> int:
         return 1
 
+    def has_news(self) -> bool:
+        return True
+
     def waited(self) -> float | None:
         return None
 

@@ -46,6 +46,10 @@ class Session(AbstractContextManager["Session"], Protocol):
         """How many computers `measure_each` uses at present; at least 1."""
         ...
 
+    def has_news(self) -> bool:
+        """Whoever asks `measure_each`, which has begun, for its next measurement does not wait long for it."""
+        ...
+
     def beside(self, workers: Sequence[AnyWorker]) -> AbstractContextManager[None]:
         """While the context lasts, these processes stand still whenever a schedule is timed."""
         ...

@@ -111,13 +111,15 @@ class Workspace:
         """What belongs to one pipeline, by whatever name it was called first."""
         return self._known(spec.content_hash) or self.root / f"{spec.name}-{spec.content_hash[:12]}"
 
-    def texts(self, spec: PipelineSpec, target: TargetInfo) -> Path:
-        """Where a schedule is written in the forms of text; for another machine than this one, apart."""
+    def texts(self, spec: PipelineSpec, target: TargetInfo, elsewhere: MachineId | None = None) -> Path:
+        """Where a schedule is written in the forms of text; for other computers and another machine than this, apart."""
+        if elsewhere is not None:
+            return self.device_texts(spec, elsewhere)
         directory = self.directory(spec)
         return directory if target.machine == HOST else directory / (target.machine or target.name)
 
     def device_texts(self, spec: PipelineSpec, machine: MachineId) -> Path:
-        """The same for a device that bundles ran on."""
+        """The same for a device that bundles ran on, or computers of another kind."""
         return self.directory(spec) / "devices" / machine.key
 
     def bundle(self, spec: PipelineSpec, bundle_id: str) -> Path:

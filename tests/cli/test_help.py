@@ -55,8 +55,8 @@ FLAGS = {
     "schedule": "--target --size -p -I -D --cxxflags --estimate --example -i --input --autoscheduler --beam-size "
     "--num-passes --max-parallelism --weights --memory-limit --random-dropout --last-level-cache "
     "--balance --seed --tolerance --integer-tolerance --measure --no-measure --search-timeout "
-    "--compile-timeout --run-timeout --heap-limit --objective --cache --cluster --machine --workspace -o --output --json "
-    "--debug",
+    "--compile-timeout --run-timeout --heap-limit --objective --cache --cluster --machine --workspace -o --output "
+    "--json --debug",
     "tune": "--minutes --samples --rounds --until-done --fresh --discard --freeze --keep --only --target --size -p -I "
     "-D --cxxflags --estimate --example -i --input --beam-size --num-passes --max-parallelism --weights "
     "--memory-limit --seed --tolerance --integer-tolerance --search-timeout --compile-timeout "

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -42,7 +42,7 @@ class FakeTrial:
     log: list[str]
     seconds: float = 1.0
     news: int = 0
-    error: Exception | None = None
+    error: BaseException | None = None
     session: Any = None
     kept: bool = False
     closed: bool = False
@@ -96,8 +96,12 @@ def beside(own: FakeTrial, *others: FakeTrial, notes: Notes | None = None) -> tu
     """How much the machine of the run has measured, beside these."""
     machines: list[Any] = [FakeMachine(replace(OTHER, cpu=each.name)) for each in others]
     by_name = {each.name: each for each in others}
-    made: Any = Others(lambda: machines, lambda machine: by_name[machine.identity.cpu])  # type: ignore[arg-type, return-value]
-    return len(made.beside(own.measure(), begun, notes or Notes())), made
+
+    def trials_on(machine: Any) -> Any:
+        return by_name[machine.identity.cpu]
+
+    made, begin = Others(lambda: machines, trials_on), cast("Any", begun)
+    return len(made.beside(own.measure(), begin, notes or Notes())), made
 
 
 def test_nobody_else() -> None:
@@ -142,7 +146,8 @@ def test_who_fails_is_left_out(clock: Clock, error: Exception, noted: list[str])
 
 def test_what_ends_the_run_ends_the_others(clock: Clock) -> None:
     log: list[str] = []
-    own, other = FakeTrial("own", 2, clock, log, error=KeyboardInterrupt()), FakeTrial("other", 9, clock, log)  # type: ignore[arg-type]
+    own = FakeTrial("own", 2, clock, log, error=KeyboardInterrupt())
+    other = FakeTrial("other", 9, clock, log)
     with pytest.raises(KeyboardInterrupt):
         beside(own, other)
     assert own.closed and other.closed and not other.kept

@@ -11,29 +11,29 @@ import pytest
 
 pytest.importorskip("ray", reason="a cluster needs Ray: pip install 'hltune[cluster]'")
 
-from dataclasses import replace  # noqa: E402
+from dataclasses import replace
 
-from hltune.cluster import kinds, node  # noqa: E402
-from hltune.cluster.head import Head  # noqa: E402
-from hltune.cluster.machine import ClusterMachine  # noqa: E402
-from hltune.cluster.survey import survey  # noqa: E402
-from hltune.commands.place import find_computers  # noqa: E402
-from hltune.commands.tune import tune  # noqa: E402
-from hltune.machine.inputs import Inputs  # noqa: E402
-from hltune.machine.open import this_computer  # noqa: E402
-from hltune.machine.options import MeasureOptions  # noqa: E402
-from hltune.report.cluster import document  # noqa: E402
-from hltune.samples.reader import Reader  # noqa: E402
-from hltune.tuning.options import Budget  # noqa: E402
-from hltune.values.errors import HltuneError, InputError  # noqa: E402
-from hltune.workspace.records import TUNED, Workspace  # noqa: E402
-from hltune.workspace.subject import SubjectOptions, load_subject  # noqa: E402
-from tests.cluster import real  # noqa: E402
-from tests.cluster.made_up import MADE_UP, MadeUpOpener  # noqa: E402
-from tests.cluster.test_cluster import cluster_of, schedules  # noqa: E402
-from tests.pretraining.conftest import Recorder, make_options, run  # noqa: E402
-from tests.samples import stored  # noqa: E402
-from tests.tuning import conftest as tuning  # noqa: E402
+from hltune.cluster import kinds, node
+from hltune.cluster.head import Head
+from hltune.cluster.machine import ClusterMachine
+from hltune.cluster.survey import survey
+from hltune.commands.place import find_computers
+from hltune.commands.tune import tune
+from hltune.machine.inputs import Inputs
+from hltune.machine.open import this_computer
+from hltune.machine.options import MeasureOptions
+from hltune.report.cluster import document
+from hltune.samples.reader import Reader
+from hltune.tuning.options import Budget
+from hltune.values.errors import HltuneError, InputError
+from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.subject import SubjectOptions, load_subject
+from tests.cluster import real
+from tests.cluster.made_up import MADE_UP, MadeUpOpener
+from tests.cluster.test_cluster import cluster_of, schedules
+from tests.pretraining.conftest import Recorder, make_options, run
+from tests.samples import stored
+from tests.tuning import conftest as tuning
 
 pytestmark = [
     pytest.mark.alone,
@@ -116,9 +116,7 @@ def test_where_nobody_of_the_kind_measures_it_is_said() -> None:
 
 
 @pytest.mark.usefixtures("real_nodes")
-def test_a_user_tunes_for_computers_that_are_not_like_this_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_user_tunes_for_computers_that_are_not_like_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two real nodes, one of which pretends to be of another kind: only that one measures, and only as what it is."""
     told = Recorder()
     assert {each.kind.cpu for each in survey("auto", told.note)} == {this_computer().cpu, real.OTHER_CPU}

@@ -135,13 +135,7 @@ def pretrain(
         return
     with report.show_pretraining() as progress:
         result = command.pretrain(
-            options,
-            target=target,
-            workspace=place,
-            measure=measure,
-            use=use,
-            progress=progress,
-            cluster=nodes.cluster,
+            options, target=target, workspace=place, measure=measure, use=use, progress=progress, cluster=nodes.cluster
         )
     output.show(report.document, report.print_pretrained, result)
 

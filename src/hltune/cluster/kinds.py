@@ -126,9 +126,7 @@ class Kinds:
     def _difference(self, theirs: MachineId, hardware: str) -> str:
         own, others, wanted = self.wanted.document(), theirs.document(), self._hardware[self.wanted]
         different = [
-            f"{name} {others.get(name)}, and {own[name]} {self._place}"
-            for name in own
-            if others.get(name) != own[name]
+            f"{name} {others.get(name)}, and {own[name]} {self._place}" for name in own if others.get(name) != own[name]
         ]
         if hardware != wanted:
             different.append(f"{hardware}, and {wanted} {self._place}")

@@ -309,9 +309,7 @@ def _finish(
         successes=tuner.successes,
         expected=run.expected,
         outlook=run.outlook,
-        files=export_texts(
-            About.today(spec, run.machine, record.cost), subject, record.schedule, folder
-        ),
+        files=export_texts(About.today(spec, run.machine, record.cost), subject, record.schedule, folder),
         verification=run.session.verification,
     )
 

@@ -150,6 +150,7 @@ def test_a_user_tunes_for_computers_that_are_not_like_this_one(tmp_path: Path, m
     assert sum("searches only" in each and "by --machine" in each for each in progress.notes) == 1
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("real_nodes")
 def test_pretraining_fills_the_stores_of_two_kinds(tmp_path: Path) -> None:
     told = Recorder()

@@ -16,6 +16,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.speedup import Speedup
+from hltune.runtime.progress import Silent
 from hltune.suite.catalog import FILTERS
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
@@ -69,7 +70,7 @@ def this_machine(subject: Subject) -> MachineId:
 
 def measured(subject: Subject, schedules: dict[str, Schedule], *, rounds: int) -> dict[str, Cost]:
     """The costs of those that do not fail, measured interleaved."""
-    with open_session(subject, MeasureOptions(threads=CORES, turns=rounds), Inputs(), None) as session:
+    with open_session(subject, MeasureOptions(threads=CORES, turns=rounds), Inputs(), None, Silent()) as session:
         return {name: cost for name, cost in session.measure(schedules).items() if isinstance(cost, Cost)}
 
 

@@ -124,11 +124,14 @@ def test_bad_usage(tokens: tuple[str, ...], message: str) -> None:
 
 GIVEN = {
     "list": "--json",
-    "schedule": "x --beam-size 3 --last-level-cache 3M --cache 1M:2:64 --target hexagon --cluster auto -o out",
+    "schedule": "x --beam-size 3 --last-level-cache 3M --cache 1M:2:64 --target hexagon --cluster auto --machine epyc "
+    "-o out",
     "tune": "x y --keep a --only b -I . -D d=1 --cxxflags -O2 --minutes 3 --until-done "
-    "--compile-timeout 4 --heap-limit 3M -p a=b --estimate c=3x4 --cluster local --report out.html --watch",
-    "pretrain": "--batches 3 --no-benchmarks --beam-size 4 --run-timeout 3 --objective packets --use --debug",
-    "compare": "x y --schedule a --schedule b --rounds 4 --integer-tolerance 1 --seed 3 --cluster auto",
+    "--compile-timeout 4 --heap-limit 3M -p a=b --estimate c=3x4 --cluster local --machine 3f2a "
+    "--report out.html --watch",
+    "pretrain": "--batches 3 --no-benchmarks --beam-size 4 --run-timeout 3 --objective packets --use "
+    "--cluster auto --machine epyc --debug",
+    "compare": "x y --schedule a --schedule b --rounds 4 --integer-tolerance 1 --seed 3 --cluster auto --machine epyc",
     "run": "x --output-size a=3x4 -o a -o b --max-parallelism 3 --run-timeout 3 --workspace w",
     "export": "x --size 3x4 --cmake --format json --output out --heap-limit 3M --max-parallelism 3",
     "explain": "x --schedule a --against b --try --rounds 3 --max-parallelism 2 --tolerance 0.1",

@@ -24,6 +24,22 @@ def test_a_cluster_that_is_not_there(hltune: Run) -> None:
     assert result.code == 2 and "no cluster can be reached" in result.err and "ray start --head" in result.err
 
 
+@pytest.mark.parametrize("command", [("tune", "sobel"), ("schedule", "sobel"), ("compare", "sobel"), ("pretrain",)])
+def test_a_machine_is_one_of_a_cluster(hltune: Run, command: tuple[str, ...]) -> None:
+    result = hltune(*command, "--machine", "epyc")
+    assert result.code == 2 and "--machine epyc without --cluster" in result.err and "give --cluster" in result.err
+
+
+def test_a_machine_that_no_computer_is(hltune: Run) -> None:
+    pytest.importorskip("ray")
+    wanted = ("--cluster", "local", "--machine", "abacus")
+    result = hltune("tune", "sobel", *wanted, apart=True)
+    assert result.code == 2 and "no computer of the cluster is called so" in result.err
+    assert "found: 'abacus'" in result.err and " cores; 1 of them)" in result.err
+    result = hltune("tune", "sobel", "--target", "hexagon", *wanted)
+    assert result.code == 2 and "emulated costs the same on all computers" in result.err
+
+
 @pytest.mark.alone
 @pytest.mark.long
 def test_tuning_goes_on_with_a_cluster_and_without(hltune: Run) -> None:

@@ -55,19 +55,19 @@ FLAGS = {
     "schedule": "--target --size -p -I -D --cxxflags --estimate --example -i --input --autoscheduler --beam-size "
     "--num-passes --max-parallelism --weights --memory-limit --random-dropout --last-level-cache "
     "--balance --seed --tolerance --integer-tolerance --measure --no-measure --search-timeout "
-    "--compile-timeout --run-timeout --heap-limit --objective --cache --cluster --workspace -o --output --json "
-    "--debug",
+    "--compile-timeout --run-timeout --heap-limit --objective --cache --cluster --machine --workspace -o --output "
+    "--json --debug",
     "tune": "--minutes --samples --rounds --until-done --fresh --discard --freeze --keep --only --target --size -p -I "
     "-D --cxxflags --estimate --example -i --input --beam-size --num-passes --max-parallelism --weights "
     "--memory-limit --seed --tolerance --integer-tolerance --search-timeout --compile-timeout "
-    "--run-timeout --heap-limit --objective --cache --cluster --report --watch --workspace --json --debug",
+    "--run-timeout --heap-limit --objective --cache --cluster --machine --report --watch --workspace --json --debug",
     "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "
     "--pipelines --hours --target --beam-size --num-passes --max-parallelism --weights --seed "
-    "--compile-timeout --run-timeout --heap-limit --objective --cache --cluster --workspace --json --debug",
+    "--compile-timeout --run-timeout --heap-limit --objective --cache --cluster --machine --workspace --json --debug",
     "compare": "--target --size -p -I -D --cxxflags --estimate --example -i --input --beam-size --num-passes "
     "--max-parallelism --weights --memory-limit --seed --rounds --schedule --tolerance "
     "--integer-tolerance --search-timeout --compile-timeout --run-timeout --heap-limit --objective "
-    "--cache --cluster --workspace --json --debug",
+    "--cache --cluster --machine --workspace --json --debug",
     "run": "-i --input -o --output --output-size --target --size -p -I -D --cxxflags --estimate --example "
     "--max-parallelism --schedule --compile-timeout --run-timeout --workspace --json --debug",
     "export": "-o --output --format --function-name --cmake --target --size -p -I -D --cxxflags --estimate --example "

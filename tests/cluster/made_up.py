@@ -77,6 +77,7 @@ class MadeUpOpener:
         return About(
             name=node[:6],
             computer=node,
+            kind=machine,
             machine=machine,
             cores=self.cores,
             workers=self.cores,

@@ -62,7 +62,20 @@ class Recorder:
         self.rankers.append(checkpoint)
 
 
-def run(root: Path, options: PretrainOptions, recorder: Recorder | None = None, *, use: bool = False) -> Pretrained:
+def run(
+    root: Path,
+    options: PretrainOptions,
+    recorder: Recorder | None = None,
+    *,
+    use: bool = False,
+    cluster: str | None = None,
+) -> Pretrained:
     return pretrain(
-        options, target="host", workspace=Workspace(root), measure=MEASURE, use=use, progress=recorder or Recorder()
+        options,
+        target="host",
+        workspace=Workspace(root),
+        measure=MEASURE,
+        use=use,
+        progress=recorder or Recorder(),
+        cluster=cluster,
     )

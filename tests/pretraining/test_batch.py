@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from hltune.cost_model.adams2019.weights import builtin_weights
-from hltune.pretraining.batch import Batcher
+from hltune.pretraining.trials import Trials
 from hltune.runtime.progress import Silent
-from hltune.runtime.worker import Worker
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
 from hltune.values.machine_id import MachineId
@@ -42,21 +41,16 @@ def schedules(pool: SearchPool, folder: Path) -> set[str]:
     folder.mkdir()
     subject = load_subject(SubjectOptions(pipeline="sobel", target="host"), Workspace(folder))
     machine = RecordedMachine()
-    with (
-        Store(folder / "samples.sqlite", progress=Silent(), wait_s=0) as store,
-        pool,
-        Worker(preload=("halide",)) as maker,
-    ):
-        batcher = Batcher(
+    with Store(folder / "samples.sqlite", progress=Silent(), wait_s=0) as store, pool:
+        trials = Trials(
             options=make_options(),
             initial=builtin_weights(),
             target=subject.target,
             machine=machine,
             pool=pool,
-            maker=maker,
             store=store,
         )
-        batcher.measure(subject.spec, 0, builtin_weights(), Silent(), wanted=5)
+        trials.measure(subject.spec, 0, builtin_weights(), Silent(), wanted=5)
         return set(store.costs(subject.spec.content_hash, machine.identity.key))
 
 

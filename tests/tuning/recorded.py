@@ -45,6 +45,12 @@ class RecordedSession:
     def settled(self) -> bool:
         return True
 
+    def nodes(self) -> int:
+        return 1
+
+    def has_news(self) -> bool:
+        return True
+
     def waited(self) -> float | None:
         return None
 

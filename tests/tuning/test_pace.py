@@ -83,3 +83,38 @@ def test_candidates_of_rounds_are_forecast_to_take_longer_than_the_first_ones() 
     # 40 candidates take 0.3 s each, and so 12 of 16 seconds, for a quarter is for searches.
     assert seen(0.2, 0.2).samples_per_minute == pytest.approx(60 * 40 / (12 + 4))
     assert seen(0.4, 0.4).samples_per_minute == pytest.approx(60 * 40 / (24 + 8))
+
+
+@pytest.mark.parametrize(("nodes", "batch"), [(1, 40), (3, 120), (16, 640), (100, 640)])
+def test_a_round_is_larger_where_more_computers_measure(nodes: int, batch: int) -> None:
+    pace = after(0.01, nodes=nodes)
+    assert (pace.full_batch, pace.batch(Limits())) == (batch, batch)
+    assert pace.batch(Limits(samples=7)) == 7
+
+
+def test_a_round_of_many_computers_takes_no_longer() -> None:
+    # A candidate comes every 0.1 s here, and every 0.025 s of four such computers.
+    assert after(0.1, nodes=1).measuring_s == pytest.approx(after(0.025, nodes=4).measuring_s)
+    # As many in half a minute as there is time for, with some to spare, however many computers.
+    assert after(1.5, nodes=4).batch(Limits()) == 30
+
+
+def test_finals_are_on_one_computer() -> None:
+    alone, many = after(0.4, nodes=1), after(0.1, nodes=4)
+    for side_by_side in (False, True):
+        finals_s = many.finals_s(5, side_by_side=side_by_side)
+        assert finals_s == pytest.approx(alone.finals_s(5, side_by_side=side_by_side))
+
+
+def test_few_known_schedules_tell_how_long_many_take_on_many_computers() -> None:
+    # One alone is compiled in one of four processes on each of two computers.
+    assert after(4.0, nodes=2, at_once=1).candidate_s == pytest.approx(1.0)
+
+
+def after(*seconds: float, nodes: int, at_once: int | None = None) -> Pace:
+    """After candidates that took so long each, with so many computers."""
+    pace, times = Pace(OPTIONS, lambda: nodes), accumulate((0.0, *seconds))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: next(times))
+        list(pace.seen([(str(number), WORKS) for number in range(len(seconds))], at_once=at_once))
+    return pace

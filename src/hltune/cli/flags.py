@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from cyclopts import Parameter, Token
 
@@ -32,6 +32,7 @@ from hltune.values.pipeline import Number
 
 if TYPE_CHECKING:
     from hltune.machine.inputs import Inputs
+    from hltune.values.machine_id import MachineId
     from hltune.workspace.subject import SubjectOptions
 
 MEASURE, ADAMS2019 = MeasureOptions(threads=1), Adams2019Options(parallelism=1)
@@ -50,15 +51,6 @@ Known = Annotated[
     Path | None, Parameter(name="--schedule", group=KNOWN, metavar="FILE", help="A schedule.json to use instead.")
 ]
 Output = Parameter(name=("-o", "--output"))
-Cluster = Annotated[
-    str | None,
-    Parameter(
-        group=MACHINE,
-        metavar="ADDRESS",
-        show_default="this computer",
-        help="Computers that search and measure: auto, local, or the address of a Ray cluster.",
-    ),
-]
 
 
 def parse_bytes(option: str, text: str) -> int:
@@ -140,13 +132,14 @@ class SourceFlags:
         each_parsed(parse_cxxflags, name="--cxxflags", metavar="FLAGS", allow_leading_hyphen=True),
     ] = ()
 
-    def subject(self, pipeline: str) -> "SubjectOptions":
-        """Names a pipeline."""
+    def subject(self, pipeline: str, elsewhere: "MachineId | None" = None) -> "SubjectOptions":
+        """Names a pipeline, which may be for other computers."""
         from hltune.workspace.subject import SubjectOptions
 
         return SubjectOptions(
             pipeline=pipeline,
             target=self.target,
+            host=elsewhere and elsewhere.target,
             size=self.size,
             parameters=self.parameters,
             estimates=self.estimates,
@@ -200,6 +193,12 @@ class ThreadFlags:
 
     max_parallelism: Annotated[Whole | None, Parameter(show_default="cores; 1 for hexagon")] = None
 
+    def on(self, elsewhere: "MachineId | None") -> Self:
+        """On other computers: all of their cores, unless told otherwise."""
+        if elsewhere is None or self.max_parallelism is not None:
+            return self
+        return replace(self, max_parallelism=elsewhere.threads)
+
     def threads(self, target: str) -> int:
         """Size of the thread pool: all cores that this process may use, unless told otherwise.
 
@@ -212,6 +211,36 @@ class ThreadFlags:
         if self.max_parallelism < 1:
             raise out_of_range("--max-parallelism", "1 or more", self.max_parallelism)
         return self.max_parallelism
+
+
+@Parameter(name="*", group=MACHINE)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFlags:
+    """Where it runs.
+
+    Attributes:
+        cluster: Computers that search and measure: auto, local, or the address of a Ray cluster.
+        machine: With --cluster: computers to measure on, by a part of their name or the start of their key.
+    """
+
+    cluster: Annotated[str | None, Parameter(metavar="ADDRESS", show_default="this computer")] = None
+    machine: Annotated[str | None, Parameter(metavar="KIND", show_default="those like this one")] = None
+
+    def elsewhere(self, target: str) -> "MachineId | None":
+        """The computers to measure on, where those are of another kind than this one."""
+        if self.machine is None:
+            return None
+        if self.cluster is None:
+            raise InputError(
+                "--machine chooses among the computers of a cluster",
+                found=f"--machine {self.machine} without --cluster",
+                todo="give --cluster ADDRESS as well, or leave --machine out",
+            )
+        from hltune.commands.place import find_computers
+        from hltune.report.progress import show_progress
+
+        with show_progress() as progress:
+            return find_computers(self.cluster, self.machine, target, progress)
 
 
 @Parameter(name="*", group=SEARCH)

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, PLAN, PRETRAINED, SEARCH, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import ADAMS2019, BeamFlags, Cluster, RunLimits, Seconds, Target
+from hltune.cli.flags import ADAMS2019, BeamFlags, ClusterFlags, RunLimits, Seconds, Target
 from hltune.cli.output import JsonFlags, OutputFlags
 from hltune.pretraining.options import PretrainOptions
 from hltune.runtime import interrupts
@@ -103,7 +103,7 @@ def pretrain(
     search: PretrainSearch = PretrainSearch(),
     limits: PretrainLimits = PretrainLimits(),
     emulator: EmulatorFlags = EmulatorFlags(),
-    cluster: Cluster = None,
+    nodes: ClusterFlags = ClusterFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """`hltune pretrain`.
@@ -115,6 +115,8 @@ def pretrain(
         from hltune.commands import pretrain as command
         from hltune.report import pretrain as report
 
+    elsewhere = nodes.elsewhere(target)
+    search = search.on(elsewhere)
     options = PretrainOptions(search=search.adams2019(target), **asdict(budget))
     measure = limits.measure(
         search.threads(target),
@@ -123,6 +125,7 @@ def pretrain(
         abort_ratio=_ABORT_RATIO,
         tolerance=_TOLERANCE,
         integer_tolerance=0,
+        elsewhere=elsewhere,
     )
     wanted = plan.wanted()
     place = output.place
@@ -132,7 +135,7 @@ def pretrain(
         return
     with report.show_pretraining() as progress:
         result = command.pretrain(
-            options, target=target, workspace=place, measure=measure, use=use, progress=progress, cluster=cluster
+            options, target=target, workspace=place, measure=measure, use=use, progress=progress, cluster=nodes.cluster
         )
     output.show(report.document, report.print_pretrained, result)
 

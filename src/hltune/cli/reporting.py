@@ -71,10 +71,14 @@ def write_report(
     measure: "MeasureOptions",
     inputs: "Inputs",
     file: Path,
+    cluster: str | None = None,
 ) -> dict[str, Any]:
     """Measures what the page shows, and writes it; returns its document.
 
     Of several pipelines, those that fail are said on standard error and left out.
+
+    Args:
+        cluster: the computers that measure; None for this one.
 
     Raises:
         HltuneError: the only pipeline fails, or all of them do.
@@ -96,6 +100,7 @@ def write_report(
                 measure=measure,
                 inputs=inputs,
                 progress=Numbered(progress, number, len(pipelines)),
+                cluster=cluster,
             )
             results.append(result)
     place = () if workspace.root == OutputFlags().workspace else ("--workspace", str(workspace.root))

@@ -11,7 +11,7 @@ from hltune.cli.arguments import LIMITS, OUTPUT, SEARCH, WHAT, Whole, parsed
 from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import (
     ADAMS2019,
-    Cluster,
+    ClusterFlags,
     ImageFlags,
     LimitFlags,
     Output,
@@ -80,7 +80,7 @@ def schedule(
     limits: LimitFlags = LimitFlags(),
     measured: Annotated[bool, Parameter(name="--measure", negative="--no-measure", group=LIMITS)] = True,
     emulator: EmulatorFlags = EmulatorFlags(),
-    cluster: Cluster = None,
+    nodes: ClusterFlags = ClusterFlags(),
     directory: Annotated[Path | None, Output, Parameter(group=OUTPUT, show_default="in the workspace")] = None,
     output: OutputFlags = OutputFlags(),
 ) -> None:
@@ -95,10 +95,13 @@ def schedule(
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
-    measure = limits.verified(search.threads(source.target), emulator.options(), turns=_TURNS)
+    elsewhere = nodes.elsewhere(source.target)
+    search = search.on(elsewhere)
+    threads = search.threads(source.target)
+    measure = limits.verified(threads, emulator.options(), turns=_TURNS, elsewhere=elsewhere)
     with show_progress() as progress:
         result = command.schedule(
-            source.subject(pipeline),
+            source.subject(pipeline, elsewhere),
             search.options(source.target),
             search_timeout_s=limits.search_timeout,
             workspace=output.place,
@@ -107,7 +110,7 @@ def schedule(
             inputs=source.inputs(search.seed),
             directory=directory,
             progress=progress,
-            cluster=cluster,
+            cluster=nodes.cluster,
         )
     output.show(documents.scheduled, tables.print_scheduled, result)
 
@@ -120,7 +123,7 @@ def compare(
     limits: LimitFlags = LimitFlags(),
     rounds: Annotated[Whole, Parameter(group=LIMITS)] = 7,
     emulator: EmulatorFlags = EmulatorFlags(),
-    cluster: Cluster = None,
+    nodes: ClusterFlags = ClusterFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> int:
     """`hltune compare`.
@@ -140,13 +143,17 @@ def compare(
         from hltune.values.schedule_codec import read_schedule_file
         from hltune.workspace.subject import load_subjects
 
+    elsewhere = nodes.elsewhere(source.target)
+    search = search.on(elsewhere)
     adams2019 = search.limited(source.target)
     # A file's name up to its first dot is the schedule's.
     files = [(path.name.partition(".")[0], read_schedule_file(path)) for path in schedules]
-    measure = limits.verified(search.threads(source.target), emulator.options(), turns=rounds)
+    threads = search.threads(source.target)
+    measure = limits.verified(threads, emulator.options(), turns=rounds, elsewhere=elsewhere)
     results: list[command.Comparison] = []
     failed: dict[str, HltuneError] = {}
-    subjects = load_subjects(map(source.subject, expanded(pipelines)), output.place)
+    asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
+    subjects = load_subjects(asked, output.place)
     for number, subject in enumerate(subjects, start=1):
         try:
             with show_progress() as progress:
@@ -159,7 +166,7 @@ def compare(
                     measure=measure,
                     inputs=source.inputs(search.seed),
                     progress=Numbered(progress, number, len(subjects)),
-                    cluster=cluster,
+                    cluster=nodes.cluster,
                 )
         except HltuneError as error:
             if len(subjects) == 1:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import Cluster, ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds
+from hltune.cli.flags import ClusterFlags, ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds
 from hltune.cli.output import OutputFlags, print_error, print_json
 from hltune.runtime import interrupts
 from hltune.values.errors import HltuneError, InputError
@@ -112,7 +112,7 @@ def tune(
     search: SearchFlags = SearchFlags(),
     limits: TuneLimits = TuneLimits(),
     emulator: EmulatorFlags = EmulatorFlags(),
-    cluster: Cluster = None,
+    nodes: ClusterFlags = ClusterFlags(),
     page: PageFlags = PageFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> int:
@@ -130,6 +130,8 @@ def tune(
         from hltune.workspace.subject import load_subjects
 
     page.check()
+    elsewhere = nodes.elsewhere(source.target)
+    search = search.on(elsewhere)
     options = TuneOptions(
         search=search.limited(source.target),
         search_timeout_s=limits.search_timeout,
@@ -141,9 +143,9 @@ def tune(
         only=budget.only,
     )
     threads = search.threads(source.target)
-    measure = limits.verified(threads, emulator.options(), turns=_TURNS, turn_s=_TURN_S)
+    measure = limits.verified(threads, emulator.options(), turns=_TURNS, turn_s=_TURN_S, elsewhere=elsewhere)
     pictures: list[tuple[Path, ...]] = []
-    asked = [source.subject(name) for name in expanded(pipelines)]
+    asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
     with report.show_tuning(page.listener()) as progress:
         progress.phase(f"loading {', '.join(pipelines)}")
         subjects = load_subjects(asked, output.place)
@@ -154,7 +156,7 @@ def tune(
             measure=measure,
             inputs=source.inputs(search.seed),
             progress=progress,
-            cluster=cluster,
+            cluster=nodes.cluster,
             command=this_command(),
         )
         for result in tuning.results:
@@ -180,6 +182,7 @@ def tune(
                 measure=measure,
                 inputs=source.inputs(search.seed),
                 file=page.report,
+                cluster=elsewhere and nodes.cluster,
             )
         except HltuneError as error:  # the result is said, and there is one document on standard output
             print_error(error)

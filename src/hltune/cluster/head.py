@@ -15,11 +15,12 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from hltune import __version__
+from hltune.cluster.kinds import Kinds
 from hltune.cluster.node import About, Node, Opener, Status
 from hltune.cluster.parcel import Parcel
 from hltune.cluster.requirement import INSTALL, LOCAL, load_ray
@@ -37,7 +38,7 @@ NAMESPACE = "hltune"
 """Where nodes can be found by name."""
 _LOOPBACK = "127.0.0.1"
 _LOOK_EVERY_S = 2.0
-_START_S = 120.0
+START_S = 120.0
 """A node imports Halide; the first one on a computer reads it from disk."""
 _AGAIN_S = 0.5
 _STATUS_S = 10.0
@@ -104,9 +105,20 @@ class Head:
         wanted: the machine that is measured on; nodes of other kinds search and lower, if their versions of Halide and
             hltune are the same.
         note: is told about nodes that come, go, or are set aside.
+        others: nodes of other kinds measure, too, each kind for itself.
+        place: where that machine is wanted, for notes.
     """
 
-    def __init__(self, address: str, opener: Opener, wanted: MachineId, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        opener: Opener,
+        wanted: MachineId,
+        note: Callable[[str], None],
+        *,
+        others: bool = False,
+        place: str = "here",
+    ) -> None:
         self._opener = opener
         self._wanted = wanted
         self._note = note
@@ -116,7 +128,7 @@ class Head:
         """Ray nodes that are not used, and whether only because another one on the same computer is."""
         self._looked_s = -math.inf
         self._numbers = itertools.count()
-        self._hardware = opener.hardware()
+        self._kinds = Kinds(wanted, opener.hardware(), others=others, place=place)
         self._own = _connect(address)
         self.look(wait=True)
         if not self.members():
@@ -148,13 +160,18 @@ class Head:
         """Those that are there."""
         return [*self._members.values()]
 
-    def timing(self) -> list[Member]:
-        """Those that measure."""
-        return [each for each in self._members.values() if each.aside is None]
+    def timing(self, machine: MachineId | None = None) -> list[Member]:
+        """Those that measure as a machine: by default the one of the run."""
+        wanted = machine or self._wanted
+        return [each for each in self._members.values() if each.aside is None and each.about.machine == wanted]
+
+    def others(self) -> list[MachineId]:
+        """Other machines that nodes measure as at present."""
+        return [each for each in self._kinds.others() if self.timing(each)]
 
     def idle(self) -> str:
         """Why nobody measures, for people."""
-        why = (f"{each.about.name} {each.aside}" for each in self.members())
+        why = (f"{each.about.name} {each.aside or self._kinds.role(each.about)}" for each in self.members())
         return "; ".join(why) or "there are none"
 
     def look(self, *, wait: bool = False) -> None:
@@ -175,7 +192,7 @@ class Head:
             if member.ray_id not in alive:
                 self.lose(member)
         for ray_id in [*self._starting]:
-            self._join(ray_id, timeout_s=_START_S if wait else 0.0)
+            self._join(ray_id, timeout_s=START_S if wait else 0.0)
 
     def wait(self) -> None:
         """Waits until the nodes that are there have started, and for a while until there is one, if all are lost."""
@@ -223,7 +240,7 @@ class Head:
         options: dict[str, Any] = {
             "num_cpus": 0,  # it takes all cores, for its own slots
             "max_concurrency": _CALLS,
-            "scheduling_strategy": ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(ray_id, soft=False),
+            "scheduling_strategy": on_node(ray_id),
             "max_restarts": 0,
         }
         options |= {"name": uuid.uuid4().hex, "namespace": NAMESPACE}
@@ -253,9 +270,9 @@ class Head:
                 self._note(f"node {about.name} is left out: {different}")
             return
         about = ray.get(actor.claim.remote())
-        why = _no_timing(about, self._wanted, self._hardware)
+        why = self._kinds.why_not(about)
         self._members[ray_id] = Member(ray_id, actor, about, aside=why)
-        self._note(f"node {about.name}, {about.cores} cores: {why or 'measures'}")
+        self._note(f"node {about.name}, {about.cores} cores: {why or self._kinds.role(about)}")
 
 
 def status(address: str) -> list[Status]:
@@ -264,8 +281,7 @@ def status(address: str) -> list[Status]:
     Raises:
         InputError: there is no such cluster.
     """
-    own = _connect(address)
-    try:
+    with connected(address):
         names = [
             each["name"] for each in ray.util.list_named_actors(all_namespaces=True) if each["namespace"] == NAMESPACE
         ]
@@ -275,9 +291,6 @@ def status(address: str) -> list[Status]:
             with contextlib.suppress(RayError):  # it has just ended
                 found.append(ray.get(each, timeout=_STATUS_S))
         return found
-    finally:
-        if own:
-            ray.shutdown()
 
 
 def brief(error: Exception) -> str:
@@ -289,6 +302,22 @@ def brief(error: Exception) -> str:
 def error_of(member: Member, error: Exception) -> HltuneError:
     """An error of ours as it is, and others with the node that they come from."""
     return error if isinstance(error, HltuneError) else HltuneError(brief(error), where=f"node {member.about.name}")
+
+
+def on_node(ray_id: str) -> Any:
+    """Has Ray run something on one of its nodes, and nowhere else."""
+    return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(ray_id, soft=False)
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Generator[None]:
+    """Connected to a cluster as long as the context lasts; an `InputError` if there is none."""
+    own = _connect(address)
+    try:
+        yield
+    finally:
+        if own:
+            ray.shutdown()
 
 
 def wait_for(reference: Any) -> Any:
@@ -349,16 +378,3 @@ def _other_versions(about: About, wanted: MachineId) -> str | None:
     versions = {"Halide": (about.halide, wanted.halide), "hltune": (about.hltune, __version__)}
     different = [f"{name} {theirs}, and {ours} here" for name, (theirs, ours) in versions.items() if theirs != ours]
     return "; ".join(different) or None
-
-
-def _no_timing(about: About, wanted: MachineId, hardware: str) -> str | None:
-    """Why a node does not measure; None if it does."""
-    if about.machine is None:
-        return "searches only, for it cannot run this target"
-    theirs, ours = about.machine.document(), wanted.document()
-    different = [f"{name} {theirs.get(name)}, and {ours[name]} here" for name in ours if theirs.get(name) != ours[name]]
-    if about.hardware != hardware:
-        different.append(f"{about.hardware}, and {hardware} here")
-    if different:
-        return f"searches only, for it is another machine: {'; '.join(different)}"
-    return None if about.alone else "searches only, for another run measures on it"

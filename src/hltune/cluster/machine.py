@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ _MOST_LOST = 3
 
 
 class ClusterMachine(AbstractContextManager["ClusterMachine"]):
-    """A `Machine`: the nodes of a head that measure."""
+    """A `Machine`: the nodes of a head that measure as it."""
 
     def __init__(self, head: Head, identity: MachineId, options: MeasureOptions) -> None:
         self.head = head
@@ -90,7 +91,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     """A `Session`: side by side on one node, or each on whichever is free."""
 
     def __init__(self, machine: ClusterMachine, arguments: Mapping[str, Any]) -> None:
-        self._head, self._options = machine.head, machine.options
+        self._head, self._machine, self._options = machine.head, machine.identity, machine.options
         self._parcel = pack(arguments)
         self._name = f"session {machine.head.number()}"
         self._open: dict[Member, Any] = {}
@@ -98,7 +99,9 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._speeds = Speeds()
         self._best: tuple[float, Schedule] | None = None
         self._round = 0
-        for member in self._head.timing():
+        self._feeds: dict[Member, _Feed] = {}
+        self._measured: deque[tuple[str, Measurement]] = deque()
+        for member in self._head.timing(self._machine):
             with self._unless_it_fails(member):
                 self._begin(member)
         self.side_by_side: bool = self._on_one("side_by_side")
@@ -119,6 +122,15 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     def settled(self) -> bool:
         """See `Session.settled`; another computer is not asked."""
         return True
+
+    def nodes(self) -> int:
+        """See `Session.nodes`."""
+        return max(1, len(self._head.timing(self._machine)))
+
+    def has_news(self) -> bool:
+        """See `Session.has_news`."""
+        taking = [each.taking for each in self._feeds.values()]
+        return bool(self._measured) or not taking or bool(ready_of(taking, timeout_s=0))
 
     def beside(self, workers: Sequence[AnyWorker]) -> AbstractContextManager[None]:  # noqa: ARG002 - they are elsewhere
         """See `Session.beside`; a node has its own workers stand still."""
@@ -154,7 +166,8 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         """See `Session.measure_each`; what was under way on a node that is lost or fails is measured on another one."""
         self._round += 1
         queue = Queue(iter(schedules))
-        feeds: dict[Member, _Feed] = {}
+        self._feeds = feeds = dict[Member, _Feed]()
+        self._measured.clear()
         try:
             while queue or feeds:
                 self._head.look()
@@ -165,10 +178,10 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                 self._deal(feeds, queue)
                 ready = ready_of([each.taking for each in feeds.values()], timeout_s=_LOOK_S) if feeds else []
                 for feed in self._those_of(ready, feeds):
-                    measured: list[tuple[str, Measurement]] = []
                     with self._until_it_fails(feed, feeds, queue):
-                        measured = self._take(feed, feeds, queue)
-                    yield from measured
+                        self._measured += self._take(feed, feeds, queue)
+                    while self._measured:
+                        yield self._measured.popleft()
                     if feed.error is not None:
                         self._failed(feed.member, feed.error)
                 yield from queue.given_up()
@@ -178,9 +191,9 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                     feed.member.ask("stop", self._name)
 
     def _timing(self) -> list[Member]:
-        if not self._head.timing():
+        if not self._head.timing(self._machine):
             self._head.wait()
-        if not (found := self._head.timing()):
+        if not (found := self._head.timing(self._machine)):
             raise HltuneError(
                 "no node of the cluster measures",
                 where="--cluster",
@@ -221,7 +234,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         if isinstance(error, Lost):
             self._open.pop(member, None)
             self._head.lose(member)
-        elif any(each is not member for each in self._head.timing()):
+        elif any(each is not member for each in self._head.timing(self._machine)):
             if member.aside is None:
                 self._head.set_aside(member, brief(error))
         else:

@@ -22,7 +22,7 @@ from hltune import __version__
 from hltune.cluster.outcome import Outcome, outcome_of
 from hltune.cluster.parcel import decode, encode, place_of, unpack
 from hltune.cluster.stream import Stream
-from hltune.machine.open import identify, open_machine, resolve
+from hltune.machine.open import default_threads, identify, open_machine, resolve, this_computer
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
 from hltune.pipeline.target import HOST, TargetInfo
@@ -43,6 +43,7 @@ class About:
     Attributes:
         name: what people call it.
         computer: equal for those that run on the same one, where only one may time.
+        kind: what it is with all its cores, for all that its processor can do.
         machine: whose samples it measures; None if it cannot run the code.
         cores: that it may run on.
         workers: how many jobs it runs side by side, and compiles beside them.
@@ -52,6 +53,7 @@ class About:
 
     name: str
     computer: str
+    kind: MachineId
     machine: MachineId | None
     cores: int
     workers: int
@@ -87,7 +89,7 @@ class Opener(Protocol):
         ...
 
     def hardware(self) -> str:
-        """See `About`."""
+        """What `About` has to say of computers that measure for this one, or in its place."""
         ...
 
     def open(self) -> Machine:
@@ -105,24 +107,59 @@ class OpenMachine:
     def about(self) -> About:
         """See `Opener.about`."""
         boot = _BOOT.read_text().strip() if _BOOT.exists() else ""
+        kind = this_computer()
         return About(
             name=platform.node(),
             computer=boot or platform.node(),
-            machine=None if self.target.machine is None else identify(self.target, self.options),
+            kind=kind,
+            machine=None if self.target.machine is None else identify(self.target, self._here),
             cores=usable_cores(),
             workers=usable_workers(),
-            hardware=self.hardware(),
+            hardware=self._hardware(kind),
             halide=halide_version(),
             hltune=__version__,
         )
 
     def hardware(self) -> str:
-        """See `About`: cores, and what they can do, whatever code is generated for."""
-        return f"{usable_cores()} cores, {resolve(HOST).name}" if self.target.machine == HOST else ""
+        """See `Opener.hardware`: cores, and what they can do, whatever code is generated for."""
+        return self._hardware(self.options.elsewhere or this_computer())
 
     def open(self) -> Machine:
         """See `Opener.open`."""
-        return open_machine(self.target, self.options, workers=usable_workers())
+        return open_machine(self.target, self._here, workers=usable_workers())
+
+    @property
+    def _here(self) -> MeasureOptions:
+        """The options on a computer that measures itself."""
+        return replace(self.options, elsewhere=None)
+
+    def _hardware(self, kind: MachineId) -> str:
+        return f"{kind.threads} cores, {kind.target}" if self.target.machine == HOST else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenForItself(OpenMachine):
+    """The same, where computers of other kinds than the one that is wanted measure for themselves.
+
+    Attributes:
+        asked: what the user called the target.
+        usual_threads: schedules run on as many threads as is usual on each computer, not on a fixed number.
+    """
+
+    asked: str
+    usual_threads: bool
+
+    def about(self) -> About:
+        """See `Opener.about`."""
+        return OpenMachine.about(self._of_this_kind())
+
+    def open(self) -> Machine:
+        """See `Opener.open`."""
+        return OpenMachine.open(self._of_this_kind())
+
+    def _of_this_kind(self) -> OpenMachine:
+        threads = default_threads(self.asked) if self.usual_threads else self.options.threads
+        return OpenMachine(target=resolve(self.asked), options=replace(self._here, threads=threads))
 
 
 @dataclass(eq=False, slots=True)

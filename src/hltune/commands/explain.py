@@ -99,6 +99,7 @@ def explain(
     measure: MeasureOptions,
     inputs: Inputs,
     progress: Progress,
+    cluster: str | None = None,
 ) -> Explanation:
     """Measures a schedule, samples where its time goes, reads its lowered program, and says what limits it.
 
@@ -107,6 +108,7 @@ def explain(
         against: another one; None for none, or, beside others, for the one that people compare with and that works.
         trying: measure the changes that are advised.
         beside: measure all other known schedules as well.
+        cluster: the computers that measure; None for this one.
 
     Raises:
         InputError: there is no such schedule, or the inputs do not fit.
@@ -124,7 +126,8 @@ def explain(
         accounts = Accounts(subject, measure.threads, workers)
         session = None
         if subject.target.machine is not None:
-            session = stack.enter_context(open_session(subject, measure, inputs, workspace.cache))
+            opened = open_session(subject, measure, inputs, workspace.cache, progress, cluster=cluster)
+            session = stack.enter_context(opened)
         others = other_schedules(subject, workspace, machine, chosen) if beside else None
         measured, bound = _measured(session, chosen, others, progress)
         known = chosen | (others or {})
@@ -135,7 +138,7 @@ def explain(
             chosen[name] = others.pop(name)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
         progress.phase(f"lowering {' and '.join(chosen)}")
-        root, caches = accounts.root(), caches_of(subject.target)
+        root, caches = accounts.root(), caches_of(subject.target, measure)
         chosen = accounts.readable(chosen)
         read = accounts.of(chosen, end_s=math.inf)
         explained = [

@@ -4,13 +4,14 @@ import contextlib
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from hltune.commands.place import open_place
+from hltune.commands.place import Place, open_place
 from hltune.commands.samples import Chosen, lower_missing
 from hltune.commands.store import hold_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
@@ -20,13 +21,15 @@ from hltune.machine.open import identify, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
-from hltune.pretraining.batch import SEARCH_TIMEOUT_S, Batch, Batcher, RejectedError
+from hltune.pretraining.batch import Batch, Batcher
 from hltune.pretraining.journal import Journal, read_journal
 from hltune.pretraining.learning import Checkpoint, Learning
 from hltune.pretraining.options import PretrainOptions
+from hltune.pretraining.others import Others
 from hltune.pretraining.plan import Plan, plan
 from hltune.pretraining.ranking import RankerCheckpoint, Ranking
 from hltune.pretraining.replay import Replay
+from hltune.pretraining.trials import SEARCH_TIMEOUT_S, RejectedError, Trials
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
@@ -100,10 +103,14 @@ def pretrain(
 
     Every batch is on disk before the next one begins, and every checkpoint has all that a later run needs.
 
+    Args:
+        cluster: the computers that search and measure; None for this one. Other kinds than that of the run measure the
+            same programs for themselves.
+
     Raises:
         InputError: the target does not run here, or what earlier runs left is damaged or has other settings.
     """
-    info = resolve(target)
+    info = resolve(target, measure.elsewhere)
     check_writable(workspace.root)
     began_s = time.monotonic()
     end_s = math.inf if options.minutes is None else began_s + 60 * options.minutes
@@ -116,12 +123,13 @@ def pretrain(
                 workers=usable_cores(),
                 search_timeout_s=SEARCH_TIMEOUT_S,
                 progress=progress,
+                others=target,
             )
         )
         machine, pool = stack.enter_context(place.machine()), stack.enter_context(place.pool())
         # Locks the store, and thereby the journal, before anything is read or changed.
         store = stack.enter_context(hold_store(workspace.samples, progress, todo="the same command goes on"))
-        run = _open(stack, options, info, machine, pool, workspace, store)
+        run = _open(stack, options, info, place, machine, pool, workspace, store)
         _lower_again(run, store, progress, end_s=(time.monotonic() + end_s) / 2)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
@@ -142,6 +150,8 @@ def pretrain(
             checkpoint = _checkpoint(run, hashes, progress)
         if ranker is None or ranker.batches < run.journal.batches:
             ranker = _rank(run, hashes, progress)
+        for other, count in run.batcher.others.measured.items():
+            progress.note(f"{count} schedules were measured for {other.cpu} ({other.key}) as well")
         default = None
         if use:
             stored = read_stored(checkpoint.weights)
@@ -172,7 +182,7 @@ def plan_pretraining(
     measure: MeasureOptions,
 ) -> Plan:
     """Says whether to pre-train or to tune; measures nothing and writes nothing."""
-    info = resolve(target)
+    info = resolve(target, measure.elsewhere)
     machine = identify(info, measure)
     journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
@@ -206,6 +216,7 @@ def _open(
     stack: contextlib.ExitStack,
     options: PretrainOptions,
     target: TargetInfo,
+    place: Place,
     machine: Machine,
     pool: SearchPool,
     workspace: Workspace,
@@ -223,15 +234,15 @@ def _open(
     maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
     replay = Replay(store, machine.identity)
     learning = Learning(options, initial, replay=replay, lineage=lineage)
-    batcher = Batcher(
+    trials = Trials(
         options=options,
         initial=builtin_weights() if options.from_scratch else initial,
         target=target,
         machine=machine,
         pool=pool,
-        maker=maker,
         store=store,
     )
+    batcher = Batcher(trials=trials, others=Others(place.others, partial(_on, trials)), maker=maker)
     return _Run(
         options=options,
         target=target,
@@ -243,6 +254,14 @@ def _open(
         journal=journal,
         journal_path=journal_path,
     )
+
+
+def _on(trials: Trials, machine: Machine) -> Trials:
+    """The same for another machine."""
+    identity, options = machine.identity, trials.options
+    search = replace(options.search, parallelism=identity.threads)
+    target = resolve(identity.target)
+    return replace(trials, options=replace(options, search=search), target=target, machine=machine)
 
 
 def _initial_weights(options: PretrainOptions, target: TargetInfo, journal: Journal | None) -> Weights:
@@ -277,7 +296,8 @@ def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> 
         known = sum(map(len, run.replay.read([spec.content_hash])))
         if known < _BENCHMARK_SAMPLES // 2 or not run.replay.groups([spec.content_hash]):
             try:
-                run.batcher.measure(spec, _BENCHMARK_NUMBER + index, run.initial, progress, wanted=_BENCHMARK_SAMPLES)
+                number = _BENCHMARK_NUMBER + index
+                run.batcher.trials.measure(spec, number, run.initial, progress, wanted=_BENCHMARK_SAMPLES)
             except RejectedError as rejection:
                 progress.note(f"no samples of {benchmark.name}: {rejection}")
         hashes.append(spec.content_hash)
@@ -289,7 +309,7 @@ def _lower_again(run: _Run, store: Store, progress: Progress, *, end_s: float) -
     names, machine = store.pipelines(), run.replay.machine
     for key in run.replay.unread():
         chosen = Chosen(name=names[key], hash=key, machine=machine)
-        lower_missing(store, chosen, run.batcher.pool.workers, progress, end_s=end_s)
+        lower_missing(store, chosen, run.batcher.trials.pool.workers, progress, end_s=end_s)
 
 
 def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress) -> Checkpoint:

@@ -74,7 +74,7 @@ def reduce(
         )
     subject = Subject(spec=example.spec, target=resolve(example.machine.target), benchmark=None, hand_written={})
     with contextlib.ExitStack() as stack:
-        session = stack.enter_context(open_session(subject, measure(example.machine.threads), inputs, None))
+        session = stack.enter_context(open_session(subject, measure(example.machine.threads), inputs, None, progress))
         progress.phase(f"measuring what {example.spec.name} has to compute")
         session.ready()
         progress.phase("making sure that it fails")

@@ -52,11 +52,13 @@ def report(
     measure: MeasureOptions,
     inputs: Inputs,
     progress: Progress,
+    cluster: str | None = None,
 ) -> Reported:
     """Explains the best known schedule of a pipeline, measures all others beside it, and reads what tuning left.
 
     Args:
         against: the schedule to compare it with; None for the author's own, the expert's, or the best of the others.
+        cluster: the computers that measure; None for this one.
 
     Raises:
         InputError: no schedule is known, or the inputs do not fit.
@@ -72,6 +74,7 @@ def report(
         measure=measure,
         inputs=inputs,
         progress=progress,
+        cluster=cluster,
     )
     pictures = _pictures(explanation, measure, inputs, progress)
     if not workspace.samples.exists():
@@ -107,7 +110,7 @@ def _pictures(
 ) -> tuple[Picture, ...]:
     """None where code for the target does not run on this computer; the page is complete without them."""
     subject = explanation.subject
-    if subject.target.machine != "host":
+    if subject.target.machine != "host" or measure.elsewhere is not None:
         return ()
     progress.phase(f"pictures of {subject.spec.name}")
     job = PicturesJob(

@@ -150,7 +150,7 @@ def schedule(
                 About.today(subject.spec, identity, cost and cost.value),
                 subject,
                 candidate.schedule,
-                directory or workspace.texts(subject.spec, subject.target),
+                directory or workspace.texts(subject.spec, subject.target, measure.elsewhere and identity),
             ),
         )
 

@@ -150,6 +150,8 @@ def tune(
     search = with_default_weights(options.search, workspace, target, identity, progress)
     ranker = default_ranker(asked, workspace, target, identity, progress)
     options = replace(options, search=search)
+    if measure.elsewhere is not None:
+        options = replace(options, workers=measure.elsewhere.threads)
     minutes = options.budget.minutes
     begun_s = time.monotonic()
     total_s = math.inf if minutes is None else 60 * minutes
@@ -289,6 +291,7 @@ def _finish(
     say_if_busy(run.session, spec.name, progress)
     record = finals.winner.record(TUNED)
     assert record is not None
+    folder = workspace.texts(spec, subject.target, measure.elsewhere and run.machine)
     workspace.replace(record, spec, run.machine)
     return Tuned(
         subject=subject,
@@ -307,9 +310,7 @@ def _finish(
         successes=tuner.successes,
         expected=run.expected,
         outlook=run.outlook,
-        files=export_texts(
-            About.today(spec, run.machine, record.cost), subject, record.schedule, workspace.texts(spec, subject.target)
-        ),
+        files=export_texts(About.today(spec, run.machine, record.cost), subject, record.schedule, folder),
         verification=run.session.verification,
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.machine.hexagon.machine import KIND as HEXAGON
+from hltune.machine.host.cpu import cpu_model
 from hltune.machine.host.machine import KIND as HOST
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Finding, Machine, MachineKind
@@ -19,9 +20,14 @@ _TARGETS = {name: text for kind in _KINDS for name, text in kind.targets.items()
 
 @dataclass(frozen=True, slots=True)
 class TargetJob:
-    """Resolves what the user called the target; an `InputError` if Halide knows no such target."""
+    """Resolves what the user called the target; an `InputError` if Halide knows no such target.
+
+    Attributes:
+        host: target of the computers that are to run the code; None for this one.
+    """
 
     text: str
+    host: str | None = None
 
     def run(self, process: Process) -> TargetInfo:
         """Runs in the worker, because it needs Halide."""
@@ -29,6 +35,8 @@ class TargetJob:
 
         process.enter("target", timeout_s=30)
         text = _TARGETS.get(self.text, self.text)
+        if self.host is not None and text.partition("-")[0] == HOST.name:
+            text = self.host + text.removeprefix(HOST.name)
         if not hl.Target.validate_target_string(text):
             raise InputError(
                 "unknown target",
@@ -37,18 +45,27 @@ class TargetJob:
                 found=repr(self.text),
             )
         target = hl.Target(text)
-        claims = (kind.claim(target) for kind in _KINDS)
+        host = hl.get_host_target() if self.host is None else hl.Target(self.host)
+        claims = (kind.claim(target, host) for kind in _KINDS)
         return next((claim for claim in claims if claim), TargetInfo.of(target, machine=None))
 
 
-def resolve(text: str) -> TargetInfo:
-    """A target by what the user called it, in a worker of its own."""
+def resolve(text: str, elsewhere: MachineId | None = None) -> TargetInfo:
+    """A target by what the user called it, in a worker of its own; see `MeasureOptions.elsewhere`."""
     with Worker() as worker:
-        return worker.run(TargetJob(text))
+        return worker.run(TargetJob(text, elsewhere and elsewhere.target))
 
 
 def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:
     """A machine that runs code for a target, or an `InputError`; so many of its workers compile side by side."""
+    if (elsewhere := options.elsewhere) is not None:
+        raise InputError(
+            "this computer does not measure for another kind of machine",
+            where="--machine",
+            expected=f"a computer of the cluster that is {elsewhere.cpu}",
+            found=cpu_model(),
+            todo="give --cluster as well",
+        )
     if target.machine is None:
         raise InputError(
             "code for this target does not run on this machine",
@@ -68,6 +85,11 @@ def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
     return _BY_NAME.get(target.machine or HOST.name, HOST).identify(target, options)
 
 
+def this_computer() -> MachineId:
+    """This computer with all its cores, for all that its processor can do; see `MeasureOptions.elsewhere`."""
+    return identify(resolve(HOST.name), MeasureOptions(threads=usable_cores()))
+
+
 def default_threads(target: str) -> int:
     """Size of the thread pool, if the user asks for none, by what the user called the target."""
     return _kind_of(target).threads or usable_cores()
@@ -83,9 +105,9 @@ def shipped_weights(target: TargetInfo) -> Path | None:
     return _BY_NAME[target.machine].weights if target.machine else None
 
 
-def caches_of(target: TargetInfo) -> tuple[int, ...]:
+def caches_of(target: TargetInfo, options: MeasureOptions) -> tuple[int, ...]:
     """Bytes of the caches of the machine that runs code for a target, the smallest first; empty if nobody knows."""
-    return _BY_NAME[target.machine].caches() if target.machine else ()
+    return _BY_NAME[target.machine].caches() if target.machine and options.elsewhere is None else ()
 
 
 def _kind_of(target: str) -> MachineKind:

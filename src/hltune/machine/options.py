@@ -6,6 +6,7 @@ from typing import ClassVar, Protocol
 
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.values.errors import out_of_range
+from hltune.values.machine_id import MachineId
 
 
 class MachineOptions(Protocol):
@@ -43,6 +44,8 @@ class MeasureOptions:
         compile_timeout_s: limit on building, lowering and compiling one schedule.
         verify_timeout_s: limit on comparing its outputs, which take as long whatever the schedule.
         machine_options: what only one kind of machine knows; None for its defaults.
+        elsewhere: the computers that measure, as each of them identifies itself with all its cores, for all that its
+            processor can do; None for this one.
     """
 
     threads: int
@@ -63,6 +66,7 @@ class MeasureOptions:
     run_timeout_s: float = 20.0
     verify_timeout_s: float = 60.0
     machine_options: MachineOptions | None = None
+    elsewhere: MachineId | None = None
 
     @property
     def environment(self) -> dict[str, str]:

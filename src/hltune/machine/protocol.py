@@ -42,6 +42,14 @@ class Session(AbstractContextManager["Session"], Protocol):
         """`ready` does not wait any more, as far as is known here."""
         ...
 
+    def nodes(self) -> int:
+        """How many computers `measure_each` uses at present; at least 1."""
+        ...
+
+    def has_news(self) -> bool:
+        """Whoever asks `measure_each`, which has begun, for its next measurement does not wait long for it."""
+        ...
+
     def beside(self, workers: Sequence[AnyWorker]) -> AbstractContextManager[None]:
         """While the context lasts, these processes stand still whenever a schedule is timed."""
         ...
@@ -138,7 +146,8 @@ class MachineKind:
     Attributes:
         name: what users call it, and what targets with further words after it begin with.
         targets: Halide's target strings by the names that we give them.
-        claim: what it makes of a target of Halide's whose code it runs, else None; called in a worker.
+        claim: what it makes of a target of Halide's whose code it runs on a computer of another such target, else None;
+            called in a worker.
         identify: the identity of the machine that `open` would open.
         open: takes the number of processes that compile side by side.
         threads: size of the thread pool, unless the user asks for another one; None for all cores.
@@ -149,7 +158,7 @@ class MachineKind:
 
     name: str
     targets: Mapping[str, str]
-    claim: Callable[[hl.Target], TargetInfo | None]
+    claim: Callable[[hl.Target, hl.Target], TargetInfo | None]
     identify: Callable[[TargetInfo, MeasureOptions], MachineId]
     open: Callable[[TargetInfo, MeasureOptions, int], Machine]
     threads: int | None = None

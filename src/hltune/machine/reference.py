@@ -93,6 +93,14 @@ class ReferenceSession:
             self._advance()
         return self._verification is not None
 
+    def nodes(self) -> int:
+        """See `Session.nodes`."""
+        return 1
+
+    def has_news(self) -> bool:
+        """See `Session.has_news`; nobody has to know here, where one measures at a time."""
+        return True
+
     @contextlib.contextmanager
     def beside(self, workers: Sequence[AnyWorker]) -> Generator[None]:  # noqa: ARG002 - counting is not disturbed
         """See `Session.beside`."""

@@ -43,12 +43,13 @@ class TuneOptions:
         fresh: start from the initial weights again.
         discard: forget the samples of the pipelines on this machine first.
         freeze: leave the weights as they are.
-        batch: candidates per round.
+        batch: candidates per round, for each computer that measures; see `Pace.full_batch`.
         round_s: after this time a round begins no further measurement.
         beams: beam searches per round, one of them with the weights of the round and the others with variants.
         search_share: share of a round's time that probing may take.
         random_share: share of the candidates that searches found which is chosen at random.
-        workers: processes that search, and as many that compile: as many as there are cores and memory for.
+        workers: processes that search, and as many that compile: as many as there are cores and memory for, on each
+            computer.
         keep: Funcs whose hand-written schedule stays as it is; the rest is searched by changing that schedule.
         only: Funcs whose schedule is searched so; all others keep their hand-written one.
         finalists: the fastest measured schedules that take part in the final comparison.

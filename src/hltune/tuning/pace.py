@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,9 @@ _SHORTEST_ROUND = 0.15
 _FINAL_TURNS_S = 0.6
 """Timing of one schedule in the final comparison."""
 _LARGEST_FINAL = 1000
+_MOST_NODES = 16
+"""Computers for which a round becomes larger; more of them share as many candidates. The head chooses each among many,
+and the sooner a round ends, the sooner the next one is chosen by what it taught."""
 _SPARE = 1.5
 """So many times as many candidates as a round has time for, for how long one takes is not known well."""
 _TOGETHER_S = 0.02
@@ -51,10 +54,15 @@ class _Burst:
 
 
 class Pace:
-    """How long the parts of tuning take, as far as was seen."""
+    """How long the parts of tuning take, as far as was seen.
 
-    def __init__(self, options: TuneOptions) -> None:
+    Args:
+        nodes: how many computers measure side by side at present.
+    """
+
+    def __init__(self, options: TuneOptions, nodes: Callable[[], int] = lambda: 1) -> None:
         self._options = options
+        self._nodes = nodes
         self._last_round_s: float | None = None
         self._candidate_s = self._finalist_s = 1.0
         self._bursts: deque[_Burst] = deque(maxlen=_NEWEST)
@@ -64,9 +72,10 @@ class Pace:
     ) -> Iterator[tuple[str, Measurement]]:
         """Passes on what is being measured, and learns from when it comes.
 
-        Where fewer are measured `at_once` than there are workers, a round is faster.
+        Where fewer are measured `at_once` than there are lanes, a round is faster.
         """
-        busy = min(at_once or self._options.workers, self._options.workers) / self._options.workers
+        lanes = self._lanes
+        busy = min(at_once or lanes, lanes) / lanes
         last_s = time.monotonic()
         alone = True
         for key, measurement in measurements:
@@ -135,12 +144,19 @@ class Pace:
         return _LARGEST_FINAL if most > _LARGEST_FINAL else max(2, int(most))
 
     def _final_s(self, *, side_by_side: bool) -> float:
-        return self._finalist_s if side_by_side else self._finalist_s * self._options.workers + _FINAL_TURNS_S
+        if side_by_side:
+            return self._finalist_s * self._nodes()
+        return self._finalist_s * self._lanes + _FINAL_TURNS_S
+
+    @property
+    def full_batch(self) -> int:
+        """Candidates of a round that has all its time: so many for each computer that measures."""
+        return self._options.batch * min(self._nodes(), _MOST_NODES)
 
     def batch(self, limits: Limits) -> int:
         """Candidates of a round: hardly more than can be measured in it, and fewer in the last one."""
         share = (limits.end_s - time.monotonic()) / self._round_s
-        most = min(self._options.batch, _SPARE * self._options.round_s / self._candidate_s)
+        most = min(self.full_batch, _SPARE * self._options.round_s / self._candidate_s)
         batch = max(self._options.beams, round(most * min(1.0, share)))
         return batch if limits.samples is None else min(batch, limits.samples)
 
@@ -150,7 +166,12 @@ class Pace:
         return self._measuring_s(self._candidate_s)
 
     def _measuring_s(self, candidate_s: float) -> float:
-        return min(self._options.round_s, self._options.batch * candidate_s)
+        return min(self._options.round_s, self.full_batch * candidate_s)
+
+    @property
+    def _lanes(self) -> int:
+        """Processes that compile, of all computers."""
+        return self._options.workers * self._nodes()
 
     @property
     def _round_s(self) -> float:

@@ -111,7 +111,7 @@ class Tuner:
             self.references = {key: each for key, each in self.references.items() if self.kept.allows(each.schedule)}
         self.failed: dict[str, Failure] = {}
         self._failures: dict[str, Failure] = {}
-        self.pace = Pace(self.options)
+        self.pace = Pace(self.options, self.session.nodes)
         self._proposals = Proposals(
             subject=self.subject,
             options=self.options,
@@ -173,7 +173,7 @@ class Tuner:
             samples_per_minute=self.pace.samples_per_minute,
             minutes=minutes,
             given=math.inf if given is None else given,
-            most=min(most, math.inf if rounds is None else rounds * self.options.batch),
+            most=min(most, math.inf if rounds is None else rounds * self.pace.full_batch),
         )
 
     def begin(self, progress: Progress, *, end_s: float = math.inf) -> list[Measurement]:

@@ -8,7 +8,7 @@
 .hltune/PIPELINE-HASH/NAME.schedule.json         this machine's schedule in the forms of text, source beside it
 .hltune/PIPELINE-HASH/hexagon/                   the same for another machine, by its name
 .hltune/PIPELINE-HASH/bundles/ID.json            what a bundle has, see `bundle.manifest`
-.hltune/PIPELINE-HASH/devices/MACHINE/           the best schedule of a device that bundles ran on, in the forms of text
+.hltune/PIPELINE-HASH/devices/MACHINE/           the same for other computers, and devices that bundles ran on
 .hltune/PIPELINE-HASH/searches/                  what long searches found, see `workspace.searches`
 .hltune/PIPELINE-HASH/MACHINE/NAME-HASH.json     a record: a schedule, where it came from, what it cost
 .hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.adams2019.lineage`
@@ -111,13 +111,15 @@ class Workspace:
         """What belongs to one pipeline, by whatever name it was called first."""
         return self._known(spec.content_hash) or self.root / f"{spec.name}-{spec.content_hash[:12]}"
 
-    def texts(self, spec: PipelineSpec, target: TargetInfo) -> Path:
+    def texts(self, spec: PipelineSpec, target: TargetInfo, elsewhere: MachineId | None = None) -> Path:
         """Where a schedule is written in the forms of text; for another machine than this one, apart."""
+        if elsewhere is not None:
+            return self.device_texts(spec, elsewhere)
         directory = self.directory(spec)
         return directory if target.machine == HOST else directory / (target.machine or target.name)
 
     def device_texts(self, spec: PipelineSpec, machine: MachineId) -> Path:
-        """The same for a device that bundles ran on."""
+        """The same for a device that bundles ran on, or computers of another kind."""
         return self.directory(spec) / "devices" / machine.key
 
     def bundle(self, spec: PipelineSpec, bundle_id: str) -> Path:

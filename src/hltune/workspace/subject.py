@@ -38,12 +38,14 @@ class SubjectOptions:
     Attributes:
         pipeline: a built-in name, ``file.py[:name]``, ``file.cpp[+other.cpp][:name]`` or ``file.hlpipe``.
         target: host, or a Halide target string.
+        host: target of the computers that are to run the code; None for this one.
         size: width and height of a built-in benchmark.
         cxxflags: what the compiler is told about C++ files.
     """
 
     pipeline: str
     target: str
+    host: str | None = None
     size: tuple[int, int] | None = None
     parameters: Parameters = ()
     estimates: Estimates = ()
@@ -101,7 +103,7 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
     benchmark, source = _source(options)
     with Worker(preload=("halide",)) as worker:
         try:
-            target = worker.run(TargetJob(options.target))
+            target = worker.run(TargetJob(options.target, options.host))
             spec = worker.run(LoadJob(source=source, target=target.name, cache=workspace.cache.absolute()))
             recovered = worker.run(RecoverJob(spec)) if spec.manual else None
             texts = worker.run(HandWrittenJob(benchmark, target)) if benchmark else {}

@@ -27,7 +27,7 @@ EMULATED_CPU = "v67"
 """QEMU's ``-cpu``. QEMU 7.2 has this one model, which also runs what is compiled for the others."""
 
 
-def claim(target: hl.Target) -> TargetInfo | None:
+def claim(target: hl.Target, _host: hl.Target) -> TargetInfo | None:
     """The DSP without an operating system."""
     import halide as hl
 

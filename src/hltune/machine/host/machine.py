@@ -51,7 +51,9 @@ _ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "
 
 
 def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
-    """The identity of this computer, as far as it is used."""
+    """The identity of this computer, or of those that measure in its place, as far as they are used."""
+    if (elsewhere := options.elsewhere) is not None:
+        return replace(elsewhere, target=target.name, threads=options.threads)
     return MachineId(
         cpu=cpu_model(),
         target=target.name,
@@ -62,11 +64,8 @@ def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
     )
 
 
-def claim(target: hl.Target) -> TargetInfo | None:
-    """Same processor family and system, no instructions that this one lacks, and no other processor beside it."""
-    import halide as hl
-
-    host = hl.get_host_target()
+def claim(target: hl.Target, host: hl.Target) -> TargetInfo | None:
+    """Same processor family and system, no instructions that the host lacks, and no other processor beside it."""
     wanted, present = (set(t.to_string().split("-")[3:]) for t in (target, host))
     known = (target.os, target.arch, target.bits) == (host.os, host.arch, host.bits)
     if not known or not all(name.startswith("tune_") or name in _ANYWHERE for name in wanted - present):

@@ -1,0 +1,212 @@
+"""The schedules of one pipeline on one machine: found, lowered to features, measured, and stored.
+
+Searches find half of the schedules; the others are mutants of these, for a ranker has to know what it chooses among.
+One more computes every Func at root: what the algorithm needs, whatever the schedule.
+"""
+
+import contextlib
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+
+import numpy as np
+
+from hltune.cost_model.adams2019.weights import Weights, vary
+from hltune.lowered.many import Lowering, features_of_each
+from hltune.machine.inputs import Inputs
+from hltune.machine.protocol import Machine, Session
+from hltune.machine.quiet import say_if_busy
+from hltune.machine.sensitivity import every_func_at_root
+from hltune.pipeline.target import TargetInfo
+from hltune.pretraining.options import PretrainOptions
+from hltune.runtime.progress import Progress
+from hltune.samples.writer import Store
+from hltune.search.mutation import Parent, mutants
+from hltune.search.pool import Outcome, SearchPool
+from hltune.search.probes import probes, varied
+from hltune.tuning.history import History
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Measurement
+from hltune.values.errors import Failure, HltuneError
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.program_features import ProgramFeatures
+from hltune.values.provenance import Named
+from hltune.values.sample import PipelineRecord
+from hltune.values.schedule_codec import schedule_hash
+
+SEARCH_TIMEOUT_S = 5.0
+"""Limit on each search; a program whose greedy searches exceed it, too, is rejected."""
+_CURRENT_SIGMA = 0.3
+"""How far the weights of a third beam search are from those under training."""
+_PROBES_PER_VARIANT = 2
+_PROBES_PER_JOB = 4
+_OVERSAMPLING = 8
+_LEAST_SHARE = 0.5
+"""Share of the schedules that were asked for: with fewer different ones, a program is rejected."""
+_DRAFTS_PER_MUTANT = 2
+"""Halide refuses to lower some, and others come to the same program."""
+_MUTATING = 1
+"""Keeps what is left to chance there apart from searches."""
+_LONGEST_LOWERING_S = 5.0
+ROOT = "root"
+_CHEAPEST_MS, _COSTLIEST_MS = 0.05, 50.0
+"""Predicted running time of what beam search finds, by weights that may be off by a factor of two."""
+
+
+class RejectedError(Exception):
+    """A program is not worth measuring; the message is the reason, the same words for the same reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A pipeline whose schedules are found, ready to be measured.
+
+    Attributes:
+        candidates: by the hash of the schedule, those included that were measured before.
+        programs: features of what they lower to, likewise.
+    """
+
+    session: Session
+    history: History
+    candidates: dict[str, Candidate]
+    programs: dict[str, ProgramFeatures]
+
+    def measure(self) -> Generator[Measurement]:
+        """Measures what was not measured before, and yields each when it is in the store."""
+        new = {key: candidate for key, candidate in self.candidates.items() if key not in self.history}
+        with closing(self.history.measure(self.session, new, best=self.history.best_cost)) as measured:
+            for _, each in measured:
+                yield each
+
+    def keep_programs(self) -> None:
+        """Keeps the features of what was measured."""
+        known = self.history.programs()
+        self.history.keep_programs({key: each for key, each in self.programs.items() if key not in known})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """A machine, and what finds schedules for it. Used by one thread.
+
+    Attributes:
+        options: with a search for as many threads as the machine has.
+        initial: weights that most searches vary.
+    """
+
+    options: PretrainOptions
+    initial: Weights
+    target: TargetInfo
+    machine: Machine
+    pool: SearchPool
+    store: Store
+
+    @contextlib.contextmanager
+    def begin(
+        self, spec: PipelineSpec, number: int, own: Weights, progress: Progress, *, wanted: int
+    ) -> Generator[Trial]:
+        """Finds schedules of a pipeline, which can be measured as long as the context lasts.
+
+        Searches also use `own`, the weights that are being trained. The number keeps the seeds of variants and probes
+        apart. Raises RejectedError if the pipeline is not worth measuring, or has too few schedules.
+        """
+        # Inlined everywhere, as by default, many a program would recompute for hours.
+        with self.machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
+            searched = self._search(spec, number, own, wanted=wanted)
+            try:
+                session.ready()
+            except HltuneError as error:
+                raise RejectedError("its outputs take too long") from error
+            programs, candidates = self._with_mutants(spec, searched, number)
+            self.store.add_pipeline(PipelineRecord.of(spec))
+            history = History(spec, self.machine.identity, self.store)
+            trial = Trial(session=session, history=history, candidates=candidates, programs=programs)
+            yield trial
+            trial.keep_programs()
+            say_if_busy(session, spec.name, progress)
+
+    def measure(self, spec: PipelineSpec, number: int, own: Weights, progress: Progress, *, wanted: int) -> None:
+        """Finds, measures and stores schedules of a pipeline; see `begin`."""
+        with self.begin(spec, number, own, progress, wanted=wanted) as trial:
+            for _ in trial.measure():
+                pass
+
+    def _search(self, spec: PipelineSpec, number: int, own: Weights, *, wanted: int) -> dict[str, Candidate]:
+        """Distinct schedules by their hash: those of beam searches, then random probes."""
+        search, pool = self.options.search, self.pool
+        rng = np.random.default_rng([search.seed, number])
+        weights = [self.initial, own, vary(own, rng, _CURRENT_SIGMA)]
+        beams = [replace(search, weights=pool.weights_file(each), seed=0) for each in weights]
+        found: dict[str, Candidate] = {}
+        outcomes = pool.run(spec, self.target.name, beams)
+        if isinstance(outcomes[0], Failure) and outcomes[0].kind == "timeout":  # greedy search is the last resort
+            beams = [replace(each, beam_size=1, num_passes=None) for each in beams]
+            outcomes = pool.run(spec, self.target.name, beams)
+        _check_cost(outcomes[0])
+        _take(found, outcomes)
+        variants = map(pool.weights_file, varied([self.initial], rng))
+        stream = probes(search, variants, round_number=number, each=_PROBES_PER_VARIANT)
+        jobs = _OVERSAMPLING * wanted // _PROBES_PER_JOB
+        while jobs and len(found) < wanted:  # however many workers there are, the first probes are taken
+            groups = [tuple(islice(stream, _PROBES_PER_JOB)) for _ in range(min(jobs, len(pool)))]
+            jobs -= len(groups)
+            outcomes = list(chain.from_iterable(pool.run_groups(spec, self.target.name, groups)))
+            if any(isinstance(each, Failure) and each.kind == "timeout" for each in outcomes):
+                raise RejectedError("searched for too long")
+            _take(found, outcomes)
+        pool.forget_weights()
+        if len(found) < _LEAST_SHARE * wanted:
+            raise RejectedError("few schedules")
+        return dict(islice(found.items(), wanted))
+
+    def _with_mutants(
+        self, spec: PipelineSpec, searched: dict[str, Candidate], number: int
+    ) -> tuple[dict[str, ProgramFeatures], dict[str, Candidate]]:
+        """Features of programs, and what is to be measured, both by the hash of the schedule.
+
+        As many mutants as searched schedules, if there are so many that lower to programs of their own; then the one
+        with every Func at root, which is slow. Raises RejectedError if lowering takes too long, for else it would
+        depend on the time which mutants there are.
+        """
+        rng = np.random.default_rng([self.options.search.seed, number, _MUTATING])
+        parents = [Parent(each.schedule, 1.0) for each in searched.values()]
+        wanted = _DRAFTS_PER_MUTANT * len(searched)
+        drafts = mutants(parents, spec.funcs, rng, wanted=wanted, known=searched.__contains__)
+        root = Candidate(schedule=every_func_at_root(spec), provenance=Named(name=ROOT))
+        at_root = {schedule_hash(root.schedule): root}
+        lowered = self._lowered(spec, at_root | drafts | searched)
+        programs = {key: each for key, each in lowered.items() if isinstance(each, ProgramFeatures)}
+        known = [key for key in (*searched, *at_root) if key in programs]
+        by_text = {programs[key].program_hash: key for key in known}
+        for key in drafts:
+            if key in programs:
+                by_text.setdefault(programs[key].program_hash, key)
+        new = [key for key in by_text.values() if key in drafts and key not in known]
+        chosen = {key: drafts[key] for key in new[: len(searched)]}
+        return programs, searched | chosen | at_root
+
+    def _lowered(self, spec: PipelineSpec, candidates: dict[str, Candidate]) -> dict[str, ProgramFeatures | Failure]:
+        lowering = Lowering(
+            spec=spec, target=self.target, cores=self.machine.identity.threads, timeout_s=_LONGEST_LOWERING_S
+        )
+        schedules = {key: each.schedule for key, each in candidates.items()}
+        lowered = dict(features_of_each(lowering, schedules, self.pool.workers))
+        if any(isinstance(each, Failure) and each.kind == "timeout" for each in lowered.values()):
+            raise RejectedError("lowered for too long")
+        return lowered
+
+
+def _take(found: dict[str, Candidate], outcomes: Iterable[Outcome]) -> None:
+    """Adds what the cost model can learn from."""
+    for outcome in outcomes:
+        if isinstance(outcome, Candidate) and outcome.features is not None:
+            found.setdefault(schedule_hash(outcome.schedule), outcome)
+
+
+def _check_cost(outcome: Outcome) -> None:
+    if isinstance(outcome, Failure):
+        raise RejectedError("searched for too long" if outcome.kind == "timeout" else "search failed")
+    if outcome.predicted_ms is None or outcome.predicted_ms < _CHEAPEST_MS:
+        raise RejectedError("too cheap")
+    if outcome.predicted_ms > _COSTLIEST_MS:
+        raise RejectedError("too expensive")

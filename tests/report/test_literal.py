@@ -31,12 +31,7 @@ ODD = "[bold]a[hexagon] :warning:"
 FAILURE = Failure(stage=ODD, kind="error", message=f"{ODD} is wrong")
 NAMED = (row(ODD, cost(1e-3)), row("mine", FAILURE))
 EXAMPLE = Example(
-    spec=SUBJECT.spec,
-    schedule_hash="ab" * 32,
-    schedule=SCHEDULE,
-    machine=HOST,
-    outcome=FAILURE,
-    measured_at_s=0.0,
+    spec=SUBJECT.spec, schedule_hash="ab" * 32, schedule=SCHEDULE, machine=HOST, outcome=FAILURE, measured_at_s=0.0
 )
 REDUCED = Reduced(example=EXAMPLE, schedule=SCHEDULE, failure=FAILURE, tried=3, complete=True)
 EXPLAINED: dict[str, Any] = {

@@ -73,7 +73,10 @@ def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:
 def test_what_shows_a_failure_names_the_workspace(tmp_path: Path) -> None:
     document = reported([result(failures=(FAILED,), machine=HOST)], {}, command="", place=("--workspace", "my work"))
     write_page(document, tmp_path / "out.html")
-    assert f"hltune reproduce abababababab -o out --machine {HOST.key} --workspace &#39;my work&#39;" in (tmp_path / "out.html").read_text()
+    assert (
+        f"hltune reproduce abababababab -o out --machine {HOST.key} --workspace &#39;my work&#39;"
+        in (tmp_path / "out.html").read_text()
+    )
     (plain,) = reported([result(failures=(FAILED,))], {}, command="")["pipelines"]
     assert plain["failures"][0]["reproduce"] == "hltune reproduce abababababab -o out"
 

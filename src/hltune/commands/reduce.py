@@ -96,9 +96,7 @@ def reduce(
     return replace(left, files=files)
 
 
-def _left(
-    example: Example, again: Repetition, minutes: float, progress: Progress
-) -> tuple[Reduced, list[Allowed]]:
+def _left(example: Example, again: Repetition, minutes: float, progress: Progress) -> tuple[Reduced, list[Allowed]]:
     """What is left after so many minutes, and what outputs may differ by."""
     subject = Subject(spec=example.spec, target=resolve(example.machine.target), benchmark=None, hand_written={})
     with open_session(subject, again.options, again.inputs, None) as session:

@@ -208,8 +208,8 @@ class _Writer:
     def _new_name(self, name: str) -> str:
         """The name of a loop that the schedule makes.
 
-        One that Halide counts up, as v2, may be that of a variable of the algorithm in the process that runs this. Halide
-        itself cannot count there: of deserialized pipelines it does not know the names, and begins at v0.
+        One that Halide counts up, as v2, may be that of a variable of the algorithm in the process that runs this. Nor
+        can Halide count there: of deserialized pipelines it does not know the names, and begins at v0.
         """
         if is_counted(name):
             name += "_"

@@ -104,9 +104,7 @@ def interrupted(schedule: Schedule, _funcs: object, holds: Callable[[Schedule], 
     raise KeyboardInterrupt
 
 
-def test_who_interrupts_has_what_was_found(
-    hltune: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_interrupts_has_what_was_found(hltune: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "reduced", interrupted)
     identifier = store(tmp_path, str(BLUR), "output.parallel(y).vectorize(x);", FAILURE)
     result = hltune("reduce", identifier, "-o", "left", "--json")
@@ -127,4 +125,4 @@ def test_what_cannot_be_written_is_printed(
     result = hltune("reduce", failed, "-o", "left")
     told = " ".join(result.err.split())
     assert result.code == 2 and "No space left on device" in told
-    assert 'what is left was found, but could not be kept: {' in told and '"vectorize"' in told
+    assert "what is left was found, but could not be kept: {" in told and '"vectorize"' in told

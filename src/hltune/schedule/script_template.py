@@ -42,7 +42,7 @@ def main() -> None:
     wrong = [lines for lines in said if any(line.startswith("  wrong") for line in lines)]
     print(*(wrong or said)[0], sep="\\n")
     if wrong:
-        raise SystemExit(f"{{len(wrong)}} of {{RUNS}} runs are wrong")
+        raise SystemExit(f"wrong in {{len(wrong)}} of {{RUNS}} runs")
 
 
 def reference(target):
@@ -72,7 +72,7 @@ def compare(expected, found):
             slices = [wrong.sum(axis=tuple(each for each in axes if each != axis)).max() for axis in axes]
             if any(count > most for count, most in zip([wrong.sum(), *slices], allowed)):
                 yield f"  wrong: {{wrong.sum()}} are off by more than {{distance:g}}, and {{allowed[0]}} may"
-                first = tuple(np.argwhere(wrong)[0])
+                first = tuple(np.argwhere(wrong)[0].tolist())
                 yield f"  the first at {{first}}: {{other[first]}} instead of {{one[first]}}"
                 break
 

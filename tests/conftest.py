@@ -50,6 +50,7 @@ SLOWEST = {
     "test_reduce.py",
     "test_replay.py",
     "test_report.py",
+    "test_reproduce.py",
     "test_tune.py",
     "test_tuner.py",
     "test_version1.py",

@@ -83,9 +83,9 @@ FLAGS = {
     "--compile-timeout --run-timeout -n --candidates -o --output --workspace --json --debug",
     "bundle read": "--bundle --workspace --json --debug",
     "bundle best": "--workspace --json --debug",
-    "reproduce": "-i --input --seed -o --output --workspace --json --debug",
-    "reduce": "--minutes -i --input --seed -o --output --tolerance --integer-tolerance --compile-timeout --run-timeout "
-    "--heap-limit --objective --cache --workspace --json --debug",
+    "reproduce": "--machine -i --input --seed -o --output --workspace --json --debug",
+    "reduce": "--machine --minutes -i --input --seed -o --output --tolerance --integer-tolerance --compile-timeout "
+    "--run-timeout --heap-limit --objective --cache --workspace --json --debug",
     "doctor": "--json",
     "samples stats": "--workspace --json --debug",
     "samples best": "--machine --count --workspace --json --debug",
@@ -113,6 +113,8 @@ DEFAULTS = {
     "export": ["json,python,cpp,object; offload as well for hexagon", "the pipeline's name"],
     "bundle make": ["64", "the only one", "20.0"],
     "samples best": ["10", "the only one"],
+    "reproduce": ["the only one", "that of its tuning, or 0"],
+    "reduce": ["the only one", "5.0", "that of its tuning, or 0"],
 }
 
 

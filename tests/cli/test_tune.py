@@ -21,7 +21,7 @@ from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, w
 from hltune.samples.reader import Reader
 from hltune.samples.schema import VERSION
 from tests.cli.conftest import PIPELINES, Run
-from tests.cli.test_reduce import WORKS, store
+from tests.cli.stored import WORKS, store
 from tests.samples.test_damage import mounted
 
 BLUR = PIPELINES / "blur_function.py"

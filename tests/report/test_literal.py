@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from hltune.commands.example import Example
 from hltune.commands.reduce import Reduced
-from hltune.commands.reproduce import Example, Reproduced
+from hltune.commands.reproduce import Reproduced
 from hltune.machine.protocol import Finding
 from hltune.report import examples, explain, programs, samples, tables
 from hltune.report import tune as tuning
@@ -29,7 +30,9 @@ ODD = "[bold]a[hexagon] :warning:"
 """A tag, what looks like one, and an emoji's name."""
 FAILURE = Failure(stage=ODD, kind="error", message=f"{ODD} is wrong")
 NAMED = (row(ODD, cost(1e-3)), row("mine", FAILURE))
-EXAMPLE = Example(spec=SUBJECT.spec, schedule_hash="ab" * 32, schedule=SCHEDULE, machine=HOST, outcome=FAILURE)
+EXAMPLE = Example(
+    spec=SUBJECT.spec, schedule_hash="ab" * 32, schedule=SCHEDULE, machine=HOST, outcome=FAILURE, measured_at_s=0.0
+)
 REDUCED = Reduced(example=EXAMPLE, schedule=SCHEDULE, failure=FAILURE, tried=3, complete=True)
 EXPLAINED: dict[str, Any] = {
     "name": "mine",
@@ -69,7 +72,7 @@ PRINTED: dict[str, Callable[[Console], None]] = {
     "plan": lambda console: print_plan(console, replace(PLAN, tuned=(ODD,))),
     "heading": lambda console: console.print(plain_table(ODD)),
     "reproduced": lambda console: examples.print_reproduced(
-        console, Reproduced(example=EXAMPLE, files=(Path(ODD),), runs_here=True)
+        console, Reproduced(example=EXAMPLE, files=(Path(ODD),), runs_here=True, notes=(ODD,))
     ),
     "reduced": lambda console: examples.print_reduced(console, REDUCED),
     "explained failure": explained({"failures": [{"stage": "run", "message": ODD}]}),

@@ -16,7 +16,7 @@ from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.tunings import TuningCommand
 from tests.report.explained import FOUND, MEASURED, explanation, in_turns
-from tests.report.values import CRASH, ROUNDS
+from tests.report.values import CRASH, HOST, ROUNDS
 
 HEAP = Heap(allocations=1234, bytes=3 << 20, peak_bytes=1 << 20, largest_mapped_bytes=0)
 OTHERS = {
@@ -71,9 +71,12 @@ def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:
 
 
 def test_what_shows_a_failure_names_the_workspace(tmp_path: Path) -> None:
-    document = reported([result(failures=(FAILED,))], {}, command="", place=("--workspace", "my work"))
+    document = reported([result(failures=(FAILED,), machine=HOST)], {}, command="", place=("--workspace", "my work"))
     write_page(document, tmp_path / "out.html")
-    assert "hltune reproduce abababababab -o out --workspace &#39;my work&#39;" in (tmp_path / "out.html").read_text()
+    assert (
+        f"hltune reproduce abababababab -o out --machine {HOST.key} --workspace &#39;my work&#39;"
+        in (tmp_path / "out.html").read_text()
+    )
     (plain,) = reported([result(failures=(FAILED,))], {}, command="")["pipelines"]
     assert plain["failures"][0]["reproduce"] == "hltune reproduce abababababab -o out"
 

@@ -113,7 +113,7 @@ def apply_schedule(pipeline: hl.Pipeline) -> None:
     hist = funcs[1]
 
     x = output.args()[0]
-    v0 = hl.Var()
+    v0 = hl.Var("v0_")
     y = output.args()[1]
     class_2 = hl.Var("class")
     xi = hl.Var("xi")
@@ -218,7 +218,7 @@ inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline
     ::Halide::Func part;
 
     ::Halide::Var x = output.args()[0];
-    ::Halide::Var v0;
+    ::Halide::Var v0("v0_");
     ::Halide::Var y = output.args()[1];
     ::Halide::Var class_2("class");
     ::Halide::Var xi("xi");
@@ -257,6 +257,12 @@ def test_python() -> None:
 
 def test_cpp() -> None:
     assert to_cpp_header(parse_schedule(SCHEDULE, FUNCS), SPEC) == CPP
+
+
+def test_loops_that_halide_counts_are_called_as_nothing_else() -> None:
+    spec = spec_of(FuncInfo(name="output", args=("v0", "v1_")))
+    source = to_python(parse_schedule("output.split(v0, v1, v2, 8).split(v1_, v1__, r3, 2);", spec.funcs), spec)
+    assert [*re.findall(r"hl\.Var\(.*\)", source)] == [f'hl.Var("{name}")' for name in ("v1___", "v2_", "v1__", "r3_")]
 
 
 def test_an_empty_schedule_is_valid_source() -> None:

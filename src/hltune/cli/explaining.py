@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from hltune.cli.arguments import LIMITS, OUTPUT, STORED, WHAT, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import CheckFlags, ImageFlags, InputFlags, Output, Pipeline, ThreadFlags
+from hltune.cli.flags import CheckFlags, ImageFlags, InputFlags, OnlyKey, Output, Pipeline, ThreadFlags
 from hltune.cli.output import OutputFlags
 from hltune.runtime import interrupts
 from hltune.values.errors import out_of_range
@@ -61,6 +61,7 @@ def reproduce(
     schedule: Identifier,
     /,
     *,
+    machine: OnlyKey = None,
     directory: Annotated[Path, Output, Parameter(group=OUTPUT)],
     source: InputFlags = InputFlags(),
     output: OutputFlags = OutputFlags(),
@@ -74,7 +75,7 @@ def reproduce(
         from hltune.commands import reproduce as command
         from hltune.report import examples
 
-    result = command.reproduce(output.place.samples, schedule, directory, source.inputs())
+    result = command.reproduce(output.place, schedule, machine, directory, source.inputs)
     output.show(examples.reproduced, examples.print_reproduced, result)
 
 
@@ -82,6 +83,7 @@ def reduce(
     schedule: Identifier,
     /,
     *,
+    machine: OnlyKey = None,
     minutes: Annotated[float, Parameter(group=LIMITS)] = 5.0,
     directory: Annotated[Path | None, Output, Parameter(group=OUTPUT)] = None,
     source: InputFlags = InputFlags(),
@@ -104,12 +106,13 @@ def reduce(
         raise out_of_range("--minutes", "more than 0", minutes)
     with show_progress() as progress:
         result = command.reduce(
-            output.place.samples,
+            output.place,
             schedule,
+            machine,
             minutes=minutes,
             directory=directory,
             measure=lambda threads: limits.verified(threads, emulator.options()),
-            inputs=source.inputs(),
+            inputs=source.inputs,
             progress=progress,
         )
     output.show(examples.reduced, examples.print_reduced, result)

@@ -50,6 +50,8 @@ Target = Annotated[str, Parameter(help="host, hexagon, or a Halide target string
 Known = Annotated[
     Path | None, Parameter(name="--schedule", group=KNOWN, metavar="FILE", help="A schedule.json to use instead.")
 ]
+Key = Annotated[str | None, Parameter(group=STORED, metavar="KEY")]
+OnlyKey = Annotated[Key, Parameter(show_default="the only one", help="Machine in the store.")]
 Output = Parameter(name=("-o", "--output"))
 
 
@@ -175,11 +177,11 @@ class InputFlags:
     """
 
     images: Images = ()
-    seed: Whole = 0
+    seed: Annotated[Whole | None, Parameter(show_default="that of its tuning, or 0")] = None
 
-    def inputs(self) -> "Inputs":
-        """Images, scalars, and random data for the other inputs."""
-        return _inputs(self.images, self.seed)
+    def inputs(self, seed: int) -> "Inputs":
+        """Images, scalars, and random data for the other inputs, which starts from this seed unless one was given."""
+        return _inputs(self.images, seed if self.seed is None else self.seed)
 
 
 @Parameter(name="*", group=MACHINE)

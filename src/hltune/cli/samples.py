@@ -8,15 +8,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from hltune.cli.arguments import OUTPUT, STORED, Whole
-from hltune.cli.flags import Output, Target, ThreadFlags
+from hltune.cli.flags import Key, OnlyKey, Output, Target, ThreadFlags
 from hltune.cli.output import OutputFlags
 from hltune.machine.options import MeasureOptions
 from hltune.runtime import interrupts
 from hltune.values.errors import out_of_range
 
 Stored = Annotated[str, Parameter(group=STORED, help="Name in the store, or the start of its id.")]
-Key = Annotated[str | None, Parameter(group=STORED, metavar="KEY")]
-OnlyKey = Annotated[Key, Parameter(show_default="the only one", help="Machine in the store.")]
 
 
 @Parameter(name="*", group=STORED)

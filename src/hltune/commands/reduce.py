@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hltune.commands.example import Example, Repetition, find, repetition
 from hltune.commands.place import open_session
-from hltune.commands.reproduce import Example, find, write_example
+from hltune.commands.reproduce import measured, write_example
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
+from hltune.schedule.script import Allowed
 from hltune.search.reduction import reduced
+from hltune.values import schedule_codec
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import reasons
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
 
 
@@ -32,7 +38,7 @@ class Reduced:
         schedule: what is left of it.
         failure: of what is left.
         tried: how many smaller schedules were tried.
-        complete: nothing single can be left out any more; else time was short.
+        complete: nothing single can be left out any more; else time was short, or somebody interrupted.
         files: where it was written.
     """
 
@@ -45,72 +51,98 @@ class Reduced:
 
 
 def reduce(
-    store: Path,
+    workspace: Workspace,
     identifier: str,
+    machine: str | None,
     *,
     minutes: float,
     directory: Path | None,
     measure: Callable[[int], MeasureOptions],
-    inputs: Inputs,
+    inputs: Callable[[int], Inputs],
     progress: Progress,
 ) -> Reduced:
     """Leaves directives out of a schedule in the store, as long as it fails in the same way.
 
+    Whoever interrupts has what is reached by then.
+
     Args:
         identifier: the start of the schedule's id.
+        machine: start of the key of the machine that it failed on; None for the only one.
         minutes: how long to go on; what is reached by then is the result.
         directory: where to write files that reproduce it, if anywhere.
         measure: makes options for so many threads.
-        inputs: what to run on.
+        inputs: what to run on, of the seed that counts unless the user gives one.
 
     Raises:
-        InputError: there is no such schedule, it did not fail, or the inputs do not fit.
+        InputError: there is no such schedule, it never failed, the inputs do not fit, or the directory cannot be
+            written to.
         HltuneError: it does not fail here.
     """
-    example = find(store, identifier)
-    if not isinstance(example.outcome, Failure):
-        raise InputError(
-            "this schedule works", where=identifier, todo="`hltune samples failures` has the ids of some that fail"
-        )
+    example = find(workspace.samples, identifier, machine, failed=True)
+    again = repetition(example, workspace, inputs, measure(example.machine.threads))
+    if directory is not None:
+        check_writable(directory)
+    for note in again.notes:
+        progress.note(note)
+    left, tolerances = _left(example, again, minutes, progress)
+    if directory is None:
+        return left
+    try:
+        files = write_example(example, left.schedule, left.failure, directory, again.inputs, tolerances)
+    except (HltuneError, KeyboardInterrupt):  # a full disk, say
+        text = json.dumps(schedule_codec.to_json(left.schedule))
+        progress.note(f"what is left was found, but could not be kept: {text}")
+        raise
+    return replace(left, files=files)
+
+
+def _left(example: Example, again: Repetition, minutes: float, progress: Progress) -> tuple[Reduced, list[Allowed]]:
+    """What is left after so many minutes, and what outputs may differ by."""
     subject = Subject(spec=example.spec, target=resolve(example.machine.target), benchmark=None, hand_written={})
-    with contextlib.ExitStack() as stack:
-        session = stack.enter_context(open_session(subject, measure(example.machine.threads), inputs, None, progress))
+    with open_session(subject, again.options, again.inputs, None, progress) as session:
         progress.phase(f"measuring what {example.spec.name} has to compute")
         session.ready()
         progress.phase("making sure that it fails")
-        first = _measure(session, example.schedule)
-        if not isinstance(first, Failure):
-            raise HltuneError(
-                "this schedule does not fail here",
-                where=identifier,
-                expected=str(example.outcome),
-                found=f"{first.unit.text(first.value)} {first.unit.label}",
-                todo="give the limits that it was measured with, or the images with -i, or look for another machine",
-            )
-        search = _Search(session, first, progress)
+        search = _Search(session, example.schedule, _failure(session, example), progress)
         end_s = time.monotonic() + 60 * minutes
-        left = reduced(example.schedule, example.spec.funcs, search.holds, end_s=end_s)
-        tolerances = session.verification.outputs
-    files: tuple[Path, ...] = ()
-    if directory is not None:
-        files = write_example(example, left, search.failure, directory, inputs, tolerances)
-    return Reduced(
-        example=example,
-        schedule=left,
-        failure=search.failure,
-        tried=search.tried,
-        complete=time.monotonic() < end_s,
-        files=files,
+        complete = False
+        with contextlib.suppress(KeyboardInterrupt):
+            reduced(example.schedule, example.spec.funcs, search.holds, end_s=end_s)
+            complete = time.monotonic() < end_s
+        tolerances = measured(session.verification.outputs)
+    left = Reduced(
+        example=example, schedule=search.schedule, failure=search.failure, tried=search.tried, complete=complete
+    )
+    return left, tolerances
+
+
+def _failure(session: Session, example: Example) -> Failure:
+    """How the example fails here.
+
+    Raises:
+        HltuneError: it does not.
+    """
+    found = _measure(session, example.schedule)
+    if isinstance(found, Failure):
+        return found
+    raise HltuneError(
+        "this schedule does not fail here",
+        where=example.schedule_hash,
+        expected=str(example.outcome),
+        found=f"{found.unit.text(found.value)} {found.unit.label}",
+        todo="give the limits that it was measured with, or the images with -i, or --machine KEY of another one that "
+        "it failed on",
     )
 
 
 class _Search:
-    """Counts what is tried, and remembers the failure of what is left."""
+    """Counts what is tried, and remembers what is left and how it fails."""
 
-    def __init__(self, session: Session, failure: Failure, progress: Progress) -> None:
+    def __init__(self, session: Session, schedule: Schedule, failure: Failure, progress: Progress) -> None:
         self._session = session
         self._progress = progress
         self._reason = _reason(failure)
+        self.schedule = schedule
         self.failure = failure
         self.tried = 0
 
@@ -121,7 +153,7 @@ class _Search:
         outcome = _measure(self._session, schedule)
         if not isinstance(outcome, Failure) or _reason(outcome) != self._reason:
             return False
-        self.failure = outcome
+        self.schedule, self.failure = schedule, outcome
         return True
 
 

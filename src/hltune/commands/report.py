@@ -34,6 +34,7 @@ class Reported:
         origins: how many of the ten fastest schedules came from where.
         tunings: the commands that tuned it, the oldest first.
         pictures: of the inputs, of what the schedule computes, and of how the other one's outputs differ.
+        machine: where tuning measured; None if it never did.
     """
 
     explanation: Explanation
@@ -42,6 +43,7 @@ class Reported:
     origins: tuple[tuple[str, int], ...] = ()
     tunings: tuple[TuningCommand, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    machine: MachineId | None = None
 
 
 def report(
@@ -90,6 +92,7 @@ def report(
             origins=tuple(Counter(_origin(each.provenance) for each in reader.best(*key, _BEST)).most_common()),
             tunings=tuple(tunings(workspace.tunings(subject.spec, machine))),
             pictures=pictures,
+            machine=machine,
         )
 
 

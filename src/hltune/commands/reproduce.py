@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from hltune.commands.example import Example, find, repetition
 from hltune.commands.samples import ID_DIGITS
 from hltune.machine.bounds import CoverJob
-from hltune.machine.inputs import Inputs, image_array
+from hltune.machine.inputs import Inputs, input_array
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import integer_range
@@ -24,80 +25,46 @@ from hltune.pipeline.operations import rounded_outputs
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.worker import Worker
-from hltune.samples.reader import Reader
-from hltune.schedule.script import Allowed, Setting, to_script
+from hltune.schedule.script import Allowed, Setting, pipeline_files, to_script
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError, JobFailed
+from hltune.values.errors import Failure, JobFailed
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
-
-_SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """A schedule in the store, and what came of it.
-
-    Attributes:
-        outcome: seconds, or why it failed the last time.
-    """
-
-    spec: PipelineSpec
-    schedule_hash: str
-    schedule: Schedule
-    machine: MachineId
-    outcome: float | Failure
+from hltune.workspace.records import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproduced:
-    """Which files were written; whether they run on this computer."""
+    """Which files were written; whether they run on this computer.
+
+    Attributes:
+        notes: what differs from how it was measured, for people.
+    """
 
     example: Example
     files: tuple[Path, ...]
     runs_here: bool
+    notes: tuple[str, ...] = ()
 
 
-def reproduce(store: Path, identifier: str, directory: Path, inputs: Inputs) -> Reproduced:
+def reproduce(
+    workspace: Workspace, identifier: str, machine: str | None, directory: Path, inputs: Callable[[int], Inputs]
+) -> Reproduced:
     """Writes the pipeline and a Python file that schedules, compiles, runs, checks and times it.
 
     Args:
-        inputs: what to run on.
+        machine: start of the key of the machine that counts; None for the only one.
+        inputs: what to run on, of the seed that counts unless the user gives one.
 
     Raises:
         InputError: there is no such schedule, the inputs do not fit, or the directory cannot be written to.
     """
-    example = find(store, identifier)
+    example = find(workspace.samples, identifier, machine)
+    again = repetition(example, workspace, inputs, MeasureOptions(threads=example.machine.threads))
     failure = example.outcome if isinstance(example.outcome, Failure) else None
-    files = write_example(example, example.schedule, failure, directory, inputs)
-    return Reproduced(example=example, files=files, runs_here=_runs_here(example))
-
-
-def find(store: Path, identifier: str) -> Example:
-    """The schedule that the user means, by the start of its id, as it was measured last.
-
-    Raises:
-        InputError: there is none, there are several, or its algorithm or directives are not known.
-    """
-    with Reader(store) as reader:
-        found = reader.find(identifier)
-        if len({(each.pipeline_hash, each.schedule_hash) for each in found}) != 1:
-            shown = ", ".join(each.schedule_hash[:ID_DIGITS] for each in found[:_SHOWN])
-            raise InputError(
-                "several schedules have ids that begin so" if found else "no schedule in the store has this id",
-                where=identifier,
-                found=shown or None,
-                todo="`hltune samples best` and `samples failures` show ids",
-            )
-        last = found[0]
-        spec = reader.spec(last.pipeline_hash)
-    if spec is None or last.schedule is None:
-        raise InputError("an imported sample has neither algorithm nor directives", where=identifier)
-    if last.schedule.base is not None:
-        raise InputError("this is the schedule of the pipeline's author, in the author's own file", where=identifier)
-    return Example(
-        spec=spec, schedule_hash=last.schedule_hash, schedule=last.schedule, machine=last.machine, outcome=last.outcome
-    )
+    allowed = usual(example.spec, again.options)
+    files = write_example(example, example.schedule, failure, directory, again.inputs, allowed)
+    return Reproduced(example=example, files=files, runs_here=_runs_here(example), notes=again.notes)
 
 
 def write_example(
@@ -106,27 +73,32 @@ def write_example(
     failure: Failure | None,
     directory: Path,
     inputs: Inputs,
-    tolerances: Sequence[Tolerance] | None = None,
+    tolerances: Sequence[Allowed],
 ) -> tuple[Path, ...]:
-    """Writes a schedule of the example's pipeline, and what came of it, and returns the files.
+    """Writes a schedule of the example's pipeline, and what came of it, and returns the files, the script last.
 
     Args:
         inputs: what it runs on.
-        tolerances: of its outputs; None for what they may differ by that nothing was measured of.
+        tolerances: of its outputs.
     """
     check_writable(directory)
     spec = _covered(example, inputs) if _runs_here(example) else example.spec
-    files = inputs.assign(spec)
-    images = {each.name: image_array(each, files[each.name]) for each in spec.buffers() if each.name in files}
-    setting = _setting(spec, example.machine, inputs, _usual(spec) if tolerances is None else _measured(tolerances))
+    images = _images(spec, inputs)
+    setting = _setting(spec, example.machine, inputs, tolerances)
     about = f"{spec.name}, schedule {example.schedule_hash[:ID_DIGITS]}"
     about += f": {failure}" if failure is not None else ""
-    written = {f"{name}.npy": _npy(image) for name, image in images.items()}
-    written["pipeline.hlpipe"] = spec.hlpipe
+    written = {f"{name}.npy": _npy(image) for name, image in images.items()} | pipeline_files(spec)
     written["reproduce.py"] = to_script(spec, schedule, replace(setting, files=images.keys()), about=about).encode()
     for name, data in written.items():
         write_bytes(directory / name, data)
     return tuple(directory / name for name in written)
+
+
+def _images(spec: PipelineSpec, inputs: Inputs) -> dict[str, Array]:
+    """Those that the script does not draw itself."""
+    files = inputs.assign(spec)
+    written = [each for each in spec.buffers() if inputs.portable or each.name in files]
+    return {each.name: input_array(each, files.get(each.name), inputs) for each in written}
 
 
 def _setting(spec: PipelineSpec, machine: MachineId, inputs: Inputs, tolerances: Sequence[Allowed]) -> Setting:
@@ -136,7 +108,7 @@ def _setting(spec: PipelineSpec, machine: MachineId, inputs: Inputs, tolerances:
         halide=machine.halide,
         environment=MeasureOptions(threads=machine.threads).environment,
         seed=inputs.seed,
-        ranges={dtype: integer_range(np.dtype(dtype)) for dtype in integers},
+        ranges={dtype: integer_range(np.dtype(dtype)) for dtype in sorted(integers)},
         scalars={each.name: inputs.scalar(each) for each in spec.inputs if isinstance(each, ScalarArgument)},
         tolerances=tolerances,
     )
@@ -165,16 +137,24 @@ def _covered(example: Example, inputs: Inputs) -> PipelineSpec:
     return spec
 
 
-def _measured(tolerances: Iterable[Tolerance]) -> list[Allowed]:
+def measured(tolerances: Iterable[Tolerance]) -> list[Allowed]:
+    """What outputs may differ by, as it was measured."""
     return [(tuple(zip(each.levels, each.allowed, strict=True)), each.near_zero) for each in tolerances]
 
 
-def _usual(spec: PipelineSpec) -> list[Allowed]:
-    """Integers are exact, or may be rounded up or down where floats take part; floats have the least tolerance."""
+def usual(spec: PipelineSpec, options: MeasureOptions) -> list[Allowed]:
+    """What outputs may differ by where nothing was measured: what people gave, or else as little as is sensible.
+
+    Integers are exact, or may be rounded up or down where floats take part; floats have the least tolerance.
+    """
     allowed: list[Allowed] = []
     elements = [(output, dtype) for output in spec.outputs for dtype in output.dtypes]
     for (output, dtype), rounded in zip(elements, rounded_outputs(spec), strict=True):
         none = (0,) * (1 + len(output.estimate))
-        most = FLOAT_TOLERANCE[np.dtype(dtype).itemsize] if dtype.startswith("float") else int(rounded)
+        if dtype.startswith("float"):
+            least = FLOAT_TOLERANCE[np.dtype(dtype).itemsize]
+            most = least if options.tolerance is None else options.tolerance
+        else:
+            most = int(rounded) if options.integer_tolerance is None else options.integer_tolerance
         allowed.append((((most, none),), None))
     return allowed

@@ -196,13 +196,27 @@ def _pipeline(reader: Reader, text: str) -> str:
 def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineId:
     """The machine that the user means, among those with samples of a pipeline."""
     machines = [row.machine for row in reader.statistics() if row.pipeline_hash == pipeline_hash]
+    return chosen_machine(machines, text, what="samples of this pipeline", where=str(reader.path))
+
+
+def chosen_machine(machines: Sequence[MachineId], text: str | None, *, what: str, where: str) -> MachineId:
+    """The machine that the user means by the start of its key, or the only one.
+
+    Args:
+        machines: those that there are.
+        what: what is there of each, for people.
+        where: where the user looked for it.
+
+    Raises:
+        InputError: there are several, or none.
+    """
     found = [machine for machine in machines if text is None or machine.key.startswith(text)]
     if len(found) == 1:
         return found[0]
     lines = [f"{machine.key} ({machine.cpu}, {machine.threads} threads{_given(machine)})" for machine in machines]
     raise InputError(
-        "which machine is not clear" if found else "there are no samples of this pipeline on this machine",
-        where=str(reader.path),
+        "which machine is not clear" if found else f"there are no {what} on this machine",
+        where=where,
         expected="--machine with one of " + ", ".join(lines),
         found="nothing" if text is None else repr(text),
         todo="give the start of one of these keys" if machines else "tune it here first",

@@ -2,12 +2,16 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.pipeline.source import parse_number
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
+
+_TOLERANCE, _INTEGER_TOLERANCE = "--tolerance", "--integer-tolerance"
 
 
 def on_given(machine: MachineId, spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> MachineId:
@@ -16,7 +20,35 @@ def on_given(machine: MachineId, spec: PipelineSpec, inputs: Inputs, options: Me
     Raises:
         InputError: the inputs do not fit.
     """
-    return machine.with_given(", ".join(_given(spec, inputs, options)))
+    return machine.with_given(given_text(spec, inputs, options))
+
+
+def given_text(spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> str:
+    """What was given, as `MachineId.given` has it: images by the beginnings of their SHA-256, all else in full.
+
+    Raises:
+        InputError: the inputs do not fit.
+    """
+    return ", ".join(_given(spec, inputs, options))
+
+
+def as_given(given: str, spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> tuple[Inputs, MeasureOptions]:
+    """Inputs and options with what was given earlier, as far as `given_text` has it in full, and is not given now."""
+    pairs = (each.rpartition("=") for each in given.split(", "))
+    earlier = {name: parse_number(value.lower()) for name, _, value in pairs}  # Python writes True
+    known = dict(inputs.scalars)
+    for each in spec.inputs:
+        if isinstance(each, ScalarArgument) and (value := earlier.get(each.name)) is not None:
+            known.setdefault(each.name, value)
+    tolerance, integer = options.tolerance, options.integer_tolerance
+    if tolerance is None:
+        tolerance = earlier.get(_TOLERANCE)
+    if integer is None and (value := earlier.get(_INTEGER_TOLERANCE)) is not None:
+        integer = int(value)
+    return (
+        replace(inputs, scalars=tuple(known.items())),
+        replace(options, tolerance=tolerance, integer_tolerance=integer),
+    )
 
 
 def _given(spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> Iterator[str]:
@@ -26,9 +58,9 @@ def _given(spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> Itera
         if isinstance(each, ScalarArgument) and (value := inputs.scalar(each)) != each.estimate:
             yield f"{each.name}={value}"
     if options.tolerance is not None:
-        yield f"--tolerance={options.tolerance:g}"
+        yield f"{_TOLERANCE}={options.tolerance:g}"
     if options.integer_tolerance is not None:
-        yield f"--integer-tolerance={options.integer_tolerance}"
+        yield f"{_INTEGER_TOLERANCE}={options.integer_tolerance}"
 
 
 def _digest(path: Path) -> str:

@@ -100,7 +100,7 @@ def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[
         process.enter("inputs", timeout_s=120)
         images = inputs.assign(spec)
         process.state[key] = tuple(
-            _input_array(argument, images.get(argument.name), inputs)
+            input_array(argument, images.get(argument.name), inputs)
             if isinstance(argument, BufferArgument)
             else inputs.scalar(argument)
             for argument in spec.inputs
@@ -108,7 +108,8 @@ def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[
     return process.state[key]
 
 
-def _input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) -> Array:
+def input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) -> Array:
+    """An input at the size of its estimate: from a file, or random without one; an `InputError` if it does not fit."""
     if image is None and inputs.portable:
         array = _empty(argument)
         fill_portably(array, name=argument.name, seed=inputs.seed)

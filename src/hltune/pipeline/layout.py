@@ -139,11 +139,16 @@ def stored(layout: Layout, *, name: str, alignment: int | None = None) -> Stored
             found=f"{needed / 2**30:.1f} GiB: {'x'.join(map(str, layout.extents))} elements of {layout.dtype}",
             todo="schedule for a smaller size: --size, --estimate or --example, or the estimates in the file",
         )
-    boundary = math.lcm(_ALIGNMENT_BYTES, alignment or 1)
-    raw = np.empty(needed + 2 * _GUARD_BYTES + boundary, dtype=np.uint8)
-    begin = _GUARD_BYTES + -(raw.ctypes.data + _GUARD_BYTES) % boundary
+    multiple = boundary(alignment)
+    raw = np.empty(needed + 2 * _GUARD_BYTES + multiple, dtype=np.uint8)
+    begin = _GUARD_BYTES + -(raw.ctypes.data + _GUARD_BYTES) % multiple
     before, image, behind = np.split(raw, [begin, begin + needed])
     return Stored(layout, image.view(layout.dtype), (before, behind))
+
+
+def boundary(*alignments: int | None) -> int:
+    """Where images begin: at multiples of so many bytes, as Halide aligns its own, and as all of these demand."""
+    return math.lcm(_ALIGNMENT_BYTES, *(each or 1 for each in alignments))
 
 
 def _kind(dtype: str) -> np.dtype:

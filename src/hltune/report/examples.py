@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
+from hltune.commands.example import Example
 from hltune.commands.reduce import Reduced
-from hltune.commands.reproduce import Example, Reproduced
+from hltune.commands.reproduce import Reproduced
 from hltune.report.documents import directives, failure
 from hltune.report.layout import print_lines
 from hltune.schedule.text import directive_text
@@ -19,7 +20,7 @@ Document = dict[str, Any]
 def reproduced(result: Reproduced) -> Document:
     """Result of `hltune reproduce`."""
     files = [str(path) for path in result.files]
-    return {**_example(result.example), "files": files, "runs_here": result.runs_here}
+    return {**_example(result.example), "files": files, "runs_here": result.runs_here, "notes": [*result.notes]}
 
 
 def reduced(result: Reduced) -> Document:
@@ -42,7 +43,7 @@ def print_reproduced(console: Console, result: Reproduced) -> None:
     if not result.runs_here:
         target = result.example.machine.target
         run += f"; that only compiles it, for code for {target} does not run on this computer without hltune"
-    print_lines(console, *result.files, run)
+    print_lines(console, *result.files, *result.notes, run)
 
 
 def print_reduced(console: Console, result: Reduced) -> None:
@@ -51,7 +52,7 @@ def print_reduced(console: Console, result: Reduced) -> None:
     print_lines(console, *(directive_text(each) for each in result.schedule.directives))
     print_lines(console, f"{after} of {before} directives, after {result.tried} tries. {result.failure}")
     if not result.complete:
-        print_lines(console, "time was short: --minutes may leave fewer")
+        print_lines(console, "it was stopped before the end: more --minutes may leave fewer")
     print_lines(console, *result.files)
 
 

@@ -117,7 +117,8 @@ def _unit(unit: Unit) -> Document:
 
 
 def _pipeline(result: Reported, place: Sequence[str]) -> Document:
-    explanation = result.explanation
+    explanation, machine = result.explanation, result.machine
+    flags = (*(("--machine", machine.key) if machine else ()), *place)
     unit = explanation.machine.unit
     at_s, costs = np.array(result.history, np.float64).reshape(-1, 2).T
     elapsed = minutes_without_pauses(at_s)
@@ -131,7 +132,7 @@ def _pipeline(result: Reported, place: Sequence[str]) -> Document:
         "unit": _unit(unit),
         "history": [[float(at), unit.from_seconds(cost)] for at, cost in history],
         "measurements": len(costs),
-        "failures": [_failure(each, place) for each in result.failures],
+        "failures": [_failure(each, flags) for each in result.failures],
         "origins": [{"origin": origin, "count": count} for origin, count in result.origins],
         "tunings": [_tuning(each) for each in result.tunings],
         "pictures": [_picture(each) for each in result.pictures],
@@ -163,9 +164,9 @@ def _row(name: str, measured: Measurement | None, best: Measurement | None) -> D
     }
 
 
-def _failure(each: Reason, place: Sequence[str]) -> Document:
+def _failure(each: Reason, flags: Sequence[str]) -> Document:
     identifier = None if each.schedule_hash is None else each.schedule_hash[:_ID_DIGITS]
-    command = None if identifier is None else shlex.join(["hltune", "reproduce", identifier, "-o", "out", *place])
+    command = None if identifier is None else shlex.join(["hltune", "reproduce", identifier, "-o", "out", *flags])
     return {"stage": each.stage, "message": each.message, "count": each.count, "id": identifier, "reproduce": command}
 
 

@@ -128,15 +128,19 @@ class Reader:
             {OF} AND cost IS NULL GROUP BY 1, 2) JOIN schedules ON schedules.id = schedule_id ORDER BY newest DESC"""
         return counted(self._rows(query, pipeline_hash, machine_key))
 
-    def find(self, start: str) -> tuple[Found, ...]:
-        """Schedules whose hash begins so, as each was measured last, on every machine; the newest first."""
+    def find(self, start: str, *, failed: bool = False) -> tuple[Found, ...]:
+        """Schedules whose hash begins so, as each was measured last, on every machine; the newest first.
+
+        With ``failed``, as each failed last, whatever came of it since.
+        """
         query = f"""SELECT pipelines.hash, schedules.hash, directives, cost, failure_stage, failure_kind,
-            failure_message, {MACHINE_COLUMNS}, max(samples.id)
+            failure_message, {MACHINE_COLUMNS}, measured_at_s, max(samples.id)
             FROM schedules JOIN samples ON samples.schedule_id = schedules.id
             JOIN pipelines ON pipelines.id = schedules.pipeline_id JOIN machines ON machines.id = machine_id
-            WHERE substr(schedules.hash, 1, ?) = ? GROUP BY schedules.id, machine_id ORDER BY max(samples.id) DESC"""
+            WHERE substr(schedules.hash, 1, ?) = ? AND (cost IS NULL OR NOT ?)
+            GROUP BY schedules.id, machine_id ORDER BY max(samples.id) DESC"""
         with database.decoding(self.path):
-            return tuple(map(Found.of, self._rows(query, len(start), start)))
+            return tuple(map(Found.of, self._rows(query, len(start), start, failed)))
 
     def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
         """The fastest schedules, ``count`` at most, best first; none that has turned out wrong.

@@ -78,6 +78,7 @@ class Found:
     Attributes:
         schedule: None if its directives are not known.
         outcome: seconds, or why it failed.
+        measured_at_s: when, in seconds since 1970.
     """
 
     pipeline_hash: str
@@ -85,17 +86,19 @@ class Found:
     schedule: Schedule | None
     machine: MachineId
     outcome: float | Failure
+    measured_at_s: float
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> Self:
         """Decodes a row of the store."""
-        pipeline_hash, schedule_hash, directives, cost, stage, kind, message, *machine, _ = row
+        pipeline_hash, schedule_hash, directives, cost, stage, kind, message, *machine, measured_at_s, _ = row
         return cls(
             pipeline_hash=pipeline_hash,
             schedule_hash=schedule_hash,
             schedule=decode_schedule(directives),
             machine=decode_machine(machine),
             outcome=Failure(stage=stage, kind=kind, message=message) if cost is None else cost,
+            measured_at_s=measured_at_s,
         )
 
 

@@ -12,6 +12,7 @@ from hltune.values.roles import Role, Stage, form_of
 
 LOOP_ROLES = frozenset((Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.DIM, Role.DIMS))
 """What says which loops and dimensions of its own stage a directive is about."""
+_NEW_FUNC = frozenset((Role.NEW_FUNC,))
 
 
 def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
@@ -19,22 +20,33 @@ def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
 
     The new numbers follow the order of appearance. Names of the pipeline itself stay.
     """
-    existing = {name for func in funcs for names in (func.args, *func.updates) for name in names}
+    existing = algorithm_loops(funcs)
     taken = {func.name for func in funcs}
     loops: dict[str, str] = {}
     made: dict[str, str] = {}
     numbers = (number for number in count() if not existing & {f"v{number}", f"r{number}"})
     for directive in schedule.directives:
-        for name, role in form_of(type(directive)).fields:
-            value = getattr(directive, name)
-            new_loops = [value] if role is Role.NEW_LOOP else dict(value).values() if role is Role.PRESERVED else ()
-            for new in new_loops:
-                if is_counted(new) and new not in existing and new not in loops:
-                    loops[new] = f"{new[0]}{next(numbers)}"
-            if role is Role.NEW_FUNC:
-                made[value] = _func_name(directive.stage.func, value, taken)
-                taken.add(made[value])
+        for new in new_loops(directive):
+            if is_counted(new) and new not in existing and new not in loops:
+                loops[new] = f"{new[0]}{next(numbers)}"
+        for func in names_of(directive, _NEW_FUNC):
+            made[func] = _func_name(directive.stage.func, func, taken)
+            taken.add(made[func])
     return Schedule(tuple(renamed(each, loops=loops, levels=loops, funcs=made) for each in schedule.directives))
+
+
+def algorithm_loops(funcs: Iterable[FuncInfo]) -> set[str]:
+    """Names of the variables of a pipeline itself."""
+    return {name for func in funcs for names in (func.args, *func.updates) for name in names}
+
+
+def new_loops(directive: Directive) -> tuple[str, ...]:
+    """Names of the loops that a directive makes, in their order."""
+    made: list[str] = []
+    for name, role in form_of(type(directive)).fields:
+        value: Any = getattr(directive, name)
+        made += [value] if role is Role.NEW_LOOP else dict(value).values() if role is Role.PRESERVED else ()
+    return tuple(made)
 
 
 def is_counted(name: str) -> bool:

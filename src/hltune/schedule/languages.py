@@ -16,12 +16,11 @@ class Language:
     pair: str  # template of a Func's name and what directives rely on
     scope: str  # stands before the names of Halide
     member: str  # stands between an enumeration and its element
-    func: str  # template that declares a Func of the pipeline; the next five declare:
+    func: str  # template that declares a Func of the pipeline; the next four declare:
     new_func: str  # a Func that an rfactor makes, if the language wants that
     arg: str  # a pure variable of the algorithm
     rvar: str  # a reduction variable of the algorithm
     named: str  # a new variable
-    unnamed: str  # a new variable that Halide names
     end: str  # what ends a statement
     braces: bool  # lists of variables stand in braces
     reserved: frozenset[str]  # no identifiers of ours
@@ -94,7 +93,6 @@ def apply_schedule(pipeline: hl.Pipeline) -> None:
     arg="{id} = {func}.args()[{index}]",
     rvar="{id} = {func}.rvars({update})[{index}]",
     named="{id} = hl.{kind}({quoted})",
-    unnamed="{id} = hl.{kind}()",
     end="",
     braces=False,
     reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "funcs", "apply_schedule"]),
@@ -191,7 +189,6 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
     arg="::Halide::Var {id} = {func}.args()[{index}]",
     rvar="::Halide::RVar {id}({func}.update({update}).get_schedule().rvars()[{index}].var)",
     named="::Halide::{kind} {id}({quoted})",
-    unnamed="::Halide::{kind} {id}",
     end=";",
     braces=True,
     reserved=C_RESERVED | {"pipeline"},

@@ -3,166 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from hltune.pipeline.layout import Layout, layout_of
+from hltune.pipeline.layout import Layout, boundary, layout_of
+from hltune.schedule.script_template import EXPRESSION, MAIN, PROMISE
 from hltune.schedule.source import to_python
 from hltune.values.directives import Schedule
-from hltune.values.pipeline import Interval, Number, PipelineSpec, ScalarArgument
-
-_SCRIPT = '''
-
-TARGET = "{target}"
-"""What it was compiled for; the first argument of this script, if there is one, is used instead."""
-IMAGES = {images}
-"""Inputs: name, type, and per dimension minimum, extent and stride, the innermost first."""
-FILES = {files}
-"""Those that are read from a file beside this one; the others are drawn."""
-SEED = {seed}
-RANGES = {ranges}
-"""Of random integers, by their type."""
-SCALARS = {scalars}
-OUTPUTS = {outputs}
-"""Types of the elements of each output, and the same of its dimensions."""
-TOLERANCES = {tolerances}
-"""Per output image, distances, and how many elements may be farther off: of all, and in any slice of each axis;
-then what floats are related to near zero, None for a hundredth of the largest."""
-ORDER = {order}
-
-
-def main() -> None:
-    """Runs the pipeline with every Func at root, then with the schedule, compares and times them."""
-    target, here = hl.Target(sys.argv[1] if len(sys.argv) > 1 else TARGET), hl.get_host_target()
-    if (target.arch, target.os, target.bits) != (here.arch, here.os, here.bits):
-        pipeline, arguments = build(apply_schedule)
-        pipeline.compile_to({{hl.OutputFileType.object: "reproduce.o"}}, arguments, "reproduce", target)
-        todo = "to run the schedule on this one: python reproduce.py host"
-        raise SystemExit(f"compiled, but code for {{target}} does not run on this computer; {{todo}}")
-    expected, seconds = run(at_root, target)
-    print(f"every Func at root: {{seconds * 1e3:.3f}} ms", flush=True)
-    found, seconds = run(apply_schedule, target)
-    print(f"the schedule: {{seconds * 1e3:.3f}} ms")
-    for number, (one, other) in enumerate(zip(expected, found)):
-        levels, near_zero = TOLERANCES[number]
-        far = distances(one, other, near_zero)
-        print(f"output {{number}}: {{np.count_nonzero(far)}} of {{one.size}} elements differ")
-        for distance, allowed in levels:
-            wrong = far > distance
-            axes = range(wrong.ndim)
-            slices = [wrong.sum(axis=tuple(each for each in axes if each != axis)).max() for axis in axes]
-            if any(count > most for count, most in zip([wrong.sum(), *slices], allowed)):
-                print(f"  wrong: {{wrong.sum()}} are off by more than {{distance:g}}, and {{allowed[0]}} may")
-                first = tuple(np.argwhere(wrong)[0])
-                print(f"  the first at {{first}}: {{other[first]}} instead of {{one[first]}}")
-                break
-
-
-def distances(one, other, near_zero):
-    """How far elements are: integers in units, floats relative to the value."""
-    if one.dtype.kind != "f":
-        wide = [each.astype(np.uint8) if each.dtype.kind == "b" else each for each in (one, other)]
-        return np.maximum(*wide).astype(np.uint64) - np.minimum(*wide).astype(np.uint64)
-    one, other = one.astype(np.float64), other.astype(np.float64)
-    if near_zero is None:
-        near_zero = np.abs(one[np.isfinite(one)]).max(initial=0.0) / 100
-    with np.errstate(all="ignore"):
-        far = np.abs(other - one) / (np.abs(one) + near_zero)
-    same = (one == other) | (np.isnan(one) & np.isnan(other))
-    return np.where(same, 0.0, np.where(np.isfinite(far), far, np.inf))
-
-
-def build(schedule):
-    """The pipeline with a schedule, and its arguments."""
-    data = Path(__file__).with_name("pipeline.hlpipe").read_bytes()
-    parameters = hl.deserialize_parameters(data)
-    for name, kind, dimensions in IMAGES:
-        if name not in parameters:
-            parameters[name] = hl.ImageParam(TYPES[kind], len(dimensions), name).parameter()
-        for number, (minimum, extent, stride) in enumerate(dimensions):
-            parameters[name].set_min_constraint_estimate(number, minimum)
-            parameters[name].set_extent_constraint_estimate(number, extent)
-            if number == 0 and stride != 1:
-                parameters[name].set_stride_constraint(number, hl.Expr(stride))
-    for name, kind, _ in SCALARS:
-        if name not in parameters:
-            parameters[name] = hl.Param(TYPES[kind], name).parameter()
-    pipeline = hl.deserialize_pipeline(data, parameters)
-    schedule(pipeline)
-    return pipeline, [parameters[name]._to_argument() for name in ORDER]
-
-
-def run(schedule, target):
-    """Compiles, runs, and returns outputs and the least seconds of five runs."""
-    pipeline, arguments = build(schedule)
-    function = pipeline.compile_to_callable(arguments, target)
-    values = {{name: buffer(image(name, kind, dimensions), dimensions) for name, kind, dimensions in IMAGES}}
-    values |= {{name: value for name, _, value in SCALARS}}
-    outputs = [(empty(kind, dimensions), dimensions) for kinds, dimensions in OUTPUTS for kind in kinds]
-    arguments = [*(values[name] for name in ORDER), *(buffer(*output) for output in outputs)]
-    seconds = []
-    for _ in range(5):
-        began = time.perf_counter()
-        function(*arguments)
-        seconds.append(time.perf_counter() - began)
-    return [array for array, _ in outputs], min(seconds)
-
-
-def at_root(pipeline) -> None:
-    """Computes every Func once, in full."""
-    for number in range({funcs}):
-        pipeline.get_func(number).compute_root()
-
-
-def empty(kind, dimensions):
-    """An array with these strides."""
-    size = max([stride * extent for _, extent, stride in dimensions] or [1])
-    memory = np.zeros(size, kind)
-    strides = [stride * memory.itemsize for _, _, stride in reversed(dimensions)]
-    return np.ndarray([extent for _, extent, _ in reversed(dimensions)], memory.dtype, memory.data, strides=strides)
-
-
-def image(name, kind, dimensions):
-    """The elements of an input as they were measured with: from a file, or random, floats over [0, 1)."""
-    array, rng = empty(kind, dimensions), np.random.default_rng([SEED, *name.encode()])
-    if name in FILES:
-        array[...] = np.load(Path(__file__).with_name(f"{{name}}.npy"))
-    elif kind == "float16":
-        array[...] = rng.integers(0, 2**11, array.shape) / 2**11
-    elif array.dtype.kind == "f":
-        array[...] = rng.random(array.shape, dtype=kind)
-    elif kind == "bool":
-        array[...] = rng.integers(0, 2, array.shape, dtype=np.uint8)
-    else:
-        array[...] = rng.integers(*RANGES[kind], array.shape, dtype=kind, endpoint=True)
-    return array
-
-
-def buffer(array, dimensions):
-    """Halide's view of an array; NumPy makes up the strides of axes of one element, so these have two at first."""
-    known = array.view(np.ulonglong) if array.dtype == np.uint64 else array
-    shape = tuple(extent + (extent == 1) for extent in array.shape)
-    found = hl.Buffer(np.lib.stride_tricks.as_strided(known, shape, array.strides))
-    for axis, (_, extent, _) in enumerate(dimensions):
-        if extent == 1:
-            found.crop(axis, 0, 1)
-    found.set_min([minimum for minimum, _, _ in dimensions])
-    return found
-
-
-TYPES = {{f"uint{{bits}}": hl.UInt(bits) for bits in (8, 16, 32, 64)}}
-TYPES |= {{f"int{{bits}}": hl.Int(bits) for bits in (8, 16, 32, 64)}}
-TYPES |= {{f"float{{bits}}": hl.Float(bits) for bits in (16, 32, 64)}} | {{"bool": hl.Bool()}}
-
-if __name__ == "__main__":
-    main()
-'''
-
+from hltune.values.pipeline import BufferArgument, Interval, Limit, Number, PipelineSpec, Promise, ScalarArgument
 
 Levels = tuple[tuple[float, tuple[int, ...]], ...]
 """Distances, with how many elements of an output may be farther off: of all, then in any slice of each axis."""
 Allowed = tuple[Levels, float | None]
 """What an output image may differ by, and what floats are related to near zero; None for a hundredth of the largest."""
+
+_SETTERS: Mapping[Limit, str] = {
+    "minimum": "set_min_constraint",
+    "extent": "set_extent_constraint",
+    "stride": "set_stride_constraint",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +52,7 @@ class Setting:
 
 
 def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about: str) -> str:
-    """The file; it reads the pipeline from ``pipeline.hlpipe`` beside it, of inputs as large as the estimates."""
+    """The file; it reads those of `pipeline_files` beside it, and has inputs as large as the estimates."""
     heading = f"# {' '.join(about.split())}\n# pip install halide=={setting.halide} numpy, then: python reproduce.py\n"
     body = to_python(schedule, spec)
     imports = (
@@ -209,10 +70,11 @@ def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about
     outputs = [
         (list(each.dtypes), _dimensions(layout_of(each, each.dtypes[0]), each.estimate)) for each in spec.outputs
     ]
+    promises = _promises(spec)
     return (
         heading
         + body
-        + _SCRIPT.format(
+        + MAIN.format(
             target=setting.target,
             images=repr(images),
             files=repr(sorted(setting.files)),
@@ -221,11 +83,66 @@ def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about
             tolerances=repr(list(setting.tolerances)),
             scalars=repr(scalars),
             outputs=repr(outputs),
+            alignment=boundary(*(each.alignment for each in (*spec.buffers(), *spec.outputs))),
             order=json.dumps([each.name for each in spec.inputs]),
+            promised="    promise(parameters)\n" if promises else "",
+            promises=promises,
             funcs=len(spec.funcs),
         )
     )
 
 
+def pipeline_files(spec: PipelineSpec) -> dict[str, bytes]:
+    """The algorithm, and the expressions that it demands of its inputs, by the names of files."""
+    expressions = {file: promise.expression for file, _, promise in _expressions(spec)}
+    return {"pipeline.hlpipe": spec.hlpipe, **expressions}
+
+
 def _dimensions(layout: Layout, estimate: Sequence[Interval]) -> list[tuple[int, int, int]]:
     return [(minimum, extent, stride) for (minimum, extent), stride in zip(estimate, layout.strides, strict=True)]
+
+
+def _promises(spec: PipelineSpec) -> str:
+    """Functions that say what the pipeline's own process said of its inputs; empty for one that says nothing."""
+    constants = chain.from_iterable(
+        (f"parameters[{json.dumps(each.name)}].{call}" for call in _constants(each)) for each in spec.inputs
+    )
+    expressions = [
+        f"parameters[{json.dumps(name)}].{_SETTERS[promise.what]}({promise.dimension}, "
+        f'expression("{file}", parameters))'
+        for file, name, promise in _expressions(spec)
+    ]
+    calls = [*constants, *expressions]  # an expression may name other inputs
+    if not calls:
+        return ""
+    lines = "".join(f"    {call}\n" for call in calls)
+    return PROMISE.format(lines=lines) + (EXPRESSION if expressions else "")
+
+
+def _constants(argument: BufferArgument | ScalarArgument) -> Iterator[str]:
+    """The calls of `hltune.pipeline.build` without those that are Halide's default."""
+    if isinstance(argument, ScalarArgument):
+        for name, value in (("min", argument.minimum), ("max", argument.maximum)):
+            if value is not None and math.isfinite(value):
+                yield f'set_{name}_value(hl.cast(TYPES["{argument.dtype}"], {_literal(argument.dtype, value)}))'
+        return
+    if argument.alignment is not None:
+        yield f"set_host_alignment({argument.alignment})"
+    for number, constraint in enumerate(argument.constraints):
+        if constraint.minimum is not None:
+            yield f"set_min_constraint({number}, {constraint.minimum})"
+        if constraint.extent is not None:
+            yield f"set_extent_constraint({number}, {constraint.extent})"
+        if constraint.stride != (None if number else 1):
+            yield f"set_stride_constraint({number}, hl.Expr({'' if constraint.stride is None else constraint.stride}))"
+
+
+def _literal(dtype: str, value: Number) -> Number:
+    """The bindings take no number beyond 64 signed bits, but casting wraps around."""
+    return value - 2**64 if dtype == "uint64" and value >= 2**63 else value
+
+
+def _expressions(spec: PipelineSpec) -> list[tuple[str, str, Promise]]:
+    """The constraints that are no constants: a file for each, the input's name, and what it is."""
+    found = [(argument.name, promise) for argument in spec.buffers() for promise in argument.promises]
+    return [(f"promise_{number}.hlpipe", name, promise) for number, (name, promise) in enumerate(found)]

@@ -12,7 +12,7 @@ from typing import Any
 
 from hltune.pipeline.serialized import read_names
 from hltune.schedule.c_library import C_FUNCTIONS
-from hltune.schedule.canonical import is_counted
+from hltune.schedule.canonical import algorithm_loops, is_counted, new_loops
 from hltune.schedule.languages import C_RESERVED, CPP, PYTHON, Language
 from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule, Unroll
@@ -92,6 +92,11 @@ def _default_order(spec: PipelineSpec) -> Iterator[Reorder]:
                 yield Reorder(Stage(func.name, number), loops)
 
 
+def _names_of_loops(directives: Sequence[Directive], funcs: Sequence[FuncInfo]) -> set[str]:
+    """Of the algorithm and of a schedule."""
+    return {*algorithm_loops(funcs), *(name for each in directives for name in new_loops(each))}
+
+
 def _shape(func: FuncInfo) -> str:
     """What directives rely on, in the words of the code that checks it, without what Halide counts up: r4_x."""
     over = [", ".join(re.sub(r"^([rp])\d+(?=_)", r"\1", name) for name in names) for names in func.updates]
@@ -121,6 +126,7 @@ class _Writer:
         self._in_order = _images_by_number(spec.funcs)
         self._finished = loop_nests(schedule, spec.funcs)
         self._nests = LoopNests(spec.funcs)
+        self._taken = _names_of_loops(self._directives, spec.funcs)
         # The identifiers of Funcs, by name, and of variables, by name, kind and where they come from.
         self._declared: dict[str | tuple[str, bool, bool], str] = {}
         self._funcs: list[str] = []
@@ -220,12 +226,22 @@ class _Writer:
     def _declaration(self, identifier: str, name: str, kind: str, origin: LoopOrigin | None) -> str:
         language = self._language
         if origin is None:
-            # A counted name could be taken in the process that runs this: let Halide count there.
-            template = language.unnamed if is_counted(name) else language.named
-            return template.format(id=identifier, kind=kind, quoted=json.dumps(name))
+            return language.named.format(id=identifier, kind=kind, quoted=json.dumps(self._new_name(name)))
         template = language.arg if origin.stage.update is None else language.rvar
         func = self._func(origin.stage.func)
         return template.format(id=identifier, func=func, update=origin.stage.update, index=origin.index)
+
+    def _new_name(self, name: str) -> str:
+        """The name of a loop that the schedule makes.
+
+        One that Halide counts up, as v2, may be that of a variable of the algorithm in the process that runs this. Nor
+        can Halide count there: of deserialized pipelines it does not know the names, and begins at v0.
+        """
+        if is_counted(name):
+            name += "_"
+            while name in self._taken:
+                name += "_"
+        return name
 
     def _identifier(self, name: str) -> str:
         """A new identifier like the name; legal in both languages, so without double underscores."""

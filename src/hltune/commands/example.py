@@ -1,0 +1,139 @@
+"""A schedule of the store by its id, and under which conditions it was measured: what is to be seen again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hltune.bundle.results import CONDITIONS
+from hltune.commands.samples import ID_DIGITS, chosen_machine
+from hltune.machine.given import as_given, given_text
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.samples.reader import Reader
+from hltune.samples.results import Found
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, InputError
+from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import PipelineSpec
+from hltune.workspace.records import Workspace
+from hltune.workspace.tunings import tunings
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A schedule in the store, and what came of it on a machine.
+
+    Attributes:
+        outcome: seconds, or why it failed.
+        measured_at_s: when, in seconds since 1970.
+    """
+
+    spec: PipelineSpec
+    schedule_hash: str
+    schedule: Schedule
+    machine: MachineId
+    outcome: float | Failure
+    measured_at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """How to measure an example again.
+
+    Attributes:
+        notes: what differs from how it was measured, for people.
+    """
+
+    inputs: Inputs
+    options: MeasureOptions
+    notes: tuple[str, ...] = ()
+
+
+def find(store: Path, identifier: str, machine: str | None, *, failed: bool = False) -> Example:
+    """The schedule that the user means, by the start of its id, as it was measured last.
+
+    Args:
+        machine: start of the key of the machine that counts; None for the only one.
+        failed: as it failed last, whatever came of it since.
+
+    Raises:
+        InputError: there is none, there are several, its algorithm or directives are not known, or it is not clear
+            which machine counts.
+    """
+    with Reader(store) as reader:
+        found = reader.find(identifier)
+        _check_single(found, identifier)
+        if failed and not (found := reader.find(identifier, failed=True)):
+            todo = "`hltune samples failures` has the ids of some that fail"
+            raise InputError("this schedule works", where=identifier, todo=todo)
+        what = f"{'failures' if failed else 'samples'} of this schedule"
+        chosen = chosen_machine([each.machine for each in found], machine, what=what, where=identifier)
+        (last,) = (each for each in found if each.machine == chosen)
+        spec = reader.spec(last.pipeline_hash)
+    if spec is None or last.schedule is None:
+        raise InputError("an imported sample has neither algorithm nor directives", where=identifier)
+    if last.schedule.base is not None:
+        raise InputError("this is the schedule of the pipeline's author, in the author's own file", where=identifier)
+    return Example(
+        spec=spec,
+        schedule_hash=last.schedule_hash,
+        schedule=last.schedule,
+        machine=last.machine,
+        outcome=last.outcome,
+        measured_at_s=last.measured_at_s,
+    )
+
+
+def _check_single(found: Sequence[Found], identifier: str) -> None:
+    ids = {(each.pipeline_hash, each.schedule_hash): each.schedule_hash[:ID_DIGITS] for each in found}
+    if len(ids) != 1:
+        raise InputError(
+            "several schedules have ids that begin so" if found else "no schedule in the store has this id",
+            where=identifier,
+            found=", ".join([*ids.values()][:_SHOWN]) or None,
+            todo="`hltune samples best` and `samples failures` show ids",
+        )
+
+
+def repetition(
+    example: Example, workspace: Workspace, inputs: Callable[[int], Inputs], options: MeasureOptions
+) -> Repetition:
+    """Inputs and limits as the example had them, as far as they are known, with what the user gives now.
+
+    Args:
+        inputs: makes them of the seed that counts unless the user gives one.
+
+    Raises:
+        InputError: the inputs do not fit.
+    """
+    spec, given = example.spec, example.machine.given
+    portable = example.machine.conditions.startswith(CONDITIONS)
+    found = replace(inputs(_seed(example, workspace)), portable=portable)
+    found, options = as_given(given, spec, found, options)
+    notes: list[str] = []
+    if (now := given_text(spec, found, options)) != given:
+        notes.append(
+            f"it was measured with {given or 'the usual data and tolerances'}, and this has {now or 'the usual ones'}"
+            f"{_same_images(example, now)}"
+        )
+    if portable and len(found.assign(spec)) < len([*spec.buffers()]):
+        notes.append("random inputs are those of `hltune bundle make`; if that had a --seed, give it here, too")
+    return Repetition(inputs=found, options=options, notes=tuple(notes))
+
+
+def _seed(example: Example, workspace: Workspace) -> int:
+    """That of the run of `hltune tune` that measured it; others had the usual one, as far as anybody knows."""
+    runs = tunings(workspace.tunings(example.spec, example.machine))
+    return next((each.seed for each in reversed([*runs]) if each.began_s <= example.measured_at_s), 0)
+
+
+def _same_images(example: Example, now: str) -> str:
+    """Which flags make it run on the same images; what stands there of each is the beginning of its SHA-256."""
+    given = example.machine.given.split(", ")
+    missing = {each.partition("=")[0] for each in given if each not in now.split(", ")}
+    flags = [f"-i {each.name}=FILE" for each in example.spec.buffers() if each.name in missing]
+    return f"; give the same images, by the beginning of their SHA-256: {' '.join(flags)}" if flags else ""

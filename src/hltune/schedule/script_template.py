@@ -1,0 +1,212 @@
+"""What `hltune.schedule.script` writes around a schedule: a program for whoever is to see a failure without hltune."""
+
+MAIN = '''
+
+TARGET = "{target}"
+"""What it was compiled for; the first argument of this script, if there is one, is used instead."""
+IMAGES = {images}
+"""Inputs: name, type, and per dimension minimum, extent and stride, the innermost first."""
+FILES = {files}
+"""Those that are read from a file beside this one; the others are drawn."""
+SEED = {seed}
+RANGES = {ranges}
+"""Of random integers, by their type."""
+SCALARS = {scalars}
+OUTPUTS = {outputs}
+"""Types of the elements of each output, and the same of its dimensions."""
+ALIGNMENT = {alignment}
+"""Images begin at multiples of so many bytes."""
+TOLERANCES = {tolerances}
+"""Per output image, distances, and how many elements may be farther off: of all, and in any slice of each axis;
+then what floats are related to near zero, None for a hundredth of the largest."""
+ORDER = {order}
+RUNS = 5
+GUARD = 4096
+"""Bytes before and behind an image that belong to nobody."""
+
+
+def main() -> None:
+    """Runs the pipeline with the schedule, then in a way that is right, and compares."""
+    target, here = hl.Target(sys.argv[1] if len(sys.argv) > 1 else TARGET), hl.get_host_target()
+    if (target.arch, target.os, target.bits) != (here.arch, here.os, here.bits):
+        pipeline, arguments = build(apply_schedule)
+        pipeline.compile_to({{hl.OutputFileType.object: "reproduce.o"}}, arguments, "reproduce", target)
+        todo = "to run the schedule on this one: python reproduce.py host"
+        raise SystemExit(f"compiled, but code for {{target}} does not run on this computer; {{todo}}")
+    runs, seconds = run(apply_schedule, target, RUNS)
+    print(f"the schedule: {{seconds * 1e3:.3f}} ms", flush=True)
+    expected = reference(target)
+    if expected is None:
+        print("nothing to compare with but the first run of the schedule itself")
+    said = [[*compare(expected or runs[0], found)] for found in runs]
+    wrong = [lines for lines in said if any(line.startswith("  wrong") for line in lines)]
+    print(*(wrong or said)[0], sep="\\n")
+    if wrong:
+        raise SystemExit(f"wrong in {{len(wrong)}} of {{RUNS}} runs")
+
+
+def reference(target):
+    """The outputs with every Func at root, or with no schedule at all; None if neither runs."""
+    for name, schedule in [("every Func at root", at_root), ("without a schedule", lambda pipeline: None)]:
+        try:
+            (outputs,), seconds = run(schedule, target, 1)
+        except hl.HalideError as error:
+            print(f"{{name}}: {{error}}", flush=True)
+        else:
+            print(f"{{name}}: {{seconds * 1e3:.3f}} ms", flush=True)
+            return outputs
+    return None
+
+
+def compare(expected, found):
+    """How many elements of each output differ, and what is wrong with it."""
+    for number, ((one, _), (other, untouched)) in enumerate(zip(expected, found)):
+        levels, near_zero = TOLERANCES[number]
+        far = distances(one, other, near_zero)
+        yield f"output {{number}}: {{np.count_nonzero(far)}} of {{one.size}} elements differ"
+        if not untouched:
+            yield "  wrong: something was written beyond the ends of the output, or of its rows"
+        for distance, allowed in levels:
+            wrong = far > distance
+            axes = range(wrong.ndim)
+            slices = [wrong.sum(axis=tuple(each for each in axes if each != axis)).max() for axis in axes]
+            if any(count > most for count, most in zip([wrong.sum(), *slices], allowed)):
+                yield f"  wrong: {{wrong.sum()}} are off by more than {{distance:g}}, and {{allowed[0]}} may"
+                first = tuple(np.argwhere(wrong)[0].tolist())
+                yield f"  the first at {{first}}: {{other[first]}} instead of {{one[first]}}"
+                break
+
+
+def distances(one, other, near_zero):
+    """How far elements are: integers in units, floats relative to the value."""
+    if one.dtype.kind != "f":
+        wide = [each.view(np.uint8) if each.dtype.kind == "b" else each for each in (one, other)]
+        return np.maximum(*wide).astype(np.uint64) - np.minimum(*wide).astype(np.uint64)
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    if near_zero is None:
+        near_zero = np.abs(one[np.isfinite(one)]).max(initial=0.0) / 100
+    with np.errstate(all="ignore"):
+        far = np.abs(other - one) / (np.abs(one) + near_zero)
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    return np.where(same, 0.0, np.where(np.isfinite(far), far, np.inf))
+
+
+def build(schedule):
+    """The pipeline with a schedule, and its arguments."""
+    data = Path(__file__).with_name("pipeline.hlpipe").read_bytes()
+    parameters = hl.deserialize_parameters(data)
+    for name, kind, dimensions in IMAGES:
+        if name not in parameters:
+            parameters[name] = hl.ImageParam(TYPES[kind], len(dimensions), name).parameter()
+        for number, (minimum, extent, _) in enumerate(dimensions):
+            parameters[name].set_min_constraint_estimate(number, minimum)
+            parameters[name].set_extent_constraint_estimate(number, extent)
+    for name, kind, _ in SCALARS:
+        if name not in parameters:
+            parameters[name] = hl.Param(TYPES[kind], name).parameter()
+{promised}    pipeline = hl.deserialize_pipeline(data, parameters)
+    schedule(pipeline)
+    return pipeline, [parameters[name]._to_argument() for name in ORDER]
+
+
+{promises}def run(schedule, target, times):
+    """Compiles, runs so many times, and returns the outputs of each run and the least seconds.
+
+    Memory is full of poison before each run, so that what was not written shows, and what was written around an output.
+    """
+    pipeline, arguments = build(schedule)
+    function = pipeline.compile_to_callable(arguments, target)
+    values = {{name: buffer(image(name, kind, dimensions), dimensions) for name, kind, dimensions in IMAGES}}
+    values |= {{name: value for name, _, value in SCALARS}}
+    outputs = [(*empty(kind, dimensions), dimensions) for kinds, dimensions in OUTPUTS for kind in kinds]
+    arguments = [*(values[name] for name in ORDER), *(buffer(array, each) for _, array, each in outputs)]
+    found, seconds = [], []
+    for _ in range(times):
+        for memory, array, _ in outputs:
+            memory.fill(poison(array))
+        began = time.perf_counter()
+        function(*arguments)
+        seconds.append(time.perf_counter() - began)
+        found.append([(array.copy(), is_untouched(memory, array)) for memory, array, _ in outputs])
+    return found, min(seconds)
+
+
+def at_root(pipeline) -> None:
+    """Computes every Func once, in full."""
+    for number in range({funcs}):
+        pipeline.get_func(number).compute_root()
+
+
+def empty(kind, dimensions):
+    """Memory, with guards, and an array in it with these strides."""
+    kind = np.dtype(kind)
+    size = kind.itemsize * max([stride * extent for _, extent, stride in dimensions] or [1])
+    memory = np.empty(size + 2 * GUARD + ALIGNMENT, np.uint8)
+    begin = -(memory.ctypes.data + GUARD) % ALIGNMENT
+    memory = memory[begin : begin + size + 2 * GUARD]
+    shape = [extent for _, extent, _ in reversed(dimensions)]
+    strides = [stride * kind.itemsize for _, _, stride in reversed(dimensions)]
+    return memory, np.ndarray(shape, kind, memory.data, GUARD, strides)
+
+
+def poison(array):
+    """A byte of which floats are no numbers."""
+    return 0xFF if array.dtype.kind == "f" else 0xA5
+
+
+def is_untouched(memory, array):
+    """Whether everything but the elements is poison still: the guards, and what lies between rows."""
+    owned = np.zeros(memory.size, bool)
+    np.ndarray((*array.shape, array.itemsize), bool, owned.data, GUARD, (*array.strides, 1))[...] = True
+    return bool((memory[~owned] == poison(array)).all())
+
+
+def image(name, kind, dimensions):
+    """The elements of an input as they were measured with: from a file, or random, floats over [0, 1)."""
+    (_, array), rng = empty(kind, dimensions), np.random.default_rng([SEED, *name.encode()])
+    if name in FILES:
+        array[...] = np.load(Path(__file__).with_name(f"{{name}}.npy"))
+    elif kind == "float16":
+        array[...] = rng.integers(0, 2**11, array.shape) / 2**11
+    elif array.dtype.kind == "f":
+        array[...] = rng.random(array.shape, dtype=kind)
+    elif kind == "bool":
+        array[...] = rng.integers(0, 2, array.shape, dtype=np.uint8)
+    else:
+        array[...] = rng.integers(*RANGES[kind], array.shape, dtype=kind, endpoint=True)
+    return array
+
+
+def buffer(array, dimensions):
+    """Halide's view of an array; NumPy makes up the strides of axes of one element, so these have two at first."""
+    known = array.view(np.ulonglong) if array.dtype == np.uint64 else array
+    shape = tuple(extent + (extent == 1) for extent in array.shape)
+    found = hl.Buffer(np.lib.stride_tricks.as_strided(known, shape, array.strides))
+    for axis, (_, extent, _) in enumerate(dimensions):
+        if extent == 1:
+            found.crop(axis, 0, 1)
+    found.set_min([minimum for minimum, _, _ in dimensions])
+    return found
+
+
+TYPES = {{f"uint{{bits}}": hl.UInt(bits) for bits in (8, 16, 32, 64)}}
+TYPES |= {{f"int{{bits}}": hl.Int(bits) for bits in (8, 16, 32, 64)}}
+TYPES |= {{f"float{{bits}}": hl.Float(bits) for bits in (16, 32, 64)}} | {{"bool": hl.Bool()}}
+
+if __name__ == "__main__":
+    main()
+'''
+
+PROMISE = '''def promise(parameters) -> None:
+    """What the algorithm demands of its inputs, of which a serialized pipeline knows nothing."""
+{lines}
+
+'''
+
+EXPRESSION = '''def expression(file, parameters):
+    """The value of a pipeline of one Func."""
+    data = Path(__file__).with_name(file).read_bytes()
+    return hl.deserialize_pipeline(data, parameters).get_func(0).value()
+
+
+'''

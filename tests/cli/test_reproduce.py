@@ -1,0 +1,290 @@
+"""What was measured runs without hltune, and in the same way."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hltune.machine.inputs import random_array
+from hltune.machine.portable import fill_portably
+from hltune.values.machine_id import MachineId
+from hltune.workspace.records import Workspace
+from hltune.workspace.tunings import TuningCommand, note_tuning
+from tests.cli.conftest import Run
+from tests.cli.stored import BLUR, LAYOUTS, ODD, alone, image_of, reproduced, store, stored
+
+
+def edited(folder: Path, old: str, new: str) -> None:
+    """Changes the script in a folder."""
+    script = folder / "reproduce.py"
+    assert old in script.read_text()
+    script.write_text(script.read_text().replace(old, new))
+
+
+def test_what_works_runs_elsewhere_and_computes_the_same(hltune: Run, tmp_path: Path) -> None:
+    works = store(tmp_path, str(BLUR), "output.split(y, y, yi, 8).parallel(y).vectorize(x, 16);")
+    (best,) = hltune("samples", "best", "blur_function", "--json").document["schedules"]
+    assert best["hash"] == works
+    result = hltune("reproduce", best["hash"], "-o", "out", "--json")
+    assert result.code == 0, result.err
+    assert [Path(name).name for name in result.document["files"]] == ["pipeline.hlpipe", "reproduce.py"]
+    assert result.document["notes"] == []
+    run = alone(tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    assert "output 0: 0 of " in run.stdout
+    assert run.stdout.index("the schedule: ") < run.stdout.index("every Func at root: ")
+    assert "promise" not in (tmp_path / "out/reproduce.py").read_text()
+
+
+def test_inputs_grow_to_what_is_read(hltune: Run, tmp_path: Path) -> None:
+    run = reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:short", "output.parallel(y);"))
+    assert run.returncode == 0, run.stderr
+    assert "output 0: 0 of 3072 elements differ" in run.stdout
+
+
+def test_halide_reads_the_environment_that_it_was_measured_in(hltune: Run, tmp_path: Path) -> None:
+    text = "output.split(x, x, xi, 8).vectorize(xi).unroll(x);"
+    run = reproduced(hltune, tmp_path, store(tmp_path, str(BLUR), text))
+    assert run.returncode == 0, run.stderr
+    script = (tmp_path / "out/reproduce.py").read_text()
+    assert script.index("'HL_NUM_THREADS': '2'") < script.index("import halide")
+
+
+def test_code_for_another_processor_is_only_compiled(hltune: Run, tmp_path: Path) -> None:
+    target = "hexagon-32-noos-hvx-hvx_128-hvx_v66"
+    identifier = store(tmp_path, str(BLUR), "output.parallel(y);", on=lambda machine: replace(machine, target=target))
+    result = hltune("reproduce", identifier, "-o", "out")
+    told = " ".join(result.out.split())
+    assert f"only compiles it, for code for {target} does not run on this computer without hltune" in told
+    run = alone(tmp_path / "out")
+    assert run.returncode != 0
+    assert f"compiled, but code for {target} does not run on this computer" in run.stderr
+    assert (tmp_path / "out/reproduce.o").exists()
+
+
+def test_each_element_of_a_tuple_has_its_own_tolerance(hltune: Run, tmp_path: Path) -> None:
+    run = reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:pair", "output.vectorize(x, 8);"))
+    assert run.returncode == 0 and "wrong" not in run.stdout, run.stderr
+    assert "output 1: 0 of 3072 elements differ" in run.stdout
+    script = (tmp_path / "out/reproduce.py").read_text()
+    assert "TOLERANCES = [(((0.0001, (0, 0, 0)),), None), (((0, (0, 0, 0)),), None)]" in script
+
+
+def test_floats_may_differ_as_little_as_where_they_were_measured(hltune: Run, tmp_path: Path) -> None:
+    run = reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:floats", "output.vectorize(x, 8);"))
+    assert run.returncode == 0 and "wrong" not in run.stdout
+    edited(tmp_path / "out", "TOLERANCES = [(((0.0001,", "TOLERANCES = [(((-1.0,")
+    wrong = alone(tmp_path / "out")
+    assert "wrong: 3072 are off by more than -1, and 0 may" in wrong.stdout
+    assert wrong.returncode == 1 and "wrong in 5 of 5 runs" in wrong.stderr
+
+
+def test_what_the_file_promises_of_its_inputs_is_compiled_in(hltune: Run, tmp_path: Path) -> None:
+    identifier = store(tmp_path, f"{ODD}:channels", "copy.compute_at(output, x).vectorize(c);")
+    run = reproduced(hltune, tmp_path, identifier)
+    assert run.returncode == 0, run.stderr
+    edited(tmp_path / "out", "    promise(parameters)\n", "")
+    assert "Can only vectorize for loops over a constant extent" in alone(tmp_path / "out").stderr
+
+
+@pytest.mark.parametrize("name", ["pixels", "aligned", "anything", "ranges"])
+def test_images_lie_as_the_file_demands(name: str, hltune: Run, tmp_path: Path) -> None:
+    run = reproduced(hltune, tmp_path, store(tmp_path, f"{LAYOUTS}:{name}", "f.compute_root();"))
+    assert run.returncode == 0, run.stderr
+    assert "output 0: 0 of " in run.stdout
+
+
+OTHER_STRIDE = """
+import reproduce as r
+
+def build(schedule, build=r.build):
+    r.IMAGES = [("row", "int16", [(-3, 20, 1)])]
+    built = build(schedule)
+    r.IMAGES = [("row", "int16", [(-3, 20, 2)])]
+    return built
+
+r.build = build
+r.main()
+"""
+"""Runs the code on an image that is laid out as nobody knew when it was compiled."""
+
+
+def test_a_stride_that_is_free_stays_free(hltune: Run, tmp_path: Path) -> None:
+    assert reproduced(hltune, tmp_path, store(tmp_path, f"{LAYOUTS}:anything", "f.compute_root();")).returncode == 0
+    run = alone(tmp_path / "out", OTHER_STRIDE)
+    assert run.returncode == 0, run.stderr
+
+
+def test_scalars_have_ranges(hltune: Run, tmp_path: Path) -> None:
+    assert reproduced(hltune, tmp_path, store(tmp_path, f"{LAYOUTS}:ranges", "f.compute_root();")).returncode == 0
+    edited(tmp_path / "out", "('radius', 'int32', 2)", "('radius', 'int32', 9)")
+    assert "radius is 9 but must be at most 8" in alone(tmp_path / "out").stderr
+
+
+def test_promises_that_are_expressions_are_kept(hltune: Run, tmp_path: Path) -> None:
+    identifier = store(tmp_path, f"{LAYOUTS}:rows", "f.compute_root();")
+    assert "image.stride.1 (48)" in reproduced(hltune, tmp_path, identifier).stderr, "as hltune has it"
+    script = tmp_path / "out/reproduce.py"
+    lines = script.read_text().splitlines(keepends=True)
+    script.write_text("".join(s.replace("(0, 8, 48)", "(0, 8, 64)") if s.startswith("IMAGES") else s for s in lines))
+    run = alone(tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+
+
+def test_loops_have_other_names_than_those_that_halide_counts(hltune: Run, tmp_path: Path) -> None:
+    identifier = store(
+        tmp_path,
+        f"{ODD}:unnamed",
+        lambda funcs: f"output.vectorize({funcs[-1].args[0]}, 16).unroll({funcs[-1].args[1]}, 2);",
+    )
+    run = reproduced(hltune, tmp_path, identifier)
+    assert run.returncode == 0, run.stderr
+    assert "output 0: 0 of 3072 elements differ" in run.stdout
+
+
+def test_a_schedule_runs_where_every_func_at_root_does_not(hltune: Run, tmp_path: Path) -> None:
+    run = reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:lookup", "output.vectorize(x, 8);"))
+    assert run.returncode == 0, run.stderr
+    assert "every Func at root: " in run.stdout and "without a schedule: " in run.stdout
+    assert "output 0: 0 of 1024 elements differ" in run.stdout
+
+
+def test_without_anything_to_compare_with_runs_are_compared(hltune: Run, tmp_path: Path) -> None:
+    assert reproduced(hltune, tmp_path, store(tmp_path, str(BLUR), "output.parallel(y);")).returncode == 0
+    run = alone(tmp_path / "out", "import reproduce as r; r.reference = lambda target: None; r.main()")
+    assert run.returncode == 0, run.stderr
+    assert "nothing to compare with but the first run of the schedule itself" in run.stdout
+    assert "output 0: 0 of " in run.stdout
+
+
+BROKEN = """
+import ctypes
+import numpy as np
+import reproduce as r
+
+class Broken:
+    def __init__(self, pipeline):
+        self.pipeline = pipeline
+
+    def compile_to_callable(self, *arguments):
+        function = self.pipeline.compile_to_callable(*arguments)
+        def call(*arguments):
+            {call}
+        return call
+
+def build(schedule, build=r.build):
+    pipeline, arguments = build(schedule)
+    return (Broken(pipeline) if schedule is r.apply_schedule else pipeline), arguments
+
+r.build = build
+r.main()
+"""
+"""Runs the script as if the code of the schedule were wrong."""
+
+
+def test_what_nobody_writes_shows(hltune: Run, tmp_path: Path) -> None:
+    np.save(tmp_path / "black.npy", np.zeros((48, 64), np.uint8))
+    identifier = store(tmp_path, f"{ODD}:padded", "output.parallel(y);")
+    run = reproduced(hltune, tmp_path, identifier, "-i", "black.npy")
+    assert run.returncode == 0, run.stderr
+    assert "output 0: 0 of 3072 elements differ" in run.stdout
+    idle = alone(tmp_path / "out", BROKEN.format(call="pass"))
+    assert idle.returncode == 1 and "wrong in 5 of 5 runs" in idle.stderr
+    assert "output 0: 3072 of 3072 elements differ" in idle.stdout
+
+
+@pytest.mark.parametrize("place", [-1, 64, 96 * 48])
+def test_what_is_written_around_an_output_shows(place: int, hltune: Run, tmp_path: Path) -> None:
+    assert reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:padded", "output.parallel(y);")).returncode == 0
+    write = f"function(*arguments); ctypes.memset(np.asarray(arguments[-1]).ctypes.data + {place}, 0, 1)"
+    run = alone(tmp_path / "out", BROKEN.format(call=write))
+    assert run.returncode == 1 and "wrong in 5 of 5 runs" in run.stderr
+    assert "output 0: 0 of 3072 elements differ\n  wrong: something was written beyond the ends" in run.stdout
+
+
+def test_a_run_that_is_wrong_now_and_then_is_found(hltune: Run, tmp_path: Path) -> None:
+    assert reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:padded", "output.parallel(y);")).returncode == 0
+    write = (
+        "function(*arguments); r.calls = getattr(r, 'calls', 0) + 1; np.asarray(arguments[-1])[5, 7] ^= r.calls == 3"
+    )
+    run = alone(tmp_path / "out", BROKEN.format(call=write))
+    assert run.returncode == 1 and "wrong in 1 of 5 runs" in run.stderr
+    assert "output 0: 1 of 3072 elements differ" in run.stdout and "the first at (5, 7)" in run.stdout
+
+
+def test_it_runs_on_the_data_that_was_measured_with(hltune: Run, tmp_path: Path) -> None:
+    identifier = store(tmp_path, str(BLUR), "output.parallel(y);")
+    (argument,) = stored(tmp_path, identifier)[0].buffers()
+    assert reproduced(hltune, tmp_path, identifier, "--seed", 3).returncode == 0
+    assert (image_of(tmp_path / "out") == random_array(argument, seed=3)).all()
+    given = random_array(argument, seed=7)
+    np.save(tmp_path / "given.npy", given)
+    assert reproduced(hltune, tmp_path, identifier, "-i", "given.npy").returncode == 0
+    assert (image_of(tmp_path / "out") == given).all()
+
+
+def test_what_was_given_counts(hltune: Run, tmp_path: Path) -> None:
+    np.save(tmp_path / "row.npy", np.arange(64, dtype=np.uint8))
+    digest = hashlib.sha256((tmp_path / "row.npy").read_bytes()).hexdigest()[:8]
+    given = f"row={digest}, gain=2.5, --tolerance=0.25"
+    identifier = store(tmp_path, f"{LAYOUTS}:ranges", "f.compute_root();", on=lambda machine: machine.with_given(given))
+    (note,) = hltune("reproduce", identifier, "-o", "out", "--json").document["notes"]
+    assert note == (
+        f"it was measured with {given}, and this has gain=2.5, --tolerance=0.25; "
+        "give the same images, by the beginning of their SHA-256: -i row=FILE"
+    )
+    script = (tmp_path / "out/reproduce.py").read_text()
+    assert "('gain', 'float32', 2.5)" in script and "TOLERANCES = [(((0.25, (0, 0)),), None)]" in script
+    result = hltune("reproduce", identifier, "-o", "out", "-i", "row.npy", "--json")
+    assert result.document["notes"] == []
+    assert (image_of(tmp_path / "out") == np.arange(64)).all()
+    (note,) = hltune("reproduce", identifier, "-o", "out", "-i", "row.npy", "-i", "gain=3.5", "--json").document[
+        "notes"
+    ]
+    assert note == f"it was measured with {given}, and this has {given.replace('2.5', '3.5')}"
+    assert "('gain', 'float32', 3.5)" in (tmp_path / "out/reproduce.py").read_text()
+
+
+def test_the_seed_is_that_of_the_tuning_that_measured_it(hltune: Run, tmp_path: Path) -> None:
+    identifier = store(tmp_path, str(BLUR), "output.parallel(y);")
+    path = Workspace(tmp_path / ".hltune").tunings(*stored(tmp_path, identifier))
+    for seed, after_s in ((4, -200.0), (5, -100.0), (6, 100.0)):
+        about = TuningCommand(command="hltune tune", seed=seed, began_s=time.time() + after_s, hltune="0.1.0")
+        note_tuning(path, about)
+    assert hltune("reproduce", identifier, "-o", "out").code == 0
+    assert "\nSEED = 5\n" in (tmp_path / "out/reproduce.py").read_text()
+    assert hltune("reproduce", identifier, "-o", "out", "--seed", 0).code == 0
+    assert "\nSEED = 0\n" in (tmp_path / "out/reproduce.py").read_text()
+
+
+def test_what_a_bundle_measured_has_its_random_data(hltune: Run, tmp_path: Path) -> None:
+    def on(machine: MachineId) -> MachineId:
+        return replace(machine, conditions="bundle runner 1, cores: 2, C library: glibc")
+
+    identifier = store(tmp_path, str(BLUR), "output.parallel(y);", on=on)
+    result = hltune("reproduce", identifier, "-o", "out", "--seed", 3, "--json")
+    assert "hltune bundle make" in result.document["notes"][0]
+    (argument,) = stored(tmp_path, identifier)[0].buffers()
+    expected = np.empty_like(random_array(argument, seed=0))
+    fill_portably(expected, name=argument.name, seed=3)
+    assert (image_of(tmp_path / "out") == expected).all()
+    assert alone(tmp_path / "out").returncode == 0
+
+
+def test_which_machine_counts_is_said_if_that_is_not_clear(hltune: Run, tmp_path: Path) -> None:
+    def single(machine: MachineId) -> MachineId:
+        return replace(machine, threads=1)
+
+    identifier = store(tmp_path, str(BLUR), "output.parallel(y);")
+    assert store(tmp_path, str(BLUR), "output.parallel(y);", on=single) == identifier
+    refused = hltune("reproduce", identifier, "-o", "out")
+    assert refused.code == 2 and "which machine is not clear" in refused.err
+    newest = stored(tmp_path, identifier)[1]
+    for machine in (newest, replace(newest, threads=2)):
+        assert hltune("reproduce", identifier, "-o", "out", "--machine", machine.key).code == 0
+        assert f"'HL_NUM_THREADS': '{machine.threads}'" in (tmp_path / "out/reproduce.py").read_text()

@@ -138,7 +138,7 @@ def test_a_schedule_makes_the_same_program_every_time(text: str) -> None:
     "name, stage, var",
     [
         ("f.s0.y.yi", Stage("f"), "yi"),
-        ("f$2.s1.r4$x", Stage("f_2", 0), "r4$x"),
+        ("f$2.s1.r4$x", Stage("f_2", 0), "r4_x"),
         ("f.s0.c.rebased", Stage("f"), "c"),
         ("f.s0.y.yi.block.$n.$n.rebased", Stage("f"), "block"),  # windows slide along it
     ],

@@ -279,6 +279,9 @@ def test_history_and_rounds(store: Store) -> None:
     times = store.costs(*KEYS)
     assert times == {sample(1).schedule_hash: 2e-3, sample(2).schedule_hash: None, sample(3).schedule_hash: 1e-3}
     assert store.last_round(*KEYS) == 1
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    store.add(sample(3, wrong, when=50.0))
+    assert store.history(*KEYS) == ((10.0, 2e-3),)  # its times were no times
     store.add(replace(sample(4), round=7))
     store.add(replace(sample(5), round=0))
     assert store.last_round(*KEYS) == 7

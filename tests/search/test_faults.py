@@ -236,3 +236,27 @@ def test_the_parts_of_a_program_add_up(reader: Reader) -> None:
     bodies = sum(each.seconds for each in account.bodies)
     rest = sum(account.terms[name] for name in ("launches", "allocations", "heap_bytes", "faults"))
     assert bodies + rest == pytest.approx(account.seconds)
+
+
+def test_what_is_unrolled_as_a_whole_is_not_computed_again(readers: dict[str, Reader]) -> None:
+    """No loop is left that tells the update from the pure stage."""
+    case = readers["summed"].case(
+        "means.split(x, x, xi, 8).vectorize(xi); sums.compute_at(means, x).vectorize(x);"
+        "sums.update(0).vectorize(x).unroll(r_x);"
+    )
+    assert {str(each.stage) for each in case.account.of("sums")} == {"sums"}
+    assert not list(KINDS["recomputed"](case))
+
+
+def test_rounding_up_at_root_is_not_called_computing_again(readers: dict[str, Reader]) -> None:
+    case = readers["sharpened"].case("rows.compute_root().split(x, x, xi, 3000).parallel(y); blurred.compute_root();")
+    assert case.account.of("rows")[0].features["points"] > 1.25 * 4096 * 3074
+    assert not [each for each in KINDS["recomputed"](case) if each.stage.func == "rows"]
+
+
+def test_parallel_loops_in_each_other_are_all_tasks(readers: dict[str, Reader]) -> None:
+    nested = "sharp.split(y, strip, y, 1024).parallel(strip).parallel(y);"
+    assert not [each for each in KINDS["idle"](readers["sharpened"].case(nested)) if each.stage.func == "sharp"]
+    outer = nested.replace(".parallel(y)", "")
+    (fault,) = (each for each in KINDS["idle"](readers["sharpened"].case(outer)) if each.stage.func == "sharp")
+    assert "3 tasks for 2 threads" in fault.text

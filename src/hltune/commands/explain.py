@@ -223,8 +223,14 @@ def _tried(session: Session, explained: Explained, progress: Progress) -> Explai
     progress.phase(f"measuring {len(changes)} changes of {explained.name}")
     measured = session.measure({"": explained.schedule, **changes})
     by_schedule = {changes[key]: measured[key] for key in changes}
-    advice = [each if each.change is None else replace(each, measured=by_schedule.get(each.change)) for each in advice]
+    advice = [each if each.change is None else _with(each, each.change, by_schedule) for each in advice]
     return in_order(replace(explained, advice=tuple(advice), beside=measured[""]))
+
+
+def _with(advice: Advice, change: Schedule, by_schedule: Mapping[Schedule, Measurement]) -> Advice:
+    """The advice with what was measured, which is what people should apply."""
+    measured = by_schedule.get(change)
+    return replace(advice, change=_as_measured(change, measured), measured=measured)
 
 
 def in_order(explained: Explained) -> Explained:

@@ -184,7 +184,7 @@ def _lines(read: Touched, written: Touched) -> float:
 def loop_of(name: str) -> tuple[Stage, str]:
     """Whose loop it is, and its name in the schedule, by the name that Halide gives it."""
     match = _LOOP.fullmatch(_REWRITTEN.sub("", name, count=1))
-    return (Stage(""), name) if match is None else (_stage(match), match["var"])
+    return (Stage(""), name) if match is None else (_stage(match), match["var"].replace("$", "_"))
 
 
 def _level(loop: Loop, lines: float) -> Level:

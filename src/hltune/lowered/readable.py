@@ -99,7 +99,7 @@ def _extents(walked: Walked) -> dict[Stage, dict[str, float]]:
         total[1] += loop.entries
     found: defaultdict[Stage, dict[str, float]] = defaultdict(dict)
     for (stage, var), (count, entries) in iterations.items():
-        found[stage][var.replace("$", "_")] = count / entries
+        found[stage][var] = count / entries
     return found
 
 

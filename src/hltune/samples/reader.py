@@ -104,9 +104,12 @@ class Reader:
         return row[0] if row else 0
 
     def history(self, pipeline_hash: str, machine_key: str) -> tuple[tuple[float, float], ...]:
-        """When each measurement was taken, in seconds since 1970, and its cost, in the order of time; no failures."""
-        query = f"SELECT measured_at_s, cost {OF} AND cost IS NOT NULL ORDER BY 1"
-        return tuple(self._rows(query, pipeline_hash, machine_key))
+        """When each measurement was taken, in seconds since 1970, and its cost, in the order of time; no failures.
+
+        Nor what has turned out wrong since.
+        """
+        query = f"SELECT measured_at_s, cost {OF} AND cost IS NOT NULL AND schedule_id NOT IN {_REFUTED} ORDER BY 1"
+        return tuple(self._rows(query, *(pipeline_hash, machine_key) * 2))
 
     def first_beam_cost(self, pipeline_hash: str, machine_key: str) -> float | None:
         """Cost of what the first beam search with the built-in weights found; None if there was none."""

@@ -75,8 +75,10 @@ def _scalar(case: Case) -> Iterator[Fault]:
 
 def _recomputed(case: Case) -> Iterator[Fault]:
     for stage, bodies in case.stages.items():
-        needed, points = case.root.points(stage), case.account.points(stage)
+        needed, points = _points(case, stage)
         if stage.func in case.patient.outputs or not needed or points < _RECOMPUTED * needed:
+            continue
+        if isinstance(case.patient.place(stage.func), ComputeRoot):  # loops that are rounded up
             continue
         yield Fault(
             kind="recomputed",
@@ -85,6 +87,20 @@ def _recomputed(case: Case) -> Iterator[Fault]:
             text=f"computes each point {points / needed:.1f} times: compute it further out, or let it slide",
             changes=tuple(remedies.further_out(case.patient, stage.func)),
         )
+
+
+def _points(case: Case, stage: Stage) -> tuple[float, float]:
+    """Elements of a stage that are needed and that are computed; where loops do not tell stages apart, of its Func.
+
+    Of what is unrolled and vectorised as a whole, no loop is left.
+    """
+    func = stage.func
+    if {each.stage for each in case.root.of(func)} <= {each.stage for each in case.account.of(func)}:
+        return case.root.points(stage), case.account.points(stage)
+    needed, points = (
+        sum(each.features["points"] for each in account.of(func)) for account in (case.root, case.account)
+    )
+    return needed, points
 
 
 def _inlined(case: Case) -> Iterator[Fault]:
@@ -133,7 +149,7 @@ def _pages(case: Case) -> Iterator[Fault]:
 
 
 def _chained(case: Case) -> Iterator[Fault]:
-    text = "sums up one value at a time, and each step waits for the one before: sum up several side by side, unrolled"
+    text = "combines one value at a time, and each step waits for the one before: keep several side by side, unrolled"
     return _waiting(case, "chained", "chains", _CHAINED, text, _SIDE_BY_SIDE, unrolled=True)
 
 
@@ -155,7 +171,7 @@ def _waiting(
 
 def _idle(case: Case) -> Iterator[Fault]:
     for stage, bodies in case.stages.items():
-        tasks = min(each.features["tasks"] for each in bodies)
+        tasks = min(each.features["tasks"] * each.features["inner_parallel"] for each in bodies)
         idle = idle_share(tasks, case.cores)
         if case.cores == 1 or idle < _IDLE:
             continue

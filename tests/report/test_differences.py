@@ -46,6 +46,7 @@ ROWS = ("parallel", "y", 60.0), ("serial", "x", 16.0)
     ("other", "found"),
     [
         (nest(*ROWS), [[], []]),
+        (nest(("parallel", "strip", 60.0), ROWS[1]), [[], []]),  # the same loop by another name
         (nest(("serial", "y", 60.0), ROWS[1]), [["y"], ["y"]]),
         (nest(ROWS[0], ("serial", "x", 32.0)), [["x"], ["x"]]),
         (nest(*ROWS, lanes=4.0), [["store"], ["store"]]),

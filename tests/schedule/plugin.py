@@ -165,7 +165,7 @@ def lowered(built) -> str:
 def normalised(statement: str) -> str:
     """Renames consistently every name that Halide made unique with a number."""
     numbers: dict[str, dict[str, str]] = {}
-    counted = re.compile(r"\$\d+|__\d+|_\d+(?=[_.]s\d+[_.])|(?<![A-Za-z0-9$])[rtv]\d+_?(?![A-Za-z0-9])")
+    counted = re.compile(r"\$\d+|__\d+|_\d+(?=[_.]s\d+[_.])|(?<![A-Za-z0-9$])[rtv]\d+(?:_(?!_\d))?(?![A-Za-z0-9])")
 
     def rename(match: re.Match[str]) -> str:
         name = match[0]

@@ -80,9 +80,9 @@ def test_one_alone_takes_longer_than_one_of_several() -> None:
 
 
 def test_candidates_of_rounds_are_forecast_to_take_longer_than_the_first_ones() -> None:
-    # 40 candidates take 0.3 s each, and so 12 of 16 seconds, for a quarter is for searches.
-    assert seen(0.2, 0.2).samples_per_minute == pytest.approx(60 * 40 / (12 + 4))
-    assert seen(0.4, 0.4).samples_per_minute == pytest.approx(60 * 40 / (24 + 8))
+    # 40 candidates take 0.25 s each, and so 10 seconds, and a third of that is for searches.
+    assert seen(0.2, 0.2).samples_per_minute == pytest.approx(60 * 40 / (10 + 10 / 3))
+    assert seen(0.4, 0.4).samples_per_minute == pytest.approx(60 * 40 / (20 + 20 / 3))
 
 
 @pytest.mark.parametrize(("nodes", "batch"), [(1, 40), (3, 120), (16, 640), (100, 640)])

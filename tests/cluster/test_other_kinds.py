@@ -116,7 +116,7 @@ def test_where_nobody_of_the_kind_measures_it_is_said() -> None:
 
 
 @pytest.mark.usefixtures("real_nodes")
-def test_a_user_tunes_for_computers_that_are_not_like_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_tunes_for_computers_that_are_not_like_this_one(tmp_path: Path) -> None:
     """Two real nodes, one of which pretends to be of another kind: only that one measures, and only as what it is."""
     told = Recorder()
     assert {each.kind.cpu for each in survey("auto", told.note)} == {this_computer().cpu, real.OTHER_CPU}

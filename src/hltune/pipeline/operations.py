@@ -24,6 +24,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from hltune.pipeline.serialized import Table, read_root
+from hltune.pipeline.serialized_schedule import definitions
 from hltune.values.pipeline import PipelineSpec
 
 _INT, _UINT, _FLOAT, _CAST, _REINTERPRET, VARIABLE, _CALL = 1, 2, 3, 5, 6, 29, 28
@@ -134,13 +135,8 @@ def forecast(spec: PipelineSpec) -> Forecast:
 
 def c_functions(hlpipe: bytes) -> frozenset[str]:
     """The names of the C functions that expressions call, Halide's own ones among them."""
-    definitions = (
-        definition
-        for func in read_root(hlpipe, where="functions").tables(0)
-        for definition in (func.table(7), *func.tables(8))
-        if definition is not None
-    )
-    found = (each for definition in definitions for each in walk(_parts(definition)))
+    funcs = read_root(hlpipe, where="functions").tables(0)
+    found = (each for func in funcs for definition in definitions(func) for each in walk(_parts(definition)))
     return frozenset(table.text(0) for kind, table in found if kind == _CALL and table.number(3, "<B") in _C_CALLS)
 
 
@@ -173,9 +169,7 @@ def _operations(func: Table, extents: Mapping[str, int]) -> Operations | None:
     floats = [each.number(0, "<b") in _FLOAT_CODES for each in func.tables(2)]
     asks = [set[_Element]() for _ in floats]
     count, calls = 0.0, dict[str, float]()
-    for definition in (func.table(7), *func.tables(8)):
-        if definition is None:
-            continue
+    for definition in definitions(func):
         steps = _steps(definition, extents)
         shared = list(walk(_places(definition)))
         values = [list(walk([value])) for value in _operands(definition, 3)]

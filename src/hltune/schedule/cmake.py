@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.pipeline.source import Source
+from hltune.schedule.export import suffixes
 
 _GENERATOR = """\
 # Builds the library {name} with the generator {entry}{applies}.
@@ -89,7 +90,7 @@ def for_compiled(*, name: str, target: str, directory: Path, about: Sequence[str
         directory: where the files are.
         about: lines to begin with, as comments.
     """
-    suffix = ".lib" if "windows" in target.split("-") else ".a"
+    _, suffix, _ = suffixes(target)
     return _comments(about) + _COMPILED.format(
         name=name, target=target, directory=directory.absolute().name, suffix=suffix
     )

@@ -17,6 +17,11 @@ _COMPILE_S = 600.0
 """Ahead of time nobody waits in a loop; some schedules take minutes."""
 
 
+def suffixes(target: str) -> tuple[str, str, str]:
+    """Of an object, a static library and a header for a target."""
+    return (".obj", ".lib", ".h") if "windows" in target.split("-") else (".o", ".a", ".h")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileJob:
     """Compiles ahead of time.
@@ -54,8 +59,7 @@ class CompileJob:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the files: object, static library, header."""
-        suffixes = (".obj", ".lib", ".h") if "windows" in self.target.split("-") else (".o", ".a", ".h")
-        return tuple(self.function_name + suffix for suffix in suffixes)
+        return tuple(self.function_name + suffix for suffix in suffixes(self.target))
 
     def run(self, process: Process) -> tuple[Path, ...]:
         """Writes the files and returns their paths: object, static library, header.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.machine.open import TargetJob, identify
+from hltune.machine.open import identify, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_source
@@ -43,7 +43,7 @@ def store(
 ) -> str:
     """Adds a schedule that was measured on this computer, or on something like it; returns its id."""
     with Worker(preload=("halide",)) as worker:
-        target = worker.run(TargetJob("host"))
+        target = worker.run(target_job("host"))
         spec = worker.run(LoadJob(source=parse_source(pipeline), target=target.name, cache=CACHE))
     sample = Sample(
         pipeline_hash=spec.content_hash,

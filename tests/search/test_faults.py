@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hltune.lowered.account import Account, AccountJob
-from hltune.machine.open import TargetJob
+from hltune.machine.open import target_job
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
@@ -36,7 +36,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture(scope="module")
 def target(worker: Worker) -> TargetInfo:
-    return worker.run(TargetJob("host"))
+    return worker.run(target_job("host"))
 
 
 class Reader:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.machine.open import TargetJob
+from hltune.machine.open import target_job
 from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
@@ -151,7 +151,7 @@ def test_what_cannot_be_changed() -> None:
 @pytest.fixture(scope="module")
 def host() -> TargetInfo:
     with Worker() as worker:
-        return worker.run(TargetJob("host"))
+        return worker.run(target_job("host"))
 
 
 @pytest.fixture(scope="module")

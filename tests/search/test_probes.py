@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import cycle, islice
 from pathlib import Path
 
-from hltune.machine.open import TargetJob
+from hltune.machine.open import target_job
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Worker
@@ -39,7 +39,7 @@ def test_weights_dropout_and_parallelism_vary() -> None:
 def test_searches_of_a_job_fail_one_by_one() -> None:
     source = Source(kind="module", location="tests.machine.pipelines", entry="blur")
     with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
-        target = worker.run(TargetJob("host"))
+        target = worker.run(target_job("host"))
         spec = worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
         good = Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=1)
         starved = Adams2019Options(parallelism=2, beam_size=1, memory_limit_bytes=1)

@@ -10,7 +10,7 @@ import pytest
 
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
-from hltune.machine.open import TargetJob, identify
+from hltune.machine.open import identify, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
@@ -40,7 +40,7 @@ THREADS = 2
 def load(entry: str) -> Subject:
     source = Source(kind="module", location="tests.machine.pipelines", entry=entry)
     with Worker(preload=("halide",)) as worker:
-        target = worker.run(TargetJob("host"))
+        target = worker.run(target_job("host"))
         spec = worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
     return Subject(spec=spec, target=target, benchmark=None, hand_written={})
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.machine.open import TargetJob, identify
+from hltune.machine.open import identify, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Silent
 from hltune.runtime.worker import Worker
@@ -103,7 +103,7 @@ def adopted(old: Path) -> Path:
 
 def this_machine() -> MachineId:
     with Worker() as worker:
-        target = worker.run(TargetJob("host"))
+        target = worker.run(target_job("host"))
     return identify(target, MeasureOptions(threads=2))
 
 

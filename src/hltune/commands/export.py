@@ -11,7 +11,7 @@ from hltune.lowered.readable import Readable, ReadableJob
 from hltune.machine.bounds import LeastJob
 from hltune.machine.hexagon.target import offload_target
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import TargetJob, identify, measured_on
+from hltune.machine.open import identify, measured_on, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
 from hltune.pipeline.cpp_build import needed_stubs
@@ -313,7 +313,7 @@ def _cmake(subject: Subject, job: CompileJob, target: str, about: About) -> str:
 
 def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:
     with Worker(environment=COMPILE_ENVIRONMENT) as worker:
-        target = worker.run(TargetJob(job.target))
+        target = worker.run(target_job(job.target))
         jobs = [replace(job, target=target.name)] if "object" in forms else []
         if "offload" in forms:
             name = _function("offload", job)

@@ -13,7 +13,7 @@ from pathlib import Path
 from hltune.commands.store import WAIT_S
 from hltune.lowered.features import VERSION, decoded
 from hltune.lowered.many import Lowering, features_of_each
-from hltune.machine.open import TargetJob, identify, resolve
+from hltune.machine.open import identify, resolve, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
@@ -140,7 +140,7 @@ def lower_missing(
     if spec is not None:
         measured = writer.schedules(chosen.hash, machine.key)
         missing = {key: each for key, each in measured.items() if key not in known}
-        target = workers[0].run(TargetJob(machine.target))
+        target = workers[0].run(target_job(machine.target))
         lowering = Lowering(spec=spec, target=target, cores=machine.threads)
         for number, (key, outcome) in enumerate(features_of_each(lowering, missing, workers, end_s=end_s)):
             progress.phase(f"{chosen.name}: lowering {number + 1} of {len(missing)}")

@@ -1,6 +1,5 @@
 """The table of machines, and which of them runs what."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.machine.hexagon.machine import KIND as HEXAGON
@@ -8,8 +7,8 @@ from hltune.machine.host.cpu import cpu_model
 from hltune.machine.host.machine import KIND as HOST
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Finding, Machine, MachineKind
-from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Process, Worker, usable_cores
+from hltune.pipeline.target import TargetInfo, TargetJob
+from hltune.runtime.worker import Worker, usable_cores
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
 
@@ -18,42 +17,19 @@ _BY_NAME = {kind.name: kind for kind in _KINDS}
 _TARGETS = {name: text for kind in _KINDS for name, text in kind.targets.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class TargetJob:
-    """Resolves what the user called the target; an `InputError` if Halide knows no such target.
+def target_job(text: str, host: str | None = None) -> TargetJob:
+    """Resolves what the user called the target.
 
-    Attributes:
+    Args:
         host: target of the computers that are to run the code; None for this one.
     """
-
-    text: str
-    host: str | None = None
-
-    def run(self, process: Process) -> TargetInfo:
-        """Runs in the worker, because it needs Halide."""
-        import halide as hl
-
-        process.enter("target", timeout_s=30)
-        text = _TARGETS.get(self.text, self.text)
-        if self.host is not None and text.partition("-")[0] == HOST.name:
-            text = self.host + text.removeprefix(HOST.name)
-        if not hl.Target.validate_target_string(text):
-            raise InputError(
-                "unknown target",
-                where="--target",
-                expected=f"{', '.join(_TARGETS)}, or a Halide target string such as x86-64-linux-avx2",
-                found=repr(self.text),
-            )
-        target = hl.Target(text)
-        host = hl.get_host_target() if self.host is None else hl.Target(self.host)
-        claims = (kind.claim(target, host) for kind in _KINDS)
-        return next((claim for claim in claims if claim), TargetInfo.of(target, machine=None))
+    return TargetJob(text=text, host=host, names=_TARGETS, claims=tuple(kind.claim for kind in _KINDS))
 
 
 def resolve(text: str, elsewhere: MachineId | None = None) -> TargetInfo:
     """A target by what the user called it, in a worker of its own; see `MeasureOptions.elsewhere`."""
     with Worker() as worker:
-        return worker.run(TargetJob(text, elsewhere and elsewhere.target))
+        return worker.run(target_job(text, elsewhere and elsewhere.target))
 
 
 def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -> Machine:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from hltune.runtime.worker import Process
+from hltune.values.errors import InputError
 
 if TYPE_CHECKING:
     import halide as hl
@@ -39,3 +43,41 @@ class TargetInfo:
             machine=machine,
             float_vectors=float_vectors,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetJob:
+    """Resolves what the user called the target; an `InputError` if Halide knows no such target.
+
+    What it asks of machines is handed in, for a worker that imports all of them takes several times as long to start.
+
+    Attributes:
+        host: target of the computers that are to run the code; None for this one.
+        names: Halide's target strings by the names that we give them.
+        claims: what each kind of machine makes of a target, as `hltune.machine.protocol.MachineKind` has it.
+    """
+
+    text: str
+    host: str | None
+    names: Mapping[str, str]
+    claims: tuple[Callable[[hl.Target, hl.Target], TargetInfo | None], ...]
+
+    def run(self, process: Process) -> TargetInfo:
+        """Runs in the worker, because it needs Halide."""
+        import halide as hl
+
+        process.enter("target", timeout_s=30)
+        text = self.names.get(self.text, self.text)
+        if self.host is not None and text.partition("-")[0] == HOST:
+            text = self.host + text.removeprefix(HOST)
+        if not hl.Target.validate_target_string(text):
+            raise InputError(
+                "unknown target",
+                where="--target",
+                expected=f"{', '.join(self.names)}, or a Halide target string such as x86-64-linux-avx2",
+                found=repr(self.text),
+            )
+        target = hl.Target(text)
+        host = hl.get_host_target() if self.host is None else hl.Target(self.host)
+        claimed = (claim(target, host) for claim in self.claims)
+        return next((claim for claim in claimed if claim), TargetInfo.of(target, machine=None))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from hltune.machine.open import TargetJob
+from hltune.machine.open import target_job
 from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Estimates, Examples, Parameters, Source, check_unique, parse_source
@@ -103,7 +103,7 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
     benchmark, source = _source(options)
     with Worker(preload=("halide",)) as worker:
         try:
-            target = worker.run(TargetJob(options.target, options.host))
+            target = worker.run(target_job(options.target, options.host))
             spec = worker.run(LoadJob(source=source, target=target.name, cache=workspace.cache.absolute()))
             recovered = worker.run(RecoverJob(spec)) if spec.manual else None
             texts = worker.run(HandWrittenJob(benchmark, target)) if benchmark else {}

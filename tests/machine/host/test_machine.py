@@ -10,7 +10,7 @@ from hltune.machine.host import lane
 from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import TargetJob, open_machine, resolve
+from hltune.machine.open import open_machine, resolve, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
@@ -115,7 +115,7 @@ def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host:
     with HostMachine(host, OPTIONS, workers=2) as machine:
         with machine.session(blur, Inputs()) as session:
             assert len(dict(session.measure_each(strips(blur, 3), best=None))) == 3
-        assert all(each.worker.run(TargetJob("host")) for each in machine.lanes())
+        assert all(each.worker.run(target_job("host")) for each in machine.lanes())
 
 
 @pytest.mark.parametrize("kind", ["integers", "floats"])

@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hltune.machine.bandwidth import CopyJob
 from hltune.machine.heap import CONDITIONS, FORMER_CONDITIONS
@@ -19,6 +18,7 @@ from hltune.machine.host.cpu import cpu_model
 from hltune.machine.host.jobs import Prepared
 from hltune.machine.host.lane import Lane, Trial, measuring_worker
 from hltune.machine.host.profile import ProfileJob
+from hltune.machine.host.target import claim
 from hltune.machine.host.waiting import Waiting
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -36,18 +36,12 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.profile import Profile
 
-if TYPE_CHECKING:
-    import halide as hl
-
 _COPY = "hltune's copy"
 """Key of the copy, which no schedule's name gets in the way of."""
 _LEAST_SEEN = 4
 """Schedules that tell how long compiling usually takes."""
 _FAR = 2.0
 """What takes so many times as long as the best is not the best in a calmer moment either."""
-
-_ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "profile", "profile_by_timer"}
-"""Features of the generated code that ask nothing of the processor."""
 
 
 def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
@@ -62,15 +56,6 @@ def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
         conditions=CONDITIONS,
         former_conditions=FORMER_CONDITIONS,
     )
-
-
-def claim(target: hl.Target, host: hl.Target) -> TargetInfo | None:
-    """Same processor family and system, no instructions that the host lacks, and no other processor beside it."""
-    wanted, present = (set(t.to_string().split("-")[3:]) for t in (target, host))
-    known = (target.os, target.arch, target.bits) == (host.os, host.arch, host.bits)
-    if not known or not all(name.startswith("tune_") or name in _ANYWHERE for name in wanted - present):
-        return None
-    return TargetInfo.of(target, machine=HOST)
 
 
 class HostMachine(AbstractContextManager["HostMachine"]):

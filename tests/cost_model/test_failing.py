@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hltune.cost_model.failing import LEAST_FAILED, Failing, fit_failing
@@ -37,6 +39,22 @@ def test_a_pipelines_own_failures_correct_what_others_say() -> None:
     above, new = unseen[:, 2] > 1.2, (unseen[:, 2] < 0.8) & (unseen[:, 3] > 0.8)
     assert corrected(unseen)[above].mean() > 0.6
     assert corrected(unseen)[new].mean() > 4 * others(unseen)[new].mean()
+
+
+def test_few_own_samples_do_not_outweigh_all_others() -> None:
+    """What others are sure of, and is wrong here, moves by what was seen and no more."""
+    x = some(2000, 0)
+    others = replace(learned(x, x[:, 2] > 1), offset=-15.0)
+    own = some(12, 1)
+    corrected = learned(own, own[:, 3] > np.sort(own[:, 3])[-LEAST_FAILED - 1], start=others)
+    moved = corrected.log_odds(x) - others.log_odds(x)
+    assert 0.5 < np.abs(moved).max() < 20
+
+
+def test_odds_beyond_all_floats_are_chances() -> None:
+    sure = Failing(ensembles=learned(some(50, 0), some(50, 0)[:, 0] > 0).ensembles, offset=-1e4)
+    assert np.all(sure(some(5, 1)) == 0)
+    assert np.all(Failing(ensembles=sure.ensembles, offset=1e4)(some(5, 1)) == 1)
 
 
 def test_too_few_failures_teach_nothing() -> None:

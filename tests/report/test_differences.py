@@ -19,7 +19,7 @@ def nest(*loops: tuple[str, str, float], lanes: float = 8.0) -> Account:
     levels = tuple(
         Level(stage=stage, var=var, kind=kind, extent=extent, entries=1.0, touched=64.0) for kind, var, extent in loops
     )
-    features = {"lanes": lanes, "points": 1.0, "guarded": 1.0, "tasks": 1.0}
+    features = {"points": 1.0, "guarded": 1.0, "tasks": 1.0}
     body = Body(
         stage=stage,
         buffer="out",
@@ -29,6 +29,7 @@ def nest(*loops: tuple[str, str, float], lanes: float = 8.0) -> Account:
         loaded={},
         run_bytes=64.0,
         element_bytes=1,
+        lanes=lanes,
     )
     return Account(bodies=(body,), allocations=(), terms={"compute": 1e-3}, launches=0.0)
 

@@ -57,6 +57,7 @@ class Body:
         loaded: elements that it reads of each buffer.
         run_bytes: cache lines that one run of it touches.
         element_bytes: size of what it stores.
+        lanes: elements that are computed at once: what it stores, or combines into what it stores, as a sum does.
     """
 
     stage: Stage
@@ -67,6 +68,7 @@ class Body:
     loaded: Mapping[str, float]
     run_bytes: float
     element_bytes: int
+    lanes: float
 
     @property
     def seconds(self) -> float:
@@ -75,8 +77,8 @@ class Body:
 
     @property
     def vector(self) -> bool:
-        """It stores several elements at once."""
-        return self.features["lanes"] > 1.0
+        """It computes several elements at once."""
+        return self.lanes > 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,15 +167,17 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
     loaded: defaultdict[str, float] = defaultdict(float)
     for access in loads:
         loaded[func_of(access.buffer)] += access.runs * access.lanes * access.enabled
+    named = dict(zip(BODY, row, strict=True))
     return Body(
         stage=own[-1] if own else Stage(func),
         buffer=first.store.buffer,
         levels=levels,
-        features=dict(zip(BODY, row, strict=True)),
+        features=named,
         terms=dict(zip(TERMS, parts, strict=False)),
         loaded=dict(loaded),
         run_bytes=lines[-1],
         element_bytes=first.store.bytes,
+        lanes=max(named["lanes"], *(site.reduced for site in sites)),
     )
 
 

@@ -138,7 +138,7 @@ def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
         "points": points,
         "needed": needed or None,
         "recompute": points / needed if needed else None,
-        "lanes": max(each.features["lanes"] for each in bodies),
+        "lanes": max(each.lanes for each in bodies),
         "vector_share": vector / total,
         "scattered_share": sum(each.terms["scattered"] for each in bodies) / total,
         "guarded_share": 1.0 - min(each.features["guarded"] for each in bodies),
@@ -228,7 +228,7 @@ def _leaf(body: Body, depth: int, share: float) -> Document:
         "depth": depth,
         "kind": "store",
         "func": str(body.stage),
-        "lanes": body.features["lanes"],
+        "lanes": body.lanes,
         "touched_bytes": body.run_bytes,
         "share": share,
     }

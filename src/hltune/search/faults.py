@@ -149,7 +149,7 @@ def _pages(case: Case) -> Iterator[Fault]:
 
 
 def _chained(case: Case) -> Iterator[Fault]:
-    text = "combines one value at a time, and each step waits for the one before: keep several side by side, unrolled"
+    text = "combines step by step, and each step waits for the one before: keep several results side by side, unrolled"
     return _waiting(case, "chained", "chains", _CHAINED, text, _SIDE_BY_SIDE, unrolled=True)
 
 

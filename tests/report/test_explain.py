@@ -51,6 +51,14 @@ def text_of(*schedules: Explained) -> str:
     return shown(lambda console: print_explained(console, explained(explanation(*schedules))))
 
 
+def test_no_milliseconds_stand_beside_packets(capsys: pytest.CaptureFixture[str]) -> None:
+    """A prediction in another unit than what was measured says nothing."""
+    counted = schedule("mine", profiled=True)
+    for found, said in ((counted, False), ({**counted, "unit": "ms"}, True)):
+        print_explained(Console(width=200), {"pipeline": "blur", "schedules": [found]})
+        assert ("by T0" in capsys.readouterr().out) == said
+
+
 def test_what_was_tried_is_ordered_by_what_it_brought(snapshot: SnapshotAssertion) -> None:
     kinds = [each.fault.kind for each in in_order(FOUND).advice or ()]
     assert kinds == ["much faster", "a little faster", "not measured", "a tie", "slower", "crashing", "hopeless"]

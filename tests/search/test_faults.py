@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hltune.lowered.account import Account, AccountJob
+from hltune.lowered.features import CACHES
 from hltune.machine.open import TargetJob
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.load import LoadJob
@@ -69,6 +70,7 @@ class Reader:
             root=self.root,
             cores=CORES,
             vector_bytes=self.target.vector_bytes,
+            caches=CACHES,
         )
 
 
@@ -204,7 +206,12 @@ def test_page_faults_are_shared_out(readers: dict[str, Reader]) -> None:
 
 @pytest.mark.parametrize(
     ("caches", "what"),
-    [((32 << 10, 64 << 20), None), ((32 << 10, 2 << 20, 300 << 20), "through L3"), ((32 << 10, 2 << 20), "memory")],
+    [
+        ((32 << 10, 64 << 20), None),
+        ((32 << 10, 2 << 20, 300 << 20), "through L3"),
+        ((32 << 10, 2 << 20), "memory"),
+        ((), None),  # nobody knows
+    ],
 )
 def test_which_cache_a_func_goes_through_is_the_machine_s(
     reader: Reader, caches: tuple[int, ...], what: str | None
@@ -212,6 +219,13 @@ def test_which_cache_a_func_goes_through_is_the_machine_s(
     case = replace(reader.case("rows.compute_root().parallel(y);"), caches=caches)
     found = [each.text for each in KINDS["memory"](case)]
     assert len(found) == (what is not None) and all(what is not None and what in each for each in found)
+
+
+def test_waiting_for_memory_is_no_fault_where_it_is_not_counted(readers: dict[str, Reader]) -> None:
+    for kind in ("pages", "memory"):
+        (flaw,) = (each for each in FLAWS if each.kind == kind)
+        case = readers[flaw.entry].case(flaw.text)
+        assert {*KINDS[kind](case)} and not {*KINDS[kind](replace(case, counted=True))}
 
 
 def test_names_of_funcs_need_not_be_identifiers(readers: dict[str, Reader]) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Column
 
 from hltune.report.layout import number, numbers, plain_table, print_lines
+from hltune.values.unit import MILLISECONDS
 
 Document = dict[str, Any]
 
@@ -39,7 +40,9 @@ def _headline(document: Document, each: Document) -> str:
     measured = "not measured: code for this target does not run here"
     if each["cost"] is not None:
         measured = f"{_count(each['cost'])} {each['unit']} (spread {each['spread']:.0%}), output verified"
-    predicted = "" if each["predicted_ms"] is None else f"; {_count(each['predicted_ms'])} ms by T0"
+    predicted = ""
+    if each["predicted_ms"] is not None and each["unit"] == MILLISECONDS.name:  # beside packets, it says nothing
+        predicted = f"; {_count(each['predicted_ms'])} ms by T0"
     return f"{document['pipeline']}, schedule {each['name']}: {measured}{predicted}"
 
 

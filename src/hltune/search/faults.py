@@ -147,6 +147,8 @@ def _scattered(case: Case) -> Iterator[Fault]:
 
 
 def _pages(case: Case) -> Iterator[Fault]:
+    if case.counted:
+        return iter(())
     text = (
         "goes from page to page of memory, as down a column, and comes back to each for the next element: "
         "take several from each while there"
@@ -202,6 +204,8 @@ def _outermost(body: Body) -> Stage:
 
 
 def _memory(case: Case) -> Iterator[Fault]:
+    if case.counted or not case.caches:
+        return
     heap = sum(each.bytes for each in case.taken.values())
     for func, size in case.sizes.items():
         if cache_of(size, case.caches[:2]) or not isinstance(case.patient.place(func), ComputeRoot):

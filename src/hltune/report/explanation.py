@@ -21,7 +21,7 @@ from hltune.values.unit import Unit
 
 Document = dict[str, Any]
 
-VERSION = 4
+VERSION = 5
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
 _LEAST = 0.05
@@ -196,6 +196,7 @@ def _nest(bodies: Sequence[tuple[Sequence[Level], Body]], account: Account, dept
         yield from _nest(inside, account, depth + 1)
 
 
+            "dimension": level.dimension,
 def _mark_differences(one: list[Document], other: list[Document]) -> None:
     """Loops and stores that the other program does not have in this place become those that differ."""
     matcher = SequenceMatcher(None, [_loop_key(row) for row in one], [_loop_key(row) for row in other], autojunk=False)
@@ -208,8 +209,8 @@ def _mark_differences(one: list[Document], other: list[Document]) -> None:
 
 
 def _loop_key(row: Document) -> tuple[Any, ...]:
-    """Not the name: each schedule calls its loops as it likes."""
-    return tuple(row.get(name) for name in ("depth", "kind", "func", "iterations", "lanes"))
+    """Not the name: each schedule calls its loops as it likes. What they are made of is the algorithm's."""
+    return tuple(row.get(name) for name in ("depth", "kind", "func", "dimension", "iterations", "lanes"))
 
 
 def _is_same(one: Level, other: Level) -> bool:

@@ -34,7 +34,7 @@ def scheduled(hltune: Run, tmp_path: Path, scheduled_folder: Path) -> Run:
 def test_measured_and_predicted_shares_are_of_the_whole(scheduled: Run) -> None:
     document = scheduled("explain", BLUR, *THREADS, "--json").document
     (found,) = document["schedules"]
-    assert (document["version"], found["name"], found["verified"]) == (4, "mullapudi2016", True)
+    assert (document["version"], found["name"], found["verified"]) == (5, "mullapudi2016", True)
     assert found["profile"]["samples"] > 100 and not found["failures"]
     measured = [row["measured"]["share"] for row in found["funcs"] if row["measured"]]
     assert sum(measured) == pytest.approx(1.0)
@@ -102,7 +102,8 @@ def test_the_emulator_counts_func_by_func(hltune: Run) -> None:
 
 
 def test_another_target_is_explained_without_measuring(hltune: Run) -> None:
-    document = hltune("explain", BLUR, "--schedule", "default", "--target", "arm-64-linux", "--json").document
-    (found,) = document["schedules"]
+    result = hltune("explain", BLUR, "--schedule", "default", "--target", "arm-64-linux", "--try", "--json")
+    (found,) = result.document["schedules"]
+    assert "no change is measured: code for arm-64-linux" in result.err
     assert (found["cost"], found["verified"], found["profile"]) == (None, False, None)
-    assert found["advice"]
+    assert found["advice"] and not any(each["left_out"] for each in found["advice"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.lowered.account import loop_of
+from hltune.lowered.account import dimension_of, loop_of
 from hltune.lowered.identity import program_hash
 from hltune.lowered.job import lower
 from hltune.lowered.parse import parse_lowered
@@ -135,13 +135,13 @@ def test_a_schedule_makes_the_same_program_every_time(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, stage, var",
+    "name, stage, var, dimension",
     [
-        ("f.s0.y.yi", Stage("f"), "yi"),
-        ("f$2.s1.r4$x", Stage("f_2", 0), "r4_x"),
-        ("f.s0.c.rebased", Stage("f"), "c"),
-        ("f.s0.y.yi.block.$n.$n.rebased", Stage("f"), "block"),  # windows slide along it
+        ("f.s0.y.yi", Stage("f"), "yi", "y"),
+        ("f$2.s1.r4$x", Stage("f_2", 0), "r4_x", "r4_x"),
+        ("f.s0.c.rebased", Stage("f"), "c", "c"),
+        ("f.s0.y.yi.block.$n.$n.rebased", Stage("f"), "block", "y"),  # windows slide along it
     ],
 )
-def test_loops_are_told_by_their_names_in_the_schedule(name: str, stage: Stage, var: str) -> None:
-    assert loop_of(name) == (stage, var)
+def test_loops_are_told_by_their_names_in_the_schedule(name: str, stage: Stage, var: str, dimension: str) -> None:
+    assert (loop_of(name), dimension_of(name)) == ((stage, var), dimension)

@@ -14,12 +14,21 @@ from tests.report.explained import FOUND, UNREADABLE, explanation
 
 
 def nest(*loops: tuple[str, str, float], lanes: float = 8.0) -> Account:
-    """One store in these loops, each of a kind, over a variable, with an extent."""
+    """One store in these loops, each of a kind, with a variable of the algorithm and a name, and an extent."""
     stage = Stage("out")
     levels = tuple(
-        Level(stage=stage, var=var, kind=kind, extent=extent, entries=1.0, touched=64.0) for kind, var, extent in loops
+        Level(
+            stage=stage,
+            var=name.split(".")[-1],
+            dimension=name.split(".")[0],
+            kind=kind,
+            extent=extent,
+            entries=1.0,
+            touched=64.0,
+        )
+        for kind, name, extent in loops
     )
-    features = {"lanes": lanes, "points": 1.0, "guarded": 1.0, "tasks": 1.0}
+    features = {"points": 1.0, "guarded": 1.0, "tasks": 1.0}
     body = Body(
         stage=stage,
         buffer="out",
@@ -29,6 +38,7 @@ def nest(*loops: tuple[str, str, float], lanes: float = 8.0) -> Account:
         loaded={},
         run_bytes=64.0,
         element_bytes=1,
+        lanes=lanes,
     )
     return Account(bodies=(body,), allocations=(), terms={"compute": 1e-3}, launches=0.0)
 
@@ -46,11 +56,12 @@ ROWS = ("parallel", "y", 60.0), ("serial", "x", 16.0)
     ("other", "found"),
     [
         (nest(*ROWS), [[], []]),
-        (nest(("parallel", "strip", 60.0), ROWS[1]), [[], []]),  # the same loop by another name
+        (nest(("parallel", "y.strip", 60.0), ROWS[1]), [[], []]),  # the same loop by another name
         (nest(("serial", "y", 60.0), ROWS[1]), [["y"], ["y"]]),
         (nest(ROWS[0], ("serial", "x", 32.0)), [["x"], ["x"]]),
         (nest(*ROWS, lanes=4.0), [["store"], ["store"]]),
-        (nest(ROWS[0], ("serial", "xo", 4.0), ("serial", "xi", 4.0)), [["x", "store"], ["xo", "xi", "store"]]),
+        (nest(("parallel", "x", 60.0), ("serial", "y", 16.0)), [["y", "x"], ["x", "y"]]),  # they changed places
+        (nest(ROWS[0], ("serial", "x.xo", 4.0), ("serial", "x.xi", 4.0)), [["x", "store"], ["xo", "xi", "store"]]),
     ],
 )
 def test_what_only_one_of_two_has_is_marked(other: Account, found: list[list[str]]) -> None:

@@ -12,8 +12,11 @@ from syrupy.assertion import SnapshotAssertion
 from hltune.commands.explain import Explained, in_order
 from hltune.report.explain import print_explained
 from hltune.report.explanation import explained
+from hltune.values.cost import Cost
+from hltune.values.unit import MILLISECONDS
 from tests.report.conftest import shown
-from tests.report.explained import FOUND, UNREADABLE, explanation, in_turns
+from tests.report.explained import FOUND, MEASURED, UNREADABLE, advice, explanation, in_turns
+from tests.report.values import CRASH, DSP, SCHEDULE, packets
 
 PROFILE = {
     "cost": 2000.0,
@@ -30,7 +33,8 @@ PROFILE = {
 def schedule(name: str, *, profiled: bool) -> dict[str, Any]:
     measured = {"share": 1.0, "cost": 2000.0} if profiled else None
     func = {"name": "out", "measured": measured, "predicted": {"share": 1.0, "ms": 0.25}, "disagree": False}
-    document = {"name": name, "cost": 2000.0, "unit": "packets", "spread": 0.0, "predicted_ms": 0.25}
+    document: dict[str, Any] = {"name": name, "cost": 2000.0, "unit": "packets", "spread": 0.0, "predicted_ms": 0.25}
+    document["repaired"] = False
     parts = {"profile": PROFILE if profiled else None, "failures": [], "advice": [], "funcs": [func], "loops": []}
     return {**document, **parts}
 
@@ -45,6 +49,14 @@ def test_two_schedules_are_compared_in_one_unit(
     table = capsys.readouterr().out.partition(f"mine against theirs, {what}")[2]
     (row,) = [line.split() for line in table.splitlines() if line.startswith("out ")]
     assert row == ["out", *(["2,000"] * 2 if profiled else ["0.25"] * 2), "+0"]
+
+
+def test_no_milliseconds_stand_beside_packets(capsys: pytest.CaptureFixture[str]) -> None:
+    """A prediction in another unit than what was measured says nothing."""
+    counted = schedule("mine", profiled=True)
+    for found, said in ((counted, False), ({**counted, "unit": "ms"}, True)):
+        print_explained(Console(width=200), {"pipeline": "blur", "schedules": [found]})
+        assert ("by T0" in capsys.readouterr().out) == said
 
 
 def text_of(*schedules: Explained) -> str:
@@ -63,6 +75,54 @@ def test_a_tie_has_an_interval_and_does_not_help() -> None:
     assert tie["tie"] and tie["helps"] is False and tie["measured_interval"][0] < 1 < tie["measured_interval"][1]
     assert slower["helps"] is False and slower["measured_speedup"] == pytest.approx(0.5)
     assert crash["helps"] is None and crash["failure"] and hopeless["untried"] == 3
+
+
+FEW = in_turns(2.0, 2.0, 3.0)
+SLOW = Cost(unit=MILLISECONDS, turns=((1.0,),), pruned=True)
+
+
+@pytest.mark.parametrize(
+    ("beside", "measured", "interval", "helps", "said"),
+    [
+        (FEW, in_turns(1.0, 1.0, 1.5), None, None, "2.00 times as fast, in too few rounds to be sure"),
+        (in_turns(2.0), in_turns(2.0), None, None, "1.00 times as slow, in too few rounds to be sure"),
+        (MEASURED, SLOW, None, False, "500.00 times as slow, it does not help"),  # of which one round is enough
+        (SLOW, MEASURED, None, True, "500.00 times as fast"),
+        (packets(2000), packets(1000), [2.0, 2.0], True, "2.00 times as fast"),
+    ],
+)
+def test_of_few_rounds_nothing_is_sure(
+    beside: Cost, measured: Cost, interval: list[float] | None, helps: bool | None, said: str
+) -> None:
+    found = replace(FOUND, beside=beside, advice=(advice("slow", measured=measured),))
+    (document,) = explained(explanation(found))["schedules"][0]["advice"]
+    assert (document["measured_interval"], document["helps"]) == (interval, helps)
+    assert document["tie"] == (None if helps is None else False)
+    assert f"; measured {said}\n" in text_of(found)
+
+
+def test_what_was_changed_to_stay_inside_is_said_to_be() -> None:
+    inside = replace(MEASURED, repair=SCHEDULE)
+    plain = replace(FOUND, advice=(advice("slow", measured=MEASURED),))
+    for found, number in ((plain, 0), (replace(plain, measured=inside, advice=(advice("slow", measured=inside),)), 2)):
+        result = replace(explanation(found), others={"theirs": found.measured or CRASH})
+        document = explained(result)
+        (schedule,), (other,) = document["schedules"], document["others"]
+        assert [each["repaired"] for each in (schedule, *schedule["advice"], other)] == [number > 0] * 3
+        assert text_of(found).count("was changed to stay inside of its images") == number
+
+
+def test_what_others_left_no_room_for_is_not_measured() -> None:
+    found = replace(FOUND, advice=(advice("slow"), advice("hopeless", change=False)))
+    for beside, said in ((MEASURED, True), (None, False)):  # None: nobody wanted to measure changes
+        (document,) = explained(explanation(replace(found, beside=beside)))["schedules"]
+        assert [each["left_out"] for each in document["advice"]] == [said, False]
+        assert ("not measured, for others are predicted to help more" in text_of(replace(found, beside=beside))) == said
+
+
+def test_what_failed_has_the_unit_of_the_machine() -> None:
+    result = replace(explanation(FOUND), machine=DSP, others={"broken": CRASH})
+    assert [each["unit"] for each in explained(result)["others"]] == ["packets"]
 
 
 def test_nothing_is_said_where_nobody_looked() -> None:

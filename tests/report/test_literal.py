@@ -38,6 +38,7 @@ EXPLAINED: dict[str, Any] = {
     "name": "mine",
     "cost": None,
     "unit": "ms",
+    "repaired": False,
     "predicted_ms": None,
     "profile": None,
     "failures": [],

@@ -15,8 +15,8 @@ from hltune.values.cost import Heap
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.tunings import TuningCommand
-from tests.report.explained import FOUND, MEASURED, explanation, in_turns
-from tests.report.values import CRASH, HOST, ROUNDS
+from tests.report.explained import FOUND, MEASURED, advice, explanation, in_turns
+from tests.report.values import CRASH, HOST, ROUNDS, SCHEDULE
 
 HEAP = Heap(allocations=1234, bytes=3 << 20, peak_bytes=1 << 20, largest_mapped_bytes=0)
 OTHERS = {
@@ -68,6 +68,16 @@ def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:
     write_page(document, tmp_path / "out.html")
     text = (tmp_path / "out.html").read_text()
     assert ", a tie</td>" in text and "<td>3 MiB (1,234)</td>" in text
+
+
+def test_what_was_changed_or_is_not_sure_is_said_to_be(tmp_path: Path) -> None:
+    inside = replace(in_turns(2.1, 1.9), repair=SCHEDULE)
+    found = replace(FOUND, beside=in_turns(2.0, 2.0), advice=(advice("slow", measured=inside),))
+    few = result(explanation=replace(explanation(found), others={"theirs": inside}))
+    write_page(reported([few], {}, command=""), tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    assert "in too few rounds to be sure; with it, the schedule was changed to stay inside" in text
+    assert ">verified; it was changed to stay inside" in text
 
 
 def test_what_shows_a_failure_names_the_workspace(tmp_path: Path) -> None:

@@ -68,6 +68,21 @@ def summed(width: int = 4096, height: int = 32) -> hl.Func:
     return output
 
 
+def windowed(width: int = 256, height: int = 4) -> hl.Func:
+    """Sums of columns and of rows, of which each is needed twice: a Func of three stages, and one without a name."""
+    x, r = hl.Var("x"), hl.RDom([hl.Range(0, height)], "r")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    columns, lines, output = hl.Func("columns"), hl.Func("lines"), hl.Func("twice")
+    columns[x] = 0.0
+    columns[x] += image[x, r.x]
+    columns[x] += hl.sqrt(image[x, r.x])
+    lines[x] = hl.sum(image[x + r.x, 0])
+    output[x] = columns[x] + columns[x + 1] + lines[x] * lines[x + 1]
+    image.set_estimates([hl.Range(0, width + height), hl.Range(0, height)])
+    output.set_estimates([hl.Range(0, width)])
+    return output
+
+
 def dashed(width: int = 512, height: int = 256) -> hl.Func:
     """A Func and a variable whose names are no identifiers."""
     x, y = hl.Var("x-column"), hl.Var("y")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hltune.lowered.account import Account, AccountJob
+from hltune.lowered.features import CACHES
 from hltune.machine.open import target_job
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.load import LoadJob
@@ -26,6 +27,8 @@ from tests.cache import CACHE
 from tests.search.flawed import FLAWS, GOOD, Flaw
 
 CORES = 2
+TOGETHER = (("sharpened", "paired", "bordered", "dashed", "windowed"), ("sharpened_roots", "summed"))
+"""Pipelines that one process makes: names that were used in it before get numbers."""
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +70,19 @@ class Reader:
             root=self.root,
             cores=CORES,
             vector_bytes=self.target.vector_bytes,
+            caches=CACHES,
         )
 
 
 @pytest.fixture(scope="module")
 def readers(worker: Worker, target: TargetInfo) -> dict[str, Reader]:
     found: dict[str, Reader] = {}
-    for entry in ("sharpened", "sharpened_roots", "paired", "bordered", "dashed", "summed"):
-        source = Source(kind="module", location="tests.search.flawed", entry=entry)
-        with Worker(preload=("halide",)) as loader:  # names that were used before get numbers
-            spec = loader.run(LoadJob(source=source, target=target.name, cache=CACHE))
-        found[entry] = Reader(worker, spec, target)
+    for entries in TOGETHER:
+        with Worker(preload=("halide",)) as loader:
+            for entry in entries:
+                source = Source(kind="module", location="tests.search.flawed", entry=entry)
+                spec = loader.run(LoadJob(source=source, target=target.name, cache=CACHE))
+                found[entry] = Reader(worker, spec, target)
     return found
 
 
@@ -201,7 +206,12 @@ def test_page_faults_are_shared_out(readers: dict[str, Reader]) -> None:
 
 @pytest.mark.parametrize(
     ("caches", "what"),
-    [((32 << 10, 64 << 20), None), ((32 << 10, 2 << 20, 300 << 20), "through L3"), ((32 << 10, 2 << 20), "memory")],
+    [
+        ((32 << 10, 64 << 20), None),
+        ((32 << 10, 2 << 20, 300 << 20), "through L3"),
+        ((32 << 10, 2 << 20), "memory"),
+        ((), None),  # nobody knows
+    ],
 )
 def test_which_cache_a_func_goes_through_is_the_machine_s(
     reader: Reader, caches: tuple[int, ...], what: str | None
@@ -209,6 +219,13 @@ def test_which_cache_a_func_goes_through_is_the_machine_s(
     case = replace(reader.case("rows.compute_root().parallel(y);"), caches=caches)
     found = [each.text for each in KINDS["memory"](case)]
     assert len(found) == (what is not None) and all(what is not None and what in each for each in found)
+
+
+def test_waiting_for_memory_is_no_fault_where_it_is_not_counted(readers: dict[str, Reader]) -> None:
+    for kind in ("pages", "memory"):
+        (flaw,) = (each for each in FLAWS if each.kind == kind)
+        case = readers[flaw.entry].case(flaw.text)
+        assert {*KINDS[kind](case)} and not {*KINDS[kind](replace(case, counted=True))}
 
 
 def test_names_of_funcs_need_not_be_identifiers(readers: dict[str, Reader]) -> None:
@@ -246,6 +263,47 @@ def test_what_is_unrolled_as_a_whole_is_not_computed_again(readers: dict[str, Re
     )
     assert {str(each.stage) for each in case.account.of("sums")} == {"sums"}
     assert not list(KINDS["recomputed"](case))
+
+
+def test_a_func_of_whose_stages_some_have_no_loops_is_computed_again_once(readers: dict[str, Reader]) -> None:
+    case = readers["windowed"].case(
+        "columns.compute_at(twice, x).unroll(x);columns.update(0).unroll(x).unroll(r_x);columns.update(1).unroll(x);"
+    )
+    assert {str(each.stage) for each in case.account.of("columns")} == {"columns", "columns.update(1)"}
+    (fault,) = (each for each in KINDS["recomputed"](case) if each.stage.func == "columns")
+    assert str(fault.stage) == "columns" and "2.0 times" in fault.text
+
+
+def test_an_update_that_no_directive_places_is_computed_once(readers: dict[str, Reader]) -> None:
+    """Halide computes it in the innermost loop of its consumer."""
+    reader = readers["windowed"]
+    case = reader.case("columns.compute_root();")
+    (name,) = {each.stage.func for each in case.account.bodies} - {"columns", "twice"}
+    assert case.patient.place(name) is None
+    faults = [each for each in KINDS["recomputed"](case) if each.stage.func == name]
+    assert faults and all(each.changes for each in faults)
+    once = [reader(each).of(name) for each in faults[0].changes[:1]]
+    assert all(sum(each.features["points"] for each in bodies) < 1.1 * (256 + 1) * 5 for bodies in once)
+
+
+def test_threads_share_the_loop_around_an_update_that_no_directive_places(readers: dict[str, Reader]) -> None:
+    case = readers["windowed"].case("columns.compute_root();")
+    inner = [each for each in KINDS["idle"](case) if each.stage.func not in ("columns", "twice")]
+    assert inner and all(each.changes for each in inner)
+    changes = {directive for each in inner for change in each.changes for directive in change.directives}
+    assert {each.stage.func for each in changes.difference(case.schedule.directives)} == {"twice"}
+
+
+def test_a_vectorised_reduction_computes_several_elements_at_a_time(readers: dict[str, Reader]) -> None:
+    """Though it stores one: what models learn from says what it stores."""
+    reader = readers["summed"]
+    plain = reader.case("sums.compute_root();")
+    vector = reader.case("sums.compute_root();sums.update(0).split(r_x, r_x, ri, 8).atomic().vectorize(ri);")
+    for case, lanes in ((plain, 1.0), (vector, 8.0)):
+        scalar = {str(each.stage) for each in KINDS["scalar"](case)}
+        assert ("sums.update(0)" in scalar) == (lanes == 1.0)
+        (body,) = (each for each in case.account.bodies if str(each.stage) == "sums.update(0)")
+        assert (body.lanes, body.features["lanes"]) == (lanes, 1.0)
 
 
 def test_rounding_up_at_root_is_not_called_computing_again(readers: dict[str, Reader]) -> None:

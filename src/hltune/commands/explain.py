@@ -15,7 +15,6 @@ from hltune.commands.place import open_session
 from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
-from hltune.lowered.features import CACHES
 from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import caches_of, identify
@@ -33,6 +32,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.profile import Profile
+from hltune.values.unit import MILLISECONDS
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
@@ -161,11 +161,14 @@ def explain(
                 root=root,
                 cores=measure.threads,
                 vector_bytes=subject.target.vector_bytes,
-                caches=caches or CACHES,
+                caches=caches,
+                counted=machine.unit != MILLISECONDS,
             )
             advice = advise(case, lambda changes: accounts.of(changes, end_s=time.monotonic() + _CHANGES_S))
             explained[0] = replace(first, advice=advice)
-            if trying and session is not None:
+            if trying and session is None:
+                progress.note(f"no change is measured: code for {subject.target.name} does not run here")
+            elif trying and session is not None:
                 explained[0] = _tried(session, explained[0], progress)
         verification = None
         if session is not None:

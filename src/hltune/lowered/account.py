@@ -22,7 +22,7 @@ from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
 
-_LOOP = re.compile(r"(?P<func>[^.]+)\.s(?P<stage>\d+)\.(?:.*\.)?(?P<var>[^.]+)")
+_LOOP = re.compile(r"(?P<func>[^.]+)\.s(?P<stage>\d+)\.(?:(?P<made_of>[^.]+)\.(?:.*\.)?)?(?P<var>[^.]+)")
 """Halide's names of loops, such as ``blur.s0.y.yi``; stage 0 is the pure one."""
 _REWRITTEN = re.compile(r"(?:\.\$n)*(?:\.rebased)?$")
 """What it adds to the name of a loop that a window slides along, and of one that it lets begin at 0."""
@@ -35,11 +35,13 @@ class Level:
     Attributes:
         stage: whose loop it is.
         var: its name in the schedule.
+        dimension: see `dimension_of`.
         touched: cache lines that one iteration of it reads and writes, in bytes.
     """
 
     stage: Stage
     var: str
+    dimension: str
     kind: str
     extent: float
     entries: float
@@ -57,6 +59,7 @@ class Body:
         loaded: elements that it reads of each buffer.
         run_bytes: cache lines that one run of it touches.
         element_bytes: size of what it stores.
+        lanes: elements that are computed at once: what it stores, or combines into what it stores, as a sum does.
     """
 
     stage: Stage
@@ -67,6 +70,7 @@ class Body:
     loaded: Mapping[str, float]
     run_bytes: float
     element_bytes: int
+    lanes: float
 
     @property
     def seconds(self) -> float:
@@ -75,8 +79,8 @@ class Body:
 
     @property
     def vector(self) -> bool:
-        """It stores several elements at once."""
-        return self.features["lanes"] > 1.0
+        """It computes several elements at once."""
+        return self.lanes > 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,15 +169,17 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
     loaded: defaultdict[str, float] = defaultdict(float)
     for access in loads:
         loaded[func_of(access.buffer)] += access.runs * access.lanes * access.enabled
+    named = dict(zip(BODY, row, strict=True))
     return Body(
         stage=own[-1] if own else Stage(func),
         buffer=first.store.buffer,
         levels=levels,
-        features=dict(zip(BODY, row, strict=True)),
+        features=named,
         terms=dict(zip(TERMS, parts, strict=False)),
         loaded=dict(loaded),
         run_bytes=lines[-1],
         element_bytes=first.store.bytes,
+        lanes=max(named["lanes"], *(site.reduced for site in sites)),
     )
 
 
@@ -183,13 +189,31 @@ def _lines(read: Touched, written: Touched) -> float:
 
 def loop_of(name: str) -> tuple[Stage, str]:
     """Whose loop it is, and its name in the schedule, by the name that Halide gives it."""
-    match = _LOOP.fullmatch(_REWRITTEN.sub("", name, count=1))
+    match = _parts(name)
     return (Stage(""), name) if match is None else (_stage(match), match["var"].replace("$", "_"))
+
+
+def dimension_of(name: str) -> str:
+    """The variable of the algorithm that a loop was made of; of a fused one, the inner one."""
+    match = _parts(name)
+    return name if match is None else (match["made_of"] or match["var"]).replace("$", "_")
+
+
+def _parts(name: str) -> re.Match[str] | None:
+    return _LOOP.fullmatch(_REWRITTEN.sub("", name, count=1))
 
 
 def _level(loop: Loop, lines: float) -> Level:
     stage, var = loop_of(loop.name)
-    return Level(stage=stage, var=var, kind=loop.kind, extent=loop.extent, entries=loop.entries, touched=lines)
+    return Level(
+        stage=stage,
+        var=var,
+        dimension=dimension_of(loop.name),
+        kind=loop.kind,
+        extent=loop.extent,
+        entries=loop.entries,
+        touched=lines,
+    )
 
 
 def _stage(match: re.Match[str]) -> Stage:

@@ -89,12 +89,14 @@ class Work:
 
     Attributes:
         addresses: names that were used in addresses only, where arithmetic costs nothing, but loads do.
+        reduced: lanes of the widest vector whose elements are combined with each other; 1 if there is none.
     """
 
     operations: dict[str, float] = field(default_factory=dict[str, float])
     loads: list[Load] = field(default_factory=list[Load])
     names: set[str] = field(default_factory=set[str])
     addresses: set[str] = field(default_factory=set[str])
+    reduced: int = 1
 
     def add(self, other: Work) -> None:
         """Adds what another one counted."""
@@ -103,6 +105,7 @@ class Work:
         self.loads += other.loads
         self.names |= other.names
         self.addresses |= other.addresses
+        self.reduced = max(self.reduced, other.reduced)
 
 
 class Counter:
@@ -185,6 +188,7 @@ class Counter:
             if name.startswith("vector_reduce"):
                 which, found = "add", Type(found.kind, found.bits, max(found.lanes, types[0].lanes if types else 1))
                 self._add(which, found, work)
+                work.reduced = max(work.reduced, found.lanes)
                 return each.type or found
             self._add(which, found, work)
         return found

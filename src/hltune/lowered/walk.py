@@ -66,6 +66,7 @@ class Site:
         guarded: the share of iterations in which guards around it hold.
         loops: around it, the outermost first.
         operations: instructions of one run by `hltune.lowered.operations.NAMES`.
+        reduced: lanes of the widest vector whose elements it combines with each other; 1 if there is none.
     """
 
     store: Access
@@ -74,6 +75,7 @@ class Site:
     runs: float
     guarded: float
     loops: tuple[Loop, ...]
+    reduced: int
 
     @property
     def points(self) -> float:
@@ -292,6 +294,7 @@ class _Walker:
                 runs=runs,
                 guarded=runs / most if most else 0.0,
                 loops=tuple(self._loops),
+                reduced=work.reduced,
             )
         )
 

@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column
 
-from hltune.report.layout import number, numbers, plain_table, print_lines
+from hltune.report.layout import CHANGED, number, numbers, plain_table, print_lines
+from hltune.values.unit import MILLISECONDS
 
 Document = dict[str, Any]
 
@@ -23,6 +24,7 @@ def print_explained(console: Console, document: Document) -> None:
     """One schedule after the other: what it costs, what limits it, where the time goes, its loops."""
     for at, each in enumerate(document["schedules"]):
         print_lines(console, _headline(document, each), *_profiled(each))
+        print_lines(console, *[f"{each['name']} {CHANGED}"] * each["repaired"])
         for found in each["failures"]:
             print_lines(console, f"{found['stage']} failed: {found['message']}")
         if each["advice"] is not None:
@@ -39,7 +41,9 @@ def _headline(document: Document, each: Document) -> str:
     measured = "not measured: code for this target does not run here"
     if each["cost"] is not None:
         measured = f"{_count(each['cost'])} {each['unit']} (spread {each['spread']:.0%}), output verified"
-    predicted = "" if each["predicted_ms"] is None else f"; {_count(each['predicted_ms'])} ms by T0"
+    predicted = ""
+    if each["predicted_ms"] is not None and each["unit"] == MILLISECONDS.name:  # beside packets, it says nothing
+        predicted = f"; {_count(each['predicted_ms'])} ms by T0"
     return f"{document['pipeline']}, schedule {each['name']}: {measured}{predicted}"
 
 
@@ -86,19 +90,29 @@ def outcome(advice: Document) -> str:
 def _brought(advice: Document) -> str:
     if advice["failure"] is not None:
         return f"; tried, and it fails: {advice['failure']['message']}"
-    if (found := advice["measured_speedup"]) is None:
-        return ""
-    low, high = advice["measured_interval"]
-    verdict = "" if advice["helps"] else ", it does not help"
+    if advice["measured_speedup"] is None:
+        return "; not measured, for others are predicted to help more" if advice["left_out"] else ""
+    changed = f"; with it, the schedule {CHANGED}" if advice["repaired"] else ""
+    return f"; measured {_speedup(advice)}{_verdict(advice)}{changed}"
+
+
+def _speedup(advice: Document) -> str:
+    found, (low, high) = advice["measured_speedup"], advice["measured_interval"] or (1.0, 1.0)
     if advice["tie"]:
-        return f"; measured a tie{_interval(low, high)}{verdict}"
+        return f"a tie{_interval(low, high)}"
     if found > 1:
-        return f"; measured {found:.2f} times as fast{_interval(low, high)}"
-    return f"; measured {1 / found:.2f} times as slow{_interval(1 / high, 1 / low)}{verdict}"
+        return f"{found:.2f} times as fast{_interval(low, high)}"
+    return f"{1 / found:.2f} times as slow{_interval(1 / high, 1 / low)}"
 
 
 def _interval(low: float, high: float) -> str:
     return f" (95% interval {low:.2f} to {high:.2f})" if low < high else ""
+
+
+def _verdict(advice: Document) -> str:
+    if advice["helps"] is None:
+        return ", in too few rounds to be sure"
+    return "" if advice["helps"] else ", it does not help"
 
 
 def untried(advice: Document) -> str:

@@ -21,7 +21,7 @@ from hltune.values.unit import Unit
 
 Document = dict[str, Any]
 
-VERSION = 4
+VERSION = 5
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
 _LEAST = 0.05
@@ -40,15 +40,21 @@ def explained(result: Explanation) -> Document:
         "machine": {"cpu": result.machine.cpu, "threads": result.machine.threads},
         "caches": list(result.caches),
         "schedules": schedules,
-        "others": [{"name": name, **_measurement(each)} for name, each in result.others.items()],
+        "others": [{"name": name, **_measurement(each, result.machine.unit)} for name, each in result.others.items()],
         "limit": result.machine.unit.from_seconds(_value(result.bandwidth_bound)),
         "verification": verification(result.verification),
     }
 
 
-def _measurement(each: Measurement) -> Document:
+def _measurement(each: Measurement, unit: Unit) -> Document:
     measured = each if isinstance(each, Cost) else None
-    return {**cost(measured), "failure": failure(each) if isinstance(each, Failure) else None}
+    failed = failure(each) if isinstance(each, Failure) else None
+    return {**cost(measured, unit), "repaired": _repaired(each), "failure": failed}
+
+
+def _repaired(each: Measurement | None) -> bool:
+    """As found, it reads or writes beyond its images; another schedule was measured in its place."""
+    return isinstance(each, Cost) and each.repair is not None
 
 
 def _value(each: Measurement | None) -> float | None:
@@ -64,6 +70,7 @@ def _explained(each: Explained, result: Explanation) -> Document:
         "name": each.name,
         **cost(measured, result.machine.unit),
         "verified": measured is not None,
+        "repaired": _repaired(measured),
         "predicted_ms": account and 1e3 * account.seconds,
         "terms_ms": account and {name: 1e3 * seconds for name, seconds in account.terms.items()},
         "profile": profile and _profile(profile, measured, result.machine.unit),
@@ -138,7 +145,7 @@ def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
         "points": points,
         "needed": needed or None,
         "recompute": points / needed if needed else None,
-        "lanes": max(each.features["lanes"] for each in bodies),
+        "lanes": max(each.lanes for each in bodies),
         "vector_share": vector / total,
         "scattered_share": sum(each.terms["scattered"] for each in bodies) / total,
         "guarded_share": 1.0 - min(each.features["guarded"] for each in bodies),
@@ -189,6 +196,7 @@ def _nest(bodies: Sequence[tuple[Sequence[Level], Body]], account: Account, dept
             "kind": level.kind,
             "func": level.stage.func,
             "loop": level.var,
+            "dimension": level.dimension,
             "iterations": level.extent,
             "touched_bytes": sum(body.levels[depth].touched for _, body in inside),
             "share": share,
@@ -208,8 +216,8 @@ def _mark_differences(one: list[Document], other: list[Document]) -> None:
 
 
 def _loop_key(row: Document) -> tuple[Any, ...]:
-    """Not the name: each schedule calls its loops as it likes."""
-    return tuple(row.get(name) for name in ("depth", "kind", "func", "iterations", "lanes"))
+    """Not the name: each schedule calls its loops as it likes. What they are made of is the algorithm's."""
+    return tuple(row.get(name) for name in ("depth", "kind", "func", "dimension", "iterations", "lanes"))
 
 
 def _is_same(one: Level, other: Level) -> bool:
@@ -228,7 +236,7 @@ def _leaf(body: Body, depth: int, share: float) -> Document:
         "depth": depth,
         "kind": "store",
         "func": str(body.stage),
-        "lanes": body.features["lanes"],
+        "lanes": body.lanes,
         "touched_bytes": body.run_bytes,
         "share": share,
     }
@@ -239,6 +247,7 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
     account = each.account if isinstance(each.account, Account) else None
     share = fault.seconds / account.seconds if account else None
     measured = measured_speedup(each, advice)
+    sure = measured if measured is not None and measured.sure else None
     return {
         "kind": fault.kind,
         "stage": str(fault.stage),
@@ -251,9 +260,11 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
         "predicted_speedup": predicted_speedup(each, advice),
         "untried": advice.untried,
         "measured_speedup": measured and measured.value,
-        "measured_interval": measured and [measured.low, measured.high],
-        "helps": measured and helps(measured),
-        "tie": measured and measured.tie,
+        "measured_interval": sure and sure.interval and [*sure.interval],
+        "helps": sure and helps(sure),
+        "tie": sure and sure.tie,
+        "repaired": _repaired(advice.measured),
+        "left_out": each.beside is not None and advice.change is not None and advice.measured is None,
         "failure": failure(advice.measured) if isinstance(advice.measured, Failure) else None,
         "schedule": advice.change and directives(advice.change),
     }

@@ -11,6 +11,9 @@ from hltune.machine.tolerance import EXACT
 from hltune.machine.verification import Verification
 from hltune.workspace.rows import Row
 
+CHANGED = "was changed to stay inside of its images: as found, it reads or writes beyond them"
+"""What is said of a schedule that was repaired, after its name."""
+
 
 def print_lines(console: Console, *lines: object) -> None:
     """Prints lines as they are, however long."""
@@ -21,8 +24,7 @@ def print_lines(console: Console, *lines: object) -> None:
 def print_failures(console: Console, rows: Iterable[Row]) -> None:
     """Prints a line for each row that has no cost, or that is not what was found."""
     rows = list(rows)
-    changed = "was changed to stay inside of its images: as found, it reads or writes beyond them"
-    print_lines(console, *(f"{row.name} {changed}" for row in rows if row.repaired))
+    print_lines(console, *(f"{row.name} {CHANGED}" for row in rows if row.repaired))
     print_lines(console, *(f"{row.name} failed. {row.failure}" for row in rows if row.failure))
 
 

@@ -26,6 +26,7 @@ from hltune.report.curve import round_numbers
 from hltune.report.documents import errors, failure
 from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, size, untried
 from hltune.report.explanation import explained
+from hltune.report.layout import CHANGED
 from hltune.report.tables import is_tie
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
@@ -39,7 +40,7 @@ from hltune.workspace.tunings import TuningCommand
 
 Document = dict[str, Any]
 
-VERSION = 3
+VERSION = 4
 _SAMPLES = 500
 """Of tuning, that the page shows beside each one that was the best so far."""
 _ID_DIGITS = 12
@@ -97,6 +98,7 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
         refresh_s=refresh_s,
         least=LEAST_SHOWN,
         not_looked_for=NOT_LOOKED_FOR,
+        changed=CHANGED,
     )
     write_bytes(path, page.encode())
 
@@ -160,6 +162,7 @@ def _row(name: str, measured: Measurement | None, best: Measurement | None) -> D
         "tie": pair is not None and found is not best and is_tie(*pair),
         "heap_bytes": heap.bytes if heap else counters and counters.peak_heap_bytes,
         "allocations": heap.allocations if heap else counters and counters.allocations,
+        "repaired": found is not None and found.repair is not None,
         "failure": failure(measured) if isinstance(measured, Failure) else None,
     }
 

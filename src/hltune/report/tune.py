@@ -223,8 +223,8 @@ def _document(result: Tuned, store: Path) -> Document:
         "speedup": baseline and baseline.cost and round(ratio(baseline.cost, finals.winner_cost), 4),
         **own_document(Own.of(finals.rows)),
         "verification": verification_document(result.verification),
-        "to_runner_up": finals.to_runner_up and asdict(finals.to_runner_up),
-        "to_baseline": finals.to_baseline and asdict(finals.to_baseline),
+        "to_runner_up": _ratio(finals.to_runner_up),
+        "to_baseline": _ratio(finals.to_baseline),
         "finalists": [
             {
                 "name": row.name,
@@ -252,6 +252,10 @@ def _document(result: Tuned, store: Path) -> Document:
         "weights": result.weights and str(result.weights),
         "store": str(store),
     }
+
+
+def _ratio(found: Speedup | None) -> Document | None:
+    return found and {"value": found.value, "low": found.low, "high": found.high}
 
 
 def _expectation(expected: Expectation) -> Document:

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 from hltune.lowered.account import Account, Body, func_of
-from hltune.lowered.features import CACHES
 from hltune.lowered.walk import HEAP
 from hltune.search.remedies import Patient
 from hltune.values.directives import Schedule
@@ -41,7 +40,8 @@ class Case:
     Attributes:
         root: what the program spends that computes every Func once, in full.
         cores: threads that share the tasks.
-        caches: bytes of the machine's caches, the smallest first; those that features refer to where nobody knows.
+        caches: bytes of the machine's caches, the smallest first; empty where nobody knows.
+        counted: what is measured is how much is done, not how long it takes, so that waiting for memory costs nothing.
     """
 
     spec: PipelineSpec
@@ -50,7 +50,8 @@ class Case:
     root: Account
     cores: int
     vector_bytes: int
-    caches: tuple[int, ...] = CACHES
+    caches: tuple[int, ...]
+    counted: bool = False
 
     @cached_property
     def patient(self) -> Patient:

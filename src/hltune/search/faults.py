@@ -74,33 +74,39 @@ def _scalar(case: Case) -> Iterator[Fault]:
 
 
 def _recomputed(case: Case) -> Iterator[Fault]:
-    for stage, bodies in case.stages.items():
-        needed, points = _points(case, stage)
+    for stage, bodies, root in _beside_root(case):
+        needed, points = (sum(each.features["points"] for each in some) for some in (root, bodies))
         if stage.func in case.patient.outputs or not needed or points < _RECOMPUTED * needed:
             continue
-        if isinstance(case.patient.place(stage.func), ComputeRoot):  # loops that are rounded up
+        place = case.patient.place(stage.func)
+        if isinstance(place, ComputeRoot):  # loops that are rounded up
             continue
+        if place is None:  # an update that no directive places is computed in the innermost loop of its consumer
+            changes = remedies.computed(case.patient, stage.func, bodies[0].element_bytes)
+        else:
+            changes = remedies.further_out(case.patient, stage.func)
         yield Fault(
             kind="recomputed",
             stage=stage,
             seconds=sum(each.seconds for each in bodies) * (1.0 - needed / points),
             text=f"computes each point {points / needed:.1f} times: compute it further out, or let it slide",
-            changes=tuple(remedies.further_out(case.patient, stage.func)),
+            changes=tuple(changes),
         )
 
 
-def _points(case: Case, stage: Stage) -> tuple[float, float]:
-    """Elements of a stage that are needed and that are computed; where loops do not tell stages apart, of its Func.
+def _beside_root(case: Case) -> Iterator[tuple[Stage, list[Body], list[Body]]]:
+    """The bodies of each stage, and those of the program that computes every Func once.
 
-    Of what is unrolled and vectorised as a whole, no loop is left.
+    Of what is unrolled and vectorised as a whole, no loop is left that tells stages apart: such a Func is one.
     """
-    func = stage.func
-    if {each.stage for each in case.root.of(func)} <= {each.stage for each in case.account.of(func)}:
-        return case.root.points(stage), case.account.points(stage)
-    needed, points = (
-        sum(each.features["points"] for each in account.of(func)) for account in (case.root, case.account)
-    )
-    return needed, points
+    for func in dict.fromkeys(stage.func for stage in case.stages):
+        bodies, root = case.account.of(func), case.root.of(func)
+        stages = dict.fromkeys(each.stage for each in bodies)
+        if stages.keys() != {each.stage for each in root}:
+            yield Stage(func), bodies, root
+            continue
+        for stage in stages:
+            yield stage, case.stages[stage], [each for each in root if each.stage == stage]
 
 
 def _inlined(case: Case) -> Iterator[Fault]:
@@ -141,6 +147,8 @@ def _scattered(case: Case) -> Iterator[Fault]:
 
 
 def _pages(case: Case) -> Iterator[Fault]:
+    if case.counted:
+        return iter(())
     text = (
         "goes from page to page of memory, as down a column, and comes back to each for the next element: "
         "take several from each while there"
@@ -149,7 +157,7 @@ def _pages(case: Case) -> Iterator[Fault]:
 
 
 def _chained(case: Case) -> Iterator[Fault]:
-    text = "combines one value at a time, and each step waits for the one before: keep several side by side, unrolled"
+    text = "combines step by step, and each step waits for the one before: keep several results side by side, unrolled"
     return _waiting(case, "chained", "chains", _CHAINED, text, _SIDE_BY_SIDE, unrolled=True)
 
 
@@ -171,7 +179,8 @@ def _waiting(
 
 def _idle(case: Case) -> Iterator[Fault]:
     for stage, bodies in case.stages.items():
-        tasks = min(each.features["tasks"] * each.features["inner_parallel"] for each in bodies)
+        body = min(bodies, key=_tasks)
+        tasks = _tasks(body)
         idle = idle_share(tasks, case.cores)
         if case.cores == 1 or idle < _IDLE:
             continue
@@ -181,11 +190,22 @@ def _idle(case: Case) -> Iterator[Fault]:
             stage=stage,
             seconds=sum(each.seconds for each in bodies) * idle,
             text=f"{text}: parallelise it in more parts",
-            changes=tuple(remedies.parallel(case.patient, stage)),
+            changes=tuple(remedies.parallel(case.patient, _outermost(body))),
         )
 
 
+def _tasks(body: Body) -> float:
+    return body.features["tasks"] * body.features["inner_parallel"]
+
+
+def _outermost(body: Body) -> Stage:
+    """The stage with the outermost of the loops around a body."""
+    return body.levels[0].stage if body.levels else body.stage
+
+
 def _memory(case: Case) -> Iterator[Fault]:
+    if case.counted or not case.caches:
+        return
     heap = sum(each.bytes for each in case.taken.values())
     for func, size in case.sizes.items():
         if cache_of(size, case.caches[:2]) or not isinstance(case.patient.place(func), ComputeRoot):

@@ -65,7 +65,7 @@ class Patient:
         return frozenset(output.name for output in self.spec.outputs)
 
     def place(self, func: str) -> ComputeRoot | ComputeAt | None:
-        """Where a Func is computed; None for an output, or where it is inlined."""
+        """Where a Func is computed; None for an output, or where no directive says."""
         found = [each for each in self.view.directives if each.stage.func == func]
         return next((each for each in reversed(found) if isinstance(each, ComputeRoot | ComputeAt)), None)
 
@@ -179,7 +179,7 @@ def further_in(patient: Patient, func: str) -> Iterator[Schedule]:
 
 
 def computed(patient: Patient, func: str, element_bytes: int) -> Iterator[Schedule]:
-    """Computes a Func that was inlined into a buffer, by vectors, wherever there is a loop for it."""
+    """Computes a Func that no directive places into a buffer, by vectors, wherever there is a loop for it."""
     stage, view = Stage(func), patient.view
     args = view.nests.args[func]
     lanes = max(_SHORTEST_VECTOR, patient.vector_bytes // element_bytes)
@@ -200,9 +200,8 @@ def computed(patient: Patient, func: str, element_bytes: int) -> Iterator[Schedu
 
 
 def parallel(patient: Patient, stage: Stage) -> Iterator[Schedule]:
-    """Gives the threads more tasks: another loop, two loops in one, or smaller parts of the loop that they share."""
+    """Gives the threads more tasks: another loop of a stage, two in one, or smaller parts of what they share."""
     view = patient.view
-    stage = _outer_stage(patient, stage)
     loops = view.nests.loops.get(stage, ())
     shared = [each for each in loops if each.kind == "parallel"]
     serial = [each for each in loops if each.kind == "for" and not each.rvar]
@@ -275,12 +274,3 @@ def _roots(view: View, stage: Stage) -> dict[str, str]:
             case _:
                 pass
     return roots
-
-
-def _outer_stage(patient: Patient, stage: Stage) -> Stage:
-    """The stage with the outermost loops around one."""
-    seen = {stage.func}
-    while isinstance(level := patient.place(stage.func), ComputeAt) and level.consumer not in seen:
-        seen.add(level.consumer)
-        stage, _ = patient.view.nests.level(level.consumer, level.var)
-    return stage

@@ -1,0 +1,49 @@
+"""What an account says of bodies, read from small texts."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from hltune.lowered.account import Body, account
+from hltune.lowered.evaluate import Dimension, Sizes
+from hltune.lowered.parse import parse_lowered
+from hltune.lowered.tree import Type
+from hltune.lowered.walk import walk
+
+ROW = (Dimension(minimum=0, extent=256, stride=1),)
+SIZES = Sizes(buffers={"input": ROW, "sum": ROW}, scalars={})
+TYPES = dict.fromkeys(SIZES.buffers, Type("float", 32))
+
+
+def body_of(text: str) -> Body:
+    """The one body of a program."""
+    walked = walk(parse_lowered(textwrap.dedent(text)), SIZES, TYPES, vector_bits=256)
+    (found,) = account(walked, "", cores=2).bodies
+    return found
+
+
+EIGHT = "(float32)vector_reduce_add(input[ramp(sum.s1.r$x*8, 1, 8)])"
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "lanes"),
+    [
+        ("", "input[sum.s1.r$x]", 1),
+        ("", EIGHT, 8),
+        (f"let t = {EIGHT}", "t", 8),
+        ("", f"({EIGHT} + (float32)vector_reduce_add(input[ramp(0, 1, 16)]))", 16),
+    ],
+)
+def test_a_vectorised_reduction_computes_several_elements_at_once(before: str, value: str, lanes: int) -> None:
+    """Though it stores one, which is what features say."""
+    found = body_of(f"""\
+        produce sum {{
+         for (sum.s1.r$x, 0, 32) {{
+          {before or "let unused = 1"}
+          sum[0] = sum[0] + {value}
+         }}
+        }}
+        """)
+    assert (found.lanes, found.vector, found.features["lanes"]) == (lanes, lanes > 1, 1.0)

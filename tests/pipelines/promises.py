@@ -1,5 +1,8 @@
 """What a pipeline demands when it runs; and a program that ends with Halide's main."""
 
+import tempfile
+from pathlib import Path
+
 import halide as hl
 
 
@@ -32,7 +35,7 @@ def dumped():
     x = hl.Var("x")
     f = hl.Func("f")
     f[x] = x
-    f.debug_to_file("f.tmp")
+    f.debug_to_file(str(Path(tempfile.gettempdir()) / "dumped.tmp"))
     f.set_estimates([(0, 4)])
     return f
 

@@ -44,10 +44,11 @@ from hltune.values.about import About
 from hltune.values.cost import count_repaired
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import PipelineSpec
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
-from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
@@ -289,10 +290,8 @@ def _finish(
         told=lambda rows: _refute(rows, run, measure, workspace, progress),
     )
     say_if_busy(run.session, spec.name, progress)
-    record = finals.winner.record(TUNED)
-    assert record is not None
+    record = _put_on_record(finals, records, spec, run.machine, workspace)
     folder = workspace.texts(spec, subject.target, measure.elsewhere and run.machine)
-    workspace.replace(record, spec, run.machine)
     return Tuned(
         subject=subject,
         machine=run.machine,
@@ -313,6 +312,20 @@ def _finish(
         files=export_texts(About.today(spec, run.machine, record.cost), subject, record.schedule, folder),
         verification=run.session.verification,
     )
+
+
+def _put_on_record(
+    finals: Finals, records: Sequence[Record], spec: PipelineSpec, machine: MachineId, workspace: Workspace
+) -> Record:
+    """The winner becomes `TUNED`; one that won a comparison before stays as it is until the next one."""
+    found = finals.winner.record(TUNED)
+    assert found is not None
+    record = replace(found, compared=finals.compared)
+    former = next((each for each in records if each.name == TUNED and each.schedule == record.schedule), None)
+    if former is not None and former.compared and not finals.compared:
+        return former
+    workspace.replace(record, spec, machine)
+    return record
 
 
 def _refute(rows: Sequence[Row], run: Run, measure: MeasureOptions, workspace: Workspace, progress: Progress) -> None:

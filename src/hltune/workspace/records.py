@@ -56,6 +56,7 @@ class Record:
         cost: its least measured cost, in seconds whatever the unit; None if it was measured under other conditions.
         elsewhere: which ones these are, for people.
         doubt: with which tolerances of the user's its outputs were wrong, if any; with the usual ones they were right.
+        compared: tuning measured it side by side with others; else it is the fastest by times of different moments.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Record:
     provenance: Provenance
     elsewhere: str = ""
     doubt: str = ""
+    compared: bool = True
 
     @property
     def notes(self) -> Iterator[str]:
@@ -299,6 +301,7 @@ def _write(path: Path, record: Record, spec: PipelineSpec, machine: dict[str, An
         "provenance": provenance.to_json(record.provenance),
         "schedule": schedule_codec.to_json(record.schedule),
         **({"doubt": record.doubt} if record.doubt else {}),
+        **({} if record.compared else {"compared": False}),
     }
     write_bytes(path, _FORMAT.encode(document))
 
@@ -320,6 +323,7 @@ def _read(path: Path, spec: PipelineSpec) -> _Kept:
             cost=float(fields["cost_s" if old else "cost"]),
             provenance=origin,
             doubt=str(fields.get("doubt", "")),
+            compared=bool(fields.get("compared", True)),
         )
         return _Kept(path=path, record=record, machine=dict(fields["machine"]))
     except InputError as error:

@@ -186,7 +186,7 @@ def tune(
         for number, (subject, session, given) in enumerate(sessions):
             now_s = time.monotonic()
             with survivors.trying(subject.spec.name):
-                run = _open(subject, session, given, options, workspace, store, pool, ranker, asked)
+                run = _open(subject, session, given, options, measure, workspace, store, pool, ranker, asked)
                 left_s = max(begun_s + _KNOWN_SHARE * total_s - now_s, _LEAST_KNOWN_SHARE * (end_s - now_s))
                 known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
                 run.measured = len(known)
@@ -225,6 +225,7 @@ def _open(
     session: Session,
     machine: MachineId,
     options: TuneOptions,
+    measure: MeasureOptions,
     workspace: Workspace,
     store: Store,
     pool: SearchPool,
@@ -238,7 +239,8 @@ def _open(
         store.delete(subject.spec.content_hash, machine.key)
     store.add_pipeline(PipelineRecord.of(subject.spec))
     initial = initial_weights(asked, options.search.weights, subject.target, parent=lineage.parent())
-    history = History(subject.spec, machine, store)
+    limits = {"--compile-timeout": measure.compile_timeout_s, "--run-timeout": measure.run_timeout_s}
+    history = History(subject.spec, machine, store, limits=limits)
     # Another run does not repeat what this one leaves to chance.
     rng = np.random.default_rng([options.search.seed, len(history)])
     tuner = Tuner(
@@ -287,7 +289,7 @@ def _finish(
         cost=tuner.history.cost_of,
         unit=run.machine.unit,
         most=most,
-        told=lambda rows: _refute(rows, run, measure, workspace, progress),
+        told=lambda rows: _take_note(rows, run, measure, workspace, progress),
     )
     say_if_busy(run.session, spec.name, progress)
     record = _put_on_record(finals, records, spec, run.machine, workspace)
@@ -328,11 +330,15 @@ def _put_on_record(
     return record
 
 
-def _refute(rows: Sequence[Row], run: Run, measure: MeasureOptions, workspace: Workspace, progress: Progress) -> None:
-    """What has turned out wrong is neither handed out nor gone on from."""
+def _take_note(
+    rows: Sequence[Row], run: Run, measure: MeasureOptions, workspace: Workspace, progress: Progress
+) -> None:
+    """What has turned out wrong is neither handed out nor gone on from; what works after all is kept."""
     tuner = run.tuner
     verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
     drop_refuted(verdicts, tuner.subject.spec, run.machine, measure, workspace, progress)
     for row in rows:
         if row.candidate and row.failure and row.failure.is_wrong and row.name not in tuner.failed:
             tuner.history.refute(row.candidate, row.failure)
+        elif row.candidate and row.cost:
+            tuner.history.keep_finalist(row.candidate, row.cost)

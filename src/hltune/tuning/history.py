@@ -4,6 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from hltune.cost_model.dataset import Dataset
 from hltune.lowered.features import VERSION, decoded
@@ -31,13 +32,22 @@ REPEATED = 0.85
 class History:
     """Knows every schedule ever measured of a pipeline that the store knows; what it keeps survives all."""
 
-    def __init__(self, spec: PipelineSpec, machine: MachineId, store: Store) -> None:
+    def __init__(
+        self, spec: PipelineSpec, machine: MachineId, store: Store, *, limits: Mapping[str, float] | None = None
+    ) -> None:
+        """What was measured so far.
+
+        Args:
+            limits: of this run, in seconds by flag: what has only failed for want of time, by a lower one, is unknown.
+        """
         self._key = (spec.content_hash, machine.key)
         self._machine = machine
         self._store = store
         named = store.named(*self._key)
         self._gone = {key for key, each in named.items() if not spec.has_base(each.base)}
-        self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in self._gone}
+        self._failures = store.last_failures(*self._key)
+        unknown = self._gone | {key for key, each in self._failures.items() if each.below(limits or {})}
+        self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in unknown}
         self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
         self._least: dict[str, tuple[int, float]] = {}  # measured in this run: the number and the cost of the least
@@ -74,7 +84,12 @@ class History:
     def failed(self) -> dict[str, Schedule]:
         """What only failed, and not because Halide refuses it, by its hash."""
         failed = self._store.failed_schedules(*self._key)
-        return {key: each for key, each in failed.items() if key not in self._gone}
+        return {key: each for key, each in failed.items() if key in self._costs}
+
+    def failure(self, candidate: Candidate) -> Failure | None:
+        """Why a candidate's schedule failed, the last time; None if it has ever worked, or was not measured."""
+        key = schedule_hash(candidate.schedule)
+        return self._failures.get(key) if key in self else None
 
     def _ranked(self, count: int, *, distinct: bool) -> list[Parent]:
         ranked = self.ranked(count, distinct=distinct)
@@ -143,6 +158,12 @@ class History:
         self._keep(candidate, again, round_number)
         return same
 
+    def keep_finalist(self, candidate: Candidate, cost: Cost) -> None:
+        """Keeps what a candidate costs that has only failed before, though not by wrong outputs."""
+        failure = self.failure(candidate)
+        if failure is not None and not failure.is_wrong:
+            self._keep(candidate, replace(cost, repair=None), round_number=0)  # the candidate is the repaired one
+
     def refute(self, candidate: Candidate, failure: Failure) -> None:
         """Keeps that the outputs of a candidate have turned out wrong, after all."""
         self._keep(candidate, failure, round_number=0)
@@ -165,6 +186,10 @@ class History:
         wrong = isinstance(measurement, Failure) and measurement.is_wrong
         known = None if wrong else self._costs.get(sample.schedule_hash)
         new = measurement.value if isinstance(measurement, Cost) else None
+        if isinstance(measurement, Failure) and known is None:
+            self._failures[sample.schedule_hash] = measurement
+        else:
+            self._failures.pop(sample.schedule_hash, None)
         if new is not None:
             self._least[sample.schedule_hash] = min(
                 self._least.get(sample.schedule_hash, (number, new)), (number, new), key=lambda each: each[1]

@@ -204,6 +204,8 @@ class Tuner:
             if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:
                 self.failed[key] = failure
                 progress.note(f"{name}: {key} failed. {failure}")
+            elif (failure := self.history.failure(candidate)) is not None:
+                progress.note(f"{name}: {key} failed in an earlier run, and is not tried again. {failure}")
         self._saw(self.references.values())
         self.model.prepare(self.history.samples())
         if time.monotonic() < end_s:

@@ -1,0 +1,50 @@
+"""What one run leaves to the next one."""
+
+from __future__ import annotations
+
+import math
+
+from hltune.runtime.progress import Silent
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule, Unroll
+from hltune.values.errors import Failure
+from hltune.values.provenance import Named
+from hltune.values.roles import Stage
+from hltune.values.schedule_codec import schedule_hash
+from hltune.values.unit import MILLISECONDS
+from tests.tuning.conftest import Place, make_options
+from tests.tuning.recorded import BROKEN, RecordedSession
+from tests.tuning.test_tuner import Notes
+
+
+def test_what_took_too_long_is_tried_again_when_it_may_take_longer(place: Place) -> None:
+    place.session = RecordedSession(broken_share=1.0)
+    with place.store() as store:
+        assert set(place.tuner(store, make_options()).begin(Silent())) == {BROKEN}
+        place.session, heard = RecordedSession(), Notes()
+        same = place.tuner(store, make_options(), limits={"--compile-timeout": 20.0})
+        assert same.begin(heard) == [] and same.history.best_cost is None and len(same.history.failed()) > 2
+        assert any("adams2019 failed in an earlier run" in each and "--compile-timeout" in each for each in heard.notes)
+        longer = place.tuner(store, make_options(), limits={"--compile-timeout": 90.0})
+        assert not longer.history.failed()
+        assert all(isinstance(each, Cost) for each in longer.begin(Silent())) and len(longer.history.best(9)) > 2
+
+
+def test_what_works_in_the_end_is_known_to_the_next_run(place: Place) -> None:
+    tried = [Candidate(schedule=Schedule((Unroll(Stage("blurred"), x),)), provenance=Named(name=x)) for x in "xy"]
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    taken = [BROKEN, wrong]
+
+    class Dictated(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002 - whatever is asked for
+            return taken.pop(0)
+
+    with place.store() as store:
+        history = place.tuner(store, make_options()).history
+        list(history.measure(Dictated(), {schedule_hash(each.schedule): each for each in tried}, best=None))
+        for each in tried:
+            history.keep_finalist(each, Cost(unit=MILLISECONDS, turns=((0.5,),)))
+        later = place.tuner(store, make_options()).history
+        for each in (history, later):
+            assert [each.cost_of(one) for one in tried] == [0.5, math.inf]

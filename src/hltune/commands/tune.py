@@ -86,6 +86,7 @@ class Tuned:
         expected: what was expected of the rounds; None without rounds.
         outlook: what the rounds say about further ones.
         verification: what outputs were verified against.
+        again: what goes on where this run ended, see `TuneOptions`.
     """
 
     subject: Subject
@@ -106,6 +107,7 @@ class Tuned:
     expected: Expectation | None
     outlook: Outlook
     verification: Verification | None = None
+    again: str = "the same command"
 
     @property
     def samples_per_minute(self) -> float:
@@ -180,7 +182,7 @@ def tune(
                 _search_meanwhile(session, subject, options, pool, workspace, end_s=end_s)
                 verified_against(session, subject.spec, progress)
                 sessions.append((subject, session, given))
-        todo = "the same command goes on, and with --rounds 0 it compares what is known"
+        todo = f"{options.again} goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
         runs: dict[str, Run] = {}
         for number, (subject, session, given) in enumerate(sessions):
@@ -278,7 +280,7 @@ def _finish(
         records = [each for each in records if kept.allows(each.schedule)]
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
     if not most:
-        progress.note(f"{spec.name}: no time for a final comparison; `--rounds 0` makes one")
+        progress.note(f"{spec.name}: no time for a final comparison; {options.again}, with --rounds 0, makes one")
     finals = decide(
         run.session,
         tuner.references,
@@ -313,6 +315,7 @@ def _finish(
         outlook=run.outlook,
         files=export_texts(About.today(spec, run.machine, record.cost), subject, record.schedule, folder),
         verification=run.session.verification,
+        again=options.again,
     )
 
 

@@ -65,7 +65,8 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         print_lines(console, f"{finals.winner.name} stays the winner, for it has won a comparison side by side")
     if finals.left_out:
         names = ", ".join(finals.left_out)
-        print_lines(console, f"left out, for there was no time: {names}; `--rounds 0` compares them, too")
+        again = f"{result.again}, with --rounds 0, compares them, too"
+        print_lines(console, f"left out, for there was no time: {names}; {again}")
     print_failures(console, finals.rows)
     counts = f"{result.measured} measured ({result.failed} failed, {result.repaired} repaired)"
     counts += f", {result.samples_per_minute:.0f} per minute"

@@ -1,0 +1,96 @@
+"""`commands.tune.tune` from one end to the other, on a machine that computes costs instead of measuring them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from hltune.commands import tune as command
+from hltune.commands.place import Place as Opened
+from hltune.machine.inputs import Inputs
+from hltune.machine.open import identify
+from hltune.machine.options import MeasureOptions
+from hltune.search.autoschedulers import BUILTIN
+from hltune.tuning.options import TuneOptions
+from hltune.tuning.outlook import Expectation
+from hltune.tuning.tuner import Round
+from hltune.values.unit import Unit
+from hltune.workspace.subject import Subject
+from tests.tuning.conftest import THREADS, Place, make_options
+from tests.tuning.recorded import RecordedSession
+from tests.tuning.test_tuner import Notes
+
+MEASURE = MeasureOptions(threads=THREADS)
+
+
+class Heard(Notes):
+    def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None: ...
+
+    def expects(self, pipeline: str, expected: Expectation) -> None: ...
+
+    def round_done(self, done: Round) -> None: ...
+
+
+class Machine(contextlib.nullcontext[Any]):
+    """All its sessions are recorded ones."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(self)
+        self.identity = identify(subject.target, MEASURE)
+
+    def session(self, *_: object, **__: object) -> RecordedSession:
+        return RecordedSession()
+
+
+@dataclass
+class Whole:
+    """A place where `tune` is called."""
+
+    place: Place
+    heard: Heard = field(default_factory=Heard)
+
+    def tune(self, *more: Subject, **changes: Any) -> command.Tuning:
+        options: TuneOptions = make_options(batch=4, beams=1, **changes)
+        options = replace(options, search=replace(options.search, weights=BUILTIN))
+        subjects = (self.place.subject, *more)
+        return command.tune(
+            subjects, options, workspace=self.place.workspace, measure=MEASURE, inputs=Inputs(), progress=self.heard
+        )
+
+
+@pytest.fixture
+def whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> Whole:
+    @contextlib.contextmanager
+    def open_place(*_: object, **__: object) -> Iterator[Opened]:
+        yield Opened(
+            pool=lambda: contextlib.nullcontext(place.pool),  # type: ignore[arg-type,return-value]
+            machine=lambda: Machine(place.subject),  # type: ignore[arg-type,return-value]
+        )
+
+    monkeypatch.setattr(command, "open_place", open_place)
+    return Whole(place)
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        ({}, "; the same command goes on, and with --rounds 0"),
+        ({"fresh": True, "discard": True}, "; the same command without --fresh and --discard goes on, and"),
+    ],
+)
+def test_whoever_interrupts_is_told_what_goes_on(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, flags: dict[str, bool], text: str
+) -> None:
+    monkeypatch.setattr(command, "take_rounds", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        whole.tune(**flags)
+    (note,) = (each for each in whole.heard.notes if "samples are kept in" in each)
+    assert text in note

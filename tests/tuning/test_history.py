@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from hltune.runtime.progress import Silent
+from hltune.tuning.pace import Limits
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
-from hltune.values.directives import Schedule, Unroll
+from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure
-from hltune.values.provenance import Named
+from hltune.values.provenance import Mutated, Named
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import MILLISECONDS
 from tests.tuning.conftest import Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
 from tests.tuning.test_tuner import Notes
+
+BLURRED = Stage("blurred")
+SLOW = Schedule((Unroll(BLURRED, "y"),))
 
 
 def test_what_took_too_long_is_tried_again_when_it_may_take_longer(place: Place) -> None:
@@ -32,7 +38,7 @@ def test_what_took_too_long_is_tried_again_when_it_may_take_longer(place: Place)
 
 
 def test_what_works_in_the_end_is_known_to_the_next_run(place: Place) -> None:
-    tried = [Candidate(schedule=Schedule((Unroll(Stage("blurred"), x),)), provenance=Named(name=x)) for x in "xy"]
+    tried = [Candidate(schedule=Schedule((Unroll(BLURRED, x),)), provenance=Named(name=x)) for x in "xy"]
     wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
     taken = [BROKEN, wrong]
 
@@ -48,3 +54,31 @@ def test_what_works_in_the_end_is_known_to_the_next_run(place: Place) -> None:
         later = place.tuner(store, make_options()).history
         for each in (history, later):
             assert [each.cost_of(one) for one in tried] == [0.5, math.inf]
+
+
+@pytest.mark.parametrize(("again", "left"), [(1.0, [1.0]), (None, [None])])
+def test_two_fast_moments_of_one_schedule_are_both_taken_back(
+    place: Place, again: float | None, left: list[float | None]
+) -> None:
+    """Mutants that differ in tails alone may be repaired to the same schedule."""
+    repaired, made = Schedule((Vectorize(BLURRED, "x"),)), Mutated(parent="0" * 64, changes=("tail",))
+    mutants = [Candidate(schedule=Schedule((Parallel(BLURRED, y),)), provenance=made) for y in "xy"]
+
+    class Lucky(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:
+            if schedule == SLOW:
+                return Cost(unit=MILLISECONDS, turns=((2.0,),))
+            if schedule != repaired:
+                return Cost(unit=MILLISECONDS, turns=((0.5 + 0.1 * len(self.asked),),), repair=repaired)
+            return BROKEN if again is None else Cost(unit=MILLISECONDS, turns=((again,),))
+
+    place.session = session = Lucky()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        slow = {"slow": Candidate(schedule=SLOW, provenance=Named(name="manual"))}
+        list(tuner.history.measure(session, slow, best=None))
+        measured = tuner._measure_new({schedule_hash(each.schedule): each for each in mutants}, Limits(), Silent())
+        assert len(measured) == 2 and session.asked.count(repaired) == 1
+        key = schedule_hash(repaired)
+        for history in (tuner.history, place.tuner(store, make_options()).history):
+            assert [history.cost(key)] == left and key in history

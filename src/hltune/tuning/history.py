@@ -50,7 +50,7 @@ class History:
         self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in unknown}
         self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
-        self._least: dict[str, tuple[int, float]] = {}  # measured in this run: the number and the cost of the least
+        self._measured: dict[str, dict[int, float]] = {}  # in this run: costs by the numbers of their samples
 
     def __contains__(self, key: str) -> bool:
         return key in self._costs or key in self._repairs
@@ -141,11 +141,12 @@ class History:
     ) -> bool:
         """Measures again what was measured in this run; False if it takes much longer than it seemed to, or fails.
 
-        Then the former measurement goes: on a shared computer, some moments are faster than all others. Others,
-        measured side by side, keep the least of what they have cost: they may have been measured in a slow moment.
+        Then the former measurements go, as far as they are: on a shared computer, some moments are faster than all
+        others. Others, measured side by side, keep the least of what they have cost: they may have been measured in a
+        slow moment.
         """
         key = schedule_hash(candidate.schedule)
-        number, least = self._least[key]
+        least = min(self._measured[key].values())
         others = {schedule_hash(each.schedule): each for each in beside}
         measured = session.measure({key: candidate.schedule, **{name: each.schedule for name, each in others.items()}})
         for name, each in others.items():
@@ -153,10 +154,16 @@ class History:
         again = measured[key]
         same = isinstance(again, Cost) and least >= REPEATED * again.value
         if not same:
-            self._store.retract(number)
-            del self._costs[key], self._least[key]
+            self._take_back(key, above=REPEATED * again.value if isinstance(again, Cost) else math.inf)
         self._keep(candidate, again, round_number)
         return same
+
+    def _take_back(self, key: str, *, above: float) -> None:
+        """Forgets what this run has measured of a schedule, unless it costs more than that."""
+        for number in [number for number, cost in self._measured[key].items() if cost <= above]:
+            self._store.retract(number)
+            del self._measured[key][number]
+        self._costs[key] = self._store.costs(*self._key).get(key)
 
     def keep_finalist(self, candidate: Candidate, cost: Cost) -> None:
         """Keeps what a candidate costs that has only failed before, though not by wrong outputs."""
@@ -191,9 +198,7 @@ class History:
         else:
             self._failures.pop(sample.schedule_hash, None)
         if new is not None:
-            self._least[sample.schedule_hash] = min(
-                self._least.get(sample.schedule_hash, (number, new)), (number, new), key=lambda each: each[1]
-            )
+            self._measured.setdefault(sample.schedule_hash, {})[number] = new
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)
 
     def mutants(self) -> list[Try]:

@@ -17,8 +17,10 @@ from hltune.machine.options import MeasureOptions
 from hltune.search.autoschedulers import BUILTIN
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.outlook import Expectation
-from hltune.tuning.tuner import Round
+from hltune.tuning.tuner import Round, Tuner
+from hltune.values.errors import InputError
 from hltune.values.unit import Unit
+from hltune.workspace.records import TUNED, Record
 from hltune.workspace.subject import Subject
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import RecordedSession
@@ -52,6 +54,12 @@ class Whole:
 
     place: Place
     heard: Heard = field(default_factory=Heard)
+
+    @property
+    def tuned(self) -> Record | None:
+        """What is on record."""
+        records = self.place.workspace.records(self.place.subject.spec, self.place.machine)
+        return next((each for each in records if each.name == TUNED), None)
 
     def tune(self, *more: Subject, **changes: Any) -> command.Tuning:
         options: TuneOptions = make_options(batch=4, beams=1, **changes)
@@ -94,3 +102,16 @@ def test_whoever_interrupts_is_told_what_goes_on(
         whole.tune(**flags)
     (note,) = (each for each in whole.heard.notes if "samples are kept in" in each)
     assert text in note
+
+
+def test_after_an_error_in_a_round_what_was_measured_so_far_is_compared(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(*_: object) -> Round:
+        raise InputError("no image here", where="a.png", todo="put it back")
+
+    monkeypatch.setattr(Tuner, "round", moved)
+    tuning = whole.tune()
+    (result,) = tuning.results
+    assert result.finals.compared and whole.tuned == result.finals.winner.record(TUNED)
+    assert [str(each) for each in tuning.failed.values()] == ["a.png: no image here\n  to do: put it back"]

@@ -62,7 +62,7 @@ _LEAST_KNOWN_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """The results of a run: of each pipeline that could be tuned, and why the others could not, by name."""
+    """The results of a run: of each pipeline that could be tuned, and what went wrong with any of them, by name."""
 
     results: tuple["Tuned", ...]
     failed: Mapping[str, HltuneError]
@@ -208,7 +208,8 @@ def tune(
             with survivors.trying(name):
                 part_s = part(end_s, len(runs) - number)
                 results.append(_finish(run, options, measure, workspace, store, progress, end_s=part_s))
-        return Tuning(results=tuple(results), failed=survivors.failed)
+        ended = {name: run.error for name, run in runs.items() if run.error is not None}
+        return Tuning(results=tuple(results), failed={**ended, **survivors.failed})
 
 
 def _search_meanwhile(

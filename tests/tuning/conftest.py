@@ -93,6 +93,7 @@ class Place:
         return Tuner(
             subject=self.subject,
             options=options,
+            measure=MeasureOptions(threads=THREADS),
             history=history,
             model=Model(self.subject.spec, machine.key, initial, self.lineage, freeze=options.freeze),
             session=self.session,

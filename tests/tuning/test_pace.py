@@ -5,6 +5,7 @@ from itertools import accumulate
 
 import pytest
 
+from hltune.machine.options import MeasureOptions
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits, Pace
 from hltune.values.cost import Cost
@@ -118,3 +119,14 @@ def after(*seconds: float, nodes: int, at_once: int | None = None) -> Pace:
         patch.setattr(time, "monotonic", lambda: next(times))
         list(pace.seen([(str(number), WORKS) for number in range(len(seconds))], at_once=at_once))
     return pace
+
+
+@pytest.mark.parametrize(("call_s", "timing_s"), [(0.001, 0.6), (0.2, 9 * 0.4), (3.0, 3 * 6.0)])
+def test_finals_take_as_long_as_their_calls(call_s: float, timing_s: float) -> None:
+    turns_s = MeasureOptions(threads=2, turns=9, turn_s=0.04, long_turns=3).turns_s
+    pace, cost = Pace(OPTIONS, turns_s=turns_s), Cost(unit=MILLISECONDS, turns=((call_s,),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", accumulate((0.0, 0.5, 0.5)).__next__)
+        list(pace.seen([("one", cost), ("other", cost)]))
+    assert pace.finals_s(5, side_by_side=False) == pytest.approx((0.5 * 2 + timing_s) * 15)
+    assert pace.again_s(3) == pytest.approx((0.5 * 2 + timing_s) * 3)

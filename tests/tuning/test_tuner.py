@@ -364,6 +364,15 @@ def test_a_round_that_has_used_its_time_measures_its_best_again(place: Place) ->
     assert session.lucky is not None and session.asked.count(session.lucky) == 2
 
 
+def test_where_time_is_short_nothing_is_measured_again(place: Place) -> None:
+    lucky = Candidate(schedule=Schedule((Unroll(Stage("blurred"), "x"),)), provenance=Named(name="lucky"))
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        seconds = 0.9 * tuner.pace.again_s(2)
+        tuner._confirm([lucky], [lucky], end_s=time.monotonic() + seconds, progress=Silent())
+        assert not place.session.asked and not tuner._again
+
+
 def test_what_is_much_faster_and_stays_so_is_kept(place: Place) -> None:
     place.session = session = OneFastMoment()
     with place.store() as store:

@@ -60,6 +60,10 @@ _LEAST_KNOWN_SHARE = 0.1
 """Share of what is left that known schedules may take in any case: what they cost tells what is worth searching for."""
 
 
+_NOTED_RATIO = 1.1
+"""People are told if tuning took so many times as long as they had said."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
     """The results of a run: of each pipeline that could be tuned, and what went wrong with any of them, by name."""
@@ -208,6 +212,10 @@ def tune(
             with survivors.trying(name):
                 part_s = part(end_s, len(runs) - number)
                 results.append(_finish(run, options, measure, workspace, store, progress, end_s=part_s))
+        taken_s = time.monotonic() - begun_s
+        if minutes is not None and taken_s > _NOTED_RATIO * total_s:
+            said = f"this took {taken_s / 60:.1f} minutes, and not {minutes:g}"
+            progress.note(f"{said}: what had begun took longer than others made believe, or expected outputs did")
         ended = {name: run.error for name, run in runs.items() if run.error is not None}
         return Tuning(results=tuple(results), failed={**ended, **survivors.failed})
 
@@ -249,6 +257,7 @@ def _open(
     tuner = Tuner(
         subject=subject,
         options=options,
+        measure=measure,
         history=history,
         model=Model(subject.spec, machine.key, initial, lineage, freeze=options.freeze),
         session=session,

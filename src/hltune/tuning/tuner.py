@@ -11,6 +11,7 @@ from typing import TypeGuard
 import numpy as np
 
 from hltune.cost_model.scorer import Validation
+from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import BASELINE
@@ -97,6 +98,7 @@ class Tuner:
 
     subject: Subject
     options: TuneOptions
+    measure: MeasureOptions
     history: History
     model: Model
     session: Session
@@ -111,7 +113,7 @@ class Tuner:
             self.references = {key: each for key, each in self.references.items() if self.kept.allows(each.schedule)}
         self.failed: dict[str, Failure] = {}
         self._failures: dict[str, Failure] = {}
-        self.pace = Pace(self.options, self.session.nodes)
+        self.pace = Pace(self.options, self.session.nodes, self.measure.turns_s)
         self._proposals = Proposals(
             subject=self.subject,
             options=self.options,
@@ -344,13 +346,14 @@ class Tuner:
         """What is much faster than all before is measured once more before others are made of it.
 
         If it was no more than a fast moment, the next one is. It may as well have been a slow moment in which the best
-        ones before were measured, so that these are measured again beside it, once in a run.
+        ones before were measured, so that these are measured again beside it, once in a run. Where time is short, the
+        final comparison tells.
         """
         for number, candidate in enumerate(fastest):
             self._say(progress, "measuring the best again")
-            if time.monotonic() >= end_s:
-                break
             beside = [each for each in former if schedule_hash(each.schedule) not in self._again]
+            if time.monotonic() + self.pace.again_s(1 + len(beside)) >= end_s:
+                break
             self._again.update(schedule_hash(each.schedule) for each in beside)
             if self.history.repeats(self.session, candidate, beside=beside, round_number=self._round):
                 break

@@ -111,6 +111,29 @@ def test_long_calls_have_several_turns_where_they_may_be_the_best(
     assert isinstance(outcome, Cost) and len(outcome.turns) == turns
 
 
+@pytest.mark.parametrize(("call_s", "long_turns", "turns"), [(0.2, 3, 6), (0.4, 3, 3), (0.4, None, 6)])
+def test_long_calls_have_fewer_turns_side_by_side_where_they_may(
+    call_s: float,
+    long_turns: int | None,
+    turns: int,
+    blur: PipelineSpec,
+    host: TargetInfo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lasts: list[bool] = []
+
+    def take_turn(_: Lane, trial: Trial, __: MeasureOptions, *, last: bool) -> bool:
+        trial.turns.append((call_s * (0.5 if trial.turns else 1.0),))
+        lasts.append(last)
+        return last
+
+    monkeypatch.setattr(Lane, "take_turn", take_turn)
+    with opened(blur, host, options=replace(OPTIONS, turns=6, long_turns=long_turns)) as session:
+        outcome = session.measure({"fast": fast(blur)})["fast"]
+    assert isinstance(outcome, Cost) and len(outcome.turns) == turns
+    assert lasts == [False] * (turns - 1) + [True]
+
+
 def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host: TargetInfo) -> None:
     with HostMachine(host, OPTIONS, workers=2) as machine:
         with machine.session(blur, Inputs()) as session:

@@ -286,10 +286,11 @@ class HostSession(ReferenceSession):
             self._lane.prepare(trial, limited)
             self._explain(trial, limited)
         for number in range(self._options.turns):
-            last = number == self._options.turns - 1
             # Back and forth, so that no schedule always follows the same neighbour.
             for trial in reversed(trials) if number % 2 else trials:
-                if trial.live:
+                turns = self._options.turns_of(min(trial.turns[0]) if trial.turns else 0.0)
+                if trial.live and number < turns:
+                    last = number == turns - 1
                     with paused(self._others):
                         self._lane.take_turn(trial, self._options, last=last)
             self._prune(trials)

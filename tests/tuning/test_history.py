@@ -82,3 +82,17 @@ def test_two_fast_moments_of_one_schedule_are_both_taken_back(
         key = schedule_hash(repaired)
         for history in (tuner.history, place.tuner(store, make_options()).history):
             assert [history.cost(key)] == left and key in history
+
+
+def test_what_is_not_allowed_is_nothing_to_compare_with(place: Place) -> None:
+    """After an unrestricted run, `--keep` compares with what keeps these Funcs."""
+    outside, inside = (Schedule((each,)) for each in (Vectorize(BLURRED, "x"), Unroll(BLURRED, "x")))
+    tried = {schedule_hash(each): Candidate(schedule=each, provenance=Named(name="x")) for each in (outside, inside)}
+    with place.store() as store:
+        restricted = place.tuner(store, make_options(), allowed=lambda each: each != outside).history
+        list(restricted.measure(place.session, tried, best=None))
+        again = place.tuner(store, make_options(), allowed=lambda each: each != outside).history
+        for history in (restricted, again):
+            (best,) = history.best(1)
+            assert best.schedule == inside and history.best_cost == best.cost
+            assert [each.schedule for each in history.measured()] == [outside, inside]

@@ -251,7 +251,8 @@ def _open(
     store.add_pipeline(PipelineRecord.of(subject.spec))
     initial = initial_weights(asked, options.search.weights, subject.target, parent=lineage.parent())
     limits = {"--compile-timeout": measure.compile_timeout_s, "--run-timeout": measure.run_timeout_s}
-    history = History(subject.spec, machine, store, limits=limits)
+    keeps = kept(subject, options.keep, options.only)
+    history = History(subject.spec, machine, store, limits=limits, allowed=None if keeps is None else keeps.allows)
     # Another run does not repeat what this one leaves to chance.
     rng = np.random.default_rng([options.search.seed, len(history)])
     tuner = Tuner(
@@ -264,6 +265,7 @@ def _open(
         searcher=Searcher(subject, options, pool, rng, Searches(workspace.searches(subject.spec))),
         drafts=Drafts(subject.spec, subject.target, machine.threads, pool.workers, history, ranker),
         rng=rng,
+        kept=keeps,
     )
     return Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
 
@@ -283,11 +285,10 @@ def _finish(
     spec = subject.spec
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
-    best = tuner.history.ranked(options.finalists if tuner.kept is None else len(tuner.history), distinct=True)
+    best = tuner.history.ranked(options.finalists, distinct=True)
     records = workspace.records(spec, run.machine)
-    if (kept := tuner.kept) is not None:
-        best = tuple(each for each in best if each.schedule and kept.allows(each.schedule))[: options.finalists]
-        records = [each for each in records if kept.allows(each.schedule)]
+    if (keeps := tuner.kept) is not None:
+        records = [each for each in records if keeps.allows(each.schedule)]
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
     if not most:
         progress.note(f"{spec.name}: no time for a final comparison; {options.again}, with --rounds 0, makes one")

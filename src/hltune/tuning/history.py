@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from hltune.cost_model.dataset import Dataset
@@ -33,12 +33,19 @@ class History:
     """Knows every schedule ever measured of a pipeline that the store knows; what it keeps survives all."""
 
     def __init__(
-        self, spec: PipelineSpec, machine: MachineId, store: Store, *, limits: Mapping[str, float] | None = None
+        self,
+        spec: PipelineSpec,
+        machine: MachineId,
+        store: Store,
+        *,
+        limits: Mapping[str, float] | None = None,
+        allowed: Callable[[Schedule], bool] | None = None,
     ) -> None:
         """What was measured so far.
 
         Args:
             limits: of this run, in seconds by flag: what has only failed for want of time, by a lower one, is unknown.
+            allowed: which schedules this run may end with, and so compares others with; None for all.
         """
         self._key = (spec.content_hash, machine.key)
         self._machine = machine
@@ -48,6 +55,8 @@ class History:
         self._failures = store.last_failures(*self._key)
         unknown = self._gone | {key for key, each in self._failures.items() if each.below(limits or {})}
         self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in unknown}
+        self._allowed = allowed
+        self._outside = {key for key, each in self._working().items() if not allowed(each)} if allowed else set[str]()
         self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
         self._measured: dict[str, dict[int, float]] = {}  # in this run: costs by the numbers of their samples
@@ -70,16 +79,17 @@ class History:
 
     @property
     def best_cost(self) -> float | None:
-        """Cost of the fastest schedule."""
-        return min((value for value in self._costs.values() if value is not None), default=None)
+        """Cost of the fastest schedule that is allowed."""
+        costs = (cost for key, cost in self._costs.items() if cost is not None and key not in self._outside)
+        return min(costs, default=None)
 
-    def best(self, count: int | None) -> list[Parent]:
-        """The fastest schedules, or all, best first; of those that cost exactly the same, one."""
-        return self._ranked(len(self) if count is None else count, distinct=True)
+    def best(self, count: int) -> list[Parent]:
+        """The fastest schedules that are allowed, best first; of those that cost exactly the same, one."""
+        return _parents(self.ranked(count, distinct=True))
 
     def measured(self) -> list[Parent]:
-        """All that did not fail, best first."""
-        return self._ranked(len(self), distinct=False)
+        """All that did not fail, whatever is allowed, best first."""
+        return _parents(self._ranked(len(self), self._gone, distinct=False))
 
     def failed(self) -> dict[str, Schedule]:
         """What only failed, and not because Halide refuses it, by its hash."""
@@ -91,14 +101,17 @@ class History:
         key = schedule_hash(candidate.schedule)
         return self._failures.get(key) if key in self else None
 
-    def _ranked(self, count: int, *, distinct: bool) -> list[Parent]:
-        ranked = self.ranked(count, distinct=distinct)
-        return [Parent(each.schedule, each.cost) for each in ranked if each.schedule is not None]
-
     def ranked(self, count: int, *, distinct: bool) -> tuple[Ranked, ...]:
-        """`Reader.best`, without what the author has written otherwise since then."""
-        ranked = self._store.best(*self._key, count + len(self._gone), distinct=distinct)
-        return tuple(each for each in ranked if each.schedule_hash not in self._gone)[:count]
+        """`Reader.best` of what is allowed, without what the author has written otherwise since then."""
+        return self._ranked(count, self._gone | self._outside, distinct=distinct)
+
+    def _ranked(self, count: int, without: Set[str], *, distinct: bool) -> tuple[Ranked, ...]:
+        ranked = self._store.best(*self._key, count + len(without), distinct=distinct)
+        return tuple(each for each in ranked if each.schedule_hash not in without)[:count]
+
+    def _working(self) -> dict[str, Schedule]:
+        schedules = self._store.schedules(*self._key)
+        return {key: each for key, each in schedules.items() if self._costs.get(key) is not None}
 
     def programs(self) -> dict[str, ProgramFeatures]:
         """Features of the lowered programs of what was measured, by the hash of the schedule."""
@@ -199,6 +212,8 @@ class History:
             self._failures.pop(sample.schedule_hash, None)
         if new is not None:
             self._measured.setdefault(sample.schedule_hash, {})[number] = new
+        if self._allowed is not None and not self._allowed(candidate.schedule):
+            self._outside.add(sample.schedule_hash)
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)
 
     def mutants(self) -> list[Try]:
@@ -216,3 +231,7 @@ class History:
         # More than one set only if the plugin saw other stages in earlier versions of itself.
         largest = max(sets, key=lambda data: len(data.costs), default=None)
         return None if largest is None else Dataset.stored(largest, cores=self._machine.threads)
+
+
+def _parents(ranked: Iterable[Ranked]) -> list[Parent]:
+    return [Parent(each.schedule, each.cost) for each in ranked if each.schedule is not None]

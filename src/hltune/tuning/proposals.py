@@ -51,8 +51,8 @@ class Costs(Protocol):
         """Its cost; None if it is not known, or failed."""
         ...
 
-    def best(self, count: int | None) -> list[Parent]:
-        """The fastest schedules, or all, best first."""
+    def best(self, count: int) -> list[Parent]:
+        """The fastest schedules of which others may be made, best first."""
         ...
 
     def mutants(self) -> list[Try]:
@@ -158,8 +158,7 @@ class Proposals:
     def _mutants(self, chosen: dict[str, Candidate], wanted: int, limits: Limits) -> Drafted:
         """Changes the best schedules, and the author's own."""
         allowed = _anything if self.kept is None else self.kept.allows
-        best = self.history.best(PARENTS if self.kept is None else None)
-        parents = [parent for parent in best if allowed(parent.schedule)][:PARENTS]
+        parents = self.history.best(PARENTS)
         own = self.subject.recovered and self.subject.recovered.schedule
         if own is not None and all(own != parent.schedule for parent in parents):
             cost = self.history.cost(schedule_hash(own))

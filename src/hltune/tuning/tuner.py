@@ -18,7 +18,7 @@ from hltune.search.autoschedulers import BASELINE
 from hltune.search.ladder import Step, by_finder
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.history import REPEATED, History
-from hltune.tuning.keep import kept
+from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
@@ -93,7 +93,7 @@ class Tuner:
         references: candidates that are measured whatever the model thinks of them: the default one, those written by
             hand and those of Halide's autoschedulers, by name.
         failed: references that failed in this run, by name.
-        kept: what of the author's schedule must stay as it is; None if all may change.
+        kept: what of the author's schedule must stay as it is; None if all may change. The history allows the same.
     """
 
     subject: Subject
@@ -105,9 +105,9 @@ class Tuner:
     searcher: Searcher
     drafts: Drafts
     rng: np.random.Generator
+    kept: Kept | None = None
 
     def __post_init__(self) -> None:
-        self.kept = kept(self.subject, self.options.keep, self.options.only)
         self.references = self.subject.known_by_name()
         if self.kept is not None:
             self.references = {key: each for key, each in self.references.items() if self.kept.allows(each.schedule)}

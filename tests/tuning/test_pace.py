@@ -130,3 +130,15 @@ def test_finals_take_as_long_as_their_calls(call_s: float, timing_s: float) -> N
         list(pace.seen([("one", cost), ("other", cost)]))
     assert pace.finals_s(5, side_by_side=False) == pytest.approx((0.5 * 2 + timing_s) * 15)
     assert pace.again_s(3) == pytest.approx((0.5 * 2 + timing_s) * 3)
+
+
+def test_what_earlier_runs_took_is_forecast_until_something_is_measured() -> None:
+    pace = Pace(OPTIONS, turns_s=lambda call_s: 18 * call_s)
+    assert pace.finalists(60.0, side_by_side=False) == int(60 / (1.0 * 2 + 0.6))  # nobody knows
+    times_s = [0, 10, 9000, 9010, 9020]  # two runs
+    pace.recall([(1e9 + each, 2.0) for each in times_s])
+    assert not pace.known
+    assert pace.finalists(300.0, side_by_side=False) == int(300 / (10 * 2 + 36))
+    assert pace.batch(Limits()) == pytest.approx(1.5 * 30 / 10, abs=0.5)
+    list(pace.seen([("new", WORKS)]))
+    assert pace.known and pace.candidate_s < 1.0

@@ -113,6 +113,10 @@ class History:
         schedules = self._store.schedules(*self._key)
         return {key: each for key, each in schedules.items() if self._costs.get(key) is not None}
 
+    def taken(self) -> tuple[tuple[float, float], ...]:
+        """See `Reader.history`."""
+        return self._store.history(*self._key)
+
     def programs(self) -> dict[str, ProgramFeatures]:
         """Features of the lowered programs of what was measured, by the hash of the schedule."""
         return decoded(self._store.programs(*self._key, VERSION))

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,10 @@ applications; the least was 0.6, the most 2.9."""
 _NEWEST = 100
 """Bursts of candidates that tell how long one takes, and candidates that tell how long a call does."""
 _FINALIST_QUANTILE = 0.75
+_LEAST_RECALLED = 4
+"""Measurements of earlier runs that tell how long one takes."""
+_PAUSE = 20.0
+"""What takes so many times as long as others lies between two runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,21 @@ class Pace:
             self._finalist_s = float(np.quantile(working_s or times_s, _FINALIST_QUANTILE))
         if self._calls_s:
             self._call_s = float(np.median(self._calls_s))
+
+    def recall(self, taken: Sequence[tuple[float, float]]) -> None:
+        """Learns from earlier runs, as long as nothing is measured in this one.
+
+        Args:
+            taken: when each of their measurements was taken, in seconds and in their order, and its cost.
+        """
+        if len(taken) < _LEAST_RECALLED:
+            return
+        times_s, costs = np.array(taken[-_NEWEST:]).T
+        steps_s = np.diff(times_s)
+        self._candidate_s = max(_TOGETHER_S, float(np.median(steps_s)))
+        steps_s = steps_s[steps_s <= _PAUSE * self._candidate_s]
+        self._finalist_s = max(_TOGETHER_S, float(np.quantile(steps_s, _FINALIST_QUANTILE)))
+        self._call_s = float(np.median(costs))
 
     def saw_round(self, seconds: float) -> None:
         """Learns from how long a round took."""

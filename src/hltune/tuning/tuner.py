@@ -114,6 +114,7 @@ class Tuner:
         self.failed: dict[str, Failure] = {}
         self._failures: dict[str, Failure] = {}
         self.pace = Pace(self.options, self.session.nodes, self.measure.turns_s)
+        self.pace.recall(self.history.taken())
         self._proposals = Proposals(
             subject=self.subject,
             options=self.options,
@@ -207,7 +208,7 @@ class Tuner:
                 self.failed[key] = failure
                 progress.note(f"{name}: {key} failed. {failure}")
             elif (failure := self.history.failure(candidate)) is not None:
-                progress.note(f"{name}: {key} failed in an earlier run, and is not tried again. {failure}")
+                progress.note(f"{name}: {key} failed in an earlier run. {failure}")
         self._saw(self.references.values())
         self.model.prepare(self.history.samples())
         if time.monotonic() < end_s:

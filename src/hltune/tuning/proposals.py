@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.runtime.progress import Progress
-from hltune.search.mutation import ALIKE, PARENTS, Parent, mutants, neighbours
+from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
 from hltune.tuning.drafts import Drafted, Drafts
 from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
@@ -166,17 +167,15 @@ class Proposals:
 
         funcs, weights = self.subject.spec.funcs, Successes.of(self.history.mutants()).weights()
         first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
-        near = {key: each for key, each in neighbours(first, funcs).items() if allowed(each.schedule)}
+        near = neighbours(first, funcs, self.rng)
 
         def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
             def taken(key: str) -> bool:
                 return key in self.history or key in chosen or known(key)
 
-            new = [(key, each) for key, each in near.items() if not taken(key)]
-            coarse = [_of_all_alike(each) for _, each in new]
-            order = sorted(self.rng.permutation(len(new)), key=lambda number: not coarse[number])
             found = {key: each for key, each in self._left.items() if not taken(key)}
-            found |= dict(new[int(number)] for number in order[: round(_NEIGHBOUR_SHARE * count)])
+            new = ((key, each) for key, each in near if allowed(each.schedule) and not taken(key))
+            found |= islice(new, round(_NEIGHBOUR_SHARE * count))
             return found | mutants(
                 [*parents, *further],
                 funcs,
@@ -219,12 +218,6 @@ def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, 
     places = [(number / len(each), key) for each in (one, other) for number, key in enumerate(each)]
     both = one | other
     return {key: both[key] for _, key in sorted(places)}
-
-
-def _of_all_alike(candidate: Candidate) -> bool:
-    """It differs in all stages that are scheduled alike: such are tried before single ones."""
-    own = candidate.provenance
-    return isinstance(own, Mutated) and ALIKE in own.changes
 
 
 def _anything(_schedule: Schedule) -> bool:

@@ -15,10 +15,14 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.search.autoschedulers import BUILTIN
-from hltune.tuning.options import TuneOptions
+from hltune.tuning.options import Budget, TuneOptions
 from hltune.tuning.outlook import Expectation
 from hltune.tuning.tuner import Round, Tuner
+from hltune.values.candidate import Candidate
+from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import InputError
+from hltune.values.provenance import Named
+from hltune.values.roles import Stage
 from hltune.values.unit import Unit
 from hltune.workspace.records import TUNED, Record
 from hltune.workspace.subject import Subject
@@ -62,7 +66,7 @@ class Whole:
         return next((each for each in records if each.name == TUNED), None)
 
     def tune(self, *more: Subject, **changes: Any) -> command.Tuning:
-        options: TuneOptions = make_options(batch=4, beams=1, **changes)
+        options: TuneOptions = replace(make_options(batch=4, beams=1), **changes)
         options = replace(options, search=replace(options.search, weights=BUILTIN))
         subjects = (self.place.subject, *more)
         return command.tune(
@@ -115,3 +119,31 @@ def test_after_an_error_in_a_round_what_was_measured_so_far_is_compared(
     (result,) = tuning.results
     assert result.finals.compared and whole.tuned == result.finals.winner.record(TUNED)
     assert [str(each) for each in tuning.failed.values()] == ["a.png: no image here\n  to do: put it back"]
+
+
+def test_whoever_interrupts_can_use_the_best_so_far(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(command, "take_rounds", interrupted)
+        whole.tune()
+    kept, spec = whole.tuned, whole.place.subject.spec
+    assert kept is not None and not kept.compared and kept.schedule != Schedule()
+    assert kept == whole.place.workspace.best(spec, whole.place.machine)
+    assert any("the best so far is kept as `tuned`" in each for each in whole.heard.notes)
+    whole.tune(budget=Budget(rounds=0))
+    won = whole.tuned
+    assert won is not None and won.compared
+    with pytest.raises(KeyboardInterrupt):
+        monkeypatch.setattr(command, "take_rounds", interrupted)
+        whole.tune()
+    assert whole.tuned == won
+
+
+def test_where_tuning_was_killed_people_are_told_to_compare_what_it_has_measured(place: Place) -> None:
+    spec, machine = place.subject.spec, place.machine
+    with pytest.raises(InputError, match="run `hltune schedule` first"):
+        place.workspace.best(spec, machine)
+    known = Candidate(schedule=Schedule((Unroll(Stage("blurred"), "x"),)), provenance=Named(name="manual"))
+    with place.store() as store:
+        list(place.tuner(store, make_options()).history.measure(place.session, {"": known}, best=None))
+    with pytest.raises(InputError, match="run `hltune tune` with `--rounds 0`, which compares what was"):
+        place.workspace.best(spec, machine)

@@ -12,6 +12,7 @@ import numpy as np
 
 from hltune import __version__
 from hltune.commands.export import export_texts
+from hltune.commands.on_record import leaving_something, put_on_record
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.refuted import drop_refuted
 from hltune.commands.store import hold_store
@@ -44,11 +45,10 @@ from hltune.values.about import About
 from hltune.values.cost import count_repaired
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.machine_id import MachineId
-from hltune.values.pipeline import PipelineSpec
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.records import Workspace
 from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
@@ -189,6 +189,7 @@ def tune(
         todo = f"{options.again} goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
         runs: dict[str, Run] = {}
+        stack.enter_context(leaving_something(runs, workspace, progress))
         for number, (subject, session, given) in enumerate(sessions):
             now_s = time.monotonic()
             with survivors.trying(subject.spec.name):
@@ -305,7 +306,7 @@ def _finish(
         told=lambda rows: _take_note(rows, run, measure, workspace, progress),
     )
     say_if_busy(run.session, spec.name, progress)
-    record = _put_on_record(finals, records, spec, run.machine, workspace)
+    record = put_on_record(finals, records, spec, run.machine, workspace)
     folder = workspace.texts(spec, subject.target, measure.elsewhere and run.machine)
     return Tuned(
         subject=subject,
@@ -328,20 +329,6 @@ def _finish(
         verification=run.session.verification,
         again=options.again,
     )
-
-
-def _put_on_record(
-    finals: Finals, records: Sequence[Record], spec: PipelineSpec, machine: MachineId, workspace: Workspace
-) -> Record:
-    """The winner becomes `TUNED`; one that won a comparison before stays as it is until the next one."""
-    found = finals.winner.record(TUNED)
-    assert found is not None
-    record = replace(found, compared=finals.compared)
-    former = next((each for each in records if each.name == TUNED and each.schedule == record.schedule), None)
-    if former is not None and former.compared and not finals.compared:
-        return former
-    workspace.replace(record, spec, machine)
-    return record
 
 
 def _take_note(

@@ -259,11 +259,20 @@ class Workspace:
                 "no schedule is known for this pipeline",
                 where=spec.name,
                 expected=f"one that was measured on {machine.cpu}, threads: {machine.threads}, under {self.root}",
-                todo="run `hltune schedule` first, with the same -p, --size, --estimate, --example, --max-parallelism; "
-                "for hexagon, also the same --target, --objective, --cache, --heap-limit; a file that was changed "
-                "since is another pipeline",
+                todo=f"run {self._what_keeps_one(spec, machine)} first, with the same -p, --size, --estimate, "
+                "--example, --max-parallelism; for hexagon, also the same --target, --objective, --cache, "
+                "--heap-limit; a file that was changed since is another pipeline",
             )
         return next((record for record in records if record.name == TUNED), records[0])
+
+    def _what_keeps_one(self, spec: PipelineSpec, machine: MachineId) -> str:
+        """The command that leaves a record; where tuning was killed, the one that compares what it has measured."""
+        from hltune.samples.reader import Reader  # only loaded for this message
+
+        with contextlib.suppress(InputError), Reader(self.samples) as reader:
+            if reader.best(spec.content_hash, machine.key, 1):
+                return "`hltune tune` with `--rounds 0`, which compares what was measured,"
+        return "`hltune schedule`"
 
 
 class _Kept(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from hltune.commands.tune import _put_on_record
+from hltune.commands.on_record import put_on_record
 from hltune.tuning.finals import Finals
 from hltune.values.directives import Schedule, Unroll
 from hltune.values.roles import Stage
@@ -20,7 +20,7 @@ def put(workspace: Workspace, schedule: Schedule, seconds: float, *, compared: b
     assert named.candidate is not None
     rows = (replace(named, candidate=replace(named.candidate, schedule=schedule)),)
     finals = Finals(rows=rows, to_runner_up=None, to_baseline=None, compared=compared)
-    returned = _put_on_record(finals, workspace.records(SPEC, HOST), SPEC, HOST, workspace)
+    returned = put_on_record(finals, workspace.records(SPEC, HOST), SPEC, HOST, workspace)
     (kept,) = workspace.records(SPEC, HOST)
     assert kept == returned == workspace.best(SPEC, HOST)
     return kept

@@ -150,3 +150,13 @@ def test_what_goes_wrong_with_one_ends_the_rounds_of_that_one(monkeypatch: pytes
     (note,) = heard.notes
     assert note.startswith("one has no further rounds") and "put it back" in note
     assert runs["one"].error is not None and runs["two"].error is None
+
+
+def test_without_samples_for_a_round_more_of_them_are_advised(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, heard = Clock(), Heard()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
+    rest: Mapping[str, Any] = {"session": RecordedSession(), "machine": None, "lineage": None}
+    runs = {"one": Run(tuner=FakeTuner("one", clock), measured=5, **rest)}  # type: ignore[arg-type]
+    take_rounds(runs, replace(make_options(), budget=Budget(samples=5)), math.inf, heard)  # type: ignore[arg-type]
+    (note,) = heard.notes
+    assert note.startswith("no round of one: ") and "--samples" in note and "--minutes" not in note

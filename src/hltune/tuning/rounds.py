@@ -122,8 +122,10 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
             shares.leave(name)
     idle = [name for name, run in runs.items() if not run.rounds and run.error is None]
     if idle and budget.rounds != 0:
-        used = "expected outputs and known schedules have used up the budget"
-        progress.note(f"no round of {', '.join(idle)}: {used}; give more --minutes, or --rounds")
+        why = "expected outputs and known schedules have used up the budget; give more --minutes, or --rounds"
+        if budget.samples is not None and sum(each.measured for each in runs.values()) >= budget.samples:
+            why = "known schedules and the rounds of others have used up the samples; give more --samples"
+        progress.note(f"no round of {', '.join(idle)}: {why}")
 
 
 def _why_done(outlook: Outlook) -> str:

@@ -193,6 +193,7 @@ class Tuner:
         # schedule, which may be slow without end, comes last: it is stopped far above the others.
         measured = self._measure_known(named, end_s, best=None)
         steps: list[Step] = []
+        short = end_s < time.monotonic() + self.options.search_timeout_s
         with contextlib.closing(self._baselines(end_s)) as climbing, self.session.beside(self.searcher.workers):
             for step in climbing:
                 steps.append(step)
@@ -201,7 +202,7 @@ class Tuner:
                     measured += self._measure_known(found, end_s, best=self.history.best_cost)
                 if time.monotonic() >= end_s:
                     break
-        self.references |= self._found(steps, progress)
+        self.references |= self._found(steps, progress, short=short)
         measured += self._measure_known(default, end_s, best=self.history.best_cost)
         for key, candidate in self.references.items():
             if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:
@@ -234,18 +235,26 @@ class Tuner:
                     self._failures[key] = measurement
         return measured
 
-    def _found(self, steps: list[Step], progress: Progress) -> dict[str, Candidate]:
-        """What each autoscheduler found: by the largest of its searches whose schedule has not failed."""
+    def _found(self, steps: list[Step], progress: Progress, *, short: bool) -> dict[str, Candidate]:
+        """What each autoscheduler found: by the largest of its searches whose schedule has not failed.
+
+        Args:
+            short: their time was limited by the minutes, and not by the limit on searches.
+        """
         found: dict[str, Candidate] = {}
+        begun = {step.rung.finder for step in steps}
+        late = [] if self.kept is not None else [each for each in self.searcher.autoschedulers if each not in begun]
         for finder, of_finder in by_finder(steps).items():
             outcomes = [step.outcome for step in of_finder]
             candidates = [each for each in outcomes if isinstance(each, Candidate)]
+            if not candidates and short and isinstance(failure := outcomes[-1], Failure) and failure.kind == "timeout":
+                late.append(finder)
+                continue
             if not candidates:
                 progress.note(f"{self.subject.spec.name}: {finder} failed. {outcomes[-1]}")
                 continue
             found[finder] = next((each for each in candidates if not self._fails(each)), candidates[0])
-        begun = {step.rung.finder for step in steps}
-        if self.kept is None and (late := [each for each in self.searcher.autoschedulers if each not in begun]):
+        if late:
             why = "no time, for known schedules take about a fifth of the minutes; give more --minutes to compare"
             progress.note(f"{self.subject.spec.name}: without {' and '.join(late)}: {why}")
         return found

@@ -240,6 +240,8 @@ class HostSession(ReferenceSession):
         return left
 
     def _short_turn(self, lane: Lane, trial: Trial, limited: MeasureOptions, fastest: float) -> bool:
+        if trial.turns and not lane.holds(trial):  # another one took the process down, and all lanes would wait
+            return True
         prune_s = fastest * self._options.prune_ratio
         last = len(trial.turns) + 1 >= self._options.short_turns
         long_s = min(prune_s, max(limited.turn_s, min(limited.single_turn_s, _FAR * fastest)))

@@ -34,6 +34,7 @@ from hltune.tuning.drafts import Drafts
 from hltune.tuning.finals import Finals, decide
 from hltune.tuning.history import History
 from hltune.tuning.keep import kept
+from hltune.tuning.lanes import lanes_for
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
@@ -159,6 +160,8 @@ def tune(
     options = replace(options, search=search)
     if measure.elsewhere is not None:
         options = replace(options, workers=measure.elsewhere.threads)
+    elif cluster is None:
+        options = replace(options, workers=lanes_for([each.spec for each in subjects], options.workers))
     minutes = options.budget.minutes
     begun_s = time.monotonic()
     total_s = math.inf if minutes is None else 60 * minutes

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hltune.commands import store
 from hltune.commands import tune as command
 from hltune.commands.place import Place as Opened
 from hltune.machine.inputs import Inputs
@@ -143,7 +144,14 @@ def test_where_tuning_was_killed_people_are_told_to_compare_what_it_has_measured
     with pytest.raises(InputError, match="run `hltune schedule` first"):
         place.workspace.best(spec, machine)
     known = Candidate(schedule=Schedule((Unroll(Stage("blurred"), "x"),)), provenance=Named(name="manual"))
-    with place.store() as store:
-        list(place.tuner(store, make_options()).history.measure(place.session, {"": known}, best=None))
+    with place.store() as opened:
+        list(place.tuner(opened, make_options()).history.measure(place.session, {"": known}, best=None))
     with pytest.raises(InputError, match="run `hltune tune` with `--rounds 0`, which compares what was"):
         place.workspace.best(spec, machine)
+
+
+def test_a_second_run_disturbs_the_first_one_in_nothing(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "WAIT_S", 0.0)
+    monkeypatch.setattr(Machine, "session", lambda *_, **__: pytest.fail("it has begun"))
+    with whole.place.store(), pytest.raises(InputError, match="another run writes to this workspace"):
+        whole.tune()

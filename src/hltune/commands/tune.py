@@ -15,7 +15,7 @@ from hltune.commands.export import export_texts
 from hltune.commands.on_record import leaving_something, put_on_record
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.refuted import drop_refuted
-from hltune.commands.store import hold_store
+from hltune.commands.store import check_store_is_free, hold_store
 from hltune.commands.survivors import Survivors
 from hltune.commands.verification import verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
@@ -162,6 +162,7 @@ def tune(
         options = replace(options, workers=measure.elsewhere.threads)
     elif cluster is None:
         options = replace(options, workers=lanes_for([each.spec for each in subjects], options.workers))
+    check_store_is_free(workspace.samples, progress)
     minutes = options.budget.minutes
     begun_s = time.monotonic()
     total_s = math.inf if minutes is None else 60 * minutes

@@ -89,6 +89,8 @@ class Proposals:
     kept: Kept | None
     rng: np.random.Generator
     _pool: Pool = field(default_factory=Pool)
+    _said: set[str] = field(default_factory=set[str])
+    """How searches have failed, as people were told."""
     _left: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
     """Mutants that were chosen and not measured; they are lowered already."""
 
@@ -132,7 +134,8 @@ class Proposals:
         )
         self._pool.add(probed)
         failures = [each for each in outcomes if isinstance(each, Failure)]
-        for failure in failures[:1]:
+        for failure in [each for each in failures if str(each) not in self._said][:1]:
+            self._said.add(str(failure))
             progress.note(f"{self.subject.spec.name}: {len(failures)} searches failed, as this one: {failure}")
         again = sum(key is not None and key in history for _, key in beams)
         chosen |= self._searched(wanted, limits)

@@ -55,6 +55,19 @@ def test_tuned(result: Tuned, snapshot: SnapshotAssertion) -> None:
     assert dumped(report.document(Tuning(results=(result,), failed={}), STORE)) == snapshot(name="json")
 
 
+def test_what_was_not_compared_says_so() -> None:
+    rows = (row("tuned-0123abcd", cost(1e-3), finder="tuned"), row("manual", cost(0.9e-3)))
+    finals = replace(TUNED.finals, rows=rows, compared=False, left_out=("manual",))
+    result = replace(TUNED, finals=finals, again="the same command without --fresh")
+    text = shown(lambda console: report.print_tuned(console, result, ()))
+    assert "interleaved" not in text and "the final comparison" not in text and "not side by side" in text
+    assert "which stays the fastest, by times of different moments" in text
+    assert "tuned-0123abcd stays the winner, for it has won a comparison side by side" in text
+    assert "the same command without --fresh, with --rounds 0, compares them, too" in text.replace("\n", " ")
+    document = report.document(Tuning(results=(result,), failed={}), STORE)
+    assert document["compared"] is False
+
+
 def test_several_pipelines(snapshot: SnapshotAssertion) -> None:
     results = (TUNED, TUNED_WITHOUT_BASELINE)
     failed = {"broken": HltuneError("the pipeline does not compile", where="broken")}

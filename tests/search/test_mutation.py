@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
+from hltune.search import mutation
 from hltune.search.mutation import Parent, mutants, mutate, neighbours
 from hltune.search.operators import OPERATORS
-from hltune.search.view import View
+from hltune.search.view import View, legal
 from hltune.values import provenance
 from hltune.values.cost import Cost
 from hltune.values.directives import ComputeAt, Schedule, Split, StoreAt
@@ -129,7 +131,7 @@ def test_operators_without_weight_are_not_used() -> None:
 
 
 def test_neighbours_differ_in_one_factor() -> None:
-    found = neighbours(PARENT, FUNCS)
+    found = dict(neighbours(PARENT, FUNCS, np.random.default_rng(0)))
     before = [each.factor for each in PARENT.directives if isinstance(each, Split)]
     factors = [
         [each.factor for each in mutant.schedule.directives if isinstance(each, Split)] for mutant in found.values()
@@ -137,7 +139,18 @@ def test_neighbours_differ_in_one_factor() -> None:
     ratios = {tuple(new / old for new, old in zip(each, before, strict=True)) for each in factors}
     assert ratios == {(2, 1, 1), (0.5, 1, 1), (1, 2, 1), (1, 0.5, 1), (1, 1, 2), (1, 1, 0.5)}
     assert all(key == schedule_hash(each.schedule) for key, each in found.items())
-    assert neighbours(parse_schedule("blurred.parallel(y);", FUNCS), FUNCS) == {}
+    assert not [*neighbours(parse_schedule("blurred.parallel(y);", FUNCS), FUNCS, np.random.default_rng(0))]
+
+
+def test_neighbours_are_made_one_by_one_in_an_order_that_the_seed_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(mutation, "legal", lambda *given: made.append(0) or legal(*given))
+    few = [*islice(neighbours(PARENT, FUNCS, np.random.default_rng(0)), 2)]
+    assert len(made) == 2
+    orders = {
+        tuple(key for key, _ in neighbours(PARENT, FUNCS, rng)) for rng in map(np.random.default_rng, (0, 0, 1, 2))
+    }
+    assert len(orders) == 3 and any(order[:2] == tuple(key for key, _ in few) for order in orders)
 
 
 def test_what_cannot_be_changed() -> None:

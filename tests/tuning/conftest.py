@@ -83,16 +83,17 @@ class Place:
         store.add_pipeline(PipelineRecord.of(self.subject.spec))
         return store
 
-    def tuner(self, store: Store, options: TuneOptions, seed: int = 0) -> Tuner:
+    def tuner(self, store: Store, options: TuneOptions, seed: int = 0, **known: Any) -> Tuner:
         rng = np.random.default_rng(seed)
         machine = self.machine
         weights = options.search.weights
         memory = Searches(self.workspace.searches(self.subject.spec))
         initial = read_weights(weights) if weights else builtin_weights()
-        history = History(self.subject.spec, machine, store)
+        history = History(self.subject.spec, machine, store, **known)
         return Tuner(
             subject=self.subject,
             options=options,
+            measure=MeasureOptions(threads=THREADS),
             history=history,
             model=Model(self.subject.spec, machine.key, initial, self.lineage, freeze=options.freeze),
             session=self.session,

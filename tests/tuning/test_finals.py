@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from hltune.samples.results import Ranked
@@ -210,6 +214,18 @@ def test_a_record_knows_its_cost() -> None:
         cost=lambda each: costs.get(each.schedule), most=2,
     )  # fmt: skip
     assert set(session.asked) == {QUICKER, SLOW}
+
+
+@pytest.mark.parametrize(("won", "winner"), [(True, SLOW), (False, QUICK)])
+def test_without_time_who_has_won_a_comparison_stays_the_winner(won: bool, winner: Schedule) -> None:
+    costs, tuned = {SLOW: 1.1, QUICK: 1.0}, replace(record("tuned", SLOW), compared=won)
+    given: Mapping[str, Any] = {"cost": lambda each: costs.get(each.schedule), "most": 0}
+    finals = decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK),), [tuned], "p", **given)
+    assert (finals.winner.schedule, finals.compared) == (winner, False)
+    assert decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK),), [tuned], "p").compared
+    counting = RecordedSession()
+    counting.side_by_side = True  # costs the same whenever it is measured
+    assert decide(counting, REFERENCES, {}, (ranked(QUICK),), [tuned], "p", **given).winner.schedule == QUICK
 
 
 def test_without_time_what_the_store_knows_decides() -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from hltune.schedule.recover import Recovered
 from hltune.search.mutation import Parent, mutants
-from hltune.tuning.keep import kept
+from hltune.tuning.keep import Kept, kept
 from hltune.values.directives import ComputeAt, Parallel, Schedule, Split, Vectorize
 from hltune.values.errors import InputError
+from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Stage
 from tests.report.values import SUBJECT
 
@@ -65,3 +66,16 @@ def test_what_cannot_be_kept_is_refused(subject, keep, only, message) -> None:  
 
 def test_nothing_is_kept_unless_asked_for() -> None:
     assert kept(SUBJECT, (), ()) is None
+
+
+def test_a_counted_loop_that_something_is_kept_in_may_be_counted_otherwise() -> None:
+    """As where a stage before gets one more loop."""
+    funcs = (FuncInfo(name="before", args=("x", "y")), *SUBJECT.spec.funcs)
+    split = Split(OUT, "y", "y", "v0", 8)
+    own = (split, ComputeAt(ROWS, "out", "v0"), Vectorize(ROWS, "x"))
+    limits = Kept(funcs=frozenset(("rows",)), parent=Schedule(own), base=None, known=funcs)
+    more = (Split(Stage("before"), "x", "x", "v0", 4), replace(split, inner="v1"))
+    assert limits.allows(Schedule((*more, replace(own[1], var="v1"), own[2])))
+    assert not limits.allows(Schedule((*more, replace(own[1], var="y"), own[2])))
+    two = (replace(split, inner="v1"), Split(OUT, "x", "x", "v0", 4))
+    assert not limits.allows(Schedule((*two, own[1], own[2])))

@@ -5,6 +5,7 @@ from itertools import accumulate
 
 import pytest
 
+from hltune.machine.options import MeasureOptions
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits, Pace
 from hltune.values.cost import Cost
@@ -118,3 +119,26 @@ def after(*seconds: float, nodes: int, at_once: int | None = None) -> Pace:
         patch.setattr(time, "monotonic", lambda: next(times))
         list(pace.seen([(str(number), WORKS) for number in range(len(seconds))], at_once=at_once))
     return pace
+
+
+@pytest.mark.parametrize(("call_s", "timing_s"), [(0.001, 0.6), (0.2, 9 * 0.4), (3.0, 3 * 6.0)])
+def test_finals_take_as_long_as_their_calls(call_s: float, timing_s: float) -> None:
+    turns_s = MeasureOptions(threads=2, turns=9, turn_s=0.04, long_turns=3).turns_s
+    pace, cost = Pace(OPTIONS, turns_s=turns_s), Cost(unit=MILLISECONDS, turns=((call_s,),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", accumulate((0.0, 0.5, 0.5)).__next__)
+        list(pace.seen([("one", cost), ("other", cost)]))
+    assert pace.finals_s(5, side_by_side=False) == pytest.approx((0.5 * 2 + timing_s) * 15)
+    assert pace.again_s(3) == pytest.approx((0.5 * 2 + timing_s) * 3)
+
+
+def test_what_earlier_runs_took_is_forecast_until_something_is_measured() -> None:
+    pace = Pace(OPTIONS, turns_s=lambda call_s: 18 * call_s)
+    assert pace.finalists(60.0, side_by_side=False) == int(60 / (1.0 * 2 + 0.6))  # nobody knows
+    times_s = [0, 10, 9000, 9010, 9020]  # two runs
+    pace.recall([(1e9 + each, 2.0) for each in times_s])
+    assert not pace.known
+    assert pace.finalists(300.0, side_by_side=False) == int(300 / (10 * 2 + 36))
+    assert pace.batch(Limits()) == pytest.approx(1.5 * 30 / 10, abs=0.5)
+    list(pace.seen([("new", WORKS)]))
+    assert pace.known and pace.candidate_s < 1.0

@@ -17,6 +17,7 @@ from hltune.tuning.outlook import Expectation
 from hltune.tuning.pace import Limits
 from hltune.tuning.rounds import Run, take_rounds
 from hltune.tuning.tuner import Round
+from hltune.values.errors import InputError
 from tests.report.values import ROUNDS
 from tests.tuning.conftest import make_options
 from tests.tuning.recorded import RecordedSession
@@ -132,3 +133,30 @@ def test_what_nobody_knows_before_the_first_round_is_said_after_it(monkeypatch: 
     rounds, expected = heard.expected["one"]
     assert rounds == 1 and run.expected == expected
     assert expected.most == 1000 - ROUNDS[1].measured
+
+
+def test_what_goes_wrong_with_one_ends_the_rounds_of_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(FakeTuner):
+        def round(self, _limits: Limits, _progress: object) -> Round:
+            raise InputError("no image here", where="a.png", todo="put it back")
+
+    clock, heard = Clock(), Heard()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
+    rest: Mapping[str, Any] = {"session": RecordedSession(), "machine": None, "lineage": None}
+    tuners = Broken("one", clock, round_s=5.0), FakeTuner("two", clock, round_s=5.0)
+    runs = {each.name: Run(tuner=each, **rest) for each in tuners}  # type: ignore[arg-type]
+    take_rounds(runs, replace(make_options(), budget=Budget(minutes=5)), 300.0, heard)  # type: ignore[arg-type]
+    assert set(heard.rounds) == {"two"} and clock.now_s > 200
+    (note,) = heard.notes
+    assert note.startswith("one has no further rounds") and "put it back" in note
+    assert runs["one"].error is not None and runs["two"].error is None
+
+
+def test_without_samples_for_a_round_more_of_them_are_advised(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, heard = Clock(), Heard()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
+    rest: Mapping[str, Any] = {"session": RecordedSession(), "machine": None, "lineage": None}
+    runs = {"one": Run(tuner=FakeTuner("one", clock), measured=5, **rest)}  # type: ignore[arg-type]
+    take_rounds(runs, replace(make_options(), budget=Budget(samples=5)), math.inf, heard)  # type: ignore[arg-type]
+    (note,) = heard.notes
+    assert note.startswith("no round of one: ") and "--samples" in note and "--minutes" not in note

@@ -17,6 +17,7 @@ from hltune.cost_model.learner import LEAST_SAMPLES
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import BASELINE, Adams2019Options
+from hltune.search.ladder import Rung, Step
 from hltune.search.pool import SearchPool
 from hltune.tuning.pace import Limits
 from hltune.tuning.pool import Pool
@@ -100,6 +101,17 @@ def test_autoschedulers_that_there_is_no_time_for_are_named(place: Place) -> Non
     assert BASELINE not in tuner.references
     (note,) = (each for each in heard.notes if "known schedules take about a fifth" in each)
     assert BASELINE in note and "--minutes" in note
+
+
+@pytest.mark.parametrize(("short", "flag"), [(True, "--minutes"), (False, "--search-timeout")])
+def test_a_search_that_took_too_long_names_the_limit_that_it_reached(place: Place, short: bool, flag: str) -> None:
+    late = Failure(stage="Adams2019 search", kind="timeout", message="took longer than its limit of 6.2 s")
+    heard = Notes()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        rungs = [Rung(finder=each, label=each, searches=(), effort=1.0) for each in tuner.searcher.autoschedulers]
+        assert tuner._found([Step(rung=each, outcome=late) for each in rungs], heard, short=short) == {}
+    assert heard.notes and all(flag in each for each in heard.notes)
 
 
 def test_what_there_is_no_time_for_is_some_of_each_kind(place: Place) -> None:
@@ -362,6 +374,15 @@ def test_a_round_that_has_used_its_time_measures_its_best_again(place: Place) ->
         session.moment = len(session.asked) + 3
         tuner.round(Limits(), Silent())
     assert session.lucky is not None and session.asked.count(session.lucky) == 2
+
+
+def test_where_time_is_short_nothing_is_measured_again(place: Place) -> None:
+    lucky = Candidate(schedule=Schedule((Unroll(Stage("blurred"), "x"),)), provenance=Named(name="lucky"))
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        seconds = 0.9 * tuner.pace.again_s(2)
+        tuner._confirm([lucky], [lucky], end_s=time.monotonic() + seconds, progress=Silent())
+        assert not place.session.asked and not tuner._again
 
 
 def test_what_is_much_faster_and_stays_so_is_kept(place: Place) -> None:

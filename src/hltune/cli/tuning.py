@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from hltune.values.unit import Unit
 
 _REFRESH_S = 5
-_TURNS, _TURN_S = 9, 0.04
-"""Turns in the final comparison: enough for an interval, and short, for there are many finalists."""
+_TURNS, _TURN_S, _LONG_TURNS = 9, 0.04, 3
+"""Turns in the final comparison: enough for an interval, and short, for there are many finalists; fewer of what takes
+long, of which a turn holds a single run."""
 
 
 @Parameter(name="*", group=BUDGET)
@@ -143,7 +144,8 @@ def tune(
         only=budget.only,
     )
     threads = search.threads(source.target)
-    measure = limits.verified(threads, emulator.options(), turns=_TURNS, turn_s=_TURN_S, elsewhere=elsewhere)
+    turns = {"turns": _TURNS, "turn_s": _TURN_S, "long_turns": _LONG_TURNS}
+    measure = limits.verified(threads, emulator.options(), elsewhere=elsewhere, **turns)
     pictures: list[tuple[Path, ...]] = []
     asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
     with report.show_tuning(page.listener()) as progress:

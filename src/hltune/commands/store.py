@@ -5,10 +5,16 @@ from collections.abc import Generator
 from pathlib import Path
 
 from hltune.runtime.progress import Progress
+from hltune.samples.lock import lock_of, wait_until_free
 from hltune.samples.writer import Store
 
 WAIT_S = 5.0
 """Seconds to wait for a run that may be about to end."""
+
+
+def check_store_is_free(path: Path, progress: Progress) -> None:
+    """Raises an `InputError` if another run writes to the store, which is timing, for who needs it only later."""
+    wait_until_free(lock_of(path), wait_s=WAIT_S, progress=progress)
 
 
 @contextlib.contextmanager

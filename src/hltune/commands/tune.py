@@ -12,9 +12,10 @@ import numpy as np
 
 from hltune import __version__
 from hltune.commands.export import export_texts
+from hltune.commands.on_record import leaving_something, put_on_record
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.refuted import drop_refuted
-from hltune.commands.store import hold_store
+from hltune.commands.store import check_store_is_free, hold_store
 from hltune.commands.survivors import Survivors
 from hltune.commands.verification import verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
@@ -33,6 +34,7 @@ from hltune.tuning.drafts import Drafts
 from hltune.tuning.finals import Finals, decide
 from hltune.tuning.history import History
 from hltune.tuning.keep import kept
+from hltune.tuning.lanes import lanes_for
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
@@ -47,7 +49,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
-from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.records import Workspace
 from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
@@ -59,9 +61,13 @@ _LEAST_KNOWN_SHARE = 0.1
 """Share of what is left that known schedules may take in any case: what they cost tells what is worth searching for."""
 
 
+_NOTED_RATIO = 1.1
+"""People are told if tuning took so many times as long as they had said."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """The results of a run: of each pipeline that could be tuned, and why the others could not, by name."""
+    """The results of a run: of each pipeline that could be tuned, and what went wrong with any of them, by name."""
 
     results: tuple["Tuned", ...]
     failed: Mapping[str, HltuneError]
@@ -85,6 +91,7 @@ class Tuned:
         expected: what was expected of the rounds; None without rounds.
         outlook: what the rounds say about further ones.
         verification: what outputs were verified against.
+        again: what goes on where this run ended, see `TuneOptions`.
     """
 
     subject: Subject
@@ -105,6 +112,7 @@ class Tuned:
     expected: Expectation | None
     outlook: Outlook
     verification: Verification | None = None
+    again: str = "the same command"
 
     @property
     def samples_per_minute(self) -> float:
@@ -152,6 +160,9 @@ def tune(
     options = replace(options, search=search)
     if measure.elsewhere is not None:
         options = replace(options, workers=measure.elsewhere.threads)
+    elif cluster is None:
+        options = replace(options, workers=lanes_for([each.spec for each in subjects], options.workers))
+    check_store_is_free(workspace.samples, progress)
     minutes = options.budget.minutes
     begun_s = time.monotonic()
     total_s = math.inf if minutes is None else 60 * minutes
@@ -179,13 +190,14 @@ def tune(
                 _search_meanwhile(session, subject, options, pool, workspace, end_s=end_s)
                 verified_against(session, subject.spec, progress)
                 sessions.append((subject, session, given))
-        todo = "the same command goes on, and with --rounds 0 it compares what is known"
+        todo = f"{options.again} goes on, and with --rounds 0 it compares what is known"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
         runs: dict[str, Run] = {}
+        stack.enter_context(leaving_something(runs, workspace, progress))
         for number, (subject, session, given) in enumerate(sessions):
             now_s = time.monotonic()
             with survivors.trying(subject.spec.name):
-                run = _open(subject, session, given, options, workspace, store, pool, ranker, asked)
+                run = _open(subject, session, given, options, measure, workspace, store, pool, ranker, asked)
                 left_s = max(begun_s + _KNOWN_SHARE * total_s - now_s, _LEAST_KNOWN_SHARE * (end_s - now_s))
                 known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
                 run.measured = len(known)
@@ -205,7 +217,12 @@ def tune(
             with survivors.trying(name):
                 part_s = part(end_s, len(runs) - number)
                 results.append(_finish(run, options, measure, workspace, store, progress, end_s=part_s))
-        return Tuning(results=tuple(results), failed=survivors.failed)
+        taken_s = time.monotonic() - begun_s
+        if minutes is not None and taken_s > _NOTED_RATIO * total_s:
+            said = f"this took {taken_s / 60:.1f} minutes, and not {minutes:g}"
+            progress.note(f"{said}: what had begun took longer than others made believe, or expected outputs did")
+        ended = {name: run.error for name, run in runs.items() if run.error is not None}
+        return Tuning(results=tuple(results), failed={**ended, **survivors.failed})
 
 
 def _search_meanwhile(
@@ -224,6 +241,7 @@ def _open(
     session: Session,
     machine: MachineId,
     options: TuneOptions,
+    measure: MeasureOptions,
     workspace: Workspace,
     store: Store,
     pool: SearchPool,
@@ -237,18 +255,22 @@ def _open(
         store.delete(subject.spec.content_hash, machine.key)
     store.add_pipeline(PipelineRecord.of(subject.spec))
     initial = initial_weights(asked, options.search.weights, subject.target, parent=lineage.parent())
-    history = History(subject.spec, machine, store)
+    limits = {"--compile-timeout": measure.compile_timeout_s, "--run-timeout": measure.run_timeout_s}
+    keeps = kept(subject, options.keep, options.only)
+    history = History(subject.spec, machine, store, limits=limits, allowed=None if keeps is None else keeps.allows)
     # Another run does not repeat what this one leaves to chance.
     rng = np.random.default_rng([options.search.seed, len(history)])
     tuner = Tuner(
         subject=subject,
         options=options,
+        measure=measure,
         history=history,
         model=Model(subject.spec, machine.key, initial, lineage, freeze=options.freeze),
         session=session,
         searcher=Searcher(subject, options, pool, rng, Searches(workspace.searches(subject.spec))),
         drafts=Drafts(subject.spec, subject.target, machine.threads, pool.workers, history, ranker),
         rng=rng,
+        kept=keeps,
     )
     return Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
 
@@ -268,14 +290,13 @@ def _finish(
     spec = subject.spec
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
-    best = tuner.history.ranked(options.finalists if tuner.kept is None else len(tuner.history), distinct=True)
+    best = tuner.history.ranked(options.finalists, distinct=True)
     records = workspace.records(spec, run.machine)
-    if (kept := tuner.kept) is not None:
-        best = tuple(each for each in best if each.schedule and kept.allows(each.schedule))[: options.finalists]
-        records = [each for each in records if kept.allows(each.schedule)]
+    if (keeps := tuner.kept) is not None:
+        records = [each for each in records if keeps.allows(each.schedule)]
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
     if not most:
-        progress.note(f"{spec.name}: no time for a final comparison; `--rounds 0` makes one")
+        progress.note(f"{spec.name}: no time for a final comparison; {options.again}, with --rounds 0, makes one")
     finals = decide(
         run.session,
         tuner.references,
@@ -286,13 +307,11 @@ def _finish(
         cost=tuner.history.cost_of,
         unit=run.machine.unit,
         most=most,
-        told=lambda rows: _refute(rows, run, measure, workspace, progress),
+        told=lambda rows: _take_note(rows, run, measure, workspace, progress),
     )
     say_if_busy(run.session, spec.name, progress)
-    record = finals.winner.record(TUNED)
-    assert record is not None
+    record = put_on_record(finals, records, spec, run.machine, workspace)
     folder = workspace.texts(spec, subject.target, measure.elsewhere and run.machine)
-    workspace.replace(record, spec, run.machine)
     return Tuned(
         subject=subject,
         machine=run.machine,
@@ -312,14 +331,19 @@ def _finish(
         outlook=run.outlook,
         files=export_texts(About.today(spec, run.machine, record.cost), subject, record.schedule, folder),
         verification=run.session.verification,
+        again=options.again,
     )
 
 
-def _refute(rows: Sequence[Row], run: Run, measure: MeasureOptions, workspace: Workspace, progress: Progress) -> None:
-    """What has turned out wrong is neither handed out nor gone on from."""
+def _take_note(
+    rows: Sequence[Row], run: Run, measure: MeasureOptions, workspace: Workspace, progress: Progress
+) -> None:
+    """What has turned out wrong is neither handed out nor gone on from; what works after all is kept."""
     tuner = run.tuner
     verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
     drop_refuted(verdicts, tuner.subject.spec, run.machine, measure, workspace, progress)
     for row in rows:
         if row.candidate and row.failure and row.failure.is_wrong and row.name not in tuner.failed:
             tuner.history.refute(row.candidate, row.failure)
+        elif row.candidate and row.cost:
+            tuner.history.keep_finalist(row.candidate, row.cost)

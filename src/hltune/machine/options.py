@@ -28,6 +28,7 @@ class MeasureOptions:
     Attributes:
         threads: size of Halide's thread pool.
         turns: how many turns each schedule takes.
+        long_turns: how many of them it takes whose calls take longer than `single_turn_s`; None for all.
         turn_s: time that one schedule is repeated for in one turn.
         short_turns: how many turns each has where there are many; those of one are apart in time, but for the last.
         short_turn_s: how long these are.
@@ -50,6 +51,7 @@ class MeasureOptions:
 
     threads: int
     turns: int = 5
+    long_turns: int | None = None
     turn_s: float = 0.1
     short_turns: int = 3
     short_turn_s: float = 0.03
@@ -72,6 +74,14 @@ class MeasureOptions:
     def environment(self) -> dict[str, str]:
         """What Halide reads when it first needs it, so that it has to be there when a process starts."""
         return {"HL_NUM_THREADS": str(self.threads), **COMPILE_ENVIRONMENT}
+
+    def turns_of(self, call_s: float) -> int:
+        """How many turns a schedule takes whose calls take so many seconds."""
+        return min(self.turns, self.long_turns or self.turns) if call_s > self.single_turn_s else self.turns
+
+    def turns_s(self, call_s: float) -> float:
+        """How long all of these take, roughly: there are two calls more in each than those that fill it."""
+        return self.turns_of(call_s) * (2 * call_s + (self.turn_s if call_s <= self.turn_s else 0.0))
 
     @property
     def usual_tolerances(self) -> bool:

@@ -19,19 +19,22 @@ class Own:
     Attributes:
         manual: what measuring the author's schedule gave.
         best: cost of the best other schedule; None if there is none.
+        compared: they were measured side by side.
     """
 
     manual: Measurement
     best: Cost | None
+    compared: bool = True
 
     @classmethod
-    def of(cls, rows: Iterable[Row]) -> "Own | None":
-        """Found among schedules that were measured side by side, the fastest first; None without an author's one."""
+    def of(cls, rows: Iterable[Row], *, compared: bool = True) -> "Own | None":
+        """Found among schedules, the fastest first; None without an author's one."""
         found = {row.name: row for row in rows}
         if (manual := found.pop(MANUAL, None)) is None:
             return None
         found.pop(MANUAL_PART, None)  # is the author's as well
-        return cls(manual=manual.measurement, best=next((row.cost for row in found.values() if row.cost), None))
+        best = next((row.cost for row in found.values() if row.cost), None)
+        return cls(manual=manual.measurement, best=best, compared=compared)
 
     @property
     def speedup(self) -> Speedup | None:
@@ -53,11 +56,12 @@ class Own:
         found = self.speedup
         if found is None:
             return "nothing works so far but your own schedule"
+        how = "" if self.compared else ", by times of different moments"
         if self.tie:
-            return "a tie with your own schedule"
+            return f"a tie with your own schedule{how}"
         if found.value > 1:
-            return f"{_number(found.value)} times as fast as your own schedule"
-        return f"{_number(1 / found.value)} times as slow as your own schedule, which stays the fastest"
+            return f"{_number(found.value)} times as fast as your own schedule{how}"
+        return f"{_number(1 / found.value)} times as slow as your own schedule, which stays the fastest{how}"
 
     @property
     def document(self) -> Document:

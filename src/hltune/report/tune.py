@@ -45,10 +45,12 @@ def document(tuning: Tuning, store: Path) -> Document:
 
 def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     """The final comparison and what came of it."""
-    print_own(console, Own.of(result.finals.rows))
+    print_own(console, _own(result))
     finals, unit, best = result.finals, _unit(result), result.finals.winner_cost
     timed = finals.winner_cost.counters is None  # what is counted comes out the same every time
-    print_lines(console, f"{result.subject.spec.name}: the final comparison{', interleaved' if timed else ''}")
+    how = f"the final comparison{', interleaved' if timed else ''}"
+    how = how if finals.compared else "by what is stored, each of a moment of its own and not side by side"
+    print_lines(console, f"{result.subject.spec.name}: {how}")
     headings = (unit.heading, "spread", "to best") if timed else (unit.heading, "to best")
     table = plain_table(Column("schedule", no_wrap=True), *numbers(*headings))
     for row in finals.rows:
@@ -59,9 +61,12 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         table.add_row(row.name, *cells)
     console.print(table)
     print_ties(console, finals.rows)
+    if any(ratio(row.cost, best) < 1 for row in finals.rows if row.cost and not finals.compared):
+        print_lines(console, f"{finals.winner.name} stays the winner, for it has won a comparison side by side")
     if finals.left_out:
         names = ", ".join(finals.left_out)
-        print_lines(console, f"left out, for there was no time: {names}; `--rounds 0` compares them, too")
+        again = f"{result.again}, with --rounds 0, compares them, too"
+        print_lines(console, f"left out, for there was no time: {names}; {again}")
     print_failures(console, finals.rows)
     counts = f"{result.measured} measured ({result.failed} failed, {result.repaired} repaired)"
     counts += f", {result.samples_per_minute:.0f} per minute"
@@ -124,6 +129,10 @@ def _successes(successes: Successes) -> str:
     """How often each operator made a schedule faster, the best first."""
     names = sorted(successes.tries, key=lambda name: (-successes.wins.get(name, 0), name))
     return ", ".join(f"{name} {successes.wins.get(name, 0)} of {successes.tries[name]}" for name in names)
+
+
+def _own(result: Tuned) -> Own | None:
+    return Own.of(result.finals.rows, compared=result.finals.compared)
 
 
 def _unit(result: Tuned) -> Unit:
@@ -221,7 +230,7 @@ def _document(result: Tuned, store: Path) -> Document:
         "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
         "baseline": {"name": BASELINE, "cost": unit.from_seconds(stock)},
         "speedup": baseline and baseline.cost and round(ratio(baseline.cost, finals.winner_cost), 4),
-        **own_document(Own.of(finals.rows)),
+        **own_document(_own(result)),
         "verification": verification_document(result.verification),
         "to_runner_up": _ratio(finals.to_runner_up),
         "to_baseline": _ratio(finals.to_baseline),
@@ -233,6 +242,7 @@ def _document(result: Tuned, store: Path) -> Document:
             }
             for row in finals.rows
         ],
+        "compared": finals.compared,
         "left_out": list(finals.left_out),
         "measured": result.measured,
         "distinct": result.distinct,

@@ -183,7 +183,7 @@ def _in_words(path: Path, error: sqlite3.Error) -> InputError:
             "cannot write: the disk is full or failing; all samples reported before are kept",
             where=str(path),
             found=f"{error} ({name})",
-            todo="make room, then run the same command again",
+            todo="make room, then run the same command again, but `tune` without --fresh and --discard",
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return InputError(

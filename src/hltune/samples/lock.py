@@ -13,6 +13,27 @@ from hltune.values.errors import InputError
 _POLL_S = 0.1
 
 
+def lock_of(store: Path) -> Path:
+    """The file beside a store whose lock says who writes to it."""
+    return store.with_name(f"{store.name}.lock")
+
+
+def wait_until_free(path: Path, *, wait_s: float, progress: Progress) -> None:
+    """Waits for another process that holds the lock at most ``wait_s``, and takes nothing: nothing is written.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # nobody has ever held it, or who takes it will say why that cannot be
+        return
+    try:
+        _acquire(path, file, wait_s, progress)
+    finally:
+        os.close(file)
+
+
 class WriterLock:
     """Held until closed or until the process ends, however it ends.
 
@@ -34,31 +55,32 @@ class WriterLock:
             raise cannot_write(path, error) from None
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
-            self._acquire(self._file, wait_s, progress)
+            _acquire(path, self._file, wait_s, progress)
+            _sign(self._file)
             undo.pop_all()
-
-    def _acquire(self, file: int, wait_s: float, progress: Progress) -> None:
-        deadline = time.monotonic() + wait_s
-        waiting = False
-        while not _locked(file):
-            if time.monotonic() >= deadline:
-                raise InputError(
-                    "another run writes to this workspace",
-                    where=str(self.path),
-                    found=_holder(file),
-                    todo="wait for it to end, or give another --workspace",
-                )
-            if not waiting:
-                progress.note(f"waiting for {_holder(file)}, which writes to {self.path.parent}")
-                waiting = True
-            time.sleep(_POLL_S)
-        _sign(file)
 
     def close(self) -> None:
         """Lets the next process write; closing again does nothing."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _acquire(path: Path, file: int, wait_s: float, progress: Progress) -> None:
+    deadline = time.monotonic() + wait_s
+    waiting = False
+    while not _locked(file):
+        if time.monotonic() >= deadline:
+            raise InputError(
+                "another run writes to this workspace",
+                where=str(path),
+                found=_holder(file),
+                todo="wait for it to end, or give another --workspace",
+            )
+        if not waiting:
+            progress.note(f"waiting for {_holder(file)}, which writes to {path.parent}")
+            waiting = True
+        time.sleep(_POLL_S)
 
 
 def _locked(file: int) -> bool:

@@ -15,7 +15,7 @@ from hltune.samples.rows import MACHINE_COLUMNS, OF, decode_schedule, decode_spe
 from hltune.samples.statistics import Statistics, collect
 from hltune.values import provenance
 from hltune.values.directives import Schedule
-from hltune.values.errors import InputError
+from hltune.values.errors import Failure, InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import REPAIR, Mutated
@@ -130,6 +130,15 @@ class Reader:
             SELECT failure_stage, failure_message, count(*) AS failed, schedule_id, max(id) AS newest
             {OF} AND cost IS NULL GROUP BY 1, 2) JOIN schedules ON schedules.id = schedule_id ORDER BY newest DESC"""
         return counted(self._rows(query, pipeline_hash, machine_key))
+
+    def last_failures(self, pipeline_hash: str, machine_key: str) -> dict[str, Failure]:
+        """Why schedules failed that have never worked, the last time, by their hashes."""
+        query = f"""SELECT hash, failure_stage, failure_kind, failure_message, max(samples.id)
+            FROM samples JOIN schedules ON schedules.id = schedule_id
+            WHERE samples.id IN (SELECT id {OF} AND cost IS NULL)
+            AND schedule_id NOT IN (SELECT schedule_id {OF} AND cost IS NOT NULL) GROUP BY schedule_id"""
+        rows = self._rows(query, *2 * (pipeline_hash, machine_key))
+        return {key: Failure(stage=stage, kind=kind, message=message) for key, stage, kind, message, _ in rows}
 
     def find(self, start: str, *, failed: bool = False) -> tuple[Found, ...]:
         """Schedules whose hash begins so, as each was measured last, on every machine; the newest first.

@@ -10,7 +10,7 @@ from typing import Any
 
 from hltune.runtime.progress import Progress
 from hltune.samples import database
-from hltune.samples.lock import WriterLock
+from hltune.samples.lock import WriterLock, lock_of
 from hltune.samples.reader import Reader, unknown_pipeline
 from hltune.samples.rows import (
     MACHINE_COLUMNS,
@@ -53,7 +53,7 @@ class Store(Reader):
         Raises:
             InputError: another process still writes to it; the store is damaged, newer, or cannot be written to.
         """
-        self._lock = WriterLock(path.with_name(f"{path.name}.lock"), wait_s=wait_s, progress=progress)
+        self._lock = WriterLock(lock_of(path), wait_s=wait_s, progress=progress)
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.close)
             if not path.exists():

@@ -76,13 +76,14 @@ def renamed(
 ) -> Directive:
     """A directive with other names of its own loops and dimensions, of the loops of its consumer, and of Funcs."""
     names = dict.fromkeys(LOOP_ROLES, loops) | {Role.LEVEL: levels, Role.CONSUMER: funcs, Role.NEW_FUNC: funcs}
-    changes = {
-        name: _replaced(getattr(directive, name), names[role])
+    changes: dict[str, Any] = {
+        name: new
         for name, role in form_of(type(directive)).fields
-        if role in names
+        if role in names and (new := _replaced(old := getattr(directive, name), names[role])) != old
     }
-    stage = Stage(_replaced(directive.stage.func, funcs), directive.stage.update)
-    return replace(directive, stage=stage, **changes)
+    if (func := _replaced(directive.stage.func, funcs)) != directive.stage.func:
+        changes["stage"] = Stage(func, directive.stage.update)
+    return replace(directive, **changes) if changes else directive  # checking a new one takes its time
 
 
 def _replaced(value: Any, names: Mapping[str, str]) -> Any:

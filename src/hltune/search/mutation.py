@@ -6,7 +6,7 @@ changes are worse and some are wrong, which Halide or the verification finds out
 search can express. Where stages are scheduled alike, a change may be one of all of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -80,10 +80,13 @@ def mutants(
     return found
 
 
-def neighbours(parent: Schedule, funcs: Sequence[FuncInfo]) -> dict[str, Candidate]:
-    """All that differ from a schedule by one factor, twice as large or half, by their hash.
+def neighbours(
+    parent: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator
+) -> Iterator[tuple[str, Candidate]]:
+    """All that differ from a schedule by one factor, twice as large or half, with their hashes, in random order.
 
-    First those where it is the same factor of all stages that are scheduled alike.
+    First those where it is the same factor of all stages that are scheduled alike. Each is made when it is asked for:
+    of a pipeline of a hundred stages, all of them take seconds.
     """
     before = list(parent.directives)
     scaled = [
@@ -93,12 +96,18 @@ def neighbours(parent: Schedule, funcs: Sequence[FuncInfo]) -> dict[str, Candida
         for factor in (directive.factor * 2, directive.factor // 2)
         if 1 < factor <= LARGEST_FACTOR
     ]
-    found: dict[str, Candidate] = {}
-    for names, made in ((("scale", ALIKE), [alike(before, each) for each in scaled]), (("scale",), scaled)):
-        for directives in made:
-            if directives is not None and (schedule := legal(directives, funcs)) is not None:
-                found.setdefault(schedule_hash(schedule), _mutant(schedule, parent, names))
-    return found
+    everywhere, single = ([scaled[int(number)] for number in rng.permutation(len(scaled))] for _ in range(2))
+    made = [(("scale", ALIKE), (alike(before, each) for each in everywhere)), (("scale",), iter(single))]
+
+    def new() -> Iterator[tuple[str, Candidate]]:
+        seen = set[str]()
+        for names, directives in ((names, each) for names, several in made for each in several):
+            schedule = None if directives is None else legal(directives, funcs)
+            if schedule is not None and (key := schedule_hash(schedule)) not in seen:
+                seen.add(key)
+                yield key, _mutant(schedule, parent, names)
+
+    return new()
 
 
 def combine(parent: Schedule, other: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator) -> Candidate | None:

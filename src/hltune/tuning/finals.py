@@ -25,9 +25,11 @@ _ALWAYS = (MANUAL, EXPERT, BASELINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finals:
-    """Measured interleaved, in order of their cost, failures last.
+    """In order of their cost, failures last.
 
     Attributes:
+        compared: they were measured interleaved; else costs are what is stored, each of a moment of its own, and who
+            has won a comparison before comes first.
         to_runner_up: how many times as much the second best costs; None if there is none.
         to_baseline: how many times as much the schedule costs that Adams2019 finds without tuning; None if it failed.
         left_out: those that there was no time for, and that matter, by name.
@@ -37,6 +39,7 @@ class Finals:
     to_runner_up: Speedup | None
     to_baseline: Speedup | None
     left_out: tuple[str, ...] = ()
+    compared: bool = True
 
     @property
     def winner(self) -> Row:
@@ -76,7 +79,8 @@ def decide(
         cost: what the store knows of a candidate, or else its record; it counts if nothing works any more, for want
             of time.
         unit: of such costs.
-        most: how many there is time for; with none, the costs that the store knows decide.
+        most: how many there is time for; with none, the costs that the store knows decide, but who has won a
+            comparison before stays the winner where costs are timed: the least time of many may be luck.
         told: is called with what was found, whether or not anything works.
 
     Raises:
@@ -93,7 +97,7 @@ def decide(
     while names and not any(isinstance(each, Cost) for each in measured.values()):
         chosen, names = names[: most or None], names[most:] if most else []
         measured |= session.measure({name: finalists[name][1].schedule for name in chosen})
-    if not any(isinstance(each, Cost) for each in measured.values()):
+    if not (compared := any(isinstance(each, Cost) for each in measured.values())):
         measured |= {
             name: Cost(unit=unit, turns=((each,),))
             for name, each in known.items()
@@ -101,7 +105,8 @@ def decide(
         }
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
     rows = without_twins(rows, finalists.keys() - references.keys())
-    rows.sort(key=Row.order)
+    champion = None if compared or session.side_by_side else _champion(finalists, records)
+    rows.sort(key=lambda row: (row.name != champion or row.cost is None, row.order()))
     told(rows)
     left_out = tuple(
         name for name in waiting if name not in measured and (name in references or finalists[name][0] != TUNED)
@@ -116,7 +121,14 @@ def decide(
         to_runner_up=speedup(others[0], winner) if others else None,
         to_baseline=speedup(baseline, winner) if baseline else None,
         left_out=left_out,
+        compared=compared,
     )
+
+
+def _champion(finalists: Mapping[str, tuple[str, Candidate]], records: Sequence[Record]) -> str | None:
+    """Who has won a comparison on this machine before; None if nobody has."""
+    won = [each.schedule for each in records if each.name == TUNED and each.compared and each.cost is not None]
+    return next((name for name, (_, candidate) in finalists.items() if candidate.schedule in won), None)
 
 
 def _may_work(outcome: Measurement | None) -> bool:

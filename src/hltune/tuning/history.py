@@ -3,7 +3,8 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 
 from hltune.cost_model.dataset import Dataset
 from hltune.lowered.features import VERSION, decoded
@@ -31,16 +32,34 @@ REPEATED = 0.85
 class History:
     """Knows every schedule ever measured of a pipeline that the store knows; what it keeps survives all."""
 
-    def __init__(self, spec: PipelineSpec, machine: MachineId, store: Store) -> None:
+    def __init__(
+        self,
+        spec: PipelineSpec,
+        machine: MachineId,
+        store: Store,
+        *,
+        limits: Mapping[str, float] | None = None,
+        allowed: Callable[[Schedule], bool] | None = None,
+    ) -> None:
+        """What was measured so far.
+
+        Args:
+            limits: of this run, in seconds by flag: what has only failed for want of time, by a lower one, is unknown.
+            allowed: which schedules this run may end with, and so compares others with; None for all.
+        """
         self._key = (spec.content_hash, machine.key)
         self._machine = machine
         self._store = store
         named = store.named(*self._key)
         self._gone = {key for key, each in named.items() if not spec.has_base(each.base)}
-        self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in self._gone}
+        self._failures = store.last_failures(*self._key)
+        unknown = self._gone | {key for key, each in self._failures.items() if each.below(limits or {})}
+        self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in unknown}
+        self._allowed = allowed
+        self._outside = {key for key, each in self._working().items() if not allowed(each)} if allowed else set[str]()
         self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
-        self._least: dict[str, tuple[int, float]] = {}  # measured in this run: the number and the cost of the least
+        self._measured: dict[str, dict[int, float]] = {}  # in this run: costs by the numbers of their samples
 
     def __contains__(self, key: str) -> bool:
         return key in self._costs or key in self._repairs
@@ -60,30 +79,43 @@ class History:
 
     @property
     def best_cost(self) -> float | None:
-        """Cost of the fastest schedule."""
-        return min((value for value in self._costs.values() if value is not None), default=None)
+        """Cost of the fastest schedule that is allowed."""
+        costs = (cost for key, cost in self._costs.items() if cost is not None and key not in self._outside)
+        return min(costs, default=None)
 
-    def best(self, count: int | None) -> list[Parent]:
-        """The fastest schedules, or all, best first; of those that cost exactly the same, one."""
-        return self._ranked(len(self) if count is None else count, distinct=True)
+    def best(self, count: int) -> list[Parent]:
+        """The fastest schedules that are allowed, best first; of those that cost exactly the same, one."""
+        return _parents(self.ranked(count, distinct=True))
 
     def measured(self) -> list[Parent]:
-        """All that did not fail, best first."""
-        return self._ranked(len(self), distinct=False)
+        """All that did not fail, whatever is allowed, best first."""
+        return _parents(self._ranked(len(self), self._gone, distinct=False))
 
     def failed(self) -> dict[str, Schedule]:
         """What only failed, and not because Halide refuses it, by its hash."""
         failed = self._store.failed_schedules(*self._key)
-        return {key: each for key, each in failed.items() if key not in self._gone}
+        return {key: each for key, each in failed.items() if key in self._costs}
 
-    def _ranked(self, count: int, *, distinct: bool) -> list[Parent]:
-        ranked = self.ranked(count, distinct=distinct)
-        return [Parent(each.schedule, each.cost) for each in ranked if each.schedule is not None]
+    def failure(self, candidate: Candidate) -> Failure | None:
+        """Why a candidate's schedule failed, the last time; None if it has ever worked, or was not measured."""
+        key = schedule_hash(candidate.schedule)
+        return self._failures.get(key) if key in self else None
 
     def ranked(self, count: int, *, distinct: bool) -> tuple[Ranked, ...]:
-        """`Reader.best`, without what the author has written otherwise since then."""
-        ranked = self._store.best(*self._key, count + len(self._gone), distinct=distinct)
-        return tuple(each for each in ranked if each.schedule_hash not in self._gone)[:count]
+        """`Reader.best` of what is allowed, without what the author has written otherwise since then."""
+        return self._ranked(count, self._gone | self._outside, distinct=distinct)
+
+    def _ranked(self, count: int, without: Set[str], *, distinct: bool) -> tuple[Ranked, ...]:
+        ranked = self._store.best(*self._key, count + len(without), distinct=distinct)
+        return tuple(each for each in ranked if each.schedule_hash not in without)[:count]
+
+    def _working(self) -> dict[str, Schedule]:
+        schedules = self._store.schedules(*self._key)
+        return {key: each for key, each in schedules.items() if self._costs.get(key) is not None}
+
+    def taken(self) -> tuple[tuple[float, float], ...]:
+        """See `Reader.history`."""
+        return self._store.history(*self._key)
 
     def programs(self) -> dict[str, ProgramFeatures]:
         """Features of the lowered programs of what was measured, by the hash of the schedule."""
@@ -126,11 +158,12 @@ class History:
     ) -> bool:
         """Measures again what was measured in this run; False if it takes much longer than it seemed to, or fails.
 
-        Then the former measurement goes: on a shared computer, some moments are faster than all others. Others,
-        measured side by side, keep the least of what they have cost: they may have been measured in a slow moment.
+        Then the former measurements go, as far as they are: on a shared computer, some moments are faster than all
+        others. Others, measured side by side, keep the least of what they have cost: they may have been measured in a
+        slow moment.
         """
         key = schedule_hash(candidate.schedule)
-        number, least = self._least[key]
+        least = min(self._measured[key].values())
         others = {schedule_hash(each.schedule): each for each in beside}
         measured = session.measure({key: candidate.schedule, **{name: each.schedule for name, each in others.items()}})
         for name, each in others.items():
@@ -138,10 +171,22 @@ class History:
         again = measured[key]
         same = isinstance(again, Cost) and least >= REPEATED * again.value
         if not same:
-            self._store.retract(number)
-            del self._costs[key], self._least[key]
+            self._take_back(key, above=REPEATED * again.value if isinstance(again, Cost) else math.inf)
         self._keep(candidate, again, round_number)
         return same
+
+    def _take_back(self, key: str, *, above: float) -> None:
+        """Forgets what this run has measured of a schedule, unless it costs more than that."""
+        for number in [number for number, cost in self._measured[key].items() if cost <= above]:
+            self._store.retract(number)
+            del self._measured[key][number]
+        self._costs[key] = self._store.costs(*self._key).get(key)
+
+    def keep_finalist(self, candidate: Candidate, cost: Cost) -> None:
+        """Keeps what a candidate costs that has only failed before, though not by wrong outputs."""
+        failure = self.failure(candidate)
+        if failure is not None and not failure.is_wrong:
+            self._keep(candidate, replace(cost, repair=None), round_number=0)  # the candidate is the repaired one
 
     def refute(self, candidate: Candidate, failure: Failure) -> None:
         """Keeps that the outputs of a candidate have turned out wrong, after all."""
@@ -165,10 +210,14 @@ class History:
         wrong = isinstance(measurement, Failure) and measurement.is_wrong
         known = None if wrong else self._costs.get(sample.schedule_hash)
         new = measurement.value if isinstance(measurement, Cost) else None
+        if isinstance(measurement, Failure) and known is None:
+            self._failures[sample.schedule_hash] = measurement
+        else:
+            self._failures.pop(sample.schedule_hash, None)
         if new is not None:
-            self._least[sample.schedule_hash] = min(
-                self._least.get(sample.schedule_hash, (number, new)), (number, new), key=lambda each: each[1]
-            )
+            self._measured.setdefault(sample.schedule_hash, {})[number] = new
+        if self._allowed is not None and not self._allowed(candidate.schedule):
+            self._outside.add(sample.schedule_hash)
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)
 
     def mutants(self) -> list[Try]:
@@ -186,3 +235,7 @@ class History:
         # More than one set only if the plugin saw other stages in earlier versions of itself.
         largest = max(sets, key=lambda data: len(data.costs), default=None)
         return None if largest is None else Dataset.stored(largest, cores=self._machine.threads)
+
+
+def _parents(ranked: Iterable[Ranked]) -> list[Parent]:
+    return [Parent(each.schedule, each.cost) for each in ranked if each.schedule is not None]

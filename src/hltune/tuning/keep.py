@@ -1,9 +1,10 @@
 """Funcs whose schedule stays as their author wrote it, while the rest is searched."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from hltune.schedule.canonical import canonical_names
-from hltune.values.directives import Schedule
+from hltune.schedule.canonical import canonical_names, is_counted, new_loops
+from hltune.values.directives import Directive, InsideLoop, Schedule
 from hltune.values.errors import InputError, did_you_mean
 from hltune.values.pipeline import FuncInfo
 from hltune.workspace.subject import Subject
@@ -32,8 +33,20 @@ class Kept:
         return self._part(schedule) == self._part(self.parent)
 
     def _part(self, schedule: Schedule) -> Schedule:
-        kept = tuple(each for each in schedule.directives if each.stage.func in self.funcs)
-        return canonical_names(Schedule(kept), self.known)
+        """Directives of these Funcs; counted loops that they are computed in go by their place in the consumer."""
+        places: dict[str, dict[str, str]] = {}
+        for each in schedule.directives:
+            made = places.setdefault(each.stage.func, {})
+            for name in filter(is_counted, new_loops(each)):
+                made.setdefault(name, f"{name[0]} {len(made)}")
+        part = tuple(_placed(each, places) for each in schedule.directives if each.stage.func in self.funcs)
+        return canonical_names(Schedule(part), self.known)
+
+
+def _placed(directive: Directive, places: Mapping[str, Mapping[str, str]]) -> Directive:
+    if not isinstance(directive, InsideLoop):
+        return directive
+    return replace(directive, var=places.get(directive.consumer, {}).get(directive.var, directive.var))
 
 
 def kept(subject: Subject, keep: tuple[str, ...], only: tuple[str, ...]) -> Kept | None:

@@ -71,6 +71,12 @@ class TuneOptions:
     keep: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
 
+    @property
+    def again(self) -> str:
+        """What goes on where this run ends; people read it."""
+        flags = [flag for flag, given in (("--fresh", self.fresh), ("--discard", self.discard)) if given]
+        return f"the same command without {' and '.join(flags)}" if flags else "the same command"
+
     def __post_init__(self) -> None:
         if self.discard and not self.fresh:
             raise InputError(

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from hltune.values.cost import Cost, Measurement
 _LEAST_PROBING_S = 2.0
 _SHORTEST_ROUND = 0.15
 _FINAL_TURNS_S = 0.6
-"""Timing of one schedule in the final comparison."""
+"""Timing of one schedule in the final comparison, at least."""
 _LARGEST_FINAL = 1000
 _MOST_NODES = 16
 """Computers for which a round becomes larger; more of them share as many candidates. The head chooses each among many,
@@ -27,8 +27,12 @@ _SLOWER = 1.25
 """How many times as long a candidate of a round takes as the known schedules that are measured first: median of sixteen
 applications; the least was 0.6, the most 2.9."""
 _NEWEST = 100
-"""Bursts of candidates that tell how long one takes."""
+"""Bursts of candidates that tell how long one takes, and candidates that tell how long a call does."""
 _FINALIST_QUANTILE = 0.75
+_LEAST_RECALLED = 4
+"""Measurements of earlier runs that tell how long one takes."""
+_PAUSE = 20.0
+"""What takes so many times as long as others lies between two runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +62,20 @@ class Pace:
 
     Args:
         nodes: how many computers measure side by side at present.
+        turns_s: how long all turns of a schedule take, whose calls take so many seconds.
     """
 
-    def __init__(self, options: TuneOptions, nodes: Callable[[], int] = lambda: 1) -> None:
+    def __init__(
+        self,
+        options: TuneOptions,
+        nodes: Callable[[], int] = lambda: 1,
+        turns_s: Callable[[float], float] = lambda _: _FINAL_TURNS_S,
+    ) -> None:
         self._options = options
         self._nodes = nodes
+        self._turns_s = turns_s
+        self._call_s = 0.0
+        self._calls_s: deque[float] = deque(maxlen=_NEWEST)
         self._last_round_s: float | None = None
         self._candidate_s = self._finalist_s = 1.0
         self._bursts: deque[_Burst] = deque(maxlen=_NEWEST)
@@ -84,6 +97,8 @@ class Pace:
             if alone or taken_s >= _TOGETHER_S:
                 self._bursts.append(_Burst())
             self._bursts[-1].add(taken_s, works=isinstance(measurement, Cost))
+            if isinstance(measurement, Cost):
+                self._calls_s.append(measurement.value)
             last_s, alone = now_s, False
             yield key, measurement
         if self._bursts:
@@ -92,6 +107,23 @@ class Pace:
             self._candidate_s = float(np.median(times_s))  # for one says little
             # Most of those that fail do so at once; and what takes far longer than others is seldom one of the best.
             self._finalist_s = float(np.quantile(working_s or times_s, _FINALIST_QUANTILE))
+        if self._calls_s:
+            self._call_s = float(np.median(self._calls_s))
+
+    def recall(self, taken: Sequence[tuple[float, float]]) -> None:
+        """Learns from earlier runs, as long as nothing is measured in this one.
+
+        Args:
+            taken: when each of their measurements was taken, in seconds and in their order, and its cost.
+        """
+        if len(taken) < _LEAST_RECALLED:
+            return
+        times_s, costs = np.array(taken[-_NEWEST:]).T
+        steps_s = np.diff(times_s)
+        self._candidate_s = max(_TOGETHER_S, float(np.median(steps_s)))
+        steps_s = steps_s[steps_s <= _PAUSE * self._candidate_s]
+        self._finalist_s = max(_TOGETHER_S, float(np.quantile(steps_s, _FINALIST_QUANTILE)))
+        self._call_s = float(np.median(costs))
 
     def saw_round(self, seconds: float) -> None:
         """Learns from how long a round took."""
@@ -143,10 +175,14 @@ class Pace:
             return 0
         return _LARGEST_FINAL if most > _LARGEST_FINAL else max(2, int(most))
 
+    def again_s(self, schedules: int) -> float:
+        """How long measuring so many side by side once more takes, roughly."""
+        return schedules * self._final_s(side_by_side=False)
+
     def _final_s(self, *, side_by_side: bool) -> float:
         if side_by_side:
             return self._finalist_s * self._nodes()
-        return self._finalist_s * self._lanes + _FINAL_TURNS_S
+        return self._finalist_s * self._lanes + max(_FINAL_TURNS_S, self._turns_s(self._call_s))
 
     @property
     def full_batch(self) -> int:

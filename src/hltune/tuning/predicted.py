@@ -31,7 +31,7 @@ class Predicted:
         found = self.forecasts.get(key)
         return None if found is None else found.cost
 
-    def best(self, count: int | None) -> list[Parent]:
+    def best(self, count: int) -> list[Parent]:
         """See `Costs`."""
         return sorted(self.forecasts.values(), key=lambda each: each.cost)[:count]
 

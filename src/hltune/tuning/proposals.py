@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.runtime.progress import Progress
-from hltune.search.mutation import ALIKE, PARENTS, Parent, mutants, neighbours
+from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
 from hltune.tuning.drafts import Drafted, Drafts
 from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
@@ -51,8 +52,8 @@ class Costs(Protocol):
         """Its cost; None if it is not known, or failed."""
         ...
 
-    def best(self, count: int | None) -> list[Parent]:
-        """The fastest schedules, or all, best first."""
+    def best(self, count: int) -> list[Parent]:
+        """The fastest schedules of which others may be made, best first."""
         ...
 
     def mutants(self) -> list[Try]:
@@ -88,6 +89,8 @@ class Proposals:
     kept: Kept | None
     rng: np.random.Generator
     _pool: Pool = field(default_factory=Pool)
+    _said: set[str] = field(default_factory=set[str])
+    """How searches have failed, as people were told."""
     _left: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
     """Mutants that were chosen and not measured; they are lowered already."""
 
@@ -131,7 +134,8 @@ class Proposals:
         )
         self._pool.add(probed)
         failures = [each for each in outcomes if isinstance(each, Failure)]
-        for failure in failures[:1]:
+        for failure in [each for each in failures if str(each) not in self._said][:1]:
+            self._said.add(str(failure))
             progress.note(f"{self.subject.spec.name}: {len(failures)} searches failed, as this one: {failure}")
         again = sum(key is not None and key in history for _, key in beams)
         chosen |= self._searched(wanted, limits)
@@ -158,8 +162,7 @@ class Proposals:
     def _mutants(self, chosen: dict[str, Candidate], wanted: int, limits: Limits) -> Drafted:
         """Changes the best schedules, and the author's own."""
         allowed = _anything if self.kept is None else self.kept.allows
-        best = self.history.best(PARENTS if self.kept is None else None)
-        parents = [parent for parent in best if allowed(parent.schedule)][:PARENTS]
+        parents = self.history.best(PARENTS)
         own = self.subject.recovered and self.subject.recovered.schedule
         if own is not None and all(own != parent.schedule for parent in parents):
             cost = self.history.cost(schedule_hash(own))
@@ -167,17 +170,15 @@ class Proposals:
 
         funcs, weights = self.subject.spec.funcs, Successes.of(self.history.mutants()).weights()
         first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
-        near = {key: each for key, each in neighbours(first, funcs).items() if allowed(each.schedule)}
+        near = neighbours(first, funcs, self.rng)
 
         def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
             def taken(key: str) -> bool:
                 return key in self.history or key in chosen or known(key)
 
-            new = [(key, each) for key, each in near.items() if not taken(key)]
-            coarse = [_of_all_alike(each) for _, each in new]
-            order = sorted(self.rng.permutation(len(new)), key=lambda number: not coarse[number])
             found = {key: each for key, each in self._left.items() if not taken(key)}
-            found |= dict(new[int(number)] for number in order[: round(_NEIGHBOUR_SHARE * count)])
+            new = ((key, each) for key, each in near if allowed(each.schedule) and not taken(key))
+            found |= islice(new, round(_NEIGHBOUR_SHARE * count))
             return found | mutants(
                 [*parents, *further],
                 funcs,
@@ -220,12 +221,6 @@ def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, 
     places = [(number / len(each), key) for each in (one, other) for number, key in enumerate(each)]
     both = one | other
     return {key: both[key] for _, key in sorted(places)}
-
-
-def _of_all_alike(candidate: Candidate) -> bool:
-    """It differs in all stages that are scheduled alike: such are tried before single ones."""
-    own = candidate.provenance
-    return isinstance(own, Mutated) and ALIKE in own.changes
 
 
 def _anything(_schedule: Schedule) -> bool:

@@ -15,7 +15,7 @@ from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.pace import Limits
 from hltune.tuning.shares import Shares
 from hltune.tuning.tuner import Round, Tuner
-from hltune.values.errors import Failure
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.unit import Unit
 
@@ -50,6 +50,7 @@ class Run:
     Attributes:
         expected: what was expected before the first round, or after it if nothing new was measured before; None if
             there was no time for any.
+        error: what ended its rounds early; None if nothing did.
     """
 
     tuner: Tuner
@@ -62,6 +63,7 @@ class Run:
     repaired: int = 0
     seconds: float = 0.0
     expected: Expectation | None = None
+    error: HltuneError | None = None
 
     @property
     def outlook(self) -> Outlook:
@@ -70,7 +72,10 @@ class Run:
 
 
 def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progress: TuneProgress) -> None:
-    """Pipelines take rounds until none of them, or nothing of the budget, is left; each has a first one, in time."""
+    """Pipelines take rounds until none of them, or nothing of the budget, is left; each has a first one, in time.
+
+    What goes wrong in a round of one of them ends its rounds only.
+    """
     shares = Shares(list(runs))
     budget = options.budget
     while (name := shares.next()) is not None:
@@ -97,7 +102,13 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
             if run.expected is not None:
                 progress.expects(name, run.expected)
         before = run.tuner.history.best_cost
-        done = run.tuner.round(limits, progress)
+        try:
+            done = run.tuner.round(limits, progress)
+        except HltuneError as error:
+            run.error = error
+            progress.note(f"{name} has no further rounds, and what was measured so far is compared. {error}")
+            shares.leave(name)
+            continue
         say_if_busy(run.session, name, progress)
         run.rounds.append(done)
         run.measured += done.measured
@@ -109,10 +120,12 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
         if budget.until_done and run.outlook.done:
             progress.note(f"{name}: {_why_done(run.outlook)}")
             shares.leave(name)
-    idle = [name for name, run in runs.items() if not run.rounds]
+    idle = [name for name, run in runs.items() if not run.rounds and run.error is None]
     if idle and budget.rounds != 0:
-        used = "expected outputs and known schedules have used up the budget"
-        progress.note(f"no round of {', '.join(idle)}: {used}; give more --minutes, or --rounds")
+        why = "expected outputs and known schedules have used up the budget; give more --minutes, or --rounds"
+        if budget.samples is not None and sum(each.measured for each in runs.values()) >= budget.samples:
+            why = "known schedules and the rounds of others have used up the samples; give more --samples"
+        progress.note(f"no round of {', '.join(idle)}: {why}")
 
 
 def _why_done(outlook: Outlook) -> str:

@@ -11,13 +11,14 @@ from typing import TypeGuard
 import numpy as np
 
 from hltune.cost_model.scorer import Validation
+from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import BASELINE
 from hltune.search.ladder import Step, by_finder
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.history import REPEATED, History
-from hltune.tuning.keep import kept
+from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
@@ -92,26 +93,28 @@ class Tuner:
         references: candidates that are measured whatever the model thinks of them: the default one, those written by
             hand and those of Halide's autoschedulers, by name.
         failed: references that failed in this run, by name.
-        kept: what of the author's schedule must stay as it is; None if all may change.
+        kept: what of the author's schedule must stay as it is; None if all may change. The history allows the same.
     """
 
     subject: Subject
     options: TuneOptions
+    measure: MeasureOptions
     history: History
     model: Model
     session: Session
     searcher: Searcher
     drafts: Drafts
     rng: np.random.Generator
+    kept: Kept | None = None
 
     def __post_init__(self) -> None:
-        self.kept = kept(self.subject, self.options.keep, self.options.only)
         self.references = self.subject.known_by_name()
         if self.kept is not None:
             self.references = {key: each for key, each in self.references.items() if self.kept.allows(each.schedule)}
         self.failed: dict[str, Failure] = {}
         self._failures: dict[str, Failure] = {}
-        self.pace = Pace(self.options, self.session.nodes)
+        self.pace = Pace(self.options, self.session.nodes, self.measure.turns_s)
+        self.pace.recall(self.history.taken())
         self._proposals = Proposals(
             subject=self.subject,
             options=self.options,
@@ -190,6 +193,7 @@ class Tuner:
         # schedule, which may be slow without end, comes last: it is stopped far above the others.
         measured = self._measure_known(named, end_s, best=None)
         steps: list[Step] = []
+        short = end_s < time.monotonic() + self.options.search_timeout_s
         with contextlib.closing(self._baselines(end_s)) as climbing, self.session.beside(self.searcher.workers):
             for step in climbing:
                 steps.append(step)
@@ -198,12 +202,14 @@ class Tuner:
                     measured += self._measure_known(found, end_s, best=self.history.best_cost)
                 if time.monotonic() >= end_s:
                     break
-        self.references |= self._found(steps, progress)
+        self.references |= self._found(steps, progress, short=short)
         measured += self._measure_known(default, end_s, best=self.history.best_cost)
         for key, candidate in self.references.items():
             if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:
                 self.failed[key] = failure
                 progress.note(f"{name}: {key} failed. {failure}")
+            elif (failure := self.history.failure(candidate)) is not None:
+                progress.note(f"{name}: {key} failed in an earlier run. {failure}")
         self._saw(self.references.values())
         self.model.prepare(self.history.samples())
         if time.monotonic() < end_s:
@@ -229,18 +235,26 @@ class Tuner:
                     self._failures[key] = measurement
         return measured
 
-    def _found(self, steps: list[Step], progress: Progress) -> dict[str, Candidate]:
-        """What each autoscheduler found: by the largest of its searches whose schedule has not failed."""
+    def _found(self, steps: list[Step], progress: Progress, *, short: bool) -> dict[str, Candidate]:
+        """What each autoscheduler found: by the largest of its searches whose schedule has not failed.
+
+        Args:
+            short: their time was limited by the minutes, and not by the limit on searches.
+        """
         found: dict[str, Candidate] = {}
+        begun = {step.rung.finder for step in steps}
+        late = [] if self.kept is not None else [each for each in self.searcher.autoschedulers if each not in begun]
         for finder, of_finder in by_finder(steps).items():
             outcomes = [step.outcome for step in of_finder]
             candidates = [each for each in outcomes if isinstance(each, Candidate)]
+            if not candidates and short and isinstance(failure := outcomes[-1], Failure) and failure.kind == "timeout":
+                late.append(finder)
+                continue
             if not candidates:
                 progress.note(f"{self.subject.spec.name}: {finder} failed. {outcomes[-1]}")
                 continue
             found[finder] = next((each for each in candidates if not self._fails(each)), candidates[0])
-        begun = {step.rung.finder for step in steps}
-        if self.kept is None and (late := [each for each in self.searcher.autoschedulers if each not in begun]):
+        if late:
             why = "no time, for known schedules take about a fifth of the minutes; give more --minutes to compare"
             progress.note(f"{self.subject.spec.name}: without {' and '.join(late)}: {why}")
         return found
@@ -318,6 +332,7 @@ class Tuner:
                 self._say(progress, f"measuring {len(measured)} of {len(allowed)}")
         surprising = {key: each.value for key, each in measured.items() if _is_surprising(each, best)}
         fastest = [allowed[key].as_measured(measured[key]) for key in sorted(surprising, key=surprising.__getitem__)]
+        fastest = [*{each.schedule: each for each in fastest}.values()]  # several may be repaired to the same one
         self._confirm(fastest, former, end_s=limits.end_s, progress=progress)  # a round that has used its time, too
         self._saw(candidates.values())
         self._proposals.keep(candidates)
@@ -341,13 +356,14 @@ class Tuner:
         """What is much faster than all before is measured once more before others are made of it.
 
         If it was no more than a fast moment, the next one is. It may as well have been a slow moment in which the best
-        ones before were measured, so that these are measured again beside it, once in a run.
+        ones before were measured, so that these are measured again beside it, once in a run. Where time is short, the
+        final comparison tells.
         """
         for number, candidate in enumerate(fastest):
             self._say(progress, "measuring the best again")
-            if time.monotonic() >= end_s:
-                break
             beside = [each for each in former if schedule_hash(each.schedule) not in self._again]
+            if time.monotonic() + self.pace.again_s(1 + len(beside)) >= end_s:
+                break
             self._again.update(schedule_hash(each.schedule) for each in beside)
             if self.history.repeats(self.session, candidate, beside=beside, round_number=self._round):
                 break

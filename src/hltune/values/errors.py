@@ -1,10 +1,10 @@
 """One exception tree; every message says what, where, expected, found and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hltune.values.limits import limit_flag, with_flag
+from hltune.values.limits import limit_flag, reached_s, with_flag
 
 FailureKind = Literal["error", "crash", "timeout", "memory", "wrong output"]
 
@@ -40,6 +40,11 @@ class Failure:
     def flag(self) -> str | None:
         """The command line's flag for the limit that was reached; None if it was none, or one that is fixed."""
         return limit_flag(self.stage, self.message)
+
+    def below(self, limits: Mapping[str, float]) -> bool:
+        """It took too long for a limit that is higher today; limits are seconds, by flag."""
+        seconds, flag = reached_s(self.message), self.flag
+        return seconds is not None and flag is not None and seconds < limits.get(flag, 0.0)
 
     @property
     def text(self) -> str:

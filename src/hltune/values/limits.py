@@ -1,9 +1,12 @@
 """Which flag of the command line sets the limit that a message is about."""
 
+import re
+
 LATE = "took longer than its limit"
 HEAP = "would exceed the heap limit"
 """What the messages say."""
 
+_REACHED = re.compile(rf"{LATE} of (\S+) s")
 _FLAGS = {
     "compile": "--compile-timeout",
     "run": "--run-timeout",
@@ -22,6 +25,12 @@ def limit_flag(stage: str, message: str) -> str | None:
     if LATE not in message:
         return None
     return "--search-timeout" if stage.endswith("search") else _FLAGS.get(stage)
+
+
+def reached_s(message: str) -> float | None:
+    """The limit that a message says was reached, in seconds; None if it says nothing of one."""
+    found = _REACHED.search(message)
+    return None if found is None else float(found[1])
 
 
 def with_flag(text: str, flag: str | None) -> str:

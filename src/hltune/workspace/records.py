@@ -56,6 +56,7 @@ class Record:
         cost: its least measured cost, in seconds whatever the unit; None if it was measured under other conditions.
         elsewhere: which ones these are, for people.
         doubt: with which tolerances of the user's its outputs were wrong, if any; with the usual ones they were right.
+        compared: tuning measured it side by side with others; else it is the fastest by times of different moments.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Record:
     provenance: Provenance
     elsewhere: str = ""
     doubt: str = ""
+    compared: bool = True
 
     @property
     def notes(self) -> Iterator[str]:
@@ -257,11 +259,20 @@ class Workspace:
                 "no schedule is known for this pipeline",
                 where=spec.name,
                 expected=f"one that was measured on {machine.cpu}, threads: {machine.threads}, under {self.root}",
-                todo="run `hltune schedule` first, with the same -p, --size, --estimate, --example, --max-parallelism; "
-                "for hexagon, also the same --target, --objective, --cache, --heap-limit; a file that was changed "
-                "since is another pipeline",
+                todo=f"run {self._what_keeps_one(spec, machine)} first, with the same -p, --size, --estimate, "
+                "--example, --max-parallelism; for hexagon, also the same --target, --objective, --cache, "
+                "--heap-limit; a file that was changed since is another pipeline",
             )
         return next((record for record in records if record.name == TUNED), records[0])
+
+    def _what_keeps_one(self, spec: PipelineSpec, machine: MachineId) -> str:
+        """The command that leaves a record; where tuning was killed, the one that compares what it has measured."""
+        from hltune.samples.reader import Reader  # only loaded for this message
+
+        with contextlib.suppress(InputError), Reader(self.samples) as reader:
+            if reader.best(spec.content_hash, machine.key, 1):
+                return "`hltune tune` with `--rounds 0`, which compares what was measured,"
+        return "`hltune schedule`"
 
 
 class _Kept(NamedTuple):
@@ -299,6 +310,7 @@ def _write(path: Path, record: Record, spec: PipelineSpec, machine: dict[str, An
         "provenance": provenance.to_json(record.provenance),
         "schedule": schedule_codec.to_json(record.schedule),
         **({"doubt": record.doubt} if record.doubt else {}),
+        **({} if record.compared else {"compared": False}),
     }
     write_bytes(path, _FORMAT.encode(document))
 
@@ -320,6 +332,7 @@ def _read(path: Path, spec: PipelineSpec) -> _Kept:
             cost=float(fields["cost_s" if old else "cost"]),
             provenance=origin,
             doubt=str(fields.get("doubt", "")),
+            compared=bool(fields.get("compared", True)),
         )
         return _Kept(path=path, record=record, machine=dict(fields["machine"]))
     except InputError as error:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hltune.machine.host import lane
+from hltune.machine.host.jobs import Prepared
 from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
@@ -14,7 +15,7 @@ from hltune.machine.open import open_machine, resolve, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Worker
+from hltune.runtime.worker import Running, Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule, Split
@@ -109,6 +110,49 @@ def test_long_calls_have_several_turns_where_they_may_be_the_best(
     with opened(blur, host) as session:
         ((_, outcome),) = session.measure_each([("fast", fast(blur))], best=best)
     assert isinstance(outcome, Cost) and len(outcome.turns) == turns
+
+
+@pytest.mark.parametrize(("call_s", "long_turns", "turns"), [(0.2, 3, 6), (0.4, 3, 3)])
+def test_long_calls_have_fewer_turns_side_by_side_where_they_may(
+    call_s: float, long_turns: int, turns: int, blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lasts: list[bool] = []
+
+    def take_turn(_: Lane, trial: Trial, __: MeasureOptions, *, last: bool) -> bool:
+        trial.turns.append((call_s * (0.5 if trial.turns else 1.0),))
+        lasts.append(last)
+        return last
+
+    monkeypatch.setattr(Lane, "take_turn", take_turn)
+    with opened(blur, host, options=replace(OPTIONS, turns=6, long_turns=long_turns)) as session:
+        outcome = session.measure({"fast": fast(blur)})["fast"]
+    assert isinstance(outcome, Cost) and len(outcome.turns) == turns
+    assert lasts == [False] * (turns - 1) + [True]
+
+
+def test_what_takes_the_process_down_has_nothing_compiled_again(
+    blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While others wait: the turns that the others have had count."""
+    started: list[str] = []
+    start, finish = Lane.start, Lane.finish
+
+    def fail(its: Lane, trial: Trial, running: Running[Prepared | Failure]) -> None:
+        finish(its, trial, running)
+        if trial.key == "deadly":
+            its._compiled.clear()
+            trial.failure = Failure(stage="compile", kind="timeout", message="took longer than its limit of 4 s")
+
+    monkeypatch.setattr(Lane, "start", lambda its, trial, given: started.append(trial.key) or start(its, trial, given))
+    monkeypatch.setattr(Lane, "finish", fail)
+    with opened(blur, host) as session:
+        session.ready()
+        started.clear()
+        two = [("good", fast(blur)), ("deadly", strips(blur, 1)[0][1])]
+        measured = dict(session.measure_each(two, best=10.0))
+    assert started == ["good", "deadly"]
+    assert isinstance(measured["good"], Cost) and len(measured["good"].turns) == 1
+    assert isinstance(measured["deadly"], Failure)
 
 
 def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host: TargetInfo) -> None:

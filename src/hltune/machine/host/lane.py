@@ -100,11 +100,15 @@ class Lane:
             trial.repair, trial.task = outcome.schedule, replace(trial.task, schedule=outcome.schedule)
         self._compiled.add(trial.key)
 
+    def holds(self, trial: Trial) -> bool:
+        """Its code is there, unless the process that has it is gone."""
+        return trial.key in self._compiled
+
     def take_turn(
         self, trial: Trial, options: MeasureOptions, *, last: bool, prune_s: float = math.inf, long_s: float = math.inf
     ) -> bool:
         """Times a trial once more; see `TimeJob`. True if that was its last turn, and its code is gone."""
-        if trial.key not in self._compiled:  # another schedule took the process down
+        if not self.holds(trial):  # another schedule took the process down
             self.prepare(trial, options)
         if trial.failure is not None:
             return True

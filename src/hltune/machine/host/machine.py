@@ -225,6 +225,8 @@ class HostSession(ReferenceSession):
         return left
 
     def _short_turn(self, lane: Lane, trial: Trial, limited: MeasureOptions, fastest: float) -> bool:
+        if trial.turns and not lane.holds(trial):  # another one took the process down, and all lanes would wait
+            return True
         prune_s = fastest * self._options.prune_ratio
         last = len(trial.turns) + 1 >= self._options.short_turns
         long_s = min(prune_s, max(limited.turn_s, min(limited.single_turn_s, _FAR * fastest)))
@@ -271,10 +273,11 @@ class HostSession(ReferenceSession):
             self._lane.prepare(trial, limited)
             self._explain(trial, limited)
         for number in range(self._options.turns):
-            last = number == self._options.turns - 1
             # Back and forth, so that no schedule always follows the same neighbour.
             for trial in reversed(trials) if number % 2 else trials:
-                if trial.live:
+                turns = self._options.turns_of(min(trial.turns[0]) if trial.turns else 0.0)
+                if trial.live and number < turns:
+                    last = number == turns - 1
                     with paused(self._others):
                         self._lane.take_turn(trial, self._options, last=last)
             self._prune(trials)

@@ -1,0 +1,53 @@
+"""What tuning leaves on record as `TUNED`, however it ends."""
+
+import contextlib
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+
+from hltune.runtime.progress import Progress
+from hltune.tuning.finals import Finals
+from hltune.tuning.rounds import Run
+from hltune.values.directives import Schedule
+from hltune.values.errors import HltuneError
+from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import PipelineSpec
+from hltune.workspace.records import TUNED, Record, Workspace
+
+
+def put_on_record(
+    finals: Finals, records: Sequence[Record], spec: PipelineSpec, machine: MachineId, workspace: Workspace
+) -> Record:
+    """The winner becomes `TUNED`; one that won a comparison before stays as it is until the next one."""
+    found = finals.winner.record(TUNED)
+    assert found is not None
+    record = replace(found, compared=finals.compared)
+    former = next((each for each in records if each.name == TUNED and each.schedule == record.schedule), None)
+    if former is not None and former.compared and not finals.compared:
+        return former
+    workspace.replace(record, spec, machine)
+    return record
+
+
+@contextlib.contextmanager
+def leaving_something(runs: Mapping[str, Run], workspace: Workspace, progress: Progress) -> Generator[None]:
+    """Who interrupts, or is interrupted by an error, can use the best so far, unless a comparison left something."""
+    try:
+        yield
+    except (KeyboardInterrupt, HltuneError):
+        for name, run in runs.items():
+            with contextlib.suppress(HltuneError):  # nor may this hide why it ended
+                if _keep_best(run, workspace):
+                    progress.note(f"{name}: the best so far is kept as `{TUNED}`, though compared with no other")
+        raise
+
+
+def _keep_best(run: Run, workspace: Workspace) -> bool:
+    """True if the best by times of different moments is now on record, for nothing better is."""
+    spec = run.tuner.subject.spec
+    known = [each for each in workspace.records(spec, run.machine) if each.name == TUNED and each.cost is not None]
+    best = next(iter(run.tuner.history.ranked(1, distinct=True)), None)
+    if best is None or best.schedule in (None, Schedule()) or any(each.compared for each in known):
+        return False
+    record = Record(name=TUNED, schedule=best.schedule, cost=best.cost, provenance=best.provenance, compared=False)
+    workspace.replace(record, spec, run.machine)
+    return True

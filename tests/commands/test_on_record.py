@@ -1,0 +1,36 @@
+"""What tuning leaves on record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hltune.commands.on_record import put_on_record
+from hltune.tuning.finals import Finals
+from hltune.values.directives import Schedule, Unroll
+from hltune.values.roles import Stage
+from hltune.workspace.records import Record, Workspace
+from tests.report.values import HOST, SPEC, cost, row
+
+WON, LUCKY = (Schedule((Unroll(Stage("out"), loop),)) for loop in "xy")
+
+
+def put(workspace: Workspace, schedule: Schedule, seconds: float, *, compared: bool) -> Record:
+    named = row("tuned-0123abcd", cost(seconds))
+    assert named.candidate is not None
+    rows = (replace(named, candidate=replace(named.candidate, schedule=schedule)),)
+    finals = Finals(rows=rows, to_runner_up=None, to_baseline=None, compared=compared)
+    returned = put_on_record(finals, workspace.records(SPEC, HOST), SPEC, HOST, workspace)
+    (kept,) = workspace.records(SPEC, HOST)
+    assert kept == returned == workspace.best(SPEC, HOST)
+    return kept
+
+
+def test_the_winner_of_a_comparison_keeps_what_it_cost_there(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    first = put(workspace, LUCKY, 2e-3, compared=False)
+    assert not first.compared  # there was no time, and the next run may take another one
+    assert not put(workspace, WON, 1.5e-3, compared=False).compared
+    won = put(workspace, WON, 1e-3, compared=True)
+    assert won.compared and put(workspace, WON, 0.9e-3, compared=False) == won
+    assert put(workspace, LUCKY, 0.8e-3, compared=True).schedule == LUCKY

@@ -1,0 +1,101 @@
+"""What one run leaves to the next one."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from hltune.runtime.progress import Silent
+from hltune.tuning.pace import Limits
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
+from hltune.values.errors import Failure
+from hltune.values.provenance import Mutated, Named
+from hltune.values.roles import Stage
+from hltune.values.schedule_codec import schedule_hash
+from hltune.values.unit import MILLISECONDS
+from tests.tuning.conftest import Place, make_options
+from tests.tuning.recorded import BROKEN, RecordedSession
+from tests.tuning.test_tuner import Notes
+
+BLURRED = Stage("blurred")
+SLOW = Schedule((Unroll(BLURRED, "y"),))
+
+
+def test_what_took_too_long_is_tried_again_when_it_may_take_longer(place: Place) -> None:
+    place.session = RecordedSession(broken_share=1.0)
+    with place.store() as store:
+        assert set(place.tuner(store, make_options()).begin(Silent())) == {BROKEN}
+        place.session, heard = RecordedSession(), Notes()
+        same = place.tuner(store, make_options(), limits={"--compile-timeout": 20.0})
+        assert same.begin(heard) == [] and same.history.best_cost is None and len(same.history.failed()) > 2
+        assert any(
+            "adams2019 failed in an earlier run. compile: " in each and "--compile-timeout" in each
+            for each in heard.notes
+        )
+        longer = place.tuner(store, make_options(), limits={"--compile-timeout": 90.0})
+        assert not longer.history.failed()
+        assert all(isinstance(each, Cost) for each in longer.begin(Silent())) and len(longer.history.best(9)) > 2
+
+
+def test_what_works_in_the_end_is_known_to_the_next_run(place: Place) -> None:
+    tried = [Candidate(schedule=Schedule((Unroll(BLURRED, x),)), provenance=Named(name=x)) for x in "xy"]
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    taken = [BROKEN, wrong]
+
+    class Dictated(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002 - whatever is asked for
+            return taken.pop(0)
+
+    with place.store() as store:
+        history = place.tuner(store, make_options()).history
+        list(history.measure(Dictated(), {schedule_hash(each.schedule): each for each in tried}, best=None))
+        for each in tried:
+            history.keep_finalist(each, Cost(unit=MILLISECONDS, turns=((0.5,),)))
+        later = place.tuner(store, make_options()).history
+        for each in (history, later):
+            assert [each.cost_of(one) for one in tried] == [0.5, math.inf]
+
+
+@pytest.mark.parametrize(("again", "left"), [(1.0, [1.0]), (None, [None])])
+def test_two_fast_moments_of_one_schedule_are_both_taken_back(
+    place: Place, again: float | None, left: list[float | None]
+) -> None:
+    """Mutants that differ in tails alone may be repaired to the same schedule."""
+    repaired, made = Schedule((Vectorize(BLURRED, "x"),)), Mutated(parent="0" * 64, changes=("tail",))
+    mutants = [Candidate(schedule=Schedule((Parallel(BLURRED, y),)), provenance=made) for y in "xy"]
+
+    class Lucky(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:
+            if schedule == SLOW:
+                return Cost(unit=MILLISECONDS, turns=((2.0,),))
+            if schedule != repaired:
+                return Cost(unit=MILLISECONDS, turns=((0.5 + 0.1 * len(self.asked),),), repair=repaired)
+            return BROKEN if again is None else Cost(unit=MILLISECONDS, turns=((again,),))
+
+    place.session = session = Lucky()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        slow = {"slow": Candidate(schedule=SLOW, provenance=Named(name="manual"))}
+        list(tuner.history.measure(session, slow, best=None))
+        measured = tuner._measure_new({schedule_hash(each.schedule): each for each in mutants}, Limits(), Silent())
+        assert len(measured) == 2 and session.asked.count(repaired) == 1
+        key = schedule_hash(repaired)
+        for history in (tuner.history, place.tuner(store, make_options()).history):
+            assert [history.cost(key)] == left and key in history
+
+
+def test_what_is_not_allowed_is_nothing_to_compare_with(place: Place) -> None:
+    """After an unrestricted run, `--keep` compares with what keeps these Funcs."""
+    outside, inside = (Schedule((each,)) for each in (Vectorize(BLURRED, "x"), Unroll(BLURRED, "x")))
+    tried = {schedule_hash(each): Candidate(schedule=each, provenance=Named(name="x")) for each in (outside, inside)}
+    with place.store() as store:
+        restricted = place.tuner(store, make_options(), allowed=lambda each: each != outside).history
+        list(restricted.measure(place.session, tried, best=None))
+        again = place.tuner(store, make_options(), allowed=lambda each: each != outside).history
+        for history in (restricted, again):
+            (best,) = history.best(1)
+            assert best.schedule == inside and history.best_cost == best.cost
+            assert [each.schedule for each in history.measured()] == [outside, inside]

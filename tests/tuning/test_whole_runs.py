@@ -1,0 +1,157 @@
+"""`commands.tune.tune` from one end to the other, on a machine that computes costs instead of measuring them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from hltune.commands import store
+from hltune.commands import tune as command
+from hltune.commands.place import Place as Opened
+from hltune.machine.inputs import Inputs
+from hltune.machine.open import identify
+from hltune.machine.options import MeasureOptions
+from hltune.search.autoschedulers import BUILTIN
+from hltune.tuning.options import Budget, TuneOptions
+from hltune.tuning.outlook import Expectation
+from hltune.tuning.tuner import Round, Tuner
+from hltune.values.candidate import Candidate
+from hltune.values.directives import Schedule, Unroll
+from hltune.values.errors import InputError
+from hltune.values.provenance import Named
+from hltune.values.roles import Stage
+from hltune.values.unit import Unit
+from hltune.workspace.records import TUNED, Record
+from hltune.workspace.subject import Subject
+from tests.tuning.conftest import THREADS, Place, make_options
+from tests.tuning.recorded import RecordedSession
+from tests.tuning.test_tuner import Notes
+
+MEASURE = MeasureOptions(threads=THREADS)
+
+
+class Heard(Notes):
+    def begin(self, pipelines: Sequence[str], *, unit: Unit, end_s: float) -> None: ...
+
+    def expects(self, pipeline: str, expected: Expectation) -> None: ...
+
+    def round_done(self, done: Round) -> None: ...
+
+
+class Machine(contextlib.nullcontext[Any]):
+    """All its sessions are recorded ones."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(self)
+        self.identity = identify(subject.target, MEASURE)
+
+    def session(self, *_: object, **__: object) -> RecordedSession:
+        return RecordedSession()
+
+
+@dataclass
+class Whole:
+    """A place where `tune` is called."""
+
+    place: Place
+    heard: Heard = field(default_factory=Heard)
+
+    @property
+    def tuned(self) -> Record | None:
+        """What is on record."""
+        records = self.place.workspace.records(self.place.subject.spec, self.place.machine)
+        return next((each for each in records if each.name == TUNED), None)
+
+    def tune(self, *more: Subject, **changes: Any) -> command.Tuning:
+        options: TuneOptions = replace(make_options(batch=4, beams=1), **changes)
+        options = replace(options, search=replace(options.search, weights=BUILTIN))
+        subjects = (self.place.subject, *more)
+        return command.tune(
+            subjects, options, workspace=self.place.workspace, measure=MEASURE, inputs=Inputs(), progress=self.heard
+        )
+
+
+@pytest.fixture
+def whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> Whole:
+    @contextlib.contextmanager
+    def open_place(*_: object, **__: object) -> Iterator[Opened]:
+        yield Opened(
+            pool=lambda: contextlib.nullcontext(place.pool),  # type: ignore[arg-type,return-value]
+            machine=lambda: Machine(place.subject),  # type: ignore[arg-type,return-value]
+        )
+
+    monkeypatch.setattr(command, "open_place", open_place)
+    return Whole(place)
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        ({}, "; the same command goes on, and with --rounds 0"),
+        ({"fresh": True, "discard": True}, "; the same command without --fresh and --discard goes on, and"),
+    ],
+)
+def test_whoever_interrupts_is_told_what_goes_on(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, flags: dict[str, bool], text: str
+) -> None:
+    monkeypatch.setattr(command, "take_rounds", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        whole.tune(**flags)
+    (note,) = (each for each in whole.heard.notes if "samples are kept in" in each)
+    assert text in note
+
+
+def test_after_an_error_in_a_round_what_was_measured_so_far_is_compared(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(*_: object) -> Round:
+        raise InputError("no image here", where="a.png", todo="put it back")
+
+    monkeypatch.setattr(Tuner, "round", moved)
+    tuning = whole.tune()
+    (result,) = tuning.results
+    assert result.finals.compared and whole.tuned == result.finals.winner.record(TUNED)
+    assert [str(each) for each in tuning.failed.values()] == ["a.png: no image here\n  to do: put it back"]
+
+
+def test_whoever_interrupts_can_use_the_best_so_far(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(command, "take_rounds", interrupted)
+        whole.tune()
+    kept, spec = whole.tuned, whole.place.subject.spec
+    assert kept is not None and not kept.compared and kept.schedule != Schedule()
+    assert kept == whole.place.workspace.best(spec, whole.place.machine)
+    assert any("the best so far is kept as `tuned`" in each for each in whole.heard.notes)
+    whole.tune(budget=Budget(rounds=0))
+    won = whole.tuned
+    assert won is not None and won.compared
+    with pytest.raises(KeyboardInterrupt):
+        monkeypatch.setattr(command, "take_rounds", interrupted)
+        whole.tune()
+    assert whole.tuned == won
+
+
+def test_where_tuning_was_killed_people_are_told_to_compare_what_it_has_measured(place: Place) -> None:
+    spec, machine = place.subject.spec, place.machine
+    with pytest.raises(InputError, match="run `hltune schedule` first"):
+        place.workspace.best(spec, machine)
+    known = Candidate(schedule=Schedule((Unroll(Stage("blurred"), "x"),)), provenance=Named(name="manual"))
+    with place.store() as opened:
+        list(place.tuner(opened, make_options()).history.measure(place.session, {"": known}, best=None))
+    with pytest.raises(InputError, match="run `hltune tune` with `--rounds 0`, which compares what was"):
+        place.workspace.best(spec, machine)
+
+
+def test_a_second_run_disturbs_the_first_one_in_nothing(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "WAIT_S", 0.0)
+    monkeypatch.setattr(Machine, "session", lambda *_, **__: pytest.fail("it has begun"))
+    with whole.place.store(), pytest.raises(InputError, match="another run writes to this workspace"):
+        whole.tune()

@@ -6,10 +6,10 @@ import contextlib
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from hltune.cluster.feed import Feed
 from hltune.cluster.head import Head, Lost, Member, RayError, brief, error_of, ready_of, wait_for
 from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, encode, pack
@@ -66,27 +66,6 @@ class ClusterMachine(AbstractContextManager["ClusterMachine"]):
         return ClusterSession(self, arguments)
 
 
-@dataclass(eq=False, slots=True)
-class _Feed:
-    """What a node measures at present.
-
-    Attributes:
-        under_way: what it was given and has not measured.
-        taking: Ray's reference to what it measures next.
-        held: measurements of a node whose speed is not known yet.
-        last: it was told that nothing more comes.
-        error: why it has ended before it had measured all.
-    """
-
-    member: Member
-    depth: int
-    taking: Any
-    under_way: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
-    held: list[tuple[str, Measurement]] = field(default_factory=list[tuple[str, Measurement]])
-    last: bool = False
-    error: HltuneError | None = None
-
-
 class ClusterSession(AbstractContextManager["ClusterSession"]):
     """A `Session`: side by side on one node, or each on whichever is free."""
 
@@ -99,7 +78,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._speeds = Speeds()
         self._best: tuple[float, Schedule] | None = None
         self._round = 0
-        self._feeds: dict[Member, _Feed] = {}
+        self._feeds: dict[Member, Feed] = {}
         self._measured: deque[tuple[str, Measurement]] = deque()
         for member in self._head.timing(self._machine):
             with self._unless_it_fails(member):
@@ -166,7 +145,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         """See `Session.measure_each`; what was under way on a node that is lost or fails is measured on another one."""
         self._round += 1
         queue = Queue(iter(schedules))
-        self._feeds = feeds = dict[Member, _Feed]()
+        self._feeds = feeds = dict[Member, Feed]()
         self._measured.clear()
         try:
             while queue or feeds:
@@ -248,31 +227,31 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         except (RayError, HltuneError) as error:
             self._failed(member, error)
 
-    def _feed(self, member: Member, best: float | None) -> _Feed:
+    def _feed(self, member: Member, best: float | None) -> Feed:
         self._opened(member)
         member.ask("begin", self._name, best)
         # A node holds on to what has turns to come until it is given more, or told that there is nothing more.
         depth = member.about.workers * (self._options.short_turns + 1) + 2
-        feed = _Feed(member, depth, member.call("take", self._name))
+        feed = Feed(member, depth, member.call("take", self._name))
         if self._best is not None and len(self._timing()) > 1 and not self.side_by_side:
             feed.under_way[COMMON] = self._best[1]
             member.call("feed", self._name, encode([(COMMON, self._best[1])]), last=False)
         return feed
 
-    def _deal(self, feeds: dict[Member, _Feed], queue: Queue) -> None:
+    def _deal(self, feeds: dict[Member, Feed], queue: Queue) -> None:
         """Gives each schedule to the node that has least to do, and says to whom nothing more comes."""
-        given: dict[_Feed, list[tuple[str, Schedule]]] = {}
+        given: dict[Feed, list[tuple[str, Schedule]]] = {}
         open_ = [each for each in feeds.values() if not each.last]
         ending = [each for each in open_ if each.member.aside is not None]
-        room = [each for each in open_ if each.member.aside is None and len(each.under_way) < each.depth]
+        room = [each for each in open_ if each.member.aside is None and each.room]
         while room:
             if (item := queue.next()) is None:
                 ending = open_
                 break
-            feed = min(room, key=_load)
+            feed = min(room, key=lambda each: each.load)
             feed.under_way[item[0]] = item[1]
             given.setdefault(feed, []).append(item)
-            if len(feed.under_way) >= feed.depth:
+            if not feed.room:
                 room.remove(feed)
         for feed in ending:
             feed.last = True
@@ -281,11 +260,11 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             with self._until_it_fails(feed, feeds, queue):
                 feed.member.call("feed", self._name, encode(items), last=feed.last)
 
-    def _those_of(self, ready: Sequence[Any], feeds: Mapping[Member, _Feed]) -> list[_Feed]:
+    def _those_of(self, ready: Sequence[Any], feeds: Mapping[Member, Feed]) -> list[Feed]:
         by_reference = {each.taking: each for each in feeds.values()}
         return [by_reference[each] for each in ready]
 
-    def _take(self, feed: _Feed, feeds: dict[Member, _Feed], queue: Queue) -> list[tuple[str, Measurement]]:
+    def _take(self, feed: Feed, feeds: dict[Member, Feed], queue: Queue) -> list[tuple[str, Measurement]]:
         measured, end = decode(wait_for(feed.taking))
         if end is None:
             feed.taking = feed.member.call("take", self._name)
@@ -295,24 +274,21 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             if key == COMMON:
                 self._compare(feed.member, feed.under_way.pop(key), measurement)
             else:
-                feed.held.append((key, measurement))
+                feed.hold(key, measurement)
         if COMMON in feed.under_way and end is None:  # nobody knows yet how fast this node is at present
             return []
-        held, feed.held = feed.held, []
-        if feed.member.aside is not None:  # nobody believes it: others measure this again
-            held = []
-        found = [(key, self._seen(feed, key, each)) for key, each in held if key in feed.under_way]
+        found: list[tuple[str, Measurement]] = []
+        if feed.member.aside is None:  # else nobody believes it: others measure this again
+            found = [(key, self._seen(feed.member, *each)) for key, each in feed.released()]
         if end is not None:
             self._ended(feed, end, queue)
         return found
 
-    def _ended(self, feed: _Feed, end: Outcome, queue: Queue) -> None:
+    def _ended(self, feed: Feed, end: Outcome, queue: Queue) -> None:
         """Nothing more comes of a node, which may have failed."""
         done, value = end
-        if done:  # calls may overtake each other, and what comes after the last one is not measured
-            queue.again(feed.under_way)
-        else:
-            queue.lost(feed.under_way)
+        feed.give_back(queue, lost=not done)
+        if not done:
             feed.error = value
 
     def _compare(self, member: Member, schedule: Schedule, measurement: Measurement) -> None:
@@ -323,25 +299,19 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             if each.ray_id in changed and len(self._timing()) > 1:
                 self._head.set_aside(each, changed[each.ray_id])
 
-    def _seen(self, feed: _Feed, key: str, measurement: Measurement) -> Measurement:
-        schedule = feed.under_way.pop(key)
-        feed.member.measured += 1
-        measurement = self._speeds.corrected(feed.member.ray_id, measurement)
+    def _seen(self, member: Member, schedule: Schedule, measurement: Measurement) -> Measurement:
+        member.measured += 1
+        measurement = self._speeds.corrected(member.ray_id, measurement)
         if isinstance(measurement, Cost) and (self._best is None or measurement.value < self._best[0]):
             self._best = measurement.value, schedule
         return measurement
 
     @contextlib.contextmanager
-    def _until_it_fails(self, feed: _Feed, feeds: dict[Member, _Feed], queue: Queue) -> Generator[None]:
+    def _until_it_fails(self, feed: Feed, feeds: dict[Member, Feed], queue: Queue) -> Generator[None]:
         """What is under way on a node that is lost or fails is measured again."""
         try:
             yield
         except RayError as error:
             feeds.pop(feed.member, None)
-            queue.lost(feed.under_way)
+            feed.give_back(queue, lost=True)
             self._failed(feed.member, error)
-
-
-def _load(feed: _Feed) -> float:
-    """What a node has to do, of what it can do at a time."""
-    return len(feed.under_way) / feed.member.about.workers

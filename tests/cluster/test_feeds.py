@@ -1,0 +1,59 @@
+"""What nodes are given to measure, and what becomes of it; no cluster runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("ray", reason="a cluster needs Ray: pip install 'hltune[cluster]'")
+
+from hltune.cluster.head import Head
+from hltune.cluster.machine import ClusterMachine, ClusterSession
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.values.directives import Schedule
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.schedule_codec import schedule_hash
+from tests.cluster.in_process import Cluster, LanesOpener
+from tests.cluster.made_up import MADE_UP
+
+SPEC = PipelineSpec(name="blank", hlpipe=b"", inputs=(), outputs=(), funcs=())
+
+
+def schedules(count: int, first: int = 0) -> dict[str, Schedule]:
+    made = [Schedule(base=f"{number:x}") for number in range(first, first + count)]
+    return {schedule_hash(each): each for each in made}
+
+
+@contextlib.contextmanager
+def head_of(notes: list[str]) -> Iterator[Head]:
+    with Head("auto", LanesOpener(), MADE_UP, notes.append) as head:
+        yield head
+
+
+def session_of(head: Head) -> ClusterSession:
+    return ClusterMachine(head, MADE_UP, MeasureOptions(threads=2)).session(SPEC, Inputs())
+
+
+@contextlib.contextmanager
+def opened(notes: list[str] | None = None) -> Iterator[ClusterSession]:
+    with head_of([] if notes is None else notes) as head, session_of(head) as session:
+        yield session
+
+
+def test_what_all_nodes_time_may_take_long_to_compile(without_ray: Cluster) -> None:
+    """A node is given what it needs to come to the end of that, for until then nothing of it counts."""
+    slow: list[Schedule] = []
+
+    def seconds(schedule: Schedule) -> float:
+        return 30.0 if schedule in slow else 1.0
+
+    without_ray(*(LanesOpener(name=name, workers=4, compiling=seconds) for name in "ab"))
+    with opened() as session:
+        first = dict(session.measure_each(schedules(8).items(), best=None))
+        slow += schedules(8).values()  # the best of them is what both time in the next round
+        wanted = schedules(200, first=8)
+        found = [key for key, _ in session.measure_each(wanted.items(), best=None)]
+    assert len(first) == 8 and sorted(found) == sorted(wanted)

@@ -16,7 +16,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import schedule_hash
-from tests.cluster.in_process import Cluster, LanesOpener
+from tests.cluster.in_process import Cluster, LanesOpener, LanesSession
 from tests.cluster.made_up import MADE_UP
 
 SPEC = PipelineSpec(name="blank", hlpipe=b"", inputs=(), outputs=(), funcs=())
@@ -57,3 +57,27 @@ def test_what_all_nodes_time_may_take_long_to_compile(without_ray: Cluster) -> N
         wanted = schedules(200, first=8)
         found = [key for key, _ in session.measure_each(wanted.items(), best=None)]
     assert len(first) == 8 and sorted(found) == sorted(wanted)
+
+
+def test_the_first_schedules_of_a_pipeline_are_comparable(without_ray: Cluster) -> None:
+    """Pre-training measures all of a program at once, when none of its schedules is known."""
+    without_ray(LanesOpener(name="a", seconds=0.01), LanesOpener(name="b", slower=lambda: 2.0))
+    wanted = schedules(20)
+    with head_of([]) as head, session_of(head) as session:
+        found = dict(session.measure_each(wanted.items(), best=None))
+        assert found == {key: LanesSession(LanesOpener()).cost(each) for key, each in wanted.items()}
+        assert all(each.measured for each in head.members())
+
+
+def test_a_node_that_changes_from_program_to_program_is_set_aside(without_ray: Cluster) -> None:
+    factor = 1.0
+    without_ray(LanesOpener(name="a", seconds=0.001), LanesOpener(name="b", slower=lambda: factor, seconds=0.001))
+    notes: list[str] = []
+    with head_of(notes) as head:
+        machine = ClusterMachine(head, MADE_UP, MeasureOptions(threads=2))
+        for number in range(9):
+            factor = 1.0 if number < 6 else 1.5
+            with machine.session(SPEC, Inputs()) as session:
+                assert len(dict(session.measure_each(schedules(8, first=8 * number).items(), best=None))) == 8
+        assert [each.about.name for each in head.timing()] == ["a"]
+    assert any("node b measures no more: the same schedule takes 1.50 times" in each for each in notes)

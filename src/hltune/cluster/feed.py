@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hltune.cluster.head import Member
-from hltune.cluster.queue import Queue
+from hltune.cluster.outcome import Outcome
+from hltune.cluster.queue import COMMON, Queue
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import HltuneError
 
 
 @dataclass(eq=False, slots=True)
@@ -21,8 +21,9 @@ class Feed:
         taking: Ray's reference to what it measures next.
         under_way: what it was given and has not measured.
         held: what it has measured as long as its speed is not known.
+        compared: it was given what all nodes time.
         last: it was told that nothing more comes.
-        error: why it has ended before it had measured all.
+        end: what has come of all; None as long as there may be more.
     """
 
     member: Member
@@ -30,8 +31,19 @@ class Feed:
     taking: Any
     under_way: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     held: dict[str, tuple[Schedule, Measurement]] = field(default_factory=dict[str, tuple[Schedule, Measurement]])
+    compared: bool = False
     last: bool = False
-    error: HltuneError | None = None
+    end: Outcome | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it measures what it is given."""
+        return not self.last and self.end is None
+
+    @property
+    def times_common(self) -> bool:
+        """Whether it is still to time what all nodes time."""
+        return COMMON in self.under_way and self.end is None
 
     @property
     def room(self) -> bool:

@@ -14,7 +14,7 @@ from hltune.cluster.head import Head, Lost, Member, RayError, brief, error_of, r
 from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, encode, pack
 from hltune.cluster.queue import COMMON, Queue
-from hltune.cluster.speeds import Speeds
+from hltune.cluster.speeds import Occasion, Speeds
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MoreSchedules
@@ -40,6 +40,7 @@ class ClusterMachine(AbstractContextManager["ClusterMachine"]):
         self.head = head
         self.identity = identity
         self.options = options
+        self.speeds = Speeds()
 
     def __exit__(self, *_: object) -> None:
         """The nodes are their head's."""
@@ -72,12 +73,14 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     def __init__(self, machine: ClusterMachine, arguments: Mapping[str, Any]) -> None:
         self._head, self._machine, self._options = machine.head, machine.identity, machine.options
         self._parcel = pack(arguments)
-        self._name = f"session {machine.head.number()}"
+        self._number = machine.head.number()
+        self._name = f"session {self._number}"
         self._open: dict[Member, Any] = {}
         self._verification: Verification | None = None
-        self._speeds = Speeds()
+        self._speeds = machine.speeds
         self._best: tuple[float, Schedule] | None = None
         self._round = 0
+        self._common: Schedule | None = None
         self._feeds: dict[Member, Feed] = {}
         self._measured: deque[tuple[str, Measurement]] = deque()
         for member in self._head.timing(self._machine):
@@ -108,7 +111,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def has_news(self) -> bool:
         """See `Session.has_news`."""
-        taking = [each.taking for each in self._feeds.values()]
+        taking = self._taking()
         return bool(self._measured) or not taking or bool(ready_of(taking, timeout_s=0))
 
     def beside(self, workers: Sequence[AnyWorker]) -> AbstractContextManager[None]:  # noqa: ARG002 - they are elsewhere
@@ -144,6 +147,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     ) -> Generator[tuple[str, Measurement]]:
         """See `Session.measure_each`; what was under way on a node that is lost or fails is measured on another one."""
         self._round += 1
+        self._common = None if self._best is None else self._best[1]
         queue = Queue(iter(schedules))
         self._feeds = feeds = dict[Member, Feed]()
         self._measured.clear()
@@ -154,15 +158,19 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                     if member not in feeds:
                         with self._unless_it_fails(member):
                             feeds[member] = self._feed(member, best)
+                self._time_common(feeds, queue)
                 self._deal(feeds, queue)
-                ready = ready_of([each.taking for each in feeds.values()], timeout_s=_LOOK_S) if feeds else []
-                for feed in self._those_of(ready, feeds):
+                taking = self._taking()
+                heard = self._those_of(ready_of(taking, timeout_s=_LOOK_S) if taking else [], feeds)
+                for feed in heard:
                     with self._until_it_fails(feed, feeds, queue):
-                        self._measured += self._take(feed, feeds, queue)
-                    while self._measured:
-                        yield self._measured.popleft()
-                    if feed.error is not None:
-                        self._failed(feed.member, feed.error)
+                        self._take(feed)
+                ended = self._release(feeds, queue)
+                while self._measured:
+                    yield self._measured.popleft()
+                for member, (done, value) in ended.items():
+                    if not done:
+                        self._failed(member, value)
                 yield from queue.given_up()
         finally:
             for feed in feeds.values():
@@ -232,16 +240,26 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         member.ask("begin", self._name, best)
         # A node holds on to what has turns to come until it is given more, or told that there is nothing more.
         depth = member.about.workers * (self._options.short_turns + 1) + 2
-        feed = Feed(member, depth, member.call("take", self._name))
-        if self._best is not None and len(self._timing()) > 1 and not self.side_by_side:
-            feed.under_way[COMMON] = self._best[1]
-            member.call("feed", self._name, encode([(COMMON, self._best[1])]), last=False)
-        return feed
+        return Feed(member, depth, member.call("take", self._name))
+
+    def _time_common(self, feeds: dict[Member, Feed], queue: Queue) -> None:
+        """Has all nodes time the same schedule as soon as there are several: the best so far, or else the first one."""
+        if len(feeds) < 2 or self.side_by_side:
+            return
+        if self._common is None and (first := queue.first()) is not None and first[1] != Schedule():
+            self._common = first[1]  # the default schedule may take for ever
+        if (common := self._common) is None:
+            return
+        for feed in [each for each in feeds.values() if each.open and not each.compared]:
+            feed.compared = True
+            feed.under_way[COMMON] = common
+            with self._until_it_fails(feed, feeds, queue):
+                feed.member.call("feed", self._name, encode([(COMMON, common)]), last=False)
 
     def _deal(self, feeds: dict[Member, Feed], queue: Queue) -> None:
         """Gives each schedule to the node that has least to do, and says to whom nothing more comes."""
         given: dict[Feed, list[tuple[str, Schedule]]] = {}
-        open_ = [each for each in feeds.values() if not each.last]
+        open_ = [each for each in feeds.values() if each.open]
         ending = [each for each in open_ if each.member.aside is not None]
         room = [each for each in open_ if each.member.aside is None and each.room]
         while room:
@@ -260,48 +278,52 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             with self._until_it_fails(feed, feeds, queue):
                 feed.member.call("feed", self._name, encode(items), last=feed.last)
 
+    def _taking(self) -> list[Any]:
+        return [each.taking for each in self._feeds.values() if each.end is None]
+
     def _those_of(self, ready: Sequence[Any], feeds: Mapping[Member, Feed]) -> list[Feed]:
         by_reference = {each.taking: each for each in feeds.values()}
         return [by_reference[each] for each in ready]
 
-    def _take(self, feed: Feed, feeds: dict[Member, Feed], queue: Queue) -> list[tuple[str, Measurement]]:
-        measured, end = decode(wait_for(feed.taking))
-        if end is None:
+    def _take(self, feed: Feed) -> None:
+        measured, feed.end = decode(wait_for(feed.taking))
+        if feed.end is None:
             feed.taking = feed.member.call("take", self._name)
-        else:
-            del feeds[feed.member]
         for key, measurement in measured:
             if key == COMMON:
-                self._compare(feed.member, feed.under_way.pop(key), measurement)
+                del feed.under_way[key]
+                self._compare(feed.member, measurement)
             else:
                 feed.hold(key, measurement)
-        if COMMON in feed.under_way and end is None:  # nobody knows yet how fast this node is at present
-            return []
-        found: list[tuple[str, Measurement]] = []
-        if feed.member.aside is None:  # else nobody believes it: others measure this again
-            found = [(key, self._seen(feed.member, *each)) for key, each in feed.released()]
-        if end is not None:
-            self._ended(feed, end, queue)
-        return found
 
-    def _ended(self, feed: Feed, end: Outcome, queue: Queue) -> None:
-        """Nothing more comes of a node, which may have failed."""
-        done, value = end
-        feed.give_back(queue, lost=not done)
-        if not done:
-            feed.error = value
+    def _release(self, feeds: dict[Member, Feed], queue: Queue) -> dict[Member, Outcome]:
+        """What nodes have measured counts as soon as they can be compared with the first one; returns who has ended."""
+        timing = self._head.timing(self._machine)
+        first = feeds.get(timing[0]) if timing else None
+        if first is not None and first.times_common:
+            return {}
+        ended: dict[Member, Outcome] = {}
+        for feed in [each for each in feeds.values() if not each.times_common]:
+            if feed.member.aside is None:  # else nobody believes it: others measure this again
+                self._measured += ((key, self._seen(feed.member, *each)) for key, each in feed.released())
+            if feed.end is not None:
+                ended[feed.member] = feed.end
+                feed.give_back(queue, lost=not feed.end[0])
+                del feeds[feed.member]
+        return ended
 
-    def _compare(self, member: Member, schedule: Schedule, measurement: Measurement) -> None:
+    def _compare(self, member: Member, measurement: Measurement) -> None:
         timing = self._timing()
         nodes = [each.ray_id for each in timing]
-        changed = self._speeds.saw((self._round, schedule), member.ray_id, measurement, nodes=nodes)
+        occasion = Occasion(session=self._number, round=self._round)
+        changed = self._speeds.saw(occasion, member.ray_id, measurement, nodes=nodes)
         for each in timing:
             if each.ray_id in changed and len(self._timing()) > 1:
                 self._head.set_aside(each, changed[each.ray_id])
 
     def _seen(self, member: Member, schedule: Schedule, measurement: Measurement) -> Measurement:
         member.measured += 1
-        measurement = self._speeds.corrected(member.ray_id, measurement)
+        measurement = self._speeds.corrected(member.ray_id, measurement, session=self._number)
         if isinstance(measurement, Cost) and (self._best is None or measurement.value < self._best[0]):
             self._best = measurement.value, schedule
         return measurement

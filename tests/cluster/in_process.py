@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hltune import __version__
-from hltune.cluster import head, node
+from hltune.cluster import connection, head, node
 from hltune.cluster.node import About, Node
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -150,7 +150,7 @@ class InProcess:
         return True
 
     def nodes(self) -> list[dict[str, Any]]:
-        return [{"NodeID": each, "Alive": True} for each in self.openers]
+        return [{"NodeID": each, "Alive": True, "NodeManagerHostname": f"host-{each}"} for each in self.openers]
 
     def remote(self, *, scheduling_strategy: tuple[str, bool], **_: Any) -> Callable[[type[Node]], Any]:
         ray_id = scheduling_strategy[0]
@@ -214,7 +214,8 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
     def use(*openers: LanesOpener) -> InProcess:
         made = InProcess({each.name: each for each in openers})
-        monkeypatch.setattr(head, "ray", made)
+        for module in (connection, head):
+            monkeypatch.setattr(module, "ray", made)
         return made
 
     return use

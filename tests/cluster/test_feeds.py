@@ -81,3 +81,10 @@ def test_a_node_that_changes_from_program_to_program_is_set_aside(without_ray: C
                 assert len(dict(session.measure_each(schedules(8, first=8 * number).items(), best=None))) == 8
         assert [each.about.name for each in head.timing()] == ["a"]
     assert any("node b measures no more: the same schedule takes 1.50 times" in each for each in notes)
+
+
+def test_work_of_others_on_a_node_is_told(without_ray: Cluster) -> None:
+    without_ray(LanesOpener(name="a", waited=0.01), LanesOpener(name="b", waited=0.8), LanesOpener(name="c"))
+    with opened() as session:
+        assert len(dict(session.measure_each(schedules(6).items(), best=None))) == 6
+        assert session.waited() == 0.8

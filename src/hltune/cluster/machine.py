@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
+from hltune.cluster.connection import RayError, brief
 from hltune.cluster.feed import Feed
-from hltune.cluster.head import Head, Lost, Member, RayError, brief, error_of, ready_of, wait_for
+from hltune.cluster.head import Head, Lost, Member, error_of, ready_of, wait_for
 from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, encode, pack
 from hltune.cluster.queue import COMMON, Queue
@@ -119,8 +120,15 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         return contextlib.nullcontext()
 
     def waited(self) -> float | None:
-        """See `Session.waited`; what disturbs a node shows in its speed."""
-        return None
+        """See `Session.waited`; on the node that waited most."""
+        opened = [each for each, opening in self._open.items() if opening is None and not each.lost]
+        found: list[float] = []
+        parcel = pack(((), {}))
+        with contextlib.suppress(RayError):  # a node that has just gone says nothing
+            asked = [each.call("call", self._name, "waited", parcel=parcel) for each in opened]
+            outcomes = [decode(wait_for(each)) for each in asked]
+            found = [value for done, value in outcomes if done and value is not None]
+        return max(found, default=None)
 
     @property
     def verification(self) -> Verification:
@@ -179,7 +187,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def _timing(self) -> list[Member]:
         if not self._head.timing(self._machine):
-            self._head.wait()
+            self._head.wait(self._machine)
         if not (found := self._head.timing(self._machine)):
             raise HltuneError(
                 "no node of the cluster measures",

@@ -184,6 +184,7 @@ class Node:
         self._opener = opener
         self._stack = contextlib.ExitStack()
         self._about = opener.about()
+        self._claimed = False
         self._began_s = time.monotonic()
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
         self._slots = [_Slot(self._about.workers) for _ in range(self._about.workers)]
@@ -199,7 +200,12 @@ class Node:
 
     def claim(self) -> About:
         """Has the machine of this computer to itself from now on, unless somebody else has, which is told."""
-        self._about = replace(self._about, alone=self._stack.enter_context(alone(self._about.computer)))
+        if not self._claimed:
+            with contextlib.ExitStack() as claiming:
+                self._claimed = claiming.enter_context(alone(self._about.computer))
+                if self._claimed:
+                    self._stack.push(claiming.pop_all())
+        self._about = replace(self._about, alone=self._claimed)
         return self._about
 
     def status(self) -> Status:

@@ -17,7 +17,7 @@ from rich.console import Console
 from hltune.cluster import connection, head
 from hltune.cluster.connection import connect, status
 from hltune.cluster.machine import ClusterMachine
-from hltune.cluster.node import alone
+from hltune.machine.alone import alone
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.report.cluster import print_status

@@ -8,20 +8,20 @@ one of its own, and so has each worker.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from hltune import __version__
 from hltune.cluster.outcome import Outcome, outcome_of
 from hltune.cluster.parcel import decode, encode, place_of, unpack
 from hltune.cluster.stream import Stream
+from hltune.machine.alone import alone, computer
 from hltune.machine.open import default_threads, identify, open_machine, resolve, this_computer
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
@@ -32,8 +32,6 @@ from hltune.search.pool import search_worker
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +104,10 @@ class OpenMachine:
 
     def about(self) -> About:
         """See `Opener.about`."""
-        boot = _BOOT.read_text().strip() if _BOOT.exists() else ""
         kind = this_computer()
         return About(
             name=platform.node(),
-            computer=boot or platform.node(),
+            computer=computer(),
             kind=kind,
             machine=None if self.target.machine is None else identify(self.target, self._here),
             cores=usable_cores(),
@@ -347,29 +344,3 @@ class _Slot:
     def close(self) -> None:
         self._thread.submit(self.worker.close).result()
         self._thread.shutdown()
-
-
-@contextlib.contextmanager
-def alone(computer: str) -> Generator[bool]:
-    """True if no other node measures on this computer as long as the context lasts, whatever cluster it belongs to."""
-    try:
-        file = _lock_file(Path(tempfile.gettempdir(), f"hltune-{computer}.lock"))
-    except PermissionError:  # of a user who lets nobody read it, and may be measuring
-        yield False
-        return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-
-
-def _lock_file(path: Path) -> IO[str]:
-    """The file, which any user may have made: opened for reading, which is enough for locks."""
-    with contextlib.suppress(FileNotFoundError):
-        return path.open()
-    file = path.open("a")
-    path.chmod(0o644)
-    return file

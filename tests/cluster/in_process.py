@@ -109,6 +109,7 @@ class LanesOpener:
             hardware=self.hardware(),
             halide=MADE_UP.halide,
             hltune=__version__,
+            memory_bytes=self.memory,
         )
 
     def hardware(self) -> str:

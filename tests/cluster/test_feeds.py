@@ -14,6 +14,7 @@ from hltune.cluster.machine import ClusterMachine, ClusterSession
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import schedule_hash
 from tests.cluster.in_process import Cluster, LanesOpener, LanesSession
@@ -88,3 +89,17 @@ def test_work_of_others_on_a_node_is_told(without_ray: Cluster) -> None:
     with opened() as session:
         assert len(dict(session.measure_each(schedules(6).items(), best=None))) == 6
         assert session.waited() == 0.8
+
+
+def test_what_is_too_large_for_one_node_is_measured_where_there_is_more_memory(without_ray: Cluster) -> None:
+    wanted = schedules(12)
+    hopeless, *_ = wanted.values()
+    without_ray(
+        LanesOpener(name="a", too_large=frozenset(wanted.values())),
+        LanesOpener(name="b", too_large=frozenset([hopeless]), memory=1 << 35),
+    )
+    with opened() as session:
+        found = list(session.measure_each(wanted.items(), best=None))
+    assert sorted(key for key, _ in found) == sorted(wanted)
+    failed = [key for key, each in found if isinstance(each, Failure)]
+    assert failed == [schedule_hash(hopeless)]

@@ -32,6 +32,8 @@ from hltune.values.profile import Profile
 _LOOK_S = 1.0
 _MOST_LOST = 3
 """Nodes that may be lost one after the other."""
+_MORE = 1.1
+"""So much more memory is more than what kernels of equal computers keep for themselves."""
 
 
 class ClusterMachine(AbstractContextManager["ClusterMachine"]):
@@ -84,6 +86,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._common: Schedule | None = None
         self._feeds: dict[Member, Feed] = {}
         self._measured: deque[tuple[str, Measurement]] = deque()
+        self._too_large: dict[str, Schedule] = {}
         for member in self._head.timing(self._machine):
             with self._unless_it_fails(member):
                 self._begin(member)
@@ -123,7 +126,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         """See `Session.waited`; on the node that waited most."""
         opened = [each for each, opening in self._open.items() if opening is None and not each.lost]
         found: list[float] = []
-        parcel = pack(((), {}))
+        parcel = pack((tuple[Any, ...](), dict[str, Any]()))
         with contextlib.suppress(RayError):  # a node that has just gone says nothing
             asked = [each.call("call", self._name, "waited", parcel=parcel) for each in opened]
             outcomes = [decode(wait_for(each)) for each in asked]
@@ -159,6 +162,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         queue = Queue(iter(schedules))
         self._feeds = feeds = dict[Member, Feed]()
         self._measured.clear()
+        self._too_large.clear()
         try:
             while queue or feeds:
                 self._head.look()
@@ -180,6 +184,8 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                     if not done:
                         self._failed(member, value)
                 yield from queue.given_up()
+            for key, schedule in self._too_large.items():
+                yield from self._on_one("measure", {key: schedule}, largest=True).items()
         finally:
             for feed in feeds.values():
                 with contextlib.suppress(RayError):
@@ -208,11 +214,12 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             result_of(decode(wait_for(opening)))
             self._open[member] = None
 
-    def _on_one(self, method: str, *arguments: Any, **named: Any) -> Any:
-        """Of the first node that measures, or of the next one, if it is lost or fails."""
+    def _on_one(self, method: str, *arguments: Any, largest: bool = False, **named: Any) -> Any:
+        """Of the first node that measures, or that with most memory; or of the next one, if it is lost or fails."""
         parcel = pack((arguments, named))
         for _ in range(_MOST_LOST):
-            member = self._timing()[0]
+            timing = self._timing()
+            member = max(timing, key=_memory_bytes) if largest else timing[0]
             try:
                 self._opened(member)
                 return result_of(decode(member.ask("call", self._name, method, parcel=parcel)))
@@ -313,7 +320,11 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         ended: dict[Member, Outcome] = {}
         for feed in [each for each in feeds.values() if not each.times_common]:
             if feed.member.aside is None:  # else nobody believes it: others measure this again
-                self._measured += ((key, self._seen(feed.member, *each)) for key, each in feed.released())
+                for key, (schedule, measurement) in feed.released():
+                    if _may_fit_elsewhere(measurement, feed.member, timing):
+                        self._too_large[key] = schedule
+                    else:
+                        self._measured.append((key, self._seen(feed.member, schedule, measurement)))
             if feed.end is not None:
                 ended[feed.member] = feed.end
                 feed.give_back(queue, lost=not feed.end[0])
@@ -345,3 +356,13 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             feeds.pop(feed.member, None)
             feed.give_back(queue, lost=True)
             self._failed(feed.member, error)
+
+
+def _memory_bytes(member: Member) -> int:
+    return member.about.memory_bytes
+
+
+def _may_fit_elsewhere(measurement: Measurement, member: Member, timing: Sequence[Member]) -> bool:
+    """Whether it has failed for want of memory, of which another node has more: the failure would be that of all."""
+    failed = isinstance(measurement, Failure) and measurement.kind == "memory"
+    return failed and max(map(_memory_bytes, timing), default=0) > _MORE * _memory_bytes(member)

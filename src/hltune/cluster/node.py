@@ -27,7 +27,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
-from hltune.runtime.worker import Job, usable_cores, usable_workers
+from hltune.runtime.worker import Job, physical_memory_bytes, usable_cores, usable_workers
 from hltune.search.pool import search_worker
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.machine_id import MachineId
@@ -47,6 +47,7 @@ class About:
         workers: how many jobs it runs side by side, and compiles beside them.
         hardware: what has to be equal, too, where times are compared; empty where nothing is timed.
         alone: nobody else measures on it.
+        memory_bytes: all that it has; computers that differ in nothing else are the same machine.
     """
 
     name: str
@@ -59,6 +60,7 @@ class About:
     hltune: str
     hardware: str = ""
     alone: bool = True
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,7 @@ class OpenMachine:
             hardware=self._hardware(kind),
             halide=halide_version(),
             hltune=__version__,
+            memory_bytes=physical_memory_bytes(),
         )
 
     def hardware(self) -> str:

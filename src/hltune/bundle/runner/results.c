@@ -158,6 +158,20 @@ static void describe_cpu(char *to, size_t size) {
     }
 }
 
+/* What the system calls the whole. Servers with ARM cores, whose numbers several makers share, say it in their firmware. */
+static void describe_board(char *to, size_t size) {
+    char model[256] = "", hardware[256] = "", parts[256] = "", maker[100] = "", product[100] = "";
+    read_first("/proc/device-tree/model", "", to, size);
+    read_first("/proc/cpuinfo", "model name", model, sizeof model);
+    read_first("/proc/cpuinfo", "Hardware", hardware, sizeof hardware);
+    read_parts(parts, sizeof parts);
+    if (!to[0] && parts[0] && !model[0] && !hardware[0]) {
+        read_first("/sys/class/dmi/id/sys_vendor", "", maker, sizeof maker);
+        read_first("/sys/class/dmi/id/product_name", "", product, sizeof product);
+        snprintf(to, size, "%s%s%s", maker, maker[0] && product[0] ? " " : "", product);
+    }
+}
+
 static int usable_cores(void) {
     cpu_set_t cores;
     CPU_ZERO(&cores);
@@ -177,7 +191,7 @@ static size_t compose_header(void) {
     struct utsname system;
     uname(&system);
     describe_cpu(cpu, sizeof cpu);
-    read_first("/proc/device-tree/model", "", board, sizeof board);
+    describe_board(board, sizeof board);
     snprintf(kernel, sizeof kernel, "%.60s %.100s %.60s", system.sysname, system.release, system.machine);
     length = 0;
     add("{\"format\":\"hltune bundle results\",\"version\":2,\"bundle\":\"%s\",\"device\":{\"cpu\":", bundle_id);

@@ -372,7 +372,7 @@ static struct attempt attempt_once(const struct candidate *candidate, double bes
     fflush(NULL);
     pid_t child = -1;
     if (pipe(ends) || (child = fork()) < 0) {
-        fprintf(stderr, "the system has no room for another process: %s\n  to do: end other programs, and run again\n", strerror(errno));
+        fprintf(stderr, "no room for another process: %s\n  to do: end other programs, run again\n", strerror(errno));
         leave_candidate(); /* that is not its fault */
         exit(3);
     }

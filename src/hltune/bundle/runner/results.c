@@ -1,8 +1,8 @@
 /* The file of results: a line for the device, then one for each measurement, each on the disk before the next begins.
  *
  * Every line ends with a checksum of what stands before it, which begins with the bundle's name, and for measurements
- * with the device, so that no line gets among those of another one. Beside it, the file `running` names the candidate that is
- * under way, so that one that takes the device down is known when the run is continued. */
+ * with the device, so that no line gets among those of another one. Beside it, the file `running` names the candidate
+ * that is under way, so that one that takes the device down is known when the run is continued. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -158,7 +158,7 @@ static void describe_cpu(char *to, size_t size) {
     }
 }
 
-/* What the system calls the whole. Servers with ARM cores, whose numbers several makers share, say it in their firmware. */
+/* What the system calls the whole. Servers with ARM cores, whose numbers makers share, say it in their firmware. */
 static void describe_board(char *to, size_t size) {
     char model[256] = "", hardware[256] = "", parts[256] = "", maker[100] = "", product[100] = "";
     read_first("/proc/device-tree/model", "", to, size);
@@ -278,7 +278,8 @@ static void count_strikes(void) {
     char bundle[32] = "";
     int number = 0, pass = 0, strikes = 0;
     FILE *from = fopen(RUNNING, "r");
-    int known = from && fscanf(from, "%d %d %d %31s", &number, &pass, &strikes, bundle) == 4 && !strcmp(bundle, bundle_id);
+    int known =
+        from && fscanf(from, "%d %d %d %31s", &number, &pass, &strikes, bundle) == 4 && !strcmp(bundle, bundle_id);
     if (from) {
         fclose(from);
     }

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 import hltune
+from hltune.machine import alone
 from hltune.workspace.records import Workspace
 from tests.cache import CACHE
 
@@ -33,6 +34,16 @@ def workspaces_share_a_cache() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Workspace, "cache", CACHE)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tests_do_not_wait_for_each_other() -> Iterator[None]:
+    """Those that run at the same time are computers of their own to one another."""
+    name = f"test-{os.getpid()}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alone, "computer", lambda: name)
+        yield
+    alone.lock_path(name).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hltune.bundle.manifest import Entry, Manifest
-from hltune.bundle.results import bundle_of, checksum, read_results
+from hltune.bundle.results import bundle_of, checksum, read_results, start_of_checks
 from hltune.commands import bundle_results
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
@@ -48,23 +48,38 @@ MANIFEST = Manifest(
     ),
 )
 DEVICE = '"device":{"cpu":"Cortex-A72","board":"Pi","cores":4,"threads":4,"libc":"other","kernel":"Linux 6"}'
+BUNDLE = MANIFEST.id
 HASHES = tuple(each.short_hash for each in MANIFEST.entries)
 
 
-def checked(text: str, bundle: str = MANIFEST.id) -> bytes:
-    return text.encode() + f',"check":"{checksum(text.encode(), bundle):016x}"}}\n'.encode()
+def with_check(text: str, start: int) -> bytes:
+    return text.encode() + f',"check":"{checksum(text.encode(), start):016x}"}}\n'.encode()
 
 
-def header(bundle: str = MANIFEST.id, device: str = DEVICE) -> bytes:
-    start = f'{{"format":"hltune bundle results","version":1,"bundle":"{bundle}",{device},"started_s":1.5'
-    return checked(start, bundle)
+def header(bundle: str = BUNDLE, device: str = DEVICE, version: int = 2) -> bytes:
+    text = f'{{"format":"hltune bundle results","version":{version},"bundle":"{bundle}",{device},"started_s":1.5'
+    return with_check(text, checksum(bundle.encode()))
 
 
-def line(number: int = 0, *, hashed: str | None = None, seconds: object = 0.25, at_s: float = 2.5) -> bytes:
+def checked(text: str, device: str = DEVICE, version: int = 2) -> bytes:
+    return with_check(text, start_of_checks(header(device=device, version=version), BUNDLE, version))
+
+
+def line(
+    number: int = 0,
+    *,
+    hashed: str | None = None,
+    seconds: object = 0.25,
+    at_s: float = 2.5,
+    device: str = DEVICE,
+    version: int = 2,
+) -> bytes:
     schedule = HASHES[number % 2] if hashed is None else hashed
     return checked(
         f'{{"candidate":{number},"schedule":"{schedule}","pass":1,"at_s":{at_s},"turns_s":[[{seconds},0.5]],'
-        f'"best_s":{seconds},"pruned":false'
+        f'"best_s":{seconds},"pruned":false',
+        device,
+        version,
     )
 
 
@@ -171,6 +186,33 @@ def test_a_half_written_line_is_tolerated() -> None:
     assert (len(results.measured), results.problems, results.unfinished) == (1, [], True)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_follows_a_torn_line_may_be_of_another_device(version: int) -> None:
+    """Files of two devices in one: the first of them was switched off in the middle of a line."""
+    phone = DEVICE.replace("Pi", "Phone")
+    first = header(version=version) + line(version=version) + line(at_s=3.5, version=version)[:40]
+    other = header(device=phone, version=version) + line(at_s=9.5, device=phone, version=version)
+    results = read_results(first + other, MANIFEST, where="f")
+    assert [each.at_s for each in results.measured] == [2.5]
+    assert ["another file of results begins here" in each.what for each in results.problems] == [True]
+    again = header(version=version) + line(at_s=9.5, version=version)
+    results = read_results(first + again, MANIFEST, where="f")
+    assert [each.at_s for each in results.measured] == [2.5, 9.5]
+    assert [each.what for each in results.problems] == ["the line is damaged"]
+
+
+def test_lines_of_another_device_do_not_count() -> None:
+    other = line(at_s=9.5, device=DEVICE.replace("Pi", "Phone"))
+    results = read_results(header() + line() + other, MANIFEST, where="f")
+    assert [each.at_s for each in results.measured] == [2.5]
+    assert "of another bundle or device" in results.problems[0].what
+
+
+def test_results_of_older_runners_are_read() -> None:
+    results = read_results(header(version=1) + line(version=1), MANIFEST, where="f")
+    assert ([each.at_s for each in results.measured], results.problems) == ([2.5], [])
+
+
 def test_a_second_run_on_the_same_device_counts_too() -> None:
     again = line(at_s=9.5)
     results = read_results(header() + line() + header() + again, MANIFEST, where="f")
@@ -214,7 +256,8 @@ def edited(draw: st.DrawFn) -> bytes:
             begin = draw(st.integers(0, len(body)))
             end = draw(st.integers(begin, min(len(body), begin + 12)))
             body = body[:begin] + draw(PIECES) + body[end:]
-        lines.append(checked(body) if draw(st.booleans()) else f"{body}{check}{digits}\n".encode())
+        made = checked(body) if lines else with_check(body, checksum(BUNDLE.encode()))
+        lines.append(made if draw(st.booleans()) else f"{body}{check}{digits}\n".encode())
     order = draw(st.lists(st.integers(1, len(lines) - 1), max_size=5))
     data = lines[0] + b"".join(lines[number] for number in order)
     return data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data

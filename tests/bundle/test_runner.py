@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hltune.bundle.results import Results, checksum, read_results
+from hltune.bundle.results import Results, checksum, read_results, start_of_checks
 from hltune.commands import bundle_results
 from hltune.runtime.progress import Silent
 from hltune.values.cost import Cost
@@ -35,6 +36,25 @@ int loops(void **arguments) { (void)arguments; for (volatile int k = 0;; k++) { 
 int leaves(void **arguments) { (void)arguments; exit(7); }
 extern int getppid(void), kill(int, int);
 int kills(void **arguments) { (void)arguments; kill(getppid(), 9); return 0; }
+"""
+
+PAUSES = """
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+int pauses(void **arguments) {
+    FILE *told = fopen("paused", "r");
+    if (!told) {
+        told = fopen("paused.new", "w");
+        fprintf(told, "%%d", (int)getppid());
+        fclose(told);
+        kill(getppid(), SIGSTOP);
+        rename("paused.new", "paused");
+        for (;;) { pause(); }
+    }
+    fclose(told);
+    return %s_argv(arguments);
+}
 """
 
 SOMETIMES_FAST = """
@@ -131,7 +151,9 @@ def test_what_was_wrong_once_is_never_the_best(exact_bundle: Bundle) -> None:
         '"failed":{"stage":"verify","kind":"wrong output","message":"3 values differ"}'
     )
     with exact_bundle.results.open("a") as file:
-        file.write(f'{text},"check":"{checksum(text.encode(), exact_bundle.manifest.id):016x}"}}\n')
+        line = exact_bundle.results.read_bytes().partition(b"\n")[0]
+        start = start_of_checks(line, exact_bundle.manifest.id, version=2)
+        file.write(f'{text},"check":"{checksum(text.encode(), start):016x}"}}\n')
     read = bundle_results.read(exact_bundle.results, None, workspace=exact_bundle.workspace, progress=Silent())
     assert (read.problems, read.best.measured, read.best.ranked) == ((), 2, first.ranked[1:])
     records = exact_bundle.workspace.records(exact_bundle.manifest.spec, read.best.machine)
@@ -189,6 +211,40 @@ def test_what_takes_the_run_down_has_two_tries(bundle: Bundle) -> None:
     assert (failure.kind, "died 2 times" in failure.message) == ("crash", True)
 
 
+def test_another_bundle_in_the_same_folder_says_nothing_of_this_one(bundle: Bundle) -> None:
+    """It was under way when the device died; its results were moved, and it has numbers of its own."""
+    for before in (f"{bundle.numbers[1]} 1 2 0123456789ab\n", f"{bundle.numbers[1]} 1 2\n"):
+        (bundle.folder / "running").write_text(before)
+        code, out = bundle.run()
+        assert code == 0 and "was running when" not in out, out
+        assert failures(read(bundle)) == {}
+        bundle.results.unlink()
+
+
+def test_a_damaged_bundle_is_no_candidates_fault(bundle: Bundle) -> None:
+    (expected,) = [each for each in bundle.folder.glob("*.bin") if each.stat().st_size > 4000][-1:]
+    whole = expected.read_bytes()
+    for rest in (whole[:-8], None):
+        expected.unlink() if rest is None else expected.write_bytes(rest)
+        code, out = bundle.run()
+        assert code == 3 and f"{expected.name}: cannot be read, or is too short" in out and "unpack" in out, out
+        assert read(bundle).measured == []
+    expected.write_bytes(whole)
+    code, out = bundle.run()
+    assert code == 0 and failures(read(bundle)) == {}, out
+
+
+def test_what_was_stopped_for_a_while_begins_anew(bundle: Bundle) -> None:
+    """Its limit of three seconds went on meanwhile."""
+    bundle.spoil({1: "pauses"}, PAUSES % bundle.manifest.entries[0].function)
+    with bundle.start() as running:
+        wait_for(bundle.folder / "paused", "")
+        time.sleep(3.5)
+        os.kill(int((bundle.folder / "paused").read_text()), signal.SIGCONT)
+        out, _ = running.communicate(timeout=60)
+    assert running.returncode == 0 and failures(read(bundle)) == {}, out
+
+
 def test_a_full_disk_is_no_candidates_fault(bundle: Bundle) -> None:
     assert bundle.run()[0] == 0
     bundle.results.unlink()
@@ -208,7 +264,7 @@ def test_a_run_goes_on_after_an_update_of_the_kernel(bundle: Bundle) -> None:
     first, *lines = bundle.results.read_bytes().splitlines(keepends=True)
     before, kernel, after = first.rpartition(b',"check"')[0].partition(b',"kernel":"Linux ')
     older = before + kernel + b"older " + after
-    written = older + f',"check":"{checksum(older, bundle.manifest.id):016x}"}}\n'.encode()
+    written = older + f',"check":"{checksum(older, checksum(bundle.manifest.id.encode())):016x}"}}\n'.encode()
     bundle.results.write_bytes(written + b"".join(lines[:3]))
     code, out = bundle.run()
     assert code == 0, out

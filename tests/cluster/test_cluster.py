@@ -21,7 +21,8 @@ ray = pytest.importorskip("ray", reason="a cluster needs Ray: pip install 'hltun
 from ray.cluster_utils import Cluster  # noqa: E402
 
 from hltune import INTERRUPTED  # noqa: E402
-from hltune.cluster.head import Head, Member, status  # noqa: E402
+from hltune.cluster.connection import status  # noqa: E402
+from hltune.cluster.head import Head, Member  # noqa: E402
 from hltune.cluster.machine import ClusterMachine  # noqa: E402
 from hltune.cluster.workers import RemoteWorkers  # noqa: E402
 from hltune.machine.inputs import Inputs  # noqa: E402
@@ -184,7 +185,7 @@ def test_a_node_that_fails_leaves_the_others_to_measure() -> None:
     with cluster_of({}, {"fails_after": 4}) as _, head_of(notes, seconds=0.05) as head, session_of(head) as session:
         measurements = list(session.measure_each(wanted.items(), best=None))
         assert sorted(key for key, _ in measurements) == sorted(wanted)
-        assert sorted(each.measured for each in head.members()) == [4, 26]
+        assert sorted(each.measured for each in head.members()) == [3, 27]  # and what both time
         assert len(head.timing()) == 1
     assert any("measures no more" in note and "no space left" in note for note in notes)
 
@@ -271,7 +272,7 @@ def test_status_says_what_nodes_do() -> None:
     notes: list[str] = []
     with cluster_of({}) as _, head_of(notes) as head, session_of(head) as session:
         list(session.measure_each(schedules(5).items(), best=None))
-        (found,) = status("auto")
+        (found,), _ = status("auto")
         assert found.about.machine == MADE_UP and found.sessions == ("pipelines",) and found.measured == 5
         assert document([found])["nodes"][0]["per_minute"] > 0
 

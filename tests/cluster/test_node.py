@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from hltune.cluster.node import Node, alone
+from hltune.cluster.node import Node
 from hltune.cluster.outcome import result_of
 from hltune.cluster.parcel import decode, encode, pack
+from hltune.machine.alone import alone
 from hltune.runtime.worker import Job, Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
@@ -96,7 +97,7 @@ def test_the_lock_of_another_user(private: bool) -> None:
     """Whoever made the file; what nobody may read may be locked."""
     computer = f"test-{os.getpid()}"
     file = Path(tempfile.gettempdir(), f"hltune-{computer}.lock")
-    code = "import os; from hltune.cluster.node import alone; os.setgid(65534); os.setuid(65534)\n"
+    code = "import os; from hltune.machine.alone import alone; os.setgid(65534); os.setuid(65534)\n"
     code += f"with alone({computer!r}) as found: print(found)"
     command = [sys.executable, "-c", code]
     try:

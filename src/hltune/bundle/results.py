@@ -2,7 +2,7 @@
 
 ::
 
-    {"format": "hltune bundle results", "version": 1, "bundle": "ID", "device": {"cpu": ..., "board": ..., "cores": 8,
+    {"format": "hltune bundle results", "version": 2, "bundle": "ID", "device": {"cpu": ..., "board": ..., "cores": 8,
      "threads": 4, "libc": "glibc", "kernel": "Linux 6.1 aarch64"}, "started_s": 1.7e9, "check": "16 digits"}
     {"candidate": 3, "schedule": "12 digits", "pass": 1, "at_s": 1.7e9, "turns_s": [[0.0020, 0.0021], ...],
      "best_s": 0.0020, "pruned": false, "check": ...}
@@ -12,8 +12,10 @@
 A turn is its repeats, sorted; of more than eleven it is the least, the nine deciles and the largest, whose quantiles
 are those of all. ``best_s`` is the lower decile of all turns.
 
-``check`` is FNV-1a of the bundle's id and of what stands before it in the line, so that a line that somebody changed,
-or that belongs to another bundle, is known. Whatever is wrong with a line, the others count.
+``check`` is FNV-1a of the bundle's id, of the first line up to the kernel, and of what stands before it in the line (in
+the first one itself only of the id and that), so that a line that somebody changed, or that belongs to another bundle
+or device, is known. Whatever is wrong with a line, the others count. In version 1, which runners of bundles write that
+are older, no check depends on the device.
 """
 
 from __future__ import annotations
@@ -34,6 +36,9 @@ from hltune.values.unit import MILLISECONDS
 CONDITIONS = "bundle runner 1"
 """Beginning of the conditions of every machine that a bundle was measured on; counts what may change costs."""
 _FORMAT = "hltune bundle results"
+_VERSIONS = (1, 2)
+_BEGINNING = b'{"format"'
+"""Of a first line."""
 _ID = re.compile(r"[0-9a-f]{12}")
 _CHECK = re.compile(rb',"check":"([0-9a-f]{16})"}$')
 _LATEST_S = 2.0**32
@@ -138,7 +143,7 @@ def read_results(data: bytes, manifest: Manifest, *, where: str) -> Results:
             todo="give the bundle that was run on the device by --bundle FILE",
         )
     first, *lines = data.split(b"\n")
-    if not _intact(first, bundle_id):
+    if not _intact(first, checksum(bundle_id.encode())):
         raise InputError(
             "the first line was changed, and nobody knows on what device this was measured",
             where=f"{where}: line 1",
@@ -148,7 +153,7 @@ def read_results(data: bytes, manifest: Manifest, *, where: str) -> Results:
         )
     results = Results(device=_device(header, where))
     unfinished = lines.pop() if lines else b""
-    reader = _Reader(bundle_id, {each.number: each for each in manifest.entries}, first, results)
+    reader = _Reader(bundle_id, {each.number: each for each in manifest.entries}, first, header["version"], results)
     for number, line in enumerate(lines, start=2):
         if not reader.take(number, line):
             break
@@ -156,24 +161,28 @@ def read_results(data: bytes, manifest: Manifest, *, where: str) -> Results:
     return results
 
 
-def checksum(line: bytes, bundle_id: str) -> int:
-    """FNV-1a of a bundle's id and of a line, up to its check."""
-    total = 0xCBF29CE484222325
-    for byte in bundle_id.encode() + line:
+def checksum(text: bytes, total: int = 0xCBF29CE484222325) -> int:
+    """FNV-1a, which goes on from what came before."""
+    for byte in text:
         total = (total ^ byte) * 0x100000001B3 % 2**64
     return total
 
 
-def _intact(line: bytes, bundle_id: str) -> bool:
+def start_of_checks(first: bytes, bundle_id: str, version: int) -> int:
+    """What the checks of all lines after the first one begin with."""
+    return checksum(_place(first) if version > 1 else b"", checksum(bundle_id.encode()))
+
+
+def _intact(line: bytes, start: int) -> bool:
     found = _CHECK.search(line)
-    return found is not None and int(found[1], 16) == checksum(line[: found.start()], bundle_id)
+    return found is not None and int(found[1], 16) == checksum(line[: found.start()], start)
 
 
 def _header(data: bytes, where: str) -> dict[str, Any]:
     first = data.partition(b"\n")[0]
     try:
         header = _decoded(first)
-        if header["format"] != _FORMAT or header["version"] != 1:
+        if header["format"] != _FORMAT or header["version"] not in _VERSIONS:
             raise ValueError(f"format {header['format']!r} version {header['version']!r}")
         if not _ID.fullmatch(header["bundle"]):  # it becomes a file's name
             raise ValueError(f"bundle {header['bundle']!r}")
@@ -181,7 +190,7 @@ def _header(data: bytes, where: str) -> dict[str, Any]:
         raise InputError(
             "this is no file of results",
             where=f"{where}: line 1",
-            expected=f'a line that begins with {{"format":"{_FORMAT}","version":1,',
+            expected=f'a line that begins with {{"format":"{_FORMAT}","version":2,',
             found=_why(first, error),
             todo="give the file results.json that the bundle's runner wrote on the device",
         ) from None
@@ -203,13 +212,21 @@ class _Reader:
     bundle_id: str
     entries: Mapping[int, Entry]
     first: bytes
+    version: int
     results: Results
     seen: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    start: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start = start_of_checks(self.first, self.bundle_id, self.version)
 
     def take(self, number: int, line: bytes) -> bool:
         """Adds what a line says; False if none of those after it can be trusted."""
-        if line.startswith(b'{"format"'):
-            return self._next_run(number, line)
+        torn, begins, rest = line.partition(_BEGINNING)
+        if begins and not self._next_run(number, begins + rest):
+            return False
+        if begins and not torn:
+            return True
         if (before := self.seen.setdefault(line, number)) != number:
             self._problem(number, "the line is there twice", "each line once", f"the same as line {before}", "nothing")
             return True
@@ -223,7 +240,7 @@ class _Reader:
 
     def _next_run(self, number: int, line: bytes) -> bool:
         """Two files in one: of the same bundle on the same device that is as good as one."""
-        same = _intact(line, self.bundle_id) and _place(line) == _place(self.first)
+        same = _intact(line, checksum(self.bundle_id.encode())) and _place(line) == _place(self.first)
         if not same:
             expected, todo = "results of one bundle and one device", "give what begins here as a file of its own"
             self._problem(number, "another file of results begins here", expected, _excerpt(line), todo)
@@ -247,8 +264,8 @@ class _Reader:
             what = f"candidate {candidate} has another schedule"
             raise InputError(what, expected=entry.short_hash, found=_clipped(repr(schedule)), todo=_COPY)
         measurement = _measurement(document)
-        if not _intact(line, self.bundle_id):
-            what, expected = "the line was changed, or is of another bundle", "a checksum that fits"
+        if not _intact(line, self.start):
+            what, expected = "the line was changed, or is of another bundle or device", "a checksum that fits"
             raise InputError(what, expected=expected, found=_excerpt(line), todo=_COPY)
         if not 0 <= at_s < _LATEST_S:
             raise InputError("bad time of measurement", expected="seconds since 1970", found=str(at_s), todo=_COPY)

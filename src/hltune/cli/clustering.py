@@ -23,15 +23,15 @@ def cluster_status(
     from hltune.cluster.requirement import prepare_for
 
     prepare_for(cluster)
-    from hltune.cluster.head import status
+    from hltune.cluster.connection import status
     from hltune.cluster.kinds import Computer
     from hltune.cluster.survey import survey
     from hltune.report.cluster import document, print_status
     from hltune.report.progress import show_progress
 
-    nodes, computers = status(cluster), list[Computer]()
-    if not nodes:  # else each computer has a node, which has said what it is, and should not be disturbed
+    (nodes, silent), computers = status(cluster), list[Computer]()
+    if not nodes and not silent:  # else computers have nodes, which should not be disturbed
         with show_progress() as progress:
             progress.phase("asking the computers of the cluster what they are")
             computers = survey(cluster, progress.note)
-    output.show(document, print_status, nodes, computers)
+    output.show(document, print_status, nodes, computers, silent)

@@ -9,42 +9,26 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-import os
-import signal
-import socket
-import threading
 import time
 import uuid
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from hltune import __version__
+from hltune.cluster.connection import NAMESPACE, RayError, brief, connect, ray
 from hltune.cluster.kinds import Kinds
-from hltune.cluster.node import About, Node, Opener, Status
+from hltune.cluster.node import About, Node, Opener
 from hltune.cluster.parcel import Parcel
-from hltune.cluster.requirement import INSTALL, LOCAL, load_ray
-from hltune.values.errors import HltuneError, InputError
+from hltune.values.errors import HltuneError
 from hltune.values.machine_id import MachineId
-
-ray: Any = load_ray()
-if ray is None:
-    raise InputError("a cluster needs Ray, which is not installed", where="--cluster", todo=INSTALL)
 
 Lost: type[Exception] = ray.exceptions.RayActorError
 """What a call of a node raises that has gone."""
-RayError: type[Exception] = ray.exceptions.RayError
-NAMESPACE = "hltune"
-"""Where nodes can be found by name."""
-_LOOPBACK = "127.0.0.1"
 _LOOK_EVERY_S = 2.0
 START_S = 120.0
 """A node imports Halide; the first one on a computer reads it from disk."""
 _AGAIN_S = 0.5
-_STATUS_S = 10.0
-_REACH_S = 5.0
-_STORE_BYTES = 256 << 20
-"""For values on their way, of a cluster of our own."""
 _CALLS = 1024
 """Calls of a node that are under way at a time: a few, and one for each job."""
 _BACK_S = 30.0
@@ -62,6 +46,7 @@ class Member:
         jobs: slots of all jobs that it has; one may be there more than once.
         measured: how many measurements it has made.
         joined_s: when, by the monotonic clock.
+        claiming: Ray's reference to whether it has its computer to itself by now; None if nobody has asked.
     """
 
     ray_id: str
@@ -72,6 +57,7 @@ class Member:
     jobs: list[int] = field(default_factory=list[int])
     measured: int = 0
     joined_s: float = field(default_factory=time.monotonic)
+    claiming: Any = None
     _parts: set[str] = field(default_factory=set[str])
 
     def call(self, method: str, *arguments: Any, parcel: Parcel | None = None, **named: Any) -> Any:
@@ -126,14 +112,22 @@ class Head:
         self._starting: dict[str, tuple[Any, Any]] = {}
         self._refused: dict[str, bool] = {}
         """Ray nodes that are not used, and whether only because another one on the same computer is."""
+        self._unused: list[str] = []
+        """Why computers are not used."""
         self._looked_s = -math.inf
         self._numbers = itertools.count()
         self._kinds = Kinds(wanted, opener.hardware(), others=others, place=place)
-        self._own = _connect(address)
+        self._own = connect(address)
         self.look(wait=True)
         if not self.members():
             self.__exit__()
-            raise HltuneError("no node of the cluster can be used", where=f"--cluster {address}")
+            raise HltuneError(
+                "no node of the cluster can be used",
+                where=f"--cluster {address}",
+                expected="a computer with the same Halide and hltune as here, in the Python that `ray start` ran with",
+                found="; ".join(self._unused) or "no computer has answered",
+                todo="install them there, and `ray start` again; or give another --cluster",
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -193,14 +187,24 @@ class Head:
                 self.lose(member)
         for ray_id in [*self._starting]:
             self._join(ray_id, timeout_s=START_S if wait else 0.0)
+        self._claim_again()
 
-    def wait(self) -> None:
-        """Waits until the nodes that are there have started, and for a while until there is one, if all are lost."""
+    def wait(self, machine: MachineId | None = None) -> None:
+        """Waits until the nodes that are there have started, and for a while until there is one, if all are lost.
+
+        Args:
+            machine: one that measures as it, too, as long as another run measures on some computer.
+        """
         end_s = time.monotonic() + _BACK_S
         self.look(wait=True)
-        while not self._members and time.monotonic() < end_s:
+        while self._may_change(machine) and time.monotonic() < end_s:
             time.sleep(_AGAIN_S)
             self.look(wait=True)
+
+    def _may_change(self, machine: MachineId | None) -> bool:
+        if machine is None or not self._members:
+            return not self._members
+        return not self.timing(machine) and any(not each.about.alone for each in self.members())
 
     def lose(self, member: Member) -> None:
         """A node has gone; what it was doing is to be done elsewhere."""
@@ -258,7 +262,7 @@ class Head:
         except RayError as error:
             self._refused[ray_id] = True  # others may have better luck, when somebody is lost
             ray.kill(actor)
-            self._note(f"a node does not start: {brief(error)}")
+            self._leave_out(f"a node does not start{_place_of(ray_id)}: {brief(error)}")
 
     def _accept(self, ray_id: str, actor: Any, about: About) -> None:
         shares = any(each.about.computer == about.computer for each in self.members())
@@ -267,36 +271,32 @@ class Head:
             self._refused[ray_id] = shares
             ray.kill(actor)
             if not shares:
-                self._note(f"node {about.name} is left out: {different}")
+                self._leave_out(f"node {about.name} is left out: {different}")
             return
         about = ray.get(actor.claim.remote())
-        why = self._kinds.why_not(about)
-        self._members[ray_id] = Member(ray_id, actor, about, aside=why)
-        self._note(f"node {about.name}, {about.cores} cores: {why or self._kinds.role(about)}")
+        self._members[ray_id] = member = Member(ray_id, actor, about)
+        self._judge(member, about)
 
+    def _judge(self, member: Member, about: About) -> None:
+        member.about, member.aside = about, self._kinds.why_not(about)
+        self._note(f"node {about.name}, {about.cores} cores: {member.aside or self._kinds.role(about)}")
 
-def status(address: str) -> list[Status]:
-    """What the nodes of all heads do at present.
+    def _claim_again(self) -> None:
+        """Another run may have ended that measured on a computer."""
+        for member in self.members():
+            if member.about.alone or self._kinds.why_not(replace(member.about, alone=True)) is not None:
+                continue
+            if member.claiming is None:
+                member.claiming = member.call("claim")
+            if ready_of([member.claiming], timeout_s=0):
+                claimed, member.claiming = member.claiming, None
+                with contextlib.suppress(RayError):  # it has just gone, which is noticed elsewhere
+                    if (about := wait_for(claimed)).alone:
+                        self._judge(member, about)
 
-    Raises:
-        InputError: there is no such cluster.
-    """
-    with connected(address):
-        names = [
-            each["name"] for each in ray.util.list_named_actors(all_namespaces=True) if each["namespace"] == NAMESPACE
-        ]
-        asked = [ray.get_actor(name, namespace=NAMESPACE).status.remote() for name in names]
-        found: list[Status] = []
-        for each in asked:
-            with contextlib.suppress(RayError):  # it has just ended
-                found.append(ray.get(each, timeout=_STATUS_S))
-        return found
-
-
-def brief(error: Exception) -> str:
-    """What an error says, in one line; the last one of a traceback of Ray's."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1] if isinstance(error, ray.exceptions.RayTaskError) else lines[0]
+    def _leave_out(self, why: str) -> None:
+        self._unused.append(why)
+        self._note(why)
 
 
 def error_of(member: Member, error: Exception) -> HltuneError:
@@ -307,17 +307,6 @@ def error_of(member: Member, error: Exception) -> HltuneError:
 def on_node(ray_id: str) -> Any:
     """Has Ray run something on one of its nodes, and nowhere else."""
     return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(ray_id, soft=False)
-
-
-@contextlib.contextmanager
-def connected(address: str) -> Generator[None]:
-    """Connected to a cluster as long as the context lasts; an `InputError` if there is none."""
-    own = _connect(address)
-    try:
-        yield
-    finally:
-        if own:
-            ray.shutdown()
 
 
 def wait_for(reference: Any) -> Any:
@@ -331,46 +320,9 @@ def ready_of(references: list[Any], *, timeout_s: float) -> list[Any]:
     return ready or ray.wait(references, num_returns=1, timeout=timeout_s)[0]
 
 
-def _connect(address: str) -> bool:
-    """Connects, unless somebody has; True if it is ours to end."""
-    if ray.is_initialized():
-        return False
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        _check_reachable(address)
-        if address == LOCAL:
-            ray.init(_node_ip_address=_LOOPBACK, include_dashboard=False, object_store_memory=_STORE_BYTES, **quiet)
-            _check_loopback()
-        else:
-            ray.init(address=address, **quiet)
-    except (OSError, RuntimeError, ValueError, RayError) as error:
-        raise InputError(
-            "no cluster can be reached",
-            where=f"--cluster {address}",
-            found=str(error).strip().splitlines()[0],
-            todo="start one: ray start --head; or give --cluster local, or the address that ray start has printed",
-        ) from None
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            # Ray's own one would leave without cleaning up, and with other codes.
-            signal.signal(signal.SIGTERM, handler)
-    return True
-
-
-def _check_loopback() -> None:
-    """A bug if others could reach a cluster of our own: see `hltune.cluster.requirement.prepare_for`."""
-    if (found := ray.util.get_node_ip_address()) != _LOOPBACK:
-        ray.shutdown()
-        raise AssertionError(f"Ray listens on {found}: it was imported before `prepare_for`")
-
-
-def _check_reachable(address: str) -> None:
-    """An OSError if nobody listens there: Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and "/" not in host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
+def _place_of(ray_id: str) -> str:
+    """What people call the computer of a Ray node; nothing if it has just gone."""
+    return "".join(f" on {each['NodeManagerHostname']}" for each in ray.nodes() if each["NodeID"] == ray_id)
 
 
 def _other_versions(about: About, wanted: MachineId) -> str | None:

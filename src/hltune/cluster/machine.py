@@ -6,15 +6,16 @@ import contextlib
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from hltune.cluster.head import Head, Lost, Member, RayError, brief, error_of, ready_of, wait_for
+from hltune.cluster.connection import RayError, brief
+from hltune.cluster.feed import Feed
+from hltune.cluster.head import Head, Lost, Member, error_of, ready_of, wait_for
 from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, encode, pack
 from hltune.cluster.queue import COMMON, Queue
-from hltune.cluster.speeds import Speeds
+from hltune.cluster.speeds import Occasion, Speeds
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MoreSchedules
@@ -31,6 +32,8 @@ from hltune.values.profile import Profile
 _LOOK_S = 1.0
 _MOST_LOST = 3
 """Nodes that may be lost one after the other."""
+_MORE = 1.1
+"""So much more memory is more than what kernels of equal computers keep for themselves."""
 
 
 class ClusterMachine(AbstractContextManager["ClusterMachine"]):
@@ -40,6 +43,7 @@ class ClusterMachine(AbstractContextManager["ClusterMachine"]):
         self.head = head
         self.identity = identity
         self.options = options
+        self.speeds = Speeds()
 
     def __exit__(self, *_: object) -> None:
         """The nodes are their head's."""
@@ -66,41 +70,23 @@ class ClusterMachine(AbstractContextManager["ClusterMachine"]):
         return ClusterSession(self, arguments)
 
 
-@dataclass(eq=False, slots=True)
-class _Feed:
-    """What a node measures at present.
-
-    Attributes:
-        under_way: what it was given and has not measured.
-        taking: Ray's reference to what it measures next.
-        held: measurements of a node whose speed is not known yet.
-        last: it was told that nothing more comes.
-        error: why it has ended before it had measured all.
-    """
-
-    member: Member
-    depth: int
-    taking: Any
-    under_way: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
-    held: list[tuple[str, Measurement]] = field(default_factory=list[tuple[str, Measurement]])
-    last: bool = False
-    error: HltuneError | None = None
-
-
 class ClusterSession(AbstractContextManager["ClusterSession"]):
     """A `Session`: side by side on one node, or each on whichever is free."""
 
     def __init__(self, machine: ClusterMachine, arguments: Mapping[str, Any]) -> None:
         self._head, self._machine, self._options = machine.head, machine.identity, machine.options
         self._parcel = pack(arguments)
-        self._name = f"session {machine.head.number()}"
+        self._number = machine.head.number()
+        self._name = f"session {self._number}"
         self._open: dict[Member, Any] = {}
         self._verification: Verification | None = None
-        self._speeds = Speeds()
+        self._speeds = machine.speeds
         self._best: tuple[float, Schedule] | None = None
         self._round = 0
-        self._feeds: dict[Member, _Feed] = {}
+        self._common: Schedule | None = None
+        self._feeds: dict[Member, Feed] = {}
         self._measured: deque[tuple[str, Measurement]] = deque()
+        self._too_large: dict[str, Schedule] = {}
         for member in self._head.timing(self._machine):
             with self._unless_it_fails(member):
                 self._begin(member)
@@ -129,7 +115,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def has_news(self) -> bool:
         """See `Session.has_news`."""
-        taking = [each.taking for each in self._feeds.values()]
+        taking = self._taking()
         return bool(self._measured) or not taking or bool(ready_of(taking, timeout_s=0))
 
     def beside(self, workers: Sequence[AnyWorker]) -> AbstractContextManager[None]:  # noqa: ARG002 - they are elsewhere
@@ -137,8 +123,15 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         return contextlib.nullcontext()
 
     def waited(self) -> float | None:
-        """See `Session.waited`; what disturbs a node shows in its speed."""
-        return None
+        """See `Session.waited`; on the node that waited most."""
+        opened = [each for each, opening in self._open.items() if opening is None and not each.lost]
+        found: list[float] = []
+        parcel = pack((tuple[Any, ...](), dict[str, Any]()))
+        with contextlib.suppress(RayError):  # a node that has just gone says nothing
+            asked = [each.call("call", self._name, "waited", parcel=parcel) for each in opened]
+            outcomes = [decode(wait_for(each)) for each in asked]
+            found = [value for done, value in outcomes if done and value is not None]
+        return max(found, default=None)
 
     @property
     def verification(self) -> Verification:
@@ -165,9 +158,11 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     ) -> Generator[tuple[str, Measurement]]:
         """See `Session.measure_each`; what was under way on a node that is lost or fails is measured on another one."""
         self._round += 1
+        self._common = None if self._best is None else self._best[1]
         queue = Queue(iter(schedules))
-        self._feeds = feeds = dict[Member, _Feed]()
+        self._feeds = feeds = dict[Member, Feed]()
         self._measured.clear()
+        self._too_large.clear()
         try:
             while queue or feeds:
                 self._head.look()
@@ -175,16 +170,22 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                     if member not in feeds:
                         with self._unless_it_fails(member):
                             feeds[member] = self._feed(member, best)
+                self._time_common(feeds, queue)
                 self._deal(feeds, queue)
-                ready = ready_of([each.taking for each in feeds.values()], timeout_s=_LOOK_S) if feeds else []
-                for feed in self._those_of(ready, feeds):
+                taking = self._taking()
+                heard = self._those_of(ready_of(taking, timeout_s=_LOOK_S) if taking else [], feeds)
+                for feed in heard:
                     with self._until_it_fails(feed, feeds, queue):
-                        self._measured += self._take(feed, feeds, queue)
-                    while self._measured:
-                        yield self._measured.popleft()
-                    if feed.error is not None:
-                        self._failed(feed.member, feed.error)
+                        self._take(feed)
+                ended = self._release(feeds, queue)
+                while self._measured:
+                    yield self._measured.popleft()
+                for member, (done, value) in ended.items():
+                    if not done:
+                        self._failed(member, value)
                 yield from queue.given_up()
+            for key, schedule in self._too_large.items():
+                yield from self._on_one("measure", {key: schedule}, largest=True).items()
         finally:
             for feed in feeds.values():
                 with contextlib.suppress(RayError):
@@ -192,7 +193,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def _timing(self) -> list[Member]:
         if not self._head.timing(self._machine):
-            self._head.wait()
+            self._head.wait(self._machine)
         if not (found := self._head.timing(self._machine)):
             raise HltuneError(
                 "no node of the cluster measures",
@@ -213,11 +214,12 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             result_of(decode(wait_for(opening)))
             self._open[member] = None
 
-    def _on_one(self, method: str, *arguments: Any, **named: Any) -> Any:
-        """Of the first node that measures, or of the next one, if it is lost or fails."""
+    def _on_one(self, method: str, *arguments: Any, largest: bool = False, **named: Any) -> Any:
+        """Of the first node that measures, or that with most memory; or of the next one, if it is lost or fails."""
         parcel = pack((arguments, named))
         for _ in range(_MOST_LOST):
-            member = self._timing()[0]
+            timing = self._timing()
+            member = max(timing, key=_memory_bytes) if largest else timing[0]
             try:
                 self._opened(member)
                 return result_of(decode(member.ask("call", self._name, method, parcel=parcel)))
@@ -248,31 +250,41 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         except (RayError, HltuneError) as error:
             self._failed(member, error)
 
-    def _feed(self, member: Member, best: float | None) -> _Feed:
+    def _feed(self, member: Member, best: float | None) -> Feed:
         self._opened(member)
         member.ask("begin", self._name, best)
         # A node holds on to what has turns to come until it is given more, or told that there is nothing more.
         depth = member.about.workers * (self._options.short_turns + 1) + 2
-        feed = _Feed(member, depth, member.call("take", self._name))
-        if self._best is not None and len(self._timing()) > 1 and not self.side_by_side:
-            feed.under_way[COMMON] = self._best[1]
-            member.call("feed", self._name, encode([(COMMON, self._best[1])]), last=False)
-        return feed
+        return Feed(member, depth, member.call("take", self._name))
 
-    def _deal(self, feeds: dict[Member, _Feed], queue: Queue) -> None:
+    def _time_common(self, feeds: dict[Member, Feed], queue: Queue) -> None:
+        """Has all nodes time the same schedule as soon as there are several: the best so far, or else the first one."""
+        if len(feeds) < 2 or self.side_by_side:
+            return
+        if self._common is None and (first := queue.first()) is not None and first[1] != Schedule():
+            self._common = first[1]  # the default schedule may take for ever
+        if (common := self._common) is None:
+            return
+        for feed in [each for each in feeds.values() if each.open and not each.compared]:
+            feed.compared = True
+            feed.under_way[COMMON] = common
+            with self._until_it_fails(feed, feeds, queue):
+                feed.member.call("feed", self._name, encode([(COMMON, common)]), last=False)
+
+    def _deal(self, feeds: dict[Member, Feed], queue: Queue) -> None:
         """Gives each schedule to the node that has least to do, and says to whom nothing more comes."""
-        given: dict[_Feed, list[tuple[str, Schedule]]] = {}
-        open_ = [each for each in feeds.values() if not each.last]
+        given: dict[Feed, list[tuple[str, Schedule]]] = {}
+        open_ = [each for each in feeds.values() if each.open]
         ending = [each for each in open_ if each.member.aside is not None]
-        room = [each for each in open_ if each.member.aside is None and len(each.under_way) < each.depth]
+        room = [each for each in open_ if each.member.aside is None and each.room]
         while room:
             if (item := queue.next()) is None:
                 ending = open_
                 break
-            feed = min(room, key=_load)
+            feed = min(room, key=lambda each: each.load)
             feed.under_way[item[0]] = item[1]
             given.setdefault(feed, []).append(item)
-            if len(feed.under_way) >= feed.depth:
+            if not feed.room:
                 room.remove(feed)
         for feed in ending:
             feed.last = True
@@ -281,67 +293,76 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             with self._until_it_fails(feed, feeds, queue):
                 feed.member.call("feed", self._name, encode(items), last=feed.last)
 
-    def _those_of(self, ready: Sequence[Any], feeds: Mapping[Member, _Feed]) -> list[_Feed]:
+    def _taking(self) -> list[Any]:
+        return [each.taking for each in self._feeds.values() if each.end is None]
+
+    def _those_of(self, ready: Sequence[Any], feeds: Mapping[Member, Feed]) -> list[Feed]:
         by_reference = {each.taking: each for each in feeds.values()}
         return [by_reference[each] for each in ready]
 
-    def _take(self, feed: _Feed, feeds: dict[Member, _Feed], queue: Queue) -> list[tuple[str, Measurement]]:
-        measured, end = decode(wait_for(feed.taking))
-        if end is None:
+    def _take(self, feed: Feed) -> None:
+        measured, feed.end = decode(wait_for(feed.taking))
+        if feed.end is None:
             feed.taking = feed.member.call("take", self._name)
-        else:
-            del feeds[feed.member]
         for key, measurement in measured:
             if key == COMMON:
-                self._compare(feed.member, feed.under_way.pop(key), measurement)
+                del feed.under_way[key]
+                self._compare(feed.member, measurement)
             else:
-                feed.held.append((key, measurement))
-        if COMMON in feed.under_way and end is None:  # nobody knows yet how fast this node is at present
-            return []
-        held, feed.held = feed.held, []
-        if feed.member.aside is not None:  # nobody believes it: others measure this again
-            held = []
-        found = [(key, self._seen(feed, key, each)) for key, each in held if key in feed.under_way]
-        if end is not None:
-            self._ended(feed, end, queue)
-        return found
+                feed.hold(key, measurement)
 
-    def _ended(self, feed: _Feed, end: Outcome, queue: Queue) -> None:
-        """Nothing more comes of a node, which may have failed."""
-        done, value = end
-        if done:  # calls may overtake each other, and what comes after the last one is not measured
-            queue.again(feed.under_way)
-        else:
-            queue.lost(feed.under_way)
-            feed.error = value
+    def _release(self, feeds: dict[Member, Feed], queue: Queue) -> dict[Member, Outcome]:
+        """What nodes have measured counts as soon as they can be compared with the first one; returns who has ended."""
+        timing = self._head.timing(self._machine)
+        first = feeds.get(timing[0]) if timing else None
+        if first is not None and first.times_common:
+            return {}
+        ended: dict[Member, Outcome] = {}
+        for feed in [each for each in feeds.values() if not each.times_common]:
+            if feed.member.aside is None:  # else nobody believes it: others measure this again
+                for key, (schedule, measurement) in feed.released():
+                    if _may_fit_elsewhere(measurement, feed.member, timing):
+                        self._too_large[key] = schedule
+                    else:
+                        self._measured.append((key, self._seen(feed.member, schedule, measurement)))
+            if feed.end is not None:
+                ended[feed.member] = feed.end
+                feed.give_back(queue, lost=not feed.end[0])
+                del feeds[feed.member]
+        return ended
 
-    def _compare(self, member: Member, schedule: Schedule, measurement: Measurement) -> None:
+    def _compare(self, member: Member, measurement: Measurement) -> None:
         timing = self._timing()
         nodes = [each.ray_id for each in timing]
-        changed = self._speeds.saw((self._round, schedule), member.ray_id, measurement, nodes=nodes)
+        occasion = Occasion(session=self._number, round=self._round)
+        changed = self._speeds.saw(occasion, member.ray_id, measurement, nodes=nodes)
         for each in timing:
             if each.ray_id in changed and len(self._timing()) > 1:
                 self._head.set_aside(each, changed[each.ray_id])
 
-    def _seen(self, feed: _Feed, key: str, measurement: Measurement) -> Measurement:
-        schedule = feed.under_way.pop(key)
-        feed.member.measured += 1
-        measurement = self._speeds.corrected(feed.member.ray_id, measurement)
+    def _seen(self, member: Member, schedule: Schedule, measurement: Measurement) -> Measurement:
+        member.measured += 1
+        measurement = self._speeds.corrected(member.ray_id, measurement, session=self._number)
         if isinstance(measurement, Cost) and (self._best is None or measurement.value < self._best[0]):
             self._best = measurement.value, schedule
         return measurement
 
     @contextlib.contextmanager
-    def _until_it_fails(self, feed: _Feed, feeds: dict[Member, _Feed], queue: Queue) -> Generator[None]:
+    def _until_it_fails(self, feed: Feed, feeds: dict[Member, Feed], queue: Queue) -> Generator[None]:
         """What is under way on a node that is lost or fails is measured again."""
         try:
             yield
         except RayError as error:
             feeds.pop(feed.member, None)
-            queue.lost(feed.under_way)
+            feed.give_back(queue, lost=True)
             self._failed(feed.member, error)
 
 
-def _load(feed: _Feed) -> float:
-    """What a node has to do, of what it can do at a time."""
-    return len(feed.under_way) / feed.member.about.workers
+def _memory_bytes(member: Member) -> int:
+    return member.about.memory_bytes
+
+
+def _may_fit_elsewhere(measurement: Measurement, member: Member, timing: Sequence[Member]) -> bool:
+    """Whether it has failed for want of memory, of which another node has more: the failure would be that of all."""
+    failed = isinstance(measurement, Failure) and measurement.kind == "memory"
+    return failed and max(map(_memory_bytes, timing), default=0) > _MORE * _memory_bytes(member)

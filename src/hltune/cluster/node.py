@@ -8,32 +8,30 @@ one of its own, and so has each worker.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from hltune import __version__
 from hltune.cluster.outcome import Outcome, outcome_of
 from hltune.cluster.parcel import decode, encode, place_of, unpack
 from hltune.cluster.stream import Stream
+from hltune.machine.alone import alone, computer
 from hltune.machine.open import default_threads, identify, open_machine, resolve, this_computer
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
-from hltune.runtime.worker import Job, usable_cores, usable_workers
+from hltune.runtime.worker import Job, physical_memory_bytes, usable_cores, usable_workers
 from hltune.search.pool import search_worker
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +47,7 @@ class About:
         workers: how many jobs it runs side by side, and compiles beside them.
         hardware: what has to be equal, too, where times are compared; empty where nothing is timed.
         alone: nobody else measures on it.
+        memory_bytes: all that it has; computers that differ in nothing else are the same machine.
     """
 
     name: str
@@ -61,6 +60,7 @@ class About:
     hltune: str
     hardware: str = ""
     alone: bool = True
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +106,10 @@ class OpenMachine:
 
     def about(self) -> About:
         """See `Opener.about`."""
-        boot = _BOOT.read_text().strip() if _BOOT.exists() else ""
         kind = this_computer()
         return About(
             name=platform.node(),
-            computer=boot or platform.node(),
+            computer=computer(),
             kind=kind,
             machine=None if self.target.machine is None else identify(self.target, self._here),
             cores=usable_cores(),
@@ -118,6 +117,7 @@ class OpenMachine:
             hardware=self._hardware(kind),
             halide=halide_version(),
             hltune=__version__,
+            memory_bytes=physical_memory_bytes(),
         )
 
     def hardware(self) -> str:
@@ -184,6 +184,7 @@ class Node:
         self._opener = opener
         self._stack = contextlib.ExitStack()
         self._about = opener.about()
+        self._claimed = False
         self._began_s = time.monotonic()
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
         self._slots = [_Slot(self._about.workers) for _ in range(self._about.workers)]
@@ -199,7 +200,12 @@ class Node:
 
     def claim(self) -> About:
         """Has the machine of this computer to itself from now on, unless somebody else has, which is told."""
-        self._about = replace(self._about, alone=self._stack.enter_context(alone(self._about.computer)))
+        if not self._claimed:
+            with contextlib.ExitStack() as claiming:
+                self._claimed = claiming.enter_context(alone(self._about.computer))
+                if self._claimed:
+                    self._stack.push(claiming.pop_all())
+        self._about = replace(self._about, alone=self._claimed)
         return self._about
 
     def status(self) -> Status:
@@ -341,29 +347,3 @@ class _Slot:
     def close(self) -> None:
         self._thread.submit(self.worker.close).result()
         self._thread.shutdown()
-
-
-@contextlib.contextmanager
-def alone(computer: str) -> Generator[bool]:
-    """True if no other node measures on this computer as long as the context lasts, whatever cluster it belongs to."""
-    try:
-        file = _lock_file(Path(tempfile.gettempdir(), f"hltune-{computer}.lock"))
-    except PermissionError:  # of a user who lets nobody read it, and may be measuring
-        yield False
-        return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-
-
-def _lock_file(path: Path) -> IO[str]:
-    """The file, which any user may have made: opened for reading, which is enough for locks."""
-    with contextlib.suppress(FileNotFoundError):
-        return path.open()
-    file = path.open("a")
-    path.chmod(0o644)
-    return file

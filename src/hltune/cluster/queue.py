@@ -36,6 +36,12 @@ class Queue:
         self._exhausted = item is None
         return item
 
+    def first(self) -> tuple[str, Schedule] | None:
+        """What `next` returns then."""
+        if (item := self.next()) is not None:
+            self._again.appendleft(item)
+        return item
+
     def again(self, schedules: Mapping[str, Schedule]) -> None:
         """A node had these, and has not measured them."""
         self._again.extend((key, schedule) for key, schedule in schedules.items() if key != COMMON)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hltune.cluster import kinds
-from hltune.cluster.head import START_S, RayError, brief, connected, on_node, ray
+from hltune.cluster.connection import RayError, brief, connected, ray
+from hltune.cluster.head import START_S, on_node
 from hltune.cluster.kinds import Computer
 from hltune.cluster.requirement import LOCAL
 from hltune.values.errors import HltuneError

@@ -8,7 +8,8 @@ from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Generic, TypeVar, overload
 
-from hltune.cluster.head import Head, Member, RayError
+from hltune.cluster.connection import RayError
+from hltune.cluster.head import Head, Member
 from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, pack
 from hltune.runtime.worker import Job

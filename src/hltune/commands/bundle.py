@@ -16,6 +16,7 @@ from hltune.bundle.expected import Expected, expected_outputs
 from hltune.bundle.manifest import Entry, Manifest
 from hltune.bundle.packing import device_notes, pack
 from hltune.bundle.results import CONDITIONS
+from hltune.commands.ours import check_bundle
 from hltune.commands.store import hold_store
 from hltune.commands.verification import further_schedules
 from hltune.cost_model.adams2019.lineage import Lineage
@@ -99,6 +100,7 @@ def make(
     """
     check_writable(workspace.root)
     check_file(output)
+    check_bundle(output)
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
     check_target(subject.target.name)

@@ -1,8 +1,10 @@
 """Files that a command is about to replace: only those that it wrote before, never one of the user's."""
 
+import zipfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from hltune.bundle.packing import MANIFEST
 from hltune.values.errors import InputError
 
 _TEXTS = frozenset({".json", ".py", ".h", ".cmake"})
@@ -26,6 +28,25 @@ def check_ours(paths: Sequence[Path], *, sources: Collection[str] = ()) -> None:
                 expected="no file, or one that an earlier export wrote",
                 todo="give another -o, or another --function-name for compiled code and --cmake",
             )
+
+
+def check_bundle(path: Path) -> None:
+    """Raises an `InputError` for a file that exists and is no bundle."""
+    if path.exists() and not _is_bundle(path):
+        raise InputError(
+            "there is a file of yours",
+            where=str(path),
+            expected="no file, or a bundle that hltune made",
+            todo="give another name by -o",
+        )
+
+
+def _is_bundle(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return MANIFEST in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _is_ours(path: Path) -> bool:

@@ -2,11 +2,13 @@
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from hltune.commands.verification import further_schedules
+from hltune.machine.alone import alone
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import default_threads, identify, measured_on, open_machine, this_computer
 from hltune.machine.options import MeasureOptions
@@ -31,7 +33,7 @@ class Place:
     """
 
     pool: Callable[[], SearchPool]
-    machine: Callable[[], Machine]
+    machine: Callable[[], AbstractContextManager[Machine]]
     others: Callable[[], Sequence[Machine]] = tuple
 
 
@@ -60,7 +62,7 @@ def open_place(
     if cluster is None:
         yield Place(
             pool=partial(SearchPool, workers, timeout_s=search_timeout_s),
-            machine=partial(open_machine, target, measure, workers=workers),
+            machine=partial(_open_alone, target, measure, workers, progress),
         )
         return
     from hltune.cluster.requirement import prepare_for
@@ -85,6 +87,19 @@ def open_place(
             machine=partial(ClusterMachine, head, identity, measure),
             others=lambda: [ClusterMachine(head, each, measure) for each in head.others()],
         )
+
+
+@contextlib.contextmanager
+def _open_alone(target: TargetInfo, measure: MeasureOptions, workers: int, progress: Progress) -> Generator[Machine]:
+    """Nodes of clusters leave this computer alone meanwhile, if it is timed; that somebody else times here is told."""
+    with contextlib.ExitStack() as stack:
+        machine = stack.enter_context(open_machine(target, measure, workers=workers))
+        if target.machine == HOST and not stack.enter_context(alone()):
+            progress.note(
+                "another hltune measures on this computer, or a node of a cluster: the times of both are too long; "
+                "measure again when it has ended"
+            )
+        yield machine
 
 
 def find_computers(cluster: str, text: str, target: str, progress: Progress) -> MachineId | None:

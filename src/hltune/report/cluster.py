@@ -13,10 +13,10 @@ from hltune.report.layout import numbers, plain_table, print_lines
 from hltune.values.machine_id import MachineId
 
 
-def document(nodes: Sequence[Status], computers: Sequence[Computer] = ()) -> Document:
-    """A node each, and the kinds of computers."""
+def document(nodes: Sequence[Status], computers: Sequence[Computer] = (), silent: int = 0) -> Document:
+    """A node each, the kinds of computers, and how many nodes do not answer yet."""
     kinds = [{**_kind(kind), "computers": count} for kind, count in _counted(nodes, computers).items()]
-    return {"nodes": [_node(each) for each in nodes], "kinds": kinds}
+    return {"nodes": [_node(each) for each in nodes], "kinds": kinds, "silent": silent}
 
 
 def _counted(nodes: Sequence[Status], computers: Sequence[Computer]) -> Counter[MachineId]:
@@ -45,8 +45,14 @@ def _node(node: Status) -> Document:
     }
 
 
-def print_status(console: Console, nodes: Sequence[Status], computers: Sequence[Computer] = ()) -> None:
+def print_status(
+    console: Console, nodes: Sequence[Status], computers: Sequence[Computer] = (), silent: int = 0
+) -> None:
     """A line per node; or else, as long as nobody uses the cluster, one per kind of computers."""
+    if silent:
+        print_lines(console, f"nodes that do not answer, for they begin or have too much to do: {silent}")
+    if not nodes and silent:
+        return
     if not nodes:
         print_lines(console, "no run of hltune uses this cluster at present")
         _print_kinds(console, _counted((), computers))

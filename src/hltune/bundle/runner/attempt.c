@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_ARGUMENTS 64
 #define MOST_REPEATS 1000
 
 /* Halide's runtime, which is linked with the candidates */
@@ -116,6 +115,11 @@ static void prepare(int place) {
         fprintf(stderr, "cannot make %s: %s\n", a->name, a->file && a->kind == INPUT ? a->file : "too little memory");
         exit(3);
     }
+    if (a->kind == OUTPUT && !read_samples(place)) { /* now, or every candidate would fail for it */
+        fprintf(stderr, "%s: cannot be read, or is too short; it belongs to this bundle, and nothing was measured\n"
+                "  to do: unpack the bundle again, where there is room for it, and run again\n", a->file);
+        exit(3);
+    }
     buffer->code = (uint8_t)a->code;
     buffer->bits = (uint8_t)a->bits;
     buffer->lanes = 1;
@@ -124,7 +128,7 @@ static void prepare(int place) {
     addresses[place] = buffer;
 }
 
-/* Makes the inputs, which all candidates share. */
+/* Makes the inputs and reads what is expected, which all candidates share. */
 void prepare_arguments(void) {
     for (int k = 0; k < argument_count; k++) {
         prepare(k);
@@ -166,7 +170,7 @@ static void verify(void) {
     char message[MESSAGE_SIZE];
     enter("verify", limits.verify_timeout_s);
     for (int k = 0; k < argument_count; k++) {
-        if (arguments[k].kind != SCALAR && wrong(&arguments[k], buffers[k].host, message)) {
+        if (arguments[k].kind != SCALAR && wrong(k, buffers[k].host, message)) {
             give_up("verify", "wrong output", message);
         }
     }
@@ -300,12 +304,12 @@ static void fail(struct attempt *attempt, const char *kind, const char *text) {
     snprintf(attempt->message, sizeof attempt->message, "%s", text);
 }
 
-/* 1 if a message came, 0 if the process ended, -1 if time was up or somebody interrupts. */
+/* 1 if a message came, 0 if the process ended, -1 if time was up, somebody interrupts, or had stopped all for a while. */
 static int hear(int from, struct message *message, double end_s) {
     struct pollfd poll_for = {.fd = from, .events = POLLIN};
     for (;;) {
         double left_s = end_s - now_s();
-        if (interrupted || left_s <= 0) {
+        if (interrupted || continued || left_s <= 0) {
             return -1;
         }
         int ready = poll(&poll_for, 1, left_s > 1 ? 1000 : (int)(1000 * left_s) + 1);
@@ -362,18 +366,14 @@ static void follow(struct attempt *attempt, int from, pid_t child) {
     }
 }
 
-/* Runs a candidate: what came of it is of no use if somebody has interrupted. `best_s` is 0 if nothing is known. */
-struct attempt try_candidate(const struct candidate *candidate, double best_s) {
+static struct attempt attempt_once(const struct candidate *candidate, double best_s) {
     struct attempt attempt = {.stage = "start"};
     int ends[2];
     fflush(NULL);
-    if (pipe(ends)) {
-        perror("pipe");
-        exit(3);
-    }
-    pid_t child = fork();
-    if (child < 0) {
-        perror("fork");
+    pid_t child = -1;
+    if (pipe(ends) || (child = fork()) < 0) {
+        fprintf(stderr, "no room for another process: %s\n  to do: end other programs, run again\n", strerror(errno));
+        leave_candidate(); /* that is not its fault */
         exit(3);
     }
     if (!child) {
@@ -384,5 +384,16 @@ struct attempt try_candidate(const struct candidate *candidate, double best_s) {
     close(ends[1]);
     follow(&attempt, ends[0], child);
     close(ends[0]);
+    return attempt;
+}
+
+/* Runs a candidate: what came of it is of no use if somebody has interrupted. `best_s` is 0 if nothing is known. While
+ * all was stopped (Ctrl-Z), time went on: then it begins anew. */
+struct attempt try_candidate(const struct candidate *candidate, double best_s) {
+    struct attempt attempt;
+    do {
+        continued = 0;
+        attempt = attempt_once(candidate, best_s);
+    } while (continued && !interrupted);
     return attempt;
 }

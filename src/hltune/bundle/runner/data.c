@@ -220,22 +220,24 @@ static int text_of(const struct argument *a, uint64_t bits, char *text, size_t s
     return snprintf(text, size, "%lld", (long long)as_signed(a, bits));
 }
 
-struct samples {
+static struct samples {
     uint64_t *positions;
     uint8_t *values;
-};
+} samples_of[MOST_ARGUMENTS];
 
-static struct samples read_samples(const struct argument *a) {
+/* Reads what is expected of an output, once for all candidates; 0 if that is not all there. */
+int read_samples(int place) {
+    const struct argument *a = &arguments[place];
     uint64_t bytes = element_bytes(a), count = a->samples;
-    struct samples samples = {malloc(8 * count + 1), malloc(bytes * count + 1)};
+    struct samples *to = &samples_of[place];
+    *to = (struct samples){malloc(8 * count + 1), malloc(bytes * count + 1)};
     FILE *file = fopen(a->file, "rb");
-    if (!file || !samples.positions || !samples.values || fread(samples.positions, 8, count, file) != count ||
-        fread(samples.values, bytes, count, file) != count) {
-        fprintf(stderr, "cannot read %s, which belongs to this bundle: unpack it again\n", a->file);
-        _Exit(3);
+    int good = file && to->positions && to->values && fread(to->positions, 8, count, file) == count &&
+               fread(to->values, bytes, count, file) == count;
+    if (file) {
+        fclose(file);
     }
-    fclose(file);
-    return samples;
+    return good;
 }
 
 /* Samples that differ by more than a level, in all and in the fullest slice of each dimension, against what may. */
@@ -288,31 +290,29 @@ static void describe(const struct argument *a, const uint8_t *memory, const stru
              a->name, (unsigned long long)count, (unsigned long long)a->samples, place, one, other);
 }
 
-static int samples_differ(const struct argument *a, const uint8_t *memory, char *message) {
+static int samples_differ(const struct argument *a, const struct samples *s, const uint8_t *memory, char *message) {
     uint64_t bytes = element_bytes(a);
-    struct samples s = read_samples(a);
     double *far = malloc((a->samples + 1) * sizeof *far);
     for (uint64_t k = 0; k < a->samples; k++) {
         uint64_t expected = 0, found = 0;
-        memcpy(&expected, s.values + k * bytes, bytes);
-        memcpy(&found, memory + (uint64_t)walk_to(a, s.positions[k]).place * bytes, bytes);
+        memcpy(&expected, s->values + k * bytes, bytes);
+        memcpy(&found, memory + (uint64_t)walk_to(a, s->positions[k]).place * bytes, bytes);
         far[k] = distance(a, found, expected);
     }
     int broken = a->exact;
     for (int level = 0; !broken && level < a->levels; level++) {
-        broken = too_many(a, far, s.positions, level);
+        broken = too_many(a, far, s->positions, level);
     }
     if (broken) {
-        describe(a, memory, &s, far, message);
+        describe(a, memory, s, far, message);
     }
     free(far);
-    free(s.positions);
-    free(s.values);
     return broken;
 }
 
 /* Says what is wrong with an image after a run; 0 if nothing is. */
-int wrong(const struct argument *a, const uint8_t *memory, char *message) {
+int wrong(int place, const uint8_t *memory, char *message) {
+    const struct argument *a = &arguments[place];
     uint64_t size = a->size * element_bytes(a);
     if (!all_are(memory - GUARD, GUARD, GUARD_BYTE) || !all_are(memory + size, GUARD, GUARD_BYTE)) {
         snprintf(message, MESSAGE_SIZE, "wrote beyond the ends of %s", a->name);
@@ -325,5 +325,5 @@ int wrong(const struct argument *a, const uint8_t *memory, char *message) {
         snprintf(message, MESSAGE_SIZE, "wrote beyond the ends of the rows of an output");
         return 1;
     }
-    return a->exact && hash_of(a, memory) == a->hash ? 0 : samples_differ(a, memory, message);
+    return a->exact && hash_of(a, memory) == a->hash ? 0 : samples_differ(a, &samples_of[place], memory, message);
 }

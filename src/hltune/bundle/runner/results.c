@@ -1,7 +1,8 @@
 /* The file of results: a line for the device, then one for each measurement, each on the disk before the next begins.
  *
- * Every line ends with a checksum of what stands before it. Beside it, the file `running` names the candidate that is
- * under way, so that one that takes the device down is known when the run is continued. */
+ * Every line ends with a checksum of what stands before it, which begins with the bundle's name, and for measurements
+ * with the device, so that no line gets among those of another one. Beside it, the file `running` names the candidate
+ * that is under way, so that one that takes the device down is known when the run is continued. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -54,12 +55,11 @@ static void add_text(const char *text) {
     add("\"");
 }
 
-/* FNV-1a of the bundle's name and of these bytes. */
-static uint64_t checksum(const char *bytes, size_t count) {
-    uint64_t sum = 0xcbf29ce484222325u;
-    for (const char *at = bundle_id; *at; at++) {
-        sum = (sum ^ (uint8_t)*at) * 0x100000001b3u;
-    }
+/* Where the checksums of a first line and of a measurement begin. */
+static uint64_t first_sum, measured_sum;
+
+/* FNV-1a, which goes on with these bytes. */
+static uint64_t checksum(uint64_t sum, const char *bytes, size_t count) {
     for (size_t k = 0; k < count; k++) {
         sum = (sum ^ (uint8_t)bytes[k]) * 0x100000001b3u;
     }
@@ -83,9 +83,8 @@ static int put(int to, const char *bytes, size_t count) {
     return !fsync(to);
 }
 
-static void write_line(void) {
-    uint64_t sum = checksum(line, length);
-    add(",\"check\":\"%016llx\"}\n", (unsigned long long)sum);
+static void write_line(uint64_t from) {
+    add(",\"check\":\"%016llx\"}\n", (unsigned long long)checksum(from, line, length));
     if (!put(file, line, length)) {
         const char *why = strerror(errno);
         if (ftruncate(file, file_size)) {
@@ -97,13 +96,13 @@ static void write_line(void) {
 }
 
 /* True if a line, without its end, is whole and unchanged. */
-static int intact(const char *text, size_t size) {
+static int intact(uint64_t from, const char *text, size_t size) {
     static const char mark[] = ",\"check\":\"";
     size_t tail = sizeof mark - 1 + 18;
     if (size < tail || strncmp(text + size - tail, mark, sizeof mark - 1)) {
         return 0;
     }
-    return strtoull(text + size - 18, NULL, 16) == checksum(text, size - tail);
+    return strtoull(text + size - 18, NULL, 16) == checksum(from, text, size - tail);
 }
 
 static void read_first(const char *path, const char *key, char *to, size_t size) {
@@ -159,6 +158,20 @@ static void describe_cpu(char *to, size_t size) {
     }
 }
 
+/* What the system calls the whole. Servers with ARM cores, whose numbers makers share, say it in their firmware. */
+static void describe_board(char *to, size_t size) {
+    char model[256] = "", hardware[256] = "", parts[256] = "", maker[100] = "", product[100] = "";
+    read_first("/proc/device-tree/model", "", to, size);
+    read_first("/proc/cpuinfo", "model name", model, sizeof model);
+    read_first("/proc/cpuinfo", "Hardware", hardware, sizeof hardware);
+    read_parts(parts, sizeof parts);
+    if (!to[0] && parts[0] && !model[0] && !hardware[0]) {
+        read_first("/sys/class/dmi/id/sys_vendor", "", maker, sizeof maker);
+        read_first("/sys/class/dmi/id/product_name", "", product, sizeof product);
+        snprintf(to, size, "%s%s%s", maker, maker[0] && product[0] ? " " : "", product);
+    }
+}
+
 static int usable_cores(void) {
     cpu_set_t cores;
     CPU_ZERO(&cores);
@@ -178,10 +191,10 @@ static size_t compose_header(void) {
     struct utsname system;
     uname(&system);
     describe_cpu(cpu, sizeof cpu);
-    read_first("/proc/device-tree/model", "", board, sizeof board);
+    describe_board(board, sizeof board);
     snprintf(kernel, sizeof kernel, "%.60s %.100s %.60s", system.sysname, system.release, system.machine);
     length = 0;
-    add("{\"format\":\"hltune bundle results\",\"version\":1,\"bundle\":\"%s\",\"device\":{\"cpu\":", bundle_id);
+    add("{\"format\":\"hltune bundle results\",\"version\":2,\"bundle\":\"%s\",\"device\":{\"cpu\":", bundle_id);
     add_text(cpu);
     add(",\"board\":");
     add_text(board);
@@ -211,7 +224,7 @@ static int place_of(int number) {
 static void take_line(const char *text, size_t size) {
     int number = 0, pass = 0;
     char schedule[16] = "";
-    if (!intact(text, size) ||
+    if (!intact(measured_sum, text, size) ||
         sscanf(text, "{\"candidate\":%d,\"schedule\":\"%15[0-9a-f]\",\"pass\":%d", &number, schedule, &pass) != 3) {
         return; /* measured again */
     }
@@ -237,7 +250,7 @@ static void continue_results(char *text, size_t size, size_t common) {
         file_size = 0;
         return;
     }
-    if (!intact(text, (size_t)(end - text)) || (size_t)(end - text) < common || strncmp(text, line, common)) {
+    if (!intact(first_sum, text, (size_t)(end - text)) || (size_t)(end - text) < common || strncmp(text, line, common)) {
         refuse("this file has results of another bundle or device, or was changed",
                "move it out of this folder, and run again");
     }
@@ -260,11 +273,13 @@ static void note_death(int place, int pass) {
     leave_candidate();
 }
 
-/* Who was under way when the last run died has one more try. */
+/* Who was under way when the last run died has one more try. Another bundle that ran in this folder says nothing. */
 static void count_strikes(void) {
+    char bundle[32] = "";
     int number = 0, pass = 0, strikes = 0;
     FILE *from = fopen(RUNNING, "r");
-    int known = from && fscanf(from, "%d %d %d", &number, &pass, &strikes) == 3;
+    int known =
+        from && fscanf(from, "%d %d %d %31s", &number, &pass, &strikes, bundle) == 4 && !strcmp(bundle, bundle_id);
     if (from) {
         fclose(from);
     }
@@ -285,7 +300,7 @@ void open_results(void) {
         refuse(strerror(errno), "unpack the bundle where files can be written");
     }
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(file, F_SETLK, &lock)) {
+    if (fcntl(file, F_SETLK, &lock) && (errno == EACCES || errno == EAGAIN)) { /* some file systems have no locks */
         refuse("another run of this bundle is under way", "wait for it, or stop it");
     }
     size_t size = (size_t)state.st_size;
@@ -295,6 +310,8 @@ void open_results(void) {
     }
     text[size] = 0;
     size_t common = compose_header();
+    first_sum = checksum(0xcbf29ce484222325u, bundle_id, strlen(bundle_id));
+    measured_sum = checksum(first_sum, line, common);
     file_size = 0;
     if (size) {
         continue_results(text, size, common);
@@ -302,14 +319,15 @@ void open_results(void) {
     free(text);
     if (!file_size) {
         add(",\"started_s\":%.3f", clock_s());
-        write_line();
+        write_line(first_sum);
     }
     count_strikes();
 }
 
 void begin_candidate(int place, int pass) {
-    char text[64];
-    int count = snprintf(text, sizeof text, "%d %d %d\n", candidates[place].number, pass, results[place].strikes + 1);
+    char text[96];
+    int count = snprintf(text, sizeof text, "%d %d %d %s\n", candidates[place].number, pass,
+                         results[place].strikes + 1, bundle_id);
     int to = open(RUNNING, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (to < 0 || !put(to, text, (size_t)count)) {
         refuse(strerror(errno), "make room on this disk, and run again: it goes on where it stopped");
@@ -350,5 +368,5 @@ void keep_result(int place, int pass, const struct attempt *attempt) {
         add("],\"best_s\":%.9g,\"pruned\":%s", best_s, attempt->pruned ? "true" : "false");
         result->best_s = !result->best_s || best_s < result->best_s ? best_s : result->best_s;
     }
-    write_line();
+    write_line(measured_sum);
 }

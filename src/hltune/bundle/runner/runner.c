@@ -12,11 +12,16 @@
 
 #define INTERRUPTED 130
 
-volatile int interrupted;
+volatile int interrupted, continued;
 
 static void interrupt(int number) {
     (void)number;
     interrupted = 1;
+}
+
+static void go_on(int number) {
+    (void)number;
+    continued = 1;
 }
 
 static double best_s(void) {
@@ -88,6 +93,8 @@ int main(int count, char **words) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
+    struct sigaction after_stop = {.sa_handler = go_on};
+    sigaction(SIGCONT, &after_stop, NULL);
     open_results();
     prepare_arguments();
     for (int k = 0; k < candidate_count; k++) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MOST_ARGUMENTS 64
 #define MOST_DIMENSIONS 8
 #define MESSAGE_SIZE 400
 
@@ -79,8 +80,9 @@ extern const int candidate_count;
 uint64_t random_number(uint64_t state);
 void *memory_of(const struct argument *argument);
 int fill_input(const struct argument *argument, uint8_t *memory);
+int read_samples(int place);
 void poison(const struct argument *argument, uint8_t *memory);
-int wrong(const struct argument *argument, const uint8_t *memory, char *message);
+int wrong(int place, const uint8_t *memory, char *message);
 uint64_t element_bytes(const struct argument *argument);
 
 /* attempt.c: one candidate, in a process of its own */
@@ -97,7 +99,7 @@ struct attempt {
     char stage[32];
     char message[MESSAGE_SIZE];
 };
-extern volatile int interrupted;
+extern volatile int interrupted, continued; /* by Ctrl-C and the like; after Ctrl-Z */
 void prepare_arguments(void);
 double cost_s(const struct attempt *attempt);
 struct attempt try_candidate(const struct candidate *candidate, double best_s);

@@ -1,5 +1,6 @@
 """What the processor of this computer is called."""
 
+import contextlib
 import platform
 from pathlib import Path
 
@@ -10,7 +11,21 @@ def cpu_model() -> str:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
         text = ""
-    return described(text) or platform.processor() or platform.machine()
+    return described(text) + server(text) or platform.processor() or platform.machine()
+
+
+def server(cpuinfo: str, identity: Path = Path("/sys/class/dmi/id")) -> str:
+    """What the firmware calls the whole, where cores have nothing but numbers, which several makers' servers share.
+
+    The runner of bundles says it as the board of a device (`describe_board`).
+    """
+    if "CPU part" not in cpuinfo or any(name in cpuinfo for name in ("model name", "Hardware")):
+        return ""
+    found: list[str] = []
+    for name in ("sys_vendor", "product_name"):
+        with contextlib.suppress(OSError):
+            found.append((identity / name).read_text().strip())
+    return "".join(f", {each}" for each in [" ".join(found)] if each)
 
 
 def described(cpuinfo: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import pickle
 import signal
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Generic, TypeVar
 
+from hltune.runtime.cgroup import core_limit, memory_limit_bytes
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
 from hltune.values.errors import Failure, FailureKind, HltuneError, JobFailed
 from hltune.values.limits import LATE
@@ -34,8 +36,8 @@ _KEPT_VARIABLES = ("PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "X
 
 
 def physical_memory_bytes() -> int:
-    """All memory of this computer."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """All memory of this computer, or of the container."""
+    return int(min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), memory_limit_bytes()))
 
 
 def memory_share_bytes(processes: int) -> int:
@@ -44,8 +46,8 @@ def memory_share_bytes(processes: int) -> int:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0))
+    """Cores that this process may run on, all the time: more threads than that would be stopped again and again."""
+    return max(1, math.ceil(min(len(os.sched_getaffinity(0)), core_limit())))
 
 
 def usable_workers() -> int:

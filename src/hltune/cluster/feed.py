@@ -1,0 +1,76 @@
+"""What a node has to measure, and what it has measured that does not count yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hltune.cluster.head import Member
+from hltune.cluster.outcome import Outcome
+from hltune.cluster.queue import COMMON, Queue
+from hltune.values.cost import Measurement
+from hltune.values.directives import Schedule
+
+
+@dataclass(eq=False, slots=True)
+class Feed:
+    """What a node measures at present.
+
+    Attributes:
+        depth: how much it needs in hand, so that none of its lanes has to wait.
+        taking: Ray's reference to what it measures next.
+        under_way: what it was given and has not measured.
+        held: what it has measured as long as its speed is not known.
+        compared: it was given what all nodes time.
+        last: it was told that nothing more comes.
+        end: what has come of all; None as long as there may be more.
+    """
+
+    member: Member
+    depth: int
+    taking: Any
+    under_way: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
+    held: dict[str, tuple[Schedule, Measurement]] = field(default_factory=dict[str, tuple[Schedule, Measurement]])
+    compared: bool = False
+    last: bool = False
+    end: Outcome | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it measures what it is given."""
+        return not self.last and self.end is None
+
+    @property
+    def times_common(self) -> bool:
+        """Whether it is still to time what all nodes time."""
+        return COMMON in self.under_way and self.end is None
+
+    @property
+    def room(self) -> bool:
+        """Whether more can be given to it. What is held is done: whoever waits for its speed has to go on meanwhile."""
+        return len(self.under_way) < self.depth
+
+    @property
+    def load(self) -> float:
+        """What a node has to do, of what it can do at a time."""
+        return len(self.under_way) / self.member.about.workers
+
+    def hold(self, key: str, measurement: Measurement) -> None:
+        """Something was measured; what was given twice, or not at all, is not taken again."""
+        if key in self.under_way:
+            self.held[key] = self.under_way.pop(key), measurement
+
+    def released(self) -> list[tuple[str, tuple[Schedule, Measurement]]]:
+        """What was held, once."""
+        found, self.held = list(self.held.items()), {}
+        return found
+
+    def give_back(self, queue: Queue, *, lost: bool) -> None:
+        """Others measure all that does not count; calls may overtake each other, and then what came late is among it.
+
+        Args:
+            lost: the node has gone, and one of those under way may be why.
+        """
+        (queue.lost if lost else queue.again)(self.under_way)
+        queue.again({key: schedule for key, (schedule, _) in self.held.items()})
+        self.under_way, self.held = {}, {}

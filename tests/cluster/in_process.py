@@ -1,0 +1,222 @@
+"""Ray without Ray: nodes are objects of this process, and their calls run in threads."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hltune import __version__
+from hltune.cluster import connection, head, node
+from hltune.cluster.node import About, Node
+from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.machine_id import MachineId
+from tests.cluster.made_up import MADE_UP
+from tests.tuning.recorded import RecordedSession
+
+Compiling = Callable[[Schedule], float]
+TURNS = 3
+_MOST_IDLE = 4
+"""How often a head may wait in vain; nothing takes so long here."""
+
+
+class LanesSession(RecordedSession):
+    """Compiles on several lanes like `HostSession.measure_each`, in time that is only counted.
+
+    Each schedule takes a turn whenever its lane has compiled one, and has `TURNS` of them.
+    """
+
+    def __init__(self, opener: LanesOpener) -> None:
+        super().__init__()
+        self._opener = opener
+
+    def waited(self) -> float | None:
+        return self._opener.waited
+
+    def cost(self, schedule: Schedule) -> Measurement:
+        if schedule in self._opener.too_large:
+            return Failure(stage="run", kind="memory", message="the system killed it")
+        cost = super().cost(schedule)
+        assert isinstance(cost, Cost)
+        slower = self._opener.slower()
+        return replace(cost, turns=tuple(tuple(each * slower for each in turn) for turn in cost.turns))
+
+    def measure_each(
+        self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
+    ) -> Generator[tuple[str, Measurement]]:
+        del best
+        waiting = iter(schedules)
+        busy: list[tuple[float, int, str, Schedule]] = []
+        under_way: dict[int, list[tuple[str, Schedule, int]]] = {}
+
+        def start(now: float, lane: int, item: tuple[str, Schedule] | None) -> None:
+            if item is not None:
+                heapq.heappush(busy, (now + self._opener.compiling(item[1]), lane, *item))
+
+        for lane in range(self._opener.workers):
+            start(0.0, lane, next(waiting, None))
+        while busy:
+            now, lane, key, schedule = heapq.heappop(busy)
+            following = next(waiting, None)
+            turns = [*under_way.get(lane, ()), (key, schedule, 0)]
+            taken = [(*each[:2], TURNS if following is None else each[2] + 1) for each in turns]
+            under_way[lane] = [each for each in taken if each[2] < TURNS]
+            start(now, lane, following)
+            for ended, its_schedule, count in taken:
+                if count >= TURNS:
+                    time.sleep(self._opener.seconds)
+                    yield ended, self.cost(its_schedule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanesOpener:
+    """A computer with so many cores.
+
+    Attributes:
+        compiling: how long each schedule takes to compile, counted only.
+        slower: how many times as long as on others everything takes, at present.
+        seconds: that really pass before each measurement.
+        too_large: what its memory is too small for.
+        fails: what is raised where it should start.
+    """
+
+    name: str = "one"
+    workers: int = 1
+    compiling: Compiling = lambda _: 1.0
+    slower: Callable[[], float] = lambda: 1.0
+    seconds: float = 0.0
+    waited: float | None = None
+    memory: int = 1 << 34
+    too_large: frozenset[Schedule] = frozenset()
+    machine: MachineId = MADE_UP
+
+    def about(self) -> About:
+        return About(
+            name=self.name,
+            computer=f"test-{self.name}",
+            kind=self.machine,
+            machine=self.machine,
+            cores=self.workers,
+            workers=self.workers,
+            hardware=self.hardware(),
+            halide=MADE_UP.halide,
+            hltune=__version__,
+            memory_bytes=self.memory,
+        )
+
+    def hardware(self) -> str:
+        return "cores"
+
+    def open(self) -> Any:
+        return _Machine(self)
+
+
+@dataclass(frozen=True)
+class _Machine:
+    opener: LanesOpener
+
+    def __enter__(self) -> _Machine:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def session(self, **_: Any) -> LanesSession:
+        return LanesSession(self.opener)
+
+
+@dataclass(eq=False)
+class InProcess:
+    """What of Ray a head uses; each Ray node is a computer that such an opener describes."""
+
+    openers: Mapping[str, LanesOpener]
+    errors: dict[str, Exception] = field(default_factory=dict[str, Exception])
+    """Raised by a node's first call, in place of what it returns."""
+    exceptions: Any = field(default_factory=lambda: head.ray.exceptions)
+    idle: int = 0
+
+    def __post_init__(self) -> None:
+        self.util = SimpleNamespace(
+            scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=lambda ray_id, soft: (ray_id, soft))
+        )
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"NodeID": each, "Alive": True, "NodeManagerHostname": f"host-{each}"} for each in self.openers]
+
+    def remote(self, *, scheduling_strategy: tuple[str, bool], **_: Any) -> Callable[[type[Node]], Any]:
+        ray_id = scheduling_strategy[0]
+        made = _Failing(self.errors[ray_id]) if ray_id in self.errors else _Actor(Node(self.openers[ray_id]))
+        return lambda _: SimpleNamespace(remote=lambda _: made)
+
+    def get(self, reference: Future[Any], timeout: float | None = None) -> Any:
+        return reference.result(60.0 if timeout is None else timeout)
+
+    def wait(
+        self, references: list[Future[Any]], *, num_returns: int = 1, timeout: float | None = None
+    ) -> tuple[list[Future[Any]], list[Future[Any]]]:
+        if num_returns:
+            wait(references, timeout, return_when=FIRST_COMPLETED)
+        ready = [each for each in references if each.done()]
+        self.idle = 0 if ready else self.idle + bool(timeout)
+        assert self.idle < _MOST_IDLE, "nobody measures anything any more"
+        return ready, [each for each in references if each not in ready]
+
+    def kill(self, actor: Any) -> None: ...
+
+
+Cluster = Callable[..., InProcess]
+
+
+class _Actor:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._threads = ThreadPoolExecutor(64)
+
+    def __getattr__(self, method: str) -> Any:
+        found = getattr(self._node, method)
+        return SimpleNamespace(remote=lambda *given, **named: self._threads.submit(found, *given, **named))
+
+
+class _Failing:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, method: str) -> Any:
+        failed: Future[Any] = Future()
+        failed.set_exception(self._error)
+        return SimpleNamespace(remote=lambda *_, **__: failed)
+
+
+class _NoSlot:
+    """In place of a worker that searches."""
+
+    job = None
+    worker = None
+
+    def __init__(self, slots: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """Has heads use these computers, each of which is named by itself."""
+    monkeypatch.setattr(node, "_Slot", _NoSlot)
+
+    def use(*openers: LanesOpener) -> InProcess:
+        made = InProcess({each.name: each for each in openers})
+        for module in (connection, head):
+            monkeypatch.setattr(module, "ray", made)
+        return made
+
+    return use

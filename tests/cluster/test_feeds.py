@@ -1,0 +1,105 @@
+"""What nodes are given to measure, and what becomes of it; no cluster runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("ray", reason="a cluster needs Ray: pip install 'hltune[cluster]'")
+
+from hltune.cluster.head import Head
+from hltune.cluster.machine import ClusterMachine, ClusterSession
+from hltune.machine.inputs import Inputs
+from hltune.machine.options import MeasureOptions
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.schedule_codec import schedule_hash
+from tests.cluster.in_process import Cluster, LanesOpener, LanesSession
+from tests.cluster.made_up import MADE_UP
+
+SPEC = PipelineSpec(name="blank", hlpipe=b"", inputs=(), outputs=(), funcs=())
+
+
+def schedules(count: int, first: int = 0) -> dict[str, Schedule]:
+    made = [Schedule(base=f"{number:x}") for number in range(first, first + count)]
+    return {schedule_hash(each): each for each in made}
+
+
+@contextlib.contextmanager
+def head_of(notes: list[str]) -> Iterator[Head]:
+    with Head("auto", LanesOpener(), MADE_UP, notes.append) as head:
+        yield head
+
+
+def session_of(head: Head) -> ClusterSession:
+    return ClusterMachine(head, MADE_UP, MeasureOptions(threads=2)).session(SPEC, Inputs())
+
+
+@contextlib.contextmanager
+def opened(notes: list[str] | None = None) -> Iterator[ClusterSession]:
+    with head_of([] if notes is None else notes) as head, session_of(head) as session:
+        yield session
+
+
+def test_what_all_nodes_time_may_take_long_to_compile(without_ray: Cluster) -> None:
+    """A node is given what it needs to come to the end of that, for until then nothing of it counts."""
+    slow: list[Schedule] = []
+
+    def seconds(schedule: Schedule) -> float:
+        return 30.0 if schedule in slow else 1.0
+
+    without_ray(*(LanesOpener(name=name, workers=4, compiling=seconds) for name in "ab"))
+    with opened() as session:
+        first = dict(session.measure_each(schedules(8).items(), best=None))
+        slow += schedules(8).values()  # the best of them is what both time in the next round
+        wanted = schedules(200, first=8)
+        found = [key for key, _ in session.measure_each(wanted.items(), best=None)]
+    assert len(first) == 8 and sorted(found) == sorted(wanted)
+
+
+def test_the_first_schedules_of_a_pipeline_are_comparable(without_ray: Cluster) -> None:
+    """Pre-training measures all of a program at once, when none of its schedules is known."""
+    without_ray(LanesOpener(name="a", seconds=0.01), LanesOpener(name="b", slower=lambda: 2.0))
+    wanted = schedules(20)
+    with head_of([]) as head, session_of(head) as session:
+        found = dict(session.measure_each(wanted.items(), best=None))
+        assert found == {key: LanesSession(LanesOpener()).cost(each) for key, each in wanted.items()}
+        assert all(each.measured for each in head.members())
+
+
+def test_a_node_that_changes_from_program_to_program_is_set_aside(without_ray: Cluster) -> None:
+    factor = 1.0
+    without_ray(LanesOpener(name="a", seconds=0.001), LanesOpener(name="b", slower=lambda: factor, seconds=0.001))
+    notes: list[str] = []
+    with head_of(notes) as head:
+        machine = ClusterMachine(head, MADE_UP, MeasureOptions(threads=2))
+        for number in range(9):
+            factor = 1.0 if number < 6 else 1.5
+            with machine.session(SPEC, Inputs()) as session:
+                assert len(dict(session.measure_each(schedules(8, first=8 * number).items(), best=None))) == 8
+        assert [each.about.name for each in head.timing()] == ["a"]
+    assert any("node b measures no more: the same schedule takes 1.50 times" in each for each in notes)
+
+
+def test_work_of_others_on_a_node_is_told(without_ray: Cluster) -> None:
+    without_ray(LanesOpener(name="a", waited=0.01), LanesOpener(name="b", waited=0.8), LanesOpener(name="c"))
+    with opened() as session:
+        assert len(dict(session.measure_each(schedules(6).items(), best=None))) == 6
+        assert session.waited() == 0.8
+
+
+def test_what_is_too_large_for_one_node_is_measured_where_there_is_more_memory(without_ray: Cluster) -> None:
+    wanted = schedules(12)
+    hopeless, *_ = wanted.values()
+    without_ray(
+        LanesOpener(name="a", too_large=frozenset(wanted.values())),
+        LanesOpener(name="b", too_large=frozenset([hopeless]), memory=1 << 35),
+    )
+    with opened() as session:
+        found = list(session.measure_each(wanted.items(), best=None))
+    assert sorted(key for key, _ in found) == sorted(wanted)
+    failed = [key for key, each in found if isinstance(each, Failure)]
+    assert failed == [schedule_hash(hopeless)]

@@ -1,0 +1,31 @@
+"""Limits of control groups, of which all that a process is part of count."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from hltune.runtime.cgroup import core_limit, memory_limit_bytes
+from hltune.runtime.worker import parent
+
+
+def test_the_tightest_limit_counts(tmp_path: Path) -> None:
+    own, root = tmp_path / "own", tmp_path / "root"
+    (root / "pods" / "one").mkdir(parents=True)
+    own.write_text("0::/pods/one\n")
+    assert (core_limit(own, root), memory_limit_bytes(own, root)) == (math.inf, math.inf)
+    (root / "pods" / "one" / "cpu.max").write_text("max 100000\n")
+    (root / "pods" / "cpu.max").write_text("850000 100000\n")
+    (root / "pods" / "one" / "memory.max").write_text("1048576\n")
+    (root / "pods" / "memory.max").write_text("max\n")
+    assert (core_limit(own, root), memory_limit_bytes(own, root)) == (8.5, 1048576)
+    own.write_text("1:cpu:/pods/one\n")  # version 1
+    assert core_limit(own, root) == math.inf
+    assert core_limit(tmp_path / "none", root) == math.inf
+
+
+def test_what_may_not_be_used_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent.os, "sched_getaffinity", lambda _: range(62))
+    monkeypatch.setattr(parent, "core_limit", lambda: 7.5)
+    monkeypatch.setattr(parent, "memory_limit_bytes", lambda: 2**30)
+    assert (parent.usable_cores(), parent.physical_memory_bytes(), parent.usable_workers()) == (8, 2**30, 1)

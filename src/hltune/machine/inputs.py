@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hltune.machine.portable import fill_portably, integer_range
-from hltune.pipeline.images import Array, read_array
+from hltune.pipeline.images import Array, check_axes, read_array
 from hltune.pipeline.layout import layout_of, stored
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
@@ -155,7 +155,7 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
 def read_image(path: Path, argument: BufferArgument) -> Array:
     """Reads an image or a ``.npy`` file for an input, whatever its size; its last axis is x.
 
-    An `InputError` if it cannot be read, or has another element type or number of dimensions than the input.
+    An `InputError` if it cannot be read, or has another element type, number or order of dimensions than the input.
     """
     image = read_array(path, where=str(path))
     dimensions = len(argument.estimate)
@@ -167,6 +167,8 @@ def read_image(path: Path, argument: BufferArgument) -> Array:
             found=_form(image.dtype.name, image.ndim, image.shape[0] if image.ndim == 3 else None),
             todo=_conversion(path, image, argument.dtype, dimensions),
         )
+    if dimensions:
+        check_axes(path, image, argument.estimate[0][1], where=str(path))
     return image
 
 

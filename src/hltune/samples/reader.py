@@ -172,7 +172,8 @@ class Reader:
 
         Repaired schedules are none.
         """
-        query = f"""SELECT provenance, CASE WHEN schedule_id NOT IN {_REFUTED} THEN cost END {OF} AND json_extract(provenance, '$.mutation') IS NOT NULL
+        query = f"""SELECT provenance, CASE WHEN schedule_id NOT IN {_REFUTED} THEN cost END {OF}
+            AND json_extract(provenance, '$.mutation') IS NOT NULL
             AND json_extract(provenance, '$.mutation') != '["{REPAIR}"]' ORDER BY id"""
         with database.decoding(self.path):
             rows = self._rows(query, *2 * (pipeline_hash, machine_key))

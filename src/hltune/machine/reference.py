@@ -17,7 +17,7 @@ from hltune.machine.verification import Verification
 from hltune.runtime.worker import AnyWorker, Running, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
+from hltune.values.errors import Failure, HltuneError, InputError, JobFailed, NothingRuns
 from hltune.values.pipeline import PipelineSpec
 
 MoreSchedules = Callable[[], Mapping[str, Schedule]]
@@ -128,7 +128,9 @@ class ReferenceSession:
 
         Raises:
             InputError: the inputs do not fit, or the pipeline cannot run on them at all.
-            HltuneError: it computes something else than its NumPy reference, or no schedule can be run.
+            NothingRuns: no schedule can be run.
+            HltuneError: it computes something else than its NumPy reference.
+            JobFailed: finding that out failed.
         """
         while self._verification is None:
             self._advance()
@@ -215,8 +217,8 @@ def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
             todo="give other images or scalars with -i: random values may lie outside of a table",
         )
     if all(each.kind == "error" for each in failures):
-        return HltuneError("the pipeline does not compile, whatever its schedule", where=name, found=found)
-    return HltuneError(
+        return NothingRuns("the pipeline does not compile, whatever its schedule", where=name, found=found)
+    return NothingRuns(
         "the pipeline does not finish within its limits, whatever its schedule",
         where=name,
         found=found,

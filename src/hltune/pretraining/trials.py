@@ -28,7 +28,7 @@ from hltune.search.probes import probes, varied
 from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
-from hltune.values.errors import Failure, HltuneError
+from hltune.values.errors import Failure, InputError, JobFailed, NothingRuns
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
 from hltune.values.provenance import Named
@@ -113,10 +113,7 @@ class Trials:
         # Inlined everywhere, as by default, many a program would recompute for hours.
         with self.machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
             searched = self._search(spec, number, own, wanted=wanted)
-            try:
-                session.ready()
-            except HltuneError as error:
-                raise RejectedError("its outputs take too long") from error
+            _compute_outputs(session)
             programs, candidates = self._with_mutants(spec, searched, number)
             self.store.add_pipeline(PipelineRecord.of(spec))
             history = History(spec, self.machine.identity, self.store)
@@ -194,6 +191,21 @@ class Trials:
         if any(isinstance(each, Failure) and each.kind == "timeout" for each in lowered.values()):
             raise RejectedError("lowered for too long")
         return lowered
+
+
+def _compute_outputs(session: Session) -> None:
+    """Waits for what is expected; a RejectedError if that is too much to ask of the program.
+
+    What fails for other reasons, as where a disk is full, would fail with every other program as well.
+    """
+    try:
+        session.ready()
+    except JobFailed as failed:
+        if failed.failure.kind != "timeout":
+            raise
+        raise RejectedError("its outputs take too long") from failed
+    except (InputError, NothingRuns) as error:
+        raise RejectedError(error.what) from error
 
 
 def _take(found: dict[str, Candidate], outcomes: Iterable[Outcome]) -> None:

@@ -236,7 +236,13 @@ def _open(
     if options.discard and subject.spec.content_hash in store.pipelines():
         store.delete(subject.spec.content_hash, machine.key)
     store.add_pipeline(PipelineRecord.of(subject.spec))
-    initial = initial_weights(asked, options.search.weights, subject.target, parent=lineage.parent())
+    initial = initial_weights(
+        asked,
+        options.search.weights,
+        subject.target,
+        parent=lineage.parent(),
+        folders=workspace.default_folders(machine),
+    )
     history = History(subject.spec, machine, store)
     # Another run does not repeat what this one leaves to chance.
     rng = np.random.default_rng([options.search.seed, len(history)])

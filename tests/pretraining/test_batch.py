@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -13,16 +13,21 @@ from hltune.cost_model.adams2019.weights import builtin_weights
 from hltune.machine.open import resolve
 from hltune.pretraining.batch import Batcher
 from hltune.pretraining.others import Others
-from hltune.pretraining.trials import RejectedError, Trials
+from hltune.pretraining.trials import RejectedError, Trial, Trials
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool
+from hltune.tuning.history import History
+from hltune.values.candidate import Candidate
+from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError, JobFailed, NothingRuns
 from hltune.values.machine_id import MachineId
+from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 from tests.pretraining.conftest import make_options
-from tests.samples.values import SPEC
+from tests.samples.values import SPEC, sample
 from tests.tuning.recorded import RecordedSession
 
 
@@ -145,3 +150,48 @@ def test_without_a_usable_program_nobody_is_told_to_throw_weights_away_first(sto
     assert "no random program is usable" in text and "No space left on device" in text
     assert text.index("the same command again") < text.index("--fresh")
     assert run(NO_MEMORY) == str(NO_MEMORY)
+
+
+class BusySession(RecordedSession):
+    """Others have the processors for so many passes; then times are short."""
+
+    def __init__(self, busy: int) -> None:
+        super().__init__()
+        self.passes, self._busy = 0, busy
+
+    def waited(self) -> float | None:
+        return 0.5 if self.passes <= self._busy else 0.02
+
+    def measure_each(
+        self,
+        schedules: Iterable[tuple[str, Schedule]],
+        *,
+        best: float | None,  # noqa: ARG002
+    ) -> Generator[tuple[str, Measurement]]:
+        self.passes += 1
+        for number, (key, schedule) in enumerate(schedules):
+            cost = self.cost(schedule)
+            assert isinstance(cost, Cost)
+            if self.passes <= self._busy:
+                cost = LATE.failure if number == 0 else replace(cost, turns=((1.0,),))
+            yield key, REFUSED if schedule == sample(3).schedule else cost
+
+
+REFUSED = Failure(stage="compile", kind="error", message="no")
+
+
+@pytest.mark.parametrize(("busy", "passes"), [(0, 1), (1, 2), (9, 3)])
+def test_what_is_measured_while_others_work_is_measured_again(store: Store, busy: int, passes: int) -> None:
+    """Its times are too long, and nobody else would ever measure it again."""
+    session, machine = BusySession(busy), RecordedMachine()
+    store.add_pipeline(PipelineRecord.of(SPEC))
+    candidates = {
+        each.schedule_hash: Candidate(schedule=each.schedule, provenance=each.provenance)
+        for each in map(sample, range(5))
+    }
+    trial = Trial(session=session, history=History(SPEC, machine.identity, store), candidates=candidates, programs={})
+    assert len(list(trial.measure())) == 5 and session.passes == passes
+    costs = store.costs(SPEC.content_hash, machine.identity.key)
+    assert costs.pop(sample(3).schedule_hash) is None
+    quiet = [cost is not None and cost < 1.0 for cost in costs.values()]
+    assert all(quiet) if busy < passes else not any(quiet)

@@ -31,6 +31,7 @@ class Batch:
     Attributes:
         name: name of the program.
         measured: schedules in this run, failed ones included.
+        failures: of those that were measured, the first time.
         rejected: why each program before this one was not used.
         seconds: wall time.
         search_s: how much of it went into making programs and searching.

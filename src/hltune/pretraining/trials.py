@@ -16,7 +16,7 @@ from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.lowered.many import Lowering, features_of_each
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine, Session
-from hltune.machine.quiet import say_if_busy
+from hltune.machine.quiet import much_waited, say_if_busy
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
@@ -49,6 +49,8 @@ _DRAFTS_PER_MUTANT = 2
 _MUTATING = 1
 """Keeps what is left to chance there apart from searches."""
 _LONGEST_LOWERING_S = 5.0
+_MOST_AGAIN = 2
+"""How often a batch is measured again where others had the processors."""
 ROOT = "root"
 _CHEAPEST_MS, _COSTLIEST_MS = 0.05, 50.0
 """Predicted running time of what beam search finds, by weights that may be off by a factor of two."""
@@ -73,11 +75,22 @@ class Trial:
     programs: dict[str, ProgramFeatures]
 
     def measure(self) -> Generator[Measurement]:
-        """Measures what was not measured before, and yields each when it is in the store."""
+        """Measures what was not measured before, and yields each when it is in the store.
+
+        While the machine is busy all is measured again: the least of the costs counts, and nobody comes back to them.
+        """
         new = {key: candidate for key, candidate in self.candidates.items() if key not in self.history}
+        again = dict(new)
         with closing(self.history.measure(self.session, new, best=self.history.best_cost)) as measured:
-            for _, each in measured:
+            for key, each in measured:
+                if isinstance(each, Failure) and each.kind != "timeout":
+                    del again[key]
                 yield each
+        for _ in range(_MOST_AGAIN):
+            if not again or much_waited(self.session) is None:
+                return
+            for _ in self.history.measure(self.session, again, best=self.history.best_cost):
+                pass
 
     def keep_programs(self) -> None:
         """Keeps the features of what was measured."""
@@ -120,7 +133,7 @@ class Trials:
             trial = Trial(session=session, history=history, candidates=candidates, programs=programs)
             yield trial
             trial.keep_programs()
-            say_if_busy(session, spec.name, progress)
+            say_if_busy(session, spec.name, progress, todo=f"the least of {1 + _MOST_AGAIN} measurements counts")
 
     def measure(self, spec: PipelineSpec, number: int, own: Weights, progress: Progress, *, wanted: int) -> None:
         """Finds, measures and stores schedules of a pipeline; see `begin`."""

@@ -81,6 +81,10 @@ class Inputs:
             check_range(known[name], value, where=where)
 
 
+class ImageTooSmall(InputError):
+    """An image does not have all that an input is estimated to have."""
+
+
 def real_data(spec: PipelineSpec) -> str:
     """How to run on other than random data, in the words of the command line."""
     images = [f"-i {argument.name}=FILE" for argument in spec.buffers()]
@@ -120,11 +124,11 @@ def input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) ->
 
 
 def image_array(argument: BufferArgument, image: Path) -> Array:
-    """As much of an image or ``.npy`` file as the estimate of an input says; an `InputError` if it does not fit."""
+    """As much of an image or ``.npy`` file as the estimate of an input says; an `ImageTooSmall` if it does not fit."""
     array = read_image(image, argument)
     wanted = shape_of(argument.estimate)
     if any(extent < least for extent, least in zip(array.shape, wanted, strict=True)):
-        raise InputError(
+        raise ImageTooSmall(
             f"the image is too small for input {argument.name}",
             where=str(image),
             expected=f"{size_text(wanted)} or larger, the size that the pipeline is scheduled for",

@@ -40,7 +40,7 @@ def test_what_scripts_rely_on_and_what_commands_use_then(hltune: Run, tmp_path: 
     names = {row["name"] for row in compared.document["schedules"]}
     assert {"adams2019", "adams2019+weights"} <= names
     # What another machine learned is not used, unless it is asked for.
-    (default,) = (tmp_path / ".hltune" / "default").glob("*.weights")
+    (default,) = (tmp_path / ".hltune" / "default").glob("*/*.weights")
     elsewhere(default)
     silent = hltune("schedule", BLUR, "--beam-size", 2, "--max-parallelism", 2)
     assert silent.code == 0 and "is not used: it was trained on another machine" in silent.err

@@ -14,6 +14,7 @@ from hltune.commands.run import Ran, run
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.run_image import check_format, write_all
+from hltune.pipeline.images import read_array
 from hltune.runtime.progress import Silent
 from hltune.values import schedule_codec
 from hltune.values.directives import Schedule
@@ -124,8 +125,42 @@ def test_an_array_has_the_name_that_was_asked_for(tmp_path: Path, name: str) -> 
     np.testing.assert_array_equal(np.load(tmp_path / name), PIXELS)
 
 
-@pytest.mark.parametrize(("ending", "shape"), [("png", (7,)), ("jpg", (7,)), ("png", ()), ("tif", ())])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(30, 17), (2, 30, 17), (3, 30, 17), (4, 30, 17), (5, 30, 17), (2, 2, 30, 17)])
+def test_what_is_written_comes_back_or_is_refused(tmp_path: Path, dtype: str, shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).integers(-(2**40), 2**40, shape)
+    array = (values > 0) if dtype == "bool" else values.astype(dtype)
+    for ending in ("png", "tif", "bmp", "ppm", "pgm"):
+        file = tmp_path / f"out.{ending}"
+        try:
+            write_all([file], [array])
+        except InputError as error:
+            assert "out.npy, which holds all" in str(error) and not file.exists()
+            continue
+        back = read_array(file, where="")
+        assert back.shape == array.shape and np.array_equal(back / back.max(), array / array.max())
+        assert back.dtype == array.dtype or dtype == "bool" or ending in ("ppm", "pgm")
+
+
+@pytest.mark.parametrize(
+    ("ending", "dtype", "shape"),
+    [
+        ("png", "uint16", (30, 17)),
+        ("tif", "uint16", (30, 17)),
+        ("tif", "float32", (30, 17)),
+        ("jpg", "uint8", (3, 30, 17)),
+        ("webp", "uint8", (4, 30, 17)),
+        ("webp", "bool", (30, 17)),
+    ],
+)
+def test_what_a_format_holds_is_written(tmp_path: Path, ending: str, dtype: str, shape: tuple[int, ...]) -> None:
+    write_all([tmp_path / f"out.{ending}"], [np.ones(shape, dtype)])
+    assert read_array(tmp_path / f"out.{ending}", where="").shape[-2:] == shape[-2:]
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp"])
+@pytest.mark.parametrize("shape", [(), (7,), (5, 30, 17), (1, 30, 17), (2, 2, 30, 17)])
 def test_what_is_no_image_is_refused(tmp_path: Path, ending: str, shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"too few dimensions(.|\n)*npy"):
+    with pytest.raises(InputError, match=rf"\.{ending} holds .*uint8(.|\n)*npy"):
         write_all([tmp_path / f"out.{ending}"], [np.zeros(shape, np.uint8)])
     assert not list(tmp_path.iterdir())

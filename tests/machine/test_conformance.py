@@ -165,6 +165,22 @@ def test_inputs_grow_to_what_is_read(opened: Opened, target: TargetInfo, expecte
         assert np.array_equal(np.load(expected(0)), image[1:])
 
 
+def test_an_image_cannot_grow(opened: Opened, target: TargetInfo, tmp_path: Path) -> None:
+    """It is as large as its estimate says; what is advised lets it be used."""
+    spec = load("reaching", target)
+    np.save(tmp_path / "image.npy", np.ones((16, 32), np.uint8))
+    inputs = Inputs(images=((None, tmp_path / "image.npy"),))
+    with pytest.raises(InputError) as caught, opened(spec, target, inputs=inputs) as session:
+        session.ready()
+    assert "image from 32x16 to 36x20" in str(caught.value.found) and "--example" not in str(caught.value)
+    assert str(caught.value.todo).endswith("--estimate image=28x12 --estimate shifted=28x12")
+    less = ((0, 28), (0, 12))
+    (image,), (output,) = spec.buffers(), spec.outputs
+    smaller = replace(spec, inputs=(replace(image, estimate=less),), outputs=(replace(output, estimate=less),))
+    with opened(smaller, target, inputs=inputs) as session:
+        assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
+
+
 def test_inputs_do_not_grow_without_end(opened: Opened, target: TargetInfo) -> None:
     found = load("always_beyond", target)
     with (

@@ -70,6 +70,16 @@ def test_colour_becomes_planar(tmp_path: Path) -> None:
     assert np.array_equal(planar[2], pixels[:, :, 2])
 
 
+def test_an_image_is_not_turned_for_whoever_has_channels_first(tmp_path: Path) -> None:
+    """Its planes would be taken for rows, whatever reads them."""
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    iio.imwrite(tmp_path / "a.png", pixels)
+    with pytest.raises(InputError, match=r"3 elements in the first dimension(.|\n)*40x30x3(.|\n)*rows, columns, chan"):
+        read_image(tmp_path / "a.png", image(size=(3, 40, 30)))
+    np.save(tmp_path / "a.npy", iio.imread(tmp_path / "a.png"))
+    assert np.array_equal(read_image(tmp_path / "a.npy", image(size=(3, 40, 30))), pixels)
+
+
 @pytest.mark.parametrize("name", ["mask.npy", "MASK.NPY"])
 def test_array_file(tmp_path: Path, name: str) -> None:
     values = np.arange(9, dtype=np.int8).reshape(3, 3)

@@ -91,6 +91,21 @@ def test_what_differs_wildly_everywhere_is_chaotic() -> None:
     assert difference(_integers(2), expected, tolerance) is not None
 
 
+@pytest.mark.parametrize(
+    ("dtype", "largest"), [("uint8", 255), ("int32", 2**30), ("uint32", 2**32 - 1), ("int64", 2**62), ("uint64", 2**63)]
+)
+def test_what_is_wild_is_relative_to_the_range_of_integers(dtype: str, largest: int) -> None:
+    expected, other, third = (
+        np.random.default_rng(seed).integers(0, largest, (64, 96), np.uint64).astype(dtype) for seed in range(3)
+    )
+    tolerance = measured("o", expected, [("again", other)])
+    assert tolerance.chaotic
+    assert difference(third, expected, tolerance) is not None
+    assert difference(np.zeros_like(expected), expected, tolerance) is not None
+    noisy = np.maximum(expected, largest // 100) - np.asarray(largest // 128).astype(dtype)
+    assert not measured("o", expected, [("again", noisy)]).chaotic
+
+
 def test_truths_that_differ_everywhere_are_chaotic() -> None:
     expected, other, third = (_integers(seed) > 128 for seed in range(3))
     tolerance = measured("o", expected, [("again", other)])

@@ -105,6 +105,16 @@ def test_the_example_of_the_wrong_dimensions(load: Load, tmp_path: Path) -> None
     assert "expected: an image of 2 dimensions for input input\n  found: 3 dimensions: 64x48x3" in text
 
 
+def test_the_example_of_an_input_whose_channels_come_first(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "channels_first.py"
+    text = (PIPELINES / "layouts.py").read_text()
+    file.write_text(
+        text.replace("set_bounds(0, 3).", "").replace("[(0, 32), (0, 24), (0, 4)]", "[(0, 3), (0, 32), (0, 24)]")
+    )
+    path = image(tmp_path / "colour.png", 48, 64, 3)
+    assert "3 elements in the first dimension" in message(load, f"{file}:pixels", examples=(path,))
+
+
 def test_an_example_for_one_of_several_images(load: Load, tmp_path: Path) -> None:
     path = image(tmp_path / "a.png", 48, 64)
     text = message(load, FILE, examples=(path,))

@@ -21,7 +21,7 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.features import SCHEDULE_COLUMNS
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
-from hltune.values.provenance import REPAIR, Mutated
+from hltune.values.provenance import REPAIR, Mutated, Searched
 from hltune.values.sample import PipelineRecord, Sample
 from tests.samples import stored
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, cost, featurization, sample, samples, specs
@@ -186,6 +186,22 @@ def test_the_newest_training_data(store: Store) -> None:
     store.add_all([*(sample(number) for number in range(6)), sample(0, when=5000)])
     [data] = store.training_data(*KEYS, newest=3)
     assert set(data.schedule_hashes) == {sample(number).schedule_hash for number in (4, 5, 0)}
+
+
+@pytest.mark.parametrize("newest", [None, 2])
+def test_nobody_learns_from_what_turned_out_wrong(store: Store, newest: int | None) -> None:
+    """It may be wrong because it leaves work out, and then it is the fastest of all."""
+    mutant = Mutated(parent=sample(2).schedule_hash, changes=("vectorize",))
+    fast = replace(sample(0, cost(1e-6)), provenance=mutant)
+    beam = replace(
+        sample(1), provenance=Searched(autoscheduler="Adams2019", weights=None, parameters=(("beam_size", "32"),))
+    )
+    store.add_all([fast, beam, sample(2)])
+    assert store.mutants(*KEYS) == [(mutant, 1e-6)] and store.first_beam_cost(*KEYS) == 2e-3
+    store.add_all([sample(0, WRONG), sample(1, WRONG)])
+    [data] = store.training_data(*KEYS, newest=newest)
+    assert data.schedule_hashes == (sample(2).schedule_hash,)
+    assert store.mutants(*KEYS) == [(mutant, None)] and store.first_beam_cost(*KEYS) is None
 
 
 def test_other_stages_of_the_same_pipeline_are_kept_apart(store: Store) -> None:

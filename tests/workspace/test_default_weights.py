@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from hltune.cost_model.adams2019.lineage import Lineage, read_stored
+from hltune.commands.pretrain import _use
+from hltune.cost_model.adams2019.lineage import Lineage, read_stored, sidecar_path, write_stored
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, weights_hash
+from hltune.cost_model.ranker_file import Rankers, read_ranker, write_ranker
 from hltune.machine.open import resolve, shipped_weights
 from hltune.pipeline.target import TargetInfo
 from hltune.search.autoschedulers import BUILTIN, Adams2019Options
@@ -89,6 +94,45 @@ def test_damaged_ones_are_an_error(old: Path, target: TargetInfo) -> None:
         used(SEARCH, old, target, MACHINE)
 
 
+def test_one_machines_default_does_not_replace_anothers(old: Path, target: TargetInfo) -> None:
+    """Pre-training for a second target, or for fewer threads, takes nothing away from the first."""
+    workspace, former = Workspace(old), old / "default" / "best-00001.weights"
+    stored = read_stored(former)
+    (ranker,) = (shipped_weights(target) or old).glob("*.ranker.json")
+    trees = read_ranker(ranker)
+    small = replace(trees.ranker, ensembles=trees.ranker.ensembles[:1], failing=None)
+    for machine in (MACHINE, OTHER):
+        checkpoint: Any = SimpleNamespace(weights=old / machine.key / "best-00001.weights")
+        rankers: Any = SimpleNamespace(path=old / machine.key / "best-00300.ranker.json", batches=300)
+        write_stored(checkpoint.weights, stored.weights, replace(stored.origin, machine=machine.key), None)
+        write_ranker(rankers.path, small, replace(trees.origin, machine=machine.key))
+        _use(workspace.default_folder(machine), checkpoint, rankers)
+    for machine in (MACHINE, OTHER):
+        weights, notes = used(SEARCH, old, target, machine)
+        assert weights is not None and read_stored(weights).origin.machine == machine.key and notes == []
+        assert Rankers(workspace.default_folder(machine)).version() == 300
+        noted = Notes()
+        assert default_ranker(None, workspace, target, machine, noted) is not None and noted.notes == []
+    weights, notes = used(SEARCH, old, target, replace(MACHINE, threads=8))
+    assert weights is not None and weights.parent == shipped_weights(target)
+    assert [MACHINE.key in each or OTHER.key in each for each in notes] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("{")])
+def test_weights_of_which_nobody_knows_the_machine(
+    old: Path, target: TargetInfo, damage: Callable[[Path], object]
+) -> None:
+    """They are no default, and what the note advises works."""
+    weights = old / "default" / "best-00001.weights"
+    damage(sidecar_path(weights))
+    found, notes = used(SEARCH, old, target, MACHINE)
+    assert found is not None and found.parent == shipped_weights(target)
+    assert "nobody knows on which machine" in notes[0] and "alone with --weights" in notes[0]
+    search = replace(SEARCH, weights=weights)
+    found, notes = used(search, old, target, MACHINE)
+    assert found == weights and all("nobody knows" in each for each in notes)
+
+
 def test_the_packages_ranker_is_used_on_any_machine(tmp_path: Path, target: TargetInfo) -> None:
     notes = Notes()
     assert default_ranker(None, Workspace(tmp_path / "none"), target, OTHER, notes) is not None
@@ -97,8 +141,9 @@ def test_the_packages_ranker_is_used_on_any_machine(tmp_path: Path, target: Targ
 
 def test_a_damaged_ranker_of_the_workspace_gives_way_to_the_packages(tmp_path: Path, target: TargetInfo) -> None:
     workspace = Workspace(tmp_path)
-    workspace.default_weights.mkdir(parents=True)
-    (workspace.default_weights / "best-00003.ranker.json").write_text("junk")
+    folder = workspace.default_folder(MACHINE)
+    folder.mkdir(parents=True)
+    (folder / "best-00003.ranker.json").write_text("junk")
     notes = Notes()
     assert default_ranker(None, workspace, target, MACHINE, notes) is not None
     assert len(notes.notes) == 1 and "best-00003.ranker.json" in notes.notes[0]
@@ -131,5 +176,5 @@ def test_what_an_earlier_default_began_can_go_on(old: Path, target: TargetInfo, 
     assert first.exists() and folder.path("best") == second != first
     for parent, expected in ((first, first), (second, second), (None, second)):
         begun = None if parent is None else weights_hash(read_weights(parent))
-        goes_on = initial_weights(None, second, target, parent=begun)
+        goes_on = initial_weights(None, second, target, parent=begun, folders=(tmp_path,))
         assert weights_hash(goes_on) == weights_hash(read_weights(expected))

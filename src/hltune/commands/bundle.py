@@ -219,7 +219,9 @@ def _choose(
             machine=machine,
             pool=pool,
             ranker=ranker,
-            initial=initial_weights(asked, search.weights, subject.target, parent=lineage.parent()),
+            initial=initial_weights(
+                asked, search.weights, subject.target, parent=lineage.parent(), folders=workspace.default_folders(here)
+            ),
             lineage=lineage,
             memory=Searches(workspace.searches(spec)),
             rng=np.random.default_rng([options.search.seed, len(history)]),

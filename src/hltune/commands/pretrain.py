@@ -152,15 +152,7 @@ def pretrain(
             ranker = _rank(run, hashes, progress)
         for other, count in run.batcher.others.measured.items():
             progress.note(f"{count} schedules were measured for {other.cpu} ({other.key}) as well")
-        default = None
-        if use:
-            stored = read_stored(checkpoint.weights)
-            # What was tuned from an earlier one can go on from it.
-            folder = Lineage(workspace.default_weights)
-            default = folder.write("best", 1, stored.weights, stored.origin, None, keep=True)
-            if ranker is not None:
-                trees = read_ranker(ranker.path)
-                Rankers(workspace.default_weights).write(ranker.batches, trees.ranker, trees.origin)
+        default = _use(workspace.default_folder(machine.identity), checkpoint, ranker) if use else None
     return Pretrained(
         journal=run.journal,
         batches=tuple(batches),
@@ -310,6 +302,17 @@ def _lower_again(run: _Run, store: Store, progress: Progress, *, end_s: float) -
     for key in run.replay.unread():
         chosen = Chosen(name=names[key], hash=key, machine=machine)
         lower_missing(store, chosen, run.batcher.trials.pool.workers, progress, end_s=end_s)
+
+
+def _use(folder: Path, checkpoint: Checkpoint, ranker: RankerCheckpoint | None) -> Path:
+    """Makes weights and ranker the machine's default; returns the file of the weights."""
+    stored = read_stored(checkpoint.weights)
+    # What was tuned from an earlier one can go on from it.
+    default = Lineage(folder).write("best", 1, stored.weights, stored.origin, None, keep=True)
+    if ranker is not None:
+        trees = read_ranker(ranker.path)
+        Rankers(folder).write(ranker.batches, trees.ranker, trees.origin)
+    return default
 
 
 def _checkpoint(run: _Run, benchmarks: Sequence[str], progress: PretrainProgress) -> Checkpoint:

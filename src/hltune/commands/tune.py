@@ -254,7 +254,13 @@ def _open(
     if options.discard and subject.spec.content_hash in store.pipelines():
         store.delete(subject.spec.content_hash, machine.key)
     store.add_pipeline(PipelineRecord.of(subject.spec))
-    initial = initial_weights(asked, options.search.weights, subject.target, parent=lineage.parent())
+    initial = initial_weights(
+        asked,
+        options.search.weights,
+        subject.target,
+        parent=lineage.parent(),
+        folders=workspace.default_folders(machine),
+    )
     limits = {"--compile-timeout": measure.compile_timeout_s, "--run-timeout": measure.run_timeout_s}
     keeps = kept(subject, options.keep, options.only)
     history = History(subject.spec, machine, store, limits=limits, allowed=None if keeps is None else keeps.allows)

@@ -6,7 +6,7 @@ Candidates then run on inputs that have grown; the pipeline's identity stays.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, repeat, zip_longest
 from typing import Any
 
 from hltune.machine.inputs import Inputs
@@ -107,17 +107,37 @@ def _hull(estimate: Interval, read: Interval) -> Interval:
     return least, max(sum(estimate), sum(read)) - least
 
 
-def growth_notes(before: PipelineSpec, after: PipelineSpec) -> tuple[str, ...]:
-    """What people should know of inputs that had to grow, if some had to."""
+def growth(before: PipelineSpec, after: PipelineSpec) -> str:
+    """Which inputs had to grow, and by how much; empty if none had to."""
     pairs = zip(before.buffers(), after.buffers(), strict=True)
     texts = [f"{a.name} from {_text(a.estimate)} to {_text(b.estimate)}" for a, b in pairs if a.estimate != b.estimate]
-    if not texts:
+    return ", ".join(texts)
+
+
+def growth_notes(before: PipelineSpec, after: PipelineSpec) -> tuple[str, ...]:
+    """What people should know of inputs that had to grow, if some had to."""
+    if not (text := growth(before, after)):
         return ()
-    text = (
+    return (
         "the estimates of inputs do not cover what is read for those of the outputs, so the images that schedules run "
-        f"on are larger: {', '.join(texts)}. Estimates of that size in the file make this note go away"
+        f"on are larger: {text}. Estimates of that size in the file make this note go away",
     )
-    return (text,)
+
+
+def shrunk(before: PipelineSpec, after: PipelineSpec) -> str:
+    """Flags by which inputs that had to grow end up as large as they were before; empty where nothing is left then."""
+    pairs = zip(before.buffers(), after.buffers(), strict=True)
+    grew = {a.name: [new[1] - old[1] for old, new in zip(a.estimate, b.estimate, strict=True)] for a, b in pairs}
+    most = [max(each) for each in zip_longest(*grew.values(), fillvalue=0)]
+    flags: list[str] = []
+    for argument in (*before.buffers(), *before.outputs):
+        mores = chain(grew.get(argument.name, most), repeat(0))
+        extents = [extent - more for (_, extent), more in zip(argument.estimate, mores, strict=False)]
+        if min(extents, default=1) < 1:
+            return ""
+        if extents != [extent for _, extent in argument.estimate]:
+            flags.append(f"--estimate {argument.name}={'x'.join(map(str, extents))}")
+    return " ".join(flags)
 
 
 def _text(estimate: tuple[Interval, ...]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hltune.machine.portable import fill_portably, integer_range
-from hltune.pipeline.images import Array, read_array
+from hltune.pipeline.images import Array, check_axes, read_array
 from hltune.pipeline.layout import layout_of, stored
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
@@ -81,6 +81,10 @@ class Inputs:
             check_range(known[name], value, where=where)
 
 
+class ImageTooSmall(InputError):
+    """An image does not have all that an input is estimated to have."""
+
+
 def real_data(spec: PipelineSpec) -> str:
     """How to run on other than random data, in the words of the command line."""
     images = [f"-i {argument.name}=FILE" for argument in spec.buffers()]
@@ -120,11 +124,11 @@ def input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) ->
 
 
 def image_array(argument: BufferArgument, image: Path) -> Array:
-    """As much of an image or ``.npy`` file as the estimate of an input says; an `InputError` if it does not fit."""
+    """As much of an image or ``.npy`` file as the estimate of an input says; an `ImageTooSmall` if it does not fit."""
     array = read_image(image, argument)
     wanted = shape_of(argument.estimate)
     if any(extent < least for extent, least in zip(array.shape, wanted, strict=True)):
-        raise InputError(
+        raise ImageTooSmall(
             f"the image is too small for input {argument.name}",
             where=str(image),
             expected=f"{size_text(wanted)} or larger, the size that the pipeline is scheduled for",
@@ -155,7 +159,7 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
 def read_image(path: Path, argument: BufferArgument) -> Array:
     """Reads an image or a ``.npy`` file for an input, whatever its size; its last axis is x.
 
-    An `InputError` if it cannot be read, or has another element type or number of dimensions than the input.
+    An `InputError` if it cannot be read, or has another element type, number or order of dimensions than the input.
     """
     image = read_array(path, where=str(path))
     dimensions = len(argument.estimate)
@@ -167,6 +171,8 @@ def read_image(path: Path, argument: BufferArgument) -> Array:
             found=_form(image.dtype.name, image.ndim, image.shape[0] if image.ndim == 3 else None),
             todo=_conversion(path, image, argument.dtype, dimensions),
         )
+    if dimensions:
+        check_axes(path, image, argument.estimate[0][1], where=str(path))
     return image
 
 

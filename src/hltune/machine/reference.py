@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from hltune.machine.bounds import CoverJob, growth_notes
+from hltune.machine.bounds import CoverJob, growth, growth_notes, shrunk
+from hltune.machine.inputs import ImageTooSmall
 from hltune.machine.options import MeasureOptions
 from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, ReferenceJob, Undecided
 from hltune.machine.runs import Folders
@@ -17,7 +18,7 @@ from hltune.machine.verification import Verification
 from hltune.runtime.worker import AnyWorker, Running, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
+from hltune.values.errors import Failure, HltuneError, InputError, JobFailed, NothingRuns
 from hltune.values.pipeline import PipelineSpec
 
 MoreSchedules = Callable[[], Mapping[str, Schedule]]
@@ -127,8 +128,10 @@ class ReferenceSession:
         """See `Session.ready`.
 
         Raises:
-            InputError: the inputs do not fit, or the pipeline cannot run on them at all.
-            HltuneError: it computes something else than its NumPy reference, or no schedule can be run.
+            InputError: the inputs do not fit, or are too small for what is read, or the pipeline cannot run on them.
+            NothingRuns: no schedule can be run.
+            HltuneError: it computes something else than its NumPy reference.
+            JobFailed: finding that out failed.
         """
         while self._verification is None:
             self._advance()
@@ -140,8 +143,8 @@ class ReferenceSession:
             own, self._own = self._own, False
             # Its author runs it on images that are large enough for it.
             if not own or not self._cover(Schedule(base=self._given.manual_hash)):
-                growth = growth_notes(self._given, self._task.spec)
-                self._verification = replace(outcome, notes=(*growth, *outcome.notes))
+                notes = growth_notes(self._given, self._task.spec)
+                self._verification = replace(outcome, notes=(*notes, *outcome.notes))
         elif isinstance(outcome, Undecided):
             if self._covered(outcome):
                 return
@@ -190,6 +193,23 @@ class ReferenceSession:
             folders.fail(name, failed.failure)
             folders.end()
             return None
+        except ImageTooSmall as error:
+            if self._task.spec == self._given:
+                raise
+            raise _outgrown(error, self._given, self._task.spec) from None
+
+
+def _outgrown(error: ImageTooSmall, before: PipelineSpec, after: PipelineSpec) -> InputError:
+    """The same error where it is not the estimates that ask for so much."""
+    smaller = shrunk(before, after)
+    return InputError(
+        "the pipeline reads more than this image has",
+        where=error.where,
+        expected=error.expected,
+        found=f"{error.found}; for the outputs as they are estimated, inputs had to grow: {growth(before, after)}",
+        todo="give a larger image, or the pipeline a boundary condition, such as repeat_edge"
+        + (f", or compute less of it: {smaller}" if smaller else ""),
+    )
 
 
 def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
@@ -215,8 +235,8 @@ def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
             todo="give other images or scalars with -i: random values may lie outside of a table",
         )
     if all(each.kind == "error" for each in failures):
-        return HltuneError("the pipeline does not compile, whatever its schedule", where=name, found=found)
-    return HltuneError(
+        return NothingRuns("the pipeline does not compile, whatever its schedule", where=name, found=found)
+    return NothingRuns(
         "the pipeline does not finish within its limits, whatever its schedule",
         where=name,
         found=found,

@@ -113,7 +113,23 @@ class RunImageJob:
         return {a.name: read_image(assigned[a.name], a) for a in self.spec.buffers()}
 
 
-_FORMATS = (".npy", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp")
+_GREY = ("bool", "uint8")
+_HELD = {
+    ".png": ((*_GREY, "uint16"), (2, 3, 4)),
+    ".tif": ((*_GREY, "uint16", "int32", "float32"), (2, 3, 4)),
+    ".tiff": ((*_GREY, "uint16", "int32", "float32"), (2, 3, 4)),
+    ".jpg": (_GREY, (3,)),
+    ".jpeg": (_GREY, (3,)),
+    ".bmp": (_GREY, (3,)),
+    ".ppm": ((*_GREY, "uint16"), (3,)),
+    ".pgm": ((*_GREY, "uint16"), (3,)),
+    ".webp": (_GREY, (2, 3, 4)),
+}
+"""By format: element types of two dimensions, and numbers of channels of uint8.
+
+Pillow writes others as well, but not as they are: clipped to 8 bits, with another sign, or as an animation.
+"""
+_FORMATS = (".npy", *_HELD)
 
 
 def check_format(path: Path) -> None:
@@ -138,26 +154,43 @@ def write_all(paths: Sequence[Path], arrays: Sequence[Array]) -> None:
 def _write(path: Path, part: Path, array: Array) -> None:
     import imageio.v3 as iio
 
+    suffix = path.suffix.lower()
     try:
-        if path.suffix.lower() == ".npy":
+        if suffix == ".npy":
             with part.open("wb") as file:  # by name, it would get another suffix if this one is in capitals
                 np.save(file, array)
         else:
-            iio.imwrite(part, _as_image(path, array))
+            _check_held(path, array)
+            # Left to choose, imageio takes what happens to be installed; several channels might be several images.
+            iio.imwrite(part, _as_image(suffix, array), plugin="pillow", is_batch=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             "cannot write the image",
             where=str(path),
             found=f"{error} ({array.dtype.name}, {size_text(array.shape)})",
-            todo="choose a place that can be written to and a format that holds this, or .npy, which holds all",
+            todo="choose a place that can be written to, or .npy, which holds all",
         ) from None
 
 
-def _as_image(path: Path, array: Array) -> Array:
-    """Interleaved; a `ValueError` if it has too few dimensions."""
-    tiff = path.suffix.lower() in (".tif", ".tiff")
-    if array.ndim < (1 if tiff else 2):
-        raise ValueError("too few dimensions for an image of this format")
-    if array.dtype == np.bool_ and tiff:
+def _check_held(path: Path, array: Array) -> None:
+    """Raises an `InputError` if a format does not hold an output as it is."""
+    suffix = path.suffix.lower()
+    types, channels = _HELD[suffix]
+    grey = array.ndim == 2 and array.dtype.name in types
+    colour = array.ndim == 3 and array.dtype == np.uint8 and len(array) in channels
+    if not grey and not colour:
+        raise InputError(
+            "the format does not hold this output",
+            where=str(path),
+            expected=f"{suffix} holds {', '.join(types)} of 2 dimensions, and uint8 of 3 dimensions of which the last "
+            f"is channels: {', '.join(map(str, channels))}",
+            found=f"{array.dtype.name} of {array.ndim} dimensions" + f", {size_text(array.shape)}" * (array.ndim > 0),
+            todo=f"-o {path.with_suffix('.npy')}, which holds all",
+        )
+
+
+def _as_image(suffix: str, array: Array) -> Array:
+    """Interleaved."""
+    if array.dtype == np.bool_ and suffix in (".tif", ".tiff"):
         array = np.where(array, 255, 0).astype(np.uint8)  # of one bit, other programs see it inverted
     return np.moveaxis(array, 0, 2) if array.ndim == 3 else array

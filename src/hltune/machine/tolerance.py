@@ -25,7 +25,7 @@ _SMALL_SHARE = 0.1
 """A value is small if a tenth of those that are not zero are smaller; near zero is a hundredth of that."""
 _FLOAT_STEP = 4.0
 _LARGEST_FLOAT_LEVEL = 10.0
-_INTEGER_BITS = 20
+_LEAST_INTEGER_BITS = 19
 _MORE = 3
 _FEW = 4
 """Three times as many elements as were seen may differ, and a few more, for small numbers are chance."""
@@ -249,7 +249,10 @@ def _parts(shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[Any,
 
 def _levels(expected: Array) -> tuple[float, ...]:
     if expected.dtype.kind != "f":
-        return tuple(float(2**bits - 1) for bits in range(_INTEGER_BITS))
+        wild, bits = _wild(expected), _LEAST_INTEGER_BITS
+        while 2**bits - 1 < wild:  # else nothing that these values differ by would be wild
+            bits += 1
+        return tuple(float(2**each - 1) for each in range(bits + 1))
     found = [FLOAT_TOLERANCE[expected.dtype.itemsize] / _FLOAT_STEP]
     while found[-1] < _LARGEST_FLOAT_LEVEL:
         found.append(found[-1] * _FLOAT_STEP)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import plain_name
-from hltune.pipeline.images import read_array
+from hltune.pipeline.images import check_axes, read_array
 from hltune.pipeline.pitches import promised_pitches
 from hltune.pipeline.serialized import SerializedOutput
 from hltune.pipeline.source import Examples, Source, parse_number
@@ -117,7 +117,8 @@ def _example_extents(images: Sequence[ImageInput], examples: Examples) -> dict[s
     found: dict[str, Extents] = {}
     for name, path in examples:
         image = _image_for(name, path, images)
-        extents = tuple(reversed(read_array(Path(path), where=f"--example {path}").shape))
+        array = read_array(Path(path), where=f"--example {path}")
+        extents = tuple(reversed(array.shape))
         if len(extents) != len(image.estimates):
             raise InputError(
                 "the example does not fit",
@@ -125,6 +126,8 @@ def _example_extents(images: Sequence[ImageInput], examples: Examples) -> dict[s
                 expected=f"an image of {len(image.estimates)} dimensions for input {image.name}",
                 found=f"{len(extents)} dimensions: " + "x".join(map(str, extents)),
             )
+        innermost = image.estimates[0] if image.estimates else None
+        check_axes(Path(path), array, None if innermost is None else innermost[1], where=f"--example {path}")
         found[image.name] = extents
     return found
 

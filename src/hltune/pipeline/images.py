@@ -12,6 +12,8 @@ from hltune.values.errors import InputError
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
+_MOST_CHANNELS = 4
+
 
 def read_array(path: Path, *, where: str) -> Array:
     """Reads a file.
@@ -30,6 +32,24 @@ def read_array(path: Path, *, where: str) -> Array:
             expected="an image, or an array in a .npy file",
             found=f"{path.stat().st_size} bytes that are none ({type(error).__name__})",
         ) from None
+
+
+def check_axes(path: Path, array: Array, innermost: int | None, *, where: str) -> None:
+    """Raises an `InputError` if an input's first dimension is its channels: those of an image are its last one.
+
+    An input is told by its estimate, in that it has few of them; what the axes of a ``.npy`` file are, nobody knows.
+    """
+    if path.suffix.lower() == ".npy" or array.ndim != 3 or innermost is None or innermost > _MOST_CHANNELS:
+        return
+    if array.shape[2] != innermost:
+        raise InputError(
+            "the first dimension of the input has room for channels only, and the image's is x",
+            where=where,
+            expected=f"{innermost} elements in the first dimension, as it is estimated",
+            found="x".join(map(str, reversed(array.shape))),
+            todo="give a .npy file with the axes rows, columns, channels, as in "
+            f'numpy.save(FILE, imageio.v3.imread("{path.name}"))',
+        )
 
 
 def _read_npy(path: Path) -> Array:

@@ -31,6 +31,7 @@ class Batch:
     Attributes:
         name: name of the program.
         measured: schedules in this run, failed ones included.
+        failures: of those that were measured, the first time.
         rejected: why each program before this one was not used.
         seconds: wall time.
         search_s: how much of it went into making programs and searching.
@@ -66,6 +67,7 @@ class Batcher:
         """
         began_s = time.monotonic()
         rejected: list[str] = []
+        last: BaseException | None = None
         options = self.trials.options
         for attempt in range(ATTEMPTS):
             seed = options.search.seed * _PROGRAMS_PER_SEED + number * ATTEMPTS + attempt
@@ -78,6 +80,7 @@ class Batcher:
                     measurements = self.others.beside(trial.measure(), begin, progress)
             except RejectedError as rejection:
                 rejected.append(str(rejection))
+                last = rejection.__cause__ or rejection
                 continue
             return Batch(
                 number=number,
@@ -88,14 +91,13 @@ class Batcher:
                 seconds=time.monotonic() - began_s,
                 search_s=measuring_s - began_s,
             )
-        what, where, expected = "no random program is usable", f"batch {number + 1}", f"1 of {ATTEMPTS}"
-        found = ", ".join(sorted(set(rejected)))
         raise HltuneError(
-            what,
-            where=where,
-            expected=expected,
-            found=found,
-            todo="start over with --fresh and another --seed; all samples are kept",
+            "no random program is usable",
+            where=f"batch {number + 1}",
+            expected=f"1 of {ATTEMPTS}",
+            found=", ".join(sorted(set(rejected))) + f"; the last one: {last}",
+            todo="see whether memory or disk are full, and give the same command again, which goes on from here. Only "
+            "if it is the programs: another --seed with --fresh, which keeps all samples, but no weights",
         )
 
     def _beginning(
@@ -109,6 +111,8 @@ class Batcher:
         try:
             spec = self.maker.run(ProgramJob(seed=seed)).spec
         except JobFailed as failed:
+            if failed.failure.kind == "memory":  # programs are small
+                raise
             raise RejectedError("not a program") from failed
         if len(spec.funcs) < _LEAST_FUNCS:
             raise RejectedError("trivial")

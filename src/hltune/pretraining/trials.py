@@ -16,7 +16,7 @@ from hltune.cost_model.adams2019.weights import Weights, vary
 from hltune.lowered.many import Lowering, features_of_each
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine, Session
-from hltune.machine.quiet import say_if_busy
+from hltune.machine.quiet import much_waited, say_if_busy
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
@@ -28,7 +28,7 @@ from hltune.search.probes import probes, varied
 from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
-from hltune.values.errors import Failure, HltuneError
+from hltune.values.errors import Failure, InputError, JobFailed, NothingRuns
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
 from hltune.values.provenance import Named
@@ -49,6 +49,8 @@ _DRAFTS_PER_MUTANT = 2
 _MUTATING = 1
 """Keeps what is left to chance there apart from searches."""
 _LONGEST_LOWERING_S = 5.0
+_MOST_AGAIN = 2
+"""How often a batch is measured again where others had the processors."""
 ROOT = "root"
 _CHEAPEST_MS, _COSTLIEST_MS = 0.05, 50.0
 """Predicted running time of what beam search finds, by weights that may be off by a factor of two."""
@@ -73,11 +75,22 @@ class Trial:
     programs: dict[str, ProgramFeatures]
 
     def measure(self) -> Generator[Measurement]:
-        """Measures what was not measured before, and yields each when it is in the store."""
+        """Measures what was not measured before, and yields each when it is in the store.
+
+        While the machine is busy all is measured again: the least of the costs counts, and nobody comes back to them.
+        """
         new = {key: candidate for key, candidate in self.candidates.items() if key not in self.history}
+        again = dict(new)
         with closing(self.history.measure(self.session, new, best=self.history.best_cost)) as measured:
-            for _, each in measured:
+            for key, each in measured:
+                if isinstance(each, Failure) and each.kind != "timeout":
+                    del again[key]
                 yield each
+        for _ in range(_MOST_AGAIN):
+            if not again or much_waited(self.session) is None:
+                return
+            for _ in self.history.measure(self.session, again, best=self.history.best_cost):
+                pass
 
     def keep_programs(self) -> None:
         """Keeps the features of what was measured."""
@@ -113,17 +126,14 @@ class Trials:
         # Inlined everywhere, as by default, many a program would recompute for hours.
         with self.machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
             searched = self._search(spec, number, own, wanted=wanted)
-            try:
-                session.ready()
-            except HltuneError as error:
-                raise RejectedError("its outputs take too long") from error
+            _compute_outputs(session)
             programs, candidates = self._with_mutants(spec, searched, number)
             self.store.add_pipeline(PipelineRecord.of(spec))
             history = History(spec, self.machine.identity, self.store)
             trial = Trial(session=session, history=history, candidates=candidates, programs=programs)
             yield trial
             trial.keep_programs()
-            say_if_busy(session, spec.name, progress)
+            say_if_busy(session, spec.name, progress, todo=f"the least of {1 + _MOST_AGAIN} measurements counts")
 
     def measure(self, spec: PipelineSpec, number: int, own: Weights, progress: Progress, *, wanted: int) -> None:
         """Finds, measures and stores schedules of a pipeline; see `begin`."""
@@ -194,6 +204,21 @@ class Trials:
         if any(isinstance(each, Failure) and each.kind == "timeout" for each in lowered.values()):
             raise RejectedError("lowered for too long")
         return lowered
+
+
+def _compute_outputs(session: Session) -> None:
+    """Waits for what is expected; a RejectedError if that is too much to ask of the program.
+
+    What fails for other reasons, as where a disk is full, would fail with every other program as well.
+    """
+    try:
+        session.ready()
+    except JobFailed as failed:
+        if failed.failure.kind != "timeout":
+            raise
+        raise RejectedError("its outputs take too long") from failed
+    except (InputError, NothingRuns) as error:
+        raise RejectedError(error.what) from error
 
 
 def _take(found: dict[str, Candidate], outcomes: Iterable[Outcome]) -> None:

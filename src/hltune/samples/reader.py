@@ -21,9 +21,9 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import REPAIR, Mutated
 from hltune.values.reasons import Reason, counted
 
-_TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL"
 _REFUTED = f"(SELECT schedule_id {OF} AND failure_stage IS NOT NULL AND failure_kind = 'wrong output')"
 """Schedules whose outputs were ever wrong, as a race makes them now and then: their costs do not count."""
+_TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL AND schedule_id NOT IN {_REFUTED}"
 
 
 class Reader:
@@ -112,11 +112,12 @@ class Reader:
         return tuple(self._rows(query, *(pipeline_hash, machine_key) * 2))
 
     def first_beam_cost(self, pipeline_hash: str, machine_key: str) -> float | None:
-        """Cost of what the first beam search with the built-in weights found; None if there was none."""
-        query = f"""SELECT cost {OF} AND cost IS NOT NULL AND json_extract(provenance, '$.weights') IS NULL
+        """Cost of what the first beam search with the built-in weights found that is right; None if there was none."""
+        query = f"""SELECT cost {OF} AND cost IS NOT NULL AND schedule_id NOT IN {_REFUTED}
+            AND json_extract(provenance, '$.weights') IS NULL
             AND json_extract(provenance, '$.autoscheduler') = 'Adams2019'
             AND CAST(json_extract(provenance, '$.beam_size') AS INTEGER) > 1 ORDER BY id LIMIT 1"""
-        row = self._row(query, pipeline_hash, machine_key)
+        row = self._row(query, *2 * (pipeline_hash, machine_key))
         return row[0] if row else None
 
     def statistics(self) -> tuple[Statistics, ...]:
@@ -176,11 +177,15 @@ class Reader:
         return self._decoded(named, pipeline_hash, machine_key)
 
     def mutants(self, pipeline_hash: str, machine_key: str) -> list[tuple[Mutated, float | None]]:
-        """Where each mutant comes from, and its cost; None if it failed. Repaired schedules are none."""
-        query = f"""SELECT provenance, cost {OF} AND json_extract(provenance, '$.mutation') IS NOT NULL
+        """Where each mutant comes from, and its cost; None if it failed, or has turned out wrong.
+
+        Repaired schedules are none.
+        """
+        query = f"""SELECT provenance, CASE WHEN schedule_id NOT IN {_REFUTED} THEN cost END {OF}
+            AND json_extract(provenance, '$.mutation') IS NOT NULL
             AND json_extract(provenance, '$.mutation') != '["{REPAIR}"]' ORDER BY id"""
         with database.decoding(self.path):
-            rows = self._rows(query, pipeline_hash, machine_key)
+            rows = self._rows(query, *2 * (pipeline_hash, machine_key))
             found = [(provenance.from_json(json.loads(text)), cost) for text, cost in rows]
         return [(each, cost) for each, cost in found if isinstance(each, Mutated)]
 
@@ -220,7 +225,7 @@ class Reader:
     def training_data(
         self, pipeline_hash: str, machine_key: str, *, chunk: int | None = None, newest: int | None = None
     ) -> Iterator[TrainingData]:
-        """All that a model can learn from, as arrays; read them all before adding samples.
+        """All that a model can learn from, as arrays; read them all before adding samples. None that turned out wrong.
 
         Args:
             pipeline_hash: see `pipelines`.
@@ -243,12 +248,13 @@ class Reader:
     def _chunks(
         self, key: tuple[str, str, int], pipeline_features: Floats, chunk: int | None, newest: int | None
     ) -> Iterator[TrainingData]:
-        ((count,),) = self._rows(f"SELECT count(DISTINCT schedule_id) {_TRAINABLE}", *key)
+        trainable = (*key, *key[:2])
+        ((count,),) = self._rows(f"SELECT count(DISTINCT schedule_id) {_TRAINABLE}", *trainable)
         left = count if newest is None else min(count, newest)
-        chosen, arguments = "", key
+        chosen, arguments = "", trainable
         if left < count:
             chosen = f" AND schedule_id IN (SELECT schedule_id {_TRAINABLE} GROUP BY 1 ORDER BY max(id) DESC LIMIT ?)"
-            arguments = (*key, *key, left)
+            arguments = (*trainable, *trainable, left)
         rows = self._connection.execute(
             f"""SELECT hash, least, schedule_features
                 FROM (SELECT schedule_id, min(cost) AS least, schedule_features

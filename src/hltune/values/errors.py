@@ -105,6 +105,10 @@ class InputError(HltuneError):
     exit_code = 2
 
 
+class NothingRuns(HltuneError):
+    """No schedule of a pipeline compiles and ends in time: that says something of the pipeline, not of the machine."""
+
+
 def out_of_range(option: str, expected: str, found: object) -> InputError:
     """The error of an option whose value is not among those that make sense."""
     return InputError("option out of range", where=option, expected=expected, found=str(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,22 +32,32 @@ def with_default_weights(
     if search.weights == BUILTIN:
         return replace(search, weights=None)
     if search.weights is not None:
-        if sidecar_path(search.weights).exists() and (other := _other_machine(search.weights, machine)):
-            trained = f"{search.weights} was trained on another machine ({other})"
-            progress.note(f"{trained}; another order of schedules may be right here")
+        trained = _trained_on(search.weights, progress) if sidecar_path(search.weights).exists() else None
+        if trained not in (None, machine.key):
+            what = f"{search.weights} was trained on another machine ({trained})"
+            progress.note(f"{what}; another order of schedules may be right here")
         return search
-    path = Lineage(workspace.default_weights).path("best")
-    if path is not None:
-        if (other := _other_machine(path, machine)) is None:
-            return replace(search, weights=path.absolute())
-        trained = f"{path} is not used: it was trained on another machine ({other})"
-        progress.note(f"{trained}; to use it all the same, give it by --weights")
+    if (path := _own_path(workspace, machine, progress)) is not None:
+        return replace(search, weights=path.absolute())
     if (path := _shipped_path(target)) is None:
         return search
-    if _other_machine(path, machine):
-        what = " and ".join(use.name for use in read_stored(path).origin.pipelines)
+    if (origin := read_stored(path).origin).machine != machine.key:
+        what = " and ".join(use.name for use in origin.pipelines)
         progress.note(f"default weights, of {what} on another machine; `hltune pretrain --use` trains for this one")
     return replace(search, weights=path)
+
+
+def _own_path(workspace: Workspace, machine: MachineId, progress: Progress) -> Path | None:
+    """The workspace's newest weights that were trained on this machine; notes say why others are not used."""
+    for folder in workspace.default_folders(machine):
+        if (path := Lineage(folder).path("best")) is None:
+            continue
+        if (trained := _trained_on(path, progress)) == machine.key:
+            return path
+        if trained is not None:
+            what = f"{path} is not used: it was trained on another machine ({trained})"
+            progress.note(f"{what}; to use it all the same, give it by --weights")
+    return None
 
 
 def default_ranker(
@@ -57,7 +67,8 @@ def default_ranker(
 
     That of another machine is used only if it is the one that comes with hltune.
     """
-    folders = [workspace.default_weights, *filter(None, [shipped_weights(target)])]
+    shipped = shipped_weights(target)
+    folders = [*workspace.default_folders(machine), *filter(None, [shipped])]
     if asked == BUILTIN or not any(path for folder in folders for path in folder.glob("*.ranker.json")):
         return None
     from hltune.cost_model.ranker_file import Rankers, read_ranker  # LightGBM, which most commands do without
@@ -70,13 +81,15 @@ def default_ranker(
         except InputError as error:  # everything works without it
             progress.note(f"this ranker is not used. {error}")
             continue
-        if folder != workspace.default_weights or stored.origin.machine == machine.key:
+        if folder == shipped or stored.origin.machine == machine.key:
             return stored.ranker
         progress.note(f"{path} is not used: it was trained on another machine ({stored.origin.machine})")
     return None
 
 
-def initial_weights(asked: Path | None, default: Path | None, target: TargetInfo, *, parent: str | None) -> Weights:
+def initial_weights(
+    asked: Path | None, default: Path | None, target: TargetInfo, *, parent: str | None, folders: Sequence[Path] = ()
+) -> Weights:
     """What training starts from.
 
     Args:
@@ -84,12 +97,13 @@ def initial_weights(asked: Path | None, default: Path | None, target: TargetInfo
         default: the file that is used if none was; None for what comes with hltune.
         parent: hash of what training began with before; unless others were asked for, it goes on from there if those
             are known.
+        folders: where earlier defaults are.
     """
     if asked is not None:
         return builtin_weights() if asked == BUILTIN else read_weights(asked)
-    # Earlier versions stay in both folders, so that what began with them can go on.
-    folders = [*([default.parent] if default else []), *filter(None, [shipped_weights(target)])]
-    files = [path for folder in folders for path in sorted(folder.glob("*.weights"), reverse=True)]
+    # Earlier versions stay in all folders, so that what began with them can go on.
+    places = [*folders, *filter(None, [shipped_weights(target)])]
+    files = [path for folder in places for path in sorted(folder.glob("*.weights"), reverse=True)]
     first = read_weights(default or files[0]) if default or files else builtin_weights()
     return next((each for each in (first, *_readable(files)) if weights_hash(each) == parent), first)
 
@@ -107,6 +121,14 @@ def _shipped_path(target: TargetInfo) -> Path | None:
     return None if folder is None else Lineage(folder).path("best")
 
 
-def _other_machine(path: Path, machine: MachineId) -> str | None:
-    key = read_stored(path).origin.machine
-    return None if key == machine.key else key
+def _trained_on(path: Path, progress: Progress) -> str | None:
+    """Key of the machine that weights come from; None, with a note, if what would tell is damaged.
+
+    Raises InputError if the weights are.
+    """
+    read_weights(path)
+    try:
+        return read_stored(path).origin.machine
+    except InputError as error:
+        progress.note(f"nobody knows on which machine {path} was trained. {error}")
+        return None

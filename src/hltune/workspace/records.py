@@ -100,10 +100,14 @@ class Workspace:
         """The sample store."""
         return self.root / "samples.sqlite"
 
-    @property
-    def default_weights(self) -> Path:
-        """Folder with the weights of commands that are not told which."""
-        return self.root / "default"
+    def default_folder(self, machine: MachineId) -> Path:
+        """Where the weights and the ranker are that commands use on a machine if they are not told which."""
+        return self.root / "default" / machine.key
+
+    def default_folders(self, machine: MachineId) -> tuple[Path, ...]:
+        """That folder, the one of earlier versions, which had one for all machines, and those of other machines."""
+        own, former = self.default_folder(machine), self.root / "default"
+        return (own, former, *(each for each in sorted(former.glob("*/")) if each != own))
 
     def pretrained(self, machine: MachineId) -> Path:
         """Where pre-training on a machine keeps its weights."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,7 @@ def dsp() -> TargetInfo:
 
 
 @pytest.fixture(scope="module")
-def machine(dsp: TargetInfo) -> Iterator[Machine]:
+def machine(dsp: TargetInfo) -> Iterator[HexagonMachine]:
     with HexagonMachine(dsp, OPTIONS, workers=2) as machine:
         yield machine
 
@@ -234,5 +235,28 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, dsp: TargetIn
 
 
 def test_the_counter_does_not_begin_again() -> None:
-    """Its 32 bits last for as long as a run and its process may, at the highest rate that was seen."""
-    assert (jobs._LONGEST_RUN_S + 1) * 835e6 < 2**32
+    """Its 32 bits last for as long as a run may, three times as fast as the highest rate that was seen."""
+    assert jobs._LONGEST_RUN_S * 3 * 835e6 < 2**32
+
+
+@needs_hexagon
+def test_the_emulators_own_time_decides(
+    machine: HexagonMachine, dsp: TargetInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not how long it waits for a processor."""
+    blur = load("blur", dsp)
+    schedule = parse_schedule(_ROOT, blur.funcs)
+    emulator = tmp_path / "emulator"
+    with machine.session(blur, Inputs()) as session:
+        session.ready()
+        monkeypatch.setattr(machine, "options", replace(machine.options, run_timeout_s=0.5))
+        monkeypatch.setattr(machine, "tools", replace(machine.tools, emulator=emulator))
+        found: list[Measurement] = []
+        for meanwhile in ("sleep 1", "while :; do :; done"):
+            emulator.write_text(f'#!/bin/sh\n{meanwhile}\nexec {toolchain.find_emulator()} "$@"\n')
+            emulator.chmod(0o755)
+            found += session.measure({"": schedule}).values()
+    waited, worked = found
+    assert isinstance(waited, Cost), waited
+    assert isinstance(worked, Failure) and (worked.stage, worked.kind) == ("run", "timeout")
+    assert worked.flag == "--run-timeout"

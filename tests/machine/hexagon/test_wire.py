@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.machine.hexagon.wire import decode_result, encode_job
+from hltune.machine.hexagon.wire import check_fits, decode_result, encode_job
 from hltune.values.cost import Counters
-from hltune.values.errors import HltuneError
+from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
 RESULT_WORDS = 9
@@ -42,6 +42,26 @@ def test_a_job_byte_by_byte() -> None:
         + struct.pack("<5I", 2, 1 | 1 << 8, 1, 256, 512)
         + struct.pack("<3i", 0, 130, 1)
     )
+
+
+def image(name: str, *extents: int) -> BufferArgument:
+    return BufferArgument(name=name, dtype="uint16", estimate=tuple((0, extent) for extent in extents))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "found"),
+    [
+        ((image("large", 32768, 32768),), "large has 2147483648"),
+        ((image("a", 32768, 32000), image("b", 32768, 32000)), "a has 2097152000, b has 2097152000"),
+        (tuple(image(f"i{number}", 8) for number in range(64)), "65"),
+    ],
+)
+def test_what_the_dsp_has_no_room_for_is_said_at_once(inputs: tuple[BufferArgument, ...], found: str) -> None:
+    output = OutputArgument(name="o", dtypes=("uint8",), estimate=((0, 8),))
+    with pytest.raises(InputError) as caught:
+        check_fits(spec_of(inputs, output))
+    assert found in str(caught.value.found) and caught.value.todo is not None
+    check_fits(spec_of(inputs[:1] if len(inputs) == 2 else inputs[:63] if len(inputs) > 2 else (), output))
 
 
 def result(outputs: bytes, *, code: int = 0, message: bytes = b"") -> bytes:

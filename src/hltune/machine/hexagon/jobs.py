@@ -14,7 +14,7 @@ from typing import NamedTuple
 from hltune.machine.hexagon.options import emulator_options
 from hltune.machine.hexagon.target import EMULATED_CPU
 from hltune.machine.hexagon.toolchain import Tools
-from hltune.machine.hexagon.wire import Result, decode_result, encode_job
+from hltune.machine.hexagon.wire import Result, check_fits, decode_result, encode_job
 from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import WROTE_BETWEEN
@@ -24,14 +24,18 @@ from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, FailureKind, HltuneError, InputError
-from hltune.values.limits import HEAP
+from hltune.values.limits import HEAP, LATE
 from hltune.values.pipeline import PipelineSpec
 
 _ENTRY = "pipeline"
 _LINK_S = 60.0
-_LONGEST_RUN_S = 3.0
-"""So short that the 2**32 packets after which the counter begins again are not reached in it, nor in the second more
-that the emulator's process lives at most: 835e6 a second were seen."""
+_LONGEST_RUN_S = 1.7
+"""Processor time, so short that the 2**32 packets after which the counter begins again are not reached in it, not even
+by a computer three times as fast as the one where 835e6 a second were seen."""
+_PATIENCE = 10.0
+"""How many times as long a run may take by the clock: what else the computer does must not decide what is stored."""
+_NO_PAGES = 5
+"""Exit status of a harness that got no memory for an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class InputFileJob:
 
     def run(self, process: Process) -> None:
         """Runs in a worker."""
+        check_fits(self.spec)
         values = input_arrays(process, self.spec, self.inputs)
         self.file.write_bytes(encode_job(self.spec, values, heap_limit_bytes=self.heap_limit_bytes))
 
@@ -92,7 +97,7 @@ class EmulatorJob:
                 self.tools.link(candidate, program, *self.link_flags)
             except HltuneError as error:
                 return Failure.of("link", error)
-            process.enter(self._run_stage, timeout_s=self._run_limit_s)
+            process.enter(self._run_stage, timeout_s=_PATIENCE * self._run_limit_s)
             ran = self._emulate(program)
         return ran if isinstance(ran, Failure) else self._wrong(process, ran.result) or ran
 
@@ -118,6 +123,7 @@ class EmulatorJob:
 
     @property
     def _run_limit_s(self) -> float:
+        """Of processor time."""
         return self.slowdown * min(self.options.run_timeout_s, _LONGEST_RUN_S)
 
     def _compile(self, process: Process, schedule: Schedule, path: Path) -> None:
@@ -134,8 +140,13 @@ class EmulatorJob:
 
     def _emulate(self, program: Path) -> Ran | Failure:
         command = [*self.command, "-cpu", EMULATED_CPU, str(program)]
+        before_s = _children_s()
         with self.input_file.open("rb") as job:
             done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=self._limit_run)
+        # Whatever it says that it counted, its counter may have begun again.
+        if _children_s() - before_s > self._run_limit_s:
+            late = f"{LATE} of {self._run_limit_s:g} s"
+            return Failure(stage=self._run_stage, kind="timeout", message=late)
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             why = "it reads or writes where it has no memory, or does what the processor cannot"
@@ -148,6 +159,8 @@ class EmulatorJob:
                 found=log.strip()[-300:],
                 todo="leave out --objective, or install QEMU 7.2",
             )
+        if done.returncode == _NO_PAGES:
+            return _failed("memory", "the images do not fit into the 4 GiB that the DSP can address")
         if done.returncode:
             return _failed("error", f"the harness gave up with status {done.returncode}", log)
         try:
@@ -157,8 +170,8 @@ class EmulatorJob:
 
     def _limit_run(self) -> None:
         """Runs in the emulator's process, which nobody else would end if this one and its parent were killed."""
-        limit_s = math.ceil(self._run_limit_s) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
+        limit_s = math.floor(self._run_limit_s) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 1))
 
     def _wrong(self, process: Process, result: Result) -> Failure | None:
         if result.refused_bytes:
@@ -195,6 +208,12 @@ class CountJob(EmulatorJob):
             return (str(self.tools.emulator),)
         sizes = f"size={cache.size_bytes},ways={cache.ways},line={cache.line_bytes}"
         return (str(self.tools.emulator), "-plugin", f"{self.tools.cache_plugin},{sizes}")
+
+
+def _children_s() -> float:
+    """Processor time of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _failed(kind: FailureKind, message: str, log: str = "") -> Failure:

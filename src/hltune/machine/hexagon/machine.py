@@ -13,6 +13,7 @@ from hltune.machine.hexagon.jobs import Counted, CountJob, InputFileJob
 from hltune.machine.hexagon.options import emulator_options
 from hltune.machine.hexagon.profile import ProfileJob
 from hltune.machine.hexagon.target import HEXAGON, TARGETS, claim, version_of
+from hltune.machine.hexagon.wire import check_fits
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Finding, MachineKind
@@ -85,6 +86,7 @@ class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
         memory: Path | None = None,
     ) -> HexagonSession:
         """See `Machine.session`."""
+        check_fits(spec)  # before anything is computed; inputs that grow are looked at again
         if not self.tools.harness:
             self.tools = self.host.run(toolchain.BuildJob(self.tools, with_cache=self.emulator.cache is not None))
         # Expected outputs are computed on this computer, with the same algorithm; the DSP emulates floats, as they are.

@@ -23,7 +23,7 @@ import numpy as np
 from hltune.pipeline.images import Array
 from hltune.pipeline.layout import Layout, Stored, layout_of
 from hltune.values.cost import Counters
-from hltune.values.errors import HltuneError
+from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
 _JOB_MAGIC, _RESULT_MAGIC = 0x4A544C48, 0x52544C48
@@ -33,6 +33,10 @@ _ROW_BYTES = 128
 _RESULT = struct.Struct("<Ii7I256s")
 _COUNTED = ("packets", "instructions", "hvx_instructions", "allocations", "peak_heap_bytes")
 _MOST_DIMENSIONS = 8
+_MOST_ARGUMENTS = 64
+_MOST_IMAGE_BYTES = 2**31 - 1
+_MOST_BYTES = 2**32 - 2**28
+"""Of all images: what 32 bits address, less what the program and its heap need at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,29 @@ def _header(kind: int, layout: Layout, argument: BufferArgument | OutputArgument
     for (minimum, extent), stride in zip(argument.estimate, layout.strides, strict=True):
         words += [minimum, extent, stride]
     return struct.pack(f"<{len(words)}i", *words)
+
+
+def check_fits(spec: PipelineSpec) -> None:
+    """Raises an `InputError` if the harness or the memory of the DSP has no room for the arguments."""
+    arguments = [*((a.name, _layout(a.dtype, a)) for a in spec.buffers())]
+    arguments += [(output.name, layout) for output, layout in _output_layouts(spec)]
+    if (count := len(arguments) + sum(isinstance(each, ScalarArgument) for each in spec.inputs)) > _MOST_ARGUMENTS:
+        raise InputError(
+            "too many arguments for the Hexagon harness",
+            where=spec.name,
+            expected=f"{_MOST_ARGUMENTS} inputs and outputs or fewer",
+            found=str(count),
+            todo="schedule for another --target, or put several images into one of more dimensions",
+        )
+    sizes = {name: layout.size * layout.dtype.itemsize for name, layout in arguments}
+    if max(sizes.values(), default=0) > _MOST_IMAGE_BYTES or sum(sizes.values()) > _MOST_BYTES:
+        raise InputError(
+            "the images do not fit into the memory that the DSP can address",
+            where=spec.name,
+            expected=f"{_MOST_IMAGE_BYTES} bytes or fewer for each image, and {_MOST_BYTES} for all",
+            found=", ".join(f"{name} has {size}" for name, size in sizes.items()),
+            todo="schedule for a smaller size: --estimate NAME=WIDTHxHEIGHT, or --size of a built-in benchmark",
+        )
 
 
 def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limit_bytes: int) -> bytes:

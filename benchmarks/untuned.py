@@ -57,7 +57,7 @@ def examine(name: str, trained: Workspace | None) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
         if trained is not None:
-            shutil.copytree(trained.default_weights, workspace.default_weights)
+            shutil.copytree(trained.defaults, workspace.defaults)
         subject = host_subject(name, workspace)
         found = {
             "not measured": scheduled(name, workspace, "--no-measure"),

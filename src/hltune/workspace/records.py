@@ -100,13 +100,18 @@ class Workspace:
         """The sample store."""
         return self.root / "samples.sqlite"
 
+    @property
+    def defaults(self) -> Path:
+        """The folder of what commands use if they are not told which, of all machines."""
+        return self.root / "default"
+
     def default_folder(self, machine: MachineId) -> Path:
         """Where the weights and the ranker are that commands use on a machine if they are not told which."""
-        return self.root / "default" / machine.key
+        return self.defaults / machine.key
 
     def default_folders(self, machine: MachineId) -> tuple[Path, ...]:
         """That folder, the one of earlier versions, which had one for all machines, and those of other machines."""
-        own, former = self.default_folder(machine), self.root / "default"
+        own, former = self.default_folder(machine), self.defaults
         return (own, former, *(each for each in sorted(former.glob("*/")) if each != own))
 
     def pretrained(self, machine: MachineId) -> Path:

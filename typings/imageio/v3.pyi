@@ -9,4 +9,12 @@ import numpy as np
 _Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 def imread(uri: Path, *, plugin: str = ...) -> _Array: ...
-def imwrite(uri: Path | BytesIO, image: _Array, *, extension: str = ..., quality: int = ...) -> None: ...
+def imwrite(
+    uri: Path | BytesIO,
+    image: _Array,
+    *,
+    extension: str = ...,
+    quality: int = ...,
+    plugin: str = ...,
+    is_batch: bool = ...,
+) -> None: ...

@@ -187,7 +187,7 @@ def _seen(found: Array, expected: Array, near_zero: float, levels: Sequence[floa
     counter, differ, largest = Counter(levels, expected.shape), 0, 0.0
     for start, part in parts(expected.shape):
         far = np.asarray(distances(found[part], expected[part], near_zero))
-        differ += np.count_nonzero(far)
+        differ += int(np.count_nonzero(far))
         largest = max(largest, float(far.max(initial=0)))
         above = far > levels[0]
         if above.any():

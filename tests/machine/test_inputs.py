@@ -5,6 +5,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from PIL import Image
 
 from hltune.machine.inputs import Inputs, random_array, read_image
 from hltune.values.errors import InputError
@@ -68,6 +69,13 @@ def test_colour_becomes_planar(tmp_path: Path) -> None:
     iio.imwrite(tmp_path / "a.png", pixels)
     planar = read_image(tmp_path / "a.png", image(size=(7, 5, 3)))
     assert np.array_equal(planar[2], pixels[:, :, 2])
+
+
+def test_images_may_be_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow takes large ones for attacks."""
+    iio.imwrite(tmp_path / "a.png", np.zeros((30, 40), dtype=np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    assert read_image(tmp_path / "a.png", image(size=(40, 30))).shape == (30, 40)
 
 
 def test_an_image_is_not_turned_for_whoever_has_channels_first(tmp_path: Path) -> None:

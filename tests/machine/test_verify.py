@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hltune.machine.tolerance import Tolerance, count_above, distances, limited, measured
+from hltune.machine.distances import distances
+from hltune.machine.tolerance import Tolerance, limited, measured
 from hltune.machine.verify import difference, read_tolerances, usual, write_tolerances
 from hltune.pipeline.layout import Layout, stored
 
@@ -237,6 +239,16 @@ def test_outputs_without_dimensions() -> None:
     assert difference(np.array(8.0, dtype=np.float32), expected, usual("o", expected)) is not None
 
 
+def _count_above(far: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
+    """Elements above each level, in all and in the fullest slice of each axis."""
+    found = np.zeros((len(levels), 1 + far.ndim), np.int64)
+    for number, level in enumerate(levels):
+        above = far > level
+        others = [tuple(each for each in range(far.ndim) if each != axis) for axis in range(far.ndim)]
+        found[number] = [above.sum(), *(above.sum(axis=each).max(initial=0) for each in others)]
+    return found
+
+
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float32", "float64"])
 @pytest.mark.parametrize(
     "shape", [(), (0, 3), (1,), (70_000,), (3, 150, 200), (2, 3, 4, 5, 6), (1, 40_000), (40_000, 1)]
@@ -251,7 +263,7 @@ def test_parts_of_an_output_say_what_the_whole_does(shape: tuple[int, ...], dtyp
         found.reshape(-1)[[0, -1]] = np.nan, np.inf
         expected.reshape(-1)[0] = np.nan
     levels = (0.001, 0.1, 1.0, 10.0)
-    counts = count_above(distances(found, expected, 0.5), levels)
+    counts = _count_above(distances(found, expected, 0.5), levels)
     for allowed in (counts, np.maximum(counts - 1, 0), np.zeros_like(counts)):
         tolerance = Tolerance(
             output="o",
@@ -265,13 +277,28 @@ def test_parts_of_an_output_say_what_the_whole_does(shape: tuple[int, ...], dtyp
         assert tolerance.broken(found, expected) == (levels[int(broken.argmax())] if broken.any() else None)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("shape", [(1000, 1500), (3, 500, 1000), (1_500_000,)])
+def test_large_outputs_need_little_more_memory_than_they_have(dtype: str, shape: tuple[int, ...]) -> None:
+    """However many variants there are, and however many elements differ."""
+    rng = np.random.default_rng(0)
+    expected = (rng.random(shape) * 200).astype(dtype)
+    variants = [(str(number), expected + rng.integers(0, 2, shape, np.uint8).astype(dtype)) for number in range(6)]
+    tracemalloc.start()
+    tolerance = measured("o", expected, variants)
+    text = difference(np.zeros_like(expected), expected, tolerance)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert text is not None and peak < 3 * expected.nbytes + 2**22
+
+
 def test_where_rows_are_apart_in_memory_the_same_is_said() -> None:
     whole = np.random.default_rng(3).random((5, 300, 400, 4)).astype(np.float32)
     expected, found = np.array(whole), np.array(whole)
     found[2, 7:9, 11, 1] += 1
     views = [(each.transpose(3, 1, 0, 2)[:, ::2], each[..., :3]) for each in (found, expected)]
     for ours, wanted in zip(*views, strict=True):
-        counts = count_above(distances(ours, wanted, 0.0), (0.1,))
+        counts = _count_above(distances(ours, wanted, 0.0), (0.1,))
         assert counts[0, 0]
         for allowed, said in ((counts, None), (np.maximum(counts - 1, 0), 0.1)):
             exactly = Tolerance(output="o", levels=(0.1,), allowed=(tuple(map(int, allowed[0])),), text="", reason="")

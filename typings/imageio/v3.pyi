@@ -13,8 +13,8 @@ def imwrite(
     uri: Path | BytesIO,
     image: _Array,
     *,
-    plugin: str = ...,
     extension: str = ...,
     quality: int = ...,
+    plugin: str = ...,
     is_batch: bool = ...,
 ) -> None: ...

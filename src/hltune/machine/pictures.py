@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from hltune.machine.bounds import grown, regions_read
+from hltune.machine.distances import distances
 from hltune.machine.inputs import Array, Inputs, input_arrays, size_text
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task, checked, compile_code, with_buffers
-from hltune.machine.tolerance import distances
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec

@@ -74,13 +74,14 @@ class Folders:
         (folder / "seconds.json").write_text(json.dumps([ran.compile_s, ran.run_s]))
 
     def load(self, variant: Variant, outputs: int) -> Ran | None:
-        """What was kept of a variant, if it was run."""
+        """What was kept of a variant, if it was run; outputs are read from the disk as they are looked at."""
         folder = self.directory / variant.name
         if not (folder / "seconds.json").exists():
             return None
         compile_s, run_s = json.loads((folder / "seconds.json").read_text())
-        arrays = tuple(np.load(output_path(folder, number)) for number in range(outputs))
-        return Ran(variant=variant, outputs=arrays, compile_s=compile_s, run_s=run_s)
+        # So many variants of a large output are more than the memory of a small computer.
+        arrays = (np.load(output_path(folder, number), mmap_mode="r") for number in range(outputs))
+        return Ran(variant=variant, outputs=tuple(map(np.asarray, arrays)), compile_s=compile_s, run_s=run_s)
 
     def remove(self, names: Sequence[str]) -> None:
         """Nobody will ask for them again."""

@@ -9,12 +9,12 @@ table.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from hltune.machine.distances import PART, Counter, Counts, check_shapes, distances, far_ones, parts
 from hltune.pipeline.images import Array
 
 FLOAT_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}
@@ -33,17 +33,10 @@ _ELEMENTS_PER_FEW = 256
 """One more for so many elements: of a single number, the few would be all."""
 _ROUNDED_SHARE = 1e-4
 """Share of rounded integers that may be off by one, although the reference never was; truths have no ones between."""
-_PART = 1 << 14
-"""Elements whose distances are looked at together: those of doubles fit into the second cache."""
-_LEAST_ITEMSIZE, _LARGEST_QUICK_LEVEL, _QUICK_SHARE = 4, 0.1, 0.9
-"""Where the rounding of the floats themselves cannot mislead who looks whether distances are below a level."""
 _WILD_SHARE, _WILD_SLICE_SHARE = 0.02, 0.5
 """Shares that may be off wildly, at most; a program that needs more is chaotic."""
 _WILD_FLOAT, _WILD_INTEGER = 0.1, 1 / 16
 """What is wild: relative to the value, and to the range of the output's values."""
-
-Counts = np.ndarray[Any, np.dtype[np.int64]]
-"""(levels, 1 + dimensions): elements above each level in the output, and in the slice of each axis that has most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +44,7 @@ class Tolerance:
     """How many elements of one output may differ by more than each level.
 
     Attributes:
-        levels: distances, see `distances`, from small to large.
+        levels: distances, see `hltune.machine.distances`, from small to large.
         allowed: per level, in the whole output and then in any slice of each axis.
         text: what that means, for people.
         reason: why.
@@ -72,8 +65,10 @@ class Tolerance:
 
     def broken(self, found: Array, expected: Array) -> float | None:
         """The least level above which too many elements are; None if the output is right."""
-        places, values = _far_ones(found, expected, self.near_zero, self.levels[0])
-        counts = _count_above(places, values, self.levels)
+        counter = Counter(self.levels, expected.shape)
+        for places, values in far_ones(found, expected, self.near_zero, self.levels[0]):
+            counter.add(places, values)
+        counts = counter.counts()
         wrong = (counts > np.array(self.allowed)).any(axis=1)
         return self.levels[int(wrong.argmax())] if wrong.any() else None
 
@@ -104,9 +99,9 @@ def measured(output: str, expected: Array, variants: Sequence[tuple[str, Array]]
     """What the same output, computed in other ways, says that schedules may do."""
     levels = _levels(expected)
     near_zero = _near_zero(expected, [found for _, found in variants])
-    far = {name: distances(found, expected, near_zero) for name, found in variants}
-    each = {name: count_above(values, levels) for name, values in far.items()}
-    seen = np.maximum.reduce([np.zeros((len(levels), 1 + expected.ndim), np.int64), *each.values()])
+    each = {name: _seen(found, expected, near_zero, levels) for name, found in variants}
+    nothing = np.zeros((len(levels), 1 + expected.ndim), np.int64)
+    seen = np.maximum.reduce([nothing, *(one.counts for one in each.values())])
     sizes = _sizes(expected)
     allowed, chaotic = _allowed(seen, levels, sizes, expected)
     return Tolerance(
@@ -114,7 +109,7 @@ def measured(output: str, expected: Array, variants: Sequence[tuple[str, Array]]
         levels=levels,
         allowed=tuple(tuple(map(int, row)) for row in allowed),
         text=_text(allowed, levels, expected),
-        reason=_reason(far, expected),
+        reason=_reason(each, expected),
         chaotic=chaotic,
         advice=_advice(expected),
         near_zero=near_zero,
@@ -126,30 +121,6 @@ def _advice(expected: Array) -> str:
     return f"give {flag}, or schedule for a --target with strict_float"
 
 
-def distances(found: Array, expected: Array, near_zero: float) -> Array:
-    """How far elements are: integers in units, floats relative to the value; infinite where only one is a number.
-
-    Truths are the bytes that they are in memory, for one that nobody wrote is neither true nor false.
-    """
-    _check_shapes(found, expected)
-    if found.dtype.kind != "f":
-        wide = (found.view(np.uint8), expected.view(np.uint8)) if found.dtype.kind == "b" else (found, expected)
-        return np.maximum(*wide).astype(np.uint64) - np.minimum(*wide).astype(np.uint64)
-    result = np.empty(found.shape)
-    for _, part in _parts(found.shape):
-        ours, wanted = found[part].astype(np.float64), expected[part].astype(np.float64)
-        with np.errstate(all="ignore"):
-            far = np.abs(ours - wanted) / (np.abs(wanted) + near_zero)
-        same = (ours == wanted) | (np.isnan(ours) & np.isnan(wanted))
-        result[part] = np.where(same, 0.0, np.where(np.isfinite(far), far, math.inf))
-    return result
-
-
-def _check_shapes(found: Array, expected: Array) -> None:
-    if found.shape != expected.shape:
-        raise ValueError(f"an output of shape {found.shape} is compared with one of shape {expected.shape}")
-
-
 def _near_zero(expected: Array, variants: Sequence[Array]) -> float:
     """What floats have to be near zero for, see `Tolerance.near_zero`; no more than a hundredth of the largest one.
 
@@ -158,93 +129,70 @@ def _near_zero(expected: Array, variants: Sequence[Array]) -> float:
     """
     if expected.dtype.kind != "f":
         return 0.0
-    sizes = np.abs(expected[np.isfinite(expected)])
+    sizes = np.abs(expected)
+    sizes = sizes[np.isfinite(sizes)]
     most = float(sizes.max(initial=0.0)) / _NEAR_ZERO
     if not variants or not most:
         return most
+    sizes = sizes[sizes > 0]
+    place = math.floor(_SMALL_SHARE * (len(sizes) - 1))
+    sizes.partition(place)
     level = _levels(expected)[0]
-    beyond = [np.empty(0)]
-    for _, part in _parts(expected.shape):
-        wanted = expected[part].astype(np.float64)
-        with np.errstate(all="ignore"):
-            far = np.stack([np.abs(found[part] - wanted) for found in variants]) - level * np.abs(wanted)
-        far = np.where(np.isfinite(far), far, 0.0).max(axis=0)
-        beyond.append(far[far > 0])
-    noise = _lower_quantile(np.concatenate(beyond), 1 - _WILD_SHARE, of=expected.size)
-    small = _lower_quantile(sizes[sizes > 0], _SMALL_SHARE)
-    return min(most, max(noise / level, small / _NEAR_ZERO))
+    return min(most, max(_noise(expected, variants, level) / level, float(sizes[place]) / _NEAR_ZERO))
 
 
-def _lower_quantile(positive: Array, share: float, *, of: int | None = None) -> float:
-    """`np.quantile` by the method "lower" of numbers above 0, or of so many, all others of which are 0."""
-    count = len(positive) if of is None else of
-    place = math.floor(share * (count - 1)) - (count - len(positive))
-    return 0.0 if place < 0 else float(np.partition(positive, place)[place])
+def _noise(expected: Array, variants: Sequence[Array], level: float) -> float:
+    """What nearly all elements differ by at most, beyond a level relative to the value."""
+
+    def beyond() -> Iterator[Array]:
+        for _, part in parts(expected.shape):
+            wanted = expected[part].astype(np.float64)
+            with np.errstate(all="ignore"):
+                far = np.stack([np.abs(found[part] - wanted) for found in variants]) - level * np.abs(wanted)
+            far = np.where(np.isfinite(far), far, 0.0).max(axis=0)
+            yield far[far > 0]
+
+    count = expected.size - math.floor((1 - _WILD_SHARE) * (expected.size - 1))
+    found = _largest(beyond(), count)
+    return float(found.min()) if len(found) == count else 0.0
 
 
-def count_above(far: Array, levels: Sequence[float]) -> Counts:
-    """Elements above each level; see `Counts`."""
-    differ = np.asarray(far) > levels[0]
-    return _count_above(np.argwhere(differ), np.asarray(far)[differ], levels)
+def _largest(parts: Iterable[Array], count: int) -> Array:
+    """So many numbers, or all if there are fewer; most of the others are let go on the way."""
+    kept, new, fresh = np.empty(0), list[Array](), 0
+    for part in parts:
+        new.append(part)
+        fresh += len(part)
+        if fresh >= max(count, PART):
+            kept, new, fresh = _top(np.concatenate([kept, *new]), count), [], 0
+    return _top(np.concatenate([kept, *new]), count)
 
 
-def _count_above(places: Array, values: Array, levels: Sequence[float]) -> Counts:
-    """The same of elements [N] at places [N, dimensions], all others being below the first level."""
-    dimensions = places.shape[1]
-    counts = np.zeros((len(levels), 1 + dimensions), np.int64)
-    for number, level in enumerate(levels):
-        above = values > level
-        counts[number, 0] = int(above.sum())
-        if counts[number, 0] == 0:
-            break
-        for axis in range(dimensions):
-            counts[number, 1 + axis] = int(np.bincount(places[above, axis]).max())
-    return counts
+def _top(values: Array, count: int) -> Array:
+    return values if len(values) <= count else np.partition(values, -count)[-count:]
 
 
-def _far_ones(found: Array, expected: Array, near_zero: float, level: float) -> tuple[Array, Array]:
-    """Places [N, dimensions] and distances [N] of elements that are farther than this.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """How one variant differs from the reference: elements that differ at all, and the largest distance."""
 
-    One part of the arrays after the other, for all distances at once would not fit into a cache.
-    """
-    _check_shapes(found, expected)
-    places, values = [np.empty((0, found.ndim), np.int64)], [np.empty(0)]
-    for start, part in _parts(found.shape):
-        ours, wanted = found[part], expected[part]
-        suspects = _suspects(ours, wanted, near_zero, level)
-        if not suspects.any():
-            continue
-        far = distances(ours[suspects], wanted[suspects], near_zero)
-        differ = far > level
-        places.append(np.argwhere(suspects)[differ] + start)
-        values.append(far[differ])
-    return np.concatenate(places), np.concatenate(values)
+    counts: Counts
+    differ: int
+    largest: float
 
 
-def _suspects(ours: Array, wanted: Array, near_zero: float, level: float) -> Array:
-    """Where distances may be above a level; most of the others are told quickly."""
-    if ours.dtype.kind == "b":
-        return ours.view(np.uint8) != wanted.view(np.uint8)  # see `distances`
-    if ours.dtype.kind != "f" or ours.itemsize < _LEAST_ITEMSIZE or level > _LARGEST_QUICK_LEVEL:
-        return ~(ours == wanted)
-    limit = _QUICK_SHARE * level
-    with np.errstate(all="ignore"):
-        # What is not a number, and what is infinite, is below no limit.
-        return ~(np.abs(ours - wanted) < limit * np.abs(wanted) + limit * near_zero)
-
-
-def _parts(shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[Any, ...]]]:
-    """Where each part of an array begins, and its slices: elements of the first axis of which several fit into one."""
-    if not shape:
-        yield (), (...,)
-        return
-    sizes = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    axis = next(axis for axis, size in enumerate(sizes) if size <= _PART)
-    step = _PART // max(1, sizes[axis])
-    for outer in np.ndindex(shape[:axis]):
-        for first in range(0, shape[axis], step):
-            start = (*outer, first, *[0] * (len(shape) - axis - 1))
-            yield start, (*(slice(each, each + 1) for each in outer), slice(first, first + step))
+def _seen(found: Array, expected: Array, near_zero: float, levels: Sequence[float]) -> _Seen:
+    """Part by part, for all distances would take several times the memory of the output."""
+    check_shapes(found, expected)
+    counter, differ, largest = Counter(levels, expected.shape), 0, 0.0
+    for start, part in parts(expected.shape):
+        far = np.asarray(distances(found[part], expected[part], near_zero))
+        differ += int(np.count_nonzero(far))
+        largest = max(largest, float(far.max(initial=0)))
+        above = far > levels[0]
+        if above.any():
+            counter.add(np.argwhere(above) + np.array(start, np.int64), far[above])
+    return _Seen(counts=counter.counts(), differ=differ, largest=largest)
 
 
 def _levels(expected: Array) -> tuple[float, ...]:
@@ -306,16 +254,15 @@ def _text(allowed: Counts, levels: Sequence[float], expected: Array) -> str:
     return f"{base}, but {many} of the elements may be off, and {few} {most}"
 
 
-def _reason(far: Mapping[str, Array], expected: Array) -> str:
+def _reason(seen: Mapping[str, _Seen], expected: Array) -> str:
     """How far the variants are from the reference, the worst ones named."""
-    if not far:
+    if not seen:
         return "floats take part; how much they matter could not be measured"
-    counts = {name: int((values > 0).sum()) for name, values in far.items()}
-    most = max(counts.values())
+    most = max(each.differ for each in seen.values())
     if not most:
-        return f"floats take part; the reference does not differ from itself ({', '.join(far)})"
-    largest = max(float(values.max(initial=0.0)) for values in far.values())
-    causes = ", ".join(name for name, count in counts.items() if 2 * count >= most)
+        return f"floats take part; the reference does not differ from itself ({', '.join(seen)})"
+    largest = max(each.largest for each in seen.values())
+    causes = ", ".join(name for name, each in seen.items() if 2 * each.differ >= most)
     share = _percent(most / max(1, expected.size))
     size = f"by up to {amount(largest, expected)} in {share}"
     return f"floats take part; the reference differs from itself {size} ({causes})"

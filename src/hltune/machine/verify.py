@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hltune.machine.distances import far_ones
 from hltune.machine.options import MeasureOptions
-from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance, amount, distances, exact, limited
+from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance, amount, exact, limited
 from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
 from hltune.values.documents import convert
@@ -64,12 +65,13 @@ def difference(found: Array, expected: Array, tolerance: Tolerance) -> str | Non
     level = tolerance.broken(found, expected)
     if level is None:
         return None
-    far = distances(found, expected, tolerance.near_zero)
-    wrong = far > level
-    position = tuple(int(index) for index in np.argwhere(wrong)[0])
+    count, position = 0, ()
+    for places, _ in far_ones(found, expected, tolerance.near_zero, level):
+        position = position if count else tuple(map(int, places[0]))
+        count += len(places)
     # NumPy's last axis is Halide's first dimension.
     place = ", ".join(str(index) for index in reversed(position))
-    count, allowed = int(wrong.sum()), tolerance.allowed[tolerance.levels.index(level)][0]
+    allowed = tolerance.allowed[tolerance.levels.index(level)][0]
     what = "differ" if level == 0 else f"are off by more than {amount(level, expected)}"
     limit = "" if not allowed else f" and {allowed} may" if count > allowed else " and too many of them in one row"
     text = (

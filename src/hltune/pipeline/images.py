@@ -61,7 +61,9 @@ def _read_npy(path: Path) -> Array:
 
 def _read_image(path: Path) -> Array:
     import imageio.v3 as iio  # only loaded where an image is used
+    from PIL import Image
 
+    Image.MAX_IMAGE_PIXELS = None  # who names a file knows how large it is; the limit is for files of strangers
     # Left to choose, imageio tries all its plugins on a damaged file, with warnings from most.
     image = iio.imread(path, plugin="pillow")
     return np.moveaxis(image, 2, 0) if image.ndim == 3 else image

@@ -36,6 +36,7 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import Reason
 from hltune.values.unit import Unit
+from hltune.workspace.records import TUNED
 from hltune.workspace.tunings import TuningCommand
 
 Document = dict[str, Any]
@@ -43,6 +44,8 @@ Document = dict[str, Any]
 VERSION = 4
 _SAMPLES = 500
 """Of tuning, that the page shows beside each one that was the best so far."""
+_LINES = 3
+"""Schedules beside the tuned one, the fastest first, whose cost the curve shows as a line."""
 _ID_DIGITS = 12
 _NONE = "-"
 _INK = "#010203"
@@ -158,6 +161,7 @@ def _row(name: str, measured: Measurement | None, best: Measurement | None) -> D
     return {
         "name": name,
         "cost": found and found.unit.from_seconds(found.value),
+        "spread": found and found.spread,
         "to_best": ratio(*pair) if pair else None,
         "tie": pair is not None and found is not best and is_tie(*pair),
         "heap_bytes": heap.bytes if heap else counters and counters.peak_heap_bytes,
@@ -221,6 +225,9 @@ def _curve(pipeline: Document) -> str:
         axes = figure.subplots()
         axes.plot(minutes, costs, ".", color="0.6", markersize=3, label="samples")
         axes.step(minutes, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
+        known = [row for row in pipeline.get("rows", ()) if row["name"] != TUNED and row["cost"]]
+        for number, row in enumerate(known[:_LINES]):
+            axes.axhline(row["cost"], linestyle="--", linewidth=0.8, color=f"C{number + 1}", label=row["name"])
         axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
         axes.set_yscale("log")
         ticks = round_numbers(*axes.get_ylim())

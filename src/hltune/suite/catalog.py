@@ -72,7 +72,7 @@ def find(name: str) -> Benchmark:
         "unknown benchmark",
         expected="one of " + ", ".join(names) + "; or file.py[:name], file.cpp[:name], file.hlpipe",
         found=repr(name),
-        todo=did_you_mean(name, [*names, *Group], cutoff=0.4),
+        todo=did_you_mean(name, [*names, *Group], cutoff=0.5),
     )
 
 

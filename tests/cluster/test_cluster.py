@@ -185,7 +185,8 @@ def test_a_node_that_fails_leaves_the_others_to_measure() -> None:
     with cluster_of({}, {"fails_after": 4}) as _, head_of(notes, seconds=0.05) as head, session_of(head) as session:
         measurements = list(session.measure_each(wanted.items(), best=None))
         assert sorted(key for key, _ in measurements) == sorted(wanted)
-        assert sorted(each.measured for each in head.members()) == [3, 27]  # and what both time
+        few, many = sorted(each.measured for each in head.members())
+        assert few in (3, 4) and few + many == 30  # what both time may be the fourth
         assert len(head.timing()) == 1
     assert any("measures no more" in note and "no space left" in note for note in notes)
 

@@ -70,6 +70,16 @@ def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:
     assert ", a tie</td>" in text and "<td>3 MiB (1,234)</td>" in text
 
 
+def test_who_is_surely_faster_comes_before_what_is_explained() -> None:
+    lucky = replace(FOUND, measured=in_turns(1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0))
+    others = {"steady": in_turns(*[1.8] * 7), "broken": CRASH, "slow": in_turns(*[4.0] * 7)}
+    found = result(explanation=replace(explanation(lucky), others=others))
+    rows = reported([found], {}, command="")["pipelines"][0]["rows"]
+    assert [row["name"] for row in rows] == ["steady", "tuned", "slow", "broken"]
+    assert [row["to_best"] for row in rows[:2]] == [1.0, pytest.approx(2.0 / 1.8)]
+    assert not any(row["tie"] for row in rows)
+
+
 def test_what_was_changed_or_is_not_sure_is_said_to_be(tmp_path: Path) -> None:
     inside = replace(in_turns(2.1, 1.9), repair=SCHEDULE)
     found = replace(FOUND, beside=in_turns(2.0, 2.0), advice=(advice("slow", measured=inside),))

@@ -10,7 +10,7 @@ from hltune.commands.compare import Comparison
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.machine.speedup import ratio, speedup
+from hltune.machine.speedup import is_tie, ratio
 from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
 from hltune.report.own import Own
 from hltune.schedule.render import render_loop_nest
@@ -138,12 +138,6 @@ def print_files(console: Console, files: tuple[Path, ...]) -> None:
 
 def _advice(finding: Finding) -> str:
     return finding.found if finding.todo is None else f"{finding.found}: {finding.todo}"
-
-
-def is_tie(one: Cost, other: Cost) -> bool:
-    """Neither is surely faster; what is counted comes out the same every time."""
-    found = None if one.counters is not None else speedup(one, other)
-    return found is not None and found.tie
 
 
 def _cells(cost: Cost, result: Comparison) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Searched
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED, Record
-from hltune.workspace.rows import Row, without_twins
+from hltune.workspace.rows import Row, fastest_first, without_twins
 from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL
 
 _FAR = 5.0
@@ -25,7 +25,7 @@ _ALWAYS = (MANUAL, EXPERT, BASELINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finals:
-    """In order of their cost, failures last.
+    """The winner first, then by their ratio to it, failures last.
 
     Attributes:
         compared: they were measured interleaved; else costs are what is stored, each of a moment of its own, and who
@@ -105,8 +105,9 @@ def decide(
         }
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
     rows = without_twins(rows, finalists.keys() - references.keys())
+    rows = fastest_first(rows)
     champion = None if compared or session.side_by_side else _champion(finalists, records)
-    rows.sort(key=lambda row: (row.name != champion or row.cost is None, row.order()))
+    rows.sort(key=lambda row: row.name != champion or row.cost is None)
     told(rows)
     left_out = tuple(
         name for name in waiting if name not in measured and (name in references or finalists[name][0] != TUNED)

@@ -87,12 +87,36 @@ def test_the_fastest_wins_whoever_found_it() -> None:
 
 
 def test_turn_by_turn_decides_and_not_a_lucky_moment() -> None:
-    session = TimedSession({QUICK: LUCKY, QUICKER: STEADY, WIDE: EQUAL})
+    session = TimedSession({QUICK: LUCKY, QUICKER: STEADY, WIDE: in_turns(*[1.9] * 7)})
     finals = decide(session, REFERENCES, {}, (ranked(QUICK), ranked(QUICKER), ranked(WIDE)), [], "p")
     assert [row.schedule for row in finals.rows[:3]] == [QUICKER, WIDE, QUICK] and LUCKY.value < STEADY.value
     to_best = [ratio(row.cost, finals.winner_cost) for row in finals.rows if row.cost]
     assert to_best[0] == 1.0 and to_best == sorted(to_best)
     assert finals.to_runner_up is not None and finals.to_runner_up.value == to_best[1]
+
+
+@pytest.mark.parametrize("compared", [True, False])
+def test_of_equals_what_tuning_left_before_stays_the_winner(compared: bool) -> None:
+    references = {**REFERENCES, "expert": Candidate(schedule=WIDE, provenance=Named(name="expert"))}
+    tuned = replace(record("tuned", QUICK), compared=compared)
+    finals = decide(TimedSession({WIDE: LUCKY, QUICK: EQUAL}), references, {}, (), [tuned], "p")
+    assert [row.name for row in finals.rows[:2]] == [tuned.label, "expert"]
+    assert finals.stays and finals.winner_is is None
+    assert finals.to_runner_up is not None and finals.to_runner_up.tie
+
+
+def test_what_tuning_left_before_goes_if_another_one_is_surely_faster() -> None:
+    references = {**REFERENCES, "expert": Candidate(schedule=WIDE, provenance=Named(name="expert"))}
+    session = TimedSession({WIDE: STEADY, QUICK: LUCKY})
+    finals = decide(session, references, {}, (), [record("tuned", QUICK)], "p")
+    assert (finals.winner.name, finals.winner_is, finals.stays) == ("expert", "expert", False)
+
+
+def test_a_reference_that_tuning_left_before_stays_under_its_own_name() -> None:
+    references = {**REFERENCES, "expert": Candidate(schedule=WIDE, provenance=Named(name="expert"))}
+    session = TimedSession({QUICK: LUCKY, WIDE: EQUAL})
+    finals = decide(session, references, {}, (ranked(QUICK),), [record("tuned", WIDE)], "p")
+    assert (finals.winner.name, finals.winner_is, finals.stays) == ("expert", "expert", True)
 
 
 @pytest.mark.parametrize("baseline", [None, BROKEN])
@@ -254,7 +278,7 @@ def test_without_time_who_has_won_a_comparison_stays_the_winner(won: bool, winne
     costs, tuned = {SLOW: 1.1, QUICK: 1.0}, replace(record("tuned", SLOW), compared=won)
     given: Mapping[str, Any] = {"cost": lambda each: costs.get(each.schedule), "most": 0}
     finals = decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK),), [tuned], "p", **given)
-    assert (finals.winner.schedule, finals.compared) == (winner, False)
+    assert (finals.winner.schedule, finals.compared, finals.stays) == (winner, False, won)
     assert decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK),), [tuned], "p").compared
     counting = RecordedSession()
     counting.side_by_side = True  # costs the same whenever it is measured

@@ -10,16 +10,16 @@ from hltune.machine.speedup import ratio
 from hltune.samples.results import Ranked
 from hltune.tuning.finals import decide
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Measurement
 from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Mutated, Named, Searched
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
-from hltune.values.unit import MILLISECONDS
 from hltune.workspace.records import Record
 from hltune.workspace.rows import Row
-from tests.tuning.recorded import BROKEN, RecordedSession
+from tests.report.values import cost
+from tests.tuning.recorded import BROKEN, RecordedSession, TimedSession
 
 OUT = Stage("out")
 TUNING = Mutated(parent="0" * 64, changes=("tail",))
@@ -37,26 +37,10 @@ WRONG = Failure(stage="verify", kind="wrong output", message="output: 3 of 9 ele
 HOPELESS = Candidate(schedule=Schedule((Unroll(OUT, "z"),)), provenance=Named(name="hopeless"))
 
 
-def in_turns(*milliseconds: float) -> Cost:
-    return Cost(unit=MILLISECONDS, turns=tuple((each / 1e3,) for each in milliseconds))
-
-
-LUCKY = in_turns(1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0)
+LUCKY = cost(1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 """The least cost of all that follow, for one moment was lucky."""
-EQUAL = in_turns(1.5, 2.2, 1.9, 2.1, 2.0, 2.0, 2.1)
-STEADY = in_turns(*[1.8] * 7)
-SLOWER = in_turns(*[2.5] * 7)
-
-
-class TimedSession(RecordedSession):
-    """Each schedule costs what is given, the others as much as the slowest."""
-
-    def __init__(self, costs: Mapping[Schedule, Cost]) -> None:
-        super().__init__()
-        self.costs = costs
-
-    def cost(self, schedule: Schedule) -> Measurement:
-        return self.costs.get(schedule, SLOWER)
+EQUAL = cost(1.5, 2.2, 1.9, 2.1, 2.0, 2.0, 2.1)
+STEADY = cost(*[1.8] * 7)
 
 
 def ranked(schedule: Schedule) -> Ranked:
@@ -87,7 +71,7 @@ def test_the_fastest_wins_whoever_found_it() -> None:
 
 
 def test_turn_by_turn_decides_and_not_a_lucky_moment() -> None:
-    session = TimedSession({QUICK: LUCKY, QUICKER: STEADY, WIDE: in_turns(*[1.9] * 7)})
+    session = TimedSession({QUICK: LUCKY, QUICKER: STEADY, WIDE: cost(*[1.9] * 7)})
     finals = decide(session, REFERENCES, {}, (ranked(QUICK), ranked(QUICKER), ranked(WIDE)), [], "p")
     assert [row.schedule for row in finals.rows[:3]] == [QUICKER, WIDE, QUICK] and LUCKY.value < STEADY.value
     to_best = [ratio(row.cost, finals.winner_cost) for row in finals.rows if row.cost]

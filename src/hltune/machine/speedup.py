@@ -105,7 +105,7 @@ def in_order(costs: Mapping[str, Cost], former: str | None = None) -> list[str]:
         return []
     names = sorted(costs, key=lambda name: costs[name].value)
     first = _leader(costs, names)
-    if former in costs and _as_fast(costs[former], costs[first], costs.values()):
+    if former is not None and former in costs and _as_fast(costs[former], costs[first], costs.values()):
         first = former
     others = (name for name in names if name != first)
     return [first, *sorted(others, key=lambda name: ratio(costs[name], costs[first]))]

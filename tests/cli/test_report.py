@@ -79,8 +79,8 @@ def test_the_page_shows_what_is_known_and_asks_for_nothing(tuned: Run, tmp_path:
     (pipeline,) = document["pipelines"]
     names = [row["name"] for row in pipeline["rows"]]
     assert {"tuned", "default"} <= set(names) and len(names) == len(set(names))
-    costs = [row["cost"] for row in pipeline["rows"] if row["cost"]]
-    assert costs == sorted(costs) and pipeline["limit"] > 0
+    first, *others = [row["to_best"] for row in pipeline["rows"] if row["cost"]]
+    assert first == 1.0 and others == sorted(others) and pipeline["limit"] > 0
     with Reader(tmp_path / ".hltune" / "samples.sqlite") as reader:
         (row,) = (each for each in reader.statistics() if each.pipeline_name == "blur_function")
         best = reader.best(row.pipeline_hash, row.machine.key, 10)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.commands.choice import choose, other_schedules, reference
+from hltune.commands.choice import choose, other_names, other_schedules, reference
 from hltune.values import schedule_codec
 from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import InputError
@@ -50,6 +50,14 @@ def test_the_same_schedule_twice_is_refused(workspace: Workspace) -> None:
     with pytest.raises(InputError, match="twice"):
         choose(SUBJECT, [None, "tuned"], workspace, HOST)
     assert list(choose(SUBJECT, [None, "default"], workspace, HOST)) == ["tuned", "default"]
+
+
+def test_what_tuning_left_may_be_the_expert_s(workspace: Workspace) -> None:
+    for name in ("tuned", "expert", "adams2019"):
+        workspace.keep(Record(name=name, schedule=OTHER, cost=1e-3, provenance=Named(name=name)), SPEC, HOST)
+    assert other_names(MINE, workspace, HOST, "tuned", OTHER) == ("expert", "adams2019")
+    assert other_names(MINE, workspace, HOST, "expert", OTHER) == ("adams2019", "tuned")
+    assert other_names(MINE, workspace, HOST, "tuned", SCHEDULE) == ()
 
 
 def test_the_fastest_on_record_is_the_reference(workspace: Workspace) -> None:

@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from hltune.commands.on_record import put_on_record
-from hltune.tuning.finals import Finals
+from hltune.tuning.finals import Finals, decide
+from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule, Unroll
+from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.workspace.records import Record, Workspace
 from tests.report.values import HOST, SPEC, cost, row
+from tests.tuning.recorded import TimedSession
 
 WON, LUCKY = (Schedule((Unroll(Stage("out"), loop),)) for loop in "xy")
 
@@ -34,3 +37,14 @@ def test_the_winner_of_a_comparison_keeps_what_it_cost_there(tmp_path: Path) -> 
     won = put(workspace, WON, 1e-3, compared=True)
     assert won.compared and put(workspace, WON, 0.9e-3, compared=False) == won
     assert put(workspace, LUCKY, 0.8e-3, compared=True).schedule == LUCKY
+
+
+def test_a_tie_with_the_expert_replaces_nothing(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    former = put(workspace, WON, 2e-3, compared=True)
+    session = TimedSession({LUCKY: cost(1e-3, *[2e-3] * 6), WON: cost(1.5e-3, 2.2e-3, 1.9e-3, 2.1e-3, *[2e-3] * 3)})
+    expert = Candidate(schedule=LUCKY, provenance=Named(name="expert"))
+    records = workspace.records(SPEC, HOST)
+    finals = decide(session, {"expert": expert}, {}, (), records, "blur")
+    put_on_record(finals, records, SPEC, HOST, workspace)
+    assert [each.label for each in workspace.records(SPEC, HOST)] == [former.label]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hltune.machine.speedup import speedup
-from hltune.values.cost import Cost
+from hltune.machine.speedup import in_order, speedup
+from hltune.values.cost import Cost, Counters
 from hltune.values.unit import MILLISECONDS
 
 
@@ -32,3 +32,61 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 
 def test_too_few_turns_say_nothing() -> None:
     assert speedup(cost([1.0, 1.0]), cost([1.0, 1.0, 1.0])) is None
+
+
+LUCKY = cost([1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0])
+"""The least cost by far, for one moment was lucky."""
+
+
+def test_who_is_surely_faster_in_turns_leads_and_not_the_least_cost() -> None:
+    costs = {
+        "slow": cost([4.0] * 7),
+        "lucky": LUCKY,
+        "steady": cost([1.8] * 7),
+        "near": cost([1.81] * 7),
+        "best": cost([1.7] * 7),
+    }
+    assert min(costs, key=lambda name: costs[name].value) == "lucky"
+    assert in_order(costs) == ["best", "steady", "near", "lucky", "slow"]
+
+
+def test_a_tie_does_not_take_the_lead() -> None:
+    noisy = cost([1.5, 2.2, 1.9, 2.1, 1.9, 1.9, 1.9])
+    assert in_order({"noisy": noisy, "lucky": LUCKY}) == ["lucky", "noisy"]
+
+
+def test_a_circle_has_an_end() -> None:
+    """Each is faster than the next one in two turns of three."""
+    turns = [1.0, 2.0, 3.0]
+    costs = {name: cost([turns[(at + turn) % 3] for turn in range(3)] * 21) for at, name in enumerate("abc")}
+    assert sorted(in_order(costs)) == ["a", "b", "c"]
+
+
+def test_of_equals_the_one_that_led_before_leads() -> None:
+    former = cost([1.5, 2.2, 1.9, 2.1, 2.0, 2.0, 2.1])
+    assert in_order({"lucky": LUCKY, "former": former}) == ["lucky", "former"]
+    assert in_order({"lucky": LUCKY, "former": former}, "former") == ["former", "lucky"]
+    assert in_order({"lucky": LUCKY, "former": cost([2.3] * 7)}, "former") == ["lucky", "former"]
+    assert in_order({"lucky": LUCKY}, "gone") == ["lucky"]
+    assert in_order({}, "gone") == []
+
+
+def test_it_leads_no_more_if_anybody_is_surely_faster() -> None:
+    """Though it is as fast as the leader, as far as turns can tell."""
+    leader = [1.7, 1.7, 2.0, 2.0, 2.0, 2.0, 2.0]
+    former = [2.4, 2.4, 1.9, 1.9, 2.4, 1.9, 2.4]
+    other = [2.1, 2.1, 1.8, 1.8, 2.1, 1.8, 2.1]
+    costs = {"leader": cost(leader), "former": cost(former), "other": cost(other)}
+    assert in_order({name: costs[name] for name in ("leader", "former")}, "former")[0] == "former"
+    assert in_order(costs, "former")[0] == "leader"
+
+
+def test_what_is_counted_is_in_order_of_its_cost() -> None:
+    counters = Counters(packets=1, hvx_instructions=0, instructions=1, allocations=0, peak_heap_bytes=0)
+    costs = {
+        name: Cost(unit=MILLISECONDS, turns=((value,),), counters=counters)
+        for name, value in {"b": 1.001, "a": 1.0, "same": 1.0}.items()
+    }
+    assert in_order(costs) == ["a", "same", "b"]
+    assert in_order(costs, "b") == ["a", "same", "b"]
+    assert in_order(costs, "same") == ["same", "a", "b"]

@@ -52,7 +52,7 @@ LOOP = {"kind": "for", "loop": ODD, "func": "out", "depth": 0, "share": 1.0, "to
 
 def explained(*changes: dict[str, Any]) -> Callable[[Console], None]:
     """Shows a schedule for each, with what is odd about it."""
-    document = {"pipeline": "blur", "schedules": [{**EXPLAINED, **change} for change in changes]}
+    document = {"pipeline": "blur", "also": [ODD], "schedules": [{**EXPLAINED, **change} for change in changes]}
     return lambda console: explain.print_explained(console, document)
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from hltune.commands.report import Reported
 from hltune.machine.speedup import ratio
+from hltune.report.explain import print_explained
 from hltune.report.page import reported, under_way, write_page
 from hltune.values.cost import Heap
 from hltune.values.reasons import Reason
@@ -68,6 +70,25 @@ def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:
     write_page(document, tmp_path / "out.html")
     text = (tmp_path / "out.html").read_text()
     assert ", a tie</td>" in text and "<td>3 MiB (1,234)</td>" in text
+
+
+def test_who_is_surely_faster_comes_before_what_is_explained() -> None:
+    lucky = replace(FOUND, measured=in_turns(1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0))
+    others = {"steady": in_turns(*[1.8] * 7), "broken": CRASH, "slow": in_turns(*[4.0] * 7)}
+    found = result(explanation=replace(explanation(lucky), others=others))
+    rows = reported([found], {}, command="")["pipelines"][0]["rows"]
+    assert [row["name"] for row in rows] == ["steady", "tuned", "slow", "broken"]
+    assert [row["to_best"] for row in rows[:2]] == [1.0, pytest.approx(2.0 / 1.8)]
+    assert not any(row["tie"] for row in rows)
+
+
+def test_what_is_known_by_another_name_as_well_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = result(explanation=replace(explanation(FOUND), others=OTHERS, also=("expert",)))
+    document = reported([found], {}, command="")
+    write_page(document, tmp_path / "out.html")
+    assert "tuned (also expert)</th>" in (tmp_path / "out.html").read_text()
+    print_explained(Console(width=120), document["pipelines"][0])
+    assert "blur, schedule tuned (also expert): 2 ms" in capsys.readouterr().out
 
 
 def test_what_was_changed_or_is_not_sure_is_said_to_be(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -15,6 +17,8 @@ from hltune.report import tune as report
 from hltune.report.curve import plot_curve
 from hltune.report.tables import print_comparison
 from hltune.tuning.finals import decide
+from hltune.tuning.options import Budget
+from hltune.tuning.outlook import Outlook
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
 from hltune.values.directives import Parallel, Schedule, Vectorize
@@ -57,7 +61,7 @@ def test_tuned(result: Tuned, snapshot: SnapshotAssertion) -> None:
 
 def test_what_was_not_compared_says_so() -> None:
     rows = (row("tuned-0123abcd", cost(1e-3), finder="tuned"), row("manual", cost(0.9e-3)))
-    finals = replace(TUNED.finals, rows=rows, compared=False, left_out=("manual",))
+    finals = replace(TUNED.finals, rows=rows, compared=False, stays=True, left_out=("manual",))
     result = replace(TUNED, finals=finals, again="the same command without --fresh")
     text = shown(lambda console: report.print_tuned(console, result, ()))
     assert "interleaved" not in text and "the final comparison" not in text and "not side by side" in text
@@ -195,6 +199,41 @@ def test_the_three_commonest_reasons_of_failure_are_shown() -> None:
     ]
     assert "other reasons: 2, see `hltune samples failures`" in text
     assert len(report.document(Tuning(results=(result,), failed={}), STORE)["failures"]) == 5  # type: ignore[arg-type]
+
+
+def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
+    expert = row("expert", cost(*[1e-3] * 5))
+    result = replace(TUNED, finals=replace(TUNED.finals, rows=(expert, *TUNED.finals.rows[2:]), stays=True))
+    text = shown(lambda console: report.print_tuned(console, result, ()))
+    assert "expert stays the winner, for it was the winner before, and nobody is surely faster" in text
+    assert "tuned is the expert's schedule" in text
+    document = report.document(Tuning(results=(result,), failed={}), STORE)
+    assert (document["winner_is"], document["stays"]) == ("expert", True)
+    named = report.document(Tuning(results=(TUNED,), failed={}), STORE)
+    assert (named["winner_is"], named["stays"]) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("costs", "budget", "text"),
+    [
+        ((), Budget(minutes=1), "too few rounds (0) to tell; give more --minutes"),
+        ((), Budget(rounds=0), "too few rounds (0) to tell; give --rounds 6"),
+        ((1.0,) * 3, Budget(minutes=3), "too few rounds (3) to tell; give --minutes 6"),
+        ((1.0,) * 5, Budget(minutes=3), "too few rounds (5) to tell; give --minutes 4"),
+        ((1.0,) * 3, Budget(minutes=3, rounds=3), "too few rounds (3) to tell; give --rounds 6"),
+        ((1.0,) * 3, Budget(samples=30), "too few rounds (3) to tell; give more --samples"),
+        ((1.0,) * 6, Budget(minutes=3), "the last two thirds of 6 rounds made it 0.0% faster"),
+        ((None, None, *(1.0,) * 4), Budget(minutes=3), "nothing worked in the first third of 6 rounds: more --minutes"),
+        ((None,) * 12, Budget(minutes=3), "nothing works after 12 rounds"),
+    ],
+)
+def test_it_is_always_said_whether_more_tuning_helps(
+    costs: tuple[float | None, ...], budget: Budget, text: str
+) -> None:
+    result = replace(TUNED, outlook=Outlook.of(costs), budget=budget)
+    assert text in " ".join(shown(lambda console: report.print_tuned(console, result, ())).split())
+    document: Mapping[str, Any] = report.document(Tuning(results=(result,), failed={}), STORE)
+    assert document["outlook"]["summary"].startswith(text)
 
 
 class NoisySession(RecordedSession):

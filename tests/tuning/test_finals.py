@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hltune.machine.speedup import ratio
 from hltune.samples.results import Ranked
 from hltune.tuning.finals import decide
 from hltune.values.candidate import Candidate
@@ -17,7 +18,8 @@ from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Record
 from hltune.workspace.rows import Row
-from tests.tuning.recorded import BROKEN, RecordedSession
+from tests.report.values import cost
+from tests.tuning.recorded import BROKEN, RecordedSession, TimedSession
 
 OUT = Stage("out")
 TUNING = Mutated(parent="0" * 64, changes=("tail",))
@@ -33,6 +35,12 @@ REFERENCES = {
 
 WRONG = Failure(stage="verify", kind="wrong output", message="output: 3 of 9 elements differ")
 HOPELESS = Candidate(schedule=Schedule((Unroll(OUT, "z"),)), provenance=Named(name="hopeless"))
+
+
+LUCKY = cost(1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0)
+"""The least cost of all that follow, for one moment was lucky."""
+EQUAL = cost(1.5, 2.2, 1.9, 2.1, 2.0, 2.0, 2.1)
+STEADY = cost(*[1.8] * 7)
 
 
 def ranked(schedule: Schedule) -> Ranked:
@@ -60,6 +68,39 @@ def test_the_fastest_wins_whoever_found_it() -> None:
     assert finals.to_baseline is not None and finals.to_runner_up is not None
     assert finals.to_baseline.low <= finals.to_baseline.value <= finals.to_baseline.high
     assert finals.to_baseline.value == pytest.approx(1 / (0.5 * 0.6), rel=0.05)
+
+
+def test_turn_by_turn_decides_and_not_a_lucky_moment() -> None:
+    session = TimedSession({QUICK: LUCKY, QUICKER: STEADY, WIDE: cost(*[1.9] * 7)})
+    finals = decide(session, REFERENCES, {}, (ranked(QUICK), ranked(QUICKER), ranked(WIDE)), [], "p")
+    assert [row.schedule for row in finals.rows[:3]] == [QUICKER, WIDE, QUICK] and LUCKY.value < STEADY.value
+    to_best = [ratio(row.cost, finals.winner_cost) for row in finals.rows if row.cost]
+    assert to_best[0] == 1.0 and to_best == sorted(to_best)
+    assert finals.to_runner_up is not None and finals.to_runner_up.value == to_best[1]
+
+
+@pytest.mark.parametrize("compared", [True, False])
+def test_of_equals_what_tuning_left_before_stays_the_winner(compared: bool) -> None:
+    references = {**REFERENCES, "expert": Candidate(schedule=WIDE, provenance=Named(name="expert"))}
+    tuned = replace(record("tuned", QUICK), compared=compared)
+    finals = decide(TimedSession({WIDE: LUCKY, QUICK: EQUAL}), references, {}, (), [tuned], "p")
+    assert [row.name for row in finals.rows[:2]] == [tuned.label, "expert"]
+    assert finals.stays and finals.winner_is is None
+    assert finals.to_runner_up is not None and finals.to_runner_up.tie
+
+
+def test_what_tuning_left_before_goes_if_another_one_is_surely_faster() -> None:
+    references = {**REFERENCES, "expert": Candidate(schedule=WIDE, provenance=Named(name="expert"))}
+    session = TimedSession({WIDE: STEADY, QUICK: LUCKY})
+    finals = decide(session, references, {}, (), [record("tuned", QUICK)], "p")
+    assert (finals.winner.name, finals.winner_is, finals.stays) == ("expert", "expert", False)
+
+
+def test_a_reference_that_tuning_left_before_stays_under_its_own_name() -> None:
+    references = {**REFERENCES, "expert": Candidate(schedule=WIDE, provenance=Named(name="expert"))}
+    session = TimedSession({QUICK: LUCKY, WIDE: EQUAL})
+    finals = decide(session, references, {}, (ranked(QUICK),), [record("tuned", WIDE)], "p")
+    assert (finals.winner.name, finals.winner_is, finals.stays) == ("expert", "expert", True)
 
 
 @pytest.mark.parametrize("baseline", [None, BROKEN])
@@ -221,7 +262,7 @@ def test_without_time_who_has_won_a_comparison_stays_the_winner(won: bool, winne
     costs, tuned = {SLOW: 1.1, QUICK: 1.0}, replace(record("tuned", SLOW), compared=won)
     given: Mapping[str, Any] = {"cost": lambda each: costs.get(each.schedule), "most": 0}
     finals = decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK),), [tuned], "p", **given)
-    assert (finals.winner.schedule, finals.compared) == (winner, False)
+    assert (finals.winner.schedule, finals.compared, finals.stays) == (winner, False, won)
     assert decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK),), [tuned], "p").compared
     counting = RecordedSession()
     counting.side_by_side = True  # costs the same whenever it is measured

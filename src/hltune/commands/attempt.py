@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from hltune.machine.protocol import Session
+from hltune.machine.speedup import in_order
 from hltune.runtime.progress import Progress
 from hltune.search.ladder import Rung, Step, climb
 from hltune.search.pool import SearchPool
@@ -129,7 +130,7 @@ class Attempt:
         return max(working, key=lambda each: each.step.rung.effort, default=None)
 
     def decide(self) -> Tried | None:
-        """`best`, measured side by side with those that cost about the same, and with the author's own."""
+        """The best, measured side by side with those that cost about the same, and with the author's own."""
         own = {name: each for name, each in self.subject.hand_written.items() if name == MANUAL}
         chosen: dict[Schedule, Tried] = {}
         while (best := self.best()) is not None and self.session is not None and schedule_of(best) not in chosen:
@@ -149,7 +150,13 @@ class Attempt:
                 replace(each, measurement=again[schedule_of(each)]) if schedule_found(each) in again else each
                 for each in self.tried
             ]
-        return best
+        return self._leader(chosen.keys()) or best
+
+    def _leader(self, chosen: Set[Schedule]) -> Tried | None:
+        """Who leads among those that were measured side by side; None if nothing was."""
+        beside = {each.step.rung.label: each for each in self.tried if schedule_found(each) in chosen}
+        names = in_order({label: each.cost for label, each in beside.items() if each.cost})
+        return beside[names[0]] if names else None
 
     def _least_cost(self) -> float | None:
         return min((each.cost.value for each in self.tried if each.cost), default=None)

@@ -9,7 +9,7 @@ from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError, did_you_mean
 from hltune.values.machine_id import MachineId
-from hltune.values.schedule_codec import read_schedule_file
+from hltune.values.schedule_codec import read_schedule_file, schedule_hash
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject
 
@@ -76,6 +76,15 @@ def other_schedules(
         if name not in chosen and schedule not in (*chosen.values(), *found.values()):
             found[name] = schedule
     return found
+
+
+def other_names(
+    subject: Subject, workspace: Workspace, machine: MachineId, name: str, schedule: Schedule
+) -> tuple[str, ...]:
+    """By which names it is known as well: what tuning left may be the expert's schedule."""
+    label = f"-{schedule_hash(schedule)[:8]}"
+    known = known_schedules(subject, workspace, machine)
+    return tuple(each for each in known if known[each] == schedule and each != name and not each.endswith(label))
 
 
 def reference(others: Mapping[str, Schedule], measured: Mapping[str, Measurement]) -> str | None:

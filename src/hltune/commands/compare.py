@@ -24,7 +24,7 @@ from hltune.values.provenance import Named
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
 from hltune.workspace.records import TUNED, Workspace
-from hltune.workspace.rows import Row, without_twins
+from hltune.workspace.rows import Row, fastest_first, without_twins
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import DEFAULT, Subject
 
@@ -34,7 +34,7 @@ OTHER_WEIGHTS = "adams2019+weights"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The schedules of one pipeline, in order of their cost, failures last.
+    """The schedules of one pipeline, the fastest first, failures last.
 
     Attributes:
         bandwidth_bound: cost of a parallel, vectorised copy that moves as many bytes.
@@ -130,7 +130,7 @@ def compare(
     measured |= {name: each[0].outcome for name, each in found.items() if isinstance(each[0].outcome, Failure)}
     recorders = {label: record.name for label, record in recorded.items()}
     rows = [Row.of(name, recorders.get(name, name), candidates.get(name), each) for name, each in measured.items()]
-    rows = sorted(without_twins(rows, {*recorded} - {TUNED}), key=Row.order)
+    rows = fastest_first(without_twins(rows, {*recorded} - {TUNED}))
     verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
     refuted = drop_refuted(verdicts, subject.spec, key, measure, workspace, progress)
     for row in rows:

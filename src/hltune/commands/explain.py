@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from hltune.commands.accounts import Accounts
-from hltune.commands.choice import choose, other_schedules, reference
+from hltune.commands.choice import choose, other_names, other_schedules, reference
 from hltune.commands.place import open_session
 from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
@@ -73,6 +73,7 @@ class Explanation:
     Attributes:
         root: the program that computes every Func once, in full: what is needed; a Failure if it could not be read.
         caches: bytes of the machine's caches, the smallest first; empty if nobody knows.
+        also: by which other names the first one is known, such as the expert's.
         others: what other known schedules cost, side by side with these, by their names.
         bandwidth_bound: what a parallel, vectorised copy of as many bytes costs; None if nobody asked for others.
         verification: what outputs were verified against; None if nothing ran.
@@ -86,6 +87,7 @@ class Explanation:
     others: Mapping[str, Measurement]
     bandwidth_bound: Measurement | None
     verification: Verification | None = None
+    also: tuple[str, ...] = ()
 
 
 def explain(
@@ -121,6 +123,7 @@ def explain(
     machine = on_given(identify(subject.target, measure), subject.spec, inputs, measure)
     asked = [schedule] if against is None else [schedule, against]
     chosen = choose(subject, asked, workspace, machine)
+    also = other_names(subject, workspace, machine, *next(iter(chosen.items())))
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(preload=("halide",))) for _ in range(usable_cores())]
         accounts = Accounts(subject, measure.threads, workers)
@@ -183,6 +186,7 @@ def explain(
         others={name: measured[name] for name in others or () if name in measured},
         bandwidth_bound=bound,
         verification=verification,
+        also=also,
     )
 
 

@@ -5,7 +5,7 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ from hltune.tuning.keep import kept
 from hltune.tuning.lanes import lanes_for
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
-from hltune.tuning.options import TuneOptions
+from hltune.tuning.options import Budget, TuneOptions
 from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.rounds import Run, TuneProgress, part, take_rounds
 from hltune.tuning.searcher import Searcher, climb_baselines
@@ -92,6 +92,7 @@ class Tuned:
         outlook: what the rounds say about further ones.
         verification: what outputs were verified against.
         again: what goes on where this run ended, see `TuneOptions`.
+        budget: when the run was to stop.
     """
 
     subject: Subject
@@ -113,6 +114,7 @@ class Tuned:
     outlook: Outlook
     verification: Verification | None = None
     again: str = "the same command"
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def samples_per_minute(self) -> float:
@@ -338,6 +340,7 @@ def _finish(
         files=export_texts(About.today(spec, run.machine, record.cost), subject, record.schedule, folder),
         verification=run.session.verification,
         again=options.again,
+        budget=options.budget,
     )
 
 

@@ -1,5 +1,6 @@
 """How much faster one schedule is than another, and how sure that is."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,3 +84,48 @@ def _pruned(*costs: Cost) -> bool:
 def ratio(slower: Cost, faster: Cost) -> float:
     """The same number for all who show it."""
     return compared(slower, faster).value
+
+
+def is_tie(one: Cost, other: Cost) -> bool:
+    """Neither is surely faster; what is counted comes out the same every time."""
+    found = None if one.counters is not None else speedup(one, other)
+    return found is not None and found.tie
+
+
+def in_order(costs: Mapping[str, Cost], former: str | None = None) -> list[str]:
+    """Names of what was measured side by side: the one that leads, then the others by their `ratio` to it.
+
+    The least cost leads unless another one is surely faster turn by turn: a decile of all turns may be a lucky moment.
+    So none of less than 1.00 comes after the first one, but for ties with it.
+
+    Args:
+        former: who has led before, and goes on to do so if nobody is surely faster: of equals, the known one.
+    """
+    if not costs:
+        return []
+    names = sorted(costs, key=lambda name: costs[name].value)
+    first = _leader(costs, names)
+    if former is not None and former in costs and _as_fast(costs[former], costs[first], costs.values()):
+        first = former
+    others = (name for name in names if name != first)
+    return [first, *sorted(others, key=lambda name: ratio(costs[name], costs[first]))]
+
+
+def _leader(costs: Mapping[str, Cost], names: Sequence[str]) -> str:
+    """From the first name on to one that is surely faster, and so on; nobody leads twice, so this ends."""
+    leader, *waiting = names
+    while faster := [name for name in waiting if _surely_faster(costs[name], costs[leader])]:
+        _, leader = min((ratio(costs[name], costs[leader]), name) for name in faster)
+        waiting.remove(leader)
+    return leader
+
+
+def _surely_faster(one: Cost, other: Cost) -> bool:
+    found = speedup(one, other)
+    return found is not None and found.high < 1 and not found.tie
+
+
+def _as_fast(one: Cost, leader: Cost, all_costs: Iterable[Cost]) -> bool:
+    """It is the leader's equal, and nobody is surely faster."""
+    equal = one.value == leader.value or is_tie(leader, one)
+    return equal and not any(_surely_faster(each, one) for each in all_costs)

@@ -10,8 +10,9 @@ from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
+from hltune.machine.speedup import ratio
 from hltune.machine.verification import Verification
-from hltune.report.own import Own
+from hltune.report.verdict import Verdict
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
 from hltune.values.candidate import Candidate
@@ -41,7 +42,7 @@ def scheduled(result: Scheduled) -> Document:
         "rung": result.rung,
         **cost(result.cost),
         "verified": result.cost is not None,
-        **own(None if result.manual is None else Own(manual=result.manual, best=result.cost)),
+        **verdict(None if result.manual is None else Verdict(written=result.manual, best=result.cost)),
         "repaired": result.cost is not None and result.cost.repair is not None,
         "predicted_ms": candidate.predicted_ms,
         "ranker": None if result.predicted is None else _prediction(result.predicted),
@@ -97,9 +98,9 @@ def errors(failed: Mapping[str, HltuneError]) -> Document:
     return {"failed": {name: error.document() for name, error in failed.items()}} if failed else {}
 
 
-def own(found: Own | None) -> Document:
-    """How the best schedule compares with the author's, where there is one."""
-    return {} if found is None else {"manual": found.document}
+def verdict(found: Verdict | None) -> Document:
+    """How the best schedule compares with the author's, or the expert's, where there is one."""
+    return {} if found is None else {found.name: found.document}
 
 
 def _comparison(result: Comparison) -> Document:
@@ -107,11 +108,19 @@ def _comparison(result: Comparison) -> Document:
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
         "unit": result.unit.name,
-        **own(Own.of(result.rows)),
+        **verdict(Verdict.of(result.rows)),
         "limit": result.unit.from_seconds(result.bandwidth_bound),
-        "schedules": [{**_row(row, result.unit), "rung": result.rungs.get(row.name)} for row in result.rows],
+        "schedules": [
+            {**_row(row, result.unit), "to_best": to_best(row, result.best), "rung": result.rungs.get(row.name)}
+            for row in result.rows
+        ],
         "verification": verification(result.verification),
     }
+
+
+def to_best(row: Row, best: Cost | None) -> float | None:
+    """How many times as much it costs as the first one, by which rows are in order."""
+    return ratio(row.cost, best) if row.cost and best else None
 
 
 def _row(row: Row, unit: Unit) -> Document:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column
 
-from hltune.report.layout import CHANGED, number, numbers, plain_table, print_lines
+from hltune.report.layout import CHANGED, interval, number, numbers, plain_table, print_lines
 from hltune.values.unit import MILLISECONDS
 
 Document = dict[str, Any]
@@ -44,7 +44,8 @@ def _headline(document: Document, each: Document) -> str:
     predicted = ""
     if each["predicted_ms"] is not None and each["unit"] == MILLISECONDS.name:  # beside packets, it says nothing
         predicted = f"; {_count(each['predicted_ms'])} ms by T0"
-    return f"{document['pipeline']}, schedule {each['name']}: {measured}{predicted}"
+    also = f" (also {', '.join(document['also'])})" if document["also"] and each is document["schedules"][0] else ""
+    return f"{document['pipeline']}, schedule {each['name']}{also}: {measured}{predicted}"
 
 
 def _profiled(each: Document) -> list[str]:
@@ -99,14 +100,10 @@ def _brought(advice: Document) -> str:
 def _speedup(advice: Document) -> str:
     found, (low, high) = advice["measured_speedup"], advice["measured_interval"] or (1.0, 1.0)
     if advice["tie"]:
-        return f"a tie{_interval(low, high)}"
+        return f"a tie{interval(low, high)}"
     if found > 1:
-        return f"{found:.2f} times as fast{_interval(low, high)}"
-    return f"{1 / found:.2f} times as slow{_interval(1 / high, 1 / low)}"
-
-
-def _interval(low: float, high: float) -> str:
-    return f" (95% interval {low:.2f} to {high:.2f})" if low < high else ""
+        return f"{found:.2f} times as fast{interval(low, high)}"
+    return f"{1 / found:.2f} times as slow{interval(1 / high, 1 / low)}"
 
 
 def _verdict(advice: Document) -> str:

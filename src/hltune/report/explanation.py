@@ -40,6 +40,7 @@ def explained(result: Explanation) -> Document:
         "machine": {"cpu": result.machine.cpu, "threads": result.machine.threads},
         "caches": list(result.caches),
         "schedules": schedules,
+        "also": list(result.also),
         "others": [{"name": name, **_measurement(each, result.machine.unit)} for name, each in result.others.items()],
         "limit": result.machine.unit.from_seconds(_value(result.bandwidth_bound)),
         "verification": verification(result.verification),

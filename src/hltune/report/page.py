@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 from hltune import __version__
 from hltune.commands.report import Reported
 from hltune.machine.pictures import Picture
-from hltune.machine.speedup import ratio
+from hltune.machine.speedup import in_order, is_tie, ratio
 from hltune.report.curve import round_numbers
 from hltune.report.documents import errors, failure
 from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, size, untried
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED
-from hltune.report.tables import is_tie
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import minutes_without_pauses
@@ -128,12 +127,11 @@ def _pipeline(result: Reported, place: Sequence[str]) -> Document:
     at_s, costs = np.array(result.history, np.float64).reshape(-1, 2).T
     elapsed = minutes_without_pauses(at_s)
     measured = {**{each.name: each.measured for each in explanation.schedules}, **explanation.others}
-    rows = [_row(name, each, explanation.schedules[0].measured) for name, each in measured.items()]
     shown = _shown(costs)
     history = zip(elapsed[shown], costs[shown], strict=True)
     return {
         **explained(explanation),
-        "rows": sorted(rows, key=lambda row: row["cost"] or math.inf),
+        "rows": _rows(measured, explanation.schedules[0].name),
         "unit": _unit(unit),
         "history": [[float(at), unit.from_seconds(cost)] for at, cost in history],
         "measurements": len(costs),
@@ -153,10 +151,18 @@ def _shown(costs: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.flatnonzero(keep)
 
 
-def _row(name: str, measured: Measurement | None, best: Measurement | None) -> Document:
+def _rows(measured: Mapping[str, Measurement | None], former: str) -> list[Document]:
+    """The fastest first, which is the one that is explained unless another one is surely faster."""
+    costs = {name: each for name, each in measured.items() if isinstance(each, Cost)}
+    order = in_order(costs, former)
+    best = costs[order[0]] if order else None
+    return [_row(name, measured[name], best) for name in (*order, *(each for each in measured if each not in costs))]
+
+
+def _row(name: str, measured: Measurement | None, best: Cost | None) -> Document:
     """What a schedule costs; from the heap it takes so many bytes, all in all, where an emulator counts, at a time."""
     found = measured if isinstance(measured, Cost) else None
-    pair = (found, best) if found is not None and isinstance(best, Cost) else None
+    pair = (found, best) if found is not None and best is not None else None
     heap, counters = (found.heap, found.counters) if found else (None, None)
     return {
         "name": name,

@@ -10,15 +10,16 @@ from hltune.commands.compare import Comparison
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.machine.speedup import ratio, speedup
+from hltune.machine.speedup import is_tie, ratio
 from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
-from hltune.report.own import Own
+from hltune.report.verdict import Verdict, whose
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters, Heap
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.rows import Row
+from hltune.workspace.subject import MANUAL
 
 _TIMED = ("spread", "to best", "of limit", "heap/MiB\n(buffers)", "verified")
 """Columns of schedules that were timed, beside the time."""
@@ -38,9 +39,9 @@ def print_scheduled(console: Console, result: Scheduled) -> None:
     """Result of `hltune schedule`: the loop nest and what it costs."""
     subject = result.subject
     if result.manual is not None:
-        print_own(console, Own(manual=result.manual, best=result.cost))
+        print_verdict(console, Verdict(written=result.manual, best=result.cost))
     print_lines(console, render_loop_nest(result.schedule, subject.spec))
-    if len(result.tried) > 1:
+    if len(result.tried) > 1 or result.manual is not None:
         _print_rungs(console, result)
     found_by = result.name if result.rung == result.name else f"{result.name} ({result.rung})"
     grid = facts(
@@ -75,19 +76,23 @@ def _print_rungs(console: Console, result: Scheduled) -> None:
             remark = "found by an earlier run" if tried.step.remembered else ""
         cost = unit.text(tried.cost and tried.cost.value)
         table.add_row(tried.step.rung.label, number(search_s, ".2f"), cost, remark)
+    if isinstance(own := result.manual, Cost):
+        table.add_row(MANUAL, "-", unit.text(own.value), whose(MANUAL))
+    elif own is not None:
+        table.add_row(MANUAL, "-", "-", f"failed: {own.stage}")
     console.print(table)
 
 
-def print_own(console: Console, own: Own | None) -> None:
-    """The line that says what came of it for who wrote a schedule."""
-    if own is not None:
-        print_lines(console, own.text)
+def print_verdict(console: Console, verdict: Verdict | None) -> None:
+    """The line that says what was gained over what somebody wrote."""
+    if verdict is not None:
+        print_lines(console, verdict.text)
 
 
 def print_comparison(console: Console, result: Comparison) -> None:
     """Result of `hltune compare`."""
     unit, bound = result.unit, result.bandwidth_bound
-    print_own(console, Own.of(result.rows))
+    print_verdict(console, Verdict.of(result.rows))
     limit = "" if bound is None else f"; a copy of the same bytes: {unit.text(bound)} {unit.label}"
     print_lines(console, f"{result.subject.spec.name}{limit}")
     counters = next((row.cost.counters for row in result.rows if row.cost), None)
@@ -138,12 +143,6 @@ def print_files(console: Console, files: tuple[Path, ...]) -> None:
 
 def _advice(finding: Finding) -> str:
     return finding.found if finding.todo is None else f"{finding.found}: {finding.todo}"
-
-
-def is_tie(one: Cost, other: Cost) -> bool:
-    """Neither is surely faster; what is counted comes out the same every time."""
-    found = None if one.counters is not None else speedup(one, other)
-    return found is not None and found.tie
 
 
 def _cells(cost: Cost, result: Comparison) -> tuple[str, ...]:

@@ -13,21 +13,33 @@ from rich.text import Text
 
 from hltune.commands.tune import Tuned, Tuning
 from hltune.machine.speedup import Speedup, ratio
-from hltune.report.documents import Document, errors
+from hltune.report.documents import Document, errors, to_best
 from hltune.report.documents import cost as cost_document
-from hltune.report.documents import own as own_document
+from hltune.report.documents import verdict as verdict_document
 from hltune.report.documents import verification as verification_document
-from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
-from hltune.report.own import Own
+from hltune.report.layout import (
+    facts,
+    interval,
+    number,
+    numbers,
+    plain_table,
+    print_failures,
+    print_lines,
+    print_verification,
+)
 from hltune.report.progress import Board, clock
-from hltune.report.tables import print_own, print_ties
+from hltune.report.tables import print_ties, print_verdict
+from hltune.report.verdict import Verdict, whose
 from hltune.search.autoschedulers import BASELINE
+from hltune.tuning.finals import Finals
 from hltune.tuning.operators import Successes
+from hltune.tuning.options import Budget
 from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.rounds import TuneProgress
 from hltune.tuning.tuner import Round
 from hltune.values.errors import InputError
 from hltune.values.unit import MILLISECONDS, Unit
+from hltune.workspace.records import TUNED
 
 _REASONS = 3
 """Reasons of failure that are shown."""
@@ -45,7 +57,7 @@ def document(tuning: Tuning, store: Path) -> Document:
 
 def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     """The final comparison and what came of it."""
-    print_own(console, _own(result))
+    print_verdict(console, _verdict(result))
     finals, unit, best = result.finals, _unit(result), result.finals.winner_cost
     timed = finals.winner_cost.counters is None  # what is counted comes out the same every time
     how = f"the final comparison{', interleaved' if timed else ''}"
@@ -61,8 +73,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         table.add_row(row.name, *cells)
     console.print(table)
     print_ties(console, finals.rows)
-    if any(ratio(row.cost, best) < 1 for row in finals.rows if row.cost and not finals.compared):
-        print_lines(console, f"{finals.winner.name} stays the winner, for it has won a comparison side by side")
+    print_lines(console, *_about_winner(finals))
     if finals.left_out:
         names = ", ".join(finals.left_out)
         again = f"{result.again}, with --rounds 0, compares them, too"
@@ -82,8 +93,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         grid.add_row("", f"other reasons: {len(result.reasons) - _REASONS}, see `hltune samples failures`")
     if text := _successes(result.successes):
         grid.add_row("mutants that won", text)
-    if (outlook := result.outlook).late_gain is not None:
-        grid.add_row("more tuning", _outlook(outlook))
+    grid.add_row("more tuning", _outlook(result.outlook, result.budget))
     last = next((each for each in reversed(result.rounds) if each.validations), None)
     if last is not None:
         scorers = (
@@ -120,9 +130,27 @@ def _expected(expected: Expectation) -> str:
     return text
 
 
-def _outlook(outlook: Outlook) -> str:
+def _outlook(outlook: Outlook, budget: Budget) -> str:
+    """What further rounds are likely to bring, in a sentence."""
+    if (least := outlook.least_rounds) is not None:
+        return f"too few rounds ({outlook.rounds}) to tell; give {_more(outlook.rounds, least, budget)}"
+    if outlook.hopeless:
+        return f"nothing works after {outlook.rounds} rounds"
+    if outlook.late_gain is None:
+        return f"nothing worked in the first third of {outlook.rounds} rounds: more --minutes are likely to help"
     gain = f"the last two thirds of {outlook.rounds} rounds made it {outlook.late_gain:.1%} faster"
     return f"{gain}: {'done, as far as that tells' if outlook.done else 'more --minutes are likely to help'}"
+
+
+def _more(rounds: int, least: int, budget: Budget) -> str:
+    """The flag that makes at least so many rounds of these: that of the limit which ended them."""
+    if budget.rounds is not None and rounds >= budget.rounds:
+        return f"--rounds {least}"
+    if budget.samples is not None:
+        return "more --samples" if budget.minutes is None else "more --samples and --minutes"
+    if budget.minutes is None or rounds == 0:
+        return "more --minutes"
+    return f"--minutes {math.ceil(budget.minutes * least / rounds)}"
 
 
 def _successes(successes: Successes) -> str:
@@ -131,8 +159,18 @@ def _successes(successes: Successes) -> str:
     return ", ".join(f"{name} {successes.wins.get(name, 0)} of {successes.tries[name]}" for name in names)
 
 
-def _own(result: Tuned) -> Own | None:
-    return Own.of(result.finals.rows, compared=result.finals.compared)
+def _about_winner(finals: Finals) -> Iterable[str]:
+    """Why it is not the one that seems fastest, and whose schedule it is."""
+    if finals.stays:
+        before = "it was the winner before, and nobody is surely faster"
+        why = before if finals.compared else "it has won a comparison side by side"
+        yield f"{finals.winner.name} stays the winner, for {why}"
+    if finals.winner_is is not None:
+        yield f"{TUNED} is {whose(finals.winner_is)}"
+
+
+def _verdict(result: Tuned) -> Verdict | None:
+    return Verdict.of(result.finals.rows, compared=result.finals.compared)
 
 
 def _unit(result: Tuned) -> Unit:
@@ -230,7 +268,7 @@ def _document(result: Tuned, store: Path) -> Document:
         "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
         "baseline": {"name": BASELINE, "cost": unit.from_seconds(stock)},
         "speedup": baseline and baseline.cost and round(ratio(baseline.cost, finals.winner_cost), 4),
-        **own_document(_own(result)),
+        **verdict_document(_verdict(result)),
         "verification": verification_document(result.verification),
         "to_runner_up": _ratio(finals.to_runner_up),
         "to_baseline": _ratio(finals.to_baseline),
@@ -238,10 +276,13 @@ def _document(result: Tuned, store: Path) -> Document:
             {
                 "name": row.name,
                 "cost": unit.from_seconds(row.cost and row.cost.value),
+                "to_best": to_best(row, finals.winner_cost),
                 "failure": row.failure and str(row.failure),
             }
             for row in finals.rows
         ],
+        "winner_is": finals.winner_is,
+        "stays": finals.stays,
         "compared": finals.compared,
         "left_out": list(finals.left_out),
         "measured": result.measured,
@@ -257,7 +298,11 @@ def _document(result: Tuned, store: Path) -> Document:
         "samples_per_minute": round(result.samples_per_minute, 2),
         "seconds": round(result.seconds, 2),
         "expected": result.expected and _expectation(result.expected),
-        "outlook": {**asdict(result.outlook), "done": result.outlook.done},
+        "outlook": {
+            **asdict(result.outlook),
+            "done": result.outlook.done,
+            "summary": _outlook(result.outlook, result.budget),
+        },
         "rounds": [_round(done, unit) for done in result.rounds],
         "weights": result.weights and str(result.weights),
         "store": str(store),
@@ -300,6 +345,5 @@ def _round(done: Round, unit: Unit) -> Document:
 def _interval(found: Speedup | None) -> str:
     if found is None:
         return "not measured beside the winner: it failed, is far behind, or time was short"
-    interval = f" (95% interval {found.low:.2f} to {found.high:.2f})" if found.low < found.high else ""
     tie = ", a tie" if found.tie else ""
-    return f"{found.value:.2f} times as much{interval}{tie}"
+    return f"{found.value:.2f} times as much{interval(found.low, found.high)}{tie}"

@@ -14,7 +14,7 @@ from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Searched
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED, Record
-from hltune.workspace.rows import Row, without_twins
+from hltune.workspace.rows import Row, fastest_first, without_twins
 from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL
 
 _FAR = 5.0
@@ -25,7 +25,7 @@ _ALWAYS = (MANUAL, EXPERT, BASELINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finals:
-    """In order of their cost, failures last.
+    """The winner first, then by their ratio to it, failures last.
 
     Attributes:
         compared: they were measured interleaved; else costs are what is stored, each of a moment of its own, and who
@@ -33,6 +33,8 @@ class Finals:
         to_runner_up: how many times as much the second best costs; None if there is none.
         to_baseline: how many times as much the schedule costs that Adams2019 finds without tuning; None if it failed.
         left_out: those that there was no time for, and that matter, by name.
+        stays: the winner is what tuning has left before, and not the one that seems fastest: as far as can be told,
+            they are equals, and who has won before is not replaced for that.
     """
 
     rows: tuple[Row, ...]
@@ -40,6 +42,7 @@ class Finals:
     to_baseline: Speedup | None
     left_out: tuple[str, ...] = ()
     compared: bool = True
+    stays: bool = False
 
     @property
     def winner(self) -> Row:
@@ -51,6 +54,11 @@ class Finals:
         """Cost of the winner."""
         assert self.winner.cost is not None
         return self.winner.cost
+
+    @property
+    def winner_is(self) -> str | None:
+        """The known schedule that has won, such as the expert's; None if tuning, or an earlier command, found it."""
+        return self.winner.name if self.winner.name == self.winner.finder else None
 
     def row(self, name: str) -> Row | None:
         """The schedule of this name, if it took part."""
@@ -80,7 +88,8 @@ def decide(
             of time.
         unit: of such costs.
         most: how many there is time for; with none, the costs that the store knows decide, but who has won a
-            comparison before stays the winner where costs are timed: the least time of many may be luck.
+            comparison before stays the winner where costs are timed: the least time of many may be luck. In a
+            comparison, what tuning has left before stays if nobody is surely faster.
         told: is called with what was found, whether or not anything works.
 
     Raises:
@@ -105,8 +114,11 @@ def decide(
         }
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
     rows = without_twins(rows, finalists.keys() - references.keys())
-    champion = None if compared or session.side_by_side else _champion(finalists, records)
-    rows.sort(key=lambda row: (row.name != champion or row.cost is None, row.order()))
+    seem = fastest_first(rows)
+    former = _former(rows, records if compared else [each for each in records if _has_won(each)])
+    rows = fastest_first(rows, former)
+    if not compared and not session.side_by_side:
+        rows.sort(key=lambda row: row.name != former)
     told(rows)
     left_out = tuple(
         name for name in waiting if name not in measured and (name in references or finalists[name][0] != TUNED)
@@ -122,13 +134,19 @@ def decide(
         to_baseline=speedup(baseline, winner) if baseline else None,
         left_out=left_out,
         compared=compared,
+        stays=rows[0] is not seem[0],
     )
 
 
-def _champion(finalists: Mapping[str, tuple[str, Candidate]], records: Sequence[Record]) -> str | None:
-    """Who has won a comparison on this machine before; None if nobody has."""
-    won = [each.schedule for each in records if each.name == TUNED and each.compared and each.cost is not None]
-    return next((name for name, (_, candidate) in finalists.items() if candidate.schedule in won), None)
+def _former(rows: Sequence[Row], records: Sequence[Record]) -> str | None:
+    """What tuning has left before, by the name under which it takes part; None if it does not, or does not work."""
+    left = [each.schedule for each in records if each.name == TUNED]
+    return next((row.name for row in rows if row.cost and row.schedule in left), None)
+
+
+def _has_won(record: Record) -> bool:
+    """A comparison on this machine."""
+    return record.compared and record.cost is not None
 
 
 def _may_work(outcome: Measurement | None) -> bool:

@@ -81,6 +81,11 @@ class Outlook:
         return cls(rounds=count, idle=idle, late_gain=_late_gain(costs), hopeless=hopeless)
 
     @property
+    def least_rounds(self) -> int | None:
+        """Rounds with which one could tell; None if these are enough."""
+        return _LEAST_ROUNDS if self.rounds < _LEAST_ROUNDS else None
+
+    @property
     def done(self) -> bool:
         """More rounds would bring little."""
         return self.hopeless or (self.late_gain is not None and self.late_gain < _LITTLE)

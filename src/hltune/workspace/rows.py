@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+from hltune.machine.speedup import in_order
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -54,10 +55,6 @@ class Row:
         """The measurement, if it failed."""
         return self.measurement if isinstance(self.measurement, Failure) else None
 
-    def order(self) -> float:
-        """The key that sorts rows by cost, failures last."""
-        return self.cost.value if self.cost else float("inf")
-
     def record(self, name: str) -> Record | None:
         """What is worth keeping of it, under a name; None unless it was verified."""
         found = self.candidate
@@ -71,3 +68,11 @@ def without_twins(rows: Iterable[Row], names: Set[str]) -> list[Row]:
     rows = list(rows)
     repaired = {row.schedule for row in rows if row.repaired and row.name not in names}
     return [row for row in rows if row.name not in names or row.schedule not in repaired]
+
+
+def fastest_first(rows: Iterable[Row], former: str | None = None) -> list[Row]:
+    """Rows of one comparison in the order of `in_order`, failures last."""
+    rows = list(rows)
+    names = in_order({row.name: row.cost for row in rows if row.cost}, former)
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(rows, key=lambda row: places.get(row.name, len(places)))

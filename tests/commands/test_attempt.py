@@ -1,0 +1,34 @@
+"""Which of the schedules that searches found is the one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from hltune.commands.attempt import Attempt
+from hltune.runtime.progress import Silent
+from hltune.search.ladder import Rung
+from hltune.values.candidate import Candidate
+from hltune.values.directives import Parallel, Schedule, Vectorize
+from hltune.values.roles import Stage
+from hltune.workspace.searches import Searches
+from tests.report.values import CANDIDATE, SUBJECT, cost, tried
+from tests.tuning.recorded import TimedSession
+
+OWN = Schedule((Parallel(Stage("out"), "y"),))
+FOUND = Schedule((Vectorize(Stage("out"), "x"),))
+OTHER = Schedule((Vectorize(Stage("out"), "y"),))
+
+
+def test_turn_by_turn_decides_and_not_a_lucky_moment(tmp_path: Path) -> None:
+    lucky, steady, own = cost(1.0, *[2.0] * 6), cost(*[1.8] * 7), cost(*[2.5] * 7)
+    session = TimedSession({FOUND: lucky, OTHER: steady, OWN: own})
+    subject = replace(SUBJECT, hand_written={"manual": OWN})
+    attempt = Attempt(subject, cast("Any", None), session, Searches(tmp_path), 1.0, Silent())
+    for label, schedule in {"beam 8": FOUND, "beam 16": OTHER}.items():
+        candidate = Candidate(schedule=schedule, provenance=CANDIDATE.provenance)
+        attempt.tried.append(tried(Rung(finder="adams2019", label=label, searches=()), candidate, cost(1.5)))
+    found = attempt.decide()
+    assert found is not None and found.step.rung.label == "beam 16" and found.cost == steady
+    assert attempt.manual == own

@@ -1,0 +1,14 @@
+"""The order of what was measured side by side."""
+
+from __future__ import annotations
+
+from hltune.workspace.rows import fastest_first
+from tests.report.values import CRASH, cost, row
+
+
+def test_rows_are_in_order_of_their_turns_failures_last() -> None:
+    lucky, steady = cost(1.0, *[2.0] * 6), cost(*[1.8] * 7)
+    rows = [row("broken", CRASH), row("slow", cost(*[9.0] * 7)), row("lucky", lucky), row("steady", steady)]
+    assert [each.name for each in fastest_first(rows)] == ["steady", "lucky", "slow", "broken"]
+    same = row("same", steady)
+    assert [each.name for each in fastest_first([*rows, same], "same")][:2] == ["same", "steady"]

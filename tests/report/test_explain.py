@@ -28,6 +28,15 @@ PROFILE = {
     "heap_peak_bytes": 0,
     "allocations": 0,
 }
+AGAINST = {
+    "name": "mine",
+    "other": "theirs",
+    "same_program": False,
+    "measured_speedup": None,
+    "measured_interval": None,
+    "tie": None,
+    "differences": None,
+}
 
 
 def schedule(name: str, *, profiled: bool) -> dict[str, Any]:
@@ -45,7 +54,7 @@ def test_two_schedules_are_compared_in_one_unit(
 ) -> None:
     """Where only one of them could be profiled, by what is predicted of both."""
     both = [schedule("mine", profiled=True), schedule("theirs", profiled=profiled)]
-    print_explained(Console(width=200), {"pipeline": "blur", "schedules": both})
+    print_explained(Console(width=200), {"pipeline": "blur", "against": AGAINST, "schedules": both})
     table = capsys.readouterr().out.partition(f"mine against theirs, {what}")[2]
     (row,) = [line.split() for line in table.splitlines() if line.startswith("out ")]
     assert row == ["out", *(["2,000"] * 2 if profiled else ["0.25"] * 2), "+0"]
@@ -55,7 +64,7 @@ def test_no_milliseconds_stand_beside_packets(capsys: pytest.CaptureFixture[str]
     """A prediction in another unit than what was measured says nothing."""
     counted = schedule("mine", profiled=True)
     for found, said in ((counted, False), ({**counted, "unit": "ms"}, True)):
-        print_explained(Console(width=200), {"pipeline": "blur", "schedules": [found]})
+        print_explained(Console(width=200), {"pipeline": "blur", "against": None, "schedules": [found]})
         assert ("by T0" in capsys.readouterr().out) == said
 
 

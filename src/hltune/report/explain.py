@@ -7,7 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column
 
+from hltune.report.against import caution, differing, headline
 from hltune.report.layout import CHANGED, number, numbers, plain_table, print_lines
+from hltune.report.speedups import UNSURE, speedup_text
 from hltune.values.unit import MILLISECONDS
 
 Document = dict[str, Any]
@@ -21,7 +23,10 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def print_explained(console: Console, document: Document) -> None:
-    """One schedule after the other: what it costs, what limits it, where the time goes, its loops."""
+    """Which of two is faster; one after the other: what it costs, what limits it, where the time goes, its loops."""
+    against: Document | None = document["against"]
+    if against is not None and (line := headline(against)):
+        print_lines(console, line, "")
     for at, each in enumerate(document["schedules"]):
         print_lines(console, _headline(document, each), *_profiled(each))
         print_lines(console, *[f"{each['name']} {CHANGED}"] * each["repaired"])
@@ -31,10 +36,14 @@ def print_explained(console: Console, document: Document) -> None:
             _print_advice(console, each)
         elif at == 0:
             print_lines(console, "", NOT_LOOKED_FOR)
+        if at and against is not None and against["same_program"]:
+            continue  # all that would differ is noise
         _print_funcs(console, each)
         _print_loops(console, each)
-    if len(document["schedules"]) == 2:
-        _print_against(console, *document["schedules"])
+    if against is not None and not against["same_program"]:
+        if rows := differing(against):
+            print_lines(console, *rows, "")
+        _print_against(console, against, *document["schedules"])
 
 
 def _headline(document: Document, each: Document) -> str:
@@ -93,25 +102,12 @@ def _brought(advice: Document) -> str:
     if advice["measured_speedup"] is None:
         return "; not measured, for others are predicted to help more" if advice["left_out"] else ""
     changed = f"; with it, the schedule {CHANGED}" if advice["repaired"] else ""
-    return f"; measured {_speedup(advice)}{_verdict(advice)}{changed}"
-
-
-def _speedup(advice: Document) -> str:
-    found, (low, high) = advice["measured_speedup"], advice["measured_interval"] or (1.0, 1.0)
-    if advice["tie"]:
-        return f"a tie{_interval(low, high)}"
-    if found > 1:
-        return f"{found:.2f} times as fast{_interval(low, high)}"
-    return f"{1 / found:.2f} times as slow{_interval(1 / high, 1 / low)}"
-
-
-def _interval(low: float, high: float) -> str:
-    return f" (95% interval {low:.2f} to {high:.2f})" if low < high else ""
+    return f"; measured {speedup_text(advice)}{_verdict(advice)}{changed}"
 
 
 def _verdict(advice: Document) -> str:
     if advice["helps"] is None:
-        return ", in too few rounds to be sure"
+        return f", {UNSURE}"
     return "" if advice["helps"] else ", it does not help"
 
 
@@ -173,7 +169,7 @@ def _loop(row: Document) -> str:
     return "  " * row["depth"] + text
 
 
-def _print_against(console: Console, one: Document, other: Document) -> None:
+def _print_against(console: Console, against: Document, one: Document, other: Document) -> None:
     """Both schedules side by side, Func by Func."""
     table = plain_table(Column("Func", no_wrap=True), *numbers(one["name"], other["name"], "difference"))
     timed = one["profile"] is not None and other["profile"] is not None
@@ -186,6 +182,8 @@ def _print_against(console: Console, one: Document, other: Document) -> None:
     what = f"measured {one['unit']}" if timed else "predicted ms"
     print_lines(console, f"{one['name']} against {other['name']}, {what}")
     console.print(table)
+    if timed and not one["profile"]["counted"]:
+        print_lines(console, *caution(against))
 
 
 def _times(each: Document, *, measured: bool) -> dict[str, float]:

@@ -22,6 +22,7 @@ from hltune import __version__
 from hltune.commands.report import Reported
 from hltune.machine.pictures import Picture
 from hltune.machine.speedup import ratio
+from hltune.report.against import differing, headline
 from hltune.report.curve import round_numbers
 from hltune.report.documents import errors, failure
 from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, size, untried
@@ -40,7 +41,7 @@ from hltune.workspace.tunings import TuningCommand
 
 Document = dict[str, Any]
 
-VERSION = 4
+VERSION = 5
 _SAMPLES = 500
 """Of tuning, that the page shows beside each one that was the best so far."""
 _ID_DIGITS = 12
@@ -86,7 +87,7 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
     source = files("hltune.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     shown = {"ms": _ms, "percent": _percent, "size": size, "times": _times, "number": "{:.6g}".format}
-    shown |= {"outcome": outcome, "untried": untried}
+    shown |= {"outcome": outcome, "untried": untried, "headline": headline, "differing": differing}
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
     data = json.dumps(_without_pictures(document)).replace("<", "\\u003c")
     curves = [_curve(each) for each in document["pipelines"]]

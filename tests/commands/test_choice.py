@@ -86,6 +86,19 @@ def test_what_has_a_name_has_an_id_as_well(workspace: Workspace) -> None:
     assert choose(SUBJECT, [record.label], workspace, HOST) == {record.label: SCHEDULE}
 
 
+def test_digits_that_several_ids_begin_with_are_answered_with_all_of_them(workspace: Workspace) -> None:
+    one, other = sample(7756, pipeline=BLUR), sample(8897, pipeline=BLUR)
+    both = [each.schedule_hash for each in (one, other)]
+    with Store(workspace.samples, progress=Silent(), wait_s=0) as store:
+        store.add_pipeline(BLUR)
+        store.add(one)
+        store.add(other)
+    with pytest.raises(InputError, match=r"several schedules have ids that begin so") as raised:
+        choose(SUBJECT, [both[0][:6]], workspace, HOST)
+    assert both[0][:6] == both[1][:6] and all(each[:12] in str(raised.value) for each in both)
+    assert choose(SUBJECT, [both[1][:12]], workspace, HOST) == {both[1][:12]: other.schedule}
+
+
 def test_a_file_goes_before_an_id(measured: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     file = MEASURED[0].schedule_hash[:8]

@@ -12,10 +12,10 @@ from syrupy.assertion import SnapshotAssertion
 from hltune.commands.explain import Explained, in_order
 from hltune.report.explain import print_explained
 from hltune.report.explanation import explained
-from hltune.values.cost import Cost
+from hltune.values.cost import Cost, Heap
 from hltune.values.unit import MILLISECONDS
 from tests.report.conftest import shown
-from tests.report.explained import FOUND, MEASURED, UNREADABLE, advice, explanation, in_turns
+from tests.report.explained import FOUND, MEASURED, PROFILED, UNREADABLE, advice, explanation, in_turns
 from tests.report.values import CRASH, DSP, SCHEDULE, packets
 
 PROFILE = {
@@ -108,6 +108,28 @@ def test_of_few_rounds_nothing_is_sure(
     assert (document["measured_interval"], document["helps"]) == (interval, helps)
     assert document["tie"] == (None if helps is None else False)
     assert f"; measured {said}\n" in text_of(found)
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ((1.9, 2.1, 2.0, 2.9, 3.1), "a tie (95% interval 0.95 to 1.05), not sure that it helps"),
+        ((2.01, 2.1, 2.0, 2.98, 3.1), "a tie (95% interval 0.95 to 1.01), it does not help"),
+        ((2.0, 2.0, 2.0, 3.0, 3.0), "a tie, it does not help"),
+    ],
+)
+def test_a_tie_that_may_hide_a_gain_does_not_say_that_nothing_helps(times: tuple[float, ...], said: str) -> None:
+    found = replace(FOUND, advice=(advice("slow", measured=in_turns(*times)),))
+    assert f"; measured {said}\n" in text_of(found)
+
+
+def test_heap_at_a_time_and_in_all_are_told_apart() -> None:
+    """What the profiler says is a peak; what `compare` shows is the sum of a call."""
+    profile = replace(PROFILED, heap_peak_bytes=291 << 10, allocations=120.0)
+    heap = Heap(allocations=120, bytes=6 << 20, peak_bytes=1 << 18, largest_mapped_bytes=0)
+    found = replace(FOUND, profile=profile, measured=replace(MEASURED, heap=heap))
+    assert "heap at most 291 KiB at a time, 6 MiB in all per call (120 buffers)\n" in text_of(found)
+    assert "heap at most 291 KiB at a time, 120 buffers per call\n" in text_of(replace(found, measured=MEASURED))
 
 
 def test_what_was_changed_to_stay_inside_is_said_to_be() -> None:

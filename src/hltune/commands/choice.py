@@ -33,7 +33,8 @@ def choose(
     """
     known = known_schedules(subject, workspace, machine)
     asked_for = [each for each in asked if each is not None and each not in known]
-    with_id = {each: found for each in asked_for if (found := _by_id(each, known, subject, workspace)) is not None}
+    by_id = {each: _by_id(each, known, subject, workspace) for each in asked_for}
+    with_id = {each: schedule for each, schedule in by_id.items() if schedule is not None}
     files = [_stem(each) for each in asked_for if each not in with_id]
     found: dict[str, Schedule] = {}
     for each in asked:

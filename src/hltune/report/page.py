@@ -25,7 +25,7 @@ from hltune.machine.speedup import ratio
 from hltune.report.against import differing, headline
 from hltune.report.curve import round_numbers
 from hltune.report.documents import errors, failure
-from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, size, untried
+from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, untried
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED
 from hltune.report.tables import is_tie
@@ -36,7 +36,7 @@ from hltune.tuning.tuner import Round
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import Reason
-from hltune.values.unit import Unit
+from hltune.values.unit import MILLISECONDS, Unit, size
 from hltune.workspace.tunings import TuningCommand
 
 Document = dict[str, Any]
@@ -133,6 +133,7 @@ def _pipeline(result: Reported, place: Sequence[str]) -> Document:
         **explained(explanation),
         "rows": sorted(rows, key=lambda row: row["cost"] or math.inf),
         "unit": _unit(unit),
+        "heap": "in all per call" if unit == MILLISECONDS else "at most at a time",
         "history": [[float(at), unit.from_seconds(cost)] for at, cost in history],
         "measurements": len(costs),
         "failures": [_failure(each, flags) for each in result.failures],

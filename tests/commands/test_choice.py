@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from hltune.commands.choice import choose, other_names, other_schedules, reference
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
 from hltune.values import schedule_codec
 from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import InputError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
+from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Record, Workspace
 from tests.report.values import CRASH, HOST, SCHEDULE, SPEC, SUBJECT, cost
+from tests.samples.values import PIPELINE, sample
 
 OTHER = Schedule((Parallel(Stage("out"), "y"),))
 OUTER = Schedule((Parallel(Stage("out"), "x"),))
@@ -58,6 +62,65 @@ def test_what_tuning_left_may_be_the_expert_s(workspace: Workspace) -> None:
     assert other_names(MINE, workspace, HOST, "tuned", OTHER) == ("expert", "adams2019")
     assert other_names(MINE, workspace, HOST, "expert", OTHER) == ("adams2019", "tuned")
     assert other_names(MINE, workspace, HOST, "tuned", SCHEDULE) == ()
+
+
+BLUR = PipelineRecord(hash=SPEC.content_hash, name=SPEC.name, spec=SPEC)
+MEASURED = [sample(number, pipeline=BLUR) for number in range(3)]
+
+
+@pytest.fixture
+def measured(workspace: Workspace) -> Workspace:
+    """Schedules of the pipeline in the store, and one of another pipeline."""
+    with Store(workspace.samples, progress=Silent(), wait_s=0) as store:
+        store.add_pipeline(BLUR)
+        store.add_pipeline(PIPELINE)
+        for each in (*MEASURED, sample(3)):
+            store.add(each)
+    return workspace
+
+
+def test_what_was_measured_is_asked_for_by_its_id(measured: Workspace) -> None:
+    """As `hltune samples best` shows it, by its first digits, or as the final table of tuning names it."""
+    one, other, third = MEASURED
+    asked = one.schedule_hash[:12], other.schedule_hash[:6], f"tuned-{third.schedule_hash[:8]}"
+    for name, each in zip(asked, MEASURED, strict=True):
+        assert choose(SUBJECT, [name], measured, HOST) == {name: each.schedule}
+    assert choose(SUBJECT, asked[:2], measured, HOST) == {asked[0]: one.schedule, asked[1]: other.schedule}
+
+
+def test_what_has_a_name_has_an_id_as_well(workspace: Workspace) -> None:
+    record = Record(name="tuned", schedule=SCHEDULE, cost=1e-3, provenance=Named(name="tuned"))
+    workspace.keep(record, SPEC, HOST)
+    assert choose(SUBJECT, [record.label], workspace, HOST) == {record.label: SCHEDULE}
+
+
+def test_digits_that_several_ids_begin_with_are_answered_with_all_of_them(workspace: Workspace) -> None:
+    one, other = sample(7756, pipeline=BLUR), sample(8897, pipeline=BLUR)
+    both = [each.schedule_hash for each in (one, other)]
+    with Store(workspace.samples, progress=Silent(), wait_s=0) as store:
+        store.add_pipeline(BLUR)
+        store.add(one)
+        store.add(other)
+    with pytest.raises(InputError, match=r"several schedules have ids that begin so") as raised:
+        choose(SUBJECT, [both[0][:6]], workspace, HOST)
+    assert both[0][:6] == both[1][:6] and all(each[:12] in str(raised.value) for each in both)
+    assert choose(SUBJECT, [both[1][:12]], workspace, HOST) == {both[1][:12]: other.schedule}
+
+
+def test_a_file_goes_before_an_id(measured: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = MEASURED[0].schedule_hash[:8]
+    written(tmp_path / file, OTHER)
+    assert choose(SUBJECT, [file], measured, HOST) == {file: OTHER}
+
+
+@pytest.mark.parametrize(
+    "asked", [sample(3).schedule_hash[:12], MEASURED[0].schedule_hash[:5], "0" * 12, "tuned-00000000", "facade"]
+)
+def test_what_is_no_id_of_this_pipeline_is_answered_with_where_ids_are(measured: Workspace, asked: str) -> None:
+    """Of another pipeline, too short, or unknown."""
+    with pytest.raises(InputError, match=r"no such schedule(.|\n)*hltune compare blur(.|\n)*hltune samples best blur"):
+        choose(SUBJECT, [asked], measured, HOST)
 
 
 def test_the_fastest_on_record_is_the_reference(workspace: Workspace) -> None:

@@ -16,7 +16,7 @@ from hltune.values.roles import Stage
 from hltune.values.unit import MILLISECONDS
 from tests.report.values import CRASH, HOST, SCHEDULE, SUBJECT
 
-ACCOUNT = Account(bodies=(), allocations=(), terms={"compute": 2e-3}, launches=0.0)
+ACCOUNT = Account(bodies=(), allocations=(), terms={"compute": 2e-3}, launches=0.0, program_hash="one")
 UNREADABLE = Failure(stage="read", kind="error", message="a lowered program that this version cannot read")
 CHANGE = Schedule((Parallel(Stage("out"), "y"),))
 PROFILED = Profile(

@@ -40,7 +40,9 @@ def nest(*loops: tuple[str, str, float], lanes: float = 8.0) -> Account:
         element_bytes=1,
         lanes=lanes,
     )
-    return Account(bodies=(body,), allocations=(), terms={"compute": 1e-3}, launches=0.0)
+    return Account(
+        bodies=(body,), allocations=(), terms={"compute": 1e-3}, launches=0.0, program_hash=repr((loops, lanes))
+    )
 
 
 def differing(*programs: Account) -> list[list[str]]:

@@ -12,10 +12,10 @@ from syrupy.assertion import SnapshotAssertion
 from hltune.commands.explain import Explained, in_order
 from hltune.report.explain import print_explained
 from hltune.report.explanation import explained
-from hltune.values.cost import Cost
+from hltune.values.cost import Cost, Heap
 from hltune.values.unit import MILLISECONDS
 from tests.report.conftest import shown
-from tests.report.explained import FOUND, MEASURED, UNREADABLE, advice, explanation, in_turns
+from tests.report.explained import FOUND, MEASURED, PROFILED, UNREADABLE, advice, explanation, in_turns
 from tests.report.values import CRASH, DSP, SCHEDULE, packets
 
 PROFILE = {
@@ -27,6 +27,15 @@ PROFILE = {
     "threads": 1.0,
     "heap_peak_bytes": 0,
     "allocations": 0,
+}
+AGAINST = {
+    "name": "mine",
+    "other": "theirs",
+    "same_program": False,
+    "measured_speedup": None,
+    "measured_interval": None,
+    "tie": None,
+    "differences": None,
 }
 
 
@@ -45,7 +54,7 @@ def test_two_schedules_are_compared_in_one_unit(
 ) -> None:
     """Where only one of them could be profiled, by what is predicted of both."""
     both = [schedule("mine", profiled=True), schedule("theirs", profiled=profiled)]
-    print_explained(Console(width=200), {"pipeline": "blur", "also": [], "schedules": both})
+    print_explained(Console(width=200), {"pipeline": "blur", "also": [], "against": AGAINST, "schedules": both})
     table = capsys.readouterr().out.partition(f"mine against theirs, {what}")[2]
     (row,) = [line.split() for line in table.splitlines() if line.startswith("out ")]
     assert row == ["out", *(["2,000"] * 2 if profiled else ["0.25"] * 2), "+0"]
@@ -55,7 +64,7 @@ def test_no_milliseconds_stand_beside_packets(capsys: pytest.CaptureFixture[str]
     """A prediction in another unit than what was measured says nothing."""
     counted = schedule("mine", profiled=True)
     for found, said in ((counted, False), ({**counted, "unit": "ms"}, True)):
-        print_explained(Console(width=200), {"pipeline": "blur", "also": [], "schedules": [found]})
+        print_explained(Console(width=200), {"pipeline": "blur", "also": [], "against": None, "schedules": [found]})
         assert ("by T0" in capsys.readouterr().out) == said
 
 
@@ -99,6 +108,28 @@ def test_of_few_rounds_nothing_is_sure(
     assert (document["measured_interval"], document["helps"]) == (interval, helps)
     assert document["tie"] == (None if helps is None else False)
     assert f"; measured {said}\n" in text_of(found)
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ((1.9, 2.1, 2.0, 2.9, 3.1), "a tie (95% interval 0.95 to 1.05), not sure that it helps"),
+        ((2.01, 2.1, 2.0, 2.98, 3.1), "a tie (95% interval 0.95 to 1.01), it does not help"),
+        ((2.0, 2.0, 2.0, 3.0, 3.0), "a tie, it does not help"),
+    ],
+)
+def test_a_tie_that_may_hide_a_gain_does_not_say_that_nothing_helps(times: tuple[float, ...], said: str) -> None:
+    found = replace(FOUND, advice=(advice("slow", measured=in_turns(*times)),))
+    assert f"; measured {said}\n" in text_of(found)
+
+
+def test_heap_at_a_time_and_in_all_are_told_apart() -> None:
+    """What the profiler says is a peak; what `compare` shows is the sum of a call."""
+    profile = replace(PROFILED, heap_peak_bytes=291 << 10, allocations=120.0)
+    heap = Heap(allocations=120, bytes=6 << 20, peak_bytes=1 << 18, largest_mapped_bytes=0)
+    found = replace(FOUND, profile=profile, measured=replace(MEASURED, heap=heap))
+    assert "heap at most 291 KiB at a time, 6 MiB in all per call (120 buffers)\n" in text_of(found)
+    assert "heap at most 291 KiB at a time, 120 buffers per call\n" in text_of(replace(found, measured=MEASURED))
 
 
 def test_what_was_changed_to_stay_inside_is_said_to_be() -> None:

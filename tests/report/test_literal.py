@@ -52,7 +52,11 @@ LOOP = {"kind": "for", "loop": ODD, "func": "out", "depth": 0, "share": 1.0, "to
 
 def explained(*changes: dict[str, Any]) -> Callable[[Console], None]:
     """Shows a schedule for each, with what is odd about it."""
-    document = {"pipeline": "blur", "also": [ODD], "schedules": [{**EXPLAINED, **change} for change in changes]}
+    schedules = [{**EXPLAINED, **change} for change in changes]
+    unequal = {"same_program": False, "measured_speedup": None, "tie": None, "differences": None}
+    names = dict(zip(("name", "other"), (each["name"] for each in schedules), strict=False))
+    against = {**names, **unequal} if len(schedules) == 2 else None
+    document = {"pipeline": "blur", "also": [ODD], "against": against, "schedules": schedules}
     return lambda console: explain.print_explained(console, document)
 
 

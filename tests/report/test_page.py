@@ -69,6 +69,7 @@ def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:
     assert rows["broken"]["to_best"] is None and rows["broken"]["failure"]
     write_page(document, tmp_path / "out.html")
     text = (tmp_path / "out.html").read_text()
+    assert "heap in all per call (buffers)" in text
     assert ", a tie</td>" in text and "<td>3 MiB (1,234)</td>" in text
 
 

@@ -179,7 +179,7 @@ def test_buffers_of_a_tuple_are_one_fault(readers: dict[str, Reader]) -> None:
     levels = sum(each.terms[name] for each in case.account.bodies for name in ("l1", "l2", "l3"))
     assert memory.seconds == pytest.approx(levels + terms["faults"])
     assert heap.seconds == pytest.approx(terms["allocations"] + terms["heap_bytes"])
-    assert "16 MiB" in memory.text and "2 times" in heap.text
+    assert "16 MiB" in memory.text and "takes memory from the heap 2 times, 16 MiB in all: " in heap.text
 
 
 def test_copies_of_a_loop_are_one_fault(readers: dict[str, Reader]) -> None:

@@ -20,8 +20,10 @@ def explain(
     /,
     *,
     source: ImageFlags = ImageFlags(),
-    schedule: Annotated[str | None, Parameter(group=WHAT, metavar="NAME|FILE", show_default="the best known")] = None,
-    against: Annotated[str | None, Parameter(group=WHAT, metavar="NAME|FILE")] = None,
+    schedule: Annotated[
+        str | None, Parameter(group=WHAT, metavar="NAME|ID|FILE", show_default="the best known")
+    ] = None,
+    against: Annotated[str | None, Parameter(group=WHAT, metavar="NAME|ID|FILE")] = None,
     trying: Annotated[bool, Parameter(name="--try", group=OUTPUT)] = False,
     threads: ThreadFlags = ThreadFlags(),
     limits: CheckFlags = CheckFlags(),
@@ -32,7 +34,7 @@ def explain(
     """`hltune explain`.
 
     Args:
-        schedule: Schedule to explain: a known one by name, or a schedule.json.
+        schedule: Schedule to explain: a known one by name, one of `hltune samples best` by id, or a schedule.json.
         against: Schedule to compare it with.
         trying: Measure the changes that are advised, so that each claim is checked.
         rounds: Turns that each schedule takes.

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 def report(
     *pipelines: Pipeline,
     source: ImageFlags = ImageFlags(),
-    against: Annotated[str | None, Parameter(group=WHAT, metavar="NAME|FILE", show_default="manual or expert")] = None,
+    against: Annotated[
+        str | None, Parameter(group=WHAT, metavar="NAME|ID|FILE", show_default="manual or expert")
+    ] = None,
     threads: ThreadFlags = ThreadFlags(),
     limits: CheckFlags = CheckFlags(),
     rounds: Annotated[Whole, Parameter(group=LIMITS)] = 5,

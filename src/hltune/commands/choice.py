@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hltune.commands.example import several
+from hltune.samples.reader import Reader
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError, did_you_mean
@@ -13,19 +16,26 @@ from hltune.values.schedule_codec import read_schedule_file, schedule_hash
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject
 
+_START = re.compile("[0-9a-f]{6,64}")
+"""Of an id: with fewer digits, words might be taken for one."""
+
 
 def choose(
     subject: Subject, asked: Sequence[str | None], workspace: Workspace, machine: MachineId
 ) -> dict[str, Schedule]:
-    """Schedules by name, each asked for by its own name or that of a file; None is the best one on record.
+    """Schedules by name, each asked for by its own name, a file's, or its id; None is the best one on record.
 
     A file is called by its name without folder and suffixes, or as the user wrote it where that is another's name.
+    What an id stands for is called as the user wrote it.
 
     Raises:
         InputError: there is no such schedule, or the same one is asked for twice.
     """
     known = known_schedules(subject, workspace, machine)
-    files = [_stem(each) for each in asked if each is not None and each not in known]
+    asked_for = [each for each in asked if each is not None and each not in known]
+    by_id = {each: _by_id(each, known, subject, workspace) for each in asked_for}
+    with_id = {each: schedule for each, schedule in by_id.items() if schedule is not None}
+    files = [_stem(each) for each in asked_for if each not in with_id]
     found: dict[str, Schedule] = {}
     for each in asked:
         if each is None:
@@ -33,6 +43,8 @@ def choose(
             name, schedule = best.name, best.schedule
         elif each in known:
             name, schedule = each, known[each]
+        elif each in with_id:
+            name, schedule = each, with_id[each]
         else:
             taken = _stem(each) in known or files.count(_stem(each)) > 1
             name, schedule = each if taken else _stem(each), _read(each, known, subject)
@@ -53,10 +65,43 @@ def _read(file: str, known: Mapping[str, Schedule], subject: Subject) -> Schedul
     raise InputError(
         "no such schedule",
         where=file,
-        expected=f"a schedule.json, or one of {', '.join(known)}",
+        expected=f"a schedule.json, the start of an id, or one of {', '.join(known)}",
         found=f"no schedule and no file {file!r}",
-        todo=did_you_mean(file, known) or f"`hltune compare {subject.spec.name}` finds more of them",
+        todo=did_you_mean(file, known)
+        or f"`hltune compare {subject.spec.name}` finds more of them, and `hltune samples best {subject.spec.name}` "
+        "shows the ids of what was measured",
     )
+
+
+def _by_id(text: str, known: Mapping[str, Schedule], subject: Subject, workspace: Workspace) -> Schedule | None:
+    """The schedule whose id begins so, or with what is behind the last dash, as in names such as ``tuned-986a3601``.
+
+    It is one of this pipeline that has a name, or that was measured. None if there is none, or a file of this name.
+
+    Raises:
+        InputError: there are several.
+    """
+    start = text.rpartition("-")[2]
+    if not _START.fullmatch(start) or Path(text).is_file():
+        return None
+    found = {key: each for each in known.values() if (key := schedule_hash(each)).startswith(start)}
+    found |= _measured(start, subject, workspace)
+    if len(found) > 1:
+        raise several(start, found)
+    return next(iter(found.values()), None)
+
+
+def _measured(start: str, subject: Subject, workspace: Workspace) -> dict[str, Schedule]:
+    """Schedules of the pipeline in the store that directives or its author's file say, by their ids."""
+    if not workspace.samples.exists():
+        return {}
+    with Reader(workspace.samples) as reader:
+        own = [each for each in reader.find(start) if each.pipeline_hash == subject.spec.content_hash]
+    return {
+        each.schedule_hash: each.schedule
+        for each in own
+        if each.schedule is not None and subject.spec.has_base(each.schedule.base)
+    }
 
 
 def known_schedules(subject: Subject, workspace: Workspace, machine: MachineId) -> dict[str, Schedule]:

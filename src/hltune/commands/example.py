@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from hltune.bundle.results import CONDITIONS
@@ -21,6 +22,7 @@ from hltune.workspace.records import Workspace
 from hltune.workspace.tunings import tunings
 
 _SHOWN = 10
+_WHERE_IDS_ARE = "`hltune samples best` and `samples failures` show ids"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +91,21 @@ def find(store: Path, identifier: str, machine: str | None, *, failed: bool = Fa
 
 
 def _check_single(found: Sequence[Found], identifier: str) -> None:
-    ids = {(each.pipeline_hash, each.schedule_hash): each.schedule_hash[:ID_DIGITS] for each in found}
-    if len(ids) != 1:
-        raise InputError(
-            "several schedules have ids that begin so" if found else "no schedule in the store has this id",
-            where=identifier,
-            found=", ".join([*ids.values()][:_SHOWN]) or None,
-            todo="`hltune samples best` and `samples failures` show ids",
-        )
+    ids = {(each.pipeline_hash, each.schedule_hash): each.schedule_hash for each in found}
+    if not ids:
+        raise InputError("no schedule in the store has this id", where=identifier, todo=_WHERE_IDS_ARE)
+    if len(ids) > 1:
+        raise several(identifier, ids.values())
+
+
+def several(identifier: str, ids: Iterable[str]) -> InputError:
+    """The error of a start of an id that is not of one schedule alone."""
+    return InputError(
+        "several schedules have ids that begin so",
+        where=identifier,
+        found=", ".join(each[:ID_DIGITS] for each in islice(ids, _SHOWN)),
+        todo=_WHERE_IDS_ARE,
+    )
 
 
 def repetition(

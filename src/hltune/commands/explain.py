@@ -257,9 +257,23 @@ def _order(explained: Explained, advice: Advice) -> tuple[int, float]:
 
 def measured_speedup(explained: Explained, advice: Advice) -> Speedup | None:
     """How many times as fast a change made the schedule; None if it was not measured, or failed."""
-    if isinstance(explained.beside, Cost) and isinstance(advice.measured, Cost):
-        return compared(explained.beside, advice.measured)
-    return None
+    return _compared(explained.beside, advice.measured)
+
+
+def speedup_over(one: Explained, other: Explained) -> Speedup | None:
+    """How many times as fast the one is as the other; None if they were not measured."""
+    return _compared(other.measured, one.measured)
+
+
+def _compared(slower: Measurement | None, faster: Measurement | None) -> Speedup | None:
+    return compared(slower, faster) if isinstance(slower, Cost) and isinstance(faster, Cost) else None
+
+
+def same_program(one: Explained, other: Explained) -> bool:
+    """They say the same, or Halide makes the same of what they say."""
+    if isinstance(one.account, Account) and isinstance(other.account, Account):
+        return one.account.program_hash == other.account.program_hash
+    return one.schedule == other.schedule
 
 
 def helps(found: Speedup) -> bool:

@@ -90,12 +90,14 @@ class Account:
     Attributes:
         terms: seconds by `hltune.lowered.estimate.TERMS`.
         launches: how often a parallel loop is entered.
+        program_hash: the same for the same program, whatever its loops are called.
     """
 
     bodies: tuple[Body, ...]
     allocations: tuple[Allocation, ...]
     terms: Mapping[str, float]
     launches: float
+    program_hash: str
 
     @property
     def seconds(self) -> float:
@@ -145,6 +147,7 @@ def account(walked: Walked, program_hash: str, *, cores: int) -> Account:
         allocations=walked.allocations,
         terms=dict(zip(TERMS, map(float, by_t0.terms), strict=True)),
         launches=walked.launches,
+        program_hash=program_hash,
     )
 
 

@@ -7,34 +7,49 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column
 
-from hltune.report.layout import CHANGED, interval, number, numbers, plain_table, print_lines
-from hltune.values.unit import MILLISECONDS
+from hltune.report.against import caution, differing, headline
+from hltune.report.layout import CHANGED, number, numbers, plain_table, print_lines
+from hltune.report.speedups import UNSURE, speedup_text
+from hltune.values.unit import MILLISECONDS, size
 
 Document = dict[str, Any]
 
 LEAST_SHOWN = 0.01
 """Loops and Funcs that take less of the time are left out of the tables."""
+_CLEAR_GAIN = 1.02
+"""Where the interval of a tie includes this, more rounds might find that a change helps."""
 NOT_LOOKED_FOR = (
     "what limits it was not looked for: that takes a program that can be read, and a schedule that directives can say"
 )
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def print_explained(console: Console, document: Document) -> None:
-    """One schedule after the other: what it costs, what limits it, where the time goes, its loops."""
+    """Which of two is faster; one after the other: what it costs, what limits it, where the time goes, its loops."""
+    against: Document | None = document["against"]
+    if against is not None and (line := headline(against)):
+        print_lines(console, line, "")
     for at, each in enumerate(document["schedules"]):
-        print_lines(console, _headline(document, each), *_profiled(each))
-        print_lines(console, *[f"{each['name']} {CHANGED}"] * each["repaired"])
-        for found in each["failures"]:
-            print_lines(console, f"{found['stage']} failed: {found['message']}")
+        again = at > 0 and against is not None and against["same_program"]
+        if not again:  # of the same program, all that would differ is noise
+            print_lines(console, _headline(document, each), *_profiled(each))
+        _print_remarks(console, each)
         if each["advice"] is not None:
             _print_advice(console, each)
         elif at == 0:
             print_lines(console, "", NOT_LOOKED_FOR)
-        _print_funcs(console, each)
-        _print_loops(console, each)
-    if len(document["schedules"]) == 2:
-        _print_against(console, *document["schedules"])
+        if not again:
+            _print_funcs(console, each)
+            _print_loops(console, each)
+    if against is not None and not against["same_program"]:
+        if rows := differing(against):
+            print_lines(console, *rows, "")
+        _print_against(console, against, *document["schedules"])
+
+
+def _print_remarks(console: Console, each: Document) -> None:
+    """What was not as it should have been."""
+    print_lines(console, *[f"{each['name']} {CHANGED}"] * each["repaired"])
+    print_lines(console, *(f"{found['stage']} failed: {found['message']}" for found in each["failures"]))
 
 
 def _headline(document: Document, each: Document) -> str:
@@ -59,8 +74,18 @@ def _profiled(each: Document) -> list[str]:
     return [
         f"{seen}{overhead}; "
         f"{profile['threads']:.1f} threads at work; "
-        f"heap {size(profile['heap_peak_bytes'])}, {profile['allocations']:,.0f} allocations"
+        f"heap at most {size(profile['heap_peak_bytes'])} at a time{_in_all(each)}"
     ]
+
+
+def _in_all(each: Document) -> str:
+    """What a call takes from the heap: so many buffers, which the profiler counts, and their bytes, if those are known.
+
+    They are what `compare` shows: buffers that are given back meanwhile count as well.
+    """
+    heap, allocations = each.get("heap"), each["profile"]["allocations"]
+    buffers = "1 buffer" if round(allocations) == 1 else f"{allocations:,.0f} buffers"
+    return f", {size(heap['bytes'])} in all per call ({buffers})" if heap else f", {buffers} per call"
 
 
 def _print_advice(console: Console, each: Document) -> None:
@@ -94,21 +119,15 @@ def _brought(advice: Document) -> str:
     if advice["measured_speedup"] is None:
         return "; not measured, for others are predicted to help more" if advice["left_out"] else ""
     changed = f"; with it, the schedule {CHANGED}" if advice["repaired"] else ""
-    return f"; measured {_speedup(advice)}{_verdict(advice)}{changed}"
-
-
-def _speedup(advice: Document) -> str:
-    found, (low, high) = advice["measured_speedup"], advice["measured_interval"] or (1.0, 1.0)
-    if advice["tie"]:
-        return f"a tie{interval(low, high)}"
-    if found > 1:
-        return f"{found:.2f} times as fast{interval(low, high)}"
-    return f"{1 / found:.2f} times as slow{interval(1 / high, 1 / low)}"
+    return f"; measured {speedup_text(advice)}{_verdict(advice)}{changed}"
 
 
 def _verdict(advice: Document) -> str:
     if advice["helps"] is None:
-        return ", in too few rounds to be sure"
+        return f", {UNSURE}"
+    _, high = advice["measured_interval"] or (1.0, 1.0)
+    if advice["tie"] and high >= _CLEAR_GAIN:
+        return ", not sure that it helps"
     return "" if advice["helps"] else ", it does not help"
 
 
@@ -170,7 +189,7 @@ def _loop(row: Document) -> str:
     return "  " * row["depth"] + text
 
 
-def _print_against(console: Console, one: Document, other: Document) -> None:
+def _print_against(console: Console, against: Document, one: Document, other: Document) -> None:
     """Both schedules side by side, Func by Func."""
     table = plain_table(Column("Func", no_wrap=True), *numbers(one["name"], other["name"], "difference"))
     timed = one["profile"] is not None and other["profile"] is not None
@@ -183,6 +202,9 @@ def _print_against(console: Console, one: Document, other: Document) -> None:
     what = f"measured {one['unit']}" if timed else "predicted ms"
     print_lines(console, f"{one['name']} against {other['name']}, {what}")
     console.print(table)
+    counted = [each["profile"] is not None and each["profile"]["counted"] for each in (one, other)]
+    if timed and not any(counted):
+        print_lines(console, *caution(against))
 
 
 def _times(each: Document, *, measured: bool) -> dict[str, float]:
@@ -198,12 +220,3 @@ def _percent(share: float | None) -> str:
 
 def _count(value: float | None) -> str:
     return number(value, ",.3g" if value is not None and value < 1000 else ",.0f")
-
-
-def size(value: float) -> str:
-    """Bytes, as people say them."""
-    for unit in _UNITS:
-        if value < 1024 or unit == _UNITS[-1]:
-            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
-        value /= 1024
-    raise AssertionError

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
 from hltune.commands.explain import Explained, Explanation, helps, measured_speedup, predicted_speedup
 from hltune.lowered.account import Account, Body, Level
+from hltune.report.against import against, missing_in
 from hltune.report.documents import cost, directives, failure, verification
+from hltune.report.speedups import speedup_fields
 from hltune.schedule.text import directive_text
 from hltune.search.advice import Advice
 from hltune.search.case import cache_of
@@ -21,7 +23,7 @@ from hltune.values.unit import Unit
 
 Document = dict[str, Any]
 
-VERSION = 5
+VERSION = 6
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
 _LEAST = 0.05
@@ -39,6 +41,7 @@ def explained(result: Explanation) -> Document:
         "target": result.subject.target.name,
         "machine": {"cpu": result.machine.cpu, "threads": result.machine.threads},
         "caches": list(result.caches),
+        "against": against(result),
         "schedules": schedules,
         "also": list(result.also),
         "others": [{"name": name, **_measurement(each, result.machine.unit)} for name, each in result.others.items()],
@@ -260,10 +263,8 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
         "dropped": _new(each.schedule, advice.change) if advice.change else [],
         "predicted_speedup": predicted_speedup(each, advice),
         "untried": advice.untried,
-        "measured_speedup": measured and measured.value,
-        "measured_interval": sure and sure.interval and [*sure.interval],
+        **speedup_fields(measured),
         "helps": sure and helps(sure),
-        "tie": sure and sure.tie,
         "repaired": _repaired(advice.measured),
         "left_out": each.beside is not None and advice.change is not None and advice.measured is None,
         "failure": failure(advice.measured) if isinstance(advice.measured, Failure) else None,
@@ -281,5 +282,4 @@ def _new(schedule: Schedule | None, old: Schedule | None) -> list[str]:
     """What a schedule says and another one does not."""
     if schedule is None:
         return []
-    known: Mapping[Any, None] = dict.fromkeys(old.directives) if old else {}
-    return [directive_text(each) for each in schedule.directives if each not in known]
+    return [directive_text(each) for each in missing_in(old or Schedule(), schedule)]

@@ -64,11 +64,6 @@ def number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def interval(low: float, high: float) -> str:
-    """A 95% confidence interval in brackets, after the number; nothing of what is exact."""
-    return f" (95% interval {low:.2f} to {high:.2f})" if low < high else ""
-
-
 def facts(*rows: tuple[str, ...]) -> Table:
     """A table without headings, for what a result consists of."""
     grid = LiteralTable.grid(padding=(0, 2))

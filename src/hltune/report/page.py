@@ -22,9 +22,10 @@ from hltune import __version__
 from hltune.commands.report import Reported
 from hltune.machine.pictures import Picture
 from hltune.machine.speedup import in_order, is_tie, ratio
+from hltune.report.against import differing, headline
 from hltune.report.curve import round_numbers
 from hltune.report.documents import errors, failure
-from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, size, untried
+from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, untried
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED
 from hltune.runtime.files import write_bytes
@@ -34,13 +35,13 @@ from hltune.tuning.tuner import Round
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import Reason
-from hltune.values.unit import Unit
+from hltune.values.unit import MILLISECONDS, Unit, size
 from hltune.workspace.records import TUNED
 from hltune.workspace.tunings import TuningCommand
 
 Document = dict[str, Any]
 
-VERSION = 4
+VERSION = 5
 _SAMPLES = 500
 """Of tuning, that the page shows beside each one that was the best so far."""
 _LINES = 3
@@ -88,7 +89,7 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
     source = files("hltune.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     shown = {"ms": _ms, "percent": _percent, "size": size, "times": _times, "number": "{:.6g}".format}
-    shown |= {"outcome": outcome, "untried": untried}
+    shown |= {"outcome": outcome, "untried": untried, "headline": headline, "differing": differing}
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
     data = json.dumps(_without_pictures(document)).replace("<", "\\u003c")
     curves = [_curve(each) for each in document["pipelines"]]
@@ -133,6 +134,7 @@ def _pipeline(result: Reported, place: Sequence[str]) -> Document:
         **explained(explanation),
         "rows": _rows(measured, explanation.schedules[0].name),
         "unit": _unit(unit),
+        "heap": "in all per call" if unit == MILLISECONDS else "at most at a time",
         "history": [[float(at), unit.from_seconds(cost)] for at, cost in history],
         "measurements": len(costs),
         "failures": [_failure(each, flags) for each in result.failures],

@@ -21,7 +21,7 @@ from hltune.values.unit import MILLISECONDS
 from hltune.workspace.rows import Row
 from hltune.workspace.subject import MANUAL
 
-_TIMED = ("spread", "to best", "of limit", "heap/MiB\n(buffers)", "verified")
+_TIMED = ("spread", "to best", "of limit", "heap in all\nper call/MiB\n(buffers)", "verified")
 """Columns of schedules that were timed, beside the time."""
 
 

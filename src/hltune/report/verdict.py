@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from hltune.machine.speedup import Speedup, compared
-from hltune.report.layout import interval
+from hltune.report.speedups import interval
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure
 from hltune.workspace.rows import Row

@@ -17,6 +17,7 @@ from hltune.search import remedies
 from hltune.search.case import Case, cache_of
 from hltune.values.directives import ComputeRoot, Schedule
 from hltune.values.roles import Stage
+from hltune.values.unit import size
 
 _RECOMPUTED = 1.25
 """Points computed for each that is needed."""
@@ -207,8 +208,8 @@ def _memory(case: Case) -> Iterator[Fault]:
     if case.counted or not case.caches:
         return
     heap = sum(each.bytes for each in case.taken.values())
-    for func, size in case.sizes.items():
-        if cache_of(size, case.caches[:2]) or not isinstance(case.patient.place(func), ComputeRoot):
+    for func, largest in case.sizes.items():
+        if cache_of(largest, case.caches[:2]) or not isinstance(case.patient.place(func), ComputeRoot):
             continue
         bodies = [each for each in case.account.bodies if func in (each.stage.func, *each.loaded)]
         share = case.taken[func].bytes / heap if func in case.taken else 0.0
@@ -217,7 +218,7 @@ def _memory(case: Case) -> Iterator[Fault]:
             stage=Stage(func),
             seconds=sum(each.terms[name] for each in bodies for name in ("l1", "l2", "l3"))
             + case.account.terms["faults"] * share,
-            text=f"goes through {cache_of(size, case.caches) or 'memory'}, {size / 2**20:.3g} MiB written and read "
+            text=f"goes through {cache_of(largest, case.caches) or 'memory'}, {size(largest)} written and read "
             "again: compute it for a part of its consumer at a time",
             changes=tuple(remedies.further_in(case.patient, func)),
         )
@@ -225,7 +226,7 @@ def _memory(case: Case) -> Iterator[Fault]:
 
 def _allocations(case: Case) -> Iterator[Fault]:
     terms, taken = case.account.terms, case.taken
-    runs, size = (sum(getattr(each, name) for each in taken.values()) or 1.0 for name in ("runs", "bytes"))
+    runs, total = (sum(getattr(each, name) for each in taken.values()) or 1.0 for name in ("runs", "bytes"))
     for func, each in taken.items():
         small = each.largest <= LARGEST_ON_STACK
         advice = "use the stack, or take it once further out" if small else "take it once further out"
@@ -235,8 +236,8 @@ def _allocations(case: Case) -> Iterator[Fault]:
         yield Fault(
             kind="allocations",
             stage=Stage(func),
-            seconds=terms["allocations"] * each.runs / runs + terms["heap_bytes"] * each.bytes / size,
-            text=f"takes memory from the heap {_times(each.runs)}: {advice}",
+            seconds=terms["allocations"] * each.runs / runs + terms["heap_bytes"] * each.bytes / total,
+            text=f"takes memory from the heap {_times(each.runs)}, {size(each.bytes)} in all: {advice}",
             changes=tuple(changes),
         )
 

@@ -1,4 +1,4 @@
-"""What people see costs in.
+"""What people see costs and sizes in.
 
 Inside, all costs are in seconds. A machine that counts instead has a nominal rate: the cost model predicts
 milliseconds, and with a billion packets per second its predictions, and the weights it starts from, are of the right
@@ -36,6 +36,18 @@ class Unit:
     def text(self, seconds: float | None) -> str:
         """The number alone, as people see it."""
         return "-" if seconds is None else f"{seconds * self.per_second:,.{self.digits}f}"
+
+
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def size(value: float) -> str:
+    """Bytes, as people say them."""
+    for unit in _SIZES:
+        if value < 1024 or unit == _SIZES[-1]:
+            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+        value /= 1024
+    raise AssertionError
 
 
 MILLISECONDS = Unit(name="ms", label="ms", heading="time/ms", per_second=1e3, digits=3)

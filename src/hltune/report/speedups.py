@@ -1,0 +1,42 @@
+"""How much faster one schedule is than another, for people and for scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hltune.machine.speedup import Speedup
+
+Document = dict[str, Any]
+
+UNSURE = "in too few rounds to be sure"
+
+
+def speedup_fields(found: Speedup | None) -> Document:
+    """What documents say of it; the interval and the tie are None where it is not sure."""
+    sure = found if found is not None and found.sure else None
+    return {
+        "measured_speedup": found and found.value,
+        "measured_interval": sure and sure.interval and [*sure.interval],
+        "tie": sure and sure.tie,
+    }
+
+
+def speedup_text(found: Document, other: str = "") -> str:
+    """The same for people, such as ``1.10 times as fast as expert (95% interval 1.05 to 1.16)``.
+
+    Args:
+        found: a document with the fields above, of what was measured.
+        other: what it is faster than; empty where that is clear.
+    """
+    value, (low, high) = found["measured_speedup"], found["measured_interval"] or (1.0, 1.0)
+    if found["tie"]:
+        return f"a tie{other and f' with {other}'}{interval(low, high)}"
+    than = other and f" as {other}"
+    if value > 1:
+        return f"{value:.2f} times as fast{than}{interval(low, high)}"
+    return f"{1 / value:.2f} times as slow{than}{interval(1 / high, 1 / low)}"
+
+
+def interval(low: float, high: float) -> str:
+    """A 95% confidence interval in brackets, after the number; nothing of what is exact."""
+    return f" (95% interval {low:.2f} to {high:.2f})" if low < high else ""

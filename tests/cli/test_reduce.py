@@ -12,7 +12,8 @@ import pytest
 
 from hltune.commands import reduce as command
 from hltune.runtime.files import cannot_write
-from hltune.values.directives import Schedule
+from hltune.values.directives import Schedule, Unroll
+from hltune.values.errors import Failure
 from tests.cli.conftest import Run
 from tests.cli.stored import BLUR, FAILURE, WORKS, alone, image_of, store, stored
 
@@ -37,6 +38,40 @@ def test_a_failure_is_reduced_to_what_it_needs(hltune: Run, failed: str, tmp_pat
     assert document["failure"]["stage"] == "compile"
     run = alone(tmp_path / "left")
     assert run.returncode != 0 and "HalideError" in run.stderr
+
+
+def late(limit_s: float, stage: str = "compile") -> Failure:
+    """What was measured of a schedule that takes too long."""
+    return Failure(stage=stage, kind="timeout", message=f"took longer than {limit_s:g} s, 3 times as long as others")
+
+
+def test_the_limit_of_a_schedule_that_took_too_long_is_named(hltune: Run, tmp_path: Path) -> None:
+    identifier = store(tmp_path, str(BLUR), "output.parallel(y);", late(40.0))
+    refused = hltune("reduce", identifier)
+    told = " ".join(refused.err.split())
+    assert refused.code == 1 and "this schedule does not fail here" in told
+    assert "--compile-timeout 40" in told and "found: compiled in " in told
+
+
+def timed(*_: object) -> Callable[[Schedule, float], float | Failure]:
+    """Times as if each loop that is unrolled took a minute to compile."""
+
+    def clock(schedule: Schedule, limit_s: float) -> float | Failure:
+        seconds = 60.0 if any(isinstance(each, Unroll) for each in schedule.directives) else 0.5
+        return late(limit_s) if seconds > limit_s else seconds
+
+    return clock
+
+
+def test_what_takes_too_long_is_reduced(hltune: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "stage_clock", timed)
+    identifier = store(tmp_path, str(BLUR), "output.split(x, x, xi, 4).unroll(xi).parallel(y);", late(3.0))
+    result = hltune("reduce", identifier, "--compile-timeout", 3, "-o", "left", "--json")
+    assert result.code == 0, result.err
+    document = result.document
+    assert document["failure"]["message"] == "took longer than its limit of 3 s (--compile-timeout)"
+    assert 0 < document["directives"] < document["directives_before"]
+    assert "GIVEN_UP = ('compile', 3.0)" in (tmp_path / "left/reproduce.py").read_text()
 
 
 def test_what_works_is_not_reduced(hltune: Run, tmp_path: Path) -> None:

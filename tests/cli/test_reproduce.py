@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,16 @@ import numpy as np
 import pytest
 
 from hltune.machine.inputs import random_array
+from hltune.machine.open import resolve
 from hltune.machine.portable import fill_portably
+from hltune.schedule.script import BY_RULE
+from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
 from hltune.workspace.records import Workspace
 from hltune.workspace.tunings import TuningCommand, note_tuning
 from tests.cli.conftest import Run
 from tests.cli.stored import BLUR, LAYOUTS, ODD, alone, image_of, reproduced, store, stored
+from tests.machine.opened import opened
 
 
 def edited(folder: Path, old: str, new: str) -> None:
@@ -118,6 +123,48 @@ def test_a_stride_that_is_free_stays_free(hltune: Run, tmp_path: Path) -> None:
     assert reproduced(hltune, tmp_path, store(tmp_path, f"{LAYOUTS}:anything", "f.compute_root();")).returncode == 0
     run = alone(tmp_path / "out", OTHER_STRIDE)
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "done", "limit"),
+    [("compile", "compiled", "60 s, 3 times as long as others"), ("run", "ran", "its limit of 60 s")],
+)
+def test_whether_it_takes_too_long_again_is_said(
+    stage: str, done: str, limit: str, hltune: Run, tmp_path: Path
+) -> None:
+    late = Failure(stage=stage, kind="timeout", message=f"took longer than {limit}")
+    run = reproduced(hltune, tmp_path, store(tmp_path, str(BLUR), "output.parallel(y);", late))
+    assert run.returncode == 0, run.stderr
+    assert re.search(rf"^{done} in \S+ s; it was given up after 60 s: not this time$", run.stdout, re.MULTILINE)
+    assert f"what was measured did not happen this time: {late}" in run.stdout
+    edited(tmp_path / "out", f"GIVEN_UP = ('{stage}', 60.0)", f"GIVEN_UP = ('{stage}', 1e-6)")
+    again = alone(tmp_path / "out")
+    assert again.returncode == 1 and "it takes too long, as it did when it was measured" in again.stderr
+    assert "it was given up after 1e-06 s: too slow" in again.stdout and "did not happen" not in again.stdout
+
+
+def test_what_differs_as_it_may_is_right(hltune: Run, tmp_path: Path) -> None:
+    assert reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:floats", "output.vectorize(x, 8);")).returncode == 0
+    nudge = "function(*arguments); np.asarray(arguments[-1])[5, 7] *= 1.00001"
+    run = alone(tmp_path / "out", BROKEN.format(call=nudge))
+    assert run.returncode == 0, run.stderr
+    assert re.search("output 0: right: [1-9][0-9]* of 3072 elements differ by no more than they may", run.stdout)
+
+
+def test_tolerances_that_were_measured_are_remembered(
+    hltune: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workspace, "cache", tmp_path / "cache")
+    identifier = store(tmp_path, f"{ODD}:floats", "output.vectorize(x, 8);")
+    result = hltune("reproduce", identifier, "-o", "out", "--json")
+    assert result.document["notes"] == [BY_RULE] and BY_RULE in alone(tmp_path / "out").stdout
+    assert f"# {BY_RULE}\n" in (tmp_path / "out/reproduce.py").read_text()
+    with opened(stored(tmp_path, identifier)[0], resolve("host"), memory=tmp_path / "cache") as session:
+        session.ready()
+    result = hltune("reproduce", identifier, "-o", "out", "--json")
+    assert result.document["notes"] == [] and BY_RULE not in (tmp_path / "out/reproduce.py").read_text()
+    assert "TOLERANCES = [(((0.0001, (0, 0, 0)),), None)]" not in (tmp_path / "out/reproduce.py").read_text()
+    assert alone(tmp_path / "out").returncode == 0
 
 
 def test_scalars_have_ranges(hltune: Run, tmp_path: Path) -> None:

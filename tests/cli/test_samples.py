@@ -188,9 +188,11 @@ def test_failures_are_counted_by_their_reason(workspace: Path, capsys: pytest.Ca
     assert found == [(2, "compile", text), (1, "compile", "ended by SIGSEGV")]
     assert run_command_line(["samples", *asked, "--workspace", str(workspace)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"2 in compile: {text} (schedule {ids[0]})"
-    assert lines[1].startswith("  took longer than its limit of ")
-    assert lines[2:] == [f"1 in compile: ended by SIGSEGV (schedule {ids[1]})"]
+    newest = text.replace(" N ", " 20 ")
+    assert lines == [
+        f"2 in compile, the newest (schedule {ids[0]}): {newest}",
+        f"1 in compile (schedule {ids[1]}): ended by SIGSEGV",
+    ]
     elsewhere = ["samples", "failures", "blur", "--machine", OTHER_MACHINE.key, "--workspace", str(workspace)]
     assert run_command_line(elsewhere) == 0
     assert capsys.readouterr().out == "no schedule of blur has failed\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,9 @@ OTHERS = {
     "slow": in_turns(4.0, 6.3, 6.3, 6.6, 6.6),
     "broken": CRASH,
 }
-FAILED = Reason(stage="run", message="crashed", count=3, example="crashed", schedule_hash="ab" * 32)
+FAILED = Reason(
+    stage="run", message="killed by signal N", count=3, example="killed by signal 11", schedule_hash="ab" * 32
+)
 
 
 def result(**changes: object) -> Reported:
@@ -109,6 +112,8 @@ def test_what_shows_a_failure_names_the_workspace(tmp_path: Path) -> None:
         f"hltune reproduce abababababab -o out --machine {HOST.key} --workspace &#39;my work&#39;"
         in (tmp_path / "out.html").read_text()
     )
+    shown = re.sub("<script.*?</script>", "", (tmp_path / "out.html").read_text(), flags=re.DOTALL)
+    assert ">killed by signal 11<" in shown and "signal N" not in shown
     (plain,) = reported([result(failures=(FAILED,))], {}, command="")["pipelines"]
     assert plain["failures"][0]["reproduce"] == "hltune reproduce abababababab -o out"
 

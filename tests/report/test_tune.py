@@ -192,10 +192,10 @@ def test_the_three_commonest_reasons_of_failure_are_shown() -> None:
     failures = [replace(CRASH, message=f"{name} is wrong") for name in "abbcccddddeeeee"]
     result = replace(TUNED, reasons=reasons(failures))
     text = shown(lambda console: report.print_tuned(console, result, ()))
-    assert re.findall(r"\d in run: . is wrong", text) == [
-        "5 in run: e is wrong",
-        "4 in run: d is wrong",
-        "3 in run: c is wrong",
+    assert re.findall(r"\d in run, the newest: . is wrong", text) == [
+        "5 in run, the newest: e is wrong",
+        "4 in run, the newest: d is wrong",
+        "3 in run, the newest: c is wrong",
     ]
     assert "other reasons: 2, see `hltune samples failures`" in text
     assert len(report.document(Tuning(results=(result,), failed={}), STORE)["failures"]) == 5  # type: ignore[arg-type]

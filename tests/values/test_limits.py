@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hltune.values.errors import Failure, JobFailed
-from hltune.values.limits import HEAP, LATE
+from hltune.values.limits import HEAP, LATE, given_up_s
 from hltune.values.reasons import reasons
 
 LATE_MESSAGE = f"{LATE} of 20 s"
@@ -45,3 +45,11 @@ def test_no_flag_where_none_would_help(stage: str, message: str) -> None:
     failure = Failure(stage=stage, kind="timeout", message=message)
     assert failure.flag is None
     assert str(failure) == f"{stage}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [(LATE_MESSAGE, 20.0), ("took longer than 4.25 s, 3 times as long as others", 4.25), ("killed by signal 11", None)],
+)
+def test_when_something_was_given_up_is_read_whoever_set_the_limit(message: str, seconds: float | None) -> None:
+    assert given_up_s(message) == seconds

@@ -21,9 +21,21 @@ def test_failures_that_differ_in_numbers_are_one_reason() -> None:
     )
     assert [(each.count, each.stage) for each in found] == [(3, "compile"), (2, "run"), (1, "run")]
     assert found[0].message == "took longer than its limit of N s (--compile-timeout)"
-    assert found[0].example == "took longer than its limit of 4.5 s"
-    assert str(found[0]) == "3 in compile: took longer than its limit of N s (--compile-timeout)"
     assert found[2].message == "took longer than its limit of N s (--run-timeout)"
+
+
+def test_people_see_the_newest_one_and_no_placeholders() -> None:
+    found = reasons([failure(f"took longer than {limit} s, 3 times as long as others") for limit in (9, 4.5, 4)])
+    assert found[0].message == "took longer than N s, N times as long as others"
+    assert str(found[0]) == "3 in compile, the newest: took longer than 4 s, 3 times as long as others"
+    (single,) = reasons([failure("took longer than its limit of 20 s", "run")])
+    assert str(single) == "1 in run: took longer than its limit of 20 s (--run-timeout)"
+
+
+def test_long_messages_are_cut_where_many_are_shown_together() -> None:
+    (found,) = reasons([failure("so it is\n" * 50)])
+    assert len(str(found)) < 200 and str(found).endswith("...") and "\n" not in str(found)
+    assert found.text == ("so it is " * 50).strip()
 
 
 def test_names_with_digits_and_other_words_stay_apart() -> None:

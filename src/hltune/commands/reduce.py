@@ -5,28 +5,36 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hltune.commands.example import Example, Repetition, find, repetition
 from hltune.commands.place import open_session
-from hltune.commands.reproduce import measured, write_example
+from hltune.commands.reproduce import given_up, measured, runs_here, with_inputs_covered, write_example
+from hltune.commands.slowness import TRIES, Slowness, Timed, stage_clock
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.machine.sensitivity import every_func_at_root
+from hltune.machine.task import Task
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
-from hltune.schedule.script import Allowed
+from hltune.runtime.worker import Worker
+from hltune.schedule.script import Tolerances
 from hltune.search.reduction import reduced
 from hltune.values import schedule_codec
-from hltune.values.cost import Measurement
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.limits import timeout_flag
 from hltune.values.reasons import reasons
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
+
+_Measure = Callable[[Schedule], Measurement | Timed]
+"""What comes of a schedule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +92,13 @@ def reduce(
         check_writable(directory)
     for note in again.notes:
         progress.note(note)
-    left, tolerances = _left(example, again, minutes, progress)
+    progress.phase("looking how large the inputs have to be")
+    covered = with_inputs_covered(example, again.inputs)
+    left, tolerances = _left(covered, again, workspace.cache, minutes, progress)
     if directory is None:
         return left
     try:
-        files = write_example(example, left.schedule, left.failure, directory, again.inputs, tolerances)
+        files = write_example(covered, left.schedule, left.failure, directory, again.inputs, tolerances)
     except (HltuneError, KeyboardInterrupt):  # a full disk, say
         text = json.dumps(schedule_codec.to_json(left.schedule))
         progress.note(f"what is left was found, but could not be kept: {text}")
@@ -96,19 +106,22 @@ def reduce(
     return replace(left, files=files)
 
 
-def _left(example: Example, again: Repetition, minutes: float, progress: Progress) -> tuple[Reduced, list[Allowed]]:
+def _left(
+    example: Example, again: Repetition, memory: Path, minutes: float, progress: Progress
+) -> tuple[Reduced, Tolerances]:
     """What is left after so many minutes, and what outputs may differ by."""
     subject = Subject(spec=example.spec, target=resolve(example.machine.target), benchmark=None, hand_written={})
-    with open_session(subject, again.options, again.inputs, None, progress) as session:
+    with open_session(subject, _patient(again.options, example), again.inputs, memory, progress) as session:
         progress.phase(f"measuring what {example.spec.name} has to compute")
         session.ready()
         progress.phase("making sure that it fails")
-        search = _Search(session, example.schedule, _failure(session, example), progress)
-        end_s = time.monotonic() + 60 * minutes
-        complete = False
-        with contextlib.suppress(KeyboardInterrupt):
-            reduced(example.schedule, example.spec.funcs, search.holds, end_s=end_s)
-            complete = time.monotonic() < end_s
+        with _measuring(session, example, again) as measure:
+            search = _Search(measure, example.schedule, _failure(measure(example.schedule), example), progress)
+            end_s = time.monotonic() + 60 * minutes
+            complete = False
+            with contextlib.suppress(KeyboardInterrupt):
+                reduced(example.schedule, example.spec.funcs, search.holds, end_s=end_s)
+                complete = time.monotonic() < end_s
         tolerances = measured(session.verification.outputs)
     left = Reduced(
         example=example, schedule=search.schedule, failure=search.failure, tried=search.tried, complete=complete
@@ -116,30 +129,75 @@ def _left(example: Example, again: Repetition, minutes: float, progress: Progres
     return left, tolerances
 
 
-def _failure(session: Session, example: Example) -> Failure:
+def _patient(options: MeasureOptions, example: Example) -> MeasureOptions:
+    """What is expected is computed in any case: the limit that a schedule exceeds may be too short for that."""
+    if given_up(example.outcome) is None:
+        return options
+    usual = MeasureOptions(threads=options.threads)
+    return replace(
+        options,
+        compile_timeout_s=max(options.compile_timeout_s, usual.compile_timeout_s),
+        run_timeout_s=max(options.run_timeout_s, usual.run_timeout_s),
+    )
+
+
+@contextlib.contextmanager
+def _measuring(session: Session, example: Example, again: Repetition) -> Generator[_Measure]:
+    """How to find out whether a schedule fails: what takes too long here is timed beside one that does not."""
+    late = given_up(example.outcome)
+    if late is None or not runs_here(example):
+        yield lambda schedule: _measured(session, schedule)
+        return
+    options, spec = again.options, example.spec
+    limit_s = options.compile_timeout_s if late.stage == "compile" else options.run_timeout_s
+    task = Task(spec=spec, schedule=Schedule(), target=example.machine.target, inputs=again.inputs)
+    with Worker(environment=options.environment) as worker:
+        clock = stage_clock(worker, task, options, late.stage)
+        yield Slowness.of(late.stage, limit_s, clock, (Schedule(), every_func_at_root(spec))).measure
+
+
+def _measured(session: Session, schedule: Schedule) -> Measurement:
+    """What comes of it; what takes too long has to do so each time."""
+    ((_, outcome),) = session.measure_each([("", schedule)], best=None)
+    for _ in range(1, TRIES):
+        if not isinstance(outcome, Failure) or outcome.kind != "timeout":
+            break
+        ((_, outcome),) = session.measure_each([("", schedule)], best=None)
+    return outcome
+
+
+def _failure(found: Measurement | Timed, example: Example) -> Failure:
     """How the example fails here.
 
     Raises:
         HltuneError: it does not.
     """
-    found = _measure(session, example.schedule)
     if isinstance(found, Failure):
         return found
     raise HltuneError(
         "this schedule does not fail here",
         where=example.schedule_hash,
         expected=str(example.outcome),
-        found=f"{found.unit.text(found.value)} {found.unit.label}",
-        todo="give the limits that it was measured with, or the images with -i, or --machine KEY of another one that "
-        "it failed on",
+        found=f"{found.unit.text(found.value)} {found.unit.label}" if isinstance(found, Cost) else str(found),
+        todo=(found.todo if isinstance(found, Timed) else None) or _todo(example),
     )
+
+
+def _todo(example: Example) -> str:
+    """What may make it fail."""
+    failure, late = example.outcome, given_up(example.outcome)
+    if late is None or not isinstance(failure, Failure):
+        limits = "give the limits that it was measured with, or the images with -i, or "
+        return f"{limits}--machine KEY of another one that it failed on"
+    flag = timeout_flag(failure.stage)
+    return f"give the limit that it was measured with, {flag} {late.after_s:g}, or one below what it takes here"
 
 
 class _Search:
     """Counts what is tried, and remembers what is left and how it fails."""
 
-    def __init__(self, session: Session, schedule: Schedule, failure: Failure, progress: Progress) -> None:
-        self._session = session
+    def __init__(self, measure: _Measure, schedule: Schedule, failure: Failure, progress: Progress) -> None:
+        self._measure = measure
         self._progress = progress
         self._reason = _reason(failure)
         self.schedule = schedule
@@ -150,16 +208,11 @@ class _Search:
         """It fails in the same way."""
         self.tried += 1
         self._progress.phase(f"trying {len(schedule.directives)} directives, the {self.tried}. schedule")
-        outcome = _measure(self._session, schedule)
+        outcome = self._measure(schedule)
         if not isinstance(outcome, Failure) or _reason(outcome) != self._reason:
             return False
         self.schedule, self.failure = schedule, outcome
         return True
-
-
-def _measure(session: Session, schedule: Schedule) -> Measurement:
-    ((_, outcome),) = session.measure_each([("", schedule)], best=None)
-    return outcome
 
 
 def _reason(failure: Failure) -> tuple[str, str, str]:

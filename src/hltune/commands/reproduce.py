@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from hltune.commands.example import Example, find, repetition
+from hltune.commands.recall import remembered
 from hltune.commands.samples import ID_DIGITS
 from hltune.machine.bounds import CoverJob
 from hltune.machine.inputs import Inputs, input_array
@@ -25,12 +26,16 @@ from hltune.pipeline.operations import rounded_outputs
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.worker import Worker
-from hltune.schedule.script import Allowed, Setting, pipeline_files, to_script
+from hltune.schedule.script import BY_RULE, Allowed, GivenUp, Setting, Tolerances, pipeline_files, to_script
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, JobFailed
+from hltune.values.limits import given_up_s
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.workspace.records import Workspace
+
+_TIMED = {"compile": "compile", "run": "run", "timing": "run"}
+"""What the script times, by the stages of a measurement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +66,14 @@ def reproduce(
     """
     example = find(workspace.samples, identifier, machine)
     again = repetition(example, workspace, inputs, MeasureOptions(threads=example.machine.threads))
+    check_writable(directory)
     failure = example.outcome if isinstance(example.outcome, Failure) else None
-    allowed = usual(example.spec, again.options)
-    files = write_example(example, example.schedule, failure, directory, again.inputs, allowed)
-    return Reproduced(example=example, files=files, runs_here=_runs_here(example), notes=again.notes)
+    covered = with_inputs_covered(example, again.inputs)
+    known = remembered(workspace, example.machine, (covered.spec, example.spec), again)
+    allowed = usual(example.spec, again.options) if known is None else measured(known)
+    files = write_example(covered, example.schedule, failure, directory, again.inputs, allowed)
+    notes = (*again.notes, *([BY_RULE] if allowed.by_rule else []))
+    return Reproduced(example=example, files=files, runs_here=runs_here(example), notes=notes)
 
 
 def write_example(
@@ -73,25 +82,37 @@ def write_example(
     failure: Failure | None,
     directory: Path,
     inputs: Inputs,
-    tolerances: Sequence[Allowed],
+    tolerances: Tolerances,
 ) -> tuple[Path, ...]:
     """Writes a schedule of the example's pipeline, and what came of it, and returns the files, the script last.
 
     Args:
+        example: with inputs that are large enough, see `with_inputs_covered`.
         inputs: what it runs on.
         tolerances: of its outputs.
     """
-    check_writable(directory)
-    spec = _covered(example, inputs) if _runs_here(example) else example.spec
+    spec = example.spec
     images = _images(spec, inputs)
-    setting = _setting(spec, example.machine, inputs, tolerances)
+    setting = replace(_setting(spec, example.machine, inputs, tolerances), files=images.keys())
+    if failure is not None:
+        setting = replace(setting, failure=str(failure), given_up=given_up(failure))
     about = f"{spec.name}, schedule {example.schedule_hash[:ID_DIGITS]}"
     about += f": {failure}" if failure is not None else ""
     written = {f"{name}.npy": _npy(image) for name, image in images.items()} | pipeline_files(spec)
-    written["reproduce.py"] = to_script(spec, schedule, replace(setting, files=images.keys()), about=about).encode()
+    written["reproduce.py"] = to_script(spec, schedule, setting, about=about).encode()
     for name, data in written.items():
         write_bytes(directory / name, data)
     return tuple(directory / name for name in written)
+
+
+def given_up(outcome: float | Failure) -> GivenUp | None:
+    """What took too long; None if that is not how it failed, or if the script has no such stage."""
+    if not isinstance(outcome, Failure) or outcome.kind != "timeout":
+        return None
+    stage, after_s = _TIMED.get(outcome.stage), given_up_s(outcome.message)
+    if stage is None or after_s is None:
+        return None
+    return GivenUp(stage=stage, after_s=after_s)
 
 
 def _images(spec: PipelineSpec, inputs: Inputs) -> dict[str, Array]:
@@ -101,7 +122,7 @@ def _images(spec: PipelineSpec, inputs: Inputs) -> dict[str, Array]:
     return {each.name: input_array(each, files.get(each.name), inputs) for each in written}
 
 
-def _setting(spec: PipelineSpec, machine: MachineId, inputs: Inputs, tolerances: Sequence[Allowed]) -> Setting:
+def _setting(spec: PipelineSpec, machine: MachineId, inputs: Inputs, tolerances: Tolerances) -> Setting:
     integers = {each.dtype for each in spec.buffers() if "int" in each.dtype}
     return Setting(
         target=machine.target,
@@ -120,9 +141,14 @@ def _npy(array: Array) -> bytes:
     return file.getvalue()
 
 
-def _runs_here(example: Example) -> bool:
+def runs_here(example: Example) -> bool:
     """Code for the target of the measurement runs on this computer, and not in an emulator."""
     return resolve(example.machine.target).machine == HOST
+
+
+def with_inputs_covered(example: Example, inputs: Inputs) -> Example:
+    """With inputs that are large enough, as it was measured; as it is if nobody can tell."""
+    return replace(example, spec=_covered(example, inputs)) if runs_here(example) else example
 
 
 def _covered(example: Example, inputs: Inputs) -> PipelineSpec:
@@ -137,24 +163,26 @@ def _covered(example: Example, inputs: Inputs) -> PipelineSpec:
     return spec
 
 
-def measured(tolerances: Iterable[Tolerance]) -> list[Allowed]:
+def measured(tolerances: Iterable[Tolerance]) -> Tolerances:
     """What outputs may differ by, as it was measured."""
-    return [(tuple(zip(each.levels, each.allowed, strict=True)), each.near_zero) for each in tolerances]
+    pairs = ((tuple(zip(each.levels, each.allowed, strict=True)), each.near_zero) for each in tolerances)
+    return Tolerances(allowed=tuple(pairs))
 
 
-def usual(spec: PipelineSpec, options: MeasureOptions) -> list[Allowed]:
+def usual(spec: PipelineSpec, options: MeasureOptions) -> Tolerances:
     """What outputs may differ by where nothing was measured: what people gave, or else as little as is sensible.
 
     Integers are exact, or may be rounded up or down where floats take part; floats have the least tolerance.
     """
     allowed: list[Allowed] = []
+    by_rule = False
     elements = [(output, dtype) for output in spec.outputs for dtype in output.dtypes]
     for (output, dtype), rounded in zip(elements, rounded_outputs(spec), strict=True):
         none = (0,) * (1 + len(output.estimate))
         if dtype.startswith("float"):
-            least = FLOAT_TOLERANCE[np.dtype(dtype).itemsize]
-            most = least if options.tolerance is None else options.tolerance
+            given, rule = options.tolerance, FLOAT_TOLERANCE[np.dtype(dtype).itemsize]
         else:
-            most = int(rounded) if options.integer_tolerance is None else options.integer_tolerance
-        allowed.append((((most, none),), None))
-    return allowed
+            given, rule = options.integer_tolerance, int(rounded)
+        by_rule = by_rule or (given is None and rule != 0)  # what is exact would be measured so, too
+        allowed.append((((rule if given is None else given, none),), None))
+    return Tolerances(allowed=tuple(allowed), by_rule=by_rule)

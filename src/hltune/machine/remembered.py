@@ -63,10 +63,15 @@ class Remembered:
         numpy_reference: NumPyReference | None,
         *,
         strict: bool,
+        own: str | None = None,
     ) -> Remembered:
-        """The file for a pipeline on these inputs, under all else that the outcome depends on."""
+        """The file for a pipeline on these inputs, under all else that the outcome depends on.
+
+        Args:
+            own: what `PipelineSpec.manual_hash` was, for a pipeline of the store, which keeps no author's schedule.
+        """
         spec, given = task.spec, (options.tolerance, options.integer_tolerance)
-        conditions = (spec.content_hash, spec.manual_hash, task.target, given, numpy_reference, strict)
+        conditions = (spec.content_hash, spec.manual_hash or own, task.target, given, numpy_reference, strict)
         key = hashlib.sha256(repr((*_VERSIONS, halide_version(), *conditions, digest(arrays))).encode())
         return cls(folder / f"expected-{key.hexdigest()}.json")
 

@@ -182,7 +182,8 @@ def _row(name: str, measured: Measurement | None, best: Cost | None) -> Document
 def _failure(each: Reason, flags: Sequence[str]) -> Document:
     identifier = None if each.schedule_hash is None else each.schedule_hash[:_ID_DIGITS]
     command = None if identifier is None else shlex.join(["hltune", "reproduce", identifier, "-o", "out", *flags])
-    return {"stage": each.stage, "message": each.message, "count": each.count, "id": identifier, "reproduce": command}
+    said = {"stage": each.stage, "message": each.message, "example": each.text, "count": each.count}
+    return {**said, "id": identifier, "reproduce": command}
 
 
 def _tuning(each: TuningCommand) -> Document:

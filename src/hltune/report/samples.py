@@ -122,11 +122,11 @@ def origin_text(origin: Provenance) -> str:
 
 
 def print_failures(console: Console, chosen: Chosen, rows: Iterable[Reason]) -> None:
-    """Result of `hltune samples failures`: a line for each reason, the commonest first, and one of its messages."""
+    """Result of `hltune samples failures`: a line for each reason, the commonest first, with its newest message."""
     lines: list[str] = []
     for row in rows:
         schedule = "" if row.schedule_hash is None else f" (schedule {row.schedule_hash[:ID_DIGITS]})"
-        lines += [f"{row}{schedule}", *([f"  {row.example}"] if row.example != row.message else [])]
+        lines.append(f"{row.heading}{schedule}: {row.text}")
     print_lines(console, *(lines or [f"no schedule of {chosen.name} has failed"]))
 
 

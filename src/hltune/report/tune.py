@@ -38,6 +38,7 @@ from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.rounds import TuneProgress
 from hltune.tuning.tuner import Round
 from hltune.values.errors import InputError
+from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED
 
@@ -289,7 +290,7 @@ def _document(result: Tuned, store: Path) -> Document:
         "distinct": result.distinct,
         "reused": result.known,
         "failed": result.failed,
-        "failures": [{"stage": each.stage, "reason": each.message, "count": each.count} for each in result.reasons],
+        "failures": [_failure(each) for each in result.reasons],
         "repaired": result.repaired,
         "operators": {
             name: {"tries": tries, "wins": result.successes.wins.get(name, 0)}
@@ -307,6 +308,10 @@ def _document(result: Tuned, store: Path) -> Document:
         "weights": result.weights and str(result.weights),
         "store": str(store),
     }
+
+
+def _failure(each: Reason) -> Document:
+    return {"stage": each.stage, "reason": each.message, "count": each.count, "example": each.example}
 
 
 def _ratio(found: Speedup | None) -> Document | None:

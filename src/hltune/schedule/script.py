@@ -18,6 +18,29 @@ Levels = tuple[tuple[float, tuple[int, ...]], ...]
 """Distances, with how many elements of an output may be farther off: of all, then in any slice of each axis."""
 Allowed = tuple[Levels, float | None]
 """What an output image may differ by, and what floats are related to near zero; None for a hundredth of the largest."""
+BY_RULE = "outputs may differ by what is usual: what was measured of them is not remembered for these inputs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerances:
+    """What the outputs may differ by.
+
+    Attributes:
+        allowed: one per output image.
+        by_rule: at least one of them is what is usual, for what was measured is not known.
+    """
+
+    allowed: tuple[Allowed, ...]
+    by_rule: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """What took too long when it was measured: ``compile`` or ``run``, and after how many seconds that ended."""
+
+    stage: str
+    after_s: float
+
 
 _SETTERS: Mapping[Limit, str] = {
     "minimum": "set_min_constraint",
@@ -38,7 +61,9 @@ class Setting:
         seed: what the others are drawn from.
         ranges: least and largest random integer, by NumPy's name of the type.
         scalars: values of the inputs that are no images, by name.
-        tolerances: one per output image.
+        tolerances: of the outputs.
+        failure: what came of it, for people; None if it worked.
+        given_up: what took too long, if that is how it failed.
     """
 
     target: str
@@ -47,13 +72,16 @@ class Setting:
     seed: int
     ranges: Mapping[str, tuple[int, int]]
     scalars: Mapping[str, Number]
-    tolerances: Sequence[Allowed]
+    tolerances: Tolerances
     files: Collection[str] = ()
+    failure: str | None = None
+    given_up: GivenUp | None = None
 
 
 def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about: str) -> str:
     """The file; it reads those of `pipeline_files` beside it, and has inputs as large as the estimates."""
-    heading = f"# {' '.join(about.split())}\n# pip install halide=={setting.halide} numpy, then: python reproduce.py\n"
+    heading = f"# {_line(about)}\n# pip install halide=={setting.halide} numpy, then: python reproduce.py\n"
+    heading += f"# {BY_RULE}\n" if setting.tolerances.by_rule else ""
     body = to_python(schedule, spec)
     imports = (
         "import os\nimport re\nimport sys\nimport time\nfrom itertools import zip_longest\nfrom pathlib import Path\n"
@@ -80,7 +108,10 @@ def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about
             files=repr(sorted(setting.files)),
             seed=setting.seed,
             ranges=repr(dict(setting.ranges)),
-            tolerances=repr(list(setting.tolerances)),
+            tolerances=repr(list(setting.tolerances.allowed)),
+            by_rule=repr(BY_RULE if setting.tolerances.by_rule else None),
+            failure=repr(setting.failure and _line(setting.failure)),
+            given_up=repr(setting.given_up and (setting.given_up.stage, setting.given_up.after_s)),
             scalars=repr(scalars),
             outputs=repr(outputs),
             alignment=boundary(*(each.alignment for each in (*spec.buffers(), *spec.outputs))),
@@ -90,6 +121,10 @@ def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about
             funcs=len(spec.funcs),
         )
     )
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def pipeline_files(spec: PipelineSpec) -> dict[str, bytes]:

@@ -19,6 +19,12 @@ ALIGNMENT = {alignment}
 TOLERANCES = {tolerances}
 """Per output image, distances, and how many elements may be farther off: of all, and in any slice of each axis;
 then what floats are related to near zero, None for a hundredth of the largest."""
+USUAL = {by_rule}
+"""What people should know of tolerances that nobody measured."""
+FAILURE = {failure}
+"""What came of the schedule when it was measured; None if it worked."""
+GIVEN_UP = {given_up}
+"""The stage that took too long then, and after how many seconds it was given up."""
 ORDER = {order}
 RUNS = 5
 GUARD = 4096
@@ -29,27 +35,48 @@ def main() -> None:
     """Runs the pipeline with the schedule, then in a way that is right, and compares."""
     target, here = hl.Target(sys.argv[1] if len(sys.argv) > 1 else TARGET), hl.get_host_target()
     if (target.arch, target.os, target.bits) != (here.arch, here.os, here.bits):
+        began = time.perf_counter()
         pipeline, arguments = build(apply_schedule)
         pipeline.compile_to({{hl.OutputFileType.object: "reproduce.o"}}, arguments, "reproduce", target)
+        is_late(time.perf_counter() - began, None)
         todo = "to run the schedule on this one: python reproduce.py host"
         raise SystemExit(f"compiled, but code for {{target}} does not run on this computer; {{todo}}")
-    runs, seconds = run(apply_schedule, target, RUNS)
-    print(f"the schedule: {{seconds * 1e3:.3f}} ms", flush=True)
+    runs, compile_s, run_s = run(apply_schedule, target, RUNS)
+    print(f"the schedule: {{min(run_s) * 1e3:.3f}} ms, compiled in {{compile_s:.3g}} s", flush=True)
+    late = is_late(compile_s, max(run_s))
     expected = reference(target)
     if expected is None:
         print("nothing to compare with but the first run of the schedule itself")
     said = [[*compare(expected or runs[0], found)] for found in runs]
     wrong = [lines for lines in said if any(line.startswith("  wrong") for line in lines)]
     print(*(wrong or said)[0], sep="\\n")
+    if USUAL is not None:
+        print(USUAL)
     if wrong:
-        raise SystemExit(f"wrong in {{len(wrong)}} of {{RUNS}} runs")
+        raise SystemExit(f"wrong in {{len(wrong)}} of {{len(runs)}} runs")
+    if late:
+        raise SystemExit("it takes too long, as it did when it was measured")
+    if FAILURE is not None:
+        print(f"what was measured did not happen this time: {{FAILURE}}")
+
+
+def is_late(compile_s, run_s):
+    """Whether what took too long does so again; says it."""
+    stage, after_s = GIVEN_UP or (None, None)
+    done, taken_s = {{"compile": ("compiled", compile_s), "run": ("ran", run_s)}}.get(stage, (None, None))
+    if taken_s is None:
+        return False
+    late = taken_s > after_s
+    verdict = "too slow" if late else "not this time"
+    print(f"{{done}} in {{taken_s:.3g}} s; it was given up after {{after_s:.3g}} s: {{verdict}}", flush=True)
+    return late
 
 
 def reference(target):
     """The outputs with every Func at root, or with no schedule at all; None if neither runs."""
     for name, schedule in [("every Func at root", at_root), ("without a schedule", lambda pipeline: None)]:
         try:
-            (outputs,), seconds = run(schedule, target, 1)
+            (outputs,), _, (seconds,) = run(schedule, target, 1)
         except hl.HalideError as error:
             print(f"{{name}}: {{error}}", flush=True)
         else:
@@ -63,18 +90,26 @@ def compare(expected, found):
     for number, ((one, _), (other, untouched)) in enumerate(zip(expected, found)):
         levels, near_zero = TOLERANCES[number]
         far = distances(one, other, near_zero)
-        yield f"output {{number}}: {{np.count_nonzero(far)}} of {{one.size}} elements differ"
-        if not untouched:
-            yield "  wrong: something was written beyond the ends of the output, or of its rows"
-        for distance, allowed in levels:
-            wrong = far > distance
-            axes = range(wrong.ndim)
-            slices = [wrong.sum(axis=tuple(each for each in axes if each != axis)).max() for axis in axes]
-            if any(count > most for count, most in zip([wrong.sum(), *slices], allowed)):
-                yield f"  wrong: {{wrong.sum()}} are off by more than {{distance:g}}, and {{allowed[0]}} may"
-                first = tuple(np.argwhere(wrong)[0].tolist())
-                yield f"  the first at {{first}}: {{other[first]}} instead of {{one[first]}}"
-                break
+        wrong = [*mistakes(one, other, far, levels, untouched)]
+        count = f"{{np.count_nonzero(far)}} of {{one.size}} elements differ"
+        right = far.any() and not wrong
+        yield f"output {{number}}: " + (f"right: {{count}} by no more than they may" if right else count)
+        yield from wrong
+
+
+def mistakes(one, other, far, levels, untouched):
+    """What is wrong with an output whose elements are so far off."""
+    if not untouched:
+        yield "  wrong: something was written beyond the ends of the output, or of its rows"
+    for distance, allowed in levels:
+        wrong = far > distance
+        axes = range(wrong.ndim)
+        slices = [wrong.sum(axis=tuple(each for each in axes if each != axis)).max() for axis in axes]
+        if any(count > most for count, most in zip([wrong.sum(), *slices], allowed)):
+            yield f"  wrong: {{wrong.sum()}} are off by more than {{distance:g}}, and {{allowed[0]}} may"
+            first = tuple(np.argwhere(wrong)[0].tolist())
+            yield f"  the first at {{first}}: {{other[first]}} instead of {{one[first]}}"
+            break
 
 
 def distances(one, other, near_zero):
@@ -110,12 +145,15 @@ def build(schedule):
 
 
 {promises}def run(schedule, target, times):
-    """Compiles, runs so many times, and returns the outputs of each run and the least seconds.
+    """Compiles, runs so many times, and returns the outputs of each run, and the seconds of compiling and of each run.
 
+    What was given up since a run takes too long is not run again when one did, for each may take minutes.
     Memory is full of poison before each run, so that what was not written shows, and what was written around an output.
     """
+    began = time.perf_counter()
     pipeline, arguments = build(schedule)
     function = pipeline.compile_to_callable(arguments, target)
+    compile_s = time.perf_counter() - began
     values = {{name: buffer(image(name, kind, dimensions), dimensions) for name, kind, dimensions in IMAGES}}
     values |= {{name: value for name, _, value in SCALARS}}
     outputs = [(*empty(kind, dimensions), dimensions) for kinds, dimensions in OUTPUTS for kind in kinds]
@@ -128,7 +166,9 @@ def build(schedule):
         function(*arguments)
         seconds.append(time.perf_counter() - began)
         found.append([(array.copy(), is_untouched(memory, array)) for memory, array, _ in outputs])
-    return found, min(seconds)
+        if GIVEN_UP is not None and GIVEN_UP[0] == "run" and seconds[-1] > GIVEN_UP[1]:
+            break
+    return found, compile_s, seconds
 
 
 def at_root(pipeline) -> None:

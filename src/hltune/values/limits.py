@@ -7,6 +7,7 @@ HEAP = "would exceed the heap limit"
 """What the messages say."""
 
 _REACHED = re.compile(rf"{LATE} of (\S+) s")
+_GIVEN_UP = re.compile(r"took longer than (?:its limit of )?(\S+) s\b")
 _FLAGS = {
     "compile": "--compile-timeout",
     "run": "--run-timeout",
@@ -22,14 +23,23 @@ def limit_flag(stage: str, message: str) -> str | None:
     """The flag; None if the message is about something else, or nobody can change the limit."""
     if HEAP in message:
         return "--heap-limit"
-    if LATE not in message:
-        return None
+    return timeout_flag(stage) if LATE in message else None
+
+
+def timeout_flag(stage: str) -> str | None:
+    """The flag that sets how long a stage may take; None if nobody can change that."""
     return "--search-timeout" if stage.endswith("search") else _FLAGS.get(stage)
 
 
 def reached_s(message: str) -> float | None:
     """The limit that a message says was reached, in seconds; None if it says nothing of one."""
     found = _REACHED.search(message)
+    return None if found is None else float(found[1])
+
+
+def given_up_s(message: str) -> float | None:
+    """After how many seconds something was given up, whoever set that limit; None if the message says nothing of it."""
+    found = _GIVEN_UP.match(message)
     return None if found is None else float(found[1])
 
 

@@ -20,9 +20,9 @@ class Reason:
 
     Attributes:
         stage: the step that failed.
-        message: one line, with N for every number.
-        example: the message of one of them.
-        schedule_hash: of the schedule that failed so; None if nobody knows.
+        message: one line, with N for every number: what they have in common, and no text for people.
+        example: the message of the newest of them.
+        schedule_hash: of the schedule that failed so last; None if nobody knows.
     """
 
     stage: str
@@ -31,17 +31,27 @@ class Reason:
     example: str
     schedule_hash: str | None = None
 
+    @property
+    def text(self) -> str:
+        """The newest message as people see it: one line, with the flag of the limit that was reached."""
+        return with_flag(_line(self.example), limit_flag(self.stage, self.example))
+
+    @property
+    def heading(self) -> str:
+        """What people see before it."""
+        return f"{self.count} in {self.stage}{', the newest' if self.count > 1 else ''}"
+
     def __str__(self) -> str:
-        return f"{self.count} in {self.stage}: {self.message}"
+        return f"{self.heading}: {_short(self.text)}"
 
 
 def reasons(failures: Iterable[Failure]) -> tuple[Reason, ...]:
-    """The reasons of failures, the commonest first."""
-    return counted((each.stage, each.message, 1, None) for each in failures)
+    """The reasons of failures, the commonest first; of the failures themselves the newest is the last one."""
+    return counted((each.stage, each.message, 1, None) for each in reversed([*failures]))
 
 
 def counted(rows: Iterable[tuple[str, str, int, str | None]]) -> tuple[Reason, ...]:
-    """The same of stages, messages, how often each came, and the hash of a schedule that failed so."""
+    """The same of stages, messages, how often each came, and the hash of a schedule that failed so, newest first."""
     counts: dict[tuple[str, str], int] = {}
     examples: dict[tuple[str, str], tuple[str, str | None]] = {}
     for stage, message, count, schedule_hash in rows:
@@ -58,7 +68,15 @@ def _reason(stage: str, message: str, count: int, example: str, schedule_hash: s
 
 def _general(message: str) -> str:
     """A message without what differs from one schedule to the next."""
-    text = " ".join(message.split())
+    text = _line(message)
     for pattern, mark in ((_ADDRESS, "N"), (_INVENTED, ""), (_NAMED, r"\1 ..."), (_NUMBER, "N")):
         text = pattern.sub(mark, text)
+    return _short(text)
+
+
+def _line(message: str) -> str:
+    return " ".join(message.split())
+
+
+def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -17,17 +17,9 @@ from hltune.report.documents import Document, errors, to_best
 from hltune.report.documents import cost as cost_document
 from hltune.report.documents import verdict as verdict_document
 from hltune.report.documents import verification as verification_document
-from hltune.report.layout import (
-    facts,
-    interval,
-    number,
-    numbers,
-    plain_table,
-    print_failures,
-    print_lines,
-    print_verification,
-)
+from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
 from hltune.report.progress import Board, clock
+from hltune.report.speedups import interval
 from hltune.report.tables import print_ties, print_verdict
 from hltune.report.verdict import Verdict, whose
 from hltune.search.autoschedulers import BASELINE

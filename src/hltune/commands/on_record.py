@@ -22,7 +22,7 @@ def put_on_record(
     assert found is not None
     record = replace(found, compared=finals.compared)
     former = next((each for each in records if each.name == TUNED and each.schedule == record.schedule), None)
-    if former is not None and former.compared and not finals.compared:
+    if former is not None and former.cost is not None and former.compared and not finals.compared:
         return former
     workspace.replace(record, spec, machine)
     return record

@@ -342,5 +342,7 @@ def _round(done: Round, unit: Unit) -> Document:
 def _interval(found: Speedup | None) -> str:
     if found is None:
         return "not measured beside the winner: it failed, is far behind, or time was short"
+    if found.interval is None and not found.pruned:
+        return f"{found.value:.2f} times as much, after too few turns for an interval"
     tie = ", a tie" if found.tie else ""
-    return f"{found.value:.2f} times as much{interval(found.low, found.high)}{tie}"
+    return f"{found.value:.2f} times as much{interval(*found.interval or (1.0, 1.0))}{tie}"

@@ -104,7 +104,8 @@ def initial_weights(
     # Earlier versions stay in all folders, so that what began with them can go on.
     places = [*folders, *filter(None, [shipped_weights(target)])]
     files = [path for folder in places for path in sorted(folder.glob("*.weights"), reverse=True)]
-    first = read_weights(default or files[0]) if default or files else builtin_weights()
+    start = default or _shipped_path(target)
+    first = builtin_weights() if start is None else read_weights(start)
     return next((each for each in (first, *_readable(files)) if weights_hash(each) == parent), first)
 
 

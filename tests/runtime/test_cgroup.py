@@ -28,4 +28,4 @@ def test_what_may_not_be_used_does_not_count(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(parent.os, "sched_getaffinity", lambda _: range(62))
     monkeypatch.setattr(parent, "core_limit", lambda: 7.5)
     monkeypatch.setattr(parent, "memory_limit_bytes", lambda: 2**30)
-    assert (parent.usable_cores(), parent.physical_memory_bytes(), parent.usable_workers()) == (8, 2**30, 1)
+    assert (parent.usable_cores(), parent.physical_memory_bytes(), parent.usable_workers()) == (7, 2**30, 1)

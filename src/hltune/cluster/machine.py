@@ -185,7 +185,8 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                         self._failed(member, value)
                 yield from queue.given_up()
             for key, schedule in self._too_large.items():
-                yield from self._on_one("measure", {key: schedule}, largest=True).items()
+                member, found = self._asked("measure", {key: schedule}, largest=True)
+                yield key, self._seen(member, schedule, found[key])
         finally:
             for feed in feeds.values():
                 with contextlib.suppress(RayError):
@@ -214,15 +215,19 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             result_of(decode(wait_for(opening)))
             self._open[member] = None
 
-    def _on_one(self, method: str, *arguments: Any, largest: bool = False, **named: Any) -> Any:
-        """Of the first node that measures, or that with most memory; or of the next one, if it is lost or fails."""
+    def _on_one(self, method: str, *arguments: Any, **named: Any) -> Any:
+        """Of the first node that measures; or of the next one, if it is lost or fails."""
+        return self._asked(method, *arguments, **named)[1]
+
+    def _asked(self, method: str, *arguments: Any, largest: bool = False, **named: Any) -> tuple[Member, Any]:
+        """As `_on_one`, and who has answered; by choice the node with most memory."""
         parcel = pack((arguments, named))
         for _ in range(_MOST_LOST):
             timing = self._timing()
             member = max(timing, key=_memory_bytes) if largest else timing[0]
             try:
                 self._opened(member)
-                return result_of(decode(member.ask("call", self._name, method, parcel=parcel)))
+                return member, result_of(decode(member.ask("call", self._name, method, parcel=parcel)))
             except (RayError, NodeFailed) as error:
                 self._failed(member, error)
         raise HltuneError(f"{_MOST_LOST} nodes were lost, one after the other", where=f"--cluster, {method}")

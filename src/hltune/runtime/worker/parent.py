@@ -47,7 +47,7 @@ def memory_share_bytes(processes: int) -> int:
 
 def usable_cores() -> int:
     """Cores that this process may run on, all the time: more threads than that would be stopped again and again."""
-    return max(1, math.ceil(min(len(os.sched_getaffinity(0)), core_limit())))
+    return max(1, math.floor(min(len(os.sched_getaffinity(0)), core_limit())))
 
 
 def usable_workers() -> int:

@@ -22,7 +22,7 @@ def put_on_record(
     assert found is not None
     record = replace(found, compared=finals.compared)
     former = next((each for each in records if each.name == TUNED and each.schedule == record.schedule), None)
-    if former is not None and former.cost is not None and former.compared and not finals.compared:
+    if former is not None and former.has_won and not finals.compared:
         return former
     workspace.replace(record, spec, machine)
     return record
@@ -44,9 +44,9 @@ def leaving_something(runs: Mapping[str, Run], workspace: Workspace, progress: P
 def _keep_best(run: Run, workspace: Workspace) -> bool:
     """True if the best by times of different moments is now on record, for nothing better is."""
     spec = run.tuner.subject.spec
-    known = [each for each in workspace.records(spec, run.machine) if each.name == TUNED and each.cost is not None]
+    won = any(each.name == TUNED and each.has_won for each in workspace.records(spec, run.machine))
     best = next(iter(run.tuner.history.ranked(1, distinct=True)), None)
-    if best is None or best.schedule in (None, Schedule()) or any(each.compared for each in known):
+    if best is None or best.schedule in (None, Schedule()) or won:
         return False
     record = Record(name=TUNED, schedule=best.schedule, cost=best.cost, provenance=best.provenance, compared=False)
     workspace.replace(record, spec, run.machine)

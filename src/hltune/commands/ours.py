@@ -22,23 +22,21 @@ def check_ours(paths: Sequence[Path], *, sources: Collection[str] = ()) -> None:
     own = {Path(source).resolve() for source in sources}
     for path in paths:
         if path.exists() and (path.resolve() in own or not _is_ours(path)):
-            raise InputError(
-                "there is a file of yours",
-                where=str(path),
-                expected="no file, or one that an earlier export wrote",
-                todo="give another -o, or another --function-name for compiled code and --cmake",
+            raise _theirs(
+                path,
+                "one that an earlier export wrote",
+                "give another -o, or another --function-name for compiled code and --cmake",
             )
 
 
 def check_bundle(path: Path) -> None:
     """Raises an `InputError` for a file that exists and is no bundle."""
     if path.exists() and not _is_bundle(path):
-        raise InputError(
-            "there is a file of yours",
-            where=str(path),
-            expected="no file, or a bundle that hltune made",
-            todo="give another name by -o",
-        )
+        raise _theirs(path, "a bundle that hltune made", "give another name by -o")
+
+
+def _theirs(path: Path, ours: str, todo: str) -> InputError:
+    return InputError("there is a file of yours", where=str(path), expected=f"no file, or {ours}", todo=todo)
 
 
 def _is_bundle(path: Path) -> bool:

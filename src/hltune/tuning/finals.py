@@ -115,7 +115,7 @@ def decide(
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
     rows = without_twins(rows, finalists.keys() - references.keys())
     seem = fastest_first(rows)
-    former = _former(rows, records if compared else [each for each in records if _has_won(each)])
+    former = _former(rows, records if compared else [each for each in records if each.has_won])
     rows = fastest_first(rows, former)
     if not compared and not session.side_by_side:
         rows.sort(key=lambda row: row.name != former)
@@ -142,11 +142,6 @@ def _former(rows: Sequence[Row], records: Sequence[Record]) -> str | None:
     """What tuning has left before, by the name under which it takes part; None if it does not, or does not work."""
     left = [each.schedule for each in records if each.name == TUNED]
     return next((row.name for row in rows if row.cost and row.schedule in left), None)
-
-
-def _has_won(record: Record) -> bool:
-    """A comparison on this machine."""
-    return record.compared and record.cost is not None
 
 
 def _may_work(outcome: Measurement | None) -> bool:

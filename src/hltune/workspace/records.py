@@ -68,6 +68,11 @@ class Record:
     compared: bool = True
 
     @property
+    def has_won(self) -> bool:
+        """It came first in a comparison, on this machine and under these conditions."""
+        return self.compared and self.cost is not None
+
+    @property
     def notes(self) -> Iterator[str]:
         """What people should know who use it."""
         if self.elsewhere:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -261,8 +261,7 @@ def test_the_ratio_to_the_runner_up_is_the_same_everywhere() -> None:
         assert re.search(rf"^{who} costs +1\.01 times as much \(95% interval .*\), a tie$", text, re.MULTILINE), text
     document = report.document(Tuning(results=(result,), failed={}), STORE)
     found = finals.to_runner_up
-    ends = {"value": found.value, "low": found.low, "high": found.high}
-    assert document["to_runner_up"] == document["to_baseline"] == ends
+    assert document["to_runner_up"] == document["to_baseline"] == asdict(found)
     assert document["speedup"] == pytest.approx(1.01)
     beside = replace(compared(), rows=finals.rows)
     assert re.search(r"^adams2019 .* 1\.01 ", shown(lambda console: print_comparison(console, beside)), re.MULTILINE)

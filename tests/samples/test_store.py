@@ -161,6 +161,13 @@ def test_of_equal_costs_the_first_may_stand_for_all(store: Store) -> None:
     assert len(store.best(*KEYS, 10)) == 5
 
 
+def test_what_is_left_out_stands_for_nothing(store: Store) -> None:
+    """Else an equal schedule that is not allowed would hide the one that is."""
+    store.add_all([measured(n, t, when=n) for n, t in enumerate((1.0, 1.0, 2.0))])
+    ranked = store.best(*KEYS, 1, distinct=True, without={sample(0).schedule_hash})
+    assert [best.schedule_hash for best in ranked] == [sample(1).schedule_hash]
+
+
 @pytest.mark.parametrize("chunk", [None, 1, 3, 10, 100])
 def test_training_data(store: Store, chunk: int | None) -> None:
     added = [sample(number) for number in range(10)]

@@ -181,6 +181,8 @@ class InputFlags:
 
     def inputs(self, seed: int) -> "Inputs":
         """Images, scalars, and random data for the other inputs, which starts from this seed unless one was given."""
+        if self.seed is not None and self.seed < 0:
+            raise out_of_range("--seed", "0 or more", self.seed)
         return _inputs(self.images, seed if self.seed is None else self.seed)
 
 

@@ -14,6 +14,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.runtime import interrupts
 from hltune.values.errors import out_of_range
 
+_MOST = 10**9
 Stored = Annotated[str, Parameter(group=STORED, help="Name in the store, or the start of its id.")]
 
 
@@ -52,8 +53,8 @@ def best(
         from hltune.commands import samples as command
         from hltune.report import samples as report
 
-    if count < 1:
-        raise out_of_range("--count", "1 or more", count)
+    if not 1 <= count <= _MOST:
+        raise out_of_range("--count", f"1 to {_MOST}", count)
     output.show(report.best, report.print_best, *command.best(output.place.samples, pipeline, machine, count))
 
 

@@ -292,6 +292,8 @@ class Head:
                 claimed, member.claiming = member.claiming, None
                 with contextlib.suppress(RayError):  # it has just gone, which is noticed elsewhere
                     if (about := wait_for(claimed)).alone:
+                        # Last, for others are compared with the first one that measures.
+                        self._members[member.ray_id] = self._members.pop(member.ray_id)
                         self._judge(member, about)
 
     def _leave_out(self, why: str) -> None:

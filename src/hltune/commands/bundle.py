@@ -220,7 +220,11 @@ def _choose(
             pool=pool,
             ranker=ranker,
             initial=initial_weights(
-                asked, search.weights, subject.target, parent=lineage.parent(), folders=workspace.default_folders(here)
+                asked,
+                search.weights,
+                subject.target,
+                parent=lineage.parent(),
+                folders=workspace.all_default_folders(here),
             ),
             lineage=lineage,
             memory=Searches(workspace.searches(spec)),

@@ -1,7 +1,8 @@
 """`hltune compare`: all known schedules of a pipeline side by side."""
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.refuted import drop_refuted
@@ -125,7 +126,8 @@ def compare(
         measured, bound = session.measure_with_bound({name: each.schedule for name, each in candidates.items()})
         while smaller := _smaller(found, measured):  # what the largest search found does not work
             candidates |= smaller
-            measured |= session.measure({name: each.schedule for name, each in smaller.items()})
+            apart = session.measure({name: each.schedule for name, each in smaller.items()})
+            measured |= {name: _of_another_moment(each) for name, each in apart.items()}
         say_if_busy(session, subject.spec.name, progress)
     measured |= {name: each[0].outcome for name, each in found.items() if isinstance(each[0].outcome, Failure)}
     recorders = {label: record.name for label, record in recorded.items()}
@@ -133,8 +135,11 @@ def compare(
     rows = fastest_first(without_twins(rows, {*recorded} - {TUNED}))
     verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
     refuted = drop_refuted(verdicts, subject.spec, key, measure, workspace, progress)
+    unproven = {record.name for record in records if not record.has_won}
     for row in rows:
         if (record := row.record(row.finder)) is not None and record.schedule not in refuted:
+            if record.name == TUNED and TUNED in unproven and row is not rows[0]:
+                record = replace(record, compared=False)
             try:
                 workspace.keep(record, subject.spec, key)
             except InputError as error:  # a full disk takes no comparison away
@@ -162,6 +167,13 @@ def _smaller(found: Mapping[str, list[Step]], measured: Mapping[str, Measurement
     for steps in again.values():
         del steps[0]
     return _candidates(again)
+
+
+def _of_another_moment(found: Measurement) -> Measurement:
+    """Its turns belong to those of no other schedule, so that there is nothing to compare turn by turn."""
+    if isinstance(found, Failure):
+        return found
+    return replace(found, turns=(tuple(itertools.chain.from_iterable(found.turns)),))
 
 
 def _remarks(steps: Sequence[Step], found: Mapping[str, list[Step]]) -> dict[str, str]:

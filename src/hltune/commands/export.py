@@ -1,6 +1,7 @@
 """`hltune export`: a schedule in the forms that other programs use."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,7 +117,12 @@ def export(
         _check_cmake(subject, forms, directives)
     texts: list[tuple[Path, str]] = []
     planned = [path for form in forms for path in _paths(form, job)] + ([_cmake_file(job)] if cmake else [])
-    check_ours(planned, sources=_sources(subject))
+    _check_different(planned)
+    check_ours(
+        planned,
+        sources=_sources(subject),
+        todo="give another -o, or another --function-name for compiled code and --cmake",
+    )
     if cmake or not set(forms) <= set(_COMPILED):
         about = About.today(subject.spec, machine, cost, target=subject.target.name)
         about = replace(about, least=_least(subject, directives, measure, progress))
@@ -266,6 +272,18 @@ def _paths(form: ExportForm, job: CompileJob) -> list[Path]:
 
 def _function(form: ExportForm, job: CompileJob) -> str:
     return f"{job.function_name}_offload" if form == "offload" else job.function_name
+
+
+def _check_different(paths: Sequence[Path]) -> None:
+    """Raises an `InputError` if one file would replace another."""
+    name, count = Counter(path.name for path in paths).most_common(1)[0]
+    if count > 1:
+        raise InputError(
+            "two files of the same name",
+            where="--function-name",
+            expected="another name than that of the schedule's own file",
+            found=name,
+        )
 
 
 def _cmake_file(job: CompileJob) -> Path:

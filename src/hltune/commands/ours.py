@@ -1,38 +1,55 @@
 """Files that a command is about to replace: only those that it wrote before, never one of the user's."""
 
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from hltune.bundle.packing import MANIFEST
 from hltune.values.errors import InputError
 
 _TEXTS = frozenset({".json", ".py", ".h", ".cmake"})
-_HALIDE = "#ifndef HALIDE_"
-"""So Halide begins the header of a compiled pipeline."""
 _BEGINNING = 4000
+_ELSEWHERE = "give another -o"
 
 
-def check_ours(paths: Sequence[Path], *, sources: Collection[str] = ()) -> None:
+def check_ours(paths: Sequence[Path], *, sources: Collection[str] = (), todo: str = _ELSEWHERE) -> None:
     """Raises an `InputError` for a file that exists and that no earlier export wrote.
 
     Args:
         sources: files that the pipeline is made of.
+        todo: what to do about it.
     """
-    own = {Path(source).resolve() for source in sources}
+    own = _resolved(sources)
     for path in paths:
         if path.exists() and (path.resolve() in own or not _is_ours(path)):
-            raise _theirs(
-                path,
-                "one that an earlier export wrote",
-                "give another -o, or another --function-name for compiled code and --cmake",
-            )
+            raise _theirs(path, "one that an earlier export wrote", todo)
+
+
+def check_example(script: Path, others: Iterable[Path], *, sources: Iterable[Path]) -> None:
+    """Raises an `InputError` for a file that exists and that belongs to no script of an earlier `reproduce`.
+
+    Args:
+        script: what runs the example.
+        others: the files that the script reads.
+        sources: files that the example is made from.
+    """
+    check_ours([script], todo=_ELSEWHERE)
+    text = script.read_text(errors="replace") if script.exists() else ""
+    own = _resolved(sources)
+    for path in others:
+        named = path.name in text or repr(path.stem) in text  # an array goes by the name of its input
+        if path.exists() and (path.resolve() in own or not named):
+            raise _theirs(path, f"one that an earlier {script.name} reads", _ELSEWHERE)
 
 
 def check_bundle(path: Path) -> None:
     """Raises an `InputError` for a file that exists and is no bundle."""
     if path.exists() and not _is_bundle(path):
         raise _theirs(path, "a bundle that hltune made", "give another name by -o")
+
+
+def _resolved(paths: Iterable[str | Path]) -> set[Path]:
+    return {Path(path).resolve() for path in paths}
 
 
 def _theirs(path: Path, ours: str, todo: str) -> InputError:
@@ -48,11 +65,11 @@ def _is_bundle(path: Path) -> bool:
 
 
 def _is_ours(path: Path) -> bool:
-    """It says so; of compiled code, the header beside it says that Halide wrote it."""
+    """It says so; of compiled code, the header beside it does."""
     text = path if path.suffix in _TEXTS else path.with_suffix(".h")
     try:
         with text.open(errors="replace") as file:
             beginning = file.read(_BEGINNING)
     except OSError:
         return False
-    return "hltune" in beginning or beginning.startswith(_HALIDE)
+    return "hltune" in beginning

@@ -46,6 +46,7 @@ def open_place(
     workers: int,
     search_timeout_s: float,
     progress: Progress,
+    lanes: int | None = None,
     others: str | None = None,
 ) -> Generator[Place]:
     """A place, as long as the context lasts.
@@ -53,6 +54,7 @@ def open_place(
     Args:
         cluster: what `--cluster` says; None for this computer alone.
         workers: on this computer, how many search and compile side by side.
+        lanes: how many of them measure, if not as many: each has all images in memory.
         search_timeout_s: limit on each search.
         others: what the user called the target, where computers of other kinds measure for themselves; else None.
 
@@ -62,7 +64,7 @@ def open_place(
     if cluster is None:
         yield Place(
             pool=partial(SearchPool, workers, timeout_s=search_timeout_s),
-            machine=partial(_open_alone, target, measure, workers, progress),
+            machine=partial(_open_alone, target, measure, lanes or workers, progress),
         )
         return
     from hltune.cluster.requirement import prepare_for

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hltune.commands.example import Example, Repetition, find, repetition
 from hltune.commands.place import open_session
-from hltune.commands.reproduce import given_up, measured, runs_here, with_inputs_covered, write_example
+from hltune.commands.reproduce import check_place, given_up, measured, runs_here, with_inputs_covered, write_example
 from hltune.commands.slowness import TRIES, Slowness, Timed, stage_clock
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
@@ -19,7 +19,6 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import Task
-from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.schedule.script import Tolerances
@@ -89,7 +88,7 @@ def reduce(
     example = find(workspace.samples, identifier, machine, failed=True)
     again = repetition(example, workspace, inputs, measure(example.machine.threads))
     if directory is not None:
-        check_writable(directory)
+        check_place(directory, example.spec, again.inputs)
     for note in again.notes:
         progress.note(note)
     progress.phase("looking how large the inputs have to be")
@@ -172,6 +171,15 @@ def _failure(found: Measurement | Timed, example: Example) -> Failure:
     Raises:
         HltuneError: it does not.
     """
+    expected = example.outcome
+    if isinstance(found, Failure) and isinstance(expected, Failure) and found.kind != expected.kind:
+        raise HltuneError(
+            "this schedule fails otherwise here",
+            where=example.schedule_hash,
+            expected=str(expected),
+            found=str(found),
+            todo=_todo(example),
+        )
     if isinstance(found, Failure):
         return found
     raise HltuneError(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hltune.commands.example import Example, find, repetition
+from hltune.commands.ours import check_example
 from hltune.commands.recall import remembered
 from hltune.commands.samples import ID_DIGITS
 from hltune.machine.bounds import CoverJob
@@ -34,8 +35,9 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.workspace.records import Workspace
 
-_TIMED = {"compile": "compile", "run": "run", "timing": "run"}
-"""What the script times, by the stages of a measurement."""
+_SCRIPT = "reproduce.py"
+_TIMED = ("compile", "run")
+"""Stages of a measurement that the script times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def reproduce(
     """
     example = find(workspace.samples, identifier, machine)
     again = repetition(example, workspace, inputs, MeasureOptions(threads=example.machine.threads))
-    check_writable(directory)
+    check_place(directory, example.spec, again.inputs)
     failure = example.outcome if isinstance(example.outcome, Failure) else None
     covered = with_inputs_covered(example, again.inputs)
     known = remembered(workspace, example.machine, (covered.spec, example.spec), again)
@@ -98,28 +100,46 @@ def write_example(
         setting = replace(setting, failure=str(failure), given_up=given_up(failure))
     about = f"{spec.name}, schedule {example.schedule_hash[:ID_DIGITS]}"
     about += f": {failure}" if failure is not None else ""
-    written = {f"{name}.npy": _npy(image) for name, image in images.items()} | pipeline_files(spec)
-    written["reproduce.py"] = to_script(spec, schedule, setting, about=about).encode()
+    written = {_file_name(name): _npy(image) for name, image in images.items()} | pipeline_files(spec)
+    written[_SCRIPT] = to_script(spec, schedule, setting, about=about).encode()
     for name, data in written.items():
         write_bytes(directory / name, data)
     return tuple(directory / name for name in written)
+
+
+def check_place(directory: Path, spec: PipelineSpec, inputs: Inputs) -> None:
+    """Raises an `InputError` if `write_example` could not write here, or would replace files that are not ours."""
+    check_writable(directory)
+    names = [*map(_file_name, _written(spec, inputs)), *pipeline_files(spec)]
+    sources = [path for _, path in inputs.images]
+    check_example(directory / _SCRIPT, [directory / name for name in names], sources=sources)
 
 
 def given_up(outcome: float | Failure) -> GivenUp | None:
     """What took too long; None if that is not how it failed, or if the script has no such stage."""
     if not isinstance(outcome, Failure) or outcome.kind != "timeout":
         return None
-    stage, after_s = _TIMED.get(outcome.stage), given_up_s(outcome.message)
-    if stage is None or after_s is None:
+    after_s = given_up_s(outcome.message)
+    if outcome.stage not in _TIMED or after_s is None:
         return None
-    return GivenUp(stage=stage, after_s=after_s)
+    return GivenUp(stage=outcome.stage, after_s=after_s)
 
 
 def _images(spec: PipelineSpec, inputs: Inputs) -> dict[str, Array]:
     """Those that the script does not draw itself."""
+    files, written = inputs.assign(spec), _written(spec, inputs)
+    return {
+        each.name: input_array(each, files.get(each.name), inputs) for each in spec.buffers() if each.name in written
+    }
+
+
+def _written(spec: PipelineSpec, inputs: Inputs) -> tuple[str, ...]:
     files = inputs.assign(spec)
-    written = [each for each in spec.buffers() if inputs.portable or each.name in files]
-    return {each.name: input_array(each, files.get(each.name), inputs) for each in written}
+    return tuple(each.name for each in spec.buffers() if inputs.portable or each.name in files)
+
+
+def _file_name(image: str) -> str:
+    return f"{image}.npy"
 
 
 def _setting(spec: PipelineSpec, machine: MachineId, inputs: Inputs, tolerances: Tolerances) -> Setting:

@@ -83,6 +83,9 @@ def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tu
                 expected=f"one file for each of: {', '.join(names)}",
             )
         paths[chosen] = path
+    places = [path.resolve() for path in paths.values()]
+    if same := next((path for path in places if places.count(path) > 1), None):
+        raise InputError("two outputs in one file", where=f"-o {same}", expected="a file for each output")
     missing = [name for name in names if name not in paths]
     if missing and not (outputs and all(name for name, _ in outputs)):
         raise InputError(

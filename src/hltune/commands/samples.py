@@ -118,11 +118,16 @@ def _chosen_all(reader: Reader, pipeline: str | None, machine: str | None) -> li
     if pipeline is not None and machine is not None:
         return [_choose(reader, pipeline, machine)[0]]
     only = None if pipeline is None else _pipeline(reader, pipeline)
-    return [
+    rows = reader.statistics()
+    chosen = [
         Chosen(name=row.pipeline_name, hash=row.pipeline_hash, machine=row.machine)
-        for row in reader.statistics()
+        for row in rows
         if only in (None, row.pipeline_hash) and row.machine.key.startswith(machine or "")
     ]
+    if not chosen and machine is not None:
+        known = {row.machine.key: row.machine for row in rows}
+        chosen_machine([*known.values()], machine, what="samples", where=str(reader.path))  # says which there are
+    return chosen
 
 
 def lower_missing(

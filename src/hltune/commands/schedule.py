@@ -223,6 +223,6 @@ def _winner(attempt: Attempt, search: SearchOptions) -> Tried:
             where=attempt.subject.spec.name,
             found="; ".join(reasons),
             todo="raise the limit that was reached: --search-timeout, --compile-timeout or --run-timeout; "
-            "or schedule for a smaller size (--estimate)",
+            "or schedule for a smaller size (--estimate, or --size for a built-in benchmark)",
         )
     return found

@@ -98,9 +98,11 @@ def stage_clock(worker: Worker, task: Task, options: MeasureOptions, stage: str)
         limited = replace(options, compile_timeout_s=limit_s) if compiles else replace(options, run_timeout_s=limit_s)
         scheduled = replace(task, schedule=schedule, target=checked(task.target))
         try:
-            compile_s, run_s = worker.run(StageTimesJob(task=scheduled, options=limited, runs=not compiles))
+            times = worker.run(StageTimesJob(task=scheduled, options=limited, runs=not compiles))
         except JobFailed as failed:
             return failed.failure
-        return compile_s if run_s is None else run_s
+        if isinstance(times, Failure):
+            return times
+        return times.compile_s if times.run_s is None else times.run_s
 
     return clock

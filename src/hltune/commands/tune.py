@@ -163,7 +163,7 @@ def tune(
     if measure.elsewhere is not None:
         options = replace(options, workers=measure.elsewhere.threads)
     elif cluster is None:
-        options = replace(options, workers=lanes_for([each.spec for each in subjects], options.workers))
+        options = replace(options, lanes=lanes_for([each.spec for each in subjects], options.workers))
     check_store_is_free(workspace.samples, progress)
     minutes = options.budget.minutes
     begun_s = time.monotonic()
@@ -176,6 +176,7 @@ def tune(
                 measure,
                 cluster=cluster,
                 workers=options.workers,
+                lanes=options.lanes,
                 search_timeout_s=options.search_timeout_s,
                 progress=progress,
             )
@@ -261,7 +262,7 @@ def _open(
         options.search.weights,
         subject.target,
         parent=lineage.parent(),
-        folders=workspace.default_folders(machine),
+        folders=workspace.all_default_folders(machine),
     )
     limits = {"--compile-timeout": measure.compile_timeout_s, "--run-timeout": measure.run_timeout_s}
     keeps = kept(subject, options.keep, options.only)

@@ -12,6 +12,8 @@ _LEAST_TURNS = 3
 _SURE_TURNS = 5
 """No bootstrap makes an interval of 95% of fewer: of three, it has 75%."""
 _LEAST_DIFFERENCE = 0.01
+_LEAST_UNSURE_DIFFERENCE = 0.05
+"""After fewer turns than that, whoever leads in all of them by so much is faster: less may be chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +124,12 @@ def _leader(costs: Mapping[str, Cost], names: Sequence[str]) -> str:
 
 def _surely_faster(one: Cost, other: Cost) -> bool:
     found = speedup(one, other)
-    return found is not None and found.high < 1 and not found.tie
+    if found is None or found.tie:
+        return False
+    return found.high < (1.0 if found.sure else 1.0 - _LEAST_UNSURE_DIFFERENCE)
 
 
 def _as_fast(one: Cost, leader: Cost, all_costs: Iterable[Cost]) -> bool:
-    """It is the leader's equal, and nobody is surely faster."""
-    equal = one.value == leader.value or is_tie(leader, one)
-    return equal and not any(_surely_faster(each, one) for each in all_costs)
+    """They can be compared, or cost the same, and nobody is surely faster."""
+    comparable = one.value == leader.value or speedup(leader, one) is not None
+    return comparable and not any(_surely_faster(each, one) for each in all_costs)

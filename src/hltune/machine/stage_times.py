@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task, compile_code, with_buffers
+from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
+from hltune.schedule.repair import with_repairs
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, InputError
 
 
 class StageTimes(NamedTuple):
@@ -21,21 +25,32 @@ class StageTimes(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTimesJob:
-    """Compiles a task, and runs it once if that is wanted; the options limit both."""
+    """Compiles a task, and runs it once, repaired if need be, if that is wanted; the options limit both."""
 
     task: Task
     options: MeasureOptions
     runs: bool
 
-    def run(self, process: Process) -> StageTimes:
+    def run(self, process: Process) -> StageTimes | Failure:
         """Runs in a worker."""
         arrays = input_arrays(process, self.task.spec, self.task.inputs)
-        began_s = time.perf_counter()
-        function = compile_code(process, self.task, self.options)
-        compile_s = time.perf_counter() - began_s
-        if not self.runs:
-            return StageTimes(compile_s, None)
-        compiled = with_buffers(process, self.task, function, arrays)
-        began_s = time.perf_counter()
-        compiled.run(process, self.options)
-        return StageTimes(compile_s, time.perf_counter() - began_s)
+        _, times = with_repairs(self.task.schedule, lambda each: self._take(process, each, arrays))
+        return times
+
+    def _take(self, process: Process, schedule: Schedule, arrays: tuple[Array | float, ...]) -> StageTimes | Failure:
+        import halide as hl  # the parent handles jobs without it
+
+        task, stage = replace(self.task, schedule=schedule), "compile"
+        try:
+            began_s = time.perf_counter()
+            function = compile_code(process, task, self.options)
+            compile_s = time.perf_counter() - began_s
+            if not self.runs:
+                return StageTimes(compile_s, None)
+            stage = "run"
+            compiled = with_buffers(process, task, function, arrays)
+            began_s = time.perf_counter()
+            compiled.run(process, self.options)
+            return StageTimes(compile_s, time.perf_counter() - began_s)
+        except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
+            return Failure.of(stage, error)

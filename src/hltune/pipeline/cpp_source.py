@@ -4,6 +4,7 @@ Reading map: `cpp_build` makes the program, `cpp_errors` explains what the compi
 the form of what is read here.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -72,7 +73,8 @@ def _check(program: "_Program", name: str, process: Process, spec: PipelineSpec,
 
         note = check_same(run, spec, where=program.source.location, rooted=not scheduled, directory=Path(directory))
     if note is None:
-        done.touch()
+        with contextlib.suppress(OSError):  # what cannot be remembered is checked again
+            done.touch()
     return note
 
 

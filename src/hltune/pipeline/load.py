@@ -7,6 +7,7 @@ Halide.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,8 +94,9 @@ class LoadJob:
             return None
         note = check_own_output(loaded.own, spec, scheduled=scheduled, where=where)
         if note is None:
-            self.cache.mkdir(parents=True, exist_ok=True)
-            done.touch()
+            with contextlib.suppress(OSError):  # what cannot be remembered is checked again
+                self.cache.mkdir(parents=True, exist_ok=True)
+                done.touch()
         return note
 
     def _algorithm(self, process: Process) -> Algorithm:

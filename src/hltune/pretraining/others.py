@@ -38,13 +38,14 @@ class Others:
 
     def beside(
         self,
-        measuring: Generator[Measurement],
+        measuring: Generator[Measurement | None],
         begin: Callable[[Trials], AbstractContextManager[Trial]],
         progress: Progress,
     ) -> list[Measurement]:
         """What the machine of the run measures, while the others measure the same program.
 
         Args:
+            measuring: see `Trial.measure`.
             begin: begins with the program on any machine.
         """
         began_s, self._end_s = time.monotonic(), math.inf
@@ -55,7 +56,8 @@ class Others:
             for other in others:
                 stack.enter_context(closing(other.steps))
             for each in measuring:
-                found.append(each)
+                if each is not None:
+                    found.append(each)
                 others = [other for other in others if self._goes_on(other, progress, wait=False)]
             now_s = time.monotonic()
             self._end_s = now_s + _PATIENCE * (now_s - began_s)
@@ -77,8 +79,8 @@ class Others:
     ) -> Generator[Session]:
         """Yields the session whenever something was measured."""
         with begin(self._trials_on(machine)) as trial, closing(trial.measure()) as measuring:
-            for _ in measuring:
-                self.measured[machine.identity] += 1
+            for each in measuring:
+                self.measured[machine.identity] += each is not None
                 yield trial.session
                 if time.monotonic() >= self._end_s:
                     return

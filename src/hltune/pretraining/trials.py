@@ -74,10 +74,11 @@ class Trial:
     candidates: dict[str, Candidate]
     programs: dict[str, ProgramFeatures]
 
-    def measure(self) -> Generator[Measurement]:
+    def measure(self) -> Generator[Measurement | None]:
         """Measures what was not measured before, and yields each when it is in the store.
 
-        While the machine is busy all is measured again: the least of the costs counts, and nobody comes back to them.
+        While the machine is busy all is measured again, which yields None: the least of the costs counts, and nobody
+        comes back to them.
         """
         new = {key: candidate for key, candidate in self.candidates.items() if key not in self.history}
         again = dict(new)
@@ -89,8 +90,9 @@ class Trial:
         for _ in range(_MOST_AGAIN):
             if not again or much_waited(self.session) is None:
                 return
-            for _ in self.history.measure(self.session, again, best=self.history.best_cost):
-                pass
+            with closing(self.history.measure(self.session, again, best=self.history.best_cost)) as measured:
+                for _ in measured:
+                    yield None
 
     def keep_programs(self) -> None:
         """Keeps the features of what was measured."""

@@ -17,8 +17,21 @@ def speedup_fields(found: Speedup | None) -> Document:
     return {
         "measured_speedup": found and found.value,
         "measured_interval": sure and sure.interval and [*sure.interval],
-        "tie": sure and sure.tie,
+        "tie": known_tie(found),
     }
+
+
+def known_tie(found: Speedup | None) -> bool | None:
+    """Whether neither is surely faster; None if the turns are too few to tell, or nothing was compared."""
+    return found.tie if found is not None and found.sure else None
+
+
+def ratio_document(found: Speedup | None) -> Document | None:
+    """A ratio of costs with its interval, whose ends are None after too few turns for one."""
+    if found is None:
+        return None
+    low, high = found.interval or (None, None)
+    return {"value": found.value, "low": low, "high": high, "turns": found.turns, "pruned": found.pruned}
 
 
 def speedup_text(found: Document, other: str = "") -> str:

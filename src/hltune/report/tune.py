@@ -19,7 +19,7 @@ from hltune.report.documents import verdict as verdict_document
 from hltune.report.documents import verification as verification_document
 from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
 from hltune.report.progress import Board, clock
-from hltune.report.speedups import interval
+from hltune.report.speedups import interval, known_tie, ratio_document
 from hltune.report.tables import print_ties, print_verdict
 from hltune.report.verdict import Verdict, whose
 from hltune.search.autoschedulers import BASELINE
@@ -155,7 +155,7 @@ def _successes(successes: Successes) -> str:
 def _about_winner(finals: Finals) -> Iterable[str]:
     """Why it is not the one that seems fastest, and whose schedule it is."""
     if finals.stays:
-        before = "it was the winner before, and nobody is surely faster"
+        before = "tuning has left it before, and nobody is surely faster"
         why = before if finals.compared else "it has won a comparison side by side"
         yield f"{finals.winner.name} stays the winner, for {why}"
     if finals.winner_is is not None:
@@ -263,8 +263,8 @@ def _document(result: Tuned, store: Path) -> Document:
         "speedup": baseline and baseline.cost and round(ratio(baseline.cost, finals.winner_cost), 4),
         **verdict_document(_verdict(result)),
         "verification": verification_document(result.verification),
-        "to_runner_up": _ratio(finals.to_runner_up),
-        "to_baseline": _ratio(finals.to_baseline),
+        "to_runner_up": ratio_document(finals.to_runner_up),
+        "to_baseline": ratio_document(finals.to_baseline),
         "finalists": [
             {
                 "name": row.name,
@@ -306,10 +306,6 @@ def _failure(each: Reason) -> Document:
     return {"stage": each.stage, "reason": each.message, "count": each.count, "example": each.example}
 
 
-def _ratio(found: Speedup | None) -> Document | None:
-    return found and {"value": found.value, "low": found.low, "high": found.high}
-
-
 def _expectation(expected: Expectation) -> Document:
     fields = {**asdict(expected), "samples": expected.samples, "minutes_needed": expected.minutes_needed}
     return {name: None if value == math.inf else value for name, value in fields.items()}
@@ -344,5 +340,5 @@ def _interval(found: Speedup | None) -> str:
         return "not measured beside the winner: it failed, is far behind, or time was short"
     if found.interval is None and not found.pruned:
         return f"{found.value:.2f} times as much, after too few turns for an interval"
-    tie = ", a tie" if found.tie else ""
+    tie = ", a tie" if known_tie(found) else ""
     return f"{found.value:.2f} times as much{interval(*found.interval or (1.0, 1.0))}{tie}"

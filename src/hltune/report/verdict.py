@@ -1,10 +1,10 @@
 """How the best schedule compares with the one that a person wrote: the first line of every summary."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from hltune.machine.speedup import Speedup, compared
-from hltune.report.speedups import interval
+from hltune.report.speedups import interval, known_tie, ratio_document
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure
 from hltune.workspace.rows import Row
@@ -61,9 +61,9 @@ class Verdict:
         return compared(self.written, self.best)
 
     @property
-    def tie(self) -> bool:
-        """Neither is surely faster."""
-        return self.speedup is not None and self.speedup.tie
+    def tie(self) -> bool | None:
+        """Neither is surely faster; None if that cannot be told."""
+        return known_tie(self.speedup)
 
     @property
     def text(self) -> str:
@@ -92,11 +92,10 @@ class Verdict:
     @property
     def document(self) -> Document:
         """The same for scripts."""
-        found = self.speedup
         return {
             "cost": self.written.unit.from_seconds(self.written.value) if isinstance(self.written, Cost) else None,
             "failure": str(self.written) if isinstance(self.written, Failure) else None,
-            "speedup": None if found is None else asdict(found),
+            "speedup": ratio_document(self.speedup),
             "tie": self.tie,
             "summary": self.text,
         }

@@ -15,7 +15,8 @@ _POLL_S = 0.1
 
 def lock_of(store: Path) -> Path:
     """The file beside a store whose lock says who writes to it."""
-    return store.with_name(f"{store.name}.lock")
+    file = store.resolve()  # of several links to one store, one process writes to it
+    return file.with_name(f"{file.name}.lock")
 
 
 def wait_until_free(path: Path, *, wait_s: float, progress: Progress) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -49,7 +49,7 @@ class Reader:
 
     def _attach(self, path: Path, *, writing: bool) -> None:
         self.path = path
-        self._connection = database.connect(path, writing=writing)
+        self._connection = database.connect(path.resolve(), writing=writing)  # SQLite's log is beside the file itself
 
     def close(self) -> None:
         """Closes the file."""
@@ -155,21 +155,28 @@ class Reader:
         with database.decoding(self.path):
             return tuple(map(Found.of, self._rows(query, len(start), start, failed)))
 
-    def best(self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False) -> tuple[Ranked, ...]:
+    def best(
+        self, pipeline_hash: str, machine_key: str, count: int, *, distinct: bool = False, without: Collection[str] = ()
+    ) -> tuple[Ranked, ...]:
         """The fastest schedules, ``count`` at most, best first; none that has turned out wrong.
 
-        With ``distinct``, of those that cost exactly the same only the one that was measured first: where costs are
-        counted, the others differ in nothing that matters.
+        Args:
+            distinct: of those that cost exactly the same only the one that was measured first: where costs are counted,
+                the others differ in nothing that matters.
+            without: hashes of schedules that are left out, before anything else.
         """
         columns = "measurements, round, provenance, measured_at_s"
         ranked = f"""SELECT schedule_id, min(cost) AS least, count(*) AS measurements, round, provenance, measured_at_s
-            {OF} AND cost IS NOT NULL AND schedule_id NOT IN {_REFUTED} GROUP BY schedule_id"""
+            {OF} AND cost IS NOT NULL AND schedule_id NOT IN {_REFUTED}
+            AND schedule_id NOT IN
+            (SELECT id FROM schedules WHERE hash IN (SELECT value FROM json_each(?))) GROUP BY schedule_id"""
         if distinct:
             ranked = f"SELECT min(schedule_id) AS schedule_id, least, {columns} FROM ({ranked}) GROUP BY least"
         query = f"""SELECT schedules.hash, directives, least, {columns} FROM ({ranked} ORDER BY least LIMIT ?)
             JOIN schedules ON schedules.id = schedule_id ORDER BY least, schedules.hash"""
         with database.decoding(self.path):
-            return tuple(map(Ranked.of, self._rows(query, *2 * (pipeline_hash, machine_key), count)))
+            rows = self._rows(query, *2 * (pipeline_hash, machine_key), json.dumps([*without]), count)
+            return tuple(map(Ranked.of, rows))
 
     def named(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
         """Schedules that people wrote, by their hashes."""

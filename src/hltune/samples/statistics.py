@@ -3,6 +3,7 @@
 import itertools
 import sqlite3
 import statistics
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Statistics:
 
 
 def collect(connection: sqlite3.Connection) -> tuple[Statistics, ...]:
-    """All pipelines on all machines, from the index alone."""
+    """All pipelines on all machines, from the index, and from samples that failed."""
     pipelines = {key: (text, name) for key, text, name in connection.execute("SELECT id, hash, name FROM pipelines")}
     machines = {
         key: decode_machine(row) for key, *row in connection.execute(f"SELECT id, {MACHINE_COLUMNS} FROM machines")
@@ -50,15 +51,25 @@ def collect(connection: sqlite3.Connection) -> tuple[Statistics, ...]:
            WHERE cost IS NULL GROUP BY pipeline_id, machine_id, failure_stage"""
     ):
         failed.setdefault((pipeline, machine), {})[stage] = count
+    wrong = (
+        "SELECT pipeline_id, machine_id, schedule_id FROM samples WHERE cost IS NULL AND failure_kind = 'wrong output'"
+    )
+    refuted = set(connection.execute(wrong))
     schedules = connection.execute(
-        """SELECT pipeline_id, machine_id, count(*), min(cost), min(measured_at_s), max(measured_at_s) FROM samples
-           GROUP BY pipeline_id, machine_id, schedule_id ORDER BY pipeline_id, machine_id, schedule_id"""
+        """SELECT pipeline_id, machine_id, count(*), min(cost), min(measured_at_s), max(measured_at_s), schedule_id
+           FROM samples GROUP BY pipeline_id, machine_id, schedule_id ORDER BY pipeline_id, machine_id, schedule_id"""
     )
     found = [
-        _statistics(pipelines[key[0]], machines[key[1]], failed.get(key, {}), [row[2:] for row in group])
+        _statistics(pipelines[key[0]], machines[key[1]], failed.get(key, {}), [_row(row, refuted) for row in group])
         for key, group in itertools.groupby(schedules, key=lambda row: (row[0], row[1]))
     ]
     return tuple(sorted(found, key=lambda each: (each.pipeline_name, each.pipeline_hash, each.machine.key)))
+
+
+def _row(row: tuple[Any, ...], refuted: Set[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Without the cost of what has ever been wrong."""
+    pipeline, machine, count, cost, first, last, schedule = row
+    return count, None if (pipeline, machine, schedule) in refuted else cost, first, last
 
 
 def _statistics(

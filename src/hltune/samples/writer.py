@@ -57,7 +57,7 @@ class Store(Reader):
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.close)
             if not path.exists():
-                database.create(path)
+                database.create(path.resolve())
             self._attach(path, writing=True)
             undo.pop_all()
 

@@ -13,6 +13,8 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 
+_MARK = "// Exported by hltune.\n"
+"""First line of a header, so that the next export knows what it may replace."""
 _COMPILE_S = 600.0
 """Ahead of time nobody waits in a loop; some schedules take minutes."""
 
@@ -24,7 +26,7 @@ def suffixes(target: str) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileJob:
-    """Compiles ahead of time.
+    """Compiles ahead of time; the header says that it is hltune's.
 
     The files appear under their names when all are complete; their suffixes follow the operating system of the target.
 
@@ -106,4 +108,6 @@ class CompileJob:
             raise HltuneError(
                 "Halide cannot compile this", where=f"{self.spec.name} for {self.target}", found=str(error).strip()
             ) from error
+        header = Path(self.names[2])
+        header.write_text(f"{_MARK}{header.read_text()}")
         return list(self.names)

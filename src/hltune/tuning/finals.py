@@ -89,7 +89,7 @@ def decide(
         unit: of such costs.
         most: how many there is time for; with none, the costs that the store knows decide, but who has won a
             comparison before stays the winner where costs are timed: the least time of many may be luck. In a
-            comparison, what tuning has left before stays if nobody is surely faster.
+            comparison, what tuning has left before takes part, and stays if nobody is surely faster.
         told: is called with what was found, whether or not anything works.
 
     Raises:
@@ -99,7 +99,9 @@ def decide(
     kept = {each.label: each.cost for each in records}
     known = {name: kept.get(name) if (found := cost(each)) is None else found for name, (_, each) in finalists.items()}
     working = {name: value for name, value in known.items() if name not in failed}
-    names = _order(working, _compared(references, working))
+    left = _left_before(records)
+    before = [name for name, (_, each) in finalists.items() if name in working and each.schedule in left]
+    names = _order(working, (*before, *_compared(references, working)))
     waiting, measured = names, dict[str, Measurement]()
     if most == 0 and any(math.isfinite(value or math.inf) for value in known.values()):
         names = []  # there is no time, and what the store knows has to do
@@ -121,7 +123,9 @@ def decide(
         rows.sort(key=lambda row: row.name != former)
     told(rows)
     left_out = tuple(
-        name for name in waiting if name not in measured and (name in references or finalists[name][0] != TUNED)
+        name
+        for name in waiting
+        if name not in measured and (name in references or name in before or finalists[name][0] != TUNED)
     )
     costs = {row.name: row.cost for row in rows if row.cost}
     if costs.keys() <= {DEFAULT}:
@@ -140,8 +144,12 @@ def decide(
 
 def _former(rows: Sequence[Row], records: Sequence[Record]) -> str | None:
     """What tuning has left before, by the name under which it takes part; None if it does not, or does not work."""
-    left = [each.schedule for each in records if each.name == TUNED]
+    left = _left_before(records)
     return next((row.name for row in rows if row.cost and row.schedule in left), None)
+
+
+def _left_before(records: Sequence[Record]) -> list[Schedule]:
+    return [each.schedule for each in records if each.name == TUNED]
 
 
 def _may_work(outcome: Measurement | None) -> bool:

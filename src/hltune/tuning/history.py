@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hltune.cost_model.dataset import Dataset
@@ -89,7 +89,7 @@ class History:
 
     def measured(self) -> list[Parent]:
         """All that did not fail, whatever is allowed, best first."""
-        return _parents(self._ranked(len(self), self._gone, distinct=False))
+        return _parents(self._store.best(*self._key, len(self), without=self._gone))
 
     def failed(self) -> dict[str, Schedule]:
         """What only failed, and not because Halide refuses it, by its hash."""
@@ -103,11 +103,7 @@ class History:
 
     def ranked(self, count: int, *, distinct: bool) -> tuple[Ranked, ...]:
         """`Reader.best` of what is allowed, without what the author has written otherwise since then."""
-        return self._ranked(count, self._gone | self._outside, distinct=distinct)
-
-    def _ranked(self, count: int, without: Set[str], *, distinct: bool) -> tuple[Ranked, ...]:
-        ranked = self._store.best(*self._key, count + len(without), distinct=distinct)
-        return tuple(each for each in ranked if each.schedule_hash not in without)[:count]
+        return self._store.best(*self._key, count, distinct=distinct, without=self._gone | self._outside)
 
     def _working(self) -> dict[str, Schedule]:
         schedules = self._store.schedules(*self._key)

@@ -50,6 +50,7 @@ class TuneOptions:
         random_share: share of the candidates that searches found which is chosen at random.
         workers: processes that search, and as many that compile: as many as there are cores and memory for, on each
             computer.
+        lanes: how many of them measure, if there is no memory for the images of so many.
         keep: Funcs whose hand-written schedule stays as it is; the rest is searched by changing that schedule.
         only: Funcs whose schedule is searched so; all others keep their hand-written one.
         finalists: the fastest measured schedules that take part in the final comparison.
@@ -67,6 +68,7 @@ class TuneOptions:
     search_share: float = 0.3
     random_share: float = 0.2
     workers: int = field(default_factory=usable_workers)
+    lanes: int | None = None
     finalists: int = 10
     keep: tuple[str, ...] = ()
     only: tuple[str, ...] = ()

@@ -206,8 +206,8 @@ class Pace:
 
     @property
     def _lanes(self) -> int:
-        """Processes that compile, of all computers."""
-        return self._options.workers * self._nodes()
+        """Processes that compile what is measured, of all computers."""
+        return (self._options.lanes or self._options.workers) * self._nodes()
 
     @property
     def _round_s(self) -> float:

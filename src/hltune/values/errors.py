@@ -43,7 +43,7 @@ class Failure:
 
     def below(self, limits: Mapping[str, float]) -> bool:
         """It took too long for a limit that is higher today; limits are seconds, by flag."""
-        seconds, flag = reached_s(self.message), self.flag
+        seconds, flag = reached_s(self.stage, self.message), self.flag
         return seconds is not None and flag is not None and seconds < limits.get(flag, 0.0)
 
     @property

@@ -6,6 +6,8 @@ LATE = "took longer than its limit"
 HEAP = "would exceed the heap limit"
 """What the messages say."""
 
+_RUNS = {"timing": 2.0}
+"""How many times what the flag says, at least, the limit of a stage is."""
 _REACHED = re.compile(rf"{LATE} of (\S+) s")
 _GIVEN_UP = re.compile(r"took longer than (?:its limit of )?(\S+) s\b")
 _FLAGS = {
@@ -31,10 +33,10 @@ def timeout_flag(stage: str) -> str | None:
     return "--search-timeout" if stage.endswith("search") else _FLAGS.get(stage)
 
 
-def reached_s(message: str) -> float | None:
-    """The limit that a message says was reached, in seconds; None if it says nothing of one."""
+def reached_s(stage: str, message: str) -> float | None:
+    """At most what the flag said when a message says that a limit was reached, in seconds; None if it says nothing."""
     found = _REACHED.search(message)
-    return None if found is None else float(found[1])
+    return None if found is None else float(found[1]) / _RUNS.get(stage, 1.0)
 
 
 def given_up_s(message: str) -> float | None:

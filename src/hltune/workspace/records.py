@@ -114,9 +114,13 @@ class Workspace:
         """Where the weights and the ranker are that commands use on a machine if they are not told which."""
         return self.defaults / machine.key
 
-    def default_folders(self, machine: MachineId) -> tuple[Path, ...]:
-        """That folder, the one of earlier versions, which had one for all machines, and those of other machines."""
-        own, former = self.default_folder(machine), self.defaults
+    def default_folders(self, machine: MachineId) -> tuple[Path, Path]:
+        """That folder, and the one of earlier versions, which had one for all machines."""
+        return self.default_folder(machine), self.defaults
+
+    def all_default_folders(self, machine: MachineId) -> tuple[Path, ...]:
+        """The same, and those of other machines, with which a tuning may have begun."""
+        own, former = self.default_folders(machine)
         return (own, former, *(each for each in sorted(former.glob("*/")) if each != own))
 
     def pretrained(self, machine: MachineId) -> Path:

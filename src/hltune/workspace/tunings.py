@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hltune.runtime.files import cannot_write
+from hltune.values.documents import convert
+from hltune.values.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,5 +42,5 @@ def tunings(path: Path) -> Iterator[TuningCommand]:
     """All of them, the oldest first; none if no such file can be read. What a full disk left of a line is skipped."""
     with contextlib.suppress(OSError):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError, TypeError):
-                yield TuningCommand(**json.loads(line))
+            with contextlib.suppress(ValueError, InputError):
+                yield convert(json.loads(line), TuningCommand)

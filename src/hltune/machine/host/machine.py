@@ -42,6 +42,8 @@ _LEAST_SEEN = 4
 """Schedules that tell how long compiling usually takes."""
 _FAR = 2.0
 """What takes so many times as long as the best is not the best in a calmer moment either."""
+_NEAR = 1.1
+"""What takes at most so many times as long may be chosen, and is verified to the end."""
 
 
 def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
@@ -225,8 +227,8 @@ class HostSession(ReferenceSession):
         return left
 
     def _short_turn(self, lane: Lane, trial: Trial, limited: MeasureOptions, fastest: float) -> bool:
-        if trial.turns and not lane.holds(trial):  # another one took the process down, and all lanes would wait
-            return True
+        if trial.turns and not lane.holds(trial) and trial.fastest > _NEAR * fastest:
+            return True  # another one took the process down; all lanes would wait for what nobody will choose
         prune_s = fastest * self._options.prune_ratio
         last = len(trial.turns) + 1 >= self._options.short_turns
         long_s = min(prune_s, max(limited.turn_s, min(limited.single_turn_s, _FAR * fastest)))

@@ -43,7 +43,7 @@ FOUND = {
 }
 """Keys of numbers that depend on which schedules tuning happened to find."""
 HASHES = {"weights_hash", "state_hash"}
-RATIO = {name: "<number>" for name in ("value", "low", "high", "turns", "pruned")}
+RATIO = dict.fromkeys(("value", "low", "high", "turns", "pruned"), "<number>")
 SCORER = {"pair_accuracy": "<number>", "regret_at_1": "<number>", "r2": "<number>"}
 BY_CHANCE: dict[str, Any] = {
     "to_runner_up": RATIO,

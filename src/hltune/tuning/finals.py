@@ -10,6 +10,7 @@ from hltune.samples.results import Ranked
 from hltune.search.autoschedulers import BASELINE
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Searched
 from hltune.values.unit import MILLISECONDS, Unit

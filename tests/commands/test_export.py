@@ -133,6 +133,27 @@ def test_code_is_that_of_the_algorithm_for_its_target(tmp_path: Path) -> None:
         exported(host, tmp_path, "object", schedule)
 
 
+THEIRS = "#ifndef HALIDE__mine_h\nstruct mine;\n"
+"""So the header of a build of the user's own begins."""
+
+
+def test_two_forms_of_one_name_are_refused(tmp_path: Path) -> None:
+    file, schedule = tmp_path / "mine.py", tmp_path / "default.json"
+    file.write_text(SCALED)
+    schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
+    with pytest.raises(InputError, match="two files of the same name"):
+        export(
+            SubjectOptions(pipeline=str(file), target="host"),
+            forms=None,
+            directory=tmp_path / "out",
+            function_name="mine_schedule",
+            schedule=schedule,
+            workspace=Workspace(tmp_path / "ws"),
+            measure=MEASURE,
+            progress=Silent(),
+        )
+
+
 @pytest.mark.parametrize(
     ("form", "name"), [("object", "mine.h"), ("cpp", "mine_schedule.h"), ("json", "mine.schedule.json")]
 )
@@ -143,10 +164,10 @@ def test_files_of_other_people_stay(form: ExportForm, name: str, tmp_path: Path)
     schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
     options = SubjectOptions(pipeline=str(file), target="host")
     other.parent.mkdir()
-    other.write_text("struct mine;\n")
+    other.write_text(THEIRS)
     with pytest.raises(InputError, match="file of yours"):
         exported(options, tmp_path, form, schedule)
-    assert list(other.parent.iterdir()) == [other] and other.read_text() == "struct mine;\n"
+    assert list(other.parent.iterdir()) == [other] and other.read_text() == THEIRS
     other.unlink()
     first = exported(options, tmp_path, form, schedule)
     assert other in first.files

@@ -5,8 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from hltune.commands.ours import check_bundle
+from hltune.commands.ours import check_bundle, check_example
 from hltune.values.errors import InputError
+
+
+def test_an_example_replaces_its_own_files_only(tmp_path: Path) -> None:
+    script, theirs, image = (tmp_path / name for name in ("reproduce.py", "pipeline.hlpipe", "input.npy"))
+    files = (theirs, image)
+    check_example(script, files, sources=())
+    image.write_bytes(b"an image")
+    with pytest.raises(InputError, match="there is a file of yours"):
+        check_example(script, files, sources=())
+    script.write_text("# hltune: reads pipeline.hlpipe and 'input'")
+    check_example(script, files, sources=())
+    with pytest.raises(InputError, match="there is a file of yours"):  # what it is made from
+        check_example(script, files, sources=(tmp_path / "." / "input.npy",))
+    script.write_text("# mine")
+    with pytest.raises(InputError, match="there is a file of yours"):
+        check_example(script, (), sources=())
 
 
 def test_a_bundle_replaces_bundles_only(tmp_path: Path) -> None:

@@ -89,6 +89,12 @@ def test_what_does_not_fit_is_said(
     assert not (tmp_path / "out.npy").exists()
 
 
+def test_two_outputs_need_two_files(apply: Apply, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="two outputs in one file"):
+        apply(COUNTED, (None, tmp_path / "out.npy"), ("histogram", tmp_path / "." / "out.npy"))
+    assert not (tmp_path / "out.npy").exists()
+
+
 def test_interleaved_images_are_run_in_their_layout(apply: Apply, tmp_path: Path) -> None:
     """Halide's code refuses any other; the size is not that of the estimates."""
     pixels = np.random.default_rng(1).integers(0, 256, (30, 40, 3), dtype=np.uint8)

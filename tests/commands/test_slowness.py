@@ -6,11 +6,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hltune.commands.slowness import Slowness, Timed
-from hltune.values.directives import ComputeRoot, Schedule
+from hltune.commands.slowness import Slowness, Timed, stage_clock
+from hltune.machine.inputs import Inputs
+from hltune.machine.open import resolve
+from hltune.machine.options import MeasureOptions
+from hltune.machine.task import Task
+from hltune.runtime.worker import Worker
+from hltune.values.directives import ComputeRoot, Schedule, Vectorize
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.limits import LATE
 from hltune.values.roles import Stage
+from tests.machine.opened import load
 
 SIMPLE, AT_ROOT = Schedule(), Schedule((ComputeRoot(Stage("f")),))
 SLOW = Schedule((ComputeRoot(Stage("slow")),))
@@ -58,3 +64,16 @@ def test_on_a_busy_computer_nothing_fails(control_s: float) -> None:
 def test_without_anything_quick_nothing_is_told() -> None:
     with pytest.raises(HltuneError, match="even the simplest schedules take longer than 4 s to compile"):
         measured((9.0,), ())
+
+
+def test_what_halide_refuses_fails_and_others_are_timed_afterwards() -> None:
+    """What is left when directives are left out may be no schedule at all."""
+    target = resolve("host")
+    spec = load("blur", target)
+    (output,) = spec.outputs
+    task = Task(spec=spec, schedule=Schedule(), target=target.name, inputs=Inputs())
+    with Worker() as worker:
+        clock = stage_clock(worker, task, MeasureOptions(threads=1), "run")
+        refused = clock(Schedule((Vectorize(Stage(output.name), "nothing"),)), 10.0)
+        assert isinstance(refused, Failure) and refused.stage == "compile" and refused.kind == "error"
+        assert isinstance(clock(Schedule(), 10.0), float)

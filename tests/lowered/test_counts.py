@@ -15,6 +15,7 @@ from hltune.lowered.parse import parse_lowered
 from hltune.lowered.walk import Walked, walk
 from hltune.machine.open import resolve
 from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
@@ -123,3 +124,34 @@ def _name(text: str) -> str:
 
 def _of(counts: Counter[str], name: str) -> int:
     return sum(count for each, count in counts.items() if _name(each) == _name(name))
+
+
+TWICE = """
+import halide as hl
+
+x, y = hl.vars("x y")
+
+
+def doubled(image):
+    half = hl.Func("doubled")
+    half[x, y] = image[x, y] + image[x, y]
+    return half
+
+
+def pipeline():
+    image = hl.ImageParam(hl.UInt(8), 2, "input")
+    output = doubled(doubled(image))
+    image.set_estimates([(0, 64), (0, 48)])
+    output.set_estimates([(0, 64), (0, 48)])
+    return output
+"""
+"""Halide itself tells the names of its two Funcs apart."""
+
+
+def test_an_output_whose_name_halide_has_counted(worker: Worker, target: TargetInfo, tmp_path: Path) -> None:
+    file = tmp_path / "twice.py"
+    file.write_text(TWICE)
+    source = Source(kind="python", location=str(file), entry="pipeline")
+    spec = worker.run(LoadJob(source=source, target="host", cache=CACHE))
+    stores, _ = counted(walked(worker, target, spec, Schedule()))
+    assert sum(stores.values()) == 64 * 48

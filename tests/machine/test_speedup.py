@@ -71,6 +71,14 @@ def test_of_equals_the_one_that_led_before_leads() -> None:
     assert in_order({}, "gone") == []
 
 
+@pytest.mark.parametrize(("less", "first"), [(0.97, "former"), (0.9, "other")])
+def test_after_three_turns_only_who_is_much_faster_leads(less: float, first: str) -> None:
+    """Of equals, one in four is faster or slower in all three."""
+    former = [2.0, 2.1, 1.99]
+    costs = {"former": cost(former), "other": cost([less * each for each in former])}
+    assert in_order(costs, "former")[0] == first
+
+
 def test_it_leads_no_more_if_anybody_is_surely_faster() -> None:
     """Though it is as fast as the leader, as far as turns can tell."""
     leader = [1.7, 1.7, 2.0, 2.0, 2.0, 2.0, 2.0]

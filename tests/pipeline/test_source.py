@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,6 +62,11 @@ def test_everything_is_kept(tmp_path: Path) -> None:
     assert source.estimates == (("in", (3, 4)), ("gain", (-2.5,)), ("on", (True,)))
     assert source.examples == ((None, str(image)), ("in", BLUR))
     assert pickle.loads(pickle.dumps(source)) == source
+
+
+def test_a_name_that_is_no_text_is_spelled_out() -> None:
+    source = Source(kind="python", location=os.fsdecode(b"/a/fl\xe4che.py"))
+    assert source.name == "fl\\udce4che"
 
 
 def test_a_module_is_called_by_its_last_name() -> None:

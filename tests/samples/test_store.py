@@ -231,6 +231,8 @@ def test_statistics(store: Store) -> None:
             sample(7, CRASH, pipeline=OTHER_PIPELINE, when=5),
         ]
     )
+    assert store.measured_on(MACHINE.key) == {PIPELINE.hash, OTHER_PIPELINE.hash}
+    assert store.measured_on(OTHER_MACHINE.key) == set()
     by_hash = {one.pipeline_hash: one for one in store.statistics()}
     one = by_hash[PIPELINE.hash]
     assert (one.pipeline_name, one.machine, one.samples, one.schedules) == ("blur", MACHINE, 7, 6)
@@ -239,6 +241,27 @@ def test_statistics(store: Store) -> None:
     assert (one.first_at_s, one.last_at_s) == (10, 61)
     other = by_hash[OTHER_PIPELINE.hash]
     assert (other.samples, other.best, other.failed) == (1, None, {"compile": 1})
+
+
+def test_what_has_turned_out_wrong_is_no_best_of_the_statistics(store: Store) -> None:
+    store.add_all([measured(1, 1.0, when=1), measured(2, 2.0, when=2), sample(1, WRONG, when=3)])
+    (one,) = store.statistics()
+    assert (one.best, one.median, one.slowest, one.samples, one.schedules) == (2.0, 2.0, 2.0, 3, 2)
+
+
+def test_a_store_may_be_a_link(tmp_path: Path) -> None:
+    """Its log and its lock are beside the file itself."""
+    (tmp_path / "large").mkdir()
+    file, link = tmp_path / "large" / "samples.sqlite", tmp_path / "samples.sqlite"
+    link.symlink_to(file)
+    with Store(link, progress=Silent(), wait_s=0.0) as store:
+        store.add_pipeline(PIPELINE)
+        store.add_all([sample(number) for number in range(200)])
+        with Reader(link) as reader:
+            assert len(reader.costs(*KEYS)) == 200
+        with pytest.raises(InputError, match="another run writes"):
+            Store(file, progress=Silent(), wait_s=0.0)
+    assert [each.name for each in tmp_path.iterdir() if each.is_symlink()] == [link.name]
 
 
 def test_delete(store: Store) -> None:

@@ -166,6 +166,16 @@ def test_the_best_and_the_baseline_come_first_where_there_is_time_for_few() -> N
     assert finals.left_out == ("default",)  # not what is one of many
 
 
+def test_what_tuning_left_before_takes_part_where_there_is_time_for_few() -> None:
+    """One lucky measurement does not push it out, unseen."""
+    session = RecordedSession()
+    costs = {SLOW: 4.0, QUICK: 1.5, QUICKER: 1.1, WIDE: 1.3}
+    known, records = (ranked(QUICK), ranked(QUICKER)), [record("tuned", WIDE)]
+    finals = decide(session, REFERENCES, {}, known, records, "p", cost=lambda each: costs.get(each.schedule), most=2)
+    assert set(session.asked) == {QUICKER, WIDE}
+    assert finals.left_out == ("adams2019", "default")
+
+
 @pytest.mark.parametrize("name", ["manual", "expert"])
 def test_what_was_written_by_hand_is_measured_whatever_the_time(name: str) -> None:
     session = RecordedSession()

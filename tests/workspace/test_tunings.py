@@ -26,7 +26,7 @@ def test_half_a_line_takes_no_other_with_it(tmp_path: Path) -> None:
     path = tmp_path / "tunings.jsonl"
     note_tuning(path, FIRST)
     whole = path.read_bytes()
-    path.write_bytes(whole + b"[1]\n{}\n\xff\n" + whole[:20])
+    path.write_bytes(whole + b"[1]\n{}\n\xff\n" + whole.replace(b"1.5", b"null") + whole[:20])
     note_tuning(path, SECOND)
     assert [*tunings(path)] == [FIRST, SECOND]
 

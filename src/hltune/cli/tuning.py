@@ -1,11 +1,14 @@
 """`hltune tune`: flags to options, the result to people."""
 
+import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from hltune import INTERRUPTED
 from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, Whole
 from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import ClusterFlags, ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds
@@ -167,26 +170,41 @@ def tune(
             except InputError as error:  # the result does not depend on its picture
                 progress.note(str(error))
                 pictures.append(())
-    if output.json:
-        print_json(report.document(tuning, output.place.samples))
-    else:
+    if not output.json:
         for result, paths in zip(tuning.results, pictures, strict=True):
             report.print_tuned(Console(), result, (*result.files, *paths))
         if tuning.failed:
             print_failed(Console(), tuning.failed)
+    code = 1 if tuning.failed else 0
     if page.report is not None:
         names = {result.subject.spec.name for result in tuning.results}
-        try:
-            write_report(
-                [each for each, subject in zip(asked, subjects, strict=True) if subject.spec.name in names],
-                against=None,
-                workspace=output.place,
-                measure=measure,
-                inputs=source.inputs(search.seed),
-                file=page.report,
-                cluster=elsewhere and nodes.cluster,
-            )
-        except HltuneError as error:  # the result is said, and there is one document on standard output
-            print_error(error)
-            return error.exit_code
-    return 1 if tuning.failed else 0
+        write = partial(
+            write_report,
+            [each for each, subject in zip(asked, subjects, strict=True) if subject.spec.name in names],
+            against=None,
+            workspace=output.place,
+            measure=measure,
+            inputs=source.inputs(search.seed),
+            file=page.report,
+            cluster=elsewhere and nodes.cluster,
+        )
+        code = _attempted(write) or code
+    if output.json:  # last, for there is one document on standard output whatever becomes of the page
+        print_json(report.document(tuning, output.place.samples))
+    return code
+
+
+def _attempted(write: "Callable[[], object]") -> int:
+    """Writes the page; 0, or the exit code of an error, which is said: what was tuned is a result all the same."""
+    try:
+        write()
+    except HltuneError as error:
+        print_error(error)
+        return error.exit_code
+    except OSError as error:
+        print_error(HltuneError("the page could not be written", where=error.filename, found=str(error)))
+        return HltuneError.exit_code
+    except KeyboardInterrupt:
+        print("interrupted: the page is not complete, and `hltune report` makes it anew", file=sys.stderr)
+        return INTERRUPTED
+    return 0

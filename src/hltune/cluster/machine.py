@@ -32,6 +32,8 @@ from hltune.values.profile import Profile
 _LOOK_S = 1.0
 _MOST_LOST = 3
 """Nodes that may be lost one after the other."""
+_MOST_TOO_LARGE = 2
+"""What a round measures once more where there is more memory: a single node does that, and the others wait."""
 _MORE = 1.1
 """So much more memory is more than what kernels of equal computers keep for themselves."""
 
@@ -326,7 +328,8 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         for feed in [each for each in feeds.values() if not each.times_common]:
             if feed.member.aside is None:  # else nobody believes it: others measure this again
                 for key, (schedule, measurement) in feed.released():
-                    if _may_fit_elsewhere(measurement, feed.member, timing):
+                    again = not self.side_by_side and len(self._too_large) < _MOST_TOO_LARGE
+                    if again and _may_fit_elsewhere(measurement, feed.member, timing):
                         self._too_large[key] = schedule
                     else:
                         self._measured.append((key, self._seen(feed.member, schedule, measurement)))

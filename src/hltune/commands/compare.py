@@ -135,11 +135,10 @@ def compare(
     rows = fastest_first(without_twins(rows, {*recorded} - {TUNED}))
     verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
     refuted = drop_refuted(verdicts, subject.spec, key, measure, workspace, progress)
-    unproven = {record.name for record in records if not record.has_won}
+    unproven = {record.name for record in records if record.name == TUNED and not record.has_won}
     for row in rows:
-        if (record := row.record(row.finder)) is not None and record.schedule not in refuted:
-            if record.name == TUNED and TUNED in unproven and row is not rows[0]:
-                record = replace(record, compared=False)
+        proven = row is rows[0] or row.finder not in unproven
+        if (record := row.record(row.finder, compared=proven)) is not None and record.schedule not in refuted:
             try:
                 workspace.keep(record, subject.spec, key)
             except InputError as error:  # a full disk takes no comparison away

@@ -67,7 +67,7 @@ def find(store: Path, identifier: str, machine: str | None, *, failed: bool = Fa
             which machine counts.
     """
     with Reader(store) as reader:
-        found = reader.find(identifier)
+        found = reader.find(identifier) if identifier.isascii() else ()
         _check_single(found, identifier)
         if failed and not (found := reader.find(identifier, failed=True)):
             todo = "`hltune samples failures` has the ids of some that fail"

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import replace
 
 from hltune.runtime.progress import Progress
 from hltune.tuning.finals import Finals
@@ -18,9 +17,8 @@ def put_on_record(
     finals: Finals, records: Sequence[Record], spec: PipelineSpec, machine: MachineId, workspace: Workspace
 ) -> Record:
     """The winner becomes `TUNED`; one that won a comparison before stays as it is until the next one."""
-    found = finals.winner.record(TUNED)
-    assert found is not None
-    record = replace(found, compared=finals.compared)
+    record = finals.winner.record(TUNED, compared=finals.compared)
+    assert record is not None
     former = next((each for each in records if each.name == TUNED and each.schedule == record.schedule), None)
     if former is not None and former.has_won and not finals.compared:
         return former

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hltune.lowered.estimate import Estimate, estimate
-from hltune.lowered.features import BODY, MEANS
+from hltune.lowered.features import BODY, MEANS, VERSION
 from hltune.values.program_features import ProgramFeatures
 
 _HEAVIEST = 2
 """Bodies that are described one by one; all are in the sums."""
 _LEAST_S = 1e-9
-COLUMNS = "6.1"
+COLUMNS = f"{VERSION}.1"
 """Version of the columns of x: that of the features, and of what is made of them here."""
 _TOTALS = np.array([name not in MEANS for name in BODY])
 

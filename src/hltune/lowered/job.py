@@ -18,6 +18,7 @@ from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Type
 from hltune.lowered.walk import Walked, walk
 from hltune.pipeline.layout import layout_of
+from hltune.pipeline.serialized import read_names
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
@@ -145,9 +146,11 @@ def arguments_of(spec: PipelineSpec) -> tuple[Sizes, Mapping[str, Type]]:
         else:
             buffers[each.name] = _dimensions(each, each.dtype)
             types[each.name] = _type(each.dtype)
+    full = {name.replace("$", "_"): name for name in read_names(spec.hlpipe)}
     for output in spec.outputs:
+        called = full.get(output.name, output.name)
         for number, dtype in enumerate(output.dtypes):
-            name = output.name if len(output.dtypes) == 1 else f"{output.name}.{number}"
+            name = called if len(output.dtypes) == 1 else f"{called}.{number}"
             buffers[name] = _dimensions(output, dtype)
             types[name] = _type(dtype)
     return Sizes(buffers=buffers, scalars=scalars), types

@@ -62,10 +62,11 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What people call the pipeline."""
+        """What people call the pipeline; bytes of a file's name that are no text are spelled out."""
         if self.kind == "module":
             return self.location.rpartition(".")[2]
-        return self.entry or Path(self.location).stem
+        name = self.entry or Path(self.location).stem
+        return name.encode(errors="backslashreplace").decode()
 
 
 def parse_source(

@@ -82,13 +82,13 @@ class Learning:
         learned, held_out = replay.programs()
         new_batches = batches - self._lineage.version("best")
         datasets = replay.read(chosen(learned, MOST_LEARNED, seed=batches)) if new_batches > 0 else []
-        if any(len(each.costs) > 1 for each in datasets):  # others may have been measured on another machine
+        if any(len(each.costs) > 1 for each in datasets):  # of others there is nothing to compare
             self._learn(datasets, _STEPS_PER_BATCH * new_batches)
         on_held_out = self._evaluations(chosen(held_out, MOST_HELD_OUT, seed=0))
         on_benchmarks = self._evaluations(benchmarks)
         path = self._lineage.path("best")
         if new_batches > 0 or path is None:
-            origin = self._origin(learned, batches, on_held_out.new)
+            origin = self._origin(learned, datasets, batches, on_held_out.new)
             self._lineage.write("latest", batches, self._state.weights, origin, self._state.optimizer)
             path = self._lineage.write("best", batches, self._state.average, origin, None)
         return Checkpoint(
@@ -110,12 +110,14 @@ class Learning:
         datasets = self._replay.read(hashes)
         return Evaluations(new=evaluate(self._state.average, datasets), initial=evaluate(self._initial, datasets))
 
-    def _origin(self, learned: Sequence[str], batches: int, evaluation: Evaluation) -> WeightsOrigin:
+    def _origin(
+        self, learned: Sequence[str], datasets: Sequence[Dataset], batches: int, evaluation: Evaluation
+    ) -> WeightsOrigin:
         # Thousands of programs are named together: by the hash of their hashes.
         use = PipelineUse(
             name=f"{len(learned)} random programs",
             pipeline_hash=sha256("".join(sorted(learned)).encode()).hexdigest(),
-            samples=len(learned) * self._options.schedules,
+            samples=sum(len(each.costs) for each in datasets),
         )
         numbers = {"seed": float(self._options.search.seed), "batches": float(batches)}
         return WeightsOrigin(

@@ -88,7 +88,9 @@ def plan(
     curve: tuple[tuple[int, float], ...] = ()
     if len(learned) >= LEAST_PROGRAMS and len(held_out) >= LEAST_HELD_OUT:
         training = replay.read(chosen(learned, MOST_LEARNED, seed=0))
-        curve = _learning_curve(training, replay.read(chosen(held_out, MOST_HELD_OUT, seed=0)), initial)
+        testing = replay.read(chosen(held_out, MOST_HELD_OUT, seed=0))
+        if len(training) >= LEAST_PROGRAMS and len(testing) >= LEAST_HELD_OUT:  # some may have failed altogether
+            curve = _learning_curve(training, testing, initial)
     return Plan(
         pipelines=pipelines,
         hours=hours,

@@ -32,8 +32,12 @@ class Replay:
     machine: MachineId
 
     def programs(self) -> tuple[list[str], list[str]]:
-        """Hashes of the random programs in the order in which they came: those to learn from, and those held out."""
-        hashes = [key for key, name in self.reader.pipelines().items() if name.startswith(PREFIX)]
+        """Hashes of the random programs in the order in which they came: those to learn from, and those held out.
+
+        Only of those of which something was measured on this machine.
+        """
+        here = self.reader.measured_on(self.machine.key)
+        hashes = [key for key, name in self.reader.pipelines().items() if name.startswith(PREFIX) and key in here]
         return [key for key in hashes if not is_held_out(key)], [key for key in hashes if is_held_out(key)]
 
     def unread(self) -> list[str]:

@@ -66,6 +66,12 @@ class Reader:
         """Name by hash, in the order in which they came."""
         return dict(self._rows("SELECT hash, name FROM pipelines ORDER BY id"))
 
+    def measured_on(self, machine_key: str) -> set[str]:
+        """Hashes of the pipelines of which something was measured on a machine."""
+        query = """SELECT hash FROM pipelines WHERE EXISTS (SELECT 1 FROM samples WHERE pipeline_id = pipelines.id
+            AND machine_id = (SELECT id FROM machines WHERE key = ?))"""
+        return {key for (key,) in self._rows(query, machine_key)}
+
     def spec(self, pipeline_hash: str) -> PipelineSpec | None:
         """A pipeline as it was when it was added; None if it was imported, without the algorithm."""
         row = self._row("SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?", pipeline_hash)

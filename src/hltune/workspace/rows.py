@@ -55,12 +55,18 @@ class Row:
         """The measurement, if it failed."""
         return self.measurement if isinstance(self.measurement, Failure) else None
 
-    def record(self, name: str) -> Record | None:
-        """What is worth keeping of it, under a name; None unless it was verified."""
+    def record(self, name: str, *, compared: bool = True) -> Record | None:
+        """What is worth keeping of it, under a name; None unless it was verified.
+
+        Args:
+            compared: see `Record`.
+        """
         found = self.candidate
         if found is None or self.cost is None:
             return None
-        return Record(name=name, schedule=found.schedule, cost=self.cost.value, provenance=found.provenance)
+        return Record(
+            name=name, schedule=found.schedule, cost=self.cost.value, provenance=found.provenance, compared=compared
+        )
 
 
 def without_twins(rows: Iterable[Row], names: Set[str]) -> list[Row]:

@@ -6,7 +6,7 @@ Output: ``output[x, y, c]``, uint8, W x H x 3. Nothing outside of the image is n
 Colours are computed in float32. All weights are multiples of 1/256, so small that every sum and product below fits into
 the 24 bits of a float32: none of them is rounded, in whatever order they are computed. The only rounding is where it
 says *rounded down*, and the output of every correct implementation is the same to the last bit. W * H is less than
-2**24.
+2**31.
 
 1. Brightness: ``luma[x, y] = (77 R + 150 G + 29 B) / 256``, rounded down to an integer, 0 ... 255.
 2. Colour: two differences from the brightness, as in Y'CbCr::
@@ -105,6 +105,6 @@ def _equalised(source: hl.ImageParam, luma: hl.Func) -> hl.Func:
     cumulative[v] = histogram[v]
     cumulative[level.x] += cumulative[level.x - 1]
     equalised, pixels = hl.Func("equalised"), columns.extent() * rows.extent()
-    share = hl.cast(hl.UInt(32), cumulative[v]) * (_LEVELS - 1) / hl.cast(hl.UInt(32), pixels)
+    share = hl.cast(hl.UInt(64), cumulative[v]) * (_LEVELS - 1) / hl.cast(hl.UInt(64), pixels)
     equalised[v] = hl.cast(hl.UInt(8), share)
     return equalised

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,17 @@ def test_what_halide_cannot_compile(worker: Worker, job: CompileJob) -> None:
         worker.run(changed(job, schedule=schedule))
     assert str(caught.value).startswith('small for host: Halide cannot compile this\n  found: Error: Func "first')
     assert not list(job.directory.iterdir())
+
+
+def handed_over(worker: Worker, job: CompileJob, text: str) -> int:
+    """How often the processor has the DSP do something."""
+    schedule = parse_schedule(text, job.spec.funcs)
+    whole = replace(job, schedule=schedule, target="arm-64-android-hvx", offload=True)
+    listed = subprocess.run(["readelf", "-rW", worker.run(whole)[0]], capture_output=True, text=True, check=True).stdout
+    return sum("R_AARCH64_CALL26" in line and "halide_hexagon_run" in line for line in listed.splitlines())
+
+
+def test_all_that_runs_outside_of_other_loops_is_handed_to_the_dsp(worker: Worker, job: CompileJob) -> None:
+    inside = handed_over(worker, job, "second.compute_at(output, y);")
+    assert inside > 0
+    assert handed_over(worker, job, "second.compute_root();") > inside

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.schedule.loops import LoopNests, loop_nests
+from hltune.schedule.loops import LoopNests, callable_order, loop_nests
 from hltune.values.directives import (
     AlignStorage,
     ComputeAt,
@@ -99,6 +99,13 @@ def test_a_name_keeps_its_kind() -> None:
     made = (Split(update, "r4_x", "t", "ri", 8), Fuse(update, "ri", "t", "all"), Split(update, "x", "t", "xi", 8))
     with pytest.raises(InputError, match="has a loop 't' already"):
         loop_nests(Schedule(made), FUNCS)
+
+
+def test_what_is_inside_a_func_that_an_rfactor_makes_later_is_called_after_it() -> None:
+    inside, other = ComputeAt(BLUR, "part", "u"), ComputeAt(BLUR, "output", "y")
+    rfactor = Rfactor(HIST, (("r4_x", "u"),), "part")
+    assert [*callable_order((inside, rfactor, other), FUNCS)] == [rfactor, inside, other]
+    assert [*callable_order((other, rfactor, inside), FUNCS)] == [other, rfactor, inside]
 
 
 def test_a_producer_may_name_a_loop_that_comes_later() -> None:

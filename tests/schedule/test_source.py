@@ -18,8 +18,9 @@ from hltune.runtime.halide_wheel import include_directory, library_directory
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.source import default_function_name, to_cpp_header, to_python
-from hltune.values.directives import Schedule
+from hltune.values.directives import Schedule, Unscheduled
 from hltune.values.pipeline import FuncInfo, PipelineSpec
+from hltune.values.roles import Stage
 from tests.schedule.plugin import Lower, RunSchedule, SearchAndReplay, normalised, probe
 from tests.schedule.strategies import FUNCS
 
@@ -625,3 +626,13 @@ def _build(directory: Path) -> Path:
         check=True,
     )
     return generator
+
+
+def test_nobody_says_of_what_an_rfactor_has_ordered_that_it_was_not_scheduled() -> None:
+    """Halide refuses that where the author's file has called it before."""
+    made = next(func for func in FUNCS if func.name == "hist")
+    schedule = Schedule((Unscheduled(Stage("hist", 0)),))
+    assert ".unscheduled()" in to_python(schedule, spec_of(*FUNCS))
+    ordered = spec_of(*FUNCS, replace(made, name="hist_intm"))
+    assert ordered.rfactored == ("hist_intm",)
+    assert ".unscheduled()" not in to_python(schedule, ordered)

@@ -81,7 +81,7 @@ def build(spec: PipelineSpec, base: str | None = None) -> Built:
 
 def _prefetch(pipeline: hl.Pipeline, prefetches: Sequence[Prefetch], images: Mapping[str, hl.ImageParam]) -> None:
     """Calls what Halide has written, but cannot read."""
-    funcs = {func.name(): func for func in _all_funcs(pipeline)} if prefetches else {}
+    funcs = {func.name(): func for func in all_funcs(pipeline)} if prefetches else {}
     for each in prefetches:
         stage = funcs[each.func] if each.update is None else funcs[each.func].update(each.update)
         image = images.get(each.image) if each.is_input else funcs.get(each.image)
@@ -104,10 +104,11 @@ def expression_text(expr: hl.Expr) -> str:
 def func_infos(hlpipe: bytes) -> tuple[FuncInfo, ...]:
     """The Funcs of a serialized pipeline, as in `PipelineSpec.funcs`."""
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
-    return tuple(map(_func_info, _all_funcs(pipeline)))
+    return tuple(map(_func_info, all_funcs(pipeline)))
 
 
-def _all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
+def all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
+    """The Funcs of a pipeline in Halide's order, those that an rfactor has made included."""
     funcs: list[hl.Func] = []
     while True:
         try:
@@ -251,7 +252,7 @@ def spec_of(
         InputError: the schedulers' text could mean either of two Funcs.
     """
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
-    everything = _all_funcs(pipeline)
+    everything = all_funcs(pipeline)
     _check_distinct([func.name() for func in everything], where=name)
     serialized, pitches = read_pipeline(hlpipe, where=name).outputs, output_pitches(hlpipe, where=name)
     outputs = tuple(

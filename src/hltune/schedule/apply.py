@@ -6,7 +6,7 @@ from typing import Any
 import halide as hl
 
 from hltune.pipeline.build import Built
-from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
+from hltune.schedule.loops import LoopNests, LoopOrigin, callable_order, loop_nests
 from hltune.schedule.text import directive_text
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
 from hltune.values.errors import InputError
@@ -23,7 +23,7 @@ def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> None
     if schedule.base is not None:  # `build` has done it
         return
     replay = _Replay(built, spec, loop_nests(schedule, spec.funcs))
-    for directive in schedule.directives:
+    for directive in callable_order(schedule.directives, spec.funcs):
         replay.call(directive)
 
 

@@ -1,17 +1,23 @@
 """A scheduled pipeline as compiled code: object file, static library and C header. Runs in a worker."""
 
+from __future__ import annotations
+
 import contextlib
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hltune.runtime.worker import Process
 from hltune.schedule.c_library import C_FUNCTIONS
 from hltune.schedule.languages import C_RESERVED
-from hltune.values.directives import Schedule
+from hltune.values.directives import ComputeAt, ComputeRoot, Schedule
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
+
+if TYPE_CHECKING:
+    import halide as hl
 
 _MARK = "// Exported by hltune.\n"
 """First line of a header, so that the next export knows what it may replace."""
@@ -92,8 +98,7 @@ class CompileJob:
         built = build(self.spec, self.schedule.base)
         apply_schedule(built, self.spec, self.schedule)
         if self.offload:
-            for output in built.pipeline.outputs():
-                output.hexagon()
+            offload(built.pipeline, self.schedule)
         try:
             target = hl.Target(self.target)
         except hl.HalideError as error:
@@ -111,3 +116,20 @@ class CompileJob:
         header = Path(self.names[2])
         header.write_text(f"{_MARK}{header.read_text()}")
         return list(self.names)
+
+
+def offload(pipeline: hl.Pipeline, schedule: Schedule) -> None:
+    """Has the DSP do all that runs outside of all other loops: every stage of the outputs, and of Funcs at root.
+
+    Of the author's own schedule nobody knows which Funcs are at root; those stay on the processor.
+    """
+    from hltune.pipeline.build import all_funcs, plain_name
+
+    places = {each.stage.func: each for each in schedule.directives if isinstance(each, ComputeAt | ComputeRoot)}
+    outermost = {name for name, each in places.items() if isinstance(each, ComputeRoot)}
+    outermost |= {plain_name(output.name()) for output in pipeline.outputs()}
+    for func in all_funcs(pipeline):
+        if plain_name(func.name()) in outermost:
+            func.hexagon()
+            for number in range(func.num_update_definitions()):
+                func.update(number).hexagon()

@@ -6,7 +6,7 @@ sources all follow a schedule with it, so that an unknown name is found before H
 Source: Halide 21 ``Stage::split``, ``fuse``, ``reorder``, ``set_dim_type`` and ``rfactor`` in ``Func.cpp``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal
@@ -236,3 +236,18 @@ def loop_nests(schedule: Schedule, funcs: Iterable[FuncInfo]) -> LoopNests:
 
 def _loops(names: Iterable[str], *, rvar: bool) -> tuple[Loop, ...]:
     return tuple(Loop(name, rvar) for name in names)
+
+
+def callable_order(directives: Iterable[Directive], funcs: Sequence[FuncInfo]) -> Iterator[Directive]:
+    """The same directives; those that name a Func which an rfactor makes later come directly after that."""
+    known = {func.name for func in funcs}
+    waiting: list[InsideLoop] = []
+    for directive in directives:
+        if isinstance(directive, InsideLoop) and directive.consumer not in known:
+            waiting.append(directive)
+            continue
+        yield directive
+        if isinstance(directive, Rfactor):
+            known.add(directive.intermediate)
+            yield from (each for each in waiting if each.consumer in known)
+            waiting = [each for each in waiting if each.consumer not in known]

@@ -14,8 +14,8 @@ from hltune.pipeline.serialized import read_names
 from hltune.schedule.c_library import C_FUNCTIONS
 from hltune.schedule.canonical import algorithm_loops, is_counted, new_loops
 from hltune.schedule.languages import C_RESERVED, CPP, PYTHON, Language
-from hltune.schedule.loops import LoopNests, LoopOrigin, loop_nests
-from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule, Unroll
+from hltune.schedule.loops import LoopNests, LoopOrigin, callable_order, loop_nests
+from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule, Unroll, Unscheduled
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
@@ -83,9 +83,24 @@ def _todo(spec: PipelineSpec) -> str:
     return f"make {made} with rfactor before this is called, as your file does, or {anew}" if made else anew
 
 
+def _ordered_before(spec: PipelineSpec) -> set[str]:
+    """Funcs whose loops an rfactor of the author, or what was called before it, has ordered."""
+    return {*spec.rfactored, *(name.rpartition("_intm")[0] for name in spec.rfactored)}
+
+
+def _left_to_say(schedule: Schedule, spec: PipelineSpec) -> list[Directive]:
+    """Directives in an order in which they can be called; of what was scheduled nobody may say that it was not."""
+    before = _ordered_before(spec)
+    return [
+        each
+        for each in callable_order(schedule.directives, spec.funcs)
+        if not (isinstance(each, Unscheduled) and each.stage.func in before)
+    ]
+
+
 def _default_order(spec: PipelineSpec) -> Iterator[Reorder]:
     """An rfactor and what was called before it order loops; schedules begin with the order of a new definition."""
-    changed = {*spec.rfactored, *(name.rpartition("_intm")[0] for name in spec.rfactored)}
+    changed = _ordered_before(spec)
     for func in (func for func in spec.funcs if func.name in changed):
         for number, (rvars, args) in enumerate(zip(func.updates, func.update_args, strict=True)):
             if len(loops := (*rvars, *args)) > 1:
@@ -120,7 +135,7 @@ class _Writer:
     def __init__(self, language: Language, schedule: Schedule, spec: PipelineSpec, loops: Mapping[Stage, str]) -> None:
         self._language = language
         self._loops = dict(loops)
-        self._directives = (*_default_order(spec), *schedule.directives)
+        self._directives = (*_default_order(spec), *_left_to_say(schedule, spec))
         self._unrolls_any_length = _unrolls_any_length(schedule, spec)
         self._spec = spec
         self._in_order = _images_by_number(spec.funcs)

@@ -136,7 +136,9 @@ class Proposals:
         failures = [each for each in outcomes if isinstance(each, Failure)]
         for failure in [each for each in failures if str(each) not in self._said][:1]:
             self._said.add(str(failure))
-            progress.note(f"{self.subject.spec.name}: {len(failures)} searches failed, as this one: {failure}")
+            # Not with the flag of a limit: a round's is lower than that.
+            why = f"{failure.stage}: {failure.message}"
+            progress.note(f"{self.subject.spec.name}: {len(failures)} searches failed, as this one: {why}")
         again = sum(key is not None and key in history for _, key in beams)
         chosen |= self._searched(wanted, limits)
         # Where searches find too little that is new, there are more mutants.

@@ -14,7 +14,6 @@ from hltune.lowered.job import LowerJob, arguments_of
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.walk import Walked, walk
 from hltune.machine.open import resolve
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
@@ -23,6 +22,7 @@ from hltune.suite.catalog import FILTERS
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
+from tests.loading import Unchecked
 from tests.lowered.tracing import traced
 
 WIDTH, HEIGHT = 192, 144
@@ -77,7 +77,7 @@ def counted(found: Walked) -> tuple[Counter[str], Counter[str]]:
 @cache
 def load(benchmark: Benchmark) -> PipelineSpec:
     with Worker() as worker:
-        return worker.run(LoadJob(source=benchmark.source(WIDTH, HEIGHT), target="host", cache=CACHE))
+        return worker.run(Unchecked(source=benchmark.source(WIDTH, HEIGHT), target="host", cache=CACHE))
 
 
 @pytest.mark.parametrize("name", ["default", "expert"])

@@ -16,7 +16,6 @@ from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
 from hltune.machine.task import NumPyReference
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
@@ -24,6 +23,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
+from tests.loading import Unchecked
 
 MODULE = "tests.machine.pipelines"
 OPTIONS = MeasureOptions(threads=2, turns=2, turn_s=0.005, least_run_timeout_s=20.0, least_compile_timeout_s=60.0)
@@ -40,7 +40,7 @@ needs_hexagon = pytest.mark.skipif(
 def load(entry: str, target: TargetInfo) -> PipelineSpec:
     source = Source(kind="module", location=MODULE, entry=entry)
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
+        return worker.run(Unchecked(source=source, target=target.name, cache=CACHE))
 
 
 def reference(name: str) -> NumPyReference:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.pipeline.load import LoadJob
 from hltune.runtime.worker import Worker
 from hltune.suite.benchmark import Benchmark
 from hltune.suite.catalog import FILTERS
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
+from tests.loading import Unchecked
 from tests.schedule.conftest import NAMES
 from tests.schedule.plugin import SEARCHES, SearchAndReplay, probe
 
@@ -23,7 +23,7 @@ def test_a_replayed_schedule_lowers_to_what_the_plugin_made(
 def test_so_it_does_for_every_built_in_benchmark(worker: Worker, benchmark: Benchmark) -> None:
     source = benchmark.source(benchmark.width, benchmark.height)
     with Worker(preload=("halide",)) as loader:
-        spec = loader.run(LoadJob(source=source, target="host", cache=CACHE))
+        spec = loader.run(Unchecked(source=source, target="host", cache=CACHE))
     check(worker, spec)
 
 

@@ -16,7 +16,6 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Process, Worker
@@ -26,6 +25,7 @@ from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.profile import Profile
 from tests.cache import CACHE
+from tests.loading import Unchecked
 from tests.machine.opened import fast, load, needs_hexagon
 
 OPTIONS = MeasureOptions(threads=1, compile_timeout_s=30)
@@ -51,7 +51,7 @@ def pipeline(entry: str, **parameters: object) -> PipelineSpec:
         parameters=tuple((key, str(value)) for key, value in parameters.items()),
     )
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target="hexagon-32-noos-hvx_128", cache=CACHE))
+        return worker.run(Unchecked(source=source, target="hexagon-32-noos-hvx_128", cache=CACHE))
 
 
 def measured(machine: Machine, spec: PipelineSpec, **texts: str) -> dict[str, Measurement]:

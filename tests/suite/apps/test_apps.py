@@ -18,7 +18,6 @@ from hltune.machine.reference_job import AT_ROOT
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.build import Built, build
 from hltune.pipeline.images import Array
-from hltune.pipeline.load import LoadJob
 from hltune.runtime.halide_wheel import plugin_path
 from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
@@ -33,6 +32,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 from tests.cache import CACHE
+from tests.loading import Unchecked
 from tests.machine.opened import opened
 
 SMALL = {64: (97, 75), 16: (19, 17)}
@@ -150,7 +150,7 @@ def _compare(app: Benchmark, images: Images, output: Array) -> None:
 @cache
 def _spec(app: Benchmark) -> PipelineSpec:
     with Worker(preload=("halide",)) as worker:
-        return worker.run(LoadJob(source=app.source(*SMALL[app.least]), target="host", cache=CACHE))
+        return worker.run(Unchecked(source=app.source(*SMALL[app.least]), target="host", cache=CACHE))
 
 
 def _expert(app: Benchmark) -> Schedule:

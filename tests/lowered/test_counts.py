@@ -25,7 +25,7 @@ from tests.cache import CACHE
 from tests.loading import Unchecked
 from tests.lowered.tracing import traced
 
-WIDTH, HEIGHT = 192, 144
+WIDTH, HEIGHT = 128, 96
 CLOSE = 0.02
 """What sampling may be off by."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.pipeline.conftest import Load
 from tests.pipeline.jobs import Behaviour, Observe
 
 
+@cache
 def observe(spec: PipelineSpec) -> Behaviour:
     with Worker() as worker:
         return worker.run(Observe(spec))

@@ -25,7 +25,7 @@ from tests.loading import Unchecked
 from tests.suite.inputs import MASKS, images
 
 TINY = [(1, 1), (2, 1), (3, 7), (10, 5)]
-SIZES = [(64, 64), (65, 67), (333, 217), (512, 512), (1000, 70)]
+SIZES = [(64, 64), (65, 67), (333, 217), (256, 192), (1000, 70)]
 """Widths and heights."""
 
 each_benchmark = pytest.mark.parametrize("benchmark", FILTERS, ids=lambda benchmark: benchmark.name)
@@ -79,12 +79,18 @@ def test_estimates_follow_the_size(benchmark: Benchmark):
 def _check(benchmark: Benchmark, schedule: Schedule, sizes: list[tuple[int, int]]):
     spec = _spec(benchmark)
     run = _compiled(spec, schedule)
-    reference = import_module(benchmark.module).reference
     for width, height in sizes:
-        for arrays in _inputs(spec, (height, width)):
+        for arrays, expected in _cases(benchmark, (height, width)):
             output = np.full((height, width), 77, np.uint8)
             run(*(arrays[argument.name] for argument in spec.inputs), output)
-            np.testing.assert_array_equal(output, reference(arrays)[0], err_msg=f"at {width}x{height}")
+            np.testing.assert_array_equal(output, expected, err_msg=f"at {width}x{height}")
+
+
+@cache
+def _cases(benchmark: Benchmark, shape: tuple[int, int]) -> list[tuple[dict[str, Image], Image]]:
+    """Inputs, and what comes of them whatever the schedule."""
+    reference = import_module(benchmark.module).reference
+    return [(arrays, reference(arrays)[0]) for arrays in _inputs(_spec(benchmark), shape)]
 
 
 def _inputs(spec: PipelineSpec, shape: tuple[int, int]) -> Iterator[dict[str, Image]]:

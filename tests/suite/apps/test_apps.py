@@ -70,22 +70,27 @@ TELLING: dict[str, tuple[Callable[[Images], Images], ...]] = {
 }
 """Further inputs, for what random ones do not show."""
 
-each_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
+
+def each_app(*long: str) -> pytest.MarkDecorator:
+    """All of them, of which some take long to compile."""
+    marks = {app.name: [pytest.mark.long] if app.name in long else [] for app in APPS}
+    return pytest.mark.parametrize("app", [pytest.param(app, id=app.name, marks=marks[app.name]) for app in APPS])
 
 
-@each_app
+# No app is long in both of the next two: what it computes is compared with the reference in any case.
+@each_app("interpolate", "local_laplacian")
 def test_the_algorithm_is_the_specified_one(app: Benchmark) -> None:
     spec = _spec(app)
     _check(app, _scheduled(spec, every_func_at_root(spec)))
 
 
-@each_app
+@each_app("lens_blur", "stencil_chain")
 def test_expert(app: Benchmark) -> None:
     _check(app, _scheduled(_spec(app), _expert(app)))
 
 
 @pytest.mark.long
-@each_app
+@each_app()
 def test_autoschedulers(app: Benchmark) -> None:
     """What is found is right, or is refused by Halide, or is wrong where Halide alone schedules and runs it too."""
     spec, target = _spec(app), resolve("host")

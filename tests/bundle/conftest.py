@@ -35,7 +35,7 @@ def make(workspace: Workspace, output: Path, *, pipeline: str, count: int, targe
         device=None,
         output=output,
         workspace=workspace,
-        measure=MeasureOptions(threads=2, turn_s=0.02, run_timeout_s=3.0),
+        measure=MeasureOptions(threads=2, turn_s=0.02, run_timeout_s=1.5),
         inputs=Inputs(),
         progress=Silent(),
     )

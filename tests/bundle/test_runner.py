@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -12,12 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hltune.bundle.compilers import find_compiler
 from hltune.bundle.results import Results, checksum, read_results, start_of_checks
 from hltune.commands import bundle_results
 from hltune.runtime.progress import Silent
 from hltune.values.cost import Cost
+from hltune.values.directives import Parallel
 from hltune.values.errors import Failure
 from tests.bundle.conftest import PIPELINES, Bundle, made_of, unpacked
+
+INTERPRETER = 3
+"""Type of the segment that names the loader of shared libraries; static programs have none."""
 
 BAD = """
 static int run(void **arguments) { return %s_argv(arguments); }
@@ -57,6 +63,22 @@ int pauses(void **arguments) {
 }
 """
 
+NEEDS_THREADS = """
+#include <dirent.h>
+int {function}_argv(void **);
+int needs_threads(void **arguments) {{
+    int code = {function}_argv(arguments), entries = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    while (tasks && readdir(tasks)) {{
+        entries++;
+    }}
+    if (!tasks || closedir(tasks) || entries < 4) {{ /* the folder and its parent, and two threads */
+        exit(9);
+    }}
+    return code;
+}}
+"""
+
 SOMETIMES_FAST = """
 extern int usleep(unsigned);
 int sometimes_fast(void **arguments) {
@@ -67,6 +89,22 @@ int sometimes_fast(void **arguments) {
     return %s_argv(arguments);
 }
 """
+
+
+def segments(program: bytes) -> list[int]:
+    """Types of the segments of an ELF file of 64 bits."""
+    (begin,) = struct.unpack_from("<Q", program, 32)
+    size, count = struct.unpack_from("<HH", program, 54)
+    return [struct.unpack_from("<I", program, begin + size * number)[0] for number in range(count)]
+
+
+def parallel_place(bundle: Bundle) -> int:
+    """Of the first candidate that uses the thread pool."""
+    return next(
+        place
+        for place, each in enumerate(bundle.manifest.entries)
+        if any(isinstance(directive, Parallel) for directive in each.candidate.schedule.directives)
+    )
 
 
 def bad(bundle: Bundle, *, step: int = 5) -> str:
@@ -101,6 +139,24 @@ def test_all_candidates_run_and_are_right(bundle: Bundle) -> None:
     assert any(len(turn) == 11 for each in lines for turn in each["turns_s"])
     before = bundle.results.read_bytes()
     assert bundle.run()[0] == 0 and bundle.results.read_bytes() == before
+
+
+def test_a_static_runner_measures_on_all_threads(bundle: Bundle) -> None:
+    """Halide's runtime has its thread pool and all else that it wants of the C library."""
+    compiler = find_compiler(bundle.manifest.target)
+    assert compiler is not None
+    if not compiler.static:
+        pytest.skip("this system has no C library for static programs")
+    place = parallel_place(bundle)
+    entry = bundle.manifest.entries[place]
+    bundle.spoil({place: "needs_threads"}, NEEDS_THREADS.format(function=entry.function))
+    program = bundle.folder / "run"
+    compiler.link(sorted(bundle.folder.glob("*.c")), sorted(bundle.folder.glob("*.o")), program)
+    assert 1 in segments(program.read_bytes()) and INTERPRETER not in segments(program.read_bytes())
+    code, out = bundle.run()
+    assert code == 0, out
+    results = read(bundle)
+    assert failures(results) == {} and len(results.measured) == 2 * len(bundle.numbers)
 
 
 def test_one_lucky_call_in_many_does_not_count(bundle: Bundle) -> None:
@@ -235,11 +291,11 @@ def test_a_damaged_bundle_is_no_candidates_fault(bundle: Bundle) -> None:
 
 
 def test_what_was_stopped_for_a_while_begins_anew(bundle: Bundle) -> None:
-    """Its limit of three seconds went on meanwhile."""
+    """Its limit of a second and a half, or less, went on meanwhile."""
     bundle.spoil({1: "pauses"}, PAUSES % bundle.manifest.entries[0].function)
     with bundle.start() as running:
         wait_for(bundle.folder / "paused", "")
-        time.sleep(3.5)
+        time.sleep(1.8)
         os.kill(int((bundle.folder / "paused").read_text()), signal.SIGCONT)
         out, _ = running.communicate(timeout=60)
     assert running.returncode == 0 and failures(read(bundle)) == {}, out

@@ -12,7 +12,6 @@ import numpy as np
 
 from hltune.machine.open import identify, target_job
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_source
 from hltune.runtime.progress import Silent
 from hltune.runtime.worker import Worker
@@ -28,6 +27,7 @@ from hltune.values.sample import PipelineRecord, Sample
 from hltune.values.unit import MILLISECONDS
 from tests.cache import CACHE
 from tests.cli.conftest import PIPELINES, Run
+from tests.loading import Unchecked
 
 BLUR, ODD, LAYOUTS = (PIPELINES / name for name in ("blur_function.py", "reproduced.py", "layouts.py"))
 FAILURE = Failure(stage="compile", kind="error", message="as it was")
@@ -44,7 +44,7 @@ def store(
     """Adds a schedule that was measured on this computer, or on something like it; returns its id."""
     with Worker(preload=("halide",)) as worker:
         target = worker.run(target_job("host"))
-        spec = worker.run(LoadJob(source=parse_source(pipeline), target=target.name, cache=CACHE))
+        spec = worker.run(Unchecked(source=parse_source(pipeline), target=target.name, cache=CACHE))
     sample = Sample(
         pipeline_hash=spec.content_hash,
         machine=on(identify(target, MeasureOptions(threads=2))),

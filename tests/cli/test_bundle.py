@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hltune.commands import bundle as command
 from hltune.machine.hexagon.toolchain import find_zig
+from hltune.machine.options import MeasureOptions
 from tests.cli.conftest import PIPELINES, Run
 
 QEMU = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
-SMALL = ("median3x3", "--size", "256x192", "--beam-size", 1, "--search-timeout", 20, "--max-parallelism", 2)
+SMALL = ("dilate3x3", "--size", "128x96", "--beam-size", 1, "--search-timeout", 20, "--max-parallelism", 2)
 
 
 def unpack(folder: Path, file: str) -> Path:
@@ -20,6 +24,18 @@ def unpack(folder: Path, file: str) -> Path:
     return folder / "device"
 
 
+@pytest.fixture
+def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a schedule is repeated for on the device; no flag says it."""
+    make = command.make
+
+    def quick(*arguments: Any, measure: MeasureOptions, **others: Any) -> command.Made:
+        return make(*arguments, measure=replace(measure, turn_s=0.02), **others)
+
+    monkeypatch.setattr(command, "make", quick)
+
+
+@pytest.mark.usefixtures("short_turns")
 def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
     made = hltune("bundle", "make", *SMALL, "-n", 7, "-o", "b.zip", "--json")
     assert made.code == 0, made.err
@@ -46,7 +62,7 @@ def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
     assert (second["number"], second["known"], second["measured"]) == (2, [], 7)
     assert second["device"]["key"] == document["machine"]["key"]
     known = hltune("bundle", "best", "--json").document["devices"]
-    assert [each["pipeline"] for each in known] == ["median3x3"]
+    assert [each["pipeline"] for each in known] == ["dilate3x3"]
     assert known[0]["best"][0]["ms"] == document["best"][0]["ms"]
     text = hltune("bundle", "best").out
     assert schedule in text and "hltune export" in text
@@ -64,6 +80,7 @@ def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
     assert partly.document["added"] == document["good"] - 1
 
 
+@pytest.mark.long
 @pytest.mark.skipif(QEMU is None, reason="needs QEMU's user mode: apt-get install qemu-user-static")
 @pytest.mark.skipif(find_zig() is None, reason="needs a C compiler for the target: pip install ziglang")
 def test_a_bundle_for_another_processor(hltune: Run, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
@@ -14,6 +15,9 @@ from hltune.cost_model.metrics import count_pairs
 from hltune.values.features import Floats
 
 STAGES = 3
+
+loss = jax.jit(pipeline_loss, static_argnames="name")
+"""Compiled once for each size, not operation by operation."""
 
 
 def make_pipeline(rng: np.random.Generator, stages: int = STAGES) -> Floats:
@@ -47,7 +51,7 @@ def perturbed(weights: Weights, *, seed: int, scale: float = 0.05) -> Weights:
 
 def loss_of(weights: Weights, samples: Dataset, name: LossName = "throughput", best_cost: float | None = None) -> float:
     """The loss per schedule."""
-    return float(pipeline_loss(weights, make_batch(samples, best_cost=best_cost or samples.best_cost), name))
+    return float(loss(weights, make_batch(samples, best_cost=best_cost or samples.best_cost), name=name))
 
 
 def accuracy(weights: Weights, samples: Dataset) -> float:

@@ -56,7 +56,10 @@ def test_learning_goes_on_where_it_stopped(builtin: Weights) -> None:
     assert losses[0] > losses[1] > losses[2]
 
 
-@pytest.mark.parametrize("count", [70, 100, 140])
+MANY = [pytest.param(70, marks=pytest.mark.long), 100, pytest.param(140, marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("count", MANY)
 def test_noise_does_not_look_like_knowledge(builtin: Weights, count: int) -> None:
     accuracies: dict[str, list[float]] = {"network": [], "trees": []}
     for seed in (4, 5, 6, 7):

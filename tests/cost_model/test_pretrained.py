@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hltune.cost_model import pretrained
 from hltune.cost_model.pretrained import Group, Pretrained, evaluate, evaluate_t0, fitted_scales, pretrain
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.ranker import by_t0, fit
@@ -18,6 +19,8 @@ from hltune.values.errors import InputError
 
 COLUMNS = 12
 SCHEDULES = 24
+FEW = 20
+"""Trees."""
 SCALES = np.array([4.0, 0.25, *[1.0] * (len(TERMS) - 2)])
 ORIGIN = RankerOrigin(machine="some", programs=3, samples=9, metrics={"r2": None, "pair_accuracy": 0.8})
 
@@ -35,6 +38,14 @@ def group(seed: int, *, noise: float = 0.05, shift: float = 0.0, rule: float = 1
 @pytest.fixture(scope="module")
 def ranker() -> Pretrained:
     return pretrain([group(seed) for seed in range(80)], seed=1)
+
+
+@pytest.fixture(scope="module")
+def small() -> Pretrained:
+    """Of few trees, for what is the same with more: packing all of them into a file takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrained, "_TREES", FEW)
+        return pretrain([group(seed) for seed in range(80)], seed=1)
 
 
 def test_it_orders_the_schedules_of_programs_that_it_has_not_seen(ranker: Pretrained) -> None:
@@ -86,15 +97,15 @@ def test_one_pipelines_ranker_starts_from_it(ranker: Pretrained) -> None:
     assert accuracies[0] > accuracies[1] and accuracies[0] > 0.8
 
 
-def test_a_file_brings_it_back(ranker: Pretrained, tmp_path: Path) -> None:
-    path = Rankers(tmp_path / "new").write(7, ranker, ORIGIN)
+def test_a_file_brings_it_back(small: Pretrained, tmp_path: Path) -> None:
+    path = Rankers(tmp_path / "new").write(7, small, ORIGIN)
     assert path.name == "best-00007.ranker.json"
     stored = read_ranker(path)
     assert stored.origin == ORIGIN
     programs = group(500).programs
-    for before, after in zip(_scores(ranker, programs), _scores(stored.ranker, programs), strict=True):
+    for before, after in zip(_scores(small, programs), _scores(stored.ranker, programs), strict=True):
         assert np.allclose(before, after, rtol=1e-5)
-    assert stored.ranker.unlike(programs) == ranker.unlike(programs)
+    assert stored.ranker.unlike(programs) == small.unlike(programs)
 
 
 def _scores(ranker: Pretrained, programs: Programs) -> tuple[np.ndarray, np.ndarray]:
@@ -102,21 +113,21 @@ def _scores(ranker: Pretrained, programs: Programs) -> tuple[np.ndarray, np.ndar
     return scores.mean, scores.spread
 
 
-def test_the_newest_counts_and_older_ones_go(ranker: Pretrained, tmp_path: Path) -> None:
+def test_the_newest_counts_and_older_ones_go(small: Pretrained, tmp_path: Path) -> None:
     rankers = Rankers(tmp_path)
     assert rankers.path() is None and rankers.version() == 0
     for number in (3, 12, 12):
-        rankers.write(number, ranker, ORIGIN)
+        rankers.write(number, small, ORIGIN)
     assert rankers.version() == 12 and [each.name for each in tmp_path.iterdir()] == ["best-00012.ranker.json"]
     rankers.clear()
     assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")
-def written(ranker: Pretrained, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def written(small: Pretrained, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What is in a file of it."""
     path = tmp_path_factory.mktemp("written") / "best-00001.ranker.json"
-    write_ranker(path, ranker, ORIGIN)
+    write_ranker(path, small, ORIGIN)
     return json.loads(path.read_text())
 
 
@@ -140,8 +151,9 @@ def test_damage_is_named(field: str, value: object, written: dict[str, Any], tmp
     assert str(path) in str(raised.value) and "hltune pretrain" in str(raised.value)
 
 
-def test_what_fails_is_learned_beside_and_kept(tmp_path: Path) -> None:
+def test_what_fails_is_learned_beside_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is far out in a column failed; in most programs nothing did."""
+    monkeypatch.setattr(pretrained, "_TREES", FEW)  # which are not those that say what fails
 
     def some_failed(seed: int) -> Group:
         whole = group(seed)

@@ -14,7 +14,6 @@ from hltune.lowered.job import LowerJob, arguments_of
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.walk import Walked, walk
 from hltune.machine.open import resolve
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
@@ -24,9 +23,10 @@ from hltune.suite.catalog import FILTERS
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
+from tests.loading import Unchecked
 from tests.lowered.tracing import traced
 
-WIDTH, HEIGHT = 192, 144
+WIDTH, HEIGHT = 128, 96
 CLOSE = 0.02
 """What sampling may be off by."""
 
@@ -78,7 +78,7 @@ def counted(found: Walked) -> tuple[Counter[str], Counter[str]]:
 @cache
 def load(benchmark: Benchmark) -> PipelineSpec:
     with Worker() as worker:
-        return worker.run(LoadJob(source=benchmark.source(WIDTH, HEIGHT), target="host", cache=CACHE))
+        return worker.run(Unchecked(source=benchmark.source(WIDTH, HEIGHT), target="host", cache=CACHE))
 
 
 @pytest.mark.parametrize("name", ["default", "expert"])
@@ -152,6 +152,6 @@ def test_an_output_whose_name_halide_has_counted(worker: Worker, target: TargetI
     file = tmp_path / "twice.py"
     file.write_text(TWICE)
     source = Source(kind="python", location=str(file), entry="pipeline")
-    spec = worker.run(LoadJob(source=source, target="host", cache=CACHE))
+    spec = worker.run(Unchecked(source=source, target="host", cache=CACHE))
     stores, _ = counted(walked(worker, target, spec, Schedule()))
     assert sum(stores.values()) == 64 * 48

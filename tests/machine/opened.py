@@ -16,14 +16,14 @@ from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
 from hltune.machine.task import NumPyReference
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Worker
+from hltune.runtime.worker import Worker, parent
 from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
+from tests.loading import Unchecked
 
 MODULE = "tests.machine.pipelines"
 OPTIONS = MeasureOptions(threads=2, turns=2, turn_s=0.005, least_run_timeout_s=20.0, least_compile_timeout_s=60.0)
@@ -40,7 +40,7 @@ needs_hexagon = pytest.mark.skipif(
 def load(entry: str, target: TargetInfo) -> PipelineSpec:
     source = Source(kind="module", location=MODULE, entry=entry)
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
+        return worker.run(Unchecked(source=source, target=target.name, cache=CACHE))
 
 
 def reference(name: str) -> NumPyReference:
@@ -83,6 +83,22 @@ def opened(spec: PipelineSpec, target: TargetInfo, **given: Any) -> Iterator[Ses
     """A session on a machine of its own."""
     with sharing() as open_here, open_here(spec, target, **given) as session:
         yield session
+
+
+_NO_BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+
+
+@contextlib.contextmanager
+def compiled_modules() -> Iterator[None]:
+    """Reproducible processes start sooner here, for they find what Python compiled before; memory may lie otherwise."""
+    bare = parent._bare_environment
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            parent,
+            "_bare_environment",
+            lambda: {name: value for name, value in bare().items() if name not in _NO_BYTECODE},
+        )
+        yield
 
 
 def strips(spec: PipelineSpec, count: int) -> list[tuple[str, Schedule]]:

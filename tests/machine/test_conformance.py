@@ -21,7 +21,17 @@ from hltune.values.cost import Cost
 from hltune.values.directives import ComputeRoot, Schedule, Split, Stage
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import Constraint, PipelineSpec
-from tests.machine.opened import OPTIONS, Opened, fast, load, needs_hexagon, reference, sharing, strips
+from tests.machine.opened import (
+    OPTIONS,
+    Opened,
+    compiled_modules,
+    fast,
+    load,
+    needs_hexagon,
+    reference,
+    sharing,
+    strips,
+)
 
 
 @pytest.fixture(scope="module", params=["host", pytest.param("hexagon", marks=needs_hexagon)])
@@ -37,7 +47,7 @@ def blur(target: TargetInfo) -> PipelineSpec:
 @pytest.fixture(scope="module")
 def opened() -> Iterator[Opened]:
     """Machines stay open from test to test."""
-    with sharing() as opened:
+    with compiled_modules(), sharing() as opened:
         yield opened
 
 

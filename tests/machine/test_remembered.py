@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from hltune.pipeline.target import TargetInfo
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
-from tests.machine.opened import OPTIONS, load, opened
+from tests.machine.opened import OPTIONS, load, sharing
 
 MARK = "an earlier run said so"
 
@@ -35,44 +36,59 @@ def spec(target: TargetInfo) -> PipelineSpec:
     return load("scaled", target)
 
 
-Find = Callable[..., Verification]
+Find = Callable[[Path], Verification]
+
+
+@pytest.fixture(scope="module")
+def find(spec: PipelineSpec, target: TargetInfo) -> Iterator[Find]:
+    """Measures with what is kept in a folder."""
+    with sharing() as opened:
+
+        def run(folder: Path) -> Verification:
+            with opened(spec, target, memory=folder) as session:
+                measured = session.measure({"default": Schedule()})["default"]
+                assert isinstance(measured, Cost)
+                return session.verification
+
+        yield run
+
+
+@dataclass(frozen=True)
+class First:
+    """What the first run found out, and kept in the only file of a folder."""
+
+    found: Verification
+    file: Path
+
+
+@pytest.fixture(scope="module")
+def once(find: Find, tmp_path_factory: pytest.TempPathFactory) -> First:
+    folder = tmp_path_factory.mktemp("once")
+    found = find(folder)
+    (file,) = folder.glob("expected-*.json")
+    return First(found, file)
 
 
 @pytest.fixture
-def find(spec: PipelineSpec, target: TargetInfo, tmp_path: Path) -> Find:
-    def run(options: MeasureOptions = OPTIONS, inputs: Inputs = Inputs()) -> Verification:  # noqa: B008 - frozen
-        with opened(spec, target, options=options, inputs=inputs, memory=tmp_path) as session:
-            measured = session.measure({"default": Schedule()})["default"]
-            assert isinstance(measured, Cost)
-            return session.verification
-
-    return run
-
-
-def only(folder: Path) -> Path:
-    (path,) = folder.glob("expected-*.json")
-    return path
+def first(once: First, tmp_path: Path) -> First:
+    """In a folder of the test's own, marked so that whoever uses it says so."""
+    file = Path(shutil.copy(once.file, tmp_path))
+    change(file, verification={**json.loads(file.read_text())["verification"], "notes": [MARK]})
+    return First(once.found, file)
 
 
 def change(path: Path, **fields: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
-def marked(path: Path) -> None:
-    """So that whoever uses it says so."""
-    document = json.loads(path.read_text())
-    change(path, verification={**document["verification"], "notes": [MARK]})
-
-
-def test_the_next_run_knows_the_tolerances(find: Find, tmp_path: Path) -> None:
-    first = find()
-    assert first.confirmed_by is not None and MARK not in first.notes
-    marked(only(tmp_path))
-    again = find()
+def test_the_next_run_knows_the_tolerances(first: First, find: Find, tmp_path: Path) -> None:
+    found = first.found
+    assert found.confirmed_by is not None and MARK not in found.notes
+    again = find(tmp_path)
     assert again.notes == (MARK,)
-    assert again.outputs == first.outputs and (again.reference, again.confirmed_by) == (
-        first.reference,
-        first.confirmed_by,
+    assert again.outputs == found.outputs and (again.reference, again.confirmed_by) == (
+        found.reference,
+        found.confirmed_by,
     )
 
 
@@ -88,25 +104,19 @@ def test_the_next_run_knows_the_tolerances(find: Find, tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_hold_any_more_is_found_out_again(
-    damage: Callable[[Path], object], find: Find, tmp_path: Path
+    damage: Callable[[Path], object], first: First, once: First, find: Find, tmp_path: Path
 ) -> None:
-    first = find()
-    path, before = only(tmp_path), only(tmp_path).read_text()
-    marked(path)
-    damage(path)
-    assert find().outputs == first.outputs
-    kept = json.loads(path.read_text())
-    assert MARK not in path.read_text() and kept["outputs"] == json.loads(before)["outputs"]
+    damage(first.file)
+    assert find(tmp_path).outputs == first.found.outputs
+    kept = json.loads(first.file.read_text())
+    assert MARK not in first.file.read_text() and kept["outputs"] == json.loads(once.file.read_text())["outputs"]
 
 
-def test_a_wrong_schedule_in_it_is_not_believed(find: Find, tmp_path: Path, spec: PipelineSpec) -> None:
-    first = find()
-    path = only(tmp_path)
-    marked(path)
+def test_a_wrong_schedule_in_it_is_not_believed(first: First, find: Find, tmp_path: Path, spec: PipelineSpec) -> None:
     no_such = {"op": "compute_root", "func": "no such Func"}
-    change(path, schedule={**json.loads(path.read_text())["schedule"], "directives": [no_such]})
-    again = find()
-    assert MARK not in again.notes and again.outputs == first.outputs and spec.funcs
+    change(first.file, schedule={**json.loads(first.file.read_text())["schedule"], "directives": [no_such]})
+    again = find(tmp_path)
+    assert MARK not in again.notes and again.outputs == first.found.outputs and spec.funcs
 
 
 def test_under_other_conditions_there_is_another_file(spec: PipelineSpec, target: TargetInfo, tmp_path: Path) -> None:

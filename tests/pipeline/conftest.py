@@ -10,6 +10,7 @@ from hltune.pipeline.source import parse_estimate, parse_example, parse_paramete
 from hltune.runtime.worker import Worker
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
+from tests.loading import Unchecked
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 
@@ -24,7 +25,10 @@ def cache() -> Path:
 
 @pytest.fixture(scope="session")
 def load(cache: Path) -> Load:
-    """Loads a file in a fresh worker: ``load("blur.cpp:blur", p=["shift=1"], estimates=[...], examples=[...])``."""
+    """Loads a file in a fresh worker: ``load("blur.cpp:blur", p=["shift=1"], estimates=[...], examples=[...])``.
+
+    Whether it computes in its own process what it does afterwards is checked, unless told otherwise.
+    """
 
     def load(
         text: str | Path,
@@ -35,6 +39,7 @@ def load(cache: Path) -> Load:
         cxxflags: tuple[str, ...] = (),
         cache: Path = cache,
         environment: dict[str, str] | None = None,
+        checked: bool = True,
     ) -> PipelineSpec:
         source = parse_source(
             str(PIPELINES / text),
@@ -43,7 +48,8 @@ def load(cache: Path) -> Load:
             examples=tuple(map(parse_example, examples)),
             cxxflags=cxxflags,
         )
+        job = LoadJob if checked else Unchecked
         with Worker(environment=environment) as worker:
-            return worker.run(LoadJob(source=source, target="host", cache=cache))
+            return worker.run(job(source=source, target="host", cache=cache))
 
     return load

@@ -54,4 +54,4 @@ TAIL = """
 def test_floats_take_part_in_single_elements(load: Load, tmp_path: Path, lines: str, rounded: tuple[bool, ...]) -> None:
     path = tmp_path / "tuples.py"
     path.write_text(HEAD + "".join(f"    {line.strip()}\n" for line in lines.split(";")) + TAIL)
-    assert rounded_outputs(load(f"{path}:pipeline")) == rounded
+    assert rounded_outputs(load(f"{path}:pipeline", checked=False)) == rounded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.pipeline.conftest import Load
 from tests.pipeline.jobs import Behaviour, Observe
 
 
+@cache
 def observe(spec: PipelineSpec) -> Behaviour:
     with Worker() as worker:
         return worker.run(Observe(spec))
@@ -24,17 +26,14 @@ def observe(spec: PipelineSpec) -> Behaviour:
 @pytest.fixture(scope="module")
 def specs(load: Load, tmp_path_factory: pytest.TempPathFactory) -> dict[str, PipelineSpec]:
     found = {
-        "blur generator": load("blur_generator.py"),
-        "blur function": load("blur_function.py"),
-        "blur cpp": load("blur.cpp"),
-        "sums generator": load("sums_generator.py"),
-        "sums function": load("sums_function.py"),
-        "sums cpp": load("sums.cpp"),
+        f"{name} {kind}": load(f"{name}{ending}", checked=False)
+        for name in ("blur", "sums")
+        for kind, ending in (("generator", "_generator.py"), ("function", "_function.py"), ("cpp", ".cpp"))
     }
     for name, estimates in [("blur", ("input=192x128", "gain=0.125")), ("sums", ("input=32x24",))]:
         file = tmp_path_factory.mktemp("hlpipe") / f"{name}.hlpipe"
         file.write_bytes(found[f"{name} cpp"].hlpipe)
-        found[f"{name} hlpipe"] = load(file, estimates=estimates)
+        found[f"{name} hlpipe"] = load(file, estimates=estimates, checked=False)
     return found
 
 
@@ -95,9 +94,10 @@ def test_an_overriding_estimate_is_the_one_that_counts(load: Load, specs: dict[s
 @pytest.mark.parametrize("file", ["blur_generator.py", "blur_function.py", "blur.cpp"])
 def test_parameters_change_the_algorithm(load: Load, specs: dict[str, PipelineSpec], file: str) -> None:
     key = {"blur.cpp": "blur cpp"}.get(file, file.removesuffix(".py").replace("_", " "))
-    changed = load(file, p=("radius_is_one=false", "shift=1"))
+    changed = load(file, p=("radius_is_one=false", "shift=1"), checked=False)
     assert changed.hlpipe != specs[key].hlpipe
-    assert observe(changed).outputs == observe(load("blur_function.py", p=("radius_is_one=0", "shift=1"))).outputs
+    function = load("blur_function.py", p=("radius_is_one=0", "shift=1"), checked=False)
+    assert observe(changed).outputs == observe(function).outputs
 
 
 def test_a_function_of_an_installed_module(cache: Path) -> None:

@@ -24,13 +24,34 @@ ORIGIN = (-2, 3, 1)
 def table(layout: str = "c"):
     """Every table as it is; nothing but the Func refers to it when this function is left."""
     x, y, z = hl.vars("x y z")
-    buffer = hl.Buffer(LAYOUTS[layout].copy(order="K") if layout == "c" else LAYOUTS[layout])
-    minima = ORIGIN if layout == "origin" else (0, 0, 0)
-    buffer.set_min(minima)
+    buffer = _buffer(layout)
     f = hl.Func("f")
     f[x, y, z] = buffer[x, y, z] * 2
-    f.set_estimates(list(zip(minima, reversed(LAYOUTS[layout].shape), strict=True)))
+    f.set_estimates(_region(layout))
     return f
+
+
+def tables():
+    """All of them, each a Func that goes by its layout."""
+    x, y, z = hl.vars("x y z")
+    funcs = []
+    for layout in LAYOUTS:
+        f = hl.Func(f"{layout}_table")
+        f[x, y, z] = _buffer(layout)[x, y, z] * 2
+        f.set_estimates(_region(layout))
+        funcs.append(f)
+    return hl.Pipeline(funcs)
+
+
+def _buffer(layout: str):
+    buffer = hl.Buffer(LAYOUTS[layout].copy(order="K") if layout == "c" else LAYOUTS[layout])
+    buffer.set_min([minimum for minimum, _ in _region(layout)])
+    return buffer
+
+
+def _region(layout: str):
+    minima = ORIGIN if layout == "origin" else (0, 0, 0)
+    return list(zip(minima, reversed(LAYOUTS[layout].shape), strict=True))
 
 
 def mirrored():

@@ -11,7 +11,6 @@ from hltune.lowered.account import Account, AccountJob
 from hltune.lowered.features import CACHES
 from hltune.machine.open import target_job
 from hltune.machine.sensitivity import every_func_at_root
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
@@ -24,6 +23,7 @@ from hltune.values.directives import Schedule, StoreIn
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
+from tests.loading import Unchecked
 from tests.search.flawed import FLAWS, GOOD, Flaw
 
 CORES = 2
@@ -81,7 +81,7 @@ def readers(worker: Worker, target: TargetInfo) -> dict[str, Reader]:
         with Worker(preload=("halide",)) as loader:
             for entry in entries:
                 source = Source(kind="module", location="tests.search.flawed", entry=entry)
-                spec = loader.run(LoadJob(source=source, target=target.name, cache=CACHE))
+                spec = loader.run(Unchecked(source=source, target=target.name, cache=CACHE))
                 found[entry] = Reader(worker, spec, target)
     return found
 

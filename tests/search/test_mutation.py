@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from hltune.machine.open import target_job
 from hltune.machine.task import NumPyReference
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Worker
@@ -32,6 +31,7 @@ from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import from_json, schedule_hash, to_json
 from tests.cache import CACHE
+from tests.loading import Unchecked
 from tests.machine.opened import OPTIONS, opened
 
 FUNCS = (FuncInfo(name="rows", args=("x", "y")), FuncInfo(name="blurred", args=("x", "y")))
@@ -171,7 +171,7 @@ def host() -> TargetInfo:
 def blur(host: TargetInfo) -> PipelineSpec:
     source = Source(kind="module", location="tests.machine.pipelines", entry="blur")
     with Worker() as worker:
-        return worker.run(LoadJob(source=source, target=host.name, cache=CACHE))
+        return worker.run(Unchecked(source=source, target=host.name, cache=CACHE))
 
 
 @pytest.mark.long

@@ -4,7 +4,6 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from hltune.machine.open import target_job
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Worker
 from hltune.search.autoschedulers import Adams2019Options
@@ -13,6 +12,7 @@ from hltune.search.probes import probes
 from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure
 from tests.cache import CACHE
+from tests.loading import Unchecked
 
 BASE = Adams2019Options(parallelism=2, beam_size=32, num_passes=5, memory_limit_bytes=2**30)
 
@@ -40,7 +40,7 @@ def test_searches_of_a_job_fail_one_by_one() -> None:
     source = Source(kind="module", location="tests.machine.pipelines", entry="blur")
     with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
         target = worker.run(target_job("host"))
-        spec = worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
+        spec = worker.run(Unchecked(source=source, target=target.name, cache=CACHE))
         good = Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=1)
         starved = Adams2019Options(parallelism=2, beam_size=1, memory_limit_bytes=1)
         job = SearchJob(spec=spec, target=target.name, searches=(good, starved, good), timeout_s=60)

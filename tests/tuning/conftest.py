@@ -12,7 +12,6 @@ from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
 from hltune.machine.open import identify, target_job
 from hltune.machine.options import MeasureOptions
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
 from hltune.runtime.progress import Silent
 from hltune.runtime.worker import Worker
@@ -32,6 +31,7 @@ from hltune.workspace.records import Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
 from tests.cache import CACHE
+from tests.loading import Unchecked
 from tests.tuning.recorded import RecordedSession
 
 THREADS = 2
@@ -41,7 +41,7 @@ def load(entry: str) -> Subject:
     source = Source(kind="module", location="tests.machine.pipelines", entry=entry)
     with Worker(preload=("halide",)) as worker:
         target = worker.run(target_job("host"))
-        spec = worker.run(LoadJob(source=source, target=target.name, cache=CACHE))
+        spec = worker.run(Unchecked(source=source, target=target.name, cache=CACHE))
     return Subject(spec=spec, target=target, benchmark=None, hand_written={})
 
 

@@ -16,6 +16,9 @@ from hltune.values.errors import InputError
 from hltune.values.features import Floats
 from tests.cost_model.conftest import make_pipeline, make_schedules, perturbed
 
+loss = jax.jit(partial(pipeline_loss, name="throughput"))
+gradient = jax.jit(jax.grad(loss))
+
 
 def test_neighbours_and_padding_do_not_matter(builtin: Weights) -> None:
     rng = np.random.default_rng(1)
@@ -60,14 +63,13 @@ def check_gradient(weights: Weights, pipeline: Floats, schedules: Floats) -> Non
             )
         )
         start = {name: values.astype(np.float64) for name, values in weights.items()}
-        loss = jax.jit(partial(pipeline_loss, name="throughput"))
-        gradient = jax.jit(jax.grad(loss))(start, batch)
+        slopes = gradient(start, batch)
         for name, shape in SHAPES.items():
             direction = rng.standard_normal(shape)
             step = 1e-7
             ahead, behind = ({**start, name: start[name] + sign * step * direction} for sign in (1, -1))
             expected = (float(loss(ahead, batch)) - float(loss(behind, batch))) / (2 * step)
-            assert float((gradient[name] * direction).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-7), name
+            assert float((slopes[name] * direction).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-7), name
 
 
 def dataset(pipeline: Floats, schedules: Floats, costs: np.ndarray) -> Dataset:

@@ -17,7 +17,6 @@ from hltune.cost_model.adams2019.weights import Weights, read_weights, write_wei
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.features import operations
 from hltune.machine.open import target_job
-from hltune.pipeline.load import LoadJob
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime import halide_wheel
 from hltune.runtime.worker import Worker
@@ -30,6 +29,7 @@ from hltune.values.features import TYPES, Featurization, plausible
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
 from tests.cost_model.conftest import loss_of, make_dataset, perturbed
+from tests.loading import Unchecked
 
 CORES = 2
 PROBES = 4
@@ -45,7 +45,7 @@ def target() -> TargetInfo:
 def specs(target: TargetInfo) -> list[PipelineSpec]:
     with Worker(preload=("halide",)) as worker:
         return [
-            worker.run(LoadJob(source=benchmark.source(512, 256), target=target.name, cache=CACHE))
+            worker.run(Unchecked(source=benchmark.source(512, 256), target=target.name, cache=CACHE))
             for benchmark in FILTERS
         ]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
@@ -12,7 +13,8 @@ def test_every_coefficient_is_scaled_by_a_number_of_its_own(builtin: Weights) ->
     rng = np.random.default_rng(0)
     pipeline, schedules = make_pipeline(rng), make_schedules(rng, 5)
     varied = vary(builtin, rng, 1.0)
-    before, after = (np.asarray(forward(w, pipeline, schedules, 2.0)[1]) for w in (builtin, varied))  # type: ignore[arg-type]
+    compiled = jax.jit(forward)
+    before, after = (np.asarray(compiled(w, pipeline, schedules, 2.0)[1]) for w in (builtin, varied))
     factors = varied["trunk_bias"] / builtin["trunk_bias"]
     assert len(np.unique(factors)) == 32
     np.testing.assert_allclose(after, before * factors, rtol=1e-3, atol=1e-3)

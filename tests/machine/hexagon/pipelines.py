@@ -36,12 +36,11 @@ def typed(kind: str = "uint8", dimensions: int = 2) -> hl.Func:
     word, bits = re.fullmatch(r"(uint|int|float)(\d+)", kind).groups()
     element = {"uint": hl.UInt, "int": hl.Int, "float": hl.Float}[word](int(bits))
     image = hl.ImageParam(element, dimensions, "image")
-    edge = hl.BoundaryConditions.mirror_image(image)
     output = hl.Func("output")
     x, *others = names
-    output[names] = edge[x, *others] + edge[x + 1, *others] * hl.cast(element, 3)
-    for func in (image, output):
-        func.set_estimates([hl.Range(k - 1, extent) for k, extent in enumerate((77, 5, 3, 2)[:dimensions])])
+    output[names] = image[x, *others] + image[x + 1, *others] * hl.cast(element, 3)
+    for func, width in ((image, 78), (output, 77)):
+        func.set_estimates([hl.Range(k - 1, extent) for k, extent in enumerate((width, 5, 3, 2)[:dimensions])])
     return output
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -21,7 +22,14 @@ from hltune.values.cost import Cost
 from hltune.values.directives import Schedule, Split
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
-from tests.machine.opened import OPTIONS, fast, load, opened, strips
+from tests.machine.opened import OPTIONS, Opened, fast, load, opened, sharing, strips
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Opened]:
+    """Those with the same options are on the same machine, except where tests look at how its processes end."""
+    with sharing() as opened:
+        yield opened
 
 
 def test_a_slow_pipeline_is_not_called_bad_input(host: TargetInfo) -> None:
@@ -34,10 +42,10 @@ def test_a_slow_pipeline_is_not_called_bad_input(host: TargetInfo) -> None:
     assert not isinstance(caught.value, InputError)
 
 
-def test_a_requirement_answers_in_its_own_words(host: TargetInfo) -> None:
+def test_a_requirement_answers_in_its_own_words(shared: Opened, host: TargetInfo) -> None:
     zero = Inputs(scalars=(("divisor", 0),))
     with (
-        opened(load("counted", host), host, inputs=zero) as session,
+        shared(load("counted", host), host, inputs=zero) as session,
         pytest.raises(InputError, match="the divisor is zero") as caught,
     ):
         session.ready()
@@ -90,8 +98,8 @@ def test_a_process_is_replaced_when_nobody_takes_turns(
         assert recycled
 
 
-def test_a_pruned_schedule_is_measured_once(blur: PipelineSpec, host: TargetInfo) -> None:
-    with opened(blur, host) as session:
+def test_a_pruned_schedule_is_measured_once(shared: Opened, blur: PipelineSpec, host: TargetInfo) -> None:
+    with shared(blur, host) as session:
         ((_, outcome),) = session.measure_each([("default", Schedule())], best=1e-9)
     assert isinstance(outcome, Cost) and outcome.pruned and len(outcome.repeats) == 1
 
@@ -100,14 +108,20 @@ def test_a_pruned_schedule_is_measured_once(blur: PipelineSpec, host: TargetInfo
     ("call_s", "best", "turns"), [(0.06, 0.05, 3), (0.06, 0.02, 1), (0.4, 0.5, 1), (0.06, None, 3)]
 )
 def test_long_calls_have_several_turns_where_they_may_be_the_best(
-    call_s: float, best: float | None, turns: int, blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch
+    shared: Opened,
+    call_s: float,
+    best: float | None,
+    turns: int,
+    blur: PipelineSpec,
+    host: TargetInfo,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def take_turn(_: Lane, trial: Trial, __: MeasureOptions, *, last: bool, long_s: float, **___: float) -> bool:
         trial.turns.append((call_s,))
         return last or call_s > long_s
 
     monkeypatch.setattr(Lane, "take_turn", take_turn)
-    with opened(blur, host) as session:
+    with shared(blur, host) as session:
         ((_, outcome),) = session.measure_each([("fast", fast(blur))], best=best)
     assert isinstance(outcome, Cost) and len(outcome.turns) == turns
 
@@ -163,23 +177,23 @@ def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host:
 
 
 @pytest.mark.parametrize("kind", ["integers", "floats"])
-def test_an_output_that_is_changed_in_place_is_bad_input(host: TargetInfo, kind: str) -> None:
+def test_an_output_that_is_changed_in_place_is_bad_input(shared: Opened, host: TargetInfo, kind: str) -> None:
     with (
-        opened(load(f"accumulated_{kind}", host), host) as session,
+        shared(load(f"accumulated_{kind}", host), host) as session,
         pytest.raises(InputError, match="changes what its output contained") as caught,
     ):
         session.ready()
     assert "hl.undef" in str(caught.value.todo)
 
 
-def test_an_output_that_is_written_in_part_is_the_same_each_time(host: TargetInfo) -> None:
-    with opened(load("written_in_part", host), host) as session:
+def test_an_output_that_is_written_in_part_is_the_same_each_time(shared: Opened, host: TargetInfo) -> None:
+    with shared(load("written_in_part", host), host) as session:
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
 
 
-def test_what_takes_no_time_may_lie_anyhow(host: TargetInfo) -> None:
+def test_what_takes_no_time_may_lie_anyhow(shared: Opened, host: TargetInfo) -> None:
     """What an empty call takes is subtracted; it gets the same outputs, whatever their strides."""
-    with opened(load("spread", host), host) as session:
+    with shared(load("spread", host), host) as session:
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
 
 
@@ -189,17 +203,17 @@ def unchecked() -> TargetInfo:
     return resolve("host-no_asserts-no_bounds_query")
 
 
-def test_what_leaves_its_images_is_repaired_where_code_does_not_say_so(unchecked: TargetInfo) -> None:
+def test_what_leaves_its_images_is_repaired_where_code_does_not_say_so(shared: Opened, unchecked: TargetInfo) -> None:
     spec = load("line", unchecked)
     beyond = parse_schedule("out.split(x, x, xi, 512, TailStrategy::RoundUp).parallel(x);", spec.funcs)
-    with opened(spec, unchecked) as session:
+    with shared(spec, unchecked) as session:
         cost = session.measure({"beyond": beyond})["beyond"]
     assert isinstance(cost, Cost) and cost.repair is not None
     assert [each.tail for each in cost.repair.directives if isinstance(each, Split)] == ["ShiftInwards"]
 
 
-def test_inputs_grow_where_code_does_not_say_what_it_reads(unchecked: TargetInfo) -> None:
-    with opened(load("out_of_bounds", unchecked), unchecked) as session:
+def test_inputs_grow_where_code_does_not_say_what_it_reads(shared: Opened, unchecked: TargetInfo) -> None:
+    with shared(load("out_of_bounds", unchecked), unchecked) as session:
         assert "image from 50 to 51" in " ".join(session.verification.notes)
 
 

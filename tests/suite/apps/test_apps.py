@@ -18,7 +18,6 @@ from hltune.machine.reference_job import AT_ROOT
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.build import Built, build
 from hltune.pipeline.images import Array
-from hltune.pipeline.load import LoadJob
 from hltune.runtime.halide_wheel import plugin_path
 from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
@@ -33,6 +32,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 from tests.cache import CACHE
+from tests.loading import Unchecked
 from tests.machine.opened import opened
 
 SMALL = {64: (97, 75), 16: (19, 17)}
@@ -70,22 +70,27 @@ TELLING: dict[str, tuple[Callable[[Images], Images], ...]] = {
 }
 """Further inputs, for what random ones do not show."""
 
-each_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
+
+def each_app(*long: str) -> pytest.MarkDecorator:
+    """All of them, of which some take long to compile."""
+    marks = {app.name: [pytest.mark.long] if app.name in long else [] for app in APPS}
+    return pytest.mark.parametrize("app", [pytest.param(app, id=app.name, marks=marks[app.name]) for app in APPS])
 
 
-@each_app
+# No app is long in both of the next two: what it computes is compared with the reference in any case.
+@each_app("interpolate", "local_laplacian")
 def test_the_algorithm_is_the_specified_one(app: Benchmark) -> None:
     spec = _spec(app)
     _check(app, _scheduled(spec, every_func_at_root(spec)))
 
 
-@each_app
+@each_app("lens_blur", "stencil_chain")
 def test_expert(app: Benchmark) -> None:
     _check(app, _scheduled(_spec(app), _expert(app)))
 
 
 @pytest.mark.long
-@each_app
+@each_app()
 def test_autoschedulers(app: Benchmark) -> None:
     """What is found is right, or is refused by Halide, or is wrong where Halide alone schedules and runs it too."""
     spec, target = _spec(app), resolve("host")
@@ -150,7 +155,7 @@ def _compare(app: Benchmark, images: Images, output: Array) -> None:
 @cache
 def _spec(app: Benchmark) -> PipelineSpec:
     with Worker(preload=("halide",)) as worker:
-        return worker.run(LoadJob(source=app.source(*SMALL[app.least]), target="host", cache=CACHE))
+        return worker.run(Unchecked(source=app.source(*SMALL[app.least]), target="host", cache=CACHE))
 
 
 def _expert(app: Benchmark) -> Schedule:

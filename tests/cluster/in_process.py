@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -37,6 +38,7 @@ class LanesSession(RecordedSession):
     def __init__(self, opener: LanesOpener) -> None:
         super().__init__()
         self._opener = opener
+        self._left = opener.fails_after
 
     def waited(self) -> float | None:
         return self._opener.waited
@@ -74,6 +76,9 @@ class LanesSession(RecordedSession):
                 if count >= TURNS:
                     time.sleep(self._opener.seconds)
                     yield ended, self.cost(its_schedule)
+                    self._left -= 1
+                    if self._left == 0:
+                        raise OSError("no space left on device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +90,7 @@ class LanesOpener:
         slower: how many times as long as on others everything takes, at present.
         seconds: that really pass before each measurement.
         too_large: what its memory is too small for.
-        fails: what is raised where it should start.
+        fails_after: that many measurements, which the disk has no space for.
     """
 
     name: str = "one"
@@ -96,7 +101,11 @@ class LanesOpener:
     waited: float | None = None
     memory: int = 1 << 34
     too_large: frozenset[Schedule] = frozenset()
+    fails_after: float = math.inf
     machine: MachineId = MADE_UP
+    kind_of_cores: str = "cores"
+    halide: str = MADE_UP.halide
+    hltune: str = __version__
 
     def about(self) -> About:
         return About(
@@ -107,13 +116,13 @@ class LanesOpener:
             cores=self.workers,
             workers=self.workers,
             hardware=self.hardware(),
-            halide=MADE_UP.halide,
-            hltune=__version__,
+            halide=self.halide,
+            hltune=self.hltune,
             memory_bytes=self.memory,
         )
 
     def hardware(self) -> str:
-        return "cores"
+        return self.kind_of_cores
 
     def open(self) -> Any:
         return _Machine(self)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from hltune.commands import explain
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
 from hltune.report.explain import print_explained
 from tests.cli.conftest import PIPELINES, Run, running_in
 from tests.machine.opened import needs_hexagon
+from tests.report.conftest import shown
 
 BLUR = PIPELINES / "blur_function.py"
 THREADS = ("--max-parallelism", 2)
@@ -110,9 +109,7 @@ def test_the_emulator_counts_func_by_func(hltune: Run) -> None:
     assert found["profile"]["counted"] and found["profile"]["samples"] == found["profile"]["cost"]
     assert -0.05 < found["profile"]["overhead"] < 0.2
     assert sum(row["measured"]["cost"] for row in found["funcs"] if row["measured"]) == pytest.approx(found["cost"])
-    shown = io.StringIO()
-    print_explained(Console(file=shown, width=200), document)
-    assert "counted Func by Func" in shown.getvalue()
+    assert "counted Func by Func" in shown(lambda console: print_explained(console, document))
 
 
 def test_another_target_is_explained_without_measuring(hltune: Run) -> None:

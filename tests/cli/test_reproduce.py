@@ -27,7 +27,6 @@ from tests.cli.conftest import Run, running_in
 from tests.cli.stored import BLUR, LAYOUTS, ODD, alone, image_of, reproduced, store, stored
 from tests.machine.opened import opened
 
-
 Ran = subprocess.CompletedProcess[str]
 Made = tuple[Path, Ran]
 Copy = Callable[[str, str], Ran]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import heapq
 import math
+import os
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 from hltune import __version__
 from hltune.cluster import connection, head, node
 from hltune.cluster.node import About, Node
+from hltune.machine.alone import lock_path
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -110,7 +113,7 @@ class LanesOpener:
     def about(self) -> About:
         return About(
             name=self.name,
-            computer=f"test-{self.name}",
+            computer=f"test-{os.getpid()}-{self.name}",
             kind=self.machine,
             machine=self.machine,
             cores=self.workers,
@@ -218,14 +221,18 @@ class _NoSlot:
 
 
 @pytest.fixture
-def without_ray(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Has heads use these computers, each of which is named by itself."""
     monkeypatch.setattr(node, "_Slot", _NoSlot)
+    locks: list[Path] = []
 
     def use(*openers: LanesOpener) -> InProcess:
         made = InProcess({each.name: each for each in openers})
+        locks.extend(lock_path(each.about().computer) for each in openers)
         for module in (connection, head):
             monkeypatch.setattr(module, "ray", made)
         return made
 
-    return use
+    yield use
+    for lock in locks:
+        lock.unlink(missing_ok=True)

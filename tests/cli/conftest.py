@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from hltune.cli import tuning
 from hltune.cli.main import run_command_line
+from hltune.commands import explain
 from tests.cache import CACHE
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
@@ -98,6 +100,12 @@ PAGE = Path("a_long_name" * 10) / "out.html"
 """The page names the command that made it, and in a path is nothing to break a line at."""
 
 
+def explain_shortly(patch: pytest.MonkeyPatch) -> None:
+    """For a page that is complete, not good."""
+    patch.setattr(explain, "_PROFILING_S", 0.3)
+    patch.setattr(explain, "_TRIED", 2)
+
+
 @pytest.fixture(scope="session")
 def tuned_folder() -> Path:
     """A folder where two pipelines were tuned, which left a page: by the first process that asks for it."""
@@ -108,8 +116,11 @@ def tuned_folder() -> Path:
             shutil.rmtree(making, ignore_errors=True)  # of a process that failed
             (making / PAGE).parent.mkdir(parents=True)
             pipelines = (PIPELINES / "blur_function.py", PIPELINES / "sums_function.py")
-            flags = ("--samples", 24, "--beam-size", 1, "--max-parallelism", 2, "--report", PAGE, "--watch")
-            result = running_in(making, apart=True)("tune", *pipelines, *flags)
+            flags = ("--samples", 10, "--beam-size", 1, "--max-parallelism", 2, "--report", PAGE, "--watch")
+            with pytest.MonkeyPatch.context() as patch:
+                explain_shortly(patch)
+                patch.setattr(tuning, "_TURNS", 3)
+                result = running_in(making)("tune", *pipelines, *flags)
             assert result.code == 0, result.err
             making.rename(folder)
     return folder

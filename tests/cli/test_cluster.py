@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from hltune.samples.reader import Reader
-from tests.cli.conftest import Run
+from tests.cli.conftest import Result, Run
 
 
 def test_without_ray_it_is_said_what_to_install(hltune: Run, tmp_path: Path) -> None:
     (tmp_path / "ray.py").write_text("raise ImportError('not here')")  # in the folder that commands run in
-    there = ("sobel", "--size", "64x64", "--cluster", "local")
-    for command in (("tune", *there, "--rounds", 0), ("schedule", *there), ("compare", *there), ("cluster", "status")):
-        result = hltune(*command, apart=True)
-        assert result.code == 2 and "pip install 'hltune[cluster]'" in result.err
+    assert_asks_for_ray(hltune("cluster", "status", apart=True))
+
+
+@pytest.mark.parametrize("command", [("tune", "--rounds", 0), ("schedule",), ("compare",)])
+def test_a_command_needs_ray(hltune: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[object, ...]) -> None:
+    for module in [each for each in sys.modules if each.startswith("hltune.cluster.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # the command sets it, for a process of its own
+    assert_asks_for_ray(hltune(*command, "sobel", "--size", "64x64", "--cluster", "local"))
+
+
+def assert_asks_for_ray(result: Result) -> None:
+    assert result.code == 2 and "pip install 'hltune[cluster]'" in result.err
 
 
 def test_a_cluster_that_is_not_there(hltune: Run) -> None:

@@ -7,12 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from hltune.commands import explain
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
+from hltune.report.explain import print_explained
 from tests.cli.conftest import PIPELINES, Run, running_in
 from tests.machine.opened import needs_hexagon
+from tests.report.conftest import shown
 
 BLUR = PIPELINES / "blur_function.py"
 THREADS = ("--max-parallelism", 2)
+
+
+@pytest.fixture(autouse=True)
+def short_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain, "_PROFILING_S", 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +54,7 @@ def test_measured_and_predicted_shares_are_of_the_whole(scheduled: Run) -> None:
     assert any(row["kind"] == "store" and row["func"] == "output" for row in found["loops"])
 
 
+@pytest.mark.long
 def test_each_claim_is_checked_on_request(hltune: Run) -> None:
     """Inlined, scalar and on one thread: several faults, and each has a change that helps."""
     result = hltune("explain", BLUR, "--schedule", "default", *THREADS, "--try", "--json")
@@ -69,9 +78,11 @@ def test_people_see_sentences_and_both_schedules(scheduled: Run) -> None:
     assert result.out.count("* not in this place in the other program") == 2
 
 
-def test_a_schedule_may_be_a_file(scheduled: Run, tmp_path: Path) -> None:
+def test_a_schedule_may_be_a_file(scheduled: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain, "_profile", lambda *_: None)
     (file,) = (tmp_path / ".hltune").glob("blur_function-*/blur_function.schedule.json")
-    (found,) = scheduled("explain", BLUR, "--schedule", file, *THREADS, "--json").document["schedules"]
+    arguments = ("explain", BLUR, "--schedule", file, "--rounds", 1, *THREADS)
+    (found,) = scheduled(*arguments, "--json").document["schedules"]
     assert found["name"] == "blur_function" and found["cost"] > 0
 
 
@@ -88,8 +99,8 @@ def test_nothing_known_is_answered_with_what_to_do(hltune: Run) -> None:
 
 @needs_hexagon
 def test_the_emulator_counts_func_by_func(hltune: Run) -> None:
-    arguments = ("explain", BLUR, "--schedule", "default", "--target", "hexagon")
-    (found,) = hltune(*arguments, "--json").document["schedules"]
+    document = hltune("explain", BLUR, "--schedule", "default", "--target", "hexagon", "--json").document
+    (found,) = document["schedules"]
     assert (found["unit"], found["verified"], found["failures"]) == ("packets", True, [])
     assert found["counters"]["packets"] == found["cost"]
     if find_plugin_emulator() is None:
@@ -98,7 +109,7 @@ def test_the_emulator_counts_func_by_func(hltune: Run) -> None:
     assert found["profile"]["counted"] and found["profile"]["samples"] == found["profile"]["cost"]
     assert -0.05 < found["profile"]["overhead"] < 0.2
     assert sum(row["measured"]["cost"] for row in found["funcs"] if row["measured"]) == pytest.approx(found["cost"])
-    assert "counted Func by Func" in hltune(*arguments).out
+    assert "counted Func by Func" in shown(lambda console: print_explained(console, document))
 
 
 def test_another_target_is_explained_without_measuring(hltune: Run) -> None:

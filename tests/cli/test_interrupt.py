@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import signal
@@ -17,12 +18,16 @@ pytestmark = pytest.mark.alone
 
 MOMENTS_S = (0.0, 0.02, 0.1, 0.2, 0.3)
 PHASES = {"schedule": ("loading", "searching", "compiling"), "compare": ("searching", "measuring"), "tune": ("tuning",)}
-FLAGS = {"measuring": ("--beam-size", "1"), "tuning": ("--beam-size", "2", "--size", "256x192")}
+FLAGS = {"measuring": ("--beam-size", "1"), "tuning": ("--beam-size", "1", "--size", "256x192", "--weights", "builtin")}
 """What comes after searches should begin soon."""
 LONG = ("--beam-size", "64")
 """Elsewhere, searches should take long."""
 DELAYS_S = (0.0, 0.3)
 """After a phase was announced; no phase ends that soon."""
+LATER = (("tune", "tuning", 3.0), ("tune", "tuning", 6.0))
+IN_PHASES = [(command, *more) for command, phases in PHASES.items() for more in itertools.product(phases, DELAYS_S)]
+WAITING = {*LATER, ("tune", "tuning", 0.0), *(("compare", "searching", delay_s) for delay_s in DELAYS_S)}
+"""Only all tests together wait for these: the searches of both commands are the same."""
 LIMIT_S, ATTEMPTS, HANGS_S = 2.0, 3, 60.0
 """What else a machine does only makes things longer, so the quickest of a few attempts tells how long they take."""
 FROM_THE_START = "import os, runpy; os.write({}, b'.'); runpy.run_module('hltune', run_name='__main__', alter_sys=True)"
@@ -121,8 +126,7 @@ def test_while_the_program_starts(moment_s: float, quickly: Callable[[Callable[[
 
 @pytest.mark.parametrize(
     ("command", "phase", "delay_s"),
-    [(command, phase, delay_s) for command, phases in PHASES.items() for phase in phases for delay_s in DELAYS_S]
-    + [pytest.param("tune", "tuning", delay_s, marks=pytest.mark.long) for delay_s in (3.0, 6.0)],
+    [pytest.param(*each, marks=pytest.mark.long if each in WAITING else ()) for each in (*IN_PHASES, *LATER)],
 )
 def test_in_each_phase(
     command: str, phase: str, delay_s: float, quickly: Callable[[Callable[[Path], float]], None]

@@ -9,19 +9,24 @@ from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import pytest
 
 from hltune.cli.main import run_command_line
+from hltune.commands import report
+from hltune.commands.report import Reported
 from hltune.commands.tune import Tuning
-from hltune.report.page import under_way, write_page
+from hltune.report.page import reported, under_way, write_page
 from hltune.samples.reader import Reader
 from hltune.tuning.tuner import Round
 from hltune.values.errors import InputError
 from hltune.values.unit import MILLISECONDS
-from tests.cli.conftest import PAGE, PIPELINES, Run
-from tests.report.values import TUNED
+from hltune.workspace.subject import SubjectOptions
+from tests.cli.conftest import PAGE, PIPELINES, Run, explain_shortly
+from tests.report.explained import FOUND, explanation
+from tests.report.values import SUBJECT, TUNED
 
 BLUR = PIPELINES / "blur_function.py"
 HEADINGS = ("What schedules cost", "Tuning", "What limits tuned", "Where the time goes", "The lowered programs")
@@ -56,6 +61,11 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
+@pytest.fixture(autouse=True)
+def short_explanations(monkeypatch: pytest.MonkeyPatch) -> None:
+    explain_shortly(monkeypatch)
+
+
 @pytest.fixture
 def tuned(hltune: Run, tmp_path: Path, tuned_folder: Path) -> Run:
     """Runs a command where a pipeline was tuned."""
@@ -64,7 +74,7 @@ def tuned(hltune: Run, tmp_path: Path, tuned_folder: Path) -> Run:
 
 
 def test_the_page_shows_what_is_known_and_asks_for_nothing(tuned: Run, tmp_path: Path) -> None:
-    result = tuned("report", BLUR, "-o", "out.html", "--max-parallelism", 2, "--json")
+    result = tuned("report", BLUR, "-o", "out.html", "--max-parallelism", 2, "--rounds", 2, "--json")
     assert result.code == 0, result.err
     text = (tmp_path / "out.html").read_text()
     page = Page(text)
@@ -103,13 +113,20 @@ def test_the_page_shows_what_is_known_and_asks_for_nothing(tuned: Run, tmp_path:
     assert json.loads(data) == document
 
 
-def test_one_of_two_pipelines_fails(tuned: Run, tmp_path: Path) -> None:
-    result = tuned("report", PIPELINES / "columns.py", BLUR, "-o", "out.html", "--max-parallelism", 2, "--json")
+def test_one_of_two_pipelines_fails(hltune: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report_of_any = report.report
+
+    def report_of(pipeline: SubjectOptions, **options: Any) -> Reported:
+        known = pipeline.pipeline == str(BLUR)
+        return Reported(explanation=explanation(FOUND)) if known else report_of_any(pipeline, **options)
+
+    monkeypatch.setattr(report, "report", report_of)
+    result = hltune("report", PIPELINES / "columns.py", BLUR, "-o", "out.html", "--max-parallelism", 2, "--json")
     assert result.code == 1 and "error:" in result.err
     assert len(result.document["pipelines"]) == 1 and len(result.document["failed"]) == 1
     text = (tmp_path / "out.html").read_text()
     assert "columns.py is left out" in text and "What limits tuned" in text
-    alone = tuned("report", PIPELINES / "columns.py", "-o", "alone.html", "--json")
+    alone = hltune("report", PIPELINES / "columns.py", "-o", "alone.html", "--json")
     assert alone.code == 2 and not (tmp_path / "alone.html").exists()
 
 
@@ -135,7 +152,7 @@ def test_the_author_s_schedule_may_fail(hltune: Run, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OWN)
     flags = ("--autoscheduler", "mullapudi2016", "--max-parallelism", 2)
     assert hltune("schedule", "own.py", *flags).code == 0
-    result = hltune("report", "own.py", "-o", "out.html", "--max-parallelism", 2, "--json")
+    result = hltune("report", "own.py", "-o", "out.html", "--max-parallelism", 2, "--rounds", 2, "--json")
     assert result.code == 0, result.err
     (pipeline,) = result.document["pipelines"]
     assert [each["name"] for each in pipeline["schedules"]] == ["mullapudi2016", "default"]
@@ -143,11 +160,10 @@ def test_the_author_s_schedule_may_fail(hltune: Run, tmp_path: Path) -> None:
     assert "constant extent" in (tmp_path / "out.html").read_text()
 
 
-def test_names_of_users_are_text(tuned: Run, tmp_path: Path) -> None:
-    source = BLUR.read_text()
-    (tmp_path / "a<b>.py").write_text(source)
-    result = tuned("report", "a<b>.py", "-o", "out.html", "--max-parallelism", 2)
-    assert result.code == 0, result.err  # the name is no part of the pipeline's identity
+def test_names_of_users_are_text(tmp_path: Path) -> None:
+    named = replace(SUBJECT, spec=replace(SUBJECT.spec, name="a<b>"))
+    result = Reported(explanation=replace(explanation(FOUND), subject=named))
+    write_page(reported([result], {}, command="hltune report 'a<b>.py'"), tmp_path / "out.html")
     text = (tmp_path / "out.html").read_text()
     assert "a<b>" in " ".join(Page(text).words) and "a<b>" not in text
 

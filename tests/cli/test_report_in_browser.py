@@ -32,21 +32,20 @@ def browser() -> Iterator[Browser]:
 def test_the_page_works_in_a_browser(browser: Browser, tuned_folder: Path) -> None:
     path = tuned_folder / PAGE
     assert path.stat().st_size < LARGEST_BYTES
-    for scheme in ("light", "dark"):
-        for width in (380, 1280):
-            context = browser.new_context(
-                viewport={"width": width, "height": 900}, color_scheme=scheme, offline=scheme == "dark"
-            )
-            page = context.new_page()
-            page.set_default_timeout(180_000)
-            complaints: list[str] = []
-            page.on("console", lambda message, found=complaints: found.append(message.text))
-            page.on("pageerror", lambda error, found=complaints: found.append(str(error)))
-            page.on("requestfailed", lambda request, found=complaints: found.append(request.url))
-            page.goto(path.as_uri())
-            assert not complaints
-            _check(page)
-            context.close()
+    for scheme, width in (("light", 380), ("dark", 1280)):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=scheme == "dark"
+        )
+        page = context.new_page()
+        page.set_default_timeout(180_000)
+        complaints: list[str] = []
+        page.on("console", lambda message, found=complaints: found.append(message.text))
+        page.on("pageerror", lambda error, found=complaints: found.append(str(error)))
+        page.on("requestfailed", lambda request, found=complaints: found.append(request.url))
+        page.goto(path.as_uri())
+        assert not complaints
+        _check(page)
+        context.close()
 
 
 def test_what_is_folded_is_printed(browser: Browser, tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
+import shutil
+import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +23,37 @@ from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
 from hltune.workspace.records import Workspace
 from hltune.workspace.tunings import TuningCommand, note_tuning
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, running_in
 from tests.cli.stored import BLUR, LAYOUTS, ODD, alone, image_of, reproduced, store, stored
 from tests.machine.opened import opened
+
+Ran = subprocess.CompletedProcess[str]
+Made = tuple[Path, Ran]
+Copy = Callable[[str, str], Ran]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Made]:
+    """What `hltune reproduce` makes of a schedule that works: the folder of its files, and how they ran."""
+
+    @functools.cache
+    def make(pipeline: str, text: str) -> Made:
+        folder = tmp_path_factory.mktemp("made")
+        return folder / "out", reproduced(running_in(folder), folder, store(folder, pipeline, text))
+
+    return make
+
+
+@pytest.fixture
+def copied(made: Callable[[str, str], Made], tmp_path: Path) -> Copy:
+    """Copies these files to `out` and returns how they ran where they were made, which several tests ask for."""
+
+    def copy(pipeline: str, text: str) -> Ran:
+        folder, run = made(pipeline, text)
+        shutil.copytree(folder, tmp_path / "out")
+        return run
+
+    return copy
 
 
 def edited(folder: Path, old: str, new: str) -> None:
@@ -80,8 +112,8 @@ def test_each_element_of_a_tuple_has_its_own_tolerance(hltune: Run, tmp_path: Pa
     assert "TOLERANCES = [(((0.0001, (0, 0, 0)),), None), (((0, (0, 0, 0)),), None)]" in script
 
 
-def test_floats_may_differ_as_little_as_where_they_were_measured(hltune: Run, tmp_path: Path) -> None:
-    run = reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:floats", "output.vectorize(x, 8);"))
+def test_floats_may_differ_as_little_as_where_they_were_measured(tmp_path: Path, copied: Copy) -> None:
+    run = copied(f"{ODD}:floats", "output.vectorize(x, 8);")
     assert run.returncode == 0 and "wrong" not in run.stdout
     edited(tmp_path / "out", "TOLERANCES = [(((0.0001,", "TOLERANCES = [(((-1.0,")
     wrong = alone(tmp_path / "out")
@@ -98,8 +130,8 @@ def test_what_the_file_promises_of_its_inputs_is_compiled_in(hltune: Run, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["pixels", "aligned", "anything", "ranges"])
-def test_images_lie_as_the_file_demands(name: str, hltune: Run, tmp_path: Path) -> None:
-    run = reproduced(hltune, tmp_path, store(tmp_path, f"{LAYOUTS}:{name}", "f.compute_root();"))
+def test_images_lie_as_the_file_demands(name: str, copied: Copy) -> None:
+    run = copied(f"{LAYOUTS}:{name}", "f.compute_root();")
     assert run.returncode == 0, run.stderr
     assert "output 0: 0 of " in run.stdout
 
@@ -119,8 +151,8 @@ r.main()
 """Runs the code on an image that is laid out as nobody knew when it was compiled."""
 
 
-def test_a_stride_that_is_free_stays_free(hltune: Run, tmp_path: Path) -> None:
-    assert reproduced(hltune, tmp_path, store(tmp_path, f"{LAYOUTS}:anything", "f.compute_root();")).returncode == 0
+def test_a_stride_that_is_free_stays_free(tmp_path: Path, copied: Copy) -> None:
+    assert copied(f"{LAYOUTS}:anything", "f.compute_root();").returncode == 0
     run = alone(tmp_path / "out", OTHER_STRIDE)
     assert run.returncode == 0, run.stderr
 
@@ -143,8 +175,8 @@ def test_whether_it_takes_too_long_again_is_said(
     assert "it was given up after 1e-06 s: too slow" in again.stdout and "did not happen" not in again.stdout
 
 
-def test_what_differs_as_it_may_is_right(hltune: Run, tmp_path: Path) -> None:
-    assert reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:floats", "output.vectorize(x, 8);")).returncode == 0
+def test_what_differs_as_it_may_is_right(tmp_path: Path, copied: Copy) -> None:
+    assert copied(f"{ODD}:floats", "output.vectorize(x, 8);").returncode == 0
     nudge = "function(*arguments); np.asarray(arguments[-1])[5, 7] *= 1.00001"
     run = alone(tmp_path / "out", BROKEN.format(call=nudge))
     assert run.returncode == 0, run.stderr
@@ -167,8 +199,8 @@ def test_tolerances_that_were_measured_are_remembered(
     assert alone(tmp_path / "out").returncode == 0
 
 
-def test_scalars_have_ranges(hltune: Run, tmp_path: Path) -> None:
-    assert reproduced(hltune, tmp_path, store(tmp_path, f"{LAYOUTS}:ranges", "f.compute_root();")).returncode == 0
+def test_scalars_have_ranges(tmp_path: Path, copied: Copy) -> None:
+    assert copied(f"{LAYOUTS}:ranges", "f.compute_root();").returncode == 0
     edited(tmp_path / "out", "('radius', 'int32', 2)", "('radius', 'int32', 9)")
     assert "radius is 9 but must be at most 8" in alone(tmp_path / "out").stderr
 
@@ -245,17 +277,30 @@ def test_what_nobody_writes_shows(hltune: Run, tmp_path: Path) -> None:
     assert "output 0: 3072 of 3072 elements differ" in idle.stdout
 
 
-@pytest.mark.parametrize("place", [-1, 64, 96 * 48])
-def test_what_is_written_around_an_output_shows(place: int, hltune: Run, tmp_path: Path) -> None:
-    assert reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:padded", "output.parallel(y);")).returncode == 0
-    write = f"function(*arguments); ctypes.memset(np.asarray(arguments[-1]).ctypes.data + {place}, 0, 1)"
-    run = alone(tmp_path / "out", BROKEN.format(call=write))
-    assert run.returncode == 1 and "wrong in 5 of 5 runs" in run.stderr
-    assert "output 0: 0 of 3072 elements differ\n  wrong: something was written beyond the ends" in run.stdout
+IN_EACH_PLACE = BROKEN.replace(
+    "r.main()",
+    """
+for r.place in (-1, 64, 96 * 48):
+    try:
+        r.main()
+    except SystemExit as ended:
+        print(ended)
+""",
+)
+"""The same several times."""
 
 
-def test_a_run_that_is_wrong_now_and_then_is_found(hltune: Run, tmp_path: Path) -> None:
-    assert reproduced(hltune, tmp_path, store(tmp_path, f"{ODD}:padded", "output.parallel(y);")).returncode == 0
+def test_what_is_written_around_an_output_shows(tmp_path: Path, copied: Copy) -> None:
+    assert copied(f"{ODD}:padded", "output.parallel(y);").returncode == 0
+    write = "function(*arguments); ctypes.memset(np.asarray(arguments[-1]).ctypes.data + r.place, 0, 1)"
+    run = alone(tmp_path / "out", IN_EACH_PLACE.format(call=write))
+    assert run.returncode == 0 and run.stdout.count("wrong in 5 of 5 runs") == 3, run.stderr
+    wrong = "output 0: 0 of 3072 elements differ\n  wrong: something was written beyond the ends"
+    assert run.stdout.count(wrong) == 3
+
+
+def test_a_run_that_is_wrong_now_and_then_is_found(tmp_path: Path, copied: Copy) -> None:
+    assert copied(f"{ODD}:padded", "output.parallel(y);").returncode == 0
     write = (
         "function(*arguments); r.calls = getattr(r, 'calls', 0) + 1; np.asarray(arguments[-1])[5, 7] ^= r.calls == 3"
     )
@@ -267,11 +312,11 @@ def test_a_run_that_is_wrong_now_and_then_is_found(hltune: Run, tmp_path: Path) 
 def test_it_runs_on_the_data_that_was_measured_with(hltune: Run, tmp_path: Path) -> None:
     identifier = store(tmp_path, str(BLUR), "output.parallel(y);")
     (argument,) = stored(tmp_path, identifier)[0].buffers()
-    assert reproduced(hltune, tmp_path, identifier, "--seed", 3).returncode == 0
+    assert hltune("reproduce", identifier, "-o", "out", "--seed", 3).code == 0
     assert (image_of(tmp_path / "out") == random_array(argument, seed=3)).all()
     given = random_array(argument, seed=7)
     np.save(tmp_path / "given.npy", given)
-    assert reproduced(hltune, tmp_path, identifier, "-i", "given.npy").returncode == 0
+    assert hltune("reproduce", identifier, "-o", "out", "-i", "given.npy").code == 0
     assert (image_of(tmp_path / "out") == given).all()
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import math
+import os
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 from hltune import __version__
 from hltune.cluster import connection, head, node
 from hltune.cluster.node import About, Node
+from hltune.machine.alone import lock_path
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -37,6 +41,7 @@ class LanesSession(RecordedSession):
     def __init__(self, opener: LanesOpener) -> None:
         super().__init__()
         self._opener = opener
+        self._left = opener.fails_after
 
     def waited(self) -> float | None:
         return self._opener.waited
@@ -74,6 +79,9 @@ class LanesSession(RecordedSession):
                 if count >= TURNS:
                     time.sleep(self._opener.seconds)
                     yield ended, self.cost(its_schedule)
+                    self._left -= 1
+                    if self._left == 0:
+                        raise OSError("no space left on device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +93,7 @@ class LanesOpener:
         slower: how many times as long as on others everything takes, at present.
         seconds: that really pass before each measurement.
         too_large: what its memory is too small for.
-        fails: what is raised where it should start.
+        fails_after: that many measurements, which the disk has no space for.
     """
 
     name: str = "one"
@@ -96,24 +104,28 @@ class LanesOpener:
     waited: float | None = None
     memory: int = 1 << 34
     too_large: frozenset[Schedule] = frozenset()
+    fails_after: float = math.inf
     machine: MachineId = MADE_UP
+    kind_of_cores: str = "cores"
+    halide: str = MADE_UP.halide
+    hltune: str = __version__
 
     def about(self) -> About:
         return About(
             name=self.name,
-            computer=f"test-{self.name}",
+            computer=f"test-{os.getpid()}-{self.name}",
             kind=self.machine,
             machine=self.machine,
             cores=self.workers,
             workers=self.workers,
             hardware=self.hardware(),
-            halide=MADE_UP.halide,
-            hltune=__version__,
+            halide=self.halide,
+            hltune=self.hltune,
             memory_bytes=self.memory,
         )
 
     def hardware(self) -> str:
-        return "cores"
+        return self.kind_of_cores
 
     def open(self) -> Any:
         return _Machine(self)
@@ -209,14 +221,18 @@ class _NoSlot:
 
 
 @pytest.fixture
-def without_ray(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Has heads use these computers, each of which is named by itself."""
     monkeypatch.setattr(node, "_Slot", _NoSlot)
+    locks: list[Path] = []
 
     def use(*openers: LanesOpener) -> InProcess:
         made = InProcess({each.name: each for each in openers})
+        locks.extend(lock_path(each.about().computer) for each in openers)
         for module in (connection, head):
             monkeypatch.setattr(module, "ray", made)
         return made
 
-    return use
+    yield use
+    for lock in locks:
+        lock.unlink(missing_ok=True)

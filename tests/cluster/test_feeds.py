@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,13 +17,15 @@ from hltune.cluster.machine import ClusterMachine, ClusterSession
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import schedule_hash
 from tests.cluster.in_process import Cluster, LanesOpener, LanesSession
 from tests.cluster.made_up import MADE_UP
 
 SPEC = PipelineSpec(name="blank", hlpipe=b"", inputs=(), outputs=(), funcs=())
+ANOTHER = replace(MADE_UP, cpu="another")
+MEASURE = MeasureOptions(threads=2)
 
 
 def schedules(count: int, first: int = 0) -> dict[str, Schedule]:
@@ -35,7 +40,7 @@ def head_of(notes: list[str]) -> Iterator[Head]:
 
 
 def session_of(head: Head) -> ClusterSession:
-    return ClusterMachine(head, MADE_UP, MeasureOptions(threads=2)).session(SPEC, Inputs())
+    return ClusterMachine(head, MADE_UP, MEASURE).session(SPEC, Inputs())
 
 
 @contextlib.contextmanager
@@ -70,12 +75,86 @@ def test_the_first_schedules_of_a_pipeline_are_comparable(without_ray: Cluster) 
         assert all(each.measured for each in head.members())
 
 
+def test_a_slower_node_is_corrected_in_later_rounds(without_ray: Cluster) -> None:
+    without_ray(LanesOpener(name="a", seconds=0.01), LanesOpener(name="b", slower=lambda: 2.0))
+    with head_of([]) as head, session_of(head) as session:
+        dict(session.measure_each(schedules(8).items(), best=None))
+        wanted = schedules(32, first=8)
+        found = dict(session.measure_each(wanted.items(), best=None))
+        assert found == {key: LanesSession(LanesOpener()).cost(each) for key, each in wanted.items()}
+        assert all(each.measured for each in head.members())
+
+
+def test_a_round_is_dealt_to_all_nodes(without_ray: Cluster) -> None:
+    without_ray(*(LanesOpener(name=name, workers=2, seconds=0.01) for name in "ab"))
+    with head_of([]) as head, session_of(head) as session:
+        twice = [*schedules(10).items(), *list(schedules(10).items())[:2]]
+        assert len(dict(session.measure_each(twice, best=None))) == 10
+        assert min(each.measured for each in head.members()) >= 4
+
+
+def test_a_node_that_fails_leaves_the_others_to_measure(without_ray: Cluster) -> None:
+    without_ray(LanesOpener(name="a", seconds=0.01), LanesOpener(name="b", seconds=0.01, fails_after=4))
+    notes: list[str] = []
+    wanted = schedules(30)
+    with head_of(notes) as head, session_of(head) as session:
+        measurements = list(session.measure_each(wanted.items(), best=None))
+        assert sorted(key for key, _ in measurements) == sorted(wanted)
+        few, many = sorted(each.measured for each in head.members())
+        assert few in (3, 4) and few + many == 30  # what both time may be the fourth
+        assert [each.about.name for each in head.timing()] == ["a"]
+    assert any("measures no more" in note and "no space left" in note for note in notes)
+
+
+def test_what_was_measured_before_the_only_node_failed_is_kept(without_ray: Cluster) -> None:
+    without_ray(LanesOpener(fails_after=4))
+    found: list[str] = []
+    with opened() as session:
+        with pytest.raises(HltuneError, match="no space left"):
+            for key, _ in session.measure_each(schedules(9).items(), best=None):
+                found.append(key)
+        assert len(found) == 4
+
+
+def test_each_kind_measures_for_itself(without_ray: Cluster) -> None:
+    notes: list[str] = []
+    others = (LanesOpener(name=name, seconds=0.01, machine=ANOTHER) for name in ("two", "three"))
+    without_ray(LanesOpener(seconds=0.01), *others, LanesOpener(name="four", kind_of_cores="other cores"))
+    ours, theirs = schedules(12), schedules(30)
+    with Head("auto", LanesOpener(), MADE_UP, notes.append, others=True) as head:
+        assert head.others() == [ANOTHER]
+        assert [len(head.timing(each)) for each in (None, MADE_UP, ANOTHER)] == [1, 1, 2]
+        with session_of(head) as own, ClusterMachine(head, ANOTHER, MEASURE).session(SPEC, Inputs()) as other:
+            assert (own.nodes(), other.nodes()) == (1, 2)
+            one, two = own.measure_each(ours.items(), best=None), other.measure_each(theirs.items(), best=None)
+            found = [key for pair in itertools.zip_longest(one, two) for key, _ in filter(None, pair)]
+        assert sorted(found) == sorted([*ours, *theirs])
+        assert {each.about.machine: each.measured > 0 for each in head.members() if each.aside is None} == {
+            MADE_UP: True,
+            ANOTHER: True,
+        }
+        assert sum(each.measured for each in head.timing(MADE_UP)) == len(ours)
+    assert sum(f"measures for its own kind of machine, {ANOTHER.key}" in note for note in notes) == 2
+
+
+def test_news_are_there_before_they_are_taken(without_ray: Cluster) -> None:
+    may_measure = threading.Semaphore(1)
+    without_ray(LanesOpener(slower=lambda: float(may_measure.acquire())))
+    with opened() as session:
+        measured = session.measure_each(schedules(3).items(), best=None)
+        next(measured)
+        assert not session.has_news()
+        may_measure.release(2)
+        assert next(measured)
+        measured.close()
+
+
 def test_a_node_that_changes_from_program_to_program_is_set_aside(without_ray: Cluster) -> None:
     factor = 1.0
     without_ray(LanesOpener(name="a", seconds=0.001), LanesOpener(name="b", slower=lambda: factor, seconds=0.001))
     notes: list[str] = []
     with head_of(notes) as head:
-        machine = ClusterMachine(head, MADE_UP, MeasureOptions(threads=2))
+        machine = ClusterMachine(head, MADE_UP, MEASURE)
         for number in range(9):
             factor = 1.0 if number < 6 else 1.5
             with machine.session(SPEC, Inputs()) as session:

@@ -16,15 +16,15 @@ from rich.console import Console
 
 from hltune.cluster import connection, head
 from hltune.cluster.connection import connect, status
+from hltune.cluster.head import Head
 from hltune.cluster.machine import ClusterMachine
 from hltune.machine.alone import alone
 from hltune.machine.inputs import Inputs
-from hltune.machine.options import MeasureOptions
 from hltune.report.cluster import print_status
 from hltune.values.errors import HltuneError, InputError
 from tests.cluster.in_process import Cluster, LanesOpener
 from tests.cluster.made_up import MADE_UP
-from tests.cluster.test_feeds import SPEC, head_of, schedules
+from tests.cluster.test_feeds import ANOTHER, MEASURE, SPEC, head_of, schedules
 
 DIED = """The actor died because of an error raised in its creation task, ray::Node.__init__() (pid=7, ip=10.0.0.2)
   File "node.py", line 1, in <module>
@@ -39,7 +39,7 @@ def test_a_computer_is_measured_on_as_soon_as_another_run_has_ended(
     monkeypatch.setattr(head, "_AGAIN_S", 0.01)
     opener, notes = LanesOpener(), list[str]()
     without_ray(opener)
-    machine = MADE_UP, MeasureOptions(threads=2)
+    machine = MADE_UP, MEASURE
     with contextlib.ExitStack() as other:
         assert other.enter_context(alone(opener.about().computer))
         with head_of(notes) as found:
@@ -50,6 +50,35 @@ def test_a_computer_is_measured_on_as_soon_as_another_run_has_ended(
             with ClusterMachine(found, *machine).session(SPEC, Inputs()) as session:
                 assert len(dict(session.measure_each(schedules(3).items(), best=None))) == 3
             assert notes[-1].endswith("measures")
+
+
+def test_why_a_node_does_not_measure_is_said(without_ray: Cluster) -> None:
+    without_ray(
+        LanesOpener(),
+        LanesOpener(name="two"),
+        LanesOpener(name="processor", machine=ANOTHER),
+        LanesOpener(name="cores", kind_of_cores="other cores"),
+        LanesOpener(name="halide", halide="20.0.0"),
+        LanesOpener(name="hltune", hltune="0.0"),
+    )
+    notes: list[str] = []
+    with head_of(notes) as found:
+        assert len(found.timing()) == 2 and len(found.members()) == 4
+    assert any("other cores, and cores here" in note for note in notes)
+    assert any("Halide 20.0.0" in note for note in notes) and any("another machine" in note for note in notes)
+    assert any("left out: hltune 0.0" in note for note in notes)
+
+
+def test_where_nobody_of_the_kind_measures_it_is_said(without_ray: Cluster) -> None:
+    without_ray(LanesOpener())
+    notes: list[str] = []
+    with (
+        Head("auto", LanesOpener(), ANOTHER, notes.append, place="by --machine") as found,
+        pytest.raises(HltuneError, match="no node of the cluster measures") as caught,
+    ):
+        ClusterMachine(found, ANOTHER, MEASURE).session(SPEC, Inputs())
+    assert "cpu made up, and another by --machine" in str(caught.value)
+    assert any("another machine" in note for note in notes)
 
 
 def test_why_a_node_does_not_start_is_said(without_ray: Cluster) -> None:

@@ -64,6 +64,7 @@ def real_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 def test_each_kind_measures_for_itself() -> None:
     notes: list[str] = []
     ours, theirs = schedules(12), schedules(30)
@@ -90,6 +91,7 @@ def test_each_kind_measures_for_itself() -> None:
     assert sum(f"measures for its own kind of machine, {ANOTHER.key}" in note for note in notes) == 2
 
 
+@pytest.mark.long
 def test_news_are_there_before_they_are_taken() -> None:
     with (
         cluster_of({}),
@@ -104,6 +106,7 @@ def test_news_are_there_before_they_are_taken() -> None:
         measured.close()
 
 
+@pytest.mark.long
 def test_where_nobody_of_the_kind_measures_it_is_said() -> None:
     notes: list[str] = []
     with (
@@ -115,6 +118,7 @@ def test_where_nobody_of_the_kind_measures_it_is_said() -> None:
     assert "cpu made up, and another by --machine" in str(caught.value) and any("another machine" in n for n in notes)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("real_nodes")
 def test_a_user_tunes_for_computers_that_are_not_like_this_one(tmp_path: Path) -> None:
     """Two real nodes, one of which pretends to be of another kind: only that one measures, and only as what it is."""

@@ -74,10 +74,10 @@ class Heard(Silent):
         self.notes.append(text)
 
 
-def exported(options: SubjectOptions, directory: Path, form: ExportForm, schedule: Path | None = None) -> Exported:
+def exported(options: SubjectOptions, directory: Path, *forms: ExportForm, schedule: Path | None = None) -> Exported:
     return export(
         options,
-        forms=(form,),
+        forms=forms,
         directory=directory / "out",
         function_name=None,
         schedule=schedule,
@@ -91,7 +91,7 @@ def test_a_file_that_was_written_for_other_sizes_says_so(tmp_path: Path) -> None
     small = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
     file = tmp_path / "here.json"
     file.write_text(json.dumps(schedule_codec.to_json(Schedule())))
-    (written,) = exported(small, tmp_path, "json", file).files
+    (written,) = exported(small, tmp_path, "json", schedule=file).files
     workspace = Workspace(tmp_path / "ws")
     for options, count in ((small, 0), (replace(small, size=(256, 96)), 1)):
         heard = Heard()
@@ -126,11 +126,11 @@ def test_code_is_that_of_the_algorithm_for_its_target(tmp_path: Path) -> None:
     schedule.write_text(
         json.dumps(schedule_codec.to_json(parse_schedule("on_arm.compute_root();", subjects[1].spec.funcs)))
     )
-    document = json.loads(exported(arm, tmp_path, "json", schedule).files[0].read_text())
-    assert document["about"]["hash"] == subjects[1].spec.content_hash
-    assert exported(arm, tmp_path, "object", schedule).files[0].read_bytes()[:4] == b"\x7fELF"
+    written, compiled, *_ = exported(arm, tmp_path, "json", "object", schedule=schedule).files
+    assert json.loads(written.read_text())["about"]["hash"] == subjects[1].spec.content_hash
+    assert compiled.read_bytes()[:4] == b"\x7fELF"
     with pytest.raises(InputError, match="no stage on_arm"):
-        exported(host, tmp_path, "object", schedule)
+        exported(host, tmp_path, "object", schedule=schedule)
 
 
 THEIRS = "#ifndef HALIDE__mine_h\nstruct mine;\n"
@@ -155,7 +155,12 @@ def test_two_forms_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "name"), [("object", "mine.h"), ("cpp", "mine_schedule.h"), ("json", "mine.schedule.json")]
+    ("form", "name"),
+    [
+        ("object", "mine.h"),
+        pytest.param("cpp", "mine_schedule.h", marks=pytest.mark.long),
+        ("json", "mine.schedule.json"),
+    ],
 )
 def test_files_of_other_people_stay(form: ExportForm, name: str, tmp_path: Path) -> None:
     file, other = tmp_path / "mine.py", tmp_path / "out" / name
@@ -166,12 +171,12 @@ def test_files_of_other_people_stay(form: ExportForm, name: str, tmp_path: Path)
     other.parent.mkdir()
     other.write_text(THEIRS)
     with pytest.raises(InputError, match="file of yours"):
-        exported(options, tmp_path, form, schedule)
+        exported(options, tmp_path, form, schedule=schedule)
     assert list(other.parent.iterdir()) == [other] and other.read_text() == THEIRS
     other.unlink()
-    first = exported(options, tmp_path, form, schedule)
+    first = exported(options, tmp_path, form, schedule=schedule)
     assert other in first.files
-    assert exported(options, tmp_path, form, schedule).files == first.files  # what hltune wrote, it replaces
+    assert exported(options, tmp_path, form, schedule=schedule).files == first.files  # what hltune wrote, it replaces
 
 
 def test_the_pipeline_itself_is_not_replaced(tmp_path: Path) -> None:
@@ -181,19 +186,21 @@ def test_the_pipeline_itself_is_not_replaced(tmp_path: Path) -> None:
     schedule = tmp_path / "default.json"
     schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
     with pytest.raises(InputError, match="file of yours"):
-        exported(SubjectOptions(pipeline=f"{file}:mine", target="host"), tmp_path, "python", schedule)
+        exported(SubjectOptions(pipeline=f"{file}:mine", target="host"), tmp_path, "python", schedule=schedule)
 
 
-@pytest.mark.parametrize("name", ["3x3", "double", "gamma", "abs"])
+@pytest.mark.parametrize(
+    "name", ["3x3", *(pytest.param(each, marks=pytest.mark.long) for each in ("double", "gamma", "abs"))]
+)
 def test_a_file_whose_name_is_none_in_c(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"{name}.py"
     file.write_text(SCALED)
     schedule = tmp_path / "default.json"
     schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
     options = SubjectOptions(pipeline=str(file), target="host")
-    (written,) = exported(options, tmp_path, "json", schedule).files
+    (written,) = exported(options, tmp_path, "json", schedule=schedule).files
     assert written.name == f"{name}.schedule.json"
-    header = exported(options, tmp_path, "object", schedule).files[2]
+    header = exported(options, tmp_path, "object", schedule=schedule).files[2]
     assert header.name == f"f_{name}.h"
     for language in ("c", "c++"):
         subprocess.run(["g++", "-fsyntax-only", "-include", header, "-x", language, "/dev/null"], check=True)
@@ -206,16 +213,13 @@ def test_source_is_written_as_a_person_would(tmp_path: Path) -> None:
     schedule = parse_schedule(text, subject.spec.funcs)
     written = tmp_path / "mine.json"
     written.write_text(json.dumps(schedule_codec.to_json(schedule)))
-    forms: list[tuple[ExportForm, str]] = [("python", "dilate3x3_schedule.py"), ("cpp", "dilate3x3_schedule.h")]
-    for form, name in forms:
-        found = exported(options, tmp_path, form, written).files[0]
+    python, cpp, again = exported(options, tmp_path, "python", "cpp", "json", schedule=written).files
+    for found, name, comment in ((python, "dilate3x3_schedule.py", "#"), (cpp, "dilate3x3_schedule.h", "//")):
         assert found.name == name
         lines = [line.strip() for line in found.read_text().splitlines()]
-        comment = "#" if form == "python" else "//"
         at = lines.index(f"{comment} output: y in 12, y_in in 8, x in 4, x_vec in 32")
         assert lines[at + 1].startswith("output.split(x, x, x_vec, 32")
         assert not any("reorder" in line for line in lines[at:])  # the loops are in this order anyway
-    again = exported(options, tmp_path, "json", written).files[0]
     assert read_schedule_file(again) == schedule  # by whose names the store knows it
 
 
@@ -227,20 +231,21 @@ def test_exports_say_what_they_are_for_and_how_small_outputs_may_be(tmp_path: Pa
     machine = identify(subject.target, MEASURE)
     record = Record(name=TUNED, schedule=schedule, cost=1.25e-3, provenance=Named(name="by hand"))
     workspace.replace(record, subject.spec, machine)
-    (found,) = exported(options, tmp_path, "json").files
+    found, *sources = exported(options, tmp_path, "json", "python", "cpp").files
     about = json.loads(found.read_text())["about"]
     assert read_schedule_file(found) == schedule
     assert about["hash"] == subject.spec.content_hash
     assert about["outputs"] == {"output": [128, 96]} and about["least_outputs"] == {"output": [32, 8]}
     assert about["machine"] == machine.document() and (about["cost"], about["unit"]) == (1.25, "ms")
-    for form in ("python", "cpp"):
-        text = exported(options, tmp_path, form).files[0].read_text()
+    assert [each.suffix for each in sources] == [".py", ".h"]
+    for source in sources:
+        text = source.read_text()
         for words in (
             f"For dilate3x3, version {subject.spec.content_hash[:12]}, of these sizes: ",
             "output 32x8.",
             "1.25",
         ):
-            assert words in text, (form, words)
+            assert words in text, (source, words)
     # Halide agrees: the smallest size runs, and no smaller one.
     built = build(subject.spec, None)
     apply_schedule(built, subject.spec, schedule)
@@ -256,7 +261,7 @@ def test_exported_code_keeps_constraints(tmp_path: Path) -> None:
     """Interleaved in and out, with three channels: as the file says, and nothing else."""
     schedule = tmp_path / "default.schedule.json"
     schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
-    exported(SubjectOptions(pipeline=f"{LAYOUTS}:pixels", target="host"), tmp_path, "object", schedule)
+    exported(SubjectOptions(pipeline=f"{LAYOUTS}:pixels", target="host"), tmp_path, "object", schedule=schedule)
     include = ["-I", include_directory(), "-I", tmp_path / "out"]
     source, program = Path(__file__).with_name("call_pixels.cpp"), tmp_path / "program"
     libraries = [tmp_path / "out" / "pixels.a", "-lpthread", "-ldl"]

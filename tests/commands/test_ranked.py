@@ -12,7 +12,7 @@ import pytest
 
 from hltune.commands import schedule as command
 from hltune.commands.attempt import RANKED
-from hltune.commands.ranked import MEASURED, Ranked
+from hltune.commands.ranked import Ranked
 from hltune.commands.schedule import Scheduled, schedule
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores
@@ -28,6 +28,7 @@ from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 
 DILATE = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
+MEASURED = 3
 BEAM = Adams2019Options(parallelism=2, beam_size=4, num_passes=1)
 
 
@@ -63,6 +64,8 @@ class Notes(list[str]):
 def find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Scheduled, Notes]]:
     monkeypatch.setattr(command, "default_ranker", lambda *_: ByT0())
     monkeypatch.setattr("hltune.commands.ranked._DRAFTING_S", 120.0)
+    monkeypatch.setattr("hltune.commands.ranked.MEASURED", MEASURED)
+    monkeypatch.setattr("hltune.tuning.drafts._PER_MUTANT", 4)
 
     def run(search: SearchOptions = BEAM, *, measuring: bool) -> tuple[Scheduled, Notes]:
         notes = Notes()

@@ -24,6 +24,7 @@ DILATE = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
 MEASURE = MeasureOptions(threads=2, turns=2)
 
 
+@pytest.mark.long
 def test_schedule_run_and_export(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "ws")
     scheduled = schedule(

@@ -47,7 +47,9 @@ def load(entry: str) -> Subject:
 
 def make_options(**changes: Any) -> TuneOptions:
     search = changes.pop("search", Adams2019Options(parallelism=THREADS, beam_size=4, num_passes=1))
-    return TuneOptions(search=search, search_timeout_s=60, budget=Budget(rounds=2), **{"batch": 40} | changes)
+    return TuneOptions(
+        search=search, search_timeout_s=60, budget=Budget(rounds=2), **{"batch": 24, "beams": 2} | changes
+    )
 
 
 @pytest.fixture(scope="session")

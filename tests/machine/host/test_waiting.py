@@ -55,8 +55,9 @@ def test_threads_wait_where_others_have_the_processors() -> None:
 @pytest.mark.usefixtures("busy")
 def test_a_busy_machine_is_named(blur: PipelineSpec, host: TargetInfo) -> None:
     notes = Notes()
-    with HostMachine(host, OPTIONS, workers=1) as machine, machine.session(blur, Inputs()) as session:
-        for _ in range(20):
+    options = replace(OPTIONS, turn_s=0.05)
+    with HostMachine(host, options, workers=1) as machine, machine.session(blur, Inputs()) as session:
+        for _ in range(3):
             session.measure({"fast": fast(blur)})
         say_if_busy(session, "blur", notes)
     assert len(notes) == 1 and notes[0].startswith("blur: machine busy: in each second of timing, threads waited ")

@@ -84,7 +84,7 @@ def _tail(context: Context, at: int, _split: Split) -> Directives:
 def _unroll(context: Context) -> Directives | None:
     """Unrolls a short loop, or rolls one up again."""
     directives = context.directives
-    rolled = [each for each in context.serial_loops() if each[1].extent and each[1].extent <= _LONGEST_UNROLL]
+    rolled = [each for each in context.serial_loops() if 0 < (context.most_iterations(*each) or 0) <= _LONGEST_UNROLL]
     at = context.any_of(Unroll)
     if at is not None and (not rolled or context.rng.random() < 0.5):
         return directives[:at] + directives[at + 1 :]

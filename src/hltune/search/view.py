@@ -7,7 +7,7 @@ from typing import Any
 
 from hltune.schedule.canonical import canonical_names
 from hltune.schedule.loops import Loop, LoopNests, loop_nests
-from hltune.values.directives import ComputeAt, Directive, Schedule, StoreAt
+from hltune.values.directives import Bound, ComputeAt, Directive, Schedule, StoreAt
 from hltune.values.errors import InputError
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Stage
@@ -36,6 +36,13 @@ class View:
         placed.add([*self.nests.args][-1])  # an output
         loops = [(stage, loop) for stage, loops in self.nests.loops.items() for loop in loops if stage.func in placed]
         return [(stage, loop) for stage, loop in loops if loop.kind == "for"]
+
+    def most_iterations(self, stage: Stage, loop: Loop) -> int | None:
+        """How many iterations a loop has at most, where the schedule tells it, or the algorithm."""
+        if loop.extent is not None or loop.rvar:
+            return loop.extent
+        own = [each for each in self.directives if isinstance(each, Bound) and each.stage.func == stage.func]
+        return next((each.extent for each in own if each.var == loop.name), None)
 
     def levels(self, consumer: str) -> list[str]:
         """Loops of a Func that something can be computed in, innermost first."""

@@ -1,0 +1,50 @@
+"""What each operator may do to a schedule, and what it leaves alone because Halide would refuse it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hltune.schedule.loops import loop_nests
+from hltune.schedule.parse import parse_schedule
+from hltune.search.operators import OPERATORS, Context
+from hltune.values.directives import Directive, Schedule, Unroll
+from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import Stage
+
+TAPS = FuncInfo(
+    name="taps", args=("x", "c"), updates=(("r_x", "r_y"),), update_args=(("x", "c"),), extents=((3, 1000),)
+)
+SHOWN = FuncInfo(name="shown", args=("x", "c"))
+
+
+def tried(operator: str, text: str, *funcs: FuncInfo) -> list[Schedule]:
+    """What an operator makes of a schedule in many tries."""
+    schedule = parse_schedule(text, funcs)
+    (found,) = (each for each in OPERATORS if each.name == operator)
+    context = Context(list(schedule.directives), loop_nests(schedule, funcs), np.random.default_rng(0))
+    made: list[Schedule] = []
+    for _ in range(60):
+        at = None if found.kind is None else context.any_of(found.kind)
+        given = () if at is None else (at, context.directives[at])
+        if (found.kind is None or given) and (directives := found.change(context, *given)) is not None:
+            made.append(Schedule(tuple(directives)))
+    return made
+
+
+def added(operator: str, text: str, *funcs: FuncInfo) -> set[Directive]:
+    """The directives that an operator adds or changes."""
+    before = parse_schedule(text, funcs).directives
+    return {directive for each in tried(operator, text, *funcs) for directive in each.directives} - {*before}
+
+
+def test_short_reductions_are_unrolled() -> None:
+    found = added("unroll", "taps.compute_root();", TAPS, SHOWN)
+    assert found == {Unroll(Stage("taps", 0), "r_x")}
+    split = added("unroll", "taps.compute_root();taps.update(0).split(r_y, r_y, ri, 250);", TAPS, SHOWN)
+    assert split == {Unroll(Stage("taps", 0), name) for name in ("r_x", "r_y")}
+
+
+def test_a_dimension_with_a_short_bound_is_unrolled() -> None:
+    assert added("unroll", "shown.bound(c, 0, 3).bound(x, 0, 640);", SHOWN) == {Unroll(Stage("shown"), "c")}
+    outer = added("unroll", "shown.bound(c, 0, 8).split(c, c, ci, 2);", SHOWN)
+    assert outer == {Unroll(Stage("shown"), name) for name in ("c", "ci")}

@@ -7,7 +7,7 @@ from typing import Any
 
 from hltune.schedule.canonical import canonical_names
 from hltune.schedule.loops import Loop, LoopNests, loop_nests
-from hltune.values.directives import Bound, ComputeAt, Directive, Schedule, StoreAt
+from hltune.values.directives import OUTERMOST, Bound, ComputeAt, Directive, Schedule, StoreAt
 from hltune.values.errors import InputError
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Stage
@@ -50,11 +50,12 @@ class View:
         return [loop.name for loop in self.nests.loops[stage] if loop.kind != "vectorized"]
 
     def serially_outside(self, level: ComputeAt | StoreAt) -> list[str]:
-        """Loops outside of a level which run in the same task as it, innermost first."""
+        """Loops outside of a level which run in the same task as it, innermost first; the last may be `OUTERMOST`."""
         loops = self.nests.loops[self.nests.stages(level.consumer)[-1]]
         at = next((number for number, loop in enumerate(loops) if loop.name == level.var), len(loops))
-        inside = takewhile(lambda number: loops[number].kind != "parallel", range(at, len(loops) - 1))
-        return [loops[number + 1].name for number in inside]
+        serial = [*takewhile(lambda loop: loop.kind != "parallel", loops[at:])]
+        outside = [*(loop.name for loop in loops[at + 1 :]), OUTERMOST]
+        return outside[: len(serial)]
 
     def new_loop(self) -> str:
         """A name that no loop has."""

@@ -1,0 +1,41 @@
+"""Where a Func may be computed and stored, as its consumer's loops tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from hltune.schedule.loops import loop_nests
+from hltune.schedule.parse import parse_schedule
+from hltune.search.view import View
+from hltune.values.directives import OUTERMOST, ComputeAt
+from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import Stage
+
+ROWS = FuncInfo(name="rows", args=("x", "y"))
+SHOWN = FuncInfo(name="shown", args=("x", "y"))
+
+
+def view(text: str, *funcs: FuncInfo) -> View:
+    schedule = parse_schedule(text, funcs)
+    return View(list(schedule.directives), loop_nests(schedule, funcs))
+
+
+def level(var: str) -> ComputeAt:
+    return ComputeAt(Stage("rows"), "shown", var)
+
+
+@pytest.mark.parametrize(
+    ("text", "var", "outside"),
+    [
+        ("", "x", ["y", OUTERMOST]),
+        ("", "y", [OUTERMOST]),
+        ("", OUTERMOST, []),
+        ("shown.parallel(y);", "x", ["y"]),
+        ("shown.parallel(y);", "y", []),
+        ("shown.split(y, y, yi, 8).parallel(y);", "x", ["yi", "y"]),
+        ("shown.split(y, y, yi, 8).parallel(yi);", "yi", []),
+    ],
+)
+def test_a_window_slides_over_serial_loops(text: str, var: str, outside: list[str]) -> None:
+    """Over the outermost one as well, which is what there is on one thread."""
+    assert view(text, ROWS, SHOWN).serially_outside(level(var)) == outside

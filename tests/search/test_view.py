@@ -13,6 +13,7 @@ from hltune.values.roles import Stage
 
 ROWS = FuncInfo(name="rows", args=("x", "y"))
 SHOWN = FuncInfo(name="shown", args=("x", "y"))
+MEANS = FuncInfo(name="shown", args=("x", "y"), updates=(("r_x",), ()), update_args=(("x", "y"), ("x", "y")))
 
 
 def view(text: str, *funcs: FuncInfo) -> View:
@@ -39,3 +40,11 @@ def level(var: str) -> ComputeAt:
 def test_a_window_slides_over_serial_loops(text: str, var: str, outside: list[str]) -> None:
     """Over the outermost one as well, which is what there is on one thread."""
     assert view(text, ROWS, SHOWN).serially_outside(level(var)) == outside
+
+
+def test_levels_are_loops_of_every_stage_of_a_consumer() -> None:
+    seen = view("shown.update(0).split(y, yo, yi, 8).split(x, xo, xi, 8).vectorize(xi).parallel(yo);", ROWS, MEANS)
+    assert seen.levels("shown") == ["x", "y", "r_x", "xo", "yi", "yo"]
+    assert seen.serially_outside(level("r_x")) == ["xo", "yi", "yo"]
+    assert [each.name for each in seen.outside(level("yi"))] == ["yo"] == seen.serially_outside(level("yi"))
+    assert seen.serially_outside(level("x")) == ["y", OUTERMOST]

@@ -152,14 +152,13 @@ def further_out(patient: Patient, func: str) -> Iterator[Schedule]:
     if not isinstance(level, ComputeAt):
         return
     stage, view = Stage(func), patient.view
-    outside = view.serially_outside(level)
-    for var in outside:
+    for var in view.serially_outside(level):
         slid = after(view.without(stage, *_STORES), stage, StoreAt(stage, level.consumer, var))
         yield from patient.changed(slid)
-    levels = view.levels(level.consumer)
-    at = levels.index(level.var) if level.var in levels else -1
-    for var in levels[at + 1 :]:
-        yield from patient.changed(_placed(view.directives, stage, ComputeAt(stage, level.consumer, var)))
+    for loop in view.outside(level):
+        if loop.kind != "vectorized":
+            place = ComputeAt(stage, level.consumer, loop.name)
+            yield from patient.changed(_placed(view.directives, stage, place))
     yield from patient.changed(_placed(view.directives, stage, ComputeRoot(stage)))
 
 

@@ -45,17 +45,26 @@ class View:
         return next((each.extent for each in own if each.var == loop.name), None)
 
     def levels(self, consumer: str) -> list[str]:
-        """Loops of a Func that something can be computed in, innermost first."""
-        stage = self.nests.stages(consumer)[-1]
-        return [loop.name for loop in self.nests.loops[stage] if loop.kind != "vectorized"]
+        """Loops of a Func that something can be computed in, those of its last stage first, each innermost first."""
+        loops = (loop for stage in self.nests.stages(consumer)[::-1] for loop in self.nests.loops[stage])
+        return [*dict.fromkeys(loop.name for loop in loops if loop.kind != "vectorized")]
+
+    def outside(self, level: ComputeAt | StoreAt) -> list[Loop]:
+        """Loops outside of a level, in the same stage, innermost first."""
+        return self._from(level)[1:]
 
     def serially_outside(self, level: ComputeAt | StoreAt) -> list[str]:
         """Loops outside of a level which run in the same task as it, innermost first; the last may be `OUTERMOST`."""
-        loops = self.nests.loops[self.nests.stages(level.consumer)[-1]]
-        at = next((number for number, loop in enumerate(loops) if loop.name == level.var), len(loops))
-        serial = [*takewhile(lambda loop: loop.kind != "parallel", loops[at:])]
-        outside = [*(loop.name for loop in loops[at + 1 :]), OUTERMOST]
-        return outside[: len(serial)]
+        serial = [*takewhile(lambda loop: loop.kind != "parallel", self._from(level))]
+        return [*(loop.name for loop in self.outside(level)), OUTERMOST][: len(serial)]
+
+    def _from(self, level: ComputeAt | StoreAt) -> list[Loop]:
+        """The loop of a level and those outside of it; none where the level is outside of all."""
+        if level.var == OUTERMOST:
+            return []
+        stage, loop = self.nests.level(level.consumer, level.var)
+        loops = self.nests.loops[stage]
+        return [*loops[loops.index(loop) :]]
 
     def new_loop(self) -> str:
         """A name that no loop has."""

@@ -105,8 +105,7 @@ def expression_text(expr: hl.Expr) -> str:
 def func_infos(hlpipe: bytes) -> tuple[FuncInfo, ...]:
     """The Funcs of a serialized pipeline, as in `PipelineSpec.funcs`."""
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
-    extents = reduction_extents(hlpipe)
-    return tuple(_func_info(func, extents[func.name()]) for func in _all_funcs(pipeline))
+    return _func_infos(_all_funcs(pipeline), hlpipe)
 
 
 def _all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
@@ -118,6 +117,11 @@ def _all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
             if "Index value passed" not in str(error):
                 raise
             return funcs
+
+
+def _func_infos(funcs: Iterable[hl.Func], hlpipe: bytes) -> tuple[FuncInfo, ...]:
+    extents = reduction_extents(hlpipe)
+    return tuple(_func_info(func, extents[func.name()]) for func in funcs)
 
 
 def _func_info(func: hl.Func, extents: tuple[tuple[int | None, ...], ...]) -> FuncInfo:
@@ -270,7 +274,7 @@ def spec_of(
             pipeline.outputs(), output_estimates, serialized, pitches, strict=True
         )
     )
-    funcs = tuple(map(_func_info, everything))
+    funcs = _func_infos(everything, hlpipe)
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)
 
 

@@ -7,21 +7,24 @@ import numpy as np
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.operators import OPERATORS, Context
-from hltune.values.directives import Directive, Schedule, Unroll
-from hltune.values.pipeline import FuncInfo
+from hltune.values.directives import ComputeAt, Directive, Schedule, Unroll
+from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
+from tests.search.made_up import pipeline
 
 TAPS = FuncInfo(
     name="taps", args=("x", "c"), updates=(("r_x", "r_y"),), update_args=(("x", "c"),), extents=((3, 1000),)
 )
 SHOWN = FuncInfo(name="shown", args=("x", "c"))
+BOTH = pipeline(TAPS, SHOWN)
 
 
-def tried(operator: str, text: str, *funcs: FuncInfo) -> list[Schedule]:
+def tried(operator: str, text: str, spec: PipelineSpec) -> list[Schedule]:
     """What an operator makes of a schedule in many tries."""
-    schedule = parse_schedule(text, funcs)
+    schedule = parse_schedule(text, spec.funcs)
     (found,) = (each for each in OPERATORS if each.name == operator)
-    context = Context(list(schedule.directives), loop_nests(schedule, funcs), np.random.default_rng(0))
+    nests = loop_nests(schedule, spec.funcs)
+    context = Context(list(schedule.directives), nests, spec, np.random.default_rng(0))
     made: list[Schedule] = []
     for _ in range(60):
         at = None if found.kind is None else context.any_of(found.kind)
@@ -31,20 +34,26 @@ def tried(operator: str, text: str, *funcs: FuncInfo) -> list[Schedule]:
     return made
 
 
-def added(operator: str, text: str, *funcs: FuncInfo) -> set[Directive]:
+def added(operator: str, text: str, spec: PipelineSpec) -> set[Directive]:
     """The directives that an operator adds or changes."""
-    before = parse_schedule(text, funcs).directives
-    return {directive for each in tried(operator, text, *funcs) for directive in each.directives} - {*before}
+    before = parse_schedule(text, spec.funcs).directives
+    return {directive for each in tried(operator, text, spec) for directive in each.directives} - {*before}
 
 
 def test_short_reductions_are_unrolled() -> None:
-    found = added("unroll", "taps.compute_root();", TAPS, SHOWN)
+    found = added("unroll", "taps.compute_root();", BOTH)
     assert found == {Unroll(Stage("taps", 0), "r_x")}
-    split = added("unroll", "taps.compute_root();taps.update(0).split(r_y, r_y, ri, 250);", TAPS, SHOWN)
+    split = added("unroll", "taps.compute_root();taps.update(0).split(r_y, r_y, ri, 250);", BOTH)
     assert split == {Unroll(Stage("taps", 0), name) for name in ("r_x", "r_y")}
 
 
 def test_a_dimension_with_a_short_bound_is_unrolled() -> None:
-    assert added("unroll", "shown.bound(c, 0, 3).bound(x, 0, 640);", SHOWN) == {Unroll(Stage("shown"), "c")}
-    outer = added("unroll", "shown.bound(c, 0, 8).split(c, c, ci, 2);", SHOWN)
+    assert added("unroll", "shown.bound(c, 0, 3).bound(x, 0, 640);", BOTH) == {Unroll(Stage("shown"), "c")}
+    outer = added("unroll", "shown.bound(c, 0, 8).split(c, c, ci, 2);", BOTH)
     assert outer == {Unroll(Stage("shown"), name) for name in ("c", "ci")}
+
+
+def test_no_output_is_computed_in_a_loop_of_another_one() -> None:
+    two = pipeline(TAPS, FuncInfo(name="first", args=("x", "c")), SHOWN, outputs=("first", "shown"))
+    found = [each for each in added("materialise", "shown.vectorize(x, 8);", two) if isinstance(each, ComputeAt)]
+    assert {(each.stage.func, each.consumer) for each in found} == {("taps", "first"), ("taps", "shown")}

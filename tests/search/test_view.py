@@ -10,6 +10,7 @@ from hltune.search.view import View
 from hltune.values.directives import OUTERMOST, ComputeAt
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Stage
+from tests.search.made_up import pipeline
 
 ROWS = FuncInfo(name="rows", args=("x", "y"))
 SHOWN = FuncInfo(name="shown", args=("x", "y"))
@@ -18,7 +19,7 @@ MEANS = FuncInfo(name="shown", args=("x", "y"), updates=(("r_x",), ()), update_a
 
 def view(text: str, *funcs: FuncInfo) -> View:
     schedule = parse_schedule(text, funcs)
-    return View(list(schedule.directives), loop_nests(schedule, funcs))
+    return View(list(schedule.directives), loop_nests(schedule, funcs), pipeline(*funcs))
 
 
 def level(var: str) -> ComputeAt:
@@ -48,3 +49,9 @@ def test_levels_are_loops_of_every_stage_of_a_consumer() -> None:
     assert seen.serially_outside(level("r_x")) == ["xo", "yi", "yo"]
     assert [each.name for each in seen.outside(level("yi"))] == ["yo"] == seen.serially_outside(level("yi"))
     assert seen.serially_outside(level("x")) == ["y", OUTERMOST]
+
+
+def test_what_an_rfactor_makes_is_no_output() -> None:
+    seen = view("made = shown.update(0).rfactor({{r_x, u}});", ROWS, MEANS)
+    assert [*seen.nests.args][-1] not in seen.placed
+    assert {str(stage) for stage, _ in seen.serial_loops()} == {"shown", "shown.update(0)", "shown.update(1)"}

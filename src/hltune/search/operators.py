@@ -157,13 +157,13 @@ def _memory(context: Context, _at: int, level: ComputeAt) -> Directives:
 def _materialise(context: Context) -> Directives | None:
     """Computes a Func that was inlined in a loop of another, by vectors: what several points need is computed once."""
     nests = context.nests
-    scheduled = {each.stage.func for each in context.directives}
-    inlined = [stage for stage in nests.loops if stage.func not in scheduled and stage.update is None]
-    if not inlined or not scheduled:
+    placed = context.placed
+    inlined = [stage for stage in nests.loops if stage.func not in placed and stage.update is None]
+    if not inlined:
         return None
     stage = context.any(inlined)
     order = [each.func for each in nests.loops]  # producers first
-    consumers = sorted(scheduled & set(order[order.index(stage.func) :]))
+    consumers = sorted(placed & set(order[order.index(stage.func) :]))
     if not consumers or not nests.loops[stage]:
         return None
     consumer = context.any(consumers)

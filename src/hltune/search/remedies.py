@@ -57,12 +57,7 @@ class Patient:
     @cached_property
     def view(self) -> View:
         """Its directives, and the loops that they make."""
-        return View(list(self.schedule.directives), loop_nests(self.schedule, self.spec.funcs))
-
-    @cached_property
-    def outputs(self) -> frozenset[str]:
-        """Funcs that the pipeline returns."""
-        return frozenset(output.name for output in self.spec.outputs)
+        return View(list(self.schedule.directives), loop_nests(self.schedule, self.spec.funcs), self.spec)
 
     def place(self, func: str) -> ComputeRoot | ComputeAt | None:
         """Where a Func is computed; None for an output, or where no directive says."""
@@ -77,7 +72,7 @@ class Patient:
             if each in seen:
                 continue
             seen.add(each)
-            if each in self.outputs or self.place(each) is not None:
+            if each in self.view.outputs or self.place(each) is not None:
                 found.add(each)
             else:
                 waiting += self.consumers.get(each, ())
@@ -165,7 +160,7 @@ def further_out(patient: Patient, func: str) -> Iterator[Schedule]:
 def further_in(patient: Patient, func: str) -> Iterator[Schedule]:
     """Computes a Func for a part of its consumer at a time, so that it stays in a cache; or slides over them."""
     consumers = patient.placed_consumers(func)
-    if func in patient.outputs or len(consumers) != 1:
+    if func in patient.view.outputs or len(consumers) != 1:
         return
     stage, view, consumer = Stage(func), patient.view, consumers[0]
     serial = [each for each in view.directives if not (each.stage.func == func and isinstance(each, Parallel))]

@@ -9,7 +9,7 @@ from hltune.schedule.canonical import canonical_names
 from hltune.schedule.loops import Loop, LoopNests, loop_nests
 from hltune.values.directives import OUTERMOST, Bound, ComputeAt, Directive, Schedule, StoreAt
 from hltune.values.errors import InputError
-from hltune.values.pipeline import FuncInfo
+from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
 
 Directives = list[Directive]
@@ -17,10 +17,21 @@ Directives = list[Directive]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Directives, and the loops that they make."""
+    """Directives of a pipeline, and the loops that they make."""
 
     directives: Directives
     nests: LoopNests
+    spec: PipelineSpec
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """Funcs that the pipeline returns."""
+        return frozenset(output.name for output in self.spec.outputs)
+
+    @property
+    def placed(self) -> frozenset[str]:
+        """Funcs with loops of their own: one that is inlined has no directives."""
+        return self.outputs.union(each.stage.func for each in self.directives)
 
     def replaced(self, at: int, **changes: Any) -> Directives:
         """The directives, with fields of one of them changed."""
@@ -32,8 +43,7 @@ class View:
 
     def serial_loops(self) -> list[tuple[Stage, Loop]]:
         """Loops that are neither parallel, nor vectorised, nor unrolled; an inlined Func has no loops."""
-        placed = {each.stage.func for each in self.directives}  # one that is inlined has no directives
-        placed.add([*self.nests.args][-1])  # an output
+        placed = self.placed
         loops = [(stage, loop) for stage, loops in self.nests.loops.items() for loop in loops if stage.func in placed]
         return [(stage, loop) for stage, loop in loops if loop.kind == "for"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.operators import OPERATORS, Context
-from hltune.values.directives import ComputeAt, Directive, Schedule, Unroll
+from hltune.values.directives import AlignStorage, ComputeAt, Directive, Schedule, Unroll
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
 from tests.search.made_up import pipeline
@@ -57,3 +57,8 @@ def test_no_output_is_computed_in_a_loop_of_another_one() -> None:
     two = pipeline(TAPS, FuncInfo(name="first", args=("x", "c")), SHOWN, outputs=("first", "shown"))
     found = [each for each in added("materialise", "shown.vectorize(x, 8);", two) if isinstance(each, ComputeAt)]
     assert {(each.stage.func, each.consumer) for each in found} == {("taps", "first"), ("taps", "shown")}
+
+
+def test_rows_in_memory_are_aligned() -> None:
+    found = added("align", "taps.reorder_storage(c, x).compute_at(shown, x);", BOTH)
+    assert {each.var for each in found if isinstance(each, AlignStorage)} == {"c"}

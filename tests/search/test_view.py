@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.view import View
-from hltune.values.directives import OUTERMOST, ComputeAt
-from hltune.values.pipeline import FuncInfo
+from hltune.values.directives import OUTERMOST, ComputeAt, Schedule
+from hltune.values.pipeline import Constraint, FuncInfo
 from hltune.values.roles import Stage
 from tests.search.made_up import pipeline
 
@@ -55,3 +57,29 @@ def test_what_an_rfactor_makes_is_no_output() -> None:
     seen = view("made = shown.update(0).rfactor({{r_x, u}});", ROWS, MEANS)
     assert [*seen.nests.args][-1] not in seen.placed
     assert {str(stage) for stage, _ in seen.serial_loops()} == {"shown", "shown.update(0)", "shown.update(1)"}
+
+
+@pytest.mark.parametrize(
+    ("text", "innermost"),
+    [
+        ("", "x"),
+        ("rows.reorder_storage(y, x);", "y"),
+        ("rows.reorder_storage(y, x);rows.reorder_storage(x, y);", "x"),
+        ("rows.reorder_storage(c, y);", "x"),
+        ("rows.reorder_storage(c, x);", "c"),
+    ],
+)
+def test_neighbours_in_memory_are_of_the_innermost_dimension(text: str, innermost: str) -> None:
+    deep = FuncInfo(name="rows", args=("x", "y", "c"))
+    assert view(text, deep, SHOWN).innermost_stored("rows") == innermost
+
+
+def test_an_output_is_stored_as_it_was_promised() -> None:
+    colours, number = FuncInfo(name="colours", args=("x", "y", "c")), FuncInfo(name="number", args=())
+    spec = pipeline(number, colours)
+    strides = tuple(Constraint(stride=stride) for stride in (3, None, 1))
+    interleaved = replace(spec, outputs=(replace(spec.outputs[0], constraints=strides),))
+    nests = loop_nests(Schedule(), spec.funcs)
+    assert View([], nests, interleaved).innermost_stored("colours") == "c"
+    assert View([], nests, spec).innermost_stored("colours") == "x"
+    assert View([], nests, spec).innermost_stored("number") is None

@@ -186,12 +186,12 @@ def _inline(context: Context, _at: int, level: ComputeAt) -> Directives:
 
 def _align(context: Context, _at: int, level: ComputeAt) -> Directives:
     """Begins the rows of a buffer at multiples of a vector, or no longer."""
-    stage, dimensions = level.stage, context.nests.args[level.stage.func]
+    stage, dense = level.stage, context.innermost_stored(level.stage.func)
     others = [each for each in context.directives if not (isinstance(each, AlignStorage) and each.stage == stage)]
-    if len(others) < len(context.directives) or not dimensions:
+    if len(others) < len(context.directives) or dense is None:
         return others
     alignment = int(context.rng.choice(_ALIGNMENTS))
-    return after(context.directives, stage, AlignStorage(stage, dimensions[0], alignment))
+    return after(context.directives, stage, AlignStorage(stage, dense, alignment))
 
 
 def _parallel(context: Context, at: int, parallel: Parallel) -> Directives | None:

@@ -86,14 +86,13 @@ class Patient:
 
 
 def vectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator[Schedule]:
-    """Computes a stage by vectors: of its first dimension, which is dense in memory, or of its innermost loop."""
+    """Computes a stage by vectors: of the dimension that is dense in memory, or of its innermost loop."""
     view = patient.view
     loops = [each for each in view.nests.loops.get(stage, ()) if not each.rvar and each.kind == "for"]
     if not loops:
         return
-    roots = _roots(view, stage)
-    args = view.nests.args[stage.func]
-    dense = [each for each in loops if args and roots.get(each.name) == args[0]]
+    roots, innermost = _roots(view, stage), view.innermost_stored(stage.func)
+    dense = [each for each in loops if roots.get(each.name) == innermost]
     lanes = max(_SHORTEST_VECTOR, patient.vector_bytes // element_bytes)
     for loop in dict.fromkeys((*dense[:1], loops[0])):
         yield from patient.changed(_with_vector(view.directives, view, stage, loop, lanes))
@@ -111,13 +110,15 @@ def revectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator
 
 def stored_otherwise(patient: Patient, func: str) -> Iterator[Schedule]:
     """Stores a Func with another dimension innermost in memory."""
-    if patient.place(func) is None:
+    if patient.place(func) is None or func in patient.view.outputs:
         return
-    args = patient.view.nests.args[func]
+    args, now = patient.view.nests.args[func], patient.view.innermost_stored(func)
     others = patient.view.without(Stage(func), ReorderStorage)
-    for first in args[1:]:
+    for first in args:
         order = (first, *(each for each in args if each != first))
-        yield from patient.changed(after(others, Stage(func), ReorderStorage(Stage(func), order)))
+        new = [] if order == args else [ReorderStorage(Stage(func), order)]
+        if first != now:
+            yield from patient.changed(after(others, Stage(func), *new))
 
 
 def brought_inside(patient: Patient, stage: Stage, factors: Sequence[int], *, unrolled: bool) -> Iterator[Schedule]:

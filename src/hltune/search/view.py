@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any
 
 from hltune.schedule.canonical import canonical_names
 from hltune.schedule.loops import Loop, LoopNests, loop_nests
-from hltune.values.directives import OUTERMOST, Bound, ComputeAt, Directive, Schedule, StoreAt
+from hltune.values.directives import OUTERMOST, Bound, ComputeAt, Directive, ReorderStorage, Schedule, StoreAt
 from hltune.values.errors import InputError
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
@@ -53,6 +53,19 @@ class View:
             return loop.extent
         own = [each for each in self.directives if isinstance(each, Bound) and each.stage.func == stage.func]
         return next((each.extent for each in own if each.var == loop.name), None)
+
+    def innermost_stored(self, func: str) -> str | None:
+        """The dimension of a Func whose neighbours are side by side in memory; None of one without dimensions."""
+        args = self.nests.args[func]
+        for output in self.spec.outputs:
+            if output.name == func:
+                dense = (arg for arg, limits in zip(args, output.constraints, strict=False) if limits.stride == 1)
+                return next(chain(dense, args), None)
+        for each in self.directives:
+            if isinstance(each, ReorderStorage) and each.stage.func == func:
+                order = iter(each.vars)
+                args = tuple(next(order) if arg in each.vars else arg for arg in args)
+        return next(iter(args), None)
 
     def levels(self, consumer: str) -> list[str]:
         """Loops of a Func that something can be computed in, those of its last stage first, each innermost first."""

@@ -7,7 +7,7 @@ import numpy as np
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.operators import OPERATORS, Context
-from hltune.values.directives import AlignStorage, ComputeAt, Directive, Schedule, Unroll
+from hltune.values.directives import AlignStorage, ComputeAt, Directive, Schedule, Split, Unroll
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
 from tests.search.made_up import pipeline
@@ -62,3 +62,12 @@ def test_no_output_is_computed_in_a_loop_of_another_one() -> None:
 def test_rows_in_memory_are_aligned() -> None:
     found = added("align", "taps.reorder_storage(c, x).compute_at(shown, x);", BOTH)
     assert {each.var for each in found if isinstance(each, AlignStorage)} == {"c"}
+
+
+def test_tails_are_those_that_the_loop_may_have() -> None:
+    splits = "split(x, x, xi, 8)", "update(0).split(x, x, xi, 8)", "update(0).split(r_y, r_y, ri, 8)"
+    shift, update, reduction = (
+        {each.tail for each in added("tail", f"taps.{split};", BOTH) if isinstance(each, Split)} for split in splits
+    )
+    assert shift == {"GuardWithIf", "Predicate", "RoundUp", "ShiftInwards"}
+    assert update == shift - {"ShiftInwards"} and reduction == {"GuardWithIf", "Predicate"}

@@ -31,7 +31,11 @@ from hltune.values.roles import Stage
 T = TypeVar("T")
 
 LARGEST_FACTOR = 4096
-_TAILS = ("Auto", "GuardWithIf", "RoundUp", "ShiftInwards")
+_EXACT_TAILS = ("GuardWithIf", "Predicate")
+"""Of loops whose iterations are all that are run, as those of a reduction are."""
+_UPDATE_TAILS = (*_EXACT_TAILS, "Auto", "RoundUp")
+"""Of an update, which may not compute twice what depends on what was there before."""
+_TAILS = (*_UPDATE_TAILS, "ShiftInwards")
 _MEMORY: tuple[Memory, ...] = ("Auto", "Heap", "Stack")
 _ALIGNMENTS = (32, 64, 128)
 _LONGEST_UNROLL = 8
@@ -76,9 +80,12 @@ def _scale(context: Context, at: int, split: Split) -> Directives | None:
     return context.replaced(at, factor=factor) if 1 < factor <= LARGEST_FACTOR else None
 
 
-def _tail(context: Context, at: int, _split: Split) -> Directives:
+def _tail(context: Context, at: int, split: Split) -> Directives:
     """Changes what happens where the factor of a split does not divide the extent."""
-    return context.replaced(at, tail=str(context.rng.choice(_TAILS)))
+    tails = _TAILS if split.stage.update is None else _UPDATE_TAILS
+    if context.nests.is_rvar(split.stage, split.old):
+        tails = _EXACT_TAILS
+    return context.replaced(at, tail=context.any(tails))
 
 
 def _unroll(context: Context) -> Directives | None:

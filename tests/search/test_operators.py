@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search.operators import OPERATORS, Context
-from hltune.values.directives import AlignStorage, ComputeAt, Directive, Schedule, Split, Unroll
+from hltune.values.directives import AlignStorage, ComputeAt, Directive, Parallel, Reorder, Schedule, Split, Unroll
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
 from tests.search.made_up import pipeline
@@ -71,3 +72,41 @@ def test_tails_are_those_that_the_loop_may_have() -> None:
     )
     assert shift == {"GuardWithIf", "Predicate", "RoundUp", "ShiftInwards"}
     assert update == shift - {"ShiftInwards"} and reduction == {"GuardWithIf", "Predicate"}
+
+
+@pytest.mark.parametrize("place", ["compute_root()", "compute_at(shown, c)"])
+def test_what_is_computed_anywhere_is_inlined_or_aligned(place: str) -> None:
+    text = f"taps.{place};shown.compute_root().vectorize(x, 8);"
+    left = parse_schedule("shown.compute_root().vectorize(x, 8);", BOTH.funcs)
+    assert {*tried("inline", text, BOTH)} == {left}  # nor is an output
+    found = added("align", text, BOTH)
+    assert found == {AlignStorage(Stage("taps"), "x", alignment) for alignment in (32, 64, 128)}
+
+
+def test_in_whose_loops_others_are_computed_is_not_inlined() -> None:
+    deep = pipeline(FuncInfo(name="first", args=("x", "c")), TAPS, SHOWN)
+    made = tried("inline", "first.compute_at(taps, x);taps.compute_root();", deep)
+    assert {*made} == {parse_schedule("taps.compute_root();", deep.funcs)}
+
+
+def test_loops_in_their_first_order_are_reordered() -> None:
+    update = Stage("taps", 0)
+    found = added("reorder", "taps.compute_root();shown.reorder(c, x);", BOTH)
+    assert found == {
+        Reorder(Stage("shown"), ("x", "c")),
+        Reorder(Stage("taps"), ("c", "x")),
+        Reorder(update, ("x", "r_y")),
+        Reorder(update, ("c", "x")),
+    }
+    assert added("reorder", "shown.split(x, x, xi, 8).vectorize(xi);", pipeline(SHOWN)) == {
+        Reorder(Stage("shown"), ("c", "x"))
+    }
+
+
+def test_threads_are_given_more_and_less() -> None:
+    made = tried("parallel", "shown.split(x, x, xi, 8).parallel(c);taps.compute_root();", BOTH)
+    found = {frozenset(each for each in schedule.directives if isinstance(each, Parallel)) for schedule in made}
+    before = Parallel(Stage("shown"), "c")
+    more = {frozenset((before, Parallel(stage, "c"))) for stage in (Stage("taps"), Stage("taps", 0))}
+    moved = {frozenset((Parallel(Stage("shown"), var),)) for var in ("x", "xi")}
+    assert found == {frozenset(), *more, *moved}

@@ -149,12 +149,12 @@ def _reordered(context: Context, at: int) -> Directives | None:
 
 def _unordered(context: Context) -> list[tuple[Stage, str, str]]:
     """Neighbours in stages without a given order, the inner one first; those of a reduction have to stay in theirs."""
-    ordered = {each.stage for each in context.directives if isinstance(each, Reorder)}
-    stages = [stage for stage in context.nests.loops if stage.func in context.placed and stage not in ordered]
+    ordered, placed = {each.stage for each in context.directives if isinstance(each, Reorder)}, context.placed
     found: list[tuple[Stage, str, str]] = []
-    for stage in stages:
-        loops = [loop for loop in context.nests.loops[stage] if loop.kind != "vectorized"]
-        found += [(stage, a.name, b.name) for a, b in pairwise(loops) if not (a.rvar and b.rvar)]
+    for stage, loops in context.nests.loops.items():
+        if stage.func in placed and stage not in ordered:
+            pairs = pairwise(loop for loop in loops if loop.kind != "vectorized")
+            found += [(stage, a.name, b.name) for a, b in pairs if not (a.rvar and b.rvar)]
     return found
 
 

@@ -78,7 +78,7 @@ class View:
 
     def serially_outside(self, level: ComputeAt | StoreAt) -> list[str]:
         """Loops outside of a level which run in the same task as it, innermost first; the last may be `OUTERMOST`."""
-        serial = [*takewhile(lambda loop: loop.kind != "parallel", self._from(level))]
+        serial = [*takewhile(lambda loop: loop.kind in ("for", "unrolled"), self._from(level))]
         return [*(loop.name for loop in self.outside(level)), OUTERMOST][: len(serial)]
 
     def _from(self, level: ComputeAt | StoreAt) -> list[Loop]:

@@ -46,7 +46,8 @@ def test_a_window_slides_over_serial_loops(text: str, var: str, outside: list[st
 
 
 def test_levels_are_loops_of_every_stage_of_a_consumer() -> None:
-    seen = view("shown.update(0).split(y, yo, yi, 8).split(x, xo, xi, 8).vectorize(xi).parallel(yo);", ROWS, MEANS)
+    loops = "split(y, yo, yi, 8).split(x, xo, xi, 8).reorder(xi, r_x, xo, yi, yo)"
+    seen = view(f"shown.update(0).{loops}.vectorize(xi).parallel(yo);", ROWS, MEANS)
     assert seen.levels("shown") == ["x", "y", "r_x", "xo", "yi", "yo"]
     assert seen.serially_outside(level("r_x")) == ["xo", "yi", "yo"]
     assert [each.name for each in seen.outside(level("yi"))] == ["yo"] == seen.serially_outside(level("yi"))

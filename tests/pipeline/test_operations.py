@@ -68,7 +68,7 @@ def test_constant_extents_of_reductions_are_known(load: Load, tmp_path: Path) ->
         "f[x, y] = g[x, y]",
     )
     path.write_text(HEAD + "".join(f"    {line}\n" for line in lines) + TAIL)
-    g, f = load(f"{path}:pipeline").funcs
+    _, g, f = load(f"{path}:pipeline").funcs
     assert g == FuncInfo(
         name="g",
         args=("x", "y"),

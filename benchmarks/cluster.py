@@ -63,7 +63,7 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
     with tempfile.TemporaryDirectory() as folder:
         subject = load_subject(SubjectOptions(pipeline="median3x3", target="host"), Workspace(Path(folder)))
-        candidates = candidates_of(subject.spec.funcs, round(2 * max(NODES) * seconds / EACH_S))
+        candidates = candidates_of(subject.spec, round(2 * max(NODES) * seconds / EACH_S))
         sizes = [len(encode([(key, each.schedule)])) for key, each in list(candidates.items())[:100]]
         print(f"{EACH_S} s each; {len(candidates)} schedules, {np.mean(sizes):.0f} bytes each on the way to a node")
         print("nodes  per minute  of so many times one  head, ms of CPU each")
@@ -80,13 +80,13 @@ def main() -> None:
         print(f"{nodes:5}{rate:12.0f}{rate / (nodes * 60 / EACH_S):22.2f}")
 
 
-def candidates_of(funcs: object, count: int) -> dict[str, Candidate]:
+def candidates_of(spec: PipelineSpec, count: int) -> dict[str, Candidate]:
     """Mutants, one of another."""
-    parents = [Parent(parse_schedule("output.compute_root();", funcs), 1.0)]  # type: ignore[arg-type]
+    parents = [Parent(parse_schedule("output.compute_root();", spec.funcs), 1.0)]
     found: dict[str, Candidate] = {}
     rng = np.random.default_rng(0)
     while len(found) < count:
-        made = mutants(parents, funcs, rng, wanted=200, known=found.__contains__)  # type: ignore[arg-type]
+        made = mutants(parents, spec, rng, wanted=200, known=found.__contains__)
         found |= made
         parents = [Parent(each.schedule, 1.0) for each in list(made.values())[:50]] or parents
     return dict(list(found.items())[:count])

@@ -1,4 +1,4 @@
-"""Where floats take part."""
+"""Where floats take part, and how long reductions are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hltune.pipeline.operations import rounded_outputs
+from hltune.values.pipeline import FuncInfo
 from tests.pipeline.conftest import Load
 
 HEAD = """
@@ -55,3 +56,24 @@ def test_floats_take_part_in_single_elements(load: Load, tmp_path: Path, lines: 
     path = tmp_path / "tuples.py"
     path.write_text(HEAD + "".join(f"    {line.strip()}\n" for line in lines.split(";")) + TAIL)
     assert rounded_outputs(load(f"{path}:pipeline", checked=False)) == rounded
+
+
+def test_constant_extents_of_reductions_are_known(load: Load, tmp_path: Path) -> None:
+    path = tmp_path / "sums.py"
+    lines = (
+        "s = hl.RDom([hl.Range(0, 3), hl.Range(0, im.height() - 1)], 's')",
+        "g[x, y] = hl.u8(0)",
+        "g[x, y] += im[x, r]",
+        "g[x, 0] += im[s.x, s.y]",
+        "f[x, y] = g[x, y]",
+    )
+    path.write_text(HEAD + "".join(f"    {line}\n" for line in lines) + TAIL)
+    _, g, f = load(f"{path}:pipeline", checked=False).funcs
+    assert g == FuncInfo(
+        name="g",
+        args=("x", "y"),
+        updates=(("r_x",), ("s_x", "s_y")),
+        update_args=(("x", "y"), ("x",)),
+        extents=((4,), (3, None)),
+    )
+    assert f.extents == ()

@@ -81,7 +81,15 @@ specs = st.builds(
     ).map(tuple),
     outputs=st.lists(outputs, max_size=2).map(tuple),
     funcs=st.lists(
-        st.builds(FuncInfo, name=names, args=name_tuples, updates=name_tables, update_args=name_tables), max_size=2
+        st.builds(
+            FuncInfo,
+            name=names,
+            args=name_tuples,
+            updates=name_tables,
+            update_args=name_tables,
+            extents=st.lists(st.lists(st.none() | st.integers(0, 9), max_size=2).map(tuple), max_size=2).map(tuple),
+        ),
+        max_size=2,
     ).map(tuple),
 )
 failures = st.builds(Failure, stage=names, kind=st.sampled_from(get_args(FailureKind)), message=names, log=names)

@@ -20,6 +20,7 @@ from hltune.values.directives import (
     Vectorize,
 )
 from hltune.values.errors import InputError
+from hltune.values.pipeline import FuncInfo
 from tests.schedule.strategies import FUNCS
 
 BLUR = Stage("blur")
@@ -56,6 +57,13 @@ def test_directives_change_loops_as_in_halide(directives: tuple[Directive, ...],
 def test_loops_of_reductions_stay_reductions() -> None:
     nests = loop_nests(Schedule((Split(HIST, "r_x", "ro", "ri", 8), Fuse(HIST, "ri", "r_y", "t"))), FUNCS)
     assert shown(nests, HIST) == "ro! t!"
+
+
+def test_the_algorithm_tells_how_long_reductions_are() -> None:
+    funcs = [FuncInfo(name="sum", args=("x",), updates=(("r_x", "r_y"),), update_args=(("x",),), extents=((10, None),))]
+    update = Stage("sum", 0)
+    assert shown(loop_nests(Schedule(), funcs), update) == "x r_y! r_x!=10"
+    assert shown(loop_nests(Schedule((Split(update, "r_x", "ro", "ri", 4),)), funcs), update) == "x r_y! ro!=3 ri!=4"
 
 
 def test_rfactor_makes_a_func() -> None:

@@ -19,9 +19,10 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.advice import advise
 from hltune.search.case import Case
 from hltune.search.faults import KINDS, faults
-from hltune.values.directives import Schedule, StoreIn
+from hltune.values.directives import OUTERMOST, Schedule, StoreAt, StoreIn
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.roles import Stage
 from tests.cache import CACHE
 from tests.loading import Unchecked
 from tests.search.flawed import FLAWS, GOOD, Flaw
@@ -284,6 +285,15 @@ def test_an_update_that_no_directive_places_is_computed_once(readers: dict[str, 
     assert faults and all(each.changes for each in faults)
     once = [reader(each).of(name) for each in faults[0].changes[:1]]
     assert all(sum(each.features["points"] for each in bodies) < 1.1 * (256 + 1) * 5 for bodies in once)
+
+
+def test_a_window_slides_over_the_outermost_loop(reader: Reader) -> None:
+    vector = "split(x, x, xi, 8).vectorize(xi)"
+    case = reader.case(f"sharp.{vector}; rows.compute_at(sharp, y).{vector};")
+    (fault,) = (each for each in KINDS["recomputed"](case) if each.stage.func == "rows")
+    (change,) = (each for each in fault.changes if StoreAt(Stage("rows"), "sharp", OUTERMOST) in each.directives)
+    points = [sum(each.features["points"] for each in account.of("rows")) for account in (case.account, reader(change))]
+    assert points[0] > 2.9 * 4096 * 3074 and points[1] < 1.1 * 4096 * 3074
 
 
 def test_threads_share_the_loop_around_an_update_that_no_directive_places(readers: dict[str, Reader]) -> None:

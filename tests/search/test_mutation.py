@@ -33,6 +33,7 @@ from hltune.values.schedule_codec import from_json, schedule_hash, to_json
 from tests.cache import CACHE
 from tests.loading import Unchecked
 from tests.machine.opened import OPTIONS, opened
+from tests.search.made_up import pipeline
 
 FUNCS = (FuncInfo(name="rows", args=("x", "y")), FuncInfo(name="blurred", args=("x", "y")))
 TEXT = """blurred.split(y, y, yi, 16, TailStrategy::ShiftInwards).split(x, x, xi, 16, TailStrategy::ShiftInwards)
@@ -40,6 +41,7 @@ TEXT = """blurred.split(y, y, yi, 16, TailStrategy::ShiftInwards).split(x, x, xi
 rows.store_in(MemoryType::Stack).split(x, x, xi, 16, TailStrategy::RoundUp).vectorize(xi)
     .compute_at(blurred, yi).store_at(blurred, y);"""
 PARENT = parse_schedule(TEXT, FUNCS)
+SPEC = pipeline(*FUNCS)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 8))
@@ -47,7 +49,7 @@ def test_mutants_fit_the_pipeline_and_survive_a_file(seed: int, generations: int
     rng = np.random.default_rng(seed)
     schedule = PARENT
     for _ in range(generations):
-        mutant = mutate(schedule, FUNCS, rng)
+        mutant = mutate(schedule, SPEC, rng)
         assert mutant is not None
         child, mutation = mutant.schedule, mutant.provenance
         assert isinstance(mutation, Mutated) and mutation.parent == schedule_hash(schedule) and mutation.changes
@@ -59,17 +61,17 @@ def test_mutants_fit_the_pipeline_and_survive_a_file(seed: int, generations: int
 
 
 def test_the_same_seed_gives_the_same_mutants() -> None:
-    first, second = (mutate(PARENT, FUNCS, np.random.default_rng(7)) for _ in range(2))
+    first, second = (mutate(PARENT, SPEC, np.random.default_rng(7)) for _ in range(2))
     assert first == second
 
 
 def test_parents_that_are_far_behind_have_few_children() -> None:
-    child = mutate(PARENT, FUNCS, np.random.default_rng(7))
+    child = mutate(PARENT, SPEC, np.random.default_rng(7))
     assert child is not None
     slow = child.schedule
     for costs, least, most in (((1.0, 1.02), 0.3, 0.7), ((1.0, 1.5), 0.0, 0.1), ((1.5, 1.0), 0.9, 1.0)):
         parents = [Parent(PARENT, costs[0]), Parent(slow, costs[1])]
-        made = mutants(parents, FUNCS, np.random.default_rng(0), wanted=100, known=lambda _: False)
+        made = mutants(parents, SPEC, np.random.default_rng(0), wanted=100, known=lambda _: False)
         origins = [each.provenance for each in made.values()]
         share = sum(isinstance(each, Mutated) and each.parent == schedule_hash(slow) for each in origins) / len(made)
         assert least <= share <= most
@@ -77,9 +79,9 @@ def test_parents_that_are_far_behind_have_few_children() -> None:
 
 def test_loops_of_every_output_are_changed() -> None:
     funcs = (*FUNCS[:1], FuncInfo(name="sharpened", args=("x", "y")), FuncInfo(name="blurred", args=("x", "y")))
-    text = "sharpened.split(x, x, xi, 16).vectorize(xi);\nblurred.split(x, x, xi, 16).vectorize(xi);"
-    schedule = parse_schedule(text, funcs)
-    view = View(list(schedule.directives), loop_nests(schedule, funcs))
+    schedule = parse_schedule("blurred.split(x, x, xi, 16).vectorize(xi);", funcs)
+    spec = pipeline(*funcs, outputs=("sharpened", "blurred"))
+    view = View(list(schedule.directives), loop_nests(schedule, funcs), spec)
     assert {stage.func for stage, _ in view.serial_loops()} == {"sharpened", "blurred"}  # rows is inlined
 
 
@@ -89,7 +91,7 @@ def test_what_halide_would_refuse_is_not_made() -> None:
     rng = np.random.default_rng(0)
     text = TEXT.replace("compute_at(blurred, yi).store_at(blurred, y)", "compute_at(blurred, x)")
     parent = parse_schedule(text.replace("parallel(y)", "parallel(yi)"), funcs)
-    made = [mutant for _ in range(500) if (mutant := mutate(parent, funcs, rng))]
+    made = [mutant for _ in range(500) if (mutant := mutate(parent, pipeline(*funcs), rng))]
     for mutant in made:
         of_inlined = [each for each in mutant.schedule.directives if each.stage.func == "inlined"]
         assert not of_inlined or any(isinstance(each, ComputeAt) for each in of_inlined)
@@ -102,7 +104,7 @@ def test_every_operator_is_used() -> None:
     rng = np.random.default_rng(0)
     unstored = Schedule(tuple(each for each in PARENT.directives if not isinstance(each, StoreAt)))
     parents = [PARENT, unstored] * 300
-    found = Counter(name for each in parents if (m := mutate(each, FUNCS, rng)) for name in m.provenance.changes)
+    found = Counter(name for each in parents if (m := mutate(each, SPEC, rng)) for name in m.provenance.changes)
     assert found.keys() == {
         "scale",
         "tail",
@@ -124,7 +126,7 @@ def test_every_operator_is_used() -> None:
 def test_operators_without_weight_are_not_used() -> None:
     weights = dict.fromkeys((each.name for each in OPERATORS), 0.0) | {"tail": 1.0, "align": 3.0}
     made = mutants(
-        [Parent(PARENT, 1.0)], FUNCS, np.random.default_rng(0), wanted=20, known=lambda _: False, weights=weights
+        [Parent(PARENT, 1.0)], SPEC, np.random.default_rng(0), wanted=20, known=lambda _: False, weights=weights
     )
     changes = {name for each in made.values() for name in each.provenance.changes}
     assert changes == {"tail", "align"}
@@ -155,10 +157,10 @@ def test_neighbours_are_made_one_by_one_in_an_order_that_the_seed_tells(monkeypa
 
 def test_what_cannot_be_changed() -> None:
     rng = np.random.default_rng(0)
-    assert mutants([], FUNCS, rng, wanted=5, known=lambda _: False) == {}
-    assert mutants([Parent(PARENT, 1.0)], FUNCS, rng, wanted=5, known=lambda _: True) == {}
+    assert mutants([], SPEC, rng, wanted=5, known=lambda _: False) == {}
+    assert mutants([Parent(PARENT, 1.0)], SPEC, rng, wanted=5, known=lambda _: True) == {}
     scalar = FuncInfo(name="sum", args=())
-    assert mutate(Schedule(), (scalar,), rng) is None
+    assert mutate(Schedule(), pipeline(scalar), rng) is None
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +180,7 @@ def blur(host: TargetInfo) -> PipelineSpec:
 def test_those_that_run_compute_the_same(blur: PipelineSpec, host: TargetInfo) -> None:
     parent = parse_schedule(TEXT, blur.funcs)
     rng = np.random.default_rng(1)
-    found = mutants([Parent(parent, 1.0)], blur.funcs, rng, wanted=40, known=lambda _: False)
+    found = mutants([Parent(parent, 1.0)], blur, rng, wanted=40, known=lambda _: False)
     assert len(found) == 40
     options = replace(OPTIONS, short_turn_s=0.002)
     reference = NumPyReference(module="tests.machine.pipelines", function="blur_reference")

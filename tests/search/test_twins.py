@@ -17,6 +17,7 @@ from hltune.values.pipeline import FuncInfo
 from hltune.values.provenance import Mutated
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
+from tests.search.made_up import pipeline
 
 FUNCS = tuple(FuncInfo(name=name, args=("x", "y")) for name in ("edge", "a", "b", "c", "d", "output"))
 
@@ -123,7 +124,7 @@ def test_any_mutant_is_a_schedule(seed: int) -> None:
         np.random.default_rng(seed),
     )
     for _ in range(4):
-        mutant = mutate(schedule, funcs, rng)
+        mutant = mutate(schedule, pipeline(*funcs), rng)
         if mutant is None:
             break
         loop_nests(mutant.schedule, funcs)
@@ -160,6 +161,6 @@ def test_what_differs_in_one_stage_is_not_combined() -> None:
 
 def test_mutants_are_of_both_kinds() -> None:
     parents = [Of(schedule(*PARENT), 1.0), Of(schedule(inside("a", "b", lanes=8), root("b"), root("output")), 1.02)]
-    made = mutants(parents, FUNCS, np.random.default_rng(0), wanted=200, known=lambda _: False)
+    made = mutants(parents, pipeline(*FUNCS), np.random.default_rng(0), wanted=200, known=lambda _: False)
     changes = [each.provenance.changes for each in made.values() if isinstance(each.provenance, Mutated)]
     assert sum("alike" in each for each in changes) > 20 and sum(each == ("combine",) for each in changes) > 3

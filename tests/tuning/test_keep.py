@@ -34,8 +34,8 @@ def test_mutants_change_the_rest_alone(keep: tuple[str, ...], only: tuple[str, .
     found = kept(OWN, keep, only)
     assert found is not None
     rng = np.random.default_rng(0)
-    parents, funcs = [Parent(MANUAL, 1.0)], SUBJECT.spec.funcs
-    made = mutants(parents, funcs, rng, wanted=40, known=lambda _: False, allowed=found.allows)
+    parents, spec = [Parent(MANUAL, 1.0)], SUBJECT.spec
+    made = mutants(parents, spec, rng, wanted=40, known=lambda _: False, allowed=found.allows)
     assert len(made) > 10
     for mutant in made.values():
         theirs, own = (
@@ -43,7 +43,7 @@ def test_mutants_change_the_rest_alone(keep: tuple[str, ...], only: tuple[str, .
             for schedule in (mutant.schedule, MANUAL)
         )
         assert theirs == own
-    free = mutants([Parent(MANUAL, 1.0)], SUBJECT.spec.funcs, rng, wanted=40, known=lambda _: False)
+    free = mutants(parents, spec, rng, wanted=40, known=lambda _: False)
     assert not all(found.allows(mutant.schedule) for mutant in free.values())
     assert found.allows(Schedule(base=OWN.spec.manual_hash))
     assert not found.allows(Schedule(base="0" * 64))

@@ -70,7 +70,7 @@ class Ranked:
             new = {key: probes[key] for key in likely if not taken(key)}
             return new | mutants(
                 [*parents, *further],
-                self._subject.spec.funcs,
+                self._subject.spec,
                 self._rng,
                 wanted=count,
                 known=lambda key: key in known or key in probes or taken(key),

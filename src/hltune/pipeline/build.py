@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from hltune.pipeline.images import Array
+from hltune.pipeline.operations import reduction_extents
 from hltune.pipeline.pitches import output_pitches
 from hltune.pipeline.prefetches import Prefetch, take_prefetches
 from hltune.pipeline.serialized import read_pipeline
@@ -104,7 +105,7 @@ def expression_text(expr: hl.Expr) -> str:
 def func_infos(hlpipe: bytes) -> tuple[FuncInfo, ...]:
     """The Funcs of a serialized pipeline, as in `PipelineSpec.funcs`."""
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
-    return tuple(map(_func_info, all_funcs(pipeline)))
+    return _func_infos(all_funcs(pipeline), hlpipe)
 
 
 def all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
@@ -119,13 +120,19 @@ def all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
             return funcs
 
 
-def _func_info(func: hl.Func) -> FuncInfo:
+def _func_infos(funcs: Iterable[hl.Func], hlpipe: bytes) -> tuple[FuncInfo, ...]:
+    extents = reduction_extents(hlpipe)
+    return tuple(_func_info(func, extents[func.name()]) for func in funcs)
+
+
+def _func_info(func: hl.Func, extents: tuple[tuple[int | None, ...], ...]) -> FuncInfo:
     updates = range(func.num_update_definitions())
     return FuncInfo(
         name=plain_name(func.name()),
         args=tuple(plain_name(var.name()) for var in func.args()),
         updates=tuple(tuple(plain_name(rvar.name()) for rvar in func.rvars(k)) for k in updates),
         update_args=tuple(_free_args(func, k) for k in updates),
+        extents=extents,
     )
 
 
@@ -268,7 +275,7 @@ def spec_of(
             pipeline.outputs(), output_estimates, serialized, pitches, strict=True
         )
     )
-    funcs = tuple(map(_func_info, everything))
+    funcs = _func_infos(everything, hlpipe)
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)
 
 

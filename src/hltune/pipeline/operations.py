@@ -140,6 +140,15 @@ def c_functions(hlpipe: bytes) -> frozenset[str]:
     return frozenset(table.text(0) for kind, table in found if kind == _CALL and table.number(3, "<B") in _C_CALLS)
 
 
+def reduction_extents(hlpipe: bytes) -> dict[str, tuple[tuple[int | None, ...], ...]]:
+    """Of every Func, by its name as Halide has it, what `FuncInfo.extents` says."""
+    found: dict[str, tuple[tuple[int | None, ...], ...]] = {}
+    for func in read_root(hlpipe, where="reductions").tables(0):
+        extents = tuple(tuple(_extents(definition, {})) for definition in func.tables(8))
+        found[func.text(0)] = extents if any(each is not None for some in extents for each in some) else ()
+    return found
+
+
 def _read(spec: PipelineSpec) -> tuple[dict[str, Operations | None], list[str]]:
     """All Funcs by name, None for extern ones; and the names of the outputs."""
     root = read_root(spec.hlpipe, where=spec.name)
@@ -192,9 +201,13 @@ def _calls(expressions: Iterable[Expression]) -> Iterator[_Element]:
 
 def _steps(definition: Table, extents: Mapping[str, int]) -> float:
     """The size of the definition's reduction domain."""
+    return float(math.prod(max(1, each) for each in _extents(definition, extents) if each is not None))
+
+
+def _extents(definition: Table, known: Mapping[str, int]) -> Iterator[int | None]:
+    """The extent of each of the definition's reduction variables, innermost first, as far as what is known tells."""
     stage = definition.table(7)
-    found = [value_of(operand(rvar, 3), extents) for rvar in stage.tables(0)] if stage else []
-    return float(math.prod(max(1, each) for each in found if each is not None))
+    return (value_of(operand(rvar, 3), known) for rvar in (stage.tables(0) if stage else ()))
 
 
 def value_of(expression: Expression | None, known: Mapping[str, int]) -> int | None:

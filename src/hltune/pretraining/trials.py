@@ -183,7 +183,7 @@ class Trials:
         rng = np.random.default_rng([self.options.search.seed, number, _MUTATING])
         parents = [Parent(each.schedule, 1.0) for each in searched.values()]
         wanted = _DRAFTS_PER_MUTANT * len(searched)
-        drafts = mutants(parents, spec.funcs, rng, wanted=wanted, known=searched.__contains__)
+        drafts = mutants(parents, spec, rng, wanted=wanted, known=searched.__contains__)
         root = Candidate(schedule=every_func_at_root(spec), provenance=Named(name=ROOT))
         at_root = {schedule_hash(root.schedule): root}
         lowered = self._lowered(spec, at_root | drafts | searched)

@@ -62,7 +62,8 @@ def encode_spec(spec: PipelineSpec) -> str:
          "funcs": [{"name": "out", "args": ["x", "y"], "updates": [], "update_args": []}]}
 
     The expressions of promises are base64. The alignment of an output and pitches stand there only if the code promises
-    them: bundles have their names from what this was before there were such things.
+    them, and extents only if they are constants: bundles have their names from what this was before there were such
+    things.
     """
     inputs = [
         {"kind": "buffer" if isinstance(each, BufferArgument) else "scalar", **asdict(each)} for each in spec.inputs
@@ -74,6 +75,9 @@ def encode_spec(spec: PipelineSpec) -> str:
     for argument in (*inputs, *outputs):
         if argument.get("pitches") == ():
             del argument["pitches"]
+    for func in funcs:
+        if func["extents"] == ():
+            del func["extents"]
     return json.dumps({"inputs": inputs, "outputs": outputs, "funcs": funcs}, default=_base64)
 
 

@@ -43,7 +43,7 @@ class Loop:
 
     Attributes:
         rvar: it is a reduction variable, or was made from one.
-        extent: the number of iterations, where the schedule tells it.
+        extent: the number of iterations, where the schedule tells it, or the algorithm.
     """
 
     name: str
@@ -83,13 +83,15 @@ class LoopNests:
             pure = Stage(func.name)
             self.args[func.name] = func.args
             self.origins[pure] = {name: LoopOrigin(pure, i) for i, name in enumerate(func.args)}
-            self._set(pure, _loops(func.args, rvar=False))
+            self._set(pure, _loops(func.args))
             for k, (rvars, args) in enumerate(zip(func.updates, func.update_args, strict=True)):
                 update = Stage(func.name, k)
                 self._free[update] = args
                 own = {name: LoopOrigin(update, i) for i, name in enumerate(rvars)}
                 self.origins[update] = self.origins[pure] | own
-                self._set(update, _loops(rvars, rvar=True) + _loops(args, rvar=False))
+                extents = func.extents[k] if func.extents else (None,) * len(rvars)
+                pairs = zip(rvars, extents, strict=True)
+                self._set(update, (*(Loop(name, rvar=True, extent=n) for name, n in pairs), *_loops(args)))
 
     def stages(self, func: str) -> tuple[Stage, ...]:
         """The stages of a Func, in the order in which they run."""
@@ -206,13 +208,13 @@ class LoopNests:
         self.args[made] = args + preserved
         self.origins[Stage(made)] = self.origins[Stage(stage.func)]
         self.origins[Stage(made, 0)] = self.origins[stage]
-        self._set(Stage(made), _loops(args + preserved, rvar=False))
+        self._set(Stage(made), _loops(args + preserved))
         self._set(
             Stage(made, 0), tuple(Loop(renamed[loop.name], rvar=False) if loop in kept else loop for loop in loops)
         )
         here = [loop for loop in loops if not loop.rvar or loop in kept]
         missing = tuple(name for name in args if name not in self._free[stage])
-        self._set(stage, tuple(here) + _loops(missing, rvar=False))
+        self._set(stage, tuple(here) + _loops(missing))
         self._free[Stage(made, 0)] = self._free[stage] + preserved
         self._free[stage] = args
 
@@ -234,8 +236,9 @@ def loop_nests(schedule: Schedule, funcs: Iterable[FuncInfo]) -> LoopNests:
     return nests
 
 
-def _loops(names: Iterable[str], *, rvar: bool) -> tuple[Loop, ...]:
-    return tuple(Loop(name, rvar) for name in names)
+def _loops(names: Iterable[str]) -> tuple[Loop, ...]:
+    """Loops over pure variables."""
+    return tuple(Loop(name, rvar=False) for name in names)
 
 
 def callable_order(directives: Iterable[Directive], funcs: Sequence[FuncInfo]) -> Iterator[Directive]:

@@ -77,7 +77,7 @@ def _scalar(case: Case) -> Iterator[Fault]:
 def _recomputed(case: Case) -> Iterator[Fault]:
     for stage, bodies, root in _beside_root(case):
         needed, points = (sum(each.features["points"] for each in some) for some in (root, bodies))
-        if stage.func in case.patient.outputs or not needed or points < _RECOMPUTED * needed:
+        if stage.func in case.patient.view.outputs or not needed or points < _RECOMPUTED * needed:
             continue
         place = case.patient.place(stage.func)
         if isinstance(place, ComputeRoot):  # loops that are rounded up

@@ -18,7 +18,7 @@ from hltune.search.twins import alike, combined
 from hltune.search.view import legal
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule, Split
-from hltune.values.pipeline import FuncInfo
+from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
 
@@ -49,7 +49,7 @@ class Parent(NamedTuple):
 
 def mutants(
     parents: Sequence[Parent],
-    funcs: Sequence[FuncInfo],
+    spec: PipelineSpec,
     rng: np.random.Generator,
     *,
     wanted: int,
@@ -72,7 +72,7 @@ def mutants(
             break
         parent, other = (parents[int(number)].schedule for number in rng.choice(len(parents), size=2, p=favour))
         mix = rng.random() < _COMBINE
-        mutant = combine(parent, other, funcs, rng) if mix else mutate(parent, funcs, rng, weights)
+        mutant = combine(parent, other, spec.funcs, rng) if mix else mutate(parent, spec, rng, weights)
         if mutant is None or not allowed(mutant.schedule):
             continue
         if not known(key := schedule_hash(mutant.schedule)):
@@ -118,12 +118,12 @@ def combine(parent: Schedule, other: Schedule, funcs: Sequence[FuncInfo], rng: n
 
 
 def mutate(
-    parent: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator, weights: Mapping[str, float] = _WEIGHTS
+    parent: Schedule, spec: PipelineSpec, rng: np.random.Generator, weights: Mapping[str, float] = _WEIGHTS
 ) -> Candidate | None:
     """Changes a schedule at random; None if nothing was found that can be changed."""
     schedule, changes = parent, list[str]()
     while schedule == parent or rng.random() < _AGAIN:
-        changed = _change(schedule, funcs, rng, weights)
+        changed = _change(schedule, spec, rng, weights)
         if changed is None:
             break
         schedule, names = changed
@@ -136,10 +136,10 @@ def _mutant(schedule: Schedule, parent: Schedule, changes: Sequence[str]) -> Can
 
 
 def _change(
-    schedule: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator, weights: Mapping[str, float]
+    schedule: Schedule, spec: PipelineSpec, rng: np.random.Generator, weights: Mapping[str, float]
 ) -> tuple[Schedule, tuple[str, ...]] | None:
     chances = np.array([weights[operator.name] for operator in OPERATORS])
-    context = Context(list(schedule.directives), loop_nests(schedule, funcs), rng)
+    context = Context(list(schedule.directives), loop_nests(schedule, spec.funcs), spec, rng)
     for _ in range(_ATTEMPTS):
         operator = OPERATORS[int(rng.choice(len(OPERATORS), p=chances / chances.sum()))]
         if operator.kind is None:
@@ -151,7 +151,7 @@ def _change(
         if directives is None:
             continue
         everywhere = alike(context.directives, directives) if rng.random() < _ALIKE else None
-        changed = legal(everywhere or directives, funcs)
+        changed = legal(everywhere or directives, spec.funcs)
         if changed is not None and changed != schedule:
             return changed, (operator.name, ALIKE) if everywhere else (operator.name,)
     return None

@@ -6,6 +6,8 @@ and where memory is taken.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from types import UnionType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -14,8 +16,10 @@ from hltune.search.view import Directives, View, after
 from hltune.values.directives import (
     AlignStorage,
     ComputeAt,
+    ComputeRoot,
     Directive,
     HoistStorage,
+    InsideLoop,
     Memory,
     Parallel,
     Partition,
@@ -31,10 +35,16 @@ from hltune.values.roles import Stage
 T = TypeVar("T")
 
 LARGEST_FACTOR = 4096
-_TAILS = ("Auto", "GuardWithIf", "RoundUp", "ShiftInwards")
+_EXACT_TAILS = ("GuardWithIf", "Predicate")
+"""Of loops whose iterations are all that are run, as those of a reduction are."""
+_UPDATE_TAILS = (*_EXACT_TAILS, "Auto", "RoundUp")
+"""Of an update, which may not compute twice what depends on what was there before."""
+_TAILS = (*_UPDATE_TAILS, "ShiftInwards")
 _MEMORY: tuple[Memory, ...] = ("Auto", "Heap", "Stack")
 _ALIGNMENTS = (32, 64, 128)
 _LONGEST_UNROLL = 8
+_LESS, _MORE = 0.2, 0.3
+"""Chances that a loop is taken off the threads, and that one more stage gets one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +57,8 @@ class Context(View):
         """One of the items at random."""
         return items[int(self.rng.integers(len(items)))]
 
-    def any_of(self, kind: type[Directive]) -> int | None:
-        """Position of a random directive of a kind; None if there is none."""
+    def any_of(self, kind: type[Directive] | UnionType) -> int | None:
+        """Position of a random directive of a kind, or of one of several; None if there is none."""
         found = [number for number, each in enumerate(self.directives) if isinstance(each, kind)]
         return self.any(found) if found else None
 
@@ -60,13 +70,13 @@ class Operator(NamedTuple):
         name: what provenance calls it.
         change: makes new directives, or returns None where it does not apply. Where `kind` is set, it is also given
             a random directive of that kind and its position.
-        kind: kind of directive that it starts from; None if it starts from loops.
+        kind: kind of directive that it starts from, or several; None if it starts from loops.
         weight: how many times as often as others it is tried.
     """
 
     name: str
     change: Callable[..., Directives | None]
-    kind: type[Directive] | None = None
+    kind: type[Directive] | UnionType | None = None
     weight: int = 1
 
 
@@ -76,15 +86,18 @@ def _scale(context: Context, at: int, split: Split) -> Directives | None:
     return context.replaced(at, factor=factor) if 1 < factor <= LARGEST_FACTOR else None
 
 
-def _tail(context: Context, at: int, _split: Split) -> Directives:
+def _tail(context: Context, at: int, split: Split) -> Directives:
     """Changes what happens where the factor of a split does not divide the extent."""
-    return context.replaced(at, tail=str(context.rng.choice(_TAILS)))
+    tails = _TAILS if split.stage.update is None else _UPDATE_TAILS
+    if context.nests.is_rvar(split.stage, split.old):
+        tails = _EXACT_TAILS
+    return context.replaced(at, tail=context.any(tails))
 
 
 def _unroll(context: Context) -> Directives | None:
     """Unrolls a short loop, or rolls one up again."""
     directives = context.directives
-    rolled = [each for each in context.serial_loops() if each[1].extent and each[1].extent <= _LONGEST_UNROLL]
+    rolled = [each for each in context.serial_loops() if 0 < (context.most_iterations(*each) or 0) <= _LONGEST_UNROLL]
     at = context.any_of(Unroll)
     if at is not None and (not rolled or context.rng.random() < 0.5):
         return directives[:at] + directives[at + 1 :]
@@ -111,14 +124,38 @@ def _block(context: Context) -> Directives | None:
     )
 
 
-def _reorder(context: Context, at: int, reorder: Reorder) -> Directives | None:
-    """Swaps two neighbours in the order of loops."""
+def _reorder(context: Context) -> Directives | None:
+    """Swaps two neighbours in an order of loops that was given, or in that of a stage of which none was."""
+    pairs = _unordered(context)
+    at = context.any_of(Reorder)
+    if at is not None and (not pairs or context.rng.random() < 0.5):
+        return _reordered(context, at)
+    if not pairs:
+        return None
+    stage, inner, outer = context.any(pairs)
+    return after(context.directives, stage, Reorder(stage, (outer, inner)))
+
+
+def _reordered(context: Context, at: int) -> Directives | None:
+    reorder = context.directives[at]
+    assert isinstance(reorder, Reorder)
     names = list(reorder.vars)
     if len(names) < 2:
         return None
     first = int(context.rng.integers(len(names) - 1))
     names[first], names[first + 1] = names[first + 1], names[first]
     return context.replaced(at, vars=tuple(names))
+
+
+def _unordered(context: Context) -> list[tuple[Stage, str, str]]:
+    """Neighbours in stages without a given order, the inner one first; those of a reduction have to stay in theirs."""
+    ordered, placed = {each.stage for each in context.directives if isinstance(each, Reorder)}, context.placed
+    found: list[tuple[Stage, str, str]] = []
+    for stage, loops in context.nests.loops.items():
+        if stage.func in placed and stage not in ordered:
+            pairs = pairwise(loop for loop in loops if loop.kind != "vectorized")
+            found += [(stage, a.name, b.name) for a, b in pairs if not (a.rvar and b.rvar)]
+    return found
 
 
 def _compute(context: Context, at: int, level: ComputeAt) -> Directives | None:
@@ -157,13 +194,13 @@ def _memory(context: Context, _at: int, level: ComputeAt) -> Directives:
 def _materialise(context: Context) -> Directives | None:
     """Computes a Func that was inlined in a loop of another, by vectors: what several points need is computed once."""
     nests = context.nests
-    scheduled = {each.stage.func for each in context.directives}
-    inlined = [stage for stage in nests.loops if stage.func not in scheduled and stage.update is None]
-    if not inlined or not scheduled:
+    placed = context.placed
+    inlined = [stage for stage in nests.loops if stage.func not in placed and stage.update is None]
+    if not inlined:
         return None
     stage = context.any(inlined)
     order = [each.func for each in nests.loops]  # producers first
-    consumers = sorted(scheduled & set(order[order.index(stage.func) :]))
+    consumers = sorted(placed & set(order[order.index(stage.func) :]))
     if not consumers or not nests.loops[stage]:
         return None
     consumer = context.any(consumers)
@@ -179,24 +216,39 @@ def _materialise(context: Context) -> Directives | None:
     return [*context.directives, *new]
 
 
-def _inline(context: Context, _at: int, level: ComputeAt) -> Directives:
-    """Computes a Func wherever it is needed, without a buffer."""
-    return [each for each in context.directives if each.stage.func != level.stage.func]
+def _inline(context: Context, _at: int, level: ComputeAt | ComputeRoot) -> Directives | None:
+    """Computes a Func wherever it is needed, without a buffer; not one in whose loops others are computed."""
+    func = level.stage.func
+    inside = [each for each in context.directives if isinstance(each, InsideLoop) and each.consumer == func]
+    if inside or func in context.outputs:
+        return None
+    return [each for each in context.directives if each.stage.func != func]
 
 
-def _align(context: Context, _at: int, level: ComputeAt) -> Directives:
-    """Begins the rows of a buffer at multiples of a vector, or no longer."""
-    stage, dimensions = level.stage, context.nests.args[level.stage.func]
+def _align(context: Context, _at: int, level: ComputeAt | ComputeRoot) -> Directives | None:
+    """Begins the rows of a buffer at multiples of a vector, or no longer; an output's are where they are wanted."""
+    stage, dense = level.stage, context.innermost_stored(level.stage.func)
+    if stage.func in context.outputs:
+        return None
     others = [each for each in context.directives if not (isinstance(each, AlignStorage) and each.stage == stage)]
-    if len(others) < len(context.directives) or not dimensions:
+    if len(others) < len(context.directives) or dense is None:
         return others
     alignment = int(context.rng.choice(_ALIGNMENTS))
-    return after(context.directives, stage, AlignStorage(stage, dimensions[0], alignment))
+    return after(context.directives, stage, AlignStorage(stage, dense, alignment))
 
 
 def _parallel(context: Context, at: int, parallel: Parallel) -> Directives | None:
-    """Runs another loop on the thread pool."""
-    loops = [loop.name for stage, loop in context.serial_loops() if stage == parallel.stage]
+    """Runs another loop on the thread pool, of the same stage or of one that has none there; or one less."""
+    chance = context.rng.random()
+    if chance < _LESS:
+        return context.directives[:at] + context.directives[at + 1 :]
+    serial = context.serial_loops()
+    shared = {each.stage for each in context.directives if isinstance(each, Parallel)}
+    outermost = {stage: loop.name for stage, loop in serial if stage not in shared and not loop.rvar}
+    if outermost and chance < _LESS + _MORE:
+        stage = context.any([*outermost])
+        return after(context.directives, stage, Parallel(stage, outermost[stage]))
+    loops = [loop.name for stage, loop in serial if stage == parallel.stage]
     return context.replaced(at, var=context.any(loops)) if loops else None
 
 
@@ -217,7 +269,7 @@ OPERATORS = (
     Operator("tail", _tail, Split),
     Operator("unroll", _unroll),
     Operator("block", _block),
-    Operator("reorder", _reorder, Reorder),
+    Operator("reorder", _reorder),
     Operator("compute", _compute, ComputeAt),
     Operator("store", _store, ComputeAt),
     Operator("hoist", _hoist, ComputeAt),
@@ -225,6 +277,6 @@ OPERATORS = (
     Operator("parallel", _parallel, Parallel),
     Operator("partition", _partition),
     Operator("materialise", _materialise),
-    Operator("inline", _inline, ComputeAt),
-    Operator("align", _align, ComputeAt),
+    Operator("inline", _inline, ComputeAt | ComputeRoot),
+    Operator("align", _align, ComputeAt | ComputeRoot),
 )

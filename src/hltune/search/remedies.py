@@ -57,12 +57,7 @@ class Patient:
     @cached_property
     def view(self) -> View:
         """Its directives, and the loops that they make."""
-        return View(list(self.schedule.directives), loop_nests(self.schedule, self.spec.funcs))
-
-    @cached_property
-    def outputs(self) -> frozenset[str]:
-        """Funcs that the pipeline returns."""
-        return frozenset(output.name for output in self.spec.outputs)
+        return View(list(self.schedule.directives), loop_nests(self.schedule, self.spec.funcs), self.spec)
 
     def place(self, func: str) -> ComputeRoot | ComputeAt | None:
         """Where a Func is computed; None for an output, or where no directive says."""
@@ -77,7 +72,7 @@ class Patient:
             if each in seen:
                 continue
             seen.add(each)
-            if each in self.outputs or self.place(each) is not None:
+            if each in self.view.outputs or self.place(each) is not None:
                 found.add(each)
             else:
                 waiting += self.consumers.get(each, ())
@@ -91,14 +86,13 @@ class Patient:
 
 
 def vectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator[Schedule]:
-    """Computes a stage by vectors: of its first dimension, which is dense in memory, or of its innermost loop."""
+    """Computes a stage by vectors: of the dimension that is dense in memory, or of its innermost loop."""
     view = patient.view
     loops = [each for each in view.nests.loops.get(stage, ()) if not each.rvar and each.kind == "for"]
     if not loops:
         return
-    roots = _roots(view, stage)
-    args = view.nests.args[stage.func]
-    dense = [each for each in loops if args and roots.get(each.name) == args[0]]
+    roots, innermost = _roots(view, stage), view.innermost_stored(stage.func)
+    dense = [each for each in loops if roots.get(each.name) == innermost]
     lanes = max(_SHORTEST_VECTOR, patient.vector_bytes // element_bytes)
     for loop in dict.fromkeys((*dense[:1], loops[0])):
         yield from patient.changed(_with_vector(view.directives, view, stage, loop, lanes))
@@ -116,13 +110,15 @@ def revectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator
 
 def stored_otherwise(patient: Patient, func: str) -> Iterator[Schedule]:
     """Stores a Func with another dimension innermost in memory."""
-    if patient.place(func) is None:
+    if patient.place(func) is None or func in patient.view.outputs:
         return
-    args = patient.view.nests.args[func]
+    args, now = patient.view.nests.args[func], patient.view.innermost_stored(func)
     others = patient.view.without(Stage(func), ReorderStorage)
-    for first in args[1:]:
+    for first in args:
         order = (first, *(each for each in args if each != first))
-        yield from patient.changed(after(others, Stage(func), ReorderStorage(Stage(func), order)))
+        new = [] if order == args else [ReorderStorage(Stage(func), order)]
+        if first != now:
+            yield from patient.changed(after(others, Stage(func), *new))
 
 
 def brought_inside(patient: Patient, stage: Stage, factors: Sequence[int], *, unrolled: bool) -> Iterator[Schedule]:
@@ -152,21 +148,20 @@ def further_out(patient: Patient, func: str) -> Iterator[Schedule]:
     if not isinstance(level, ComputeAt):
         return
     stage, view = Stage(func), patient.view
-    outside = view.serially_outside(level)
-    for var in outside:
+    for var in view.serially_outside(level):
         slid = after(view.without(stage, *_STORES), stage, StoreAt(stage, level.consumer, var))
         yield from patient.changed(slid)
-    levels = view.levels(level.consumer)
-    at = levels.index(level.var) if level.var in levels else -1
-    for var in levels[at + 1 :]:
-        yield from patient.changed(_placed(view.directives, stage, ComputeAt(stage, level.consumer, var)))
+    for loop in view.outside(level):
+        if loop.kind != "vectorized":
+            place = ComputeAt(stage, level.consumer, loop.name)
+            yield from patient.changed(_placed(view.directives, stage, place))
     yield from patient.changed(_placed(view.directives, stage, ComputeRoot(stage)))
 
 
 def further_in(patient: Patient, func: str) -> Iterator[Schedule]:
     """Computes a Func for a part of its consumer at a time, so that it stays in a cache; or slides over them."""
     consumers = patient.placed_consumers(func)
-    if func in patient.outputs or len(consumers) != 1:
+    if func in patient.view.outputs or len(consumers) != 1:
         return
     stage, view, consumer = Stage(func), patient.view, consumers[0]
     serial = [each for each in view.directives if not (each.stage.func == func and isinstance(each, Parallel))]

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any
 
 from hltune.schedule.canonical import canonical_names
 from hltune.schedule.loops import Loop, LoopNests, loop_nests
-from hltune.values.directives import ComputeAt, Directive, Schedule, StoreAt
+from hltune.values.directives import OUTERMOST, Bound, ComputeAt, Directive, ReorderStorage, Schedule, StoreAt
 from hltune.values.errors import InputError
-from hltune.values.pipeline import FuncInfo
+from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
 
 Directives = list[Directive]
@@ -17,10 +17,21 @@ Directives = list[Directive]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Directives, and the loops that they make."""
+    """Directives of a pipeline, and the loops that they make."""
 
     directives: Directives
     nests: LoopNests
+    spec: PipelineSpec
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """Funcs that the pipeline returns."""
+        return frozenset(output.name for output in self.spec.outputs)
+
+    @property
+    def placed(self) -> frozenset[str]:
+        """Funcs with loops of their own: one that is inlined has no directives."""
+        return self.outputs.union(each.stage.func for each in self.directives)
 
     def replaced(self, at: int, **changes: Any) -> Directives:
         """The directives, with fields of one of them changed."""
@@ -32,22 +43,51 @@ class View:
 
     def serial_loops(self) -> list[tuple[Stage, Loop]]:
         """Loops that are neither parallel, nor vectorised, nor unrolled; an inlined Func has no loops."""
-        placed = {each.stage.func for each in self.directives}  # one that is inlined has no directives
-        placed.add([*self.nests.args][-1])  # an output
+        placed = self.placed
         loops = [(stage, loop) for stage, loops in self.nests.loops.items() for loop in loops if stage.func in placed]
         return [(stage, loop) for stage, loop in loops if loop.kind == "for"]
 
+    def most_iterations(self, stage: Stage, loop: Loop) -> int | None:
+        """How many iterations a loop has at most, where the schedule tells it, or the algorithm."""
+        if loop.extent is not None or loop.rvar:
+            return loop.extent
+        own = [each for each in self.directives if isinstance(each, Bound) and each.stage.func == stage.func]
+        return next((each.extent for each in own if each.var == loop.name), None)
+
+    def innermost_stored(self, func: str) -> str | None:
+        """The dimension of a Func whose neighbours are side by side in memory; None of one without dimensions."""
+        args = self.nests.args[func]
+        for output in self.spec.outputs:
+            if output.name == func:
+                dense = (arg for arg, limits in zip(args, output.constraints, strict=False) if limits.stride == 1)
+                return next(chain(dense, args), None)
+        for each in self.directives:
+            if isinstance(each, ReorderStorage) and each.stage.func == func:
+                order = iter(each.vars)
+                args = tuple(next(order) if arg in each.vars else arg for arg in args)
+        return next(iter(args), None)
+
     def levels(self, consumer: str) -> list[str]:
-        """Loops of a Func that something can be computed in, innermost first."""
-        stage = self.nests.stages(consumer)[-1]
-        return [loop.name for loop in self.nests.loops[stage] if loop.kind != "vectorized"]
+        """Loops of a Func that something can be computed in, those of its last stage first, each innermost first."""
+        loops = (loop for stage in self.nests.stages(consumer)[::-1] for loop in self.nests.loops[stage])
+        return [*dict.fromkeys(loop.name for loop in loops if loop.kind != "vectorized")]
+
+    def outside(self, level: ComputeAt | StoreAt) -> list[Loop]:
+        """Loops outside of a level, in the same stage, innermost first."""
+        return self._from(level)[1:]
 
     def serially_outside(self, level: ComputeAt | StoreAt) -> list[str]:
-        """Loops outside of a level which run in the same task as it, innermost first."""
-        loops = self.nests.loops[self.nests.stages(level.consumer)[-1]]
-        at = next((number for number, loop in enumerate(loops) if loop.name == level.var), len(loops))
-        inside = takewhile(lambda number: loops[number].kind != "parallel", range(at, len(loops) - 1))
-        return [loops[number + 1].name for number in inside]
+        """Loops outside of a level which run in the same task as it, innermost first; the last may be `OUTERMOST`."""
+        serial = [*takewhile(lambda loop: loop.kind in ("for", "unrolled"), self._from(level))]
+        return [*(loop.name for loop in self.outside(level)), OUTERMOST][: len(serial)]
+
+    def _from(self, level: ComputeAt | StoreAt) -> list[Loop]:
+        """The loop of a level and those outside of it; none where the level is outside of all."""
+        if level.var == OUTERMOST:
+            return []
+        stage, loop = self.nests.level(level.consumer, level.var)
+        loops = self.nests.loops[stage]
+        return [*loops[loops.index(loop) :]]
 
     def new_loop(self) -> str:
         """A name that no loop has."""

@@ -170,9 +170,9 @@ class Proposals:
             cost = self.history.cost(schedule_hash(own))
             parents += [] if cost is None else [Parent(own, cost)]
 
-        funcs, weights = self.subject.spec.funcs, Successes.of(self.history.mutants()).weights()
+        spec, weights = self.subject.spec, Successes.of(self.history.mutants()).weights()
         first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
-        near = neighbours(first, funcs, self.rng)
+        near = neighbours(first, spec.funcs, self.rng)
 
         def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
             def taken(key: str) -> bool:
@@ -183,7 +183,7 @@ class Proposals:
             found |= islice(new, round(_NEIGHBOUR_SHARE * count))
             return found | mutants(
                 [*parents, *further],
-                funcs,
+                spec,
                 self.rng,
                 wanted=max(0, count - len(found)),
                 known=lambda key: key in found or taken(key),

@@ -127,12 +127,15 @@ class FuncInfo:
         args: its pure variables, innermost first.
         updates: per update definition, its reduction variables, innermost first.
         update_args: per update definition, the pure variables that it loops over, innermost first.
+        extents: per update definition, how many iterations each of its reduction variables has, None where that is no
+            constant; empty if none is.
     """
 
     name: str
     args: tuple[str, ...]
     updates: tuple[tuple[str, ...], ...] = ()
     update_args: tuple[tuple[str, ...], ...] = ()
+    extents: tuple[tuple[int | None, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

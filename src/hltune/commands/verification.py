@@ -36,7 +36,7 @@ class _Further:
         with SearchPool(min(usable_cores(), len(searches)), timeout_s=_SEARCH_TIMEOUT_S) as pool:
             outcomes = pool.run(self.spec, self.target, searches)
         found = zip(searches, outcomes, strict=True)
-        return {search.label: each.schedule for search, each in found if isinstance(each, Candidate)}
+        return {search.autoscheduler: each.schedule for search, each in found if isinstance(each, Candidate)}
 
 
 def further_schedules(subject: Subject, threads: int) -> MoreSchedules:

@@ -64,6 +64,16 @@ def number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def percent(share: float | None) -> str:
+    """A part of a whole; a dash for None."""
+    return number(share, ".0%")
+
+
+def count(value: float | None) -> str:
+    """A cost or another large number, to three digits or to the unit; a dash for None."""
+    return number(value, ",.3g" if value is not None and value < 1000 else ",.0f")
+
+
 def facts(*rows: tuple[str, ...]) -> Table:
     """A table without headings, for what a result consists of."""
     grid = LiteralTable.grid(padding=(0, 2))

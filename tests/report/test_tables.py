@@ -20,8 +20,8 @@ from hltune.machine.verification import Verification
 from hltune.report import documents, tables
 from hltune.report.tune import print_tuned
 from hltune.suite.benchmark import Benchmark, Group
+from hltune.values.cost import Prediction
 from hltune.values.errors import HltuneError
-from hltune.values.prediction import Prediction
 from tests.report.conftest import dumped, shown
 from tests.report.values import (
     CANDIDATE,

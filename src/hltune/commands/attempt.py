@@ -15,10 +15,9 @@ from hltune.runtime.progress import Progress
 from hltune.search.ladder import Rung, Step, climb
 from hltune.search.pool import SearchPool
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, Prediction
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
-from hltune.values.prediction import Prediction
 from hltune.values.provenance import Mutated
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import MANUAL, Subject

@@ -28,10 +28,9 @@ from hltune.search.ladder import ladder, robust
 from hltune.values import schedule_codec
 from hltune.values.about import About
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, Prediction
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
-from hltune.values.prediction import Prediction
 from hltune.workspace.default_weights import default_ranker, with_default_weights
 from hltune.workspace.records import Record, Workspace
 from hltune.workspace.searches import Searches

@@ -16,10 +16,9 @@ from hltune.report.verdict import Verdict
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost
+from hltune.values.cost import Cost, Prediction, is_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
-from hltune.values.prediction import Prediction
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.rows import Row
 
@@ -43,7 +42,7 @@ def scheduled(result: Scheduled) -> Document:
         **cost(result.cost),
         "verified": result.cost is not None,
         **verdict(None if result.manual is None else Verdict(written=result.manual, best=result.cost)),
-        "repaired": result.cost is not None and result.cost.repair is not None,
+        "repaired": is_repaired(result.cost),
         "predicted_ms": candidate.predicted_ms,
         "ranker": None if result.predicted is None else _prediction(result.predicted),
         "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),

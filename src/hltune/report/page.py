@@ -34,7 +34,7 @@ from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import minutes_without_pauses
 from hltune.tuning.tuner import Round
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit, size
@@ -175,7 +175,7 @@ def _row(name: str, measured: Measurement | None, best: Cost | None) -> Document
         "tie": pair is not None and found is not best and is_tie(*pair),
         "heap_bytes": heap.bytes if heap else counters and counters.peak_heap_bytes,
         "allocations": heap.allocations if heap else counters and counters.allocations,
-        "repaired": found is not None and found.repair is not None,
+        "repaired": is_repaired(found),
         "failure": failure(measured) if isinstance(measured, Failure) else None,
     }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hltune.commands.attempt import Attempt, Tried, schedule_of
+from hltune.commands.attempt import Attempt, Tried
 from hltune.commands.export import check_texts, export_texts
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.refuted import drop_refuted
@@ -189,7 +189,7 @@ def schedule(
         try:
             kept = keep(found, attempt.tried)
         except HltuneError:  # a full disk, say
-            text = json.dumps(schedule_codec.to_json(schedule_of(found)))
+            text = json.dumps(found.schedule and schedule_codec.to_json(found.schedule))
             progress.note(f"the schedule of {found.step.rung.label} was found, but could not be kept: {text}")
             raise
     return replace(kept, verification=verification)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_a_static_runner_measures_on_all_threads(bundle: Bundle) -> None:
 
 def found(monkeypatch: pytest.MonkeyPatch, *, static: bool, zig: bool) -> Compiler | None:
     monkeypatch.setattr(compilers.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(compilers.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(compilers, "_links_statically", lambda _compiler: static)
     monkeypatch.setattr(compilers, "find_zig", lambda: Path("/zig") if zig else None)
     return find_compiler(f"{HERE}-avx2")

@@ -45,10 +45,21 @@ class Layout:
         """The byte of which memory is full that nobody wrote to."""
         return _FLOAT_POISON if self.dtype.kind == "f" else _POISON
 
+    @property
+    def bits(self) -> int:
+        """Of an element, as Halide counts them."""
+        return 1 if self.dtype.kind == "b" else 8 * self.dtype.itemsize
+
     def view(self, memory: Array) -> Array:
         """The image in a flat array of `size` elements, with Halide's dimensions reversed."""
         strides = [stride * self.dtype.itemsize for stride in reversed(self.strides)]
         return np.ndarray(tuple(reversed(self.extents)), self.dtype, memory.data, strides=strides)
+
+    def filled(self, image: Array | float) -> bytes:
+        """The memory of an image, with zeros between its rows."""
+        memory = np.zeros(self.size, self.dtype)
+        self.view(memory)[...] = image
+        return memory.tobytes()
 
     def gaps_intact(self, memory: Array) -> bool:
         """True if all that lies between the elements of the image is still `poison`."""

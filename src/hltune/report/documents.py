@@ -19,6 +19,8 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Prediction, is_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.machine_id import MachineId
+from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.rows import Row
 
@@ -175,6 +177,16 @@ def verification(value: Verification | None) -> Document | None:
 def failure(value: Failure) -> Document:
     """A failure without its log."""
     return {"stage": value.stage, "kind": value.kind, "message": value.text}
+
+
+def reason_fields(value: Reason) -> Document:
+    """A reason without the schedule that failed."""
+    return {key: getattr(value, key) for key in ("stage", "count", "message", "example")}
+
+
+def machine_fields(machine: MachineId) -> Document:
+    """A machine with its key."""
+    return {"key": machine.key, **machine.document()}
 
 
 def directives(schedule: Schedule) -> list[Any]:

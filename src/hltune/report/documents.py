@@ -12,6 +12,7 @@ from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.machine.speedup import ratio
 from hltune.machine.verification import Verification
+from hltune.report.layout import Document
 from hltune.report.verdict import Verdict
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
@@ -23,8 +24,6 @@ from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.rows import Row
-
-Document = dict[str, Any]
 
 
 def benchmarks(suite: tuple[Benchmark, ...]) -> Document:

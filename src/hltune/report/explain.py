@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Column
 
 from hltune.report.against import caution, differing, headline
-from hltune.report.layout import CHANGED, count, number, numbers, percent, plain_table, print_lines
+from hltune.report.layout import CHANGED, Document, count, number, numbers, percent, plain_table, print_lines
 from hltune.report.speedups import UNSURE, speedup_text
 from hltune.values.unit import MILLISECONDS, size
-
-Document = dict[str, Any]
 
 LEAST_SHOWN = 0.01
 """Loops and Funcs that take less of the time are left out of the tables."""

@@ -11,6 +11,7 @@ from hltune.commands.explain import Explained, Explanation, helps, measured_spee
 from hltune.lowered.account import Account, Body, Level
 from hltune.report.against import against, missing_in
 from hltune.report.documents import cost, directives, failure, verification
+from hltune.report.layout import Document
 from hltune.report.speedups import speedup_fields
 from hltune.schedule.text import directive_text
 from hltune.search.advice import Advice
@@ -20,8 +21,6 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.profile import Part, Profile
 from hltune.values.unit import Unit
-
-Document = dict[str, Any]
 
 VERSION = 6
 _DISAGREE = 2.0

@@ -1,6 +1,7 @@
 """How text and tables look."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.style import StyleType
@@ -11,6 +12,8 @@ from hltune.machine.tolerance import EXACT
 from hltune.machine.verification import Verification
 from hltune.workspace.rows import Row
 
+Document = dict[str, Any]
+"""What ``--json`` writes, or a part of it."""
 CHANGED = "was changed to stay inside of its images: as found, it reads or writes beyond them"
 """What is said of a schedule that was repaired, after its name."""
 

@@ -14,7 +14,6 @@ from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ from hltune.report.curve import round_numbers
 from hltune.report.documents import errors, failure
 from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, untried
 from hltune.report.explanation import explained
-from hltune.report.layout import CHANGED, count, number, percent
+from hltune.report.layout import CHANGED, Document, count, number, percent
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import minutes_without_pauses
@@ -40,8 +39,6 @@ from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit, size
 from hltune.workspace.records import TUNED
 from hltune.workspace.tunings import TuningCommand
-
-Document = dict[str, Any]
 
 VERSION = 5
 _SAMPLES = 500

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Column
 
 from hltune.commands.samples import ID_DIGITS, Chosen, Featurized
-from hltune.report.documents import Document, directives, machine_fields, reason_fields
-from hltune.report.layout import numbers, plain_table, print_lines
+from hltune.report.documents import directives, machine_fields, reason_fields
+from hltune.report.layout import Document, numbers, plain_table, print_lines
 from hltune.samples.exchange import Imported
 from hltune.samples.results import Ranked
 from hltune.samples.statistics import Statistics

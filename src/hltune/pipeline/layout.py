@@ -1,13 +1,13 @@
 """How images lie in memory: by the strides that the user's code fixes, and densely where it fixes none."""
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hltune.pipeline.images import Array
+from hltune.runtime.worker import physical_memory_bytes
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Constraint, Constraints, OutputArgument
 
@@ -141,7 +141,7 @@ def stored(layout: Layout, *, name: str, alignment: int | None = None) -> Stored
     Raises:
         InputError: this machine has not so much.
     """
-    needed, there = layout.size * layout.dtype.itemsize, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed, there = layout.size * layout.dtype.itemsize, physical_memory_bytes()
     if needed > there:
         raise InputError(
             "the image does not fit into the memory of this machine",

@@ -16,7 +16,7 @@ from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.machine.tolerance import Tolerance, exact
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.report import documents, tables
 from hltune.report.layout import print_lines
 from hltune.report.tune import print_tuned

@@ -11,7 +11,7 @@ from hltune.machine.remembered import Known, Remembered
 from hltune.machine.sensitivity import STRICT
 from hltune.machine.task import NumPyReference, Task, checked
 from hltune.machine.tolerance import Tolerance
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.samples.reader import Reader
 from hltune.suite.catalog import ALL
 from hltune.values.directives import Schedule

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hltune.machine.inputs import real_data
 from hltune.machine.protocol import Session
 from hltune.machine.reference import MoreSchedules
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions

@@ -11,7 +11,7 @@ from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.machine.speedup import ratio
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.report.layout import Document
 from hltune.report.verdict import Verdict
 from hltune.suite.benchmark import Benchmark

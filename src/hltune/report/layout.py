@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from hltune.machine.tolerance import EXACT
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.workspace.rows import Row
 
 Document = dict[str, Any]

@@ -24,11 +24,11 @@ from hltune.commands.samples import ID_DIGITS
 from hltune.machine.pictures import Picture
 from hltune.machine.speedup import in_order, is_tie, ratio
 from hltune.report.against import differing, headline
-from hltune.report.curve import round_numbers
 from hltune.report.documents import errors, failure
 from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, untried
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED, Document, count, number, percent
+from hltune.report.pictures import round_numbers
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import minutes_without_pauses

@@ -144,7 +144,7 @@ def stored(layout: Layout, *, name: str, alignment: int | None = None) -> Stored
     needed, there = layout.size * layout.dtype.itemsize, physical_memory_bytes()
     if needed > there:
         raise InputError(
-            "the image does not fit into the memory of this machine",
+            "the image does not fit into the memory of this machine, or of its container",
             where=name,
             expected=f"{there / 2**30:.1f} GiB at most",
             found=f"{needed / 2**30:.1f} GiB: {'x'.join(map(str, layout.extents))} elements of {layout.dtype}",

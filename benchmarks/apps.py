@@ -8,14 +8,13 @@ interrupted goes on. It takes about an hour and a half in all, beside which noth
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from benchmarks.tool import CORES, minutes, tune
+from benchmarks.tool import CORES, kept, minutes, tune
 from hltune.suite.catalog import APPS
 from hltune.workspace.records import Workspace
 
@@ -39,7 +38,7 @@ def main() -> None:
 
 def examine(name: str, workspace: Workspace, each_min: float) -> tuple[float, float]:
     """Prints a line; returns how many times as long expert and searched schedules take, NaN if they failed."""
-    document = tuned(name, workspace, each_min)
+    document = kept(workspace.root / f"{name}.tuned.json", partial(tune, name, workspace, each_min))
     costs = {row["name"]: row["cost"] for row in document["finalists"] if row["cost"]}
     ours = min((cost for key, cost in costs.items() if key.startswith("tuned")), default=document["best"]["cost"])
     expert = costs.get("expert", math.nan) / ours
@@ -47,16 +46,6 @@ def examine(name: str, workspace: Workspace, each_min: float) -> tuple[float, fl
     counts = f"{document['measured']:>10}{document['failed']:>8}"
     print(f"{name:20}{ours:10.3f}{expert:8.2f}{searched:10.2f}{document['best']['name']:>16}{counts}", flush=True)
     return expert, searched
-
-
-def tuned(name: str, workspace: Workspace, each_min: float) -> Any:
-    """The document of a tuning, of this run or of one before."""
-    path = workspace.root / f"{name}.tuned.json"
-    if not path.exists():
-        document = tune(name, workspace, each_min)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document))
-    return json.loads(path.read_text())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hltune.commands.place import open_session
@@ -36,6 +38,15 @@ def hltune(*words: object) -> Any:
 
 def tune(pipeline: str, workspace: Workspace, minutes: float, *flags: str) -> Any:
     return hltune("tune", pipeline, "--minutes", minutes, "--workspace", workspace.root, *flags)
+
+
+def kept(path: Path, make: Callable[[], Any]) -> Any:
+    """The document that an earlier run has left in a file, or else what is made now, for a later one."""
+    if not path.exists():
+        document = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document))
+    return json.loads(path.read_text())
 
 
 def json_of(module: str, *words: object) -> Any:

@@ -25,7 +25,7 @@ from hltune.cost_model.pretrained import Group, fitted_scales, pretrain, pretrai
 from hltune.cost_model.programs import Programs
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pretraining.replay import PREFIX
-from hltune.report.picture import drawn
+from hltune.report.pictures import drawn
 from hltune.samples.reader import Reader
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Workspace

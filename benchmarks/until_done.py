@@ -7,13 +7,13 @@ was tuned is kept as JSON in the workspace, so that a run that was interrupted g
 
 from __future__ import annotations
 
-import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tool import CORES, hltune, names
+from benchmarks.tool import CORES, hltune, kept, names
 from hltune.workspace.records import Workspace
 
 
@@ -27,8 +27,10 @@ def main() -> None:
 
 def examine(name: str, workspace: Workspace) -> float:
     """Prints a line; returns the share that stopping lost."""
-    first = _tuned(name, workspace, "until-done", "--until-done")
-    second = _tuned(name, workspace, "again", "--minutes", first["wall_s"] / 60)
+    tuned = partial(_tuned, name, workspace)
+    first = kept(workspace.root / f"{name}.until-done.json", partial(tuned, "--until-done"))
+    again = partial(tuned, "--minutes", first["wall_s"] / 60)
+    second = kept(workspace.root / f"{name}.again.json", again)
     costs = {row["name"]: row["cost"] for row in second["finalists"] if row["cost"]}
     lost = costs[first["best"]["name"]] / min(costs.values()) - 1
     print(
@@ -39,16 +41,11 @@ def examine(name: str, workspace: Workspace) -> float:
     return lost
 
 
-def _tuned(name: str, workspace: Workspace, part: str, *flags: object) -> Any:
-    """The document of a tuning, of this run or of one before, with its wall time."""
-    path = workspace.root / f"{name}.{part}.json"
-    if not path.exists():
-        began_s = time.monotonic()
-        document = hltune("tune", name, *flags, "--workspace", workspace.root)
-        document["wall_s"] = time.monotonic() - began_s
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document))
-    return json.loads(path.read_text())
+def _tuned(name: str, workspace: Workspace, *flags: object) -> Any:
+    """The document of a tuning, with its wall time."""
+    began_s = time.monotonic()
+    document = hltune("tune", name, *flags, "--workspace", workspace.root)
+    return {**document, "wall_s": time.monotonic() - began_s}
 
 
 if __name__ == "__main__":

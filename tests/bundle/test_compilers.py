@@ -16,7 +16,7 @@ HERE = "x86-64-linux"
 
 def found(monkeypatch: pytest.MonkeyPatch, *, static: bool, zig: bool) -> Compiler | None:
     monkeypatch.setattr(compilers.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(compilers.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(compilers, "_links_statically", lambda _compiler: static)
     monkeypatch.setattr(compilers, "find_zig", lambda: Path("/zig") if zig else None)
     return find_compiler(f"{HERE}-avx2")

@@ -189,7 +189,7 @@ def test_a_page_that_fails_in_the_end_takes_no_result_with_it(
 
     monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [TUNED.subject])
     monkeypatch.setattr("hltune.commands.tune.tune", lambda *_, **__: Tuning(results=(TUNED,), failed={}))
-    monkeypatch.setattr("hltune.report.curve.plot_curve", lambda *_: ())
+    monkeypatch.setattr("hltune.report.pictures.plot_curve", lambda *_: ())
     monkeypatch.setattr("hltune.cli.reporting.write_report", fail)
     words = ["tune", "median3x3", "--report", str(tmp_path / "out.html"), "--workspace", str(tmp_path / "ws")]
     for flags in (["--json"], []):

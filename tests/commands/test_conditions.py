@@ -14,7 +14,7 @@ import pytest
 from hltune.commands.compare import compare
 from hltune.commands.explain import explain
 from hltune.commands.export import export
-from hltune.commands.refuted import drop_refuted
+from hltune.commands.on_record import drop_refuted
 from hltune.commands.report import report
 from hltune.commands.run import run
 from hltune.commands.schedule import Scheduled, schedule

@@ -11,7 +11,7 @@ import numpy as np
 from hltune.commands.verification import verified_against
 from hltune.machine.inputs import real_data
 from hltune.machine.tolerance import exact, measured
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
 
 IMAGE = BufferArgument(name="raw", dtype="uint8", estimate=((0, 96), (0, 64)))

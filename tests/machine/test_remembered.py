@@ -16,7 +16,7 @@ from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.remembered import Remembered, digest
 from hltune.machine.task import Task
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.pipeline.target import TargetInfo
 from hltune.values.cost import Cost
 from hltune.values.directives import Schedule

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hltune.pipeline.build import buffer_of
 from hltune.pipeline.layout import Layout, layout_of, stored
+from hltune.runtime.worker import parent
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Constraint, Constraints
 
@@ -129,3 +130,9 @@ def test_alignment() -> None:
     layout = Layout(np.dtype("Q"), (15,), (1,), 15)
     assert stored(layout, name="im").memory.ctypes.data % 128 == 0
     assert stored(layout, name="im", alignment=4096).memory.ctypes.data % 4096 == 0
+
+
+def test_an_image_has_the_memory_of_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "memory_limit_bytes", lambda: 1000.0)
+    with pytest.raises(InputError, match="the image does not fit into the memory"):
+        stored(layout_of(image((100, 100)), "uint16"), name="im")

@@ -21,7 +21,6 @@ def test_reads_outputs_and_their_estimates(spec: PipelineSpec) -> None:
     found = read_pipeline(spec.hlpipe, where="blur")
     output = SerializedOutput(name="output", estimates=((0, 192), (0, 128)))
     assert found.outputs == (output,)
-    assert found.scheduled == ()
 
 
 def test_the_version_is_that_of_this_halide(spec: PipelineSpec) -> None:

@@ -16,12 +16,13 @@ from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.machine.tolerance import Tolerance, exact
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.report import documents, tables
+from hltune.report.layout import print_lines
 from hltune.report.tune import print_tuned
 from hltune.suite.benchmark import Benchmark, Group
+from hltune.values.cost import Prediction
 from hltune.values.errors import HltuneError
-from hltune.values.prediction import Prediction
 from tests.report.conftest import dumped, shown
 from tests.report.values import (
     CANDIDATE,
@@ -104,7 +105,7 @@ def test_ran(snapshot: SnapshotAssertion) -> None:
 
 
 def test_exported(snapshot: SnapshotAssertion) -> None:
-    assert shown(lambda console: tables.print_files(console, EXPORTED.files)) == snapshot(name="text")
+    assert shown(lambda console: print_lines(console, *EXPORTED.files)) == snapshot(name="text")
     assert dumped(documents.exported(EXPORTED)) == snapshot(name="json")
 
 

@@ -14,7 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from hltune.commands.tune import Tuned, Tuning
 from hltune.report import tune as report
-from hltune.report.curve import plot_curve
+from hltune.report.pictures import plot_curve
 from hltune.report.tables import print_comparison
 from hltune.tuning.finals import decide
 from hltune.tuning.options import Budget

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.runtime.worker import Worker
 from hltune.values.cost import Cost, Counters, Measurement
 from hltune.values.directives import ComputeAt, Parallel, Schedule, Unroll, Vectorize

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hltune.machine.hexagon.toolchain import INSTALL_COMPILER, find_zig
+from hltune.machine.hexagon.toolchain import find_c_compiler, find_zig
 from hltune.values.errors import HltuneError, InputError
 
-INSTALL = INSTALL_COMPILER
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra")
 _LIBRARIES = ("-lpthread", "-ldl", "-lm")
 _ANDROID_LIBRARIES = ("-ldl", "-lm", "-llog")
@@ -97,17 +95,13 @@ def find_compiler(target: str) -> Compiler | None:
     Static ones come first: the C library of a device behind an air gap may be older than this system's.
     """
     wanted = family(target)
-    own = _own_compiler() if _OWN.get(platform.machine()) == wanted else None
+    own = find_c_compiler() if _OWN.get(platform.machine()) == wanted else None
     if own is not None and _links_statically(own):
         return Compiler(name=Path(own).name, command=(own, "-static"), static=True)
     zig, triple = find_zig(), _TRIPLES.get(wanted)
     if zig is not None and triple is not None:
         return Compiler(name="zig", command=(str(zig), "cc", "-target", triple, "-static", "-s", _STACK), static=True)
     return None if own is None else Compiler(name=Path(own).name, command=(own,), static=False)
-
-
-def _own_compiler() -> str | None:
-    return next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
 
 
 def _links_statically(compiler: str) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from hltune.machine.inputs import Inputs, input_arrays
 from hltune.pipeline.layout import layout_of
 from hltune.runtime.worker import Process
@@ -79,9 +77,7 @@ class ImagesJob:
         given, files = self.inputs.assign(self.spec), dict[str, str]()
         for number, (argument, value) in enumerate(zip(self.spec.inputs, values, strict=True)):
             if isinstance(argument, BufferArgument) and argument.name in given:
-                layout = layout_of(argument, argument.dtype)
-                memory = np.zeros(layout.size, layout.dtype)
-                layout.view(memory)[...] = value
                 files[argument.name] = f"input{number}.bin"
-                Path(self.directory, files[argument.name]).write_bytes(memory.tobytes())
+                memory = layout_of(argument, argument.dtype).filled(value)
+                Path(self.directory, files[argument.name]).write_bytes(memory)
         return files

@@ -119,7 +119,7 @@ def _buffer(argument: BufferArgument | OutputArgument, dtype: str, kind: str) ->
         "name": json.dumps(argument.name),
         "kind": kind,
         "code": _CODES[layout.dtype.kind],
-        "bits": 1 if layout.dtype.kind == "b" else 8 * layout.dtype.itemsize,
+        "bits": layout.bits,
         "dimensions": len(dimensions),
         "dim": f"{{{', '.join(dimensions) or '{0, 0, 0, 0}'}}}",
         "size": f"{layout.size}u",

@@ -127,7 +127,7 @@ def tune(
         from hltune.cli.reporting import this_command, write_report
         from hltune.commands import tune as command
         from hltune.report import tune as report
-        from hltune.report.curve import plot_curve
+        from hltune.report.pictures import plot_curve
         from hltune.report.tables import print_failed
         from hltune.suite.catalog import expanded
         from hltune.tuning.options import TuneOptions

@@ -110,7 +110,8 @@ def export(
     """
     with interrupts.importing():
         from hltune.commands import export as command
-        from hltune.report import documents, tables
+        from hltune.report import documents
+        from hltune.report.layout import print_lines
         from hltune.report.progress import show_progress
 
     with show_progress() as progress:
@@ -125,7 +126,7 @@ def export(
             measure=MeasureOptions(threads=threads.threads(source.target), machine_options=emulator.options()),
             progress=progress,
         )
-    output.show(documents.exported, lambda console, result: tables.print_files(console, result.files), result)
+    output.show(documents.exported, lambda console, result: print_lines(console, *result.files), result)
 
 
 def doctor(*, output: JsonFlags = JsonFlags()) -> int:

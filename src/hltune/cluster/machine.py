@@ -20,7 +20,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MoreSchedules
 from hltune.machine.task import NumPyReference
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.runtime.worker import AnyWorker
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule

@@ -15,10 +15,9 @@ from hltune.runtime.progress import Progress
 from hltune.search.ladder import Rung, Step, climb
 from hltune.search.pool import SearchPool
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, Prediction
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
-from hltune.values.prediction import Prediction
 from hltune.values.provenance import Mutated
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import MANUAL, Subject
@@ -40,6 +39,11 @@ class Tried:
     step: Step
     measurement: Measurement | None = None
     predicted: Prediction | None = None
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """What it found; None if that is no schedule."""
+        return self.step.outcome.schedule if isinstance(self.step.outcome, Candidate) else None
 
     @property
     def failure(self) -> Failure | None:
@@ -82,9 +86,7 @@ class Attempt:
             return
         spec = self.subject.spec
         self.progress.phase(f"{spec.name}: mutants of what was found, for the ranker to choose from")
-        found = [
-            schedule for each in self.tried if (schedule := schedule_found(each)) is not None and each.failure is None
-        ]
+        found = [each.schedule for each in self.tried if each.schedule is not None and each.failure is None]
         recovered = self.subject.recovered and self.subject.recovered.schedule
         own = [recovered] if recovered is not None and self.session is not None else []
         others = [candidate for each in self.tried for candidate in each.step.others]
@@ -93,10 +95,10 @@ class Attempt:
             unlike = "nothing like this is among the programs of pre-training: predictions are guesses"
             self.progress.note(f"{spec.name}: {unlike}; tune it (`hltune tune`)")
         predicted: dict[Schedule | None, Prediction] = {key: prediction for key, (_, prediction) in chosen.items()}
-        self.tried = [replace(each, predicted=predicted.get(schedule_found(each))) for each in self.tried]
+        self.tried = [replace(each, predicted=predicted.get(each.schedule)) for each in self.tried]
         promising = [candidate for candidate, _ in chosen.values() if candidate is not None]
         for tried in self._measured({_label(each, at): each for at, each in enumerate(promising, start=1)}):
-            self.tried.append(replace(tried, predicted=predicted.get(schedule_found(tried))))
+            self.tried.append(replace(tried, predicted=predicted.get(tried.schedule)))
             self._say(self.tried[-1])
 
     def _measured(self, promising: Mapping[str, Candidate]) -> Generator[Tried]:
@@ -117,8 +119,8 @@ class Attempt:
     def measured(self) -> Generator[tuple[Schedule, Measurement]]:
         """All schedules that were measured, with what came of it last."""
         for each in self.tried:
-            if (found := schedule_found(each)) is not None and each.measurement is not None:
-                yield found, each.measurement
+            if each.schedule is not None and each.measurement is not None:
+                yield each.schedule, each.measurement
 
     def best(self) -> Tried | None:
         """The fastest schedule; where nothing is measured, by the ranker, or else that of the largest search."""
@@ -133,10 +135,10 @@ class Attempt:
         """The best, measured side by side with those that cost about the same, and with the author's own."""
         own = {name: each for name, each in self.subject.hand_written.items() if name == MANUAL}
         chosen: dict[Schedule, Tried] = {}
-        while (best := self.best()) is not None and self.session is not None and schedule_of(best) not in chosen:
+        while (best := self.best()) is not None and self.session is not None and best.schedule not in chosen:
             self.progress.phase("compiling, verifying and measuring the best schedules side by side")
             near = [each for each in self.tried if each.failure is None and _value(each) <= _CLOSE * _value(best)]
-            close = {schedule_of(each): each for each in sorted(near, key=_value)}
+            close = {each.schedule: each for each in sorted(near, key=_value) if each.schedule is not None}
             chosen |= dict(islice(close.items(), _FINALISTS))
             labels = {each.step.rung.label: schedule for schedule, each in chosen.items()}
             measured = self.session.measure(labels | own)
@@ -147,14 +149,14 @@ class Attempt:
                     self._say(Tried(step=each.step, measurement=again[schedule]))
                     del chosen[schedule]
             self.tried = [
-                replace(each, measurement=again[schedule_of(each)]) if schedule_found(each) in again else each
+                replace(each, measurement=again[each.schedule]) if each.schedule in again else each
                 for each in self.tried
             ]
         return self._leader(chosen.keys()) or best
 
     def _leader(self, chosen: Set[Schedule]) -> Tried | None:
         """Who leads among those that were measured side by side; None if nothing was."""
-        beside = {each.step.rung.label: each for each in self.tried if schedule_found(each) in chosen}
+        beside = {each.step.rung.label: each for each in self.tried if each.schedule in chosen}
         names = in_order({label: each.cost for label, each in beside.items() if each.cost})
         return beside[names[0]] if names else None
 
@@ -166,7 +168,7 @@ class Attempt:
             return None
         schedule, label = step.outcome.schedule, step.rung.label
         for each in self.tried:
-            if isinstance(each.step.outcome, Candidate) and each.step.outcome.schedule == schedule:
+            if each.schedule == schedule:
                 return each.measurement
         self.progress.phase(f"compiling, verifying and measuring the schedule of {label}")
         return dict(self.session.measure_each([(label, schedule)], best=self._least_cost()))[label]
@@ -183,15 +185,3 @@ def _label(candidate: Candidate, number: int) -> str:
 
 def _value(tried: Tried) -> float:
     return tried.cost.value if tried.cost else float("inf")
-
-
-def schedule_of(tried: Tried) -> Schedule:
-    """What it found, which is a schedule."""
-    assert isinstance(tried.step.outcome, Candidate)
-    return tried.step.outcome.schedule
-
-
-def schedule_found(tried: Tried) -> Schedule | None:
-    """What it found; None if that is no schedule."""
-    outcome = tried.step.outcome
-    return outcome.schedule if isinstance(outcome, Candidate) else None

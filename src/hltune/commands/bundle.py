@@ -29,7 +29,7 @@ from hltune.machine.portable import initial_state
 from hltune.machine.reference import ReferenceSession
 from hltune.machine.sensitivity import STRICT
 from hltune.machine.task import Task
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import cannot_write, check_file, check_writable, write_bytes
 from hltune.runtime.halide_wheel import halide_version

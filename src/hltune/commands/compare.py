@@ -4,15 +4,15 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hltune.commands.on_record import drop_refuted
 from hltune.commands.place import begin_session, open_place
-from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
 from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.quiet import say_if_busy
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options

@@ -8,6 +8,7 @@ from functools import partial
 from hltune import __version__
 from hltune.bundle import compilers
 from hltune.cluster import requirement
+from hltune.machine.hexagon.toolchain import INSTALL_COMPILER
 from hltune.machine.open import findings, resolve
 from hltune.machine.protocol import Finding
 from hltune.pipeline.target import HOST
@@ -68,7 +69,7 @@ def _compiler() -> Finding:
 def _bundles(family: str) -> Finding:
     compiler = compilers.find_compiler(family)
     without = "the device has to build the runner"
-    return _optional(f"bundles for {family}", compiler and compiler.name, without=without, todo=compilers.INSTALL)
+    return _optional(f"bundles for {family}", compiler and compiler.name, without=without, todo=INSTALL_COMPILER)
 
 
 def _ray() -> Finding:

@@ -11,8 +11,8 @@ from itertools import islice
 
 from hltune.commands.accounts import Accounts
 from hltune.commands.choice import choose, other_names, other_schedules, reference
+from hltune.commands.on_record import drop_refuted
 from hltune.commands.place import open_session
-from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
 from hltune.lowered.account import Account
 from hltune.machine.given import on_given
@@ -22,7 +22,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.quiet import say_if_busy
 from hltune.machine.speedup import Speedup, compared
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.search.advice import Advice, advise

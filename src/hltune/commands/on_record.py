@@ -1,16 +1,23 @@
-"""What tuning leaves on record as `TUNED`, however it ends."""
+"""What is on record: what tuning leaves as `TUNED`, however it ends, and what is wrong now, though once verified."""
+
+from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Progress
-from hltune.tuning.finals import Finals
-from hltune.tuning.rounds import Run
+from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import HltuneError
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.workspace.records import TUNED, Record, Workspace
+
+if TYPE_CHECKING:  # what tuning learns with comes with them, and `schedule` needs none of it
+    from hltune.tuning.finals import Finals
+    from hltune.tuning.rounds import Run
 
 
 def put_on_record(
@@ -37,6 +44,31 @@ def leaving_something(runs: Mapping[str, Run], workspace: Workspace, progress: P
                 if _keep_best(run, workspace):
                     progress.note(f"{name}: the best so far is kept as `{TUNED}`, though compared with no other")
         raise
+
+
+def drop_refuted(
+    measured: Iterable[tuple[Schedule, Measurement]],
+    spec: PipelineSpec,
+    machine: MachineId,
+    measure: MeasureOptions,
+    workspace: Workspace,
+    progress: Progress,
+) -> frozenset[Schedule]:
+    """Drops the records of those whose outputs were wrong, and says so; returns all whose outputs were wrong.
+
+    Who gives tolerances of their own may ask for more than the records promise: then these stay, and say so wherever
+    they are used.
+    """
+    refuted = {schedule: each for schedule, each in measured if isinstance(each, Failure) and each.is_wrong}
+    for schedule, failure in refuted.items():
+        if measure.usual_tolerances:
+            names, so = workspace.drop(schedule, spec, machine), "is off the record"
+        else:
+            names, so = workspace.doubt(schedule, spec, machine), "stays on record for the usual tolerances only"
+        if names:
+            known = " and ".join(sorted(names))
+            progress.note(f"{spec.name}: {known} was verified before, is wrong now, and {so}. {failure}")
+    return frozenset(refuted)
 
 
 def _keep_best(run: Run, workspace: Workspace) -> bool:

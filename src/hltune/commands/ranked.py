@@ -13,8 +13,8 @@ from hltune.search.mutation import Parent, mutants
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.predicted import Predicted
 from hltune.values.candidate import Candidate
+from hltune.values.cost import Prediction
 from hltune.values.directives import Schedule
-from hltune.values.prediction import Prediction
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
 

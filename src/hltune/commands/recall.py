@@ -6,20 +6,19 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from hltune.commands.example import Repetition
-from hltune.machine.inputs import Inputs, input_array
+from hltune.machine.inputs import arrays_of
 from hltune.machine.remembered import Known, Remembered
 from hltune.machine.sensitivity import STRICT
 from hltune.machine.task import NumPyReference, Task, checked
 from hltune.machine.tolerance import Tolerance
-from hltune.machine.verification import Verification
-from hltune.pipeline.images import Array
+from hltune.machine.verify import Verification
 from hltune.samples.reader import Reader
 from hltune.suite.catalog import ALL
 from hltune.values.directives import Schedule
 from hltune.values.documents import convert
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
-from hltune.values.pipeline import BufferArgument, PipelineSpec
+from hltune.values.pipeline import PipelineSpec
 from hltune.workspace.records import Workspace
 
 
@@ -43,17 +42,9 @@ def _files(workspace: Workspace, machine: MachineId, spec: PipelineSpec, again: 
     """Where it may be: neither the author's schedule nor the benchmark of a pipeline is in the store."""
     task = Task(spec=spec, schedule=Schedule(), target=checked(machine.target), inputs=again.inputs)
     strict = STRICT in machine.target.split("-")
-    arrays = _arrays(spec, again.inputs)
+    arrays = arrays_of(spec, again.inputs)
     for reference, own in product(_references(spec), _own(workspace, machine, spec)):
         yield Remembered.of(workspace.cache, task, arrays, again.options, reference, strict=strict, own=own)
-
-
-def _arrays(spec: PipelineSpec, inputs: Inputs) -> list[Array | float]:
-    files = inputs.assign(spec)
-    return [
-        input_array(each, files.get(each.name), inputs) if isinstance(each, BufferArgument) else inputs.scalar(each)
-        for each in spec.inputs
-    ]
 
 
 def _references(spec: PipelineSpec) -> list[NumPyReference | None]:

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hltune.commands.attempt import Attempt, Tried, schedule_of
+from hltune.commands.attempt import Attempt, Tried
 from hltune.commands.export import check_texts, export_texts
+from hltune.commands.on_record import drop_refuted
 from hltune.commands.place import begin_session, open_place
-from hltune.commands.refuted import drop_refuted
 from hltune.commands.verification import verified_against
 from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.quiet import say_if_busy
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
@@ -28,10 +28,9 @@ from hltune.search.ladder import ladder, robust
 from hltune.values import schedule_codec
 from hltune.values.about import About
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, Prediction
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
-from hltune.values.prediction import Prediction
 from hltune.workspace.default_weights import default_ranker, with_default_weights
 from hltune.workspace.records import Record, Workspace
 from hltune.workspace.searches import Searches
@@ -190,7 +189,7 @@ def schedule(
         try:
             kept = keep(found, attempt.tried)
         except HltuneError:  # a full disk, say
-            text = json.dumps(schedule_codec.to_json(schedule_of(found)))
+            text = json.dumps(found.schedule and schedule_codec.to_json(found.schedule))
             progress.note(f"the schedule of {found.step.rung.label} was found, but could not be kept: {text}")
             raise
     return replace(kept, verification=verification)

@@ -12,9 +12,8 @@ import numpy as np
 
 from hltune import __version__
 from hltune.commands.export import export_texts
-from hltune.commands.on_record import leaving_something, put_on_record
+from hltune.commands.on_record import drop_refuted, leaving_something, put_on_record
 from hltune.commands.place import begin_session, open_place
-from hltune.commands.refuted import drop_refuted
 from hltune.commands.store import check_store_is_free, hold_store
 from hltune.commands.survivors import Survivors
 from hltune.commands.verification import verified_against
@@ -26,7 +25,7 @@ from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.quiet import say_if_busy
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
 from hltune.search.pool import SearchPool

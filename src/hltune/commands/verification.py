@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hltune.machine.inputs import real_data
 from hltune.machine.protocol import Session
 from hltune.machine.reference import MoreSchedules
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
@@ -36,7 +36,7 @@ class _Further:
         with SearchPool(min(usable_cores(), len(searches)), timeout_s=_SEARCH_TIMEOUT_S) as pool:
             outcomes = pool.run(self.spec, self.target, searches)
         found = zip(searches, outcomes, strict=True)
-        return {search.label: each.schedule for search, each in found if isinstance(each, Candidate)}
+        return {search.autoscheduler: each.schedule for search, each in found if isinstance(each, Candidate)}
 
 
 def further_schedules(subject: Subject, threads: int) -> MoreSchedules:

@@ -17,7 +17,6 @@ from hltune.cost_model.bagging import Ensemble, bagged, predict, predict_unseen
 from hltune.cost_model.metrics import count_pairs, r2_of_logs, regret_at
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores, Validation
-from hltune.values.errors import InputError
 
 NAME = "ranker"
 _TREES = 80
@@ -60,13 +59,7 @@ class Ranker:
 
 
 def fit(programs: Programs, costs: NDArray[np.float64], *, start: Ranks = by_t0, seed: int) -> Ranker:
-    """Learns the costs [N] of one pipeline's programs.
-
-    Raises:
-        InputError: there are none.
-    """
-    if len(programs) == 0:
-        raise InputError("no samples to learn from", expected="1 measured schedule or more", found="0")
+    """Learns the costs [N] of one pipeline's programs, of which there are some."""
     known = start(programs).mean
     residual = np.log(costs) - known
     offset = float(residual.mean())

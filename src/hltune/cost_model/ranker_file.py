@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import lzma
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,13 +19,12 @@ from hltune.cost_model.failing import Failing
 from hltune.cost_model.pretrained import Pretrained, Range
 from hltune.cost_model.programs import COLUMNS
 from hltune.lowered.estimate import TERMS
-from hltune.runtime.files import write_bytes
+from hltune.runtime.files import newest, numbered, write_bytes
 from hltune.values.documents import Format
 from hltune.values.errors import InputError
 
 _TODO = "pre-train again (`hltune pretrain`), or remove the file"
 _FORMAT = Format(name="hltune-ranker", version=1, what="damaged file of a ranker", todo=_TODO)
-_NAME = re.compile(r"best-([0-9]+)\.ranker\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +84,7 @@ class Rankers:
 
     def path(self) -> Path | None:
         """The newest file, or None."""
-        versions = self._versions()
-        return versions[max(versions)] if versions else None
+        return newest(self._versions())
 
     def version(self) -> int:
         """Its number; 0 if there is none."""
@@ -109,8 +106,7 @@ class Rankers:
             each.unlink(missing_ok=True)
 
     def _versions(self) -> dict[int, Path]:
-        found = ((_NAME.fullmatch(path.name), path) for path in self.directory.glob("best-*.ranker.json"))
-        return {int(match[1]): path for match, path in found if match}
+        return numbered(self.directory, r"best-([0-9]+)\.ranker\.json")
 
 
 def write_ranker(path: Path, ranker: Pretrained, origin: RankerOrigin) -> None:

@@ -1,10 +1,8 @@
 """The bandwidth bound of a pipeline: the cost of a parallel, vectorised copy of the same number of bytes."""
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
-
+from hltune.machine.inputs import input_bytes, output_bytes
 from hltune.runtime.worker import Process
 from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
@@ -18,19 +16,13 @@ _SCHEDULE = "copy.compute_root().split(x, xo, xi, {block}).vectorize(xi, {vector
 
 def copied_bytes(spec: PipelineSpec) -> int:
     """Half of what the pipeline reads and writes at least: a copy moves each of its bytes twice."""
-    inputs = sum(_bytes(a.dtype, a.estimate) for a in spec.inputs if isinstance(a, BufferArgument))
-    outputs = sum(_bytes(dtype, a.estimate) for a in spec.outputs for dtype in a.dtypes)
-    return (inputs + outputs + 1) // 2
+    return (input_bytes(spec) + output_bytes(spec) + 1) // 2
 
 
 def copy_size(count: int) -> tuple[Interval, Interval]:
     """Rows of about `_ROW_BYTES`, together as many bytes as asked for."""
     rows = max(1, count // _ROW_BYTES)
     return (0, count // rows), (0, rows)
-
-
-def _bytes(dtype: str, estimate: tuple[Interval, ...]) -> int:
-    return math.prod(extent for _, extent in estimate) * np.dtype(dtype).itemsize
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Arrays are NumPy's with Halide's dimensions reversed, see `hltune.pipeline.images`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,19 +98,36 @@ def shape_of(estimate: tuple[Interval, ...]) -> tuple[int, ...]:
     return tuple(extent for _, extent in reversed(estimate))
 
 
+def input_bytes(spec: PipelineSpec) -> int:
+    """Of all elements of all input images."""
+    return sum(_bytes(each.dtype, each.estimate) for each in spec.buffers())
+
+
+def output_bytes(spec: PipelineSpec) -> int:
+    """Of all elements of all outputs."""
+    return sum(_bytes(dtype, each.estimate) for each in spec.outputs for dtype in each.dtypes)
+
+
+def _bytes(dtype: str, estimate: tuple[Interval, ...]) -> int:
+    return np.dtype(dtype).itemsize * math.prod(extent for _, extent in estimate)
+
+
 def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[Array | float, ...]:
-    """The inputs at the size of the estimates, in the order of the spec; made once per worker process."""
+    """What `arrays_of` makes, once per worker process."""
     key = f"inputs {spec.content_hash} {inputs}"
     if key not in process.state:
         process.enter("inputs", timeout_s=120)
-        images = inputs.assign(spec)
-        process.state[key] = tuple(
-            input_array(argument, images.get(argument.name), inputs)
-            if isinstance(argument, BufferArgument)
-            else inputs.scalar(argument)
-            for argument in spec.inputs
-        )
+        process.state[key] = arrays_of(spec, inputs)
     return process.state[key]
+
+
+def arrays_of(spec: PipelineSpec, inputs: Inputs) -> tuple[Array | float, ...]:
+    """The inputs at the size of the estimates, in the order of the spec."""
+    images = inputs.assign(spec)
+    return tuple(
+        input_array(each, images.get(each.name), inputs) if isinstance(each, BufferArgument) else inputs.scalar(each)
+        for each in spec.inputs
+    )
 
 
 def input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) -> Array:

@@ -12,7 +12,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.reference import MoreSchedules
 from hltune.machine.task import NumPyReference
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import AnyWorker
 from hltune.values.cost import Measurement

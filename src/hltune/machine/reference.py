@@ -14,7 +14,7 @@ from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, ReferenceJob
 from hltune.machine.runs import Folders
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import NumPyReference, Task, checked
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.runtime.worker import AnyWorker, Running, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule

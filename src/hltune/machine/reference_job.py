@@ -19,8 +19,16 @@ from hltune.machine.runs import Folders, Ran
 from hltune.machine.sensitivity import Variant, moved_inputs, variants
 from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
-from hltune.machine.verification import COMPILE_RATIO, Verification, limited_by
-from hltune.machine.verify import differences, output_names, output_path, usual, write_tolerances
+from hltune.machine.verify import (
+    COMPILE_RATIO,
+    Verification,
+    differences,
+    limited_by,
+    output_names,
+    output_path,
+    usual,
+    write_tolerances,
+)
 from hltune.pipeline.images import Array
 from hltune.pipeline.operations import forecast, rounded_outputs
 from hltune.runtime.worker import Process

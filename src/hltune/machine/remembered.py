@@ -39,7 +39,7 @@ class Known:
     Attributes:
         schedule: the one that is to be believed.
         outputs: digest of what it computes.
-        fields: of `hltune.machine.verification.Verification`, as plain values.
+        fields: of `hltune.machine.verify.Verification`, as plain values.
     """
 
     schedule: Schedule

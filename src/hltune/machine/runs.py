@@ -39,12 +39,10 @@ class Folders:
 
     directory: Path
 
-    def begin(self, name: str) -> Path:
-        """The folder of what is run now."""
+    def begin(self, name: str) -> None:
+        """Notes what is run now, and makes its folder."""
         (self.directory / "running").write_text(name)
-        folder = self.directory / name
-        folder.mkdir(exist_ok=True)
-        return folder
+        (self.directory / name).mkdir(exist_ok=True)
 
     def running(self) -> str | None:
         """What was begun last, unless it came to an end."""

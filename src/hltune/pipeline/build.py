@@ -15,6 +15,7 @@ from hltune.pipeline.prefetches import Prefetch, take_prefetches
 from hltune.pipeline.serialized import read_pipeline
 from hltune.values.errors import InputError
 from hltune.values.pipeline import (
+    SETTERS,
     BufferArgument,
     FuncInfo,
     Interval,
@@ -177,13 +178,7 @@ def _keep_promises(argument: BufferArgument, parameters: dict[str, hl.Parameter]
     parameter = parameters[argument.name]
     for promise in argument.promises:
         value = hl.deserialize_pipeline(promise.expression, parameters).get_func(0).value()
-        match promise.what:
-            case "minimum":
-                parameter.set_min_constraint(promise.dimension, value)
-            case "extent":
-                parameter.set_extent_constraint(promise.dimension, value)
-            case "stride":
-                parameter.set_stride_constraint(promise.dimension, value)
+        getattr(parameter, SETTERS[promise.what])(promise.dimension, value)
 
 
 def _set_estimate(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:

@@ -5,6 +5,7 @@ their estimates. Their operations are the same, strict, and in the order of one 
 by bit.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,18 @@ def digest(spec: PipelineSpec, *words: str) -> str:
     """Names a check."""
     parts = (spec.hlpipe, spec.manual, spec.inputs, spec.outputs, words)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def once(done: Path, check: Callable[[], str | None]) -> str | None:
+    """What a check says; one that says nothing leaves a file, and is not made again."""
+    if done.exists():
+        return None
+    note = check()
+    if note is None:
+        with contextlib.suppress(OSError):  # what cannot be remembered is checked again
+            done.parent.mkdir(parents=True, exist_ok=True)
+            done.touch()
+    return note
 
 
 def _check_equal(spec: PipelineSpec, different: list[int], where: str) -> None:

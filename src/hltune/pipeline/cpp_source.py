@@ -4,7 +4,6 @@ Reading map: `cpp_build` makes the program, `cpp_errors` explains what the compi
 the form of what is read here.
 """
 
-import contextlib
 import json
 import os
 import resource
@@ -22,13 +21,13 @@ import halide as hl
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import dtype_name
 from hltune.pipeline.cpp_build import build_program
-from hltune.pipeline.cpp_check import check_same, digest
+from hltune.pipeline.cpp_check import check_same, digest, once
 from hltune.pipeline.cpp_errors import no_generator
 from hltune.pipeline.embedded import store_densely
-from hltune.pipeline.parameters import choose_entry
+from hltune.pipeline.parameters import choose_entry, no_such_parameter
 from hltune.pipeline.prefetches import take_prefetches
 from hltune.pipeline.source import Source
-from hltune.runtime.worker import Process
+from hltune.runtime.worker import Process, physical_memory_bytes
 from hltune.values.errors import InputError, did_you_mean
 from hltune.values.pipeline import LIMITS, Constraint, Interval, Number, PipelineSpec, Promise, unless_default
 
@@ -56,8 +55,10 @@ def _check(program: "_Program", name: str, process: Process, spec: PipelineSpec,
     """Compares the spec with the pipeline in a process of the generator; once for each program, target and sizes."""
     key = digest(spec, name, program.target, repr(program.source.parameters))
     done = program.path.with_name(f"{program.path.name}.same-{key}")
-    if done.exists():
-        return None
+    return once(done, partial(_compare, program, name, process, spec, scheduled))
+
+
+def _compare(program: "_Program", name: str, process: Process, spec: PipelineSpec, scheduled: bool) -> str | None:
     process.enter("compare with the generator's process", timeout_s=3 * _CHECK_S)
     hlpipe = spec.manual if scheduled and spec.manual is not None else spec.hlpipe
     if scheduled and not _runs_here(program.target):  # such a schedule may be for a device
@@ -71,11 +72,7 @@ def _check(program: "_Program", name: str, process: Process, spec: PipelineSpec,
         def run(sizes: Path, rooted: str) -> dict[str, Any]:
             return program.compare(file, name, sizes, rooted)
 
-        note = check_same(run, spec, where=program.source.location, rooted=not scheduled, directory=Path(directory))
-    if note is None:
-        with contextlib.suppress(OSError):  # what cannot be remembered is checked again
-            done.touch()
-    return note
+        return check_same(run, spec, where=program.source.location, rooted=not scheduled, directory=Path(directory))
 
 
 def _runs_here(target: str) -> bool:
@@ -179,8 +176,8 @@ class _Program:
 
 
 def _memory_bytes() -> int:
-    """Half of the machine's memory."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    """Half of the memory."""
+    return physical_memory_bytes() // 2
 
 
 def _limit_memory() -> None:
@@ -190,9 +187,7 @@ def _limit_memory() -> None:
 def _check_keys(keys: Sequence[str], names: Sequence[str]) -> None:
     for key in keys:
         if key not in names:
-            expected = "one of " + ", ".join(names) if names else "none: this generator has no parameters"
-            todo = did_you_mean(key, names)
-            raise InputError("no such parameter", where=f"-p {key}", expected=expected, found=repr(key), todo=todo)
+            raise no_such_parameter(key, {name: name for name in names}, of="generator")
 
 
 def _input(fields: Mapping[str, Any]) -> ImageInput | ScalarInput:

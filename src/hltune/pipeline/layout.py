@@ -1,13 +1,13 @@
 """How images lie in memory: by the strides that the user's code fixes, and densely where it fixes none."""
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hltune.pipeline.images import Array
+from hltune.runtime.worker import physical_memory_bytes
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Constraint, Constraints, OutputArgument
 
@@ -45,10 +45,21 @@ class Layout:
         """The byte of which memory is full that nobody wrote to."""
         return _FLOAT_POISON if self.dtype.kind == "f" else _POISON
 
+    @property
+    def bits(self) -> int:
+        """Of an element, as Halide counts them."""
+        return 1 if self.dtype.kind == "b" else 8 * self.dtype.itemsize
+
     def view(self, memory: Array) -> Array:
         """The image in a flat array of `size` elements, with Halide's dimensions reversed."""
         strides = [stride * self.dtype.itemsize for stride in reversed(self.strides)]
         return np.ndarray(tuple(reversed(self.extents)), self.dtype, memory.data, strides=strides)
+
+    def filled(self, image: Array | float) -> bytes:
+        """The memory of an image, with zeros between its rows."""
+        memory = np.zeros(self.size, self.dtype)
+        self.view(memory)[...] = image
+        return memory.tobytes()
 
     def gaps_intact(self, memory: Array) -> bool:
         """True if all that lies between the elements of the image is still `poison`."""
@@ -130,10 +141,10 @@ def stored(layout: Layout, *, name: str, alignment: int | None = None) -> Stored
     Raises:
         InputError: this machine has not so much.
     """
-    needed, there = layout.size * layout.dtype.itemsize, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed, there = layout.size * layout.dtype.itemsize, physical_memory_bytes()
     if needed > there:
         raise InputError(
-            "the image does not fit into the memory of this machine",
+            "the image does not fit into the memory of this machine, or of its container",
             where=name,
             expected=f"{there / 2**30:.1f} GiB at most",
             found=f"{needed / 2**30:.1f} GiB: {'x'.join(map(str, layout.extents))} elements of {layout.dtype}",

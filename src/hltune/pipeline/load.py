@@ -7,8 +7,8 @@ Halide.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +80,7 @@ class LoadJob:
 
         Says why that was not possible, if so.
         """
-        from hltune.pipeline.cpp_check import digest
+        from hltune.pipeline.cpp_check import digest, once
         from hltune.pipeline.own_output import check_own_output
 
         where = self.source.location
@@ -90,14 +90,7 @@ class LoadJob:
             return None
         text = Path(where).read_text(errors="replace") if self.source.kind == "python" else where
         done = self.cache / f"same-{digest(spec, text, halide_version())}"
-        if done.exists():
-            return None
-        note = check_own_output(loaded.own, spec, scheduled=scheduled, where=where)
-        if note is None:
-            with contextlib.suppress(OSError):  # what cannot be remembered is checked again
-                self.cache.mkdir(parents=True, exist_ok=True)
-                done.touch()
-        return note
+        return once(done, partial(check_own_output, loaded.own, spec, scheduled=scheduled, where=where))
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 import halide as hl
 import numpy as np
 
-from hltune.pipeline.build import buffer_of, build
+from hltune.pipeline.build import all_funcs, buffer_of, build
 from hltune.pipeline.images import Array
 from hltune.pipeline.layout import layout_of, middle, stored
 from hltune.values.errors import InputError
@@ -160,26 +160,21 @@ def _own_run(
     used = [argument for argument in spec.inputs if argument.name in parameters]
     arguments = [parameters[argument.name]._to_argument() for argument in used]
     if not scheduled:
-        _compute_root(own.pipeline)
+        _compute_all_at_root(own.pipeline)
     return partial(_run, own.pipeline, arguments, used, images, spec.outputs, whole=whole)
 
 
 def _spec_run(spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]) -> Callable[[], Outcome]:
     built = build(spec, spec.manual_hash if scheduled else None)
     if not scheduled:
-        _compute_root(built.pipeline)
+        _compute_all_at_root(built.pipeline)
     return partial(_run, built.pipeline, built.arguments, spec.inputs, images, spec.outputs, whole=whole)
 
 
-def _compute_root(pipeline: hl.Pipeline) -> None:
+def _compute_all_at_root(pipeline: hl.Pipeline) -> None:
     """What is inlined everywhere may be computed without end."""
-    index = 0
-    while True:
-        try:
-            pipeline.get_func(index).compute_root()
-        except hl.HalideError:
-            return
-        index += 1
+    for func in all_funcs(pipeline):
+        func.compute_root()
 
 
 def _run(

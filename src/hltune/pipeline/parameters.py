@@ -51,14 +51,17 @@ def convert_parameters(parameters: Sequence[tuple[str, str]], types: Mapping[str
 def _lookup(key: str, types: Mapping[str, type]) -> type:
     if key in types:
         return types[key]
-    raise InputError(
+    raise no_such_parameter(key, {name: f"{name} ({_name(kind)})" for name, kind in types.items()}, of="pipeline")
+
+
+def no_such_parameter(key: str, known: Mapping[str, str], *, of: str) -> InputError:
+    """The error of a key that names none of the parameters; these are known by what messages say of them."""
+    return InputError(
         "no such parameter",
         where=f"-p {key}",
-        expected="one of " + ", ".join(f"{name} ({_name(kind)})" for name, kind in types.items())
-        if types
-        else "none: this pipeline has no parameters",
+        expected="one of " + ", ".join(known.values()) if known else f"none: this {of} has no parameters",
         found=repr(key),
-        todo=did_you_mean(key, types),
+        todo=did_you_mean(key, known),
     )
 
 

@@ -5,13 +5,11 @@ The file is a FlatBuffer. A field of a union type takes two slots, the kind firs
 | table        | fields used                                                                                     |
 |--------------|-------------------------------------------------------------------------------------------------|
 | Pipeline     | 0 funcs, 1 output_names, 4 func_names_in_order, 5 parameters, 9 serialization_version           |
-| Func         | 0 name, 5 args, 6 func_schedule, 7 init_def, 8 updates, 10 output_buffers_names                 |
+| Func         | 0 name, 5 args, 6 func_schedule, 7 init_def, 10 output_buffers_names,                           |
 |              | 12 extern_function_name, 17-19 trace_loads, trace_stores, trace_realizations                    |
-| FuncSchedule | 0 store_level, 1 compute_level, 2 hoist_storage_level, 4 bounds, 5 estimates                    |
-| LoopLevel    | 2 var_name: empty when inlined                                                                  |
+| FuncSchedule | 4 bounds, 5 estimates                                                                           |
 | Bound        | 0 var, 1-2 min, 3-4 extent, 5-6 modulus, 7-8 remainder                                          |
-| Definition   | 3 kinds of values, 4 values, 7 stage_schedule                                                   |
-| StageSchedule| 6 touched: some scheduling call was made                                                        |
+| Definition   | 3 kinds of values, 4 values                                                                     |
 | Parameter    | 4 name, 6 buffer_constraints                                                                    |
 | BufferConstraint | 0-1 min, 2-3 extent, 4-5 stride                                                              |
 | Mod          | 0-1 a                                                                                           |
@@ -66,14 +64,12 @@ class SerializedPipeline:
 
     Attributes:
         outputs: the outputs, in their order.
-        scheduled: the Funcs that somebody has scheduled.
         extern: the Funcs that a C function computes, each with its name.
         traced: the Funcs whose loads, stores or realizations are traced.
         dumped: the Funcs that are written to a file whenever they are computed.
     """
 
     outputs: tuple[SerializedOutput, ...]
-    scheduled: tuple[str, ...]
     extern: tuple[tuple[str, str], ...] = ()
     traced: tuple[str, ...] = ()
     dumped: tuple[str, ...] = ()
@@ -91,7 +87,6 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
         constraints = {parameter.text(4): _constraints(parameter) for parameter in root.tables(5)}
         alignments = {parameter.text(4): int(parameter.number(5, "<i")) for parameter in root.tables(5)}
         outputs = tuple(_output(funcs[name], constraints, alignments) for name in root.texts(1))
-        scheduled = tuple(name for name, func in funcs.items() if _is_scheduled(func))
         extern = tuple((name, func.text(12)) for name, func in funcs.items() if func.text(12))
         traced = tuple(name for name, func in funcs.items() if any(func.number(slot, "<B") for slot in (17, 18, 19)))
         dumped = tuple(name for name, func in funcs.items() if func.text(9))
@@ -103,7 +98,7 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
             found=f"{len(data)} bytes that are not one ({error})",
             todo="write the file again with serialize_pipeline",
         ) from error
-    return SerializedPipeline(outputs=outputs, scheduled=scheduled, extern=extern, traced=traced, dumped=dumped)
+    return SerializedPipeline(outputs=outputs, extern=extern, traced=traced, dumped=dumped)
 
 
 def read_names(data: bytes) -> tuple[str, ...]:
@@ -196,13 +191,3 @@ def _integer(table: Table, slot: int) -> int | None:
     if value is None or table.number(slot, "<B") != 1:
         return None
     return int(value.number(0, "<q"))
-
-
-def _is_scheduled(func: Table) -> bool:
-    schedule = func.table(6)
-    levels = [] if schedule is None else [schedule.table(slot) for slot in (0, 1, 2)]
-    if any(level is not None and level.text(2) for level in levels):
-        return True
-    stages = [func.table(7), *func.tables(8)]
-    schedules = [stage.table(7) for stage in stages if stage is not None]
-    return any(stage is not None and stage.number(6, "<B") for stage in schedules)

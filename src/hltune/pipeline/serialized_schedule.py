@@ -32,7 +32,6 @@ from hltune.pipeline.flatbuffer import Table
 from hltune.pipeline.serialized import read_root
 from hltune.values.errors import InputError
 
-OUTERMOST = "__outermost"
 ALLOWS_RACES = "allow_race_conditions"
 UNDEFINED = 32
 """Kind of an expression that is none."""

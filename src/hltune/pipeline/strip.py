@@ -15,7 +15,6 @@ from hltune.pipeline.serialized import read_root
 from hltune.pipeline.serialized_schedule import (
     EXTERN_LOOP,
     INLINED,
-    OUTERMOST,
     UNDEFINED,
     LoopDim,
     LoopSplit,
@@ -28,6 +27,7 @@ from hltune.pipeline.serialized_schedule import (
     loop_split,
     stored_dim,
 )
+from hltune.values.directives import OUTERMOST
 from hltune.values.errors import InputError
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from hltune.commands.explain import Explained, Explanation, same_program, speedup_over
+from hltune.report.layout import Document
 from hltune.report.speedups import UNSURE, speedup_fields, speedup_text
 from hltune.schedule.text import directive_text
 from hltune.values.directives import Directive, Schedule
-
-Document = dict[str, Any]
 
 _SHOWN = 12
 """Directives that people see."""

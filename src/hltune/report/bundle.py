@@ -5,17 +5,15 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from hltune.bundle.compilers import INSTALL
 from hltune.bundle.packing import build_line
 from hltune.commands.bundle import Made
 from hltune.commands.bundle_results import Best, Read
-from hltune.report.documents import Document, directives, verification
-from hltune.report.layout import numbers, plain_table, print_lines, print_verification
+from hltune.machine.hexagon.toolchain import INSTALL_COMPILER
+from hltune.report.documents import directives, machine_fields, reason_fields, verification
+from hltune.report.layout import Document, numbers, plain_table, print_lines, print_verification
 from hltune.report.samples import ID_DIGITS, origin_text
 from hltune.samples.results import Ranked
-from hltune.values.machine_id import MachineId
 from hltune.values.provenance import to_json
-from hltune.values.reasons import Reason
 
 
 def made(result: Made) -> Document:
@@ -31,8 +29,8 @@ def made(result: Made) -> Document:
         "compiler": result.compiler,
         "candidates": len(manifest.entries),
         "known": [each.name for each in manifest.entries if each.name is not None],
-        "left_out": [_reason(each) for each in result.left_out],
-        "device": result.device and _machine(result.device),
+        "left_out": [reason_fields(each) for each in result.left_out],
+        "device": result.device and machine_fields(result.device),
         "measured": result.measured,
         "inputs": list(manifest.inputs),
         "outputs": list(manifest.outputs),
@@ -45,7 +43,7 @@ def read(result: Read) -> Document:
     keys = ("bundle", "kernel", "good", "added", "missing", "candidates", "unfinished")
     return {
         **{key: getattr(result, key) for key in keys},
-        "failures": [_reason(each) for each in result.reasons],
+        "failures": [reason_fields(each) for each in result.reasons],
         "problems": [asdict(each) for each in result.problems],
         **_best(result.best),
     }
@@ -59,7 +57,7 @@ def best(rows: Iterable[Best]) -> Document:
 def _best(row: Best) -> Document:
     return {
         "pipeline": row.pipeline,
-        "machine": _machine(row.machine),
+        "machine": machine_fields(row.machine),
         "measured": row.measured,
         "best": [_ranked(each) for each in row.ranked],
         "files": [str(path) for path in row.files],
@@ -75,14 +73,6 @@ def _ranked(row: Ranked) -> Document:
         "search": to_json(row.provenance),
         "schedule": row.schedule and directives(row.schedule),
     }
-
-
-def _machine(machine: MachineId) -> Document:
-    return {"key": machine.key, **machine.document()}
-
-
-def _reason(reason: Reason) -> Document:
-    return {key: getattr(reason, key) for key in ("stage", "count", "message", "example")}
 
 
 def print_made(console: Console, result: Made) -> None:
@@ -103,7 +93,7 @@ def print_made(console: Console, result: Made) -> None:
         print_lines(
             console,
             "no C compiler for this target is here, so run.sh builds the runner on the device, with its cc; "
-            f"to have it built here: {INSTALL}",
+            f"to have it built here: {INSTALL_COMPILER}",
             f"what it builds with: {build_line(['*.o'], manifest.target)}",
         )
     print_lines(console, "unpack it on the device, and there: sh run.sh", "then: hltune bundle read results.json")

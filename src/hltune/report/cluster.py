@@ -8,8 +8,7 @@ from rich.console import Console
 
 from hltune.cluster.kinds import Computer
 from hltune.cluster.node import Status
-from hltune.report.documents import Document
-from hltune.report.layout import numbers, plain_table, print_lines
+from hltune.report.layout import Document, numbers, plain_table, print_lines
 from hltune.values.machine_id import MachineId
 
 

@@ -11,19 +11,19 @@ from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.machine.speedup import ratio
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
+from hltune.report.layout import Document
 from hltune.report.verdict import Verdict
 from hltune.suite.benchmark import Benchmark
 from hltune.values import schedule_codec
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost
+from hltune.values.cost import Cost, Prediction, is_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
-from hltune.values.prediction import Prediction
+from hltune.values.machine_id import MachineId
+from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.rows import Row
-
-Document = dict[str, Any]
 
 
 def benchmarks(suite: tuple[Benchmark, ...]) -> Document:
@@ -43,7 +43,7 @@ def scheduled(result: Scheduled) -> Document:
         **cost(result.cost),
         "verified": result.cost is not None,
         **verdict(None if result.manual is None else Verdict(written=result.manual, best=result.cost)),
-        "repaired": result.cost is not None and result.cost.repair is not None,
+        "repaired": is_repaired(result.cost),
         "predicted_ms": candidate.predicted_ms,
         "ranker": None if result.predicted is None else _prediction(result.predicted),
         "search_s": None if candidate.search_s is None else round(candidate.search_s, 4),
@@ -176,6 +176,16 @@ def verification(value: Verification | None) -> Document | None:
 def failure(value: Failure) -> Document:
     """A failure without its log."""
     return {"stage": value.stage, "kind": value.kind, "message": value.text}
+
+
+def reason_fields(value: Reason) -> Document:
+    """A reason without the schedule that failed."""
+    return {key: getattr(value, key) for key in ("stage", "count", "message", "example")}
+
+
+def machine_fields(machine: MachineId) -> Document:
+    """A machine with its key."""
+    return {"key": machine.key, **machine.document()}
 
 
 def directives(schedule: Schedule) -> list[Any]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 
 from hltune.commands.example import Example
 from hltune.commands.reduce import Reduced
 from hltune.commands.reproduce import Reproduced
 from hltune.report.documents import directives, failure
-from hltune.report.layout import print_lines
+from hltune.report.layout import Document, print_lines
 from hltune.schedule.text import directive_text
 from hltune.values.errors import Failure
-
-Document = dict[str, Any]
 
 
 def reproduced(result: Reproduced) -> Document:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Column
 
 from hltune.report.against import caution, differing, headline
-from hltune.report.layout import CHANGED, number, numbers, plain_table, print_lines
+from hltune.report.layout import CHANGED, Document, count, number, numbers, percent, plain_table, print_lines
 from hltune.report.speedups import UNSURE, speedup_text
 from hltune.values.unit import MILLISECONDS, size
-
-Document = dict[str, Any]
 
 LEAST_SHOWN = 0.01
 """Loops and Funcs that take less of the time are left out of the tables."""
@@ -55,10 +51,10 @@ def _print_remarks(console: Console, each: Document) -> None:
 def _headline(document: Document, each: Document) -> str:
     measured = "not measured: code for this target does not run here"
     if each["cost"] is not None:
-        measured = f"{_count(each['cost'])} {each['unit']} (spread {each['spread']:.0%}), output verified"
+        measured = f"{count(each['cost'])} {each['unit']} (spread {each['spread']:.0%}), output verified"
     predicted = ""
     if each["predicted_ms"] is not None and each["unit"] == MILLISECONDS.name:  # beside packets, it says nothing
-        predicted = f"; {_count(each['predicted_ms'])} ms by T0"
+        predicted = f"; {count(each['predicted_ms'])} ms by T0"
     also = f" (also {', '.join(document['also'])})" if document["also"] and each is document["schedules"][0] else ""
     return f"{document['pipeline']}, schedule {each['name']}{also}: {measured}{predicted}"
 
@@ -70,7 +66,7 @@ def _profiled(each: Document) -> list[str]:
     overhead = "" if (profile["overhead"] or 0.0) < 0.005 else f", which makes it {profile['overhead']:.0%} slower"
     seen = f"sampled {profile['samples']:,} times in {profile['runs']:,} runs"
     if profile["counted"]:
-        seen = f"counted Func by Func, {_count(profile['cost'])} {each['unit']}"
+        seen = f"counted Func by Func, {count(profile['cost'])} {each['unit']}"
     return [
         f"{seen}{overhead}; "
         f"{profile['threads']:.1f} threads at work; "
@@ -147,12 +143,12 @@ def _print_funcs(console: Console, each: Document) -> None:
             continue
         table.add_row(
             row["name"],
-            _percent(measured.get("share")),
-            _count(measured.get("cost")),
-            ("! " if row["disagree"] else "") + _percent(predicted.get("share")),
+            percent(measured.get("share")),
+            count(measured.get("cost")),
+            ("! " if row["disagree"] else "") + percent(predicted.get("share")),
             number(row.get("recompute"), ".2f"),
             number(row.get("lanes"), ".0f"),
-            _percent(row.get("scattered_share")),
+            percent(row.get("scattered_share")),
             number(row.get("tasks"), ",.0f"),
             _works_on(row),
         )
@@ -174,7 +170,7 @@ def _print_loops(console: Console, each: Document) -> None:
         if row["share"] >= LEAST_SHOWN:
             iterations = number(row.get("iterations"), ",.4g")
             mark = "* " if row.get("differs") else "  " if "differs" in row else ""
-            table.add_row(mark + _loop(row), iterations, size(row["touched_bytes"]), _percent(row["share"]))
+            table.add_row(mark + _loop(row), iterations, size(row["touched_bytes"]), percent(row["share"]))
     print_lines(console, "", "the lowered program")
     console.print(table)
     if any(row.get("differs") for row in each["loops"]):
@@ -196,9 +192,9 @@ def _print_against(console: Console, against: Document, one: Document, other: Do
     ones, others = (_times(each, measured=timed) for each in (one, other))
     for name in dict.fromkeys((*ones, *others)):
         first, second = ones.get(name), others.get(name)
-        table.add_row(name, _count(first), _count(second), f"{(first or 0.0) - (second or 0.0):+.3g}")
+        table.add_row(name, count(first), count(second), f"{(first or 0.0) - (second or 0.0):+.3g}")
     if timed:
-        table.add_row("all", _count(one["cost"]), _count(other["cost"]), f"{one['cost'] - other['cost']:+.3g}")
+        table.add_row("all", count(one["cost"]), count(other["cost"]), f"{one['cost'] - other['cost']:+.3g}")
     what = f"measured {one['unit']}" if timed else "predicted ms"
     print_lines(console, f"{one['name']} against {other['name']}, {what}")
     console.print(table)
@@ -212,11 +208,3 @@ def _times(each: Document, *, measured: bool) -> dict[str, float]:
     if measured:
         return {row["name"]: row["measured"]["cost"] for row in each["funcs"] if row["measured"]}
     return {row["name"]: row["predicted"]["ms"] for row in each["funcs"] if row["predicted"]}
-
-
-def _percent(share: float | None) -> str:
-    return number(share, ".0%")
-
-
-def _count(value: float | None) -> str:
-    return number(value, ",.3g" if value is not None and value < 1000 else ",.0f")

@@ -11,17 +11,16 @@ from hltune.commands.explain import Explained, Explanation, helps, measured_spee
 from hltune.lowered.account import Account, Body, Level
 from hltune.report.against import against, missing_in
 from hltune.report.documents import cost, directives, failure, verification
+from hltune.report.layout import Document
 from hltune.report.speedups import speedup_fields
 from hltune.schedule.text import directive_text
 from hltune.search.advice import Advice
 from hltune.search.case import cache_of
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.profile import Part, Profile
 from hltune.values.unit import Unit
-
-Document = dict[str, Any]
 
 VERSION = 6
 _DISAGREE = 2.0
@@ -53,12 +52,7 @@ def explained(result: Explanation) -> Document:
 def _measurement(each: Measurement, unit: Unit) -> Document:
     measured = each if isinstance(each, Cost) else None
     failed = failure(each) if isinstance(each, Failure) else None
-    return {**cost(measured, unit), "repaired": _repaired(each), "failure": failed}
-
-
-def _repaired(each: Measurement | None) -> bool:
-    """As found, it reads or writes beyond its images; another schedule was measured in its place."""
-    return isinstance(each, Cost) and each.repair is not None
+    return {**cost(measured, unit), "repaired": is_repaired(each), "failure": failed}
 
 
 def _value(each: Measurement | None) -> float | None:
@@ -74,7 +68,7 @@ def _explained(each: Explained, result: Explanation) -> Document:
         "name": each.name,
         **cost(measured, result.machine.unit),
         "verified": measured is not None,
-        "repaired": _repaired(measured),
+        "repaired": is_repaired(measured),
         "predicted_ms": account and 1e3 * account.seconds,
         "terms_ms": account and {name: 1e3 * seconds for name, seconds in account.terms.items()},
         "profile": profile and _profile(profile, measured, result.machine.unit),
@@ -265,7 +259,7 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
         "untried": advice.untried,
         **speedup_fields(measured),
         "helps": sure and helps(sure),
-        "repaired": _repaired(advice.measured),
+        "repaired": is_repaired(advice.measured),
         "left_out": each.beside is not None and advice.change is not None and advice.measured is None,
         "failure": failure(advice.measured) if isinstance(advice.measured, Failure) else None,
         "schedule": advice.change and directives(advice.change),

@@ -1,6 +1,7 @@
 """How text and tables look."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.style import StyleType
@@ -8,9 +9,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from hltune.machine.tolerance import EXACT
-from hltune.machine.verification import Verification
+from hltune.machine.verify import Verification
 from hltune.workspace.rows import Row
 
+Document = dict[str, Any]
+"""What ``--json`` writes, or a part of it."""
 CHANGED = "was changed to stay inside of its images: as found, it reads or writes beyond them"
 """What is said of a schedule that was repaired, after its name."""
 
@@ -62,6 +65,16 @@ def numbers(*headings: str) -> list[Column]:
 def number(value: float | None, form: str) -> str:
     """A number as it stands in a table; a dash for None."""
     return "-" if value is None else format(value, form)
+
+
+def percent(share: float | None) -> str:
+    """A part of a whole; a dash for None."""
+    return number(share, ".0%")
+
+
+def count(value: float | None) -> str:
+    """A cost or another large number, to three digits or to the unit; a dash for None."""
+    return number(value, ",.3g" if value is not None and value < 1000 else ",.0f")
 
 
 def facts(*rows: tuple[str, ...]) -> Table:

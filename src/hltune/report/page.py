@@ -11,43 +11,40 @@ import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hltune import __version__
 from hltune.commands.report import Reported
+from hltune.commands.samples import ID_DIGITS
 from hltune.machine.pictures import Picture
 from hltune.machine.speedup import in_order, is_tie, ratio
 from hltune.report.against import differing, headline
-from hltune.report.curve import round_numbers
 from hltune.report.documents import errors, failure
 from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, untried
 from hltune.report.explanation import explained
-from hltune.report.layout import CHANGED
+from hltune.report.layout import CHANGED, Document, count, number, percent
+from hltune.report.pictures import round_numbers
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import minutes_without_pauses
 from hltune.tuning.tuner import Round
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit, size
 from hltune.workspace.records import TUNED
 from hltune.workspace.tunings import TuningCommand
 
-Document = dict[str, Any]
-
 VERSION = 5
 _SAMPLES = 500
 """Of tuning, that the page shows beside each one that was the best so far."""
 _LINES = 3
 """Schedules beside the tuned one, the fastest first, whose cost the curve shows as a line."""
-_ID_DIGITS = 12
-_NONE = "-"
 _INK = "#010203"
 """A colour that nothing else has, in place of which the page puts that of its text."""
 
@@ -88,7 +85,8 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
 
     source = files("hltune.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    shown = {"ms": _ms, "percent": _percent, "size": size, "times": _times, "number": "{:.6g}".format}
+    shown = {"ms": count, "percent": percent, "size": size, "times": partial(number, form=".2f")}
+    shown |= {"number": partial(number, form=".6g")}
     shown |= {"outcome": outcome, "untried": untried, "headline": headline, "differing": differing}
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
     data = json.dumps(_without_pictures(document)).replace("<", "\\u003c")
@@ -174,13 +172,13 @@ def _row(name: str, measured: Measurement | None, best: Cost | None) -> Document
         "tie": pair is not None and found is not best and is_tie(*pair),
         "heap_bytes": heap.bytes if heap else counters and counters.peak_heap_bytes,
         "allocations": heap.allocations if heap else counters and counters.allocations,
-        "repaired": found is not None and found.repair is not None,
+        "repaired": is_repaired(found),
         "failure": failure(measured) if isinstance(measured, Failure) else None,
     }
 
 
 def _failure(each: Reason, flags: Sequence[str]) -> Document:
-    identifier = None if each.schedule_hash is None else each.schedule_hash[:_ID_DIGITS]
+    identifier = None if each.schedule_hash is None else each.schedule_hash[:ID_DIGITS]
     command = None if identifier is None else shlex.join(["hltune", "reproduce", identifier, "-o", "out", *flags])
     said = {"stage": each.stage, "message": each.message, "example": each.text, "count": each.count}
     return {**said, "id": identifier, "reproduce": command}
@@ -235,8 +233,8 @@ def _curve(pipeline: Document) -> str:
         axes.plot(minutes, costs, ".", color="0.6", markersize=3, label="samples")
         axes.step(minutes, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
         known = [row for row in pipeline.get("rows", ()) if row["name"] != TUNED and row["cost"]]
-        for number, row in enumerate(known[:_LINES]):
-            axes.axhline(row["cost"], linestyle="--", linewidth=0.8, color=f"C{number + 1}", label=row["name"])
+        for line, row in enumerate(known[:_LINES]):
+            axes.axhline(row["cost"], linestyle="--", linewidth=0.8, color=f"C{line + 1}", label=row["name"])
         axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
         axes.set_yscale("log")
         ticks = round_numbers(*axes.get_ylim())
@@ -249,17 +247,3 @@ def _curve(pipeline: Document) -> str:
     text = re.sub("<metadata>.*?</metadata>", "", picture.getvalue().decode(), flags=re.DOTALL)
     curve = text[text.index("<svg") :].replace(_INK, "currentColor")
     return curve.replace("<svg", '<svg aria-hidden="true"', 1)  # the figure around it says what it shows
-
-
-def _ms(value: float | None) -> str:
-    if value is None:
-        return _NONE
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-
-
-def _percent(share: float | None) -> str:
-    return _NONE if share is None else f"{share:.0%}"
-
-
-def _times(ratio: float | None) -> str:
-    return _NONE if ratio is None or not math.isfinite(ratio) else f"{ratio:.2f}"

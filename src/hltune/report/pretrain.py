@@ -17,8 +17,7 @@ from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
 from hltune.pretraining.plan import LEAST_HELD_OUT, LEAST_PROGRAMS, LEAST_TUNED, Plan
 from hltune.pretraining.ranking import RankerCheckpoint
-from hltune.report.documents import Document
-from hltune.report.layout import facts, number, numbers, plain_table, print_lines
+from hltune.report.layout import Document, facts, number, numbers, plain_table, print_lines
 from hltune.report.progress import Board, clock
 
 _METRICS = {"pair_accuracy": "pairs right", "regret_at_1": "regret@1", "regret_at_8": "regret@8", "r2": "R2"}

@@ -7,9 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from hltune.programs.program import Node, Program
-from hltune.report.documents import Document
-from hltune.report.layout import plain_table, print_lines
-from hltune.report.picture import drawn
+from hltune.report.layout import Document, plain_table, print_lines
+from hltune.report.pictures import drawn
 from hltune.values.errors import InputError
 
 _FORMS = (".svg", ".png")

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Column
 
 from hltune.commands.samples import ID_DIGITS, Chosen, Featurized
-from hltune.report.documents import Document, directives
-from hltune.report.layout import numbers, plain_table, print_lines
+from hltune.report.documents import directives, machine_fields, reason_fields
+from hltune.report.layout import Document, numbers, plain_table, print_lines
 from hltune.samples.exchange import Imported
 from hltune.samples.results import Ranked
 from hltune.samples.statistics import Statistics
@@ -34,8 +34,7 @@ def best(chosen: Chosen, rows: Iterable[Ranked]) -> Document:
 
 def failures(chosen: Chosen, rows: Iterable[Reason]) -> Document:
     """Result of `hltune samples failures`."""
-    keys = ("stage", "count", "message", "example")
-    failed = [{**{key: getattr(row, key) for key in keys}, "hash": row.schedule_hash} for row in rows]
+    failed = [{**reason_fields(row), "hash": row.schedule_hash} for row in rows]
     return {**_named(chosen), "failures": failed}
 
 
@@ -52,7 +51,7 @@ def exported(chosen: Chosen, directory: Path, files: int) -> Document:
 def imported(machine: MachineId, names: Mapping[str, str], result: Imported) -> Document:
     """Result of `hltune samples import`."""
     return {
-        "machine": _machine(machine),
+        "machine": machine_fields(machine),
         "added": result.added,
         "known": result.known,
         "pipelines": [{"pipeline": names[key], "hash": key, "files": n} for key, n in result.pipelines.items()],
@@ -150,10 +149,6 @@ def print_imported(console: Console, machine: MachineId, names: Mapping[str, str
     print_lines(console, f"{counts}; {where}")
 
 
-def _machine(machine: MachineId) -> Document:
-    return {"key": machine.key, **machine.document()}
-
-
 def _named(chosen: Chosen) -> Document:
     machine = chosen.machine.key if chosen.machine else None
     return {"pipeline": chosen.name, "hash": chosen.hash, "machine": machine}
@@ -170,7 +165,7 @@ def _statistics(row: Statistics) -> Document:
     return {
         "pipeline": row.pipeline_name,
         "hash": row.pipeline_hash,
-        "machine": _machine(row.machine),
+        "machine": machine_fields(row.machine),
         "samples": row.samples,
         "schedules": row.schedules,
         "failed": row.failed,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hltune.machine.speedup import Speedup
-
-Document = dict[str, Any]
+from hltune.report.layout import Document
 
 UNSURE = "in too few rounds to be sure"
 

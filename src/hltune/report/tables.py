@@ -1,7 +1,6 @@
 """Tables for people."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column
@@ -59,7 +58,7 @@ def print_scheduled(console: Console, result: Scheduled) -> None:
     grid.add_row("measured", _cost(result.cost, runnable=result.runnable))
     console.print(grid)
     print_verification(console, result.verification)
-    print_files(console, result.files)
+    print_lines(console, *result.files)
 
 
 def _print_rungs(console: Console, result: Scheduled) -> None:
@@ -134,11 +133,6 @@ def print_ran(console: Console, result: Ran) -> None:
     """Result of `hltune run`."""
     written = zip(result.files, result.sizes, strict=True)
     print_lines(console, *(f"{path}  {size or 'a single value'}, schedule {result.schedule}" for path, size in written))
-
-
-def print_files(console: Console, files: tuple[Path, ...]) -> None:
-    """Result of `hltune export`."""
-    print_lines(console, *files)
 
 
 def _advice(finding: Finding) -> str:

@@ -13,11 +13,20 @@ from rich.text import Text
 
 from hltune.commands.tune import Tuned, Tuning
 from hltune.machine.speedup import Speedup, ratio
-from hltune.report.documents import Document, errors, to_best
 from hltune.report.documents import cost as cost_document
+from hltune.report.documents import errors, to_best
 from hltune.report.documents import verdict as verdict_document
 from hltune.report.documents import verification as verification_document
-from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
+from hltune.report.layout import (
+    Document,
+    facts,
+    number,
+    numbers,
+    plain_table,
+    print_failures,
+    print_lines,
+    print_verification,
+)
 from hltune.report.progress import Board, clock
 from hltune.report.speedups import interval, known_tie, ratio_document
 from hltune.report.tables import print_ties, print_verdict

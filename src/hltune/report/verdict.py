@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hltune.machine.speedup import Speedup, compared
+from hltune.report.layout import Document
 from hltune.report.speedups import interval, known_tie, ratio_document
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure
 from hltune.workspace.rows import Row
 from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, MANUAL_PART
-
-Document = dict[str, object]
 
 _WHOSE = {
     MANUAL: "your own schedule",

@@ -1,8 +1,10 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and numbered ones."""
 
 import contextlib
 import os
+import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from hltune.values.errors import InputError
@@ -29,6 +31,17 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise cannot_write(path, error) from None
+
+
+def numbered(directory: Path, pattern: str) -> dict[int, Path]:
+    """The files of a folder whose whole names match, by the number that the pattern's group is."""
+    found = ((re.fullmatch(pattern, path.name), path) for path in directory.glob("*"))
+    return {int(match[1]): path for match, path in found if match}
+
+
+def newest(files: Mapping[int, Path]) -> Path | None:
+    """The one with the largest number, or None."""
+    return files[max(files)] if files else None
 
 
 def check_writable(directory: Path) -> None:

@@ -10,7 +10,6 @@ from typing import get_args
 
 from hltune.pipeline.serialized_schedule import (
     INLINED,
-    OUTERMOST,
     ROOT,
     BoundDim,
     FuncPlan,
@@ -25,6 +24,7 @@ from hltune.runtime.worker import Process
 from hltune.schedule.canonical import canonical_names
 from hltune.schedule.loops import LoopNests
 from hltune.values.directives import (
+    OUTERMOST,
     AlignStorage,
     Atomic,
     Bound,

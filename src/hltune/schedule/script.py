@@ -12,7 +12,7 @@ from hltune.pipeline.layout import Layout, boundary, layout_of
 from hltune.schedule.script_template import EXPRESSION, MAIN, PROMISE
 from hltune.schedule.source import to_python
 from hltune.values.directives import Schedule
-from hltune.values.pipeline import BufferArgument, Interval, Limit, Number, PipelineSpec, Promise, ScalarArgument
+from hltune.values.pipeline import SETTERS, BufferArgument, Interval, Number, PipelineSpec, Promise, ScalarArgument
 
 Levels = tuple[tuple[float, tuple[int, ...]], ...]
 """Distances, with how many elements of an output may be farther off: of all, then in any slice of each axis."""
@@ -40,13 +40,6 @@ class GivenUp:
 
     stage: str
     after_s: float
-
-
-_SETTERS: Mapping[Limit, str] = {
-    "minimum": "set_min_constraint",
-    "extent": "set_extent_constraint",
-    "stride": "set_stride_constraint",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +136,7 @@ def _promises(spec: PipelineSpec) -> str:
         (f"parameters[{json.dumps(each.name)}].{call}" for call in _constants(each)) for each in spec.inputs
     )
     expressions = [
-        f"parameters[{json.dumps(name)}].{_SETTERS[promise.what]}({promise.dimension}, "
-        f'expression("{file}", parameters))'
+        f'parameters[{json.dumps(name)}].{SETTERS[promise.what]}({promise.dimension}, expression("{file}", parameters))'
         for file, name, promise in _expressions(spec)
     ]
     calls = [*constants, *expressions]  # an expression may name other inputs

@@ -45,11 +45,6 @@ class _Options:
         """Where schedules of this search come from; reads the weights, if there are any, to identify them."""
         return Searched(autoscheduler=self.autoscheduler, parameters=tuple(self.parameters().items()))
 
-    @property
-    def label(self) -> str:
-        """What people call the search."""
-        return self.autoscheduler
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adams2019Options(_Options):
@@ -106,11 +101,6 @@ class Adams2019Options(_Options):
             parameters["num_passes"] = str(self.num_passes)
         weights = None if self.weights is None else hashlib.sha256(self.weights.read_bytes()).hexdigest()
         return Searched(autoscheduler=self.autoscheduler, weights=weights, parameters=tuple(parameters.items()))
-
-    @property
-    def label(self) -> str:
-        """What people call the search."""
-        return f"{self.autoscheduler}, beam size {self.beam_size}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,11 @@ class Parent(NamedTuple):
     cost: float
 
 
+def anything(_schedule: Schedule) -> bool:
+    """Allows every schedule."""
+    return True
+
+
 def mutants(
     parents: Sequence[Parent],
     spec: PipelineSpec,
@@ -54,7 +59,7 @@ def mutants(
     *,
     wanted: int,
     known: Callable[[str], bool],
-    allowed: Callable[[Schedule], bool] = lambda _: True,
+    allowed: Callable[[Schedule], bool] = anything,
     weights: Mapping[str, float] = _WEIGHTS,
 ) -> dict[str, Candidate]:
     """Changes schedules at random, the fastest more often; returns new ones by their hash, at most those wanted.

@@ -12,12 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from hltune.schedule.canonical import names_of, renamed
+from hltune.schedule.canonical import names_of, new_loops, renamed
 from hltune.search.view import Directives
-from hltune.values.directives import ComputeAt, Directive, HoistStorage, Rfactor, StoreAt
-from hltune.values.roles import Role, Stage, form_of
-
-_Placed = ComputeAt | StoreAt | HoistStorage
+from hltune.values.directives import Directive, InsideLoop, Rfactor
+from hltune.values.roles import Stage
 
 
 def alike(before: Directives, changed: Directives) -> Directives | None:
@@ -73,7 +71,7 @@ def _names_of_twin(one: Directives, other: Directives) -> dict[str, str] | None:
         return None
     if (one[0].stage.update is None) != (other[0].stage.update is None):
         return None  # what is said of a Func is not said of its updates
-    names = dict(zip(_new_loops(one), _new_loops(other), strict=False))
+    names = dict(zip(_loops_made(one), _loops_made(other), strict=False))
     if not _stay_apart(one, names):
         return None
     pairs = zip(one, other, strict=True)
@@ -87,10 +85,8 @@ def _stay_apart(directives: Iterable[Directive], names: Mapping[str, str]) -> bo
     return len({names.get(loop, loop) for loop in loops}) == len(loops)
 
 
-def _new_loops(directives: Directives) -> list[str]:
-    return [
-        getattr(each, name) for each in directives for name, role in form_of(type(each)).fields if role is Role.NEW_LOOP
-    ]
+def _loops_made(directives: Directives) -> list[str]:
+    return [loop for each in directives for loop in new_loops(each)]
 
 
 def _renamed(directive: Directive, stage: Stage, names: Mapping[str, str]) -> Directive:
@@ -99,16 +95,16 @@ def _renamed(directive: Directive, stage: Stage, names: Mapping[str, str]) -> Di
 
 def _anywhere(directive: Directive) -> Directive:
     """Without what it is computed or stored in."""
-    return replace(directive, consumer="f", var="v") if isinstance(directive, _Placed) else directive
+    return replace(directive, consumer="f", var="v") if isinstance(directive, InsideLoop) else directive
 
 
 def _moved(directive: Directive, old: Directives, own: Directives, names: Mapping[str, str]) -> Directive:
     """A directive of a stage that was scheduled by `old`, for its twin, which has its `own`."""
     moved = _renamed(directive, own[0].stage, names)
-    if not isinstance(moved, _Placed):
+    if not isinstance(moved, InsideLoop):
         return moved
     for before, mine in zip(old, own, strict=True):
-        if before == directive and isinstance(mine, _Placed):  # it is where it was
+        if before == directive and isinstance(mine, InsideLoop):  # it is where it was
             return mine
-    consumer = next((each.consumer for each in own if isinstance(each, _Placed)), moved.consumer)
+    consumer = next((each.consumer for each in own if isinstance(each, InsideLoop)), moved.consumer)
     return replace(moved, consumer=consumer)

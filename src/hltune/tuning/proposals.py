@@ -10,7 +10,7 @@ import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.runtime.progress import Progress
-from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
+from hltune.search.mutation import PARENTS, Parent, anything, mutants, neighbours
 from hltune.tuning.drafts import Drafted, Drafts
 from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
@@ -163,7 +163,7 @@ class Proposals:
 
     def _mutants(self, chosen: dict[str, Candidate], wanted: int, limits: Limits) -> Drafted:
         """Changes the best schedules, and the author's own."""
-        allowed = _anything if self.kept is None else self.kept.allows
+        allowed = anything if self.kept is None else self.kept.allows
         parents = self.history.best(PARENTS)
         own = self.subject.recovered and self.subject.recovered.schedule
         if own is not None and all(own != parent.schedule for parent in parents):
@@ -223,7 +223,3 @@ def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, 
     places = [(number / len(each), key) for each in (one, other) for number, key in enumerate(each)]
     both = one | other
     return {key: both[key] for _, key in sorted(places)}
-
-
-def _anything(_schedule: Schedule) -> bool:
-    return True

@@ -269,8 +269,7 @@ class Tuner:
 
     def _fails(self, candidate: Candidate) -> bool:
         """It was measured, in this run or before, and has failed."""
-        key = schedule_hash(candidate.schedule)
-        return key in self.history and self.history.cost(key) is None
+        return self.history.cost_of(candidate) == math.inf
 
     def round(self, limits: Limits, progress: Progress) -> Round:
         """Searches, measures, stores and learns once."""

@@ -1,4 +1,4 @@
-"""What running a schedule cost, or why it failed."""
+"""What running a schedule cost, or why it failed, or what it is predicted to cost."""
 
 import math
 import statistics
@@ -90,6 +90,14 @@ class Cost:
         return statistics.median(self.repeats) / self.value - 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a model says that a schedule costs: seconds, and how many times more or less (one standard deviation)."""
+
+    seconds: float
+    factor: float
+
+
 Measurement = Cost | Failure
 
 
@@ -102,6 +110,11 @@ def lower_decile(repeats: Sequence[float]) -> float:
     return statistics.quantiles(repeats, n=10, method="inclusive")[0] if len(repeats) > 1 else repeats[0]
 
 
+def is_repaired(measurement: Measurement | None) -> bool:
+    """As found, the schedule reads or writes beyond its images; another one was measured in its place."""
+    return isinstance(measurement, Cost) and measurement.repair is not None
+
+
 def count_repaired(measurements: Iterable[Measurement]) -> int:
     """How many schedules had to be repaired."""
-    return sum(isinstance(each, Cost) and each.repair is not None for each in measurements)
+    return sum(map(is_repaired, measurements))

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,6 +33,12 @@ Constraints = tuple[Constraint, ...]
 Limit = Literal["minimum", "extent", "stride"]
 LIMITS: tuple[Limit, ...] = ("minimum", "extent", "stride")
 """What a constraint may fix."""
+SETTERS: Mapping[Limit, str] = {
+    "minimum": "set_min_constraint",
+    "extent": "set_extent_constraint",
+    "stride": "set_stride_constraint",
+}
+"""Halide's calls that fix it."""
 
 
 def unless_default(constraints: Constraints) -> Constraints:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hltune.machine.speedup import in_order
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.workspace.records import Record
@@ -38,7 +38,7 @@ class Row:
     @property
     def repaired(self) -> bool:
         """The schedule that was found leaves its images; this is another one."""
-        return self.cost is not None and self.cost.repair is not None
+        return is_repaired(self.measurement)
 
     @property
     def schedule(self) -> Schedule | None:

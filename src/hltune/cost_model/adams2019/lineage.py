@@ -14,14 +14,13 @@ one. Those that are a workspace's default stay, for whatever was tuned from them
 """
 
 import hashlib
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from hltune.cost_model.adams2019.optimizer import OptimizerState, decode_state, encode_state
 from hltune.cost_model.adams2019.weights import Weights, encode_weights, read_weights, weights_hash
-from hltune.runtime.files import write_bytes
+from hltune.runtime.files import newest, numbered, write_bytes
 from hltune.values.documents import Format
 from hltune.values.errors import InputError
 
@@ -156,8 +155,7 @@ class Lineage:
 
     def path(self, kind: Kind) -> Path | None:
         """The file of the newest version, or None."""
-        versions = self._versions(kind)
-        return versions[max(versions)] if versions else None
+        return newest(self._versions(kind))
 
     def version(self, kind: Kind) -> int:
         """Number of the newest version; 0 if there is none."""
@@ -187,9 +185,7 @@ class Lineage:
             _remove(self._versions(kind))
 
     def _versions(self, kind: Kind) -> dict[int, Path]:
-        paths = self.directory.glob(f"{kind}-*.weights")
-        found = ((re.fullmatch(rf"{kind}-([0-9]+)\.weights", path.name), path) for path in paths)
-        return {int(match[1]): path for match, path in found if match}
+        return numbered(self.directory, rf"{kind}-([0-9]+)\.weights")
 
 
 def _state_path(path: Path) -> Path:

@@ -229,7 +229,7 @@ class HexagonSession(ReferenceSession):
 
 def findings() -> list[Finding]:
     """What the emulated DSP needs, and whether it is there."""
-    emulator, compiler = toolchain.find_plugin_emulator(), toolchain.find_plugin_compiler()
+    emulator, compiler = toolchain.find_plugin_emulator(), toolchain.find_c_compiler()
     plugins = f"{emulator}, {compiler}" if emulator and compiler else None
     fixed = "setarch -R works" if toolchain.addresses_can_be_fixed() else None
     allow = "in a container: docker run --security-opt seccomp=unconfined"

@@ -200,7 +200,7 @@ class BuildProfilerJob:
     def run(self, process: Process) -> Profiler | None:
         """Runs in a worker."""
         emulator = find_plugin_emulator()
-        if emulator is None or find_plugin_compiler() is None:
+        if emulator is None or find_c_compiler() is None:
             return None
         built = _built(f"profiler-{toolchain_key()}-{self._key()}", process, self._build)
         return Profiler(emulator=emulator, plugin=built / "plugin.so", runtime=built / "runtime.o")
@@ -215,13 +215,13 @@ class BuildProfilerJob:
         _build_plugin(_PROFILER / "plugin.c", folder / "plugin.so")
 
 
-def find_plugin_compiler() -> str | None:
+def find_c_compiler() -> str | None:
     """A C compiler for this machine."""
     return next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
 
 
 def _build_plugin(source: Path, to: Path) -> None:
-    compiler = find_plugin_compiler()
+    compiler = find_c_compiler()
     if compiler is None:
         raise InputError(
             "the cache model needs a C compiler, and there is none",

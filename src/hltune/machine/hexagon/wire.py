@@ -63,8 +63,7 @@ class Result:
 
 def _header(kind: int, layout: Layout, argument: BufferArgument | OutputArgument) -> bytes:
     """A buffer in a job, up to its bytes."""
-    bits = 1 if layout.dtype.kind == "b" else 8 * layout.dtype.itemsize
-    code = _TYPE_CODES[layout.dtype.kind] | bits << 8
+    code = _TYPE_CODES[layout.dtype.kind] | layout.bits << 8
     words = [kind, code, len(argument.estimate), layout.size * layout.dtype.itemsize, argument.alignment or 1]
     for (minimum, extent), stride in zip(argument.estimate, layout.strides, strict=True):
         words += [minimum, extent, stride]
@@ -104,9 +103,7 @@ def encode_job(spec: PipelineSpec, values: Sequence[Array | float], *, heap_limi
             parts.append(struct.pack("<I", _SCALAR) + number.ljust(8, b"\0"))
         else:
             layout = _layout(argument.dtype, argument)
-            memory = np.zeros(layout.size, layout.dtype)
-            layout.view(memory)[...] = value
-            parts.append(_header(_INPUT, layout, argument) + memory.tobytes())
+            parts.append(_header(_INPUT, layout, argument) + layout.filled(value))
     parts += [_header(_OUTPUT, layout, output) for output, layout in outputs]
     return b"".join(parts)
 

@@ -1,20 +1,47 @@
-"""A picture of tuning: the least cost against the time that went into measuring."""
+"""Pictures, which come out the same every time: above all of tuning, the least cost against the time of measuring."""
 
+from __future__ import annotations
+
+import contextlib
+import io
 import math
+from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hltune.commands.tune import Tuned
-from hltune.report.picture import drawn
+from hltune.runtime.files import write_bytes
 from hltune.samples.results import minutes_without_pauses
 from hltune.workspace.records import Workspace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from hltune.commands.tune import Tuned
 
 _LEAST_TICKS = 4
 
 
+@contextlib.contextmanager
+def drawn(*paths: Path, size: tuple[float, float]) -> Generator[Axes]:
+    """Axes to draw on, so many inches large; then written to files, in the forms that their names end in."""
+    # Slow to import, and nobody else needs it.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    # Names are no formulas: two $ in one would make it mathematics.
+    with mpl.rc_context({"svg.hashsalt": "hltune", "font.size": 9, "text.parse_math": False}):
+        figure = Figure(figsize=size, layout="constrained")
+        yield figure.subplots()
+        for path in paths:
+            picture = io.BytesIO()
+            figure.savefig(picture, format=path.suffix[1:], dpi=150)
+            write_bytes(path, picture.getvalue())
+
+
 def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
-    """Draws it as SVG and PNG and returns the files."""
+    """Draws the tuning curve as SVG and PNG and returns the files."""
     unit = result.finals.winner_cost.unit
     at_s, costs = np.array(result.history).reshape(-1, 2).T
     costs = costs * unit.per_second

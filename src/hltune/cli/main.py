@@ -1,7 +1,6 @@
 """The commands by name, and what becomes of their errors."""
 
 import contextlib
-import io
 import os
 import sys
 import traceback
@@ -82,8 +81,8 @@ GROUPS = {
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Runs a command and returns its exit code: 0 done, 1 failed, 2 bad input or usage, 130 interrupted."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if callable(reconfigure := getattr(sys.stdout, "reconfigure", None)):
+        reconfigure(errors="backslashreplace")  # a file's name may be no text
     try:
         code = _run(arguments)
         sys.stdout.flush()

@@ -7,7 +7,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hltune.runtime.worker import Process
 from hltune.schedule.c_library import C_FUNCTIONS
@@ -130,6 +130,6 @@ def offload(pipeline: hl.Pipeline, schedule: Schedule) -> None:
     outermost |= {plain_name(output.name()) for output in pipeline.outputs()}
     for func in all_funcs(pipeline):
         if plain_name(func.name()) in outermost:
-            func.hexagon()
-            for number in range(func.num_update_definitions()):
-                func.update(number).hexagon()
+            stages: list[Any] = [func, *map(func.update, range(func.num_update_definitions()))]
+            for stage in stages:
+                stage.hexagon()

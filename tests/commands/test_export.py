@@ -213,7 +213,7 @@ def test_source_is_written_as_a_person_would(tmp_path: Path) -> None:
     schedule = parse_schedule(text, subject.spec.funcs)
     written = tmp_path / "mine.json"
     written.write_text(json.dumps(schedule_codec.to_json(schedule)))
-    python, cpp, again = exported(options, tmp_path, "python", "cpp", "json", schedule=written).files
+    again, python, cpp = exported(options, tmp_path, "python", "cpp", "json", schedule=written).files
     for found, name, comment in ((python, "dilate3x3_schedule.py", "#"), (cpp, "dilate3x3_schedule.h", "//")):
         assert found.name == name
         lines = [line.strip() for line in found.read_text().splitlines()]

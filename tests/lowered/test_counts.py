@@ -26,7 +26,7 @@ from tests.cache import CACHE
 from tests.loading import Unchecked
 from tests.lowered.tracing import traced
 
-WIDTH, HEIGHT = 128, 96
+WIDTH, HEIGHT = 192, 144
 CLOSE = 0.02
 """What sampling may be off by."""
 

@@ -152,7 +152,7 @@ def test_requirements(load: Load, width: int, scale: float, complaint: str | Non
     with Worker() as worker:
         found = worker.run(Run(spec, (signal, scale)))
     if complaint is None:
-        assert found == (signal * 2).tobytes()
+        assert found == ((signal * 2).tobytes(),)
     else:
         assert isinstance(found, str) and complaint in found
 

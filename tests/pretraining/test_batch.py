@@ -190,7 +190,7 @@ def test_what_is_measured_while_others_work_is_measured_again(store: Store, busy
         for each in map(sample, range(5))
     }
     trial = Trial(session=session, history=History(SPEC, machine.identity, store), candidates=candidates, programs={})
-    assert len(list(trial.measure())) == 5 and session.passes == passes
+    assert len([each for each in trial.measure() if each is not None]) == 5 and session.passes == passes
     costs = store.costs(SPEC.content_hash, machine.identity.key)
     assert costs.pop(sample(3).schedule_hash) is None
     quiet = [cost is not None and cost < 1.0 for cost in costs.values()]

@@ -205,7 +205,7 @@ def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
     expert = row("expert", cost(*[1e-3] * 5))
     result = replace(TUNED, finals=replace(TUNED.finals, rows=(expert, *TUNED.finals.rows[2:]), stays=True))
     text = shown(lambda console: report.print_tuned(console, result, ()))
-    assert "expert stays the winner, for it was the winner before, and nobody is surely faster" in text
+    assert "expert stays the winner, for tuning has left it before, and nobody is surely faster" in text
     assert "tuned is the expert's schedule" in text
     document = report.document(Tuning(results=(result,), failed={}), STORE)
     assert (document["winner_is"], document["stays"]) == ("expert", True)

@@ -179,7 +179,7 @@ def test_the_initial_weights_stay_intact_and_others_are_refused(place: Place, tm
     before = path.read_bytes()
     search = Adams2019Options(parallelism=THREADS, beam_size=4, num_passes=1, weights=path)
     with place.store() as store:
-        tuner = place.tuner(store, make_options(search=search))
+        tuner = place.tuner(store, make_options(search=search, batch=40))
         tuner.begin(Silent())
         tuner.round(Limits(), Silent())
         assert path.read_bytes() == before
@@ -213,7 +213,7 @@ def test_trained_weights_choose_from_the_first_round_on(place: Place, tmp_path: 
 
 def test_damaged_weights_are_an_error(place: Place) -> None:
     with place.store() as store:
-        tuner = place.tuner(store, make_options())
+        tuner = place.tuner(store, make_options(batch=40))
         tuner.begin(Silent())
         tuner.round(Limits(), Silent())
         path = place.lineage.path("latest")

@@ -32,7 +32,7 @@ from hltune.values.profile import Profile
 _LOOK_S = 1.0
 _MOST_LOST = 3
 """Nodes that may be lost one after the other."""
-_MOST_TOO_LARGE = 2
+_MOST_TOO_LARGE = 8
 """What a round measures once more where there is more memory: a single node does that, and the others wait."""
 _MORE = 1.1
 """So much more memory is more than what kernels of equal computers keep for themselves."""

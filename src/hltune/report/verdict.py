@@ -74,7 +74,7 @@ class Verdict:
             return f"nothing works so far but {whose(self.name)}"
         how = "" if self.compared else ", by times of different moments"
         than = "the expert" if self.name == EXPERT else whose(self.name)
-        if self.tie:
+        if found.tie:
             return f"a tie with {than}{how}"
         if found.value > 1:
             return f"{_number(found.value)} times as fast as {than}{self._interval(found.low, found.high)}{how}"

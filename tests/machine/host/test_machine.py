@@ -144,10 +144,12 @@ def test_long_calls_have_fewer_turns_side_by_side_where_they_may(
     assert lasts == [False] * (turns - 1) + [True]
 
 
-def test_what_takes_the_process_down_has_nothing_compiled_again(
-    blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("near", "again"), [(1e9, ["good"]), (0.0, [])], ids=["near the best", "far behind"])
+def test_what_takes_the_process_down_has_only_the_best_compiled_again(
+    blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch, near: float, again: list[str]
 ) -> None:
-    """While others wait: the turns that the others have had count."""
+    """All lanes wait meanwhile: of others the turns that they have had count."""
+    monkeypatch.setattr("hltune.machine.host.machine._NEAR", near)
     started: list[str] = []
     start, finish = Lane.start, Lane.finish
 
@@ -164,8 +166,8 @@ def test_what_takes_the_process_down_has_nothing_compiled_again(
         started.clear()
         two = [("good", fast(blur)), ("deadly", strips(blur, 1)[0][1])]
         measured = dict(session.measure_each(two, best=10.0))
-    assert started == ["good", "deadly"]
-    assert isinstance(measured["good"], Cost) and len(measured["good"].turns) == 1
+    assert started == ["good", "deadly", *again]
+    assert isinstance(measured["good"], Cost) and len(measured["good"].turns) == (3 if again else 1)
     assert isinstance(measured["deadly"], Failure)
 
 

@@ -183,7 +183,8 @@ class InProcess:
         assert self.idle < _MOST_IDLE, "nobody measures anything any more"
         return ready, [each for each in references if each not in ready]
 
-    def kill(self, actor: Any) -> None: ...
+    def kill(self, actor: Any) -> None:
+        actor.kill()
 
 
 Cluster = Callable[..., InProcess]
@@ -194,6 +195,9 @@ class _Actor:
         self._node = node
         self._threads = ThreadPoolExecutor(64)
 
+    def kill(self) -> None:
+        self._node.end()
+
     def __getattr__(self, method: str) -> Any:
         found = getattr(self._node, method)
         return SimpleNamespace(remote=lambda *given, **named: self._threads.submit(found, *given, **named))
@@ -202,6 +206,8 @@ class _Actor:
 class _Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
+
+    def kill(self) -> None: ...
 
     def __getattr__(self, method: str) -> Any:
         failed: Future[Any] = Future()

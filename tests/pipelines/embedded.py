@@ -32,7 +32,7 @@ def table(layout: str = "c"):
 
 
 def tables():
-    """All of them, each a Func that goes by its layout."""
+    """All of them, in their order, each a Func of its own."""
     x, y, z = hl.vars("x y z")
     funcs = []
     for layout in LAYOUTS:

@@ -33,6 +33,7 @@ from hltune.values.pipeline import LIMITS, Constraint, Interval, Number, Pipelin
 
 _RUN_S = 300.0
 _CHECK_S = 60.0
+_LEAST_ADDRESSES = 2**31
 
 Form = Literal["algorithm", "manual"]
 """Without the schedule that the generator brings, or with it."""
@@ -176,8 +177,8 @@ class _Program:
 
 
 def _memory_bytes() -> int:
-    """Half of the memory."""
-    return physical_memory_bytes() // 2
+    """Half of the memory; in a small container more, for it limits addresses, of which code takes many."""
+    return max(_LEAST_ADDRESSES, physical_memory_bytes() // 2)
 
 
 def _limit_memory() -> None:

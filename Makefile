@@ -17,6 +17,9 @@ $(STAMP): pyproject.toml
 demo: venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/demo.py demo-output
 
+# Tests start processes by the hundred: what these import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 test: CHOSEN := and not long
 test test-all: venv
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not alone $(CHOSEN)'

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from hltune import __version__
 from hltune.cluster.node import About
@@ -15,7 +16,12 @@ from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
 from tests.tuning.recorded import RecordedSession
 
+if TYPE_CHECKING:
+    from hltune.cluster.head import Head
+    from hltune.cluster.machine import ClusterSession
+
 MADE_UP = MachineId(cpu="made up", target="host", threads=2, halide="21.0.0")
+ANOTHER = replace(MADE_UP, cpu="another")
 
 
 class MadeUpSession(RecordedSession):
@@ -103,3 +109,16 @@ def _here() -> tuple[str, dict[str, float]]:
         return "here", {}
     own = ray.get_runtime_context().get_node_id()
     return own, next(each["Resources"] for each in ray.nodes() if each["NodeID"] == own)
+
+
+def assert_each_measures_its_own(
+    head: Head, own: ClusterSession, other: ClusterSession, ours: Mapping[str, Schedule], theirs: Mapping[str, Schedule]
+) -> None:
+    """A node of the run's kind and two of another one measure side by side, each kind what it was given."""
+    assert (own.nodes(), other.nodes()) == (1, 2)
+    one, two = own.measure_each(ours.items(), best=None), other.measure_each(theirs.items(), best=None)
+    found = [key for pair in itertools.zip_longest(one, two) for key, _ in filter(None, pair)]
+    assert sorted(found) == sorted([*ours, *theirs])
+    measuring = [each for each in head.members() if each.aside is None]
+    assert {each.about.machine: each.measured > 0 for each in measuring} == {MADE_UP: True, ANOTHER: True}
+    assert sum(each.measured for each in head.timing(MADE_UP)) == len(ours)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -21,10 +19,9 @@ from hltune.values.errors import Failure, HltuneError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import schedule_hash
 from tests.cluster.in_process import Cluster, LanesOpener, LanesSession
-from tests.cluster.made_up import MADE_UP
+from tests.cluster.made_up import ANOTHER, MADE_UP, assert_each_measures_its_own
 
 SPEC = PipelineSpec(name="blank", hlpipe=b"", inputs=(), outputs=(), funcs=())
-ANOTHER = replace(MADE_UP, cpu="another")
 MEASURE = MeasureOptions(threads=2)
 
 
@@ -125,15 +122,7 @@ def test_each_kind_measures_for_itself(without_ray: Cluster) -> None:
         assert head.others() == [ANOTHER]
         assert [len(head.timing(each)) for each in (None, MADE_UP, ANOTHER)] == [1, 1, 2]
         with session_of(head) as own, ClusterMachine(head, ANOTHER, MEASURE).session(SPEC, Inputs()) as other:
-            assert (own.nodes(), other.nodes()) == (1, 2)
-            one, two = own.measure_each(ours.items(), best=None), other.measure_each(theirs.items(), best=None)
-            found = [key for pair in itertools.zip_longest(one, two) for key, _ in filter(None, pair)]
-        assert sorted(found) == sorted([*ours, *theirs])
-        assert {each.about.machine: each.measured > 0 for each in head.members() if each.aside is None} == {
-            MADE_UP: True,
-            ANOTHER: True,
-        }
-        assert sum(each.measured for each in head.timing(MADE_UP)) == len(ours)
+            assert_each_measures_its_own(head, own, other, ours, theirs)
     assert sum(f"measures for its own kind of machine, {ANOTHER.key}" in note for note in notes) == 2
 
 

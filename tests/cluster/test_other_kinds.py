@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from hltune.values.errors import HltuneError, InputError
 from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 from tests.cluster import real
-from tests.cluster.made_up import MADE_UP, MadeUpOpener
+from tests.cluster.made_up import ANOTHER, MADE_UP, MadeUpOpener, assert_each_measures_its_own
 from tests.cluster.test_cluster import cluster_of, schedules
 from tests.pretraining.conftest import Recorder, make_options, run
 from tests.samples import stored
@@ -40,7 +39,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Ray's own files
 ]
 
-ANOTHER = replace(MADE_UP, cpu="another")
 MEASURE = MeasureOptions(threads=2)
 
 
@@ -79,15 +77,7 @@ def test_each_kind_measures_for_itself() -> None:
             ClusterMachine(head, MADE_UP, MEASURE).session(spec, Inputs()) as own,
             ClusterMachine(head, ANOTHER, MEASURE).session(spec, Inputs()) as other,
         ):
-            assert (own.nodes(), other.nodes()) == (1, 2)
-            one, two = own.measure_each(ours.items(), best=None), other.measure_each(theirs.items(), best=None)
-            found = [key for pair in itertools.zip_longest(one, two) for key, _ in filter(None, pair)]
-        assert sorted(found) == sorted([*ours, *theirs])
-        assert {each.about.machine: each.measured > 0 for each in head.members() if each.aside is None} == {
-            MADE_UP: True,
-            ANOTHER: True,
-        }
-        assert sum(each.measured for each in head.timing(MADE_UP)) == len(ours)
+            assert_each_measures_its_own(head, own, other, ours, theirs)
     assert sum(f"measures for its own kind of machine, {ANOTHER.key}" in note for note in notes) == 2
 
 

@@ -167,8 +167,28 @@ class Counter:
         left, right = self(each.left, work), self(each.right, work)
         found = left if left.lanes >= right.lanes else right
         which = _BINARY[each.operator]
-        self._add(which, found, work)
+        if which == "divide":
+            self._divide(each.right, found, work, remainder=each.operator == "%")
+        else:
+            self._add(which, found, work)
         return Type("uint", 1, found.lanes) if which == "select" else found
+
+    def _divide(self, divisor: Expression, type_: Type, work: Work, *, remainder: bool) -> None:
+        """No processor divides vectors of integers: by a constant they are multiplied, else divided lane by lane."""
+        if type_.lanes == 1 or "float" in type_.kind:
+            self._add("divide", type_, work)
+            return
+        number = divisor.value if isinstance(divisor, Broadcast) else divisor
+        if not isinstance(number, Number):
+            name = f"divide {_kind(type_)}"
+            work.operations[name] = work.operations.get(name, 0.0) + type_.lanes
+            return
+        if number.value & (number.value - 1) if isinstance(number.value, int) else 1:  # no power of two
+            self._add("multiply", type_, work)
+            if remainder:
+                self._add("multiply", type_, work)
+                self._add("add", type_, work)
+        self._add("add", type_, work)
 
     def _call(self, each: Call, work: Work) -> Type:
         types = [self(argument, work) for argument in each.arguments]

@@ -42,6 +42,7 @@ class _Stream:
     Attributes:
         element: bytes.
         steps: extent and stride of each loop, the outermost first.
+        further: how many iterations further accesses of one iteration reach, as those of a stencil do.
         lanes: the same of what one run accesses, of each piece.
         pieces: what one run accesses, where that is not one after the other: rows, say.
         scattered: nothing is known of where they go, but for the lanes of each if their stride is.
@@ -54,6 +55,7 @@ class _Stream:
     pieces: float
     scattered: bool
     whole: float
+    further: tuple[float, ...] = ()
 
 
 def touched(accesses: Iterable[Access], extents: Sequence[float]) -> tuple[Touched, ...]:
@@ -87,11 +89,13 @@ def _merged(group: Sequence[Access], extents: Sequence[float]) -> _Stream:
         return _Stream(first.bytes, tuple(steps), lanes, float(len(group)), scattered=True, whole=first.buffer_bytes)
     span = max(1.0, lanes[0] * lanes[1])
     further, rest = _by_loops(offsets, [stride for _, stride in steps], span)
-    steps = [(extent + more, stride) for (extent, stride), more in zip(steps, further, strict=True)]
     pieces, covered = _pieces(rest, span)
     if covered > span:
         lanes = (covered / pieces / max(1.0, lanes[1]), max(1.0, lanes[1]))
-    return _Stream(first.bytes, tuple(steps), lanes, float(pieces), scattered=False, whole=first.buffer_bytes)
+    reach = tuple(further)
+    return _Stream(
+        first.bytes, tuple(steps), lanes, float(pieces), scattered=False, whole=first.buffer_bytes, further=reach
+    )
 
 
 def _by_loops(offsets: Sequence[float], strides: Sequence[float], span: float) -> tuple[list[float], list[float]]:
@@ -133,10 +137,15 @@ def _touched(stream: _Stream, level: int) -> Touched:
         pages = min(count * _scattered(stream, PAGE), stream.whole + PAGE) / PAGE
         size = min(count * stream.lanes[0] * stream.element, stream.whole)
         return Touched(bytes=size, lines=lines, pages=pages)
+    # What one iteration of an outer loop reaches of the next ones, as the rows of a stencil, is touched as well.
+    around = [1.0] * level + [extent for extent, _ in inner]
+    reached = [
+        (extent + more, stride) for extent, more, (_, stride) in zip(around, stream.further, stream.steps, strict=True)
+    ]
     return Touched(
-        bytes=_covered(stream, inner, stream.element),
-        lines=_covered(stream, inner, LINE),
-        pages=_covered(stream, inner, PAGE) / PAGE,
+        bytes=min(_covered(stream, reached, stream.element), stream.whole),
+        lines=min(_covered(stream, reached, LINE), stream.whole + LINE),
+        pages=min(_covered(stream, reached, PAGE), stream.whole + PAGE) / PAGE,
     )
 
 

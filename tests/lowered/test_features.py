@@ -204,3 +204,92 @@ def chained(*stores: str, loop: str = "r") -> float:
 )
 def test_sums_wait_for_the_one_before(stores: tuple[str, ...], expected: float) -> None:
     assert chained(*stores) == expected
+
+
+def test_lanes_one_by_one_are_those_of_the_access() -> None:
+    """Not those of the store, which is of one lane where a vector is reduced."""
+    found = read("""\
+        produce sum {
+         for (sum.s1.r$x, 0, 32) {
+          sum[0] = sum[0] + (float32)vector_reduce_add(float32x8(table[int32x8(input[ramp(sum.s1.r$x*8, 1, 8)])]))
+         }
+        }
+        """)
+    assert (found["load gather"], found["lane_by_lane"]) == (32, 32 * 8)
+
+
+@pytest.mark.parametrize(
+    ("quotient", "expected"),
+    [
+        ("/x32((uint8)8)", {"add narrow": 1}),
+        ("/x32((uint8)3)", {"multiply narrow": 1, "add narrow": 1}),
+        ("%x32((uint8)5)", {"multiply narrow": 2, "add narrow": 2}),
+        ("/input[ramp(0, 1, 32)]", {"divide narrow": 32}),
+    ],
+)
+def test_a_vector_of_integers_is_multiplied_or_divided_lane_by_lane(quotient: str, expected: dict[str, float]) -> None:
+    found = read(f"produce f {{\nf[ramp(0, 1, 32)] = input[ramp(32, 1, 32)]{quotient}\n}}\n")
+    assert {name: found[name] for name in ("add narrow", "multiply narrow", "divide narrow") if found[name]} == expected
+
+
+def test_folded_storage_is_touched_once() -> None:
+    found = read("""\
+        allocate folded[uint8 * 4 * 256]
+        produce f {
+         for (f.s0.y, 0, 64) {
+          for (f.s0.x, 0, 256) {
+           folded[((f.s0.y % 4)*256) + f.s0.x] = (uint8)1
+          }
+         }
+        }
+        free folded
+        """)
+    assert found["unique_written"] == 4 * 256 and found["written_beyond_l1"] <= 4 * 256 + 64
+
+
+def test_rows_of_a_tall_stencil_are_all_touched_in_each_iteration() -> None:
+    """Nine rows of 8 KiB do not stay in the first cache, though one would."""
+    loads = " + ".join(f"tall[((f.s0.y + {row})*8192) + f.s0.x]" for row in range(9))
+    found = read(
+        f"produce f {{\nfor (f.s0.y, 0, 64) {{\nfor (f.s0.x, 0, 8192) {{\nf[f.s0.x] = {nested(loads)}\n}}\n}}\n}}\n"
+    )
+    assert found["read_beyond_l1"] == pytest.approx(64 * 9 * 8192, rel=0.01)
+    assert found["read_beyond_l2"] == pytest.approx((64 + 8) * 8192, rel=0.01)
+
+
+def nested(terms: str) -> str:
+    """A sum as Halide writes it: with parentheses around each operand."""
+    first, *rest = terms.split(" + tall")
+    for each in rest:
+        first = f"({first}) + tall{each}"
+    return first
+
+
+def test_buffers_on_the_stack_count_while_they_are_there() -> None:
+    found = read("""\
+        allocate one[uint8 * 100] in Stack
+        one[0] = (uint8)1
+        allocate two[uint8 * 200] in Stack
+        two[0] = one[0]
+        free one
+        free two
+        allocate three[uint8 * 250] in Stack
+        three[0] = (uint8)1
+        free three
+        """)
+    assert found["stack_bytes"] == 300
+
+
+def test_a_predicate_holds_for_lanes_of_the_iterations_that_come_to_it() -> None:
+    """The first half of the last of eight vectors; of the others there is none behind the guard."""
+    found = read("""\
+        produce f {
+         for (f.s0.x.x, 0, 8) {
+          if (f.s0.x.x == 7) {
+           predicate (ramp(f.s0.x.x*8, 1, 8) < x8(60))
+            f[ramp(f.s0.x.x*8, 1, 8)] = x8((uint8)1)
+          }
+         }
+        }
+        """)
+    assert (found["points"], found["store_bytes"]) == (4, 4)

@@ -90,7 +90,7 @@ def estimate(features: ProgramFeatures, *, cores: int) -> Estimate:
     """T0 of a program on so many cores."""
     table = features.bodies
     compute, access, *caches = (table @ weights for weights in _BODY_TERMS)
-    scattered = _scattered(table) * _LANE_NS
+    scattered = table[:, _COLUMN["lane_by_lane"]] * _LANE_NS
     waits = np.maximum(0.0, table[:, _COLUMN["chained"]] * _CHAIN_NS - compute - access - scattered)
     parts = np.column_stack([compute, access, scattered, *caches, waits]) * _NS
     tasks = table[:, _COLUMN["tasks"]]
@@ -106,13 +106,6 @@ def estimate(features: ProgramFeatures, *, cores: int) -> Estimate:
         ]
     )
     return Estimate(terms=np.concatenate([parts.sum(axis=0), rest * _NS]), parts=parts)
-
-
-def _scattered(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lanes that are accessed one by one [K]."""
-    lanes = table[:, _COLUMN["lanes"]]
-    names = [f"{what} {each}" for what in ("load", "store") for each in ("strided", "gather")]
-    return lanes * table[:, [_COLUMN[name] for name in names]].sum(axis=1)
 
 
 def _weights(constants: Mapping[str, float]) -> NDArray[np.float64]:

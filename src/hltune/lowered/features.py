@@ -28,7 +28,7 @@ from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
-VERSION = 6
+VERSION = 7
 """Of the set of features: what was computed by another version is computed anew."""
 
 CACHES = (32 << 10, 512 << 10, 16 << 20)
@@ -56,6 +56,7 @@ _EXECUTION = (
 )
 _MEMORY = (
     *(f"{what} {each}" for what in ("load", "store") for each in PATTERNS),
+    "lane_by_lane",
     "load_bytes",
     "store_bytes",
     *(f"{what}_beyond_{level}" for what in ("read", "written") for level in _LEVELS),
@@ -185,7 +186,10 @@ def _first_parallel(site: Site) -> int:
 
 
 def _add_access(found: dict[str, float], access: Access, what: str) -> None:
-    found[f"{what} {pattern(access)}"] += access.runs
+    which = pattern(access)
+    found[f"{what} {which}"] += access.runs
+    if which in ("strided", "gather"):
+        found["lane_by_lane"] += access.runs * access.lanes * access.enabled
     found[f"{what}_bytes"] += access.runs * access.lanes * access.bytes * access.enabled
 
 
@@ -232,7 +236,7 @@ def _whole(walked: Walked, rows: Sequence[Mapping[str, float]], cores: int) -> d
         "heap_bytes": sum(each.runs * each.bytes for each in heap),
         "heap_sizes": sum(each.bytes for each in heap),
         "fault_bytes": _fault_bytes(walked),
-        "stack_bytes": sum(each.bytes for each in walked.allocations if each.memory not in HEAP),
+        "stack_bytes": walked.stack_peak,
         "serial_share": sum(row["instructions"] for row in rows if row["tasks"] <= 1.0) / total,
         "idle": sum(row["instructions"] * idle_share(row["tasks"], cores) for row in rows) / total,
         "scalar_share": sum(row["instructions"] for row in rows if row["lanes"] == 1.0) / total,

@@ -137,12 +137,14 @@ class Walked:
 
     Attributes:
         launches: how often a parallel loop is entered.
+        stack_peak: most bytes, of what is wanted elsewhere than on the heap, at a time.
     """
 
     sites: tuple[Site, ...]
     allocations: tuple[Allocation, ...]
     held: tuple[Held, ...]
     launches: float
+    stack_peak: float
 
 
 def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits: int) -> Walked:
@@ -158,6 +160,7 @@ def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits
         allocations=tuple(walker.allocations),
         held=tuple(walker.held),
         launches=walker.launches,
+        stack_peak=walker.stack.peak,
     )
 
 
@@ -171,6 +174,7 @@ class _Walker:
     allocations: list[Allocation] = field(default_factory=list[Allocation])
     held: list[Held] = field(default_factory=list[Held])
     launches: float = 0.0
+    stack: Held = field(default_factory=Held)
     _heap: Held = field(default_factory=Held)
     _loops: list[Loop] = field(default_factory=list[Loop])
     _weight: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
@@ -269,11 +273,14 @@ class _Walker:
         self._buffer_bytes[each.buffer] = mean
         if memory in HEAP:
             self._heap.take(each.buffer, mean, runs)
+        else:
+            self.stack.take(each.buffer, mean, runs)
 
     def _free(self, buffer: str) -> None:
         if self._heap.give_back(buffer):
             self.held.append(self._heap)
             self._heap = Held()
+        self.stack.give_back(buffer)
 
     def _store(self, store: Store) -> None:
         work = Work()
@@ -327,7 +334,9 @@ class _Walker:
         places = places_of(self._names(index), lanes, depth=len(self._loops), known_stride=stride)
         enabled = 1.0
         if predicate is not None:
-            enabled = float(np.mean(_numbers(row(_mean(self._names(predicate))), _UNKNOWN)))
+            holds = _numbers(row(_ends(self._names(predicate))), _UNKNOWN)
+            weight = self._weight if self._weight.any() else None
+            enabled = float(np.average(holds, weights=weight))
         return Access(
             buffer=buffer,
             type=type_,
@@ -344,9 +353,9 @@ class _Walker:
         )
 
 
-def _mean(value: Value) -> Value:
-    """The mean of the lanes that were sampled."""
-    return np.asarray(value).mean(axis=0) if is_vector(value) else value
+def _ends(value: Value) -> Value:
+    """The mean of the first and the last lane: where a predicate ends within a vector, half of it on average."""
+    return np.asarray(value)[::2].mean(axis=0) if is_vector(value) else value
 
 
 def _numbers(value: Value, unknown: float) -> NDArray[np.float64]:

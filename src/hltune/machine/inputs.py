@@ -3,6 +3,7 @@
 Arrays are NumPy's with Halide's dimensions reversed, see `hltune.pipeline.images`.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,15 +25,28 @@ class Inputs:
 
     Attributes:
         images: pairs of an input's name, or None for the only one that has no image yet, and a file.
+        digests: of some of these files, as they were when the run began: what was measured on others does not compare.
         scalars: values for inputs that are no images; the estimate counts for others.
         seed: start of the random data for the other inputs.
         portable: the random data is such that a C program makes it as well, see `hltune.machine.portable`.
     """
 
     images: tuple[tuple[str | None, Path], ...] = ()
+    digests: tuple[tuple[Path, str], ...] = ()
     scalars: tuple[tuple[str, Number], ...] = ()
     seed: int = 0
     portable: bool = False
+
+    def check_unchanged(self, image: Path) -> None:
+        """Raises an `InputError` if a file holds something else than when the run began."""
+        if (known := dict(self.digests).get(image)) is not None and (now := file_digest(image)) != known:
+            raise InputError(
+                "the image has changed since this run began",
+                where=str(image),
+                expected=f"what it held then, SHA-256 {known}...",
+                found=f"{now}...",
+                todo="what was measured is kept; put the image back, or give the new one under another name",
+            )
 
     def scalar(self, argument: ScalarArgument) -> Number:
         """The value of an input that is no image."""
@@ -80,6 +94,14 @@ class Inputs:
                 what = f"not a value of scalar input {name}"
                 raise InputError(what, where=where, expected=known[name].dtype, found=str(value))
             check_range(known[name], value, where=where)
+
+
+def file_digest(path: Path) -> str:
+    """The beginning of a file's SHA-256, or ``unread``: who reads it as an image says what is wrong."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    except OSError:
+        return "unread"
 
 
 class ImageTooSmall(InputError):
@@ -138,6 +160,7 @@ def input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) ->
         return array
     if image is None:
         return random_array(argument, seed=inputs.seed)
+    inputs.check_unchanged(image)
     return image_array(argument, image)
 
 

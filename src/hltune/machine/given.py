@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from hltune.machine.inputs import Inputs, file_digest
 from hltune.machine.options import MeasureOptions

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hltune.machine.portable import fill_portably, integer_range
+from hltune.machine.smooth import fill_smoothly
 from hltune.pipeline.images import Array, check_axes, read_array
 from hltune.pipeline.layout import layout_of, stored
 from hltune.runtime.worker import Process
@@ -29,6 +30,7 @@ class Inputs:
         scalars: values for inputs that are no images; the estimate counts for others.
         seed: start of the random data for the other inputs.
         portable: the random data is such that a C program makes it as well, see `hltune.machine.portable`.
+        smooth: the random data is no noise, see `hltune.machine.smooth`.
     """
 
     images: tuple[tuple[str | None, Path], ...] = ()
@@ -36,6 +38,7 @@ class Inputs:
     scalars: tuple[tuple[str, Number], ...] = ()
     seed: int = 0
     portable: bool = False
+    smooth: bool = False
 
     def check_unchanged(self, image: Path) -> None:
         """Raises an `InputError` if a file holds something else than when the run began."""
@@ -79,6 +82,10 @@ class Inputs:
             free.remove(chosen)
             assigned[chosen] = path
         return assigned
+
+    def are_drawn(self, spec: PipelineSpec) -> bool:
+        """An input is random data."""
+        return len(self.assign(spec)) < len([*spec.buffers()])
 
     def _check_scalars(self, spec: PipelineSpec) -> None:
         known = {a.name: a for a in spec.inputs if isinstance(a, ScalarArgument)}
@@ -158,6 +165,10 @@ def input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) ->
         array = _empty(argument)
         fill_portably(array, name=argument.name, seed=inputs.seed)
         return array
+    if image is None and inputs.smooth:
+        array = _empty(argument)
+        fill_smoothly(array, _generator(argument, inputs.seed))
+        return array
     if image is None:
         return random_array(argument, seed=inputs.seed)
     inputs.check_unchanged(image)
@@ -182,7 +193,7 @@ def image_array(argument: BufferArgument, image: Path) -> Array:
 def random_array(argument: BufferArgument, *, seed: int) -> Array:
     """Floats over [0, 1), integers over the whole range of the type, or as far as they can be computed with."""
     shape = shape_of(argument.estimate)
-    rng = np.random.default_rng([seed, *argument.name.encode()])
+    rng = _generator(argument, seed)
     array = _empty(argument)
     if array.dtype.kind == "f" and array.dtype.itemsize == 2:
         # Drawn in its own precision: rounded to a narrower type, a value just below 1 would become 1.
@@ -231,6 +242,10 @@ def laid_out(argument: BufferArgument, image: Array) -> Array:
     array = _empty(argument)
     array[...] = image
     return array
+
+
+def _generator(argument: BufferArgument, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, *argument.name.encode()])
 
 
 def _empty(argument: BufferArgument) -> Array:

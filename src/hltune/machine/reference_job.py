@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,6 +59,13 @@ class Undecided:
     failures: tuple[tuple[str, Failure], ...]
 
 
+class _Code(NamedTuple):
+    """What was compiled, and how long that took."""
+
+    function: Callable[..., object]
+    compile_s: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReferenceJob:
     """Finds the expected outputs, and writes them and their tolerances into a directory.
@@ -69,6 +77,7 @@ class ReferenceJob:
         last: nobody knows further schedules.
         strict: candidates compute floats strictly.
         memory: folder of what earlier runs found out; None where nothing is to be remembered.
+        followed: the same is to be found out for other inputs, with the same code.
     """
 
     task: Task
@@ -80,6 +89,7 @@ class ReferenceJob:
     last: bool
     strict: bool
     memory: Path | None = None
+    followed: bool = False
 
     def run(self, process: Process) -> Verification | Undecided:
         """Runs in the worker."""
@@ -153,11 +163,12 @@ class ReferenceJob:
         return verification
 
     def _keep_code(self, process: Process) -> None:
-        """Keeps the author's code for `CoverJob`."""
+        """Keeps the author's code for `CoverJob`, and that of all if another job follows."""
+        code = _code(process, self.task) if self.followed else process.state.pop(_code_key(self.task), {})
         authors = dict(self.schedules).get(AUTHORS)
-        function = None if authors is None else self._code.get((self.task.target, authors))
-        if authors is not None and function is not None:
-            process.state[compiled_key(replace(self.task, schedule=authors))] = function
+        known = None if authors is None else code.get((self.task.target, authors))
+        if authors is not None and known is not None:
+            process.state[compiled_key(replace(self.task, schedule=authors))] = known.function
 
     @cached_property
     def _folders(self) -> Folders:
@@ -236,11 +247,11 @@ class ReferenceJob:
         stage = "compile"
         try:
             with moved_inputs(arrays, task.spec, variant.moved) as inputs:
-                began_s = time.perf_counter()
-                compiled = with_buffers(process, task, self._compile(process, task, options), inputs)
-                stage, compiled_s = "run", time.perf_counter()
+                code = self._compile(process, task, options)
+                compiled = with_buffers(process, task, code.function, inputs)
+                stage, began_s = "run", time.perf_counter()
                 compiled.run(process, options)
-                run_s = time.perf_counter() - compiled_s
+                run_s = time.perf_counter() - began_s
                 # What follows is no part of the run, whose limit may be short.
                 process.enter("comparing outputs", timeout_s=self.options.verify_timeout_s)
         except (hl.HalideError, HltuneError) as error:
@@ -248,20 +259,18 @@ class ReferenceJob:
             return None
         finally:
             folders.end()
-        ran = Ran(variant=variant, outputs=compiled.outputs, compile_s=compiled_s - began_s, run_s=run_s)
+        ran = Ran(variant=variant, outputs=compiled.outputs, compile_s=code.compile_s, run_s=run_s)
         folders.save(ran)
         return folders.load(variant, len(self._names))
 
-    def _compile(self, process: Process, task: Task, options: MeasureOptions) -> Callable[..., object]:
+    def _compile(self, process: Process, task: Task, options: MeasureOptions) -> _Code:
         """Compiles, unless that was done before: inputs may differ, the code does not."""
-        key = task.target, task.schedule
-        if key not in self._code:
-            self._code[key] = compile_code(process, task, options)
-        return self._code[key]
-
-    @cached_property
-    def _code(self) -> dict[tuple[str, Schedule], Callable[..., object]]:
-        return {}
+        known, key = _code(process, self.task), (task.target, task.schedule)
+        if key not in known:
+            began_s = time.perf_counter()
+            function = compile_code(process, task, options)
+            known[key] = _Code(function, time.perf_counter() - began_s)
+        return known[key]
 
     def _agreeing(self, runs: Sequence[Ran]) -> tuple[Ran, Ran] | None:
         """Two that agree; what needs no second one agrees with itself."""
@@ -323,7 +332,7 @@ class ReferenceJob:
             return
         task = replace(self.task, schedule=ran.variant.schedule)
         compiled = with_buffers(
-            process, task, self._compile(process, task, self.options), input_arrays(process, spec, task.inputs)
+            process, task, self._compile(process, task, self.options).function, input_arrays(process, spec, task.inputs)
         )
         process.enter("run", timeout_s=2 * self.options.run_timeout_s)
         for output in compiled.outputs:
@@ -370,6 +379,15 @@ class ReferenceJob:
                     f"output {name}: {strange} of the {output.size} expected values are NaN or infinite, and nothing "
                     f"shows there; give {real_data(self.task.spec)}"
                 )
+
+
+def _code(process: Process, task: Task) -> dict[tuple[str, Schedule], _Code]:
+    """What the process has compiled for the expected outputs of a pipeline, by target and schedule."""
+    return process.state.setdefault(_code_key(task), {})
+
+
+def _code_key(task: Task) -> str:
+    return f"code of references {task.spec.content_hash}"
 
 
 def _unconfirmed(spec: PipelineSpec, reference: str, differ: Sequence[str]) -> Iterator[str]:

@@ -120,6 +120,7 @@ class HostSession(ReferenceSession):
             strict=STRICT in task.target.split("-"),
             own=True,
             memory=memory,
+            smooth=not task.inputs.portable,
         )
         self._machine = machine
         self._options = machine.options
@@ -204,8 +205,7 @@ class HostSession(ReferenceSession):
     def profile(self, schedule: Schedule, *, seconds: float) -> Profile | Failure | None:
         """See `Session.profile`; in a process of its own, for the profiler's reports go to a handler."""
         self.ready()
-        task = replace(self._task, schedule=schedule, reference=self._directory)
-        job = ProfileJob(task=task, options=self._options, seconds=seconds)
+        job = ProfileJob(task=self.task_of(schedule), options=self._options, seconds=seconds)
         with measuring_worker(self._options) as worker:
             try:
                 return worker.run(job)
@@ -295,7 +295,7 @@ class HostSession(ReferenceSession):
             trial.pruned = slow and trial.fastest > best * self._options.prune_ratio
 
     def _trial(self, key: str, schedule: Schedule) -> Trial:
-        return Trial(key, replace(self._task, schedule=schedule, reference=self._directory))
+        return Trial(key, self.task_of(schedule))
 
 
 KIND = MachineKind(

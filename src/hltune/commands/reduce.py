@@ -11,7 +11,16 @@ from pathlib import Path
 
 from hltune.commands.example import Example, Repetition, find, repetition
 from hltune.commands.place import open_session
-from hltune.commands.reproduce import check_place, given_up, measured, runs_here, with_inputs_covered, write_example
+from hltune.commands.reproduce import (
+    allowed_on,
+    check_place,
+    given_up,
+    measured,
+    runs_here,
+    showing,
+    with_inputs_covered,
+    write_example,
+)
 from hltune.commands.slowness import TRIES, Slowness, Timed, stage_clock
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
@@ -88,7 +97,8 @@ def reduce(
     example = find(workspace.samples, identifier, machine, failed=True)
     again = repetition(example, workspace, inputs, measure(example.machine.threads))
     if directory is not None:
-        check_place(directory, example.spec, again.inputs)
+        failure = example.outcome if isinstance(example.outcome, Failure) else None
+        check_place(directory, example.spec, showing(failure, again).inputs)
     for note in again.notes:
         progress.note(note)
     progress.phase("looking how large the inputs have to be")
@@ -96,6 +106,8 @@ def reduce(
     left, tolerances = _left(covered, again, workspace.cache, minutes, progress)
     if directory is None:
         return left
+    if (shown := showing(left.failure, again)) is not again:
+        again, tolerances = shown, allowed_on(workspace, covered, example, shown)
     try:
         files = write_example(covered, left.schedule, left.failure, directory, again.inputs, tolerances)
     except (HltuneError, KeyboardInterrupt):  # a full disk, say

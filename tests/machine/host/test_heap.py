@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hltune.machine.heap import measure_heap, settle
+from hltune.machine.heap import measure_heap, poisoned_heap, settle
 from hltune.machine.host.lane import measuring_worker
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
@@ -63,6 +63,33 @@ def _faults_once(call: Any) -> float:
     for _ in range(10):
         call()
     return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10
+
+
+@dataclass(frozen=True)
+class UnwrittenJob:
+    """What a large buffer and a small one hold that nobody has written yet, in a poisoned heap and in another one."""
+
+    def run(self, _process: Process) -> list[bytes]:
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+        def unwritten(size: int) -> bytes:
+            memory = libc.malloc(ctypes.c_size_t(size))
+            try:
+                return ctypes.string_at(memory + size // 2, 8)
+            finally:
+                libc.free(memory)
+
+        with poisoned_heap():
+            found = [unwritten(size) for size in (2_000, 2**20, 2**26)]
+        return [*found, unwritten(2**26)]
+
+
+def test_what_nobody_wrote_shows_in_a_poisoned_heap() -> None:
+    with Worker() as worker:
+        *poisoned, usual = worker.run(UnwrittenJob())
+    assert poisoned == [b"\x7f" * 8] * 3
+    assert usual == bytes(8)
 
 
 def test_every_buffer_is_counted() -> None:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hltune.machine.bounds import compiled_key
-from hltune.machine.inputs import input_arrays, real_data
+from hltune.machine.doubts import little_shown, unconfirmed
+from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.remembered import Known, Remembered, digest
 from hltune.machine.runs import Folders, Ran
@@ -36,7 +37,6 @@ from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.documents import convert
 from hltune.values.errors import Failure, HltuneError, InputError
-from hltune.values.pipeline import PipelineSpec
 
 INLINED, AT_ROOT = "everything inlined", "every Func at root"
 AUTHORS = "the author's schedule"
@@ -118,7 +118,7 @@ class ReferenceJob:
             reference=reference.variant.name,
             confirmed_by=confirmed_by,
             outputs=tuple(self._tolerance(number, reference, others) for number in range(len(self._names))),
-            notes=tuple(self._notes(reference, runs, confirmed_by)),
+            notes=tuple(self._doubts(reference, runs, confirmed_by)),
             compile_s=reference.compile_s,
             run_s=min(each.run_s for each in (reference, *runs)),
         )
@@ -129,6 +129,13 @@ class ReferenceJob:
         self._folders.remove(names)
         self._keep_code(process)
         return verification
+
+    def _doubts(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
+        if confirmed_by is None and not self.single:
+            differ = [each.variant.name for each in runs if each is not reference]
+            yield unconfirmed(self.task.spec, reference.variant.name, differ)
+        for name, output in zip(self._names, reference.outputs, strict=True):
+            yield from little_shown(self.task.spec, name, output)
 
     def _write(self, reference: Ran, verification: Verification) -> None:
         for number, output in enumerate(reference.outputs):
@@ -363,23 +370,6 @@ class ReferenceJob:
             return exact(name, expected)
         return measured(name, expected, [(each.variant.name, each.outputs[number]) for each in others])
 
-    def _notes(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
-        if confirmed_by is None and not self.single:
-            differ = [each.variant.name for each in runs if each is not reference]
-            yield from _unconfirmed(self.task.spec, reference.variant.name, differ)
-        for name, output in zip(self._names, reference.outputs, strict=True):
-            strange = output.size - int(np.isfinite(output).sum()) if output.dtype.kind == "f" else 0
-            if output.size > 1 and (output == output.flat[0]).all():
-                yield (
-                    f"output {name}: all expected values are {output.flat[0]}, and wrong ones may not show; give "
-                    f"{real_data(self.task.spec)}"
-                )
-            if strange:
-                yield (
-                    f"output {name}: {strange} of the {output.size} expected values are NaN or infinite, and nothing "
-                    f"shows there; give {real_data(self.task.spec)}"
-                )
-
 
 def _code(process: Process, task: Task) -> dict[tuple[str, Schedule], _Code]:
     """What the process has compiled for the expected outputs of a pipeline, by target and schedule."""
@@ -388,14 +378,3 @@ def _code(process: Process, task: Task) -> dict[tuple[str, Schedule], _Code]:
 
 def _code_key(task: Task) -> str:
     return f"code of references {task.spec.content_hash}"
-
-
-def _unconfirmed(spec: PipelineSpec, reference: str, differ: Sequence[str]) -> Iterator[str]:
-    if differ:
-        yield (
-            f"the outputs of different schedules differ ({reference}; {', '.join(differ)}), so what is expected is "
-            "uncertain: integers overflow, values are read that nobody wrote, or rounding decides; give "
-            f"{real_data(spec)}, or a --target with strict_float"
-        )
-    else:
-        yield f"what is expected is unconfirmed: only one schedule could be run ({reference})"

@@ -182,7 +182,7 @@ def test_files_of_other_people_stay(form: ExportForm, name: str, tmp_path: Path)
 def test_the_pipeline_itself_is_not_replaced(tmp_path: Path) -> None:
     file = tmp_path / "out" / "mine_schedule.py"  # what a pipeline "mine" would be exported to
     file.parent.mkdir()
-    file.write_text(SCALED.replace("scaled", "mine") + "# found by hltune\n")
+    file.write_text('"""A schedule found by hltune; and more."""' + SCALED.replace("scaled", "mine"))
     schedule = tmp_path / "default.json"
     schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
     with pytest.raises(InputError, match="file of yours"):

@@ -119,6 +119,33 @@ def test_a_parameter_that_may_be_none_is_set_from_text(load: Load, tmp_path: Pat
     assert "cannot be set from text" in message(load, file, p=("kind=3",))
 
 
+def test_annotations_may_be_for_type_checkers_only(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "typed.py"
+    file.write_text(
+        """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+import halide as hl
+if TYPE_CHECKING:
+    from halide import Func
+    from mine import Radius
+
+def typed(radius: Radius = 2, count: int | None = None) -> Func:
+    f, x = hl.Func("f"), hl.Var("x")
+    f[x] = x * radius + (count or 0)
+    f.set_estimates([(0, 8)])
+    return f
+
+def of_an_image(image: Func) -> Func:
+    return image
+"""
+    )
+    hashes = {load(f"{file}:typed", p=p).content_hash for p in ((), ("radius=3",), ("radius=3", "count=1"))}
+    assert len(hashes) == 3
+    assert "found: 'much'" in message(load, f"{file}:typed", p=("radius=much",))
+    assert "if image is a Func or an image" in message(load, f"{file}:of_an_image")
+
+
 def test_several_need_a_name(load: Load) -> None:
     text = message(load, "bad/several.py")
     assert "several pipelines in this file" in text

@@ -225,8 +225,8 @@ def check_range(argument: ScalarArgument, value: Number, *, where: str) -> None:
     Raises:
         InputError: it is outside of the scalar's range; tells `where` the user gave it.
     """
-    minimum, maximum = argument.minimum, argument.maximum
-    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+    minimum, maximum, held = argument.minimum, argument.maximum, converted(value, argument.dtype)
+    if (minimum is not None and held < minimum) or (maximum is not None and held > maximum):
         low, high = ("any" if limit is None else limit for limit in (minimum, maximum))
         raise InputError(
             f"scalar {argument.name} is out of its range",
@@ -246,3 +246,10 @@ def fits(value: Number, dtype: str) -> bool:
     if dtype.startswith("float"):
         return abs(value) <= float(np.finfo(dtype).max)
     return type(value) is int and int(np.iinfo(dtype).min) <= value <= int(np.iinfo(dtype).max)
+
+
+def converted(value: Number, dtype: str) -> Number:
+    """A number that fits, as its type holds it: floats are rounded, as Halide rounds those of the user's code."""
+    import numpy as np
+
+    return np.dtype(dtype).type(value).item()

@@ -41,6 +41,7 @@ def message(load: Load, text: str | Path, **options: tuple[str, ...]) -> str:
         ("not_a_pipeline.py", "bad/not_a_pipeline.py:1: function pipeline does not return a pipeline"),
         ("same_name.py", "must have unique names, but the name 'image' was seen multiple times"),
         ("twins.py", "found: blur$1 and blur_1"),
+        ("twin_loops.py", "found: r$x and r_x\n  to do: rename one of them"),
         ("bfloat.py", "input image: this element type is not supported"),
     ],
 )
@@ -94,6 +95,24 @@ def test_a_func_that_is_named_like_one_of_an_rfactor_is_none(load: Load, tmp_pat
     file = tmp_path / "plain.py"
     file.write_text((PIPELINES / "rfactored.py").read_text().replace('"total"', '"sum_intm"'))
     assert load(f"{file}:unscheduled").rfactored == ()
+
+
+def test_a_scalar_that_is_named_like_a_variable_is_none(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "row.py"
+    file.write_text(
+        """
+import halide as hl
+
+def row():
+    x, y, f, p = hl.Var("x"), hl.Var("y"), hl.Func("f"), hl.Param(hl.Int(32), "y", 3)
+    f[x, y] = x + y
+    f[x, p] = 5
+    f.set_estimates([(0, 8), (0, 8)])
+    return f
+"""
+    )
+    (func,) = load(file).funcs
+    assert (func.args, func.update_args) == (("x", "y"), (("x",),))
 
 
 def test_a_crash_is_a_failure_with_its_stage(load: Load) -> None:

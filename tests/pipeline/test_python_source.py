@@ -41,6 +41,7 @@ def message(load: Load, text: str | Path, **options: tuple[str, ...]) -> str:
         ("not_a_pipeline.py", "bad/not_a_pipeline.py:1: function pipeline does not return a pipeline"),
         ("same_name.py", "must have unique names, but the name 'image' was seen multiple times"),
         ("twins.py", "found: blur$1 and blur_1"),
+        ("twice.py", "f is two outputs of the pipeline"),
         ("twin_loops.py", "found: r$x and r_x\n  to do: rename one of them"),
         ("bfloat.py", "input image: this element type is not supported"),
     ],

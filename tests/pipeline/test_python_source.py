@@ -96,6 +96,10 @@ def test_a_func_that_is_named_like_one_of_an_rfactor_is_none(load: Load, tmp_pat
     file = tmp_path / "plain.py"
     file.write_text((PIPELINES / "rfactored.py").read_text().replace('"total"', '"sum_intm"'))
     assert load(f"{file}:unscheduled").rfactored == ()
+    file.write_text((PIPELINES / "rfactored.py").read_text().replace('"total"', '"output_intm"'))
+    spec = load(f"{file}:unscheduled")
+    assert {"output", "output_intm"} <= {func.name for func in spec.funcs}
+    assert spec.rfactored == ()
 
 
 def test_a_scalar_that_is_named_like_a_variable_is_none(load: Load, tmp_path: Path) -> None:

@@ -200,10 +200,14 @@ class PipelineSpec:
 
     @property
     def rfactored(self) -> tuple[str, ...]:
-        """The Funcs that a call of ``rfactor`` made, as their names tell: they belong to the algorithm."""
-        names = [func.name for func in self.funcs]
-        found = {name: re.fullmatch(r"(.+)_intm(_\d+)?", name) for name in names}
-        return tuple(name for name, match in found.items() if match and match[1] in names)
+        """The Funcs that a call of ``rfactor`` made, as names and variables tell: they belong to the algorithm."""
+        funcs = {func.name: func for func in self.funcs}
+        found = {name: re.fullmatch(r"(.+)_intm(_\d+)?", name) for name in funcs}
+        return tuple(
+            name
+            for name, match in found.items()
+            if match and (base := funcs.get(match[1])) is not None and _is_made_of(funcs[name], base)
+        )
 
     def rfactor_note(self) -> str | None:
         """What people should know who put another schedule in place of their own; None without an ``rfactor``."""
@@ -217,6 +221,12 @@ class PipelineSpec:
     def buffers(self) -> Iterator[BufferArgument]:
         """The inputs that are images."""
         return (argument for argument in self.inputs if isinstance(argument, BufferArgument))
+
+
+def _is_made_of(func: FuncInfo, base: FuncInfo) -> bool:
+    """Whether a Func can be what an ``rfactor`` of another one makes: it has more variables, and both have updates."""
+    shared = len(base.args)
+    return len(func.args) > shared and func.args[:shared] == base.args and bool(func.updates and base.updates)
 
 
 def check_range(argument: ScalarArgument, value: Number, *, where: str) -> None:

@@ -12,7 +12,7 @@ import halide as hl
 import numpy as np
 import pytest
 
-from hltune.commands.export import Exported, ExportForm, choose, export
+from hltune.commands.export import Exported, ExportForm, choose, export, parse_forms
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
@@ -135,6 +135,12 @@ def test_code_is_that_of_the_algorithm_for_its_target(tmp_path: Path) -> None:
 
 THEIRS = "#ifndef HALIDE__mine_h\nstruct mine;\n"
 """So the header of a build of the user's own begins."""
+
+
+def test_a_form_that_is_given_twice_is_refused() -> None:
+    assert parse_forms("json,cpp") == ("json", "cpp")
+    with pytest.raises(InputError, match="a form is given twice"):
+        parse_forms("json,cpp,json")
 
 
 def test_two_forms_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -214,6 +214,8 @@ def parse_forms(text: str) -> tuple[ExportForm, ...]:
     for word in words:
         if word not in known:
             raise InputError("unknown form", where="--format", expected=", ".join(FORMS), found=repr(word))
+    if len(set(words)) < len(words):
+        raise InputError("a form is given twice", where="--format", expected="each form once", found=text)
     return tuple(known[word] for word in words)
 
 

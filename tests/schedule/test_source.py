@@ -343,7 +343,12 @@ def test_other_dimensions_are_another_version() -> None:
         applied(spec, chain("rows", "out"))
 
 
-@pytest.mark.parametrize("names", [("rows", "out"), ("f0", "f1"), ("blur_1", "a$b"), (None, "2x", None)])
+SMILE = "gl\u00fc\U0001f600"
+
+
+@pytest.mark.parametrize(
+    "names", [("rows", "out"), ("f0", "f1"), ("blur_1", "a$b"), (None, "2x", None), (SMILE, "out")]
+)
 def test_what_halide_counts_up_does_not_matter(names: tuple[str | None, ...]) -> None:
     spec = exported_for(chain(*names))
     for _ in range(2):
@@ -359,6 +364,12 @@ def test_a_wrapper_of_what_halide_counts_up_is_the_same(names: tuple[str | None,
     assert any("wrapper" in func.name for func in spec.funcs)
     for _ in range(2):
         applied(spec, wrapped())
+
+
+def test_names_are_written_as_they_are() -> None:
+    spec = exported_for(chain(SMILE, "out"))
+    for write in (to_python, to_cpp_header):
+        assert f'"{SMILE}' in write(Schedule(), spec)
 
 
 def siblings(make: Callable[[], hl.Func | hl.ImageParam], number: str) -> tuple[hl.Pipeline, str, str]:

@@ -3,8 +3,14 @@
 The code in the templates checks the Funcs that it finds: it needs nothing of ours where it runs.
 """
 
+import json
 import keyword
 from dataclasses import dataclass
+
+
+def quoted(text: str) -> str:
+    """A string in both languages, of which neither knows pairs of ``\\u`` for one character."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.schedule_codec import to_json
 
-
 FOUND = '"""A schedule found by hltune;'
 ABOUT = "For blur.\n{0} Written 2026-01-02 by hltune 0.1.0 with Halide 21.0.0.\n"
 

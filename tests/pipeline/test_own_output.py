@@ -132,7 +132,7 @@ def test_a_generator_whose_rows_are_dense_is_checked(load: Load, tmp_path: Path)
     spec = load("embedded.py:dense")
     said = {"error": "Constraint violated: f.stride.1 (128) == f.extent.0 (64)", "running": "own"}
 
-    def run(sizes: Path, rooted: str) -> dict[str, Any]:
+    def run(sizes: Path, _: str) -> dict[str, Any]:
         lines = [line.split() for line in sizes.read_text().splitlines()]
         return {"different": []} if ["output", "2", "0", "64", "1", "0", "64", "64"] in lines else said
 

@@ -47,7 +47,7 @@ class CoverJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSizesJob:
-    """Finds out on which sizes of outputs a schedule runs: tiles that may not stand out of an image want as much of it."""
+    """Finds out on which sizes of outputs a schedule runs: tiles that may not stand out of an image want whole ones."""
 
     task: Task
     options: MeasureOptions

@@ -280,7 +280,7 @@ def _check_distinct(names: Iterable[str], *, what: str, where: str) -> None:
             raise InputError(
                 f"two {what} have the same name in schedules, which write _ for $",
                 where=where,
-                expected="names that differ in more than that; Halide calls the second blur blur$1, and x of RDom r r$x",
+                expected="names that differ in more than that; Halide writes blur$1 for a second blur, r$x for x of r",
                 found=" and ".join(sorted((other, name))),
                 todo="rename one of them",
             )

@@ -1,8 +1,8 @@
 """Checks that a spec computes what the generator computes in its own process, which knows nothing of serialization.
 
 Both run on the same small random inputs, for which a bounds query finds the sizes; if that fails, on inputs as large as
-their estimates, and then with rows that lie densely. Their operations are the same, strict, and in the order of one thread, so their outputs are equal bit
-by bit.
+their estimates, and then with rows that lie densely. Their operations are the same, strict, and in the order of one
+thread, so their outputs are equal bit by bit.
 """
 
 import contextlib

@@ -19,7 +19,7 @@ from hltune.machine.inputs import Inputs, input_array
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import integer_range
-from hltune.machine.sensitivity import every_func_at_root
+from hltune.machine.sensitivity import simplest_schedules
 from hltune.machine.task import SMOOTH, Task
 from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance
 from hltune.pipeline.images import Array
@@ -189,7 +189,7 @@ def _covered(example: Example, inputs: Inputs) -> PipelineSpec:
     spec, machine = example.spec, example.machine
     options = MeasureOptions(threads=machine.threads)
     with Worker(environment=options.environment) as worker:
-        for schedule in (Schedule(), every_func_at_root(spec)):
+        for schedule in simplest_schedules(spec):
             task = Task(spec=spec, schedule=schedule, target=machine.target, inputs=inputs)
             with contextlib.suppress(JobFailed):
                 return worker.run(CoverJob(task=task, options=options))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hltune.pipeline.images import Array
+from hltune.pipeline.operations import forecast
 from hltune.values.directives import ComputeRoot, Directive, Schedule, Split, Stage, Vectorize
 from hltune.values.pipeline import PipelineSpec
 
@@ -59,6 +60,12 @@ def _other_floats(spec: PipelineSpec, schedule: Schedule, target: str) -> Iterat
 def every_func_at_root(spec: PipelineSpec) -> Schedule:
     """Computes every Func once, in full, before its consumers."""
     return Schedule(tuple(ComputeRoot(Stage(func.name)) for func in spec.funcs))
+
+
+def simplest_schedules(spec: PipelineSpec) -> tuple[Schedule, ...]:
+    """Everything inlined, and every Func at root; the one first that computes less."""
+    work, both = forecast(spec), (Schedule(), every_func_at_root(spec))
+    return both if work.inlined <= 2 * work.at_root else both[::-1]
 
 
 def vectorised(spec: PipelineSpec) -> Schedule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import open_machine, resolve, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
+from hltune.machine.task import Task
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Running, Worker
 from hltune.schedule.parse import parse_schedule
@@ -169,6 +171,23 @@ def test_what_takes_the_process_down_has_only_the_best_compiled_again(
     assert started == ["good", "deadly", *again]
     assert isinstance(measured["good"], Cost) and len(measured["good"].turns) == (3 if again else 1)
     assert isinstance(measured["deadly"], Failure)
+
+
+def test_what_waits_for_turns_is_compiled_again_when_the_system_ends_its_process(
+    blur: PipelineSpec, host: TargetInfo
+) -> None:
+    with HostMachine(host, OPTIONS, workers=1) as machine:
+        lane, trial = machine.lane, Trial("good", Task(spec=blur, schedule=fast(blur), target="host", inputs=Inputs()))
+        lane.prepare(trial, OPTIONS)
+        assert lane.holds(trial)
+        lane.worker.kill()
+        while lane.worker.process is not None:
+            time.sleep(0.01)
+        assert not lane.take_turn(trial, OPTIONS, last=False) and trial.failure is None
+        lane.worker.recycle()
+        assert not lane.holds(trial)
+        assert lane.take_turn(trial, OPTIONS, last=True) and len(trial.turns) == 2
+    assert isinstance(trial.measurement(), Cost)
 
 
 def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host: TargetInfo) -> None:

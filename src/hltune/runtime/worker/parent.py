@@ -92,7 +92,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
         self._job = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
         self._log_start = 0
-        self._jobs = 0
+        self._spawned = self._jobs = 0
         self._pauses: list[tuple[float, float]] = []
         self._running: Running[Any] | None = None
         self._group: _Group | None = None
@@ -118,7 +118,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         """
         if self._running is not None and not self._running.known:
             raise RuntimeError("a worker is given a job before anybody knows what came of the one before")
-        if self._group is None or self._group.leader.poll() is not None or self._jobs == self._recycle_after:
+        if self._group is None or self.process is None:
             self._group = self._spawn()
         data = _pickled(job)  # before anything is begun with, for it may fail
         self._jobs += 1
@@ -130,6 +130,13 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._group.connection.send(len(data))
         return running
+
+    @property
+    def process(self) -> int | None:
+        """Number of the process that runs the next job, and remembers those before; None if there will be a new one."""
+        if self._group is None or self._group.leader.poll() is not None or self._jobs == self._recycle_after:
+            return None
+        return self._spawned
 
     def log(self) -> str:
         """The last lines that the process printed during the present or last job."""
@@ -170,6 +177,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
 
     def _spawn(self) -> _Group:
         self.recycle()
+        self._spawned += 1
         self._jobs = 0
         self._log.seek(0)
         self._log.truncate()

@@ -16,7 +16,7 @@ from hltune.machine.task import Compiled, Task, checked, compile_code, compile_t
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import is_about_sizes, is_outside, with_repairs
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import INPUTS, Failure, InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 
 
@@ -40,7 +40,7 @@ class RunImageJob:
 
     def run(self, process: Process) -> tuple[str, ...]:
         """Runs in the worker; returns the sizes of the outputs."""
-        process.enter("inputs", timeout_s=120)
+        process.enter(INPUTS, timeout_s=120)
         images = self._images()
         sizes = {name: tuple(reversed(array.shape)) for name, array in images.items()}
         sized = resized(self.spec, sizes, dict(self.output_sizes))

@@ -190,6 +190,34 @@ def test_what_waits_for_turns_is_compiled_again_when_the_system_ends_its_process
     assert isinstance(trial.measurement(), Cost)
 
 
+@pytest.mark.parametrize(("times", "works"), [(1, True), (2, False)])
+def test_what_the_system_kills_is_measured_once_more(
+    shared: Opened, blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch, times: int, works: bool
+) -> None:
+    """After all others."""
+    started: list[str] = []
+    start = Lane.start
+
+    def begin(its: Lane, trial: Trial, given: MeasureOptions) -> Running[Prepared | Failure]:
+        running = start(its, trial, given)
+        if trial.key == "killed" and started.count("killed") < times:
+            its.worker.kill()
+        started.append(trial.key)
+        return running
+
+    monkeypatch.setattr(Lane, "start", begin)
+    two = {"killed": fast(blur), "good": strips(blur, 1)[0][1]}
+    with shared(blur, host) as session:
+        each = dict(session.measure_each(two.items(), best=None))
+        started.clear()
+        together = session.measure(two)
+    assert list(each) == ["good", "killed"]
+    for measured in (each, together):
+        failure = measured["killed"]
+        assert isinstance(measured["good"], Cost) and isinstance(failure, Cost if works else Failure)
+        assert works or (isinstance(failure, Failure) and failure.kind == "memory")
+
+
 def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host: TargetInfo) -> None:
     with HostMachine(host, OPTIONS, workers=2) as machine:
         with machine.session(blur, Inputs()) as session:

@@ -75,10 +75,13 @@ def test_state_lives_as_long_as_the_process(worker: Worker) -> None:
     assert worker.run(jobs.Remember("a", 3)) == 3
 
 
-@pytest.mark.parametrize(("how", "reason"), [("abort", "SIGABRT"), ("kill", "SIGKILL"), ("7", "exit status 7")])
-def test_death_is_a_failure_with_stage_and_log(worker: Worker, how: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "kind", "reason"),
+    [("abort", "crash", "SIGABRT"), ("kill", "memory", "SIGKILL"), ("7", "crash", "exit status 7")],
+)
+def test_death_is_a_failure_with_stage_and_log(worker: Worker, how: str, kind: str, reason: str) -> None:
     failure = failure_of(worker, jobs.Die(how))
-    assert (failure.stage, failure.kind) == ("dying", "crash")
+    assert (failure.stage, failure.kind) == ("dying", kind)
     assert reason in failure.message
     assert "last words" in failure.log
     assert worker.run(jobs.Add(1, 1)) == 2
@@ -139,7 +142,7 @@ def test_a_limit_runs_while_nobody_listens(worker: Worker, monkeypatch: pytest.M
 def test_a_failure_tells_of_its_own_job_only() -> None:
     with Worker(memory_bytes=2**30) as worker:
         worker.run(jobs.Say("std::bad_alloc"))
-        failure = failure_of(worker, jobs.Die("kill"))
+        failure = failure_of(worker, jobs.Die("7"))
     assert failure.kind == "crash"
     assert "bad_alloc" not in failure.log
 
@@ -228,10 +231,28 @@ def test_what_nobody_waits_for_is_ended(worker: Worker) -> None:
 
 def test_jobs_run_side_by_side_in_their_order() -> None:
     with Worker() as one, Worker() as another:
-        outcomes = run_all([jobs.Add(1, 1), jobs.Die("kill"), jobs.Add(2, 2), jobs.Add(3, 3)], [one, another])
+        outcomes = run_all([jobs.Add(1, 1), jobs.Die("abort"), jobs.Add(2, 2), jobs.Add(3, 3)], [one, another])
     assert [outcomes[0], outcomes[2], outcomes[3]] == [2, 4, 6]
     assert isinstance(outcomes[1], Failure)
     assert outcomes[1].kind == "crash"
+
+
+def test_what_failed_by_chance_is_run_once_more_alone(tmp_path: Path) -> None:
+    """Killed, or ended before its first stage."""
+    (tmp_path / "always").mkdir()
+    work = {
+        "always": jobs.Unlucky("kill", tmp_path / "always", each_time=True),
+        "killed": jobs.Unlucky("kill", tmp_path),
+        "not begun": jobs.Unlucky("abort", tmp_path, begun=False),
+        "crashed": jobs.Unlucky("abort", tmp_path),
+        "good": jobs.Add(1, 1),
+    }
+    with Worker() as one, Worker() as another:
+        found = dict(run_each(work.items(), [one, another]))
+    failures = {key: each.kind for key, each in found.items() if isinstance(each, Failure)}
+    assert failures == {"crashed": "crash", "always": "memory"}
+    assert (found["killed"], found["not begun"], found["good"]) == ("works", "works", 2)
+    assert set(list(found)[:2]) == {"crashed", "good"}
 
 
 def test_a_worker_that_comes_later_works_at_once() -> None:

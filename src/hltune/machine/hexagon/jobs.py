@@ -23,7 +23,7 @@ from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, FailureKind, HltuneError, InputError
+from hltune.values.errors import KILLED, Failure, FailureKind, HltuneError, InputError
 from hltune.values.limits import HEAP, LATE
 from hltune.values.pipeline import PipelineSpec
 
@@ -147,6 +147,8 @@ class EmulatorJob:
         if _children_s() - before_s > self._run_limit_s:
             late = f"{LATE} of {self._run_limit_s:g} s"
             return Failure(stage=self._run_stage, kind="timeout", message=late)
+        if done.returncode == -signal.SIGKILL:
+            return _failed("memory", f"{KILLED}: the emulator")
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             why = "it reads or writes where it has no memory, or does what the processor cannot"

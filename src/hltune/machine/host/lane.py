@@ -51,6 +51,11 @@ class Trial:
         return self.failure is None and not self.pruned
 
     @property
+    def unlucky(self) -> bool:
+        """It failed, and may work when nothing else runs."""
+        return self.failure is not None and self.failure.by_chance
+
+    @property
     def fastest(self) -> float:
         """The fastest of all repeats so far, in seconds."""
         return min((min(turn) for turn in self.turns), default=math.inf)
@@ -69,7 +74,7 @@ def measuring_worker(options: MeasureOptions) -> Worker:
 
 
 class Lane:
-    """One measuring process. When it is taken down, by a schedule or by others, all are compiled again as they are needed."""
+    """One measuring process. When a schedule, or the system, takes it down, others are compiled again as needed."""
 
     def __init__(self, options: MeasureOptions, waiting: Waiting) -> None:
         self._compiled: dict[str, int | None] = {}  # by key, in which process

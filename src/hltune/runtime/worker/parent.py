@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from hltune.runtime.cgroup import core_limit, memory_limit_bytes
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
-from hltune.values.errors import Failure, FailureKind, HltuneError, JobFailed
+from hltune.values.errors import KILLED, START, Failure, FailureKind, HltuneError, JobFailed
 from hltune.values.limits import LATE
 
 R = TypeVar("R")
@@ -244,7 +244,7 @@ class Running(Generic[R]):
         self.connection = group.connection
         self._group = group
         self._pauses = pauses
-        self._stage = Stage("start", _START_S, time.monotonic())
+        self._stage = Stage(START, _START_S, time.monotonic())
         self._outcome: Done | Raised | JobFailed | None = None
 
     @property
@@ -307,6 +307,8 @@ class Running(Generic[R]):
 
     def _death(self, code: int) -> tuple[FailureKind, str]:
         """What an exit status says, together with the log."""
+        if code == -signal.SIGKILL:
+            return "memory", KILLED
         log = self.worker.log()
         if "bad_alloc" in log or "out of memory" in log.lower() or "MemoryError" in log:
             return "memory", f"exceeded its memory limit of {self.worker.memory_bytes / 2**20:.0f} MiB"

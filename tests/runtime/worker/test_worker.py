@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import signal
@@ -11,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hltune.runtime.worker import Worker, first_ended, parent, paused, run_all, run_each, usable_workers, wait_any
-from hltune.values.errors import Failure, InputError, JobFailed
+from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
 from tests.runtime.worker import jobs
 
 pytestmark = pytest.mark.alone
@@ -137,6 +139,34 @@ def test_a_limit_runs_while_nobody_listens(worker: Worker, monkeypatch: pytest.M
     with pytest.raises(JobFailed, match=r"60 s"):
         running.result()
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+@pytest.mark.parametrize("what", ["Popen", "pwrite"])
+def test_what_the_system_refuses_is_asked_for_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, what: str, refusals: int
+) -> None:
+    """A full disk takes some of a job before it takes no more."""
+    module = {"Popen": subprocess, "pwrite": os}[what]
+    real, left = getattr(module, what), refusals
+
+    def refuse(*given: Any, **named: Any) -> Any:
+        nonlocal left
+        if left and what == "pwrite" and given[2] == 0:
+            return real(given[0], given[1][:5], 0)
+        if left:
+            left -= 1
+            raise OSError(errno.ENOSPC, "no room")
+        return real(*given, **named)
+
+    monkeypatch.setattr(parent, "_AGAIN_S", 0.0)
+    monkeypatch.setattr(module, what, refuse)
+    worker.recycle()
+    if refusals == 2:
+        with pytest.raises(HltuneError, match="no room") as caught:
+            worker.run(jobs.Add(1, 1))
+        assert not isinstance(caught.value, JobFailed)
+    assert worker.run(jobs.Add(2, 3)) == 5
 
 
 def test_a_failure_tells_of_its_own_job_only() -> None:

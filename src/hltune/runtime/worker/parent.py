@@ -12,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 from hltune.runtime.cgroup import core_limit, memory_limit_bytes
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
@@ -27,6 +27,8 @@ R = TypeVar("R")
 _LOG_TAIL_BYTES = 4000
 _START_S = 60.0
 """Limit from the start of a job to its first stage: time to spawn, to import and to read the job."""
+_AGAIN_S = 1.0
+"""After so long, what the system refused is asked for again."""
 _MEMORY_SHARE = 0.8
 _WORKER_BYTES = 2**30
 """What a process that searches or compiles should have."""
@@ -88,15 +90,13 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         self._recycle_after = recycle_after
         self._reproducible = reproducible
         self._spare_main_thread = spare_main_thread
-        # Without a name, so that not even a killed parent leaves it behind.
-        self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
-        self._job = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
+        self._log, self._job = _granted(lambda: (_temporary_file(), _temporary_file()))
         self._log_start = 0
         self._spawned = self._jobs = 0
         self._pauses: list[tuple[float, float]] = []
         self._running: Running[Any] | None = None
         self._group: _Group | None = None
-        self._group = self._spawn()
+        self._group = _granted(self._spawn)
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -115,17 +115,18 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
 
         Raises:
             RuntimeError: nobody has asked yet what came of the job before, whose answer would be taken for this one's.
+            HltuneError: the system has no process, or no room for the job.
         """
         if self._running is not None and not self._running.known:
             raise RuntimeError("a worker is given a job before anybody knows what came of the one before")
         if self._group is None or self.process is None:
-            self._group = self._spawn()
+            self._group = _granted(self._spawn)
         data = _pickled(job)  # before anything is begun with, for it may fail
+        _granted(lambda: _write(self._job.fileno(), data))
         self._jobs += 1
         self._pauses = []
         self._running = running = Running[R](self, self._group, self._pauses)
         self._log_start = self._log_size()
-        os.pwrite(self._job.fileno(), data, 0)
         # A process that died since the check is reported with the result, with its log.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._group.connection.send(len(data))
@@ -225,6 +226,37 @@ def _bare_environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     no_bytecode = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": os.devnull}
     return {**kept, **no_bytecode, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _granted(call: Callable[[], R]) -> R:
+    """What the system refuses for want of processes, memory or room, it may grant a moment later.
+
+    Raises:
+        HltuneError: it does not.
+    """
+    with contextlib.suppress(OSError):
+        return call()
+    time.sleep(_AGAIN_S)
+    try:
+        return call()
+    except OSError as error:
+        raise HltuneError(
+            "the system refuses what a process needs that searches, compiles or measures",
+            found=str(error),
+            todo="end other programs, or make room for temporary files (TMPDIR)",
+        ) from error
+
+
+def _temporary_file() -> IO[bytes]:
+    """Without a name, so that not even a killed parent leaves it behind."""
+    return tempfile.TemporaryFile(prefix="hltune-")
+
+
+def _write(file: int, data: bytes) -> None:
+    """At the beginning of a file, and all of it: a disk that is full takes what it has room for."""
+    written = 0
+    while written < len(data):
+        written += os.pwrite(file, data[written:], written)
 
 
 def _pickled(job: Job[Any]) -> bytes:

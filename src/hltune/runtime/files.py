@@ -18,7 +18,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     Raises:
         InputError: the place cannot be written to.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
@@ -31,6 +31,11 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise cannot_write(path, error) from None
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is written before it replaces this one; no other process has the same, in whatever container."""
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
 
 
 def numbered(directory: Path, pattern: str) -> dict[int, Path]:

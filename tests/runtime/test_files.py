@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 
 from hltune.bundle.packing import pack
 from hltune.machine.run_image import write_all
-from hltune.runtime.files import write_bytes
+from hltune.runtime.files import ScratchFolder, write_bytes
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -54,3 +57,30 @@ def test_processes_of_the_same_number_do_not_write_to_one_file(
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert write is _image or not any(each.match("*.npy") for each in parts)  # nobody takes them for whole
     assert len(set(parts)) == 2 and {each.name for each in tmp_path.iterdir()} <= {"file.npy", "packed"}
+
+
+_HOLDER = """
+import sys, time
+from hltune.runtime.files import ScratchFolder
+folder = ScratchFolder()
+print(folder.name, flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER], stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    ) as holder:
+        assert holder.stdout is not None
+        theirs = Path(holder.stdout.readline().strip())
+        (theirs / "output0.npy").write_bytes(b"large")
+        with ScratchFolder() as ours:
+            with ScratchFolder():
+                assert theirs.exists() and Path(ours).exists()
+            holder.kill()
+            holder.wait()
+            with ScratchFolder():
+                assert not theirs.exists() and Path(ours).exists()
+    assert not list(tmp_path.iterdir())

@@ -112,7 +112,7 @@ def _move(array: Array, moved: int, rng: np.random.Generator) -> None:
     """In place, a piece at a time: what `_moved` needs meanwhile is several times as large as what it moves."""
     flags = ("external_loop", "buffered", "zerosize_ok")
     with np.nditer(array, flags=flags, op_flags=["readwrite"], order="C", buffersize=_PIECE) as pieces:
-        for piece in pieces:
+        for piece in map(np.asarray, pieces):
             piece[...] = _moved(piece, moved, rng)
 
 

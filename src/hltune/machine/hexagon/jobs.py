@@ -107,12 +107,11 @@ class EmulatorJob:
                 self.tools.link(candidate, program, *self.link_flags)
             except HltuneError as error:
                 return Failure.of("link", error)
-            for run in self.runs:
-                process.enter(self._run_stage, timeout_s=_PATIENCE * self._limit_s(run))
-                ran = self._emulate(program, run)
-                outcome = ran if isinstance(ran, Failure) else self._wrong(process, ran.result) or ran
-                if isinstance(outcome, Failure):
-                    break
+            first, *others = self.runs
+            outcome = self._run(process, program, first)
+            for run in others:
+                if isinstance(outcome, Ran):
+                    outcome = self._run(process, program, run)
         return outcome
 
     @property
@@ -145,6 +144,11 @@ class EmulatorJob:
         apply_schedule(built, self.spec, schedule)
         outputs = {hl.OutputFileType.object: str(path)}
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
+
+    def _run(self, process: Process, program: Path, run: Run) -> Ran | Failure:
+        process.enter(self._run_stage, timeout_s=_PATIENCE * self._limit_s(run))
+        ran = self._emulate(program, run)
+        return ran if isinstance(ran, Failure) else self._wrong(process, ran.result) or ran
 
     def _emulate(self, program: Path, run: Run) -> Ran | Failure:
         command = [*run.command, "-cpu", EMULATED_CPU, str(program)]

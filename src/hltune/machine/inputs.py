@@ -16,7 +16,7 @@ from hltune.machine.smooth import fill_smoothly
 from hltune.pipeline.images import Array, check_axes, read_array
 from hltune.pipeline.layout import layout_of, stored
 from hltune.runtime.worker import Process
-from hltune.values.errors import InputError
+from hltune.values.errors import INPUTS, InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, check_range, fits
 
 
@@ -145,7 +145,7 @@ def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[
     """What `arrays_of` makes, once per worker process."""
     key = f"inputs {spec.content_hash} {inputs}"
     if key not in process.state:
-        process.enter("inputs", timeout_s=120)
+        process.enter(INPUTS, timeout_s=120)
         process.state[key] = arrays_of(spec, inputs)
     return process.state[key]
 

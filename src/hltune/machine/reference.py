@@ -1,7 +1,6 @@
 """The expected outputs of a pipeline, computed on this computer, whatever machine the candidates run on."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from hltune.machine.runs import Folders
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import NumPyReference, Task, checked
 from hltune.machine.verify import Verification
+from hltune.runtime.files import ScratchFolder
 from hltune.runtime.worker import AnyWorker, Running, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
@@ -57,7 +57,7 @@ class ReferenceSession:
         smooth: bool = False,
     ) -> None:
         smooth = task.inputs.are_drawn(task.spec) and smooth
-        self._folder = tempfile.TemporaryDirectory(prefix="hltune-")
+        self._folder = ScratchFolder()
         self._directory = Path(self._folder.name)
         self._given = task.spec
         self._task: Task = task

@@ -261,14 +261,21 @@ class ReferenceJob:
                 run_s = time.perf_counter() - began_s
                 # What follows is no part of the run, whose limit may be short.
                 process.enter("comparing outputs", timeout_s=self.options.verify_timeout_s)
+            folders.save(Ran(variant=variant, outputs=compiled.outputs, compile_s=code.compile_s, run_s=run_s))
         except (hl.HalideError, HltuneError) as error:
             folders.fail(variant.name, Failure.of(stage, error))
             return None
         finally:
             folders.end()
-        ran = Ran(variant=variant, outputs=compiled.outputs, compile_s=code.compile_s, run_s=run_s)
-        folders.save(ran)
         return folders.load(variant, len(self._names))
+
+    def _variant(self, process: Process, variant: Variant, base: Ran) -> Ran | None:
+        """`_run` of what nobody has to have: a computer that has no room for it does without."""
+        try:
+            return self._run(process, variant, base, compile_ratio=_VARIANT_COMPILE_RATIO)
+        except (MemoryError, OSError) as error:
+            self._folders.fail(variant.name, Failure(stage="run", kind="memory", message=str(error)))
+            return None
 
     def _compile(self, process: Process, task: Task, options: MeasureOptions) -> _Code:
         """Compiles, unless that was done before: inputs may differ, the code does not."""
@@ -305,7 +312,7 @@ class ReferenceJob:
                 break
             ran = None
             if time.monotonic() < end_s:
-                ran = self._run(process, variant, base, compile_ratio=_VARIANT_COMPILE_RATIO)
+                ran = self._variant(process, variant, base)
             if ran is not None:
                 found.append(ran)
             else:

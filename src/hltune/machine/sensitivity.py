@@ -14,6 +14,8 @@ from hltune.values.pipeline import PipelineSpec
 STRICT = "strict_float"
 """Halide's name of the feature with which floats are computed as they are written."""
 _VECTOR = 8
+_PIECE = 1 << 16
+"""Elements of an image that are moved at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,23 +98,29 @@ def moved_inputs(
     rng = np.random.default_rng(0)
     saved: list[tuple[Array, Array]] = []
     found: list[Array | float] = []
-    for argument, value in zip(spec.inputs, values, strict=True):
-        if moved and argument.dtype.startswith("float"):
-            array = value if isinstance(value, np.ndarray) else np.array(value, argument.dtype)
-            after = _moved(array, moved, rng)
-            if isinstance(value, np.ndarray):
-                saved.append((value, value.copy()))
-                value[...] = after
-                found.append(value)
-            else:
-                found.append(float(after))
-        else:
-            found.append(value)
     try:
+        for argument, value in zip(spec.inputs, values, strict=True):
+            if moved and argument.dtype.startswith("float"):
+                if isinstance(value, np.ndarray):
+                    saved.append((value, value.copy()))
+                    _move(value, moved, rng)
+                    found.append(value)
+                else:
+                    found.append(float(_moved(np.array(value, argument.dtype), moved, rng)))
+            else:
+                found.append(value)
         yield tuple(found)
     finally:
         for array, before in saved:
             array[...] = before
+
+
+def _move(array: Array, moved: int, rng: np.random.Generator) -> None:
+    """In place, a piece at a time: what `_moved` needs meanwhile is several times as large as what it moves."""
+    flags = ("external_loop", "buffered", "zerosize_ok")
+    with np.nditer(array, flags=flags, op_flags=["readwrite"], order="C", buffersize=_PIECE) as pieces:
+        for piece in map(np.asarray, pieces):
+            piece[...] = _moved(piece, moved, rng)
 
 
 def _moved(array: Array, moved: int, rng: np.random.Generator) -> Array:

@@ -196,6 +196,14 @@ def test_copies_of_a_loop_are_one_fault(readers: dict[str, Reader]) -> None:
     assert fault.seconds == pytest.approx(case.account.terms["allocations"] + case.account.terms["heap_bytes"])
 
 
+def test_edges_of_an_image_are_not_the_fault_of_a_stage(readers: dict[str, Reader]) -> None:
+    """They are one column each, and all others go along the rows."""
+    case = readers["bordered"].case("all.split(x, x, xi, 8).vectorize(xi).parallel(y);")
+    pages = [each.terms["pages"] / each.seconds for each in case.account.bodies]
+    assert min(pages) < 0.3 < max(pages)
+    assert not [*KINDS["pages"](case)]
+
+
 def test_page_faults_are_shared_out(readers: dict[str, Reader]) -> None:
     case = readers["sharpened"].case("rows.compute_root().parallel(y); blurred.compute_root().parallel(y);")
     found = {each.stage.func: each for each in KINDS["memory"](case)}

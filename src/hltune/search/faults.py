@@ -26,7 +26,7 @@ _REPEATS = 2.0
 _SCATTERED = 0.3
 """Share of a body's time that goes into lanes accessed one by one."""
 _WALKING, _CHAINED = 0.3, 0.3
-"""The same into finding pages, and into waiting for the sum before."""
+"""Share of a stage's time that goes into finding pages, and into waiting for the sum before."""
 _SIDE_BY_SIDE, _TOGETHER = (4, 8), (16, 64)
 """Sums that do not wait for each other, and elements of a line of the cache, or a few."""
 _IDLE = 0.2
@@ -165,14 +165,17 @@ def _chained(case: Case) -> Iterator[Fault]:
 def _waiting(
     case: Case, kind: str, term: str, share: float, text: str, factors: Sequence[int], *, unrolled: bool
 ) -> Iterator[Fault]:
-    """Of bodies in which a term of T0 has so large a share, which a part of an outer loop brought inside may lower."""
+    """Of stages in which a term of T0 has so large a share, which a part of an outer loop brought inside may lower.
+
+    Of all bodies of a stage together: what the edges of an image spend, whose loops are others, says little alone.
+    """
     for stage, bodies in case.stages.items():
-        slow = [each for each in bodies if each.terms[term] >= share * each.seconds]
-        if slow:
+        seconds = sum(each.terms[term] for each in bodies)
+        if seconds and seconds >= share * sum(each.seconds for each in bodies):
             yield Fault(
                 kind=kind,
                 stage=stage,
-                seconds=sum(each.terms[term] for each in slow),
+                seconds=seconds,
                 text=text,
                 changes=tuple(remedies.brought_inside(case.patient, stage, factors, unrolled=unrolled)),
             )

@@ -119,6 +119,12 @@ FLAWS = (
         "rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);",
     ),
     Flaw(
+        "scattered",
+        "all",
+        "all.split(x, x, xi, 8).vectorize(xi).parallel(y).partition(x, Partition::Never);",
+        "bordered",
+    ),
+    Flaw(
         "pages",
         "sharp",
         "sharp.split(x, x, xi, 8).reorder(xi, y, x).vectorize(xi).parallel(x);"

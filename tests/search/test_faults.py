@@ -19,7 +19,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.advice import advise
 from hltune.search.case import Case
 from hltune.search.faults import KINDS, faults
-from hltune.values.directives import OUTERMOST, Schedule, StoreAt, StoreIn
+from hltune.values.directives import OUTERMOST, ComputeRoot, Schedule, StoreAt, StoreIn, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
@@ -181,6 +181,23 @@ def test_buffers_of_a_tuple_are_one_fault(readers: dict[str, Reader]) -> None:
     assert memory.seconds == pytest.approx(levels + terms["faults"])
     assert heap.seconds == pytest.approx(terms["allocations"] + terms["heap_bytes"])
     assert "16 MiB" in memory.text and "takes memory from the heap 2 times, 16 MiB in all: " in heap.text
+
+
+_EDGE = "repeat_edge.compute_root().split(_0, _0, v, 8).vectorize(v).parallel(_1).partition(_0, Partition::Never);"
+
+
+@pytest.mark.parametrize("border", ["", _EDGE], ids=["inlined", "buffer"])
+def test_lanes_that_are_clamped_are_dense_but_for_the_ends(readers: dict[str, Reader], border: str) -> None:
+    """Other vectors would be clamped as well."""
+    reader = readers["bordered"]
+    case = reader.case(f"all.split(x, x, xi, 8).vectorize(xi).parallel(y).partition(x, Partition::Never); {border}")
+    (fault,) = KINDS["scattered"](case)
+    assert "clamped" in fault.text
+    assert min(reader(each).seconds for each in fault.changes) < 0.6 * case.account.seconds
+    with_buffer = [each for each in fault.changes if ComputeRoot(Stage("repeat_edge")) in each.directives]
+    assert with_buffer and reader(with_buffer[0]).seconds < 0.8 * case.account.seconds
+    for change in fault.changes:
+        assert [each for each in change.directives if isinstance(each, Vectorize) and each.stage == Stage("all")]
 
 
 def test_copies_of_a_loop_are_one_fault(readers: dict[str, Reader]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hltune.lowered.access import Access, pattern
 from hltune.lowered.estimate import TERMS, estimate
 from hltune.lowered.features import BODY, bodies, features
 from hltune.lowered.footprint import Touched, touched
@@ -60,6 +61,7 @@ class Body:
         run_bytes: cache lines that one run of it touches.
         element_bytes: size of what it stores.
         lanes: elements that are computed at once: what it stores, or combines into what it stores, as a sum does.
+        clamped: what it accesses lane by lane lies side by side nearly always: indices are clamped to an image, say.
     """
 
     stage: Stage
@@ -71,6 +73,7 @@ class Body:
     run_bytes: float
     element_bytes: int
     lanes: float
+    clamped: bool = False
 
     @property
     def seconds(self) -> float:
@@ -183,7 +186,13 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
         run_bytes=lines[-1],
         element_bytes=first.store.bytes,
         lanes=max(named["lanes"], *(site.reduced for site in sites)),
+        clamped=_clamped((*loads, *(site.store for site in sites))),
     )
+
+
+def _clamped(accesses: Iterable[Access]) -> bool:
+    apart = [each for each in accesses if pattern(each) in ("strided", "gather")]
+    return bool(apart) and all(each.lane_stride == 1.0 for each in apart)
 
 
 def _lines(read: Touched, written: Touched) -> float:

@@ -6,7 +6,7 @@ fault is about decides whether it is said; whether a change helps, only lowering
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hltune.lowered import operations
@@ -135,16 +135,35 @@ def _scattered(case: Case) -> Iterator[Fault]:
         slow = [each for each in bodies if each.vector and each.terms["scattered"] >= _SCATTERED * each.seconds]
         if not slow:
             continue
-        changes = list(remedies.revectorised(case.patient, stage, slow[0].element_bytes))
-        for func in {func for each in slow for func in (*each.loaded, stage.func)} & case.funcs:
-            changes += remedies.stored_otherwise(case.patient, func)
+        told = _unclamped if all(each.clamped for each in slow) else _dense
+        text, changes = told(case, stage, slow)
         yield Fault(
             kind="scattered",
             stage=stage,
             seconds=sum(each.terms["scattered"] for each in slow),
-            text="loads or stores its vectors lane by lane: vectorise along what is dense in memory",
+            text=f"loads or stores its vectors lane by lane{text}",
             changes=tuple(changes),
         )
+
+
+def _dense(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterable[Schedule]]:
+    changes = list(remedies.revectorised(case.patient, stage, slow[0].element_bytes))
+    for func in {func for each in slow for func in (*each.loaded, stage.func)} & case.funcs:
+        changes += remedies.stored_otherwise(case.patient, func)
+    return ": vectorise along what is dense in memory", changes
+
+
+def _unclamped(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterable[Schedule]]:
+    """Lanes are side by side but for the ends of loops: these get code of their own, or the loads a Func of theirs."""
+    around = {stage, *(level.stage for each in slow for level in each.levels)}
+    changes = list(remedies.partitioned(case.patient, around))
+    for func in case.spec.funcs:
+        bodies = case.root.of(func.name)
+        inlined = func.name not in case.funcs and stage.func in case.patient.placed_consumers(func.name)
+        if inlined and bodies and not any(map(_computes, bodies)):
+            changes += remedies.computed(case.patient, func.name, bodies[0].element_bytes)
+    text = ", for each lane's index is clamped: leave that to the ends of the loops, or to a buffer with a border"
+    return text, changes
 
 
 def _pages(case: Case) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ None of them knows whether it helps: whoever asks lowers what comes of it, or me
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from hltune.values.directives import (
     HoistStorage,
     HoistStorageRoot,
     Parallel,
+    Partition,
     Reorder,
     ReorderStorage,
     Schedule,
@@ -106,6 +107,14 @@ def revectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator
     yield plain
     other = Patient(patient.spec, plain, patient.consumers, patient.vector_bytes)
     yield from vectorised(other, stage, element_bytes)
+
+
+def partitioned(patient: Patient, stages: Collection[Stage]) -> Iterator[Schedule]:
+    """Lets the ends of loops have code of their own, where these were to stay whole."""
+    directives = patient.view.directives
+    whole = [each for each in directives if isinstance(each, Partition) and each.policy == "Never"]
+    if whole := [each for each in whole if each.stage in stages]:
+        yield from patient.changed([each for each in directives if each not in whole])
 
 
 def stored_otherwise(patient: Patient, func: str) -> Iterator[Schedule]:

@@ -270,17 +270,22 @@ def _times(number: float) -> str:
 
 def _launches(case: Case) -> Iterator[Fault]:
     for stage, bodies in case.stages.items():
-        inner = [level for each in bodies for level in each.levels if level.kind == "parallel" and level.stage == stage]
-        entries = max((level.entries for level in inner), default=0.0)
-        if entries <= 1.0:
+        body = max(bodies, key=_entries)
+        if (entries := _entries(body)) <= 1.0:
             continue
         yield Fault(
             kind="launches",
             stage=stage,
             seconds=case.account.terms["launches"] * min(1.0, entries / max(1.0, case.account.launches)),
             text=f"starts its threads {entries:,.0f} times: parallelise a loop further out",
-            changes=tuple(remedies.fewer_launches(case.patient, stage)),
+            changes=tuple(remedies.fewer_launches(case.patient, stage, _outermost(body))),
         )
+
+
+def _entries(body: Body) -> float:
+    """How often the loops of a body's own stage are given to the threads."""
+    parallel = [level for level in body.levels if level.kind == "parallel" and level.stage == body.stage]
+    return max((level.entries for level in parallel), default=0.0)
 
 
 KINDS: dict[str, Callable[[Case], Iterator[Fault]]] = {

@@ -6,7 +6,7 @@ None of them knows whether it helps: whoever asks lowers what comes of it, or me
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from hltune.schedule.loops import Loop, loop_nests
@@ -225,9 +225,12 @@ def parallel(patient: Patient, stage: Stage) -> Iterator[Schedule]:
                         yield from patient.changed(view.replaced(at, factor=each.factor // times))
 
 
-def fewer_launches(patient: Patient, stage: Stage) -> Iterator[Schedule]:
-    """Takes the loops of a stage off the threads, which the loops around it may use."""
-    yield from patient.changed(patient.view.without(stage, Parallel))
+def fewer_launches(patient: Patient, stage: Stage, outermost: Stage) -> Iterator[Schedule]:
+    """Takes the loops of a stage off the threads, or gives these a loop further out, which may be another stage's."""
+    for plain in patient.changed(patient.view.without(stage, Parallel)):
+        yield plain
+        further_out = parallel(replace(patient, schedule=plain), outermost)
+        yield from (each for each in further_out if each != patient.schedule)
 
 
 def fewer_allocations(patient: Patient, func: str, *, small: bool) -> Iterator[Schedule]:

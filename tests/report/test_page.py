@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from hltune.cli.reporting import this_command
 from hltune.commands.report import Reported
 from hltune.machine.speedup import ratio
 from hltune.report.explain import print_explained
@@ -125,6 +127,17 @@ def test_the_commands_that_tuned_it_are_named(tmp_path: Path) -> None:
     assert "1970-01-02 00:00 UTC, seed 7, hltune 0.1.0: <code>hltune tune &#39;a &lt;b&gt;.py&#39;</code>" in text
     write_page(reported([result()], {}, command=""), tmp_path / "out.html")
     assert "Tuned by" not in (tmp_path / "out.html").read_text()
+
+
+def test_names_of_files_need_not_be_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even those that earlier versions have noted."""
+    monkeypatch.setattr("sys.argv", ["hltune", "tune", "p.py", "-i", os.fsdecode(b"x\xff.npy")])
+    this_command().encode()
+    run = TuningCommand(command="hltune tune x\udcff.npy", seed=7, began_s=86400.0, hltune="0.1.0")
+    document = reported([result(tunings=(run,))], {}, command=this_command(), place=("--workspace", "w\udcff"))
+    write_page(document, tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    assert r"hltune tune x\udcff.npy" in text and r"hltune tune p.py -i &#39;x\udcff.npy&#39;" in text
 
 
 def test_what_was_not_looked_for_is_not_said_to_be_unknown(tmp_path: Path) -> None:

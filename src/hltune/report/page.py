@@ -101,7 +101,7 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
         not_looked_for=NOT_LOOKED_FOR,
         changed=CHANGED,
     )
-    write_bytes(path, page.encode())
+    write_bytes(path, page.encode(errors="backslashreplace"))  # a file's name may be no text
 
 
 def _document(pipelines: list[Document], command: str) -> Document:

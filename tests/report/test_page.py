@@ -60,6 +60,13 @@ def test_few_samples_are_all_shown() -> None:
     assert reported([result()], {}, command="")["pipelines"][0]["history"] == []
 
 
+def test_the_curve_has_the_page_s_colours_in_the_dark_as_well(tmp_path: Path) -> None:
+    write_page(reported([result(history=((0.0, 2e-3), (9.0, 1e-3)))], {}, command=""), tmp_path / "out.html")
+    (curve,) = re.findall(r"<svg.*?</svg>", (tmp_path / "out.html").read_text(), flags=re.DOTALL)
+    assert "best so far" in curve and "currentColor" in curve
+    assert not re.search("#fff|white", curve)
+
+
 def test_rounds_say_how_much_was_measured() -> None:
     (found,) = under_way(ROUNDS, MILLISECONDS, command="hltune tune")["pipelines"]
     assert found["measurements"] == sum(each.measured for each in ROUNDS)

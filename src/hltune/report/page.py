@@ -235,7 +235,7 @@ def _curve(pipeline: Document) -> str:
         known = [row for row in pipeline.get("rows", ()) if row["name"] != TUNED and row["cost"]]
         for line, row in enumerate(known[:_LINES]):
             axes.axhline(row["cost"], linestyle="--", linewidth=0.8, color=f"C{line + 1}", label=row["name"])
-        axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
+        axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False)
         axes.set_yscale("log")
         ticks = round_numbers(*axes.get_ylim())
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])

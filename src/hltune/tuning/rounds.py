@@ -131,7 +131,7 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
 def _why_done(outlook: Outlook) -> str:
     if outlook.late_gain is None:
         return f"given up, nothing works after {outlook.rounds} rounds"
-    return f"done, the last two thirds of its {outlook.rounds} rounds brought {outlook.late_gain:.1%}"
+    return f"done, the last two thirds of its {outlook.rounds} rounds took {outlook.late_gain:.1%} off the least cost"
 
 
 def part(end_s: float, parts: int) -> float:

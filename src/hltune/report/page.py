@@ -62,8 +62,12 @@ def reported(
     return {**_document([_pipeline(each, place) for each in results], command), **errors(failed)}
 
 
-def under_way(rounds: Sequence[Round], unit: Unit, *, command: str) -> Document:
-    """What the page shows while pipelines are tuned: the best cost after each round, against the time it took."""
+def under_way(rounds: Sequence[Round], unit: Unit, *, command: str, ended: bool = False) -> Document:
+    """What the page shows while pipelines are tuned: the best cost after each round, against the time it took.
+
+    Args:
+        ended: there will be no further rounds, whatever ended them.
+    """
     pipelines: dict[str, Document] = {}
     for each in rounds:
         empty: Document = {"pipeline": each.pipeline, "unit": _unit(unit), "history": [], "measurements": 0}
@@ -72,7 +76,7 @@ def under_way(rounds: Sequence[Round], unit: Unit, *, command: str) -> Document:
         before = shown["history"][-1][0] if shown["history"] else 0.0
         if each.best is not None:
             shown["history"].append([before + each.seconds / 60, unit.from_seconds(each.best)])
-    return _document([*pipelines.values()], command)
+    return {**_document([*pipelines.values()], command), "ended": ended}
 
 
 def write_page(document: Document, path: Path, *, refresh_s: int | None = None) -> None:

@@ -16,6 +16,7 @@ from hltune.commands.report import Reported
 from hltune.machine.speedup import ratio
 from hltune.report.explain import print_explained
 from hltune.report.page import reported, under_way, write_page
+from hltune.samples.results import minutes_without_pauses
 from hltune.values.cost import Heap
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS
@@ -70,6 +71,20 @@ def test_the_curve_has_the_page_s_colours_in_the_dark_as_well(tmp_path: Path) ->
 def test_rounds_say_how_much_was_measured() -> None:
     (found,) = under_way(ROUNDS, MILLISECONDS, command="hltune tune")["pipelines"]
     assert found["measurements"] == sum(each.measured for each in ROUNDS)
+    # Nothing has worked in the first one, which took its time all the same.
+    assert found["history"] == [[sum(each.seconds for each in ROUNDS) / 60, 1.0]]
+
+
+@pytest.mark.parametrize(("others_s", "minutes"), [(15.0, 2.5), (35.0, 2.0)])
+def test_minutes_of_rounds_are_those_of_measurements(others_s: float, minutes: float) -> None:
+    """What others take meanwhile counts, unless it is so long that it is a pause."""
+    own = replace(ROUNDS[1], search_s=0.0, measure_s=60.0, learn_s=0.0)
+    other = replace(own, pipeline="other", measure_s=others_s)
+    rounds = [own, other, replace(other, number=3), replace(own, number=3)]
+    found, _ = under_way(rounds, MILLISECONDS, command="")["pipelines"]
+    assert [at for at, _ in found["history"]] == [1.0, minutes]
+    at_s = np.arange(61.0)
+    assert minutes_without_pauses(np.concatenate([at_s, at_s + 60.0 + 2 * others_s]))[-1] == pytest.approx(minutes)
 
 
 def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:

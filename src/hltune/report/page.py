@@ -31,7 +31,7 @@ from hltune.report.layout import CHANGED, Document, count, number, percent
 from hltune.report.pictures import round_numbers
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
-from hltune.samples.results import minutes_without_pauses
+from hltune.samples.results import LONGEST_PAUSE_S, minutes_without_pauses
 from hltune.tuning.tuner import Round
 from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.errors import Failure, HltuneError
@@ -68,15 +68,24 @@ def under_way(rounds: Sequence[Round], unit: Unit, *, command: str, ended: bool 
     Args:
         ended: there will be no further rounds, whatever ended them.
     """
-    pipelines: dict[str, Document] = {}
+    pipelines = [_so_far(name, rounds, unit) for name in dict.fromkeys(each.pipeline for each in rounds)]
+    return {**_document(pipelines, command), "ended": ended}
+
+
+def _so_far(name: str, rounds: Sequence[Round], unit: Unit) -> Document:
+    """A pipeline; what others take meanwhile counts as in `minutes_without_pauses`."""
+    history: list[list[float | None]] = []
+    elapsed_s = others_s = 0.0
     for each in rounds:
-        empty: Document = {"pipeline": each.pipeline, "unit": _unit(unit), "history": [], "measurements": 0}
-        shown = pipelines.setdefault(each.pipeline, empty)
-        shown["measurements"] += each.measured
-        before = shown["history"][-1][0] if shown["history"] else 0.0
+        if each.pipeline != name:
+            others_s += each.seconds
+            continue
+        elapsed_s += each.seconds + (others_s if others_s <= LONGEST_PAUSE_S else 0.0)
+        others_s = 0.0
         if each.best is not None:
-            shown["history"].append([before + each.seconds / 60, unit.from_seconds(each.best)])
-    return {**_document([*pipelines.values()], command), "ended": ended}
+            history.append([elapsed_s / 60, unit.from_seconds(each.best)])
+    measured = sum(each.measured for each in rounds if each.pipeline == name)
+    return {"pipeline": name, "unit": _unit(unit), "history": history, "measurements": measured}
 
 
 def write_page(document: Document, path: Path, *, refresh_s: int | None = None) -> None:

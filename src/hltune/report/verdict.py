@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hltune.machine.speedup import Speedup, compared
 from hltune.report.layout import Document
-from hltune.report.speedups import interval, known_tie, ratio_document
+from hltune.report.speedups import interval, known_tie, ratio_document, ratio_text
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure
 from hltune.workspace.rows import Row
@@ -101,4 +101,4 @@ class Verdict:
 
 
 def _number(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio < 1.95 else f"{ratio:.1f}"
+    return ratio_text(ratio) if ratio < 1.95 else f"{ratio:.1f}"

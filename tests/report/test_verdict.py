@@ -40,7 +40,7 @@ FEW = " (too few turns for an interval)"
             "1.50 times as slow as your own schedule, which stays the fastest (95% interval 1.40 to 1.60)",
         ),
         (replace(cost(9.0), pruned=True), cost(*[1.0] * 9), "9.0 times as fast as your own schedule"),
-        (cost(1.0, 1.2, 0.9), cost(1.1, 1.0, 1.0), "a tie with your own schedule"),
+        (cost(1.0, 1.2, 0.9), cost(1.1, 1.0, 1.0), "a tie with your own schedule (too few turns to be sure)"),
         (packets(1_000_000), packets(1_000_000), "a tie with your own schedule"),
         (packets(1_000_000), packets(993_000), "1.01 times as fast as your own schedule"),
         (packets(1_000_001), packets(1_000_000), "less than 1.01 times as fast as your own schedule"),

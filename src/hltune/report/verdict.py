@@ -75,7 +75,8 @@ class Verdict:
         how = "" if self.compared else ", by times of different moments"
         than = "the expert" if self.name == EXPERT else whose(self.name)
         if found.tie:
-            return f"a tie with {than}{how}"
+            unsure = " (too few turns to be sure)" if self.tie is None and self.compared else ""
+            return f"a tie with {than}{unsure}{how}"
         if found.value > 1:
             return f"{_number(found.value)} times as fast as {than}{self._interval(found.low, found.high)}{how}"
         slow = f"{_number(1 / found.value)} times as slow as {whose(self.name)}, which stays the fastest"

@@ -20,7 +20,7 @@ _FEW = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What to expect of a pipeline, from how long its first schedules took.
+    """What to expect of a pipeline, from how long its first schedules took, or those of earlier runs.
 
     Attributes:
         stages: definitions, pure and update ones, of all its Funcs.

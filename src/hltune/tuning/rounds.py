@@ -48,8 +48,8 @@ class Run:
     """One pipeline of a call; what was measured before the first round counts, too.
 
     Attributes:
-        expected: what was expected before the first round, or after it if nothing new was measured before; None if
-            there was no time for any.
+        expected: what was expected before the first round, or after it if nothing was measured before; None if there
+            was no time for any.
         error: what ended its rounds early; None if nothing did.
     """
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hltune.lowered.access import Access, pattern
 from hltune.lowered.estimate import TERMS, estimate
 from hltune.lowered.features import BODY, bodies, features
-from hltune.lowered.footprint import Touched, touched
+from hltune.lowered.footprint import touched
 from hltune.lowered.job import LowerJob, read
 from hltune.lowered.walk import Allocation, Loop, Site, Walked
 from hltune.runtime.worker import Process
@@ -37,7 +37,7 @@ class Level:
         stage: whose loop it is.
         var: its name in the schedule.
         dimension: see `dimension_of`.
-        touched: cache lines that one iteration of it reads and writes, in bytes.
+        touched: cache lines that one iteration of it reads or writes for the body, in bytes.
     """
 
     stage: Stage
@@ -168,8 +168,8 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
     func = func_of(first.store.buffer)
     extents = [loop.extent for loop in first.loops]
     loads = [access for site in sites for access in site.loads]
-    read, written = touched(loads, extents), touched([site.store for site in sites], extents)
-    lines = [_lines(*pair) for pair in zip(read, written, strict=True)]
+    accesses = [*loads, *(site.store for site in sites)]
+    lines = [each.lines for each in touched(accesses, extents)]  # once, of what is read and written
     levels = tuple(_level(loop, each) for loop, each in zip(first.loops, lines[1:], strict=True))
     own = [each.stage for each in levels if each.stage.func == func]
     loaded: defaultdict[str, float] = defaultdict(float)
@@ -186,17 +186,13 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
         run_bytes=lines[-1],
         element_bytes=first.store.bytes,
         lanes=max(named["lanes"], *(site.reduced for site in sites)),
-        clamped=_clamped((*loads, *(site.store for site in sites))),
+        clamped=_clamped(accesses),
     )
 
 
 def _clamped(accesses: Iterable[Access]) -> bool:
     apart = [each for each in accesses if pattern(each) in ("strided", "gather")]
     return bool(apart) and all(each.lane_stride == 1.0 for each in apart)
-
-
-def _lines(read: Touched, written: Touched) -> float:
-    return read.lines + written.lines
 
 
 def loop_of(name: str) -> tuple[Stage, str]:

@@ -149,7 +149,7 @@ class Reader:
             FROM ({failed}) GROUP BY 1, 2) LEFT JOIN samples ON samples.id = coalesce(to_this_day, ever)
             LEFT JOIN schedules ON schedules.id = schedule_id ORDER BY newest DESC"""
         rows = self._rows(query, *key, json.dumps(own), *key)
-        return counted((*row, bool(works_since)) for *row, works_since in rows)
+        return counted((*row[:4], bool(row[4])) for row in rows)
 
     def last_failures(self, pipeline_hash: str, machine_key: str) -> dict[str, Failure]:
         """Why schedules failed that have never worked, the last time, by their hashes."""

@@ -229,8 +229,8 @@ def fewer_launches(patient: Patient, stage: Stage, outermost: Stage) -> Iterator
     """Takes the loops of a stage off the threads, or gives these a loop further out, which may be another stage's."""
     for plain in patient.changed(patient.view.without(stage, Parallel)):
         yield plain
-        further_out = parallel(replace(patient, schedule=plain), outermost)
-        yield from (each for each in further_out if each != patient.schedule)
+        shared = parallel(replace(patient, schedule=plain), outermost)
+        yield from (each for each in shared if each != patient.schedule)
 
 
 def fewer_allocations(patient: Patient, func: str, *, small: bool) -> Iterator[Schedule]:

@@ -48,34 +48,33 @@ class Reason:
         return f"{self.heading}: {_short(self.text)}"
 
 
+Failed = tuple[str, str, int, str | None, bool]
+"""A stage, a message, how often it came, the hash of a schedule that failed so, and if that one has worked since."""
+
+
 def reasons(failures: Iterable[Failure]) -> tuple[Reason, ...]:
     """The reasons of failures, the commonest first; of the failures themselves the newest is the last one."""
     return counted((each.stage, each.message, 1, None, False) for each in reversed([*failures]))
 
 
-def counted(rows: Iterable[tuple[str, str, int, str | None, bool]]) -> tuple[Reason, ...]:
-    """The same of stages, messages, how often each came, the hash of a schedule that failed so, and if it works since.
-
-    Args:
-        rows: the newest first.
-    """
-    groups: dict[tuple[str, str], list[tuple[str, int, str | None, bool]]] = {}
-    for stage, message, *rest in rows:
-        key = stage, with_flag(_general(message), limit_flag(stage, message))
-        groups.setdefault(key, []).append((message, *rest))
-    return tuple(
-        sorted((_reason(*each) for each in groups.items()), key=lambda each: (-each.count, each.stage, each.message))
-    )
+def counted(rows: Iterable[Failed]) -> tuple[Reason, ...]:
+    """The same of what was counted by messages, the newest first."""
+    groups: dict[tuple[str, str], list[Failed]] = {}
+    for row in rows:
+        stage, message, *_ = row
+        groups.setdefault((stage, with_flag(_general(message), limit_flag(stage, message))), []).append(row)
+    found = (_reason(message, group) for (_, message), group in groups.items())
+    return tuple(sorted(found, key=lambda each: (-each.count, each.stage, each.message)))
 
 
-def _reason(key: tuple[str, str], rows: Sequence[tuple[str, int, str | None, bool]]) -> Reason:
-    stage, message = key
-    *_, schedule_hash, works_since = min(rows, key=lambda row: (row[2] is None, row[3]))
+def _reason(message: str, rows: Sequence[Failed]) -> Reason:
+    stage, example, *_ = rows[0]
+    *_, schedule_hash, works_since = min(rows, key=lambda row: (row[3] is None, row[4]))
     return Reason(
         stage=stage,
         message=message,
-        count=sum(count for _, count, *_ in rows),
-        example=rows[0][0],
+        count=sum(count for _, _, count, *_ in rows),
+        example=example,
         schedule_hash=schedule_hash,
         works_since=works_since,
     )

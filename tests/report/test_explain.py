@@ -98,6 +98,7 @@ SLOW = Cost(unit=MILLISECONDS, turns=((1.0,),), pruned=True)
         (MEASURED, SLOW, None, False, "500.00 times as slow, it does not help"),  # of which one round is enough
         (SLOW, MEASURED, None, True, "500.00 times as fast"),
         (packets(2000), packets(1000), [2.0, 2.0], True, "2.00 times as fast"),
+        (packets(1001), packets(1000), [1.001, 1.001], True, "less than 1.01 times as fast"),
     ],
 )
 def test_of_few_rounds_nothing_is_sure(

@@ -42,9 +42,10 @@ def speedup_text(found: Document, other: str = "") -> str:
     if found["tie"]:
         return f"a tie{other and f' with {other}'}{interval(low, high)}"
     than = other and f" as {other}"
+    text = f"{max(value, 1 / value):.2f}" if found["tie"] is None else ratio_text(max(value, 1 / value))
     if value > 1:
-        return f"{ratio_text(value)} times as fast{than}{interval(low, high)}"
-    return f"{ratio_text(1 / value)} times as slow{than}{interval(1 / high, 1 / low)}"
+        return f"{text} times as fast{than}{interval(low, high)}"
+    return f"{text} times as slow{than}{interval(1 / high, 1 / low)}"
 
 
 def ratio_text(ratio: float) -> str:

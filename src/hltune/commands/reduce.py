@@ -127,7 +127,10 @@ def _left(
         session.ready()
         progress.phase("making sure that it fails")
         with _measuring(session, example, again) as measure:
-            search = _Search(measure, example.schedule, _failure(measure(example.schedule), example), progress)
+            failure = _failure(measure(example.schedule), example)
+            if (note := _otherwise(failure, example)) is not None:
+                progress.note(note)
+            search = _Search(measure, example.schedule, failure, progress)
             end_s = time.monotonic() + 60 * minutes
             complete = False
             with contextlib.suppress(KeyboardInterrupt):
@@ -184,7 +187,8 @@ def _failure(found: Measurement | Timed, example: Example) -> Failure:
         HltuneError: it does not.
     """
     expected = example.outcome
-    if isinstance(found, Failure) and isinstance(expected, Failure) and found.kind != expected.kind:
+    same = isinstance(expected, Failure) and isinstance(found, Failure) and _kind(found) == _kind(expected)
+    if isinstance(found, Failure) and not same:
         raise HltuneError(
             "this schedule fails otherwise here",
             where=example.schedule_hash,
@@ -201,6 +205,18 @@ def _failure(found: Measurement | Timed, example: Example) -> Failure:
         found=f"{found.unit.text(found.value)} {found.unit.label}" if isinstance(found, Cost) else str(found),
         todo=(found.todo if isinstance(found, Timed) else None) or _todo(example),
     )
+
+
+def _kind(failure: Failure) -> tuple[str, str]:
+    return failure.stage, failure.kind
+
+
+def _otherwise(found: Failure, example: Example) -> str | None:
+    """What is said of a failure in the same step that has another reason; what takes too long has no other one."""
+    expected = example.outcome
+    if not isinstance(expected, Failure) or expected.kind == "timeout" or _reason(found) == _reason(expected):
+        return None
+    return f"it fails for another reason here: {found}. It failed, when it was measured, so: {expected}"
 
 
 def _todo(example: Example) -> str:

@@ -136,7 +136,7 @@ def measure_heap(call: Callable[[], object], *, limit_s: float) -> Taken:
 
 
 def _heard(reading: int, limit_s: float) -> Taken:
-    """Listens to a fork: to `_Counter.tell`, line by line, until it has said all, has died, or is late."""
+    """Listens to a fork, whose `_Counter` tells line by line, until it has said all, has died, or is late."""
     end_s = time.monotonic() + limit_s
     data = b""
     while not data.endswith(_LAST):

@@ -80,6 +80,19 @@ def test_what_works_is_not_reduced(hltune: Run, tmp_path: Path) -> None:
     assert refused.code == 2 and "this schedule works" in refused.err
 
 
+@pytest.mark.parametrize("changes", [{"stage": "run"}, {"kind": "crash"}])
+def test_another_failure_is_not_reduced(hltune: Run, tmp_path: Path, changes: dict[str, str]) -> None:
+    refused = hltune("reduce", store(tmp_path, str(BLUR), REFUSED, replace(FAILURE, **changes)))
+    assert refused.code == 1 and "this schedule fails otherwise here" in refused.err
+
+
+def test_another_reason_is_said(hltune: Run, tmp_path: Path) -> None:
+    again = hltune("reduce", store(tmp_path, str(BLUR), REFUSED, replace(FAILURE, message="too late")), "--json")
+    assert again.code == 0
+    told = " ".join(again.err.split())
+    assert "it fails for another reason here: compile: " in told and "so: compile: too late" in told
+
+
 def test_what_failed_may_have_worked_since(hltune: Run, failed: str, tmp_path: Path) -> None:
     assert store(tmp_path, str(BLUR), REFUSED, WORKS) == failed
     assert store(tmp_path, str(BLUR), REFUSED, WORKS, on=lambda machine: replace(machine, threads=1)) == failed

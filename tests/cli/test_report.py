@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -20,8 +21,9 @@ from hltune.commands.report import Reported
 from hltune.commands.tune import Tuning
 from hltune.report.page import reported, under_way, write_page
 from hltune.samples.reader import Reader
+from hltune.tuning.rounds import TuneProgress
 from hltune.tuning.tuner import Round
-from hltune.values.errors import InputError
+from hltune.values.errors import HltuneError, InputError
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.subject import SubjectOptions
 from tests.cli.conftest import PAGE, PIPELINES, Run, explain_shortly
@@ -202,33 +204,71 @@ def test_a_page_that_fails_in_the_end_takes_no_result_with_it(
             assert "the final comparison" in printed.out
 
 
+DONE = Round(
+    pipeline="a<b>",
+    number=1,
+    best=2e-3,
+    beam=None,
+    searches=1,
+    known=0,
+    drafted=0,
+    refused=0,
+    measured=1,
+    failures=(),
+    repaired=0,
+    validations=(),
+    held_out=0,
+    selected=None,
+    search_s=30.0,
+    measure_s=20.0,
+    learn_s=10.0,
+)
+
+
 def test_a_page_of_rounds_is_read_again(tmp_path: Path) -> None:
-    done = Round(
-        pipeline="a<b>",
-        number=1,
-        best=2e-3,
-        beam=None,
-        searches=1,
-        known=0,
-        drafted=0,
-        refused=0,
-        measured=1,
-        failures=(),
-        repaired=0,
-        validations=(),
-        held_out=0,
-        selected=None,
-        search_s=30.0,
-        measure_s=20.0,
-        learn_s=10.0,
-    )
-    rounds = [done, replace(done, number=2, best=1e-3)]
+    rounds = [DONE, replace(DONE, number=2, best=1e-3)]
     document = under_way(rounds, MILLISECONDS, command="hltune tune")
     assert document["pipelines"][0]["history"] == [[1.0, 2.0], [2.0, 1.0]]
     write_page(document, tmp_path / "out.html", refresh_s=5)
     text = (tmp_path / "out.html").read_text()
     page = Page(text)
     assert ("content", "5") in page.attributes and "a<b>" in page.words and "Tuning goes on." in page.words
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), HltuneError("no more"), None], ids=str)
+def test_a_page_of_rounds_that_have_ended_says_so(
+    error: BaseException | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor do browsers read it again, if nothing takes its place."""
+    path = tmp_path / "out.html"
+
+    def tune(*_: object, progress: TuneProgress, **__: object) -> Tuning:
+        progress.round_done(DONE)
+        assert "Tuning goes on." in path.read_text() and "http-equiv" in path.read_text()
+        if error is not None:
+            raise error
+        return Tuning(results=(TUNED,), failed={})
+
+    monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [TUNED.subject])
+    monkeypatch.setattr("hltune.commands.tune.tune", tune)
+    monkeypatch.setattr("hltune.report.pictures.plot_curve", lambda *_: ())
+    monkeypatch.setattr("hltune.cli.reporting.write_report", lambda *_, **__: {})
+    words = ["tune", "median3x3", "--report", str(path), "--watch", "--workspace", str(tmp_path / "ws")]
+    with pytest.raises(KeyboardInterrupt) if isinstance(error, KeyboardInterrupt) else contextlib.nullcontext():
+        assert run_command_line(words) == (1 if error else 0)
+    Page(path.read_text())
+    assert "Tuning has ended" in path.read_text() and "http-equiv" not in path.read_text()
+
+
+def test_a_page_that_leaves_pipelines_out_is_told_by_the_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [TUNED.subject])
+    monkeypatch.setattr("hltune.commands.tune.tune", lambda *_, **__: Tuning(results=(TUNED,), failed={}))
+    monkeypatch.setattr("hltune.report.pictures.plot_curve", lambda *_: ())
+    monkeypatch.setattr("hltune.cli.reporting.write_report", lambda *_, **__: {"failed": {"blur": {}}})
+    words = ["tune", "median3x3", "--report", str(tmp_path / "out.html"), "--workspace", str(tmp_path / "ws")]
+    assert run_command_line(words) == 1
 
 
 def test_nothing_to_watch(hltune: Run) -> None:

@@ -75,7 +75,7 @@ def test_errors_of_a_job_are_raised_where_it_came_from(node: Node) -> None:
 
 
 def test_a_job_that_nobody_waits_for_ends(node: Node) -> None:
-    with pytest.raises(JobFailed, match="died"):
+    with pytest.raises(JobFailed, match="was killed"):
         result_of(cancelled(node, run_in_thread(node, 3, Sleep()), 3))
     with pytest.raises(InputError):  # the slot is of use again
         run(node, 4, Refuse())

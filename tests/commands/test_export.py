@@ -12,7 +12,7 @@ import halide as hl
 import numpy as np
 import pytest
 
-from hltune.commands.export import Exported, ExportForm, choose, export
+from hltune.commands.export import Exported, ExportForm, choose, export, parse_forms
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
@@ -137,6 +137,12 @@ THEIRS = "#ifndef HALIDE__mine_h\nstruct mine;\n"
 """So the header of a build of the user's own begins."""
 
 
+def test_a_form_that_is_given_twice_is_refused() -> None:
+    assert parse_forms("json,cpp") == ("json", "cpp")
+    with pytest.raises(InputError, match="a form is given twice"):
+        parse_forms("json,cpp,json")
+
+
 def test_two_forms_of_one_name_are_refused(tmp_path: Path) -> None:
     file, schedule = tmp_path / "mine.py", tmp_path / "default.json"
     file.write_text(SCALED)
@@ -182,7 +188,7 @@ def test_files_of_other_people_stay(form: ExportForm, name: str, tmp_path: Path)
 def test_the_pipeline_itself_is_not_replaced(tmp_path: Path) -> None:
     file = tmp_path / "out" / "mine_schedule.py"  # what a pipeline "mine" would be exported to
     file.parent.mkdir()
-    file.write_text(SCALED.replace("scaled", "mine") + "# found by hltune\n")
+    file.write_text('"""A schedule found by hltune; and more."""' + SCALED.replace("scaled", "mine"))
     schedule = tmp_path / "default.json"
     schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
     with pytest.raises(InputError, match="file of yours"):
@@ -223,11 +229,12 @@ def test_source_is_written_as_a_person_would(tmp_path: Path) -> None:
     assert read_schedule_file(again) == schedule  # by whose names the store knows it
 
 
-def test_exports_say_what_they_are_for_and_how_small_outputs_may_be(tmp_path: Path) -> None:
+def test_exports_say_what_they_are_for_and_which_sizes_outputs_may_have(tmp_path: Path) -> None:
     options = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
     workspace = Workspace(tmp_path / "ws")
     subject = load_subject(options, workspace)
-    schedule = parse_schedule("output.split(x, x, xi, 32).vectorize(xi).split(y, y, yi, 8);", subject.spec.funcs)
+    text = "output.split(x, x, xi, 32, TailStrategy::RoundUp).vectorize(xi).split(y, y, yi, 8);"
+    schedule = parse_schedule(text, subject.spec.funcs)
     machine = identify(subject.target, MEASURE)
     record = Record(name=TUNED, schedule=schedule, cost=1.25e-3, provenance=Named(name="by hand"))
     workspace.replace(record, subject.spec, machine)
@@ -236,24 +243,26 @@ def test_exports_say_what_they_are_for_and_how_small_outputs_may_be(tmp_path: Pa
     assert read_schedule_file(found) == schedule
     assert about["hash"] == subject.spec.content_hash
     assert about["outputs"] == {"output": [128, 96]} and about["least_outputs"] == {"output": [32, 8]}
+    assert about["steps_of_outputs"] == {"output": [32, 1]}
     assert about["machine"] == machine.document() and (about["cost"], about["unit"]) == (1.25, "ms")
     assert [each.suffix for each in sources] == [".py", ".h"]
     for source in sources:
         text = source.read_text()
         for words in (
             f"For dilate3x3, version {subject.spec.content_hash[:12]}, of these sizes: ",
-            "output 32x8.",
+            "output 32x8, ",
+            "multiples of output 32x1.",
             "1.25",
         ):
             assert words in text, (source, words)
-    # Halide agrees: the smallest size runs, and no smaller one.
+    # Halide agrees: the smallest size runs, and larger ones in these steps.
     built = build(subject.spec, None)
     apply_schedule(built, subject.spec, schedule)
     code = built.pipeline.compile_to_callable(built.arguments, hl.Target("host"))
-    for width, height in ((32, 8), (31, 8), (32, 7)):
+    for width, height, runs in ((32, 8, True), (31, 8, False), (32, 7, False), (64, 9, True), (61, 9, False)):
         image, output = (hl.Buffer(np.zeros((height, width), np.uint8)) for _ in range(2))
-        small = pytest.raises(hl.HalideError, match="output")
-        with small if (width, height) != (32, 8) else contextlib.nullcontext():
+        refused = pytest.raises(hl.HalideError, match="output")
+        with contextlib.nullcontext() if runs else refused:
             code(image, output)
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from hltune.commands.on_record import put_on_record
+import pytest
+
+from hltune.commands import on_record
+from hltune.commands.on_record import leaving_something, put_on_record
+from hltune.runtime.progress import Silent
 from hltune.tuning.finals import Finals, decide
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule, Unroll
+from hltune.values.errors import HltuneError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.workspace.records import Record, Workspace
@@ -48,3 +54,20 @@ def test_a_tie_with_the_expert_replaces_nothing(tmp_path: Path) -> None:
     finals = decide(session, {"expert": expert}, {}, (), records, "blur")
     put_on_record(finals, records, SPEC, HOST, workspace)
     assert [each.label for each in workspace.records(SPEC, HOST)] == [former.label]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no room"), KeyboardInterrupt(), HltuneError("ours")], ids=repr)
+def test_whatever_ends_tuning_leaves_the_best_and_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    kept: list[Any] = []
+
+    def keep(run: Any, _: Workspace) -> bool:
+        kept.append(run)
+        raise OSError("no room for that, either")
+
+    monkeypatch.setattr(on_record, "_keep_best", keep)
+    runs: Any = {"one": 1, "two": 2}
+    with pytest.raises(type(error)) as caught, leaving_something(runs, Workspace(tmp_path), Silent()):
+        raise error
+    assert kept == [1, 2] and caught.value is error

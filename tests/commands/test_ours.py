@@ -1,12 +1,50 @@
 """Only what hltune wrote is replaced."""
 
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from hltune.commands.ours import check_bundle, check_example
+from hltune.commands.ours import check_bundle, check_example, check_ours
+from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
+from hltune.values.schedule_codec import to_json
+
+FOUND = '"""A schedule found by hltune;'
+ABOUT = "For blur.\n{0} Written 2026-01-02 by hltune 0.1.0 with Halide 21.0.0.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("blur.schedule.json", '{"pipeline": "blur", "note": "compare with hltune schedule"}'),
+        ("blur_schedule.py", f"# My schedule; hltune found another one.\nimport halide\nTEXT = {FOUND}"),
+        ("blur.h", "// I tuned this by hand: hltune is next.\n#pragma once\n// Exported by hltune.\n"),
+        ("blur.cmake", "# Written by hand, not by hltune with Halide\n"),
+    ],
+)
+def test_a_text_that_speaks_of_hltune_is_the_users(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(InputError, match="there is a file of yours"):
+        check_ours([path])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("blur.schedule.json", json.dumps(to_json(Schedule()), indent=1)),
+        ("blur_schedule.py", FOUND),
+        ("blur_schedule.h", f"// {ABOUT.format('//')}// A schedule found by hltune. In the schedule() method"),
+        ("blur.h", "// Exported by hltune.\n#ifndef HALIDE__blur_h\n"),
+        ("blur.cmake", f"# {ABOUT.format('#')}"),
+    ],
+)
+def test_what_hltune_wrote_it_replaces(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    check_ours([path])
 
 
 def test_an_example_replaces_its_own_files_only(tmp_path: Path) -> None:
@@ -16,7 +54,7 @@ def test_an_example_replaces_its_own_files_only(tmp_path: Path) -> None:
     image.write_bytes(b"an image")
     with pytest.raises(InputError, match="there is a file of yours"):
         check_example(script, files, sources=())
-    script.write_text("# hltune: reads pipeline.hlpipe and 'input'")
+    script.write_text(f"# blur\n{FOUND} reads pipeline.hlpipe and 'input'")
     check_example(script, files, sources=())
     with pytest.raises(InputError, match="there is a file of yours"):  # what it is made from
         check_example(script, files, sources=(tmp_path / "." / "input.npy",))

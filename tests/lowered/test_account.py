@@ -47,3 +47,16 @@ def test_a_vectorised_reduction_computes_several_elements_at_once(before: str, v
         }}
         """)
     assert (found.lanes, found.vector, found.features["lanes"]) == (lanes, lanes > 1, 1.0)
+
+
+def test_what_is_read_and_written_is_touched_once() -> None:
+    found = body_of("""\
+        produce sum {
+         for (sum.s1.r$y, 0, 4) {
+          for (sum.s1.x, 0, 256) {
+           sum[sum.s1.x] = sum[sum.s1.x] + input[sum.s1.x]
+          }
+         }
+        }
+        """)
+    assert [level.touched for level in found.levels] == [2 * 4 * 256, 2 * 64] and found.run_bytes == 2 * 64

@@ -310,3 +310,42 @@ def careful():
     image.set_estimates([hl.Range(0, 641), hl.Range(0, 480)])
     quotient.set_estimates([hl.Range(0, 640), hl.Range(0, 480)])
     return quotient
+
+
+def denoised() -> hl.Func:
+    """A mean of two neighbours, as far as what is around them is alike: nothing ever is in noise."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    edge = hl.BoundaryConditions.repeat_edge(image)
+    difference, out = hl.Func("difference"), hl.Func("out")
+    difference[x, y] = (edge[x, y] - edge[x + 1, y]) * (edge[x, y] - edge[x + 1, y])
+    around = hl.RDom([(-3, 7), (-3, 7)])
+    patch = hl.Func("patch")
+    patch[x, y] = hl.sum(difference[x + around.x, y + around.y])
+    weight = hl.exp(-40 * patch[x, y])
+    out[x, y] = (edge[x, y] + weight * edge[x + 1, y]) / (1 + weight)
+    return _estimated(image, out)
+
+
+def not_denoised() -> hl.Func:
+    """What `denoised` is without its weights."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    out = hl.Func("out")
+    out[x, y] = image[x, y]
+    return _estimated(image, out)
+
+
+def for_noise() -> hl.Func:
+    """Refuses images whose first two elements are alike."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    out = hl.Func("out")
+    out[x, y] = hl.require(hl.abs(image[0, 0] - image[1, 0]) > 0.05, image[x, y], image[0, 0])
+    return _estimated(image, out)
+
+
+def _estimated(image: hl.ImageParam, out: hl.Func) -> hl.Func:
+    for each in (image, out):
+        each.set_estimates([hl.Range(0, 64), hl.Range(0, 48)])
+    return out

@@ -273,6 +273,9 @@ def test_images_are_cropped_or_too_small(
     ):
         session.ready()
     assert caught.value.found == "300x127"
+    changed = Inputs(images=((None, tmp_path / "large.png"),), digests=((tmp_path / "large.png", "00000000"),))
+    with opened(blur, target, inputs=changed) as session, pytest.raises(InputError, match="has changed since"):
+        session.measure({"default": Schedule()})
 
 
 def test_schedules_are_asked_for_when_there_is_time_for_them(

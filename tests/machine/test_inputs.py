@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hltune.machine.inputs import Inputs, random_array, read_image
+from hltune.machine.inputs import Inputs, arrays_of, file_digest, random_array, read_image
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
 
@@ -49,6 +49,21 @@ def test_seed_and_name_decide() -> None:
     assert np.array_equal(first, random_array(image("a"), seed=1))
     assert not np.array_equal(first, random_array(image("a"), seed=2))
     assert not np.array_equal(first, random_array(image("b"), seed=1))
+
+
+def test_a_file_that_changes_is_no_input_of_the_same_run(tmp_path: Path) -> None:
+    """Outputs that are right for one image would be called wrong by what is expected of the other."""
+    file = tmp_path / "a.npy"
+    np.save(file, np.zeros((30, 40), np.uint8))
+    inputs = Inputs(images=((None, file),), digests=((file, file_digest(file)),))
+    assert not np.any(arrays_of(spec(image()), inputs)[0])
+    np.save(file, np.ones((30, 40), np.uint8))
+    with pytest.raises(InputError, match="has changed since this run began"):
+        arrays_of(spec(image()), inputs)
+    file.unlink()
+    with pytest.raises(InputError, match="has changed") as caught:
+        arrays_of(spec(image()), inputs)
+    assert caught.value.found == "unread..."
 
 
 def test_images_go_to_named_inputs_first() -> None:

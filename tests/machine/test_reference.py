@@ -1,12 +1,30 @@
-"""What people are told if no schedule can be run at all."""
+"""What people are told if no schedule can be run at all, and what a small computer does without."""
 
 from __future__ import annotations
 
+import copy
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from hltune.machine import sensitivity
+from hltune.machine.inputs import Inputs, input_arrays
+from hltune.machine.open import resolve
 from hltune.machine.reference import _nothing_runs
-from hltune.machine.reference_job import Undecided
-from hltune.values.errors import Failure, InputError, NothingRuns
+from hltune.machine.reference_job import AT_ROOT, INLINED, ReferenceJob, Undecided
+from hltune.machine.runs import Folders, Ran
+from hltune.machine.sensitivity import every_func_at_root
+from hltune.machine.task import Task
+from hltune.machine.verify import Verification, output_path
+from hltune.runtime.worker import Process, Worker
+from hltune.values.directives import Schedule
+from hltune.values.errors import Failure, InputError, JobFailed, NothingRuns
+from tests.machine.opened import OPTIONS, load
 
 LATE = "took longer than its limit of 20 s"
 
@@ -57,3 +75,67 @@ def test_the_pipelines_own_words_come_first(message: str, advice: str) -> None:
     error = _nothing_runs("p", Undecided((("any", Failure(stage="run", kind="error", message=message)),)))
     assert isinstance(error, InputError)
     assert error.found == message and str(error.todo).startswith(advice)
+
+
+@dataclass(frozen=True)
+class NoRoom:
+    """Runs a job on a computer without room for variants whose inputs move."""
+
+    job: ReferenceJob
+    where: str
+
+    def run(self, process: Process) -> tuple[Verification | Undecided, bool, list[str]]:
+        before = copy.deepcopy(input_arrays(process, self.job.task.spec, self.job.task.inputs))
+        with pytest.MonkeyPatch.context() as patch:
+            if self.where == "memory":
+                patch.setattr(sensitivity, "_move", self._move)
+            else:
+                save = Folders.save
+                patch.setattr(Folders, "save", lambda its, ran: self._save(save, its, ran))
+            found = self.job.run(process)
+        after = input_arrays(process, self.job.task.spec, self.job.task.inputs)
+        left = sorted(each.name for each in self.job.directory.rglob("*.npy"))
+        return found, all(map(np.array_equal, before, after)), left
+
+    def _move(self, array: np.ndarray, *_: object) -> None:
+        array.flat[0] += 1
+        raise MemoryError("no memory")
+
+    def _save(self, save: Callable[[Folders, Ran], None], its: Folders, ran: Ran) -> None:
+        save(its, ran)
+        if ran.variant.moved and self.where == "time":
+            os._exit(1)
+        if ran.variant.moved:
+            raise OSError(errno.ENOSPC, "no room")
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> ReferenceJob:
+    host = resolve("host")
+    spec = load("scaled", host)
+    return ReferenceJob(
+        task=Task(spec=spec, schedule=Schedule(), target=host.name, inputs=Inputs()),
+        options=OPTIONS,
+        directory=tmp_path,
+        numpy_reference=None,
+        schedules=((INLINED, Schedule()), (AT_ROOT, every_func_at_root(spec))),
+        single=False,
+        last=True,
+        strict=False,
+        memory=tmp_path / "memory",
+    )
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_a_small_computer_does_without_what_it_has_no_room_for(job: ReferenceJob, tmp_path: Path, where: str) -> None:
+    with Worker(preload=("halide", "numpy", "pytest")) as worker:
+        found, unmoved, left = worker.run(NoRoom(job, where))
+    assert isinstance(found, Verification) and found.confirmed_by == AT_ROOT and unmoved
+    assert left == [output_path(tmp_path, number).name for number in range(len(found.outputs))]
+    assert not list((tmp_path / "memory").rglob("*"))  # another run may have room
+
+
+def test_what_ends_a_process_that_keeps_an_output_is_known(job: ReferenceJob, tmp_path: Path) -> None:
+    with Worker(preload=("halide", "numpy", "pytest")) as worker, pytest.raises(JobFailed):
+        worker.run(NoRoom(job, "time"))
+    assert (Folders(tmp_path).running() or "").startswith("inputs moved")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
 from hltune.pipeline.layout import layout_of
 from hltune.runtime.worker import Process, Worker
@@ -139,6 +141,31 @@ def test_ranges_of_scalars(load: Load) -> None:
     gain, radius = (argument for argument in spec.inputs if isinstance(argument, ScalarArgument))
     assert (radius.minimum, radius.maximum, radius.estimate) == (1, 8, 2)
     assert (gain.minimum, gain.maximum, gain.estimate) == (0.25, 4.0, 0.25)
+
+
+def test_values_are_rounded_as_their_type_does_it(load: Load, tmp_path: Path) -> None:
+    """Neither 0.1 nor 0.7 is a float32: the one above is the end of the range, and the one below that of the other."""
+    file = tmp_path / "damped.py"
+    file.write_text(
+        """
+import halide as hl
+
+def damped(estimate: float = 0.3):
+    x, f, damping = hl.Var("x"), hl.Func("f"), hl.Param(hl.Float(32), "damping")
+    damping.set_range(0.1, 0.7)
+    damping.set_estimate(estimate)
+    f[x] = x * damping
+    f.set_estimates([(0, 8)])
+    return f
+"""
+    )
+    for value in ("0.1", "0.3", "0.7"):
+        given, own = load(file, estimates=(f"damping={value}",)), load(file, p=(f"estimate={value}",))
+        assert (given, given.content_hash) == (own, own.content_hash)
+        Inputs(scalars=(("damping", float(value)),)).assign(own)
+    for value in (0.099, 0.701):
+        with pytest.raises(InputError, match="out of its range"):
+            Inputs(scalars=(("damping", value),)).assign(own)
 
 
 @pytest.mark.parametrize("options", [{"p": ("radius=9",)}, {"estimates": ("radius=0",)}, {"p": ("gain=4.5",)}])

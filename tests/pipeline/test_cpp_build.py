@@ -111,7 +111,7 @@ def test_constraints_and_ranges(load: Load) -> None:
     )
     assert [(promise.dimension, promise.what) for promise in pixels.promises] == [(2, "stride")]
     assert pixels.alignment == 32
-    assert [(s.minimum, s.maximum) for s in spec.inputs if isinstance(s, ScalarArgument)] == [(1, 9)]
+    assert [(s.minimum, s.maximum) for s in spec.inputs if isinstance(s, ScalarArgument)] == [(1, 9), (0.0, None)]
     assert spec.manual is not None
     assert spec.notes == ()
 

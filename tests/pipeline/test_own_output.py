@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hltune.pipeline.cpp_check import check_same
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_source
 from hltune.runtime.worker import Process, Worker
@@ -119,6 +121,22 @@ def test_what_does_not_run_is_said(load: Load, tmp_path: Path) -> None:
 
 def test_updates_outside_of_a_part_are_checked_with_the_whole(load: Load) -> None:
     assert load(f"{PIPELINES / 'embedded.py'}:diagonal").notes == ()
+
+
+@pytest.mark.parametrize(("name", "p"), [("dense", ()), ("dense", ("padding=32",)), ("pitched", ("pitch=64",))])
+def test_rows_that_the_file_wants_to_be_dense_are_checked(load: Load, name: str, p: tuple[str, ...]) -> None:
+    assert load(f"embedded.py:{name}", p=p).notes == ()
+
+
+def test_a_generator_whose_rows_are_dense_is_checked(load: Load, tmp_path: Path) -> None:
+    spec = load("embedded.py:dense")
+    said = {"error": "Constraint violated: f.stride.1 (128) == f.extent.0 (64)", "running": "own"}
+
+    def run(sizes: Path, _: str) -> dict[str, Any]:
+        lines = [line.split() for line in sizes.read_text().splitlines()]
+        return {"different": []} if ["output", "2", "0", "64", "1", "0", "64", "64"] in lines else said
+
+    assert check_same(run, spec, where="here", rooted=True, directory=tmp_path) is None
 
 
 @pytest.mark.parametrize("file", ["atomic_sums.py", "atomic_sums.cpp"])

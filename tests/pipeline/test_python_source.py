@@ -41,6 +41,8 @@ def message(load: Load, text: str | Path, **options: tuple[str, ...]) -> str:
         ("not_a_pipeline.py", "bad/not_a_pipeline.py:1: function pipeline does not return a pipeline"),
         ("same_name.py", "must have unique names, but the name 'image' was seen multiple times"),
         ("twins.py", "found: blur$1 and blur_1"),
+        ("twice.py", "f is two outputs of the pipeline"),
+        ("twin_loops.py", "found: r$x and r_x\n  to do: rename one of them"),
         ("bfloat.py", "input image: this element type is not supported"),
     ],
 )
@@ -94,6 +96,28 @@ def test_a_func_that_is_named_like_one_of_an_rfactor_is_none(load: Load, tmp_pat
     file = tmp_path / "plain.py"
     file.write_text((PIPELINES / "rfactored.py").read_text().replace('"total"', '"sum_intm"'))
     assert load(f"{file}:unscheduled").rfactored == ()
+    file.write_text((PIPELINES / "rfactored.py").read_text().replace('"total"', '"output_intm"'))
+    spec = load(f"{file}:unscheduled")
+    assert {"output", "output_intm"} <= {func.name for func in spec.funcs}
+    assert spec.rfactored == ()
+
+
+def test_a_scalar_that_is_named_like_a_variable_is_none(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "row.py"
+    file.write_text(
+        """
+import halide as hl
+
+def row():
+    x, y, f, p = hl.Var("x"), hl.Var("y"), hl.Func("f"), hl.Param(hl.Int(32), "y", 3)
+    f[x, y] = x + y
+    f[x, p] = 5
+    f.set_estimates([(0, 8), (0, 8)])
+    return f
+"""
+    )
+    (func,) = load(file).funcs
+    assert (func.args, func.update_args) == (("x", "y"), (("x",),))
 
 
 def test_a_crash_is_a_failure_with_its_stage(load: Load) -> None:
@@ -117,6 +141,33 @@ def test_a_parameter_that_may_be_none_is_set_from_text(load: Load, tmp_path: Pat
     assert load(file, p=("radius=3",)).outputs[0].name == "f_by_3"
     assert "did you mean radius?" in message(load, file, p=("raduis=3",))
     assert "cannot be set from text" in message(load, file, p=("kind=3",))
+
+
+def test_annotations_may_be_for_type_checkers_only(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "typed.py"
+    file.write_text(
+        """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+import halide as hl
+if TYPE_CHECKING:
+    from halide import Func
+    from mine import Radius
+
+def typed(radius: Radius = 2, count: int | None = None) -> Func:
+    f, x = hl.Func("f"), hl.Var("x")
+    f[x] = x * radius + (count or 0)
+    f.set_estimates([(0, 8)])
+    return f
+
+def of_an_image(image: Func) -> Func:
+    return image
+"""
+    )
+    hashes = {load(f"{file}:typed", p=p).content_hash for p in ((), ("radius=3",), ("radius=3", "count=1"))}
+    assert len(hashes) == 3
+    assert "found: 'much'" in message(load, f"{file}:typed", p=("radius=much",))
+    assert "if image is a Func or an image" in message(load, f"{file}:of_an_image")
 
 
 def test_several_need_a_name(load: Load) -> None:

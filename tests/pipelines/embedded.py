@@ -100,3 +100,25 @@ def diagonal():
     image.set_estimates([(0, 64), (0, 64)])
     f.set_estimates([(0, 64), (0, 64)])
     return f
+
+
+def dense(padding=1):
+    """Rows have nothing between them but what fills them up, in its image and its output."""
+    x, y, image, f = hl.Var("x"), hl.Var("y"), hl.ImageParam(hl.UInt(8), 2, "image"), hl.Func("f")
+    f[x, y] = hl.u16(image[x, y]) * 3
+    image.set_estimates([(0, 64), (0, 64)])
+    f.set_estimates([(0, 64), (0, 64)])
+    for each in (image, f.output_buffer()):
+        each.dim(1).set_stride((each.dim(0).extent() + padding - 1) // padding * padding)
+    return f
+
+
+def pitched():
+    """A scalar says how far apart the rows of its output are."""
+    x, y, image, f = hl.Var("x"), hl.Var("y"), hl.ImageParam(hl.UInt(8), 2, "image"), hl.Func("f")
+    pitch = hl.Param(hl.Int(32), "pitch", 64)
+    f[x, y] = hl.u16(image[x, y]) * 3
+    image.set_estimates([(0, 64), (0, 64)])
+    f.set_estimates([(0, 64), (0, 64)])
+    f.output_buffer().dim(1).set_stride(pitch)
+    return f

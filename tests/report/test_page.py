@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from hltune.cli.reporting import this_command
 from hltune.commands.report import Reported
 from hltune.machine.speedup import ratio
 from hltune.report.explain import print_explained
 from hltune.report.page import reported, under_way, write_page
+from hltune.samples.results import minutes_without_pauses
 from hltune.values.cost import Heap
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS
@@ -58,9 +61,30 @@ def test_few_samples_are_all_shown() -> None:
     assert reported([result()], {}, command="")["pipelines"][0]["history"] == []
 
 
+def test_the_curve_has_the_page_s_colours_in_the_dark_as_well(tmp_path: Path) -> None:
+    write_page(reported([result(history=((0.0, 2e-3), (9.0, 1e-3)))], {}, command=""), tmp_path / "out.html")
+    (curve,) = re.findall(r"<svg.*?</svg>", (tmp_path / "out.html").read_text(), flags=re.DOTALL)
+    assert "best so far" in curve and "currentColor" in curve
+    assert not re.search("#fff|white", curve)
+
+
 def test_rounds_say_how_much_was_measured() -> None:
     (found,) = under_way(ROUNDS, MILLISECONDS, command="hltune tune")["pipelines"]
     assert found["measurements"] == sum(each.measured for each in ROUNDS)
+    # Nothing has worked in the first one, which took its time all the same.
+    assert found["history"] == [[sum(each.seconds for each in ROUNDS) / 60, 1.0]]
+
+
+@pytest.mark.parametrize(("others_s", "minutes"), [(15.0, 2.5), (35.0, 2.0)])
+def test_minutes_of_rounds_are_those_of_measurements(others_s: float, minutes: float) -> None:
+    """What others take meanwhile counts, unless it is so long that it is a pause."""
+    own = replace(ROUNDS[1], search_s=0.0, measure_s=60.0, learn_s=0.0)
+    other = replace(own, pipeline="other", measure_s=others_s)
+    rounds = [own, other, replace(other, number=3), replace(own, number=3)]
+    found, _ = under_way(rounds, MILLISECONDS, command="")["pipelines"]
+    assert [at for at, _ in found["history"]] == [1.0, minutes]
+    at_s = np.arange(61.0)
+    assert minutes_without_pauses(np.concatenate([at_s, at_s + 60.0 + 2 * others_s]))[-1] == pytest.approx(minutes)
 
 
 def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:
@@ -116,6 +140,8 @@ def test_what_shows_a_failure_names_the_workspace(tmp_path: Path) -> None:
     assert ">killed by signal 11<" in shown and "signal N" not in shown
     (plain,) = reported([result(failures=(FAILED,))], {}, command="")["pipelines"]
     assert plain["failures"][0]["reproduce"] == "hltune reproduce abababababab -o out"
+    (since,) = reported([result(failures=(replace(FAILED, works_since=True),))], {}, command="")["pipelines"]
+    assert since["failures"][0]["reproduce"] is None
 
 
 def test_the_commands_that_tuned_it_are_named(tmp_path: Path) -> None:
@@ -125,6 +151,17 @@ def test_the_commands_that_tuned_it_are_named(tmp_path: Path) -> None:
     assert "1970-01-02 00:00 UTC, seed 7, hltune 0.1.0: <code>hltune tune &#39;a &lt;b&gt;.py&#39;</code>" in text
     write_page(reported([result()], {}, command=""), tmp_path / "out.html")
     assert "Tuned by" not in (tmp_path / "out.html").read_text()
+
+
+def test_names_of_files_need_not_be_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even those that earlier versions have noted."""
+    monkeypatch.setattr("sys.argv", ["hltune", "tune", "p.py", "-i", os.fsdecode(b"x\xff.npy")])
+    this_command().encode()
+    run = TuningCommand(command="hltune tune x\udcff.npy", seed=7, began_s=86400.0, hltune="0.1.0")
+    document = reported([result(tunings=(run,))], {}, command=this_command(), place=("--workspace", "w\udcff"))
+    write_page(document, tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    assert r"hltune tune x\udcff.npy" in text and r"hltune tune p.py -i &#39;x\udcff.npy&#39;" in text
 
 
 def test_what_was_not_looked_for_is_not_said_to_be_unknown(tmp_path: Path) -> None:

@@ -222,7 +222,12 @@ def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
         ((1.0,) * 5, Budget(minutes=3), "too few rounds (5) to tell; give --minutes 4"),
         ((1.0,) * 3, Budget(minutes=3, rounds=3), "too few rounds (3) to tell; give --rounds 6"),
         ((1.0,) * 3, Budget(samples=30), "too few rounds (3) to tell; give more --samples"),
-        ((1.0,) * 6, Budget(minutes=3), "the last two thirds of 6 rounds made it 0.0% faster"),
+        ((1.0,) * 6, Budget(minutes=3), "the last two thirds of 6 rounds took 0.0% off the least cost: done"),
+        (
+            (4.0, 4.0, 3.0, 2.0, 1.5, 1.0),
+            Budget(minutes=3),
+            "the last two thirds of 6 rounds took 75.0% off the least cost: more",
+        ),
         ((None, None, *(1.0,) * 4), Budget(minutes=3), "nothing worked in the first third of 6 rounds: more --minutes"),
         ((None,) * 12, Budget(minutes=3), "nothing works after 12 rounds"),
     ],

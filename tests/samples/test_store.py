@@ -17,11 +17,12 @@ from hltune.runtime.progress import Silent
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Deleted, Store
 from hltune.values.cost import Cost
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.features import SCHEDULE_COLUMNS
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
-from hltune.values.provenance import REPAIR, Mutated, Searched
+from hltune.values.provenance import REPAIR, Mutated, Named, Searched
 from hltune.values.sample import PipelineRecord, Sample
 from tests.samples import stored
 from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, cost, featurization, sample, samples, specs
@@ -121,6 +122,21 @@ def test_seen_schedules_include_failures(store: Store) -> None:
     assert set(store.costs(*KEYS)) == {sample(1).schedule_hash, sample(2).schedule_hash}
     [data] = store.training_data(*KEYS)
     assert data.schedule_hashes == (sample(1).schedule_hash,)
+
+
+def test_a_failure_is_shown_by_a_schedule_that_fails_to_this_day(store: Store) -> None:
+    own = replace(sample(9, CRASH), schedule=Schedule(base="a" * 64), provenance=Named(name="manual"))
+
+    def shown() -> tuple[int, str | None, bool]:
+        (found,) = store.failures(*KEYS)
+        return found.count, found.schedule_hash, found.works_since
+
+    store.add(own)
+    assert shown()[:2] == (1, None)  # only the author's file says it
+    store.add_all([sample(1, CRASH), sample(1)])
+    assert shown() == (2, sample(1).schedule_hash, True)
+    store.add_all([sample(2, CRASH), sample(1, CRASH, when=2000.0), sample(1, when=2001.0)])
+    assert shown() == (4, sample(2).schedule_hash, False)
 
 
 def test_mutants_come_with_their_costs_and_without_repairs(store: Store) -> None:

@@ -88,3 +88,14 @@ def test_all_that_runs_outside_of_other_loops_is_handed_to_the_dsp(worker: Worke
     inside = handed_over(worker, job, "second.compute_at(output, y);")
     assert inside > 0
     assert handed_over(worker, job, "second.compute_root();") > inside
+
+
+@pytest.mark.long
+def test_so_is_what_the_schedule_makes_by_whatever_name(
+    worker: Worker, specs: dict[str, PipelineSpec], job: CompileJob
+) -> None:
+    whole = replace(job, spec=specs["histogram"])
+    text = "total.compute_root().update(0).split(all_x, ao, ai, 8); part = total.update(0).rfactor({{ao, v}});"
+    inside = handed_over(worker, whole, text + "part.compute_at(total, ao);")
+    assert inside > 0
+    assert handed_over(worker, whole, text + "part.compute_root();") > inside

@@ -103,7 +103,7 @@ def _told(func: tuple[str, str] | None) -> str:
 
 def _plain(name: str) -> str:
     """A name without what Halide counts up: blur$2 is the third blur, and it invents f0, lambda_0 and p0_im."""
-    counted = r"^(f|lambda_)\d+(?=(?:_intm(?:\$\d+)?)*$)|^(p)\d+(?=_im(?:\$\d+)?$)|\$\d+(?=_intm|$)"
+    counted = r"^(f|lambda_)\d+(?=(?:_(?:intm|global_wrapper)(?:\$\d+)?)*$)|^(p)\d+(?=_im(?:\$\d+)?$)|\$\d+"
     return re.sub(counted, r"\1\2", name).replace("$", "_")
 
 
@@ -159,7 +159,7 @@ inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline
     {
         // A name without what Halide counts up: blur$2 is the third blur, and it invents f0 and lambda_0.
         const auto plain = [](const std::string &name) {
-            const std::regex counted("^(f|lambda_)[0-9]+(?=(_intm([$][0-9]+)?)*$)|[$][0-9]+(?=_intm|$)");
+            const std::regex counted("^(f|lambda_)[0-9]+(?=(_(intm|global_wrapper)([$][0-9]+)?)*$)|[$][0-9]+");
             std::string text = std::regex_replace(name, counted, "$1");
             std::replace(text.begin(), text.end(), '$', '_');
             return text;
@@ -343,11 +343,33 @@ def test_other_dimensions_are_another_version() -> None:
         applied(spec, chain("rows", "out"))
 
 
-@pytest.mark.parametrize("names", [("rows", "out"), ("f0", "f1"), ("blur_1", "a$b"), (None, "2x", None)])
+SMILE = "gl\u00fc\U0001f600"
+
+
+@pytest.mark.parametrize(
+    "names", [("rows", "out"), ("f0", "f1"), ("blur_1", "a$b"), (None, "2x", None), (SMILE, "out")]
+)
 def test_what_halide_counts_up_does_not_matter(names: tuple[str | None, ...]) -> None:
     spec = exported_for(chain(*names))
     for _ in range(2):
         applied(spec, chain(*names))
+
+
+@pytest.mark.parametrize("names", [("rows", "out"), (None, None)])
+def test_a_wrapper_of_what_halide_counts_up_is_the_same(names: tuple[str | None, ...]) -> None:
+    def wrapped() -> hl.Pipeline:
+        return hl.Pipeline(chain(*names).get_func(1).in_())
+
+    spec = exported_for(wrapped())
+    assert any("wrapper" in func.name for func in spec.funcs)
+    for _ in range(2):
+        applied(spec, wrapped())
+
+
+def test_names_are_written_as_they_are() -> None:
+    spec = exported_for(chain(SMILE, "out"))
+    for write in (to_python, to_cpp_header):
+        assert f'"{SMILE}' in write(Schedule(), spec)
 
 
 def siblings(make: Callable[[], hl.Func | hl.ImageParam], number: str) -> tuple[hl.Pipeline, str, str]:
@@ -635,6 +657,6 @@ def test_nobody_says_of_what_an_rfactor_has_ordered_that_it_was_not_scheduled() 
     made = next(func for func in FUNCS if func.name == "hist")
     schedule = Schedule((Unscheduled(Stage("hist", 0)),))
     assert ".unscheduled()" in to_python(schedule, spec_of(*FUNCS))
-    ordered = spec_of(*FUNCS, replace(made, name="hist_intm"))
+    ordered = spec_of(*FUNCS, replace(made, name="hist_intm", args=(*made.args, "u")))
     assert ordered.rfactored == ("hist_intm",)
     assert ".unscheduled()" not in to_python(schedule, ordered)

@@ -119,6 +119,12 @@ FLAWS = (
         "rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);",
     ),
     Flaw(
+        "scattered",
+        "all",
+        "all.split(x, x, xi, 8).vectorize(xi).parallel(y).partition(x, Partition::Never);",
+        "bordered",
+    ),
+    Flaw(
         "pages",
         "sharp",
         "sharp.split(x, x, xi, 8).reorder(xi, y, x).vectorize(xi).parallel(x);"
@@ -137,6 +143,11 @@ FLAWS = (
         "sharp",
         "sharp.split(y, y, yi, 3072).split(x, x, xi, 8).vectorize(xi).parallel(y);"
         "rows.store_at(sharp, y).compute_at(sharp, yi).split(x, x, xi, 8).vectorize(xi);",
+    ),
+    Flaw(
+        "launches",
+        "sharp",
+        "sharp.split(x, xo, xi, 1024).split(xi, xm, xv, 8).reorder(xv, xm, xo, y).vectorize(xv).parallel(xo);",
     ),
     Flaw("memory", "rows", f"{_GOOD_OUTPUT} rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);"),
 )

@@ -19,7 +19,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.advice import advise
 from hltune.search.case import Case
 from hltune.search.faults import KINDS, faults
-from hltune.values.directives import OUTERMOST, Schedule, StoreAt, StoreIn
+from hltune.values.directives import OUTERMOST, ComputeRoot, Schedule, StoreAt, StoreIn, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
@@ -113,7 +113,7 @@ def test_what_nobody_had_time_to_read_is_not_tried(readers: dict[str, Reader], k
 
 
 def test_every_kind_of_fault_is_planted_or_about_memory() -> None:
-    assert {flaw.kind for flaw in FLAWS} | {"allocations", "launches"} == KINDS.keys()
+    assert {flaw.kind for flaw in FLAWS} | {"allocations"} == KINDS.keys()
 
 
 def test_a_good_schedule_has_fewer_faults(reader: Reader) -> None:
@@ -183,6 +183,23 @@ def test_buffers_of_a_tuple_are_one_fault(readers: dict[str, Reader]) -> None:
     assert "16 MiB" in memory.text and "takes memory from the heap 2 times, 16 MiB in all: " in heap.text
 
 
+_EDGE = "repeat_edge.compute_root().split(_0, _0, v, 8).vectorize(v).parallel(_1).partition(_0, Partition::Never);"
+
+
+@pytest.mark.parametrize("border", ["", _EDGE], ids=["inlined", "buffer"])
+def test_lanes_that_are_clamped_are_dense_but_for_the_ends(readers: dict[str, Reader], border: str) -> None:
+    """Other vectors would be clamped as well."""
+    reader = readers["bordered"]
+    case = reader.case(f"all.split(x, x, xi, 8).vectorize(xi).parallel(y).partition(x, Partition::Never); {border}")
+    (fault,) = KINDS["scattered"](case)
+    assert "clamped" in fault.text
+    assert min(reader(each).seconds for each in fault.changes) < 0.6 * case.account.seconds
+    with_buffer = [each for each in fault.changes if ComputeRoot(Stage("repeat_edge")) in each.directives]
+    assert with_buffer and reader(with_buffer[0]).seconds < 0.8 * case.account.seconds
+    for change in fault.changes:
+        assert [each for each in change.directives if isinstance(each, Vectorize) and each.stage == Stage("all")]
+
+
 def test_copies_of_a_loop_are_one_fault(readers: dict[str, Reader]) -> None:
     """The first and the last rows are loops of their own."""
     case = readers["bordered"].case(
@@ -194,6 +211,14 @@ def test_copies_of_a_loop_are_one_fault(readers: dict[str, Reader]) -> None:
     (fault,) = KINDS["allocations"](case)
     assert f"{sum(runs):,.0f} times" in fault.text
     assert fault.seconds == pytest.approx(case.account.terms["allocations"] + case.account.terms["heap_bytes"])
+
+
+def test_edges_of_an_image_are_not_the_fault_of_a_stage(readers: dict[str, Reader]) -> None:
+    """They are one column each, and all others go along the rows."""
+    case = readers["bordered"].case("all.split(x, x, xi, 8).vectorize(xi).parallel(y);")
+    pages = [each.terms["pages"] / each.seconds for each in case.account.bodies]
+    assert min(pages) < 0.3 < max(pages)
+    assert not [*KINDS["pages"](case)]
 
 
 def test_page_faults_are_shared_out(readers: dict[str, Reader]) -> None:
@@ -328,3 +353,13 @@ def test_parallel_loops_in_each_other_are_all_tasks(readers: dict[str, Reader]) 
     outer = nested.replace(".parallel(y)", "")
     (fault,) = (each for each in KINDS["idle"](readers["sharpened"].case(outer)) if each.stage.func == "sharp")
     assert "3 tasks for 2 threads" in fault.text
+
+
+def test_threads_may_share_the_loop_around(reader: Reader) -> None:
+    case = reader.case(
+        "sharp.split(x, x, xi, 8).vectorize(xi);rows.compute_at(sharp, y).split(x, x, xi, 8).vectorize(xi).parallel(y);"
+    )
+    (fault,) = KINDS["launches"](case)
+    assert (str(fault.stage), "3,072 times" in fault.text) == ("rows", True)
+    best = min(map(reader, fault.changes), key=lambda each: each.seconds)
+    assert best.seconds < 0.8 * case.account.seconds and (case.account.launches, best.launches) == (3072, 1)

@@ -46,6 +46,11 @@ def test_no_more_samples_are_expected_than_there_may_be() -> None:
         ((2.0, 2.0, 1.0, 1.0, 1.0, 1.0), 3, 0.5, False),
         ((2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), 6, 0.0, True),
         ((1.0, 1.0, 1.0, 1.0, 1.0, 0.995), 0, 0.005, True),
+        # What has turned out wrong since, or to have been luck, was no gain, nor is it a loss that it is gone.
+        ((1.0, 1.0, 1.2, 1.2, 1.2, 1.2), 5, 0.0, True),
+        ((1.0, 1.0, 2.0, 1.5, 1.5, 1.5), 2, 0.25, False),
+        ((1.0, 1.0, 2.0, 2.0, 2.0, 1.0), 0, 0.5, False),
+        ((1.0, 1.0, None, None, 2.0, 2.0), 1, None, False),
     ],
 )
 def test_rounds_that_bring_little_are_enough(

@@ -84,6 +84,26 @@ def test_candidates_of_rounds_are_forecast_to_take_longer_than_the_first_ones() 
     # 40 candidates take 0.25 s each, and so 10 seconds, and a third of that is for searches.
     assert seen(0.2, 0.2).samples_per_minute == pytest.approx(60 * 40 / (10 + 10 / 3))
     assert seen(0.4, 0.4).samples_per_minute == pytest.approx(60 * 40 / (20 + 20 / 3))
+    assert seen(0.2, 0.2).next_candidate_s == pytest.approx(0.25)
+
+
+def test_candidates_of_rounds_are_forecast_to_take_as_long_as_others_did() -> None:
+    after_round, earlier = seen(0.2, 0.2), Pace(OPTIONS)
+    after_round.saw_round(20.0)
+    earlier.recall([(1e9 + 0.2 * each, 1.0) for each in range(9)])
+    for pace in (after_round, earlier):
+        assert pace.known and pace.next_candidate_s == pytest.approx(0.2)
+        assert pace.samples_per_minute == pytest.approx(60 * 40 / (8 + 8 / 3))
+    list(after_round.seen([("next", WORKS)]))
+    assert after_round.next_candidate_s == after_round.candidate_s
+    list(earlier.seen([("known", WORKS)]))  # a new schedule, before the first round
+    assert earlier.next_candidate_s > earlier.candidate_s
+
+
+def test_what_came_together_in_earlier_runs_was_measured_together() -> None:
+    pace = Pace(OPTIONS)
+    pace.recall([(1e9 + 1.5 * (each // 3) + 0.001 * (each % 3), 1.0) for each in range(30)])
+    assert pace.candidate_s == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("nodes", "batch"), [(1, 40), (3, 120), (16, 640), (100, 640)])
@@ -137,7 +157,6 @@ def test_what_earlier_runs_took_is_forecast_until_something_is_measured() -> Non
     assert pace.finalists(60.0, side_by_side=False) == int(60 / (1.0 * 2 + 0.6))  # nobody knows
     times_s = [0, 10, 9000, 9010, 9020]  # two runs
     pace.recall([(1e9 + each, 2.0) for each in times_s])
-    assert not pace.known
     assert pace.finalists(300.0, side_by_side=False) == int(300 / (10 * 2 + 36))
     assert pace.batch(Limits()) == pytest.approx(1.5 * 30 / 10, abs=0.5)
     list(pace.seen([("new", WORKS)]))

@@ -152,7 +152,7 @@ def test_mutants_take_over_where_searches_fall_behind_the_author(place: Place) -
 @pytest.mark.long
 def test_a_second_run_continues_the_first(place: Place) -> None:
     with place.store() as store:
-        tuner = place.tuner(store, make_options())
+        tuner = place.tuner(store, make_options(batch=40))
         tuner.begin(Silent())
         first = tuner.round(Limits(), Silent())
     latest = place.lineage.path("latest")
@@ -160,7 +160,7 @@ def test_a_second_run_continues_the_first(place: Place) -> None:
     asked = set(place.session.asked)
     place.session.asked.clear()
     with place.store() as store:
-        tuner = place.tuner(store, make_options(), seed=1)
+        tuner = place.tuner(store, make_options(batch=40), seed=1)
         assert tuner.begin(Silent()) == []
         assert tuner.history.best_cost == first.best
         second = tuner.round(Limits(), Silent())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from hltune.values.about import About
+from hltune.values.about import About, OutputSizes
 from hltune.values.directives import ComputeRoot, Schedule
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec
@@ -22,9 +22,9 @@ SPEC = PipelineSpec(
 MACHINE = MachineId(cpu="a processor\nof two lines", target="x86-64-linux-avx2", threads=2, halide="21.0.0")
 
 
-def about(cost: float | None, least: dict[str, tuple[int, ...]] | None = None, target: str | None = None) -> About:
+def about(cost: float | None, runs_on: OutputSizes | None = None, target: str | None = None) -> About:
     made = About.today(SPEC, MACHINE, cost, target=target)
-    return replace(made, least=least, day="2026-01-02")
+    return replace(made, runs_on=runs_on, day="2026-01-02")
 
 
 def test_people_read_what_it_is_for() -> None:
@@ -35,14 +35,19 @@ def test_people_read_what_it_is_for() -> None:
     assert about(None).lines()[1] == "For x86-64-linux-avx2; not measured."
     elsewhere = about(0.0015, target="arm-64-android").lines()[1]
     assert elsewhere.startswith("For arm-64-android; 1.5") and elsewhere.endswith(", as x86-64-linux-avx2.")
-    assert "smaller outputs than sum 8x1" in about(None, {"sum": (8, 1)}).lines()[1]
+    any_larger = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (1, 1)})).lines()[1]
+    assert any_larger == "It does not run on smaller outputs than sum 8x1."
+    in_steps = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (4, 1)})).lines()[1]
+    assert "smaller outputs than sum 8x1, " in in_steps and "larger by multiples of sum 4x1." in in_steps
 
 
 def test_scripts_read_it_and_it_is_no_part_of_the_schedule() -> None:
     schedule = Schedule((ComputeRoot(Stage("rows")),))
-    document = json.loads(json.dumps({**to_json(schedule), "about": about(0.0015, {"sum": (8, 1)}).document()}))
+    runs_on = OutputSizes({"sum": (8, 1)}, {"sum": (4, 1)})
+    document = json.loads(json.dumps({**to_json(schedule), "about": about(0.0015, runs_on).document()}))
     assert document["about"]["hash"] == SPEC.content_hash
     assert document["about"]["inputs"] == {"image": [64, 48]} and document["about"]["least_outputs"] == {"sum": [8, 1]}
+    assert document["about"]["steps_of_outputs"] == {"sum": [4, 1]}
     assert (document["about"]["cost"], document["about"]["unit"]) == (1.5, "ms")
     never = about(None).document()
     assert (never["target"], never["machine"], never["cost"]) == (MACHINE.target, None, None)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from hltune.values.errors import Failure
-from hltune.values.reasons import reasons
+from hltune.values.reasons import counted, reasons
 
 
 def failure(message: str, stage: str = "compile") -> Failure:
@@ -53,3 +53,15 @@ def test_names_that_halide_numbers_are_alike() -> None:
 
 def test_no_failures() -> None:
     assert reasons([]) == ()
+
+
+def test_of_alike_failures_the_one_that_is_seen_to_this_day_is_shown() -> None:
+    rows = (
+        ("run", "it took 4 s", 1, None, True),
+        ("run", "it took 3 s", 2, "a", True),
+        ("run", "it took 2 s", 1, "b", False),
+    )
+    (found,) = counted(rows)
+    assert (found.count, found.example, found.schedule_hash, found.works_since) == (4, "it took 4 s", "b", False)
+    (found,) = counted(rows[:2])
+    assert (found.schedule_hash, found.works_since) == ("a", True)

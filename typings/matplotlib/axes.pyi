@@ -49,5 +49,11 @@ class Axes:
     def set_yticks(self, ticks: list[float], labels: list[str]) -> object: ...
     def minorticks_off(self) -> None: ...
     def legend(
-        self, *, fontsize: float, loc: str, bbox_to_anchor: tuple[float, float], borderaxespad: float
+        self,
+        *,
+        fontsize: float,
+        loc: str,
+        bbox_to_anchor: tuple[float, float],
+        borderaxespad: float,
+        frameon: bool = ...,
     ) -> object: ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from hltune.bundle.compilers import FLAGS, Compiler, family, libraries
 from hltune.bundle.expected import Expected
 from hltune.bundle.manifest import Manifest
-from hltune.runtime.files import cannot_write
+from hltune.runtime.files import cannot_write, part_of
 
 SOURCES = Path(__file__).with_name("runner")
 """C sources."""
@@ -84,7 +83,7 @@ def pack(files: Sequence[Path], output: Path) -> None:
     Raises:
         InputError: the place cannot be written to.
     """
-    part = output.with_name(f".{output.name}.{os.getpid()}")
+    part = part_of(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:

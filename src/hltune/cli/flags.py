@@ -88,10 +88,12 @@ Images = Annotated[
 
 def _inputs(given: Sequence[tuple[str | None, Path | Number]], seed: int) -> "Inputs":
     """Images, scalars, and random data for the other inputs."""
-    from hltune.machine.inputs import Inputs
+    from hltune.machine.inputs import Inputs, file_digest
 
+    images = tuple((name, value) for name, value in given if isinstance(value, Path))
     return Inputs(
-        images=tuple((name, value) for name, value in given if isinstance(value, Path)),
+        images=images,
+        digests=tuple((path, file_digest(path)) for _, path in images),
         scalars=tuple((name or "", value) for name, value in given if not isinstance(value, Path)),
         seed=seed,
     )

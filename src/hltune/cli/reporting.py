@@ -112,5 +112,5 @@ def write_report(
 
 
 def this_command() -> str:
-    """What the user typed, for a shell."""
-    return shlex.join(["hltune", *sys.argv[1:]])
+    """What the user typed, for a shell, as text; a file's name may be none."""
+    return shlex.join(["hltune", *sys.argv[1:]]).encode(errors="backslashreplace").decode()

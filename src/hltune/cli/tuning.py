@@ -1,10 +1,11 @@
 """`hltune tune`: flags to options, the result to people."""
 
+import contextlib
 import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -17,7 +18,7 @@ from hltune.runtime import interrupts
 from hltune.values.errors import HltuneError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from hltune.tuning.options import Budget
     from hltune.tuning.tuner import Round
@@ -96,17 +97,29 @@ class PageFlags:
         elif self.watch:
             raise InputError("nothing to watch", found="--watch without --report", todo="give --report FILE")
 
-    def listener(self) -> "Callable[[Sequence[Round], Unit], None] | None":
-        """Writes the page after a round; None if nobody asked for one."""
+    @contextlib.contextmanager
+    def listening(self) -> "Generator[Callable[[Sequence[Round], Unit], None] | None]":
+        """Writes the page after a round, and once more at the end, whatever ends it; None if nobody asked for one."""
         from hltune.cli.reporting import this_command
         from hltune.report.page import under_way, write_page
 
         path, refresh_s = self.report, _REFRESH_S if self.watch else None
         if path is None:
-            return None
-        return lambda rounds, unit: write_page(
-            under_way(rounds, unit, command=this_command()), path, refresh_s=refresh_s
-        )
+            yield None
+            return
+        last: tuple[Sequence[Round], Unit] | None = None
+
+        def listen(rounds: "Sequence[Round]", unit: "Unit") -> None:
+            nonlocal last
+            last = rounds, unit
+            write_page(under_way(rounds, unit, command=this_command()), path, refresh_s=refresh_s)
+
+        try:
+            yield listen
+        finally:
+            if last is not None:
+                with contextlib.suppress(InputError):  # which was said after the round
+                    write_page(under_way(*last, command=this_command(), ended=True), path)
 
 
 def tune(
@@ -151,7 +164,7 @@ def tune(
     measure = limits.verified(threads, emulator.options(), elsewhere=elsewhere, **turns)
     pictures: list[tuple[Path, ...]] = []
     asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
-    with report.show_tuning(page.listener()) as progress:
+    with page.listening() as listener, report.show_tuning(listener) as progress:
         progress.phase(f"loading {', '.join(pipelines)}")
         subjects = load_subjects(asked, output.place)
         tuning = command.tune(
@@ -194,10 +207,10 @@ def tune(
     return code
 
 
-def _attempted(write: "Callable[[], object]") -> int:
+def _attempted(write: "Callable[[], Mapping[str, Any]]") -> int:
     """Writes the page; 0, or the exit code of an error, which is said: what was tuned is a result all the same."""
     try:
-        write()
+        return 1 if "failed" in write() else 0
     except HltuneError as error:
         print_error(error)
         return error.exit_code
@@ -207,4 +220,3 @@ def _attempted(write: "Callable[[], object]") -> int:
     except KeyboardInterrupt:
         print("interrupted: the page is not complete, and `hltune report` makes it anew", file=sys.stderr)
         return INTERRUPTED
-    return 0

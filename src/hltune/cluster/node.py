@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from hltune.machine.open import default_threads, identify, open_machine, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
 from hltune.pipeline.target import HOST, TargetInfo
+from hltune.runtime.files import ScratchFolder
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Job, physical_memory_bytes, usable_cores, usable_workers
 from hltune.search.pool import search_worker
@@ -186,7 +186,7 @@ class Node:
         self._about = opener.about()
         self._claimed = False
         self._began_s = time.monotonic()
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
+        self._folder = Path(self._stack.enter_context(ScratchFolder()))
         self._slots = [_Slot(self._about.workers) for _ in range(self._about.workers)]
         self._cancelled: set[int] = set()
         self._measuring = ThreadPoolExecutor(1)

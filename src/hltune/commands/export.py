@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 from hltune.commands.ours import check_ours
 from hltune.lowered.readable import Readable, ReadableJob
-from hltune.machine.bounds import LeastJob
+from hltune.machine.bounds import OutputSizesJob
 from hltune.machine.hexagon.target import offload_target
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, measured_on, target_job
@@ -25,7 +25,7 @@ from hltune.schedule.cmake import for_compiled, for_generator
 from hltune.schedule.export import CompileJob
 from hltune.schedule.source import default_function_name, to_cpp_header, to_python
 from hltune.values import schedule_codec
-from hltune.values.about import About
+from hltune.values.about import About, OutputSizes
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
 from hltune.values.machine_id import MachineId
@@ -125,7 +125,7 @@ def export(
     )
     if cmake or not set(forms) <= set(_COMPILED):
         about = About.today(subject.spec, machine, cost, target=subject.target.name)
-        about = replace(about, least=_least(subject, directives, measure, progress))
+        about = replace(about, runs_on=_output_sizes(subject, directives, measure, progress))
         texts = _texts([form for form in forms if form not in _COMPILED], about, subject, directives, directory)
         if cmake:
             known_target = target if target == HOST else subject.target.name
@@ -157,19 +157,19 @@ def _chosen(
     return subject, choice
 
 
-def _least(
+def _output_sizes(
     subject: Subject, schedule: Schedule, measure: MeasureOptions, progress: Progress
-) -> dict[str, tuple[int, ...]] | None:
-    """How small outputs may be; None where nobody can tell."""
+) -> OutputSizes | None:
+    """How large outputs may be; None where nobody can tell."""
     if subject.target.machine not in (HOST, None):
         return None
     target = subject.target.name if subject.target.machine else HOST  # the same bounds, and this computer can ask
     task = Task(spec=subject.spec, schedule=schedule, target=target, inputs=Inputs())
     try:
         with Worker(environment=measure.environment) as worker:
-            return worker.run(LeastJob(task=task, options=measure))
+            return worker.run(OutputSizesJob(task=task, options=measure))
     except JobFailed as failed:
-        progress.note(f"{subject.spec.name}: the least size of its outputs is not known. {failed}")
+        progress.note(f"{subject.spec.name}: which sizes its outputs may have is not known. {failed}")
         return None
 
 
@@ -214,6 +214,8 @@ def parse_forms(text: str) -> tuple[ExportForm, ...]:
     for word in words:
         if word not in known:
             raise InputError("unknown form", where="--format", expected=", ".join(FORMS), found=repr(word))
+    if len(set(words)) < len(words):
+        raise InputError("a form is given twice", where="--format", expected="each form once", found=text)
     return tuple(known[word] for word in words)
 
 

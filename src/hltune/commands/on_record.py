@@ -10,7 +10,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Progress
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError
+from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.workspace.records import TUNED, Record, Workspace
@@ -38,9 +38,9 @@ def leaving_something(runs: Mapping[str, Run], workspace: Workspace, progress: P
     """Who interrupts, or is interrupted by an error, can use the best so far, unless a comparison left something."""
     try:
         yield
-    except (KeyboardInterrupt, HltuneError):
+    except BaseException:
         for name, run in runs.items():
-            with contextlib.suppress(HltuneError):  # nor may this hide why it ended
+            with contextlib.suppress(Exception):  # nor may this hide why it ended
                 if _keep_best(run, workspace):
                     progress.note(f"{name}: the best so far is kept as `{TUNED}`, though compared with no other")
         raise

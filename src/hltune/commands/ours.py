@@ -1,5 +1,6 @@
 """Files that a command is about to replace: only those that it wrote before, never one of the user's."""
 
+import re
 import zipfile
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -7,8 +8,14 @@ from pathlib import Path
 from hltune.bundle.packing import MANIFEST
 from hltune.values.errors import InputError
 
-_TEXTS = frozenset({".json", ".py", ".h", ".cmake"})
-_BEGINNING = 4000
+_MARKS = {
+    ".json": r'\{\s*"format": "hltune schedule"',
+    ".py": r'(#.*\n)*"""A schedule found by hltune;',
+    ".h": r"(//.*\n)*?// (Exported by hltune\.$|A schedule found by hltune\. In )",
+    ".cmake": r"(#.*\n)*?# Written \S+ by hltune \S+ with Halide ",
+}
+"""How the texts begin that hltune writes; other comments may come first."""
+_BEGINNING = 100_000
 _ELSEWHERE = "give another -o"
 
 
@@ -66,10 +73,10 @@ def _is_bundle(path: Path) -> bool:
 
 def _is_ours(path: Path) -> bool:
     """It says so; of compiled code, the header beside it does."""
-    text = path if path.suffix in _TEXTS else path.with_suffix(".h")
+    text = path if path.suffix in _MARKS else path.with_suffix(".h")
     try:
         with text.open(errors="replace") as file:
             beginning = file.read(_BEGINNING)
     except OSError:
         return False
-    return "hltune" in beginning
+    return re.match(_MARKS[text.suffix], beginning, re.MULTILINE) is not None

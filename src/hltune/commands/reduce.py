@@ -11,7 +11,16 @@ from pathlib import Path
 
 from hltune.commands.example import Example, Repetition, find, repetition
 from hltune.commands.place import open_session
-from hltune.commands.reproduce import check_place, given_up, measured, runs_here, with_inputs_covered, write_example
+from hltune.commands.reproduce import (
+    allowed_on,
+    check_place,
+    given_up,
+    measured,
+    runs_here,
+    showing,
+    with_inputs_covered,
+    write_example,
+)
 from hltune.commands.slowness import TRIES, Slowness, Timed, stage_clock
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
@@ -88,7 +97,8 @@ def reduce(
     example = find(workspace.samples, identifier, machine, failed=True)
     again = repetition(example, workspace, inputs, measure(example.machine.threads))
     if directory is not None:
-        check_place(directory, example.spec, again.inputs)
+        failure = example.outcome if isinstance(example.outcome, Failure) else None
+        check_place(directory, example.spec, showing(failure, again).inputs)
     for note in again.notes:
         progress.note(note)
     progress.phase("looking how large the inputs have to be")
@@ -96,6 +106,8 @@ def reduce(
     left, tolerances = _left(covered, again, workspace.cache, minutes, progress)
     if directory is None:
         return left
+    if (shown := showing(left.failure, again)) is not again:
+        again, tolerances = shown, allowed_on(workspace, covered, example, shown)
     try:
         files = write_example(covered, left.schedule, left.failure, directory, again.inputs, tolerances)
     except (HltuneError, KeyboardInterrupt):  # a full disk, say
@@ -115,7 +127,10 @@ def _left(
         session.ready()
         progress.phase("making sure that it fails")
         with _measuring(session, example, again) as measure:
-            search = _Search(measure, example.schedule, _failure(measure(example.schedule), example), progress)
+            failure = _failure(measure(example.schedule), example)
+            if (note := _otherwise(failure, example)) is not None:
+                progress.note(note)
+            search = _Search(measure, example.schedule, failure, progress)
             end_s = time.monotonic() + 60 * minutes
             complete = False
             with contextlib.suppress(KeyboardInterrupt):
@@ -172,7 +187,8 @@ def _failure(found: Measurement | Timed, example: Example) -> Failure:
         HltuneError: it does not.
     """
     expected = example.outcome
-    if isinstance(found, Failure) and isinstance(expected, Failure) and found.kind != expected.kind:
+    same = isinstance(expected, Failure) and isinstance(found, Failure) and _kind(found) == _kind(expected)
+    if isinstance(found, Failure) and not same:
         raise HltuneError(
             "this schedule fails otherwise here",
             where=example.schedule_hash,
@@ -189,6 +205,18 @@ def _failure(found: Measurement | Timed, example: Example) -> Failure:
         found=f"{found.unit.text(found.value)} {found.unit.label}" if isinstance(found, Cost) else str(found),
         todo=(found.todo if isinstance(found, Timed) else None) or _todo(example),
     )
+
+
+def _kind(failure: Failure) -> tuple[str, str]:
+    return failure.stage, failure.kind
+
+
+def _otherwise(found: Failure, example: Example) -> str | None:
+    """What is said of a failure in the same step that has another reason; what takes too long has no other one."""
+    expected = example.outcome
+    if not isinstance(expected, Failure) or expected.kind == "timeout" or _reason(found) == _reason(expected):
+        return None
+    return f"it fails for another reason here: {found}. It failed, when it was measured, so: {expected}"
 
 
 def _todo(example: Example) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.commands.example import Example, find, repetition
+from hltune.commands.example import Example, Repetition, find, repetition
 from hltune.commands.ours import check_example
 from hltune.commands.recall import remembered
 from hltune.commands.samples import ID_DIGITS
@@ -19,8 +19,8 @@ from hltune.machine.inputs import Inputs, input_array
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import integer_range
-from hltune.machine.sensitivity import every_func_at_root
-from hltune.machine.task import Task
+from hltune.machine.sensitivity import simplest_schedules
+from hltune.machine.task import SMOOTH, Task
 from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance
 from hltune.pipeline.images import Array
 from hltune.pipeline.operations import rounded_outputs
@@ -70,12 +70,25 @@ def reproduce(
     again = repetition(example, workspace, inputs, MeasureOptions(threads=example.machine.threads))
     check_place(directory, example.spec, again.inputs)
     failure = example.outcome if isinstance(example.outcome, Failure) else None
+    again = showing(failure, again)
     covered = with_inputs_covered(example, again.inputs)
-    known = remembered(workspace, example.machine, (covered.spec, example.spec), again)
-    allowed = usual(example.spec, again.options) if known is None else measured(known)
+    allowed = allowed_on(workspace, covered, example, again)
     files = write_example(covered, example.schedule, failure, directory, again.inputs, allowed)
     notes = (*again.notes, *([BY_RULE] if allowed.by_rule else []))
     return Reproduced(example=example, files=files, runs_here=runs_here(example), notes=notes)
+
+
+def showing(failure: Failure | None, again: Repetition) -> Repetition:
+    """On those of the inputs that a failure shows on."""
+    if failure is None or failure.stage != SMOOTH:
+        return again
+    return replace(again, inputs=replace(again.inputs, smooth=True))
+
+
+def allowed_on(workspace: Workspace, covered: Example, example: Example, again: Repetition) -> Tolerances:
+    """What outputs may differ by: as an earlier command has measured it, or else as little as is sensible."""
+    known = remembered(workspace, example.machine, (covered.spec, example.spec), again)
+    return usual(example.spec, again.options) if known is None else measured(known)
 
 
 def write_example(
@@ -135,7 +148,7 @@ def _images(spec: PipelineSpec, inputs: Inputs) -> dict[str, Array]:
 
 def _written(spec: PipelineSpec, inputs: Inputs) -> tuple[str, ...]:
     files = inputs.assign(spec)
-    return tuple(each.name for each in spec.buffers() if inputs.portable or each.name in files)
+    return tuple(each.name for each in spec.buffers() if inputs.portable or inputs.smooth or each.name in files)
 
 
 def _file_name(image: str) -> str:
@@ -176,7 +189,7 @@ def _covered(example: Example, inputs: Inputs) -> PipelineSpec:
     spec, machine = example.spec, example.machine
     options = MeasureOptions(threads=machine.threads)
     with Worker(environment=options.environment) as worker:
-        for schedule in (Schedule(), every_func_at_root(spec)):
+        for schedule in simplest_schedules(spec):
             task = Task(spec=spec, schedule=schedule, target=machine.target, inputs=inputs)
             with contextlib.suppress(JobFailed):
                 return worker.run(CoverJob(task=task, options=options))

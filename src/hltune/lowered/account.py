@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hltune.lowered.access import Access, pattern
 from hltune.lowered.estimate import TERMS, estimate
 from hltune.lowered.features import BODY, bodies, features
-from hltune.lowered.footprint import Touched, touched
+from hltune.lowered.footprint import touched
 from hltune.lowered.job import LowerJob, read
 from hltune.lowered.walk import Allocation, Loop, Site, Walked
 from hltune.runtime.worker import Process
@@ -36,7 +37,7 @@ class Level:
         stage: whose loop it is.
         var: its name in the schedule.
         dimension: see `dimension_of`.
-        touched: cache lines that one iteration of it reads and writes, in bytes.
+        touched: cache lines that one iteration of it reads or writes for the body, in bytes.
     """
 
     stage: Stage
@@ -60,6 +61,7 @@ class Body:
         run_bytes: cache lines that one run of it touches.
         element_bytes: size of what it stores.
         lanes: elements that are computed at once: what it stores, or combines into what it stores, as a sum does.
+        clamped: what it accesses lane by lane lies side by side nearly always: indices are clamped to an image, say.
     """
 
     stage: Stage
@@ -71,6 +73,7 @@ class Body:
     run_bytes: float
     element_bytes: int
     lanes: float
+    clamped: bool = False
 
     @property
     def seconds(self) -> float:
@@ -165,8 +168,8 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
     func = func_of(first.store.buffer)
     extents = [loop.extent for loop in first.loops]
     loads = [access for site in sites for access in site.loads]
-    read, written = touched(loads, extents), touched([site.store for site in sites], extents)
-    lines = [_lines(*pair) for pair in zip(read, written, strict=True)]
+    accesses = [*loads, *(site.store for site in sites)]
+    lines = [each.lines for each in touched(accesses, extents)]  # once, of what is read and written
     levels = tuple(_level(loop, each) for loop, each in zip(first.loops, lines[1:], strict=True))
     own = [each.stage for each in levels if each.stage.func == func]
     loaded: defaultdict[str, float] = defaultdict(float)
@@ -183,11 +186,13 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
         run_bytes=lines[-1],
         element_bytes=first.store.bytes,
         lanes=max(named["lanes"], *(site.reduced for site in sites)),
+        clamped=_clamped(accesses),
     )
 
 
-def _lines(read: Touched, written: Touched) -> float:
-    return read.lines + written.lines
+def _clamped(accesses: Iterable[Access]) -> bool:
+    apart = [each for each in accesses if pattern(each) in ("strided", "gather")]
+    return bool(apart) and all(each.lane_stride == 1.0 for each in apart)
 
 
 def loop_of(name: str) -> tuple[Stage, str]:

@@ -13,6 +13,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task, checked, compile_code
 from hltune.runtime.worker import Process
+from hltune.values.about import OutputSizes
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
 Regions = Mapping[str, tuple[Interval, ...]]
@@ -45,26 +46,44 @@ class CoverJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeastJob:
-    """Finds out on how small outputs a schedule runs: tiles that may not stand out of an image want as much of it."""
+class OutputSizesJob:
+    """Finds out on which sizes of outputs a schedule runs: tiles that may not stand out of an image want whole ones."""
 
     task: Task
     options: MeasureOptions
 
-    def run(self, process: Process) -> dict[str, tuple[int, ...]]:
-        """Runs in a worker; returns the least extents of each output by its name, innermost first."""
+    def run(self, process: Process) -> OutputSizes:
+        """Runs in a worker."""
         function = compile_code(process, replace(self.task, target=checked(self.task.target)), self.options)
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
-        return least_outputs(function, self.task.spec, self.task.inputs)
+        return output_sizes(function, self.task.spec, self.task.inputs)
 
 
-def least_outputs(call: Callable[..., object], spec: PipelineSpec, inputs: Inputs) -> dict[str, tuple[int, ...]]:
-    """What a compiled pipeline makes of outputs of one element. Runs in a worker."""
+def output_sizes(call: Callable[..., object], spec: PipelineSpec, inputs: Inputs) -> OutputSizes:
+    """What a compiled pipeline makes of outputs of one element, and of those that are one larger. Runs in a worker."""
+    least = _rounded_up(call, spec, inputs, {output.name: (1,) * len(output.estimate) for output in spec.outputs})
+    larger = {name: tuple(extent + 1 for extent in extents) for name, extents in least.items()}
+    following = _rounded_up(call, spec, inputs, larger)
+    steps = {
+        name: tuple(after - before for before, after in zip(extents, following[name], strict=True))
+        for name, extents in least.items()
+    }
+    return OutputSizes(least, steps)
+
+
+def _rounded_up(
+    call: Callable[..., object], spec: PipelineSpec, inputs: Inputs, extents: Mapping[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    """The extents of outputs with which a compiled pipeline computes these, by their names."""
     values = [
         _without_memory(a.dtype, a.estimate) if isinstance(a, BufferArgument) else inputs.scalar(a) for a in spec.inputs
     ]
+    regions = {
+        output.name: [(least, extent) for (least, _), extent in zip(output.estimate, extents[output.name], strict=True)]
+        for output in spec.outputs
+    }
     outputs = {
-        output.name: [_without_memory(dtype, [(least, 1) for least, _ in output.estimate]) for dtype in output.dtypes]
+        output.name: [_without_memory(dtype, regions[output.name]) for dtype in output.dtypes]
         for output in spec.outputs
     }
     call(*values, *chain.from_iterable(outputs.values()))

@@ -1,11 +1,9 @@
 """What people gave in place of the usual data and tolerances: times and verdicts under others do not compare."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-from hltune.machine.inputs import Inputs
+from hltune.machine.inputs import Inputs, file_digest
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.source import parse_number
 from hltune.values.machine_id import MachineId
@@ -53,7 +51,7 @@ def as_given(given: str, spec: PipelineSpec, inputs: Inputs, options: MeasureOpt
 
 def _given(spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> Iterator[str]:
     for name, path in sorted(inputs.assign(spec).items()):
-        yield f"{name}={_digest(path)}"
+        yield f"{name}={file_digest(path)}"
     for each in spec.inputs:
         if isinstance(each, ScalarArgument) and (value := inputs.scalar(each)) != each.estimate:
             yield f"{each.name}={value}"
@@ -61,10 +59,3 @@ def _given(spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> Itera
         yield f"{_TOLERANCE}={options.tolerance:g}"
     if options.integer_tolerance is not None:
         yield f"{_INTEGER_TOLERANCE}={options.integer_tolerance}"
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-    except OSError:
-        return "unread"  # who reads it as an image says what is wrong, before anything is measured

@@ -24,9 +24,10 @@ import json
 import os
 import select
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from hltune.machine.jit_handlers import Handler, use_handlers, use_threads
 from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
@@ -41,17 +42,32 @@ writes large images was up to 5% faster than in a C program."""
 FORMER_CONDITIONS = ("heap of a fresh process", "")
 """What earlier versions reproduced, the latest first."""
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_PERTURB = -1, -2, -3, -6
+_POISON = 0x80
+"""What glibc fills with: memory that it gives has the complement, 0x7F, in all bytes, which is a float of 3e38."""
 _PAGE = 4096
 _ALIGNMENT = 128
 _EXTRA = 2 * _ALIGNMENT + 64
 """What Halide and malloc add to a buffer, roughly."""
+_LAST = b"}\n"
 _PLUGS = (120 << 10, 60 << 10, 30 << 10, 15 << 10, 7 << 10, _PAGE + 64)
 """Bytes of what holes are filled with. What none fits into has no page of its own; all are larger than what is left
 at the end of a heap that was trimmed."""
 
 
-def settle(heap: Heap | None) -> None:
+class Taken(NamedTuple):
+    """What is known of what a call takes from the heap.
+
+    Attributes:
+        heap: all of it; None if the call takes longer than anybody waits, or nobody can count.
+        largest_mapped_bytes: that of the heap, or as it was when nobody waited any longer; None if nobody can count.
+    """
+
+    heap: Heap | None = None
+    largest_mapped_bytes: int | None = None
+
+
+def settle(largest_mapped_bytes: int | None) -> None:
     """Makes this thread's heap, if it is the main one, that of a fresh process after a call that allocates this.
 
     Does nothing where malloc is not glibc's. Where nobody knows what is allocated, malloc's limits are those of a
@@ -60,7 +76,7 @@ def settle(heap: Heap | None) -> None:
     if (libc := _glibc()) is None:
         return
     _fill_holes(libc)
-    largest = LARGEST_MOVING if heap is None else heap.largest_mapped_bytes
+    largest = LARGEST_MOVING if largest_mapped_bytes is None else largest_mapped_bytes
     threshold = min(max(LEAST_MAPPED, _pages(largest)), LARGEST_MOVING)
     trim = LEAST_MAPPED if threshold == LEAST_MAPPED else 2 * threshold
     libc.mallopt(_M_MMAP_THRESHOLD, threshold)
@@ -80,49 +96,81 @@ def _fill_holes(libc: Any) -> None:
     libc.mallopt(_M_TOP_PAD, KEPT)
 
 
-def measure_heap(call: Callable[[], object], *, limit_s: float) -> Heap | None:
-    """What a call of a compiled pipeline takes from the heap; None if that takes too long, or cannot be found out.
+@contextlib.contextmanager
+def poisoned_heap() -> Generator[None]:
+    """What malloc gives meanwhile holds neither zeros nor what was there before: who reads what nobody wrote shows."""
+    libc = _glibc()
+    if libc is not None:
+        libc.mallopt(_M_PERTURB, _POISON)
+    try:
+        yield
+    finally:
+        if libc is not None:
+            libc.mallopt(_M_PERTURB, 0)
+
+
+def measure_heap(call: Callable[[], object], *, limit_s: float) -> Taken:
+    """What a call of a compiled pipeline takes from the heap, as far as that is known after so long.
 
     Runs it in a fork, on one thread: nothing of this process changes, and a handler in Python sees every buffer.
     """
     reading, writing = os.pipe()
     parent = os.getpid()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:  # for want of memory or of processes
+        os.close(reading)
+        os.close(writing)
+        return Taken()
     if child == 0:
         os.close(reading)
         _tell(call, writing, parent)
     os.close(writing)
     try:
-        ready, _, _ = select.select([reading], [], [], limit_s)
-        data = os.read(reading, _PAGE) if ready else b""
+        return _heard(reading, limit_s)
     finally:
         os.close(reading)
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    return Heap(**json.loads(data)) if data else None
+
+
+def _heard(reading: int, limit_s: float) -> Taken:
+    """Listens to a fork, whose `_Counter` tells line by line, until it has said all, has died, or is late."""
+    end_s = time.monotonic() + limit_s
+    data = b""
+    while not data.endswith(_LAST):
+        if not select.select([reading], [], [], max(0.0, end_s - time.monotonic()))[0]:
+            *lines, _ = [b"0", *data.split(b"\n")]
+            return Taken(largest_mapped_bytes=int(lines[-1]))
+        if not (piece := os.read(reading, _PAGE)):
+            return Taken()
+        data += piece
+    heap = Heap(**json.loads(data.splitlines()[-1]))
+    return Taken(heap, heap.largest_mapped_bytes)
 
 
 def _tell(call: Callable[[], object], writing: int, parent: int) -> NoReturn:
     """The fork's side: counts, writes and ends, whatever happens."""
     try:
         die_with_parent(parent)
-        counter = _Counter()
+        counter = _Counter(writing)
         counter.install()
         call()
-        os.write(writing, counter.document())
+        counter.tell_all()
     finally:
         os._exit(0)
 
 
 class _Counter:
-    """Halide's malloc and free, counted."""
+    """Halide's malloc and free, counted, and told through a pipe: a line whenever a larger buffer would be mapped."""
 
-    def __init__(self) -> None:
+    def __init__(self, writing: int) -> None:
+        self._writing = writing
         self._libc = _libc()
         self._live: dict[int, tuple[int, int]] = {}
         self._sizes: list[int] = []
-        self._now = self._peak = 0
+        self._now = self._peak = self._largest_mapped = 0
         # Somebody has to hold them as long as they are called.
         self._functions: dict[Handler, Any] = {
             "malloc": ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(self._malloc),
@@ -134,16 +182,15 @@ class _Counter:
         use_threads(1)
         use_handlers(self._functions)
 
-    def document(self) -> bytes:
-        """Fields of `Heap`."""
-        mapped = [size for size in self._sizes if LEAST_MAPPED <= size + _EXTRA <= LARGEST_MOVING]
+    def tell_all(self) -> None:
+        """The last line: fields of `Heap`."""
         fields = {
             "allocations": len(self._sizes),
             "bytes": sum(self._sizes),
             "peak_bytes": self._peak,
-            "largest_mapped_bytes": max(mapped, default=0),
+            "largest_mapped_bytes": self._largest_mapped,
         }
-        return json.dumps(fields).encode()
+        os.write(self._writing, json.dumps(fields).encode() + b"\n")
 
     def _malloc(self, _context: int, size: int) -> int:
         memory = self._libc.malloc(size + _EXTRA)
@@ -152,6 +199,9 @@ class _Counter:
         self._sizes.append(size)
         self._now += size
         self._peak = max(self._peak, self._now)
+        if LEAST_MAPPED <= size + _EXTRA <= LARGEST_MOVING and size > self._largest_mapped:
+            self._largest_mapped = size
+            os.write(self._writing, f"{size}\n".encode())
         return start
 
     def _free(self, _context: int, start: int | None) -> None:

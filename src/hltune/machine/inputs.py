@@ -3,6 +3,7 @@
 Arrays are NumPy's with Halide's dimensions reversed, see `hltune.pipeline.images`.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from hltune.machine.portable import fill_portably, integer_range
+from hltune.machine.smooth import fill_smoothly
 from hltune.pipeline.images import Array, check_axes, read_array
 from hltune.pipeline.layout import layout_of, stored
 from hltune.runtime.worker import Process
-from hltune.values.errors import InputError
+from hltune.values.errors import INPUTS, InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, check_range, fits
 
 
@@ -24,15 +26,30 @@ class Inputs:
 
     Attributes:
         images: pairs of an input's name, or None for the only one that has no image yet, and a file.
+        digests: of some of these files, as they were when the run began: what was measured on others does not compare.
         scalars: values for inputs that are no images; the estimate counts for others.
         seed: start of the random data for the other inputs.
         portable: the random data is such that a C program makes it as well, see `hltune.machine.portable`.
+        smooth: the random data is no noise, see `hltune.machine.smooth`.
     """
 
     images: tuple[tuple[str | None, Path], ...] = ()
+    digests: tuple[tuple[Path, str], ...] = ()
     scalars: tuple[tuple[str, Number], ...] = ()
     seed: int = 0
     portable: bool = False
+    smooth: bool = False
+
+    def check_unchanged(self, image: Path) -> None:
+        """Raises an `InputError` if a file holds something else than when the run began."""
+        if (known := dict(self.digests).get(image)) is not None and (now := file_digest(image)) != known:
+            raise InputError(
+                "the image has changed since this run began",
+                where=str(image),
+                expected=f"what it held then, SHA-256 {known}...",
+                found=f"{now}...",
+                todo="what was measured is kept; put the image back, or give the new one under another name",
+            )
 
     def scalar(self, argument: ScalarArgument) -> Number:
         """The value of an input that is no image."""
@@ -66,6 +83,10 @@ class Inputs:
             assigned[chosen] = path
         return assigned
 
+    def are_drawn(self, spec: PipelineSpec) -> bool:
+        """An input is random data."""
+        return len(self.assign(spec)) < len([*spec.buffers()])
+
     def _check_scalars(self, spec: PipelineSpec) -> None:
         known = {a.name: a for a in spec.inputs if isinstance(a, ScalarArgument)}
         for name, value in self.scalars:
@@ -80,6 +101,14 @@ class Inputs:
                 what = f"not a value of scalar input {name}"
                 raise InputError(what, where=where, expected=known[name].dtype, found=str(value))
             check_range(known[name], value, where=where)
+
+
+def file_digest(path: Path) -> str:
+    """The beginning of a file's SHA-256, or ``unread``: who reads it as an image says what is wrong."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    except OSError:
+        return "unread"
 
 
 class ImageTooSmall(InputError):
@@ -116,7 +145,7 @@ def input_arrays(process: Process, spec: PipelineSpec, inputs: Inputs) -> tuple[
     """What `arrays_of` makes, once per worker process."""
     key = f"inputs {spec.content_hash} {inputs}"
     if key not in process.state:
-        process.enter("inputs", timeout_s=120)
+        process.enter(INPUTS, timeout_s=120)
         process.state[key] = arrays_of(spec, inputs)
     return process.state[key]
 
@@ -136,8 +165,13 @@ def input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) ->
         array = _empty(argument)
         fill_portably(array, name=argument.name, seed=inputs.seed)
         return array
+    if image is None and inputs.smooth:
+        array = _empty(argument)
+        fill_smoothly(array, _generator(argument, inputs.seed))
+        return array
     if image is None:
         return random_array(argument, seed=inputs.seed)
+    inputs.check_unchanged(image)
     return image_array(argument, image)
 
 
@@ -159,7 +193,7 @@ def image_array(argument: BufferArgument, image: Path) -> Array:
 def random_array(argument: BufferArgument, *, seed: int) -> Array:
     """Floats over [0, 1), integers over the whole range of the type, or as far as they can be computed with."""
     shape = shape_of(argument.estimate)
-    rng = np.random.default_rng([seed, *argument.name.encode()])
+    rng = _generator(argument, seed)
     array = _empty(argument)
     if array.dtype.kind == "f" and array.dtype.itemsize == 2:
         # Drawn in its own precision: rounded to a narrower type, a value just below 1 would become 1.
@@ -208,6 +242,10 @@ def laid_out(argument: BufferArgument, image: Array) -> Array:
     array = _empty(argument)
     array[...] = image
     return array
+
+
+def _generator(argument: BufferArgument, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, *argument.name.encode()])
 
 
 def _empty(argument: BufferArgument) -> Array:

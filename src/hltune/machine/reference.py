@@ -1,7 +1,6 @@
 """The expected outputs of a pipeline, computed on this computer, whatever machine the candidates run on."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from hltune.machine.runs import Folders
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import NumPyReference, Task, checked
 from hltune.machine.verify import Verification
+from hltune.runtime.files import ScratchFolder
 from hltune.runtime.worker import AnyWorker, Running, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
@@ -24,6 +24,8 @@ from hltune.values.pipeline import PipelineSpec
 MoreSchedules = Callable[[], Mapping[str, Schedule]]
 """Finds further schedules by name, where too few of those that are at hand can be run."""
 
+_SMOOTH = "smooth inputs"
+"""Name of a folder."""
 _MOST_GROWTHS = 4
 """How often inputs grow to what is read: a pipeline may read further the larger its inputs are, without end."""
 
@@ -37,6 +39,7 @@ class ReferenceSession:
         strict: candidates compute floats strictly.
         own: the author's schedule is one for this computer.
         memory: folder of what earlier runs found out; None where nothing is to be remembered.
+        smooth: what is expected of smooth inputs as well, if inputs are random, see `hltune.machine.smooth`.
     """
 
     def __init__(
@@ -51,15 +54,18 @@ class ReferenceSession:
         strict: bool,
         own: bool,
         memory: Path | None = None,
+        smooth: bool = False,
     ) -> None:
-        task.inputs.assign(task.spec)
-        self._folder = tempfile.TemporaryDirectory(prefix="hltune-")
+        smooth = task.inputs.are_drawn(task.spec) and smooth
+        self._folder = ScratchFolder()
         self._directory = Path(self._folder.name)
         self._given = task.spec
         self._task: Task = task
         self._own = own and task.spec.manual is not None
         self._grown: int = 0
+        self._on_noise: Verification | None = None
         self._verification: Verification | None = None
+        self._smooth_directory: Path | None = None
         self._more = more
         spec = task.spec
         schedules = {INLINED: Schedule(), AT_ROOT: every_func_at_root(spec)}
@@ -77,6 +83,7 @@ class ReferenceSession:
             last=reference is not None or more is None,
             strict=strict,
             memory=None if reference is not None else memory,
+            followed=smooth,
         )
         self._running: Running[Verification | Undecided] = worker.start(self._job)
 
@@ -118,6 +125,11 @@ class ReferenceSession:
         assert self._verification is not None
         return self._verification
 
+    def task_of(self, schedule: Schedule) -> Task:
+        """A schedule of this pipeline, with what is expected of it; `ready` comes first."""
+        reference, smooth = self._directory, self._smooth_directory
+        return replace(self._task, schedule=schedule, reference=reference, smooth_reference=smooth)
+
     @property
     def expected(self) -> tuple[PipelineSpec, Path]:
         """The pipeline with inputs that are large enough, and the folder of expected outputs; waits as `ready` does."""
@@ -139,24 +151,51 @@ class ReferenceSession:
     def _advance(self) -> None:
         """Waits for the job that is under way, and begins with what follows from its outcome."""
         outcome = self._outcome()
-        if isinstance(outcome, Verification):
+        if outcome is None:
+            self._running = self._running.worker.start(self._job)
+        elif self._on_noise is not None:
+            self._verification = self._with_smooth(self._on_noise, outcome)
+        elif isinstance(outcome, Verification):
             own, self._own = self._own, False
             # Its author runs it on images that are large enough for it.
             if not own or not self._cover(Schedule(base=self._given.manual_hash)):
                 notes = growth_notes(self._given, self._task.spec)
-                self._verification = replace(outcome, notes=(*notes, *outcome.notes))
-        elif isinstance(outcome, Undecided):
-            if self._covered(outcome):
-                return
-            if self._job.last:
-                raise _nothing_runs(self._task.spec.name, outcome)
-            assert self._more is not None
-            known = dict(self._job.schedules)
-            more = {name: each for name, each in self._more().items() if each not in known.values()}
-            self._job = replace(self._job, schedules=(*known.items(), *more.items()), last=True)
-            self._running = self._running.worker.start(self._job)
-        else:
-            self._running = self._running.worker.start(self._job)
+                self._believe(replace(outcome, notes=(*notes, *outcome.notes)))
+        elif not self._covered(outcome):
+            self._ask_for_more(outcome)
+
+    def _believe(self, verification: Verification) -> None:
+        """Takes what was found out, and begins with smooth inputs if these are wanted."""
+        if not self._job.followed:
+            self._verification = verification
+            return
+        self._on_noise = verification
+        directory = self._directory / _SMOOTH
+        directory.mkdir()
+        task = replace(self._job.task, inputs=replace(self._task.inputs, smooth=True))
+        self._job = replace(self._job, task=task, directory=directory, last=True, followed=False)
+        self._running = self._running.worker.start(self._job)
+
+    def _with_smooth(self, on_noise: Verification, outcome: Verification | Undecided) -> Verification:
+        """Whether smooth inputs are of use, too: what is expected of them has to be as certain as anything else."""
+        if isinstance(outcome, Verification) and (self._job.single or outcome.confirmed_by is not None):
+            self._smooth_directory = self._job.directory
+            return on_noise
+        why = "different schedules differ there"
+        if isinstance(outcome, Undecided):
+            why = "; ".join(str(failure) for _, failure in outcome.failures[:1]) or "the process died"
+        note = f"outputs are compared on noise only, and not on smooth inputs, which may show more: {why}"
+        return replace(on_noise, notes=(*on_noise.notes, note))
+
+    def _ask_for_more(self, outcome: Undecided) -> None:
+        """Begins again with further schedules; raises an `HltuneError` if there are none."""
+        if self._job.last:
+            raise _nothing_runs(self._task.spec.name, outcome)
+        assert self._more is not None
+        known = dict(self._job.schedules)
+        more = {name: each for name, each in self._more().items() if each not in known.values()}
+        self._job = replace(self._job, schedules=(*known.items(), *more.items()), last=True)
+        self._running = self._running.worker.start(self._job)
 
     def _covered(self, outcome: Undecided) -> bool:
         """Lets inputs grow that are too small for all schedules; False if that is not the reason."""
@@ -186,8 +225,10 @@ class ReferenceSession:
         try:
             return self._running.result()
         except JobFailed as failed:
-            folders = Folders(self._directory)
+            folders = Folders(self._job.directory)
             name = folders.running()
+            if name is None and self._on_noise is not None:
+                return Undecided((("smooth inputs", failed.failure),))
             if name is None:
                 raise
             folders.fail(name, failed.failure)

@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from hltune.machine.bounds import compiled_key
-from hltune.machine.inputs import input_arrays, real_data
+from hltune.machine.doubts import little_shown, unconfirmed
+from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.remembered import Known, Remembered, digest
 from hltune.machine.runs import Folders, Ran
@@ -35,7 +37,6 @@ from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.documents import convert
 from hltune.values.errors import Failure, HltuneError, InputError
-from hltune.values.pipeline import PipelineSpec
 
 INLINED, AT_ROOT = "everything inlined", "every Func at root"
 AUTHORS = "the author's schedule"
@@ -58,6 +59,13 @@ class Undecided:
     failures: tuple[tuple[str, Failure], ...]
 
 
+class _Code(NamedTuple):
+    """What was compiled, and how long that took."""
+
+    function: Callable[..., object]
+    compile_s: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReferenceJob:
     """Finds the expected outputs, and writes them and their tolerances into a directory.
@@ -69,6 +77,7 @@ class ReferenceJob:
         last: nobody knows further schedules.
         strict: candidates compute floats strictly.
         memory: folder of what earlier runs found out; None where nothing is to be remembered.
+        followed: the same is to be found out for other inputs, with the same code.
     """
 
     task: Task
@@ -80,6 +89,7 @@ class ReferenceJob:
     last: bool
     strict: bool
     memory: Path | None = None
+    followed: bool = False
 
     def run(self, process: Process) -> Verification | Undecided:
         """Runs in the worker."""
@@ -108,7 +118,7 @@ class ReferenceJob:
             reference=reference.variant.name,
             confirmed_by=confirmed_by,
             outputs=tuple(self._tolerance(number, reference, others) for number in range(len(self._names))),
-            notes=tuple(self._notes(reference, runs, confirmed_by)),
+            notes=tuple(self._doubts(reference, runs, confirmed_by)),
             compile_s=reference.compile_s,
             run_s=min(each.run_s for each in (reference, *runs)),
         )
@@ -119,6 +129,13 @@ class ReferenceJob:
         self._folders.remove(names)
         self._keep_code(process)
         return verification
+
+    def _doubts(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
+        if confirmed_by is None and not self.single:
+            differ = [each.variant.name for each in runs if each is not reference]
+            yield unconfirmed(self.task.spec, reference.variant.name, differ)
+        for name, output in zip(self._names, reference.outputs, strict=True):
+            yield from little_shown(self.task.spec, name, output)
 
     def _write(self, reference: Ran, verification: Verification) -> None:
         for number, output in enumerate(reference.outputs):
@@ -153,11 +170,12 @@ class ReferenceJob:
         return verification
 
     def _keep_code(self, process: Process) -> None:
-        """Keeps the author's code for `CoverJob`."""
+        """Keeps the author's code for `CoverJob`, and that of all if another job follows."""
+        code = _code(process, self.task) if self.followed else process.state.pop(_code_key(self.task), {})
         authors = dict(self.schedules).get(AUTHORS)
-        function = None if authors is None else self._code.get((self.task.target, authors))
-        if authors is not None and function is not None:
-            process.state[compiled_key(replace(self.task, schedule=authors))] = function
+        known = None if authors is None else code.get((self.task.target, authors))
+        if authors is not None and known is not None:
+            process.state[compiled_key(replace(self.task, schedule=authors))] = known.function
 
     @cached_property
     def _folders(self) -> Folders:
@@ -236,32 +254,37 @@ class ReferenceJob:
         stage = "compile"
         try:
             with moved_inputs(arrays, task.spec, variant.moved) as inputs:
-                began_s = time.perf_counter()
-                compiled = with_buffers(process, task, self._compile(process, task, options), inputs)
-                stage, compiled_s = "run", time.perf_counter()
+                code = self._compile(process, task, options)
+                compiled = with_buffers(process, task, code.function, inputs)
+                stage, began_s = "run", time.perf_counter()
                 compiled.run(process, options)
-                run_s = time.perf_counter() - compiled_s
+                run_s = time.perf_counter() - began_s
                 # What follows is no part of the run, whose limit may be short.
                 process.enter("comparing outputs", timeout_s=self.options.verify_timeout_s)
+            folders.save(Ran(variant=variant, outputs=compiled.outputs, compile_s=code.compile_s, run_s=run_s))
         except (hl.HalideError, HltuneError) as error:
             folders.fail(variant.name, Failure.of(stage, error))
             return None
         finally:
             folders.end()
-        ran = Ran(variant=variant, outputs=compiled.outputs, compile_s=compiled_s - began_s, run_s=run_s)
-        folders.save(ran)
         return folders.load(variant, len(self._names))
 
-    def _compile(self, process: Process, task: Task, options: MeasureOptions) -> Callable[..., object]:
-        """Compiles, unless that was done before: inputs may differ, the code does not."""
-        key = task.target, task.schedule
-        if key not in self._code:
-            self._code[key] = compile_code(process, task, options)
-        return self._code[key]
+    def _variant(self, process: Process, variant: Variant, base: Ran) -> Ran | None:
+        """`_run` of what nobody has to have: a computer that has no room for it does without."""
+        try:
+            return self._run(process, variant, base, compile_ratio=_VARIANT_COMPILE_RATIO)
+        except (MemoryError, OSError) as error:
+            self._folders.fail(variant.name, Failure(stage="run", kind="memory", message=str(error)))
+            return None
 
-    @cached_property
-    def _code(self) -> dict[tuple[str, Schedule], Callable[..., object]]:
-        return {}
+    def _compile(self, process: Process, task: Task, options: MeasureOptions) -> _Code:
+        """Compiles, unless that was done before: inputs may differ, the code does not."""
+        known, key = _code(process, self.task), (task.target, task.schedule)
+        if key not in known:
+            began_s = time.perf_counter()
+            function = compile_code(process, task, options)
+            known[key] = _Code(function, time.perf_counter() - began_s)
+        return known[key]
 
     def _agreeing(self, runs: Sequence[Ran]) -> tuple[Ran, Ran] | None:
         """Two that agree; what needs no second one agrees with itself."""
@@ -289,7 +312,7 @@ class ReferenceJob:
                 break
             ran = None
             if time.monotonic() < end_s:
-                ran = self._run(process, variant, base, compile_ratio=_VARIANT_COMPILE_RATIO)
+                ran = self._variant(process, variant, base)
             if ran is not None:
                 found.append(ran)
             else:
@@ -323,7 +346,7 @@ class ReferenceJob:
             return
         task = replace(self.task, schedule=ran.variant.schedule)
         compiled = with_buffers(
-            process, task, self._compile(process, task, self.options), input_arrays(process, spec, task.inputs)
+            process, task, self._compile(process, task, self.options).function, input_arrays(process, spec, task.inputs)
         )
         process.enter("run", timeout_s=2 * self.options.run_timeout_s)
         for output in compiled.outputs:
@@ -354,30 +377,11 @@ class ReferenceJob:
             return exact(name, expected)
         return measured(name, expected, [(each.variant.name, each.outputs[number]) for each in others])
 
-    def _notes(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
-        if confirmed_by is None and not self.single:
-            differ = [each.variant.name for each in runs if each is not reference]
-            yield from _unconfirmed(self.task.spec, reference.variant.name, differ)
-        for name, output in zip(self._names, reference.outputs, strict=True):
-            strange = output.size - int(np.isfinite(output).sum()) if output.dtype.kind == "f" else 0
-            if output.size > 1 and (output == output.flat[0]).all():
-                yield (
-                    f"output {name}: all expected values are {output.flat[0]}, and wrong ones may not show; give "
-                    f"{real_data(self.task.spec)}"
-                )
-            if strange:
-                yield (
-                    f"output {name}: {strange} of the {output.size} expected values are NaN or infinite, and nothing "
-                    f"shows there; give {real_data(self.task.spec)}"
-                )
+
+def _code(process: Process, task: Task) -> dict[tuple[str, Schedule], _Code]:
+    """What the process has compiled for the expected outputs of a pipeline, by target and schedule."""
+    return process.state.setdefault(_code_key(task), {})
 
 
-def _unconfirmed(spec: PipelineSpec, reference: str, differ: Sequence[str]) -> Iterator[str]:
-    if differ:
-        yield (
-            f"the outputs of different schedules differ ({reference}; {', '.join(differ)}), so what is expected is "
-            "uncertain: integers overflow, values are read that nobody wrote, or rounding decides; give "
-            f"{real_data(spec)}, or a --target with strict_float"
-        )
-    else:
-        yield f"what is expected is unconfirmed: only one schedule could be run ({reference})"
+def _code_key(task: Task) -> str:
+    return f"code of references {task.spec.content_hash}"

@@ -1,6 +1,5 @@
 """Runs a schedule once on real images of any size: a job for a worker."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,11 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.sizes import resized
 from hltune.machine.task import Compiled, Task, checked, compile_code, compile_task
+from hltune.runtime.files import part_of
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import is_about_sizes, is_outside, with_repairs
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import INPUTS, Failure, InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 
 
@@ -40,7 +40,7 @@ class RunImageJob:
 
     def run(self, process: Process) -> tuple[str, ...]:
         """Runs in the worker; returns the sizes of the outputs."""
-        process.enter("inputs", timeout_s=120)
+        process.enter(INPUTS, timeout_s=120)
         images = self._images()
         sizes = {name: tuple(reversed(array.shape)) for name, array in images.items()}
         sized = resized(self.spec, sizes, dict(self.output_sizes))
@@ -140,7 +140,7 @@ def check_format(path: Path) -> None:
 
 def write_all(paths: Sequence[Path], arrays: Sequence[Array]) -> None:
     """Writes all outputs, or none if a format cannot hold one or a file cannot be written."""
-    parts = [path.with_name(f".{os.getpid()}.{path.name}") for path in paths]
+    parts = [path.with_name(part_of(path).name + path.suffix) for path in paths]  # by which its format is known
     try:
         for path, part, array in zip(paths, parts, arrays, strict=True):
             _write(path, part, array)

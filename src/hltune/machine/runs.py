@@ -55,7 +55,9 @@ class Folders:
         (self.directory / "running").write_text("")
 
     def fail(self, name: str, failure: Failure) -> None:
-        """Notes that it is of no use."""
+        """Notes that it is of no use, in place of what it left."""
+        self.remove([name])
+        (self.directory / name).mkdir(exist_ok=True)
         fields = {"stage": failure.stage, "kind": failure.kind, "message": failure.message}
         (self.directory / name / "failed.json").write_text(json.dumps(fields))
 

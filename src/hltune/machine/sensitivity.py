@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from hltune.pipeline.images import Array
+from hltune.pipeline.operations import forecast
 from hltune.values.directives import ComputeRoot, Directive, Schedule, Split, Stage, Vectorize
 from hltune.values.pipeline import PipelineSpec
 
 STRICT = "strict_float"
 """Halide's name of the feature with which floats are computed as they are written."""
 _VECTOR = 8
+_PIECE = 1 << 16
+"""Elements of an image that are moved at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,12 @@ def every_func_at_root(spec: PipelineSpec) -> Schedule:
     return Schedule(tuple(ComputeRoot(Stage(func.name)) for func in spec.funcs))
 
 
+def simplest_schedules(spec: PipelineSpec) -> tuple[Schedule, ...]:
+    """Everything inlined, and every Func at root; the one first that computes less."""
+    work, both = forecast(spec), (Schedule(), every_func_at_root(spec))
+    return both if work.inlined <= 2 * work.at_root else both[::-1]
+
+
 def vectorised(spec: PipelineSpec) -> Schedule:
     """Every Func at root, in vectors."""
     directives: list[Directive] = []
@@ -89,23 +98,29 @@ def moved_inputs(
     rng = np.random.default_rng(0)
     saved: list[tuple[Array, Array]] = []
     found: list[Array | float] = []
-    for argument, value in zip(spec.inputs, values, strict=True):
-        if moved and argument.dtype.startswith("float"):
-            array = value if isinstance(value, np.ndarray) else np.array(value, argument.dtype)
-            after = _moved(array, moved, rng)
-            if isinstance(value, np.ndarray):
-                saved.append((value, value.copy()))
-                value[...] = after
-                found.append(value)
-            else:
-                found.append(float(after))
-        else:
-            found.append(value)
     try:
+        for argument, value in zip(spec.inputs, values, strict=True):
+            if moved and argument.dtype.startswith("float"):
+                if isinstance(value, np.ndarray):
+                    saved.append((value, value.copy()))
+                    _move(value, moved, rng)
+                    found.append(value)
+                else:
+                    found.append(float(_moved(np.array(value, argument.dtype), moved, rng)))
+            else:
+                found.append(value)
         yield tuple(found)
     finally:
         for array, before in saved:
             array[...] = before
+
+
+def _move(array: Array, moved: int, rng: np.random.Generator) -> None:
+    """In place, a piece at a time: what `_moved` needs meanwhile is several times as large as what it moves."""
+    flags = ("external_loop", "buffered", "zerosize_ok")
+    with np.nditer(array, flags=flags, op_flags=["readwrite"], order="C", buffersize=_PIECE) as pieces:
+        for piece in map(np.asarray, pieces):
+            piece[...] = _moved(piece, moved, rng)
 
 
 def _moved(array: Array, moved: int, rng: np.random.Generator) -> Array:

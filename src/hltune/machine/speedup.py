@@ -36,7 +36,9 @@ class Speedup:
 
     @property
     def tie(self) -> bool:
-        """Who is faster is not sure: they differ by less than the noise, or by less than 1%."""
+        """Who is faster is not sure: they differ by less than the noise, or by less than 1%; counts are the same."""
+        if self.turns is None:
+            return self.value == 1.0
         return self.low <= 1 <= self.high or abs(self.value - 1) < _LEAST_DIFFERENCE
 
     @property
@@ -123,8 +125,6 @@ def _leader(costs: Mapping[str, Cost], names: Sequence[str]) -> str:
 
 
 def _surely_faster(one: Cost, other: Cost) -> bool:
-    if one.counters is not None:  # which come out the same every time
-        return one.value < other.value
     found = speedup(one, other)
     if found is None or found.tie:
         return False

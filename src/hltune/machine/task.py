@@ -1,5 +1,7 @@
 """A schedule to run on this computer, what its outputs are checked against, and its code with its buffers."""
 
+from __future__ import annotations
+
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hltune.machine.inputs import Array, Inputs
+from hltune.machine.heap import poisoned_heap
+from hltune.machine.inputs import Array, Inputs, input_arrays
 from hltune.machine.jit_handlers import on_one_thread
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
@@ -19,6 +22,8 @@ from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
 WROTE_BETWEEN = "wrote beyond the ends of an output, or of its rows"
+SMOOTH = "verify on smooth inputs"
+"""The stage in which outputs are wrong that are right for other inputs."""
 _UNCHECKED = {"no_asserts", "no_bounds_query"}
 
 
@@ -29,6 +34,7 @@ class Task:
     Attributes:
         target: a full Halide target string that this computer can run.
         reference: directory with the expected outputs, or None to accept any.
+        smooth_reference: the same for smooth inputs, see `hltune.machine.smooth`; None if they show nothing.
     """
 
     spec: PipelineSpec
@@ -36,6 +42,7 @@ class Task:
     target: str
     inputs: Inputs
     reference: Path | None = None
+    smooth_reference: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +95,22 @@ class Compiled:
         """Runs once over poisoned outputs."""
         process.enter("run", timeout_s=options.run_timeout_s)
         self.poison()
-        process.on_main_thread(self.call)
+        with poisoned_heap():
+            process.on_main_thread(self.call)
 
     def run_and_verify(self, process: Process, options: MeasureOptions) -> Failure | None:
-        """`run`, and what is wrong with the outputs."""
+        """`run`, and what is wrong with the outputs; on smooth inputs as well, where these may show more."""
         self.run(process, options)
-        return self.verify(process, options)
+        failure = self.verify(process, options)
+        if failure is None and self.task.smooth_reference is not None:
+            failure = self._on_smooth_inputs(process).run_and_verify(process, options)
+            return failure and replace(failure, stage=SMOOTH)
+        return failure
+
+    def _on_smooth_inputs(self, process: Process) -> Compiled:
+        inputs, reference = replace(self.task.inputs, smooth=True), self.task.smooth_reference
+        task = replace(self.task, inputs=inputs, reference=reference, smooth_reference=None)
+        return with_buffers(process, task, self.function, input_arrays(process, task.spec, inputs))
 
     def verify(self, process: Process, options: MeasureOptions) -> Failure | None:
         """What is wrong with the outputs as they are."""

@@ -13,6 +13,7 @@ from hltune.pipeline.operations import reduction_extents
 from hltune.pipeline.pitches import output_pitches
 from hltune.pipeline.prefetches import Prefetch, take_prefetches
 from hltune.pipeline.serialized import read_pipeline
+from hltune.pipeline.serialized_schedule import free_variables_of_updates
 from hltune.values.errors import InputError
 from hltune.values.pipeline import (
     SETTERS,
@@ -122,25 +123,22 @@ def all_funcs(pipeline: hl.Pipeline) -> list[hl.Func]:
 
 
 def _func_infos(funcs: Iterable[hl.Func], hlpipe: bytes) -> tuple[FuncInfo, ...]:
-    extents = reduction_extents(hlpipe)
-    return tuple(_func_info(func, extents[func.name()]) for func in funcs)
+    extents, free = reduction_extents(hlpipe), free_variables_of_updates(hlpipe)
+    return tuple(_func_info(func, extents[func.name()], free[func.name()]) for func in funcs)
 
 
-def _func_info(func: hl.Func, extents: tuple[tuple[int | None, ...], ...]) -> FuncInfo:
-    updates = range(func.num_update_definitions())
+def _func_info(func: hl.Func, extents: tuple[tuple[int | None, ...], ...], free: Sequence[Sequence[str]]) -> FuncInfo:
+    args = [var.name() for var in func.args()]
+    updates = [[rvar.name() for rvar in func.rvars(k)] for k in range(func.num_update_definitions())]
+    for loops in (args, *([*rvars, *pure] for rvars, pure in zip(updates, free, strict=True))):
+        _check_distinct(loops, what="loops", where=func.name())
     return FuncInfo(
         name=plain_name(func.name()),
-        args=tuple(plain_name(var.name()) for var in func.args()),
-        updates=tuple(tuple(plain_name(rvar.name()) for rvar in func.rvars(k)) for k in updates),
-        update_args=tuple(_free_args(func, k) for k in updates),
+        args=tuple(map(plain_name, args)),
+        updates=tuple(tuple(map(plain_name, rvars)) for rvars in updates),
+        update_args=tuple(tuple(map(plain_name, pure)) for pure in free),
         extents=extents,
     )
-
-
-def _free_args(func: hl.Func, update: int) -> tuple[str, ...]:
-    """The pure variables that an update definition loops over."""
-    texts = {expression_text(arg) for arg in func.update_args(update)}
-    return tuple(plain_name(var.name()) for var in func.args() if var.name() in texts)
 
 
 def _image(argument: BufferArgument) -> hl.ImageParam:
@@ -251,11 +249,11 @@ def spec_of(
     """Completes a spec with what the serialized pipeline itself tells.
 
     Raises:
-        InputError: the schedulers' text could mean either of two Funcs.
+        InputError: the schedulers' text could mean either of two Funcs or loops.
     """
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
     everything = all_funcs(pipeline)
-    _check_distinct([func.name() for func in everything], where=name)
+    _check_distinct([func.name() for func in everything], what="Funcs", where=name)
     serialized, pitches = read_pipeline(hlpipe, where=name).outputs, output_pitches(hlpipe, where=name)
     outputs = tuple(
         OutputArgument(
@@ -274,15 +272,15 @@ def spec_of(
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)
 
 
-def _check_distinct(names: Iterable[str], *, where: str) -> None:
+def _check_distinct(names: Iterable[str], *, what: str, where: str) -> None:
     known: dict[str, str] = {}
     for name in names:
         other = known.setdefault(plain_name(name), name)
         if other != name:
             raise InputError(
-                "two Funcs have the same name in schedules, which write _ for $",
+                f"two {what} have the same name in schedules, which write _ for $",
                 where=where,
-                expected="names that differ in more than that; Halide calls the second blur blur$1",
+                expected="names that differ in more than that; Halide writes blur$1 for a second blur, r$x for x of r",
                 found=" and ".join(sorted((other, name))),
                 todo="rename one of them",
             )

@@ -1,8 +1,8 @@
 """Checks that a spec computes what the generator computes in its own process, which knows nothing of serialization.
 
 Both run on the same small random inputs, for which a bounds query finds the sizes; if that fails, on inputs as large as
-their estimates. Their operations are the same, strict, and in the order of one thread, so their outputs are equal bit
-by bit.
+their estimates, and then with rows that lie densely. Their operations are the same, strict, and in the order of one
+thread, so their outputs are equal bit by bit.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec,
 
 _SMALL = 24
 """Extents of outputs, where the generator does not fix others."""
-_ALIGNMENT = 128
-"""Rows start at multiples of so many elements; some pipelines insist."""
+_ALIGNMENT, _DENSE = 128, 1
+"""Rows start at multiples of so many elements; some pipelines insist, and others on rows without anything between."""
 
 Run = Callable[[Path, str], dict[str, Any]]
 """Runs both pipelines, given the file of sizes and how many Funcs to compute at root; returns what the driver writes.
@@ -40,8 +40,9 @@ def check_same(run: Run, spec: PipelineSpec, *, where: str, rooted: bool, direct
         InputError: they differ.
     """
     sizes, problem = directory / "sizes", None
-    for small, queried in ((True, True), (rooted, False)):
-        sizes.write_text(_sizes(spec, small=small, queried=queried))
+    ways = ((True, True, _ALIGNMENT), (rooted, False, _ALIGNMENT), (False, True, _DENSE), (False, False, _DENSE))
+    for small, queried, row in ways:
+        sizes.write_text(_sizes(spec, small=small, queried=queried, row=row))
         try:
             fields = run(sizes, str(len(spec.funcs) if rooted else 0))
         except InputError as error:
@@ -89,12 +90,12 @@ def _differs(where: str, found: str) -> InputError:
     )
 
 
-def _sizes(spec: PipelineSpec, *, small: bool, queried: bool) -> str:
+def _sizes(spec: PipelineSpec, *, small: bool, queried: bool, row: int) -> str:
     lines = [f"scalar {s.name} {_bits(s)}" for s in spec.inputs if isinstance(s, ScalarArgument)]
     for output in spec.outputs:
-        lines += [f"output {_shape(middle(output, _SMALL) if small else output, output.dtypes[0])}"]
+        lines += [f"output {_shape(middle(output, _SMALL) if small else output, output.dtypes[0], row)}"]
     if not queried:
-        lines += [f"image {image.name} {_shape(image, image.dtype)}" for image in spec.buffers()]
+        lines += [f"image {image.name} {_shape(image, image.dtype, row)}" for image in spec.buffers()]
     return "\n".join(lines) + "\n"
 
 
@@ -102,7 +103,7 @@ def _bits(argument: ScalarArgument) -> int:
     return int.from_bytes(np.array(argument.estimate, argument.dtype).tobytes(), "little")
 
 
-def _shape(argument: BufferArgument | OutputArgument, dtype: str) -> str:
-    strides = layout_of(argument, dtype, row=_ALIGNMENT).strides
+def _shape(argument: BufferArgument | OutputArgument, dtype: str, row: int) -> str:
+    strides = layout_of(argument, dtype, row=row).strides
     words = [f"{m} {e} {s}" for (m, e), s in zip(argument.estimate, strides, strict=True)]
     return " ".join((str(len(words)), *words))

@@ -23,6 +23,7 @@ from hltune.values.pipeline import (
     Number,
     ScalarArgument,
     check_range,
+    converted,
     fits,
 )
 
@@ -220,11 +221,7 @@ def _misfit(name: str, numbers: tuple[Number, ...], expected: str) -> InputError
 
 def _converted(dtype: str, number: Number) -> Number | None:
     """The number as a value of its type; None if it is none."""
-    if not fits(number, dtype):
-        return None
-    if dtype == "bool":
-        return bool(number)
-    return float(number) if dtype.startswith("float") else number
+    return converted(number, dtype) if fits(number, dtype) else None
 
 
 def _check_complete(

@@ -7,7 +7,11 @@ from hltune.pipeline.serialized import SerializedPipeline
 from hltune.values.errors import InputError
 
 _PRINT = "halide_print"
-_HALIDES = re.compile(r"halide_\w+|\w+_(f16|f32|f64|bf16)")
+_MATHS = """
+abs acos acosh asin asinh atan atan2 atanh ceil cos cosh exp fast_inverse fast_inverse_sqrt floor inf is_finite is_inf
+is_nan log maxval minval nan neg_inf pow round sin sinh sqrt tan tanh trunc
+"""
+_HALIDES = re.compile(rf"halide_\w+|({'|'.join(_MATHS.split())})_(f16|f32|f64|bf16)")
 """C functions that come with Halide's runtime: ``sqrt_f32``."""
 
 

@@ -12,8 +12,8 @@
 //                          "constraints": [DIMENSION...], "alignment": bytes or null}
 //           of a scalar:  {"name", "type": [code, bits], "estimate": number or null, "minimum": VALUE, "maximum": VALUE}
 //   DIMENSION             {"minimum": VALUE, "extent": VALUE, "stride": VALUE}
-//   VALUE   a number, null where anything goes, or an expression that is no constant: a pipeline of one Func that has
-//           its value, serialized, in hexadecimal digits
+//   VALUE   a number, null where anything goes, as it does up to infinity, or an expression that is no constant: a
+//           pipeline of one Func that has its value, serialized, in hexadecimal digits
 //
 //   SIZES   a file with a line for each scalar input, output, and input image that is not as large as it has to be:
 //               scalar NAME BITS
@@ -120,7 +120,8 @@ std::string serialized(const Halide::Expr &e) {
 
 std::string value(const Halide::Expr &e) {
     const std::string number = number_or_null(e);
-    return e.defined() && number == "null" ? quoted(serialized(e)) : number;
+    const bool is_infinite = number == "null" && e.defined() && Halide::Internal::as_const_float(e);
+    return e.defined() && number == "null" && !is_infinite ? quoted(serialized(e)) : number;
 }
 
 std::string constraint(const Halide::Parameter &p, int d) {

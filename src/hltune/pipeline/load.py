@@ -7,6 +7,8 @@ Halide.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 from hltune.pipeline.foreign import check_all_is_halide, effect_notes
 from hltune.pipeline.operations import c_functions
 from hltune.pipeline.prefetches import take_prefetches
-from hltune.pipeline.serialized import read_pipeline
+from hltune.pipeline.serialized import SerializedOutput, read_pipeline
 from hltune.pipeline.source import Source
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Process
@@ -61,6 +63,7 @@ class LoadJob:
         separated = separate(loaded, where=where)
         algorithm = replace(loaded, hlpipe=separated.hlpipe)
         found = read_pipeline(algorithm.hlpipe, where=where)
+        _check_different(found.outputs, where=where)
         called = c_functions(algorithm.hlpipe)
         check_all_is_halide(found, called, where=where)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
@@ -105,6 +108,18 @@ class LoadJob:
                 return load_cpp_file(self.source, self.target, self.cache, process)
             case "hlpipe":
                 return _load_hlpipe_file(self.source)
+
+
+def _check_different(outputs: Sequence[SerializedOutput], *, where: str) -> None:
+    """Raises an `InputError` for a Func that is an output more than once."""
+    name, count = Counter(output.name for output in outputs).most_common(1)[0]
+    if count > 1:
+        raise InputError(
+            f"{name} is two outputs of the pipeline",
+            where=where,
+            expected="another Func as each output",
+            todo=f"leave the second one out, or make it a Func of its own that copies {name}",
+        )
 
 
 def _stored_densely(algorithm: Algorithm, where: str) -> Algorithm:

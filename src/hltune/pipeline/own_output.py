@@ -27,8 +27,11 @@ from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec,
 _LIMIT_S = 30.0
 _EXTENT = 16
 """Of each dimension of an output, so much is computed, unless the pipeline demands all of it."""
-_ALIGNMENT = 128
-"""Rows start at multiples of so many elements; some pipelines insist."""
+_WAYS = ((False, 128), (True, 128), (True, 1))
+"""Whether all of the outputs is computed, which updates that write elsewhere need, and at which multiples rows start.
+
+Some pipelines insist on such multiples, and others on rows without anything between them.
+"""
 
 Outcome = list[bytes] | str
 """What a run computed, or why it failed."""
@@ -89,18 +92,24 @@ def _difference(mine: Outcome, specs: Outcome) -> str:
 
 
 def _outcomes(own: Own, spec: PipelineSpec, scheduled: bool) -> tuple[Outcome, Outcome] | str:
-    """Of both; a part of the outputs, unless it was scheduled, or updates write to the others as well."""
-    found = _in_forks(own, spec, scheduled=scheduled, whole=scheduled)
-    if scheduled or isinstance(found, str) or not all(isinstance(each, str) for each in found):
-        return found
-    again = _in_forks(own, spec, scheduled=scheduled, whole=True)
-    return found if isinstance(again, str) else again
+    """Of both, in the first way in which one of them runs; all of the outputs, if it was scheduled."""
+    found: tuple[Outcome, Outcome] | str = ""
+    for whole, row in _WAYS:
+        if scheduled and not whole:
+            continue
+        again = _in_forks(own, spec, scheduled=scheduled, whole=whole, row=row)
+        if isinstance(again, str):
+            return found or again
+        found = again
+        if not all(isinstance(each, str) for each in found):
+            break
+    return found
 
 
-def _in_forks(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool) -> tuple[Outcome, Outcome] | str:
+def _in_forks(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool, row: int) -> tuple[Outcome, Outcome] | str:
     """What both compute, side by side, for compiling them takes long."""
-    images = {argument.name: _random_image(argument, number) for number, argument in enumerate(spec.buffers())}
-    prepared = [partial(each, spec, scheduled, whole, images) for each in (partial(_own_run, own), _spec_run)]
+    images = {argument.name: _random_image(argument, number, row) for number, argument in enumerate(spec.buffers())}
+    prepared = [partial(each, spec, scheduled, whole, row, images) for each in (partial(_own_run, own), _spec_run)]
     end_s = time.monotonic() + _LIMIT_S
     with contextlib.ExitStack() as stack:
         forks = [stack.enter_context(_fork(each)) for each in prepared]
@@ -154,21 +163,23 @@ def _received(connection: Connection, process: BaseProcess, end_s: float) -> Out
 
 
 def _own_run(
-    own: Own, spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]
+    own: Own, spec: PipelineSpec, scheduled: bool, whole: bool, row: int, images: dict[str, hl.Buffer]
 ) -> Callable[[], Outcome]:
     parameters = {parameter.name(): parameter for parameter in own.inputs}
     used = [argument for argument in spec.inputs if argument.name in parameters]
     arguments = [parameters[argument.name]._to_argument() for argument in used]
     if not scheduled:
         _compute_all_at_root(own.pipeline)
-    return partial(_run, own.pipeline, arguments, used, images, spec.outputs, whole=whole)
+    return partial(_run, own.pipeline, arguments, used, images, spec.outputs, whole=whole, row=row)
 
 
-def _spec_run(spec: PipelineSpec, scheduled: bool, whole: bool, images: dict[str, hl.Buffer]) -> Callable[[], Outcome]:
+def _spec_run(
+    spec: PipelineSpec, scheduled: bool, whole: bool, row: int, images: dict[str, hl.Buffer]
+) -> Callable[[], Outcome]:
     built = build(spec, spec.manual_hash if scheduled else None)
     if not scheduled:
         _compute_all_at_root(built.pipeline)
-    return partial(_run, built.pipeline, built.arguments, spec.inputs, images, spec.outputs, whole=whole)
+    return partial(_run, built.pipeline, built.arguments, spec.inputs, images, spec.outputs, whole=whole, row=row)
 
 
 def _compute_all_at_root(pipeline: hl.Pipeline) -> None:
@@ -185,18 +196,19 @@ def _run(
     outputs: Sequence[OutputArgument],
     *,
     whole: bool,
+    row: int,
 ) -> Outcome:
     target = hl.Target("host-strict_float")
     function = pipeline.compile_to_callable(arguments, target)
     regions = [output if whole else middle(output, _EXTENT) for output in outputs]
-    results = [_image(region, dtype) for region in regions for dtype in region.dtypes]
+    results = [_image(region, dtype, row) for region in regions for dtype in region.dtypes]
     values = [i.estimate if isinstance(i, ScalarArgument) else images[i.name] for i in inputs]
     function(*values, *(buffer for _, buffer in results))
     return [array.tobytes() for array, _ in results]
 
 
-def _random_image(argument: BufferArgument, seed: int) -> hl.Buffer:
-    array, buffer = _image(argument, argument.dtype)
+def _random_image(argument: BufferArgument, seed: int, row: int) -> hl.Buffer:
+    array, buffer = _image(argument, argument.dtype, row)
     rng = np.random.default_rng(seed)
     if argument.dtype.startswith("float"):
         array[...] = rng.random(array.shape)
@@ -205,8 +217,8 @@ def _random_image(argument: BufferArgument, seed: int) -> hl.Buffer:
     return buffer
 
 
-def _image(argument: BufferArgument | OutputArgument, dtype: str) -> tuple[Array, hl.Buffer]:
+def _image(argument: BufferArgument | OutputArgument, dtype: str, row: int) -> tuple[Array, hl.Buffer]:
     """Zeros."""
-    image = stored(layout_of(argument, dtype, row=_ALIGNMENT), name=argument.name, alignment=argument.alignment)
+    image = stored(layout_of(argument, dtype, row=row), name=argument.name, alignment=argument.alignment)
     image.memory.fill(0)
     return image.array, buffer_of(image.array, [minimum for minimum, _ in argument.estimate])

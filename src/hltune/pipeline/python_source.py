@@ -130,8 +130,7 @@ def _is_input_or_output(member: object) -> bool:
 
 
 def _call_function(function: _Function, parameters: _Parameters) -> _Built:
-    signature = inspect.signature(function, eval_str=True)
-    types = {name: _parameter_type(parameter) for name, parameter in signature.parameters.items()}
+    types = {name: _parameter_type(parameter) for name, parameter in _parameters(function).items()}
     others = [pair for pair in parameters if pair[0] not in types]
     try:
         built = _called(function, [pair for pair in parameters if pair[0] in types], types)
@@ -174,7 +173,7 @@ def _needs(function: _Function, lacking: Sequence[str], types: Mapping[str, type
             todo=wrap,
         )
     todo = "pass " + " ".join(f"-p {key}=VALUE" for key in lacking)
-    if any(inspect.signature(function).parameters[key].annotation is inspect.Parameter.empty for key in lacking):
+    if any(_parameters(function)[key].annotation is inspect.Parameter.empty for key in lacking):
         todo += f"; if {lacking[0]} is a Func or an image, {wrap}"
     return InputError(f"function {name} needs a value for " + ", ".join(lacking), todo=todo)
 
@@ -201,6 +200,24 @@ def _as_pipeline(result: object, function: _Function) -> hl.Pipeline:
     )
 
 
+def _parameters(function: _Function) -> dict[str, inspect.Parameter]:
+    """The parameters by their names, without annotations that mean something to type checkers only."""
+    names: dict[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
+    return {
+        name: parameter.replace(annotation=_evaluated(parameter.annotation, names))
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, names)
+    except Exception:  # what was imported for type checkers, or whatever else stands there
+        return inspect.Parameter.empty
+
+
 def _parameter_type(parameter: inspect.Parameter) -> type[Any]:
     if parameter.annotation is not inspect.Parameter.empty:
         some = [each for each in get_args(parameter.annotation) if each is not NoneType]
@@ -216,7 +233,7 @@ def _lacking(function: _Function, parameters: _Parameters) -> list[str]:
     given = dict(parameters)
     return [
         name
-        for name, parameter in inspect.signature(function).parameters.items()
+        for name, parameter in _parameters(function).items()
         if parameter.default is inspect.Parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         and name not in given

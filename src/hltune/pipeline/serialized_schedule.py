@@ -17,7 +17,7 @@ The numbers are slots, as in `serialized`; what an expression computes is only t
 | FuseLoopLevel | 0 fuse_level, 1 align_dimension_names, 2 align_strategies                                     |
 | Split         | 0 old_var, 1 outer, 2 inner, 3-4 factor, 6 tail, 7 split_type                                 |
 | Dim           | 0 var, 1 for_type, 2 device_api, 3 dim_type, 4 partition_policy                               |
-| Variable      | 0 name                                                                                        |
+| Variable      | 0 name, 2 param_name                                                                          |
 
 Source: Halide 21 ``src/halide_ir.fbs``, ``Serialization.cpp``.
 """
@@ -227,12 +227,24 @@ def loop_split(table: Table) -> LoopSplit:
 
 
 def free_variables(definition: Table, args: list[str]) -> list[str]:
-    """The pure variables that a definition loops over: arguments on its left side that are they themselves."""
+    """The pure variables that a definition loops over: arguments on its left side that are they themselves.
+
+    A scalar input that is named like one is none.
+    """
     kinds = definition.octets(5)
     found = [
-        value.text(0) if kind == _VARIABLE else "" for kind, value in zip(kinds, definition.tables(6), strict=True)
+        value.text(0) if kind == _VARIABLE and not value.text(2) else ""
+        for kind, value in zip(kinds, definition.tables(6), strict=True)
     ]
     return [arg for arg, name in zip(args, found, strict=True) if arg == name]
+
+
+def free_variables_of_updates(data: bytes) -> dict[str, list[list[str]]]:
+    """Of every Func, by its name as Halide has it, the `free_variables` of each update."""
+    return {
+        func.text(0): [free_variables(update, list(func.texts(5))) for update in func.tables(8)]
+        for func in read_root(data, where="updates").tables(0)
+    }
 
 
 def _func(func: Table) -> FuncPlan:

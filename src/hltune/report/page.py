@@ -31,7 +31,7 @@ from hltune.report.layout import CHANGED, Document, count, number, percent
 from hltune.report.pictures import round_numbers
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
-from hltune.samples.results import minutes_without_pauses
+from hltune.samples.results import LONGEST_PAUSE_S, minutes_without_pauses
 from hltune.tuning.tuner import Round
 from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.errors import Failure, HltuneError
@@ -62,17 +62,30 @@ def reported(
     return {**_document([_pipeline(each, place) for each in results], command), **errors(failed)}
 
 
-def under_way(rounds: Sequence[Round], unit: Unit, *, command: str) -> Document:
-    """What the page shows while pipelines are tuned: the best cost after each round, against the time it took."""
-    pipelines: dict[str, Document] = {}
+def under_way(rounds: Sequence[Round], unit: Unit, *, command: str, ended: bool = False) -> Document:
+    """What the page shows while pipelines are tuned: the best cost after each round, against the time it took.
+
+    Args:
+        ended: there will be no further rounds, whatever ended them.
+    """
+    pipelines = [_so_far(name, rounds, unit) for name in dict.fromkeys(each.pipeline for each in rounds)]
+    return {**_document(pipelines, command), "ended": ended}
+
+
+def _so_far(name: str, rounds: Sequence[Round], unit: Unit) -> Document:
+    """A pipeline; what others take meanwhile counts as in `minutes_without_pauses`."""
+    history: list[list[float | None]] = []
+    elapsed_s = others_s = 0.0
     for each in rounds:
-        empty: Document = {"pipeline": each.pipeline, "unit": _unit(unit), "history": [], "measurements": 0}
-        shown = pipelines.setdefault(each.pipeline, empty)
-        shown["measurements"] += each.measured
-        before = shown["history"][-1][0] if shown["history"] else 0.0
+        if each.pipeline != name:
+            others_s += each.seconds
+            continue
+        elapsed_s += each.seconds + (others_s if others_s <= LONGEST_PAUSE_S else 0.0)
+        others_s = 0.0
         if each.best is not None:
-            shown["history"].append([before + each.seconds / 60, unit.from_seconds(each.best)])
-    return _document([*pipelines.values()], command)
+            history.append([elapsed_s / 60, unit.from_seconds(each.best)])
+    measured = sum(each.measured for each in rounds if each.pipeline == name)
+    return {"pipeline": name, "unit": _unit(unit), "history": history, "measurements": measured}
 
 
 def write_page(document: Document, path: Path, *, refresh_s: int | None = None) -> None:
@@ -101,7 +114,7 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
         not_looked_for=NOT_LOOKED_FOR,
         changed=CHANGED,
     )
-    write_bytes(path, page.encode())
+    write_bytes(path, page.encode(errors="backslashreplace"))  # a file's name may be no text
 
 
 def _document(pipelines: list[Document], command: str) -> Document:
@@ -179,7 +192,9 @@ def _row(name: str, measured: Measurement | None, best: Cost | None) -> Document
 
 def _failure(each: Reason, flags: Sequence[str]) -> Document:
     identifier = None if each.schedule_hash is None else each.schedule_hash[:ID_DIGITS]
-    command = None if identifier is None else shlex.join(["hltune", "reproduce", identifier, "-o", "out", *flags])
+    command = None
+    if identifier is not None and not each.works_since:  # else it would show what came of it since
+        command = shlex.join(["hltune", "reproduce", identifier, "-o", "out", *flags])
     said = {"stage": each.stage, "message": each.message, "example": each.text, "count": each.count}
     return {**said, "id": identifier, "reproduce": command}
 
@@ -235,7 +250,7 @@ def _curve(pipeline: Document) -> str:
         known = [row for row in pipeline.get("rows", ()) if row["name"] != TUNED and row["cost"]]
         for line, row in enumerate(known[:_LINES]):
             axes.axhline(row["cost"], linestyle="--", linewidth=0.8, color=f"C{line + 1}", label=row["name"])
-        axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
+        axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False)
         axes.set_yscale("log")
         ticks = round_numbers(*axes.get_ylim())
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -42,9 +42,15 @@ def speedup_text(found: Document, other: str = "") -> str:
     if found["tie"]:
         return f"a tie{other and f' with {other}'}{interval(low, high)}"
     than = other and f" as {other}"
+    text = f"{max(value, 1 / value):.2f}" if found["tie"] is None else ratio_text(max(value, 1 / value))
     if value > 1:
-        return f"{value:.2f} times as fast{than}{interval(low, high)}"
-    return f"{1 / value:.2f} times as slow{than}{interval(1 / high, 1 / low)}"
+        return f"{text} times as fast{than}{interval(low, high)}"
+    return f"{text} times as slow{than}{interval(1 / high, 1 / low)}"
+
+
+def ratio_text(ratio: float) -> str:
+    """A ratio that is no tie, such as ``1.15``; of what is counted, it may be hardly any difference."""
+    return f"{ratio:.2f}" if ratio >= 1.005 else "less than 1.01"
 
 
 def interval(low: float, high: float) -> str:

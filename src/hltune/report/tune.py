@@ -140,7 +140,7 @@ def _outlook(outlook: Outlook, budget: Budget) -> str:
         return f"nothing works after {outlook.rounds} rounds"
     if outlook.late_gain is None:
         return f"nothing worked in the first third of {outlook.rounds} rounds: more --minutes are likely to help"
-    gain = f"the last two thirds of {outlook.rounds} rounds made it {outlook.late_gain:.1%} faster"
+    gain = f"the last two thirds of {outlook.rounds} rounds took {outlook.late_gain:.1%} off the least cost"
     return f"{gain}: {'done, as far as that tells' if outlook.done else 'more --minutes are likely to help'}"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hltune.machine.speedup import Speedup, compared
 from hltune.report.layout import Document
-from hltune.report.speedups import interval, known_tie, ratio_document
+from hltune.report.speedups import interval, known_tie, ratio_document, ratio_text
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure
 from hltune.workspace.rows import Row
@@ -75,7 +75,8 @@ class Verdict:
         how = "" if self.compared else ", by times of different moments"
         than = "the expert" if self.name == EXPERT else whose(self.name)
         if found.tie:
-            return f"a tie with {than}{how}"
+            unsure = " (too few turns to be sure)" if self.tie is None and self.compared else ""
+            return f"a tie with {than}{unsure}{how}"
         if found.value > 1:
             return f"{_number(found.value)} times as fast as {than}{self._interval(found.low, found.high)}{how}"
         slow = f"{_number(1 / found.value)} times as slow as {whose(self.name)}, which stays the fastest"
@@ -101,4 +102,4 @@ class Verdict:
 
 
 def _number(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio < 1.95 else f"{ratio:.1f}"
+    return ratio_text(ratio) if ratio < 1.95 else f"{ratio:.1f}"

@@ -1,8 +1,10 @@
-"""Files that are written whole or not at all, and numbered ones."""
+"""Files that are written whole or not at all, numbered ones, and folders that end with their process."""
 
 import contextlib
+import fcntl
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +20,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     Raises:
         InputError: the place cannot be written to.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
@@ -31,6 +33,11 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise cannot_write(path, error) from None
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is written before it replaces this one; no other process has the same, in whatever container."""
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
 
 
 def numbered(directory: Path, pattern: str) -> dict[int, Path]:
@@ -66,3 +73,33 @@ def cannot_write(path: Path, error: OSError) -> InputError:
     return InputError(
         "cannot write here", where=str(path), found=error.strerror, todo="choose another place or make room"
     )
+
+
+_SCRATCH, _LOCK = "hltune-scratch-", ".lock"
+
+
+class ScratchFolder(tempfile.TemporaryDirectory[str]):
+    """A temporary folder; what killed processes have left of theirs is removed first.
+
+    A lock, which the kernel releases however a process ends, says that a folder is in use.
+    """
+
+    def __init__(self) -> None:
+        _sweep()
+        super().__init__(prefix=_SCRATCH)
+        made = Path(self.name, "made")
+        self._lock = made.open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        made.rename(made.with_name(_LOCK))  # nobody finds it before it is locked
+
+    def cleanup(self) -> None:
+        """See `tempfile.TemporaryDirectory`."""
+        super().cleanup()
+        self._lock.close()
+
+
+def _sweep() -> None:
+    for lock in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*/{_LOCK}"):
+        with contextlib.suppress(OSError), lock.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)

@@ -132,11 +132,24 @@ class Reader:
             return collect(self._connection)
 
     def failures(self, pipeline_hash: str, machine_key: str) -> tuple[Reason, ...]:
-        """Why measurements failed, the commonest reason first."""
-        query = f"""SELECT failure_stage, failure_message, failed, hash FROM (
-            SELECT failure_stage, failure_message, count(*) AS failed, schedule_id, max(id) AS newest
-            {OF} AND cost IS NULL GROUP BY 1, 2) JOIN schedules ON schedules.id = schedule_id ORDER BY newest DESC"""
-        return counted(self._rows(query, pipeline_hash, machine_key))
+        """Why measurements failed, the commonest reason first.
+
+        With a schedule that can be seen to fail: not one that only the author's file says, or that was imported, and
+        rather one that fails to this day.
+        """
+        key = (pipeline_hash, machine_key)
+        own = [each for each, schedule in self.named(*key).items() if schedule.base is not None]
+        failed = f"""SELECT samples.id, failure_stage AS stage, failure_message AS message,
+            CASE WHEN directives IS NOT NULL AND hash NOT IN (SELECT value FROM json_each(?)) THEN samples.id END
+            AS known FROM samples JOIN schedules ON schedules.id = schedule_id
+            WHERE samples.id IN (SELECT id {OF} AND cost IS NULL)"""
+        query = f"""SELECT stage, message, failed, hash, hash IS NOT NULL AND to_this_day IS NULL FROM (
+            SELECT stage, message, count(*) AS failed, max(id) AS newest, max(known) AS ever,
+            max(CASE WHEN known IN (SELECT max(id) {OF} GROUP BY schedule_id) THEN known END) AS to_this_day
+            FROM ({failed}) GROUP BY 1, 2) LEFT JOIN samples ON samples.id = coalesce(to_this_day, ever)
+            LEFT JOIN schedules ON schedules.id = schedule_id ORDER BY newest DESC"""
+        rows = self._rows(query, *key, json.dumps(own), *key)
+        return counted((*row[:4], bool(row[4])) for row in rows)
 
     def last_failures(self, pipeline_hash: str, machine_key: str) -> dict[str, Failure]:
         """Why schedules failed that have never worked, the last time, by their hashes."""

@@ -14,7 +14,7 @@ from hltune.values.features import Floats
 from hltune.values.machine_id import MachineId
 from hltune.values.provenance import Provenance
 
-_LONGEST_PAUSE_S, _LONGER = 60.0, 20.0
+LONGEST_PAUSE_S, _LONGER = 60.0, 20.0
 """What is longer, and so many times as long as is usual between two measurements, lies between two runs."""
 
 
@@ -105,5 +105,5 @@ class Found:
 def minutes_without_pauses(at_s: np.ndarray) -> np.ndarray:
     """Minutes since the first of the times [N] of a `Reader.history`, without the time between two runs."""
     steps_s = np.diff(at_s, prepend=at_s[:1])
-    steps_s[steps_s > max(_LONGEST_PAUSE_S, _LONGER * np.median(steps_s[1:]) if len(steps_s) > 1 else 0.0)] = 0
+    steps_s[steps_s > max(LONGEST_PAUSE_S, _LONGER * np.median(steps_s[1:]) if len(steps_s) > 1 else 0.0)] = 0
     return np.cumsum(steps_s) / 60

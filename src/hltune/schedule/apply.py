@@ -14,17 +14,20 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
 
-def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> None:
+def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> dict[str, hl.Func]:
     """Gives a pipeline that was built for this schedule its directives.
+
+    Returns the Funcs by their names in the schedule, those that it makes as well; of a base, nobody knows them.
 
     Raises:
         InputError: the schedule does not fit the pipeline, or Halide refuses a directive.
     """
     if schedule.base is not None:  # `build` has done it
-        return
+        return {}
     replay = _Replay(built, spec, loop_nests(schedule, spec.funcs))
     for directive in callable_order(schedule.directives, spec.funcs):
         replay.call(directive)
+    return replay.funcs
 
 
 class _Replay:
@@ -32,10 +35,13 @@ class _Replay:
 
     Variables are found by name in Halide, so new objects of the right name and kind do; only the names that Halide
     counted up (``r4$x``) have to be looked up.
+
+    Attributes:
+        funcs: by the names that they have in the schedule.
     """
 
     def __init__(self, built: Built, spec: PipelineSpec, finished: LoopNests) -> None:
-        self._funcs = dict(built.funcs)
+        self.funcs = dict(built.funcs)
         self._finished = finished
         self._nests = LoopNests(spec.funcs)
         # Before the first directive: an rfactor changes the lists that these names stand in.
@@ -46,7 +52,7 @@ class _Replay:
     def call(self, directive: Directive) -> None:
         stage, form = directive.stage, form_of(type(directive))
         self._nests.advance(directive)
-        func = self._funcs[stage.func]
+        func = self.funcs[stage.func]
         target = func if stage.update is None else func.update(stage.update)
         values = [self._arguments(directive, role, getattr(directive, name)) for name, role in form.arguments]
         try:
@@ -56,7 +62,7 @@ class _Replay:
                 "Halide refuses a directive", where=directive_text(directive), found=str(error).strip()
             ) from error
         if isinstance(directive, Rfactor):
-            self._funcs[directive.intermediate] = result
+            self.funcs[directive.intermediate] = result
 
     def _arguments(self, directive: Directive, role: Role, value: Any) -> list[Any]:
         stage = directive.stage
@@ -68,7 +74,7 @@ class _Replay:
             case Role.PRESERVED:
                 return [[(self._var(stage, old), hl.Var(new)) for old, new in value]]
             case Role.CONSUMER:
-                return [self._funcs[value]]
+                return [self.funcs[value]]
             case Role.LEVEL:
                 assert isinstance(directive, InsideLoop)
                 return [self._level(directive.consumer, value)]
@@ -92,6 +98,6 @@ class _Replay:
         return hl.RVar(real) if rvar else hl.Var(real)
 
     def _real_name(self, origin: LoopOrigin) -> str:
-        func, update = self._funcs[origin.stage.func], origin.stage.update
+        func, update = self.funcs[origin.stage.func], origin.stage.update
         variables = func.args() if update is None else func.rvars(update)
         return variables[origin.index].name()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,9 +97,9 @@ class CompileJob:
         from hltune.schedule.apply import apply_schedule
 
         built = build(self.spec, self.schedule.base)
-        apply_schedule(built, self.spec, self.schedule)
+        funcs = apply_schedule(built, self.spec, self.schedule)
         if self.offload:
-            offload(built.pipeline, self.schedule)
+            offload(built.pipeline, self.schedule, funcs)
         try:
             target = hl.Target(self.target)
         except hl.HalideError as error:
@@ -118,18 +119,17 @@ class CompileJob:
         return list(self.names)
 
 
-def offload(pipeline: hl.Pipeline, schedule: Schedule) -> None:
+def offload(pipeline: hl.Pipeline, schedule: Schedule, funcs: Mapping[str, hl.Func]) -> None:
     """Has the DSP do all that runs outside of all other loops: every stage of the outputs, and of Funcs at root.
 
     Of the author's own schedule nobody knows which Funcs are at root; those stay on the processor.
-    """
-    from hltune.pipeline.build import all_funcs, plain_name
 
+    Args:
+        funcs: by the names that they have in the schedule.
+    """
     places = {each.stage.func: each for each in schedule.directives if isinstance(each, ComputeAt | ComputeRoot)}
-    outermost = {name for name, each in places.items() if isinstance(each, ComputeRoot)}
-    outermost |= {plain_name(output.name()) for output in pipeline.outputs()}
-    for func in all_funcs(pipeline):
-        if plain_name(func.name()) in outermost:
-            stages: list[Any] = [func, *map(func.update, range(func.num_update_definitions()))]
-            for stage in stages:
-                stage.hexagon()
+    outermost = [funcs[name] for name, each in places.items() if isinstance(each, ComputeRoot)]
+    for func in {func.name(): func for func in (*outermost, *pipeline.outputs())}.values():
+        stages: list[Any] = [func, *map(func.update, range(func.num_update_definitions()))]
+        for stage in stages:
+            stage.hexagon()

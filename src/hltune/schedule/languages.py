@@ -3,8 +3,14 @@
 The code in the templates checks the Funcs that it finds: it needs nothing of ours where it runs.
 """
 
+import json
 import keyword
 from dataclasses import dataclass
+
+
+def quoted(text: str) -> str:
+    """A string in both languages, of which neither knows pairs of ``\\u`` for one character."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def _told(func: tuple[str, str] | None) -> str:
 
 def _plain(name: str) -> str:
     """A name without what Halide counts up: blur$2 is the third blur, and it invents f0, lambda_0 and p0_im."""
-    counted = r"^(f|lambda_)\d+(?=(?:_intm(?:\$\d+)?)*$)|^(p)\d+(?=_im(?:\$\d+)?$)|\$\d+(?=_intm|$)"
+    counted = r"^(f|lambda_)\d+(?=(?:_(?:intm|global_wrapper)(?:\$\d+)?)*$)|^(p)\d+(?=_im(?:\$\d+)?$)|\$\d+"
     return re.sub(counted, r"\1\2", name).replace("$", "_")
 
 
@@ -128,7 +134,7 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
     {{
         // A name without what Halide counts up: blur$2 is the third blur, and it invents f0 and lambda_0.
         const auto plain = [](const std::string &name) {{
-            const std::regex counted("^(f|lambda_)[0-9]+(?=(_intm([$][0-9]+)?)*$)|[$][0-9]+(?=_intm|$)");
+            const std::regex counted("^(f|lambda_)[0-9]+(?=(_(intm|global_wrapper)([$][0-9]+)?)*$)|[$][0-9]+");
             std::string text = std::regex_replace(name, counted, "$1");
             std::replace(text.begin(), text.end(), '$', '_');
             return text;

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from hltune.pipeline.layout import Layout, boundary, layout_of
+from hltune.schedule.languages import quoted
 from hltune.schedule.script_template import EXPRESSION, MAIN, PROMISE
 from hltune.schedule.source import to_python
 from hltune.values.directives import Schedule
@@ -108,7 +108,7 @@ def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about
             scalars=repr(scalars),
             outputs=repr(outputs),
             alignment=boundary(*(each.alignment for each in (*spec.buffers(), *spec.outputs))),
-            order=json.dumps([each.name for each in spec.inputs]),
+            order=repr([each.name for each in spec.inputs]),
             promised="    promise(parameters)\n" if promises else "",
             promises=promises,
             funcs=len(spec.funcs),
@@ -133,10 +133,10 @@ def _dimensions(layout: Layout, estimate: Sequence[Interval]) -> list[tuple[int,
 def _promises(spec: PipelineSpec) -> str:
     """Functions that say what the pipeline's own process said of its inputs; empty for one that says nothing."""
     constants = chain.from_iterable(
-        (f"parameters[{json.dumps(each.name)}].{call}" for call in _constants(each)) for each in spec.inputs
+        (f"parameters[{quoted(each.name)}].{call}" for call in _constants(each)) for each in spec.inputs
     )
     expressions = [
-        f'parameters[{json.dumps(name)}].{SETTERS[promise.what]}({promise.dimension}, expression("{file}", parameters))'
+        f'parameters[{quoted(name)}].{SETTERS[promise.what]}({promise.dimension}, expression("{file}", parameters))'
         for file, name, promise in _expressions(spec)
     ]
     calls = [*constants, *expressions]  # an expression may name other inputs

@@ -4,7 +4,6 @@ Both address Funcs by their number, which Halide keeps from build to build, and 
 position, because the names that Halide counts up (``r4$x``) depend on what the process did before.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -13,7 +12,7 @@ from typing import Any
 from hltune.pipeline.serialized import read_names
 from hltune.schedule.c_library import C_FUNCTIONS
 from hltune.schedule.canonical import algorithm_loops, is_counted, new_loops
-from hltune.schedule.languages import C_RESERVED, CPP, PYTHON, Language
+from hltune.schedule.languages import C_RESERVED, CPP, PYTHON, Language, quoted
 from hltune.schedule.loops import LoopNests, LoopOrigin, callable_order, loop_nests
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule, Unroll, Unscheduled
 from hltune.values.pipeline import FuncInfo, PipelineSpec
@@ -160,7 +159,7 @@ class _Writer:
         indent, end = "    ", self._language.end
         body = "\n".join("".join(f"{indent}{line}{end}\n" for line in lines) for lines in blocks)
         full = {name.replace("$", "_"): name for name in read_names(self._spec.hlpipe)}
-        pairs = ((json.dumps(full[func.name]), json.dumps(_shape(func))) for func in self._in_order)
+        pairs = ((quoted(full[func.name]), quoted(_shape(func))) for func in self._in_order)
         return self._language.file.format(
             about="".join(f"{self._language.comment} {line}\n" for line in about),
             name=function_suffix(self._spec),
@@ -241,7 +240,7 @@ class _Writer:
     def _declaration(self, identifier: str, name: str, kind: str, origin: LoopOrigin | None) -> str:
         language = self._language
         if origin is None:
-            return language.named.format(id=identifier, kind=kind, quoted=json.dumps(self._new_name(name)))
+            return language.named.format(id=identifier, kind=kind, quoted=quoted(self._new_name(name)))
         template = language.arg if origin.stage.update is None else language.rvar
         func = self._func(origin.stage.func)
         return template.format(id=identifier, func=func, update=origin.stage.update, index=origin.index)

@@ -6,7 +6,7 @@ fault is about decides whether it is said; whether a change helps, only lowering
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hltune.lowered import operations
@@ -26,7 +26,7 @@ _REPEATS = 2.0
 _SCATTERED = 0.3
 """Share of a body's time that goes into lanes accessed one by one."""
 _WALKING, _CHAINED = 0.3, 0.3
-"""The same into finding pages, and into waiting for the sum before."""
+"""Share of a stage's time that goes into finding pages, and into waiting for the sum before."""
 _SIDE_BY_SIDE, _TOGETHER = (4, 8), (16, 64)
 """Sums that do not wait for each other, and elements of a line of the cache, or a few."""
 _IDLE = 0.2
@@ -135,16 +135,35 @@ def _scattered(case: Case) -> Iterator[Fault]:
         slow = [each for each in bodies if each.vector and each.terms["scattered"] >= _SCATTERED * each.seconds]
         if not slow:
             continue
-        changes = list(remedies.revectorised(case.patient, stage, slow[0].element_bytes))
-        for func in {func for each in slow for func in (*each.loaded, stage.func)} & case.funcs:
-            changes += remedies.stored_otherwise(case.patient, func)
+        told = _unclamped if all(each.clamped for each in slow) else _dense
+        text, changes = told(case, stage, slow)
         yield Fault(
             kind="scattered",
             stage=stage,
             seconds=sum(each.terms["scattered"] for each in slow),
-            text="loads or stores its vectors lane by lane: vectorise along what is dense in memory",
+            text=f"loads or stores its vectors lane by lane{text}",
             changes=tuple(changes),
         )
+
+
+def _dense(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterable[Schedule]]:
+    changes = list(remedies.revectorised(case.patient, stage, slow[0].element_bytes))
+    for func in {func for each in slow for func in (*each.loaded, stage.func)} & case.funcs:
+        changes += remedies.stored_otherwise(case.patient, func)
+    return ": vectorise along what is dense in memory", changes
+
+
+def _unclamped(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterable[Schedule]]:
+    """Lanes are side by side but for the ends of loops: these get code of their own, or the loads a Func of theirs."""
+    around = {stage, *(level.stage for each in slow for level in each.levels)}
+    changes = list(remedies.partitioned(case.patient, around))
+    for func in case.spec.funcs:
+        bodies = case.root.of(func.name)
+        inlined = func.name not in case.funcs and stage.func in case.patient.placed_consumers(func.name)
+        if inlined and bodies and not any(map(_computes, bodies)):
+            changes += remedies.computed(case.patient, func.name, bodies[0].element_bytes)
+    text = ", for each lane's index is clamped: leave that to the ends of the loops, or to a buffer with a border"
+    return text, changes
 
 
 def _pages(case: Case) -> Iterator[Fault]:
@@ -165,14 +184,17 @@ def _chained(case: Case) -> Iterator[Fault]:
 def _waiting(
     case: Case, kind: str, term: str, share: float, text: str, factors: Sequence[int], *, unrolled: bool
 ) -> Iterator[Fault]:
-    """Of bodies in which a term of T0 has so large a share, which a part of an outer loop brought inside may lower."""
+    """Of stages in which a term of T0 has so large a share, which a part of an outer loop brought inside may lower.
+
+    Of all bodies of a stage together: what the edges of an image spend, whose loops are others, says little alone.
+    """
     for stage, bodies in case.stages.items():
-        slow = [each for each in bodies if each.terms[term] >= share * each.seconds]
-        if slow:
+        seconds = sum(each.terms[term] for each in bodies)
+        if seconds and seconds >= share * sum(each.seconds for each in bodies):
             yield Fault(
                 kind=kind,
                 stage=stage,
-                seconds=sum(each.terms[term] for each in slow),
+                seconds=seconds,
                 text=text,
                 changes=tuple(remedies.brought_inside(case.patient, stage, factors, unrolled=unrolled)),
             )
@@ -248,17 +270,22 @@ def _times(number: float) -> str:
 
 def _launches(case: Case) -> Iterator[Fault]:
     for stage, bodies in case.stages.items():
-        inner = [level for each in bodies for level in each.levels if level.kind == "parallel" and level.stage == stage]
-        entries = max((level.entries for level in inner), default=0.0)
-        if entries <= 1.0:
+        body = max(bodies, key=_entries)
+        if (entries := _entries(body)) <= 1.0:
             continue
         yield Fault(
             kind="launches",
             stage=stage,
             seconds=case.account.terms["launches"] * min(1.0, entries / max(1.0, case.account.launches)),
             text=f"starts its threads {entries:,.0f} times: parallelise a loop further out",
-            changes=tuple(remedies.fewer_launches(case.patient, stage)),
+            changes=tuple(remedies.fewer_launches(case.patient, stage, _outermost(body))),
         )
+
+
+def _entries(body: Body) -> float:
+    """How often the loops of a body's own stage are given to the threads."""
+    parallel = [level for level in body.levels if level.kind == "parallel" and level.stage == body.stage]
+    return max((level.entries for level in parallel), default=0.0)
 
 
 KINDS: dict[str, Callable[[Case], Iterator[Fault]]] = {

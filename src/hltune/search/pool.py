@@ -2,12 +2,12 @@
 
 import contextlib
 import math
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from hltune.cost_model.adams2019.weights import Weights, weights_hash, write_weights
+from hltune.runtime.files import ScratchFolder
 from hltune.runtime.worker import AnyRunning, AnyWorker, Worker, memory_share_bytes, run_all
 from hltune.search.autoschedulers import SearchOptions
 from hltune.search.jobs import ENVIRONMENT, SearchJob
@@ -42,7 +42,7 @@ class SearchPool:
     def __init__(self, workers: int | Sequence[AnyWorker], *, timeout_s: float) -> None:
         self.timeout_s = timeout_s
         with contextlib.ExitStack() as stack:
-            self._scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hltune-")))
+            self._scratch = Path(stack.enter_context(ScratchFolder()))
             if isinstance(workers, int):
                 workers = [stack.enter_context(search_worker(workers)) for _ in range(workers)]
             self.workers = workers

@@ -5,8 +5,8 @@ None of them knows whether it helps: whoever asks lowers what comes of it, or me
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from hltune.schedule.loops import Loop, loop_nests
@@ -19,6 +19,7 @@ from hltune.values.directives import (
     HoistStorage,
     HoistStorageRoot,
     Parallel,
+    Partition,
     Reorder,
     ReorderStorage,
     Schedule,
@@ -106,6 +107,14 @@ def revectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator
     yield plain
     other = Patient(patient.spec, plain, patient.consumers, patient.vector_bytes)
     yield from vectorised(other, stage, element_bytes)
+
+
+def partitioned(patient: Patient, stages: Collection[Stage]) -> Iterator[Schedule]:
+    """Lets the ends of loops have code of their own, where these were to stay whole."""
+    directives = patient.view.directives
+    whole = [each for each in directives if isinstance(each, Partition) and each.policy == "Never"]
+    if whole := [each for each in whole if each.stage in stages]:
+        yield from patient.changed([each for each in directives if each not in whole])
 
 
 def stored_otherwise(patient: Patient, func: str) -> Iterator[Schedule]:
@@ -216,9 +225,12 @@ def parallel(patient: Patient, stage: Stage) -> Iterator[Schedule]:
                         yield from patient.changed(view.replaced(at, factor=each.factor // times))
 
 
-def fewer_launches(patient: Patient, stage: Stage) -> Iterator[Schedule]:
-    """Takes the loops of a stage off the threads, which the loops around it may use."""
-    yield from patient.changed(patient.view.without(stage, Parallel))
+def fewer_launches(patient: Patient, stage: Stage, outermost: Stage) -> Iterator[Schedule]:
+    """Takes the loops of a stage off the threads, or gives these a loop further out, which may be another stage's."""
+    for plain in patient.changed(patient.view.without(stage, Parallel)):
+        yield plain
+        shared = parallel(replace(patient, schedule=plain), outermost)
+        yield from (each for each in shared if each != patient.schedule)
 
 
 def fewer_allocations(patient: Patient, func: str, *, small: bool) -> Iterator[Schedule]:

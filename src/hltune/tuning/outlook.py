@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 _LEAST_ROUNDS = 6
 """Before this, nobody can say that tuning is done."""
@@ -19,7 +20,7 @@ _FEW = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What to expect of a pipeline, from how long its first schedules took.
+    """What to expect of a pipeline, from how long its first schedules took, or those of earlier runs.
 
     Attributes:
         stages: definitions, pure and update ones, of all its Funcs.
@@ -60,9 +61,8 @@ class Outlook:
     Attributes:
         rounds: how many there were.
         idle: rounds since the last one that found a faster schedule.
-        late_gain: by how much the last two thirds of the rounds made the best schedule faster, as a share of its cost;
-            None before there are enough rounds to tell, or if nothing worked early. As many again will hardly bring
-            more.
+        late_gain: how much the last two thirds of the rounds took off the least cost, as a share of it; None before
+            there are enough rounds to tell, or if nothing worked early. As many again will hardly bring more.
         hopeless: after many rounds, nothing works.
     """
 
@@ -74,11 +74,11 @@ class Outlook:
     @classmethod
     def of(cls, costs: Sequence[float | None]) -> Outlook:
         """From the least cost after each round, None as long as nothing works."""
-        count = len(costs)
-        changed = [number for number in range(1, count) if costs[number] != costs[number - 1]]
+        count, best = len(costs), _lasting(costs)
+        changed = [number for number in range(1, count) if best[number] < best[number - 1]]
         idle = count - 1 - changed[-1] if changed else max(0, count - 1)
         hopeless = count >= _HOPELESS_ROUNDS and costs[-1] is None
-        return cls(rounds=count, idle=idle, late_gain=_late_gain(costs), hopeless=hopeless)
+        return cls(rounds=count, idle=idle, late_gain=_late_gain(best), hopeless=hopeless)
 
     @property
     def least_rounds(self) -> int | None:
@@ -91,8 +91,14 @@ class Outlook:
         return self.hopeless or (self.late_gain is not None and self.late_gain < _LITTLE)
 
 
-def _late_gain(costs: Sequence[float | None]) -> float | None:
-    if len(costs) < _LEAST_ROUNDS:
+def _lasting(costs: Sequence[float | None]) -> list[float]:
+    """The least costs without those that a later round has taken back: a lucky moment, or what has turned out wrong."""
+    known = [math.inf if each is None else each for each in costs]
+    return [*accumulate(reversed(known), max)][::-1]
+
+
+def _late_gain(best: Sequence[float]) -> float | None:
+    if len(best) < _LEAST_ROUNDS:
         return None
-    early, last = costs[math.ceil(_EARLY * len(costs)) - 1], costs[-1]
-    return None if early is None or last is None else 1 - last / early
+    early, last = best[math.ceil(_EARLY * len(best)) - 1], best[-1]
+    return None if early == math.inf else 1 - last / early

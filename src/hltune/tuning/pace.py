@@ -63,6 +63,9 @@ class Pace:
     Args:
         nodes: how many computers measure side by side at present.
         turns_s: how long all turns of a schedule take, whose calls take so many seconds.
+
+    Attributes:
+        known: something was measured, in this run or in an earlier one.
     """
 
     def __init__(
@@ -77,6 +80,8 @@ class Pace:
         self._call_s = 0.0
         self._calls_s: deque[float] = deque(maxlen=_NEWEST)
         self._last_round_s: float | None = None
+        self._slower = _SLOWER
+        self.known = False
         self._candidate_s = self._finalist_s = 1.0
         self._bursts: deque[_Burst] = deque(maxlen=_NEWEST)
 
@@ -102,6 +107,8 @@ class Pace:
             last_s, alone = now_s, False
             yield key, measurement
         if self._bursts:
+            self.known = True
+            self._slower = _SLOWER if self._last_round_s is None else 1.0
             times_s = [each.seconds / each.count for each in self._bursts for _ in range(each.count)]
             working_s = [each.seconds / each.works for each in self._bursts for _ in range(each.works)]
             self._candidate_s = float(np.median(times_s))  # for one says little
@@ -120,19 +127,17 @@ class Pace:
             return
         times_s, costs = np.array(taken[-_NEWEST:]).T
         steps_s = np.diff(times_s)
+        bursts = np.cumsum(steps_s >= _TOGETHER_S)
+        steps_s = (np.bincount(bursts, steps_s) / np.maximum(1, np.bincount(bursts)))[bursts]
         self._candidate_s = max(_TOGETHER_S, float(np.median(steps_s)))
         steps_s = steps_s[steps_s <= _PAUSE * self._candidate_s]
         self._finalist_s = max(_TOGETHER_S, float(np.quantile(steps_s, _FINALIST_QUANTILE)))
         self._call_s = float(np.median(costs))
+        self._slower, self.known = 1.0, True  # most of them were candidates of rounds
 
     def saw_round(self, seconds: float) -> None:
         """Learns from how long a round took."""
-        self._last_round_s = seconds
-
-    @property
-    def known(self) -> bool:
-        """Something was measured in this run."""
-        return bool(self._bursts)
+        self._last_round_s, self._slower = seconds, 1.0
 
     @property
     def candidate_s(self) -> float:
@@ -140,9 +145,14 @@ class Pace:
         return self._candidate_s
 
     @property
+    def next_candidate_s(self) -> float:
+        """The same of a candidate of a round, if only known schedules were measured so far."""
+        return self._slower * self._candidate_s
+
+    @property
     def samples_per_minute(self) -> float:
-        """Measurements of a full round, by all of its time; before the first one."""
-        candidate_s = _SLOWER * self._candidate_s
+        """Measurements of a full round, by all of its time."""
+        candidate_s = self.next_candidate_s
         measuring_s = self._measuring_s(candidate_s)
         return 60 * measuring_s / candidate_s / (measuring_s + self._probing_s(measuring_s))
 

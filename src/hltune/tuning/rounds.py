@@ -48,8 +48,8 @@ class Run:
     """One pipeline of a call; what was measured before the first round counts, too.
 
     Attributes:
-        expected: what was expected before the first round, or after it if nothing new was measured before; None if
-            there was no time for any.
+        expected: what was expected before the first round, or after it if nothing was measured before; None if there
+            was no time for any.
         error: what ended its rounds early; None if nothing did.
     """
 
@@ -131,7 +131,7 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
 def _why_done(outlook: Outlook) -> str:
     if outlook.late_gain is None:
         return f"given up, nothing works after {outlook.rounds} rounds"
-    return f"done, the last two thirds of its {outlook.rounds} rounds brought {outlook.late_gain:.1%}"
+    return f"done, the last two thirds of its {outlook.rounds} rounds took {outlook.late_gain:.1%} off the least cost"
 
 
 def part(end_s: float, parts: int) -> float:

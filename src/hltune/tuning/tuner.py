@@ -160,7 +160,7 @@ class Tuner:
         return self.pace.finals_s(references, side_by_side=self.session.side_by_side)
 
     def expect(self, minutes: float, *, most: float) -> Expectation | None:
-        """What so many minutes of rounds will bring; None before anything was measured in this run.
+        """What so many minutes of rounds will bring; None before anything was measured in any run.
 
         Args:
             most: samples that there may be.
@@ -172,7 +172,7 @@ class Tuner:
         return Expectation(
             stages=sum(1 + len(each.updates) for each in self.subject.spec.funcs),
             search_s=beam and beam.search_s,
-            candidate_s=self.pace.candidate_s,
+            candidate_s=self.pace.next_candidate_s,
             samples_per_minute=self.pace.samples_per_minute,
             minutes=minutes,
             given=math.inf if given is None else given,

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hltune import __version__
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
+
+
+class OutputSizes(NamedTuple):
+    """On which sizes of outputs a schedule runs, by their names: extents, innermost first."""
+
+    least: dict[str, tuple[int, ...]]
+    steps: dict[str, tuple[int, ...]]
+    """Larger extents are so by multiples of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +28,7 @@ class About:
         target: what it is for, a full Halide target.
         halide: version of Halide.
         measured: on which machine, and its least cost there, in seconds; None if it was not measured.
-        least: extents of the outputs below which it does not run, by their names; None if nobody asked.
+        runs_on: sizes of the outputs; None if nobody asked.
         day: when it was written, as YYYY-MM-DD.
     """
 
@@ -29,7 +37,7 @@ class About:
     halide: str
     measured: tuple[MachineId, float] | None
     day: str
-    least: dict[str, tuple[int, ...]] | None = None
+    runs_on: OutputSizes | None = None
 
     @classmethod
     def today(cls, spec: PipelineSpec, machine: MachineId, cost: float | None, *, target: str | None = None) -> About:
@@ -57,7 +65,8 @@ class About:
                 each.name: _sizes(each.estimate) for each in self.spec.inputs if isinstance(each, BufferArgument)
             },
             "outputs": {each.name: _sizes(each.estimate) for each in self.spec.outputs},
-            "least_outputs": self.least and {name: list(extents) for name, extents in self.least.items()},
+            "least_outputs": self.runs_on and _lists(self.runs_on.least),
+            "steps_of_outputs": self.runs_on and _lists(self.runs_on.steps),
             "target": self.target,
             "machine": machine and machine.document(),
             "cost": machine and machine.unit.from_seconds(cost),
@@ -77,9 +86,8 @@ class About:
             f"For {self.target}; {self._cost()}.",
             f"Written {self.day} by hltune {__version__} with Halide {self.halide}.",
         ]
-        if self.least is not None:
-            least = ", ".join(f"{name} {_text(extents)}" for name, extents in self.least.items())
-            lines.insert(1, f"It does not run on smaller outputs than {least}.")
+        if self.runs_on is not None:
+            lines.insert(1, _limits(self.runs_on))
         return [" ".join(line.split()) for line in lines]
 
     def _cost(self) -> str:
@@ -89,6 +97,17 @@ class About:
         text = f"{machine.unit.text(cost)} {machine.unit.label} on {machine.cpu}, threads: {machine.threads}"
         text += f", given {machine.given}" if machine.given else ""
         return text if machine.target == self.target else f"{text}, as {machine.target}"
+
+
+def _limits(sizes: OutputSizes) -> str:
+    least, steps = (", ".join(f"{name} {_text(extents)}" for name, extents in each.items()) for each in sizes)
+    any_larger = all(step == 1 for extents in sizes.steps.values() for step in extents)
+    larger = "" if any_larger else f", and on larger ones only where they are larger by multiples of {steps}"
+    return f"It does not run on smaller outputs than {least}{larger}."
+
+
+def _lists(extents: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    return {name: list(each) for name, each in extents.items()}
 
 
 def _sizes(intervals: Sequence[Interval]) -> list[int]:

@@ -7,6 +7,10 @@ from typing import Any, Literal
 from hltune.values.limits import limit_flag, reached_s, with_flag
 
 FailureKind = Literal["error", "crash", "timeout", "memory", "wrong output"]
+START, INPUTS = "start", "inputs"
+"""Stages before anything that is particular to a job."""
+KILLED = "was killed (SIGKILL), as the system does where memory runs out"
+"""What the message of a process says that neither ended itself nor exceeded a limit of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,11 @@ class Failure:
     def is_wrong(self) -> bool:
         """The schedule works, and what it computes is not what the pipeline says."""
         return self.kind == "wrong output"
+
+    @property
+    def by_chance(self) -> bool:
+        """What it was to do may work when nothing else runs: it was killed, or failed before it had begun with it."""
+        return self.stage in (START, INPUTS) or self.message.startswith(KILLED)
 
     @property
     def flag(self) -> str | None:

@@ -200,10 +200,14 @@ class PipelineSpec:
 
     @property
     def rfactored(self) -> tuple[str, ...]:
-        """The Funcs that a call of ``rfactor`` made, as their names tell: they belong to the algorithm."""
-        names = [func.name for func in self.funcs]
-        found = {name: re.fullmatch(r"(.+)_intm(_\d+)?", name) for name in names}
-        return tuple(name for name, match in found.items() if match and match[1] in names)
+        """The Funcs that a call of ``rfactor`` made, as names and variables tell: they belong to the algorithm."""
+        funcs = {func.name: func for func in self.funcs}
+        found = {name: re.fullmatch(r"(.+)_intm(_\d+)?", name) for name in funcs}
+        return tuple(
+            name
+            for name, match in found.items()
+            if match and (base := funcs.get(match[1])) is not None and _is_made_of(funcs[name], base)
+        )
 
     def rfactor_note(self) -> str | None:
         """What people should know who put another schedule in place of their own; None without an ``rfactor``."""
@@ -219,14 +223,20 @@ class PipelineSpec:
         return (argument for argument in self.inputs if isinstance(argument, BufferArgument))
 
 
+def _is_made_of(func: FuncInfo, base: FuncInfo) -> bool:
+    """Whether a Func can be what an ``rfactor`` of another one makes: it has more variables, and both have updates."""
+    shared = len(base.args)
+    return len(func.args) > shared and func.args[:shared] == base.args and bool(func.updates and base.updates)
+
+
 def check_range(argument: ScalarArgument, value: Number, *, where: str) -> None:
     """Refuses a value that the user's code does not allow.
 
     Raises:
         InputError: it is outside of the scalar's range; tells `where` the user gave it.
     """
-    minimum, maximum = argument.minimum, argument.maximum
-    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+    minimum, maximum, held = argument.minimum, argument.maximum, converted(value, argument.dtype)
+    if (minimum is not None and held < minimum) or (maximum is not None and held > maximum):
         low, high = ("any" if limit is None else limit for limit in (minimum, maximum))
         raise InputError(
             f"scalar {argument.name} is out of its range",
@@ -246,3 +256,10 @@ def fits(value: Number, dtype: str) -> bool:
     if dtype.startswith("float"):
         return abs(value) <= float(np.finfo(dtype).max)
     return type(value) is int and int(np.iinfo(dtype).min) <= value <= int(np.iinfo(dtype).max)
+
+
+def converted(value: Number, dtype: str) -> Number:
+    """A number that fits, as its type holds it: floats are rounded, as Halide rounds those of the user's code."""
+    import numpy as np
+
+    return np.dtype(dtype).type(value).item()

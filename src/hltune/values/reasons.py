@@ -1,7 +1,7 @@
 """Why schedules failed: alike failures counted as one reason."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hltune.values.errors import Failure
@@ -22,7 +22,9 @@ class Reason:
         stage: the step that failed.
         message: one line, with N for every number: what they have in common, and no text for people.
         example: the message of the newest of them.
-        schedule_hash: of the schedule that failed so last; None if nobody knows.
+        schedule_hash: of the newest schedule that failed so, and does so to this day if there is one; None if nobody
+            knows.
+        works_since: that schedule has worked since.
     """
 
     stage: str
@@ -30,6 +32,7 @@ class Reason:
     count: int
     example: str
     schedule_hash: str | None = None
+    works_since: bool = False
 
     @property
     def text(self) -> str:
@@ -45,25 +48,36 @@ class Reason:
         return f"{self.heading}: {_short(self.text)}"
 
 
+Failed = tuple[str, str, int, str | None, bool]
+"""A stage, a message, how often it came, the hash of a schedule that failed so, and if that one has worked since."""
+
+
 def reasons(failures: Iterable[Failure]) -> tuple[Reason, ...]:
     """The reasons of failures, the commonest first; of the failures themselves the newest is the last one."""
-    return counted((each.stage, each.message, 1, None) for each in reversed([*failures]))
+    return counted((each.stage, each.message, 1, None, False) for each in reversed([*failures]))
 
 
-def counted(rows: Iterable[tuple[str, str, int, str | None]]) -> tuple[Reason, ...]:
-    """The same of stages, messages, how often each came, and the hash of a schedule that failed so, newest first."""
-    counts: dict[tuple[str, str], int] = {}
-    examples: dict[tuple[str, str], tuple[str, str | None]] = {}
-    for stage, message, count, schedule_hash in rows:
-        key = stage, with_flag(_general(message), limit_flag(stage, message))
-        counts[key] = counts.get(key, 0) + count
-        examples.setdefault(key, (message, schedule_hash))
-    ordered = sorted(counts, key=lambda key: (-counts[key], key))
-    return tuple(_reason(*key, counts[key], *examples[key]) for key in ordered)
+def counted(rows: Iterable[Failed]) -> tuple[Reason, ...]:
+    """The same of what was counted by messages, the newest first."""
+    groups: dict[tuple[str, str], list[Failed]] = {}
+    for row in rows:
+        stage, message, *_ = row
+        groups.setdefault((stage, with_flag(_general(message), limit_flag(stage, message))), []).append(row)
+    found = (_reason(message, group) for (_, message), group in groups.items())
+    return tuple(sorted(found, key=lambda each: (-each.count, each.stage, each.message)))
 
 
-def _reason(stage: str, message: str, count: int, example: str, schedule_hash: str | None) -> Reason:
-    return Reason(stage=stage, message=message, count=count, example=example, schedule_hash=schedule_hash)
+def _reason(message: str, rows: Sequence[Failed]) -> Reason:
+    stage, example, *_ = rows[0]
+    *_, schedule_hash, works_since = min(rows, key=lambda row: (row[3] is None, row[4]))
+    return Reason(
+        stage=stage,
+        message=message,
+        count=sum(count for _, _, count, *_ in rows),
+        example=example,
+        schedule_hash=schedule_hash,
+        works_since=works_since,
+    )
 
 
 def _general(message: str) -> str:

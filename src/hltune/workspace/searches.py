@@ -50,7 +50,7 @@ class Searches:
     def keep(self, target: str, search: SearchOptions, outcome: Outcome, *, limit_s: float) -> None:
         """See `Memory`; other failures than exceeded limits are not remembered, for they may have other causes."""
         if isinstance(outcome, Failure):
-            if outcome.kind != "timeout" or limit_s < _WORTH_KEEPING_S:
+            if outcome.kind != "timeout" or outcome.by_chance or limit_s < _WORTH_KEEPING_S:
                 return
             fields = {"limit_s": limit_s, "stage": outcome.stage, "message": outcome.message}
         elif (outcome.search_s or 0.0) < _WORTH_KEEPING_S:

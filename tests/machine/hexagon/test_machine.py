@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hltune.machine.hexagon import jobs, toolchain
+from hltune.machine.hexagon.jobs import CountJob
 from hltune.machine.hexagon.machine import HexagonMachine
 from hltune.machine.hexagon.options import CacheModel, EmulatorOptions
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
@@ -21,6 +23,7 @@ from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Process, Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost, Measurement
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.profile import Profile
@@ -221,6 +224,41 @@ def test_other_versions(version: str) -> None:
     with compiled_modules(), HexagonMachine(target, OPTIONS, workers=1) as machine:
         found = measured(machine, blur, root=_ROOT)
     assert isinstance(found["root"], Cost), found
+
+
+_FAKE = f"""#!{sys.executable} -S
+import os, sys, time
+if sys.argv[-1].endswith("killed"):
+    os.kill(os.getpid(), 9)
+while "-plugin" not in sys.argv or time.process_time() < 0.3:
+    pass
+"""
+"""An emulator that takes 0.3 s with a plug-in, and without one for ever."""
+
+
+def test_what_the_cache_costs_is_not_the_schedules_fault(tmp_path: Path, dsp: TargetInfo) -> None:
+    """What has too many packets ends in the plain run, whose limit is short."""
+    emulator = tmp_path / "qemu"
+    emulator.write_text(_FAKE)
+    emulator.chmod(0o755)
+    (tmp_path / "input.job").write_bytes(b"")
+    job = CountJob(
+        spec=pipeline("hungry"),
+        schedule=Schedule(),
+        target=dsp.name,
+        tools=toolchain.Tools(zig=emulator, emulator=emulator, cache_plugin=tmp_path / "cache.so"),
+        reference=None,
+        input_file=tmp_path / "input.job",
+        options=replace(OPTIONS, run_timeout_s=0.1, machine_options=EmulatorOptions(cache=CACHE_MODEL)),
+    )
+    plain, with_cache = job.runs
+    late, silent, killed = (
+        job._emulate(tmp_path / name, run)
+        for name, run in (("program", plain), ("program", with_cache), ("killed", plain))
+    )
+    assert isinstance(late, Failure) and (late.kind, "0.1 s" in late.message) == ("timeout", True)
+    assert isinstance(silent, Failure) and silent.kind == "crash"
+    assert isinstance(killed, Failure) and (killed.kind, killed.by_chance) == ("memory", True)
 
 
 def test_targets() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hltune.machine.heap import measure_heap, settle
+from hltune.machine.heap import Taken, measure_heap, poisoned_heap, settle
 from hltune.machine.host.lane import measuring_worker
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
@@ -47,8 +48,8 @@ class PassesJob:
         call = pipeline.compile_to_callable([], hl.get_host_target())
         output = hl.Buffer(hl.UInt(8), [WIDTH, self.height])
         process.enter("counting", timeout_s=60)
-        heap = measure_heap(lambda: call(output), limit_s=30)
-        process.on_main_thread(lambda: settle(heap))
+        heap, largest_mapped_bytes = measure_heap(lambda: call(output), limit_s=30)
+        process.on_main_thread(lambda: settle(largest_mapped_bytes))
         return heap, process.on_main_thread(lambda: _faults(lambda: call(output)))
 
 
@@ -65,6 +66,33 @@ def _faults_once(call: Any) -> float:
     return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10
 
 
+@dataclass(frozen=True)
+class UnwrittenJob:
+    """What a large buffer and a small one hold that nobody has written yet, in a poisoned heap and in another one."""
+
+    def run(self, _process: Process) -> list[bytes]:
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+        def unwritten(size: int) -> bytes:
+            memory = libc.malloc(ctypes.c_size_t(size))
+            try:
+                return ctypes.string_at(memory + size // 2, 8)
+            finally:
+                libc.free(memory)
+
+        with poisoned_heap():
+            found = [unwritten(size) for size in (2_000, 2**20, 2**26)]
+        return [*found, unwritten(2**26)]
+
+
+def test_what_nobody_wrote_shows_in_a_poisoned_heap() -> None:
+    with Worker() as worker:
+        *poisoned, usual = worker.run(UnwrittenJob())
+    assert poisoned == [b"\x7f" * 8] * 3
+    assert usual == bytes(8)
+
+
 def test_every_buffer_is_counted() -> None:
     with Worker(preload=("halide",), spare_main_thread=True) as worker:
         heap, _ = worker.run(PassesJob(3))
@@ -76,20 +104,61 @@ def test_every_buffer_is_counted() -> None:
 
 @dataclass(frozen=True)
 class BadCallJob:
-    """The heap of a call that never ends, or that takes its process down."""
+    """The heap of a call that never ends, or that takes its process down, or that cannot have one of its own."""
 
-    endless: bool
+    how: str
 
-    def run(self, process: Process) -> Heap | None:
+    def run(self, process: Process) -> Taken:
         process.enter("counting", timeout_s=60)
-        return measure_heap(lambda: time.sleep(600) if self.endless else os.abort(), limit_s=1.0)
+        if self.how == "no processes":
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(os, "fork", self._refuse)
+                return self._taken()
+        return self._taken()
+
+    def _taken(self) -> Taken:
+        return measure_heap(lambda: time.sleep(600) if self.how == "endless" else os.abort(), limit_s=1.0)
+
+    def _refuse(self) -> int:
+        raise OSError(errno.EAGAIN, "no more processes")
 
 
-@pytest.mark.parametrize("endless", [True, False])
-def test_a_call_that_does_not_end_well_tells_nothing(endless: bool) -> None:
-    with Worker() as worker:
-        assert worker.run(BadCallJob(endless)) is None
-        assert worker.run(BadCallJob(endless)) is None  # and harms nobody
+@pytest.mark.parametrize(("how", "largest"), [("endless", 0), ("crashing", None), ("no processes", None)])
+def test_a_call_that_does_not_end_well_tells_nothing(how: str, largest: int | None) -> None:
+    with Worker(preload=("pytest",)) as worker:
+        assert worker.run(BadCallJob(how)) == (None, largest)
+        assert worker.run(BadCallJob(how)) == (None, largest)  # and harms nobody
+
+
+@dataclass(frozen=True)
+class SlowJob:
+    """What is known of a call that takes buffers of this many bytes for ever."""
+
+    sizes: tuple[int, ...]
+
+    def run(self, process: Process) -> Taken:
+        import halide as hl
+
+        x, y = hl.Var("x"), hl.Var("y")
+        funcs = [hl.Func(f"of_{size}") for size in self.sizes]
+        for func, size in zip(funcs, self.sizes, strict=True):
+            func[x] = hl.cast(hl.UInt(8), x)
+            func.compute_root().bound_extent(x, size)
+        out = hl.Func("out")
+        out[x, y] = hl.cast(hl.UInt(8), 0)
+        for func in funcs:
+            out[x, y] += func[y % 7]
+        call = hl.Pipeline(out).compile_to_callable([], hl.get_host_target())
+        output = hl.Buffer(hl.UInt(8), [7, 7])
+        process.enter("counting", timeout_s=60)
+        return measure_heap(lambda: [call(output) for _ in iter(int, 1)], limit_s=3.0)
+
+
+def test_what_a_slow_call_takes_is_known_until_nobody_waits_any_longer() -> None:
+    """Larger ones than are ever mapped for good do not count."""
+    with Worker(preload=("halide",), spare_main_thread=True) as worker:
+        heap, largest = worker.run(SlowJob((1000, 500_000, 200_000, 40_000_000)))
+    assert heap is None and largest is not None and 500_000 <= largest <= 500_200
 
 
 @pytest.mark.parametrize("passes", [1, 2, 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import open_machine, resolve, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
+from hltune.machine.task import Task
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Running, Worker
 from hltune.schedule.parse import parse_schedule
@@ -169,6 +171,51 @@ def test_what_takes_the_process_down_has_only_the_best_compiled_again(
     assert started == ["good", "deadly", *again]
     assert isinstance(measured["good"], Cost) and len(measured["good"].turns) == (3 if again else 1)
     assert isinstance(measured["deadly"], Failure)
+
+
+def test_what_waits_for_turns_is_compiled_again_when_the_system_ends_its_process(
+    blur: PipelineSpec, host: TargetInfo
+) -> None:
+    with HostMachine(host, OPTIONS, workers=1) as machine:
+        lane, trial = machine.lane, Trial("good", Task(spec=blur, schedule=fast(blur), target="host", inputs=Inputs()))
+        lane.prepare(trial, OPTIONS)
+        assert lane.holds(trial)
+        lane.worker.kill()
+        while lane.worker.process is not None:
+            time.sleep(0.01)
+        assert not lane.take_turn(trial, OPTIONS, last=False) and trial.failure is None
+        lane.worker.recycle()
+        assert not lane.holds(trial)
+        assert lane.take_turn(trial, OPTIONS, last=True) and len(trial.turns) == 2
+    assert isinstance(trial.measurement(), Cost)
+
+
+@pytest.mark.parametrize(("times", "works"), [(1, True), (2, False)])
+def test_what_the_system_kills_is_measured_once_more(
+    shared: Opened, blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch, times: int, works: bool
+) -> None:
+    """After all others."""
+    started: list[str] = []
+    start = Lane.start
+
+    def begin(its: Lane, trial: Trial, given: MeasureOptions) -> Running[Prepared | Failure]:
+        running = start(its, trial, given)
+        if trial.key == "killed" and started.count("killed") < times:
+            its.worker.kill()
+        started.append(trial.key)
+        return running
+
+    monkeypatch.setattr(Lane, "start", begin)
+    two = {"killed": fast(blur), "good": strips(blur, 1)[0][1]}
+    with shared(blur, host) as session:
+        each = dict(session.measure_each(two.items(), best=None))
+        started.clear()
+        together = session.measure(two)
+    assert list(each) == ["good", "killed"]
+    for measured in (each, together):
+        failure = measured["killed"]
+        assert isinstance(measured["good"], Cost) and isinstance(failure, Cost if works else Failure)
+        assert works or (isinstance(failure, Failure) and failure.kind == "memory")
 
 
 def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host: TargetInfo) -> None:

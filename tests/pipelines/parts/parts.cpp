@@ -1,6 +1,8 @@
 // Needs -I include, -D SHIFT=..., and halved.cpp; and it is a program of its own, too.
 #include "Halide.h"
 
+#include <limits>
+
 #include "amounts.h"
 #include "halide_trace_config.h"
 
@@ -43,6 +45,7 @@ HALIDE_REGISTER_GENERATOR(Mixed, mixed)
 struct Limited : public Generator<Limited> {
     Input<Buffer<uint8_t, 3>> pixels{"pixels"};
     Input<int> level{"level", 5, 1, 9};
+    Input<float> gain{"gain", 1.0f, 0.0f, std::numeric_limits<float>::infinity()};
     Output<Buffer<uint8_t, 3>> limited{"limited"};
     Var c{"c"}, x{"x"}, y{"y"};
 

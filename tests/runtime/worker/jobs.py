@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hltune.runtime.worker import Process
@@ -58,6 +59,25 @@ class Die:
         if self.how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         os._exit(int(self.how))
+
+
+@dataclass(frozen=True)
+class Unlucky:
+    """Dies, the first time or each time, in a stage or before it."""
+
+    how: str
+    folder: Path
+    begun: bool = True
+    each_time: bool = False
+
+    def run(self, process: Process) -> str:
+        tried = self.folder / f"tried {self.how} {self.begun}"
+        if self.each_time or not tried.exists():
+            tried.touch()
+            if self.begun:
+                Die(self.how).run(process)
+            os._exit(1)
+        return "works"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import signal
@@ -11,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hltune.runtime.worker import Worker, first_ended, parent, paused, run_all, run_each, usable_workers, wait_any
-from hltune.values.errors import Failure, InputError, JobFailed
+from hltune.values.errors import Failure, HltuneError, InputError, JobFailed
 from tests.runtime.worker import jobs
 
 pytestmark = pytest.mark.alone
@@ -75,10 +77,13 @@ def test_state_lives_as_long_as_the_process(worker: Worker) -> None:
     assert worker.run(jobs.Remember("a", 3)) == 3
 
 
-@pytest.mark.parametrize(("how", "reason"), [("abort", "SIGABRT"), ("kill", "SIGKILL"), ("7", "exit status 7")])
-def test_death_is_a_failure_with_stage_and_log(worker: Worker, how: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "kind", "reason"),
+    [("abort", "crash", "SIGABRT"), ("kill", "memory", "SIGKILL"), ("7", "crash", "exit status 7")],
+)
+def test_death_is_a_failure_with_stage_and_log(worker: Worker, how: str, kind: str, reason: str) -> None:
     failure = failure_of(worker, jobs.Die(how))
-    assert (failure.stage, failure.kind) == ("dying", "crash")
+    assert (failure.stage, failure.kind) == ("dying", kind)
     assert reason in failure.message
     assert "last words" in failure.log
     assert worker.run(jobs.Add(1, 1)) == 2
@@ -136,10 +141,38 @@ def test_a_limit_runs_while_nobody_listens(worker: Worker, monkeypatch: pytest.M
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.parametrize("refusals", [1, 2])
+@pytest.mark.parametrize("what", ["Popen", "pwrite"])
+def test_what_the_system_refuses_is_asked_for_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, what: str, refusals: int
+) -> None:
+    """A full disk takes some of a job before it takes no more."""
+    module = {"Popen": subprocess, "pwrite": os}[what]
+    real, left = getattr(module, what), refusals
+
+    def refuse(*given: Any, **named: Any) -> Any:
+        nonlocal left
+        if left and what == "pwrite" and given[2] == 0:
+            return real(given[0], given[1][:5], 0)
+        if left:
+            left -= 1
+            raise OSError(errno.ENOSPC, "no room")
+        return real(*given, **named)
+
+    monkeypatch.setattr(parent, "_AGAIN_S", 0.0)
+    monkeypatch.setattr(module, what, refuse)
+    worker.recycle()
+    if refusals == 2:
+        with pytest.raises(HltuneError, match="no room") as caught:
+            worker.run(jobs.Add(1, 1))
+        assert not isinstance(caught.value, JobFailed)
+    assert worker.run(jobs.Add(2, 3)) == 5
+
+
 def test_a_failure_tells_of_its_own_job_only() -> None:
     with Worker(memory_bytes=2**30) as worker:
         worker.run(jobs.Say("std::bad_alloc"))
-        failure = failure_of(worker, jobs.Die("kill"))
+        failure = failure_of(worker, jobs.Die("7"))
     assert failure.kind == "crash"
     assert "bad_alloc" not in failure.log
 
@@ -228,10 +261,28 @@ def test_what_nobody_waits_for_is_ended(worker: Worker) -> None:
 
 def test_jobs_run_side_by_side_in_their_order() -> None:
     with Worker() as one, Worker() as another:
-        outcomes = run_all([jobs.Add(1, 1), jobs.Die("kill"), jobs.Add(2, 2), jobs.Add(3, 3)], [one, another])
+        outcomes = run_all([jobs.Add(1, 1), jobs.Die("abort"), jobs.Add(2, 2), jobs.Add(3, 3)], [one, another])
     assert [outcomes[0], outcomes[2], outcomes[3]] == [2, 4, 6]
     assert isinstance(outcomes[1], Failure)
     assert outcomes[1].kind == "crash"
+
+
+def test_what_failed_by_chance_is_run_once_more_alone(tmp_path: Path) -> None:
+    """Killed, or ended before its first stage."""
+    (tmp_path / "always").mkdir()
+    work = {
+        "always": jobs.Unlucky("kill", tmp_path / "always", each_time=True),
+        "killed": jobs.Unlucky("kill", tmp_path),
+        "not begun": jobs.Unlucky("abort", tmp_path, begun=False),
+        "crashed": jobs.Unlucky("abort", tmp_path),
+        "good": jobs.Add(1, 1),
+    }
+    with Worker() as one, Worker() as another:
+        found = dict(run_each(work.items(), [one, another]))
+    failures = {key: each.kind for key, each in found.items() if isinstance(each, Failure)}
+    assert failures == {"crashed": "crash", "always": "memory"}
+    assert (found["killed"], found["not begun"], found["good"]) == ("works", "works", 2)
+    assert set(list(found)[:2]) == {"crashed", "good"}
 
 
 def test_a_worker_that_comes_later_works_at_once() -> None:

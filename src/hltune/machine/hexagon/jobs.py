@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, FailureKind, HltuneError, InputError
+from hltune.values.errors import KILLED, Failure, FailureKind, HltuneError, InputError
 from hltune.values.limits import HEAP, LATE
 from hltune.values.pipeline import PipelineSpec
 
@@ -32,6 +33,8 @@ _LINK_S = 60.0
 _LONGEST_RUN_S = 1.7
 """Processor time, so short that the 2**32 packets after which the counter begins again are not reached in it, not even
 by a computer three times as fast as the one where 835e6 a second were seen."""
+_CACHE_SLOWDOWN = 20.0
+"""How many times as long as a plain run one with the cache may take: twice was usual, and more with more ways."""
 _PATIENCE = 10.0
 """How many times as long a run may take by the clock: what else the computer does must not decide what is stored."""
 _NO_PAGES = 5
@@ -60,6 +63,13 @@ class Counted:
 
     schedule: Schedule
     counters: Counters
+
+
+class Run(NamedTuple):
+    """The emulator with its flags, and how many times as long as without them it may take."""
+
+    command: Sequence[str]
+    slowdown: float = 1.0
 
 
 class Ran(NamedTuple):
@@ -97,9 +107,12 @@ class EmulatorJob:
                 self.tools.link(candidate, program, *self.link_flags)
             except HltuneError as error:
                 return Failure.of("link", error)
-            process.enter(self._run_stage, timeout_s=_PATIENCE * self._run_limit_s)
-            ran = self._emulate(program)
-        return ran if isinstance(ran, Failure) else self._wrong(process, ran.result) or ran
+            first, *others = self.runs
+            outcome = self._run(process, program, first)
+            for run in others:
+                if isinstance(outcome, Ran):
+                    outcome = self._run(process, program, run)
+        return outcome
 
     @property
     def link_flags(self) -> Sequence[str]:
@@ -107,24 +120,18 @@ class EmulatorJob:
         return ()
 
     @property
-    def command(self) -> Sequence[str]:
-        """The emulator with its flags."""
-        return (str(self.tools.emulator),)
+    def runs(self) -> Sequence[Run]:
+        """What happens one after the other, until something fails; the last one tells."""
+        return (Run((str(self.tools.emulator),)),)
 
     @property
     def _run_stage(self) -> str:
         """Named otherwise where no flag raises its limit."""
         return "run" if self.options.run_timeout_s <= _LONGEST_RUN_S else "run in the emulator"
 
-    @property
-    def slowdown(self) -> float:
-        """How many times as long as a plain run one may take."""
-        return 1.0
-
-    @property
-    def _run_limit_s(self) -> float:
+    def _limit_s(self, run: Run) -> float:
         """Of processor time."""
-        return self.slowdown * min(self.options.run_timeout_s, _LONGEST_RUN_S)
+        return run.slowdown * min(self.options.run_timeout_s, _LONGEST_RUN_S)
 
     def _compile(self, process: Process, schedule: Schedule, path: Path) -> None:
         import halide as hl  # the parent handles jobs without it
@@ -138,15 +145,24 @@ class EmulatorJob:
         outputs = {hl.OutputFileType.object: str(path)}
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
 
-    def _emulate(self, program: Path) -> Ran | Failure:
-        command = [*self.command, "-cpu", EMULATED_CPU, str(program)]
+    def _run(self, process: Process, program: Path, run: Run) -> Ran | Failure:
+        process.enter(self._run_stage, timeout_s=_PATIENCE * self._limit_s(run))
+        ran = self._emulate(program, run)
+        return ran if isinstance(ran, Failure) else self._wrong(process, ran.result) or ran
+
+    def _emulate(self, program: Path, run: Run) -> Ran | Failure:
+        command = [*run.command, "-cpu", EMULATED_CPU, str(program)]
+        limit_s = self._limit_s(run)
         before_s = _children_s()
         with self.input_file.open("rb") as job:
-            done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=self._limit_run)
+            limit = partial(_limit_run, limit_s)
+            done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=limit)
         # Whatever it says that it counted, its counter may have begun again.
-        if _children_s() - before_s > self._run_limit_s:
-            late = f"{LATE} of {self._run_limit_s:g} s"
+        if _children_s() - before_s > limit_s:
+            late = f"{LATE} of {limit_s:g} s"
             return Failure(stage=self._run_stage, kind="timeout", message=late)
+        if done.returncode == -signal.SIGKILL:
+            return _failed("memory", f"{KILLED}: the emulator")
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             why = "it reads or writes where it has no memory, or does what the processor cannot"
@@ -155,7 +171,7 @@ class EmulatorJob:
         if done.returncode and "plugin" in log:
             raise HltuneError(
                 "the emulator does not load the plug-in",
-                where=self.command[0],
+                where=run.command[0],
                 found=log.strip()[-300:],
                 todo="leave out --objective, or install QEMU 7.2",
             )
@@ -167,11 +183,6 @@ class EmulatorJob:
             return Ran(decode_result(done.stdout, self.spec), log)
         except HltuneError as error:  # the candidate has overwritten what the harness needs
             return _failed("crash", str(error), log)
-
-    def _limit_run(self) -> None:
-        """Runs in the emulator's process, which nobody else would end if this one and its parent were killed."""
-        limit_s = math.floor(self._run_limit_s) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 1))
 
     def _wrong(self, process: Process, result: Result) -> Failure | None:
         if result.refused_bytes:
@@ -201,13 +212,20 @@ class CountJob(EmulatorJob):
         return Counted(schedule=schedule, counters=counters)
 
     @property
-    def command(self) -> Sequence[str]:
-        """With the plug-in that simulates the cache."""
+    def runs(self) -> Sequence[Run]:
+        """A plain run, which shows that packets are not too many, and one with the plug-in for the cache, if any."""
+        plain = Run((str(self.tools.emulator),))
         cache = emulator_options(self.options).cache
         if cache is None:
-            return (str(self.tools.emulator),)
+            return (plain,)
         sizes = f"size={cache.size_bytes},ways={cache.ways},line={cache.line_bytes}"
-        return (str(self.tools.emulator), "-plugin", f"{self.tools.cache_plugin},{sizes}")
+        return plain, Run((*plain.command, "-plugin", f"{self.tools.cache_plugin},{sizes}"), _CACHE_SLOWDOWN)
+
+
+def _limit_run(limit_s: float) -> None:
+    """Runs in the emulator's process, which nobody else would end if this one and its parent were killed."""
+    whole_s = math.floor(limit_s) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (whole_s, whole_s + 1))
 
 
 def _children_s() -> float:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hltune.machine.hexagon.jobs import EmulatorJob
+from hltune.machine.hexagon.jobs import EmulatorJob, Run
 from hltune.machine.hexagon.toolchain import Profiler
 from hltune.runtime.worker import Process
 from hltune.values.errors import Failure, HltuneError
@@ -49,16 +49,11 @@ class ProfileJob(EmulatorJob):
         return (f"--section-start=.profiled={_PROFILED:#x}", str(self.profiler.runtime))
 
     @property
-    def command(self) -> Sequence[str]:
+    def runs(self) -> Sequence[Run]:
         """One that loads plug-ins, with the profiler's."""
         profiler = self.profiler
         plugin = f"{profiler.plugin},base={_BASE:#x},profiled={_PROFILED:#x}"
-        return (str(profiler.emulator), "-B", f"{_BASE:#x}", "-plugin", plugin)
-
-    @property
-    def slowdown(self) -> float:
-        """What looking at each packet costs."""
-        return _SLOWDOWN
+        return (Run((str(profiler.emulator), "-B", f"{_BASE:#x}", "-plugin", plugin), _SLOWDOWN),)
 
     def _profile(self, log: str) -> Profile:
         head, funcs = _HEAD.search(log), [*_FUNC.finditer(log)]

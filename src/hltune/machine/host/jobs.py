@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from hltune.machine.heap import measure_heap, settle
+from hltune.machine.heap import Taken, measure_heap, settle
 from hltune.machine.host.waiting import waited_s
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
@@ -66,9 +66,9 @@ class PrepareJob:
         schedule, outcome = with_repairs(self.task.schedule, lambda each: self._attempt(process, each, arrays))
         if isinstance(outcome, Failure):
             return outcome
-        heap = count_heap(process, outcome, self.options)
-        process.state[self.key] = outcome, heap
-        return Prepared(schedule, heap)
+        taken = count_heap(process, outcome, self.options)
+        process.state[self.key] = outcome, taken.largest_mapped_bytes
+        return Prepared(schedule, taken.heap)
 
     def _attempt(self, process: Process, schedule: Schedule, arrays: tuple[Array | float, ...]) -> Compiled | Failure:
         task = replace(self.task, schedule=schedule)
@@ -90,8 +90,8 @@ class PrepareJob:
             return Failure.of(stage, error)
 
 
-def count_heap(process: Process, compiled: Compiled, options: MeasureOptions) -> Heap | None:
-    """What a call takes from the heap; None if it takes too long on one thread."""
+def count_heap(process: Process, compiled: Compiled, options: MeasureOptions) -> Taken:
+    """What a call takes from the heap, as far as one thread comes in time."""
     limit_s = options.threads * options.run_timeout_s
     process.enter("counting allocations", timeout_s=limit_s + _FORK_S)
     return measure_heap(compiled.call, limit_s=limit_s)
@@ -117,11 +117,11 @@ class TimeJob:
     def run(self, process: Process) -> Turn | Failure:
         """Runs in the worker."""
         compiled: Compiled
-        compiled, heap = process.state[self.key]
+        compiled, largest_mapped_bytes = process.state[self.key]
         turn_s, sample_s = self.options.turn_s, self.options.sample_s
         compiled.poison()
         process.enter("timing", timeout_s=turn_s + 2 * self.options.run_timeout_s)
-        process.on_main_thread(lambda: settle(heap))
+        process.on_main_thread(lambda: settle(largest_mapped_bytes))
         began_s, waited_before_s = time.monotonic(), waited_s()
         repeats = process.on_main_thread(
             lambda: time_calls(compiled.call, turn_s=turn_s, sample_s=sample_s, prune_s=self.prune_s)

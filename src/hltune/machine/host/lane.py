@@ -51,6 +51,11 @@ class Trial:
         return self.failure is None and not self.pruned
 
     @property
+    def unlucky(self) -> bool:
+        """It failed, and may work when nothing else runs."""
+        return self.failure is not None and self.failure.by_chance
+
+    @property
     def fastest(self) -> float:
         """The fastest of all repeats so far, in seconds."""
         return min((min(turn) for turn in self.turns), default=math.inf)
@@ -69,10 +74,10 @@ def measuring_worker(options: MeasureOptions) -> Worker:
 
 
 class Lane:
-    """One measuring process. When a schedule takes it down, the others are compiled again as they are needed."""
+    """One measuring process. When a schedule, or the system, takes it down, others are compiled again as needed."""
 
     def __init__(self, options: MeasureOptions, waiting: Waiting) -> None:
-        self._compiled: set[str] = set()
+        self._compiled: dict[str, int | None] = {}  # by key, in which process
         self._begun = 0
         self._waiting = waiting
         self.worker = measuring_worker(options)
@@ -84,7 +89,7 @@ class Lane:
     def start(self, trial: Trial, options: MeasureOptions) -> Running[Prepared | Failure]:
         """Begins with `prepare` and returns; `finish` waits for it."""
         self._begun += 1
-        if self._begun > _RECYCLED_AFTER and not self._compiled:
+        if self._begun > _RECYCLED_AFTER and self.worker.process not in self._compiled.values():
             self.worker.recycle()
             self._begun = 1
         return self.worker.start(PrepareJob(key=trial.key, task=trial.task, options=options))
@@ -98,17 +103,18 @@ class Lane:
         trial.heap = outcome.heap
         if outcome.schedule != trial.task.schedule:
             trial.repair, trial.task = outcome.schedule, replace(trial.task, schedule=outcome.schedule)
-        self._compiled.add(trial.key)
+        self._compiled[trial.key] = self.worker.process
 
     def holds(self, trial: Trial) -> bool:
         """Its code is there, unless the process that has it is gone."""
-        return trial.key in self._compiled
+        process = self.worker.process
+        return process is not None and self._compiled.get(trial.key) == process
 
     def take_turn(
         self, trial: Trial, options: MeasureOptions, *, last: bool, prune_s: float = math.inf, long_s: float = math.inf
     ) -> bool:
         """Times a trial once more; see `TimeJob`. True if that was its last turn, and its code is gone."""
-        if not self.holds(trial):  # another schedule took the process down
+        if not self.holds(trial):  # another schedule, or the system, took the process down
             self.prepare(trial, options)
         if trial.failure is not None:
             return True
@@ -123,17 +129,16 @@ class Lane:
             last = last or min(outcome.repeats) > long_s
         ended = last or trial.failure is not None
         if ended:
-            self._compiled.discard(trial.key)
+            self._compiled.pop(trial.key, None)
         return ended
 
     def forget(self, trials: Iterable[Trial]) -> None:
         """Nobody takes further turns with these; the code goes when the process does."""
-        self._compiled -= {each.key for each in trials}
+        for each in trials:
+            self._compiled.pop(each.key, None)
 
     def _outcome(self, running: Running[R]) -> R | Failure:
         try:
             return running.result()
         except JobFailed as failed:
-            if failed.failure.kind != "error":
-                self._compiled.clear()
             return failed.failure

@@ -6,7 +6,7 @@ import contextlib
 import math
 import statistics
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +120,7 @@ class HostSession(ReferenceSession):
             strict=STRICT in task.target.split("-"),
             own=True,
             memory=memory,
+            smooth=not task.inputs.portable,
         )
         self._machine = machine
         self._options = machine.options
@@ -158,9 +159,23 @@ class HostSession(ReferenceSession):
     def measure_each(
         self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
     ) -> Generator[tuple[str, Measurement]]:
-        """See `Session.measure_each`: compiled on all lanes, timed alone, whenever its lane has compiled another."""
+        """See `Session.measure_each`; what failed by chance is measured once more in the end, with one lane at work."""
         self.ready()
-        waiting = (self._trial(*named) for named in schedules)
+        unlucky: list[Trial] = []
+        trials = self._measure_each((self._trial(*named) for named in schedules), best)
+        with contextlib.closing(trials):
+            for trial in trials:
+                if trial.unlucky:
+                    unlucky.append(trial)
+                else:
+                    yield trial.key, trial.measurement()
+        for trial in unlucky:
+            trial.failure = None
+            with contextlib.closing(self._measure_each(iter([trial]), best)) as again:
+                yield from ((each.key, each.measurement()) for each in again)
+
+    def _measure_each(self, waiting: Iterator[Trial], best: float | None) -> Generator[Trial]:
+        """Compiled on all lanes, timed alone, whenever its lane has compiled another."""
         busy: dict[Running[Prepared | Failure], tuple[Lane, Trial, float, MeasureOptions]] = {}
         timed: dict[Lane, list[Trial]] = {}
         fastest = math.inf if best is None else best
@@ -193,8 +208,7 @@ class HostSession(ReferenceSession):
                 ended = [each for each in under_way if each not in timed[lane]]
                 fastest = min([fastest, *(each.fastest for each in under_way if each.failure is None)])
                 start(lane, following)
-                for each in ended:
-                    yield each.key, each.measurement()
+                yield from ended
         finally:
             for running in busy:
                 running.cancel()
@@ -204,8 +218,7 @@ class HostSession(ReferenceSession):
     def profile(self, schedule: Schedule, *, seconds: float) -> Profile | Failure | None:
         """See `Session.profile`; in a process of its own, for the profiler's reports go to a handler."""
         self.ready()
-        task = replace(self._task, schedule=schedule, reference=self._directory)
-        job = ProfileJob(task=task, options=self._options, seconds=seconds)
+        job = ProfileJob(task=self.task_of(schedule), options=self._options, seconds=seconds)
         with measuring_worker(self._options) as worker:
             try:
                 return worker.run(job)
@@ -268,6 +281,14 @@ class HostSession(ReferenceSession):
         return min(options.compile_timeout_s, limit_s)
 
     def _take_turns(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
+        self._measure_all(trials)
+        for trial in trials:
+            if trial.unlucky:
+                trial.failure = None
+                self._measure_all([trial])
+        return {trial.key: trial.measurement() for trial in trials}
+
+    def _measure_all(self, trials: Sequence[Trial]) -> None:
         hopeless = self.verification.limited(self._options)
         # First, for if it is given up, what else was compiled in this process is lost.
         for trial in sorted(trials, key=lambda trial: trial.task.schedule != Schedule()):
@@ -284,7 +305,6 @@ class HostSession(ReferenceSession):
                         self._lane.take_turn(trial, self._options, last=last)
             self._prune(trials)
         self._lane.forget(trials)
-        return {trial.key: trial.measurement() for trial in trials}
 
     def _prune(self, trials: Sequence[Trial]) -> None:
         live = [trial for trial in trials if trial.live and trial.turns and trial.key != _COPY]
@@ -295,7 +315,7 @@ class HostSession(ReferenceSession):
             trial.pruned = slow and trial.fastest > best * self._options.prune_ratio
 
     def _trial(self, key: str, schedule: Schedule) -> Trial:
-        return Trial(key, replace(self._task, schedule=schedule, reference=self._directory))
+        return Trial(key, self.task_of(schedule))
 
 
 KIND = MachineKind(

@@ -72,9 +72,9 @@ class ProfileJob:
             use_handlers({"print": function})
             if (failure := compiled.run_and_verify(process, self.options)) is not None:
                 return failure
-            heap = count_heap(process, compiled, self.options)
+            taken = count_heap(process, compiled, self.options)
             process.enter("profiling", timeout_s=self.seconds + _LEAST_RUNS * self.options.run_timeout_s)
-            process.on_main_thread(lambda: settle(heap))
+            process.on_main_thread(lambda: settle(taken.largest_mapped_bytes))
             reports = process.on_main_thread(lambda: self._reports(compiled.call, texts))
         except (InputError, hl.HalideError) as error:
             return Failure.of(stage, error)

@@ -12,14 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 from hltune.runtime.cgroup import core_limit, memory_limit_bytes
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
-from hltune.values.errors import Failure, FailureKind, HltuneError, JobFailed
+from hltune.values.errors import KILLED, START, Failure, FailureKind, HltuneError, JobFailed
 from hltune.values.limits import LATE
 
 R = TypeVar("R")
@@ -27,6 +27,8 @@ R = TypeVar("R")
 _LOG_TAIL_BYTES = 4000
 _START_S = 60.0
 """Limit from the start of a job to its first stage: time to spawn, to import and to read the job."""
+_AGAIN_S = 1.0
+"""After so long, what the system refused is asked for again."""
 _MEMORY_SHARE = 0.8
 _WORKER_BYTES = 2**30
 """What a process that searches or compiles should have."""
@@ -88,15 +90,13 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         self._recycle_after = recycle_after
         self._reproducible = reproducible
         self._spare_main_thread = spare_main_thread
-        # Without a name, so that not even a killed parent leaves it behind.
-        self._log = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
-        self._job = tempfile.TemporaryFile(prefix="hltune-")  # noqa: SIM115 - closed by `close`
+        self._log, self._job = _granted(lambda: (_temporary_file(), _temporary_file()))
         self._log_start = 0
-        self._jobs = 0
+        self._spawned = self._jobs = 0
         self._pauses: list[tuple[float, float]] = []
         self._running: Running[Any] | None = None
         self._group: _Group | None = None
-        self._group = self._spawn()
+        self._group = _granted(self._spawn)
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -115,21 +115,29 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
 
         Raises:
             RuntimeError: nobody has asked yet what came of the job before, whose answer would be taken for this one's.
+            HltuneError: the system has no process, or no room for the job.
         """
         if self._running is not None and not self._running.known:
             raise RuntimeError("a worker is given a job before anybody knows what came of the one before")
-        if self._group is None or self._group.leader.poll() is not None or self._jobs == self._recycle_after:
-            self._group = self._spawn()
+        if self._group is None or self.process is None:
+            self._group = _granted(self._spawn)
         data = _pickled(job)  # before anything is begun with, for it may fail
+        _granted(lambda: _write(self._job.fileno(), data))
         self._jobs += 1
         self._pauses = []
         self._running = running = Running[R](self, self._group, self._pauses)
         self._log_start = self._log_size()
-        os.pwrite(self._job.fileno(), data, 0)
         # A process that died since the check is reported with the result, with its log.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._group.connection.send(len(data))
         return running
+
+    @property
+    def process(self) -> int | None:
+        """Number of the process that runs the next job, and remembers those before; None if there will be a new one."""
+        if self._group is None or self._group.leader.poll() is not None or self._jobs == self._recycle_after:
+            return None
+        return self._spawned
 
     def log(self) -> str:
         """The last lines that the process printed during the present or last job."""
@@ -170,6 +178,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
 
     def _spawn(self) -> _Group:
         self.recycle()
+        self._spawned += 1
         self._jobs = 0
         self._log.seek(0)
         self._log.truncate()
@@ -219,6 +228,37 @@ def _bare_environment() -> dict[str, str]:
     return {**kept, **no_bytecode, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 
 
+def _granted(call: Callable[[], R]) -> R:
+    """What the system refuses for want of processes, memory or room, it may grant a moment later.
+
+    Raises:
+        HltuneError: it does not.
+    """
+    with contextlib.suppress(OSError):
+        return call()
+    time.sleep(_AGAIN_S)
+    try:
+        return call()
+    except OSError as error:
+        raise HltuneError(
+            "the system refuses what a process needs that searches, compiles or measures",
+            found=str(error),
+            todo="end other programs, or make room for temporary files (TMPDIR)",
+        ) from error
+
+
+def _temporary_file() -> IO[bytes]:
+    """Without a name, so that not even a killed parent leaves it behind."""
+    return tempfile.TemporaryFile(prefix="hltune-")
+
+
+def _write(file: int, data: bytes) -> None:
+    """At the beginning of a file, and all of it: a disk that is full takes what it has room for."""
+    written = 0
+    while written < len(data):
+        written += os.pwrite(file, data[written:], written)
+
+
 def _pickled(job: Job[Any]) -> bytes:
     """Equal jobs become equal bytes, and later the same objects in memory, whichever of their parts are one object."""
     buffer = io.BytesIO()
@@ -236,7 +276,7 @@ class Running(Generic[R]):
         self.connection = group.connection
         self._group = group
         self._pauses = pauses
-        self._stage = Stage("start", _START_S, time.monotonic())
+        self._stage = Stage(START, _START_S, time.monotonic())
         self._outcome: Done | Raised | JobFailed | None = None
 
     @property
@@ -299,6 +339,8 @@ class Running(Generic[R]):
 
     def _death(self, code: int) -> tuple[FailureKind, str]:
         """What an exit status says, together with the log."""
+        if code == -signal.SIGKILL:
+            return "memory", KILLED
         log = self.worker.log()
         if "bad_alloc" in log or "out of memory" in log.lower() or "MemoryError" in log:
             return "memory", f"exceeded its memory limit of {self.worker.memory_bytes / 2**20:.0f} MiB"

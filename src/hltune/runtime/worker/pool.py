@@ -23,17 +23,19 @@ def run_each(jobs: Iterable[tuple[K, Job[R]]], workers: Sequence[AnyWorker]) -> 
     """Runs jobs side by side, each on the next worker that is free, and yields results by their keys as they are done.
 
     Jobs are asked for when a worker is free; there may be more workers from one moment to the next. Errors of ours that
-    a job raises are raised here. Whoever leaves early leaves no worker busy.
+    a job raises are raised here. Whoever leaves early leaves no worker busy. What failed by chance is run once more in
+    the end, one job after the other.
     """
     waiting = iter(jobs)
-    busy: dict[AnyRunning[R], K] = {}
+    busy: dict[AnyRunning[R], tuple[K, Job[R]]] = {}
+    unlucky: list[tuple[K, Job[R]]] = []
     known = 0
 
     def start_next(worker: AnyWorker) -> None:
         following = next(waiting, None)
         if following is not None:
-            key, job = following
-            busy[worker.start(job)] = key
+            _, job = following
+            busy[worker.start(job)] = following
 
     try:
         while True:
@@ -41,19 +43,31 @@ def run_each(jobs: Iterable[tuple[K, Job[R]]], workers: Sequence[AnyWorker]) -> 
                 start_next(worker)
                 known += 1
             if not busy:
-                return
+                break
             if (running := first_ended(list(busy), timeout_s=LOOK_S)) is None:
                 continue
-            key = busy.pop(running)
-            try:
-                result: R | Failure = running.result()
-            except JobFailed as failed:
-                result = failed.failure
+            key, job = busy.pop(running)
+            result = _outcome(running)
             start_next(running.worker)
+            if isinstance(result, Failure) and result.by_chance:
+                unlucky.append((key, job))
+            else:
+                yield key, result
+        for key, job in unlucky:
+            busy[running := workers[0].start(job)] = key, job
+            result = _outcome(running)
+            del busy[running]
             yield key, result
     finally:
         for running in busy:
             running.cancel()
+
+
+def _outcome(running: AnyRunning[R]) -> R | Failure:
+    try:
+        return running.result()
+    except JobFailed as failed:
+        return failed.failure
 
 
 def run_all(jobs: Sequence[Job[R]], workers: Sequence[AnyWorker]) -> list[R | Failure]:

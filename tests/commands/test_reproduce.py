@@ -1,0 +1,65 @@
+"""What `hltune reproduce` finds out beforehand."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import halide as hl
+import pytest
+
+from hltune.commands import reproduce
+from hltune.commands.example import Example
+from hltune.machine.bounds import CoverJob
+from hltune.machine.inputs import Inputs
+from hltune.machine.sensitivity import every_func_at_root
+from hltune.pipeline.build import spec_of
+from hltune.values.directives import Schedule
+from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import BufferArgument, PipelineSpec
+
+
+def chain(stages: int) -> PipelineSpec:
+    """Each stage adds neighbours of the one before."""
+    x, image = hl.Var("x"), hl.ImageParam(hl.UInt(8), 1, "image")
+    last: hl.Func | hl.ImageParam = image
+    for number in range(stages):
+        func = hl.Func(f"stage{number}")
+        func[x] = last[x] + last[x + 1] + last[x + 2]
+        last = func
+    assert isinstance(last, hl.Func)
+    inputs = (BufferArgument(name="image", dtype="uint8", estimate=((0, 128),)),)
+    return spec_of("chain", hl.serialize_pipeline(hl.Pipeline(last)), inputs, [((0, 64),)])
+
+
+@pytest.mark.parametrize(("stages", "inlined"), [(1, True), (16, False)])
+def test_what_inlining_multiplies_is_not_inlined_to_see_what_it_reads(
+    stages: int, inlined: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, tried = chain(stages), list[Schedule]()
+
+    class Fake:
+        def __init__(self, environment: object) -> None:
+            pass
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def run(self, job: CoverJob) -> PipelineSpec:
+            tried.append(job.task.schedule)
+            return spec
+
+    monkeypatch.setattr(reproduce, "Worker", Fake)
+    monkeypatch.setattr(reproduce, "runs_here", lambda _: True)
+    example = Example(
+        spec=spec,
+        schedule_hash="",
+        schedule=Schedule(),
+        machine=MachineId(cpu="a processor", target="host", threads=1, halide="21.0.0"),
+        outcome=1.0,
+        measured_at_s=0.0,
+    )
+    assert reproduce.with_inputs_covered(example, Inputs()) == example
+    assert tried == [Schedule() if inlined else every_func_at_root(spec)]

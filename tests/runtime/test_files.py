@@ -1,0 +1,86 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hltune.bundle.packing import pack
+from hltune.machine.run_image import write_all
+from hltune.runtime.files import ScratchFolder, write_bytes
+
+
+def _write(path: Path, data: bytes) -> None:
+    write_bytes(path, data)
+
+
+def _pack(path: Path, data: bytes) -> None:
+    file = path.with_name("packed")
+    file.write_bytes(data)
+    pack([file], path)
+
+
+def _image(path: Path, data: bytes) -> None:
+    write_all([path], [np.frombuffer(data, np.uint8)])
+
+
+@pytest.mark.parametrize("write", [_write, _pack, _image])
+def test_processes_of_the_same_number_do_not_write_to_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]
+) -> None:
+    """As there are in several containers: what the second one writes meanwhile does not end up in the first one's."""
+    path, replace = tmp_path / "file.npy", Path.replace
+    parts: list[Path] = []
+
+    def interrupted(part: Path, target: Path) -> Path:
+        parts.append(part)
+        if len(parts) == 1:
+            write(path, b"other")
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    before = os.umask(0o027)
+    try:
+        write(path, b"first")
+    finally:
+        os.umask(before)
+    monkeypatch.undo()
+    assert b"first" in path.read_bytes() or write is _pack
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert write is _image or not any(each.match("*.npy") for each in parts)  # nobody takes them for whole
+    assert len(set(parts)) == 2 and {each.name for each in tmp_path.iterdir()} <= {"file.npy", "packed"}
+
+
+_HOLDER = """
+import sys, time
+from hltune.runtime.files import ScratchFolder
+folder = ScratchFolder()
+print(folder.name, flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER], stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    ) as holder:
+        assert holder.stdout is not None
+        theirs = Path(holder.stdout.readline().strip())
+        (theirs / "output0.npy").write_bytes(b"large")
+        with ScratchFolder() as ours:
+            with ScratchFolder():
+                assert theirs.exists() and Path(ours).exists()
+            holder.kill()
+            holder.wait()
+            with ScratchFolder():
+                assert not theirs.exists() and Path(ours).exists()
+    assert not list(tmp_path.iterdir())

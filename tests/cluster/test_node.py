@@ -143,13 +143,13 @@ def test_measurements_come_as_they_are_made(node: Node) -> None:
     node.feed("one", encode(schedules[:3]), last=False)
     found = []
     while len(found) < 3:
-        measured, end = decode(node.take("one"))
+        measured, end = decode(node.take("one", None, last=False))
         found += measured
         assert end is None
     node.feed("one", encode(schedules[3:]), last=True)
     end = None
     while end is None:
-        measured, end = decode(node.take("one"))
+        measured, end = decode(node.take("one", None, last=False))
         found += measured
     assert end == (True, None) and [key for key, _ in found] == [key for key, _ in schedules]
     assert result_of(decode(node.call("one", "side_by_side", pack(((), {})).data))) is False

@@ -140,7 +140,7 @@ def test_what_shows_a_failure_names_the_workspace(tmp_path: Path) -> None:
     assert ">killed by signal 11<" in shown and "signal N" not in shown
     (plain,) = reported([result(failures=(FAILED,))], {}, command="")["pipelines"]
     assert plain["failures"][0]["reproduce"] == "hltune reproduce abababababab -o out"
-    (since,) = reported([result(failures=(replace(FAILED, works_since=True),))], {}, command="")["pipelines"]
+    (since,) = reported([result(failures=(replace(FAILED, otherwise_since=True),))], {}, command="")["pipelines"]
     assert since["failures"][0]["reproduce"] is None
 
 

@@ -129,7 +129,7 @@ def test_a_failure_is_shown_by_a_schedule_that_fails_to_this_day(store: Store) -
 
     def shown() -> tuple[int, str | None, bool]:
         (found,) = store.failures(*KEYS)
-        return found.count, found.schedule_hash, found.works_since
+        return found.count, found.schedule_hash, found.otherwise_since
 
     store.add(own)
     assert shown()[:2] == (1, None)  # only the author's file says it

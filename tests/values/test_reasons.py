@@ -62,6 +62,6 @@ def test_of_alike_failures_the_one_that_is_seen_to_this_day_is_shown() -> None:
         ("run", "it took 2 s", 1, "b", False),
     )
     (found,) = counted(rows)
-    assert (found.count, found.example, found.schedule_hash, found.works_since) == (4, "it took 4 s", "b", False)
+    assert (found.count, found.example, found.schedule_hash, found.otherwise_since) == (4, "it took 4 s", "b", False)
     (found,) = counted(rows[:2])
-    assert (found.schedule_hash, found.works_since) == ("a", True)
+    assert (found.schedule_hash, found.otherwise_since) == ("a", True)

@@ -18,7 +18,7 @@ class Feed:
 
     Attributes:
         depth: how much it needs in hand, so that none of its lanes has to wait.
-        taking: Ray's reference to what it measures next.
+        taking: Ray's reference to what it measures next; None if nobody has asked since it measured something.
         under_way: what it was given and has not measured.
         held: what it has measured as long as its speed is not known.
         compared: it was given what all nodes time.
@@ -28,7 +28,7 @@ class Feed:
 
     member: Member
     depth: int
-    taking: Any
+    taking: Any = None
     under_way: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     held: dict[str, tuple[Schedule, Measurement]] = field(default_factory=dict[str, tuple[Schedule, Measurement]])
     compared: bool = False
@@ -39,6 +39,11 @@ class Feed:
     def open(self) -> bool:
         """Whether it measures what it is given."""
         return not self.last and self.end is None
+
+    @property
+    def unasked(self) -> bool:
+        """Whether it may measure something that nobody waits for."""
+        return self.taking is None and self.end is None
 
     @property
     def times_common(self) -> bool:

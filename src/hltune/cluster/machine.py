@@ -180,6 +180,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                     with self._until_it_fails(feed, feeds, queue):
                         self._take(feed)
                 ended = self._release(feeds, queue)
+                self._deal(feeds, queue)  # before others do something else for a while
                 while self._measured:
                     yield self._measured.popleft()
                 for member, (done, value) in ended.items():
@@ -262,7 +263,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         member.ask("begin", self._name, best)
         # A node holds on to what has turns to come until it is given more, or told that there is nothing more.
         depth = member.about.workers * (self._options.short_turns + 1) + 2
-        return Feed(member, depth, member.call("take", self._name))
+        return Feed(member, depth)
 
     def _time_common(self, feeds: dict[Member, Feed], queue: Queue) -> None:
         """Has all nodes time the same schedule as soon as there are several: the best so far, or else the first one."""
@@ -279,7 +280,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                 feed.member.call("feed", self._name, encode([(COMMON, common)]), last=False)
 
     def _deal(self, feeds: dict[Member, Feed], queue: Queue) -> None:
-        """Gives each schedule to the node that has least to do, and says to whom nothing more comes."""
+        """Gives each schedule to the node that has least to do, says to whom no more come, and asks for results."""
         given: dict[Feed, list[tuple[str, Schedule]]] = {}
         open_ = [each for each in feeds.values() if each.open]
         ending = [each for each in open_ if each.member.aside is not None]
@@ -296,21 +297,28 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         for feed in ending:
             feed.last = True
             given.setdefault(feed, [])
-        for feed, items in given.items():
+        for feed in [each for each in feeds.values() if each in given or each.unasked]:
             with self._until_it_fails(feed, feeds, queue):
-                feed.member.call("feed", self._name, encode(items), last=feed.last)
+                self._give(feed, given.get(feed))
+
+    def _give(self, feed: Feed, items: list[tuple[str, Schedule]] | None) -> None:
+        """In the call that asks for results, if there is one to make: calls are most of what a result costs here."""
+        data = None if items is None else encode(items)
+        if feed.taking is None:
+            feed.taking = feed.member.call("take", self._name, data, last=feed.last)
+        else:
+            feed.member.call("feed", self._name, data, last=feed.last)
 
     def _taking(self) -> list[Any]:
-        return [each.taking for each in self._feeds.values() if each.end is None]
+        return [each.taking for each in self._feeds.values() if each.end is None and each.taking is not None]
 
     def _those_of(self, ready: Sequence[Any], feeds: Mapping[Member, Feed]) -> list[Feed]:
         by_reference = {each.taking: each for each in feeds.values()}
         return [by_reference[each] for each in ready]
 
     def _take(self, feed: Feed) -> None:
-        measured, feed.end = decode(wait_for(feed.taking))
-        if feed.end is None:
-            feed.taking = feed.member.call("take", self._name)
+        reference, feed.taking = feed.taking, None
+        measured, feed.end = decode(wait_for(reference))
         for key, measurement in measured:
             if key == COMMON:
                 del feed.under_way[key]

@@ -262,8 +262,13 @@ class Node:
         if (stream := self._pipelines[session].stream) is not None:  # nobody has stopped it
             stream.feed(decode(data), last=last)
 
-    def take(self, session: str) -> bytes:
-        """Waits for measurements, each with its key; the `Outcome` of all comes with the last ones."""
+    def take(self, session: str, data: bytes | None, *, last: bool) -> bytes:
+        """`feed`, unless there is nothing to say, and then waits for measurements, each with its key.
+
+        The `Outcome` of all comes with the last ones.
+        """
+        if data is not None:
+            self.feed(session, data, last=last)
         stream = self._pipelines[session].stream
         assert stream is not None
         found, end = stream.take()

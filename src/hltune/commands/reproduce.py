@@ -15,7 +15,7 @@ from hltune.commands.ours import check_example
 from hltune.commands.recall import remembered
 from hltune.commands.samples import ID_DIGITS
 from hltune.machine.bounds import CoverJob
-from hltune.machine.inputs import Inputs, input_array
+from hltune.machine.inputs import Inputs, input_array, smooth
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import integer_range
@@ -68,9 +68,9 @@ def reproduce(
     """
     example = find(workspace.samples, identifier, machine)
     again = repetition(example, workspace, inputs, MeasureOptions(threads=example.machine.threads))
-    check_place(directory, example.spec, again.inputs)
     failure = example.outcome if isinstance(example.outcome, Failure) else None
     again = showing(failure, again)
+    check_place(directory, example.spec, again.inputs)
     covered = with_inputs_covered(example, again.inputs)
     allowed = allowed_on(workspace, covered, example, again)
     files = write_example(covered, example.schedule, failure, directory, again.inputs, allowed)
@@ -82,7 +82,7 @@ def showing(failure: Failure | None, again: Repetition) -> Repetition:
     """On those of the inputs that a failure shows on."""
     if failure is None or failure.stage != SMOOTH:
         return again
-    return replace(again, inputs=replace(again.inputs, smooth=True))
+    return replace(again, inputs=smooth(again.inputs))
 
 
 def allowed_on(workspace: Workspace, covered: Example, example: Example, again: Repetition) -> Tolerances:

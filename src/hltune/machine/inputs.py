@@ -6,7 +6,7 @@ Arrays are NumPy's with Halide's dimensions reversed, see `hltune.pipeline.image
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +101,11 @@ class Inputs:
                 what = f"not a value of scalar input {name}"
                 raise InputError(what, where=where, expected=known[name].dtype, found=str(value))
             check_range(known[name], value, where=where)
+
+
+def smooth(inputs: Inputs) -> Inputs:
+    """The same with smooth random data."""
+    return replace(inputs, smooth=True)
 
 
 def file_digest(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Self
 
 from hltune.machine.bounds import CoverJob, growth, growth_notes, shrunk
 from hltune.machine.inputs import ImageTooSmall
+from hltune.machine.inputs import smooth as smooth_inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, ReferenceJob, Undecided
 from hltune.machine.runs import Folders
@@ -172,7 +173,7 @@ class ReferenceSession:
         self._on_noise = verification
         directory = self._directory / _SMOOTH
         directory.mkdir()
-        task = replace(self._job.task, inputs=replace(self._task.inputs, smooth=True))
+        task = replace(self._job.task, inputs=smooth_inputs(self._task.inputs))
         self._job = replace(self._job, task=task, directory=directory, last=True, followed=False)
         self._running = self._running.worker.start(self._job)
 
@@ -181,10 +182,8 @@ class ReferenceSession:
         if isinstance(outcome, Verification) and (self._job.single or outcome.confirmed_by is not None):
             self._smooth_directory = self._job.directory
             return on_noise
-        why = "different schedules differ there"
-        if isinstance(outcome, Undecided):
-            why = "; ".join(str(failure) for _, failure in outcome.failures[:1]) or "the process died"
-        note = f"outputs are compared on noise only, and not on smooth inputs, which may show more: {why}"
+        why = outcome.notes if isinstance(outcome, Verification) else [str(each) for _, each in outcome.failures]
+        note = f"outputs are compared on noise only, and not on smooth inputs, which may show more: {why[0] if why else 'nothing could be run'}"
         return replace(on_noise, notes=(*on_noise.notes, note))
 
     def _ask_for_more(self, outcome: Undecided) -> None:
@@ -228,7 +227,7 @@ class ReferenceSession:
             folders = Folders(self._job.directory)
             name = folders.running()
             if name is None and self._on_noise is not None:
-                return Undecided((("smooth inputs", failed.failure),))
+                return Undecided(((_SMOOTH, failed.failure),))
             if name is None:
                 raise
             folders.fail(name, failed.failure)
@@ -238,6 +237,10 @@ class ReferenceSession:
             if self._task.spec == self._given:
                 raise
             raise _outgrown(error, self._given, self._task.spec) from None
+        except HltuneError as error:
+            if self._on_noise is None:
+                raise
+            return Undecided(((_SMOOTH, Failure(stage="run", kind="error", message=str(error))),))
 
 
 def _outgrown(error: ImageTooSmall, before: PipelineSpec, after: PipelineSpec) -> InputError:

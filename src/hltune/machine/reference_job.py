@@ -93,6 +93,13 @@ class ReferenceJob:
 
     def run(self, process: Process) -> Verification | Undecided:
         """Runs in the worker."""
+        try:
+            return self._run_all(process)
+        finally:
+            if not self.followed:
+                process.state.pop(_code_key(self.task), None)
+
+    def _run_all(self, process: Process) -> Verification | Undecided:
         remembered = self._remembered(process)
         if remembered is not None and (known := self._as_known(process, remembered)) is not None:
             return known
@@ -170,8 +177,8 @@ class ReferenceJob:
         return verification
 
     def _keep_code(self, process: Process) -> None:
-        """Keeps the author's code for `CoverJob`, and that of all if another job follows."""
-        code = _code(process, self.task) if self.followed else process.state.pop(_code_key(self.task), {})
+        """Keeps the author's code for `CoverJob`."""
+        code = _code(process, self.task)
         authors = dict(self.schedules).get(AUTHORS)
         known = None if authors is None else code.get((self.task.target, authors))
         if authors is not None and known is not None:

@@ -31,6 +31,8 @@ def fill_smoothly(array: Array, rng: np.random.Generator) -> None:
     else:
         low, high = integer_range(array.dtype)
         sizes = _WITHIN * np.exp2(clouds * np.float32(np.log2(high)))
+        # Without some noise, whole areas would be equal, and results of all their elements be rounded at once.
+        sizes = np.maximum(sizes + rng.uniform(-1, 1, array.shape).astype(np.float32), 0)
         array[...] = sizes if low == 0 else np.where(_clouds(array.shape, rng) > 0.5, sizes, -sizes)
 
 

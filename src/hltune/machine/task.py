@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hltune.machine.heap import poisoned_heap
-from hltune.machine.inputs import Array, Inputs, input_arrays
+from hltune.machine.inputs import Array, Inputs, input_arrays, smooth
 from hltune.machine.jit_handlers import on_one_thread
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
@@ -108,7 +108,7 @@ class Compiled:
         return failure
 
     def _on_smooth_inputs(self, process: Process) -> Compiled:
-        inputs, reference = replace(self.task.inputs, smooth=True), self.task.smooth_reference
+        inputs, reference = smooth(self.task.inputs), self.task.smooth_reference
         task = replace(self.task, inputs=inputs, reference=reference, smooth_reference=None)
         return with_buffers(process, task, self.function, input_arrays(process, task.spec, inputs))
 

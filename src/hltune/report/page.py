@@ -193,7 +193,7 @@ def _row(name: str, measured: Measurement | None, best: Cost | None) -> Document
 def _failure(each: Reason, flags: Sequence[str]) -> Document:
     identifier = None if each.schedule_hash is None else each.schedule_hash[:ID_DIGITS]
     command = None
-    if identifier is not None and not each.works_since:  # else it would show what came of it since
+    if identifier is not None and not each.otherwise_since:  # else it would show what came of it since
         command = shlex.join(["hltune", "reproduce", identifier, "-o", "out", *flags])
     said = {"stage": each.stage, "message": each.message, "example": each.text, "count": each.count}
     return {**said, "id": identifier, "reproduce": command}

@@ -34,7 +34,7 @@ def best(chosen: Chosen, rows: Iterable[Ranked]) -> Document:
 
 def failures(chosen: Chosen, rows: Iterable[Reason]) -> Document:
     """Result of `hltune samples failures`."""
-    failed = [{**reason_fields(row), "hash": row.schedule_hash, "works_since": row.works_since} for row in rows]
+    failed = [{**reason_fields(row), "hash": row.schedule_hash, "otherwise_since": row.otherwise_since} for row in rows]
     return {**_named(chosen), "failures": failed}
 
 
@@ -124,7 +124,7 @@ def print_failures(console: Console, chosen: Chosen, rows: Iterable[Reason]) -> 
     """Result of `hltune samples failures`: a line for each reason, the commonest first, with its newest message."""
     lines: list[str] = []
     for row in rows:
-        since = ", which has worked since" if row.works_since else ""
+        since = ", which came out otherwise since" if row.otherwise_since else ""
         schedule = "" if row.schedule_hash is None else f" (schedule {row.schedule_hash[:ID_DIGITS]}{since})"
         lines.append(f"{row.heading}{schedule}: {row.text}")
     print_lines(console, *(lines or [f"no schedule of {chosen.name} has failed"]))

@@ -104,5 +104,5 @@ class SearchPool:
 
     def forget_weights(self) -> None:
         """Removes the files of weights, which no later search will ask for."""
-        for file in self._scratch.iterdir():
+        for file in self._scratch.glob("*.weights"):
             file.unlink()

@@ -24,7 +24,7 @@ class Reason:
         example: the message of the newest of them.
         schedule_hash: of the newest schedule that failed so, and does so to this day if there is one; None if nobody
             knows.
-        works_since: that schedule has worked since.
+        otherwise_since: something else has come of that schedule since.
     """
 
     stage: str
@@ -32,7 +32,7 @@ class Reason:
     count: int
     example: str
     schedule_hash: str | None = None
-    works_since: bool = False
+    otherwise_since: bool = False
 
     @property
     def text(self) -> str:
@@ -49,7 +49,7 @@ class Reason:
 
 
 Failed = tuple[str, str, int, str | None, bool]
-"""A stage, a message, how often it came, the hash of a schedule that failed so, and if that one has worked since."""
+"""A stage, a message, how often it came, the hash of a schedule that failed so, and if something else has come of that one since."""
 
 
 def reasons(failures: Iterable[Failure]) -> tuple[Reason, ...]:
@@ -69,14 +69,14 @@ def counted(rows: Iterable[Failed]) -> tuple[Reason, ...]:
 
 def _reason(message: str, rows: Sequence[Failed]) -> Reason:
     stage, example, *_ = rows[0]
-    *_, schedule_hash, works_since = min(rows, key=lambda row: (row[3] is None, row[4]))
+    *_, schedule_hash, otherwise_since = min(rows, key=lambda row: (row[3] is None, row[4]))
     return Reason(
         stage=stage,
         message=message,
         count=sum(count for _, _, count, *_ in rows),
         example=example,
         schedule_hash=schedule_hash,
-        works_since=works_since,
+        otherwise_since=otherwise_since,
     )
 
 

@@ -15,6 +15,7 @@ A file may say under ``about`` what it is for, which does not count when it is r
 import hashlib
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -24,6 +25,8 @@ from hltune.values.roles import Stage, form_of
 
 FORMAT = "hltune schedule"
 VERSION = 1
+_REMEMBERED = 8192
+"""Schedules whose hashes are known: that of each is asked for from proposal to store, and takes ten times as long."""
 
 
 def to_json(schedule: Schedule) -> dict[str, Any]:
@@ -98,6 +101,7 @@ def _made_for(about: Any) -> str | None:
     return made_for if isinstance(made_for, str) else None
 
 
+@lru_cache(_REMEMBERED)
 def schedule_hash(schedule: Schedule) -> str:
     """Identity of a schedule: 64 hexadecimal digits."""
     items = list(map(_encode, schedule.directives))

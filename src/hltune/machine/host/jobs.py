@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hltune.machine.heap import Taken, measure_heap, settle
 from hltune.machine.host.waiting import waited_s
-from hltune.machine.inputs import input_arrays
+from hltune.machine.inputs import input_arrays, smooth
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Compiled, Task, checked, compile_idle, compile_task
 from hltune.pipeline.images import Array
@@ -63,6 +63,8 @@ class PrepareJob:
     def run(self, process: Process) -> Prepared | Failure:
         """Runs in the worker; returns what is ready to be timed."""
         arrays = input_arrays(process, self.task.spec, self.task.inputs)
+        if self.task.smooth_reference is not None:  # before anything is the schedule's failure
+            input_arrays(process, self.task.spec, smooth(self.task.inputs))
         schedule, outcome = with_repairs(self.task.schedule, lambda each: self._attempt(process, each, arrays))
         if isinstance(outcome, Failure):
             return outcome

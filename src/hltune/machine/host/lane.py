@@ -55,6 +55,10 @@ class Trial:
         """It failed, and may work when nothing else runs."""
         return self.failure is not None and self.failure.by_chance
 
+    def begin_again(self) -> None:
+        """Nothing of what was measured so far counts: it is of another moment."""
+        self.turns, self.failure, self.pruned, self.repair, self.heap = [], None, False, None, None
+
     @property
     def fastest(self) -> float:
         """The fastest of all repeats so far, in seconds."""

@@ -170,7 +170,7 @@ class HostSession(ReferenceSession):
                 else:
                     yield trial.key, trial.measurement()
         for trial in unlucky:
-            trial.failure = None
+            trial.begin_again()
             with contextlib.closing(self._measure_each(iter([trial]), best)) as again:
                 yield from ((each.key, each.measurement()) for each in again)
 
@@ -282,10 +282,11 @@ class HostSession(ReferenceSession):
 
     def _take_turns(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
         self._measure_all(trials)
-        for trial in trials:
-            if trial.unlucky:
-                trial.failure = None
-                self._measure_all([trial])
+        if any(trial.unlucky for trial in trials):  # all of them, for turns of different moments do not compare
+            again = [trial for trial in trials if trial.unlucky or trial.failure is None]
+            for trial in again:
+                trial.begin_again()
+            self._measure_all(again)
         return {trial.key: trial.measurement() for trial in trials}
 
     def _measure_all(self, trials: Sequence[Trial]) -> None:

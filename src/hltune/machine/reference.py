@@ -183,7 +183,8 @@ class ReferenceSession:
             self._smooth_directory = self._job.directory
             return on_noise
         why = outcome.notes if isinstance(outcome, Verification) else [str(each) for _, each in outcome.failures]
-        note = f"outputs are compared on noise only, and not on smooth inputs, which may show more: {why[0] if why else 'nothing could be run'}"
+        reason = next(iter(why), "nothing could be run")
+        note = f"outputs are compared on noise only, and not on smooth inputs, which may show more: {reason}"
         return replace(on_noise, notes=(*on_noise.notes, note))
 
     def _ask_for_more(self, outcome: Undecided) -> None:

@@ -49,7 +49,7 @@ class Reason:
 
 
 Failed = tuple[str, str, int, str | None, bool]
-"""A stage, a message, how often it came, the hash of a schedule that failed so, and if something else has come of that one since."""
+"""A stage, a message, how often it came, the hash of a schedule that failed so, and `Reason.otherwise_since`."""
 
 
 def reasons(failures: Iterable[Failure]) -> tuple[Reason, ...]:

@@ -22,13 +22,12 @@ from hltune.commands.tune import Tuning
 from hltune.report.page import reported, under_way, write_page
 from hltune.samples.reader import Reader
 from hltune.tuning.rounds import TuneProgress
-from hltune.tuning.tuner import Round
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.subject import SubjectOptions
 from tests.cli.conftest import PAGE, PIPELINES, Run, explain_shortly
 from tests.report.explained import FOUND, explanation
-from tests.report.values import SUBJECT, TUNED
+from tests.report.values import ROUNDS, SUBJECT, TUNED
 
 BLUR = PIPELINES / "blur_function.py"
 HEADINGS = ("What schedules cost", "Tuning", "What limits tuned", "Where the time goes", "The lowered programs")
@@ -204,21 +203,13 @@ def test_a_page_that_fails_in_the_end_takes_no_result_with_it(
             assert "the final comparison" in printed.out
 
 
-DONE = Round(
+DONE = replace(
+    ROUNDS[1],
     pipeline="a<b>",
     number=1,
     best=2e-3,
-    beam=None,
-    searches=1,
-    known=0,
-    drafted=0,
-    refused=0,
     measured=1,
     failures=(),
-    repaired=0,
-    validations=(),
-    held_out=0,
-    selected=None,
     search_s=30.0,
     measure_s=20.0,
     learn_s=10.0,

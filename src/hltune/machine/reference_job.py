@@ -234,11 +234,11 @@ class ReferenceJob:
             return
         work = forecast(self.task.spec)
         inlined = (INLINED, schedules.pop(INLINED))
-        if work.inlined <= 2 * work.at_root:
+        if work.inlined_first:
             yield inlined
         yield AT_ROOT, schedules.pop(AT_ROOT)
         yield from schedules.items()
-        if 2 * work.at_root < work.inlined and (self.last or work.inlined < _HOPELESS * work.at_root):
+        if not work.inlined_first and (self.last or work.inlined < _HOPELESS * work.at_root):
             yield inlined
 
     def _run(

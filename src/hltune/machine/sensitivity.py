@@ -66,8 +66,8 @@ def every_func_at_root(spec: PipelineSpec) -> Schedule:
 
 def simplest_schedules(spec: PipelineSpec) -> tuple[Schedule, ...]:
     """Everything inlined, and every Func at root; the one first that computes less."""
-    work, both = forecast(spec), (Schedule(), every_func_at_root(spec))
-    return both if work.inlined <= 2 * work.at_root else both[::-1]
+    both = (Schedule(), every_func_at_root(spec))
+    return both if forecast(spec).inlined_first else both[::-1]
 
 
 def vectorised(spec: PipelineSpec) -> Schedule:

@@ -104,6 +104,11 @@ class Forecast:
     inlined: float
     at_root: float
 
+    @property
+    def inlined_first(self) -> bool:
+        """What is inlined takes little longer than what is at root, and needs no memory between stages."""
+        return self.inlined <= 2 * self.at_root
+
 
 def rounded_outputs(spec: PipelineSpec) -> tuple[bool, ...]:
     """Whether floats take part in what an output computes, so that schedules may round differently.

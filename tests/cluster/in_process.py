@@ -152,6 +152,8 @@ class InProcess:
     errors: dict[str, Exception] = field(default_factory=dict[str, Exception])
     """Raised by a node's first call, in place of what it returns."""
     exceptions: Any = field(default_factory=lambda: head.ray.exceptions)
+    late_s: dict[str, float] = field(default_factory=dict[str, float])
+    """By how much later than others calls of a method come."""
     idle: int = 0
 
     def __post_init__(self) -> None:
@@ -167,7 +169,8 @@ class InProcess:
 
     def remote(self, *, scheduling_strategy: tuple[str, bool], **_: Any) -> Callable[[type[Node]], Any]:
         ray_id = scheduling_strategy[0]
-        made = _Failing(self.errors[ray_id]) if ray_id in self.errors else _Actor(Node(self.openers[ray_id]))
+        error = self.errors.get(ray_id)
+        made = _Actor(Node(self.openers[ray_id]), self.late_s) if error is None else _Failing(error)
         return lambda _: SimpleNamespace(remote=lambda _: made)
 
     def get(self, reference: Future[Any], timeout: float | None = None) -> Any:
@@ -191,8 +194,9 @@ Cluster = Callable[..., InProcess]
 
 
 class _Actor:
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, late_s: Mapping[str, float]) -> None:
         self._node = node
+        self._late_s = late_s
         self._threads = ThreadPoolExecutor(64)
 
     def kill(self) -> None:
@@ -200,7 +204,12 @@ class _Actor:
 
     def __getattr__(self, method: str) -> Any:
         found = getattr(self._node, method)
-        return SimpleNamespace(remote=lambda *given, **named: self._threads.submit(found, *given, **named))
+
+        def call(*given: Any, **named: Any) -> Any:
+            time.sleep(self._late_s.get(method, 0.0))
+            return found(*given, **named)
+
+        return SimpleNamespace(remote=lambda *given, **named: self._threads.submit(call, *given, **named))
 
 
 class _Failing:

@@ -90,6 +90,17 @@ def test_a_round_is_dealt_to_all_nodes(without_ray: Cluster) -> None:
         assert min(each.measured for each in head.members()) >= 4
 
 
+def test_calls_that_overtake_each_other_change_nothing(without_ray: Cluster) -> None:
+    """What all nodes time comes after the last schedules, and so do others."""
+    cluster = without_ray(LanesOpener(name="a", seconds=0.01), LanesOpener(name="b", slower=lambda: 2.0))
+    cluster.late_s["feed"] = 0.2
+    wanted = schedules(6)
+    with head_of([]) as head, session_of(head) as session:
+        found = list(session.measure_each(wanted.items(), best=None))
+    plain = LanesSession(LanesOpener())
+    assert len(found) == 6 and dict(found) == {key: plain.cost(each) for key, each in wanted.items()}
+
+
 def test_a_node_that_fails_leaves_the_others_to_measure(without_ray: Cluster) -> None:
     without_ray(LanesOpener(name="a", seconds=0.01), LanesOpener(name="b", seconds=0.01, fails_after=4))
     notes: list[str] = []

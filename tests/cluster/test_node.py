@@ -140,20 +140,20 @@ def test_measurements_come_as_they_are_made(node: Node) -> None:
     assert node.status().sessions == ("blank",)
     schedules = [(f"{number}", Schedule(base=f"{number:x}")) for number in range(5)]
     node.begin("one", None)
-    node.feed("one", encode(schedules[:3]), last=False)
+    node.feed("one", encode(schedules[:3]), total=None)
     found = []
     while len(found) < 3:
-        measured, end = decode(node.take("one", None, last=False))
+        measured, end = decode(node.take("one", None, total=None))
         found += measured
         assert end is None
-    node.feed("one", encode(schedules[3:]), last=True)
+    node.feed("one", encode(schedules[3:]), total=len(schedules))
     end = None
     while end is None:
-        measured, end = decode(node.take("one", None, last=False))
+        measured, end = decode(node.take("one", None, total=None))
         found += measured
     assert end == (True, None) and [key for key, _ in found] == [key for key, _ in schedules]
     assert result_of(decode(node.call("one", "side_by_side", pack(((), {})).data))) is False
     node.stop("one")
-    node.feed("one", encode(schedules), last=True)  # on its way when nobody waited any more
+    node.feed("one", encode(schedules), total=len(schedules))  # on its way when nobody waited any more
     node.close("one")
     assert node.status().sessions == () and node.status().measured == 5

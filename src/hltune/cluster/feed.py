@@ -22,6 +22,7 @@ class Feed:
         under_way: what it was given and has not measured.
         held: what it has measured as long as its speed is not known.
         compared: it was given what all nodes time.
+        given: how many schedules it was given.
         last: it was told that nothing more comes.
         end: what has come of all; None as long as there may be more.
     """
@@ -32,6 +33,7 @@ class Feed:
     under_way: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     held: dict[str, tuple[Schedule, Measurement]] = field(default_factory=dict[str, tuple[Schedule, Measurement]])
     compared: bool = False
+    given: int = 0
     last: bool = False
     end: Outcome | None = None
 
@@ -39,6 +41,11 @@ class Feed:
     def open(self) -> bool:
         """Whether it measures what it is given."""
         return not self.last and self.end is None
+
+    @property
+    def total(self) -> int | None:
+        """How many schedules it is given in all; None as long as more may come."""
+        return self.given if self.last else None
 
     @property
     def unasked(self) -> bool:
@@ -60,6 +67,11 @@ class Feed:
         """What a node has to do, of what it can do at a time."""
         return len(self.under_way) / self.member.about.workers
 
+    def give(self, key: str, schedule: Schedule) -> None:
+        """It is to measure a schedule."""
+        self.under_way[key] = schedule
+        self.given += 1
+
     def hold(self, key: str, measurement: Measurement) -> None:
         """Something was measured; what was given twice, or not at all, is not taken again."""
         if key in self.under_way:
@@ -71,7 +83,7 @@ class Feed:
         return found
 
     def give_back(self, queue: Queue, *, lost: bool) -> None:
-        """Others measure all that does not count; calls may overtake each other, and then what came late is among it.
+        """Others measure all that does not count.
 
         Args:
             lost: the node has gone, and one of those under way may be why.

@@ -275,9 +275,9 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             return
         for feed in [each for each in feeds.values() if each.open and not each.compared]:
             feed.compared = True
-            feed.under_way[COMMON] = common
+            feed.give(COMMON, common)
             with self._until_it_fails(feed, feeds, queue):
-                feed.member.call("feed", self._name, encode([(COMMON, common)]), last=False)
+                feed.member.call("feed", self._name, encode([(COMMON, common)]), total=None)
 
     def _deal(self, feeds: dict[Member, Feed], queue: Queue) -> None:
         """Gives each schedule to the node that has least to do, says to whom no more come, and asks for results."""
@@ -290,7 +290,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                 ending = open_
                 break
             feed = min(room, key=lambda each: each.load)
-            feed.under_way[item[0]] = item[1]
+            feed.give(*item)
             given.setdefault(feed, []).append(item)
             if not feed.room:
                 room.remove(feed)
@@ -305,9 +305,9 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         """In the call that asks for results, if there is one to make: calls are most of what a result costs here."""
         data = None if items is None else encode(items)
         if feed.taking is None:
-            feed.taking = feed.member.call("take", self._name, data, last=feed.last)
+            feed.taking = feed.member.call("take", self._name, data, total=feed.total)
         else:
-            feed.member.call("feed", self._name, data, last=feed.last)
+            feed.member.call("feed", self._name, data, total=feed.total)
 
     def _taking(self) -> list[Any]:
         return [each.taking for each in self._feeds.values() if each.end is None and each.taking is not None]

@@ -257,18 +257,18 @@ class Node:
         self._measuring.submit(self._settle_others, session)
         self._measuring.submit(pipeline.stream.measure, pipeline.session, best)
 
-    def feed(self, session: str, data: bytes, *, last: bool) -> None:
-        """Schedules to measure, each with its key; after the last ones `take` ends."""
+    def feed(self, session: str, data: bytes, *, total: int | None) -> None:
+        """Schedules to measure, each with its key; `take` ends when so many have come in all, if that is known."""
         if (stream := self._pipelines[session].stream) is not None:  # nobody has stopped it
-            stream.feed(decode(data), last=last)
+            stream.feed(decode(data), total=total)
 
-    def take(self, session: str, data: bytes | None, *, last: bool) -> bytes:
+    def take(self, session: str, data: bytes | None, *, total: int | None) -> bytes:
         """`feed`, unless there is nothing to say, and then waits for measurements, each with its key.
 
         The `Outcome` of all comes with the last ones.
         """
         if data is not None:
-            self.feed(session, data, last=last)
+            self.feed(session, data, total=total)
         stream = self._pipelines[session].stream
         assert stream is not None
         found, end = stream.take()

@@ -24,15 +24,16 @@ class Stream:
 
     def __init__(self) -> None:
         self._fed: SimpleQueue[tuple[str, Schedule] | None] = SimpleQueue()
+        self._total: int | None = None
         self._measured: SimpleQueue[_Measured | Outcome] = SimpleQueue()
         self._stopped = False
 
-    def feed(self, items: list[tuple[str, Schedule]], *, last: bool) -> None:
-        """Schedules to measure; nothing comes after the last ones."""
-        for item in items:
+    def feed(self, items: list[tuple[str, Schedule]], *, total: int | None) -> None:
+        """Schedules to measure, and how many come in all, when that is known: calls may overtake each other."""
+        if total is not None:
+            self._total = total
+        for item in (*items, None):  # None has whoever waits for schedules look whether there are more
             self._fed.put(item)
-        if last:
-            self._fed.put(None)
 
     def stop(self) -> None:
         """Nobody waits any more for what is measured."""
@@ -64,5 +65,8 @@ class Stream:
         return found, item
 
     def _schedules(self) -> Generator[tuple[str, Schedule]]:
-        while (item := self._fed.get()) is not None and not self._stopped:
-            yield item
+        count = 0
+        while not self._stopped and (self._total is None or count < self._total):
+            if (item := self._fed.get()) is not None and not self._stopped:
+                count += 1
+                yield item

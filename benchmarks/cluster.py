@@ -41,7 +41,7 @@ NODES = (1, 2, 4, 8)
 SIMULATED = (8, 64, 1000)
 EACH_S = 0.5
 """What a measurement takes on a node."""
-DEPTH = 6
+DEPTH = 7
 """Schedules that a node of one core has in hand, see `ClusterSession`."""
 
 

@@ -16,10 +16,14 @@ import pytest
 from hltune.bundle.compilers import find_compiler
 from hltune.bundle.results import Results, checksum, read_results, start_of_checks
 from hltune.commands import bundle_results
+from hltune.machine.inputs import Inputs, arrays_of, smooth
+from hltune.machine.task import SMOOTH
+from hltune.pipeline.layout import layout_of
 from hltune.runtime.progress import Silent
 from hltune.values.cost import Cost
 from hltune.values.directives import Parallel
 from hltune.values.errors import Failure
+from hltune.values.pipeline import BufferArgument
 from tests.bundle.conftest import PIPELINES, Bundle, made_of, unpacked
 
 INTERPRETER = 3
@@ -36,6 +40,10 @@ int wrong_float(void **arguments) {
     int code = run(arguments);
     ((float *)((struct buffer *)arguments[%d])->host)[777] *= 1.01f;
     return code;
+}
+int wrong_once(void **arguments) { /* the second call of a process is that on smooth inputs */
+    static int calls;
+    return ++calls == 2 ? wrong_whole(arguments) : run(arguments);
 }
 int crashes(void **arguments) { (void)arguments; *(volatile int *)8 = 1; return 0; }
 int loops(void **arguments) { (void)arguments; for (volatile int k = 0;; k++) { } }
@@ -338,12 +346,33 @@ def test_results_of_another_bundle_are_not_continued(bundle: Bundle) -> None:
         assert bundle.results.read_bytes() == other
 
 
+def test_what_is_wrong_on_smooth_inputs_alone_is_wrong(bundle: Bundle) -> None:
+    bundle.spoil({1: "wrong_once"}, bad(bundle))
+    code, out = bundle.run()
+    assert code == 0, out
+    ((number, failure),) = failures(read(bundle)).items()
+    assert number == bundle.numbers[1]
+    assert (failure.stage, failure.kind) == (SMOOTH, "wrong output")
+
+
+def test_smooth_inputs_are_those_of_other_machines(bundle: Bundle) -> None:
+    spec = bundle.manifest.spec
+    arrays = arrays_of(spec, smooth(Inputs()))
+    first = spec.inputs[0]
+    assert isinstance(first, BufferArgument) and isinstance(arrays[0], np.ndarray)
+    memory = layout_of(first, first.dtype).filled(arrays[0])
+    assert (bundle.folder / "input0-1.bin").read_bytes() == bytes(memory)
+    assert not (bundle.folder / "input0.bin").exists()
+
+
 def test_the_manifest_says_what_was_checked(bundle: Bundle) -> None:
     manifest = json.loads((bundle.folder / "manifest.json").read_text())
     assert manifest["id"] == bundle.manifest.id
     assert manifest["inputs"][0].startswith("a: splitmix64 from state ")
-    whole, parts = manifest["outputs"]
+    whole, parts, smooth_whole, smooth_parts = manifest["outputs"]
     assert ": equal, hash " in whole and "49152 samples" in parts
+    assert ", to verify on smooth inputs: hash " in smooth_whole and smooth_parts.endswith(": 49152 samples")
+    assert whole[-16:] != smooth_whole[-16:]
     assert {"default"} < {each["name"] for each in manifest["candidates"]}
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hltune.bundle.compilers import Compiler, runtime_target
-from hltune.bundle.expected import Expected
+from hltune.bundle.expected import Setting
 from hltune.bundle.manifest import Entry, Manifest
 from hltune.bundle.objects import ImagesJob, ObjectJob, RuntimeJob
 from hltune.bundle.packing import SOURCES, write_expected, write_texts
-from hltune.bundle.tables import Tables
-from hltune.machine.inputs import Inputs
+from hltune.bundle.tables import Filed, Tables
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.progress import Progress
@@ -83,29 +82,20 @@ def compile_candidates(
 def build_files(
     manifest: Manifest,
     spec: PipelineSpec,
-    inputs: Inputs,
-    expected: Sequence[Expected],
+    settings: Sequence[Setting],
     measure: MeasureOptions,
     compiler: Compiler | None,
     folder: Path,
 ) -> list[Path]:
-    """Makes all files of the bundle in a folder and returns them."""
+    """Makes all files of the bundle in a folder and returns them; candidates are timed on the first setting."""
     data, sources = folder / "bundle", folder / "sources"
     data.mkdir()
     shutil.copytree(SOURCES, sources)
     runtime = folder / "runtime.o"
     with Worker(environment=measure.environment, preload=("halide",)) as worker:
         worker.run(RuntimeJob(runtime_target(manifest.target, compiler), runtime))
-        images = worker.run(ImagesJob(spec=spec, inputs=inputs, directory=data))
-    tables = Tables(
-        bundle_id=manifest.id,
-        spec=spec,
-        inputs=inputs,
-        images=images,
-        expected=tuple((write_expected(data, number, each), each) for number, each in enumerate(expected)),
-        entries=manifest.entries,
-        measure=measure,
-    )
+        filed = [_filed(each, spec, worker, data, f"-{number}" * bool(number)) for number, each in enumerate(settings)]
+    tables = Tables(bundle_id=manifest.id, spec=spec, settings=tuple(filed), entries=manifest.entries, measure=measure)
     (sources / "tables.c").write_text(tables.source())
     objects = [*(folder / f"{entry.function}.o" for entry in manifest.entries), runtime]
     write_texts(data, manifest, compiler, objects=[path.name for path in objects])
@@ -114,3 +104,10 @@ def build_files(
     compiler.link(sorted(sources.glob("*.c")), objects, data / "run")
     (data / "run.sh").chmod(0o755)
     return sorted(data.iterdir())
+
+
+def _filed(setting: Setting, spec: PipelineSpec, worker: Worker, data: Path, suffix: str) -> Filed:
+    """Writes the files of a setting."""
+    images = worker.run(ImagesJob(spec=spec, inputs=setting.inputs, directory=data, suffix=suffix))
+    samples = (write_expected(data, number, each, suffix=suffix) for number, each in enumerate(setting.expected))
+    return Filed(setting=setting, images=images, samples=tuple(samples))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hltune.machine.inputs import Inputs
 from hltune.machine.portable import Numbers, random_numbers, stream
 from hltune.machine.tolerance import Tolerance
 from hltune.machine.verify import output_path, read_tolerances
@@ -47,6 +48,20 @@ class Expected:
     near_zero: float
     levels: tuple[float, ...]
     allowed: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What candidates run on, and what is expected of that.
+
+    Attributes:
+        stage: in which wrong outputs fail.
+        expected: one per output of the C function.
+    """
+
+    stage: str
+    inputs: Inputs
+    expected: tuple[Expected, ...]
 
 
 def expected_outputs(directory: Path, *, seed: int) -> tuple[Expected, ...]:

@@ -1,4 +1,4 @@
-"""What workers do for a bundle: object code of candidates, Halide's runtime, and the memory of the user's images."""
+"""What workers do for a bundle: object code of candidates, Halide's runtime, and the memory of inputs."""
 
 from __future__ import annotations
 
@@ -65,19 +65,24 @@ class RuntimeJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagesJob:
-    """Writes the memory of those inputs that are images of the user's, as the runner reads it."""
+    """Writes the memory of those inputs that the runner does not make itself, as it reads it.
+
+    Attributes:
+        suffix: of files' names.
+    """
 
     spec: PipelineSpec
     inputs: Inputs
     directory: Path
+    suffix: str
 
     def run(self, process: Process) -> dict[str, str]:
         """Runs in a worker; returns names of files by names of inputs."""
         values = input_arrays(process, self.spec, self.inputs)
         given, files = self.inputs.assign(self.spec), dict[str, str]()
         for number, (argument, value) in enumerate(zip(self.spec.inputs, values, strict=True)):
-            if isinstance(argument, BufferArgument) and argument.name in given:
-                files[argument.name] = f"input{number}.bin"
+            if isinstance(argument, BufferArgument) and (argument.name in given or self.inputs.smooth):
+                files[argument.name] = f"input{number}{self.suffix}.bin"
                 memory = layout_of(argument, argument.dtype).filled(value)
                 Path(self.directory, files[argument.name]).write_bytes(memory)
         return files

@@ -70,9 +70,9 @@ def device_notes(target: str, compiler: Compiler | None) -> Iterator[str]:
         yield _SHARED.format(libc=" ".join(platform.libc_ver()))
 
 
-def write_expected(directory: Path, number: int, expected: Expected) -> str:
+def write_expected(directory: Path, number: int, expected: Expected, *, suffix: str) -> str:
     """Writes positions and values of samples; returns the file's name."""
-    name = f"output{number}.bin"
+    name = f"output{number}{suffix}.bin"
     (directory / name).write_bytes(expected.positions + expected.values)
     return name
 

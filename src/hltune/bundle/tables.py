@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, starmap
 
 import numpy as np
 
-from hltune.bundle.expected import Expected
+from hltune.bundle.expected import Expected, Setting
 from hltune.bundle.manifest import Entry
-from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import drawn, initial_state
 from hltune.pipeline.layout import layout_of
@@ -25,20 +24,31 @@ _CODES = {"i": "SIGNED", "u": "UNSIGNED", "b": "UNSIGNED", "f": "FLOAT"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """A setting with its files of the bundle.
+
+    Attributes:
+        images: by the inputs whose data they are.
+        samples: one per expected output.
+    """
+
+    setting: Setting
+    images: dict[str, str]
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
     """All that goes into them.
 
     Attributes:
         spec: the pipeline, with inputs as large as they have to be.
-        images: files of the bundle by the inputs whose data they are.
-        expected: one per expected output, each with its file.
+        settings: candidates are timed on the first one, and verified on all.
     """
 
     bundle_id: str
     spec: PipelineSpec
-    inputs: Inputs
-    images: dict[str, str]
-    expected: tuple[tuple[str, Expected], ...]
+    settings: tuple[Filed, ...]
     entries: tuple[Entry, ...]
     measure: MeasureOptions
 
@@ -48,25 +58,17 @@ class Tables:
         Raises:
             InputError: the pipeline has more arguments or dimensions than the runner knows.
         """
-        outputs = [(output, dtype) for output in self.spec.outputs for dtype in output.dtypes]
-        levels = [line for number, (_, each) in enumerate(self.expected) for line in _levels(number, each)]
-        pairs = enumerate(zip(outputs, self.expected, strict=True))
-        arguments = [
-            *(
-                self._scalar(each) if isinstance(each, ScalarArgument) else self._input(each)
-                for each in self.spec.inputs
-            ),
-            *(_output(number, *output, *expected) for number, (output, expected) in pairs),
-        ]
-        if len(arguments) > _MOST_ARGUMENTS:
-            raise _too_many("arguments", self.spec.name, _MOST_ARGUMENTS, len(arguments))
+        count = len(self.spec.inputs) + sum(len(each.dtypes) for each in self.spec.outputs)
+        if count > _MOST_ARGUMENTS:
+            raise _too_many("arguments", self.spec.name, _MOST_ARGUMENTS, count)
         lines = [
             '#include "runner.h"',
             f"const char bundle_id[] = {json.dumps(self.bundle_id)};",
             f"const struct limits limits = {{{_fields(self._limits())}}};",
-            *levels,
-            f"const struct argument arguments[] = {{\n{_lines(arguments)}}};",
-            f"const int argument_count = {len(arguments)};",
+            *chain.from_iterable(starmap(self._setting, enumerate(self.settings))),
+            f"const struct setting settings[] = {{\n{_lines(starmap(_setting, enumerate(self.settings)))}}};",
+            f"const int setting_count = {len(self.settings)};",
+            f"const int argument_count = {count};",
             *(f"int {each.function}_argv(void **);" for each in self.entries),
             f"const struct candidate candidates[] = {{\n{_lines(map(_candidate, self.entries))}}};",
             f"const int candidate_count = {len(self.entries)};",
@@ -88,23 +90,37 @@ class Tables:
             "verify_timeout_s": measure.verify_timeout_s,
         }
 
-    def _scalar(self, argument: ScalarArgument) -> dict[str, object]:
-        data = np.array(self.inputs.scalar(argument), dtype=argument.dtype).tobytes().ljust(8, b"\0")
+    def _setting(self, place: int, filed: Filed) -> Iterator[str]:
+        """Lines that define the arguments of a setting."""
+        outputs = [(output, dtype) for output in self.spec.outputs for dtype in output.dtypes]
+        arguments = [_input(each, filed) for each in self.spec.inputs]
+        expected = zip(outputs, filed.samples, filed.setting.expected, strict=True)
+        for number, (output, file, each) in enumerate(expected):
+            yield from _levels(f"{place}_{number}", each)
+            arguments.append(_output(f"{place}_{number}", *output, file, each))
+        yield f"static const struct argument arguments_{place}[] = {{\n{_lines(arguments)}}};"
+
+
+def _setting(place: int, filed: Filed) -> dict[str, object]:
+    return {"stage": json.dumps(filed.setting.stage), "arguments": f"arguments_{place}"}
+
+
+def _input(argument: BufferArgument | ScalarArgument, filed: Filed) -> dict[str, object]:
+    inputs = filed.setting.inputs
+    if isinstance(argument, ScalarArgument):
+        data = np.array(inputs.scalar(argument), dtype=argument.dtype).tobytes().ljust(8, b"\0")
         word = int.from_bytes(data, "little")
         return {"name": json.dumps(argument.name), "kind": "SCALAR", "scalar": f"{word}u"}
-
-    def _input(self, argument: BufferArgument) -> dict[str, object]:
-        fields = _buffer(argument, argument.dtype, "INPUT")
-        if (file := self.images.get(argument.name)) is not None:
-            return {**fields, "file": json.dumps(file)}
-        bits, low = drawn(argument.dtype)
-        state = f"{initial_state(argument.name, self.inputs.seed)}u"
-        return {
-            **fields,
-            "seed": state,
-            "drawn_bits": bits,
-            "low": f"{low + 1} - 1" if low < 0 else low,  # the least of 64 bits is no literal
-        }
+    fields = _buffer(argument, argument.dtype, "INPUT")
+    if (file := filed.images.get(argument.name)) is not None:
+        return {**fields, "file": json.dumps(file)}
+    bits, low = drawn(argument.dtype)
+    return {
+        **fields,
+        "seed": f"{initial_state(argument.name, inputs.seed)}u",
+        "drawn_bits": bits,
+        "low": f"{low + 1} - 1" if low < 0 else low,  # the least of 64 bits is no literal
+    }
 
 
 def _buffer(argument: BufferArgument | OutputArgument, dtype: str, kind: str) -> dict[str, object]:
@@ -127,7 +143,7 @@ def _buffer(argument: BufferArgument | OutputArgument, dtype: str, kind: str) ->
     }
 
 
-def _output(number: int, argument: OutputArgument, dtype: str, file: str, expected: Expected) -> dict[str, object]:
+def _output(name: str, argument: OutputArgument, dtype: str, file: str, expected: Expected) -> dict[str, object]:
     return {
         **_buffer(argument, dtype, "OUTPUT"),
         "file": json.dumps(file),
@@ -136,17 +152,17 @@ def _output(number: int, argument: OutputArgument, dtype: str, file: str, expect
         "samples": f"{expected.samples}u",
         "near_zero": repr(expected.near_zero),
         "levels": len(expected.levels),
-        "level": f"levels_{number}",
-        "allowed": f"allowed_{number}",
+        "level": f"levels_{name}",
+        "allowed": f"allowed_{name}",
     }
 
 
-def _levels(number: int, expected: Expected) -> tuple[str, str]:
+def _levels(name: str, expected: Expected) -> tuple[str, str]:
     levels = ", ".join(map(repr, expected.levels))
     allowed = ", ".join(map(str, chain.from_iterable(expected.allowed)))
     return (
-        f"static const double levels_{number}[] = {{{levels}}};",
-        f"static const uint64_t allowed_{number}[] = {{{allowed}}};",
+        f"static const double levels_{name}[] = {{{levels}}};",
+        f"static const uint64_t allowed_{name}[] = {{{allowed}}};",
     )
 
 

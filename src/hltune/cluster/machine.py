@@ -16,6 +16,7 @@ from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, encode, pack
 from hltune.cluster.queue import COMMON, Queue
 from hltune.cluster.speeds import Occasion, Speeds
+from hltune.cluster.stream import TOGETHER
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MoreSchedules
@@ -262,7 +263,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._opened(member)
         member.ask("begin", self._name, best)
         # A node holds on to what has turns to come until it is given more, or told that there is nothing more.
-        depth = member.about.workers * (self._options.short_turns + 1) + 2
+        depth = member.about.workers * (self._options.short_turns + 1) + TOGETHER + 1
         return Feed(member, depth)
 
     def _time_common(self, feeds: dict[Member, Feed], queue: Queue) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -11,6 +12,11 @@ from hltune.cluster.outcome import Outcome, outcome_of
 from hltune.machine.protocol import Session
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
+
+TOGETHER = 2
+"""Measurements that go to the head in one call, which is most of what they cost there."""
+_TOGETHER_S = 1.0
+"""How long one waits for another one; the node goes on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,15 @@ class Stream:
         self._measured.put(outcome_of(all_of_them))
 
     def take(self) -> tuple[list[tuple[str, Measurement]], Outcome | None]:
-        """Waits for what was measured; the outcome of all when nothing more comes."""
+        """Waits for what was measured, a few at a time; the outcome of all when nothing more comes."""
         found: list[tuple[str, Measurement]] = []
         item = self._measured.get()
+        end_s = time.monotonic() + _TOGETHER_S
         while isinstance(item, _Measured):
             found.append((item.key, item.measurement))
+            wait_s = end_s - time.monotonic() if len(found) < TOGETHER else 0.0
             try:
-                item = self._measured.get_nowait()
+                item = self._measured.get(timeout=max(0.0, wait_s))
             except Empty:
                 return found, None
         return found, item

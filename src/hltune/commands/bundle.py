@@ -6,13 +6,14 @@ import contextlib
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from hltune.bundle.build import build_files, compile_candidates
 from hltune.bundle.compilers import check_target, find_compiler
-from hltune.bundle.expected import Expected, expected_outputs
+from hltune.bundle.expected import Expected, Setting, expected_outputs
 from hltune.bundle.manifest import Entry, Manifest
 from hltune.bundle.packing import device_notes, pack
 from hltune.bundle.results import CONDITIONS
@@ -22,13 +23,13 @@ from hltune.commands.verification import further_schedules
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.pretrained import Pretrained
 from hltune.machine.given import on_given
-from hltune.machine.inputs import Inputs
+from hltune.machine.inputs import Inputs, smooth
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import initial_state
 from hltune.machine.reference import ReferenceSession
 from hltune.machine.sensitivity import STRICT
-from hltune.machine.task import Task
+from hltune.machine.task import SMOOTH, Task
 from hltune.machine.verify import Verification
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import cannot_write, check_file, check_writable, write_bytes
@@ -114,7 +115,7 @@ def make(
     with _reference(subject, measure, inputs, workspace.cache) as session:
         choice = _choose(subject, options, device, given, workspace, measure, progress)
         progress.phase(f"{subject.spec.name}: expected outputs")
-        spec, expected_in = session.expected
+        spec, on_noise, on_smooth = session.expected
         for note in session.verification.notes:
             progress.note(f"{subject.spec.name}: {note}")
         with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
@@ -129,20 +130,22 @@ def make(
                     folder=folder,
                     progress=progress,
                 )
-                expected = expected_outputs(expected_in, seed=inputs.seed)
+                settings = [_setting("verify", inputs, on_noise)]
+                if on_smooth is not None:
+                    settings.append(_setting(SMOOTH, smooth(inputs), on_smooth))
                 manifest = Manifest(
                     spec=subject.spec,
                     target=subject.target.name,
                     threads=measure.threads,
                     halide=halide_version(),
                     number=choice.number,
-                    inputs=tuple(_inputs(spec, inputs)),
-                    outputs=tuple(_outputs(session.verification, expected)),
+                    inputs=tuple(chain.from_iterable(_inputs(spec, each) for each in settings)),
+                    outputs=tuple(_outputs(session.verification, settings)),
                     entries=entries,
                     given=given,
                 )
                 progress.phase(f"{subject.spec.name}: building the runner")
-                files = build_files(manifest, spec, inputs, expected, measure, compiler, folder)
+                files = build_files(manifest, spec, settings, measure, compiler, folder)
                 write_bytes(workspace.bundle(subject.spec, manifest.id), manifest.encode())
                 pack(files, output)
             except OSError as error:  # a full disk, say
@@ -175,6 +178,7 @@ def _reference(subject: Subject, measure: MeasureOptions, inputs: Inputs, memory
             strict=STRICT in subject.target.name.split("-"),
             own=here,
             memory=memory,
+            smooth=True,
         ) as session,
     ):
         yield session
@@ -276,11 +280,19 @@ def _entries(chosen: Chosen) -> list[Entry]:
     ]
 
 
-def _inputs(spec: PipelineSpec, inputs: Inputs) -> Iterator[str]:
+def _setting(stage: str, inputs: Inputs, directory: Path) -> Setting:
+    return Setting(stage=stage, inputs=inputs, expected=expected_outputs(directory, seed=inputs.seed))
+
+
+def _inputs(spec: PipelineSpec, setting: Setting) -> Iterator[str]:
     """Where inputs come from, for people."""
+    inputs = setting.inputs
     images: Mapping[str, Path] = inputs.assign(spec)
     for each in spec.inputs:
-        if not isinstance(each, BufferArgument):
+        if inputs.smooth:
+            if isinstance(each, BufferArgument) and each.name not in images:
+                yield f"{each.name}, to {setting.stage}: smooth data from seed {inputs.seed}"
+        elif not isinstance(each, BufferArgument):
             yield f"{each.name}: {inputs.scalar(each)}"
         elif each.name in images:
             yield f"{each.name}: {images[each.name].name}"
@@ -288,8 +300,15 @@ def _inputs(spec: PipelineSpec, inputs: Inputs) -> Iterator[str]:
             yield f"{each.name}: splitmix64 from state {initial_state(each.name, inputs.seed)}"
 
 
-def _outputs(verification: Verification, expected: Sequence[Expected]) -> Iterator[str]:
+def _outputs(verification: Verification, settings: Sequence[Setting]) -> Iterator[str]:
     """How outputs are checked, for people."""
-    for tolerance, each in zip(verification.outputs, expected, strict=True):
-        how = f"hash {each.hash:016x}" if each.exact else f"{each.samples} samples"
-        yield f"{tolerance.output}: {tolerance.text}, {how}"
+    first, *others = settings
+    for tolerance, each in zip(verification.outputs, first.expected, strict=True):
+        yield f"{tolerance.output}: {tolerance.text}, {_how(each)}"
+    for setting in others:
+        for tolerance, each in zip(verification.outputs, setting.expected, strict=True):
+            yield f"{tolerance.output}, to {setting.stage}: {_how(each)}"
+
+
+def _how(expected: Expected) -> str:
+    return f"hash {expected.hash:016x}" if expected.exact else f"{expected.samples} samples"

@@ -166,13 +166,13 @@ def arrays_of(spec: PipelineSpec, inputs: Inputs) -> tuple[Array | float, ...]:
 
 def input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) -> Array:
     """An input at the size of its estimate: from a file, or random without one; an `InputError` if it does not fit."""
-    if image is None and inputs.portable:
-        array = _empty(argument)
-        fill_portably(array, name=argument.name, seed=inputs.seed)
-        return array
     if image is None and inputs.smooth:
         array = _empty(argument)
         fill_smoothly(array, _generator(argument, inputs.seed))
+        return array
+    if image is None and inputs.portable:
+        array = _empty(argument)
+        fill_portably(array, name=argument.name, seed=inputs.seed)
         return array
     if image is None:
         return random_array(argument, seed=inputs.seed)

@@ -132,10 +132,13 @@ class ReferenceSession:
         return replace(self._task, schedule=schedule, reference=reference, smooth_reference=smooth)
 
     @property
-    def expected(self) -> tuple[PipelineSpec, Path]:
-        """The pipeline with inputs that are large enough, and the folder of expected outputs; waits as `ready` does."""
+    def expected(self) -> tuple[PipelineSpec, Path, Path | None]:
+        """The pipeline with inputs that are large enough, and folders of expected outputs; waits as `ready` does.
+
+        The second folder is for smooth inputs, None if these are of no use.
+        """
         self.ready()
-        return self._task.spec, self._directory
+        return self._task.spec, self._directory, self._smooth_directory
 
     def ready(self) -> None:
         """See `Session.ready`.

@@ -35,9 +35,12 @@ struct message {
     char stage[32], kind[32], text[MESSAGE_SIZE];
 };
 
-static struct buffer buffers[MOST_ARGUMENTS];
-static struct dimension dimensions[MOST_ARGUMENTS][MOST_DIMENSIONS];
-static void *addresses[MOST_ARGUMENTS];
+/* The arguments of a setting as a candidate takes them. */
+static struct prepared {
+    struct buffer buffers[MOST_ARGUMENTS];
+    struct dimension dimensions[MOST_ARGUMENTS][MOST_DIMENSIONS];
+    void *addresses[MOST_ARGUMENTS];
+} prepared[MOST_SETTINGS];
 static int news_to;
 
 static char error_text[MESSAGE_SIZE];
@@ -102,20 +105,21 @@ static void keep_free(void *context, void *memory) {
 FILE *fopen64(const char *path, const char *mode) { return fopen(path, mode); } /* Halide's runtime wants glibc's name */
 #endif
 
-static void prepare(int place) {
-    const struct argument *a = &arguments[place];
+static void prepare(int setting, int place) {
+    const struct argument *a = &settings[setting].arguments[place];
+    struct prepared *to = &prepared[setting];
     if (a->kind == SCALAR) {
-        addresses[place] = (void *)&a->scalar;
+        to->addresses[place] = (void *)&a->scalar;
         return;
     }
-    struct buffer *buffer = &buffers[place];
-    memcpy(dimensions[place], a->dim, sizeof a->dim);
+    struct buffer *buffer = &to->buffers[place];
+    memcpy(to->dimensions[place], a->dim, sizeof a->dim);
     buffer->host = memory_of(a);
     if (!buffer->host || (a->kind == INPUT && !fill_input(a, buffer->host))) {
         fprintf(stderr, "cannot make %s: %s\n", a->name, a->file && a->kind == INPUT ? a->file : "too little memory");
         exit(3);
     }
-    if (a->kind == OUTPUT && !read_samples(place)) { /* now, or every candidate would fail for it */
+    if (a->kind == OUTPUT && !read_samples(setting, place)) { /* now, or every candidate would fail for it */
         fprintf(stderr, "%s: cannot be read, or is too short; it belongs to this bundle, and nothing was measured\n"
                 "  to do: unpack the bundle again, where there is room for it, and run again\n", a->file);
         exit(3);
@@ -124,14 +128,16 @@ static void prepare(int place) {
     buffer->bits = (uint8_t)a->bits;
     buffer->lanes = 1;
     buffer->dimensions = a->dimensions;
-    buffer->dim = dimensions[place];
-    addresses[place] = buffer;
+    buffer->dim = to->dimensions[place];
+    to->addresses[place] = buffer;
 }
 
 /* Makes the inputs and reads what is expected, which all candidates share. */
 void prepare_arguments(void) {
-    for (int k = 0; k < argument_count; k++) {
-        prepare(k);
+    for (int setting = 0; setting < setting_count; setting++) {
+        for (int k = 0; k < argument_count; k++) {
+            prepare(setting, k);
+        }
     }
 }
 
@@ -158,25 +164,29 @@ static void give_up(const char *stage, const char *kind, const char *text) {
     _exit(0);
 }
 
-static void poison_outputs(void) {
+static void poison_outputs(int setting) {
     for (int k = 0; k < argument_count; k++) {
-        if (arguments[k].kind == OUTPUT) {
-            poison(&arguments[k], buffers[k].host);
+        const struct argument *a = &settings[setting].arguments[k];
+        if (a->kind == OUTPUT) {
+            poison(a, prepared[setting].buffers[k].host);
         }
     }
 }
 
-static void verify(void) {
+static void verify(int setting) {
+    const char *stage = settings[setting].stage;
     char message[MESSAGE_SIZE];
-    enter("verify", limits.verify_timeout_s);
+    enter(stage, limits.verify_timeout_s);
     for (int k = 0; k < argument_count; k++) {
-        if (arguments[k].kind != SCALAR && wrong(k, buffers[k].host, message)) {
-            give_up("verify", "wrong output", message);
+        int is_image = settings[setting].arguments[k].kind != SCALAR;
+        if (is_image && wrong(setting, k, prepared[setting].buffers[k].host, message)) {
+            give_up(stage, "wrong output", message);
         }
     }
 }
 
-static double timed(const struct candidate *candidate, int count) {
+static double timed(const struct candidate *candidate, int setting, int count) {
+    void **addresses = prepared[setting].addresses;
     double began_s = now_s();
     for (int k = 0; k < count; k++) {
         int code = candidate->run(addresses);
@@ -242,7 +252,7 @@ static int take_turn(const struct candidate *candidate, double call_s, double be
     int count = 0, batch = (int)(limits.sample_s / (call_s > 1e-7 ? call_s : 1e-7));
     double end_s = now_s() + limits.turn_s;
     do {
-        repeats[count++] = timed(candidate, batch > 1 ? batch : 1);
+        repeats[count++] = timed(candidate, 0, batch > 1 ? batch : 1);
     } while (count < MOST_REPEATS && now_s() < end_s);
     return tell_turn(repeats, count, best_s);
 }
@@ -254,25 +264,27 @@ static void measure(const struct candidate *candidate, double best_s) {
         relative_s = relative_s > limits.least_run_timeout_s ? relative_s : limits.least_run_timeout_s;
         limit_s = limit_s < relative_s ? limit_s : relative_s;
     }
-    enter("run", limit_s);
-    poison_outputs();
-    timed(candidate, 1);
-    verify();
+    for (int setting = 0; setting < setting_count; setting++) {
+        enter("run", limit_s);
+        poison_outputs(setting);
+        timed(candidate, setting, 1);
+        verify(setting);
+    }
     enter("timing", 2 * limit_s);
-    poison_outputs();
-    double first_s = timed(candidate, 1), second_s = timed(candidate, 1);
+    poison_outputs(0);
+    double first_s = timed(candidate, 0, 1), second_s = timed(candidate, 0, 1);
     int pruned = 0;
     if (second_s > limits.turn_s) {
         tell_turn((double[]){first_s, second_s}, 2, best_s);
     } else {
         double call_s = first_s < second_s ? first_s : second_s;
         for (int turn = 0; turn < limits.turns && !pruned; turn++) {
-            poison_outputs(); /* what the last turn wrote is verified: a race need not show in the first run */
+            poison_outputs(0); /* what the last turn wrote is verified: a race need not show in the first run */
             enter("timing", limits.turn_s + 2 * limit_s);
             pruned = take_turn(candidate, call_s, best_s);
         }
     }
-    verify();
+    verify(0);
 }
 
 static void run_child(const struct candidate *candidate, double best_s) {
@@ -354,7 +366,7 @@ static void follow(struct attempt *attempt, int from, pid_t child) {
     }
     if (heard < 0) {
         char text[80];
-        int tighter = limit_s < limits.run_timeout_s && strcmp(attempt->stage, "verify");
+        int tighter = limit_s < limits.run_timeout_s && strncmp(attempt->stage, "verify", 6);
         snprintf(text, sizeof text, "took longer than %s%g s%s", tighter ? "" : "its limit of ", limit_s,
                  tighter ? ", many times as long as the best" : "");
         fail(attempt, "timeout", text);

@@ -223,13 +223,13 @@ static int text_of(const struct argument *a, uint64_t bits, char *text, size_t s
 static struct samples {
     uint64_t *positions;
     uint8_t *values;
-} samples_of[MOST_ARGUMENTS];
+} samples_of[MOST_SETTINGS][MOST_ARGUMENTS];
 
 /* Reads what is expected of an output, once for all candidates; 0 if that is not all there. */
-int read_samples(int place) {
-    const struct argument *a = &arguments[place];
+int read_samples(int setting, int place) {
+    const struct argument *a = &settings[setting].arguments[place];
     uint64_t bytes = element_bytes(a), count = a->samples;
-    struct samples *to = &samples_of[place];
+    struct samples *to = &samples_of[setting][place];
     *to = (struct samples){malloc(8 * count + 1), malloc(bytes * count + 1)};
     FILE *file = fopen(a->file, "rb");
     int good = file && to->positions && to->values && fread(to->positions, 8, count, file) == count &&
@@ -311,8 +311,8 @@ static int samples_differ(const struct argument *a, const struct samples *s, con
 }
 
 /* Says what is wrong with an image after a run; 0 if nothing is. */
-int wrong(int place, const uint8_t *memory, char *message) {
-    const struct argument *a = &arguments[place];
+int wrong(int setting, int place, const uint8_t *memory, char *message) {
+    const struct argument *a = &settings[setting].arguments[place];
     uint64_t size = a->size * element_bytes(a);
     if (!all_are(memory - GUARD, GUARD, GUARD_BYTE) || !all_are(memory + size, GUARD, GUARD_BYTE)) {
         snprintf(message, MESSAGE_SIZE, "wrote beyond the ends of %s", a->name);
@@ -325,5 +325,5 @@ int wrong(int place, const uint8_t *memory, char *message) {
         snprintf(message, MESSAGE_SIZE, "wrote beyond the ends of the rows of an output");
         return 1;
     }
-    return a->exact && hash_of(a, memory) == a->hash ? 0 : samples_differ(a, &samples_of[place], memory, message);
+    return a->exact && hash_of(a, memory) == a->hash ? 0 : samples_differ(a, &samples_of[setting][place], memory, message);
 }

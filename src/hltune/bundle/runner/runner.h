@@ -8,6 +8,7 @@
 
 #define MOST_ARGUMENTS 64
 #define MOST_DIMENSIONS 8
+#define MOST_SETTINGS 2
 #define MESSAGE_SIZE 400
 
 /* HalideRuntime.h: halide_dimension_t, halide_buffer_t */
@@ -54,6 +55,12 @@ struct argument {
     const uint64_t *allowed; /* per level: samples above it in all, and in any slice of each dimension, outermost first */
 };
 
+/* What candidates run on, and what is expected of that. */
+struct setting {
+    const char *stage; /* in which wrong outputs fail */
+    const struct argument *arguments;
+};
+
 struct candidate {
     int number;
     const char *schedule; /* the beginning of its hash */
@@ -71,8 +78,9 @@ struct limits {
 /* tables.c */
 extern const char bundle_id[];
 extern const struct limits limits;
-extern const struct argument arguments[];
-extern const int argument_count;
+extern const struct setting settings[]; /* candidates are timed on the first one, and verified on all */
+extern const int setting_count;
+extern const int argument_count; /* of each */
 extern const struct candidate candidates[];
 extern const int candidate_count;
 
@@ -80,9 +88,9 @@ extern const int candidate_count;
 uint64_t random_number(uint64_t state);
 void *memory_of(const struct argument *argument);
 int fill_input(const struct argument *argument, uint8_t *memory);
-int read_samples(int place);
+int read_samples(int setting, int place);
 void poison(const struct argument *argument, uint8_t *memory);
-int wrong(int place, const uint8_t *memory, char *message);
+int wrong(int setting, int place, const uint8_t *memory, char *message);
 uint64_t element_bytes(const struct argument *argument);
 
 /* attempt.c: one candidate, in a process of its own */

@@ -5,10 +5,12 @@ from __future__ import annotations
 import heapq
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,10 +45,16 @@ class LanesSession(RecordedSession):
         self._opener = opener
         self._left = opener.fails_after
 
+    def ready(self) -> None:
+        self._opener.ready()
+
     def waited(self) -> float | None:
         return self._opener.waited
 
     def cost(self, schedule: Schedule) -> Measurement:
+        if schedule in self._opener.deadly:
+            self._opener.die()
+            raise SystemExit
         if schedule in self._opener.too_large:
             return Failure(stage="run", kind="memory", message="the system killed it")
         cost = super().cost(schedule)
@@ -61,6 +69,7 @@ class LanesSession(RecordedSession):
         waiting = iter(schedules)
         busy: list[tuple[float, int, str, Schedule]] = []
         under_way: dict[int, list[tuple[str, Schedule, int]]] = {}
+        late: list[tuple[str, Schedule]] = []
 
         def start(now: float, lane: int, item: tuple[str, Schedule] | None) -> None:
             if item is not None:
@@ -76,12 +85,16 @@ class LanesSession(RecordedSession):
             under_way[lane] = [each for each in taken if each[2] < TURNS]
             start(now, lane, following)
             for ended, its_schedule, count in taken:
-                if count >= TURNS:
+                if count >= TURNS and its_schedule in self._opener.late:
+                    late.append((ended, its_schedule))
+                elif count >= TURNS:
                     time.sleep(self._opener.seconds)
                     yield ended, self.cost(its_schedule)
                     self._left -= 1
                     if self._left == 0:
                         raise OSError("no space left on device")
+        for ended, its_schedule in late:
+            yield ended, self.cost(its_schedule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +106,10 @@ class LanesOpener:
         slower: how many times as long as on others everything takes, at present.
         seconds: that really pass before each measurement.
         too_large: what its memory is too small for.
+        late: what is told when there is nothing else to measure.
+        deadly: what takes the node down.
+        die: takes it down.
+        ready: ends when it is known what is expected.
         fails_after: that many measurements, which the disk has no space for.
     """
 
@@ -104,6 +121,10 @@ class LanesOpener:
     waited: float | None = None
     memory: int = 1 << 34
     too_large: frozenset[Schedule] = frozenset()
+    late: frozenset[Schedule] = frozenset()
+    deadly: frozenset[Schedule] = frozenset()
+    die: Callable[[], None] = lambda: None
+    ready: Callable[[], None] = lambda: None
     fails_after: float = math.inf
     machine: MachineId = MADE_UP
     kind_of_cores: str = "cores"
@@ -154,6 +175,7 @@ class InProcess:
     exceptions: Any = field(default_factory=lambda: head.ray.exceptions)
     late_s: dict[str, float] = field(default_factory=dict[str, float])
     """By how much later than others calls of a method come."""
+    actors: list[_Actor] = field(default_factory=list["_Actor"])
     idle: int = 0
 
     def __post_init__(self) -> None:
@@ -170,7 +192,11 @@ class InProcess:
     def remote(self, *, scheduling_strategy: tuple[str, bool], **_: Any) -> Callable[[type[Node]], Any]:
         ray_id = scheduling_strategy[0]
         error = self.errors.get(ray_id)
-        made = _Actor(Node(self.openers[ray_id]), self.late_s) if error is None else _Failing(error)
+        for each in self.actors:
+            each.wait_until_gone()
+        if error is None:
+            self.actors.append(_Actor(Node(self.openers[ray_id]), self.late_s))
+        made = self.actors[-1] if error is None else _Failing(error)
         return lambda _: SimpleNamespace(remote=lambda _: made)
 
     def get(self, reference: Future[Any], timeout: float | None = None) -> Any:
@@ -196,11 +222,28 @@ Cluster = Callable[..., InProcess]
 class _Actor:
     def __init__(self, node: Node, late_s: Mapping[str, float]) -> None:
         self._node = node
+        self.name = node.about().name
         self._late_s = late_s
         self._threads = ThreadPoolExecutor(64)
+        self._calls: list[Future[Any]] = []
+        self._dead = False
+        self._ending = threading.Thread(target=node.end)
 
     def kill(self) -> None:
-        self._node.end()
+        if not self._dead:
+            self._node.end()
+
+    def die(self) -> None:
+        """As a process does: whoever waits for it is told."""
+        self._ending.start()
+        self._dead = True
+        for call in [each for each in self._calls if not each.done()]:
+            call.set_exception(head.ray.exceptions.ActorDiedError())
+
+    def wait_until_gone(self) -> None:
+        """What died has nothing to itself any more."""
+        if self._dead:
+            self._ending.join()
 
     def __getattr__(self, method: str) -> Any:
         found = getattr(self._node, method)
@@ -209,7 +252,27 @@ class _Actor:
             time.sleep(self._late_s.get(method, 0.0))
             return found(*given, **named)
 
-        return SimpleNamespace(remote=lambda *given, **named: self._threads.submit(call, *given, **named))
+        return SimpleNamespace(remote=lambda *given, **named: self._begin(partial(call, *given, **named)))
+
+    def _begin(self, call: Callable[[], Any]) -> Future[Any]:
+        told: Future[Any] = Future()
+        self._calls.append(told)
+        if self._dead:
+            told.set_exception(head.ray.exceptions.ActorDiedError())
+        else:
+            self._threads.submit(_tell, call, told)
+        return told
+
+
+def _tell(call: Callable[[], Any], told: Future[Any]) -> None:
+    try:
+        result = call()
+    except Exception as error:
+        if not told.done():
+            told.set_exception(error)
+    else:
+        if not told.done():
+            told.set_result(result)
 
 
 class _Failing:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -99,6 +101,47 @@ def test_calls_that_overtake_each_other_change_nothing(without_ray: Cluster) -> 
         found = list(session.measure_each(wanted.items(), best=None))
     plain = LanesSession(LanesOpener())
     assert len(found) == 6 and dict(found) == {key: plain.cost(each) for key, each in wanted.items()}
+
+
+def test_what_a_node_tells_in_the_end_only_stops_nobody(without_ray: Cluster) -> None:
+    """More of it than a node has in hand: what fails by chance is measured once more when nothing else is."""
+    wanted = schedules(60)
+    without_ray(LanesOpener(late=frozenset(list(wanted.values())[3:40])))
+    with opened() as session:
+        found = [key for key, _ in session.measure_each(wanted.items(), best=None)]
+    assert sorted(found) == sorted(wanted)
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_who_takes_nodes_down_is_found_out_and_nobody_else_suffers(without_ray: Cluster, names: str) -> None:
+    wanted = schedules(40)
+    deadly = frozenset(list(wanted.values())[5:30:12])
+
+    def die(name: str) -> None:
+        [each for each in cluster.actors if each.name == name][-1].die()
+
+    openers = [LanesOpener(name=each, deadly=deadly, die=partial(die, each), seconds=0.001) for each in names]
+    cluster = without_ray(*openers)
+    notes: list[str] = []
+    with head_of(notes) as head, session_of(head) as session:
+        found = list(session.measure_each(wanted.items(), best=None))
+    assert sorted(key for key, _ in found) == sorted(wanted)
+    failed = {key: each for key, each in found if isinstance(each, Failure)}
+    assert failed.keys() == {key for key, each in wanted.items() if each in deadly}
+    assert all("nothing else" in each.message for each in failed.values())
+    assert sum("is lost" in note for note in notes) <= 3 * len(deadly)
+
+
+def test_who_waits_for_expected_outputs_knows_when_they_are_there(without_ray: Cluster) -> None:
+    known = threading.Event()
+    without_ray(LanesOpener(ready=known.wait))
+    with opened() as session:
+        assert not session.settled() and not session.settled()
+        known.set()
+        session.ready()
+        end_s = time.monotonic() + 10
+        while not session.settled():
+            assert time.monotonic() < end_s
 
 
 def test_a_node_that_fails_leaves_the_others_to_measure(without_ray: Cluster) -> None:

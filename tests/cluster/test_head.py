@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +20,12 @@ from hltune.cluster import connection, head
 from hltune.cluster.connection import connect, status
 from hltune.cluster.head import Head
 from hltune.cluster.machine import ClusterMachine
+from hltune.cluster.outcome import NodeFailed, outcome_of
+from hltune.cluster.requirement import prepare_for
 from hltune.machine.alone import alone
 from hltune.machine.inputs import Inputs
 from hltune.report.cluster import print_status
-from hltune.values.errors import HltuneError, InputError
+from hltune.values.errors import HltuneError, InputError, Refused
 from tests.cluster.in_process import Cluster, LanesOpener
 from tests.cluster.made_up import MADE_UP
 from tests.cluster.test_feeds import ANOTHER, MEASURE, SPEC, head_of, schedules
@@ -115,6 +119,41 @@ def test_other_versions_of_ray_are_told(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(InputError, match="other versions") as caught:
         connect("auto")
     assert "Ray: 2.60.0 Here" in str(caught.value.found) and "same versions of Ray" in str(caught.value.todo)
+
+
+@pytest.mark.parametrize("address", ["banana", "10.0.0.1", ":6379", "host:port"])
+def test_what_is_no_address_is_said_at_once(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    told = refusing(monkeypatch, RuntimeError("Ray was asked"))
+    with pytest.raises(InputError, match="not an address"):
+        connect(address)
+    assert not told
+
+
+def test_what_a_nodes_system_refuses_is_the_nodes_fault() -> None:
+    def refuse() -> None:
+        raise Refused("no process", found="no room", todo="make room")
+
+    done, error = outcome_of(refuse)
+    assert not done and isinstance(error, NodeFailed) and error.found == "no room"
+
+
+def test_a_token_that_is_there_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`ray start` asks for it as soon as it is there."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    prepare_for("10.0.0.1:6379")
+    assert "RAY_AUTH_MODE" not in os.environ
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
+    prepare_for("local")
+    assert "RAY_AUTH_MODE" not in os.environ
+    prepare_for("10.0.0.1:6379")
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    prepare_for("10.0.0.1:6379")
+    assert os.environ["RAY_AUTH_MODE"] == "disabled"
 
 
 def test_a_computer_that_has_not_joined_is_told_how(monkeypatch: pytest.MonkeyPatch) -> None:

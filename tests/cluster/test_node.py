@@ -18,8 +18,10 @@ import pytest
 from hltune.cluster.node import Node
 from hltune.cluster.outcome import result_of
 from hltune.cluster.parcel import decode, encode, pack
+from hltune.cluster.stream import Taken
 from hltune.machine.alone import alone
 from hltune.runtime.worker import Job, Process
+from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
 from hltune.values.pipeline import PipelineSpec
@@ -141,17 +143,16 @@ def test_measurements_come_as_they_are_made(node: Node) -> None:
     schedules = [(f"{number}", Schedule(base=f"{number:x}")) for number in range(5)]
     node.begin("one", None)
     node.feed("one", encode(schedules[:3]), total=None)
-    found = []
+    found = list[tuple[str, Measurement]]()
     while len(found) < 3:
-        measured, end = decode(node.take("one", None, total=None))
-        found += measured
-        assert end is None
+        taken: Taken = decode(node.take("one", None, total=None))
+        found += taken.measured
+        assert taken.end is None
     node.feed("one", encode(schedules[3:]), total=len(schedules))
-    end = None
-    while end is None:
-        measured, end = decode(node.take("one", None, total=None))
-        found += measured
-    assert end == (True, None) and [key for key, _ in found] == [key for key, _ in schedules]
+    while taken.end is None:
+        taken = decode(node.take("one", None, total=None))
+        found += taken.measured
+    assert taken.end == (True, None) and [key for key, _ in found] == [key for key, _ in schedules]
     assert result_of(decode(node.call("one", "side_by_side", pack(((), {})).data))) is False
     node.stop("one")
     node.feed("one", encode(schedules), total=len(schedules))  # on its way when nobody waited any more

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from typing import Any
 
 from hltune.cluster.node import Status
-from hltune.cluster.requirement import INSTALL, LOCAL, load_ray
+from hltune.cluster.requirement import AUTO, INSTALL, LOCAL, load_ray
 from hltune.values.errors import InputError
 
 ray: Any = load_ray()
@@ -111,7 +111,10 @@ def _unreachable(address: str, error: Exception, *, answers: bool) -> InputError
         return InputError("the cluster has other versions", where=where, found=" ".join(lines), todo=todo)
     todo = "start one: ray start --head; or give --cluster local, or the address that ray start has printed"
     if answers:
-        todo = f"somebody answers there: if it is a cluster, this computer joins first: ray start --address={address}"
+        todo = (
+            f"somebody answers there: if it is a cluster, this computer joins first: ray start --address={address}; "
+            "where Ray says that a token is missing, it needs the one of the others: docs/cluster.md"
+        )
     return InputError("no cluster can be reached", where=where, found=lines[0], todo=todo)
 
 
@@ -124,8 +127,11 @@ def _check_loopback() -> None:
 
 def _answers(address: str) -> bool:
     """Whether somebody listens there, if it is a place; an OSError if nobody does: Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if not (host and "/" not in host and port.isdecimal()):
+    if address in (AUTO, LOCAL) or "/" in address:
         return False
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()):
+        expected = f"{AUTO}, {LOCAL} or HOST:PORT"
+        raise InputError("not an address of a cluster", where=f"--cluster {address}", expected=expected, found=address)
     socket.create_connection((host, int(port)), timeout=_REACH_S).close()
     return True

@@ -23,6 +23,7 @@ class Feed:
         held: what it has measured as long as its speed is not known.
         compared: it was given what all nodes time.
         given: how many schedules it was given.
+        hungry: it waits for more, whatever it has in hand: some of that is measured in the end only.
         last: it was told that nothing more comes.
         end: what has come of all; None as long as there may be more.
     """
@@ -34,6 +35,7 @@ class Feed:
     held: dict[str, tuple[Schedule, Measurement]] = field(default_factory=dict[str, tuple[Schedule, Measurement]])
     compared: bool = False
     given: int = 0
+    hungry: bool = False
     last: bool = False
     end: Outcome | None = None
 
@@ -60,7 +62,12 @@ class Feed:
     @property
     def room(self) -> bool:
         """Whether more can be given to it. What is held is done: whoever waits for its speed has to go on meanwhile."""
-        return len(self.under_way) < self.depth
+        return self.hungry or len(self.under_way) < self.depth
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing in hand but what all nodes time."""
+        return not self.under_way.keys() - {COMMON}
 
     @property
     def load(self) -> float:
@@ -71,6 +78,7 @@ class Feed:
         """It is to measure a schedule."""
         self.under_way[key] = schedule
         self.given += 1
+        self.hungry = False
 
     def hold(self, key: str, measurement: Measurement) -> None:
         """Something was measured; what was given twice, or not at all, is not taken again."""

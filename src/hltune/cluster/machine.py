@@ -16,7 +16,7 @@ from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, encode, pack
 from hltune.cluster.queue import COMMON, Queue
 from hltune.cluster.speeds import Occasion, Speeds
-from hltune.cluster.stream import TOGETHER
+from hltune.cluster.stream import TOGETHER, Taken
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MoreSchedules
@@ -31,6 +31,8 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.profile import Profile
 
 _LOOK_S = 1.0
+_NOTHING: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
+"""Arguments of a call that has none."""
 _MOST_LOST = 3
 """Nodes that may be lost one after the other."""
 _MOST_TOO_LARGE = 8
@@ -83,6 +85,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._name = f"session {self._number}"
         self._open: dict[Member, Any] = {}
         self._verification: Verification | None = None
+        self._settling: Any = None
         self._speeds = machine.speeds
         self._best: tuple[float, Schedule] | None = None
         self._round = 0
@@ -109,8 +112,10 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._on_one("ready")
 
     def settled(self) -> bool:
-        """See `Session.settled`; another computer is not asked."""
-        return True
+        """See `Session.settled`; the first node is asked once, and says so when it is."""
+        if self._settling is None:
+            self._settling = self._timing()[0].call("call", self._name, "ready", parcel=pack(_NOTHING))
+        return bool(ready_of([self._settling], timeout_s=0))
 
     def nodes(self) -> int:
         """See `Session.nodes`."""
@@ -129,9 +134,8 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         """See `Session.waited`; on the node that waited most."""
         opened = [each for each, opening in self._open.items() if opening is None and not each.lost]
         found: list[float] = []
-        parcel = pack((tuple[Any, ...](), dict[str, Any]()))
         with contextlib.suppress(RayError):  # a node that has just gone says nothing
-            asked = [each.call("call", self._name, "waited", parcel=parcel) for each in opened]
+            asked = [each.call("call", self._name, "waited", parcel=pack(_NOTHING)) for each in opened]
             outcomes = [decode(wait_for(each)) for each in asked]
             found = [value for done, value in outcomes if done and value is not None]
         return max(found, default=None)
@@ -262,7 +266,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     def _feed(self, member: Member, best: float | None) -> Feed:
         self._opened(member)
         member.ask("begin", self._name, best)
-        # A node holds on to what has turns to come until it is given more, or told that there is nothing more.
+        # What has turns to come, what is on its way, and some more, or lanes would wait.
         depth = member.about.workers * (self._options.short_turns + 1) + TOGETHER + 1
         return Feed(member, depth)
 
@@ -281,8 +285,16 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                 feed.member.call("feed", self._name, encode([(COMMON, common)]), total=None)
 
     def _deal(self, feeds: dict[Member, Feed], queue: Queue) -> None:
-        """Gives each schedule to the node that has least to do, says to whom no more come, and asks for results."""
+        """Gives each schedule to the node that has least to do, says to whom no more come, and asks for results.
+
+        Under which schedule nodes are lost shows where one has nothing else in hand.
+        """
         given: dict[Feed, list[tuple[str, Schedule]]] = {}
+        for feed in [each for each in feeds.values() if each.open and each.idle]:
+            if feed.member.aside is None and (suspect := queue.suspect()) is not None:
+                feed.give(*suspect)
+                feed.last = True
+                given[feed] = [suspect]
         open_ = [each for each in feeds.values() if each.open]
         ending = [each for each in open_ if each.member.aside is not None]
         room = [each for each in open_ if each.member.aside is None and each.room]
@@ -319,8 +331,9 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def _take(self, feed: Feed) -> None:
         reference, feed.taking = feed.taking, None
-        measured, feed.end = decode(wait_for(reference))
-        for key, measurement in measured:
+        taken: Taken = decode(wait_for(reference))
+        feed.hungry, feed.end = taken.hungry, taken.end
+        for key, measurement in taken.measured:
             if key == COMMON:
                 del feed.under_way[key]
                 self._compare(feed.member, measurement)

@@ -263,17 +263,14 @@ class Node:
             stream.feed(decode(data), total=total)
 
     def take(self, session: str, data: bytes | None, *, total: int | None) -> bytes:
-        """`feed`, unless there is nothing to say, and then waits for measurements, each with its key.
-
-        The `Outcome` of all comes with the last ones.
-        """
+        """`feed`, unless there is nothing to say, and then waits for what is `Taken`."""
         if data is not None:
             self.feed(session, data, total=total)
         stream = self._pipelines[session].stream
         assert stream is not None
-        found, end = stream.take()
-        self._measured += len(found)
-        return encode((found, end))
+        taken = stream.take()
+        self._measured += len(taken.measured)
+        return encode(taken)
 
     def stop(self, session: str) -> None:
         """Nobody waits any more for what is measured."""

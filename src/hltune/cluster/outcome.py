@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hltune.values.errors import HltuneError
+from hltune.values.errors import HltuneError, Refused
 
 Outcome = tuple[bool, Any]
 """Whether it is a result, or an error to raise: Ray would wrap the error."""
@@ -19,6 +19,8 @@ def outcome_of(call: Callable[[], Any]) -> Outcome:
     """Errors of ours are values, for whoever asked raises them; others are told as text, and end nothing."""
     try:
         return True, call()
+    except Refused as error:
+        return False, NodeFailed(error.what, where="a node of the cluster", found=error.found, todo=error.todo)
     except HltuneError as error:
         return False, error
     except Exception as error:

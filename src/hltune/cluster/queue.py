@@ -11,8 +11,8 @@ from hltune.values.errors import Failure
 
 COMMON = "\0common"
 """Key of the schedule that every node times, which no hash gets in the way of."""
-_MOST_LOST = 10
-"""Nodes that may be lost that had a schedule in hand; each had others, too."""
+_MOST_LOST_ALONE = 2
+"""Nodes that may be lost that had one schedule in hand, and nothing else."""
 
 
 class Queue:
@@ -22,14 +22,19 @@ class Queue:
         self._schedules = schedules
         self._exhausted = False
         self._again: deque[tuple[str, Schedule]] = deque()
+        self._suspects: deque[tuple[str, Schedule]] = deque()
         self._losses: Counter[str] = Counter()
         self._given_up: list[tuple[str, Measurement]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._again) or not self._exhausted
+        return bool(self._again or self._suspects) or not self._exhausted
+
+    def suspect(self) -> tuple[str, Schedule] | None:
+        """One that a lost node had, which may be why: it is to be measured alone. None if there is none."""
+        return self._suspects.popleft() if self._suspects else None
 
     def next(self) -> tuple[str, Schedule] | None:
-        """The next one; None if there is none."""
+        """The next one that nobody suspects; None if there is none."""
         if self._again:
             return self._again.popleft()
         item = None if self._exhausted else next(self._schedules, None)
@@ -47,12 +52,16 @@ class Queue:
         self._again.extend((key, schedule) for key, schedule in schedules.items() if key != COMMON)
 
     def lost(self, schedules: Mapping[str, Schedule]) -> None:
-        """A node was lost that had these: one of them may be why."""
-        self._losses.update(schedules.keys())
-        hopeless = {key for key in schedules if self._losses[key] >= _MOST_LOST and key != COMMON}
-        failure = Failure(stage="run on a node", kind="crash", message=f"{_MOST_LOST} nodes were lost that had it")
-        self._given_up += ((key, failure) for key in hopeless)
-        self.again({key: schedule for key, schedule in schedules.items() if key not in hopeless})
+        """A node was lost that had these: one of them may be why, and company is no proof."""
+        suspects = [(key, schedule) for key, schedule in schedules.items() if key != COMMON]
+        if len(suspects) == 1:
+            ((key, _),) = suspects
+            self._losses[key] += 1
+            if self._losses[key] == _MOST_LOST_ALONE:
+                message = f"{_MOST_LOST_ALONE} nodes were lost that had it, and nothing else"
+                self._given_up.append((key, Failure(stage="run on a node", kind="crash", message=message)))
+                return
+        self._suspects.extend(suspects)
 
     def given_up(self) -> list[tuple[str, Measurement]]:
         """Those that are not measured any more, once."""

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from hltune.cluster.outcome import Outcome, outcome_of
+from hltune.cluster.outcome import NodeFailed, Outcome, outcome_of
 from hltune.machine.protocol import Session
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
@@ -25,13 +25,33 @@ class _Measured:
     measurement: Measurement
 
 
+@dataclass(frozen=True, slots=True)
+class _Hungry:
+    """Whoever measures waits for a schedule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a node has to say.
+
+    Attributes:
+        measured: with their keys.
+        hungry: it waits for schedules; what it was given may be measured, and not be told before it is given more.
+        end: the outcome of all, when nothing more comes.
+    """
+
+    measured: tuple[tuple[str, Measurement], ...] = ()
+    hungry: bool = False
+    end: Outcome | None = None
+
+
 class Stream:
     """What one call of `Session.measure_each` is fed, and what it measures."""
 
     def __init__(self) -> None:
         self._fed: SimpleQueue[tuple[str, Schedule] | None] = SimpleQueue()
         self._total: int | None = None
-        self._measured: SimpleQueue[_Measured | Outcome] = SimpleQueue()
+        self._measured: SimpleQueue[_Measured | _Hungry | Outcome] = SimpleQueue()
         self._stopped = False
 
     def feed(self, items: list[tuple[str, Schedule]], *, total: int | None) -> None:
@@ -56,10 +76,14 @@ class Stream:
                     if self._stopped:
                         return
 
-        self._measured.put(outcome_of(all_of_them))
+        outcome: Outcome = False, NodeFailed("the thread that measures has ended", where="a node of the cluster")
+        try:
+            outcome = outcome_of(all_of_them)
+        finally:
+            self._measured.put(outcome)
 
-    def take(self) -> tuple[list[tuple[str, Measurement]], Outcome | None]:
-        """Waits for what was measured, a few at a time; the outcome of all when nothing more comes."""
+    def take(self) -> Taken:
+        """Waits for what was measured, a few at a time."""
         found: list[tuple[str, Measurement]] = []
         item = self._measured.get()
         end_s = time.monotonic() + _TOGETHER_S
@@ -69,12 +93,16 @@ class Stream:
             try:
                 item = self._measured.get(timeout=max(0.0, wait_s))
             except Empty:
-                return found, None
-        return found, item
+                return Taken(measured=tuple(found))
+        if isinstance(item, _Hungry):
+            return Taken(measured=tuple(found), hungry=True)
+        return Taken(measured=tuple(found), end=item)
 
     def _schedules(self) -> Generator[tuple[str, Schedule]]:
         count = 0
         while not self._stopped and (self._total is None or count < self._total):
+            if self._fed.empty():
+                self._measured.put(_Hungry())
             if (item := self._fed.get()) is not None and not self._stopped:
                 count += 1
                 yield item

@@ -114,6 +114,10 @@ class InputError(HltuneError):
     exit_code = 2
 
 
+class Refused(HltuneError):
+    """The system has no process or no room for what is to run: that says something of this computer alone."""
+
+
 class NothingRuns(HltuneError):
     """No schedule of a pipeline compiles and ends in time: that says something of the pipeline, not of the machine."""
 

@@ -19,7 +19,7 @@ from typing import IO, Any, Generic, TypeVar
 
 from hltune.runtime.cgroup import core_limit, memory_limit_bytes
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
-from hltune.values.errors import KILLED, START, Failure, FailureKind, HltuneError, JobFailed
+from hltune.values.errors import KILLED, START, Failure, FailureKind, HltuneError, JobFailed, Refused
 from hltune.values.limits import LATE
 
 R = TypeVar("R")
@@ -115,7 +115,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
 
         Raises:
             RuntimeError: nobody has asked yet what came of the job before, whose answer would be taken for this one's.
-            HltuneError: the system has no process, or no room for the job.
+            Refused: the system has no process, or no room for the job.
         """
         if self._running is not None and not self._running.known:
             raise RuntimeError("a worker is given a job before anybody knows what came of the one before")
@@ -232,7 +232,7 @@ def _granted(call: Callable[[], R]) -> R:
     """What the system refuses for want of processes, memory or room, it may grant a moment later.
 
     Raises:
-        HltuneError: it does not.
+        Refused: it does not.
     """
     with contextlib.suppress(OSError):
         return call()
@@ -240,7 +240,7 @@ def _granted(call: Callable[[], R]) -> R:
     try:
         return call()
     except OSError as error:
-        raise HltuneError(
+        raise Refused(
             "the system refuses what a process needs that searches, compiles or measures",
             found=str(error),
             todo="end other programs, or make room for temporary files (TMPDIR)",

@@ -246,6 +246,7 @@ class Head:
             "max_concurrency": _CALLS,
             "scheduling_strategy": on_node(ray_id),
             "max_restarts": 0,
+            "enable_task_events": False,  # which nobody looks at, and each call would tell
         }
         options |= {"name": uuid.uuid4().hex, "namespace": NAMESPACE}
         actor: Any = ray.remote(**options)(Node).remote(self._opener)
@@ -318,8 +319,8 @@ def wait_for(reference: Any) -> Any:
 
 def ready_of(references: list[Any], *, timeout_s: float) -> list[Any]:
     """All results that are there, as soon as there is one; none if there is none in time."""
-    ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
-    return ready or ray.wait(references, num_returns=1, timeout=timeout_s)[0]
+    first, others = ray.wait(references, num_returns=1, timeout=timeout_s)
+    return first + (ray.wait(others, num_returns=len(others), timeout=0)[0] if first and others else [])
 
 
 def _place_of(ray_id: str) -> str:

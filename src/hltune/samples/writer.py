@@ -53,6 +53,7 @@ class Store(Reader):
         Raises:
             InputError: another process still writes to it; the store is damaged, newer, or cannot be written to.
         """
+        self._machines: dict[MachineId, int] = {}
         self._lock = WriterLock(lock_of(path), wait_s=wait_s, progress=progress)
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.close)
@@ -172,6 +173,11 @@ class Store(Reader):
         return pipeline_id
 
     def _machine(self, machine: MachineId) -> int:
+        if machine not in self._machines:
+            self._machines[machine] = self._machine_row(machine)
+        return self._machines[machine]
+
+    def _machine_row(self, machine: MachineId) -> int:
         row = self._row(f"SELECT id, {MACHINE_COLUMNS} FROM machines WHERE key = ?", machine.key)
         if row is None:
             return self._insert("machines", **encode_machine(machine))
@@ -210,6 +216,10 @@ class Store(Reader):
 
     @contextlib.contextmanager
     def _transaction(self) -> Generator[None]:
-        with database.translated(self.path), self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield
+        try:
+            with database.translated(self.path), self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+        except BaseException:
+            self._machines.clear()  # they may not be there, after all
+            raise

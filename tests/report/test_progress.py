@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from hltune.report.progress import show_progress
+from hltune.report import progress
+from hltune.report.progress import Board, show_progress
 from tests.report.conftest import without_controls
 
 
 def _work() -> None:
-    with show_progress() as progress:
-        progress.phase("searching [bold]")
-        progress.note("[bold] is not markup")
+    with show_progress() as shown:
+        shown.phase("searching [bold]")
+        shown.note("[bold] is not markup")
 
 
 def test_a_log(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,3 +25,15 @@ def test_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     _work()
     printed = without_controls(capsys.readouterr().err)
     assert "searching [bold]" in printed and "note: [bold] is not markup\n" in printed
+
+
+def test_a_log_of_rounds_is_not_silent_for_long(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now_s)
+    with Board(said_s=0.0) as board:
+        for number in range(8):
+            now_s = 20.0 * number
+            board.phase(f"batch {number} of 8")
+    assert capsys.readouterr().err == "batch 3 of 8\nbatch 6 of 8\n"

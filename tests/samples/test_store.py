@@ -313,11 +313,20 @@ def test_all_or_nothing(store: Store) -> None:
 
 def test_two_machines_under_one_key(store: Store, path: Path) -> None:
     store.add(sample(1))
+    store.close()
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE machines SET cpu = 'another'")
         connection.commit()
-    with pytest.raises(InputError, match="same key"):
-        store.add(sample(2))
+    with Store(path, progress=Silent(), wait_s=0) as again, pytest.raises(InputError, match="same key"):
+        again.add(sample(2))
+
+
+def test_a_machine_that_was_not_kept_is_kept_again(store: Store) -> None:
+    """What was undone with a transaction is not believed to be there."""
+    with pytest.raises(InputError, match="does not know"):
+        store.add_all((sample(1), replace(sample(2), pipeline_hash="0" * 64)))
+    store.add(sample(3))
+    assert set(store.costs(*KEYS)) == {sample(3).schedule_hash}
 
 
 def test_readers_see_what_a_writer_adds(store: Store, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Self
@@ -13,6 +14,9 @@ from rich.text import Text
 
 from hltune.report.layout import print_lines
 from hltune.runtime.progress import Progress
+
+_SILENT_S = 60.0
+"""How long a log of rounds may say nothing while something goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,16 @@ def show_progress() -> Generator[Progress]:
 
 @dataclass(slots=True)
 class Board:
-    """Progress of what comes in rounds: a table and a status that move on a terminal, a line per round in a log."""
+    """Progress of what comes in rounds: a table and a status that move on a terminal, a line per round in a log.
+
+    Attributes:
+        said_s: when the log had its last line, by the monotonic clock.
+    """
 
     console: Console = field(default_factory=lambda: Console(stderr=True))
     status: str = ""
     live: Live | None = None
+    said_s: float = field(default_factory=time.monotonic)
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -64,9 +73,11 @@ class Board:
             self.live.stop()
 
     def phase(self, text: str) -> None:
-        """Becomes the status; a log has a line per round only."""
+        """Becomes the status; a log, which has a line per round, has this only if it was silent for long."""
         self.status = text
         self.draw()
+        if time.monotonic() >= self.said_s + _SILENT_S:
+            self.log(text)
 
     def note(self, text: str) -> None:
         """Stays above what moves."""
@@ -75,6 +86,7 @@ class Board:
     def log(self, line: str) -> None:
         """A line that only a log has."""
         if self.live is None:
+            self.said_s = time.monotonic()
             print_lines(self.console, line)
 
     def draw(self) -> None:

@@ -231,23 +231,31 @@ class _Actor:
         self._threads = ThreadPoolExecutor(64)
         self._calls: list[Future[Any]] = []
         self._dead = False
-        self._ending = threading.Thread(target=node.end)
+        self._gone = threading.Event()
 
     def kill(self) -> None:
+        self.wait_until_gone()
         if not self._dead:
-            self._node.end()
+            self._dead = True
+            self._end()
 
     def die(self) -> None:
         """As a process does: whoever waits for it is told."""
-        self._ending.start()
         self._dead = True
         for call in [each for each in self._calls if not each.done()]:
             call.set_exception(head.ray.exceptions.ActorDiedError())
+        threading.Thread(target=self._end).start()
+
+    def _end(self) -> None:
+        try:
+            self._node.end()
+        finally:
+            self._gone.set()
 
     def wait_until_gone(self) -> None:
         """What died has nothing to itself any more."""
         if self._dead:
-            self._ending.join()
+            self._gone.wait()
 
     def __getattr__(self, method: str) -> Any:
         found = getattr(self._node, method)
@@ -307,14 +315,18 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Has heads use these computers, each of which is named by itself."""
     monkeypatch.setattr(node, "_Slot", _NoSlot)
     locks: list[Path] = []
+    clusters: list[InProcess] = []
 
     def use(*openers: LanesOpener) -> InProcess:
         made = InProcess({each.name: each for each in openers})
+        clusters.append(made)
         locks.extend(lock_path(each.about().computer) for each in openers)
         for module in (connection, head):
             monkeypatch.setattr(module, "ray", made)
         return made
 
     yield use
+    for each in [actor for made in clusters for actor in made.actors]:
+        each.kill()  # a head does not wait for those that begin
     for lock in locks:
         lock.unlink(missing_ok=True)

@@ -87,6 +87,15 @@ int needs_threads(void **arguments) {{
 }}
 """
 
+HANGS_UP = """
+#include <signal.h>
+#include <unistd.h>
+int is_hung_up_on(void **arguments) {
+    kill(0, SIGHUP);
+    return %s_argv(arguments);
+}
+"""
+
 SOMETIMES_FAST = """
 extern int usleep(unsigned);
 int sometimes_fast(void **arguments) {
@@ -244,6 +253,15 @@ def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:
     assert results.problems == [] and not results.unfinished
     assert failures(results)[bundle.numbers[2]].kind == "timeout"
     assert {each.entry.number for each in results.measured} == set(bundle.numbers)
+
+
+def test_a_run_under_nohup_outlives_its_terminal(bundle: Bundle) -> None:
+    """Which hangs up on the whole group of processes: the runner and the candidate's."""
+    bundle.spoil({1: "is_hung_up_on"}, HANGS_UP % bundle.manifest.entries[0].function)
+    with bundle.start(ignored=signal.SIGHUP) as running:
+        out, _ = running.communicate(timeout=60)
+    assert running.returncode == 0 and failures(read(bundle)) == {}, out
+    assert len(read(bundle).measured) == 2 * len(bundle.numbers)
 
 
 def test_a_failure_stays_one_when_the_run_goes_on(bundle: Bundle) -> None:

@@ -287,11 +287,18 @@ static void measure(const struct candidate *candidate, double best_s) {
     verify(0);
 }
 
+/* Ends this process, unless whoever started the run has it ignored. */
+static void heed_no_more(int number) {
+    if (signal(number, SIG_DFL) == SIG_IGN) {
+        signal(number, SIG_IGN);
+    }
+}
+
 static void run_child(const struct candidate *candidate, double best_s) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_IGN); /* the parent hears it */
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    heed_no_more(SIGTERM);
+    heed_no_more(SIGHUP);
     int score = open("/proc/self/oom_score_adj", O_WRONLY);
     if (score >= 0) { /* whoever runs out of memory is this process, not the runner */
         ssize_t ignored = write(score, "1000", 4);

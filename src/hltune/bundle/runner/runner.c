@@ -24,6 +24,14 @@ static void go_on(int number) {
     continued = 1;
 }
 
+/* Unless whoever started this has it ignored, as nohup has SIGHUP. */
+static void heed(int number) {
+    struct sigaction before, action = {.sa_handler = interrupt};
+    if (!sigaction(number, NULL, &before) && before.sa_handler != SIG_IGN) {
+        sigaction(number, &action, NULL);
+    }
+}
+
 static double best_s(void) {
     double best = 0;
     for (int k = 0; k < candidate_count; k++) {
@@ -89,10 +97,9 @@ int main(int count, char **words) {
         }
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    struct sigaction action = {.sa_handler = interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    heed(SIGINT);
+    heed(SIGTERM);
+    heed(SIGHUP);
     struct sigaction after_stop = {.sa_handler = go_on};
     sigaction(SIGCONT, &after_stop, NULL);
     open_results();

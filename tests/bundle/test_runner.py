@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import struct
 import subprocess
@@ -21,7 +22,7 @@ from hltune.machine.task import SMOOTH
 from hltune.pipeline.layout import layout_of
 from hltune.runtime.progress import Silent
 from hltune.values.cost import Cost
-from hltune.values.directives import Parallel
+from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument
 from tests.bundle.conftest import PIPELINES, Bundle, made_of, unpacked
@@ -94,6 +95,22 @@ int is_hung_up_on(void **arguments) {
     kill(0, SIGHUP);
     return %s_argv(arguments);
 }
+"""
+
+ASKS_MALLOC = """
+#include <stdlib.h>
+int asks_malloc(void **arguments) {{
+    static int calls;
+    if (++calls == {checked} + 1) {{ /* the first one that is timed; all before it are checked */
+        size_t *memory = malloc(300000); /* less than what distances of all samples take */
+        if (!memory || !(memory[-1] & 2)) {{ /* glibc's mark of what is mapped */
+            exit(9);
+        }}
+        memory[299] = 1;
+        free(memory);
+    }}
+    return {function}_argv(arguments);
+}}
 """
 
 SOMETIMES_FAST = """
@@ -262,6 +279,21 @@ def test_a_run_under_nohup_outlives_its_terminal(bundle: Bundle) -> None:
         out, _ = running.communicate(timeout=60)
     assert running.returncode == 0 and failures(read(bundle)) == {}, out
     assert len(read(bundle).measured) == 2 * len(bundle.numbers)
+
+
+def test_checks_leave_malloc_as_it_is_in_a_fresh_process(bundle: Bundle) -> None:
+    """Which maps large buffers until one of that size was given back."""
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("this system has another malloc")
+    place = next(k for k, each in enumerate(bundle.manifest.entries) if each.candidate.schedule == Schedule())
+    function = bundle.manifest.entries[place].function
+    bundle.spoil({place: "asks_malloc"}, ASKS_MALLOC.format(checked=2, function=function))
+    for _ in range(2):  # afresh, and when it goes on after many results
+        code, out = bundle.run()
+        assert code == 0 and failures(read(bundle)) == {}, out
+        first, *lines = bundle.results.read_bytes().splitlines(keepends=True)
+        others = [each for each in lines if bundle.manifest.entries[place].short_hash.encode() not in each]
+        bundle.results.write_bytes(first + b"".join(others * (1 + 200_000 // sum(map(len, others)))))
 
 
 def test_a_failure_stays_one_when_the_run_goes_on(bundle: Bundle) -> None:

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -304,11 +305,10 @@ void open_results(void) {
         refuse("another run of this bundle is under way", "wait for it, or stop it");
     }
     size_t size = (size_t)state.st_size;
-    char *text = malloc(size + 1);
+    char *text = take_pages(size + 1);
     if (!text || pread(file, text, size, 0) != (ssize_t)size) {
         refuse("cannot be read", "move it out of this folder, and run again");
     }
-    text[size] = 0;
     size_t common = compose_header();
     first_sum = checksum(0xcbf29ce484222325u, bundle_id, strlen(bundle_id));
     measured_sum = checksum(first_sum, line, common);
@@ -316,7 +316,7 @@ void open_results(void) {
     if (size) {
         continue_results(text, size, common);
     }
-    free(text);
+    munmap(text, size + 1);
     if (!file_size) {
         add(",\"started_s\":%.3f", clock_s());
         write_line(first_sum);

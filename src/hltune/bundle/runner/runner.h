@@ -85,23 +85,24 @@ extern const struct candidate candidates[];
 extern const int candidate_count;
 
 /* data.c: memory of inputs and outputs, what is in it, and whether that is right */
-uint64_t random_number(uint64_t state);
+void *take_pages(size_t size);
 void *memory_of(const struct argument *argument);
 int fill_input(const struct argument *argument, uint8_t *memory);
 int read_samples(int setting, int place);
+int prepare_checks(void);
 void poison(const struct argument *argument, uint8_t *memory);
 int wrong(int setting, int place, const uint8_t *memory, char *message);
-uint64_t element_bytes(const struct argument *argument);
 
 /* attempt.c: one candidate, in a process of its own */
 #define MOST_TOLD 11
+#define MOST_TURNS 16
 struct turn {
     int count;
     double repeats_s[MOST_TOLD]; /* from small to large: all repeats, or of many their deciles with both ends */
 };
 struct attempt {
     int turns;
-    struct turn turn[16];
+    struct turn turn[MOST_TURNS];
     int pruned;
     const char *failed; /* the kind of failure; NULL if there was none */
     char stage[32];

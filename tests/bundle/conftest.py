@@ -80,7 +80,9 @@ class Bundle:
         """Runs it in a group of processes of its own, with a signal ignored, as nohup would."""
         environment = {**os.environ, "CC": "cc extra.c"} if (self.folder / "extra.c").exists() else None
         return subprocess.Popen(
-            ["sh", "-c", f"trap '' {ignored.name.removeprefix('SIG')}; exec sh run.sh"] if ignored else ["sh", "run.sh"],
+            ["sh", "-c", f"trap '' {ignored.name.removeprefix('SIG')}; exec sh run.sh"]
+            if ignored
+            else ["sh", "run.sh"],
             cwd=self.folder,
             start_new_session=True,
             env=environment,

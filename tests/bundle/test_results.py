@@ -73,10 +73,11 @@ def line(
     at_s: float = 2.5,
     device: str = DEVICE,
     version: int = 2,
+    pass_number: int = 1,
 ) -> bytes:
     schedule = HASHES[number % 2] if hashed is None else hashed
     return checked(
-        f'{{"candidate":{number},"schedule":"{schedule}","pass":1,"at_s":{at_s},"turns_s":[[{seconds},0.5]],'
+        f'{{"candidate":{number},"schedule":"{schedule}","pass":{pass_number},"at_s":{at_s},"turns_s":[[{seconds},0.5]],'
         f'"best_s":{seconds},"pruned":false',
         device,
         version,
@@ -179,6 +180,18 @@ def test_a_bad_line_is_named_and_the_others_count(bad: bytes, what: str) -> None
     (problem,) = results.problems
     assert problem.line == 3 and what in problem.what
     assert all((problem.expected, problem.found, problem.todo)) and len(str(problem)) < 500
+
+
+def test_what_does_not_repeat_is_named() -> None:
+    first, other = line(seconds=0.25), line(1, seconds=0.25, at_s=3.5)
+    for seconds, refuted in ((0.2, []), (0.29, []), (0.5, [2.5])):
+        again = line(seconds=seconds, at_s=4.5, pass_number=2)
+        results = read_results(header() + first + other + again, MANIFEST, where="f")
+        assert ([each.at_s for each in results.refuted], results.problems) == (refuted, [])
+    failed = checked(FAILED.decode().partition(',"check"')[0].replace('"pass":1', '"pass":2'))
+    for outcome, refuted in ((FAILED, []), (failed, [3.5])):
+        results = read_results(header() + first + other + outcome, MANIFEST, where="f")
+        assert ([each.at_s for each in results.refuted], results.problems) == (refuted, [])
 
 
 def test_a_half_written_line_is_tolerated() -> None:

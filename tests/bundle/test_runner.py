@@ -25,6 +25,7 @@ from hltune.values.cost import Cost
 from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument
+from hltune.workspace.records import Workspace
 from tests.bundle.conftest import PIPELINES, Bundle, made_of, unpacked
 
 INTERPRETER = 3
@@ -85,6 +86,25 @@ int needs_threads(void **arguments) {{
         exit(9);
     }}
     return code;
+}}
+"""
+
+LUCKY = """
+#include <stdio.h>
+extern int usleep(unsigned);
+int {function}_argv(void **);
+int slow(void **arguments) {{
+    usleep(1500);
+    return {function}_argv(arguments);
+}}
+int lucky(void **arguments) {{
+    int number, pass = 0;
+    FILE *running = fopen("running", "r");
+    if (fscanf(running, "%d %d", &number, &pass) == 2 && pass > 1) {{
+        usleep(6000);
+    }}
+    fclose(running);
+    return {function}_argv(arguments);
 }}
 """
 
@@ -248,6 +268,30 @@ def test_what_was_wrong_once_is_never_the_best(exact_bundle: Bundle) -> None:
     assert (read.problems, read.best.measured, read.best.ranked) == ((), 2, first.ranked[1:])
     records = exact_bundle.workspace.records(exact_bundle.manifest.spec, read.best.machine)
     assert [each.schedule for each in records] == [first.ranked[1].schedule]
+
+
+def test_what_was_lucky_once_is_not_the_best(bundle: Bundle) -> None:
+    """And whoever is then, was measured once more."""
+    function = bundle.manifest.entries[0].function
+    bundle.spoil({0: "lucky", **dict.fromkeys(range(1, 6), "slow")}, LUCKY.format(function=function))
+    tables = (bundle.folder / "tables.c").read_text()
+    (bundle.folder / "tables.c").write_text(tables.replace(".finalists = 8", ".finalists = 1"))
+    code, out = bundle.run()
+    assert code == 0, out
+    whole, (lucky, *_) = bundle.results.read_bytes(), bundle.manifest.entries
+    assert bundle.run()[0] == 0 and bundle.results.read_bytes() == whole
+    before = bundle.folder / "before.json"
+    before.write_bytes(b"".join(whole.splitlines(keepends=True)[: 1 + len(bundle.numbers)]))
+
+    def best(path: Path, name: str) -> bundle_results.Best:
+        workspace = Workspace(bundle.folder / name)
+        return bundle_results.read(path, bundle.file, workspace=workspace, progress=Silent()).best
+
+    assert best(before, "twice").ranked[0].schedule == lucky.candidate.schedule
+    done = best(bundle.results, "twice")
+    assert best(bundle.results, "twice").ranked == done.ranked == best(bundle.results, "once").ranked
+    assert done.ranked[0].schedule != lucky.candidate.schedule and done.ranked[0].measurements == 2
+    assert done.measured == len(bundle.numbers)
 
 
 def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:

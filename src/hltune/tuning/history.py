@@ -14,7 +14,7 @@ from hltune.samples.writer import Store
 from hltune.search.mutation import Parent
 from hltune.tuning.operators import Try
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import REPEATED, Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
@@ -25,8 +25,6 @@ from hltune.values.schedule_codec import schedule_hash
 
 _NEWEST = 2000
 """Most samples that a model learns from."""
-REPEATED = 0.85
-"""What costs less than this share of what is known is measured again, and has to cost about the same."""
 
 
 class History:

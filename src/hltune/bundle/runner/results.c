@@ -222,6 +222,12 @@ static int place_of(int number) {
     return -1;
 }
 
+/* The cost of a candidate after one more measurement. What does not repeat was a lucky moment, and does not count. */
+static void learn(struct result *result, double cost) {
+    double known = result->best_s;
+    result->best_s = !known || cost < known || known < limits.repeated * cost ? cost : known;
+}
+
 static void take_line(const char *text, size_t size) {
     int number = 0, pass = 0;
     char schedule[16] = "";
@@ -235,10 +241,11 @@ static void take_line(const char *text, size_t size) {
     }
     struct result *result = &results[place];
     const char *best = strstr(text, "\"best_s\":");
-    double best_s = best ? strtod(best + 9, NULL) : 0;
     result->done = pass > result->done ? pass : result->done;
     result->failed |= !best;
-    result->best_s = best && (!result->best_s || best_s < result->best_s) ? best_s : result->best_s;
+    if (best) {
+        learn(result, strtod(best + 9, NULL));
+    }
 }
 
 /* Reads what an earlier run left, and leaves out a line that was not written to its end. */
@@ -366,7 +373,7 @@ void keep_result(int place, int pass, const struct attempt *attempt) {
             add("]");
         }
         add("],\"best_s\":%.9g,\"pruned\":%s", best_s, attempt->pruned ? "true" : "false");
-        result->best_s = !result->best_s || best_s < result->best_s ? best_s : result->best_s;
+        learn(result, best_s);
     }
     write_line(measured_sum);
 }

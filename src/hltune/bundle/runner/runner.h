@@ -70,6 +70,7 @@ struct candidate {
 struct limits {
     int threads, turns, finalists;
     double turn_s, sample_s; /* of one turn; of one repeat at least */
+    double repeated;         /* what costs less than this share of a later measurement does not count */
     double prune_ratio;      /* what is so many times slower than the best is not repeated */
     double abort_ratio;      /* and so many times slower fails, if it also takes longer than this: */
     double least_run_timeout_s, run_timeout_s, verify_timeout_s;
@@ -118,7 +119,7 @@ struct result {
     int done;      /* passes that are on record */
     int failed;
     int strikes;   /* how often the run died with it */
-    double best_s; /* 0 if it was not measured */
+    double best_s; /* the least cost that was not refuted; 0 if it was not measured */
 };
 extern struct result results[];
 void open_results(void);

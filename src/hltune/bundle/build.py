@@ -16,7 +16,7 @@ from hltune.bundle.tables import Filed, Tables
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, run_each, usable_cores
+from hltune.runtime.worker import Worker, run_each, usable_workers
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.reasons import reasons
@@ -62,7 +62,7 @@ def compile_candidates(
     with contextlib.ExitStack() as stack:
         workers = [
             stack.enter_context(Worker(environment=COMPILE_ENVIRONMENT, preload=("halide",)))
-            for _ in range(usable_cores())
+            for _ in range(usable_workers())
         ]
         outcomes = stack.enter_context(contextlib.closing(run_each(jobs(), workers)))
         for entry, failure in outcomes:

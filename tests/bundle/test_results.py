@@ -117,6 +117,13 @@ def test_bundles_keep_their_names_from_version_to_version() -> None:
     assert MANIFEST.id == "532a0890bdce"
 
 
+def test_the_seed_of_a_bundle_is_in_its_manifest() -> None:
+    """Those of older bundles have none, and their names stay."""
+    seeded = dataclasses.replace(MANIFEST, seed=7)
+    assert Manifest.decode(seeded.encode(), where="m") == seeded and seeded.id != MANIFEST.id
+    assert b"seed" not in MANIFEST.encode() and Manifest.decode(MANIFEST.encode(), where="m").seed is None
+
+
 def test_times_on_what_people_gave_are_those_of_another_machine() -> None:
     other = dataclasses.replace(MANIFEST, given="radius=1")
     assert Manifest.decode(other.encode(), where="m") == other and other.id != MANIFEST.id

@@ -143,6 +143,7 @@ def make(
                     outputs=tuple(_outputs(session.verification, settings)),
                     entries=entries,
                     given=given,
+                    seed=options.search.seed,
                 )
                 progress.phase(f"{subject.spec.name}: building the runner")
                 files = build_files(manifest, spec, settings, measure, compiler, folder)

@@ -4,7 +4,8 @@
 
     {"format": "hltune bundle", "version": 1, "id": "12 digits, a hash of all the rest",
      "name": "median3x3", "pipeline": {...}, "hlpipe": "base64", "target": "arm-64-linux", "threads": 4,
-     "halide": "21.0.0", "number": 1, "seed": 0, "inputs": ["in: splitmix64 from state 123"], "outputs": ["out: uint8, hash 456"],
+     "halide": "21.0.0", "number": 1, "seed": 0, "inputs": ["in: splitmix64 from state 123"],
+     "outputs": ["out: uint8, hash 456"],
      "candidates": [{"number": 0, "name": "expert", "provenance": {...}, "schedule": {...}, "features": "base64"}, ...]}
 """
 

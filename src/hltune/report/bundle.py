@@ -109,9 +109,7 @@ def print_read(console: Console, result: Read) -> None:
         "have no result" + (", for the run was interrupted" if result.unfinished else ""),
     )
     if result.refuted:
-        print_lines(
-            console, f"costs that did not repeat, and so do not count: {result.refuted}"
-        )
+        print_lines(console, f"costs that did not repeat, and so do not count: {result.refuted}")
     print_lines(console, *(f"failed: {each}" for each in result.reasons))
     if result.problems:
         print_lines(console, f"{len(result.problems)} lines do not count, see the notes")

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,6 @@ from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.pretrained import Pretrained
 from hltune.runtime.progress import Progress
-from hltune.samples.reader import Reader
 from hltune.samples.results import Ranked
 from hltune.schedule.repair import is_outside, repaired
 from hltune.search.ladder import Memory, by_finder
@@ -64,6 +62,7 @@ class Bundled:
         machine: the device, as far as it is known.
         initial: weights that searches start from.
         lineage: where those are that were learned from the device.
+        elsewhere: what is best on other devices, by hash.
     """
 
     subject: Subject
@@ -74,6 +73,7 @@ class Bundled:
     initial: Weights
     lineage: Lineage
     memory: Memory
+    elsewhere: Mapping[str, Candidate]
     rng: np.random.Generator
     _searcher: Searcher = field(init=False)
 
@@ -82,10 +82,7 @@ class Bundled:
 
     def first(self, progress: Progress) -> Chosen:
         """All known schedules, what searches find, and mutants that the ranker, or T0, thinks most of."""
-        known, names = dict[str, Candidate](), dict[str, str]()
-        for name, each in self._known(progress).items():  # of equal ones the first
-            known.setdefault(schedule_hash(each.schedule), each)
-            names.setdefault(schedule_hash(each.schedule), name)
+        known, names = self._known(progress)
         forecasts = Predicted(known=set(known))
         drafts = self._drafts(forecasts)
         progress.phase(f"{self.subject.spec.name}: what the known schedules are predicted to cost")
@@ -94,24 +91,34 @@ class Bundled:
         found = self._proposals(forecasts, model, drafts, len(known), mutant_share(None, None), 1, progress)
         return Chosen(known | found, names)
 
-    def next(self, history: History, store: Reader, progress: Progress) -> Chosen:
-        """What is worth measuring after what was."""
+    def next(self, history: History, progress: Progress) -> Chosen:
+        """What is worth measuring after what was; first whatever is known and was not."""
         name = self.subject.spec.name
-        repairs = dict(islice(self._repairs(history, store), round(_REPAIRED_SHARE * self.options.batch)))
+        known, names = self._known(progress)
+        known = {key: each for key, each in known.items() if key not in history}
         drafts, model = self._drafts(history), self._model(freeze=False)
         progress.phase(f"{name}: learning from {len(history)} schedules that were measured there")
         samples = history.samples()
         if model.learn(samples, history.last_round) is None:
             model.prepare(samples)
         drafts.learn(end_s=time.monotonic() + _LEARNING_S)
+        first = known | self._repairs(history, drafts)
         ranked = history.ranked(len(history), distinct=False)
         searched = _least(ranked, lambda each: isinstance(each, Searched))
         by_hand = _least(ranked, lambda each: isinstance(each, Named) and each.name != DEFAULT)
         share, number = mutant_share(searched, by_hand), history.last_round + 1
-        found = self._proposals(history, model, drafts, len(repairs), share, number, progress)
-        return Chosen(repairs | found, {})
+        found = self._proposals(history, model, drafts, len(first), share, number, progress)
+        return Chosen(first | found, {key: names[key] for key in known if key in names})
 
-    def _known(self, progress: Progress) -> dict[str, Candidate]:
+    def _known(self, progress: Progress) -> Chosen:
+        """All that was not found for this device: what has a name, and what is best on others."""
+        known, names = dict[str, Candidate](), dict[str, str]()
+        for name, each in self._named(progress).items():  # of equal ones the first
+            known.setdefault(schedule_hash(each.schedule), each)
+            names.setdefault(schedule_hash(each.schedule), name)
+        return Chosen(known | {key: each for key, each in self.elsewhere.items() if key not in known}, names)
+
+    def _named(self, progress: Progress) -> dict[str, Candidate]:
         """Those written by hand, the default one, and what each autoscheduler's largest search found, by name."""
         name = self.subject.spec.name
         progress.phase(f"{name}: what Halide's autoschedulers find")
@@ -126,16 +133,17 @@ class Bundled:
                 known[finder] = outcome
         return known
 
-    def _repairs(self, history: History, store: Reader) -> Iterator[tuple[str, Candidate]]:
+    def _repairs(self, history: History, drafts: Drafts) -> dict[str, Candidate]:
         """What left its images on the device, with other tails: there is nobody who would repair it there."""
-        for each in store.find(""):
-            ours = (each.pipeline_hash, each.machine.key) == (self.subject.spec.content_hash, self.machine.key)
-            if ours and each.schedule is not None and isinstance(each.outcome, Failure):
-                others = repaired(each.schedule) if is_outside(each.outcome.message) else ()
-                new = [(key, other) for other in others if (key := schedule_hash(other)) not in history]
-                for key, other in new[:1]:
-                    origin = Mutated(parent=each.schedule_hash, changes=(REPAIR,))
-                    yield key, Candidate(schedule=other, provenance=origin)
+        failures, found = history.failures(), dict[str, Candidate]()
+        for parent, schedule in history.failed().items():
+            others = repaired(schedule) if parent in failures and is_outside(failures[parent].message) else ()
+            new = [(key, other) for other in others if (key := schedule_hash(other)) not in history]
+            for key, other in new[:1]:
+                origin = Mutated(parent=parent, changes=(REPAIR,))
+                found[key] = Candidate(schedule=other, provenance=origin)
+        most, end_s = round(_REPAIRED_SHARE * self.options.batch), time.monotonic() + _LOWERING_S
+        return drafts.pick(found, most, random_share=0.0, rng=self.rng, end_s=end_s).chosen
 
     def _drafts(self, history: History | Predicted) -> Drafts:
         subject, threads = self.subject, self.machine.threads

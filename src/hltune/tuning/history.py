@@ -94,6 +94,10 @@ class History:
         failed = self._store.failed_schedules(*self._key)
         return {key: each for key, each in failed.items() if key in self._costs}
 
+    def failures(self) -> dict[str, Failure]:
+        """Why what has never worked failed, the last time, by the hash of the schedule."""
+        return {key: each for key, each in self._failures.items() if key in self._costs}
+
     def failure(self, candidate: Candidate) -> Failure | None:
         """Why a candidate's schedule failed, the last time; None if it has ever worked, or was not measured."""
         key = schedule_hash(candidate.schedule)

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -433,11 +434,47 @@ def test_a_run_goes_on_after_an_update_of_the_kernel(bundle: Bundle) -> None:
 def test_results_of_another_bundle_are_not_continued(bundle: Bundle) -> None:
     assert bundle.run()[0] == 0
     data = bundle.results.read_bytes()
-    for other in (data.replace(bundle.manifest.id.encode(), b"0123456789ab"), data.replace(b'"cores"', b'"core5"')):
+    of_device = "another bundle or device: its"
+    for old, new, what in (
+        (bundle.manifest.id.encode(), b"0123456789ab", f'{of_device} bundle is "0123456789ab", expected: "'),
+        (b'"cores"', b'"core5"', f"{of_device} cores is , expected: "),
+        (b'"threads":2', b'"threads":22', f"{of_device} threads is 22, expected: 2"),
+        (b'"cpu":"', b'"cpu":"A \\", b\\\\', f"{of_device} cpu is "),
+        (b'"started_s":', b'"started_s":1', "its first line was changed"),
+    ):
+        other = data.replace(old, new)
         bundle.results.write_bytes(other)
         code, out = bundle.run()
-        assert code == 2 and "another bundle or device" in out
+        assert code == 2 and what in out, out
         assert bundle.results.read_bytes() == other
+
+
+def test_a_run_goes_on_when_cores_sleep(bundle: Bundle) -> None:
+    """Whose kinds are not in the list, and which it may not use."""
+    cores = os.sched_getaffinity(0)
+    if len(cores) < 2:
+        pytest.skip("there is one core")
+    assert bundle.run()[0] == 0
+    before = read(bundle).device
+    first, *lines = bundle.results.read_bytes().splitlines(keepends=True)
+    assert before.cores >= len(cores)
+    text = first.rpartition(b',"check"')[0].replace(b'","board"', b' 0x41/0xd09","board"')
+    text += f',"check":"{checksum(text, checksum(bundle.manifest.id.encode())):016x}"}}\n'.encode()
+    for whole, expected in (
+        (first + b"".join(lines[:3]), before),
+        (text, replace(before, cpu=f"{before.cpu} 0x41/0xd09")),
+    ):
+        bundle.results.write_bytes(whole)
+        os.sched_setaffinity(0, {min(cores)})
+        try:
+            code, out = bundle.run()
+        finally:
+            os.sched_setaffinity(0, cores)
+        assert code == 0 and f"this run may use 1 of {before.cores} cores" in out, out
+        results = read(bundle)
+        assert bundle.results.read_bytes().startswith(whole) and results.problems == []
+        assert results.device == expected
+        assert {each.entry.number for each in results.measured} == set(bundle.numbers)
 
 
 def test_what_is_wrong_on_smooth_inputs_alone_is_wrong(bundle: Bundle) -> None:

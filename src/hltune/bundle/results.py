@@ -55,7 +55,7 @@ class Device:
     Attributes:
         cpu: model of the processor, or the kinds of its cores.
         board: what the system calls the whole; empty if it says nothing.
-        cores: those that the run was allowed to use.
+        cores: all, those that sleep included; of bundles that are older, those that the run was allowed to use.
         libc: whose functions the runner used.
     """
 

@@ -80,7 +80,8 @@ static void run_finals(void) {
         count += results[k].done > 1;
     }
     while ((place = best_place(1)) >= 0 && (count < limits.finalists || place == best_place(PASSES))) {
-        run_one(place, PASSES, ++count, count > limits.finalists ? count : limits.finalists);
+        count++;
+        run_one(place, PASSES, count, count > limits.finalists ? count : limits.finalists);
     }
 }
 

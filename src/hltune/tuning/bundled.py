@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from hltune.runtime.progress import Progress
 from hltune.samples.results import Ranked
 from hltune.schedule.repair import is_outside, repaired
 from hltune.search.ladder import Memory, by_finder
-from hltune.search.mutation import Parent
+from hltune.search.mutation import PARENTS, Parent
 from hltune.search.pool import SearchPool
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.history import History
@@ -29,7 +29,7 @@ from hltune.tuning.model import Model
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.pace import Limits, Pace
 from hltune.tuning.predicted import Predicted
-from hltune.tuning.proposals import Costs, Proposals, mutant_share
+from hltune.tuning.proposals import MUTANT_SHARE, Costs, Proposals, mixed, mutant_share
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure
@@ -42,6 +42,8 @@ _LEARNING_S = 60.0
 """How long what was measured is lowered."""
 _LOWERING_S = 30.0
 """The same of known schedules."""
+_WRONG = 0.5
+"""By how much forecasts of known schedules are wrong, one against the other, in logarithms."""
 _REPAIRED_SHARE = 0.25
 """Share of a bundle that may be schedules which left their images on the device, made to stay inside."""
 
@@ -81,15 +83,23 @@ class Bundled:
         self._searcher = Searcher(self.subject, self.options, self.pool, self.rng, self.memory)
 
     def first(self, progress: Progress) -> Chosen:
-        """All known schedules, what searches find, and mutants that the ranker, or T0, thinks most of."""
+        """All known schedules, what searches find, and mutants of each that the ranker, or T0, thinks most of."""
         known, names = self._known(progress)
         forecasts = Predicted(known=set(known))
         drafts = self._drafts(forecasts)
         progress.phase(f"{self.subject.spec.name}: what the known schedules are predicted to cost")
         forecasts.forecasts = _forecasts(known.values(), drafts)
         model = self._model(freeze=True)
-        found = self._proposals(forecasts, model, drafts, len(known), mutant_share(None, None), 1, progress)
-        return Chosen(known | found, names)
+        wanted = self.options.batch - len(known)
+        mutants = max(0, round(MUTANT_SHARE * wanted))
+        found = self._proposals(forecasts, model, drafts, wanted - mutants, 0.0, 1, progress)
+        for key, count in _shares(forecasts.best(PARENTS), mutants).items():
+            forecasts.known.update(found)
+            only = Predicted(forecasts={key: forecasts.forecasts[key]}, known=forecasts.known)
+            found = mixed(found, self._proposals(only, model, drafts, count, None, 1, progress))
+        forecasts.known.update(found)
+        more = self._proposals(forecasts, model, drafts, wanted - len(found), None, 1, progress)
+        return Chosen(known | found | more, names)
 
     def next(self, history: History, progress: Progress) -> Chosen:
         """What is worth measuring after what was; first whatever is known and was not."""
@@ -107,7 +117,8 @@ class Bundled:
         searched = _least(ranked, lambda each: isinstance(each, Searched))
         by_hand = _least(ranked, lambda each: isinstance(each, Named) and each.name != DEFAULT)
         share, number = mutant_share(searched, by_hand), history.last_round + 1
-        found = self._proposals(history, model, drafts, len(first), share, number, progress)
+        wanted = self.options.batch - len(first)
+        found = self._proposals(history, model, drafts, wanted, share, number, progress)
         return Chosen(first | found, {key: names[key] for key in known if key in names})
 
     def _known(self, progress: Progress) -> Chosen:
@@ -153,10 +164,16 @@ class Bundled:
         return Model(self.subject.spec, self.machine.key, self.initial, self.lineage, freeze=freeze)
 
     def _proposals(
-        self, history: Costs, model: Model, drafts: Drafts, taken: int, share: float, number: int, progress: Progress
+        self,
+        history: Costs,
+        model: Model,
+        drafts: Drafts,
+        wanted: int,
+        share: float | None,
+        number: int,
+        progress: Progress,
     ) -> dict[str, Candidate]:
-        """A round's proposals, as many as are still wanted."""
-        wanted = self.options.batch - taken
+        """So many proposals of a round; see `Proposals.find`."""
         if wanted < 1:
             return {}
         # There is no hurry: with a second for each candidate, the bundle takes longer to run than to make.
@@ -183,6 +200,17 @@ def _forecasts(known: Iterable[Candidate], drafts: Drafts) -> dict[str, Parent]:
     costs = dict(zip(keys, map(float, np.exp(scores.mean)), strict=True)) if keys else {}
     worst = max(costs.values(), default=1.0)
     return {key: Parent(schedule, costs.get(key, worst)) for key, schedule in schedules.items()}
+
+
+def _shares(parents: Sequence[Parent], count: int) -> dict[str, int]:
+    """How many mutants each schedule has, by its hash, where costs are forecasts: the fewer, the more it may cost.
+
+    One that is forecast to cost so much more than the best one as forecasts are wrong by has e times fewer.
+    """
+    favour = np.array([(parents[0].cost / each.cost) ** (1 / _WRONG) for each in parents])
+    ends = np.rint(count * np.cumsum(favour) / favour.sum()).astype(int) if parents else np.zeros(0, dtype=int)
+    counts = map(int, np.diff(ends, prepend=0))
+    return {schedule_hash(each.schedule): most for each, most in zip(parents, counts, strict=True) if most}
 
 
 def _least(ranked: Iterable[Ranked], of_kind: Callable[[Provenance], bool]) -> float | None:

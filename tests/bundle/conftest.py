@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import zipfile
 from collections.abc import Mapping
@@ -75,11 +76,15 @@ class Bundle:
         known = f"int {self.manifest.entries[0].function}_argv(void **);\n"
         (self.folder / "extra.c").write_text(f'#include "runner.h"\n#include <stdlib.h>\n{known}{extra}')
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, *, ignored: signal.Signals | None = None) -> subprocess.Popen[str]:
+        """Runs it in a group of processes of its own, with a signal ignored, as nohup would."""
         environment = {**os.environ, "CC": "cc extra.c"} if (self.folder / "extra.c").exists() else None
         return subprocess.Popen(
-            ["sh", "run.sh"],
+            ["sh", "-c", f"trap '' {ignored.name.removeprefix('SIG')}; exec sh run.sh"]
+            if ignored
+            else ["sh", "run.sh"],
             cwd=self.folder,
+            start_new_session=True,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -73,10 +73,11 @@ def line(
     at_s: float = 2.5,
     device: str = DEVICE,
     version: int = 2,
+    pass_number: int = 1,
 ) -> bytes:
     schedule = HASHES[number % 2] if hashed is None else hashed
     return checked(
-        f'{{"candidate":{number},"schedule":"{schedule}","pass":1,"at_s":{at_s},"turns_s":[[{seconds},0.5]],'
+        f'{{"candidate":{number},"schedule":"{schedule}","pass":{pass_number},"at_s":{at_s},"turns_s":[[{seconds},0.5]],'
         f'"best_s":{seconds},"pruned":false',
         device,
         version,
@@ -114,6 +115,13 @@ def test_a_damaged_bundle_is_named(tmp_path: Path) -> None:
 def test_bundles_keep_their_names_from_version_to_version() -> None:
     """One is measured for days, and its results carry the name."""
     assert MANIFEST.id == "532a0890bdce"
+
+
+def test_the_seed_of_a_bundle_is_in_its_manifest() -> None:
+    """Those of older bundles have none, and their names stay."""
+    seeded = dataclasses.replace(MANIFEST, seed=7)
+    assert Manifest.decode(seeded.encode(), where="m") == seeded and seeded.id != MANIFEST.id
+    assert b"seed" not in MANIFEST.encode() and Manifest.decode(MANIFEST.encode(), where="m").seed is None
 
 
 def test_times_on_what_people_gave_are_those_of_another_machine() -> None:
@@ -179,6 +187,18 @@ def test_a_bad_line_is_named_and_the_others_count(bad: bytes, what: str) -> None
     (problem,) = results.problems
     assert problem.line == 3 and what in problem.what
     assert all((problem.expected, problem.found, problem.todo)) and len(str(problem)) < 500
+
+
+def test_what_does_not_repeat_is_named() -> None:
+    first, other = line(seconds=0.25), line(1, seconds=0.25, at_s=3.5)
+    for seconds, refuted in ((0.2, []), (0.29, []), (0.5, [2.5])):
+        again = line(seconds=seconds, at_s=4.5, pass_number=2)
+        results = read_results(header() + first + other + again, MANIFEST, where="f")
+        assert ([each.at_s for each in results.refuted], results.problems) == (refuted, [])
+    failed = checked(FAILED.decode().partition(',"check"')[0].replace('"pass":1', '"pass":2'))
+    for outcome, refuted in ((FAILED, []), (failed, [3.5])):
+        results = read_results(header() + first + other + outcome, MANIFEST, where="f")
+        assert ([each.at_s for each in results.refuted], results.problems) == (refuted, [])
 
 
 def test_a_half_written_line_is_tolerated() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import struct
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,10 @@ from hltune.machine.task import SMOOTH
 from hltune.pipeline.layout import layout_of
 from hltune.runtime.progress import Silent
 from hltune.values.cost import Cost
-from hltune.values.directives import Parallel
+from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument
+from hltune.workspace.records import Workspace
 from tests.bundle.conftest import PIPELINES, Bundle, made_of, unpacked
 
 INTERPRETER = 3
@@ -84,6 +87,50 @@ int needs_threads(void **arguments) {{
         exit(9);
     }}
     return code;
+}}
+"""
+
+LUCKY = """
+#include <stdio.h>
+extern int usleep(unsigned);
+int {function}_argv(void **);
+int slow(void **arguments) {{
+    usleep(1500);
+    return {function}_argv(arguments);
+}}
+int lucky(void **arguments) {{
+    int number, pass = 0;
+    FILE *running = fopen("running", "r");
+    if (fscanf(running, "%d %d", &number, &pass) == 2 && pass > 1) {{
+        usleep(6000);
+    }}
+    fclose(running);
+    return {function}_argv(arguments);
+}}
+"""
+
+HANGS_UP = """
+#include <signal.h>
+#include <unistd.h>
+int is_hung_up_on(void **arguments) {
+    kill(0, SIGHUP);
+    return %s_argv(arguments);
+}
+"""
+
+ASKS_MALLOC = """
+#include <stdlib.h>
+int asks_malloc(void **arguments) {{
+    static int calls;
+    if (++calls == {checked} + 1) {{ /* the first one that is timed; all before it are checked */
+        size_t *memory = malloc(300000); /* less than what distances of all samples take */
+        if (!memory || !(memory[-1] & 2)) {{ /* glibc's mark of what is mapped */
+            exit(9);
+        }}
+        memory[299] = 1;
+        free(memory);
+    }}
+    return {function}_argv(arguments);
 }}
 """
 
@@ -224,6 +271,30 @@ def test_what_was_wrong_once_is_never_the_best(exact_bundle: Bundle) -> None:
     assert [each.schedule for each in records] == [first.ranked[1].schedule]
 
 
+def test_what_was_lucky_once_is_not_the_best(bundle: Bundle) -> None:
+    """And whoever is then, was measured once more."""
+    function = bundle.manifest.entries[0].function
+    bundle.spoil({0: "lucky", **dict.fromkeys(range(1, 6), "slow")}, LUCKY.format(function=function))
+    tables = (bundle.folder / "tables.c").read_text()
+    (bundle.folder / "tables.c").write_text(tables.replace(".finalists = 8", ".finalists = 1"))
+    code, out = bundle.run()
+    assert code == 0, out
+    whole, (lucky, *_) = bundle.results.read_bytes(), bundle.manifest.entries
+    assert bundle.run()[0] == 0 and bundle.results.read_bytes() == whole
+    before = bundle.folder / "before.json"
+    before.write_bytes(b"".join(whole.splitlines(keepends=True)[: 1 + len(bundle.numbers)]))
+
+    def best(path: Path, name: str) -> bundle_results.Best:
+        workspace = Workspace(bundle.folder / name)
+        return bundle_results.read(path, bundle.file, workspace=workspace, progress=Silent()).best
+
+    assert best(before, "twice").ranked[0].schedule == lucky.candidate.schedule
+    done = best(bundle.results, "twice")
+    assert best(bundle.results, "twice").ranked == done.ranked == best(bundle.results, "once").ranked
+    assert done.ranked[0].schedule != lucky.candidate.schedule and done.ranked[0].measurements == 2
+    assert done.measured == len(bundle.numbers)
+
+
 def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:
     bundle.spoil({2: "loops"}, bad(bundle))
     running = bundle.start()
@@ -244,6 +315,30 @@ def test_an_interrupted_run_goes_on(bundle: Bundle) -> None:
     assert results.problems == [] and not results.unfinished
     assert failures(results)[bundle.numbers[2]].kind == "timeout"
     assert {each.entry.number for each in results.measured} == set(bundle.numbers)
+
+
+def test_a_run_under_nohup_outlives_its_terminal(bundle: Bundle) -> None:
+    """Which hangs up on the whole group of processes: the runner and the candidate's."""
+    bundle.spoil({1: "is_hung_up_on"}, HANGS_UP % bundle.manifest.entries[0].function)
+    with bundle.start(ignored=signal.SIGHUP) as running:
+        out, _ = running.communicate(timeout=60)
+    assert running.returncode == 0 and failures(read(bundle)) == {}, out
+    assert len(read(bundle).measured) == 2 * len(bundle.numbers)
+
+
+def test_checks_leave_malloc_as_it_is_in_a_fresh_process(bundle: Bundle) -> None:
+    """Which maps large buffers until one of that size was given back."""
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("this system has another malloc")
+    place = next(k for k, each in enumerate(bundle.manifest.entries) if each.candidate.schedule == Schedule())
+    function = bundle.manifest.entries[place].function
+    bundle.spoil({place: "asks_malloc"}, ASKS_MALLOC.format(checked=2, function=function))
+    for _ in range(2):  # afresh, and when it goes on after many results
+        code, out = bundle.run()
+        assert code == 0 and failures(read(bundle)) == {}, out
+        first, *lines = bundle.results.read_bytes().splitlines(keepends=True)
+        others = [each for each in lines if bundle.manifest.entries[place].short_hash.encode() not in each]
+        bundle.results.write_bytes(first + b"".join(others * (1 + 200_000 // sum(map(len, others)))))
 
 
 def test_a_failure_stays_one_when_the_run_goes_on(bundle: Bundle) -> None:
@@ -339,11 +434,47 @@ def test_a_run_goes_on_after_an_update_of_the_kernel(bundle: Bundle) -> None:
 def test_results_of_another_bundle_are_not_continued(bundle: Bundle) -> None:
     assert bundle.run()[0] == 0
     data = bundle.results.read_bytes()
-    for other in (data.replace(bundle.manifest.id.encode(), b"0123456789ab"), data.replace(b'"cores"', b'"core5"')):
+    of_device = "another bundle or device: its"
+    for old, new, what in (
+        (bundle.manifest.id.encode(), b"0123456789ab", f'{of_device} bundle is "0123456789ab", expected: "'),
+        (b'"cores"', b'"core5"', f"{of_device} cores is , expected: "),
+        (b'"threads":2', b'"threads":22', f"{of_device} threads is 22, expected: 2"),
+        (b'"cpu":"', b'"cpu":"A \\", b\\\\', f"{of_device} cpu is "),
+        (b'"started_s":', b'"started_s":1', "its first line was changed"),
+    ):
+        other = data.replace(old, new)
         bundle.results.write_bytes(other)
         code, out = bundle.run()
-        assert code == 2 and "another bundle or device" in out
+        assert code == 2 and what in out, out
         assert bundle.results.read_bytes() == other
+
+
+def test_a_run_goes_on_when_cores_sleep(bundle: Bundle) -> None:
+    """Whose kinds are not in the list, and which it may not use."""
+    cores = os.sched_getaffinity(0)
+    if len(cores) < 2:
+        pytest.skip("there is one core")
+    assert bundle.run()[0] == 0
+    before = read(bundle).device
+    first, *lines = bundle.results.read_bytes().splitlines(keepends=True)
+    assert before.cores >= len(cores)
+    text = first.rpartition(b',"check"')[0].replace(b'","board"', b' 0x41/0xd09","board"')
+    text += f',"check":"{checksum(text, checksum(bundle.manifest.id.encode())):016x}"}}\n'.encode()
+    for whole, expected in (
+        (first + b"".join(lines[:3]), before),
+        (text, replace(before, cpu=f"{before.cpu} 0x41/0xd09")),
+    ):
+        bundle.results.write_bytes(whole)
+        os.sched_setaffinity(0, {min(cores)})
+        try:
+            code, out = bundle.run()
+        finally:
+            os.sched_setaffinity(0, cores)
+        assert code == 0 and f"this run may use 1 of {before.cores} cores" in out, out
+        results = read(bundle)
+        assert bundle.results.read_bytes().startswith(whole) and results.problems == []
+        assert results.device == expected
+        assert {each.entry.number for each in results.measured} == set(bundle.numbers)
 
 
 def test_what_is_wrong_on_smooth_inputs_alone_is_wrong(bundle: Bundle) -> None:
@@ -367,7 +498,7 @@ def test_smooth_inputs_are_those_of_other_machines(bundle: Bundle) -> None:
 
 def test_the_manifest_says_what_was_checked(bundle: Bundle) -> None:
     manifest = json.loads((bundle.folder / "manifest.json").read_text())
-    assert manifest["id"] == bundle.manifest.id
+    assert (manifest["id"], manifest["seed"]) == (bundle.manifest.id, 0)
     assert manifest["inputs"][0].startswith("a: splitmix64 from state ")
     whole, parts, smooth_whole, smooth_parts = manifest["outputs"]
     assert ": equal, hash " in whole and "49152 samples" in parts

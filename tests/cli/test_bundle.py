@@ -10,9 +10,15 @@ from typing import Any
 
 import pytest
 
+from hltune.bundle.manifest import Manifest
+from hltune.bundle.packing import read_manifest
+from hltune.bundle.results import checksum, start_of_checks
 from hltune.commands import bundle as command
 from hltune.machine.hexagon.toolchain import find_zig
 from hltune.machine.options import MeasureOptions
+from hltune.schedule.repair import repaired
+from hltune.values.provenance import REPAIR, Mutated
+from hltune.values.schedule_codec import schedule_hash
 from tests.cli.conftest import PIPELINES, Run
 
 QEMU = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
@@ -77,7 +83,79 @@ def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("".join([*lines[:3], lines[3].replace("best_s", "best_5"), *lines[4:]]))
     partly = hltune("bundle", "read", "bad.json", "--workspace", "third", "--bundle", "b.zip", "--json")
     assert partly.code == 1 and "line 4: the line was changed" in partly.err
-    assert partly.document["added"] == document["good"] - 1
+    # The line may be one that does not repeat, or that shows it of another.
+    read_lines, all_lines = (each["good"] + each["refuted"] for each in (partly.document, document))
+    assert read_lines == all_lines - 1 and partly.document["added"] == partly.document["good"]
+
+
+def results_on(cpu: str, manifest: Manifest, outcomes: dict[int, str]) -> bytes:
+    """What the runner writes on a device: what came of candidates, by their numbers."""
+    device = f'"device":{{"cpu":"{cpu}","board":"","cores":2,"threads":2,"libc":"glibc","kernel":"Linux 6"}}'
+    start = checksum(manifest.id.encode())
+    first = f'{{"format":"hltune bundle results","version":2,"bundle":"{manifest.id}",{device},"started_s":1.5'
+    lines = [f'{first},"check":"{checksum(first.encode(), start):016x}"}}']
+    start = start_of_checks(lines[0].encode(), manifest.id, version=2)
+    for number, outcome in outcomes.items():
+        schedule = next(each.short_hash for each in manifest.entries if each.number == number)
+        text = f'{{"candidate":{number},"schedule":"{schedule}","pass":1,"at_s":{number + 2.5},{outcome}'
+        lines.append(f'{text},"check":"{checksum(text.encode(), start):016x}"}}')
+    return "".join(f"{each}\n" for each in lines).encode()
+
+
+def manifest_of(bundle: Path) -> Manifest:
+    return Manifest.decode(read_manifest(bundle), where=str(bundle))
+
+
+def timed(seconds: float) -> str:
+    return f'"turns_s":[[{seconds}]],"best_s":{seconds},"pruned":false'
+
+
+OUTSIDE = (
+    '"failed":{"stage":"run","kind":"error",'
+    '"message":"Input buffer b0 is accessed at 130, which is beyond the max (127) in dimension 0"}'
+)
+
+
+def repairs(manifest: Manifest) -> list[str]:
+    """Hashes of what candidates are repairs of."""
+    origins = [each.candidate.provenance for each in manifest.entries]
+    return [each.parent for each in origins if isinstance(each, Mutated) and each.changes == (REPAIR,)]
+
+
+def test_a_second_device_begins_with_what_is_known(hltune: Run, tmp_path: Path) -> None:
+    """Though everything was measured on the first one."""
+
+    def make(file: str, *more: object) -> tuple[Any, Manifest, str]:
+        result = hltune("bundle", "make", *SMALL, "-o", file, "--json", *more)
+        assert result.code == 0, result.err
+        return result.document, manifest_of(tmp_path / file), result.err
+
+    def read(cpu: str, manifest: Manifest, outcomes: dict[int, str]) -> Any:
+        (tmp_path / "results.json").write_bytes(results_on(cpu, manifest, outcomes))
+        return hltune("bundle", "read", "results.json", "--json").document
+
+    document, manifest, said = make("a.zip", "-n", 12)
+    known = set(document["known"])
+    assert len(known) > 3 and "learns from" not in said
+    fast, *others = (each for each in manifest.entries if each.name is None)
+    outside = next(each for each in others if [*repaired(each.candidate.schedule)])
+    outcomes = {each.number: timed(0.1 if each is fast else 0.2) for each in manifest.entries}
+    read("first", manifest, {**outcomes, outside.number: OUTSIDE})
+    document, manifest, said = make("b.zip", "-n", 4)
+    assert repairs(manifest) == [schedule_hash(outside.candidate.schedule)]
+    assert (document["number"], document["known"]) == (2, [])
+    assert "learns from what was measured on first" in said and "--device new" in said
+    document, manifest, said = make("c.zip", "-n", 12, "--device", "new")
+    assert (document["number"], document["device"], set(document["known"])) == (1, None, known)
+    assert fast.candidate.schedule in [each.candidate.schedule for each in manifest.entries]
+    assert "learns from" not in said
+    (expert,) = [each for each in manifest.entries if each.name == "expert"]
+    second = read("second", manifest, {expert.number: timed(0.3)})
+    document, manifest, said = make("d.zip", "-n", 12, "--device", second["machine"]["key"])
+    assert repairs(manifest) == []  # that failed on the other one
+    assert (document["number"], set(document["known"])) == (2, known - {"expert"})
+    assert fast.candidate.schedule in [each.candidate.schedule for each in manifest.entries]
+    assert "learns from" not in said
 
 
 @pytest.mark.long

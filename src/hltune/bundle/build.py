@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from hltune.bundle.compilers import Compiler, runtime_target
@@ -16,7 +17,7 @@ from hltune.bundle.tables import Filed, Tables
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.progress import Progress
-from hltune.runtime.worker import Worker, run_each, usable_cores
+from hltune.runtime.worker import Worker, run_each, usable_workers
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.reasons import reasons
@@ -45,34 +46,32 @@ def compile_candidates(
     good: list[Entry] = []
     failures: list[Failure] = []
 
-    def jobs() -> Iterator[tuple[Entry, ObjectJob]]:
-        for entry in entries:
-            yield (
-                entry,
-                ObjectJob(
-                    spec=spec,
-                    schedule=entry.candidate.schedule,
-                    target=target,
-                    function=entry.function,
-                    path=folder / f"{entry.function}.o",
-                    timeout_s=timeout_s,
-                ),
-            )
+    def job(entry: Entry) -> ObjectJob:
+        return ObjectJob(
+            spec=spec,
+            schedule=entry.candidate.schedule,
+            target=target,
+            function=entry.function,
+            path=folder / f"{entry.function}.o",
+            timeout_s=timeout_s,
+        )
 
+    left = iter(entries)
     with contextlib.ExitStack() as stack:
         workers = [
             stack.enter_context(Worker(environment=COMPILE_ENVIRONMENT, preload=("halide",)))
-            for _ in range(usable_cores())
+            for _ in range(usable_workers())
         ]
-        outcomes = stack.enter_context(contextlib.closing(run_each(jobs(), workers)))
-        for entry, failure in outcomes:
-            if failure is not None:
-                failures.append(failure)
-                continue
-            good.append(entry)
-            progress.phase(f"{spec.name}: compiled {len(good)} of {wanted}")
-            if len(good) == wanted:
-                break
+        # As many as are wanted, and others for those that fail: none is left out because it takes longer.
+        while chosen := [*islice(left, wanted - len(good))]:
+            jobs = ((entry, job(entry)) for entry in chosen)
+            with contextlib.closing(run_each(jobs, workers)) as outcomes:
+                for entry, failure in outcomes:
+                    if failure is not None:
+                        failures.append(failure)
+                        continue
+                    good.append(entry)
+                    progress.phase(f"{spec.name}: compiled {len(good)} of {wanted}")
     if not good:
         found = "; ".join(map(str, reasons(failures)[:3])) or "no candidates"
         raise HltuneError("no candidate compiles for this target", where=target, found=found)

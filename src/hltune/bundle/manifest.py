@@ -4,7 +4,8 @@
 
     {"format": "hltune bundle", "version": 1, "id": "12 digits, a hash of all the rest",
      "name": "median3x3", "pipeline": {...}, "hlpipe": "base64", "target": "arm-64-linux", "threads": 4,
-     "halide": "21.0.0", "number": 1, "inputs": ["in: splitmix64 from state 123"], "outputs": ["out: uint8, hash 456"],
+     "halide": "21.0.0", "number": 1, "seed": 0, "inputs": ["in: splitmix64 from state 123"],
+     "outputs": ["out: uint8, hash 456"],
      "candidates": [{"number": 0, "name": "expert", "provenance": {...}, "schedule": {...}, "features": "base64"}, ...]}
 """
 
@@ -71,6 +72,8 @@ class Manifest:
         inputs: where each input's data comes from, for people.
         outputs: how each output is checked, for people.
         given: what people gave in place of the usual data and tolerances, see `MachineId.given`.
+        seed: what the choice of candidates and the inputs' data began with; None where the bundle was made before that
+            was kept.
     """
 
     spec: PipelineSpec
@@ -82,6 +85,7 @@ class Manifest:
     outputs: tuple[str, ...]
     entries: tuple[Entry, ...]
     given: str = ""
+    seed: int | None = None
 
     @property
     def id(self) -> str:
@@ -106,6 +110,7 @@ class Manifest:
             "outputs": list(self.outputs),
             "candidates": [_entry(each) for each in self.entries],
             **({"given": self.given} if self.given else {}),
+            **({"seed": self.seed} if self.seed is not None else {}),
         }
 
     @classmethod
@@ -134,6 +139,7 @@ class Manifest:
                 outputs=tuple(document["outputs"]),
                 entries=tuple(map(_read_entry, document["candidates"])),
                 given=str(document.get("given", "")),
+                seed=None if (seed := document.get("seed")) is None else int(seed),
             )
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise FORMAT.damaged(where, f"{type(error).__name__}: {error}") from None

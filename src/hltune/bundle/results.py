@@ -21,13 +21,14 @@ are older, no check depends on the device.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from hltune.bundle.manifest import Entry, Manifest
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import REPEATED, Cost, Measurement
 from hltune.values.documents import convert
 from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
@@ -54,7 +55,7 @@ class Device:
     Attributes:
         cpu: model of the processor, or the kinds of its cores.
         board: what the system calls the whole; empty if it says nothing.
-        cores: those that the run was allowed to use.
+        cores: all, those that sleep included; of bundles that are older, those that the run was allowed to use.
         libc: whose functions the runner used.
     """
 
@@ -96,10 +97,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A good line."""
+    """A good line.
+
+    Attributes:
+        pass_number: 1 in the first pass over all candidates; more where it was measured once more.
+    """
 
     entry: Entry
     measurement: Measurement
+    pass_number: int
     at_s: float
 
 
@@ -115,6 +121,22 @@ class Results:
     measured: list[Measured] = field(default_factory=list[Measured])
     problems: list[Problem] = field(default_factory=list[Problem])
     unfinished: bool = False
+
+    @property
+    def refuted(self) -> list[Measured]:
+        """Costs of the first pass that no later one repeats: of a lucky moment, or of what fails later."""
+        again = dict[int, float]()
+        for each in self.measured:
+            if each.pass_number > 1:
+                cost = each.measurement.value if isinstance(each.measurement, Cost) else math.inf
+                again[each.entry.number] = min(again.get(each.entry.number, math.inf), cost)
+        return [
+            each
+            for each in self.measured
+            if each.pass_number == 1
+            and isinstance(each.measurement, Cost)
+            and each.measurement.value < REPEATED * again.get(each.entry.number, 0.0)
+        ]
 
 
 def bundle_of(data: bytes, *, where: str) -> str:
@@ -253,6 +275,7 @@ class _Reader:
         try:
             document = _decoded(line)
             candidate, schedule, at_s = document["candidate"], document["schedule"], float(document["at_s"])
+            pass_number = int(document["pass"])
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             what, expected = "the line is damaged", "a line as the runner writes it"
             raise InputError(what, expected=expected, found=_why(line, error), todo=_AGAIN) from None
@@ -269,7 +292,7 @@ class _Reader:
             raise InputError(what, expected=expected, found=_excerpt(line), todo=_COPY)
         if not 0 <= at_s < _LATEST_S:
             raise InputError("bad time of measurement", expected="seconds since 1970", found=str(at_s), todo=_COPY)
-        return Measured(entry=entry, measurement=measurement, at_s=at_s)
+        return Measured(entry=entry, measurement=measurement, pass_number=pass_number, at_s=at_s)
 
 
 def _measurement(document: dict[str, Any]) -> Measurement:

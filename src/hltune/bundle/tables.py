@@ -14,6 +14,7 @@ from hltune.bundle.manifest import Entry
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import drawn, initial_state
 from hltune.pipeline.layout import layout_of
+from hltune.values.cost import REPEATED
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
@@ -83,6 +84,7 @@ class Tables:
             "finalists": FINALISTS,
             "turn_s": measure.turn_s,
             "sample_s": measure.sample_s,
+            "repeated": REPEATED,
             "prune_ratio": measure.prune_ratio,
             "abort_ratio": measure.abort_ratio,
             "least_run_timeout_s": measure.least_run_timeout_s,

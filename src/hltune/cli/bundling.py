@@ -31,7 +31,7 @@ def make(
 
     Args:
         count: How many candidates.
-        device: Device whose results the choice learns from.
+        device: Device whose results the choice learns from; new for another one.
         file: Bundle to write: a .zip file.
     """
     with interrupts.importing():

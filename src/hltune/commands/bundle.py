@@ -41,6 +41,7 @@ from hltune.search.pool import SearchPool
 from hltune.tuning.bundled import Bundled, Chosen
 from hltune.tuning.history import History
 from hltune.tuning.options import TuneOptions
+from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
@@ -52,6 +53,10 @@ from hltune.workspace.records import Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
+NEW_DEVICE = "new"
+"""In place of a device's key: one that no bundle has come back from."""
+_ELSEWHERE = 3
+"""So many of the best of each other device are candidates."""
 _SPARE = 1.1
 """So many times as many candidates are chosen as are wanted, for some do not compile."""
 
@@ -91,7 +96,8 @@ def make(
 
     Args:
         options: `TuneOptions.batch` is how many candidates the bundle has.
-        device: key of the machine in the store whose results the choice learns from; None for the only one.
+        device: key of the machine in the store whose results the choice learns from; None for the only one,
+            `NEW_DEVICE` for none.
         output: the file.
 
     Raises:
@@ -143,6 +149,7 @@ def make(
                     outputs=tuple(_outputs(session.verification, settings)),
                     entries=entries,
                     given=given,
+                    seed=options.search.seed,
                 )
                 progress.phase(f"{subject.spec.name}: building the runner")
                 files = build_files(manifest, spec, settings, measure, compiler, folder)
@@ -213,6 +220,11 @@ def _choose(
     ):
         store.add_pipeline(PipelineRecord.of(spec))
         known = find_device(store, subject, measure.threads, given, device)
+        if known is not None and device is None:
+            progress.note(
+                f"{spec.name}: learns from what was measured on {known.cpu} ({known.conditions}), the only device so "
+                f"far; for another one, give --device {NEW_DEVICE}"
+            )
         unknown = replace(here, cpu="", target=subject.target.name, conditions=CONDITIONS)
         machine = known or unknown.with_given(given)
         history = History(spec, machine, store)
@@ -232,15 +244,29 @@ def _choose(
             ),
             lineage=lineage,
             memory=Searches(workspace.searches(spec)),
+            elsewhere=_best_elsewhere(store, spec, machine),
             rng=np.random.default_rng([options.search.seed, len(history)]),
         )
-        chosen = bundled.next(history, store, progress) if len(history) else bundled.first(progress)
+        chosen = bundled.next(history, progress) if len(history) else bundled.first(progress)
         number = history.last_round + 1
         return _Choice(chosen=chosen, number=number, device=known, measured=len(history))
 
 
+def _best_elsewhere(store: Reader, spec: PipelineSpec, machine: MachineId) -> dict[str, Candidate]:
+    """What is best on other devices with the same target, by hash."""
+    found = dict[str, Candidate]()
+    for row in store.statistics():
+        other = row.machine
+        bundled = other.conditions.startswith(CONDITIONS) and other.target == machine.target
+        if row.pipeline_hash == spec.content_hash and bundled and other.key != machine.key:
+            for each in store.best(row.pipeline_hash, other.key, _ELSEWHERE, distinct=True):
+                if each.schedule is not None and each.schedule.base is None:
+                    found[each.schedule_hash] = Candidate(schedule=each.schedule, provenance=each.provenance)
+    return found
+
+
 def find_device(store: Reader, subject: Subject, threads: int, given: str, key: str | None) -> MachineId | None:
-    """The device that bundles of a pipeline ran on, with what was given; None if none has come back yet.
+    """The device that bundles of a pipeline ran on, with what was given; None if none has come back yet, or it is new.
 
     Raises:
         InputError: there are several, or none with this key.
@@ -254,16 +280,19 @@ def find_device(store: Reader, subject: Subject, threads: int, given: str, key: 
         and row.machine.halide == halide_version()
         and row.machine.given == given
     }
+    if key == NEW_DEVICE:
+        return None
     listed = "; ".join(f"{each} ({machine.cpu}, {machine.conditions})" for each, machine in found.items())
     if key is not None and key not in found:
+        none = f"no bundle of {subject.spec.name} for this target and so many threads came back"
         raise InputError(
             "no results of such a device are known",
             where=f"--device {key}",
-            expected=listed or f"none: no bundle of {subject.spec.name} for this target and so many threads came back",
+            expected=f"{NEW_DEVICE}, or one of these: {listed or none}",
             found=key,
         )
     if key is None and len(found) > 1:
-        todo = "give --device KEY; to begin anew with another device, give another --workspace"
+        todo = f"give --device KEY; to begin anew with another device, --device {NEW_DEVICE}"
         raise InputError("bundles ran on several devices", where=subject.spec.name, found=listed, todo=todo)
     return found[key] if key is not None else next(iter(found.values()), None)
 

@@ -51,7 +51,9 @@ class Read:
 
     Attributes:
         bundle: the id.
-        added: measurements that the store did not have yet.
+        good: measurements that count.
+        added: those that the store did not have yet.
+        refuted: costs that did not repeat, and do not count.
         missing: candidates without a result.
         candidates: all of the bundle.
         reasons: why candidates failed on the device.
@@ -63,6 +65,7 @@ class Read:
     kernel: str
     good: int
     added: int
+    refuted: int
     missing: int
     candidates: int
     reasons: tuple[Reason, ...]
@@ -96,8 +99,11 @@ def read(path: Path, bundle: Path | None, *, workspace: Workspace, progress: Pro
     with hold_store(workspace.samples, progress, todo="read the same file again") as store:
         store.add_pipeline(PipelineRecord.of(manifest.spec))
         before = store.count()
-        store.add_all(as_sample(each, manifest, machine) for each in results.measured)
+        refuted = results.refuted
+        store.add_all(as_sample(each, manifest, machine) for each in results.measured if each not in refuted)
         added = store.count() - before
+        for each in refuted:  # which the store has if the file was read before it was measured once more
+            store.retract(store.add(as_sample(each, manifest, machine)))
         best = _best(store, manifest.spec, machine, workspace, progress)
     return _read(manifest, results, added, best)
 
@@ -144,13 +150,15 @@ def as_sample(measured: Measured, manifest: Manifest, machine: MachineId) -> Sam
 
 
 def _read(manifest: Manifest, results: Results, added: int, best: Best) -> Read:
+    refuted = len(results.refuted)
     seen = {each.entry.number for each in results.measured}
     failures = [each.measurement for each in results.measured if isinstance(each.measurement, Failure)]
     return Read(
         bundle=manifest.id,
         kernel=results.device.kernel,
-        good=len(results.measured),
+        good=len(results.measured) - refuted,
         added=added,
+        refuted=refuted,
         missing=sum(each.number not in seen for each in manifest.entries),
         candidates=len(manifest.entries),
         reasons=reasons(failures),

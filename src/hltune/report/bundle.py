@@ -40,7 +40,7 @@ def made(result: Made) -> Document:
 
 def read(result: Read) -> Document:
     """Result of `hltune bundle read`."""
-    keys = ("bundle", "kernel", "good", "added", "missing", "candidates", "unfinished")
+    keys = ("bundle", "kernel", "good", "added", "refuted", "missing", "candidates", "unfinished")
     return {
         **{key: getattr(result, key) for key in keys},
         "failures": [reason_fields(each) for each in result.reasons],
@@ -108,6 +108,8 @@ def print_read(console: Console, result: Read) -> None:
         f"{result.good} measurements, {result.added} of them new; {result.missing} of {result.candidates} candidates "
         "have no result" + (", for the run was interrupted" if result.unfinished else ""),
     )
+    if result.refuted:
+        print_lines(console, f"costs that did not repeat, and so do not count: {result.refuted}")
     print_lines(console, *(f"failed: {each}" for each in result.reasons))
     if result.problems:
         print_lines(console, f"{len(result.problems)} lines do not count, see the notes")

@@ -14,7 +14,7 @@ from hltune.samples.writer import Store
 from hltune.search.mutation import Parent
 from hltune.tuning.operators import Try
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import REPEATED, Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
@@ -25,8 +25,6 @@ from hltune.values.schedule_codec import schedule_hash
 
 _NEWEST = 2000
 """Most samples that a model learns from."""
-REPEATED = 0.85
-"""What costs less than this share of what is known is measured again, and has to cost about the same."""
 
 
 class History:
@@ -95,6 +93,10 @@ class History:
         """What only failed, and not because Halide refuses it, by its hash."""
         failed = self._store.failed_schedules(*self._key)
         return {key: each for key, each in failed.items() if key in self._costs}
+
+    def failures(self) -> dict[str, Failure]:
+        """Why what has never worked failed, the last time, by the hash of the schedule."""
+        return {key: each for key, each in self._failures.items() if key in self._costs}
 
     def failure(self, candidate: Candidate) -> Failure | None:
         """Why a candidate's schedule failed, the last time; None if it has ever worked, or was not measured."""

@@ -146,7 +146,7 @@ class Proposals:
         drafted = self._mutants(chosen, batch - len(chosen), limits)
         known = again + len(outcomes) - len(probed) - len(failures)
         searches = len(beams) + len(outcomes)
-        return Found(_mixed(chosen, drafted.chosen), beams, searches=searches, known=known, drafted=drafted)
+        return Found(mixed(chosen, drafted.chosen), beams, searches=searches, known=known, drafted=drafted)
 
     def _searched(self, wanted: int, limits: Limits) -> dict[str, Candidate]:
         """Of what probes found, the most promising: by the network, and of these by what they lower to."""
@@ -218,7 +218,7 @@ def mutant_share(searched: float | None, by_hand: float | None) -> float:
     return float(np.clip(MUTANT_SHARE + searched / by_hand - 1, MUTANT_SHARE, LARGEST_MUTANT_SHARE))
 
 
-def _mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, Candidate]:
+def mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, Candidate]:
     """Both, spread evenly: where there is no time for all, what is left out is some of each."""
     places = [(number / len(each), key) for each in (one, other) for number, key in enumerate(each)]
     both = one | other

@@ -17,7 +17,7 @@ from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import BASELINE
 from hltune.search.ladder import Step, by_finder
 from hltune.tuning.drafts import Drafts
-from hltune.tuning.history import REPEATED, History
+from hltune.tuning.history import History
 from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
@@ -27,7 +27,7 @@ from hltune.tuning.pace import Limits, Pace
 from hltune.tuning.proposals import LARGEST_MUTANT_SHARE, Proposals, mutant_share
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement, count_repaired
+from hltune.values.cost import REPEATED, Cost, Measurement, count_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.provenance import Named, Searched

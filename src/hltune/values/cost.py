@@ -9,6 +9,9 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.unit import Unit
 
+REPEATED = 0.85
+"""What costs less than this share of what is known is measured again, and has to cost about the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:

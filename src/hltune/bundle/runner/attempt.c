@@ -134,6 +134,10 @@ static void prepare(int setting, int place) {
 
 /* Makes the inputs and reads what is expected, which all candidates share. */
 void prepare_arguments(void) {
+    if (!prepare_checks()) {
+        fprintf(stderr, "too little memory to check outputs\n  to do: end other programs, run again\n");
+        exit(3);
+    }
     for (int setting = 0; setting < setting_count; setting++) {
         for (int k = 0; k < argument_count; k++) {
             prepare(setting, k);
@@ -226,7 +230,7 @@ static struct turn told(const double *sorted, int count) {
 /* The lower decile of the repeats of all turns. The fastest one may be luck: where other programs run, one call in a
  * hundred may be much faster than all others. */
 double cost_s(const struct attempt *attempt) {
-    double repeats[16 * MOST_TOLD];
+    double repeats[MOST_TURNS * MOST_TOLD];
     int count = 0;
     for (int turn = 0; turn < attempt->turns; turn++) {
         const struct turn *each = &attempt->turn[turn];
@@ -287,11 +291,18 @@ static void measure(const struct candidate *candidate, double best_s) {
     verify(0);
 }
 
+/* Ends this process, unless whoever started the run has it ignored. */
+static void heed_no_more(int number) {
+    if (signal(number, SIG_DFL) == SIG_IGN) {
+        signal(number, SIG_IGN);
+    }
+}
+
 static void run_child(const struct candidate *candidate, double best_s) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_IGN); /* the parent hears it */
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    heed_no_more(SIGTERM);
+    heed_no_more(SIGHUP);
     int score = open("/proc/self/oom_score_adj", O_WRONLY);
     if (score >= 0) { /* whoever runs out of memory is this process, not the runner */
         ssize_t ignored = write(score, "1000", 4);
@@ -349,7 +360,7 @@ static void follow(struct attempt *attempt, int from, pid_t child) {
     double limit_s = limits.run_timeout_s, end_s = now_s() + limit_s + 10;
     int heard;
     while ((heard = hear(from, &message, end_s)) > 0 && message.news != DONE && message.news != FAILED) {
-        if (message.news == TURN && attempt->turns < 16) {
+        if (message.news == TURN && attempt->turns < MOST_TURNS) {
             attempt->turn[attempt->turns++] = message.turn;
             attempt->pruned = message.pruned;
         } else if (message.news == STAGE) {

@@ -15,14 +15,14 @@
 #define GOLDEN 0x9e3779b97f4a7c15u
 
 /* splitmix64: the number that follows a state, which itself grows by GOLDEN. */
-uint64_t random_number(uint64_t state) {
+static uint64_t random_number(uint64_t state) {
     uint64_t z = state + GOLDEN;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
 }
 
-uint64_t element_bytes(const struct argument *a) { return a->bits < 8 ? 1 : (uint64_t)a->bits / 8; }
+static uint64_t element_bytes(const struct argument *a) { return a->bits < 8 ? 1 : (uint64_t)a->bits / 8; }
 
 static uint64_t element_count(const struct argument *a) {
     uint64_t count = 1;
@@ -59,11 +59,18 @@ static struct walk walk_to(const struct argument *a, uint64_t element) {
     return walk;
 }
 
+/* Pages of zeros; NULL if there are none. What malloc maps and gets back changes how it answers from then on, and how
+ * fast candidates are; so whatever is large and given back is taken here, by munmap. */
+void *take_pages(size_t size) {
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
 /* Pages for an image, between two guards; NULL if there are none. */
 void *memory_of(const struct argument *a) {
     uint64_t alignment = a->alignment < 128 ? 128 : a->alignment, size = a->size * element_bytes(a);
-    uint8_t *pages = mmap(NULL, size + 2 * GUARD + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED) {
+    uint8_t *pages = take_pages(size + 2 * GUARD + alignment);
+    if (!pages) {
         return NULL;
     }
     uint8_t *memory = pages + GUARD;
@@ -136,21 +143,49 @@ static int all_are(const uint8_t *from, uint64_t count, uint8_t value) {
     return 1;
 }
 
+/* What checks work in. It is taken once, before there are candidates, each of whose processes has a copy: there, a check
+ * neither wants for memory nor asks malloc for any. */
+static void *scratch;
+
+static int has_gaps(const struct argument *a) { return element_count(a) != a->size; }
+
+/* What the check of an output needs: a byte per element; or a distance per sample, and a count per slice. */
+static size_t check_size(const struct argument *a) {
+    uint64_t slices = 0, owned = has_gaps(a) ? a->size : 0;
+    for (int d = 0; d < a->dimensions; d++) {
+        slices = (uint64_t)a->dim[d].extent > slices ? (uint64_t)a->dim[d].extent : slices;
+    }
+    uint64_t counted = a->samples * sizeof(double) + slices * sizeof(uint64_t);
+    return owned > counted ? owned : counted;
+}
+
+/* Takes the memory that all checks need; 0 if there is too little. */
+int prepare_checks(void) {
+    size_t most = 0;
+    for (int setting = 0; setting < setting_count; setting++) {
+        for (int k = 0; k < argument_count; k++) {
+            const struct argument *a = &settings[setting].arguments[k];
+            size_t size = a->kind == OUTPUT ? check_size(a) : 0;
+            most = size > most ? size : most;
+        }
+    }
+    return !most || (scratch = take_pages(most));
+}
+
 static int gaps_intact(const struct argument *a, const uint8_t *memory) {
     uint64_t bytes = element_bytes(a), count = element_count(a);
-    if (count == a->size) {
+    if (!has_gaps(a)) {
         return 1;
     }
-    uint8_t *owned = calloc(a->size, 1);
+    uint8_t *owned = memset(scratch, 0, a->size);
     struct walk walk = {{0}, 0};
-    for (uint64_t k = 0; owned && k < count; k++, step(a, &walk)) {
+    for (uint64_t k = 0; k < count; k++, step(a, &walk)) {
         owned[walk.place] = 1;
     }
     int intact = 1;
-    for (uint64_t k = 0; owned && intact && k < a->size; k++) {
+    for (uint64_t k = 0; intact && k < a->size; k++) {
         intact = owned[k] || all_are(memory + k * bytes, bytes, poison_byte(a));
     }
-    free(owned);
     return intact;
 }
 
@@ -241,7 +276,7 @@ int read_samples(int setting, int place) {
 }
 
 /* Samples that differ by more than a level, in all and in the fullest slice of each dimension, against what may. */
-static int too_many(const struct argument *a, const double *far, const uint64_t *positions, int level) {
+static int too_many(const struct argument *a, const double *far, uint64_t *slices, const uint64_t *positions, int level) {
     const uint64_t *allowed = a->allowed + (size_t)level * (size_t)(1 + a->dimensions);
     uint64_t all = 0;
     for (uint64_t k = 0; k < a->samples; k++) {
@@ -249,14 +284,13 @@ static int too_many(const struct argument *a, const double *far, const uint64_t 
     }
     int broken = all > allowed[0];
     for (int d = 0; !broken && all && d < a->dimensions; d++) {
-        uint64_t *slices = calloc((size_t)a->dim[d].extent, sizeof *slices);
-        for (uint64_t k = 0; slices && k < a->samples; k++) {
+        memset(slices, 0, (size_t)a->dim[d].extent * sizeof *slices);
+        for (uint64_t k = 0; k < a->samples; k++) {
             if (far[k] > a->level[level]) {
                 uint64_t count = ++slices[walk_to(a, positions[k]).at[d]];
                 broken |= count > allowed[a->dimensions - d];
             }
         }
-        free(slices);
     }
     return broken;
 }
@@ -292,7 +326,8 @@ static void describe(const struct argument *a, const uint8_t *memory, const stru
 
 static int samples_differ(const struct argument *a, const struct samples *s, const uint8_t *memory, char *message) {
     uint64_t bytes = element_bytes(a);
-    double *far = malloc((a->samples + 1) * sizeof *far);
+    double *far = scratch;
+    uint64_t *slices = (uint64_t *)(far + a->samples);
     for (uint64_t k = 0; k < a->samples; k++) {
         uint64_t expected = 0, found = 0;
         memcpy(&expected, s->values + k * bytes, bytes);
@@ -301,12 +336,11 @@ static int samples_differ(const struct argument *a, const struct samples *s, con
     }
     int broken = a->exact;
     for (int level = 0; !broken && level < a->levels; level++) {
-        broken = too_many(a, far, s->positions, level);
+        broken = too_many(a, far, slices, s->positions, level);
     }
     if (broken) {
         describe(a, memory, s, far, message);
     }
-    free(far);
     return broken;
 }
 

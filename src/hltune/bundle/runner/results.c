@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -22,6 +23,7 @@
 #define RESULTS "results.json"
 #define RUNNING "running"
 #define LONGEST_LINE 4096
+#define LONGEST_VALUE 1700 /* of what a first line says, in quotes */
 #define MOST_STRIKES 2
 
 struct result results[4096];
@@ -144,38 +146,52 @@ static void read_parts(char *to, size_t size) {
     }
 }
 
-static void describe_cpu(char *to, size_t size) {
-    char model[256] = "", hardware[256] = "", parts[256] = "";
+/* What the system says of its processor and of the whole. Servers with ARM cores, whose numbers makers share, say the
+ * latter in their firmware. */
+struct names {
+    char cpu[800], board[256];
+};
+
+static struct names read_names(void) {
+    struct names names = {"", ""};
+    char model[256] = "", hardware[256] = "", parts[256] = "", maker[100] = "", product[100] = "";
     read_first("/proc/cpuinfo", "model name", model, sizeof model);
     read_first("/proc/cpuinfo", "Hardware", hardware, sizeof hardware);
     read_parts(parts, sizeof parts);
-    snprintf(to, size, "%s%s%s%s%s", model, model[0] && hardware[0] ? ", " : "", hardware,
+    snprintf(names.cpu, sizeof names.cpu, "%s%s%s%s%s", model, model[0] && hardware[0] ? ", " : "", hardware,
              parts[0] && (model[0] || hardware[0]) ? ", " : "", parts);
-    if (!to[0]) {
+    if (!names.cpu[0]) {
         struct utsname system;
         uname(&system);
-        snprintf(to, size, "%s", system.machine);
+        snprintf(names.cpu, sizeof names.cpu, "%s", system.machine);
     }
-}
-
-/* What the system calls the whole. Servers with ARM cores, whose numbers makers share, say it in their firmware. */
-static void describe_board(char *to, size_t size) {
-    char model[256] = "", hardware[256] = "", parts[256] = "", maker[100] = "", product[100] = "";
-    read_first("/proc/device-tree/model", "", to, size);
-    read_first("/proc/cpuinfo", "model name", model, sizeof model);
-    read_first("/proc/cpuinfo", "Hardware", hardware, sizeof hardware);
-    read_parts(parts, sizeof parts);
-    if (!to[0] && parts[0] && !model[0] && !hardware[0]) {
+    read_first("/proc/device-tree/model", "", names.board, sizeof names.board);
+    if (!names.board[0] && parts[0] && !model[0] && !hardware[0]) {
         read_first("/sys/class/dmi/id/sys_vendor", "", maker, sizeof maker);
         read_first("/sys/class/dmi/id/product_name", "", product, sizeof product);
-        snprintf(to, size, "%s%s%s", maker, maker[0] && product[0] ? " " : "", product);
+        snprintf(names.board, sizeof names.board, "%s%s%s", maker, maker[0] && product[0] ? " " : "", product);
     }
+    return names;
 }
 
 static int usable_cores(void) {
     cpu_set_t cores;
     CPU_ZERO(&cores);
     return sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
+}
+
+/* All cores, those that sleep included, which some C libraries leave out of _SC_NPROCESSORS_CONF. */
+static int all_cores(void) {
+    char list[256] = "";
+    read_first("/sys/devices/system/cpu/present", "", list, sizeof list);
+    int count = 0;
+    for (char *at = list; *at >= '0' && *at <= '9'; at += *at == ',') { /* as "0-3,6" */
+        long first = strtol(at, &at, 10), last = *at == '-' ? strtol(at + 1, &at, 10) : first;
+        count += (int)(last - first) + 1;
+    }
+    int usable = usable_cores();
+    count = count ? count : (int)sysconf(_SC_NPROCESSORS_CONF);
+    return count > usable ? count : usable;
 }
 
 static double clock_s(void) {
@@ -187,18 +203,17 @@ static double clock_s(void) {
 /* The first line, up to when the run began. Returns how much of it has to be the same whenever a run goes on: all but
  * the kernel, which is updated now and then. */
 static size_t compose_header(void) {
-    char cpu[800] = "", board[256] = "", kernel[256];
+    char kernel[256];
     struct utsname system;
     uname(&system);
-    describe_cpu(cpu, sizeof cpu);
-    describe_board(board, sizeof board);
+    struct names names = read_names();
     snprintf(kernel, sizeof kernel, "%.60s %.100s %.60s", system.sysname, system.release, system.machine);
     length = 0;
     add("{\"format\":\"hltune bundle results\",\"version\":2,\"bundle\":\"%s\",\"device\":{\"cpu\":", bundle_id);
-    add_text(cpu);
+    add_text(names.cpu);
     add(",\"board\":");
-    add_text(board);
-    add(",\"cores\":%d,\"threads\":%d,\"libc\":\"%s\"", usable_cores(), limits.threads,
+    add_text(names.board);
+    add(",\"cores\":%d,\"threads\":%d,\"libc\":\"%s\"", all_cores(), limits.threads,
 #ifdef __GLIBC__
         "glibc"
 #else
@@ -221,6 +236,12 @@ static int place_of(int number) {
     return -1;
 }
 
+/* The cost of a candidate after one more measurement. What does not repeat was a lucky moment, and does not count. */
+static void learn(struct result *result, double cost) {
+    double known = result->best_s;
+    result->best_s = !known || cost < known || known < limits.repeated * cost ? cost : known;
+}
+
 static void take_line(const char *text, size_t size) {
     int number = 0, pass = 0;
     char schedule[16] = "";
@@ -234,14 +255,68 @@ static void take_line(const char *text, size_t size) {
     }
     struct result *result = &results[place];
     const char *best = strstr(text, "\"best_s\":");
-    double best_s = best ? strtod(best + 9, NULL) : 0;
     result->done = pass > result->done ? pass : result->done;
     result->failed |= !best;
-    result->best_s = best && (!result->best_s || best_s < result->best_s) ? best_s : result->best_s;
+    if (best) {
+        learn(result, strtod(best + 9, NULL));
+    }
+}
+
+/* What a first line says under a key, a number or a text, as it stands there. */
+static void find_value(const char *from, const char *key, char to[LONGEST_VALUE]) {
+    char quoted[32];
+    snprintf(quoted, sizeof quoted, "\"%s\":", key);
+    const char *at = strstr(from, quoted);
+    at = at ? at + strlen(quoted) : "";
+    size_t count = *at == '"' ? 1 : strcspn(at, ",}");
+    if (*at == '"') {
+        while (at[count] && at[count] != '"') {
+            count += at[count] == '\\' && at[count + 1] ? 2 : 1;
+        }
+        count += at[count] == '"';
+    }
+    snprintf(to, LONGEST_VALUE, "%.*s", (int)count, at);
+}
+
+/* True if all words of a quoted text are among those of another one. */
+static int has_words(const char *text, const char *words) {
+    char all[LONGEST_VALUE], word[LONGEST_VALUE];
+    snprintf(all, sizeof all, " %.*s ", (int)strcspn(text + 1, "\""), text + 1);
+    for (const char *from = words + 1, *end = from + strcspn(from, "\""), *to; from < end; from = to + 1) {
+        to = from + strcspn(from, " \"");
+        snprintf(word, sizeof word, " %.*s ", (int)(to - from), from);
+        if (!strstr(all, word)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Cores that sleep are not in the list of their kinds. */
+static int same_value(const char *key, const char *there, const char *here) {
+    if (!strcmp(there, here)) {
+        return 1;
+    }
+    return !strcmp(key, "cpu") && *there == '"' && (has_words(there, here) || has_words(here, there));
+}
+
+/* Refuses results of something else, and says what differs; both are first lines. */
+static void check_same(const char *there, const char *here) {
+    static const char *const keys[] = {"bundle", "version", "cpu", "board", "cores", "threads", "libc"};
+    char one[LONGEST_VALUE], other[LONGEST_VALUE], what[2 * LONGEST_VALUE + 100];
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        find_value(there, keys[k], one);
+        find_value(here, keys[k], other);
+        if (!same_value(keys[k], one, other)) {
+            snprintf(what, sizeof what, "this file has results of another bundle or device: its %s is %s, expected: %s",
+                     keys[k], one, other);
+            refuse(what, "move it out of this folder, and run again");
+        }
+    }
 }
 
 /* Reads what an earlier run left, and leaves out a line that was not written to its end. */
-static void continue_results(char *text, size_t size, size_t common) {
+static void continue_results(char *text, size_t size) {
     char *end = memchr(text, '\n', size);
     if (!end) {
         if (ftruncate(file, 0)) {
@@ -250,13 +325,16 @@ static void continue_results(char *text, size_t size, size_t common) {
         file_size = 0;
         return;
     }
-    if (!intact(first_sum, text, (size_t)(end - text)) || (size_t)(end - text) < common || strncmp(text, line, common)) {
-        refuse("this file has results of another bundle or device, or was changed",
-               "move it out of this folder, and run again");
+    *end = 0; /* where a search in this line ends */
+    check_same(text, line);
+    const char *kernel = strstr(text, ",\"kernel\":");
+    if (!intact(first_sum, text, (size_t)(end - text)) || !kernel) {
+        refuse("its first line was changed", "move it out of this folder, and run again");
     }
+    measured_sum = checksum(first_sum, text, (size_t)(kernel - text));
     char *from = end + 1;
     while ((end = memchr(from, '\n', size - (size_t)(from - text)))) {
-        *end = 0; /* where a search in this line ends */
+        *end = 0;
         take_line(from, (size_t)(end - from));
         from = end + 1;
     }
@@ -304,19 +382,21 @@ void open_results(void) {
         refuse("another run of this bundle is under way", "wait for it, or stop it");
     }
     size_t size = (size_t)state.st_size;
-    char *text = malloc(size + 1);
+    char *text = take_pages(size + 1);
     if (!text || pread(file, text, size, 0) != (ssize_t)size) {
         refuse("cannot be read", "move it out of this folder, and run again");
     }
-    text[size] = 0;
     size_t common = compose_header();
     first_sum = checksum(0xcbf29ce484222325u, bundle_id, strlen(bundle_id));
     measured_sum = checksum(first_sum, line, common);
     file_size = 0;
     if (size) {
-        continue_results(text, size, common);
+        continue_results(text, size);
     }
-    free(text);
+    munmap(text, size + 1);
+    if (usable_cores() < all_cores()) {
+        printf("this run may use %d of %d cores: the others sleep, or were not given to it\n", usable_cores(), all_cores());
+    }
     if (!file_size) {
         add(",\"started_s\":%.3f", clock_s());
         write_line(first_sum);
@@ -366,7 +446,7 @@ void keep_result(int place, int pass, const struct attempt *attempt) {
             add("]");
         }
         add("],\"best_s\":%.9g,\"pruned\":%s", best_s, attempt->pruned ? "true" : "false");
-        result->best_s = !result->best_s || best_s < result->best_s ? best_s : result->best_s;
+        learn(result, best_s);
     }
     write_line(measured_sum);
 }

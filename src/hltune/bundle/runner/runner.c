@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define INTERRUPTED 130
+#define PASSES 2
 
 volatile int interrupted, continued;
 
@@ -24,14 +25,29 @@ static void go_on(int number) {
     continued = 1;
 }
 
-static double best_s(void) {
-    double best = 0;
+/* Unless whoever started this has it ignored, as nohup has SIGHUP. */
+static void heed(int number) {
+    struct sigaction before, action = {.sa_handler = interrupt};
+    if (!sigaction(number, NULL, &before) && before.sa_handler != SIG_IGN) {
+        sigaction(number, &action, NULL);
+    }
+}
+
+/* The best of those that have at most so many passes behind them; -1 if there is none. */
+static int best_place(int passes) {
+    int best = -1;
     for (int k = 0; k < candidate_count; k++) {
-        if (!results[k].failed && results[k].best_s > 0 && (best == 0 || results[k].best_s < best)) {
-            best = results[k].best_s;
+        const struct result *each = &results[k];
+        if (!each->failed && each->best_s > 0 && each->done <= passes && (best < 0 || each->best_s < results[best].best_s)) {
+            best = k;
         }
     }
     return best;
+}
+
+static double best_s(void) {
+    int best = best_place(PASSES);
+    return best < 0 ? 0 : results[best].best_s;
 }
 
 static void leave_interrupted(void) {
@@ -56,27 +72,17 @@ static void run_one(int place, int pass, int number, int count) {
     }
 }
 
-static int by_time(const void *one, const void *other) {
-    double a = results[*(const int *)one].best_s, b = results[*(const int *)other].best_s;
-    return (a > b) - (a < b);
-}
-
-/* What was close to the best is measured once more, so that a disturbance does not decide. */
+/* What was close to the best is measured once more, for a disturbance may have decided; and so on until the best one is
+ * among them. */
 static void run_finals(void) {
-    int *places = calloc((size_t)candidate_count + 1, sizeof *places), count = 0;
+    int count = 0, place;
     for (int k = 0; k < candidate_count; k++) {
-        if (!results[k].failed && results[k].best_s > 0) {
-            places[count++] = k;
-        }
+        count += results[k].done > 1;
     }
-    qsort(places, (size_t)count, sizeof *places, by_time);
-    count = count < limits.finalists ? count : limits.finalists;
-    for (int k = 0; k < count; k++) {
-        if (results[places[k]].done < 2) {
-            run_one(places[k], 2, k + 1, count);
-        }
+    while ((place = best_place(1)) >= 0 && (count < limits.finalists || place == best_place(PASSES))) {
+        count++;
+        run_one(place, PASSES, count, count > limits.finalists ? count : limits.finalists);
     }
-    free(places);
 }
 
 int main(int count, char **words) {
@@ -89,10 +95,9 @@ int main(int count, char **words) {
         }
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    struct sigaction action = {.sa_handler = interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    heed(SIGINT);
+    heed(SIGTERM);
+    heed(SIGHUP);
     struct sigaction after_stop = {.sa_handler = go_on};
     sigaction(SIGCONT, &after_stop, NULL);
     open_results();

@@ -70,6 +70,7 @@ struct candidate {
 struct limits {
     int threads, turns, finalists;
     double turn_s, sample_s; /* of one turn; of one repeat at least */
+    double repeated;         /* what costs less than this share of a later measurement does not count */
     double prune_ratio;      /* what is so many times slower than the best is not repeated */
     double abort_ratio;      /* and so many times slower fails, if it also takes longer than this: */
     double least_run_timeout_s, run_timeout_s, verify_timeout_s;
@@ -85,23 +86,24 @@ extern const struct candidate candidates[];
 extern const int candidate_count;
 
 /* data.c: memory of inputs and outputs, what is in it, and whether that is right */
-uint64_t random_number(uint64_t state);
+void *take_pages(size_t size);
 void *memory_of(const struct argument *argument);
 int fill_input(const struct argument *argument, uint8_t *memory);
 int read_samples(int setting, int place);
+int prepare_checks(void);
 void poison(const struct argument *argument, uint8_t *memory);
 int wrong(int setting, int place, const uint8_t *memory, char *message);
-uint64_t element_bytes(const struct argument *argument);
 
 /* attempt.c: one candidate, in a process of its own */
 #define MOST_TOLD 11
+#define MOST_TURNS 16
 struct turn {
     int count;
     double repeats_s[MOST_TOLD]; /* from small to large: all repeats, or of many their deciles with both ends */
 };
 struct attempt {
     int turns;
-    struct turn turn[16];
+    struct turn turn[MOST_TURNS];
     int pruned;
     const char *failed; /* the kind of failure; NULL if there was none */
     char stage[32];
@@ -117,7 +119,7 @@ struct result {
     int done;      /* passes that are on record */
     int failed;
     int strikes;   /* how often the run died with it */
-    double best_s; /* 0 if it was not measured */
+    double best_s; /* the least cost that was not refuted; 0 if it was not measured */
 };
 extern struct result results[];
 void open_results(void);

@@ -82,9 +82,7 @@ def test_an_interrupt_replaces_nothing_that_is_known_to_cost_less(
     known = Record(name="adams2019", schedule=WON, cost=on_record_s, provenance=Named(name="adams2019"))
     workspace.keep(known, SPEC, HOST)
     ranked = [SimpleNamespace(schedule=LUCKY, cost=2e-3, provenance=Named(name="tuned"))]
-    tuner = SimpleNamespace(
-        subject=SimpleNamespace(spec=SPEC), history=SimpleNamespace(ranked=lambda *_, **__: ranked)
-    )
+    tuner = SimpleNamespace(subject=SimpleNamespace(spec=SPEC), history=SimpleNamespace(ranked=lambda *_, **__: ranked))
     runs: Any = {"blur": SimpleNamespace(tuner=tuner, machine=HOST)}
     progress: Any = SimpleNamespace(note=notes.append)
     with pytest.raises(KeyboardInterrupt), leaving_something(runs, workspace, progress):

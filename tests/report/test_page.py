@@ -169,3 +169,15 @@ def test_what_was_not_looked_for_is_not_said_to_be_unknown(tmp_path: Path) -> No
     write_page(reported([silent], {}, command=""), tmp_path / "out.html")
     text = (tmp_path / "out.html").read_text()
     assert "what limits it was not looked for" in text and "Nothing known" not in text
+
+
+def test_the_same_program_under_another_name_says_so(tmp_path: Path) -> None:
+    document = reported(
+        [result(explanation=replace(explanation(FOUND), others=OTHERS, same_program=("noisy",)))], {}, command=""
+    )
+    rows = document["pipelines"][0]["rows"]
+    assert {row["name"]: row["same_program"] for row in rows if row["same_program"]} == {"noisy": True}
+    write_page(document, tmp_path / "out.html")
+    assert (tmp_path / "out.html").read_text().count(
+        "it is the same program as tuned, and that their costs differ"
+    ) == 1

@@ -13,6 +13,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from hltune.commands.tune import Tuned, Tuning
+from hltune.machine.speedup import Speedup
 from hltune.report import tune as report
 from hltune.report.pictures import plot_curve
 from hltune.report.tables import print_comparison
@@ -28,6 +29,7 @@ from hltune.values.reasons import reasons
 from hltune.values.roles import Stage
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.records import Workspace
+from hltune.workspace.rows import Row
 from tests.report.conftest import NOW_S, dumped, shown, without_controls
 from tests.report.values import (
     CRASH,
@@ -270,3 +272,27 @@ def test_the_ratio_to_the_runner_up_is_the_same_everywhere() -> None:
     assert document["speedup"] == pytest.approx(1.01)
     beside = replace(compared(), rows=finals.rows)
     assert re.search(r"^adams2019 .* 1\.01 ", shown(lambda console: print_comparison(console, beside)), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("winner", "name", "said"),
+    [
+        (
+            row("tuned-0123abcd", cost(*[1e-3] * 5), finder="tuned"),
+            "expert",
+            "tuned-0123abcd is the expert's schedule, written otherwise",
+        ),
+        (row("expert", cost(*[1e-3] * 5)), "tuned-4567abcd", "tuned-4567abcd is expert, written otherwise"),
+    ],
+)
+def test_the_same_program_is_no_gain(winner: Row, name: str, said: str) -> None:
+    twin = row(name, cost(*[1.1e-3] * 5), finder=name.partition("-")[0])
+    rows = (winner, twin, row("adams2019", cost(*[2e-3] * 5)))
+    finals = replace(TUNED.finals, rows=rows, to_runner_up=Speedup(value=1.1, low=1.05, high=1.2)).knowing_twins([name])
+    assert finals.to_runner_up is not None and finals.to_runner_up.value > 1.5
+    result = replace(TUNED, finals=finals)
+    text = " ".join(shown(lambda console: report.print_tuned(console, result, ())).split())
+    assert "the same program as the expert's schedule" in text and "as fast" not in text
+    assert f"{said}: it is the same program, and that their costs differ is noise" in text
+    document: Mapping[str, Any] = report.document(Tuning(results=(result,), failed={}), STORE)
+    assert document["same_program"] == [name] and document["expert"]["tie"] is True

@@ -9,7 +9,7 @@ import re
 import shlex
 import time
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
@@ -143,7 +143,7 @@ def _pipeline(result: Reported, place: Sequence[str]) -> Document:
     history = zip(elapsed[shown], costs[shown], strict=True)
     return {
         **explained(explanation),
-        "rows": _rows(measured, explanation.schedules[0].name),
+        "rows": _rows(measured, explanation.schedules[0].name, explanation.same_program),
         "unit": _unit(unit),
         "heap": "in all per call" if unit == MILLISECONDS else "at most at a time",
         "history": [[float(at), unit.from_seconds(cost)] for at, cost in history],
@@ -164,12 +164,17 @@ def _shown(costs: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.flatnonzero(keep)
 
 
-def _rows(measured: Mapping[str, Measurement | None], former: str) -> list[Document]:
-    """The fastest first, which is the one that is explained unless another one is surely faster."""
+def _rows(measured: Mapping[str, Measurement | None], former: str, twins: Collection[str]) -> list[Document]:
+    """The fastest first, which is the one that is explained unless another one is surely faster.
+
+    Args:
+        twins: those that are the same program as the one that is explained.
+    """
     costs = {name: each for name, each in measured.items() if isinstance(each, Cost)}
     order = in_order(costs, former)
     best = costs[order[0]] if order else None
-    return [_row(name, measured[name], best) for name in (*order, *(each for each in measured if each not in costs))]
+    names = (*order, *(each for each in measured if each not in costs))
+    return [{**_row(name, measured[name], best), "same_program": name in twins} for name in names]
 
 
 def _row(name: str, measured: Measurement | None, best: Cost | None) -> Document:

@@ -42,6 +42,7 @@ from hltune.values.errors import InputError
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED
+from hltune.workspace.subject import EXPERT, MANUAL
 
 _REASONS = 3
 """Reasons of failure that are shown."""
@@ -86,7 +87,12 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     grid = facts(
         ("winner", f"{finals.winner.name}, {unit.text(best.value)} {unit.label}, output verified"),
         ("runner-up costs", _interval(finals.to_runner_up)),
-        ("stock Adams2019 costs", _interval(finals.to_baseline)),
+        (
+            "stock Adams2019 costs",
+            "the same, for it is the same program"
+            if BASELINE in finals.same_program
+            else _interval(finals.to_baseline),
+        ),
         ("samples", f"{counts}; {result.distinct} distinct schedules in the store"),
     )
     for index, reason in enumerate(result.reasons[:_REASONS]):
@@ -169,10 +175,18 @@ def _about_winner(finals: Finals) -> Iterable[str]:
         yield f"{finals.winner.name} stays the winner, for {why}"
     if finals.winner_is is not None:
         yield f"{TUNED} is {whose(finals.winner_is)}"
+    twins = sorted(finals.same_program, key=lambda name: name not in (MANUAL, EXPERT))
+    noise = "it is the same program, and that their costs differ is noise"
+    for name in twins:
+        if finals.winner_is is None and (row := finals.row(name)) is not None and row.name == row.finder:
+            yield f"{finals.winner.name} is {whose(name)}, written otherwise: {noise}"
+        else:
+            yield f"{name} is {finals.winner.name}, written otherwise: {noise}"
 
 
 def _verdict(result: Tuned) -> Verdict | None:
-    return Verdict.of(result.finals.rows, compared=result.finals.compared)
+    finals = result.finals
+    return Verdict.of(finals.rows, compared=finals.compared, twins=(finals.winner.name, *finals.same_program))
 
 
 def _unit(result: Tuned) -> Unit:
@@ -284,6 +298,7 @@ def _document(result: Tuned, store: Path) -> Document:
             for row in finals.rows
         ],
         "winner_is": finals.winner_is,
+        "same_program": list(finals.same_program),
         "stays": finals.stays,
         "compared": finals.compared,
         "left_out": list(finals.left_out),

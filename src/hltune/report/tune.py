@@ -25,6 +25,7 @@ from hltune.report.layout import (
     plain_table,
     print_failures,
     print_lines,
+    print_table,
     print_verification,
 )
 from hltune.report.progress import Board, clock
@@ -74,7 +75,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
             spread = [f"{cost.spread:.0%}"] if timed else []
             cells = [unit.text(cost.value), *spread, f"{ratio(cost, best):.2f}"]
         table.add_row(row.name, *cells)
-    console.print(table)
+    print_table(console, table)
     print_ties(console, finals.rows)
     print_lines(console, *_about_winner(finals))
     if finals.left_out:

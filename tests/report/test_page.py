@@ -17,6 +17,7 @@ from hltune.machine.speedup import ratio
 from hltune.report.explain import print_explained
 from hltune.report.page import reported, under_way, write_page
 from hltune.samples.results import minutes_without_pauses
+from hltune.tuning.outlook import Outlook
 from hltune.values.cost import Heap
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS
@@ -181,3 +182,15 @@ def test_the_same_program_under_another_name_says_so(tmp_path: Path) -> None:
     assert (tmp_path / "out.html").read_text().count(
         "it is the same program as tuned, and that their costs differ"
     ) == 1
+
+
+def test_the_page_says_whether_more_tuning_helps(tmp_path: Path) -> None:
+    outlook = Outlook.of((2.0, 1.0, 1.0, 1.0, 1.0, 1.0))
+    document = reported([result(outlook=outlook)], {}, command="")
+    said = document["pipelines"][0]["outlook"]
+    assert said == "the last two thirds of 6 rounds took 0.0% off the least cost: done, as far as that tells"
+    write_page(document, tmp_path / "out.html")
+    assert f"<p>More tuning: {said}.</p>" in (tmp_path / "out.html").read_text()
+    assert reported([result()], {}, command="")["pipelines"][0]["outlook"] is None
+    (found,) = under_way(ROUNDS, MILLISECONDS, command="")["pipelines"]
+    assert found["outlook"] == "too few rounds (2) to tell; give more --minutes"

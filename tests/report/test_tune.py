@@ -219,10 +219,10 @@ def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
     ("costs", "budget", "text"),
     [
         ((), Budget(minutes=1), "too few rounds (0) to tell; give more --minutes"),
-        ((), Budget(rounds=0), "too few rounds (0) to tell; give --rounds 6"),
-        ((1.0,) * 3, Budget(minutes=3), "too few rounds (3) to tell; give --minutes 6"),
-        ((1.0,) * 5, Budget(minutes=3), "too few rounds (5) to tell; give --minutes 4"),
-        ((1.0,) * 3, Budget(minutes=3, rounds=3), "too few rounds (3) to tell; give --rounds 6"),
+        ((), Budget(rounds=0), "too few rounds (0) to tell; --rounds 6 in another run"),
+        ((1.0,) * 3, Budget(minutes=3), "too few rounds (3) to tell; --minutes 3 in another run"),
+        ((1.0,) * 5, Budget(minutes=3), "too few rounds (5) to tell; --minutes 1 in another run"),
+        ((1.0,) * 3, Budget(minutes=3, rounds=3), "too few rounds (3) to tell; --rounds 3 in another run"),
         ((1.0,) * 3, Budget(samples=30), "too few rounds (3) to tell; give more --samples"),
         ((1.0,) * 6, Budget(minutes=3), "the last two thirds of 6 rounds took 0.0% off the least cost: done"),
         (
@@ -237,7 +237,7 @@ def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
 def test_it_is_always_said_whether_more_tuning_helps(
     costs: tuple[float | None, ...], budget: Budget, text: str
 ) -> None:
-    result = replace(TUNED, outlook=Outlook.of(costs), budget=budget)
+    result = replace(TUNED, outlook=Outlook.of(costs), budget=budget, rounds=ROUNDS[1:] * len(costs))
     assert text in " ".join(shown(lambda console: report.print_tuned(console, result, ())).split())
     document: Mapping[str, Any] = report.document(Tuning(results=(result,), failed={}), STORE)
     assert document["outlook"]["summary"].startswith(text)
@@ -296,3 +296,18 @@ def test_the_same_program_is_no_gain(winner: Row, name: str, said: str) -> None:
     assert f"{said}: it is the same program, and that their costs differ is noise" in text
     document: Mapping[str, Any] = report.document(Tuning(results=(result,), failed={}), STORE)
     assert document["same_program"] == [name] and document["expert"]["tie"] is True
+
+
+def test_rounds_of_earlier_runs_count() -> None:
+    """Two of this run took six minutes, and there are four in all."""
+    result = replace(TUNED, outlook=Outlook.of((1.0,) * 4), budget=Budget(minutes=6), rounds=ROUNDS[1:] * 2)
+    text = " ".join(shown(lambda console: report.print_tuned(console, result, ())).split())
+    assert "too few rounds (4) to tell; --minutes 6 in another run, which goes on from here, makes up" in text
+
+
+def test_what_scorers_were_judged_on_is_said() -> None:
+    done = replace(ROUNDS[1], validations=ROUNDS[1].validations[2:3], held_out=0)
+    text = shown(lambda console: report.print_tuned(console, replace(TUNED, rounds=(done,)), ()))
+    assert (
+        "held-out" not in text and "that have not learned from it" in " ".join(text.split()) and "78% of pairs" in text
+    )

@@ -89,7 +89,7 @@ class Tuned:
         files: the fastest schedule in the forms of text.
         successes: how often each way to change a schedule made it faster, in all runs.
         expected: what was expected of the rounds; None without rounds.
-        outlook: what the rounds say about further ones.
+        outlook: what the rounds of all runs say about further ones.
         verification: what outputs were verified against.
         again: what goes on where this run ended, see `TuneOptions`.
         budget: when the run was to stop.
@@ -281,7 +281,8 @@ def _open(
         rng=rng,
         kept=keeps,
     )
-    return Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
+    earlier = store.round_costs(subject.spec.content_hash, machine.key) if keeps is None else ()
+    return Run(tuner=tuner, session=session, machine=machine, lineage=lineage, earlier=earlier)
 
 
 def _finish(

@@ -28,10 +28,12 @@ from hltune.report.documents import errors, failure
 from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, untried
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED, Document, count, number, percent
+from hltune.report.outlook import outlook_text
 from hltune.report.pictures import round_numbers
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import LONGEST_PAUSE_S, minutes_without_pauses
+from hltune.tuning.outlook import Outlook
 from hltune.tuning.tuner import Round
 from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.errors import Failure, HltuneError
@@ -85,7 +87,9 @@ def _so_far(name: str, rounds: Sequence[Round], unit: Unit) -> Document:
         if each.best is not None:
             history.append([elapsed_s / 60, unit.from_seconds(each.best)])
     measured = sum(each.measured for each in rounds if each.pipeline == name)
-    return {"pipeline": name, "unit": _unit(unit), "history": history, "measurements": measured}
+    outlook = outlook_text(Outlook.of([each.best for each in rounds if each.pipeline == name]))
+    said = {"history": history, "measurements": measured, "outlook": outlook}
+    return {"pipeline": name, "unit": _unit(unit), **said}
 
 
 def write_page(document: Document, path: Path, *, refresh_s: int | None = None) -> None:
@@ -150,6 +154,7 @@ def _pipeline(result: Reported, place: Sequence[str]) -> Document:
         "measurements": len(costs),
         "failures": [_failure(each, flags) for each in result.failures],
         "origins": [{"origin": origin, "count": count} for origin, count in result.origins],
+        "outlook": None if result.outlook is None else outlook_text(result.outlook),
         "tunings": [_tuning(each) for each in result.tunings],
         "pictures": [_picture(each) for each in result.pictures],
     }

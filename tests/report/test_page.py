@@ -194,3 +194,14 @@ def test_the_page_says_whether_more_tuning_helps(tmp_path: Path) -> None:
     assert reported([result()], {}, command="")["pipelines"][0]["outlook"] is None
     (found,) = under_way(ROUNDS, MILLISECONDS, command="")["pipelines"]
     assert found["outlook"] == "too few rounds (2) to tell; give more --minutes"
+
+
+def test_what_no_change_helps_with_is_listed_apart(tmp_path: Path) -> None:
+    origins = (("search by Adams2019", 7), ("a change of another schedule: tail, unroll", 3))
+    write_page(reported([result(origins=origins)], {}, command=""), tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    numbered = re.findall(r"<ol>(.*?)</ol>", text, flags=re.DOTALL)
+    assert len(numbered) == 1 and "is hopeless" not in numbered[0] and "is much faster" in numbered[0]
+    assert "No change was found that is predicted to help with this:" in text
+    assert re.search(r"<li>out is hopeless .*?; not tried: 3 changes</li>", text)
+    assert "<li>7: search by Adams2019</li>" in text

@@ -93,7 +93,7 @@ def read_for(file: Path, spec: PipelineSpec) -> Written:
             where=str(file),
             expected=f"Funcs of {spec.name}: {', '.join(each.name for each in spec.funcs)}",
             found=f"{', '.join(unknown)}{by}",
-            todo="name the pipeline that it was written for, or give one of this one",
+            todo="name the pipeline that it was written for, with its target, or give a schedule of this one",
         )
     return written
 

@@ -109,7 +109,7 @@ def test_help_shows_texts_and_defaults(capsys: pytest.CaptureFixture[str], monke
         (("x", "-o", "o", "--count", "abc"), "--count: malformed value\n  expected: a whole number\n  found: 'abc'"),
         (("x", "-o", "o", "--count", "1.5"), "expected: a whole number"),
         (("x", "-o", "o", "--share", "much"), "--share: malformed value\n  expected: a number\n  found: 'much'"),
-        (("x",), "prog: Parameter -o requires an argument\n"),
+        (("x",), "prog: -o is missing\n"),
         (("-o", "o"), "NAMES"),
         (("x", "-o"), "-o requires an argument"),
         (("x", "-o", "o", "--cou", "1"), "Unknown option: --cou"),

@@ -37,7 +37,8 @@ def test_a_failure_is_reduced_to_what_it_needs(hltune: Run, failed: str, tmp_pat
     assert document["directives"] == 1
     assert document["failure"]["stage"] == "compile"
     run = alone(tmp_path / "left")
-    assert run.returncode != 0 and "HalideError" in run.stderr
+    assert run.returncode == 1 and "HalideError" in run.stderr and "Traceback" not in run.stderr
+    assert "it fails in this step, as it did when it was measured: compile: " in run.stderr
 
 
 def late(limit_s: float, stage: str = "compile") -> Failure:
@@ -45,12 +46,32 @@ def late(limit_s: float, stage: str = "compile") -> Failure:
     return Failure(stage=stage, kind="timeout", message=f"took longer than {limit_s:g} s, 3 times as long as others")
 
 
-def test_the_limit_of_a_schedule_that_took_too_long_is_named(hltune: Run, tmp_path: Path) -> None:
-    identifier = store(tmp_path, str(BLUR), "output.parallel(y);", late(40.0))
-    refused = hltune("reduce", identifier)
+@pytest.mark.parametrize(
+    ("limit_s", "taken_s", "said", "not_said"),
+    [
+        (3.0, 5.0, ("give the limit that it was measured with, --compile-timeout 3",), "busy"),
+        (8.0, 5.0, ("the computer was busy", "or see what makes it slow with a --compile-timeout below"), "give the"),
+        (8.0, 1.5, ("nothing: when it took longer than 8 s, the computer was busy",), "--compile-timeout"),
+        (1.2, 1.5, ("try again when nothing else runs",), "--compile-timeout"),
+    ],
+)
+def test_what_does_not_take_too_long_here_is_told_what_can_work(
+    hltune: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit_s: float,
+    taken_s: float,
+    said: tuple[str, ...],
+    not_said: str,
+) -> None:
+    """A simple schedule takes a second."""
+    monkeypatch.setattr(command, "stage_clock", lambda *_: lambda each, _: taken_s if each.directives else 1.0)
+    monkeypatch.setattr(command, "every_func_at_root", lambda _: Schedule())
+    refused = hltune("reduce", store(tmp_path, str(BLUR), "output.parallel(y);", late(limit_s)))
     told = " ".join(refused.err.split())
-    assert refused.code == 1 and "this schedule does not fail here" in told
-    assert "--compile-timeout 40" in told and "found: compiled in " in told
+    assert refused.code == 1 and "this schedule does not fail here" in told and "found: compiled in " in told
+    _, todo = told.split("to do: ")
+    assert all(each in todo for each in said) and not_said not in todo
 
 
 def timed(*_: object) -> Callable[[Schedule, float], float | Failure]:
@@ -159,6 +180,8 @@ def test_who_interrupts_has_what_was_found(hltune: Run, tmp_path: Path, monkeypa
     assert result.code == 0, result.err
     document = result.document
     assert (document["complete"], document["tried"], document["directives"]) == (False, 2, 1)
+    assert document["interrupted"]
+    assert "directives that are left: 1; try 1 failed in the same way; try 2 has 0" in result.err
     run = alone(tmp_path / "left")
     assert run.returncode != 0 and "HalideError" in run.stderr
 

@@ -203,6 +203,21 @@ def test_a_page_that_fails_in_the_end_takes_no_result_with_it(
             assert "the final comparison" in printed.out
 
 
+def test_who_interrupts_has_a_page_of_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured(pipeline: Any, **_: object) -> Reported:
+        if pipeline.pipeline == "sobel":
+            raise KeyboardInterrupt
+        return Reported(explanation=explanation(FOUND))
+
+    monkeypatch.setattr("hltune.commands.report.report", measured)
+    with pytest.raises(KeyboardInterrupt):
+        run_command_line(["report", "median3x3", "sobel", "-o", str(tmp_path / "out.html")])
+    assert "Schedules of blur" in (tmp_path / "out.html").read_text()
+    assert "has the 1 of 2 pipelines that were done" in capsys.readouterr().err
+
+
 DONE = replace(
     ROUNDS[1],
     pipeline="a<b>",

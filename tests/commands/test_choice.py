@@ -139,3 +139,23 @@ def test_the_author_s_schedule_is_the_reference_if_it_works() -> None:
     assert reference(others, measured) == "manual"
     assert reference(others, {**measured, "manual": CRASH}) == "adams2019"
     assert reference(others, dict.fromkeys(others, CRASH)) is None
+
+
+def test_a_file_of_another_pipeline_is_refused_at_once(workspace: Workspace, tmp_path: Path) -> None:
+    stranger = Schedule((Parallel(Stage("sharpened"), "y"),))
+    file = Path(written(tmp_path / "stranger.schedule.json", stranger))
+    document = {**json.loads(file.read_text()), "about": {"pipeline": "lutpipe", "hash": "0" * 64}}
+    file.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"of another pipeline than blur(.|\n)*sharpened, in a schedule of lutpipe"):
+        choose(SUBJECT, [str(file)], workspace, HOST)
+    renamed = {**schedule_codec.to_json(OTHER), "about": document["about"]}
+    file.write_text(json.dumps(renamed))  # the pipeline may only have been called otherwise
+    assert choose(SUBJECT, [str(file)], workspace, HOST) == {"stranger": OTHER}
+
+
+def test_what_is_no_file_of_a_schedule_says_what_it_is(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="this is a folder"):
+        choose(SUBJECT, [str(tmp_path)], workspace, HOST)
+    (tmp_path / "empty.json").touch()
+    with pytest.raises(InputError, match="the file is empty"):
+        choose(SUBJECT, [str(tmp_path / "empty.json")], workspace, HOST)

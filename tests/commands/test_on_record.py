@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import HltuneError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
-from hltune.workspace.records import Record, Workspace
+from hltune.workspace.records import TUNED, Record, Workspace
 from tests.report.values import HOST, SPEC, cost, row
 from tests.tuning.recorded import TimedSession
 
@@ -62,7 +63,7 @@ def test_whatever_ends_tuning_leaves_the_best_and_is_not_hidden(
 ) -> None:
     kept: list[Any] = []
 
-    def keep(run: Any, _: Workspace) -> bool:
+    def keep(run: Any, _: Workspace) -> str | None:
         kept.append(run)
         raise OSError("no room for that, either")
 
@@ -71,3 +72,22 @@ def test_whatever_ends_tuning_leaves_the_best_and_is_not_hidden(
     with pytest.raises(type(error)) as caught, leaving_something(runs, Workspace(tmp_path), Silent()):
         raise error
     assert kept == [1, 2] and caught.value is error
+
+
+@pytest.mark.parametrize(("on_record_s", "best", "said"), [(1e-3, "adams2019", "adams2019"), (3e-3, TUNED, TUNED)])
+def test_an_interrupt_replaces_nothing_that_is_known_to_cost_less(
+    tmp_path: Path, on_record_s: float, best: str, said: str
+) -> None:
+    workspace, notes = Workspace(tmp_path), list[str]()
+    known = Record(name="adams2019", schedule=WON, cost=on_record_s, provenance=Named(name="adams2019"))
+    workspace.keep(known, SPEC, HOST)
+    ranked = [SimpleNamespace(schedule=LUCKY, cost=2e-3, provenance=Named(name="tuned"))]
+    tuner = SimpleNamespace(subject=SimpleNamespace(spec=SPEC), history=SimpleNamespace(ranked=lambda *_, **__: ranked))
+    runs: Any = {"blur": SimpleNamespace(tuner=tuner, machine=HOST)}
+    progress: Any = SimpleNamespace(note=notes.append)
+    with pytest.raises(KeyboardInterrupt), leaving_something(runs, workspace, progress):
+        raise KeyboardInterrupt
+    assert workspace.best(SPEC, HOST).name == best
+    assert len(workspace.records(SPEC, HOST)) == (1 if best == "adams2019" else 2)
+    (note,) = notes
+    assert note.startswith("blur: ") and said in note

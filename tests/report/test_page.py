@@ -17,6 +17,7 @@ from hltune.machine.speedup import ratio
 from hltune.report.explain import print_explained
 from hltune.report.page import reported, under_way, write_page
 from hltune.samples.results import minutes_without_pauses
+from hltune.tuning.outlook import Outlook
 from hltune.values.cost import Heap
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS
@@ -169,3 +170,38 @@ def test_what_was_not_looked_for_is_not_said_to_be_unknown(tmp_path: Path) -> No
     write_page(reported([silent], {}, command=""), tmp_path / "out.html")
     text = (tmp_path / "out.html").read_text()
     assert "what limits it was not looked for" in text and "Nothing known" not in text
+
+
+def test_the_same_program_under_another_name_says_so(tmp_path: Path) -> None:
+    document = reported(
+        [result(explanation=replace(explanation(FOUND), others=OTHERS, same_program=("noisy",)))], {}, command=""
+    )
+    rows = document["pipelines"][0]["rows"]
+    assert {row["name"]: row["same_program"] for row in rows if row["same_program"]} == {"noisy": True}
+    write_page(document, tmp_path / "out.html")
+    assert (tmp_path / "out.html").read_text().count(
+        "it is the same program as tuned, and that their costs differ"
+    ) == 1
+
+
+def test_the_page_says_whether_more_tuning_helps(tmp_path: Path) -> None:
+    outlook = Outlook.of((2.0, 1.0, 1.0, 1.0, 1.0, 1.0))
+    document = reported([result(outlook=outlook)], {}, command="")
+    said = document["pipelines"][0]["outlook"]
+    assert said == "the last two thirds of 6 rounds took 0.0% off the least cost: done, as far as that tells"
+    write_page(document, tmp_path / "out.html")
+    assert f"<p>More tuning: {said}.</p>" in (tmp_path / "out.html").read_text()
+    assert reported([result()], {}, command="")["pipelines"][0]["outlook"] is None
+    (found,) = under_way(ROUNDS, MILLISECONDS, command="")["pipelines"]
+    assert found["outlook"] == "too few rounds (2) to tell; give more --minutes"
+
+
+def test_what_no_change_helps_with_is_listed_apart(tmp_path: Path) -> None:
+    origins = (("search by Adams2019", 7), ("a change of another schedule: tail, unroll", 3))
+    write_page(reported([result(origins=origins)], {}, command=""), tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    numbered = re.findall(r"<ol>(.*?)</ol>", text, flags=re.DOTALL)
+    assert len(numbered) == 1 and "is hopeless" not in numbered[0] and "is much faster" in numbered[0]
+    assert "No change was found that is predicted to help with this:" in text
+    assert re.search(r"<li>out is hopeless .*?; not tried: 3 changes</li>", text)
+    assert "<li>7: search by Adams2019</li>" in text

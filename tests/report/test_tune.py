@@ -13,6 +13,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from hltune.commands.tune import Tuned, Tuning
+from hltune.machine.speedup import Speedup
 from hltune.report import tune as report
 from hltune.report.pictures import plot_curve
 from hltune.report.tables import print_comparison
@@ -28,6 +29,7 @@ from hltune.values.reasons import reasons
 from hltune.values.roles import Stage
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.records import Workspace
+from hltune.workspace.rows import Row
 from tests.report.conftest import NOW_S, dumped, shown, without_controls
 from tests.report.values import (
     CRASH,
@@ -217,10 +219,10 @@ def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
     ("costs", "budget", "text"),
     [
         ((), Budget(minutes=1), "too few rounds (0) to tell; give more --minutes"),
-        ((), Budget(rounds=0), "too few rounds (0) to tell; give --rounds 6"),
-        ((1.0,) * 3, Budget(minutes=3), "too few rounds (3) to tell; give --minutes 6"),
-        ((1.0,) * 5, Budget(minutes=3), "too few rounds (5) to tell; give --minutes 4"),
-        ((1.0,) * 3, Budget(minutes=3, rounds=3), "too few rounds (3) to tell; give --rounds 6"),
+        ((), Budget(rounds=0), "too few rounds (0) to tell; --rounds 6 in another run"),
+        ((1.0,) * 3, Budget(minutes=3), "too few rounds (3) to tell; --minutes 3 in another run"),
+        ((1.0,) * 5, Budget(minutes=3), "too few rounds (5) to tell; --minutes 1 in another run"),
+        ((1.0,) * 3, Budget(minutes=3, rounds=3), "too few rounds (3) to tell; --rounds 3 in another run"),
         ((1.0,) * 3, Budget(samples=30), "too few rounds (3) to tell; give more --samples"),
         ((1.0,) * 6, Budget(minutes=3), "the last two thirds of 6 rounds took 0.0% off the least cost: done"),
         (
@@ -235,7 +237,7 @@ def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
 def test_it_is_always_said_whether_more_tuning_helps(
     costs: tuple[float | None, ...], budget: Budget, text: str
 ) -> None:
-    result = replace(TUNED, outlook=Outlook.of(costs), budget=budget)
+    result = replace(TUNED, outlook=Outlook.of(costs), budget=budget, rounds=ROUNDS[1:] * len(costs))
     assert text in " ".join(shown(lambda console: report.print_tuned(console, result, ())).split())
     document: Mapping[str, Any] = report.document(Tuning(results=(result,), failed={}), STORE)
     assert document["outlook"]["summary"].startswith(text)
@@ -270,3 +272,42 @@ def test_the_ratio_to_the_runner_up_is_the_same_everywhere() -> None:
     assert document["speedup"] == pytest.approx(1.01)
     beside = replace(compared(), rows=finals.rows)
     assert re.search(r"^adams2019 .* 1\.01 ", shown(lambda console: print_comparison(console, beside)), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("winner", "name", "said"),
+    [
+        (
+            row("tuned-0123abcd", cost(*[1e-3] * 5), finder="tuned"),
+            "expert",
+            "tuned-0123abcd is the expert's schedule, written otherwise",
+        ),
+        (row("expert", cost(*[1e-3] * 5)), "tuned-4567abcd", "tuned-4567abcd is expert, written otherwise"),
+    ],
+)
+def test_the_same_program_is_no_gain(winner: Row, name: str, said: str) -> None:
+    twin = row(name, cost(*[1.1e-3] * 5), finder=name.partition("-")[0])
+    rows = (winner, twin, row("adams2019", cost(*[2e-3] * 5)))
+    finals = replace(TUNED.finals, rows=rows, to_runner_up=Speedup(value=1.1, low=1.05, high=1.2)).knowing_twins([name])
+    assert finals.to_runner_up is not None and finals.to_runner_up.value > 1.5
+    result = replace(TUNED, finals=finals)
+    text = " ".join(shown(lambda console: report.print_tuned(console, result, ())).split())
+    assert "the same program as the expert's schedule" in text and "as fast" not in text
+    assert f"{said}: it is the same program, and that their costs differ is noise" in text
+    document: Mapping[str, Any] = report.document(Tuning(results=(result,), failed={}), STORE)
+    assert document["same_program"] == [name] and document["expert"]["tie"] is True
+
+
+def test_rounds_of_earlier_runs_count() -> None:
+    """Two of this run took six minutes, and there are four in all."""
+    result = replace(TUNED, outlook=Outlook.of((1.0,) * 4), budget=Budget(minutes=6), rounds=ROUNDS[1:] * 2)
+    text = " ".join(shown(lambda console: report.print_tuned(console, result, ())).split())
+    assert "too few rounds (4) to tell; --minutes 6 in another run, which goes on from here, makes up" in text
+
+
+def test_what_scorers_were_judged_on_is_said() -> None:
+    done = replace(ROUNDS[1], validations=ROUNDS[1].validations[2:3], held_out=0)
+    text = shown(lambda console: report.print_tuned(console, replace(TUNED, rounds=(done,)), ()))
+    assert (
+        "held-out" not in text and "that have not learned from it" in " ".join(text.split()) and "78% of pairs" in text
+    )

@@ -356,3 +356,14 @@ def test_history_and_rounds(store: Store) -> None:
     store.add(replace(sample(4), round=7))
     store.add(replace(sample(5), round=0))
     assert store.last_round(*KEYS) == 7
+
+
+def test_the_least_cost_after_each_round_of_all_runs(store: Store) -> None:
+    def at(number: int, round_number: int, outcome: Cost | Failure) -> Sample:
+        return replace(sample(number, outcome), round=round_number)
+
+    assert store.round_costs(*KEYS) == ()
+    store.add_all([at(1, 1, CRASH), at(2, 2, cost(5.0)), at(3, 2, cost(4.0)), at(4, 3, cost(6.0))])
+    store.add_all([at(5, 0, cost(3.0)), at(6, 4, cost(7.0)), at(7, 5, cost(1.0)), at(7, 5, WRONG)])
+    assert store.round_costs(*KEYS) == (None, 4.0, 4.0, 3.0, 3.0)
+    assert store.round_costs(PIPELINE.hash, OTHER_MACHINE.key) == ()

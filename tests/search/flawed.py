@@ -95,6 +95,17 @@ def dashed(width: int = 512, height: int = 256) -> hl.Func:
     return output
 
 
+def coloured(width: int = 512, height: int = 256) -> hl.Func:
+    """Three channels, side by side in memory."""
+    x, y, c = hl.vars("x y c")
+    image = hl.ImageParam(hl.Float(32), 3, "image")
+    output = hl.Func("bright")
+    output[c, x, y] = hl.sqrt(image[c, x, y]) + 1.0
+    image.set_estimates([hl.Range(0, 3), hl.Range(0, width), hl.Range(0, height)])
+    output.set_estimates([hl.Range(0, 3), hl.Range(0, width), hl.Range(0, height)])
+    return output
+
+
 class Flaw(NamedTuple):
     """A schedule, and who has which fault in it."""
 
@@ -111,6 +122,12 @@ GOOD = f"{_GOOD_OUTPUT} {_GOOD_ROWS}"
 FLAWS = (
     Flaw("scalar", "sharp", f"sharp.split(y, y, yi, 32).parallel(y); {_GOOD_ROWS}"),
     Flaw("recomputed", "rows", f"{_GOOD_OUTPUT} rows.compute_at(sharp, x).split(x, x, xi, 8).vectorize(xi);"),
+    Flaw(
+        "rounded",
+        "bright",
+        "bright.split(c, c, ci, 64, TailStrategy::GuardWithIf).vectorize(ci).parallel(y);",
+        "coloured",
+    ),
     Flaw("inlined", "rows", _GOOD_OUTPUT, "sharpened_roots"),
     Flaw(
         "scattered",

@@ -28,7 +28,7 @@ from tests.loading import Unchecked
 from tests.search.flawed import FLAWS, GOOD, Flaw
 
 CORES = 2
-TOGETHER = (("sharpened", "paired", "bordered", "dashed", "windowed"), ("sharpened_roots", "summed"))
+TOGETHER = (("sharpened", "paired", "bordered", "dashed", "windowed", "coloured"), ("sharpened_roots", "summed"))
 """Pipelines that one process makes: names that were used in it before get numbers."""
 
 

@@ -339,3 +339,13 @@ def measure(drafts: Drafts, costs: Mapping[str, tuple[Candidate, float | Failure
 
 def of_cost(cost: float | Failure) -> Measurement:
     return cost if isinstance(cost, Failure) else Cost(unit=MILLISECONDS, turns=((cost,),))
+
+
+def test_which_schedules_come_to_the_same_program(place: Place) -> None:
+    one, other = tiled(place, 16, 8), tiled(place, 32, 8)
+    named = candidate(place, "blurred.split(y, a, b, 8).split(x, c, d, 16).reorder(d, c, b, a).parallel(a);")
+    with place.store() as store:
+        drafts, end_s = drafts_of(place, store), time.monotonic() + 60.0
+        others = {"other": other.schedule, "expert": named.schedule}
+        assert drafts.same_program(one.schedule, others, end_s=end_s) == ("expert",)
+        assert drafts_of(place, store).same_program(one.schedule, others, end_s=time.monotonic()) == ()

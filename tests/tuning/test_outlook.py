@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,8 @@ def test_too_few_minutes_are_told_from_enough() -> None:
     assert expected(per_minute=10, minutes=7, given=9).minutes_needed is None
     assert expected(per_minute=10, minutes=math.inf).minutes_needed is None
     assert expected(per_minute=10, minutes=0, given=1).minutes_needed is None
+    earlier = expected(per_minute=10, minutes=3.2, given=5)
+    assert [replace(earlier, known=known).minutes_needed for known in (16, 40)] == [8, None]
 
 
 def test_no_more_samples_are_expected_than_there_may_be() -> None:

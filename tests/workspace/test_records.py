@@ -103,3 +103,12 @@ def test_what_the_author_has_changed_since_is_left_out(tmp_path: Path) -> None:
     workspace.keep(record(TUNED, Schedule(base=first.manual_hash), 0.5), first, ON_IMAGE)
     assert workspace.best(first, MACHINE).name == TUNED
     assert workspace.best(second, MACHINE).name == "manual"
+
+
+def test_what_tuning_left_without_a_comparison_counts_by_its_cost(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.keep(record("adams2019", SLOW, 1.0), SPEC, MACHINE)
+    workspace.keep(replace(record(TUNED, QUICK, 2.5), compared=False), SPEC, MACHINE)
+    assert workspace.best(SPEC, MACHINE).name == "adams2019"
+    workspace.replace(record(TUNED, QUICK, 2.5), SPEC, MACHINE)  # of another moment, but it has won
+    assert workspace.best(SPEC, MACHINE).name == TUNED

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, get_args
 
-from cyclopts import App, CoercionError, CycloptsError, Group, Parameter, Token
+from cyclopts import App, CoercionError, CycloptsError, Group, MissingArgumentError, Parameter, Token
 
 from hltune.values.errors import InputError
 
@@ -52,6 +52,14 @@ Whole = Annotated[int, parsed(int)]
 """A whole number; cyclopts alone would round 1.5."""
 
 
+def _missing(error: CycloptsError) -> str | None:
+    """The option that has to be given and is not; None if that is not what is wrong."""
+    if not isinstance(error, MissingArgumentError) or error.argument is None:
+        return None
+    given = error.keyword is not None or bool(error.argument.tokens)
+    return error.argument.name if error.argument.name.startswith("-") and not given else None
+
+
 def _shown(default: object) -> object:
     return None if default is False or default == () else default
 
@@ -62,7 +70,7 @@ def parse_arguments(
     """Reads what a command was given; returns its call, or that of its help.
 
     Raises:
-        InputError: a flag is unknown, lacks its value, or has one that is none.
+        InputError: a flag is unknown, missing, lacks its value, or has one that is none.
     """
     app = App(
         name=name,
@@ -84,5 +92,8 @@ def parse_arguments(
         found = repr(error.token.value)
         raise InputError("malformed value", where=error.argument.name, expected=expected, found=found) from None
     except CycloptsError as error:
+        missing = _missing(error)
+        if missing is not None:
+            raise InputError(f"{missing} is missing", where=name, todo=f"give it; see {name} --help") from None
         raise InputError(str(error).rstrip("."), where=name, todo=f"see {name} --help") from None
     return partial(call, *bound.args, **bound.kwargs)

@@ -77,7 +77,8 @@ def write_report(
 ) -> dict[str, Any]:
     """Measures what the page shows, and writes it; returns its document.
 
-    Of several pipelines, those that fail are said on standard error and left out.
+    Of several pipelines, those that fail are said on standard error and left out; who interrupts has a page of those
+    that are done.
 
     Args:
         cluster: the computers that measure; None for this one.
@@ -93,22 +94,32 @@ def write_report(
 
     results: list[command.Reported] = []
     survivors = Survivors(len(pipelines), lambda _, error: print_error(error))
-    for number, pipeline in enumerate(pipelines, start=1):
-        with survivors.trying(pipeline.pipeline), show_progress() as progress:
-            result = command.report(
-                pipeline,
-                against=against,
-                workspace=workspace,
-                measure=measure,
-                inputs=inputs,
-                progress=Numbered(progress, number, len(pipelines)),
-                cluster=cluster,
-            )
-            results.append(result)
     place = () if workspace.root == OutputFlags().workspace else ("--workspace", str(workspace.root))
-    document = reported(results, survivors.failed, command=this_command(), place=place)
-    write_page(document, file)
-    return document
+
+    def written() -> dict[str, Any]:
+        document = reported(results, survivors.failed, command=this_command(), place=place)
+        write_page(document, file)
+        return document
+
+    try:
+        for number, pipeline in enumerate(pipelines, start=1):
+            with survivors.trying(pipeline.pipeline), show_progress() as progress:
+                result = command.report(
+                    pipeline,
+                    against=against,
+                    workspace=workspace,
+                    measure=measure,
+                    inputs=inputs,
+                    progress=Numbered(progress, number, len(pipelines)),
+                    cluster=cluster,
+                )
+                results.append(result)
+    except KeyboardInterrupt:
+        if results:
+            written()
+            print(f"note: {file} has the {len(results)} of {len(pipelines)} pipelines that were done", file=sys.stderr)
+        raise
+    return written()
 
 
 def this_command() -> str:

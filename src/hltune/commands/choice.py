@@ -9,10 +9,11 @@ from pathlib import Path
 from hltune.commands.example import several
 from hltune.samples.reader import Reader
 from hltune.values.cost import Measurement
-from hltune.values.directives import Schedule
+from hltune.values.directives import InsideLoop, Schedule
 from hltune.values.errors import Failure, InputError, did_you_mean
 from hltune.values.machine_id import MachineId
-from hltune.values.schedule_codec import read_schedule_file, schedule_hash
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.schedule_codec import Written, read_written, schedule_hash
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject
 
@@ -61,7 +62,9 @@ def _stem(file: str) -> str:
 
 def _read(file: str, known: Mapping[str, Schedule], subject: Subject) -> Schedule:
     if Path(file).is_file():
-        return read_schedule_file(Path(file))
+        return read_for(Path(file), subject.spec).schedule
+    if Path(file).is_dir():
+        raise InputError("this is a folder", where=file, expected="a schedule.json", todo="name a file in it")
     raise InputError(
         "no such schedule",
         where=file,
@@ -71,6 +74,28 @@ def _read(file: str, known: Mapping[str, Schedule], subject: Subject) -> Schedul
         or f"`hltune compare {subject.spec.name}` finds more of them, and `hltune samples best {subject.spec.name}` "
         "shows the ids of what was measured",
     )
+
+
+def read_for(file: Path, spec: PipelineSpec) -> Written:
+    """A schedule in a file, if it can be one of this pipeline, whatever that was called when it was written.
+
+    Raises:
+        InputError: the file cannot be read or holds none, or it schedules Funcs that this pipeline does not have.
+    """
+    written = read_written(file)
+    named = {each.stage.func for each in written.schedule.directives}
+    named |= {each.consumer for each in written.schedule.directives if isinstance(each, InsideLoop)}
+    unknown = sorted(named - {each.name for each in spec.funcs})
+    if unknown:
+        by = "" if written.pipeline in (None, spec.name) else f", in a schedule of {written.pipeline}"
+        raise InputError(
+            f"this schedule is of another pipeline than {spec.name}",
+            where=str(file),
+            expected=f"Funcs of {spec.name}: {', '.join(each.name for each in spec.funcs)}",
+            found=f"{', '.join(unknown)}{by}",
+            todo="name the pipeline that it was written for, with its target, or give a schedule of this one",
+        )
+    return written
 
 
 def _by_id(text: str, known: Mapping[str, Schedule], subject: Subject, workspace: Workspace) -> Schedule | None:

@@ -66,6 +66,8 @@ def find(store: Path, identifier: str, machine: str | None, *, failed: bool = Fa
         InputError: there is none, there are several, its algorithm or directives are not known, or it is not clear
             which machine counts.
     """
+    if not identifier:
+        raise InputError("the start of a schedule's id is missing", found="no text at all", todo=_WHERE_IDS_ARE)
     with Reader(store) as reader:
         found = reader.find(identifier) if identifier.isascii() else ()
         _check_single(found, identifier)

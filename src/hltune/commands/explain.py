@@ -38,7 +38,7 @@ from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
 _PROFILING_S = 2.0
 _CHANGES_S = 30.0
-"""How long changes are lowered."""
+"""How long changes, or other schedules, are lowered."""
 _TRIED = 6
 """Changes that are measured at most."""
 
@@ -74,6 +74,7 @@ class Explanation:
         root: the program that computes every Func once, in full: what is needed; a Failure if it could not be read.
         caches: bytes of the machine's caches, the smallest first; empty if nobody knows.
         also: by which other names the first one is known, such as the expert's.
+        same_program: others that are written otherwise, and of which Halide makes the first one's program.
         others: what other known schedules cost, side by side with these, by their names.
         bandwidth_bound: what a parallel, vectorised copy of as many bytes costs; None if nobody asked for others.
         verification: what outputs were verified against; None if nothing ran.
@@ -88,6 +89,7 @@ class Explanation:
     bandwidth_bound: Measurement | None
     verification: Verification | None = None
     also: tuple[str, ...] = ()
+    same_program: tuple[str, ...] = ()
 
 
 def explain(
@@ -173,6 +175,7 @@ def explain(
                 progress.note(f"no change is measured: code for {subject.target.name} does not run here")
             elif trying and session is not None:
                 explained[0] = _tried(session, explained[0], progress)
+        twins = _twins(first, {**{name: chosen[name] for name in islice(chosen, 1, None)}, **(others or {})}, accounts)
         verification = None
         if session is not None:
             verification = verified_against(session, subject.spec, progress)
@@ -187,7 +190,17 @@ def explain(
         bandwidth_bound=bound,
         verification=verification,
         also=also,
+        same_program=twins,
     )
+
+
+def _twins(first: Explained, others: Mapping[str, Schedule], accounts: Accounts) -> tuple[str, ...]:
+    """Which of the others come to the same program, as far as they can be read in time."""
+    if not isinstance(first.account, Account) or not others:
+        return ()
+    read = accounts.of(others, end_s=time.monotonic() + _CHANGES_S)
+    programs = {name: each.program_hash for name, each in read.items() if isinstance(each, Account)}
+    return tuple(name for name in others if programs.get(name) == first.account.program_hash)
 
 
 def _measured(

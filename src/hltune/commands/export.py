@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from hltune.commands.choice import read_for
 from hltune.commands.ours import check_ours
 from hltune.lowered.readable import Readable, ReadableJob
 from hltune.machine.bounds import OutputSizesJob
@@ -30,7 +31,6 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
-from hltune.values.schedule_codec import read_written
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
@@ -199,7 +199,7 @@ def choose(
         for note in record.notes:
             progress.note(f"{subject.spec.name}: {note}")
         return Choice(record.name, record.schedule, record.cost, machine)
-    schedule, made_for = read_written(file)
+    schedule, made_for, _ = read_for(file, subject.spec)
     if made_for not in (None, subject.spec.content_hash):
         other = f"was written for another version, or other sizes, of a pipeline ({made_for[:12]})"
         progress.note(f"{subject.spec.name}: {file} {other}; `hltune compare --schedule` verifies and measures it")

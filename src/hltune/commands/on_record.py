@@ -41,8 +41,8 @@ def leaving_something(runs: Mapping[str, Run], workspace: Workspace, progress: P
     except BaseException:
         for name, run in runs.items():
             with contextlib.suppress(Exception):  # nor may this hide why it ended
-                if _keep_best(run, workspace):
-                    progress.note(f"{name}: the best so far is kept as `{TUNED}`, though compared with no other")
+                if (said := _keep_best(run, workspace)) is not None:
+                    progress.note(f"{name}: {said}")
         raise
 
 
@@ -71,13 +71,18 @@ def drop_refuted(
     return frozenset(refuted)
 
 
-def _keep_best(run: Run, workspace: Workspace) -> bool:
-    """True if the best by times of different moments is now on record, for nothing better is."""
+def _keep_best(run: Run, workspace: Workspace) -> str | None:
+    """Puts the best by times of different moments on record, unless something better is; returns what people hear."""
     spec = run.tuner.subject.spec
-    won = any(each.name == TUNED and each.has_won for each in workspace.records(spec, run.machine))
+    records = workspace.records(spec, run.machine)
     best = next(iter(run.tuner.history.ranked(1, distinct=True)), None)
-    if best is None or best.schedule in (None, Schedule()) or won:
-        return False
+    if best is None or best.schedule in (None, Schedule()):
+        return None
+    if any(each.name == TUNED and each.has_won for each in records):
+        return None
+    cheaper = next((each for each in records if each.cost is not None and each.cost < best.cost), None)
+    if cheaper is not None:  # perhaps by a calmer moment, but nothing says that the other one is faster
+        return f"nothing so far costs less than {cheaper.name} did, which stays the best on record"
     record = Record(name=TUNED, schedule=best.schedule, cost=best.cost, provenance=best.provenance, compared=False)
     workspace.replace(record, spec, run.machine)
-    return True
+    return f"the best so far is kept as `{TUNED}`, though compared with no other"

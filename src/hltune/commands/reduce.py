@@ -55,6 +55,7 @@ class Reduced:
         failure: of what is left.
         tried: how many smaller schedules were tried.
         complete: nothing single can be left out any more; else time was short, or somebody interrupted.
+        interrupted: somebody did, and time was not short.
         files: where it was written.
     """
 
@@ -63,6 +64,7 @@ class Reduced:
     failure: Failure
     tried: int
     complete: bool
+    interrupted: bool = False
     files: tuple[Path, ...] = ()
 
 
@@ -132,13 +134,18 @@ def _left(
                 progress.note(note)
             search = _Search(measure, example.schedule, failure, progress)
             end_s = time.monotonic() + 60 * minutes
-            complete = False
+            complete, interrupted = False, True
             with contextlib.suppress(KeyboardInterrupt):
                 reduced(example.schedule, example.spec.funcs, search.holds, end_s=end_s)
-                complete = time.monotonic() < end_s
+                complete, interrupted = time.monotonic() < end_s, False
         tolerances = measured(session.verification.outputs)
     left = Reduced(
-        example=example, schedule=search.schedule, failure=search.failure, tried=search.tried, complete=complete
+        example=example,
+        schedule=search.schedule,
+        failure=search.failure,
+        tried=search.tried,
+        complete=complete,
+        interrupted=interrupted,
     )
     return left, tolerances
 
@@ -194,7 +201,7 @@ def _failure(found: Measurement | Timed, example: Example) -> Failure:
             where=example.schedule_hash,
             expected=str(expected),
             found=str(found),
-            todo=_todo(example),
+            todo=_todo(example, found),
         )
     if isinstance(found, Failure):
         return found
@@ -203,7 +210,7 @@ def _failure(found: Measurement | Timed, example: Example) -> Failure:
         where=example.schedule_hash,
         expected=str(example.outcome),
         found=f"{found.unit.text(found.value)} {found.unit.label}" if isinstance(found, Cost) else str(found),
-        todo=(found.todo if isinstance(found, Timed) else None) or _todo(example),
+        todo=_todo(example, found),
     )
 
 
@@ -219,14 +226,22 @@ def _otherwise(found: Failure, example: Example) -> str | None:
     return f"it fails for another reason here: {found}. It failed, when it was measured, so: {expected}"
 
 
-def _todo(example: Example) -> str:
-    """What may make it fail."""
+def _todo(example: Example, found: Measurement | Timed) -> str:
+    """What may make it fail; of what takes too long, only what can."""
     failure, late = example.outcome, given_up(example.outcome)
     if late is None or not isinstance(failure, Failure):
         limits = "give the limits that it was measured with, or the images with -i, or "
         return f"{limits}--machine KEY of another one that it failed on"
     flag = timeout_flag(failure.stage)
-    return f"give the limit that it was measured with, {flag} {late.after_s:g}, or one below what it takes here"
+    asked = f"give the limit that it was measured with, {flag} {late.after_s:g}"
+    if not isinstance(found, Timed):
+        return asked
+    if found.taken_s > late.after_s:
+        return asked if found.slow else "try again when nothing else runs on this computer"
+    busy = (
+        f"nothing: when it took longer than {late.after_s:g} s, the computer was busy, and no directive is the reason"
+    )
+    return f"{busy}; or see what makes it slow with a {flag} below what it takes here" if found.slow else busy
 
 
 class _Search:
@@ -236,6 +251,7 @@ class _Search:
         self._measure = measure
         self._progress = progress
         self._reason = _reason(failure)
+        self._before = ""
         self.schedule = schedule
         self.failure = failure
         self.tried = 0
@@ -243,12 +259,15 @@ class _Search:
     def holds(self, schedule: Schedule) -> bool:
         """It fails in the same way."""
         self.tried += 1
-        self._progress.phase(f"trying {len(schedule.directives)} directives, the {self.tried}. schedule")
+        left = f"directives that are left: {len(self.schedule.directives)}{self._before}"
+        self._progress.phase(f"{left}; try {self.tried} has {len(schedule.directives)}")
         outcome = self._measure(schedule)
-        if not isinstance(outcome, Failure) or _reason(outcome) != self._reason:
-            return False
-        self.schedule, self.failure = schedule, outcome
-        return True
+        same = isinstance(outcome, Failure) and _reason(outcome) == self._reason
+        how = "failed in the same way" if same else "failed otherwise" if isinstance(outcome, Failure) else "worked"
+        self._before = f"; try {self.tried} {how}"
+        if isinstance(outcome, Failure) and same:
+            self.schedule, self.failure = schedule, outcome
+        return same
 
 
 def _reason(failure: Failure) -> tuple[str, str, str]:

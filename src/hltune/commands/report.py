@@ -12,6 +12,7 @@ from hltune.machine.pictures import Picture, PicturesJob
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
+from hltune.tuning.outlook import Outlook
 from hltune.values.errors import HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.provenance import Mutated, Provenance, Searched
@@ -35,6 +36,7 @@ class Reported:
         tunings: the commands that tuned it, the oldest first.
         pictures: of the inputs, of what the schedule computes, and of how the other one's outputs differ.
         machine: where tuning measured; None if it never did.
+        outlook: what the rounds of tuning say about further ones; None if there was none.
     """
 
     explanation: Explanation
@@ -44,6 +46,7 @@ class Reported:
     tunings: tuple[TuningCommand, ...] = ()
     pictures: tuple[Picture, ...] = ()
     machine: MachineId | None = None
+    outlook: Outlook | None = None
 
 
 def report(
@@ -85,8 +88,10 @@ def report(
     with Reader(workspace.samples) as reader:
         machine = _tuned_on(reader, explanation, progress)
         key = subject.spec.content_hash, machine.key
+        rounds = reader.round_costs(*key)
         return Reported(
             explanation=explanation,
+            outlook=Outlook.of(rounds) if rounds else None,
             history=reader.history(*key),
             failures=reader.failures(*key),
             origins=tuple(Counter(_origin(each.provenance) for each in reader.best(*key, _BEST)).most_common()),

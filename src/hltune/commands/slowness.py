@@ -35,13 +35,14 @@ class Timed:
     control_s: float
 
     @property
-    def todo(self) -> str | None:
-        """What to do about a computer that may be slow or busy; None for a schedule that keeps the limit."""
-        return None if self.taken_s <= self.limit_s else "try again when nothing else runs on this computer"
+    def slow(self) -> bool:
+        """It takes so much longer than the control that it is slow by itself."""
+        return self.taken_s > RATIO * self.control_s
 
     def __str__(self) -> str:
         text = f"{_DONE[self.stage]} in {self.taken_s:.3g} s, and a simple schedule beside it in {self.control_s:.3g} s"
-        return text if self.todo is None else f"{text}: less than {RATIO:g} times as long, so the computer may be busy"
+        late = self.taken_s > self.limit_s
+        return f"{text}: less than {RATIO:g} times as long, so the computer may be busy" if late else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,8 @@ _KNOWN_SHARE = 0.2
 _LEAST_KNOWN_SHARE = 0.1
 """Share of what is left that known schedules may take in any case: what they cost tells what is worth searching for."""
 
-
+_TWINS_S = 5.0
+"""How long finalists are lowered that were not lowered before."""
 _NOTED_RATIO = 1.1
 """People are told if tuning took so many times as long as they had said."""
 
@@ -88,7 +89,7 @@ class Tuned:
         files: the fastest schedule in the forms of text.
         successes: how often each way to change a schedule made it faster, in all runs.
         expected: what was expected of the rounds; None without rounds.
-        outlook: what the rounds say about further ones.
+        outlook: what the rounds of all runs say about further ones.
         verification: what outputs were verified against.
         again: what goes on where this run ended, see `TuneOptions`.
         budget: when the run was to stop.
@@ -280,7 +281,8 @@ def _open(
         rng=rng,
         kept=keeps,
     )
-    return Run(tuner=tuner, session=session, machine=machine, lineage=lineage)
+    earlier = store.round_costs(subject.spec.content_hash, machine.key) if keeps is None else ()
+    return Run(tuner=tuner, session=session, machine=machine, lineage=lineage, earlier=earlier)
 
 
 def _finish(
@@ -319,6 +321,7 @@ def _finish(
     )
     say_if_busy(run.session, spec.name, progress)
     record = put_on_record(finals, records, spec, run.machine, workspace)
+    finals = finals.knowing_twins(_twins(finals, tuner))
     folder = workspace.texts(spec, subject.target, measure.elsewhere and run.machine)
     return Tuned(
         subject=subject,
@@ -342,6 +345,14 @@ def _finish(
         again=options.again,
         budget=options.budget,
     )
+
+
+def _twins(finals: Finals, tuner: Tuner) -> tuple[str, ...]:
+    """Who comes to the winner's program, such as the expert, whom it was found without."""
+    own, *others = (row for row in finals.rows if row.cost and row.schedule is not None)
+    schedules = {row.name: row.schedule for row in others if row.schedule is not None}
+    assert own.schedule is not None
+    return tuner.drafts.same_program(own.schedule, schedules, end_s=time.monotonic() + _TWINS_S)
 
 
 def _take_note(

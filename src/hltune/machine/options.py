@@ -42,7 +42,8 @@ class MeasureOptions:
         tolerance: by how much a float in an output may differ, relative to its value; None for what is measured, see
             `hltune.machine.tolerance`.
         integer_tolerance: by how much an integer in an output may differ; None for what is measured.
-        compile_timeout_s: limit on building, lowering and compiling one schedule.
+        compile_timeout_s: limit on building, lowering and compiling one schedule, without what it waits for a
+            processor.
         verify_timeout_s: limit on comparing its outputs, which take as long whatever the schedule.
         machine_options: what only one kind of machine knows; None for its defaults.
         elsewhere: the computers that measure, as each of them identifies itself with all its cores, for all that its

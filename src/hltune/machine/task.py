@@ -161,7 +161,7 @@ def compile_code(process: Process, task: Task, options: MeasureOptions) -> Calla
     from hltune.pipeline.build import build
     from hltune.schedule.apply import apply_schedule
 
-    process.enter("compile", timeout_s=options.compile_timeout_s)
+    process.enter("compile", timeout_s=options.compile_timeout_s, one_thread=True)
     built = build(task.spec, task.schedule.base)
     apply_schedule(built, task.spec, task.schedule)
     return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hltune.values.errors import InputError
+from hltune.values.errors import InputError, out_of_range
 from hltune.values.pipeline import Number
 
 SourceKind = Literal["module", "python", "cpp", "hlpipe"]
@@ -32,6 +32,8 @@ Examples = tuple[tuple[str | None, str], ...]
 
 CPP_SUFFIXES = (".cpp", ".cc", ".cxx")
 _KINDS: dict[str, SourceKind] = {".py": "python", **dict.fromkeys(CPP_SUFFIXES, "cpp"), ".hlpipe": "hlpipe"}
+_TOO_LARGE = 1_000_000
+"""A width, or a height."""
 _FORMS = "file.py[:name], file.cpp[+other.cpp][:name] or file.hlpipe"
 
 
@@ -125,10 +127,13 @@ def parse_cxxflags(text: str) -> tuple[str, ...]:
 
 def parse_size(text: str) -> tuple[int, int]:
     """Reads ``1536x2560``."""
-    match = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
+    match = re.fullmatch(r"(0|[1-9][0-9]*)x(0|[1-9][0-9]*)", text)
     if match is None:
         raise InputError("malformed size", where=f"--size {text}", expected="WIDTHxHEIGHT, for example 1536x2560")
-    return int(match[1]), int(match[2])
+    width, height = int(match[1]), int(match[2])
+    if not (0 < width < _TOO_LARGE and 0 < height < _TOO_LARGE):
+        raise out_of_range("--size", f"1 to {_TOO_LARGE - 1} either way", text)
+    return width, height
 
 
 def parse_estimate(text: str) -> tuple[str, tuple[Number, ...]]:

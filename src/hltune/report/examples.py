@@ -27,6 +27,7 @@ def reduced(result: Reduced) -> Document:
         "directives": len(result.schedule.directives),
         "tried": result.tried,
         "complete": result.complete,
+        "interrupted": result.interrupted,
         "failure": failure(result.failure),
         "schedule": directives(result.schedule),
         "files": [str(path) for path in result.files],
@@ -47,8 +48,10 @@ def print_reduced(console: Console, result: Reduced) -> None:
     before, after = len(result.example.schedule.directives), len(result.schedule.directives)
     print_lines(console, *(directive_text(each) for each in result.schedule.directives))
     print_lines(console, f"{after} of {before} directives, after {result.tried} tries. {result.failure}")
-    if not result.complete:
-        print_lines(console, "it was stopped before the end: more --minutes may leave fewer")
+    if result.interrupted:
+        print_lines(console, "it was interrupted: without that, fewer may be left")
+    elif not result.complete:
+        print_lines(console, "time was up before the end: more --minutes may leave fewer")
     print_lines(console, *result.files)
 
 

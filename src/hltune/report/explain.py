@@ -6,7 +6,17 @@ from rich.console import Console
 from rich.table import Column
 
 from hltune.report.against import caution, differing, headline
-from hltune.report.layout import CHANGED, Document, count, number, numbers, percent, plain_table, print_lines
+from hltune.report.layout import (
+    CHANGED,
+    Document,
+    count,
+    number,
+    numbers,
+    percent,
+    plain_table,
+    print_lines,
+    print_table,
+)
 from hltune.report.speedups import UNSURE, speedup_text
 from hltune.values.unit import MILLISECONDS, size
 
@@ -153,7 +163,7 @@ def _print_funcs(console: Console, each: Document) -> None:
             _works_on(row),
         )
     print_lines(console, "", "where the time goes")
-    console.print(table)
+    print_table(console, table)
     if any(row["disagree"] for row in each["funcs"]):
         print_lines(console, "! differs from the measured share more than twofold")
 
@@ -165,14 +175,14 @@ def _works_on(row: Document) -> str:
 
 
 def _print_loops(console: Console, each: Document) -> None:
-    table = plain_table(Column("loops", no_wrap=True), *numbers("iterations", "touches\neach time", "T0"))
+    table = plain_table(Column("loops", overflow="fold"), *numbers("iterations", "touches\neach time", "T0"))
     for row in each["loops"]:
         if row["share"] >= LEAST_SHOWN:
             iterations = number(row.get("iterations"), ",.4g")
             mark = "* " if row.get("differs") else "  " if "differs" in row else ""
             table.add_row(mark + _loop(row), iterations, size(row["touched_bytes"]), percent(row["share"]))
     print_lines(console, "", "the lowered program")
-    console.print(table)
+    print_table(console, table)
     if any(row.get("differs") for row in each["loops"]):
         print_lines(console, "* not in this place in the other program")
     print_lines(console, "")
@@ -187,7 +197,7 @@ def _loop(row: Document) -> str:
 
 def _print_against(console: Console, against: Document, one: Document, other: Document) -> None:
     """Both schedules side by side, Func by Func."""
-    table = plain_table(Column("Func", no_wrap=True), *numbers(one["name"], other["name"], "difference"))
+    table = plain_table(Column("Func", overflow="fold"), *numbers(one["name"], other["name"], "difference"))
     timed = one["profile"] is not None and other["profile"] is not None
     ones, others = (_times(each, measured=timed) for each in (one, other))
     for name in dict.fromkeys((*ones, *others)):
@@ -197,7 +207,7 @@ def _print_against(console: Console, against: Document, one: Document, other: Do
         table.add_row("all", count(one["cost"]), count(other["cost"]), f"{one['cost'] - other['cost']:+.3g}")
     what = f"measured {one['unit']}" if timed else "predicted ms"
     print_lines(console, f"{one['name']} against {other['name']}, {what}")
-    console.print(table)
+    print_table(console, table)
     counted = [each["profile"] is not None and each["profile"]["counted"] for each in (one, other)]
     if timed and not any(counted):
         print_lines(console, *caution(against))

@@ -43,6 +43,7 @@ def explained(result: Explanation) -> Document:
         "against": against(result),
         "schedules": schedules,
         "also": list(result.also),
+        "same_program": list(result.same_program),
         "others": [{"name": name, **_measurement(each, result.machine.unit)} for name, each in result.others.items()],
         "limit": result.machine.unit.from_seconds(_value(result.bandwidth_bound)),
         "verification": verification(result.verification),

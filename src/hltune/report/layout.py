@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.style import StyleType
 from rich.table import Column, Table
 from rich.text import Text
@@ -14,6 +15,8 @@ from hltune.workspace.rows import Row
 
 Document = dict[str, Any]
 """What ``--json`` writes, or a part of it."""
+_LEAST_TEXT, _GAP = 20, 2
+"""Characters that text has at least, and between columns."""
 CHANGED = "was changed to stay inside of its images: as found, it reads or writes beyond them"
 """What is said of a schedule that was repaired, after its name."""
 
@@ -57,8 +60,21 @@ def plain_table(*columns: Column | str) -> Table:
     return table
 
 
+def print_table(console: Console, table: Table) -> None:
+    """Prints a table of which no figure is cut: columns that may be wrapped make room, and else it is too wide."""
+    widths: list[int] = []
+    for column in table.columns:
+        cells = (Measurement.get(console, console.options, cell).maximum for cell in (column.header, *column.cells))
+        widest = max(cells, default=0)
+        widths.append(widest if column.no_wrap else min(widest, _LEAST_TEXT))
+    needed = sum(widths) + _GAP * (len(widths) - 1)
+    if needed > console.width:
+        table.width = needed
+    console.print(table, crop=False)
+
+
 def numbers(*headings: str) -> list[Column]:
-    """Columns that are flush right; what is beside them makes room."""
+    """Columns that are flush right; what is beside them makes room, see `print_table`."""
     return [Column(heading, justify="right", no_wrap=True) for heading in headings]
 
 

@@ -9,7 +9,7 @@ import re
 import shlex
 import time
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
@@ -28,10 +28,12 @@ from hltune.report.documents import errors, failure
 from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, untried
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED, Document, count, number, percent
+from hltune.report.outlook import outlook_text
 from hltune.report.pictures import round_numbers
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import LONGEST_PAUSE_S, minutes_without_pauses
+from hltune.tuning.outlook import Outlook
 from hltune.tuning.tuner import Round
 from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.errors import Failure, HltuneError
@@ -85,7 +87,9 @@ def _so_far(name: str, rounds: Sequence[Round], unit: Unit) -> Document:
         if each.best is not None:
             history.append([elapsed_s / 60, unit.from_seconds(each.best)])
     measured = sum(each.measured for each in rounds if each.pipeline == name)
-    return {"pipeline": name, "unit": _unit(unit), "history": history, "measurements": measured}
+    outlook = outlook_text(Outlook.of([each.best for each in rounds if each.pipeline == name]))
+    said = {"history": history, "measurements": measured, "outlook": outlook}
+    return {"pipeline": name, "unit": _unit(unit), **said}
 
 
 def write_page(document: Document, path: Path, *, refresh_s: int | None = None) -> None:
@@ -143,13 +147,14 @@ def _pipeline(result: Reported, place: Sequence[str]) -> Document:
     history = zip(elapsed[shown], costs[shown], strict=True)
     return {
         **explained(explanation),
-        "rows": _rows(measured, explanation.schedules[0].name),
+        "rows": _rows(measured, explanation.schedules[0].name, explanation.same_program),
         "unit": _unit(unit),
         "heap": "in all per call" if unit == MILLISECONDS else "at most at a time",
         "history": [[float(at), unit.from_seconds(cost)] for at, cost in history],
         "measurements": len(costs),
         "failures": [_failure(each, flags) for each in result.failures],
         "origins": [{"origin": origin, "count": count} for origin, count in result.origins],
+        "outlook": None if result.outlook is None else outlook_text(result.outlook),
         "tunings": [_tuning(each) for each in result.tunings],
         "pictures": [_picture(each) for each in result.pictures],
     }
@@ -164,12 +169,17 @@ def _shown(costs: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.flatnonzero(keep)
 
 
-def _rows(measured: Mapping[str, Measurement | None], former: str) -> list[Document]:
-    """The fastest first, which is the one that is explained unless another one is surely faster."""
+def _rows(measured: Mapping[str, Measurement | None], former: str, twins: Collection[str]) -> list[Document]:
+    """The fastest first, which is the one that is explained unless another one is surely faster.
+
+    Args:
+        twins: those that are the same program as the one that is explained.
+    """
     costs = {name: each for name, each in measured.items() if isinstance(each, Cost)}
     order = in_order(costs, former)
     best = costs[order[0]] if order else None
-    return [_row(name, measured[name], best) for name in (*order, *(each for each in measured if each not in costs))]
+    names = (*order, *(each for each in measured if each not in costs))
+    return [{**_row(name, measured[name], best), "same_program": name in twins} for name in names]
 
 
 def _row(name: str, measured: Measurement | None, best: Cost | None) -> Document:

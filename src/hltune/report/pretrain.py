@@ -17,7 +17,7 @@ from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint
 from hltune.pretraining.plan import LEAST_HELD_OUT, LEAST_PROGRAMS, LEAST_TUNED, Plan
 from hltune.pretraining.ranking import RankerCheckpoint
-from hltune.report.layout import Document, facts, number, numbers, plain_table, print_lines
+from hltune.report.layout import Document, facts, number, numbers, plain_table, print_lines, print_table
 from hltune.report.progress import Board, clock
 
 _METRICS = {"pair_accuracy": "pairs right", "regret_at_1": "regret@1", "regret_at_8": "regret@8", "r2": "R2"}
@@ -71,7 +71,7 @@ def print_pretrained(console: Console, result: Pretrained) -> None:
     batches = f"{journal.batches}, {len(result.batches)} of them in this run of {clock(result.seconds)}"
     schedules = f"{journal.measured} measured, {journal.failed} failed ({share:.1%})"
     console.print(facts(("batches", batches), ("schedules", schedules), ("rejected", rejected or "no program")))
-    console.print(_evaluations(result.checkpoint, result.ranker))
+    print_table(console, _evaluations(result.checkpoint, result.ranker))
     print_lines(console, f"weights: {result.checkpoint.weights}")
     if result.ranker is not None:
         print_lines(console, f"ranker: {result.ranker.path}, from {result.ranker.programs} programs")

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hltune.programs.program import Node, Program
-from hltune.report.layout import Document, plain_table, print_lines
+from hltune.report.layout import Document, plain_table, print_lines, print_table
 from hltune.report.pictures import drawn
 from hltune.values.errors import InputError
 
@@ -35,7 +35,7 @@ def print_program(console: Console, program: Program) -> None:
     table = plain_table("name", "kind", "type", "size", "reads")
     for node in program.nodes:
         table.add_row(node.name, node.kind, node.dtype, _size(node), ", ".join(node.reads))
-    console.print(table)
+    print_table(console, table)
 
 
 def check_picture(path: Path) -> None:

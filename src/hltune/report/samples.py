@@ -9,7 +9,7 @@ from rich.table import Column
 
 from hltune.commands.samples import ID_DIGITS, Chosen, Featurized
 from hltune.report.documents import directives, machine_fields, reason_fields
-from hltune.report.layout import Document, numbers, plain_table, print_lines
+from hltune.report.layout import Document, numbers, plain_table, print_lines, print_table
 from hltune.samples.exchange import Imported
 from hltune.samples.results import Ranked
 from hltune.samples.statistics import Statistics
@@ -88,7 +88,7 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
             counts = (str(row.samples), str(row.schedules))
             measured = map(unit.text, (row.best, row.median, row.slowest))
             table.add_row(row.pipeline_name, row.pipeline_hash[:ID_DIGITS], *counts, *measured)
-        console.print(table)
+        print_table(console, table)
         for row in of_machine:
             failed = ", ".join(f"{count} in {stage}" for stage, count in sorted(row.failed.items())) or "none"
             when = f"{_time(row.first_at_s)} to {_time(row.last_at_s)}"
@@ -103,7 +103,7 @@ def print_best(console: Console, chosen: Chosen, rows: Iterable[Ranked]) -> None
         count = "unknown" if row.schedule is None else str(len(row.schedule.directives))
         counts = (unit.text(row.cost), str(row.measurements), str(row.round))
         table.add_row(*counts, row.schedule_hash[:ID_DIGITS], count, origin_text(row.provenance))
-    console.print(table)
+    print_table(console, table)
 
 
 def origin_text(origin: Provenance) -> str:

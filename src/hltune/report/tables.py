@@ -10,7 +10,16 @@ from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
 from hltune.machine.speedup import is_tie, ratio
-from hltune.report.layout import facts, number, numbers, plain_table, print_failures, print_lines, print_verification
+from hltune.report.layout import (
+    facts,
+    number,
+    numbers,
+    plain_table,
+    print_failures,
+    print_lines,
+    print_table,
+    print_verification,
+)
 from hltune.report.verdict import Verdict, whose
 from hltune.schedule.render import render_loop_nest
 from hltune.suite.benchmark import Benchmark
@@ -31,7 +40,7 @@ def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
         for benchmark in suite:
             if benchmark.group == group:
                 table.add_row(benchmark.name, f"{benchmark.width}x{benchmark.height}", benchmark.summary)
-        console.print(table)
+        print_table(console, table)
 
 
 def print_scheduled(console: Console, result: Scheduled) -> None:
@@ -79,7 +88,7 @@ def _print_rungs(console: Console, result: Scheduled) -> None:
         table.add_row(MANUAL, "-", unit.text(own.value), whose(MANUAL))
     elif own is not None:
         table.add_row(MANUAL, "-", "-", f"failed: {own.stage}")
-    console.print(table)
+    print_table(console, table)
 
 
 def print_verdict(console: Console, verdict: Verdict | None) -> None:
@@ -100,7 +109,7 @@ def print_comparison(console: Console, result: Comparison) -> None:
     without_cost = ("-",) * len(headings) + ("no" if counters is None else "-",)
     for row in result.rows:
         table.add_row(row.name, *(_cells(row.cost, result) if row.cost else without_cost))
-    console.print(table)
+    print_table(console, table)
     print_ties(console, result.rows)
     print_failures(console, result.rows)
     print_lines(console, *(f"{name} is by {rung}" for name, rung in result.rungs.items() if rung != name))

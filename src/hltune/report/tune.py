@@ -12,6 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from hltune.commands.tune import Tuned, Tuning
+from hltune.cost_model.ranker import NAME as RANKER
 from hltune.machine.speedup import Speedup, ratio
 from hltune.report.documents import cost as cost_document
 from hltune.report.documents import errors, to_best
@@ -25,8 +26,10 @@ from hltune.report.layout import (
     plain_table,
     print_failures,
     print_lines,
+    print_table,
     print_verification,
 )
+from hltune.report.outlook import outlook_text
 from hltune.report.progress import Board, clock
 from hltune.report.speedups import interval, known_tie, ratio_document
 from hltune.report.tables import print_ties, print_verdict
@@ -34,7 +37,6 @@ from hltune.report.verdict import Verdict, whose
 from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.finals import Finals
 from hltune.tuning.operators import Successes
-from hltune.tuning.options import Budget
 from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.rounds import TuneProgress
 from hltune.tuning.tuner import Round
@@ -42,6 +44,7 @@ from hltune.values.errors import InputError
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED
+from hltune.workspace.subject import EXPERT, MANUAL
 
 _REASONS = 3
 """Reasons of failure that are shown."""
@@ -73,7 +76,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
             spread = [f"{cost.spread:.0%}"] if timed else []
             cells = [unit.text(cost.value), *spread, f"{ratio(cost, best):.2f}"]
         table.add_row(row.name, *cells)
-    console.print(table)
+    print_table(console, table)
     print_ties(console, finals.rows)
     print_lines(console, *_about_winner(finals))
     if finals.left_out:
@@ -86,7 +89,12 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     grid = facts(
         ("winner", f"{finals.winner.name}, {unit.text(best.value)} {unit.label}, output verified"),
         ("runner-up costs", _interval(finals.to_runner_up)),
-        ("stock Adams2019 costs", _interval(finals.to_baseline)),
+        (
+            "stock Adams2019 costs",
+            "the same, for it is the same program"
+            if BASELINE in finals.same_program
+            else _interval(finals.to_baseline),
+        ),
         ("samples", f"{counts}; {result.distinct} distinct schedules in the store"),
     )
     for index, reason in enumerate(result.reasons[:_REASONS]):
@@ -95,15 +103,11 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         grid.add_row("", f"other reasons: {len(result.reasons) - _REASONS}, see `hltune samples failures`")
     if text := _successes(result.successes):
         grid.add_row("mutants that won", text)
-    grid.add_row("more tuning", _outlook(result.outlook, result.budget))
+    grid.add_row("more tuning", _outlook(result))
     last = next((each for each in reversed(result.rounds) if each.validations), None)
     if last is not None:
-        scorers = (
-            f"{v.name}: {number(v.pairs.accuracy, '.0%')} of pairs, regret@1 {v.regret_at_1:.2f}, "
-            f"R2 {number(v.r2, '.2f')}"
-            for v in last.validations
-        )
-        grid.add_row("held-out samples", "; ".join([str(last.held_out), *scorers]))
+        for heading, text in _validated(last):
+            grid.add_row(heading, text)
     console.print(grid)
     print_verification(console, result.verification)
     print_lines(console, *files, "")
@@ -132,27 +136,22 @@ def _expected(expected: Expectation) -> str:
     return text
 
 
-def _outlook(outlook: Outlook, budget: Budget) -> str:
-    """What further rounds are likely to bring, in a sentence."""
-    if (least := outlook.least_rounds) is not None:
-        return f"too few rounds ({outlook.rounds}) to tell; give {_more(outlook.rounds, least, budget)}"
-    if outlook.hopeless:
-        return f"nothing works after {outlook.rounds} rounds"
-    if outlook.late_gain is None:
-        return f"nothing worked in the first third of {outlook.rounds} rounds: more --minutes are likely to help"
-    gain = f"the last two thirds of {outlook.rounds} rounds took {outlook.late_gain:.1%} off the least cost"
-    return f"{gain}: {'done, as far as that tells' if outlook.done else 'more --minutes are likely to help'}"
+def _validated(done: Round) -> Iterable[tuple[str, str]]:
+    """How the scorers did, and on what: the ranker holds no samples out, for each of its ensembles leaves some."""
+    said = {
+        v.name: f"{number(v.pairs.accuracy, '.0%')} of pairs, regret@1 {v.regret_at_1:.2f}, R2 {number(v.r2, '.2f')}"
+        for v in done.validations
+    }
+    ranker = said.pop(RANKER, None)
+    if said:
+        scorers = (f"{name}: {text}" for name, text in said.items())
+        yield "held-out samples", "; ".join([str(done.held_out), *scorers])
+    if ranker is not None:
+        yield "ranker", f"{ranker}, each sample by those of its trees that have not learned from it"
 
 
-def _more(rounds: int, least: int, budget: Budget) -> str:
-    """The flag that makes at least so many rounds of these: that of the limit which ended them."""
-    if budget.rounds is not None and rounds >= budget.rounds:
-        return f"--rounds {least}"
-    if budget.samples is not None:
-        return "more --samples" if budget.minutes is None else "more --samples and --minutes"
-    if budget.minutes is None or rounds == 0:
-        return "more --minutes"
-    return f"--minutes {math.ceil(budget.minutes * least / rounds)}"
+def _outlook(result: Tuned) -> str:
+    return outlook_text(result.outlook, result.budget, own=len(result.rounds))
 
 
 def _successes(successes: Successes) -> str:
@@ -169,10 +168,18 @@ def _about_winner(finals: Finals) -> Iterable[str]:
         yield f"{finals.winner.name} stays the winner, for {why}"
     if finals.winner_is is not None:
         yield f"{TUNED} is {whose(finals.winner_is)}"
+    twins = sorted(finals.same_program, key=lambda name: name not in (MANUAL, EXPERT))
+    noise = "it is the same program, and that their costs differ is noise"
+    for name in twins:
+        if finals.winner_is is None and (row := finals.row(name)) is not None and row.name == row.finder:
+            yield f"{finals.winner.name} is {whose(name)}, written otherwise: {noise}"
+        else:
+            yield f"{name} is {finals.winner.name}, written otherwise: {noise}"
 
 
 def _verdict(result: Tuned) -> Verdict | None:
-    return Verdict.of(result.finals.rows, compared=result.finals.compared)
+    finals = result.finals
+    return Verdict.of(finals.rows, compared=finals.compared, twins=(finals.winner.name, *finals.same_program))
 
 
 def _unit(result: Tuned) -> Unit:
@@ -284,6 +291,7 @@ def _document(result: Tuned, store: Path) -> Document:
             for row in finals.rows
         ],
         "winner_is": finals.winner_is,
+        "same_program": list(finals.same_program),
         "stays": finals.stays,
         "compared": finals.compared,
         "left_out": list(finals.left_out),
@@ -300,11 +308,7 @@ def _document(result: Tuned, store: Path) -> Document:
         "samples_per_minute": round(result.samples_per_minute, 2),
         "seconds": round(result.seconds, 2),
         "expected": result.expected and _expectation(result.expected),
-        "outlook": {
-            **asdict(result.outlook),
-            "done": result.outlook.done,
-            "summary": _outlook(result.outlook, result.budget),
-        },
+        "outlook": {**asdict(result.outlook), "done": result.outlook.done, "summary": _outlook(result)},
         "rounds": [_round(done, unit) for done in result.rounds],
         "weights": result.weights and str(result.weights),
         "store": str(store),

@@ -1,6 +1,6 @@
 """How the best schedule compares with the one that a person wrote: the first line of every summary."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from hltune.machine.speedup import Speedup, compared
@@ -33,24 +33,31 @@ class Verdict:
         written: what measuring it gave.
         best: cost of the best other schedule; None if there is none.
         compared: they were measured side by side.
+        same_program: Halide makes the same of both, so that any difference is noise.
     """
 
     name: str = MANUAL
     written: Measurement
     best: Cost | None
     compared: bool = True
+    same_program: bool = False
 
     @classmethod
-    def of(cls, rows: Iterable[Row], *, compared: bool = True) -> "Verdict | None":
-        """Found among schedules, the fastest first; None if nobody wrote one."""
+    def of(cls, rows: Iterable[Row], *, compared: bool = True, twins: Collection[str] = ()) -> "Verdict | None":
+        """Found among schedules, the fastest first; None if nobody wrote one.
+
+        Args:
+            twins: those that are the same program, by name.
+        """
         found = {row.name: row for row in rows}
         name = next((each for each in (MANUAL, EXPERT) if each in found), None)
         if name is None:
             return None
         written = found.pop(name).measurement
         found.pop(MANUAL_PART, None)  # is the author's as well
-        best = next((row.cost for row in found.values() if row.cost), None)
-        return cls(name=name, written=written, best=best, compared=compared)
+        best = next((row for row in found.values() if row.cost), None)
+        same = best is not None and {name, best.name} <= {*twins}
+        return cls(name=name, written=written, best=best and best.cost, compared=compared, same_program=same)
 
     @property
     def speedup(self) -> Speedup | None:
@@ -62,7 +69,7 @@ class Verdict:
     @property
     def tie(self) -> bool | None:
         """Neither is surely faster; None if that cannot be told."""
-        return known_tie(self.speedup)
+        return True if self.same_program else known_tie(self.speedup)
 
     @property
     def text(self) -> str:
@@ -73,6 +80,8 @@ class Verdict:
         if found is None:
             return f"nothing works so far but {whose(self.name)}"
         how = "" if self.compared else ", by times of different moments"
+        if self.same_program:
+            return f"the same program as {whose(self.name)}"
         than = "the expert" if self.name == EXPERT else whose(self.name)
         if found.tie:
             unsure = " (too few turns to be sure)" if self.tie is None and self.compared else ""

@@ -54,6 +54,12 @@ def newest(files: Mapping[int, Path]) -> Path | None:
 def check_writable(directory: Path) -> None:
     """Raises an `InputError` early if no file can be made in a directory, before hours of work end in one."""
     try:
+        taken = next((each for each in (directory, *directory.parents) if each.exists()), directory)
+        if taken.is_file():
+            todo = "choose another place, or remove the file"
+            raise InputError(
+                "cannot write here", where=str(directory), expected="a folder", found=f"a file, {taken}", todo=todo
+            )
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             pass

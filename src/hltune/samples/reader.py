@@ -109,6 +109,20 @@ class Reader:
         row = self._row(query, pipeline_hash, machine_key)
         return row[0] if row else 0
 
+    def round_costs(self, pipeline_hash: str, machine_key: str) -> tuple[float | None, ...]:
+        """Least cost after each round of tuning, of all runs; None as long as nothing works.
+
+        What has turned out wrong since does not count.
+        """
+        query = f"""SELECT round, CASE WHEN schedule_id NOT IN {_REFUTED} THEN cost END {OF} ORDER BY id"""
+        least: float | None = None
+        costs: dict[int, float | None] = {}
+        for number, cost in self._rows(query, *2 * (pipeline_hash, machine_key)):
+            least = min((each for each in (least, cost) if each is not None), default=None)
+            if number > 0:
+                costs[number] = least
+        return tuple(costs.values())
+
     def history(self, pipeline_hash: str, machine_key: str) -> tuple[tuple[float, float], ...]:
         """When each measurement was taken, in seconds since 1970, and its cost, in the order of time; no failures.
 

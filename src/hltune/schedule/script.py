@@ -76,9 +76,8 @@ def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about
     heading = f"# {_line(about)}\n# pip install halide=={setting.halide} numpy, then: python reproduce.py\n"
     heading += f"# {BY_RULE}\n" if setting.tolerances.by_rule else ""
     body = to_python(schedule, spec)
-    imports = (
-        "import os\nimport re\nimport sys\nimport time\nfrom itertools import zip_longest\nfrom pathlib import Path\n"
-    )
+    imports = "import contextlib\nimport os\nimport re\nimport sys\nimport time\n"
+    imports += "from itertools import zip_longest\nfrom pathlib import Path\n"
     body = body.replace("import re\nfrom itertools import zip_longest\n", imports, 1)
     environment = f"os.environ.update({dict(setting.environment)})  # before Halide reads it\n"
     body = body.replace("import halide as hl\n", f"{environment}\nimport halide as hl\nimport numpy as np\n", 1)

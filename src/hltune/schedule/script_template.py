@@ -33,11 +33,28 @@ GUARD = 4096
 
 def main() -> None:
     """Runs the pipeline with the schedule, then in a way that is right, and compares."""
+    try:
+        check()
+    except Refused as refused:
+        stage, error = refused.args
+        print(f"{{type(error).__name__}}: {{error}}", file=sys.stderr)
+        as_measured = (FAILURE or "").startswith(f"{{stage}}: ")
+        how = "in this step, as it did when it was measured" if as_measured else "otherwise than when it was measured"
+        raise SystemExit(f"it fails {{how}}: {{FAILURE or 'then it worked'}}") from None
+
+
+class Refused(Exception):
+    """The schedule fails in this stage, with this error of Halide's."""
+
+
+def check() -> None:
+    """Raises `Refused` if the schedule does not run, and `SystemExit` if it is wrong or takes too long."""
     target, here = hl.Target(sys.argv[1] if len(sys.argv) > 1 else TARGET), hl.get_host_target()
     if (target.arch, target.os, target.bits) != (here.arch, here.os, here.bits):
         began = time.perf_counter()
-        pipeline, arguments = build(apply_schedule)
-        pipeline.compile_to({{hl.OutputFileType.object: "reproduce.o"}}, arguments, "reproduce", target)
+        with stage("compile"):
+            pipeline, arguments = build(apply_schedule)
+            pipeline.compile_to({{hl.OutputFileType.object: "reproduce.o"}}, arguments, "reproduce", target)
         is_late(time.perf_counter() - began, None)
         todo = "to run the schedule on this one: python reproduce.py host"
         raise SystemExit(f"compiled, but code for {{target}} does not run on this computer; {{todo}}")
@@ -60,6 +77,15 @@ def main() -> None:
         print(f"what was measured did not happen this time: {{FAILURE}}")
 
 
+@contextlib.contextmanager
+def stage(name):
+    """Says in which stage of a measurement Halide raises an error."""
+    try:
+        yield
+    except hl.HalideError as error:
+        raise Refused(name, error) from error
+
+
 def is_late(compile_s, run_s):
     """Whether what took too long does so again; says it."""
     stage, after_s = GIVEN_UP or (None, None)
@@ -77,8 +103,8 @@ def reference(target):
     for name, schedule in [("every Func at root", at_root), ("without a schedule", lambda pipeline: None)]:
         try:
             (outputs,), _, (seconds,) = run(schedule, target, 1)
-        except hl.HalideError as error:
-            print(f"{{name}}: {{error}}", flush=True)
+        except Refused as refused:
+            print(f"{{name}}: {{refused.args[1]}}", flush=True)
         else:
             print(f"{{name}}: {{seconds * 1e3:.3f}} ms", flush=True)
             return outputs
@@ -93,7 +119,8 @@ def compare(expected, found):
         wrong = [*mistakes(one, other, far, levels, untouched)]
         count = f"{{np.count_nonzero(far)}} of {{one.size}} elements differ"
         right = far.any() and not wrong
-        yield f"output {{number}}: " + (f"right: {{count}} by no more than they may" if right else count)
+        near = f"right within its tolerance, though not bit by bit: {{count}}"
+        yield f"output {{number}}: {{near if right else count}}"
         yield from wrong
 
 
@@ -151,8 +178,9 @@ def build(schedule):
     Memory is full of poison before each run, so that what was not written shows, and what was written around an output.
     """
     began = time.perf_counter()
-    pipeline, arguments = build(schedule)
-    function = pipeline.compile_to_callable(arguments, target)
+    with stage("compile"):
+        pipeline, arguments = build(schedule)
+        function = pipeline.compile_to_callable(arguments, target)
     compile_s = time.perf_counter() - began
     values = {{name: buffer(image(name, kind, dimensions), dimensions) for name, kind, dimensions in IMAGES}}
     values |= {{name: value for name, _, value in SCALARS}}
@@ -163,7 +191,8 @@ def build(schedule):
         for memory, array, _ in outputs:
             memory.fill(poison(array))
         began = time.perf_counter()
-        function(*arguments)
+        with stage("run"):
+            function(*arguments)
         seconds.append(time.perf_counter() - began)
         found.append([(array.copy(), is_untouched(memory, array)) for memory, array, _ in outputs])
         if GIVEN_UP is not None and GIVEN_UP[0] == "run" and seconds[-1] > GIVEN_UP[1]:

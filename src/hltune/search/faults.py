@@ -20,6 +20,7 @@ from hltune.values.roles import Stage
 from hltune.values.unit import size
 
 _RECOMPUTED = 1.25
+_ROUNDED = 2.0
 """Points computed for each that is needed."""
 _REPEATS = 2.0
 """How often each point of an inlined Func is computed."""
@@ -95,6 +96,23 @@ def _recomputed(case: Case) -> Iterator[Fault]:
         )
 
 
+def _rounded(case: Case) -> Iterator[Fault]:
+    """Of what is computed once, in full: more points than that are those of loops that are rounded up."""
+    for stage, bodies, root in _beside_root(case):
+        needed, points = (sum(each.features["points"] for each in some) for some in (root, bodies))
+        once = stage.func in case.patient.view.outputs or isinstance(case.patient.place(stage.func), ComputeRoot)
+        if not once or not needed or points < _ROUNDED * needed or not any(each.vector for each in bodies):
+            continue
+        yield Fault(
+            kind="rounded",
+            stage=stage,
+            seconds=sum(each.seconds for each in bodies) * (1.0 - needed / points),
+            text=f"computes {points / needed:.1f} elements for each that is needed, for its vectors are wider than what"
+            " they go along: vectorise by fewer lanes, or along a longer dimension",
+            changes=tuple(remedies.revectorised(case.patient, stage, bodies[0].element_bytes)),
+        )
+
+
 def _beside_root(case: Case) -> Iterator[tuple[Stage, list[Body], list[Body]]]:
     """The bodies of each stage, and those of the program that computes every Func once.
 
@@ -131,7 +149,10 @@ def _computes(body: Body) -> bool:
 
 
 def _scattered(case: Case) -> Iterator[Fault]:
+    rounded = {each.stage for each in _rounded(case)}  # most of whose lanes are of no use, wherever they lie
     for stage, bodies in case.stages.items():
+        if stage in rounded:
+            continue
         slow = [each for each in bodies if each.vector and each.terms["scattered"] >= _SCATTERED * each.seconds]
         if not slow:
             continue
@@ -291,6 +312,7 @@ def _entries(body: Body) -> float:
 KINDS: dict[str, Callable[[Case], Iterator[Fault]]] = {
     "scalar": _scalar,
     "recomputed": _recomputed,
+    "rounded": _rounded,
     "inlined": _inlined,
     "scattered": _scattered,
     "pages": _pages,

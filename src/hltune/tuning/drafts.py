@@ -203,6 +203,14 @@ class Drafts:
         """Nothing like the first programs of this pipeline was seen in pre-training, so that its trees have no say."""
         return self._unlike or False
 
+    def same_program(self, schedule: Schedule, others: Mapping[str, Schedule], *, end_s: float) -> tuple[str, ...]:
+        """Which others come to the program of a schedule, by their names, as far as that is known by a time."""
+        keys = {name: schedule_hash(each) for name, each in others.items()}
+        own = schedule_hash(schedule)
+        self._lower({own: schedule, **{keys[name]: each for name, each in others.items()}}, end_s=end_s)
+        programs = {key: self._programs[key].program_hash for key in (own, *keys.values()) if key in self._programs}
+        return tuple(name for name, key in keys.items() if own in programs and programs.get(key) == programs[own])
+
     def choose(
         self, make: Make, wanted: int, *, random_share: float, rng: np.random.Generator, end_s: float
     ) -> Drafted:

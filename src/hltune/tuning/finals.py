@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hltune.machine.protocol import Session
 from hltune.machine.speedup import Speedup, speedup
@@ -34,6 +34,7 @@ class Finals:
         to_runner_up: how many times as much the second best costs; None if there is none.
         to_baseline: how many times as much the schedule costs that Adams2019 finds without tuning; None if it failed.
         left_out: those that there was no time for, and that matter, by name.
+        same_program: others of them of which Halide makes the winner's program: that their costs differ is noise.
         stays: the winner is what tuning has left before, and not the one that seems fastest: as far as can be told,
             they are equals, and who has won before is not replaced for that.
     """
@@ -44,6 +45,7 @@ class Finals:
     left_out: tuple[str, ...] = ()
     compared: bool = True
     stays: bool = False
+    same_program: tuple[str, ...] = ()
 
     @property
     def winner(self) -> Row:
@@ -60,6 +62,13 @@ class Finals:
     def winner_is(self) -> str | None:
         """The known schedule that has won, such as the expert's; None if tuning, or an earlier command, found it."""
         return self.winner.name if self.winner.name == self.winner.finder else None
+
+    def knowing_twins(self, names: Sequence[str]) -> "Finals":
+        """The same, when these others come to the winner's program: none of them is the runner-up."""
+        others = (row.cost for row in self.rows[1:] if row.name not in names and row.cost)
+        runner_up = next(others, None)
+        to_runner_up = runner_up and speedup(runner_up, self.winner_cost)
+        return replace(self, same_program=tuple(names), to_runner_up=to_runner_up) if names else self
 
     def row(self, name: str) -> Row | None:
         """The schedule of this name, if it took part."""

@@ -30,6 +30,7 @@ class Expectation:
         minutes: what is left for its rounds; infinite if time is no limit.
         given: minutes of the whole run, for all pipelines.
         most: samples that it may take; infinite if their number is no limit.
+        known: schedules that are known already, of all runs.
     """
 
     stages: int
@@ -39,6 +40,7 @@ class Expectation:
     minutes: float
     given: float
     most: float
+    known: int = 0
 
     @property
     def samples(self) -> float:
@@ -48,7 +50,7 @@ class Expectation:
     @property
     def minutes_needed(self) -> int | None:
         """Minutes of the whole run with which there would be enough to learn from; None if there are."""
-        enough = min(_FEW, self.most)
+        enough = min(max(0, _FEW - self.known), self.most)
         if self.minutes <= 0 or self.samples >= enough:
             return None
         return math.ceil(self.given * enough / self.samples)
@@ -56,7 +58,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What the rounds of a run say about further ones.
+    """What rounds say about further ones.
 
     Attributes:
         rounds: how many there were.

@@ -48,6 +48,7 @@ class Run:
     """One pipeline of a call; what was measured before the first round counts, too.
 
     Attributes:
+        earlier: least costs after each round of earlier runs, None as long as nothing worked.
         expected: what was expected before the first round, or after it if nothing was measured before; None if there
             was no time for any.
         error: what ended its rounds early; None if nothing did.
@@ -57,6 +58,7 @@ class Run:
     session: Session
     machine: MachineId
     lineage: Lineage
+    earlier: tuple[float | None, ...] = ()
     rounds: list[Round] = field(default_factory=list[Round])
     measured: int = 0
     failures: list[Failure] = field(default_factory=list[Failure])
@@ -67,8 +69,8 @@ class Run:
 
     @property
     def outlook(self) -> Outlook:
-        """What the rounds say about further ones."""
-        return Outlook.of([each.best for each in self.rounds])
+        """What the rounds say about further ones, those of earlier runs as well."""
+        return Outlook.of([*self.earlier, *(each.best for each in self.rounds)])
 
 
 def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progress: TuneProgress) -> None:
@@ -117,8 +119,9 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
         run.seconds += done.seconds
         shares.gained(name, before, done.best)
         progress.round_done(done)
-        if budget.until_done and run.outlook.done:
-            progress.note(f"{name}: {_why_done(run.outlook)}")
+        own = Outlook.of([each.best for each in run.rounds])  # who tunes again wants more than there was
+        if budget.until_done and own.done:
+            progress.note(f"{name}: {_why_done(own)}")
             shares.leave(name)
     idle = [name for name, run in runs.items() if not run.rounds and run.error is None]
     if idle and budget.rounds != 0:

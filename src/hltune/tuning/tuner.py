@@ -176,6 +176,7 @@ class Tuner:
             samples_per_minute=self.pace.samples_per_minute,
             minutes=minutes,
             given=math.inf if given is None else given,
+            known=len(self.history),
             most=min(most, math.inf if rounds is None else rounds * self.pace.full_batch),
         )
 

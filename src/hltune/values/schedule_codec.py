@@ -65,10 +65,11 @@ def from_json(document: object) -> Schedule:
 
 
 class Written(NamedTuple):
-    """A schedule in a file, and the content hash of the pipeline that the file says it is for; None if it does not."""
+    """A schedule in a file, and hash and name of the pipeline that it says it is for; None if it does not."""
 
     schedule: Schedule
     made_for: str | None
+    pipeline: str | None
 
 
 def read_schedule_file(path: Path) -> Schedule:
@@ -83,8 +84,14 @@ def read_written(path: Path) -> Written:
         InputError: it cannot be read or is none.
     """
     try:
-        document = json.loads(path.read_text())
-        return Written(from_json(document), _made_for(document.get("about")))
+        text = path.read_text()
+        if not text.strip():
+            raise InputError("not a schedule: the file is empty")
+        document = json.loads(text)
+        schedule, about = from_json(document), document.get("about")
+        return Written(schedule, _text_of(about, "hash"), _text_of(about, "pipeline"))
+    except IsADirectoryError:
+        raise InputError("this is a folder", where=str(path), expected="a schedule.json", todo="name a file") from None
     except OSError as error:
         raise InputError("cannot read the schedule", where=str(path), found=error.strerror) from None
     except ValueError as error:
@@ -94,11 +101,9 @@ def read_written(path: Path) -> Written:
         raise
 
 
-def _made_for(about: Any) -> str | None:
-    if not isinstance(about, dict):
-        return None
-    made_for = cast("dict[str, object]", about).get("hash")
-    return made_for if isinstance(made_for, str) else None
+def _text_of(about: Any, key: str) -> str | None:
+    found = cast("dict[str, object]", about).get(key) if isinstance(about, dict) else None
+    return found if isinstance(found, str) else None
 
 
 @lru_cache(_REMEMBERED)

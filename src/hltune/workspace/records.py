@@ -264,9 +264,10 @@ class Workspace:
         return [_read(path, spec).record for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]
 
     def best(self, spec: PipelineSpec, machine: MachineId) -> Record:
-        """The schedule that tuning left, or else the fastest one on record.
+        """The schedule that tuning left after a comparison, or else the fastest one on record.
 
-        Tuning measured it side by side with all that were known; times of different runs compare less well.
+        Tuning measured it side by side with all that were known; times of different runs compare less well. What it
+        left without one, for it was interrupted or short of time, counts by its cost as all others do.
 
         Raises:
             InputError: there is none for this pipeline, with these estimates, on this machine.
@@ -281,7 +282,7 @@ class Workspace:
                 "--example, --max-parallelism; for hexagon, also the same --target, --objective, --cache, "
                 "--heap-limit; a file that was changed since is another pipeline",
             )
-        return next((record for record in records if record.name == TUNED), records[0])
+        return next((record for record in records if record.name == TUNED and record.compared), records[0])
 
     def _what_keeps_one(self, spec: PipelineSpec, machine: MachineId) -> str:
         """The command that leaves a record; where tuning was killed, the one that compares what it has measured."""

@@ -11,11 +11,11 @@ from dataclasses import replace
 import pytest
 
 from hltune.machine.host.machine import HostMachine
-from hltune.machine.host.waiting import Waiting, waited_s
+from hltune.machine.host.waiting import Waiting
 from hltune.machine.inputs import Inputs
 from hltune.machine.quiet import say_if_busy
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import usable_cores
+from hltune.runtime.worker import usable_cores, waited_s
 from hltune.values.pipeline import PipelineSpec
 from tests.machine.opened import OPTIONS, fast, opened
 from tests.tuning.recorded import RecordedSession

@@ -41,9 +41,10 @@ class Sleep:
     stage: str
     seconds: float
     timeout_s: float
+    one_thread: bool = False
 
     def run(self, process: Process) -> None:
-        process.enter(self.stage, timeout_s=self.timeout_s)
+        process.enter(self.stage, timeout_s=self.timeout_s, one_thread=self.one_thread)
         time.sleep(self.seconds)
 
 

@@ -16,7 +16,17 @@ from typing import Any
 
 import pytest
 
-from hltune.runtime.worker import Worker, first_ended, parent, paused, run_all, run_each, usable_workers, wait_any
+from hltune.runtime.worker import (
+    Worker,
+    first_ended,
+    parent,
+    paused,
+    run_all,
+    run_each,
+    usable_workers,
+    wait_any,
+    waited_s,
+)
 from hltune.values.errors import Failure, InputError, JobFailed, Refused
 from tests.runtime.worker import jobs
 
@@ -396,3 +406,27 @@ def test_there_are_as_many_workers_as_there_are_cores_and_memory_for(monkeypatch
     for gibibytes, workers in ((0.5, 1), (3.5, 3), (64, 8)):
         monkeypatch.setattr(parent, "physical_memory_bytes", lambda gibibytes=gibibytes: int(gibibytes * 2**30))
         assert usable_workers() == workers
+
+
+@pytest.mark.parametrize("one_thread", [True, False])
+def test_waiting_for_a_processor_counts_where_several_threads_work(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, one_thread: bool
+) -> None:
+    waited: list[int | None] = []
+    monkeypatch.setattr(parent, "waited_s", lambda process: waited.append(process) or 60.0)
+    job = jobs.Sleep("dozing", seconds=0.6, timeout_s=0.2, one_thread=one_thread)
+    if one_thread:
+        worker.run(job)
+        assert set(waited) == {worker.run(jobs.Pid())}
+    else:
+        assert failure_of(worker, job).kind == "timeout" and not waited
+
+
+def test_a_limit_on_one_thread_ends_what_does_not_wait(worker: Worker) -> None:
+    failure = failure_of(worker, jobs.Sleep("dozing", seconds=60, timeout_s=0.2, one_thread=True))
+    assert (failure.stage, failure.kind) == ("dozing", "timeout")
+
+
+def test_other_processes_know_how_long_one_waited() -> None:
+    assert 0.0 <= waited_s(os.getpid()) <= waited_s() + 1e-3
+    assert waited_s(2**22 + 1) == 0.0

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hltune.machine.heap import Taken, measure_heap, settle
-from hltune.machine.host.waiting import waited_s
 from hltune.machine.inputs import input_arrays, smooth
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Compiled, Task, checked, compile_idle, compile_task
 from hltune.pipeline.images import Array
-from hltune.runtime.worker import Process
+from hltune.runtime.worker import Process, waited_s
 from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Heap, lower_decile
 from hltune.values.directives import Schedule

@@ -1,25 +1,9 @@
-"""How long threads that could run waited, because others had the processors: what makes a time too long unseen.
-
-Linux counts it for each thread, in ``/proc/self/task/*/schedstat``: nanoseconds on a processor, nanoseconds of waiting
-for one, and how often it ran.
-"""
+"""How much of the time that calls were timed their threads waited for a processor."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 _LEAST_S = 0.2
 """Less timing says little about the machine."""
-
-
-def waited_s() -> float:
-    """Seconds that the threads of this process have waited, all together; 0 where the system does not say."""
-    waited_ns = 0
-    for thread in Path("/proc/self/task").glob("*"):
-        try:
-            waited_ns += int((thread / "schedstat").read_text().split()[1])
-        except (OSError, ValueError, IndexError):  # it has ended, or nobody counts
-            continue
-    return waited_ns / 1e9
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from hltune.runtime.worker.parent import (
     usable_workers,
 )
 from hltune.runtime.worker.pool import LOOK_S, first_ended, paused, run_all, run_each, wait_any
+from hltune.runtime.worker.waiting import waited_s
 
 __all__ = [
     "LOOK_S",
@@ -33,4 +34,5 @@ __all__ = [
     "usable_cores",
     "usable_workers",
     "wait_any",
+    "waited_s",
 ]

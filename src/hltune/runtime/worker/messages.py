@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+from hltune.runtime.worker.waiting import waited_s
 from hltune.values.errors import HltuneError
 
 R = TypeVar("R")
@@ -68,9 +69,14 @@ class Process:
         """Calls something on the main thread, if jobs run on another one; it does nothing else."""
         return call() if self._main_thread is None else self._main_thread.run(call)
 
-    def enter(self, stage: str, *, timeout_s: float) -> None:
-        """Names what the job does from here on, and how long that may take."""
-        self._connection.send(Stage(stage, timeout_s, time.monotonic()))
+    def enter(self, stage: str, *, timeout_s: float, one_thread: bool = False) -> None:
+        """Names what the job does from here on, and how long that may take.
+
+        Args:
+            one_thread: one thread does it all, and how long it waits for a processor does not count: others that use
+                the cores do not make it take too long.
+        """
+        self._connection.send(Stage(stage, timeout_s, time.monotonic(), waited_s() if one_thread else None))
 
     def log_position(self) -> int:
         """The present end of this process's log; native code writes to it as well."""
@@ -84,11 +90,16 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a job does from now on; when it began is told by the monotonic clock, which all processes share."""
+    """What a job does from now on; when it began is told by the monotonic clock, which all processes share.
+
+    Attributes:
+        waited_s: how long the process had waited for a processor by then, if waiting does not count.
+    """
 
     name: str
     timeout_s: float
     began_s: float
+    waited_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import IO, Any, Generic, TypeVar
 
 from hltune.runtime.cgroup import core_limit, memory_limit_bytes
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
+from hltune.runtime.worker.waiting import waited_s
 from hltune.values.errors import KILLED, START, Failure, FailureKind, HltuneError, JobFailed, Refused
 from hltune.values.limits import LATE
 
@@ -309,7 +310,10 @@ class Running(Generic[R]):
         began_s = self._stage.began_s
         # The message that a stage begins may be older than a pause and read after it.
         paused_s = sum(max(0.0, end_s - max(at_s, began_s)) for at_s, end_s in self._pauses)
-        return max(0.0, began_s + paused_s + self._stage.timeout_s - time.monotonic())
+        left_s = began_s + paused_s + self._stage.timeout_s - time.monotonic()
+        if left_s <= 0.0 and self._stage.waited_s is not None:
+            left_s += max(0.0, waited_s(self._group.leader.pid) - self._stage.waited_s)
+        return max(0.0, left_s)
 
     def cancel(self) -> None:
         """Ends the process if nobody knows yet what came of the job."""

@@ -1,0 +1,38 @@
+"""Whether more tuning is worth it, in a sentence: for the summary of `tune`, its JSON, and the page of `report`."""
+
+from __future__ import annotations
+
+import math
+
+from hltune.tuning.options import Budget
+from hltune.tuning.outlook import Outlook
+
+
+def outlook_text(outlook: Outlook, budget: Budget | None = None, *, own: int = 0) -> str:
+    """What further rounds are likely to bring.
+
+    Args:
+        budget: of the run that has just ended; None if none has.
+        own: how many of the rounds were those of this run.
+    """
+    if (least := outlook.least_rounds) is not None:
+        missing = least - outlook.rounds
+        return f"too few rounds ({outlook.rounds}) to tell; {_more(missing, own, budget or Budget())}"
+    if outlook.hopeless:
+        return f"nothing works after {outlook.rounds} rounds"
+    if outlook.late_gain is None:
+        return f"nothing worked in the first third of {outlook.rounds} rounds: more --minutes are likely to help"
+    gain = f"the last two thirds of {outlook.rounds} rounds took {outlook.late_gain:.1%} off the least cost"
+    return f"{gain}: {'done, as far as that tells' if outlook.done else 'more --minutes are likely to help'}"
+
+
+def _more(missing: int, own: int, budget: Budget) -> str:
+    """The flag with which another run makes the rounds that are missing: that of the limit which ended this one."""
+    brings = "in another run, which goes on from here, makes up for that"
+    if budget.rounds is not None and own >= budget.rounds:
+        return f"--rounds {missing} {brings}"
+    if budget.samples is not None:
+        return "give more --samples" if budget.minutes is None else "give more --samples and --minutes"
+    if budget.minutes is None or own == 0:
+        return "give more --minutes"
+    return f"--minutes {math.ceil(budget.minutes * missing / own)} {brings}"

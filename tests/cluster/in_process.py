@@ -55,8 +55,6 @@ class LanesSession(RecordedSession):
         if schedule in self._opener.deadly:
             self._opener.die()
             raise SystemExit
-        if schedule in self._opener.wrong:
-            return Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
         if schedule in self._opener.too_large:
             return Failure(stage="run", kind="memory", message="the system killed it")
         cost = super().cost(schedule)
@@ -108,7 +106,6 @@ class LanesOpener:
         slower: how many times as long as on others everything takes, at present.
         seconds: that really pass before each measurement.
         too_large: what its memory is too small for.
-        wrong: whose outputs differ there.
         late: what is told when there is nothing else to measure.
         deadly: what takes the node down.
         die: takes it down.
@@ -124,7 +121,6 @@ class LanesOpener:
     waited: float | None = None
     memory: int = 1 << 34
     too_large: frozenset[Schedule] = frozenset()
-    wrong: frozenset[Schedule] = frozenset()
     late: frozenset[Schedule] = frozenset()
     deadly: frozenset[Schedule] = frozenset()
     die: Callable[[], None] = lambda: None

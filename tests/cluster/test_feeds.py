@@ -144,20 +144,6 @@ def test_who_waits_for_expected_outputs_knows_when_they_are_there(without_ray: C
             assert time.monotonic() < end_s
 
 
-def test_what_is_wrong_on_another_node_only_is_not_wrong(without_ray: Cluster) -> None:
-    """The first one compares all in the end, by tolerances of its own."""
-    wanted = schedules(30)
-    ours, theirs = list(wanted.values())[3:5], list(wanted.values())[9:]
-    without_ray(
-        LanesOpener(name="a", wrong=frozenset(ours), seconds=0.01), LanesOpener(name="b", wrong=frozenset(theirs))
-    )
-    with opened() as session:
-        found = list(session.measure_each(wanted.items(), best=None))
-    assert sorted(key for key, _ in found) == sorted(wanted)
-    refuted = {key for key, each in found if isinstance(each, Failure)}
-    assert refuted <= {schedule_hash(each) for each in ours}
-
-
 def test_a_node_that_fails_leaves_the_others_to_measure(without_ray: Cluster) -> None:
     without_ray(LanesOpener(name="a", seconds=0.01), LanesOpener(name="b", seconds=0.01, fails_after=4))
     notes: list[str] = []

@@ -92,7 +92,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._common: Schedule | None = None
         self._feeds: dict[Member, Feed] = {}
         self._measured: deque[tuple[str, Measurement]] = deque()
-        self._doubtful: dict[str, tuple[Schedule, Measurement]] = {}
+        self._too_large: dict[str, Schedule] = {}
         for member in self._head.timing(self._machine):
             with self._unless_it_fails(member):
                 self._begin(member)
@@ -169,7 +169,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         queue = Queue(iter(schedules))
         self._feeds = feeds = dict[Member, Feed]()
         self._measured.clear()
-        self._doubtful.clear()
+        self._too_large.clear()
         try:
             while queue or feeds:
                 self._head.look()
@@ -192,8 +192,8 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                     if not done:
                         self._failed(member, value)
                 yield from queue.given_up()
-            for key, (schedule, doubted) in self._doubtful.items():
-                member, found = self._asked("measure", {key: schedule}, largest=_is_memory(doubted))
+            for key, schedule in self._too_large.items():
+                member, found = self._asked("measure", {key: schedule}, largest=True)
                 yield key, self._seen(member, schedule, found[key])
         finally:
             for feed in feeds.values():
@@ -350,8 +350,9 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         for feed in [each for each in feeds.values() if not each.times_common]:
             if feed.member.aside is None:  # else nobody believes it: others measure this again
                 for key, (schedule, measurement) in feed.released():
-                    if not self.side_by_side and self._may_be_otherwise(measurement, feed.member, timing):
-                        self._doubtful[key] = schedule, measurement
+                    again = not self.side_by_side and len(self._too_large) < _MOST_TOO_LARGE
+                    if again and _may_fit_elsewhere(measurement, feed.member, timing):
+                        self._too_large[key] = schedule
                     else:
                         self._measured.append((key, self._seen(feed.member, schedule, measurement)))
             if feed.end is not None:
@@ -359,17 +360,6 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                 feed.give_back(queue, lost=not feed.end[0])
                 del feeds[feed.member]
         return ended
-
-    def _may_be_otherwise(self, measurement: Measurement, member: Member, timing: Sequence[Member]) -> bool:
-        """Whether it has failed for want of memory, of which another node has more, or by tolerances of its own.
-
-        The failure would be that of all. Tolerances depend on what could be computed in time.
-        """
-        if _is_memory(measurement):
-            too_large = sum(_is_memory(doubted) for _, doubted in self._doubtful.values())
-            most_bytes = max(map(_memory_bytes, timing), default=0)
-            return too_large < _MOST_TOO_LARGE and most_bytes > _MORE * _memory_bytes(member)
-        return isinstance(measurement, Failure) and measurement.is_wrong and member not in timing[:1]
 
     def _compare(self, member: Member, measurement: Measurement) -> None:
         timing = self._timing()
@@ -402,5 +392,7 @@ def _memory_bytes(member: Member) -> int:
     return member.about.memory_bytes
 
 
-def _is_memory(measurement: Measurement) -> bool:
-    return isinstance(measurement, Failure) and measurement.kind == "memory"
+def _may_fit_elsewhere(measurement: Measurement, member: Member, timing: Sequence[Member]) -> bool:
+    """Whether it has failed for want of memory, of which another node has more: the failure would be that of all."""
+    failed = isinstance(measurement, Failure) and measurement.kind == "memory"
+    return failed and max(map(_memory_bytes, timing), default=0) > _MORE * _memory_bytes(member)

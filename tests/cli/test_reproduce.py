@@ -70,7 +70,8 @@ def test_what_works_runs_elsewhere_and_computes_the_same(hltune: Run, tmp_path: 
     result = hltune("reproduce", best["hash"], "-o", "out", "--json")
     assert result.code == 0, result.err
     assert [Path(name).name for name in result.document["files"]] == ["pipeline.hlpipe", "reproduce.py"]
-    assert result.document["notes"] == []
+    # Nothing was measured here, unless another test has run the same pipeline on the same inputs.
+    assert all("what was measured of them is not remembered" in each for each in result.document["notes"])
     run = alone(tmp_path / "out")
     assert run.returncode == 0, run.stderr
     assert "output 0: 0 of " in run.stdout

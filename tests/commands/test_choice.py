@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from hltune.commands.choice import choose, other_names, other_schedules, reference
+from hltune.commands.choice import choose, other_names, other_schedules, read_for, reference
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.values import schedule_codec
-from hltune.values.directives import Parallel, Schedule
+from hltune.values.directives import Parallel, Rfactor, Schedule
 from hltune.values.errors import InputError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Record, Workspace
+from hltune.workspace.subject import SubjectOptions, load_subject
 from tests.report.values import CRASH, HOST, SCHEDULE, SPEC, SUBJECT, cost
 from tests.samples.values import PIPELINE, sample
 
@@ -151,6 +152,14 @@ def test_a_file_of_another_pipeline_is_refused_at_once(workspace: Workspace, tmp
     renamed = {**schedule_codec.to_json(OTHER), "about": document["about"]}
     file.write_text(json.dumps(renamed))  # the pipeline may only have been called otherwise
     assert choose(SUBJECT, [str(file)], workspace, HOST) == {"stranger": OTHER}
+
+
+def test_a_file_may_name_funcs_that_it_makes(tmp_path: Path) -> None:
+    subject = load_subject(SubjectOptions(pipeline="hist", target="host", size=(128, 128)), Workspace(tmp_path))
+    expert = subject.known_by_name()["expert"].schedule
+    assert any(isinstance(each, Rfactor) for each in expert.directives)
+    file = Path(written(tmp_path / "mine.schedule.json", expert))
+    assert read_for(file, subject.spec).schedule == expert
 
 
 def test_what_is_no_file_of_a_schedule_says_what_it_is(workspace: Workspace, tmp_path: Path) -> None:

@@ -74,20 +74,28 @@ def test_whatever_ends_tuning_leaves_the_best_and_is_not_hidden(
     assert kept == [1, 2] and caught.value is error
 
 
-@pytest.mark.parametrize(("on_record_s", "best", "said"), [(1e-3, "adams2019", "adams2019"), (3e-3, TUNED, TUNED)])
+@pytest.mark.parametrize(
+    ("on_record_s", "may_be_used", "best", "said"),
+    [(1e-3, True, "adams2019", "adams2019"), (3e-3, True, TUNED, TUNED), (1e-3, False, "adams2019", TUNED)],
+)
 def test_an_interrupt_replaces_nothing_that_is_known_to_cost_less(
-    tmp_path: Path, on_record_s: float, best: str, said: str
+    tmp_path: Path, on_record_s: float, may_be_used: bool, best: str, said: str
 ) -> None:
+    """What leaves out what must stay is not known to be better."""
     workspace, notes = Workspace(tmp_path), list[str]()
     known = Record(name="adams2019", schedule=WON, cost=on_record_s, provenance=Named(name="adams2019"))
     workspace.keep(known, SPEC, HOST)
     ranked = [SimpleNamespace(schedule=LUCKY, cost=2e-3, provenance=Named(name="tuned"))]
-    tuner = SimpleNamespace(subject=SimpleNamespace(spec=SPEC), history=SimpleNamespace(ranked=lambda *_, **__: ranked))
+    tuner = SimpleNamespace(
+        subject=SimpleNamespace(spec=SPEC),
+        history=SimpleNamespace(ranked=lambda *_, **__: ranked),
+        allowed=lambda records: records if may_be_used else [],
+    )
     runs: Any = {"blur": SimpleNamespace(tuner=tuner, machine=HOST)}
     progress: Any = SimpleNamespace(note=notes.append)
     with pytest.raises(KeyboardInterrupt), leaving_something(runs, workspace, progress):
         raise KeyboardInterrupt
     assert workspace.best(SPEC, HOST).name == best
-    assert len(workspace.records(SPEC, HOST)) == (1 if best == "adams2019" else 2)
+    assert len(workspace.records(SPEC, HOST)) == (2 if said == TUNED else 1)
     (note,) = notes
     assert note.startswith("blur: ") and said in note

@@ -221,7 +221,7 @@ def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
         ((), Budget(minutes=1), "too few rounds (0) to tell; give more --minutes"),
         ((), Budget(rounds=0), "too few rounds (0) to tell; --rounds 6 in another run"),
         ((1.0,) * 3, Budget(minutes=3), "too few rounds (3) to tell; --minutes 3 in another run"),
-        ((1.0,) * 5, Budget(minutes=3), "too few rounds (5) to tell; --minutes 1 in another run"),
+        ((1.0,) * 5, Budget(minutes=3), "too few rounds (5) to tell; --minutes 2 in another run"),
         ((1.0,) * 3, Budget(minutes=3, rounds=3), "too few rounds (3) to tell; --rounds 3 in another run"),
         ((1.0,) * 3, Budget(samples=30), "too few rounds (3) to tell; give more --samples"),
         ((1.0,) * 6, Budget(minutes=3), "the last two thirds of 6 rounds took 0.0% off the least cost: done"),

@@ -36,7 +36,7 @@ class ObjectJob:
         from hltune.pipeline.build import build
         from hltune.schedule.apply import apply_schedule
 
-        process.enter("compile", timeout_s=self.timeout_s)
+        process.enter("compile", timeout_s=self.timeout_s, one_thread=True)
         try:
             built = build(self.spec, self.schedule.base)
             apply_schedule(built, self.spec, self.schedule)

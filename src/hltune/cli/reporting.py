@@ -115,7 +115,7 @@ def write_report(
                 )
                 results.append(result)
     except KeyboardInterrupt:
-        if results:
+        if results and not file.exists():  # a page of all pipelines is worth more than one of some
             written()
             print(f"note: {file} has the {len(results)} of {len(pipelines)} pipelines that were done", file=sys.stderr)
         raise

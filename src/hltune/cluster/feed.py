@@ -90,7 +90,7 @@ class Feed:
         found, self.held = list(self.held.items()), {}
         return found
 
-    def give_back(self, queue: Queue, *, lost: bool) -> None:
+    def give_back(self, queue: Queue, *, lost: bool = False) -> None:
         """Others measure all that does not count.
 
         Args:

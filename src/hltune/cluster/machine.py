@@ -89,6 +89,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._speeds = machine.speeds
         self._best: tuple[float, Schedule] | None = None
         self._round = 0
+        self._common_losses = 0
         self._common: Schedule | None = None
         self._feeds: dict[Member, Feed] = {}
         self._measured: deque[tuple[str, Measurement]] = deque()
@@ -114,7 +115,10 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     def settled(self) -> bool:
         """See `Session.settled`; the first node is asked once, and says so when it is."""
         if self._settling is None:
-            self._settling = self._timing()[0].call("call", self._name, "ready", parcel=pack(_NOTHING))
+            ready = [each for each in self._head.timing(self._machine) if self._open.get(each, each) is None]
+            if not ready:
+                return False
+            self._settling = ready[0].call("call", self._name, "ready", parcel=pack(_NOTHING))
         return bool(ready_of([self._settling], timeout_s=0))
 
     def nodes(self) -> int:
@@ -169,6 +173,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         queue = Queue(iter(schedules))
         self._feeds = feeds = dict[Member, Feed]()
         self._measured.clear()
+        self._common_losses = 0
         self._too_large.clear()
         try:
             while queue or feeds:
@@ -272,7 +277,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def _time_common(self, feeds: dict[Member, Feed], queue: Queue) -> None:
         """Has all nodes time the same schedule as soon as there are several: the best so far, or else the first one."""
-        if len(feeds) < 2 or self.side_by_side:
+        if len(feeds) < 2 or self.side_by_side or self._common_losses >= _MOST_LOST:
             return
         if self._common is None and (first := queue.first()) is not None and first[1] != Schedule():
             self._common = first[1]  # the default schedule may take for ever
@@ -357,7 +362,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                         self._measured.append((key, self._seen(feed.member, schedule, measurement)))
             if feed.end is not None:
                 ended[feed.member] = feed.end
-                feed.give_back(queue, lost=not feed.end[0])
+                feed.give_back(queue)
                 del feeds[feed.member]
         return ended
 
@@ -384,6 +389,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             yield
         except RayError as error:
             feeds.pop(feed.member, None)
+            self._common_losses += COMMON in feed.under_way
             feed.give_back(queue, lost=True)
             self._failed(feed.member, error)
 

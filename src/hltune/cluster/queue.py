@@ -11,8 +11,8 @@ from hltune.values.errors import Failure
 
 COMMON = "\0common"
 """Key of the schedule that every node times, which no hash gets in the way of."""
-_MOST_LOST_ALONE = 2
-"""Nodes that may be lost that had one schedule in hand, and nothing else."""
+_MOST_LOST = 2
+"""Nodes that may be lost that had a schedule in hand beside others, and then that had nothing else."""
 
 
 class Queue:
@@ -24,13 +24,14 @@ class Queue:
         self._again: deque[tuple[str, Schedule]] = deque()
         self._suspects: deque[tuple[str, Schedule]] = deque()
         self._losses: Counter[str] = Counter()
+        self._alone: Counter[str] = Counter()
         self._given_up: list[tuple[str, Measurement]] = []
 
     def __bool__(self) -> bool:
         return bool(self._again or self._suspects) or not self._exhausted
 
     def suspect(self) -> tuple[str, Schedule] | None:
-        """One that a lost node had, which may be why: it is to be measured alone. None if there is none."""
+        """One that several lost nodes had, which may be why: it is to be measured alone. None if there is none."""
         return self._suspects.popleft() if self._suspects else None
 
     def next(self) -> tuple[str, Schedule] | None:
@@ -53,15 +54,17 @@ class Queue:
 
     def lost(self, schedules: Mapping[str, Schedule]) -> None:
         """A node was lost that had these: one of them may be why, and company is no proof."""
-        suspects = [(key, schedule) for key, schedule in schedules.items() if key != COMMON]
-        if len(suspects) == 1:
-            ((key, _),) = suspects
-            self._losses[key] += 1
-            if self._losses[key] == _MOST_LOST_ALONE:
-                message = f"{_MOST_LOST_ALONE} nodes were lost that had it, and nothing else"
+        for key, schedule in schedules.items():
+            if key == COMMON:
+                continue
+            (self._alone if len(schedules) == 1 else self._losses)[key] += 1
+            if self._alone[key] == _MOST_LOST:
+                message = f"{_MOST_LOST} nodes were lost that had it, and nothing else"
                 self._given_up.append((key, Failure(stage="run on a node", kind="crash", message=message)))
-                return
-        self._suspects.extend(suspects)
+            elif self._alone[key] or self._losses[key] >= _MOST_LOST:
+                self._suspects.append((key, schedule))
+            else:
+                self._again.append((key, schedule))
 
     def given_up(self) -> list[tuple[str, Measurement]]:
         """Those that are not measured any more, once."""

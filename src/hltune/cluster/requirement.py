@@ -10,10 +10,8 @@ from typing import Any
 INSTALL = "pip install 'hltune[cluster]'"
 LOCAL = "local"
 """The address of a cluster of this computer alone."""
-
-
 AUTO = "auto"
-"""The one that runs here."""
+"""The address of the cluster that runs here."""
 _MODE = "RAY_AUTH_MODE"
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -27,8 +25,17 @@ def prepare_for(address: str) -> None:
     """
     if address == LOCAL:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    elif any(name in os.environ for name in _TOKENS) or Path.home().joinpath(".ray", "auth_token").exists():
+    elif _has_token():
         os.environ.setdefault(_MODE, "token")
+
+
+def _has_token() -> bool:
+    if any(map(os.environ.get, _TOKENS)):
+        return True
+    try:
+        return Path.home().joinpath(".ray", "auth_token").exists()
+    except RuntimeError:  # an account without a home
+        return False
 
 
 def load_ray() -> Any | None:

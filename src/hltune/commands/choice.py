@@ -9,7 +9,7 @@ from pathlib import Path
 from hltune.commands.example import several
 from hltune.samples.reader import Reader
 from hltune.values.cost import Measurement
-from hltune.values.directives import InsideLoop, Schedule
+from hltune.values.directives import InsideLoop, Rfactor, Schedule
 from hltune.values.errors import Failure, InputError, did_you_mean
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
@@ -85,7 +85,8 @@ def read_for(file: Path, spec: PipelineSpec) -> Written:
     written = read_written(file)
     named = {each.stage.func for each in written.schedule.directives}
     named |= {each.consumer for each in written.schedule.directives if isinstance(each, InsideLoop)}
-    unknown = sorted(named - {each.name for each in spec.funcs})
+    made = {each.intermediate for each in written.schedule.directives if isinstance(each, Rfactor)}
+    unknown = sorted(named - made - {each.name for each in spec.funcs})
     if unknown:
         by = "" if written.pipeline in (None, spec.name) else f", in a schedule of {written.pipeline}"
         raise InputError(

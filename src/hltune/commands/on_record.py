@@ -74,7 +74,7 @@ def drop_refuted(
 def _keep_best(run: Run, workspace: Workspace) -> str | None:
     """Puts the best by times of different moments on record, unless something better is; returns what people hear."""
     spec = run.tuner.subject.spec
-    records = workspace.records(spec, run.machine)
+    records = run.tuner.allowed(workspace.records(spec, run.machine))
     best = next(iter(run.tuner.history.ranked(1, distinct=True)), None)
     if best is None or best.schedule in (None, Schedule()):
         return None

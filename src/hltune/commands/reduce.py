@@ -239,7 +239,8 @@ def _todo(example: Example, found: Measurement | Timed) -> str:
     if found.taken_s > late.after_s:
         return asked if found.slow else "try again when nothing else runs on this computer"
     busy = (
-        f"nothing: when it took longer than {late.after_s:g} s, the computer was busy, and no directive is the reason"
+        f"nothing: where it took longer than {late.after_s:g} s, that computer was busy, or is another one than this; "
+        "no directive is the reason"
     )
     return f"{busy}; or see what makes it slow with a {flag} below what it takes here" if found.slow else busy
 

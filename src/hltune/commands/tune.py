@@ -301,9 +301,7 @@ def _finish(
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
     best = tuner.history.ranked(options.finalists, distinct=True)
-    records = workspace.records(spec, run.machine)
-    if (keeps := tuner.kept) is not None:
-        records = [each for each in records if keeps.allows(each.schedule)]
+    records = tuner.allowed(workspace.records(spec, run.machine))
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
     if not most:
         progress.note(f"{spec.name}: no time for a final comparison; {options.again}, with --rounds 0, makes one")
@@ -321,6 +319,11 @@ def _finish(
     )
     say_if_busy(run.session, spec.name, progress)
     record = put_on_record(finals, records, spec, run.machine, workspace)
+    if (taken := workspace.best(spec, run.machine)).schedule != record.schedule:
+        progress.note(
+            f"{spec.name}: `run` and `export` take {taken.name}, which has cost less; {options.again}, with --rounds "
+            "0, compares them"
+        )
     finals = finals.knowing_twins(_twins(finals, tuner))
     folder = workspace.texts(spec, subject.target, measure.elsewhere and run.machine)
     return Tuned(

@@ -127,7 +127,7 @@ def parse_cxxflags(text: str) -> tuple[str, ...]:
 
 def parse_size(text: str) -> tuple[int, int]:
     """Reads ``1536x2560``."""
-    match = re.fullmatch(r"(0|[1-9][0-9]*)x(0|[1-9][0-9]*)", text)
+    match = re.fullmatch(r"(0|[1-9][0-9]{0,99})x(0|[1-9][0-9]{0,99})", text)
     if match is None:
         raise InputError("malformed size", where=f"--size {text}", expected="WIDTHxHEIGHT, for example 1536x2560")
     width, height = int(match[1]), int(match[2])

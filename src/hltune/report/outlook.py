@@ -35,4 +35,5 @@ def _more(missing: int, own: int, budget: Budget) -> str:
         return "give more --samples" if budget.minutes is None else "give more --samples and --minutes"
     if budget.minutes is None or own == 0:
         return "give more --minutes"
-    return f"--minutes {math.ceil(budget.minutes * missing / own)} {brings}"
+    # A run does not spend all of its minutes on rounds, however few these are.
+    return f"--minutes {math.ceil(budget.minutes * max(missing / own, 0.5))} {brings}"

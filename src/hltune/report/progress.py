@@ -81,6 +81,7 @@ class Board:
 
     def note(self, text: str) -> None:
         """Stays above what moves."""
+        self.said_s = time.monotonic()
         print_lines(self.console, f"note: {text}")
 
     def log(self, line: str) -> None:

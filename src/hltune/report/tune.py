@@ -88,7 +88,12 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     counts += f", {result.samples_per_minute:.0f} per minute"
     grid = facts(
         ("winner", f"{finals.winner.name}, {unit.text(best.value)} {unit.label}, output verified"),
-        ("runner-up costs", _interval(finals.to_runner_up)),
+        (
+            "runner-up costs",
+            "nothing: no other program was measured beside it"
+            if finals.same_program and finals.to_runner_up is None
+            else _interval(finals.to_runner_up),
+        ),
         (
             "stock Adams2019 costs",
             "the same, for it is the same program"

@@ -38,7 +38,8 @@ def main() -> None:
     except Refused as refused:
         stage, error = refused.args
         print(f"{{type(error).__name__}}: {{error}}", file=sys.stderr)
-        as_measured = (FAILURE or "").startswith(f"{{stage}}: ")
+        first = str(error).strip().splitlines()[0][:20]  # what comes later may have names that count up
+        as_measured = (FAILURE or "").startswith(f"{{stage}}: ") and first in FAILURE
         how = "in this step, as it did when it was measured" if as_measured else "otherwise than when it was measured"
         raise SystemExit(f"it fails {{how}}: {{FAILURE or 'then it worked'}}") from None
 

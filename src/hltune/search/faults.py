@@ -107,8 +107,8 @@ def _rounded(case: Case) -> Iterator[Fault]:
             kind="rounded",
             stage=stage,
             seconds=sum(each.seconds for each in bodies) * (1.0 - needed / points),
-            text=f"computes {points / needed:.1f} elements for each that is needed, for its vectors are wider than what"
-            " they go along: vectorise by fewer lanes, or along a longer dimension",
+            text=f"computes {points / needed:.1f} elements for each that is needed, for its vectors, or splits, are"
+            " wider than what they go along: vectorise by fewer lanes, or along a longer dimension",
             changes=tuple(remedies.revectorised(case.patient, stage, bodies[0].element_bytes)),
         )
 

@@ -94,8 +94,8 @@ def decide(
     result stays away: what is far behind, or has failed before, and the last ones where there is time for few.
 
     Args:
-        cost: what the store knows of a candidate, or else its record; it counts if nothing works any more, for want
-            of time.
+        cost: what the store knows of a candidate, or else its record; the least of both counts if nothing works any
+            more, for want of time.
         unit: of such costs.
         most: how many there is time for; with none, the costs that the store knows decide, but who has won a
             comparison before stays the winner where costs are timed: the least time of many may be luck. In a
@@ -120,7 +120,7 @@ def decide(
         measured |= session.measure({name: finalists[name][1].schedule for name in chosen})
     if not (compared := any(isinstance(each, Cost) for each in measured.values())):
         measured |= {
-            name: Cost(unit=unit, turns=((each,),))
+            name: Cost(unit=unit, turns=((min(each, kept.get(name) or each),),))
             for name, each in known.items()
             if each and each < math.inf and _may_work(measured.get(name, failed.get(name)))
         }

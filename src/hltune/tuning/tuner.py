@@ -32,6 +32,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.provenance import Named, Searched
 from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.records import Record
 from hltune.workspace.subject import DEFAULT, Subject
 
 _KINDS: dict[type[object], str] = {Searched: "searched", Named: "hand-written"}
@@ -179,6 +180,10 @@ class Tuner:
             known=len(self.history),
             most=min(most, math.inf if rounds is None else rounds * self.pace.full_batch),
         )
+
+    def allowed(self, records: list[Record]) -> list[Record]:
+        """Those of the workspace's that keep what must stay."""
+        return records if self.kept is None else [each for each in records if self.kept.allows(each.schedule)]
 
     def begin(self, progress: Progress, *, end_s: float = math.inf) -> list[Measurement]:
         """Finds the references and measures those that are new; returns their measurements.

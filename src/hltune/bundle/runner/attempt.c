@@ -114,9 +114,12 @@ static void prepare(int setting, int place) {
     }
     struct buffer *buffer = &to->buffers[place];
     memcpy(to->dimensions[place], a->dim, sizeof a->dim);
-    buffer->host = memory_of(a);
+    /* Outputs are as large in all settings, and nobody writes to those of two at a time. */
+    buffer->host = setting && a->kind == OUTPUT ? prepared[0].buffers[place].host : memory_of(a);
     if (!buffer->host || (a->kind == INPUT && !fill_input(a, buffer->host))) {
-        fprintf(stderr, "cannot make %s: %s\n", a->name, a->file && a->kind == INPUT ? a->file : "too little memory");
+        int unread = buffer->host && a->file;
+        fprintf(stderr, "cannot make %s: %s\n  to do: %s\n", a->name, unread ? a->file : "too little memory",
+                unread ? "unpack the bundle again, where there is room for it, and run again" : "end other programs");
         exit(3);
     }
     if (a->kind == OUTPUT && !read_samples(setting, place)) { /* now, or every candidate would fail for it */
@@ -291,7 +294,7 @@ static void measure(const struct candidate *candidate, double best_s) {
     verify(0);
 }
 
-/* Ends this process, unless whoever started the run has it ignored. */
+/* Has a signal end this process, unless whoever started the run has it ignored. */
 static void heed_no_more(int number) {
     if (signal(number, SIG_DFL) == SIG_IGN) {
         signal(number, SIG_IGN);

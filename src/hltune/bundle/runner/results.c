@@ -278,14 +278,14 @@ static void find_value(const char *from, const char *key, char to[LONGEST_VALUE]
     snprintf(to, LONGEST_VALUE, "%.*s", (int)count, at);
 }
 
-/* True if all words of a quoted text are among those of another one. */
-static int has_words(const char *text, const char *words) {
+/* True if all words of a quoted text are among those of another one; kinds of cores, which are numbers, only if asked. */
+static int has_words(const char *text, const char *words, int kinds) {
     char all[LONGEST_VALUE], word[LONGEST_VALUE];
     snprintf(all, sizeof all, " %.*s ", (int)strcspn(text + 1, "\""), text + 1);
     for (const char *from = words + 1, *end = from + strcspn(from, "\""), *to; from < end; from = to + 1) {
         to = from + strcspn(from, " \"");
         snprintf(word, sizeof word, " %.*s ", (int)(to - from), from);
-        if (!strstr(all, word)) {
+        if ((kinds || strncmp(word, " 0x", 3)) && !strstr(all, word)) {
             return 0;
         }
     }
@@ -297,7 +297,8 @@ static int same_value(const char *key, const char *there, const char *here) {
     if (!strcmp(there, here)) {
         return 1;
     }
-    return !strcmp(key, "cpu") && *there == '"' && (has_words(there, here) || has_words(here, there));
+    return !strcmp(key, "cpu") && *there == '"' && has_words(there, here, 0) && has_words(here, there, 0) &&
+           (has_words(there, here, 1) || has_words(here, there, 1));
 }
 
 /* Refuses results of something else, and says what differs; both are first lines. */

@@ -28,6 +28,8 @@ R = TypeVar("R")
 _LOG_TAIL_BYTES = 4000
 _START_S = 60.0
 """Limit from the start of a job to its first stage: time to spawn, to import and to read the job."""
+_MOST_WAITED = 3.0
+"""How many times its limit a stage may wait for a processor: whoever waits for the stage has limits, too."""
 _AGAIN_S = 1.0
 """After so long, what the system refused is asked for again."""
 _MEMORY_SHARE = 0.8
@@ -312,7 +314,8 @@ class Running(Generic[R]):
         paused_s = sum(max(0.0, end_s - max(at_s, began_s)) for at_s, end_s in self._pauses)
         left_s = began_s + paused_s + self._stage.timeout_s - time.monotonic()
         if left_s <= 0.0 and self._stage.waited_s is not None:
-            left_s += max(0.0, waited_s(self._group.leader.pid) - self._stage.waited_s)
+            waited = max(0.0, waited_s(self._group.leader.pid) - self._stage.waited_s)
+            left_s += min(waited, _MOST_WAITED * self._stage.timeout_s)
         return max(0.0, left_s)
 
     def cancel(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dataclasses import replace
 from hltune.cluster import kinds, node
 from hltune.cluster.head import Head
 from hltune.cluster.machine import ClusterMachine
+from hltune.cluster.stream import TOGETHER
 from hltune.cluster.survey import survey
 from hltune.commands.place import find_computers
 from hltune.commands.tune import tune
@@ -89,7 +91,7 @@ def test_news_are_there_before_they_are_taken() -> None:
         ClusterMachine(head, MADE_UP, MEASURE).session(tuning.load("blur").spec, Inputs()) as session,
     ):
         measured = session.measure_each(schedules(3).items(), best=None)
-        next(measured)
+        assert len(list(islice(measured, TOGETHER))) == TOGETHER
         assert not session.has_news()  # the next one takes a third of a second
         assert next(measured)
         head.set_aside(head.timing()[0], "for this test")

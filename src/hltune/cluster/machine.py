@@ -89,7 +89,6 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._speeds = machine.speeds
         self._best: tuple[float, Schedule] | None = None
         self._round = 0
-        self._common_losses = 0
         self._common: Schedule | None = None
         self._feeds: dict[Member, Feed] = {}
         self._measured: deque[tuple[str, Measurement]] = deque()
@@ -173,7 +172,6 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         queue = Queue(iter(schedules))
         self._feeds = feeds = dict[Member, Feed]()
         self._measured.clear()
-        self._common_losses = 0
         self._too_large.clear()
         try:
             while queue or feeds:
@@ -237,7 +235,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         parcel = pack((arguments, named))
         for _ in range(_MOST_LOST):
             timing = self._timing()
-            member = max(timing, key=_memory_bytes) if largest else timing[0]
+            member = max(timing, key=lambda each: each.about.memory_bytes) if largest else timing[0]
             try:
                 self._opened(member)
                 return member, result_of(decode(member.ask("call", self._name, method, parcel=parcel)))
@@ -277,7 +275,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def _time_common(self, feeds: dict[Member, Feed], queue: Queue) -> None:
         """Has all nodes time the same schedule as soon as there are several: the best so far, or else the first one."""
-        if len(feeds) < 2 or self.side_by_side or self._common_losses >= _MOST_LOST:
+        if len(feeds) < 2 or self.side_by_side or queue.suspects_common:
             return
         if self._common is None and (first := queue.first()) is not None and first[1] != Schedule():
             self._common = first[1]  # the default schedule may take for ever
@@ -389,16 +387,11 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             yield
         except RayError as error:
             feeds.pop(feed.member, None)
-            self._common_losses += COMMON in feed.under_way
             feed.give_back(queue, lost=True)
             self._failed(feed.member, error)
-
-
-def _memory_bytes(member: Member) -> int:
-    return member.about.memory_bytes
 
 
 def _may_fit_elsewhere(measurement: Measurement, member: Member, timing: Sequence[Member]) -> bool:
     """Whether it has failed for want of memory, of which another node has more: the failure would be that of all."""
     failed = isinstance(measurement, Failure) and measurement.kind == "memory"
-    return failed and max(map(_memory_bytes, timing), default=0) > _MORE * _memory_bytes(member)
+    return failed and any(each.about.memory_bytes > _MORE * member.about.memory_bytes for each in timing)

@@ -30,6 +30,11 @@ class Queue:
     def __bool__(self) -> bool:
         return bool(self._again or self._suspects) or not self._exhausted
 
+    @property
+    def suspects_common(self) -> bool:
+        """Several nodes were lost while they timed what all nodes time, which may be why."""
+        return self._losses[COMMON] >= _MOST_LOST
+
     def suspect(self) -> tuple[str, Schedule] | None:
         """One that several lost nodes had, which may be why: it is to be measured alone. None if there is none."""
         return self._suspects.popleft() if self._suspects else None
@@ -55,9 +60,9 @@ class Queue:
     def lost(self, schedules: Mapping[str, Schedule]) -> None:
         """A node was lost that had these: one of them may be why, and company is no proof."""
         for key, schedule in schedules.items():
+            (self._alone if len(schedules) == 1 and key != COMMON else self._losses)[key] += 1
             if key == COMMON:
                 continue
-            (self._alone if len(schedules) == 1 else self._losses)[key] += 1
             if self._alone[key] == _MOST_LOST:
                 message = f"{_MOST_LOST} nodes were lost that had it, and nothing else"
                 self._given_up.append((key, Failure(stage="run on a node", kind="crash", message=message)))

@@ -96,16 +96,16 @@ def read(path: Path, bundle: Path | None, *, workspace: Workspace, progress: Pro
     for problem in results.problems:
         progress.note(f"{path}: {problem}")
     machine = results.device.machine(manifest)
+    refuted = results.refuted
     with hold_store(workspace.samples, progress, todo="read the same file again") as store:
         store.add_pipeline(PipelineRecord.of(manifest.spec))
         before = store.count()
-        refuted = results.refuted
         store.add_all(as_sample(each, manifest, machine) for each in results.measured if each not in refuted)
         added = store.count() - before
         for each in refuted:  # which the store has if the file was read before it was measured once more
             store.retract(store.add(as_sample(each, manifest, machine)))
         best = _best(store, manifest.spec, machine, workspace, progress)
-    return _read(manifest, results, added, best)
+    return _read(manifest, results, added, len(refuted), best)
 
 
 def best(*, workspace: Workspace, progress: Progress) -> tuple[Best, ...]:
@@ -149,8 +149,7 @@ def as_sample(measured: Measured, manifest: Manifest, machine: MachineId) -> Sam
     )
 
 
-def _read(manifest: Manifest, results: Results, added: int, best: Best) -> Read:
-    refuted = len(results.refuted)
+def _read(manifest: Manifest, results: Results, added: int, refuted: int, best: Best) -> Read:
     seen = {each.entry.number for each in results.measured}
     failures = [each.measurement for each in results.measured if isinstance(each.measurement, Failure)]
     return Read(

@@ -61,10 +61,8 @@ def _stem(file: str) -> str:
 
 
 def _read(file: str, known: Mapping[str, Schedule], subject: Subject) -> Schedule:
-    if Path(file).is_file():
+    if Path(file).exists():
         return read_for(Path(file), subject.spec).schedule
-    if Path(file).is_dir():
-        raise InputError("this is a folder", where=file, expected="a schedule.json", todo="name a file in it")
     raise InputError(
         "no such schedule",
         where=file,

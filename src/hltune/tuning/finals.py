@@ -65,10 +65,12 @@ class Finals:
 
     def knowing_twins(self, names: Sequence[str]) -> "Finals":
         """The same, when these others come to the winner's program: none of them is the runner-up."""
+        if not names:
+            return self
         others = (row.cost for row in self.rows[1:] if row.name not in names and row.cost)
         runner_up = next(others, None)
         to_runner_up = runner_up and speedup(runner_up, self.winner_cost)
-        return replace(self, same_program=tuple(names), to_runner_up=to_runner_up) if names else self
+        return replace(self, same_program=tuple(names), to_runner_up=to_runner_up)
 
     def row(self, name: str) -> Row | None:
         """The schedule of this name, if it took part."""

@@ -55,11 +55,13 @@ class Setting:
     """What candidates run on, and what is expected of that.
 
     Attributes:
-        stage: in which wrong outputs fail.
+        run: the stage in which candidates fail.
+        verify: the stage in which their outputs are wrong.
         expected: one per output of the C function.
     """
 
-    stage: str
+    run: str
+    verify: str
     inputs: Inputs
     expected: tuple[Expected, ...]
 

@@ -104,7 +104,8 @@ class Tables:
 
 
 def _setting(place: int, filed: Filed) -> dict[str, object]:
-    return {"stage": json.dumps(filed.setting.stage), "arguments": f"arguments_{place}"}
+    stages = {"run": json.dumps(filed.setting.run), "verify": json.dumps(filed.setting.verify)}
+    return {**stages, "arguments": f"arguments_{place}"}
 
 
 def _input(argument: BufferArgument | ScalarArgument, filed: Filed) -> dict[str, object]:

@@ -29,7 +29,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import initial_state
 from hltune.machine.reference import ReferenceSession
 from hltune.machine.sensitivity import STRICT
-from hltune.machine.task import SMOOTH, Task
+from hltune.machine.task import RUN, RUN_SMOOTH, SMOOTH, Task
 from hltune.machine.verify import Verification
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import cannot_write, check_file, check_writable, write_bytes
@@ -136,9 +136,9 @@ def make(
                     folder=folder,
                     progress=progress,
                 )
-                settings = [_setting("verify", inputs, on_noise)]
+                settings = [_setting(RUN, "verify", inputs, on_noise)]
                 if on_smooth is not None:
-                    settings.append(_setting(SMOOTH, smooth(inputs), on_smooth))
+                    settings.append(_setting(RUN_SMOOTH, SMOOTH, smooth(inputs), on_smooth))
                 manifest = Manifest(
                     spec=subject.spec,
                     target=subject.target.name,
@@ -309,8 +309,8 @@ def _entries(chosen: Chosen) -> list[Entry]:
     ]
 
 
-def _setting(stage: str, inputs: Inputs, directory: Path) -> Setting:
-    return Setting(stage=stage, inputs=inputs, expected=expected_outputs(directory, seed=inputs.seed))
+def _setting(run: str, verify: str, inputs: Inputs, directory: Path) -> Setting:
+    return Setting(run=run, verify=verify, inputs=inputs, expected=expected_outputs(directory, seed=inputs.seed))
 
 
 def _inputs(spec: PipelineSpec, setting: Setting) -> Iterator[str]:
@@ -320,7 +320,7 @@ def _inputs(spec: PipelineSpec, setting: Setting) -> Iterator[str]:
     for each in spec.inputs:
         if inputs.smooth:
             if isinstance(each, BufferArgument) and each.name not in images:
-                yield f"{each.name}, to {setting.stage}: smooth data from seed {inputs.seed}"
+                yield f"{each.name}, to {setting.verify}: smooth data from seed {inputs.seed}"
         elif not isinstance(each, BufferArgument):
             yield f"{each.name}: {inputs.scalar(each)}"
         elif each.name in images:
@@ -336,7 +336,7 @@ def _outputs(verification: Verification, settings: Sequence[Setting]) -> Iterato
         yield f"{tolerance.output}: {tolerance.text}, {_how(each)}"
     for setting in others:
         for tolerance, each in zip(verification.outputs, setting.expected, strict=True):
-            yield f"{tolerance.output}, to {setting.stage}: {_how(each)}"
+            yield f"{tolerance.output}, to {setting.verify}: {_how(each)}"
 
 
 def _how(expected: Expected) -> str:

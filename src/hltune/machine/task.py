@@ -24,6 +24,9 @@ from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 WROTE_BETWEEN = "wrote beyond the ends of an output, or of its rows"
 SMOOTH = "verify on smooth inputs"
 """The stage in which outputs are wrong that are right for other inputs."""
+RUN = "run"
+RUN_SMOOTH = "run on smooth inputs"
+"""The stage in which what runs on other inputs fails."""
 _UNCHECKED = {"no_asserts", "no_bounds_query"}
 
 
@@ -93,7 +96,7 @@ class Compiled:
 
     def run(self, process: Process, options: MeasureOptions) -> None:
         """Runs once over poisoned outputs."""
-        process.enter("run", timeout_s=options.run_timeout_s)
+        process.enter(RUN_SMOOTH if self.task.inputs.smooth else RUN, timeout_s=options.run_timeout_s)
         self.poison()
         with poisoned_heap():
             process.on_main_thread(self.call)
@@ -103,14 +106,20 @@ class Compiled:
         self.run(process, options)
         failure = self.verify(process, options)
         if failure is None and self.task.smooth_reference is not None:
-            failure = self._on_smooth_inputs(process).run_and_verify(process, options)
-            return failure and replace(failure, stage=SMOOTH)
+            return self._verify_on_smooth_inputs(process, options)
         return failure
 
-    def _on_smooth_inputs(self, process: Process) -> Compiled:
+    def _verify_on_smooth_inputs(self, process: Process, options: MeasureOptions) -> Failure | None:
+        import halide as hl  # the parent handles jobs without it
+
         inputs, reference = smooth(self.task.inputs), self.task.smooth_reference
         task = replace(self.task, inputs=inputs, reference=reference, smooth_reference=None)
-        return with_buffers(process, task, self.function, input_arrays(process, task.spec, inputs))
+        compiled = with_buffers(process, task, self.function, input_arrays(process, task.spec, inputs))
+        try:
+            failure = compiled.run_and_verify(process, options)
+        except hl.HalideError as error:
+            return Failure.of(RUN_SMOOTH, error)
+        return failure and replace(failure, stage=SMOOTH)
 
     def verify(self, process: Process, options: MeasureOptions) -> Failure | None:
         """What is wrong with the outputs as they are."""

@@ -13,6 +13,7 @@ _GIVEN_UP = re.compile(r"took longer than (?:its limit of )?(\S+) s\b")
 _FLAGS = {
     "compile": "--compile-timeout",
     "run": "--run-timeout",
+    "run on smooth inputs": "--run-timeout",
     "timing": "--run-timeout",
     "counting allocations": "--run-timeout",
     "bounds query": "--run-timeout",

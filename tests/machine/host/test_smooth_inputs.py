@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hltune.machine.inputs import Inputs, file_digest, input_arrays
-from hltune.machine.task import SMOOTH, Task, compile_code, with_buffers
+from hltune.machine.task import RUN_SMOOTH, SMOOTH, Task, compile_code, with_buffers
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Process, Worker
 from hltune.values.cost import Cost
@@ -45,6 +45,15 @@ def test_a_stage_that_noise_hides_is_verified(host: TargetInfo) -> None:
         failure = worker.run(OtherCodeJob(task=task, other=wrong))
     assert failure is not None
     assert (failure.stage, failure.kind) == (SMOOTH, "wrong output")
+
+
+def test_code_that_fails_on_smooth_inputs_alone_says_so(host: TargetInfo) -> None:
+    with opened(load("denoised", host), host) as session, Worker(preload=("halide",)) as worker:
+        session.ready()
+        failure = worker.run(OtherCodeJob(task=session.task_of(Schedule()), other=load("for_noise", host)))
+    assert failure is not None
+    assert (failure.stage, failure.kind) == (RUN_SMOOTH, "error")
+    assert "Requirement Failed" in failure.message
 
 
 def test_a_pipeline_that_refuses_smooth_inputs_is_verified_without(host: TargetInfo) -> None:

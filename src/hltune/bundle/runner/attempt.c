@@ -181,7 +181,7 @@ static void poison_outputs(int setting) {
 }
 
 static void verify(int setting) {
-    const char *stage = settings[setting].stage;
+    const char *stage = settings[setting].verify;
     char message[MESSAGE_SIZE];
     enter(stage, limits.verify_timeout_s);
     for (int k = 0; k < argument_count; k++) {
@@ -198,7 +198,7 @@ static double timed(const struct candidate *candidate, int setting, int count) {
     for (int k = 0; k < count; k++) {
         int code = candidate->run(addresses);
         if (code) {
-            give_up("run", "error", error_text[0] ? error_text : "Halide gives no reason");
+            give_up(settings[setting].run, "error", error_text[0] ? error_text : "Halide gives no reason");
         }
     }
     return (now_s() - began_s) / count;
@@ -272,7 +272,7 @@ static void measure(const struct candidate *candidate, double best_s) {
         limit_s = limit_s < relative_s ? limit_s : relative_s;
     }
     for (int setting = 0; setting < setting_count; setting++) {
-        enter("run", limit_s);
+        enter(settings[setting].run, limit_s);
         poison_outputs(setting);
         timed(candidate, setting, 1);
         verify(setting);

@@ -57,7 +57,7 @@ struct argument {
 
 /* What candidates run on, and what is expected of that. */
 struct setting {
-    const char *stage; /* in which wrong outputs fail */
+    const char *run, *verify; /* stages in which candidates fail, and in which their outputs are wrong */
     const struct argument *arguments;
 };
 

@@ -30,6 +30,8 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "junk.hlpipe").write_bytes(b"no pipeline")
     for name in ("empty.json", "adams2019.schedule.json"):
         (tmp_path / name).write_text('{"format": "hltune schedule", "version": 1, "directives": []}')
+    foreign = '{"op": "compute_root", "func": "sharpened"}'
+    (tmp_path / "foreign.json").write_text(f'{{"format": "hltune schedule", "version": 1, "directives": [{foreign}]}}')
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "notes.txt").write_text("no pipeline either")
     return tmp_path
@@ -83,6 +85,7 @@ def files(tmp_path: Path) -> Path:
         (("compare", BLUR, "nonsense"), ["unknown benchmark", "nonsense"]),
         (("compare", BLUR, "--schedule", "notes.txt"), ["no JSON"]),
         (("compare", BLUR, "--schedule", "none.json"), ["cannot read the schedule"]),
+        (("compare", "sobel", BLUR, "--schedule", "foreign.json"), ["another pipeline than sobel", "sharpened"]),
         (("tune", "median3"), ["unknown benchmark", "did you mean median3x3?"]),
         (("tune", BLUR, "--minutes", 0), ["--minutes", "more than 0"]),
         (("tune", BLUR, "--minutes", "nan"), ["--minutes", "more than 0"]),

@@ -136,24 +136,23 @@ def compare(
         from rich.console import Console
 
         from hltune.commands import compare as command
+        from hltune.commands.choice import called, read_for
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
         from hltune.runtime.progress import Numbered
         from hltune.suite.catalog import expanded
-        from hltune.values.schedule_codec import read_schedule_file
         from hltune.workspace.subject import load_subjects
 
     elsewhere = nodes.elsewhere(source.target)
     search = search.on(elsewhere)
     adams2019 = search.limited(source.target)
-    # A file's name up to its first dot is the schedule's.
-    files = [(path.name.partition(".")[0], read_schedule_file(path)) for path in schedules]
     threads = search.threads(source.target)
     measure = limits.verified(threads, emulator.options(), turns=rounds, elsewhere=elsewhere)
     results: list[command.Comparison] = []
     failed: dict[str, HltuneError] = {}
     asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
     subjects = load_subjects(asked, output.place)
+    files = [[(called(path), read_for(path, each.spec).schedule) for path in schedules] for each in subjects]
     for number, subject in enumerate(subjects, start=1):
         try:
             with show_progress() as progress:
@@ -161,7 +160,7 @@ def compare(
                     subject,
                     adams2019,
                     search_timeout_s=limits.search_timeout,
-                    files=files,
+                    files=files[number - 1],
                     workspace=output.place,
                     measure=measure,
                     inputs=source.inputs(search.seed),

@@ -36,7 +36,7 @@ def choose(
     asked_for = [each for each in asked if each is not None and each not in known]
     by_id = {each: _by_id(each, known, subject, workspace) for each in asked_for}
     with_id = {each: schedule for each, schedule in by_id.items() if schedule is not None}
-    files = [_stem(each) for each in asked_for if each not in with_id]
+    files = [called(each) for each in asked_for if each not in with_id]
     found: dict[str, Schedule] = {}
     for each in asked:
         if each is None:
@@ -47,8 +47,8 @@ def choose(
         elif each in with_id:
             name, schedule = each, with_id[each]
         else:
-            taken = _stem(each) in known or files.count(_stem(each)) > 1
-            name, schedule = each if taken else _stem(each), _read(each, known, subject)
+            taken = called(each) in known or files.count(called(each)) > 1
+            name, schedule = each if taken else called(each), _read(each, known, subject)
         if name in found:
             todo = "name another one, or leave out one of them"
             raise InputError("the same schedule is asked for twice", where=name, todo=todo)
@@ -56,7 +56,8 @@ def choose(
     return found
 
 
-def _stem(file: str) -> str:
+def called(file: str | Path) -> str:
+    """What the schedule in a file is called: as the file is, up to its first dot."""
     return Path(file).name.partition(".")[0]
 
 

@@ -293,3 +293,64 @@ def test_a_predicate_holds_for_lanes_of_the_iterations_that_come_to_it() -> None
         }
         """)
     assert (found["points"], found["store_bytes"]) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("extent", "allocations"), [("35", 0), ("(32 + 3)", 0), ("(32*8)", 0), ("20000", 4), ("(32 + shift)", 4)]
+)
+def test_what_is_small_and_of_a_constant_size_is_on_the_stack(extent: str, allocations: int) -> None:
+    found = read(
+        f"for (f.s0.y, 0, 4) {{\nallocate a[uint8 * {extent}]\na[0] = (uint8)1\nf[f.s0.y] = a[0]\nfree a\n}}\n"
+    )
+    assert found["allocations"] == allocations
+
+
+def test_what_is_bound_outside_of_a_loop_is_computed_there() -> None:
+    def counted(outside: str, inside: str) -> dict[str, float]:
+        return read(f"""\
+            produce sum {{
+             for (sum.s0.y, 0, 4) {{
+              {outside}
+              for (sum.s0.x, 0, 256) {{
+               {inside}
+               sum[sum.s0.x] = t1 + float32(input[sum.s0.x])
+              }}
+             }}
+            }}
+            """)
+
+    unused, bound = "let unused = 1", "let t1 = (float32)sqrt_f32(float32(table[sum.s0.y]))"
+    within, before = counted(unused, bound), counted(bound, unused)
+    assert (within["divide float"], before["divide float"]) == (4 * WIDTH, 4)
+    assert within["add float"] == before["add float"] == 4 * WIDTH
+    assert before["load_bytes"] == 4 * WIDTH + 4
+    assert within["load_bytes"] == before["load_bytes"]  # a load that stays where it is moves out of the loop by itself
+
+
+def test_what_an_inner_loop_leaves_where_it_is_stays_in_a_register() -> None:
+    found = read("""\
+        produce sum {
+         for (sum.s0.y, 0, 4) {
+          for (sum.s0.r, 0, 100) {
+           sum[ramp(sum.s0.y*8, 1, 8)] = sum[ramp(sum.s0.y*8, 1, 8)] + float32x8(input[ramp(sum.s0.r*2, 1, 8)])
+          }
+         }
+        }
+        """)
+    assert (found["load_bytes"], found["store_bytes"]) == (400 * 8 + 4 * 32, 4 * 32)
+    assert found["kept_bytes"] == 32
+    assert found["chained"] == 400
+
+
+def test_no_more_of_a_folded_buffer_is_touched_than_there_is() -> None:
+    found = read("""\
+        produce f {
+         allocate folded[uint8 * (shift + 1)*64]
+         for (f.s0.y, 0, 64) {
+          folded[ramp((f.s0.y % 4)*64, 1, 32)] = (uint8x32)1
+          f[ramp(f.s0.y*4, 1, 32)] = folded[ramp((f.s0.y % 4)*64, 1, 32)] + folded[ramp(((f.s0.y + 1) % 4)*64, 2, 32)]
+         }
+         free folded
+        }
+        """)
+    assert found["unique_read"] == 256

@@ -26,7 +26,8 @@ class Access:
         strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
         offset: the median of its positions in the buffer, in elements; None if unknown.
         aligned: the number of elements that Halide knows the position to be a multiple of.
-        runs: how often.
+        runs: how often the program says it.
+        executed: how often the machine does it: what stays where it is in the innermost loops is kept in a register.
         enabled: the share of lanes that a predicate lets through.
         buffer_bytes: size of the whole buffer; infinite if it is unknown.
     """
@@ -40,6 +41,7 @@ class Access:
     offset: float | None
     aligned: int
     runs: float
+    executed: float
     enabled: float = 1.0
     buffer_bytes: float = math.inf
 

@@ -28,7 +28,7 @@ from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
-VERSION = 7
+VERSION = 8
 """Of the set of features: what was computed by another version is computed anew."""
 
 CACHES = (32 << 10, 512 << 10, 16 << 20)
@@ -66,10 +66,11 @@ _MEMORY = (
     "task_read",
     "task_written",
     "streams",
+    "kept_bytes",
 )
 BODY = (*_EXECUTION, *operations.NAMES, *_MEMORY)
 """Names of the features of a body."""
-MEANS = frozenset((*_EXECUTION[2:-3], "operations", "task_read", "task_written", "streams"))
+MEANS = frozenset((*_EXECUTION[2:-3], "operations", "task_read", "task_written", "streams", "kept_bytes"))
 """Those that are said of one run or task; all others are totals over the runs."""
 
 WHOLE = (
@@ -130,7 +131,7 @@ def body_features(sites: Sequence[Site]) -> dict[str, float]:
             _add_access(found, access, "load")
         _add_access(found, site.store, "store")
     work = sum(found[name] for name in operations.NAMES)
-    found["instructions"] = work + sum(site.runs * (len(site.loads) + 1) for site in sites)
+    found["instructions"] = work + sum(each.executed for site in sites for each in (*site.loads, site.store))
     found |= {
         "runs": runs,
         "points": sum(site.points for site in sites),
@@ -144,6 +145,7 @@ def body_features(sites: Sequence[Site]) -> dict[str, float]:
         "tasks": parallel[0].extent if parallel else 1.0,
         "inner_parallel": math.prod(loop.extent for loop in parallel[1:]),
         "chained": _chained(sites),
+        "kept_bytes": _kept_bytes(sites),
         "operations": work / runs,
     }
     _add_footprints(found, sites)
@@ -174,6 +176,13 @@ def _chained(sites: Sequence[Site]) -> float:
     return longest
 
 
+def _kept_bytes(sites: Sequence[Site]) -> float:
+    """Of registers in which what the innermost loop leaves where it is would be kept: if there are so many."""
+    accesses = [access for site in sites for access in (*site.loads, site.store)]
+    kept = {(each.buffer, each.offset): each.lanes * each.bytes for each in accesses if each.executed < each.runs}
+    return float(sum(kept.values()))
+
+
 def _own(site: Site) -> list[float]:
     """Where a store of floats reads its own buffer, if that is in steps like its own."""
     store = site.store
@@ -187,10 +196,10 @@ def _first_parallel(site: Site) -> int:
 
 def _add_access(found: dict[str, float], access: Access, what: str) -> None:
     which = pattern(access)
-    found[f"{what} {which}"] += access.runs
+    found[f"{what} {which}"] += access.executed
     if which in ("strided", "gather"):
-        found["lane_by_lane"] += access.runs * access.lanes * access.enabled
-    found[f"{what}_bytes"] += access.runs * access.lanes * access.bytes * access.enabled
+        found["lane_by_lane"] += access.executed * access.lanes * access.enabled
+    found[f"{what}_bytes"] += access.executed * access.lanes * access.bytes * access.enabled
 
 
 def _add_footprints(found: dict[str, float], sites: Sequence[Site]) -> None:

@@ -67,14 +67,26 @@ def touched(accesses: Iterable[Access], extents: Sequence[float]) -> tuple[Touch
         extents: of the loops around all accesses, the outermost first.
     """
     streams = _streams(accesses, extents)
-    return tuple(sum((_touched(each, level) for each in streams), Touched()) for level in range(len(extents) + 1))
+    return tuple(sum((_of_buffer(each, level) for each in streams), Touched()) for level in range(len(extents) + 1))
 
 
-def _streams(accesses: Iterable[Access], extents: Sequence[float]) -> list[_Stream]:
-    groups: dict[tuple[object, ...], list[Access]] = {}
+def _streams(accesses: Iterable[Access], extents: Sequence[float]) -> list[list[_Stream]]:
+    """By buffer."""
+    groups: dict[str, dict[tuple[object, ...], list[Access]]] = {}
     for each in accesses:
-        groups.setdefault((each.buffer, each.strides, each.lane_stride, each.lanes), []).append(each)
-    return [_merged(group, extents) for group in groups.values()]
+        alike = groups.setdefault(each.buffer, {})
+        alike.setdefault((each.strides, each.lane_stride, each.lanes), []).append(each)
+    return [[_merged(group, extents) for group in alike.values()] for alike in groups.values()]
+
+
+def _of_buffer(streams: Sequence[_Stream], level: int) -> Touched:
+    """Of all streams of a buffer, of which no more is touched than there is."""
+    found, whole = sum((_touched(each, level) for each in streams), Touched()), streams[0].whole
+    return Touched(
+        bytes=min(found.bytes, whole),
+        lines=min(found.lines, whole + LINE),
+        pages=min(found.pages, (whole + PAGE) / PAGE),
+    )
 
 
 def _merged(group: Sequence[Access], extents: Sequence[float]) -> _Stream:
@@ -129,23 +141,24 @@ def _pieces(offsets: Sequence[float], span: float) -> tuple[int, float]:
 
 
 def _touched(stream: _Stream, level: int) -> Touched:
-    """By one iteration of the loops outside of a level."""
+    """By one iteration of the loops outside of a level, if the buffer has no end."""
     inner = stream.steps[level:]
     if stream.scattered:
         count = stream.pieces * math.prod(max(1.0, extent) for extent, _ in inner)
-        lines = min(count * _scattered(stream, LINE), stream.whole + LINE)
-        pages = min(count * _scattered(stream, PAGE), stream.whole + PAGE) / PAGE
-        size = min(count * stream.lanes[0] * stream.element, stream.whole)
-        return Touched(bytes=size, lines=lines, pages=pages)
+        return Touched(
+            bytes=count * stream.lanes[0] * stream.element,
+            lines=count * _scattered(stream, LINE),
+            pages=count * _scattered(stream, PAGE) / PAGE,
+        )
     # What one iteration of an outer loop reaches of the next ones, as the rows of a stencil, is touched as well.
     around = [1.0] * level + [extent for extent, _ in inner]
     reached = [
         (extent + more, stride) for extent, more, (_, stride) in zip(around, stream.further, stream.steps, strict=True)
     ]
     return Touched(
-        bytes=min(_covered(stream, reached, stream.element), stream.whole),
-        lines=min(_covered(stream, reached, LINE), stream.whole + LINE),
-        pages=min(_covered(stream, reached, PAGE), stream.whole + PAGE) / PAGE,
+        bytes=_covered(stream, reached, stream.element),
+        lines=_covered(stream, reached, LINE),
+        pages=_covered(stream, reached, PAGE) / PAGE,
     )
 
 

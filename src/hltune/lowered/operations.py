@@ -98,10 +98,10 @@ class Work:
     addresses: set[str] = field(default_factory=set[str])
     reduced: int = 1
 
-    def add(self, other: Work) -> None:
-        """Adds what another one counted."""
+    def add(self, other: Work, *, times: float = 1.0) -> None:
+        """Adds what another one counted, so many times."""
         for name, count in other.operations.items():
-            self.operations[name] = self.operations.get(name, 0.0) + count
+            self.operations[name] = self.operations.get(name, 0.0) + times * count
         self.loads += other.loads
         self.names |= other.names
         self.addresses |= other.addresses

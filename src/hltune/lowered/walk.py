@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,7 +32,6 @@ from hltune.lowered.tree import (
     Free,
     If,
     Load,
-    Number,
     Produce,
     Store,
     Type,
@@ -164,6 +163,15 @@ def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What a name stands for costs, how often it is computed, and within how many loops."""
+
+    work: Work
+    runs: float
+    depth: int
+
+
 @dataclass(slots=True)
 class _Walker:
     sizes: Sizes
@@ -179,7 +187,7 @@ class _Walker:
     _loops: list[Loop] = field(default_factory=list[Loop])
     _weight: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
     _unguarded: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
-    _data: dict[str, Work] = field(default_factory=dict[str, Work])
+    _data: dict[str, _Bound] = field(default_factory=dict[str, _Bound])
     _loaded: set[str] = field(default_factory=set[str])
     """Names of what cannot be said without a load."""
     _buffer_bytes: dict[str, float] = field(default_factory=dict[str, float])
@@ -222,7 +230,7 @@ class _Walker:
         type_ = self._counter(bind.value, work)
         if bind.name not in self.sizes.buffers:  # else it is the address, and the type of the elements is known
             self.types[bind.name] = type_
-        self._data[bind.name] = work
+        self._data[bind.name] = _Bound(work, float(self._weight.mean()), len(self._loops))
         if work.loads or (work.names | work.addresses) & self._loaded:
             self._loaded.add(bind.name)
         else:
@@ -266,7 +274,7 @@ class _Walker:
             size = size * _numbers(row(self._names(extent)), 1.0)
         runs = float(self._weight.mean())
         mean = float((size * self._weight).mean() / runs) if runs else 0.0
-        constant = all(isinstance(extent, Number) for extent in each.extents)
+        constant = self._are_constant(each.extents)
         memory = "Stack" if each.memory == "Auto" and constant and mean <= LARGEST_ON_STACK else each.memory
         found = Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory, constant=constant)
         self.allocations.append(found)
@@ -275,6 +283,22 @@ class _Walker:
             self._heap.take(each.buffer, mean, runs)
         else:
             self.stack.take(each.buffer, mean, runs)
+
+    def _still(self, strides: Sequence[float | None]) -> float:
+        """How many iterations of the innermost loops leave an access where it is: LLVM moves it out of these loops."""
+        iterations = 1.0
+        for loop, stride in zip(reversed(self._loops[: len(strides)]), reversed(strides), strict=True):
+            if stride != 0.0 or loop.kind in PARALLEL:
+                break
+            iterations *= max(1.0, loop.extent)
+        return iterations
+
+    def _are_constant(self, extents: Sequence[Expression]) -> bool:
+        """Known when it is compiled, as 32 + 3 is, too, which the text does not fold."""
+        work = Work()
+        for each in extents:
+            self._counter(each, work)
+        return not (work.names or work.loads)
 
     def _free(self, buffer: str) -> None:
         if self._heap.give_back(buffer):
@@ -288,15 +312,18 @@ class _Walker:
         if store.predicate is not None:
             self._counter(store.predicate, work)
         lanes = max(type_.lanes, self._counter.address(store.index, work))
-        self._follow(work)
-        runs = float(self._weight.mean())
+        runs, depth = float(self._weight.mean()), len(self._loops)
+        loads = [(each, runs, depth) for each in work.loads]
+        loads += self._follow(work, runs)
         most = float(self._unguarded.mean())
         element = self.types.get(store.buffer, type_)
         element = Type(element.kind, element.bits)
         self.sites.append(
             Site(
-                store=self._access(store.buffer, store.index, element, lanes, store.aligned, store.predicate, runs),
-                loads=tuple(self._load(each, runs) for each in work.loads),
+                store=self._access(
+                    store.buffer, store.index, element, lanes, store.aligned, store.predicate, runs, depth
+                ),
+                loads=tuple(self._load(*each) for each in loads),
                 operations=work.operations,
                 runs=runs,
                 guarded=runs / most if most else 0.0,
@@ -305,20 +332,29 @@ class _Walker:
             )
         )
 
-    def _follow(self, work: Work) -> None:
-        """Adds what is bound to the names in it, once: the first store that needs data pays for it."""
+    def _follow(self, work: Work, runs: float) -> list[tuple[Load, float, int]]:
+        """Adds what is bound to the names in it, once: the first store that needs data pays for it.
+
+        What is bound further out is computed there, and not each time that the store runs.
+
+        Returns:
+            what is loaded for these names, how often, and within how many loops.
+        """
+        loads: list[tuple[Load, float, int]] = []
         waiting = [*work.names, *work.addresses & self._loaded]
         while waiting:
             found = self._data.pop(waiting.pop(), None)
             if found is None:
                 continue
-            work.add(found)
-            waiting += [*found.names, *found.addresses & self._loaded]
+            work.add(found.work, times=found.runs / runs if runs else 1.0)
+            loads += [(each, found.runs, found.depth) for each in found.work.loads]
+            waiting += [*found.work.names, *found.work.addresses & self._loaded]
+        return loads
 
-    def _load(self, load: Load, runs: float) -> Access:
+    def _load(self, load: Load, runs: float, depth: int) -> Access:
         lanes = self._counter(load.index, Work()).lanes
         type_ = self._counter.load_type(load)
-        return self._access(load.buffer, load.index, type_, lanes, load.aligned, load.predicate, runs)
+        return self._access(load.buffer, load.index, type_, lanes, load.aligned, load.predicate, runs, depth)
 
     def _access(
         self,
@@ -329,6 +365,7 @@ class _Walker:
         aligned: int,
         predicate: Expression | None,
         runs: float,
+        depth: int,
     ) -> Access:
         stride = self._names.ramp_stride(index)
         places = places_of(self._names(index), lanes, depth=len(self._loops), known_stride=stride)
@@ -348,6 +385,7 @@ class _Walker:
             offset=places.offset,
             aligned=aligned,
             runs=runs,
+            executed=runs / self._still(places.strides[:depth]),
             enabled=enabled,
             buffer_bytes=self._buffer_bytes.get(buffer, math.inf),
         )

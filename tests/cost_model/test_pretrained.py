@@ -84,6 +84,11 @@ def test_where_nothing_alike_was_learned_t0_speaks_alone(ranker: Pretrained) -> 
     assert not ranker.unlike(usual.programs) and evaluate(ranker, [usual]).r2 != evaluate_t0([usual], ranker.scales).r2
 
 
+def test_of_nothing_that_could_be_lowered_nothing_is_said(ranker: Pretrained) -> None:
+    for scorer in (ranker, ranker.scaled_t0, by_t0):
+        assert len(scorer(Programs.of([], cores=2)).mean) == 0
+
+
 def test_one_pipelines_ranker_starts_from_it(ranker: Pretrained) -> None:
     """From few samples, it orders better than one that starts from T0."""
     whole = group(400)

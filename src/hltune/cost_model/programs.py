@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.lowered.estimate import Estimate, estimate
+from hltune.lowered.estimate import TERMS, Estimate, estimate
 from hltune.lowered.features import BODY, MEANS, VERSION
 from hltune.values.program_features import ProgramFeatures
 
@@ -61,7 +61,7 @@ class Programs:
         return cls(x=x, terms=np.stack([each.terms for each in estimates]))
 
 
-NO_PROGRAMS = Programs(x=np.empty((0, 0)), terms=np.empty((0, 0)))
+NO_PROGRAMS = Programs(x=np.empty((0, 0)), terms=np.empty((0, len(TERMS))))
 
 
 def _row(features: ProgramFeatures, about: Estimate) -> NDArray[np.float64]:

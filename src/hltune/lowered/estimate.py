@@ -62,6 +62,8 @@ _CHAIN_NS = 1.7
 
 What is computed meanwhile costs nothing more.
 """
+_TASK_NS = 20.0
+"""Of a task that a thread takes from the queue, which only one can do at a time."""
 _LAUNCH_NS, _ALLOCATION_NS, _HEAP_BYTE_NS, _FAULT_BYTE_NS = 500.0, 25.0, 0.03, 0.05
 
 _COLUMN = {name: number for number, name in enumerate(BODY)}
@@ -99,7 +101,7 @@ def estimate(features: ProgramFeatures, *, cores: int) -> Estimate:
     whole = features.whole
     rest = np.array(
         [
-            whole[_WHOLE["launches"]] * _LAUNCH_NS,
+            whole[_WHOLE["launches"]] * _LAUNCH_NS + whole[_WHOLE["task_starts"]] * _TASK_NS,
             whole[_WHOLE["allocations"]] * _ALLOCATION_NS,
             whole[_WHOLE["heap_bytes"]] * _HEAP_BYTE_NS,
             whole[_WHOLE["fault_bytes"]] * _FAULT_BYTE_NS,

@@ -76,6 +76,7 @@ MEANS = frozenset((*_EXECUTION[2:-3], "operations", "task_read", "task_written",
 WHOLE = (
     "bodies",
     "launches",
+    "task_starts",
     "allocations",
     "heap_bytes",
     "heap_sizes",
@@ -241,6 +242,7 @@ def _whole(walked: Walked, rows: Sequence[Mapping[str, float]], cores: int) -> d
     return {
         "bodies": float(len(rows)),
         "launches": walked.launches,
+        "task_starts": walked.tasks,
         "allocations": sum(each.runs for each in heap),
         "heap_bytes": sum(each.runs * each.bytes for each in heap),
         "heap_sizes": sum(each.bytes for each in heap),

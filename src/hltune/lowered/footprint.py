@@ -42,7 +42,7 @@ class _Stream:
     Attributes:
         element: bytes.
         steps: extent and stride of each loop, the outermost first.
-        further: how many iterations further accesses of one iteration reach, as those of a stencil do.
+        further: of each loop, how many iterations further the accesses of one iteration are, as those of a stencil.
         lanes: the same of what one run accesses, of each piece.
         pieces: what one run accesses, where that is not one after the other: rows, say.
         scattered: nothing is known of where they go, but for the lanes of each if their stride is.
@@ -55,7 +55,7 @@ class _Stream:
     pieces: float
     scattered: bool
     whole: float
-    further: tuple[float, ...] = ()
+    further: tuple[Sequence[float], ...] = ()
 
 
 def touched(accesses: Iterable[Access], extents: Sequence[float]) -> tuple[Touched, ...]:
@@ -110,9 +110,9 @@ def _merged(group: Sequence[Access], extents: Sequence[float]) -> _Stream:
     )
 
 
-def _by_loops(offsets: Sequence[float], strides: Sequence[float], span: float) -> tuple[list[float], list[float]]:
-    """How many iterations further each loop would go to reach the offsets, and what is left of these."""
-    further = [0.0] * len(strides)
+def _by_loops(offsets: Sequence[float], strides: Sequence[float], span: float) -> tuple[list[list[float]], list[float]]:
+    """How many iterations further of each loop the offsets are, from small to large, and what is left of them."""
+    further = [{0.0} for _ in strides]
     order = [number for number, stride in enumerate(strides) if stride > span]
     order.sort(key=lambda number: -strides[number])
     rest: list[float] = []
@@ -121,10 +121,10 @@ def _by_loops(offsets: Sequence[float], strides: Sequence[float], span: float) -
         left = offset - least
         for number in order:
             whole = left // strides[number]
-            further[number] = max(further[number], whole)
+            further[number].add(whole)
             left -= whole * strides[number]
         rest.append(left)
-    return further, rest
+    return [sorted(each) for each in further], rest
 
 
 def _pieces(offsets: Sequence[float], span: float) -> tuple[int, float]:
@@ -150,16 +150,22 @@ def _touched(stream: _Stream, level: int) -> Touched:
             lines=count * _scattered(stream, LINE),
             pages=count * _scattered(stream, PAGE) / PAGE,
         )
-    # What one iteration of an outer loop reaches of the next ones, as the rows of a stencil, is touched as well.
+    # What one iteration of an outer loop reaches of others, as the rows of a stencil, is touched as well.
     around = [1.0] * level + [extent for extent, _ in inner]
     reached = [
-        (extent + more, stride) for extent, more, (_, stride) in zip(around, stream.further, stream.steps, strict=True)
+        (_union(extent, further), stride)
+        for extent, further, (_, stride) in zip(around, stream.further, stream.steps, strict=True)
     ]
     return Touched(
         bytes=_covered(stream, reached, stream.element),
         lines=_covered(stream, reached, LINE),
         pages=_covered(stream, reached, PAGE) / PAGE,
     )
+
+
+def _union(extent: float, further: Sequence[float]) -> float:
+    """Iterations of a loop in which something is touched, if each touches what is so many iterations further."""
+    return extent + sum(min(extent, after - before) for before, after in pairwise(further))
 
 
 def _scattered(stream: _Stream, unit: int) -> float:

@@ -48,8 +48,9 @@ _UNKNOWN = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
-    """A loop: its mean extent, and how often it is entered."""
+    """A loop: its mean extent, how often it is entered, and which of the program's loops it is."""
 
+    number: int
     name: str
     kind: str
     extent: float
@@ -136,6 +137,7 @@ class Walked:
 
     Attributes:
         launches: how often a parallel loop is entered.
+        tasks: iterations of all parallel loops, each of which threads have to agree on.
         stack_peak: most bytes, of what is wanted elsewhere than on the heap, at a time.
     """
 
@@ -143,6 +145,7 @@ class Walked:
     allocations: tuple[Allocation, ...]
     held: tuple[Held, ...]
     launches: float
+    tasks: float
     stack_peak: float
 
 
@@ -159,6 +162,7 @@ def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits
         allocations=tuple(walker.allocations),
         held=tuple(walker.held),
         launches=walker.launches,
+        tasks=walker.tasks,
         stack_peak=walker.stack.peak,
     )
 
@@ -182,8 +186,10 @@ class _Walker:
     allocations: list[Allocation] = field(default_factory=list[Allocation])
     held: list[Held] = field(default_factory=list[Held])
     launches: float = 0.0
+    tasks: float = 0.0
     stack: Held = field(default_factory=Held)
     _heap: Held = field(default_factory=Held)
+    _seen: int = 0
     _loops: list[Loop] = field(default_factory=list[Loop])
     _weight: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
     _unguarded: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
@@ -248,9 +254,12 @@ class _Walker:
         self._weight, self._unguarded = weight * times, unguarded * times
         runs = float(self._weight.mean())
         mean = runs / entries if entries else 0.0
-        self._loops.append(Loop(name=loop.name, kind=loop.kind, extent=mean, entries=entries))
-        if loop.kind in PARALLEL and not any(each.kind in PARALLEL for each in self._loops[:-1]):
-            self.launches += entries
+        self._seen += 1
+        self._loops.append(Loop(number=self._seen, name=loop.name, kind=loop.kind, extent=mean, entries=entries))
+        if loop.kind in PARALLEL:
+            self.tasks += runs
+            if not any(each.kind in PARALLEL for each in self._loops[:-1]):
+                self.launches += entries
         heap, self._heap = self._heap, Held()
         self.block(loop.body)
         self._heap = heap

@@ -21,7 +21,7 @@ class Access:
 
     Attributes:
         lanes: elements at once.
-        lane_stride: elements from lane to lane; None if they are not evenly spaced, or unknown.
+        lane_stride: elements from lane to lane, on average if they are not evenly spaced; None if unknown.
         one_by_one: the code does not know that they are evenly spaced: it takes them one by one, wherever they are.
         strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
         offset: the median of its positions in the buffer, in elements; None if unknown.
@@ -92,7 +92,9 @@ def places_of(value: Value, lanes: int, *, depth: int, known_stride: float | Non
         scalar = lanes_at[0]
         step = _median(lanes_at[1] - lanes_at[0])
         spaced = np.count_nonzero(lanes_at[2] - lanes_at[0] == step * (lanes - 1))
-        lane_stride = step if spaced >= _MOST * scalar.size else None
+        # Those that are clamped at a border are no further from each other than the first is from the last.
+        mean = _median(lanes_at[2] - lanes_at[0]) / max(1, lanes - 1)
+        lane_stride = step if spaced >= _MOST * scalar.size else mean
     return Places(lane_stride=lane_stride, strides=_strides(scalar, depth), offset=_median(np.asarray(row(scalar))))
 
 

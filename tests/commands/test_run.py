@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
 from hltune.commands.run import Ran, run
+from hltune.machine import run_image
 from hltune.machine.inputs import Inputs
+from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
-from hltune.machine.run_image import check_format, write_all
+from hltune.machine.run_image import RunImageJob, check_format, write_all
+from hltune.machine.task import Compiled, Task, compile_task
 from hltune.pipeline.images import read_array
 from hltune.runtime.progress import Silent
+from hltune.runtime.worker import Process, Worker
+from hltune.schedule.parse import parse_schedule
 from hltune.values import schedule_codec
-from hltune.values.directives import Schedule
+from hltune.values.directives import Schedule, Split
 from hltune.values.errors import InputError
 from hltune.values.pipeline import Number
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions
+from tests.machine.opened import load
 
 TESTS = Path(__file__).parents[1]
 COUNTED = "machine/pipelines.py:counted"
@@ -109,6 +117,59 @@ def test_what_no_image_has_needs_another_pipeline(apply: Apply, tmp_path: Path, 
         InputError, match=r"whatever its schedule(.|\n)*image from -1 to 100 in dimension 0(.|\n)*boundary condition"
     ):
         apply("machine/pipelines.py:before_its_image", (None, tmp_path / "out.npy"), target=target)
+
+
+@dataclass(frozen=True)
+class RefusingJob:
+    """Runs a schedule on images where Halide compiles no split that is shifted inwards."""
+
+    job: RunImageJob
+
+    def run(self, process: Process) -> tuple[str, ...]:
+        import halide as hl
+
+        def refuse(process: Process, task: Task, *rest: Any) -> Compiled:
+            if any(isinstance(each, Split) and each.tail == "ShiftInwards" for each in task.schedule.directives):
+                raise hl.HalideError("not like this")
+            return compile_task(process, task, *rest)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run_image, "compile_task", refuse)
+            return self.job.run(process)
+
+
+@pytest.fixture(scope="module")
+def line_job(tmp_path_factory: pytest.TempPathFactory) -> RunImageJob:
+    folder, host = tmp_path_factory.mktemp("line"), resolve("host")
+    np.save(folder / "in.npy", np.arange(1000, dtype=np.uint8))
+    return RunImageJob(
+        spec=load("line", host),
+        schedule=Schedule(),
+        target=host.name,
+        inputs=Inputs(images=((None, folder / "in.npy"),)),
+        outputs=(folder / "out.npy",),
+        output_sizes=(),
+        options=MeasureOptions(threads=2),
+    )
+
+
+def scheduled(job: RunImageJob, text: str) -> RunImageJob:
+    return replace(job, schedule=parse_schedule(text, job.spec.funcs))
+
+
+def test_a_repair_that_does_not_compile_is_not_the_last(line_job: RunImageJob) -> None:
+    job = scheduled(line_job, "out.split(x, x, xi, 512, TailStrategy::RoundUp);")
+    with Worker(preload=("halide", "pytest")) as worker:
+        assert worker.run(RefusingJob(job)) == ("970",)
+    np.testing.assert_array_equal(np.load(job.outputs[0] or ""), np.arange(970, dtype=np.uint8) ^ 1)
+
+
+def test_a_schedule_that_does_not_compile_is_said_to_be_one(line_job: RunImageJob) -> None:
+    with (
+        Worker() as worker,
+        pytest.raises(InputError, match=r"the schedule does not compile\n  found: .*only vectorize"),
+    ):
+        worker.run(scheduled(line_job, "out.vectorize(x);"))
 
 
 def test_without_a_file_to_write_nothing_is_run(apply: Apply) -> None:

@@ -349,3 +349,16 @@ def _estimated(image: hl.ImageParam, out: hl.Func) -> hl.Func:
     for each in (image, out):
         each.set_estimates([hl.Range(0, 64), hl.Range(0, 48)])
     return out
+
+
+def beside() -> hl.Func:
+    """Its author has the producer run beside its consumer, in a ring of eight rows."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    wide, out = hl.Func("wide"), hl.Func("out")
+    wide[x, y] = hl.cast(hl.UInt(16), image[x, y])
+    out[x, y] = wide[x, y] + wide[x, y + 1]
+    wide.store_root().compute_at(out, y).fold_storage(y, 8).async_()
+    image.set_estimates([hl.Range(0, 64), hl.Range(0, 65)])
+    out.set_estimates([hl.Range(0, 64), hl.Range(0, 64)])
+    return out

@@ -155,6 +155,58 @@ def test_a_schedule_that_allows_races_is_left_out(place: Workspace, tmp_path: Pa
     assert any("allows race conditions (counts)" in note for note in found.notes)
 
 
+MEMO = """
+import halide as hl
+
+
+def curve():
+    x, y = hl.vars("x y")
+    image, gain = hl.ImageParam(hl.UInt(8), 2, "image"), hl.Param(hl.Int(32), "gain", 3)
+    table, out = hl.Func("table"), hl.Func("out")
+    table[x] = hl.sqrt(hl.f32(x * gain))
+    out[x, y] = table[hl.i32(image[x, y])]
+    table.compute_root().memoize()
+    out.vectorize(x, 8)
+    image.set_estimates([hl.Range(0, 64), hl.Range(0, 64)])
+    out.set_estimates([hl.Range(0, 64), hl.Range(0, 64)])
+    return out
+"""
+MEMO_CPP = """
+#include <Halide.h>
+
+class Curve : public Halide::Generator<Curve> {
+public:
+    Input<Buffer<uint8_t, 2>> image{"image"};
+    Input<int> gain{"gain", 3};
+    Output<Buffer<float, 2>> out{"out"};
+
+    void generate() {
+        Halide::Var x{"x"}, y{"y"};
+        Halide::Func table{"table"};
+        table(x) = Halide::sqrt(Halide::cast<float>(x * gain));
+        out(x, y) = table(Halide::cast<int>(image(x, y)));
+        table.compute_root().memoize();
+        out.vectorize(x, 8);
+        image.set_estimates({{0, 64}, {0, 64}});
+        gain.set_estimate(3);
+        out.set_estimates({{0, 64}, {0, 64}});
+    }
+};
+
+HALIDE_REGISTER_GENERATOR(Curve, curve)
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("memo.py", MEMO), ("memo.cpp", MEMO_CPP)])
+def test_a_schedule_that_memoizes_is_left_out(place: Workspace, tmp_path: Path, name: str, text: str) -> None:
+    """From the second call on, all that is timed finds what the first one has computed."""
+    (tmp_path / name).write_text(text)
+    found = load(tmp_path / name, place)
+    assert found.spec.manual is None and not found.hand_written
+    (note,) = found.notes
+    assert "left out: it memoizes (table)" in note and "without memoize() in the file" in note
+
+
 ONE = """
 import halide as hl
 

@@ -42,8 +42,8 @@ def run(
         output_sizes: extents of outputs for which they do not follow from the images.
 
     Raises:
-        InputError: no schedule is known, or images or outputs do not fit.
-        JobFailed: the schedule does not compile or run.
+        InputError: no schedule is known or it does not compile, or images or outputs do not fit.
+        JobFailed: compiling or running takes too long, or ends the process.
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)

@@ -9,7 +9,7 @@ import numpy as np
 from hltune.pipeline.images import Array
 from hltune.pipeline.operations import forecast
 from hltune.values.directives import ComputeRoot, Directive, Schedule, Split, Stage, Vectorize
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import PipelineSpec, ScalarArgument
 
 STRICT = "strict_float"
 """Halide's name of the feature with which floats are computed as they are written."""
@@ -91,7 +91,8 @@ def vectorised(spec: PipelineSpec) -> Schedule:
 def moved_inputs(
     values: tuple[Array | float, ...], spec: PipelineSpec, moved: int
 ) -> Generator[tuple[Array | float, ...]]:
-    """The inputs, moved while the context lasts; whole numbers stay, for they are seldom rounded ones.
+    """The inputs, moved while the context lasts; whole numbers stay, for they are seldom rounded ones, and so does a
+    scalar that would leave its range.
 
     Arrays change in place, for their layout in memory may matter.
     """
@@ -104,11 +105,9 @@ def moved_inputs(
                 if isinstance(value, np.ndarray):
                     saved.append((value, value.copy()))
                     _move(value, moved, rng)
-                    found.append(value)
-                else:
-                    found.append(float(_moved(np.array(value, argument.dtype), moved, rng)))
-            else:
-                found.append(value)
+                elif isinstance(argument, ScalarArgument):
+                    value = _moved_scalar(argument, value, moved, rng)
+            found.append(value)
         yield tuple(found)
     finally:
         for array, before in saved:
@@ -121,6 +120,13 @@ def _move(array: Array, moved: int, rng: np.random.Generator) -> None:
     with np.nditer(array, flags=flags, op_flags=["readwrite"], order="C", buffersize=_PIECE) as pieces:
         for piece in map(np.asarray, pieces):
             piece[...] = _moved(piece, moved, rng)
+
+
+def _moved_scalar(argument: ScalarArgument, value: float, moved: int, rng: np.random.Generator) -> float:
+    after = float(_moved(np.array(value, argument.dtype), moved, rng))
+    is_below = argument.minimum is not None and after < argument.minimum
+    is_above = argument.maximum is not None and after > argument.maximum
+    return value if is_below or is_above else after
 
 
 def _moved(array: Array, moved: int, rng: np.random.Generator) -> Array:

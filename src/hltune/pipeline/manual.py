@@ -7,10 +7,18 @@ import halide as hl
 
 from hltune.pipeline.algorithm import Algorithm
 from hltune.pipeline.serialized import read_pipeline
-from hltune.pipeline.serialized_schedule import ALLOWS_RACES, read_plans
+from hltune.pipeline.serialized_schedule import ALLOWS_RACES, MEMOIZES, funcs_that, read_plans
 from hltune.pipeline.strip import strip_schedule
 from hltune.values.errors import HltuneError
 from hltune.values.pipeline import Constraint, Constraints
+
+_NOT_MEASURED = {
+    ALLOWS_RACES: "it allows race conditions ({funcs}), and what comes out right by chance cannot be verified; "
+    "atomic() or rfactor() do without",
+    MEMOIZES: "it memoizes ({funcs}), so that a call finds what one before has computed, and its time says nothing of "
+    "one that computes all; without memoize() in the file, the rest of your schedule is measured",
+}
+"""What an own schedule must not say, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +47,16 @@ def separate(loaded: Algorithm, *, where: str) -> Separated:
         InputError: there is no algorithm without the schedule.
     """
     found = _separate(loaded, where=where)
-    racy = [] if found.manual is None else _racy_funcs(found.manual, where)
-    if not racy:
+    if found.manual is None:
         return found
-    note = (
-        f"your own schedule is left out: it allows race conditions ({', '.join(racy)}), and what comes out right by "
-        "chance cannot be verified; atomic() or rfactor() do without"
-    )
-    return replace(found, manual=None, notes=(*found.notes, note), racy=True)
-
-
-def _racy_funcs(manual: bytes, where: str) -> list[str]:
-    plans = read_plans(manual, where=where).values()
-    return [plan.name for plan in plans if any(ALLOWS_RACES in stage.extras for stage in plan.stages)]
+    saying = {each: ", ".join(funcs_that(each, found.manual, where=where)) for each in _NOT_MEASURED}
+    notes = [
+        f"your own schedule is left out: {_NOT_MEASURED[each].format(funcs=funcs)}"
+        for each, funcs in saying.items()
+        if funcs
+    ]
+    manual = None if notes else found.manual
+    return replace(found, manual=manual, notes=(*found.notes, *notes), racy=bool(saying[ALLOWS_RACES]))
 
 
 def _separate(loaded: Algorithm, *, where: str) -> Separated:

@@ -32,7 +32,7 @@ from hltune.pipeline.flatbuffer import Table
 from hltune.pipeline.serialized import read_root
 from hltune.values.errors import InputError
 
-ALLOWS_RACES = "allow_race_conditions"
+ALLOWS_RACES, MEMOIZES, ASYNC = "allow_race_conditions", "memoize", "async"
 UNDEFINED = 32
 """Kind of an expression that is none."""
 _INT, _UINT, _VARIABLE = 1, 2, 29
@@ -179,6 +179,16 @@ def read_plans(data: bytes, *, where: str) -> dict[str, FuncPlan]:
         raise InputError("damaged file", where=where, found=str(error)) from error
 
 
+def funcs_that(extra: str, data: bytes, *, where: str) -> list[str]:
+    """Names of the Funcs whose own schedule, or that of one of their stages, says this beside loops and places.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    plans = read_plans(data, where=where).values()
+    return [plan.name for plan in plans if extra in plan.extras.union(*(stage.extras for stage in plan.stages))]
+
+
 def definitions(func: Table) -> list[Table]:
     """The pure definition and the updates of a Func."""
     pure = func.table(7)
@@ -252,8 +262,8 @@ def _func(func: Table) -> FuncPlan:
     assert schedule is not None, "Halide always writes it"
     extras = {
         "in or clone_in": any(True for _ in schedule.tables(6)),
-        "memoize": schedule.number(8, "<B"),
-        "async": schedule.number(9, "<B"),
+        MEMOIZES: schedule.number(8, "<B"),
+        ASYNC: schedule.number(9, "<B"),
         "ring_buffer": constant(schedule, 10) is not None,
         "an extern function": func.text(12),
     }

@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,15 +16,20 @@ from typing import Any
 import pytest
 
 from hltune.machine.heap import Taken, measure_heap, poisoned_heap, settle
+from hltune.machine.host import jobs
 from hltune.machine.host.lane import measuring_worker
+from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.machine.sensitivity import every_func_at_root
+from hltune.machine.task import Task, compile_task
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Process, Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost, Heap
+from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
-from tests.machine.opened import opened
+from tests.machine.opened import load, opened
 
 WIDTH, HEIGHT = 1000, 800
 
@@ -237,6 +243,41 @@ def test_schedules_are_measured_with_their_heap(blur: PipelineSpec, host: Target
     assert isinstance(first, Cost) and isinstance(second, Cost)
     assert first.heap is not None and first.heap.allocations == 1
     assert second.heap == Heap(allocations=0, bytes=0, peak_bytes=0, largest_mapped_bytes=0)
+
+
+@dataclass(frozen=True)
+class LimitJob:
+    """How many seconds allocations of a task are counted at most, on two threads that have a minute each."""
+
+    task: Task
+
+    def run(self, process: Process) -> float:
+        limits: list[float] = []
+
+        def counted(_call: Callable[[], object], *, limit_s: float) -> Taken:
+            limits.append(limit_s)
+            return Taken()
+
+        options = MeasureOptions(threads=2, run_timeout_s=60)
+        arrays = input_arrays(process, self.task.spec, self.task.inputs)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(jobs, "measure_heap", counted)
+            jobs.count_heap(process, compile_task(process, self.task, arrays, options), options)
+        return limits[0]
+
+
+def test_nobody_waits_for_threads_that_wait_for_each_other(host: TargetInfo) -> None:
+    """On one thread, a producer that runs beside its consumer may have no room, and the consumer no values."""
+    spec = load("beside", host)
+    own, root = Schedule(base=spec.manual_hash), every_func_at_root(spec)
+    tasks = [Task(spec=spec, schedule=each, target=host.name, inputs=Inputs()) for each in (own, root)]
+    with measuring_worker(MeasureOptions(threads=2)) as worker:
+        assert [worker.run(LimitJob(task)) for task in tasks] == [1.0, 120.0]
+    with opened(spec, host) as session:
+        measured = session.measure({"own": own, "root": root})
+    beside, whole = measured["own"], measured["root"]
+    assert isinstance(beside, Cost) and isinstance(whole, Cost)
+    assert beside.heap is None and whole.heap is not None
 
 
 def test_what_is_reproduced_is_a_part_of_the_machine(host: TargetInfo) -> None:

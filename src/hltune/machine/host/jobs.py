@@ -14,6 +14,7 @@ from hltune.machine.inputs import input_arrays, smooth
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Compiled, Task, checked, compile_idle, compile_task
 from hltune.pipeline.images import Array
+from hltune.pipeline.serialized_schedule import ASYNC, funcs_that
 from hltune.runtime.worker import Process, waited_s
 from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Heap, lower_decile
@@ -31,6 +32,9 @@ _LEAST_S = 1e-8
 _MAX_REPEATS = 1000
 _FORK_S = 10.0
 """Making a process and ending it takes no longer."""
+_ASYNC_S = 1.0
+"""How long allocations of a producer that runs beside its consumer are counted: on one thread, they may wait for each
+other without end."""
 
 
 class Turn(NamedTuple):
@@ -94,8 +98,16 @@ class PrepareJob:
 def count_heap(process: Process, compiled: Compiled, options: MeasureOptions) -> Taken:
     """What a call takes from the heap, as far as one thread comes in time."""
     limit_s = options.threads * options.run_timeout_s
+    if _is_async(compiled.task):
+        limit_s = min(limit_s, _ASYNC_S)
     process.enter("counting allocations", timeout_s=limit_s + _FORK_S)
     return measure_heap(compiled.call, limit_s=limit_s)
+
+
+def _is_async(task: Task) -> bool:
+    """Whether producers run beside their consumers, which only an author's schedule says, for no directive does."""
+    manual = None if task.schedule.base is None else task.spec.manual
+    return manual is not None and bool(funcs_that(ASYNC, manual, where=task.spec.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

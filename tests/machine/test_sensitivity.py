@@ -1,0 +1,47 @@
+"""Inputs that move by one unit in the last place, as rounding could have moved them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hltune.machine.sensitivity import moved_inputs
+from hltune.values.pipeline import BufferArgument, Number, PipelineSpec, ScalarArgument
+
+TENTH = float(np.float32(0.1))
+
+
+def moved(value: float, *, minimum: Number | None = None, maximum: Number | None = None) -> tuple[float, float]:
+    """The scalar, moved either way: the lower one first."""
+    argument = ScalarArgument(name="s", dtype="float32", estimate=value, minimum=minimum, maximum=maximum)
+    spec = PipelineSpec(name="p", hlpipe=b"", inputs=(argument,), outputs=(), funcs=())
+    found: list[float] = []
+    for way in (1, -1):
+        with moved_inputs((value,), spec, way) as (after,):
+            assert isinstance(after, float)
+            found.append(after)
+    least, most = sorted(found)
+    return least, most
+
+
+def test_scalars_move_both_ways() -> None:
+    neighbours = tuple(float(np.nextafter(np.float32(0.1), np.float32(way))) for way in (0, 1))
+    assert moved(TENTH, minimum=0, maximum=1) == neighbours
+
+
+@pytest.mark.parametrize(("minimum", "maximum"), [(0, TENTH), (TENTH, 1), (TENTH, TENTH)])
+def test_scalars_stay_in_their_range(minimum: Number, maximum: Number) -> None:
+    """Code refuses what lies outside, and with it the whole variant is lost."""
+    below, above = moved(TENTH, minimum=minimum, maximum=maximum)
+    assert minimum <= below <= above <= maximum
+    assert (below < above) == (minimum < maximum)
+
+
+def test_images_move_while_it_lasts() -> None:
+    image = BufferArgument(name="i", dtype="float32", estimate=((0, 4),))
+    spec = PipelineSpec(name="p", hlpipe=b"", inputs=(image,), outputs=(), funcs=())
+    array = np.array([0.1, 0.2, 1.0, np.inf], np.float32)
+    before = array.copy()
+    with moved_inputs((array,), spec, 1) as (inside,):
+        assert inside is array and np.array_equal(array != before, [True, True, False, False])
+    np.testing.assert_array_equal(array, before)

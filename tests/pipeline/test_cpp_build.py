@@ -101,6 +101,12 @@ def test_wrong_parameters(load: Load, parameters: tuple[str, ...], expected: str
     assert expected in message(load, f"{FILES}:mixed", INCLUDE, SHIFT, p=parameters)
 
 
+def test_a_wrong_value_casts_no_doubt_on_scalars(load: Load) -> None:
+    text = message(load, f"{FILES}:mixed", INCLUDE, SHIFT, p=("amount1=1", "count=two"))
+    assert "-p count=two: Halide rejects the generator" in text
+    assert "amount1" not in text
+
+
 def test_constraints_and_ranges(load: Load) -> None:
     spec = parts(load, "limited")
     (pixels,) = spec.buffers()

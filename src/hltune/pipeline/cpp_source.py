@@ -165,15 +165,20 @@ class _Program:
         )
 
     def _rejected(self, fields: dict[str, Any]) -> InputError:
-        """A key that is mistyped explains more than what came of it, but it may name a scalar input."""
-        names, others, setting = fields["parameters"], fields["others"], fields["setting"]
-        where = self.source.location if setting is None else f"-p {setting}={dict(self.source.parameters)[setting]}"
+        """Halide's own words; where it was no setting that it refused, a key that is mistyped may explain more.
+
+        Such a key may also name a scalar input: these are not known before the generator is built.
+        """
+        what, key = f"Halide rejects the generator: {fields['error'].strip()}", fields["setting"]
+        if key is not None:
+            return InputError(what, where=f"-p {key}={dict(self.source.parameters)[key]}")
+        names, others = fields["parameters"], fields["others"]
         doubts = [
-            f"-p {key} sets none of its parameters: {did_you_mean(key, names) or ', '.join(names)}" for key in others
+            f"-p {other} sets none of its parameters: {did_you_mean(other, names) or ', '.join(names)}"
+            for other in others
         ]
-        can_set = f"its parameters, set by -p KEY=VALUE: {', '.join(names)}" if names and setting is None else None
-        todo = "; ".join(doubts) or can_set
-        return InputError(f"Halide rejects the generator: {fields['error'].strip()}", where=where, todo=todo)
+        can_set = f"its parameters, set by -p KEY=VALUE: {', '.join(names)}" if names else None
+        return InputError(what, where=self.source.location, todo="; ".join(doubts) or can_set)
 
 
 def _memory_bytes() -> int:

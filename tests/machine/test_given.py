@@ -51,7 +51,9 @@ def test_what_is_given_is_named(tmp_path: Path) -> None:
         ("bool", True, 0, "s=False"),
     ],
 )
-def test_scalars_are_told_apart_as_their_type_holds_them(dtype: str, estimate: Number, value: Number, text: str) -> None:
+def test_scalars_are_told_apart_as_their_type_holds_them(
+    dtype: str, estimate: Number, value: Number, text: str
+) -> None:
     scalar = ScalarArgument(name="s", dtype=dtype, estimate=converted(estimate, dtype))
     spec = replace(SPEC, inputs=(scalar,))
     assert on_given(MACHINE, spec, Inputs(scalars=(("s", value),)), USUAL).given == text

@@ -202,7 +202,9 @@ def _input(fields: Mapping[str, Any]) -> ImageInput | ScalarInput:
     dtype = dtype_name(hl.Type(hl.TypeCode(code), bits, 1), where=f"input {name}")
     if "estimate" in fields:
         minimum, maximum = _limit(name, fields["minimum"]), _limit(name, fields["maximum"])
-        return ScalarInput(name=name, dtype=dtype, estimate=fields["estimate"], minimum=minimum, maximum=maximum)
+        estimate: Number | str | None = fields["estimate"]
+        value = float(estimate) if isinstance(estimate, str) else estimate  # one that JSON has no number for
+        return ScalarInput(name=name, dtype=dtype, estimate=value, minimum=minimum, maximum=maximum)
     estimates: list[Interval | None] = [None if e is None else (e[0], e[1]) for e in fields["estimates"]]
     dimensions: list[dict[str, Any]] = fields["constraints"]
     return ImageInput(

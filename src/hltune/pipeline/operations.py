@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -214,7 +214,7 @@ def _extents(definition: Table, known: Mapping[str, int]) -> Iterator[int | None
     return (value_of(operand(rvar, 3), known) for rvar in _rvars(definition))
 
 
-def _rvars(definition: Table) -> Sequence[Table]:
+def _rvars(definition: Table) -> Iterable[Table]:
     stage = definition.table(7)
     return stage.tables(0) if stage else ()
 

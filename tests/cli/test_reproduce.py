@@ -202,6 +202,14 @@ def test_tolerances_that_were_measured_are_remembered(
     assert alone(tmp_path / "out").returncode == 0
 
 
+@pytest.mark.parametrize("flags", [(), ("-i", "least=inf")])
+def test_scalars_may_be_infinite(hltune: Run, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    identifier = store(tmp_path, f"{ODD}:clamped", "output.vectorize(x, 8);")
+    run = reproduced(hltune, tmp_path, identifier, *flags)
+    assert run.returncode == 0, run.stderr
+    assert "wrong" not in run.stdout
+
+
 def test_scalars_have_ranges(tmp_path: Path, copied: Copy) -> None:
     assert copied(f"{LAYOUTS}:ranges", "f.compute_root();").returncode == 0
     edited(tmp_path / "out", "('radius', 'int32', 2)", "('radius', 'int32', 9)")

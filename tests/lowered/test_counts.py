@@ -155,3 +155,27 @@ def test_an_output_whose_name_halide_has_counted(worker: Worker, target: TargetI
     spec = worker.run(Unchecked(source=source, target="host", cache=CACHE))
     stores, _ = counted(walked(worker, target, spec, Schedule()))
     assert sum(stores.values()) == 64 * 48
+
+
+UP_TO = """
+import halide as hl
+
+
+def pipeline():
+    x, most = hl.Var("x"), hl.Param(hl.Float(32), "most", float("inf"))
+    until = hl.RDom([hl.Range(0, hl.i32(hl.clamp(most, 1.0, 4.0)) * hl.i32(most))], "until")
+    output = hl.Func("output")
+    output[x] = x
+    output[x] += until
+    output.set_estimates([(0, 64)])
+    return output
+"""
+
+
+def test_nothing_is_counted_by_an_infinite_scalar(worker: Worker, target: TargetInfo, tmp_path: Path) -> None:
+    file = tmp_path / "up_to.py"
+    file.write_text(UP_TO)
+    source = Source(kind="python", location=str(file), entry="pipeline")
+    spec = worker.run(Unchecked(source=source, target="host", cache=CACHE))
+    stores, _ = counted(walked(worker, target, spec, Schedule()))
+    assert 64 <= sum(stores.values()) < 64 * 64

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.values.pipeline import Number, ScalarArgument, converted
 from tests.samples.values import MACHINE, SPEC
 
 USUAL = MeasureOptions(threads=2)
@@ -32,3 +36,24 @@ def test_what_is_given_is_named(tmp_path: Path) -> None:
     assert given(Inputs(images=((None, image),), scalars=(("k", 4),)), options) == (
         f"{named}, k=4, --tolerance=0, --integer-tolerance=1"
     )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "estimate", "value", "text"),
+    [
+        ("float32", 0.1, 0.1, ""),
+        ("float32", 0.1, converted(0.1, "float32"), ""),
+        ("float32", 0.1, 0.2, "s=0.2"),
+        ("float32", 0.1, converted(0.2, "float32"), "s=0.2"),
+        ("float64", 0.1, converted(0.1, "float32"), "s=0.10000000149011612"),
+        ("float32", 0.1, 3, "s=3.0"),
+        ("bool", True, 1, ""),
+        ("bool", True, 0, "s=False"),
+    ],
+)
+def test_scalars_are_told_apart_as_their_type_holds_them(
+    dtype: str, estimate: Number, value: Number, text: str
+) -> None:
+    scalar = ScalarArgument(name="s", dtype=dtype, estimate=converted(estimate, dtype))
+    spec = replace(SPEC, inputs=(scalar,))
+    assert on_given(MACHINE, spec, Inputs(scalars=(("s", value),)), USUAL).given == text

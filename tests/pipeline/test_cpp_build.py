@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,6 +102,12 @@ def test_wrong_parameters(load: Load, parameters: tuple[str, ...], expected: str
     assert expected in message(load, f"{FILES}:mixed", INCLUDE, SHIFT, p=parameters)
 
 
+def test_a_wrong_value_casts_no_doubt_on_scalars(load: Load) -> None:
+    text = message(load, f"{FILES}:mixed", INCLUDE, SHIFT, p=("amount1=1", "count=two"))
+    assert "-p count=two: Halide rejects the generator" in text
+    assert "amount1" not in text
+
+
 def test_constraints_and_ranges(load: Load) -> None:
     spec = parts(load, "limited")
     (pixels,) = spec.buffers()
@@ -111,7 +118,9 @@ def test_constraints_and_ranges(load: Load) -> None:
     )
     assert [(promise.dimension, promise.what) for promise in pixels.promises] == [(2, "stride")]
     assert pixels.alignment == 32
-    assert [(s.minimum, s.maximum) for s in spec.inputs if isinstance(s, ScalarArgument)] == [(1, 9), (0.0, None)]
+    limits = {s.name: (s.minimum, s.maximum) for s in spec.inputs if isinstance(s, ScalarArgument)}
+    assert limits == {"level": (1, 9), "gain": (0.0, None), "least": (None, None)}
+    assert scalars(spec) == {"level": 5, "gain": 1.0, "least": -math.inf}
     assert spec.manual is not None
     assert spec.notes == ()
 

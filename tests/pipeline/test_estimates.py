@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 
@@ -71,9 +72,11 @@ def test_an_empty_estimate_is_refused(load: Load) -> None:
         ("lut=0", "expected: 1 extents of at least 1: lut=WIDTH\n  found: 0"),
         ("lut=2.5", "found: 2.5"),
         ("gain=3x4", "expected: one value of type float32\n  found: 3x4"),
+        ("gain=1" + 400 * "0", "expected: one value of type float32\n  found: 1000"),
         ("gain=1e39", "expected: one value of type float32\n  found: 1e+39"),
         ("offset=200", "expected: one value of type int8\n  found: 200"),
         ("offset=1.5", "expected: one value of type int8\n  found: 1.5"),
+        ("offset=inf", "expected: one value of type int8\n  found: inf"),
         ("flip=2", "expected: one value of type bool\n  found: 2"),
     ],
 )
@@ -177,3 +180,27 @@ def test_a_grey_output_follows_a_colour_example(load: Load, tmp_path: Path) -> N
     spec = load(tmp_path / "grey.py", examples=(f"colours={image(tmp_path / 'photo.png', 48, 64, 3)}",))
     assert next(spec.buffers()).estimate == ((0, 64), (0, 48), (0, 3))
     assert spec.outputs[0].estimate == ((0, 64), (0, 48))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "value"), [((), math.inf), (("top=-inf",), -math.inf), (("top=infinity",), math.inf)]
+)
+@pytest.mark.parametrize("set_value", ["top.set_estimate(INFINITY)", "top = hl.Param(hl.Float(32), 'top', INFINITY)"])
+def test_floats_may_be_infinite(
+    load: Load, tmp_path: Path, set_value: str, parameters: tuple[str, ...], value: float
+) -> None:
+    file = tmp_path / "clamped.py"
+    file.write_text(
+        f"""
+import halide as hl
+INFINITY = float("inf")
+def clamped():
+    x, f, top = hl.Var("x"), hl.Func("f"), hl.Param(hl.Float(32), "top")
+    {set_value}
+    f[x] = hl.min(x, top)
+    f.set_estimates([(0, 4)])
+    return f
+"""
+    )
+    (top,) = load(file, p=parameters).inputs
+    assert top == ScalarArgument(name="top", dtype="float32", estimate=value)

@@ -50,6 +50,16 @@ TAIL = """
             "f[x, y] = hl.Tuple([f[x, y][0] + im[r, 0], hl.u8(2)])",
             (True, True),
         ),
+        # How far a reduction goes, and where it begins.
+        (
+            "p = hl.Param(hl.Float(32), 'p', 1); s = hl.RDom([hl.Range(0, hl.i32(p))], 's'); f[x, y] += im[x, s]",
+            (True,),
+        ),
+        (
+            "p = hl.Param(hl.Float(32), 'p', 1); s = hl.RDom([hl.Range(hl.i32(p), 2)], 's'); f[x, y] += im[x, s]",
+            (True,),
+        ),
+        ("p = hl.Param(hl.Int(32), 'p', 3); s = hl.RDom([hl.Range(p, p * 10)], 's'); f[x, y] += im[x, s]", (False,)),
     ],
 )
 def test_floats_take_part_in_single_elements(load: Load, tmp_path: Path, lines: str, rounded: tuple[bool, ...]) -> None:

@@ -143,6 +143,35 @@ def test_a_parameter_that_may_be_none_is_set_from_text(load: Load, tmp_path: Pat
     assert "cannot be set from text" in message(load, file, p=("kind=3",))
 
 
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ((), "f_1_2_False"),
+        (("second=4",), "f_1_4_False"),
+        (("first=3", "flag=true", "z=5", "rest=6", "others=7"), "f_3_2_True_others7_rest6_z5"),
+    ],
+)
+def test_parameters_of_all_kinds(load: Load, tmp_path: Path, values: tuple[str, ...], name: str) -> None:
+    file = tmp_path / "kinds.py"
+    file.write_text(
+        """
+import halide as hl
+def kinds(first=1, second=2, /, *rest, flag=False, **others: int):
+    assert not rest
+    words = [first, second, flag, *(f"{key}{value + 0}" for key, value in sorted(others.items()))]
+    x, f = hl.Var("x"), hl.Func("_".join(map(str, ["f", *words])))
+    f[x] = x
+    f.set_estimates([(0, 4)])
+    return f
+def places(*rest):
+    return kinds()
+"""
+    )
+    assert load(f"{file}:kinds", p=values).outputs[0].name == name
+    assert "z=q: the value does not fit the parameter" in message(load, f"{file}:kinds", p=("z=q",))
+    assert "none: this pipeline has no parameters" in message(load, f"{file}:places", p=("rest=1",))
+
+
 def test_annotations_may_be_for_type_checkers_only(load: Load, tmp_path: Path) -> None:
     file = tmp_path / "typed.py"
     file.write_text(

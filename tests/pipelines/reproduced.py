@@ -84,3 +84,14 @@ def padded() -> hl.Func:
     image.set_estimates([hl.Range(0, 64), hl.Range(0, 48)])
     output.set_estimates([hl.Range(0, 64), hl.Range(0, 48)])
     return output
+
+
+def clamped() -> hl.Func:
+    """Nothing is less than what all floats are more than."""
+    x, y = hl.vars("x y")
+    image, least = hl.ImageParam(hl.Float(32), 2, "image"), hl.Param(hl.Float(32), "least", -float("inf"))
+    output = hl.Func("output")
+    output[x, y] = hl.max(image[x, y], least)
+    image.set_estimates([hl.Range(0, 64), hl.Range(0, 48)])
+    output.set_estimates([hl.Range(0, 64), hl.Range(0, 48)])
+    return output

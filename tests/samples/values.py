@@ -49,6 +49,7 @@ times = st.floats(1e-9, 1e6)
 intervals = st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 9)), max_size=3).map(tuple)
 name_tuples = st.lists(names, max_size=3).map(tuple)
 name_tables = st.lists(name_tuples, max_size=2).map(tuple)
+estimates = st.booleans() | st.integers() | st.floats(allow_nan=False)
 limits = st.none() | st.integers(-9, 99)
 constraints = st.lists(st.builds(Constraint, minimum=limits, extent=limits, stride=limits), max_size=2).map(tuple)
 promises = st.builds(
@@ -75,10 +76,9 @@ specs = st.builds(
     PipelineSpec,
     name=names,
     hlpipe=st.binary(max_size=20),
-    inputs=st.lists(
-        buffers | st.builds(ScalarArgument, name=names, dtype=names, estimate=st.booleans() | st.integers() | times),
-        max_size=3,
-    ).map(tuple),
+    inputs=st.lists(buffers | st.builds(ScalarArgument, name=names, dtype=names, estimate=estimates), max_size=3).map(
+        tuple
+    ),
     outputs=st.lists(outputs, max_size=2).map(tuple),
     funcs=st.lists(
         st.builds(

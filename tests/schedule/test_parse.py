@@ -182,6 +182,19 @@ def test_names_that_are_no_identifiers() -> None:
     ]
 
 
+def test_names_beyond_ascii_are_printed_byte_by_byte() -> None:
+    text = "Func gr____e = pipeline.get_func(0); gr____e.compute_root(); _1st.compute_root();"
+    schedule = parse_schedule(text, (FuncInfo(name="größe", args=("x",)), FuncInfo(name="1st", args=("x",))))
+    assert [directive.stage.func for directive in schedule.directives] == ["größe", "1st"]
+
+
+@pytest.mark.parametrize("names", [("blur_x", "blur-x"), ("blur-x", "blur_x")])
+def test_the_name_of_a_func_means_that_one(names: tuple[str, str]) -> None:
+    funcs = tuple(FuncInfo(name=name, args=("x",)) for name in names)
+    schedule = parse_schedule("blur_x.compute_root();", funcs)
+    assert [directive.stage.func for directive in schedule.directives] == ["blur_x"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

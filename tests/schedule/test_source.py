@@ -19,7 +19,7 @@ from hltune.runtime.halide_wheel import include_directory, library_directory
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.source import default_function_name, to_cpp_header, to_python
-from hltune.values.directives import Schedule, Unscheduled
+from hltune.values.directives import Reorder, Schedule, Unscheduled
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
 from tests.schedule.plugin import Lower, RunSchedule, SearchAndReplay, normalised, probe
@@ -531,6 +531,21 @@ def test_what_the_schedule_relies_on_is_said(write: Callable[..., str]) -> None:
     assert "HL_PERMIT_FAILED_UNROLL" in write(whole, spec)
     assert "set_bounds" not in write(counted, spec)
     assert "calls of bound, set_bounds" in write(counted, replace(spec, manual=b"theirs"))
+
+
+def test_no_identifier_is_a_macro_of_halide(tmp_path: Path) -> None:
+    """A loop, or a Func, that is called like any of them."""
+    (tmp_path / "all.cpp").write_text(to_cpp_header(Schedule(), SPEC))
+    command = ["g++", "-std=c++17", "-dM", "-E", "-I", include_directory(), "all.cpp"]
+    defined = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    macros = set(re.findall(r"^#define (\w+)", defined, re.MULTILINE))
+    assert {"NAN", "M_PI", "M_PIf", "INT32_MAX", "EDOM", "errno", "offsetof"} <= macros
+    loops = sorted(name for name in macros if not name.startswith("_"))
+    func = FuncInfo(name="INFINITY", args=(*loops, "INT_MAX", "nan"))
+    code = to_cpp_header(Schedule((Reorder(Stage("INFINITY"), func.args),)), spec_of(func))
+    declared = re.findall(r"^    ::Halide::(?:Func|Var) (\w+) =", code, re.MULTILINE)
+    assert len(declared) == 1 + len(func.args) == len(set(declared))
+    assert not macros & set(declared)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -141,7 +142,8 @@ def arguments_of(spec: PipelineSpec) -> tuple[Sizes, Mapping[str, Type]]:
     types: dict[str, Type] = {}
     for each in spec.inputs:
         if isinstance(each, ScalarArgument):
-            scalars[each.name] = each.estimate
+            if math.isfinite(each.estimate):  # else nothing is known of what is computed from it
+                scalars[each.name] = each.estimate
             types[each.name] = _type(each.dtype)
         else:
             buffers[each.name] = _dimensions(each, each.dtype)

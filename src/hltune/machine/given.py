@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from hltune.machine.inputs import Inputs, file_digest
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.source import parse_number
@@ -53,8 +55,10 @@ def _given(spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> Itera
     for name, path in sorted(inputs.assign(spec).items()):
         yield f"{name}={file_digest(path)}"
     for each in spec.inputs:
-        if isinstance(each, ScalarArgument) and (value := inputs.scalar(each)) != each.estimate:
-            yield f"{each.name}={value}"
+        if isinstance(each, ScalarArgument):
+            value = np.dtype(each.dtype).type(inputs.scalar(each))  # rounded, as estimates are
+            if value.item() != each.estimate:
+                yield f"{each.name}={value!s}"  # the shortest text of its type
     if options.tolerance is not None:
         yield f"{_TOLERANCE}={options.tolerance:g}"
     if options.integer_tolerance is not None:

@@ -165,15 +165,20 @@ class _Program:
         )
 
     def _rejected(self, fields: dict[str, Any]) -> InputError:
-        """A key that is mistyped explains more than what came of it, but it may name a scalar input."""
-        names, others, setting = fields["parameters"], fields["others"], fields["setting"]
-        where = self.source.location if setting is None else f"-p {setting}={dict(self.source.parameters)[setting]}"
+        """Halide's own words; where it was no setting that it refused, a key that is mistyped may explain more.
+
+        Such a key may also name a scalar input: these are not known before the generator is built.
+        """
+        what, key = f"Halide rejects the generator: {fields['error'].strip()}", fields["setting"]
+        if key is not None:
+            return InputError(what, where=f"-p {key}={dict(self.source.parameters)[key]}")
+        names, others = fields["parameters"], fields["others"]
         doubts = [
-            f"-p {key} sets none of its parameters: {did_you_mean(key, names) or ', '.join(names)}" for key in others
+            f"-p {other} sets none of its parameters: {did_you_mean(other, names) or ', '.join(names)}"
+            for other in others
         ]
-        can_set = f"its parameters, set by -p KEY=VALUE: {', '.join(names)}" if names and setting is None else None
-        todo = "; ".join(doubts) or can_set
-        return InputError(f"Halide rejects the generator: {fields['error'].strip()}", where=where, todo=todo)
+        can_set = f"its parameters, set by -p KEY=VALUE: {', '.join(names)}" if names else None
+        return InputError(what, where=self.source.location, todo="; ".join(doubts) or can_set)
 
 
 def _memory_bytes() -> int:
@@ -197,7 +202,9 @@ def _input(fields: Mapping[str, Any]) -> ImageInput | ScalarInput:
     dtype = dtype_name(hl.Type(hl.TypeCode(code), bits, 1), where=f"input {name}")
     if "estimate" in fields:
         minimum, maximum = _limit(name, fields["minimum"]), _limit(name, fields["maximum"])
-        return ScalarInput(name=name, dtype=dtype, estimate=fields["estimate"], minimum=minimum, maximum=maximum)
+        estimate: Number | str | None = fields["estimate"]
+        value = float(estimate) if isinstance(estimate, str) else estimate  # one that JSON has no number for
+        return ScalarInput(name=name, dtype=dtype, estimate=value, minimum=minimum, maximum=maximum)
     estimates: list[Interval | None] = [None if e is None else (e[0], e[1]) for e in fields["estimates"]]
     dimensions: list[dict[str, Any]] = fields["constraints"]
     return ImageInput(

@@ -4,6 +4,7 @@ An output follows an image whose size the user gives, if its dimensions fit and 
 one that the image had before: a filter whose output is as large as its input stays one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -72,7 +73,8 @@ def _scalar_argument(i: ScalarInput, estimate: Number) -> ScalarArgument:
             expected="a scalar of another type; images of float16 work",
             todo=f"make {i.name} a float32 and cast it in the file: hl.cast(hl.Float(16), {i.name})",
         )
-    minimum, maximum = (None if limit is None else _converted(i.dtype, limit) for limit in (i.minimum, i.maximum))
+    limits = (i.minimum, i.maximum)
+    minimum, maximum = (None if limit is None or math.isinf(limit) else _converted(i.dtype, limit) for limit in limits)
     argument = ScalarArgument(name=i.name, dtype=i.dtype, estimate=estimate, minimum=minimum, maximum=maximum)
     check_range(argument, estimate, where=f"estimate of {i.name}")
     return argument

@@ -140,8 +140,14 @@ std::string image(const Halide::Parameter &p) {
            ", \"alignment\": " + (alignment == p.type().bytes() ? "null" : std::to_string(alignment)) + "}";
 }
 
+// JSON has no infinite numbers.
+std::string number_or_infinity(const Halide::Expr &e) {
+    const auto value = e.defined() ? Halide::Internal::as_const_float(e) : std::nullopt;
+    return value && std::isinf(*value) ? quoted(*value < 0 ? "-inf" : "inf") : number_or_null(e);
+}
+
 std::string scalar(const Halide::Parameter &p) {
-    return ", \"estimate\": " + number_or_null(p.estimate().defined() ? p.estimate() : p.default_value()) +
+    return ", \"estimate\": " + number_or_infinity(p.estimate().defined() ? p.estimate() : p.default_value()) +
            ", \"minimum\": " + value(p.min_value()) + ", \"maximum\": " + value(p.max_value()) + "}";
 }
 

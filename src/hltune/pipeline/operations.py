@@ -6,7 +6,7 @@ An expression is a union: its kind, and then its table. The numbers below are sl
 |-------------------|---------------------------------------------------------------------------------------------|
 | Func              | 0 name, 2 output_types, 7 init_def, 8 updates, 12 extern_function_name                      |
 | Definition        | 1-2 predicate, 3-4 values, 5-6 args, 7 stage_schedule                                       |
-| StageSchedule     | 0 rvars; ReductionVariable: 3-4 extent                                                      |
+| StageSchedule     | 0 rvars; ReductionVariable: 1-2 min, 3-4 extent                                             |
 | Type              | 0 code                                                                                      |
 | Call              | 0 name, 3 call_type, 5 value_index; others in `_LAYOUTS`                                    |
 
@@ -185,10 +185,10 @@ def _operations(func: Table, extents: Mapping[str, int]) -> Operations | None:
     count, calls = 0.0, dict[str, float]()
     for definition in definitions(func):
         steps = _steps(definition, extents)
-        shared = list(walk(_places(definition)))
+        shared, ranges = list(walk(_places(definition))), list(walk(_ranges(definition)))
         values = [list(walk([value])) for value in _operands(definition, 3)]
         for number, value in enumerate(values):
-            floats[number] = floats[number] or any(_is_float(*each) for each in chain(shared, value))
+            floats[number] = floats[number] or any(_is_float(*each) for each in chain(ranges, shared, value))
             asks[number].update(_calls(chain(shared, value)))
         everything = [*shared, *chain.from_iterable(values)]
         count += steps * len(everything)
@@ -211,8 +211,12 @@ def _steps(definition: Table, extents: Mapping[str, int]) -> float:
 
 def _extents(definition: Table, known: Mapping[str, int]) -> Iterator[int | None]:
     """The extent of each of the definition's reduction variables, innermost first, as far as what is known tells."""
+    return (value_of(operand(rvar, 3), known) for rvar in _rvars(definition))
+
+
+def _rvars(definition: Table) -> Iterable[Table]:
     stage = definition.table(7)
-    return (value_of(operand(rvar, 3), known) for rvar in (stage.tables(0) if stage else ()))
+    return stage.tables(0) if stage else ()
 
 
 def value_of(expression: Expression | None, known: Mapping[str, int]) -> int | None:
@@ -248,10 +252,16 @@ def _places(definition: Table) -> Iterator[Expression]:
         yield predicate
 
 
+def _ranges(definition: Table) -> Iterator[Expression]:
+    """Where reduction variables begin and how far they go: found once, and no Func takes part."""
+    return (each for rvar in _rvars(definition) for slot in (1, 3) if (each := operand(rvar, slot)) is not None)
+
+
 def _parts(definition: Table) -> Iterator[Expression]:
-    """The values of a definition, and where they go."""
+    """The values of a definition, where they go, and what is summed up in them."""
     yield from _operands(definition, 3)
     yield from _places(definition)
+    yield from _ranges(definition)
 
 
 def walk(expressions: Iterable[Expression]) -> Iterator[Expression]:

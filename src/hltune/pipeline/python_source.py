@@ -130,7 +130,7 @@ def _is_input_or_output(member: object) -> bool:
 
 
 def _call_function(function: _Function, parameters: _Parameters) -> _Built:
-    types = {name: _parameter_type(parameter) for name, parameter in _parameters(function).items()}
+    types = _types(function, [key for key, _ in parameters])
     others = [pair for pair in parameters if pair[0] not in types]
     try:
         built = _called(function, [pair for pair in parameters if pair[0] in types], types)
@@ -146,7 +146,9 @@ def _called(function: _Function, parameters: _Parameters, types: dict[str, type[
     arguments = convert_parameters(parameters, types)
     if lacking := _lacking(function, parameters):
         raise _needs(function, lacking, types)
-    pipeline = _as_pipeline(function(**arguments), function)
+    only_by_place = [each for each in _parameters(function).values() if each.kind is each.POSITIONAL_ONLY]
+    places = [arguments.pop(each.name, each.default) for each in only_by_place]
+    pipeline = _as_pipeline(function(*places, **arguments), function)
     found = hl.serialize_pipeline(pipeline, get_params=True)[1]
     names = [argument.name for argument in pipeline.infer_arguments()]
     for parameter in [parameter for parameter in found.values() if parameter.is_buffer()]:
@@ -200,13 +202,28 @@ def _as_pipeline(result: object, function: _Function) -> hl.Pipeline:
     )
 
 
+def _types(function: _Function, keys: Sequence[str]) -> dict[str, type[Any]]:
+    """The types of what can be set by name; where there are ``**others``, that is all the keys that are given."""
+    types = {name: _parameter_type(parameter) for name, parameter in _parameters(function).items()}
+    for each in _signature(function):
+        if each.kind is each.VAR_KEYWORD:
+            return dict.fromkeys(keys, _parameter_type(each)) | types
+    return types
+
+
 def _parameters(function: _Function) -> dict[str, inspect.Parameter]:
-    """The parameters by their names, without annotations that mean something to type checkers only."""
+    """The parameters of one value each, by their names."""
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {each.name: each for each in _signature(function) if each.kind not in several}
+
+
+def _signature(function: _Function) -> list[inspect.Parameter]:
+    """All parameters, without annotations that mean something to type checkers only."""
     names: dict[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
-    return {
-        name: parameter.replace(annotation=_evaluated(parameter.annotation, names))
-        for name, parameter in inspect.signature(function).parameters.items()
-    }
+    return [
+        parameter.replace(annotation=_evaluated(parameter.annotation, names))
+        for parameter in inspect.signature(function).parameters.values()
+    ]
 
 
 def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
@@ -234,7 +251,5 @@ def _lacking(function: _Function, parameters: _Parameters) -> list[str]:
     return [
         name
         for name, parameter in _parameters(function).items()
-        if parameter.default is inspect.Parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        and name not in given
+        if parameter.default is inspect.Parameter.empty and name not in given
     ]

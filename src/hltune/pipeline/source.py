@@ -203,7 +203,7 @@ def parse_example(text: str) -> tuple[str | None, str]:
 
 
 def parse_number(word: str) -> Number | None:
-    """Reads a number, or true or false; None if it is neither."""
+    """Reads a number, inf or -inf among them, or true or false; None if it is neither."""
     if word in ("true", "false"):
         return word == "true"
     if re.fullmatch(r"[+-]?[0-9]+", word):
@@ -212,7 +212,8 @@ def parse_number(word: str) -> Number | None:
         number = float(word)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    infinite = re.fullmatch(r"[+-]?inf(inity)?", word, re.IGNORECASE)  # what is too large for a float is no number
+    return number if infinite or math.isfinite(number) else None
 
 
 def _is_extent(number: Number | None) -> bool:

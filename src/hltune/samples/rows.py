@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import zlib
 from dataclasses import asdict
 from typing import Any
@@ -16,6 +17,9 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
 from hltune.values.sample import Sample
 from hltune.values.unit import Unit
+
+_INFINITE = {str(value): value for value in (math.inf, -math.inf)}
+"""What JSON has no numbers for."""
 
 MACHINE_COLUMNS = "cpu, target, threads, halide, conditions, unit"
 OF = """FROM samples WHERE pipeline_id = (SELECT id FROM pipelines WHERE hash = ?)
@@ -61,9 +65,9 @@ def encode_spec(spec: PipelineSpec) -> str:
          "outputs": [{"name": "out", "dtypes": ["uint8"], "estimate": [[0, 64], [0, 48]]}],
          "funcs": [{"name": "out", "args": ["x", "y"], "updates": [], "update_args": []}]}
 
-    The expressions of promises are base64. The alignment of an output and pitches stand there only if the code promises
-    them, and extents only if they are constants: bundles have their names from what this was before there were such
-    things.
+    Estimates that are infinite are "inf" and "-inf". The expressions of promises are base64. The alignment of an output
+    and pitches stand there only if the code promises them, and extents only if they are constants: bundles have their
+    names from what this was before there were such things.
     """
     inputs = [
         {"kind": "buffer" if isinstance(each, BufferArgument) else "scalar", **asdict(each)} for each in spec.inputs
@@ -75,6 +79,8 @@ def encode_spec(spec: PipelineSpec) -> str:
     for argument in (*inputs, *outputs):
         if argument.get("pitches") == ():
             del argument["pitches"]
+        if argument["estimate"] in _INFINITE.values():
+            argument["estimate"] = str(argument["estimate"])
     for func in funcs:
         if func["extents"] == ():
             del func["extents"]
@@ -89,6 +95,9 @@ def decode_spec(name: str, text: str, hlpipe: bytes) -> PipelineSpec:
     """The inverse of `encode_spec`; raises `ValueError`, `KeyError` or `InputError` if the column was damaged."""
     document = json.loads(text)
     kinds = {"buffer": BufferArgument, "scalar": ScalarArgument}
+    for each in document["inputs"]:
+        if isinstance(each["estimate"], str):
+            each["estimate"] = _INFINITE[each["estimate"]]
     return PipelineSpec(
         name=name,
         hlpipe=hlpipe,

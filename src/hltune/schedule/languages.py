@@ -30,6 +30,7 @@ class Language:
     end: str  # what ends a statement
     braces: bool  # lists of variables stand in braces
     reserved: frozenset[str]  # no identifiers of ours
+    macros: str = r"(?!)"  # pattern of what belongs to macros, and is written small where it is to be an identifier
 
 
 PYTHON = Language(
@@ -113,8 +114,15 @@ reinterpret_cast requires return short signed sizeof static static_assert static
 this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
 while xor xor_eq restrict typeof typeof_unqual main NULL EOF assert errno linux unix stdin stdout stderr
 """
-C_RESERVED = frozenset(_KEYWORDS.split())
-"""No identifiers of ours in C or C++."""
+_SMALL_MACROS = """
+HalideExtern_1 HalideExtern_2 HalideExtern_3 HalideExtern_4 HalideExtern_5 HalidePureExtern_1 HalidePureExtern_2
+HalidePureExtern_3 HalidePureExtern_4 HalidePureExtern_5 L_ctermid L_cuserid L_tmpnam P_tmpdir alloca assert_perror
+be16toh be32toh be64toh htobe16 htobe32 htobe64 htole16 htole32 htole64 issubnormal le16toh le32toh le64toh major
+makedev math_errhandling minor offsetof pthread_cleanup_pop pthread_cleanup_pop_restore_np pthread_cleanup_push
+pthread_cleanup_push_defer_np sched_priority strdupa strndupa
+"""
+C_RESERVED = frozenset(_KEYWORDS.split()) | frozenset(_SMALL_MACROS.split())
+"""No identifiers of ours in C or C++. Macros are those that ``Halide.h`` brings, without the hundreds in capitals."""
 
 CPP = Language(
     file="""{about}// A schedule found by hltune. In the schedule() method of a generator:
@@ -198,4 +206,5 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
     end=";",
     braces=True,
     reserved=C_RESERVED | {"pipeline"},
+    macros=r"[A-Z][A-Z0-9_]+|M_\w+",
 )

@@ -65,7 +65,8 @@ class _Parser(Tokens):
         existing = {*self._in_order, *(loop.name for loops in self._nests.loops.values() for loop in loops)}
         super().__init__(text, existing)
         self._taken = existing | self.texts()
-        self._funcs = {spelling: name for name in self._in_order for spelling in (_identifier(name), name)}
+        # A Func's own name means it, whichever others print as the same.
+        self._funcs = {_identifier(name): name for name in self._in_order} | {name: name for name in self._in_order}
         # One map for each open block: variables that are declared in a block end with it.
         self._vars: ChainMap[str, str] = ChainMap()
         self._directives: list[tuple[Directive, int]] = []
@@ -291,5 +292,5 @@ class _Parser(Tokens):
 
 
 def _identifier(name: str) -> str:
-    """A Func's name as Mullapudi2016 prints it."""
-    return re.sub(r"\W", "_", f"_{name}" if name[0].isdigit() else name, flags=re.ASCII)
+    """A Func's name as Mullapudi2016 prints it: it looks at bytes of UTF-8, not at characters."""
+    return re.sub(rb"^(?=[0-9])|\W", b"_", name.encode()).decode()

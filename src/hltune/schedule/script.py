@@ -85,7 +85,9 @@ def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about
         (each.name, each.dtype, _dimensions(layout_of(each, each.dtype), each.estimate)) for each in spec.buffers()
     ]
     scalars = [
-        (each.name, each.dtype, setting.scalars[each.name]) for each in spec.inputs if isinstance(each, ScalarArgument)
+        f"({each.name!r}, {each.dtype!r}, {_number(setting.scalars[each.name])})"
+        for each in spec.inputs
+        if isinstance(each, ScalarArgument)
     ]
     outputs = [
         (list(each.dtypes), _dimensions(layout_of(each, each.dtypes[0]), each.estimate)) for each in spec.outputs
@@ -104,7 +106,7 @@ def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about
             by_rule=repr(BY_RULE if setting.tolerances.by_rule else None),
             failure=repr(setting.failure and _line(setting.failure)),
             given_up=repr(setting.given_up and (setting.given_up.stage, setting.given_up.after_s)),
-            scalars=repr(scalars),
+            scalars=f"[{', '.join(scalars)}]",
             outputs=repr(outputs),
             alignment=boundary(*(each.alignment for each in (*spec.buffers(), *spec.outputs))),
             order=repr([each.name for each in spec.inputs]),
@@ -161,6 +163,11 @@ def _constants(argument: BufferArgument | ScalarArgument) -> Iterator[str]:
             yield f"set_extent_constraint({number}, {constraint.extent})"
         if constraint.stride != (None if number else 1):
             yield f"set_stride_constraint({number}, hl.Expr({'' if constraint.stride is None else constraint.stride}))"
+
+
+def _number(value: Number) -> str:
+    """It in Python, which has no literal for what is infinite."""
+    return f'float("{value}")' if math.isinf(value) else repr(value)
 
 
 def _literal(dtype: str, value: Number) -> Number:

@@ -262,6 +262,8 @@ class _Writer:
         plain = re.sub(r"[^A-Za-z0-9]+", "_", name)
         if plain[0].isdigit() or re.match(r"_[A-Z]", plain) or plain == "_":
             plain = "x" + plain
+        if re.fullmatch(self._language.macros, plain):
+            plain = plain.lower()
         taken = self._language.reserved | set(self._declared.values())
         candidate, number = plain, 1
         while candidate in taken:

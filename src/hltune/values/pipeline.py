@@ -1,6 +1,7 @@
 """What to schedule: a pipeline as an immutable value that any process can build."""
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -248,13 +249,13 @@ def check_range(argument: ScalarArgument, value: Number, *, where: str) -> None:
 
 
 def fits(value: Number, dtype: str) -> bool:
-    """True if a number is a value of a type, by NumPy's name of it."""
+    """True if a number is a value of a type, by NumPy's name of it; floats may be infinite."""
     import numpy as np  # the command line reads numbers, and starts faster without it
 
     if dtype == "bool":
         return value in (0, 1)
     if dtype.startswith("float"):
-        return abs(value) <= float(np.finfo(dtype).max)
+        return abs(value) <= float(np.finfo(dtype).max) or abs(value) == math.inf
     return type(value) is int and int(np.iinfo(dtype).min) <= value <= int(np.iinfo(dtype).max)
 
 

@@ -46,6 +46,7 @@ struct Limited : public Generator<Limited> {
     Input<Buffer<uint8_t, 3>> pixels{"pixels"};
     Input<int> level{"level", 5, 1, 9};
     Input<float> gain{"gain", 1.0f, 0.0f, std::numeric_limits<float>::infinity()};
+    Input<float> least{"least", -std::numeric_limits<float>::infinity()};
     Output<Buffer<uint8_t, 3>> limited{"limited"};
     Var c{"c"}, x{"x"}, y{"y"};
 

@@ -29,7 +29,7 @@ from collections.abc import Callable, Generator
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
-from hltune.machine.jit_handlers import Handler, use_handlers, use_threads
+from hltune.pipeline.jit_handlers import Handler, use_handlers, use_threads
 from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.runtime.worker.child import die_with_parent
 from hltune.values.cost import Heap

@@ -19,7 +19,7 @@ import halide as hl
 import numpy as np
 
 from hltune.pipeline.build import all_funcs, buffer_of, build
-from hltune.pipeline.images import Array
+from hltune.pipeline.images import Array, pieces
 from hltune.pipeline.layout import layout_of, middle, stored
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
@@ -210,10 +210,11 @@ def _run(
 def _random_image(argument: BufferArgument, seed: int, row: int) -> hl.Buffer:
     array, buffer = _image(argument, argument.dtype, row)
     rng = np.random.default_rng(seed)
-    if argument.dtype.startswith("float"):
-        array[...] = rng.random(array.shape)
-    else:
-        array[...] = rng.integers(0, 2 if argument.dtype == "bool" else 128, array.shape)
+    for piece in pieces(array):
+        if argument.dtype.startswith("float"):
+            piece[...] = rng.random(piece.shape)
+        else:
+            piece[...] = rng.integers(0, 2 if argument.dtype == "bool" else 128, piece.shape)
     return buffer
 
 

@@ -119,6 +119,18 @@ def written_in_part() -> hl.Func:
     return out
 
 
+def logistic() -> hl.Func:
+    """A single number that depends on all bits of another one."""
+    image = hl.ImageParam(hl.Float(32), 1, "image")
+    r = hl.RDom([hl.Range(0, 200)], "r")
+    out = hl.Func("out")
+    out[()] = image[0]
+    out[()] = out[()] * (hl.f32(1) - out[()]) * hl.f32(3.99) + hl.f32(r) * 0
+    image.set_estimates([hl.Range(0, 64)])
+    out.set_estimates([])
+    return out
+
+
 def summed() -> hl.Func:
     """A sum over a reduction variable, which is not to be run in parallel."""
     x = hl.Var("x")

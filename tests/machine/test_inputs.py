@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hltune.machine.inputs import Inputs, arrays_of, file_digest, random_array, read_image
+from hltune.machine import distances
+from hltune.machine.inputs import Inputs, arrays_of, file_digest, input_array, random_array, read_image
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
 
@@ -42,6 +44,37 @@ def test_random_floats_and_bools() -> None:
     floats = random_array(image(dtype="float32"), seed=1)
     assert 0 <= floats.min() < 0.1 and 0.9 < floats.max() < 1
     assert set(np.unique(random_array(image(dtype="bool"), seed=1))) == {False, True}
+
+
+PIECEWISE = [
+    (Inputs(smooth=True), "uint8"),
+    (Inputs(smooth=True), "int16"),
+    (Inputs(smooth=True), "float32"),
+    (Inputs(portable=True), "uint8"),
+    (Inputs(), "float16"),
+]
+
+
+@pytest.mark.parametrize(("inputs", "dtype"), PIECEWISE)
+def test_making_random_data_takes_little_more_memory_than_the_data(inputs: Inputs, dtype: str) -> None:
+    argument = image(dtype=dtype, size=(2000, 1500))
+    tracemalloc.start()
+    try:
+        size = input_array(argument, None, inputs).nbytes
+        assert tracemalloc.get_traced_memory()[1] < size + 2 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("inputs", "dtype"), PIECEWISE)
+@pytest.mark.parametrize("size", [(), (50_000,), (300, 5, 30), (3, 20_000), (20_000, 3)])
+def test_the_parts_of_random_data_are_those_of_the_whole(
+    size: tuple[int, ...], inputs: Inputs, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argument = image(dtype=dtype, size=size)
+    found = input_array(argument, None, inputs)
+    monkeypatch.setattr(distances, "PART", 10**6)
+    assert np.array_equal(found, input_array(argument, None, inputs))
 
 
 def test_seed_and_name_decide() -> None:

@@ -203,13 +203,52 @@ def test_few_integers_are_as_the_reference_never_differs(shape: tuple[int, ...])
     assert difference(found, expected, measured("o", expected, [("again", found)])) is None
 
 
-@pytest.mark.parametrize("shape", [(), (300, 200)])
-def test_truths_are_as_the_reference_never_differs(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("shape", "chaotic"), [((), True), ((300, 200), False)])
+def test_truths_are_as_the_reference_never_differs(shape: tuple[int, ...], chaotic: bool) -> None:
     expected = np.zeros(shape, dtype=np.bool)
     found = expected.copy()
     found[(0,) * len(shape)] = True
     assert difference(found, expected, measured("o", expected, [("again", expected)])) is not None
-    assert difference(found, expected, measured("o", expected, [("again", found)])) is None
+    tolerance = measured("o", expected, [("again", found)])
+    assert tolerance.chaotic == chaotic and (difference(found, expected, tolerance) is None) != chaotic
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((), "float32"), ((30,), "float32"), ((7, 7), "float64"), ((), "int32"), ((49,), "uint8")]
+)
+def test_no_element_of_a_small_output_may_be_off_wildly(shape: tuple[int, ...], dtype: str) -> None:
+    expected = np.full(shape, 44, dtype)
+    off, wrong = expected.copy(), expected.copy()
+    off[(0,) * len(shape)], wrong[(-1,) * len(shape)] = 77, 0
+    tolerance = measured("o", expected, [("again", off)])
+    assert tolerance.chaotic
+    assert difference(off, expected, tolerance) is not None and difference(wrong, expected, tolerance) is not None
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 0, 10])
+def test_a_single_number_is_no_other(wrong: float) -> None:
+    expected, found = np.array(5, np.float32), np.array(wrong, np.float32)
+    assert difference(found, expected, measured("o", expected, [("again", found)])) is not None
+
+
+def test_one_of_fifty_elements_may_be_off_wildly() -> None:
+    expected = np.arange(1, 51, dtype=np.float32)
+    off, wrong = expected.copy(), expected.copy()
+    off[3], wrong[40:42] = 1e6, 1e6
+    tolerance = measured("o", expected, [("again", off)])
+    assert not tolerance.chaotic and difference(off, expected, tolerance) is None
+    assert difference(wrong, expected, tolerance) is not None
+
+
+@pytest.mark.parametrize("shape", [(), (16,)])
+def test_small_outputs_differ_by_rounding_as_it_was_seen_to(shape: tuple[int, ...]) -> None:
+    """Sums of a large image, as floats, and rounded to integers of nearly the same size."""
+    exact = np.full(shape, 4_200_000.0) + np.arange(np.prod(shape)).reshape(shape)
+    floats, integers = ([(exact * (1 + s * 2e-6)).astype(dtype) for s in (0, 1, -1)] for dtype in ("float32", "int32"))
+    for expected, again, found in (floats, integers):
+        tolerance = measured("o", expected, [("again", again)])
+        assert not tolerance.chaotic and difference(found, expected, tolerance) is None
+        assert difference(expected * 2, expected, tolerance) is not None
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "bool"])

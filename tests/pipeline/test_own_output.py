@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_source
 from hltune.runtime.worker import Process, Worker
 from hltune.values.errors import InputError
-from hltune.values.pipeline import PipelineSpec, ScalarArgument
+from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
 from tests.pipeline.conftest import PIPELINES, Load
 from tests.pipelines import embedded
 
@@ -65,6 +66,37 @@ class Compare:
             return check_own_output(Own(pipeline, inputs), self.spec, scheduled=False, where="gamma")
 
 
+@dataclass(frozen=True)
+class CompareWithoutMemory(Compare):
+    """The same where there is no memory for the images."""
+
+    def run(self, process: Process) -> str | None:
+        from hltune.pipeline import own_output
+
+        def fail(*_: object) -> None:
+            raise MemoryError("Unable to allocate 1.00 GiB")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(own_output, "_random_image", fail)
+            return super().run(process)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Makes a random image of 1000 x 1000 elements; returns the bytes that this takes at most, per element."""
+
+    dtype: str
+
+    def run(self, process: Process) -> float:
+        from hltune.pipeline.own_output import _random_image
+
+        process.enter("draw", timeout_s=60)
+        argument = BufferArgument(name="image", dtype=self.dtype, estimate=((0, 1000), (0, 1000)))
+        tracemalloc.start()
+        _random_image(argument, 0, 1)
+        return tracemalloc.get_traced_memory()[1] / 1e6
+
+
 def run(job: Run | Compare) -> tuple[bytes, ...] | str | None:
     with Worker() as worker:
         return worker.run(job)
@@ -109,6 +141,44 @@ def test_another_table_is_found_out(load: Load) -> None:
     wrong = replace(spec, hlpipe=spec.hlpipe.replace(everywhere, everywhere[::-1]))
     with pytest.raises(InputError, match="computes something else after it was serialized"):
         run(Compare(wrong))
+
+
+def test_what_there_is_no_memory_for_is_not_checked(load: Load) -> None:
+    note = run(CompareWithoutMemory(load("embedded.py:gamma")))
+    assert isinstance(note, str) and note.startswith("not checked against the pipeline in the process of its file: ")
+    assert "not enough memory" in note and note.endswith("1.00 GiB")
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint64", "float16", "float32", "float64"])
+def test_random_images_take_little_more_memory_than_they_have(dtype: str) -> None:
+    with Worker(preload=("halide",)) as worker:
+        assert worker.run(Draw(dtype)) < np.dtype(dtype).itemsize + 2
+
+
+UNWRITTEN = """
+import halide as hl
+
+
+def unwritten(written: int = 64):
+    x, y = hl.Var("x"), hl.Var("y")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    part, out = hl.Func("part"), hl.Func("out")
+    r = hl.RDom([hl.Range(0, written), hl.Range(0, 64)], "r")
+    part[x, y] = hl.undef(hl.UInt(16))
+    part[r.x, r.y] = hl.u16(image[r.x, r.y])
+    out[x, y] = part[x, y] + hl.u16(1)
+    image.set_estimates([(0, 64), (0, 64)])
+    out.set_estimates([(0, 64), (0, 64)])
+    return out
+"""
+
+
+def test_reading_what_nobody_wrote_is_called_so(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "unwritten.py").write_text(UNWRITTEN)
+    with pytest.raises(InputError, match="reads values that nobody wrote") as caught:
+        load(tmp_path / "unwritten.py", p=("written=32",))
+    assert "in place of hl.undef" in str(caught.value.todo)
+    assert load(tmp_path / "unwritten.py").notes == ()
 
 
 def test_what_does_not_run_is_said(load: Load, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from collections.abc import Callable, Generator
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
-from hltune.machine.jit_handlers import Handler, use_handlers, use_threads
+from hltune.pipeline.jit_handlers import Free, Handler, Malloc, use_handlers, use_threads
 from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.runtime.worker.child import die_with_parent
 from hltune.values.cost import Heap
@@ -172,10 +172,7 @@ class _Counter:
         self._sizes: list[int] = []
         self._now = self._peak = self._largest_mapped = 0
         # Somebody has to hold them as long as they are called.
-        self._functions: dict[Handler, Any] = {
-            "malloc": ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(self._malloc),
-            "free": ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self._free),
-        }
+        self._functions: dict[Handler, Any] = {"malloc": Malloc(self._malloc), "free": Free(self._free)}
 
     def install(self) -> None:
         """From now on; and one thread runs all, for it holds Python's lock."""

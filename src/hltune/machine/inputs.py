@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hltune.machine.distances import parts
 from hltune.machine.portable import fill_portably, integer_range
 from hltune.machine.smooth import fill_smoothly
 from hltune.pipeline.images import Array, check_axes, read_array
@@ -202,7 +203,8 @@ def random_array(argument: BufferArgument, *, seed: int) -> Array:
     array = _empty(argument)
     if array.dtype.kind == "f" and array.dtype.itemsize == 2:
         # Drawn in its own precision: rounded to a narrower type, a value just below 1 would become 1.
-        array[...] = rng.integers(0, 2**11, shape) / 2**11
+        for _, part in parts(shape):
+            array[part] = rng.integers(0, 2**11, array[part].shape) / 2**11
     elif array.dtype.kind == "f":
         array[...] = rng.random(shape, dtype=np.float32 if array.dtype.itemsize == 4 else np.float64)
     elif array.dtype.kind == "b":

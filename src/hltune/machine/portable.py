@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hltune.machine.distances import parts
 from hltune.pipeline.images import Array
 
 Numbers = np.ndarray[Any, np.dtype[np.uint64]]
@@ -73,10 +74,14 @@ def stream(state: int, count: int) -> Numbers:
 
 
 def fill_portably(array: Array, *, name: str, seed: int) -> None:
-    """Fills an input of this name with random data."""
+    """Fills an input of this name with random data; one part after the other, for the numbers are larger than it is."""
     bits, low = drawn(array.dtype.name)
-    used = (stream(initial_state(name, seed), array.size) >> np.uint64(64 - bits)).reshape(array.shape)
-    if array.dtype.kind == "f":
-        array[...] = np.ldexp(used.astype(np.float64), -bits)
-    else:
-        array[...] = (used + np.uint64(low & _MASK)).astype(array.dtype)
+    state = initial_state(name, seed)
+    for _, part in parts(array.shape):
+        shape, size = array[part].shape, array[part].size
+        used = (stream(state, size) >> np.uint64(64 - bits)).reshape(shape)
+        state += size * GOLDEN
+        if array.dtype.kind == "f":
+            array[part] = np.ldexp(used.astype(np.float64), -bits)
+        else:
+            array[part] = (used + np.uint64(low & _MASK)).astype(array.dtype)

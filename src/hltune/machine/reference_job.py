@@ -32,7 +32,7 @@ from hltune.machine.verify import (
     write_tolerances,
 )
 from hltune.pipeline.images import Array
-from hltune.pipeline.operations import forecast, rounded_outputs
+from hltune.pipeline.operations import forecast, has_undefined, rounded_outputs
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.documents import convert
@@ -40,9 +40,6 @@ from hltune.values.errors import Failure, HltuneError, InputError
 
 INLINED, AT_ROOT = "everything inlined", "every Func at root"
 AUTHORS = "the author's schedule"
-
-_UNDEFINED = b"undef"
-"""Halide's name, in the serialized pipeline, of the value that leaves an output as it is."""
 
 _HOPELESS = 50.0
 """Everything inlined is not waited for if it computes so many times as much as with every Func at root."""
@@ -349,7 +346,7 @@ class ReferenceJob:
     def _check_repeats(self, process: Process, ran: Ran) -> None:
         """Raises an `InputError` if calls compute another output each time: they are timed one upon the other."""
         spec = self.task.spec
-        if _UNDEFINED not in spec.hlpipe:
+        if not has_undefined(spec):
             return
         task = replace(self.task, schedule=ran.variant.schedule)
         compiled = with_buffers(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hltune.pipeline.images import Array
+from hltune.pipeline.images import Array, pieces
 from hltune.pipeline.operations import forecast
 from hltune.values.directives import ComputeRoot, Directive, Schedule, Split, Stage, Vectorize
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
@@ -14,8 +14,6 @@ from hltune.values.pipeline import PipelineSpec, ScalarArgument
 STRICT = "strict_float"
 """Halide's name of the feature with which floats are computed as they are written."""
 _VECTOR = 8
-_PIECE = 1 << 16
-"""Elements of an image that are moved at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +113,8 @@ def moved_inputs(
 
 
 def _move(array: Array, moved: int, rng: np.random.Generator) -> None:
-    """In place, a piece at a time: what `_moved` needs meanwhile is several times as large as what it moves."""
-    flags = ("external_loop", "buffered", "zerosize_ok")
-    with np.nditer(array, flags=flags, op_flags=["readwrite"], order="C", buffersize=_PIECE) as pieces:
-        for piece in map(np.asarray, pieces):
-            piece[...] = _moved(piece, moved, rng)
+    for piece in pieces(array):
+        piece[...] = _moved(piece, moved, rng)
 
 
 def _moved_scalar(argument: ScalarArgument, value: float, moved: int, rng: np.random.Generator) -> float:

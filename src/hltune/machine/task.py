@@ -12,9 +12,9 @@ import numpy as np
 
 from hltune.machine.heap import poisoned_heap
 from hltune.machine.inputs import Array, Inputs, input_arrays, smooth
-from hltune.machine.jit_handlers import on_one_thread
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
+from hltune.pipeline.jit_handlers import on_one_thread
 from hltune.pipeline.layout import Stored, layout_of, stored
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule

@@ -34,9 +34,9 @@ _ELEMENTS_PER_FEW = 256
 _ROUNDED_SHARE = 1e-4
 """Share of rounded integers that may be off by one, although the reference never was; truths have no ones between."""
 _WILD_SHARE, _WILD_SLICE_SHARE = 0.02, 0.5
-"""Shares that may be off wildly, at most; a program that needs more is chaotic."""
+"""Shares that may be off wildly, at most; a program that needs more is chaotic. No element of a small output may."""
 _WILD_FLOAT, _WILD_INTEGER = 0.1, 1 / 16
-"""What is wild: relative to the value, and to the range of the output's values."""
+"""What is wild: relative to the value, and to the range of the output's values; of a small output, with 0 in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,10 +223,15 @@ def _allowed(seen: Counts, levels: Sequence[float], sizes: Counts, expected: Arr
     elif expected.dtype.kind != "b" and few[0]:
         allowed[0] = np.maximum(allowed[0], np.maximum(few, np.ceil(_ROUNDED_SHARE * sizes).astype(np.int64)))
     wild = np.array([level >= _wild(expected) for level in levels])
-    caps = np.ceil(np.array([_WILD_SHARE, *[_WILD_SLICE_SHARE] * expected.ndim]) * sizes).astype(np.int64)
+    caps = np.array([_most_wild(expected), *np.ceil(_WILD_SLICE_SHARE * sizes[1:])], np.int64)
     chaotic = bool((seen[wild, 0] > caps[0]).any())
-    allowed[wild] = np.minimum(allowed[wild], np.maximum(caps, few))
+    allowed[wild] = np.minimum(allowed[wild], caps)
     return allowed, chaotic
+
+
+def _most_wild(expected: Array) -> int:
+    """Elements of the output that may be off wildly; rounded up, a single one would be all of a small output."""
+    return math.floor(_WILD_SHARE * expected.size)
 
 
 def _wild(expected: Array) -> float:
@@ -236,7 +241,10 @@ def _wild(expected: Array) -> float:
         return 0.0
     if expected.size == 0:
         return 1.0
-    return max(2.0, (float(expected.max()) - float(expected.min())) * _WILD_INTEGER)
+    least, most = float(expected.min()), float(expected.max())
+    if not _most_wild(expected):  # the range of a few values that are alike says nothing of how large they are
+        least, most = min(least, 0.0), max(most, 0.0)
+    return max(2.0, (most - least) * _WILD_INTEGER)
 
 
 def _text(allowed: Counts, levels: Sequence[float], expected: Array) -> str:

@@ -3,6 +3,7 @@
 An image of estimates (W, H) is an array of shape (H, W), one of (W, H, C) an array of shape (C, H, W).
 """
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,8 @@ from hltune.values.errors import InputError
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 _MOST_CHANNELS = 4
+_PIECE = 1 << 16
+"""Elements of an image that are looked at together."""
 
 
 def read_array(path: Path, *, where: str) -> Array:
@@ -32,6 +35,16 @@ def read_array(path: Path, *, where: str) -> Array:
             expected="an image, or an array in a .npy file",
             found=f"{path.stat().st_size} bytes that are none ({type(error).__name__})",
         ) from None
+
+
+def pieces(array: Array) -> Generator[Array]:
+    """Flat arrays of the elements, in their order; what is written into one is written into the image.
+
+    For what is computed of all elements at once may be several times as large as the image.
+    """
+    flags = ("external_loop", "buffered", "zerosize_ok")
+    with np.nditer(array, flags=flags, op_flags=["readwrite"], order="C", buffersize=_PIECE) as found:
+        yield from map(np.asarray, found)
 
 
 def check_axes(path: Path, array: Array, innermost: int | None, *, where: str) -> None:

@@ -145,6 +145,11 @@ def c_functions(hlpipe: bytes) -> frozenset[str]:
     return frozenset(table.text(0) for kind, table in found if kind == _CALL and table.number(3, "<B") in _C_CALLS)
 
 
+def has_undefined(spec: PipelineSpec) -> bool:
+    """May have an hl.undef, the value that leaves what is there as it is; other things may have a name like it."""
+    return b"undef" in spec.hlpipe
+
+
 def reduction_extents(hlpipe: bytes) -> dict[str, tuple[tuple[int | None, ...], ...]]:
     """Of every Func, by its name as Halide has it, what `FuncInfo.extents` says."""
     found: dict[str, tuple[tuple[int | None, ...], ...]] = {}

@@ -1,7 +1,9 @@
 """The first check of a pipeline: as the user's process has it, it computes what it computes after serialization.
 
 Both are compiled here with the same schedule and without liberties in arithmetic, and run on one thread on the same
-small random images: equal means equal. Each runs in a fork, for the user's code may do anything when it runs.
+small random images: equal means equal. Each runs in a fork, for the user's code may do anything when it runs. Where
+values may be read that nobody wrote, which are other ones each time, both run on memory that is full of the same byte;
+and the first once more with another byte, which must not matter.
 """
 
 import contextlib
@@ -14,13 +16,16 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
 import halide as hl
 import numpy as np
 
 from hltune.pipeline.build import all_funcs, buffer_of, build
-from hltune.pipeline.images import Array
+from hltune.pipeline.images import Array, pieces
+from hltune.pipeline.jit_handlers import filled_buffers
 from hltune.pipeline.layout import layout_of, middle, stored
+from hltune.pipeline.operations import has_undefined
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
@@ -33,9 +38,31 @@ _WAYS = ((False, 128), (True, 128), (True, 1))
 Some pipelines insist on such multiples, and others on rows without anything between them.
 """
 
+_BYTE, _OTHER_BYTE = 0x7F, 0x80
+"""What memory is full of that nobody wrote to."""
+
 Outcome = list[bytes] | str
 """What a run computed, or why it failed."""
 _Prepare = Callable[[], Callable[[], Outcome]]
+
+
+class _Outcomes(NamedTuple):
+    """What was computed.
+
+    Attributes:
+        mine: by the pipeline of the user's process.
+        specs: by that of the spec.
+        refilled: by the first on memory that is full of another byte; the same as `mine` where nothing can read that.
+    """
+
+    mine: Outcome
+    specs: Outcome
+    refilled: Outcome
+
+    @property
+    def failed(self) -> bool:
+        """Nothing could be run."""
+        return all(isinstance(each, str) for each in self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +84,27 @@ def check_own_output(own: Own, spec: PipelineSpec, *, scheduled: bool, where: st
         scheduled: whether the user's code has scheduled the first; the other is then `PipelineSpec.manual`.
 
     Raises:
-        InputError: they differ.
+        InputError: they differ, or read what nobody wrote.
     """
-    found = _outcomes(own, spec, scheduled)
+    try:
+        found = _outcomes(own, spec, scheduled)
+    except MemoryError as error:
+        found = f"there is not enough memory to run both: {error}"
     if isinstance(found, str):
         return f"not checked against the pipeline in the process of its file: {found}"
-    mine, specs = found
-    if isinstance(mine, str) and isinstance(specs, str):
+    mine, specs, refilled = found
+    if isinstance(mine, str) and found.failed:
         said = f"on random images both fail: {mine.strip()}"
         return f"not checked against the pipeline in the process of its file: {said}"
+    if mine != refilled:
+        raise InputError(
+            "the pipeline reads values that nobody wrote, and so computes something else with each call",
+            where=where,
+            expected="outputs that follow from the inputs",
+            found="an hl.undef whose elements are read before all of them are written",
+            todo="write every element that is read: give the Func a value, such as 0, in place of hl.undef, or let its "
+            "updates reach all of it",
+        )
     if mine != specs:
         raise InputError(
             "the pipeline computes something else after it was serialized, which every measurement relies on",
@@ -91,9 +130,9 @@ def _difference(mine: Outcome, specs: Outcome) -> str:
     )
 
 
-def _outcomes(own: Own, spec: PipelineSpec, scheduled: bool) -> tuple[Outcome, Outcome] | str:
+def _outcomes(own: Own, spec: PipelineSpec, scheduled: bool) -> _Outcomes | str:
     """Of both, in the first way in which one of them runs; all of the outputs, if it was scheduled."""
-    found: tuple[Outcome, Outcome] | str = ""
+    found: _Outcomes | str = ""
     for whole, row in _WAYS:
         if scheduled and not whole:
             continue
@@ -101,23 +140,29 @@ def _outcomes(own: Own, spec: PipelineSpec, scheduled: bool) -> tuple[Outcome, O
         if isinstance(again, str):
             return found or again
         found = again
-        if not all(isinstance(each, str) for each in found):
+        if not found.failed:
             break
     return found
 
 
-def _in_forks(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool, row: int) -> tuple[Outcome, Outcome] | str:
+def _in_forks(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool, row: int) -> _Outcomes | str:
     """What both compute, side by side, for compiling them takes long."""
     images = {argument.name: _random_image(argument, number, row) for number, argument in enumerate(spec.buffers())}
-    prepared = [partial(each, spec, scheduled, whole, row, images) for each in (partial(_own_run, own), _spec_run)]
+    mine = partial(_own_run, own, spec, scheduled, whole, row, images)
+    specs = partial(_spec_run, spec, scheduled, whole, row, images)
+    undefined = has_undefined(spec)
+    if undefined:
+        prepared = [partial(mine, _BYTE), partial(specs, _BYTE), partial(mine, _OTHER_BYTE)]
+    else:
+        prepared = [partial(mine, None), partial(specs, None)]
     end_s = time.monotonic() + _LIMIT_S
     with contextlib.ExitStack() as stack:
         forks = [stack.enter_context(_fork(each)) for each in prepared]
         try:
-            mine, specs = (_received(connection, process, end_s) for connection, process in forks)
+            outcomes = [_received(connection, process, end_s) for connection, process in forks]
         except _NoOutcomeError as error:
             return str(error)
-    return mine, specs
+    return _Outcomes(*outcomes[:2], refilled=outcomes[2 if undefined else 0])
 
 
 class _NoOutcomeError(Exception):
@@ -142,44 +187,56 @@ def _fork(prepare: _Prepare) -> Generator[tuple[Connection, BaseProcess]]:
 
 def _send(connection: Connection, prepare: _Prepare) -> None:
     os.environ["HL_NUM_THREADS"] = "1"  # several would add floats in another order each time
-    run = prepare()
     try:
-        outcome = run()
-    except Exception as error:  # whatever it is, the other has to fail likewise
-        outcome = str(error)
+        outcome = _outcome(prepare())
+    except MemoryError as error:
+        outcome = MemoryError(str(error))
     connection.send(outcome)
+
+
+def _outcome(run: Callable[[], Outcome]) -> Outcome:
+    try:
+        return run()
+    except MemoryError:
+        raise  # the other may find enough
+    except Exception as error:  # whatever it is, the other has to fail likewise
+        return str(error)
 
 
 def _received(connection: Connection, process: BaseProcess, end_s: float) -> Outcome:
     if not connection.poll(max(0.0, end_s - time.monotonic())):
         raise _NoOutcomeError(f"running both takes more than {_LIMIT_S:.0f} s")
     try:
-        return connection.recv()
+        outcome = connection.recv()
     except EOFError:
         process.join()
         code = process.exitcode or 0
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         raise _NoOutcomeError(f"running it ends the process: {how}") from None
+    if isinstance(outcome, MemoryError):
+        raise outcome
+    return outcome
 
 
 def _own_run(
-    own: Own, spec: PipelineSpec, scheduled: bool, whole: bool, row: int, images: dict[str, hl.Buffer]
+    own: Own, spec: PipelineSpec, scheduled: bool, whole: bool, row: int, images: dict[str, hl.Buffer], byte: int | None
 ) -> Callable[[], Outcome]:
     parameters = {parameter.name(): parameter for parameter in own.inputs}
     used = [argument for argument in spec.inputs if argument.name in parameters]
     arguments = [parameters[argument.name]._to_argument() for argument in used]
     if not scheduled:
         _compute_all_at_root(own.pipeline)
-    return partial(_run, own.pipeline, arguments, used, images, spec.outputs, whole=whole, row=row)
+    return partial(_run, own.pipeline, arguments, used, images, spec.outputs, whole=whole, row=row, byte=byte)
 
 
 def _spec_run(
-    spec: PipelineSpec, scheduled: bool, whole: bool, row: int, images: dict[str, hl.Buffer]
+    spec: PipelineSpec, scheduled: bool, whole: bool, row: int, images: dict[str, hl.Buffer], byte: int | None
 ) -> Callable[[], Outcome]:
     built = build(spec, spec.manual_hash if scheduled else None)
     if not scheduled:
         _compute_all_at_root(built.pipeline)
-    return partial(_run, built.pipeline, built.arguments, spec.inputs, images, spec.outputs, whole=whole, row=row)
+    run = partial(_run, built.pipeline, built.arguments, spec.inputs, images, spec.outputs)
+    return partial(run, whole=whole, row=row, byte=byte)
 
 
 def _compute_all_at_root(pipeline: hl.Pipeline) -> None:
@@ -197,23 +254,27 @@ def _run(
     *,
     whole: bool,
     row: int,
+    byte: int | None,
 ) -> Outcome:
+    """Runs a pipeline on memory that is full of a byte, or as it is without one."""
     target = hl.Target("host-strict_float")
     function = pipeline.compile_to_callable(arguments, target)
     regions = [output if whole else middle(output, _EXTENT) for output in outputs]
     results = [_image(region, dtype, row) for region in regions for dtype in region.dtypes]
     values = [i.estimate if isinstance(i, ScalarArgument) else images[i.name] for i in inputs]
-    function(*values, *(buffer for _, buffer in results))
+    with contextlib.nullcontext() if byte is None else filled_buffers(byte):
+        function(*values, *(buffer for _, buffer in results))
     return [array.tobytes() for array, _ in results]
 
 
 def _random_image(argument: BufferArgument, seed: int, row: int) -> hl.Buffer:
     array, buffer = _image(argument, argument.dtype, row)
     rng = np.random.default_rng(seed)
-    if argument.dtype.startswith("float"):
-        array[...] = rng.random(array.shape)
-    else:
-        array[...] = rng.integers(0, 2 if argument.dtype == "bool" else 128, array.shape)
+    for piece in pieces(array):
+        if argument.dtype.startswith("float"):
+            piece[...] = rng.random(piece.shape)
+        else:
+            piece[...] = rng.integers(0, 2 if argument.dtype == "bool" else 128, piece.shape)
     return buffer
 
 

@@ -240,6 +240,11 @@ def test_an_output_that_is_written_in_part_is_the_same_each_time(shared: Opened,
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
 
 
+def test_a_chaotic_number_is_called_so(shared: Opened, host: TargetInfo) -> None:
+    with shared(load("logistic", host), host) as session:
+        assert session.verification.outputs[0].chaotic
+
+
 def test_what_takes_no_time_may_lie_anyhow(shared: Opened, host: TargetInfo) -> None:
     """What an empty call takes is subtracted; it gets the same outputs, whatever their strides."""
     with shared(load("spread", host), host) as session:

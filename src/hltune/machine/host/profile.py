@@ -17,9 +17,9 @@ from typing import Any
 from hltune.machine.heap import settle
 from hltune.machine.host.jobs import count_heap
 from hltune.machine.inputs import input_arrays
-from hltune.machine.jit_handlers import use_handlers
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task, compile_task
+from hltune.pipeline.jit_handlers import use_handlers
 from hltune.runtime.worker import Process
 from hltune.values.errors import Failure, InputError
 from hltune.values.profile import Part, Profile

@@ -14,6 +14,8 @@ Handler = Literal["print", "malloc", "free", "do_par_for"]
 _PLACES: dict[Handler, int] = {"print": 0, "malloc": 1, "free": 2, "do_par_for": 4}
 _COUNT = 13
 """Pointers to functions in ``JITHandlers``."""
+_ALIGNMENT = 128
+"""Bytes: where Halide's buffers begin, and how far behind their end it may read."""
 _NAMESPACE = "_ZN6Halide8Internal16JITSharedRuntime"
 
 
@@ -21,6 +23,8 @@ class _Handlers(ctypes.Structure):
     _fields_ = [("functions", ctypes.c_void_p * _COUNT)]
 
 
+Malloc = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+Free = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 _Task = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 _ParFor = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, _Task, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 
@@ -38,9 +42,39 @@ def on_one_thread() -> Generator[None]:
 
     That there is to be one thread is of no use where others have been started already.
     """
+    with _handled_by({"do_par_for": _in_order}):
+        yield
+
+
+@contextlib.contextmanager
+def filled_buffers(byte: int) -> Generator[None]:
+    """Meanwhile the memory that pipelines take is full of this byte: who reads what nobody wrote finds it.
+
+    Not that of small buffers of a fixed size, which lie on the stack. Pipelines have to run on one thread.
+    """
+    libc = ctypes.CDLL(None)
+    libc.memalign.restype, libc.memalign.argtypes = ctypes.c_void_p, [ctypes.c_size_t, ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+
+    def malloc(_context: int, size: int) -> int | None:
+        start = libc.memalign(_ALIGNMENT, size + _ALIGNMENT)
+        if start is not None:
+            ctypes.memset(start, byte, size + _ALIGNMENT)
+        return start
+
+    def free(_context: int, start: int | None) -> None:
+        libc.free(start)
+
+    with _handled_by({"malloc": Malloc(malloc), "free": Free(free)}):
+        yield
+
+
+@contextlib.contextmanager
+def _handled_by(functions: Mapping[Handler, Any]) -> Generator[None]:
+    """Meanwhile these C functions are called."""
     before = _replace(_Handlers())
     handlers = _Handlers.from_buffer_copy(before)
-    _add(handlers, {"do_par_for": _in_order})
+    _add(handlers, functions)
     _replace(handlers)
     try:
         yield

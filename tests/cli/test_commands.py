@@ -217,6 +217,7 @@ def test_doctor_names_what_clusters_and_bundles_need(hltune: Run, tmp_path: Path
     ray, cpp = findings["Ray"], findings["C++ compiler"]
     assert not ray["ok"] and "--cluster" in ray["found"] and ray["todo"] == "pip install 'hltune[cluster]'"
     assert not cpp["ok"] and "g++" in cpp["todo"]
+    assert not findings["CMake"]["ok"] and "cmake" in findings["CMake"]["todo"]
     for family in ("x86-64-linux", "arm-64-linux", "arm-64-android", "arm-32-linux"):
         found = findings[f"bundles for {family}"]
         if find_zig() is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.source import parse_source
 from hltune.runtime.halide_wheel import include_directory
-from hltune.runtime.progress import Silent
-from hltune.schedule.cmake import for_generator
+from hltune.runtime.progress import Progress, Silent
+from hltune.schedule.cmake import for_generator, found_first
 from hltune.schedule.parse import parse_schedule
 from hltune.values.errors import InputError
 from hltune.values.provenance import Named
@@ -24,6 +25,7 @@ from hltune.workspace.subject import SubjectOptions, load_subject
 
 BLUR = Path(__file__).parents[1] / "pipelines" / "blur.cpp"
 MEASURE = MeasureOptions(threads=2)
+SILENT = Silent()
 CMAKE = Path(cmake.CMAKE_BIN_DIR) / "cmake"
 WIDEN = """
 #include "Halide.h"
@@ -94,8 +96,23 @@ def built(folder: Path, name: str, kind: str, *, inputs: str = "input", find: st
     return subprocess.run([folder / "build" / "program"], check=True, capture_output=True, text=True).stdout.strip()
 
 
+class Notes(Silent):
+    """Keeps what people should read."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
 def exported(
-    options: SubjectOptions, text: str, folder: Path, *forms: str, function_name: str | None = None
+    options: SubjectOptions,
+    text: str,
+    folder: Path,
+    *forms: str,
+    function_name: str | None = None,
+    progress: Progress = SILENT,
 ) -> tuple[Path, ...]:
     workspace = Workspace(folder / "ws")
     subject = load_subject(options, workspace)
@@ -111,7 +128,7 @@ def exported(
         schedule=None,
         workspace=workspace,
         measure=MEASURE,
-        progress=Silent(),
+        progress=progress,
     ).files
 
 
@@ -122,11 +139,22 @@ def test_a_project_links_what_was_compiled(tmp_path: Path) -> None:
     assert built(tmp_path, "dilate3x3", "uint8_t") == "0 7"
 
 
+def test_a_project_links_what_was_compiled_of_a_generator(tmp_path: Path) -> None:
+    generator = tmp_path / "widen.cpp"
+    generator.write_text(WIDEN.replace("OFFSET", "3").replace("APPLY", ""))
+    options = SubjectOptions(pipeline=str(generator), target="host")
+    files = exported(options, "output.split(x, x, xi, 16).vectorize(xi);", tmp_path, "object", function_name="wide")
+    assert tmp_path / "out" / "wide.cmake" in files
+    assert "add_halide_generator" not in (tmp_path / "out" / "wide.cmake").read_text()
+    assert built(tmp_path, "wide", "uint16_t", inputs="input, 1") == "0 22"
+
+
 @pytest.mark.parametrize(
     ("pipeline", "size", "form", "what", "todo"),
     [
         ("dilate3x3", (256, 128), "json", "nothing to link", "--format object"),
-        (str(BLUR), None, "object", "no schedule for the generator", "--format cpp"),
+        (str(BLUR), None, "json", "no schedule for the generator", "--format cpp"),
+        (str(BLUR), None, "python", "no schedule for the generator", "--format object"),
     ],
 )
 def test_what_a_project_would_miss_is_an_error(
@@ -179,13 +207,63 @@ def test_flags_go_where_cmake_wants_them(tmp_path: Path, monkeypatch: pytest.Mon
         source, scalars=(), name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out"
     )
     below = '"${CMAKE_CURRENT_LIST_DIR}/../'
-    here = '"${CMAKE_CURRENT_LIST_DIR}"'
-    (include,) = [line for line in text.splitlines() if line.startswith("target_include")]
+    own = "${CMAKE_CURRENT_BINARY_DIR}/f.schedule"
+    first, include = [line for line in text.splitlines() if line.startswith("target_include")]
+    # Alone, for a header of the pipeline's own name lies beside it in the folder of the exported files.
+    assert first == f'target_include_directories(f.generator BEFORE PRIVATE "{own}")'
+    assert f'configure_file("${{CMAKE_CURRENT_LIST_DIR}}/f.h" "{own}/f.h" COPYONLY)\n' in text
     assert include.startswith(f'target_include_directories(f.generator PRIVATE {below}include" ')
-    assert include.endswith(f'opt/more" {here})')  # last, for a header of the pipeline's own name is there
+    assert include.endswith('opt/more")')
     assert 'target_compile_options(f.generator PRIVATE "-O2")\n' in text
     assert f'target_link_directories(f.generator PRIVATE {below}build/lib")\n' in text
     assert 'target_link_libraries(f.generator PRIVATE "-lfoo" "-lbar" "-Wl,--as-needed")\n' in text
+
+
+@pytest.mark.long
+def test_the_header_of_a_later_export_goes_before_an_earlier_one(tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    older.mkdir()
+    generator = tmp_path / "widen.cpp"
+    apply = "apply_schedule_widen(get_pipeline(), get_target());"
+    generator.write_text('#include "widen_schedule.h"\n' + WIDEN.replace("OFFSET", "3").replace("APPLY", apply))
+    (older / "widen_schedule.h").write_text("inline void apply_schedule_widen(Halide::Pipeline, Halide::Target) {}\n")
+    options = SubjectOptions(pipeline=str(generator), target="host", cxxflags=("-I", str(older)))
+    exported(options, "output.split(x, x, xi, 16).vectorize(xi);", tmp_path, "cpp")
+    (older / "widen_schedule.h").write_text("#error an older schedule\n")
+    find = "find_package(Halide REQUIRED)"
+    assert built(tmp_path, "widen", "uint16_t", inputs="input, 1", find=find) == "0 22"
+
+
+@pytest.mark.parametrize(
+    ("include", "flag", "place"),
+    [
+        ("f_schedule.h", (), "."),
+        ("f_schedule.h", ("-iquote",), "given"),
+        ("sub/f_schedule.h", (), "sub"),
+        ("sub/f_schedule.h", ("-I",), "given/sub"),
+    ],
+)
+def test_a_header_that_is_found_first_anyway_is_told(
+    include: str, flag: tuple[str, ...], place: str, tmp_path: Path
+) -> None:
+    generator, out = tmp_path / "g.cpp", tmp_path / "out" / "f_schedule.h"
+    generator.write_text(f'# include "{include}"\n')
+    source = parse_source(str(generator), cxxflags=(*flag, str(tmp_path / "given")) if flag else ())
+    assert found_first(source, out) is None
+    other = tmp_path / place / "f_schedule.h"
+    other.parent.mkdir(parents=True, exist_ok=True)
+    other.write_text("")
+    assert found_first(source, out) == other
+    assert found_first(source, other) is None
+
+
+def test_the_export_tells_of_a_header_that_is_found_first(tmp_path: Path) -> None:
+    generator = Path(shutil.copy(BLUR, tmp_path))
+    generator.with_name("blur_schedule.h").write_text("")
+    progress = Notes()
+    exported(SubjectOptions(pipeline=str(generator), target="host"), "", tmp_path, "cpp", progress=progress)
+    note = f"blur.cpp finds {tmp_path / 'blur_schedule.h'} first"
+    assert [each for each in progress.notes if each.startswith(note)]
 
 
 def test_flags_of_two_words_stay_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

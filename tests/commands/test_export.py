@@ -255,6 +255,7 @@ def test_exports_say_what_they_are_for_and_which_sizes_outputs_may_have(tmp_path
             "1.25",
         ):
             assert words in text, (source, words)
+    assert f'made_for = "{machine.target}";' in sources[1].read_text()
     # Halide agrees: the smallest size runs, and larger ones in these steps.
     built = build(subject.spec, None)
     apply_schedule(built, subject.spec, schedule)

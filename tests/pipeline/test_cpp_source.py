@@ -144,6 +144,15 @@ def test_arrays_funcs_and_scalars_are_inputs(load: Load) -> None:
         ("size=x", "Halide rejects the generator: Error: Unable to parse: x"),
         ("size=2", "the generator crashed\n  expected: exit status 0\n  found: SIGABRT"),
         ("size=3", "a bad size"),
+        (
+            "size=6",
+            "the generator ended by itself before it had built a pipeline\n"
+            "  expected: generate() and schedule() that return\n"
+            "  found: exit status 0; it printed: goodbye\nto all\n"
+            "  to do: take out what ends the process",
+        ),
+        ("size=7", "that return\n  found: exit status 3; it printed: nothing\n  to do: take out what ends the process"),
+        ("size=8", "crashed\n  expected: exit status 0\n  found: SIGSEGV; it printed: nothing\n  to do: build it as"),
         ("size=4", "Halide rejects the generator: Error: "),
     ],
 )

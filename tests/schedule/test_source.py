@@ -149,13 +149,15 @@ CPP = """\
 #include "Halide.h"
 
 #include <algorithm>
+#include <iostream>
 #include <map>
 #include <regex>
 #include <string>
 #include <utility>
 #include <vector>
 
-inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {
+inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline,
+    [[maybe_unused]] const ::Halide::Target &target) {
     {
         // A name without what Halide counts up: blur$2 is the third blur, and it invents f0 and lambda_0.
         const auto plain = [](const std::string &name) {
@@ -519,6 +521,59 @@ def test_a_generator_of_other_funcs_refuses_the_header(specs: dict[str, Pipeline
         assert done.returncode != 0, version
         assert f"made for another version of this pipeline: it had {difference}" in done.stderr
         assert not list(tmp_path.glob("*.stmt"))
+
+
+ARM, HOST, DSP = "arm-64-linux", "x86-64-linux-avx-avx2-sse41", "hexagon-32-qurt-hvx_128-hvx_v66"
+WARNED = "Warning: apply_schedule_odd_names: hltune made this schedule for "
+
+
+@pytest.mark.parametrize(
+    ("made_for", "used_for", "warning"),
+    [
+        (HOST, HOST, None),
+        (HOST, f"{HOST}-f16c-fma", None),
+        (HOST, ARM, f"{HOST} with vectors of 32 bytes; it may be slow for {ARM} with vectors of 16 bytes"),
+        (HOST, "x86-64-linux-sse41", f"{HOST} with vectors of 32 bytes; it may be slow for x86-64-linux-sse41 with"),
+        (ARM, "arm-32-linux", f"{ARM} with vectors of 16 bytes; it may be slow for arm-32-linux with vectors of 16"),
+        (DSP, "arm-64-android-hvx_128-hvx_v66", None),
+        ("another-halide", ARM, None),
+    ],
+)
+def test_a_header_warns_of_another_target(
+    generator_of_targets: Path, made_for: str, used_for: str, warning: str | None, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [generator_of_targets, "-g", "odd_names", "-f", "f", "-e", "stmt", "-o", tmp_path, f"target={used_for}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"LD_LIBRARY_PATH": str(library_directory()), "MADE_FOR": made_for},
+    )
+    assert list(tmp_path.glob("*.stmt"))
+    if warning is None:
+        assert WARNED not in done.stderr
+    else:
+        assert f"{WARNED}{warning}" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def generator_of_targets(specs: dict[str, PipelineSpec], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generator whose schedule was made for what MADE_FOR says."""
+    headers = to_cpp_header(Schedule(), specs["convolution"]) + to_cpp_header(
+        Schedule(), specs["odd_names"], made_for=ARM
+    )
+    assert f'made_for = "{ARM}";' in headers
+    directory = tmp_path_factory.mktemp("targets")
+    (directory / "schedules.h").write_text(
+        "#include <cstdlib>\n" + headers.replace(f'made_for = "{ARM}";', 'made_for = std::getenv("MADE_FOR");')
+    )
+    return _build(directory)
+
+
+def test_funcs_may_be_called_as_the_arguments_of_the_header() -> None:
+    funcs = tuple(FuncInfo(name=name, args=("x",)) for name in ("pipeline", "target"))
+    header = to_cpp_header(parse_schedule("target.vectorize(x); pipeline.compute_root();", funcs), spec_of(*funcs))
+    assert "Func target_2 = " in header and "Func pipeline_2 = " in header
 
 
 @pytest.mark.parametrize("write", [to_python, to_cpp_header])

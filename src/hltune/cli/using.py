@@ -106,7 +106,7 @@ def export(
         directory: Directory for the files.
         forms: Some of json, python, cpp, object, offload, separated by commas.
         function_name: C name of the compiled pipeline.
-        cmake: Write a file for CMake that builds a C++ generator, or links the compiled pipeline.
+        cmake: Write a file for CMake: it builds a C++ generator, or, with --format object, links the compiled pipeline.
     """
     with interrupts.importing():
         from hltune.commands import export as command

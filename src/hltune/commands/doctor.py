@@ -1,7 +1,9 @@
 """`hltune doctor`: what is installed, which machines are usable, what is missing and how to get it."""
 
 import platform
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from functools import partial
 
@@ -13,9 +15,12 @@ from hltune.machine.open import findings, resolve
 from hltune.machine.protocol import Finding
 from hltune.pipeline.target import HOST
 from hltune.runtime import halide_wheel
+from hltune.runtime.halide_wheel import CMAKE_VERSION
 from hltune.runtime.worker import physical_memory_bytes, usable_cores
 from hltune.search.autoschedulers import AUTOSCHEDULERS
 from hltune.values.errors import HltuneError
+
+_PATIENT_S = 10.0
 
 
 def examine() -> list[Finding]:
@@ -27,6 +32,7 @@ def examine() -> list[Finding]:
         *(_look(each.autoscheduler, partial(_plugin, each.autoscheduler)) for each in AUTOSCHEDULERS.values()),
         _look("target host", _host),
         _compiler(),
+        _cmake(),
         *findings(),
         *map(_bundles, compilers.FAMILIES),
         _ray(),
@@ -64,6 +70,27 @@ def _compiler() -> Finding:
     found = next((path for command in halide_wheel.COMPILERS if (path := shutil.which(command))), None)
     without, todo = "C++ generators cannot be loaded", "install one, for example: apt-get install g++"
     return _optional("C++ compiler", found, without=without, todo=todo)
+
+
+def _cmake() -> Finding:
+    path, needed = shutil.which("cmake"), ".".join(map(str, CMAKE_VERSION))
+    without = "what `export --cmake` writes for C++ generators cannot be built here"
+    todo = f"install {needed} or newer, for example: pip install cmake"
+    told = _printed(path, "--version") if path else ""
+    if (version := re.search(r"(\d+)\.(\d+)\S*", told)) is None:
+        return _optional("CMake", None, without=without, todo=todo)
+    if (int(version[1]), int(version[2])) >= CMAKE_VERSION:
+        return _optional("CMake", version[0], without=without, todo=todo)
+    old = f"{version[0]}, older than {needed}; {without}, everything else works"
+    return Finding(name="CMake", ok=False, required=False, found=old, todo=todo)
+
+
+def _printed(*command: str) -> str:
+    """What a command prints; nothing if it cannot be run."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENT_S).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
 
 
 def _bundles(family: str) -> Finding:

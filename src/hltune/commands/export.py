@@ -17,12 +17,13 @@ from hltune.machine.open import identify, measured_on, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
 from hltune.pipeline.cpp_build import needed_stubs
+from hltune.pipeline.source import Source
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
-from hltune.schedule.cmake import for_compiled, for_generator
+from hltune.schedule.cmake import for_compiled, for_generator, found_first
 from hltune.schedule.export import CompileJob
 from hltune.schedule.source import default_function_name, to_cpp_header, to_python
 from hltune.values import schedule_codec
@@ -37,7 +38,6 @@ from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 ExportForm = Literal["json", "python", "cpp", "object", "offload"]
 FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
 _SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
-_WRITERS = {"python": to_python, "cpp": to_cpp_header}
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 _FULL = "No space left on device"
 _PATIENT_S, _SOON_S = 60.0, 5.0
@@ -81,7 +81,8 @@ def export(
     Args:
         forms: what to write; None for all that the target has.
         function_name: C name of the compiled pipeline, if not the pipeline's own.
-        cmake: write a file for CMake as well, which builds a C++ generator, or else links what was compiled.
+        cmake: write a file for CMake as well, which builds a C++ generator, or links what was compiled: of other
+            pipelines, and where that is asked for without a header for the generator.
         schedule: its file; None for the best known schedule.
 
     Raises:
@@ -95,6 +96,7 @@ def export(
     place = measured_on(target)
     subject, (name, directives, cost, machine) = _chosen(pipeline, schedule, workspace, measure, progress)
     progress.phase(f"exporting the schedule {name} of {subject.spec.name}")
+    generator = _generator(subject, forms) if cmake else None
     if forms is None:
         forms = FORMS[:-1] if place == HOST else FORMS
         forms = tuple(form for form in forms if form not in _SOURCE or directives.base is None)
@@ -114,7 +116,7 @@ def export(
         function_name=function_name or default_function_name(subject.spec),
     )
     if cmake:
-        _check_cmake(subject, forms, directives)
+        _check_cmake(generator, forms, directives)
     texts: list[tuple[Path, str]] = []
     planned = [path for form in forms for path in _paths(form, job)] + ([_cmake_file(job)] if cmake else [])
     _check_different(planned)
@@ -129,10 +131,12 @@ def export(
         texts = _texts([form for form in forms if form not in _COMPILED], about, subject, directives, directory)
         if cmake:
             known_target = target if target == HOST else subject.target.name
-            texts.append((_cmake_file(job), _cmake(subject, job, known_target, about)))
+            texts.append((_cmake_file(job), _cmake(generator, subject.spec, job, known_target, about)))
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
         compiled = tuple(directory / path.name for path in _compile(forms, job))
+    if generator is not None and directives.base is None:
+        _warn_of_another_header(generator, directory / _text_name("cpp", subject.spec), progress)
     return Exported(pipeline=subject.spec.name, schedule=name, files=(*_write(texts), *compiled))
 
 
@@ -245,8 +249,8 @@ def _texts(
     source = _for_people(subject, schedule, limit_s)
     for form in _SOURCE:
         if form in forms:
-            write = _WRITERS[form]
-            text = write(source.schedule, spec, about.lines(), source.loops)
+            arguments = source.schedule, spec, about.lines(), source.loops
+            text = to_python(*arguments) if form == "python" else to_cpp_header(*arguments, made_for=about.target)
             texts.append((directory / _text_name(form, spec), text))
     return texts
 
@@ -292,35 +296,48 @@ def _cmake_file(job: CompileJob) -> Path:
     return job.directory / f"{job.function_name}.cmake"
 
 
-def _check_cmake(subject: Subject, forms: Sequence[ExportForm], schedule: Schedule) -> None:
+def _generator(subject: Subject, asked: Sequence[ExportForm] | None) -> Source | None:
+    """The C++ generator that the file for CMake is to build; None if it links compiled code."""
+    source = subject.source
+    if source is None or source.kind != "cpp":
+        return None
+    return None if asked is not None and "object" in asked and "cpp" not in asked else source
+
+
+def _warn_of_another_header(generator: Source, header: Path, progress: Progress) -> None:
+    """Says which header the generator would be built with in place of the exported one."""
+    if (found := found_first(generator, header)) is not None:
+        progress.note(
+            f'{Path(generator.location).name} finds {found} first, by #include "...": CMake builds the schedule in'
+            f" there and not that in {header}; remove that file, or include {header.name} by its name alone"
+        )
+
+
+def _check_cmake(generator: Source | None, forms: Sequence[ExportForm], schedule: Schedule) -> None:
     """Raises an `InputError` if the file for CMake would need what is not written."""
-    cpp = subject.source if subject.source is not None and subject.source.kind == "cpp" else None
-    if cpp is not None and (stubs := needed_stubs(cpp)):
+    if generator is not None and (stubs := needed_stubs(generator)):
         raise InputError(
             "another generator has to write a header first",
             where="--cmake",
             expected="a generator that can be compiled at once",
-            found=f"{Path(cpp.location).name} with #include of {', '.join(stubs)}",
-            todo="leave --cmake out, and see to the stub in your own CMakeLists.txt",
+            found=f"{Path(generator.location).name} with #include of {', '.join(stubs)}",
+            todo="give --format object to link compiled code, or leave --cmake out and see to the stub yourself",
         )
-    if cpp is None:
-        needed, why, what = "object", "compiled code to link", "nothing to link"
-    elif schedule.base is None:
-        needed, why, what = "cpp", "the header that the generator applies", "no schedule for the generator"
-    else:
-        return
-    if needed not in forms:
-        found = f"--format {','.join(forms)}"
-        todo = f"give --format {needed} as well"
-        raise InputError(what, where="--cmake", expected=why, found=found, todo=todo)
+    found = f"--format {','.join(forms)}"
+    if generator is None and "object" not in forms:
+        expected, todo = "compiled code to link", "give --format object as well"
+        raise InputError("nothing to link", where="--cmake", expected=expected, found=found, todo=todo)
+    if generator is not None and schedule.base is None and "cpp" not in forms:
+        expected = "the header that the generator applies, or compiled code to link"
+        todo = "give --format cpp as well to build the generator, or --format object to link what was compiled"
+        raise InputError("no schedule for the generator", where="--cmake", expected=expected, found=found, todo=todo)
 
 
-def _cmake(subject: Subject, job: CompileJob, target: str, about: About) -> str:
-    source, spec = subject.source, subject.spec
-    if source is None or source.kind != "cpp":
+def _cmake(generator: Source | None, spec: PipelineSpec, job: CompileJob, target: str, about: About) -> str:
+    if generator is None:
         return for_compiled(name=job.function_name, target=target, directory=job.directory, about=about.lines())
     return for_generator(
-        source,
+        generator,
         scalars={each.name for each in spec.inputs if isinstance(each, ScalarArgument)},
         name=job.function_name,
         entry=spec.name,

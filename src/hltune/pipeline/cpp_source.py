@@ -34,6 +34,8 @@ from hltune.values.pipeline import LIMITS, Constraint, Interval, Number, Pipelin
 _RUN_S = 300.0
 _CHECK_S = 60.0
 _LEAST_ADDRESSES = 2**31
+_GOALS = {"list": "it had told its name", "check": "its pipeline had run"}
+"""What processes of the driver are to reach, where that is not the serialized pipeline."""
 
 Form = Literal["algorithm", "manual"]
 """Without the schedule that the generator brings, or with it."""
@@ -144,10 +146,11 @@ class _Program:
             except subprocess.TimeoutExpired:
                 raise InputError(f"it takes longer than {timeout_s:.0f} s", where=self.source.location) from None
             if not result.exists() or (run.returncode != 0 and mode != "check"):
-                raise self._crashed(run)
+                raise self._ended(mode, run)
             return json.loads(result.read_bytes())
 
-    def _crashed(self, run: "subprocess.CompletedProcess[str]") -> InputError:
+    def _ended(self, mode: str, run: "subprocess.CompletedProcess[str]") -> InputError:
+        """Of a process that ended before it had done what it was to do."""
         code = run.returncode
         if "bad_alloc" in run.stderr:
             return InputError(
@@ -156,12 +159,22 @@ class _Program:
                 found=f"more than {_memory_bytes() >> 30} GB",
                 todo="make Funcs of expressions that are used again and again, or choose a smaller problem by -p",
             )
+        printed = [text.strip()[-1000:] for text in (run.stdout, run.stderr) if text.strip()]
+        told = "it printed: " + ("\n".join(printed) or "nothing")
+        if code < 0:
+            return InputError(
+                "the generator crashed",
+                where=self.source.location,
+                expected="exit status 0",
+                found=f"{signal.Signals(-code).name}; {told}",
+                todo="build it as Halide's generators are built, and run that in a debugger",
+            )
         return InputError(
-            "the generator crashed",
+            f"the generator ended by itself before {_GOALS.get(mode, 'it had built a pipeline')}",
             where=self.source.location,
-            expected="exit status 0",
-            found=signal.Signals(-code).name if code < 0 else f"exit status {code}",
-            todo="it printed: " + (run.stderr.strip()[-1000:] or "nothing"),
+            expected="generate() and schedule() that return",
+            found=f"exit status {code}; {told}",
+            todo="take out what ends the process, such as a call of exit",
         )
 
     def _rejected(self, fields: dict[str, Any]) -> InputError:

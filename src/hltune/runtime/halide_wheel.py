@@ -11,6 +11,9 @@ COMPILERS = ("g++", "clang++", "c++")
 COMPILE_ENVIRONMENT = {"HL_PERMIT_FAILED_UNROLL": "1"}
 """Adams2019 asks for unrolling that Halide cannot always do; without this, such a schedule is an error."""
 
+CMAKE_VERSION = (3, 28)
+"""The oldest CMake that reads the wheel's packages."""
+
 
 @functools.cache
 def wheel_directory() -> Path:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os.path
+import re
 import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.pipeline.source import Source
+from hltune.runtime.halide_wheel import CMAKE_VERSION
 from hltune.schedule.export import suffixes
 
 _GENERATOR = """\
 # Builds the library {name} with the generator {entry}{applies}.
 # In a CMakeLists.txt:
 #     find_package(Halide REQUIRED)  # of the wheel: cmake -DCMAKE_PREFIX_PATH=.../site-packages/halide/lib64/cmake
+#                                    # It wants CMake {version} or newer.
 #     include({directory}/{name}.cmake)
 #     target_link_libraries(PROGRAM PRIVATE {name})
 add_halide_generator({name}.generator SOURCES {sources})
-target_include_directories({name}.generator PRIVATE {includes})
-{flags}add_halide_library({name} FROM {name}.generator GENERATOR {entry} TARGETS {target} PARAMS {parameters})
+{header}{flags}add_halide_library({name} FROM {name}.generator GENERATOR {entry} TARGETS {target} PARAMS {parameters})
+"""
+_HEADER = """\
+# In a folder of its own the header goes before all others of its name, and nothing else of this folder does.
+configure_file("${{CMAKE_CURRENT_LIST_DIR}}/{header}" "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule/{header}" COPYONLY)
+target_include_directories({name}.generator BEFORE PRIVATE "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule")
 """
 _COMPILED = """\
 # The library {name}, as it was compiled with its schedule for {target}. In a CMakeLists.txt:
@@ -62,6 +69,7 @@ def for_generator(
     flags = _Flags.of(source.cxxflags)
     folders = [_below(directory, Path(folder)) for folder in flags.library_folders]
     lines = {
+        "target_include_directories": [_below(directory, Path(each)) for each in flags.includes],
         "target_compile_options": [_option(words, directory) for words in flags.compiler],
         "target_link_directories": folders,
         "target_link_libraries": [_quoted(flag) for flag in flags.linker],
@@ -73,12 +81,35 @@ def for_generator(
         target=target,
         directory=directory.absolute().name,
         sources=" ".join(_below(directory, Path(file)) for file in source.files),
-        includes=" ".join([*(_below(directory, Path(each)) for each in flags.includes), '"${CMAKE_CURRENT_LIST_DIR}"']),
+        version=".".join(map(str, CMAKE_VERSION)),
+        header="" if header is None else _HEADER.format(header=header, name=name),
         flags="".join(
             f"{line}({name}.generator PRIVATE {' '.join(words)})\n" for line, words in lines.items() if words
         ),
         parameters=" ".join(_quoted(f"{key}={value}") for key, value in source.parameters if key not in scalars),
     )
+
+
+def found_first(source: Source, header: Path) -> Path | None:
+    """Another header that the generator's ``#include "..."`` finds, wherever the exported one stands in the path.
+
+    Beside the file, in folders of ``-iquote``, and by names that say the folder.
+
+    Args:
+        header: the exported one.
+    """
+    flags = _Flags.of(source.cxxflags)
+    quotes = [Path(words[1]) for words in flags.compiler if words[0] == "-iquote"]
+    named = re.compile(rf'^\s*#\s*include\s*[<"]([^">]+/{re.escape(header.name)})[">]', re.MULTILINE)
+    for file in map(Path, source.files):
+        folders = [file.parent, *quotes]
+        candidates = [folder / header.name for folder in folders]
+        for name in named.findall(file.read_text(errors="replace")):
+            candidates += [folder / name for folder in (*folders, *map(Path, flags.includes))]
+        for found in candidates:
+            if found.is_file() and found.resolve() != header.resolve():
+                return found
+    return None
 
 
 def for_compiled(*, name: str, target: str, directory: Path, about: Sequence[str] = ()) -> str:

@@ -132,13 +132,15 @@ CPP = Language(
 #include "Halide.h"
 
 #include <algorithm>
+#include <iostream>
 #include <map>
 #include <regex>
 #include <string>
 #include <utility>
 #include <vector>
 
-inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, const ::Halide::Target & /*target*/) {{
+inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline,
+    [[maybe_unused]] const ::Halide::Target &target) {{
     {{
         // A name without what Halide counts up: blur$2 is the third blur, and it invents f0 and lambda_0.
         const auto plain = [](const std::string &name) {{
@@ -205,6 +207,25 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline, 
     named="::Halide::{kind} {id}({quoted})",
     end=";",
     braces=True,
-    reserved=C_RESERVED | {"pipeline"},
+    reserved=C_RESERVED | {"pipeline", "target"},
     macros=r"[A-Z][A-Z0-9_]+|M_\w+",
 )
+
+CPP_TARGET_CHECK = """\
+    {{
+        // For other vectors it is slow rather than wrong. The target of the DSP beside a processor is the latter's.
+        const auto vector = [](const ::Halide::Target &of) {{ return of.natural_vector_size(::Halide::UInt(8)); }};
+        const std::string made_for = {made_for};
+        const bool valid = ::Halide::Target::validate_target_string(made_for);
+        const ::Halide::Target made = valid ? ::Halide::Target(made_for) : target;
+        const bool known = !made.has_unknowns() && !target.has_unknowns();
+        const bool beside = made.arch == ::Halide::Target::Hexagon && target.has_feature(::Halide::Target::HVX);
+        const bool alike = made.arch == target.arch && made.bits == target.bits;
+        if (known && !beside && !(alike && vector(made) == vector(target))) {{
+            std::cerr << "Warning: apply_schedule_{name}: hltune made this schedule for " << made_for
+                      << " with vectors of " << vector(made) << " bytes; it may be slow for " << target.to_string()
+                      << " with vectors of " << vector(target) << " bytes: make one with --target\\n";
+        }}
+    }}
+"""
+"""Warns of another kind of processor, or of vectors of another length, than those that the schedule was made for."""

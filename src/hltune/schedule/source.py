@@ -12,7 +12,7 @@ from typing import Any
 from hltune.pipeline.serialized import read_names
 from hltune.schedule.c_library import C_FUNCTIONS
 from hltune.schedule.canonical import algorithm_loops, is_counted, new_loops
-from hltune.schedule.languages import C_RESERVED, CPP, PYTHON, Language, quoted
+from hltune.schedule.languages import C_RESERVED, CPP, CPP_TARGET_CHECK, PYTHON, Language, quoted
 from hltune.schedule.loops import LoopNests, LoopOrigin, callable_order, loop_nests
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule, Unroll, Unscheduled
 from hltune.values.pipeline import FuncInfo, PipelineSpec
@@ -45,13 +45,24 @@ def to_python(
 
 
 def to_cpp_header(
-    schedule: Schedule, spec: PipelineSpec, about: Sequence[str] = (), loops: Mapping[Stage, str] = MappingProxyType({})
+    schedule: Schedule,
+    spec: PipelineSpec,
+    about: Sequence[str] = (),
+    loops: Mapping[Stage, str] = MappingProxyType({}),
+    *,
+    made_for: str | None = None,
 ) -> str:
     """A header with a function ``apply_schedule_NAME(pipeline, target)``, for the ``schedule()`` of a generator.
 
-    Arguments are those of `to_python`.
+    The other arguments are those of `to_python`.
+
+    Args:
+        made_for: a full Halide target; of quite another one the header warns. None if that is not to be looked at.
     """
-    return _Writer(CPP, schedule, spec, loops).file(about)
+    check = ""
+    if made_for is not None:
+        check = CPP_TARGET_CHECK.format(name=function_suffix(spec), made_for=quoted(made_for))
+    return _Writer(CPP, schedule, spec, loops).file(about, check)
 
 
 def function_suffix(spec: PipelineSpec) -> str:
@@ -146,7 +157,8 @@ class _Writer:
         self._funcs: list[str] = []
         self._vars: list[str] = []
 
-    def file(self, about: Sequence[str]) -> str:
+    def file(self, about: Sequence[str], check: str = "") -> str:
+        """All of it; `check` is code that comes before that of the schedule."""
         notes = {
             self._spec.rfactor_note(): True,
             _PROMISES: self._spec.manual is not None,
@@ -165,7 +177,7 @@ class _Writer:
             name=function_suffix(self._spec),
             funcs="".join(self._language.pair.format(*each) for each in pairs),
             todo=_todo(self._spec),
-            body=body,
+            body=check + body,
         )
 
     def _statement(self, directive: Directive) -> str:

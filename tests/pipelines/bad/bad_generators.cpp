@@ -1,5 +1,7 @@
 #include "Halide.h"
 
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -21,6 +23,14 @@ struct Bad : public Generator<Bad> {
             throw std::runtime_error("a bad size");
         case 4:
             return;  // leaves the output undefined
+        case 6:
+            std::puts("goodbye");
+            std::fputs("to all\n", stderr);
+            std::exit(0);
+        case 7:
+            std::exit(3);
+        case 8:
+            std::raise(SIGSEGV);
         }
         Func scheduled("scheduled");
         scheduled(x) = images[1](x) + offset;

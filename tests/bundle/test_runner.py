@@ -234,6 +234,7 @@ def test_what_is_bad_is_named_and_does_not_disturb_the_others(bundle: Bundle) ->
     assert [each.kind for each in (whole, part, crash, loop, left)] == kinds
     assert "the first at (9, 3): expected " in whole.message  # 777 = 3 * 256 + 9
     assert "the first at (9, 3): expected " in part.message
+    assert whole.message.startswith("wrong output output_0: ") and part.message.startswith("wrong output output_1: ")
     assert "Segmentation fault" in crash.message
     assert loop.stage == "run" and "took longer than" in loop.message
     assert "status 7" in left.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import signal
 import struct
 import subprocess
@@ -185,6 +186,7 @@ def test_all_candidates_run_and_are_right(bundle: Bundle) -> None:
     numbers = [each.entry.number for each in results.measured]
     assert set(numbers) == {each.number for each in bundle.manifest.entries}
     assert len(numbers) == 2 * len(set(numbers))  # all are among the finalists
+    assert re.findall(r"\[(.*), once more\]", out) == [f"{number} of 6" for number in range(1, 7)]
     first = results.measured[0].measurement
     assert isinstance(first, Cost) and len(first.turns) == 3
     lines = [json.loads(text) for text in bundle.results.read_text().splitlines()[1:]]
@@ -234,10 +236,11 @@ def test_what_is_bad_is_named_and_does_not_disturb_the_others(bundle: Bundle) ->
     assert [each.kind for each in (whole, part, crash, loop, left)] == kinds
     assert "the first at (9, 3): expected " in whole.message  # 777 = 3 * 256 + 9
     assert "the first at (9, 3): expected " in part.message
+    assert whole.message.startswith("wrong output output_0: ") and part.message.startswith("wrong output output_1: ")
     assert "Segmentation fault" in crash.message
     assert loop.stage == "run" and "took longer than" in loop.message
     assert "status 7" in left.message
-    assert "failed in verify" in out
+    assert "failed in verify" in out and "[1 of 1, once more]" in out
 
 
 def test_integers_have_to_be_exact(exact_bundle: Bundle) -> None:

@@ -159,6 +159,7 @@ def test_a_compile_limit_is_kept(opened: Opened, blur: PipelineSpec, target: Tar
 
 def test_scalars_tuples_and_minima(opened: Opened, target: TargetInfo, expected: Callable[[int], Path]) -> None:
     with opened(load("scaled", target), target) as session:
+        assert [each.output for each in session.verification.outputs] == ["pair_0", "pair_1"]
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
         image, number = (np.load(expected(k)) for k in range(2))
     assert image.max() > 2.5

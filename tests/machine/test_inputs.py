@@ -146,6 +146,27 @@ def test_array_file(tmp_path: Path, name: str) -> None:
         read_image(tmp_path / name, image(size=(3, 3)))
 
 
+def test_what_is_cut_off_is_no_other_file(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
+    iio.imwrite(tmp_path / "cut.png", values)
+    np.save(tmp_path / "cut.npy", values)
+    for name, what, why in (("cut.png", "image", "truncated"), ("cut.npy", "array", "Failed to read all data")):
+        path = tmp_path / name
+        path.write_bytes(path.read_bytes()[:3000])
+        with pytest.raises(InputError) as caught:
+            read_image(path, image())
+        found = str(caught.value.found)
+        assert found.startswith(f"3000 bytes of an {what} that is cut off or damaged (") and why in found
+
+
+def test_python_objects_are_no_numbers(tmp_path: Path) -> None:
+    np.save(tmp_path / "objects.npy", np.array([[1, 2], [3, 4]], dtype=object))
+    with pytest.raises(InputError) as caught:
+        read_image(tmp_path / "objects.npy", image(dtype="int8"))
+    assert caught.value.found == "an array of Python objects" and "an array of int8 in" in str(caught.value.expected)
+    assert caught.value.todo == 'save numbers, as in numpy.save("objects.npy", array.astype("int8"))'
+
+
 def test_unreadable_images(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such image"):
         read_image(tmp_path / "none.png", image())

@@ -6,6 +6,7 @@ import pytest
 from hltune.machine.speedup import in_order, speedup
 from hltune.values.cost import Cost, Counters
 from hltune.values.unit import MILLISECONDS
+from tests.report.values import PACKETS
 
 
 def cost(values: list[float]) -> Cost:
@@ -92,7 +93,7 @@ def test_it_leads_no_more_if_anybody_is_surely_faster() -> None:
 def test_what_is_counted_is_in_order_of_its_cost() -> None:
     counters = Counters(packets=1, hvx_instructions=0, instructions=1, allocations=0, peak_heap_bytes=0)
     costs = {
-        name: Cost(unit=MILLISECONDS, turns=((value,),), counters=counters)
+        name: Cost(unit=PACKETS, turns=((value,),), counters=counters)
         for name, value in {"b": 1.001, "a": 1.0, "same": 1.0}.items()
     }
     assert in_order(costs) == ["a", "same", "b"]

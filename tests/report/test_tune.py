@@ -13,11 +13,11 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from hltune.commands.tune import Tuned, Tuning
-from hltune.machine.speedup import Speedup
+from hltune.machine.speedup import Speedup, speedup
 from hltune.report import tune as report
 from hltune.report.pictures import plot_curve
 from hltune.report.tables import print_comparison
-from hltune.tuning.finals import decide
+from hltune.tuning.finals import Finals, decide
 from hltune.tuning.options import Budget
 from hltune.tuning.outlook import Outlook
 from hltune.values.candidate import Candidate
@@ -41,6 +41,7 @@ from tests.report.values import (
     TUNED_WITHOUT_BASELINE,
     compared,
     cost,
+    packets,
     row,
     tuned,
 )
@@ -72,6 +73,18 @@ def test_what_was_not_compared_says_so() -> None:
     assert "the same command without --fresh, with --rounds 0, compares them, too" in text.replace("\n", " ")
     document = report.document(Tuning(results=(result,), failed={}), STORE)
     assert document["compared"] is False
+
+
+def test_what_is_counted_is_compared_by_what_the_store_knows() -> None:
+    stored = {name: replace(packets(number), counters=None) for name, number in {"tuned-0": 100, "manual": 150}.items()}
+    rows = tuple(row(name, each) for name, each in stored.items())
+    to_runner_up = speedup(stored["manual"], stored["tuned-0"])
+    finals = Finals(rows=rows, to_runner_up=to_runner_up, to_baseline=None)
+    text = shown(lambda console: report.print_tuned(console, replace(TUNED_ON_DSP, finals=finals), ()))
+    assert "1.50 times as fast as your own schedule\nblur: the final comparison\n" in text
+    assert "spread" not in text and "side" not in text and "moment" not in text
+    assert re.search(r"runner-up costs +1\.50 times as much\n", text)
+    assert re.search(r"stock Adams2019 costs +not counted: it failed, is far behind, or time was short\n", text)
 
 
 def test_several_pipelines(snapshot: SnapshotAssertion) -> None:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search import mutation
-from hltune.search.mutation import Parent, mutants, mutate, neighbours
+from hltune.search.mutation import ALIKE, COMBINE, Parent, mutants, mutate, neighbours
 from hltune.search.operators import OPERATORS
 from hltune.search.view import View, legal
 from hltune.values import provenance
@@ -191,3 +192,12 @@ def test_those_that_run_compute_the_same(blur: PipelineSpec, host: TargetInfo) -
     assert sum(isinstance(each, Cost) for each in outcomes) > 20
     # Halide itself refuses what would be wrong; a wrong output would mean that a replay does something else.
     assert not [failure for failure in failures if failure.kind == "wrong output"], failures
+
+
+def test_each_change_is_explained() -> None:
+    words = (Path(__file__).parents[2] / "docs" / "words.md").read_text()
+    _, _, section = words.partition("## What a mutant changes\n")
+    rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("|")][2:]
+    explained = [name for row in rows for name in row.split("|")[1].strip().split(", ")]
+    made = [*(each.name for each in OPERATORS), ALIKE, COMBINE, provenance.REPAIR]
+    assert sorted(explained) == sorted(made)

@@ -14,7 +14,7 @@ from hltune.values.cost import Cost, Counters, Measurement
 from hltune.values.directives import ComputeAt, Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.schedule_codec import schedule_hash
-from hltune.values.unit import MILLISECONDS
+from tests.report.values import PACKETS
 
 BROKEN = Failure(stage="compile", kind="timeout", message="took longer than its limit of 20 s")
 COUNTED = Counters(packets=1, hvx_instructions=0, instructions=1, allocations=0, peak_heap_bytes=0, line_misses=None)
@@ -84,7 +84,7 @@ class RecordedSession:
         value = 1e-2 * (1 + 0.02 * number)
         for directive in schedule.directives:
             value *= _WORTH.get(type(directive), 1.0)
-        return Cost(unit=MILLISECONDS, turns=((value, 1.01 * value),) * 5, counters=COUNTED)
+        return Cost(unit=PACKETS, turns=((value, 1.01 * value),) * 5, counters=COUNTED)
 
 
 class TimedSession(RecordedSession):

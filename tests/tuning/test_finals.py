@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from hltune.machine.speedup import ratio
+from hltune.machine.speedup import Speedup, ratio
 from hltune.samples.results import Ranked
 from hltune.tuning.finals import decide
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Measurement
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Mutated, Named, Searched
@@ -18,8 +18,8 @@ from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Record
 from hltune.workspace.rows import Row
-from tests.report.values import cost
-from tests.tuning.recorded import BROKEN, RecordedSession, TimedSession
+from tests.report.values import PACKETS, cost
+from tests.tuning.recorded import BROKEN, COUNTED, RecordedSession, TimedSession
 
 OUT = Stage("out")
 TUNING = Mutated(parent="0" * 64, changes=("tail",))
@@ -274,9 +274,22 @@ def test_without_time_who_has_won_a_comparison_stays_the_winner(won: bool, winne
     finals = decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK),), [tuned], "p", **given)
     assert (finals.winner.schedule, finals.compared, finals.stays) == (winner, False, won)
     assert decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK),), [tuned], "p").compared
-    counting = RecordedSession()
-    counting.side_by_side = True  # costs the same whenever it is measured
-    assert decide(counting, REFERENCES, {}, (ranked(QUICK),), [tuned], "p", **given).winner.schedule == QUICK
+    counted = decide(RecordedSession(), REFERENCES, {}, (ranked(QUICK),), [tuned], "p", unit=PACKETS, **given)
+    assert counted.winner.schedule == QUICK  # it costs the same whenever it is measured
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_what_is_counted_need_not_be_measured_again(most: int) -> None:
+    costs = {SLOW: 4.0, QUICK: 1.5, QUICKER: 1.0, Schedule(): 90.0}
+    session = TimedSession({QUICKER: Cost(unit=PACKETS, turns=((1.0,),), counters=COUNTED)})
+    finals = decide(
+        session, REFERENCES, {}, (ranked(QUICK), ranked(QUICKER)), [], "p", unit=PACKETS, most=most,
+        cost=lambda each: costs.get(each.schedule),
+    )  # fmt: skip
+    assert len(session.asked) == most and finals.compared and not finals.left_out and not finals.stays
+    assert [row.schedule for row in finals.rows[:3]] == [QUICKER, QUICK, SLOW]
+    assert finals.to_runner_up == Speedup(value=1.5, low=1.5, high=1.5)
+    assert finals.to_baseline == Speedup(value=4.0, low=4.0, high=4.0)
 
 
 def test_without_time_what_the_store_knows_decides() -> None:

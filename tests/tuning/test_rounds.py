@@ -152,11 +152,22 @@ def test_what_goes_wrong_with_one_ends_the_rounds_of_that_one(monkeypatch: pytes
     assert runs["one"].error is not None and runs["two"].error is None
 
 
-def test_without_samples_for_a_round_more_of_them_are_advised(monkeypatch: pytest.MonkeyPatch) -> None:
+def after_known_schedules(budget: Budget, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What people are told if five known schedules were measured before the rounds."""
     clock, heard = Clock(), Heard()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
     rest: Mapping[str, Any] = {"session": RecordedSession(), "machine": None, "lineage": None}
     runs = {"one": Run(tuner=FakeTuner("one", clock), measured=5, **rest)}  # type: ignore[arg-type]
-    take_rounds(runs, replace(make_options(), budget=Budget(samples=5)), math.inf, heard)  # type: ignore[arg-type]
-    (note,) = heard.notes
-    assert note.startswith("no round of one: ") and "--samples" in note and "--minutes" not in note
+    take_rounds(runs, replace(make_options(), budget=budget), math.inf, heard)  # type: ignore[arg-type]
+    return heard.notes
+
+
+def test_without_samples_for_a_round_more_of_them_are_advised(monkeypatch: pytest.MonkeyPatch) -> None:
+    (note,) = after_known_schedules(Budget(samples=5), monkeypatch)
+    assert note == "no round of one: known schedules have used up the samples; give more --samples"
+
+
+def test_known_schedules_beyond_the_samples_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "known schedules are always measured: 5 of them here, 2 more than --samples 3"
+    assert after_known_schedules(Budget(samples=3), monkeypatch)[0] == said
+    assert after_known_schedules(Budget(samples=3, rounds=0), monkeypatch) == [said]

@@ -320,7 +320,7 @@ class OneFastMoment(RecordedSession):
             return found
         factor = 0.1 if self.is_fast(schedule) else 1.0
         turns = tuple(tuple(factor * each for each in turn) for turn in found.turns)
-        return replace(found, counters=None, turns=turns)
+        return replace(found, unit=MILLISECONDS, counters=None, turns=turns)
 
     def is_fast(self, schedule: Schedule) -> bool:
         if len(self.asked) != self.moment:
@@ -357,7 +357,8 @@ def test_what_was_slow_in_a_moment_is_measured_again_beside_what_seems_much_fast
             factor = 3.0 if self.slow else 1.0
             if isinstance(found, Failure):
                 return found
-            return replace(found, counters=None, turns=tuple(tuple(factor * x for x in turn) for turn in found.turns))
+            turns = tuple(tuple(factor * each for each in turn) for turn in found.turns)
+            return replace(found, unit=MILLISECONDS, counters=None, turns=turns)
 
     place.session = session = SlowStart()
     with place.store() as store:

@@ -1,14 +1,18 @@
 """Reading and writing, as far as hltune uses it."""
 
+from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 _Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
-def imread(uri: Path, *, plugin: str = ...) -> _Array: ...
+class _File(Protocol):
+    def read(self) -> _Array: ...
+
+def imopen(uri: Path, io_mode: str, *, plugin: str = ...) -> AbstractContextManager[_File]: ...
 def imwrite(
     uri: Path | BytesIO,
     image: _Array,

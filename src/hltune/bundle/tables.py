@@ -94,12 +94,16 @@ class Tables:
 
     def _setting(self, place: int, filed: Filed) -> Iterator[str]:
         """Lines that define the arguments of a setting."""
-        outputs = [(output, dtype) for output in self.spec.outputs for dtype in output.dtypes]
+        outputs = [
+            {**_buffer(output, dtype, "OUTPUT"), "name": json.dumps(name)}
+            for output in self.spec.outputs
+            for name, dtype in zip(output.element_names, output.dtypes, strict=True)
+        ]
         arguments = [_input(each, filed) for each in self.spec.inputs]
         expected = zip(outputs, filed.samples, filed.setting.expected, strict=True)
         for number, (output, file, each) in enumerate(expected):
             yield from _levels(f"{place}_{number}", each)
-            arguments.append(_output(f"{place}_{number}", *output, file, each))
+            arguments.append({**output, **_checked(f"{place}_{number}", file, each)})
         yield f"static const struct argument arguments_{place}[] = {{\n{_lines(arguments)}}};"
 
 
@@ -146,9 +150,8 @@ def _buffer(argument: BufferArgument | OutputArgument, dtype: str, kind: str) ->
     }
 
 
-def _output(name: str, argument: OutputArgument, dtype: str, file: str, expected: Expected) -> dict[str, object]:
+def _checked(name: str, file: str, expected: Expected) -> dict[str, object]:
     return {
-        **_buffer(argument, dtype, "OUTPUT"),
         "file": json.dumps(file),
         "exact": int(expected.exact),
         "hash": f"{expected.hash}u",

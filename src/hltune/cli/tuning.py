@@ -37,7 +37,7 @@ class BudgetFlags:
 
     Attributes:
         minutes: Wall time for all pipelines together.
-        samples: Measurements of all pipelines together.
+        samples: Measurements of all pipelines together; known schedules always are.
         rounds: Rounds of each pipeline; 0 compares what is known.
         until_done: Stop when more rounds would bring little.
         fresh: Start over from the initial weights; keep samples.

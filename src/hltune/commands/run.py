@@ -72,7 +72,7 @@ def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tu
             where=subject.target.name,
             todo="run with --target host",
         )
-    names = [name for output in subject.spec.outputs for name in output.element_names]
+    names = subject.spec.output_names
     paths: dict[str, Path] = {}
     for name, path in sorted(outputs, key=lambda output: output[0] is None):
         free = [each for each in names if each not in paths]

@@ -303,7 +303,7 @@ def _finish(
     best = tuner.history.ranked(options.finalists, distinct=True)
     records = tuner.allowed(workspace.records(spec, run.machine))
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
-    if not most:
+    if not most and not run.machine.unit.counted:  # what is counted needs no other one beside it
         progress.note(f"{spec.name}: no time for a final comparison; {options.again}, with --rounds 0, makes one")
     finals = decide(
         run.session,

@@ -220,7 +220,7 @@ def read_image(path: Path, argument: BufferArgument) -> Array:
 
     An `InputError` if it cannot be read, or has another element type, number or order of dimensions than the input.
     """
-    image = read_array(path, where=str(path))
+    image = read_array(path, dtype=argument.dtype, where=str(path))
     dimensions = len(argument.estimate)
     if image.dtype.name != argument.dtype or image.ndim != dimensions:
         raise InputError(

@@ -89,7 +89,7 @@ def _all_pictures(
     spec: PipelineSpec, arrays: Sequence[Array | float], outputs: Sequence[Sequence[Array]]
 ) -> Iterator[Picture]:
     read = [(a.name, each) for a, each in zip(spec.inputs, arrays, strict=True) if isinstance(each, np.ndarray)]
-    names = [name for output in spec.outputs for name in output.element_names]
+    names = spec.output_names
     first, *others = (list(zip(names, each, strict=True)) for each in outputs)
     for name, array in _images(read):
         yield _picture("input", name, array)

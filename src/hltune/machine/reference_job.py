@@ -26,7 +26,6 @@ from hltune.machine.verify import (
     Verification,
     differences,
     limited_by,
-    output_names,
     output_path,
     usual,
     write_tolerances,
@@ -187,7 +186,7 @@ class ReferenceJob:
 
     @cached_property
     def _names(self) -> list[str]:
-        return output_names(self.task.spec)
+        return self.task.spec.output_names
 
     @cached_property
     def _dtypes(self) -> list[str]:

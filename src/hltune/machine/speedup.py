@@ -57,7 +57,7 @@ def speedup(slower: Cost, faster: Cost) -> Speedup | None:
 
     The interval is a bootstrap over the turns. None with fewer than three common turns: they say nothing.
     """
-    if slower.counters is not None and faster.counters is not None:
+    if slower.counted and faster.counted:
         exact = slower.value / faster.value
         return Speedup(value=exact, low=exact, high=exact)
     turns = min(len(slower.turns), len(faster.turns))
@@ -92,7 +92,7 @@ def ratio(slower: Cost, faster: Cost) -> float:
 
 def is_tie(one: Cost, other: Cost) -> bool:
     """Neither is surely faster; what is counted comes out the same every time."""
-    found = None if one.counters is not None else speedup(one, other)
+    found = None if one.counted else speedup(one, other)
     return found is not None and found.tie
 
 

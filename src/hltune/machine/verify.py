@@ -20,7 +20,6 @@ from hltune.pipeline.images import Array
 from hltune.runtime.worker import Process
 from hltune.values.documents import convert
 from hltune.values.errors import Failure
-from hltune.values.pipeline import PipelineSpec
 
 _RUN_RATIO, COMPILE_RATIO = 10.0, 5.0
 _LEAST_RUN_S, _LEAST_COMPILE_S = 2.0, 10.0
@@ -91,11 +90,6 @@ def write_tolerances(directory: Path, tolerances: Sequence[Tolerance]) -> None:
 
 def _tolerance_path(directory: Path) -> Path:
     return directory / "tolerances.json"
-
-
-def output_names(spec: PipelineSpec) -> list[str]:
-    """The name of each expected output; those of a Tuple share one."""
-    return [output.name for output in spec.outputs for _ in output.dtypes]
 
 
 def differences(found: Sequence[Array], expected: Sequence[Array], tolerances: Sequence[Tolerance]) -> str | None:

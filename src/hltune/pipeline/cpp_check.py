@@ -75,9 +75,8 @@ def once(done: Path, check: Callable[[], str | None]) -> str | None:
 
 
 def _check_equal(spec: PipelineSpec, different: list[int], where: str) -> None:
-    names = [output.name for output in spec.outputs for _ in output.dtypes]
     if different:
-        raise _differs(where, "other values in " + ", ".join(names[number] for number in different))
+        raise _differs(where, "other values in " + ", ".join(spec.output_names[number] for number in different))
 
 
 def _differs(where: str, found: str) -> InputError:

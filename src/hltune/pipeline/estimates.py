@@ -120,7 +120,7 @@ def _example_extents(images: Sequence[ImageInput], examples: Examples) -> dict[s
     found: dict[str, Extents] = {}
     for name, path in examples:
         image = _image_for(name, path, images)
-        array = read_array(Path(path), where=f"--example {path}")
+        array = read_array(Path(path), dtype=image.dtype, where=f"--example {path}")
         extents = tuple(reversed(array.shape))
         if len(extents) != len(image.estimates):
             raise InputError(

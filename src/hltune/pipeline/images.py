@@ -16,25 +16,36 @@ Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 _MOST_CHANNELS = 4
 _PIECE = 1 << 16
 """Elements of an image that are looked at together."""
+_ERRORS = (OSError, ValueError, SyntaxError, EOFError)
+"""What libraries raise of what they cannot read."""
 
 
-def read_array(path: Path, *, where: str) -> Array:
+def read_array(path: Path, *, dtype: str, where: str) -> Array:
     """Reads a file.
 
+    Args:
+        path: the file.
+        dtype: element type that the user wants; what is read may have another one.
+        where: how the user named the file.
+
     Raises:
-        InputError: it does not exist or cannot be read; tells `where` the user named it.
+        InputError: it does not exist or cannot be read.
     """
+    is_array = path.suffix.lower() == ".npy"
+    expected, todo = f"an image, or an array of {dtype} in a .npy file", None
     try:
-        return _read_npy(path) if path.suffix.lower() == ".npy" else _read_image(path)
+        return _read_npy(path) if is_array else _read_image(path)
     except FileNotFoundError:
         raise InputError("no such image", where=where, found=f"nothing at {path}") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise InputError(
-            "cannot read this as an image",
-            where=where,
-            expected="an image, or an array in a .npy file",
-            found=f"{path.stat().st_size} bytes that are none ({type(error).__name__})",
-        ) from None
+    except _PythonObjects:
+        found = "an array of Python objects"
+        todo = f'save numbers, as in numpy.save("{path.name}", array.astype("{dtype}"))'
+    except _Damaged as damaged:
+        what = "an array" if is_array else "an image"
+        found = f"{path.stat().st_size} bytes of {what} that is cut off or damaged ({damaged})"
+    except _ERRORS as error:
+        found = f"{path.stat().st_size} bytes that are none ({type(error).__name__})"
+    raise InputError("cannot read this as an image", where=where, expected=expected, found=found, todo=todo)
 
 
 def pieces(array: Array) -> Generator[Array]:
@@ -66,10 +77,17 @@ def check_axes(path: Path, array: Array, innermost: int | None, *, where: str) -
 
 
 def _read_npy(path: Path) -> Array:
-    array: object = np.load(path, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise ValueError("an archive")
-    return cast(Array, array)
+    with path.open("rb") as file:
+        header = np.lib.format.read_array_header_1_0
+        if np.lib.format.read_magic(file) != (1, 0):
+            header = np.lib.format.read_array_header_2_0  # as later ones, but for the letters in names of fields
+        *_, dtype = header(file)
+    if dtype.hasobject:
+        raise _PythonObjects
+    try:
+        return cast(Array, np.load(path, allow_pickle=False))
+    except _ERRORS as error:
+        raise _Damaged(error) from None
 
 
 def _read_image(path: Path) -> Array:
@@ -78,5 +96,17 @@ def _read_image(path: Path) -> Array:
 
     Image.MAX_IMAGE_PIXELS = None  # who names a file knows how large it is; the limit is for files of strangers
     # Left to choose, imageio tries all its plugins on a damaged file, with warnings from most.
-    image = iio.imread(path, plugin="pillow")
+    with iio.imopen(path, "r", plugin="pillow") as file:
+        try:
+            image = file.read()
+        except _ERRORS as error:
+            raise _Damaged(error) from None
     return np.moveaxis(image, 2, 0) if image.ndim == 3 else image
+
+
+class _PythonObjects(Exception):
+    """They would have to be unpickled, and are no numbers."""
+
+
+class _Damaged(Exception):
+    """It begins as what it should be; says what the library says of the rest."""

@@ -64,7 +64,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     """The final comparison and what came of it."""
     print_verdict(console, _verdict(result))
     finals, unit, best = result.finals, _unit(result), result.finals.winner_cost
-    timed = finals.winner_cost.counters is None  # what is counted comes out the same every time
+    timed = not finals.winner_cost.counted  # what is counted comes out the same every time
     how = f"the final comparison{', interleaved' if timed else ''}"
     how = how if finals.compared else "by what is stored, each of a moment of its own and not side by side"
     print_lines(console, f"{result.subject.spec.name}: {how}")
@@ -92,13 +92,13 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
             "runner-up costs",
             "nothing: no other program was measured beside it"
             if finals.same_program and finals.to_runner_up is None
-            else _interval(finals.to_runner_up),
+            else _interval(finals.to_runner_up, unit),
         ),
         (
             "stock Adams2019 costs",
             "the same, for it is the same program"
             if BASELINE in finals.same_program
-            else _interval(finals.to_baseline),
+            else _interval(finals.to_baseline, unit),
         ),
         ("samples", f"{counts}; {result.distinct} distinct schedules in the store"),
     )
@@ -353,9 +353,10 @@ def _round(done: Round, unit: Unit) -> Document:
     }
 
 
-def _interval(found: Speedup | None) -> str:
+def _interval(found: Speedup | None, unit: Unit) -> str:
     if found is None:
-        return "not measured beside the winner: it failed, is far behind, or time was short"
+        how = "not counted" if unit.counted else "not measured beside the winner"
+        return f"{how}: it failed, is far behind, or time was short"
     if found.interval is None and not found.pruned:
         return f"{found.value:.2f} times as much, after too few turns for an interval"
     tie = ", a tie" if known_tie(found) else ""

@@ -31,11 +31,13 @@ _ATTEMPTS_PER_MUTANT = 10
 _AGAIN = 0.4
 """Chance of one more change, after each."""
 _ATTEMPTS = 20
+COMBINE = "combine"
+"""What provenance calls a schedule that is made of two."""
 ALIKE = "alike"
 """What provenance calls a change of all stages that are scheduled alike."""
 _ALIKE = 0.5
 """Chance that a change is one of all these stages."""
-_COMBINE = 0.1
+_COMBINING = 0.1
 """Chance that a mutant is made of two schedules."""
 _WEIGHTS = {operator.name: float(operator.weight) for operator in OPERATORS}
 
@@ -76,7 +78,7 @@ def mutants(
         if len(found) == wanted:
             break
         parent, other = (parents[int(number)].schedule for number in rng.choice(len(parents), size=2, p=favour))
-        mix = rng.random() < _COMBINE
+        mix = rng.random() < _COMBINING
         mutant = combine(parent, other, spec.funcs, rng) if mix else mutate(parent, spec, rng, weights)
         if mutant is None or not allowed(mutant.schedule):
             continue
@@ -119,7 +121,7 @@ def combine(parent: Schedule, other: Schedule, funcs: Sequence[FuncInfo], rng: n
     """Some stages of a schedule as another one has them; None if that is no other schedule."""
     directives = combined(list(parent.directives), list(other.directives), rng)
     schedule = None if directives is None else legal(directives, funcs)
-    return None if schedule in (None, parent, other) else _mutant(schedule, parent, ["combine"])
+    return None if schedule in (None, parent, other) else _mutant(schedule, parent, [COMBINE])
 
 
 def mutate(

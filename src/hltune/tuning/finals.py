@@ -29,8 +29,8 @@ class Finals:
     """The winner first, then by their ratio to it, failures last.
 
     Attributes:
-        compared: they were measured interleaved; else costs are what is stored, each of a moment of its own, and who
-            has won a comparison before comes first.
+        compared: they were measured interleaved, or are counted, which makes no difference; else costs are what is
+            stored, each of a moment of its own, and who has won a comparison before comes first.
         to_runner_up: how many times as much the second best costs; None if there is none.
         to_baseline: how many times as much the schedule costs that Adams2019 finds without tuning; None if it failed.
         left_out: those that there was no time for, and that matter, by name.
@@ -100,8 +100,9 @@ def decide(
             more, for want of time.
         unit: of such costs.
         most: how many there is time for; with none, the costs that the store knows decide, but who has won a
-            comparison before stays the winner where costs are timed: the least time of many may be luck. In a
-            comparison, what tuning has left before takes part, and stays if nobody is surely faster.
+            comparison before stays the winner where costs are timed: the least time of many may be luck. What is
+            counted needs no time: the store knows it exactly. In a comparison, what tuning has left before takes part,
+            and stays if nobody is surely faster.
         told: is called with what was found, whether or not anything works.
 
     Raises:
@@ -120,18 +121,21 @@ def decide(
     while names and not any(isinstance(each, Cost) for each in measured.values()):
         chosen, names = names[: most or None], names[most:] if most else []
         measured |= session.measure({name: finalists[name][1].schedule for name in chosen})
-    if not (compared := any(isinstance(each, Cost) for each in measured.values())):
+    compared = any(isinstance(each, Cost) for each in measured.values())
+    if not compared or unit.counted:
         measured |= {
             name: Cost(unit=unit, turns=((min(each, kept.get(name) or each),),))
             for name, each in known.items()
             if each and each < math.inf and _may_work(measured.get(name, failed.get(name)))
+            if name in waiting or not compared
         }
+        compared = unit.counted
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
     rows = without_twins(rows, finalists.keys() - references.keys())
     seem = fastest_first(rows)
     former = _former(rows, records if compared else [each for each in records if each.has_won])
     rows = fastest_first(rows, former)
-    if not compared and not session.side_by_side:
+    if not compared:
         rows.sort(key=lambda row: row.name != former)
     told(rows)
     left_out = tuple(
@@ -165,8 +169,8 @@ def _left_before(records: Sequence[Record]) -> list[Schedule]:
 
 
 def _may_work(outcome: Measurement | None) -> bool:
-    """It was not measured now, or for want of time."""
-    return not isinstance(outcome, Failure) or outcome.kind == "timeout"
+    """It was not measured now, or failed for want of time."""
+    return outcome is None or (isinstance(outcome, Failure) and outcome.kind == "timeout")
 
 
 def _compared(references: Mapping[str, Candidate], costs: Mapping[str, float | None]) -> tuple[str, ...]:

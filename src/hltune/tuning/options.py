@@ -13,7 +13,7 @@ class Budget:
 
     Attributes:
         minutes: wall time, the final comparison included.
-        samples: measurements.
+        samples: measurements; known schedules are always measured, for all else is compared with them.
         rounds: rounds of each pipeline; 0 leaves the final comparison only.
         until_done: a pipeline takes no more rounds when they would bring little.
     """

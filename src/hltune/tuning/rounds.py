@@ -80,6 +80,10 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
     """
     shares = Shares(list(runs))
     budget = options.budget
+    known = sum(each.measured for each in runs.values())
+    if budget.samples is not None and known > budget.samples:
+        beyond = f"{known - budget.samples} more than --samples {budget.samples}"
+        progress.note(f"known schedules are always measured: {known} of them here, {beyond}")
     while (name := shares.next()) is not None:
         run = runs[name]
         measured = sum(each.measured for each in runs.values())
@@ -127,7 +131,8 @@ def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progre
     if idle and budget.rounds != 0:
         why = "expected outputs and known schedules have used up the budget; give more --minutes, or --rounds"
         if budget.samples is not None and sum(each.measured for each in runs.values()) >= budget.samples:
-            why = "known schedules and the rounds of others have used up the samples; give more --samples"
+            others = " and the rounds of others" if len(idle) < len(runs) else ""
+            why = f"known schedules{others} have used up the samples; give more --samples"
         progress.note(f"no round of {', '.join(idle)}: {why}")
 
 

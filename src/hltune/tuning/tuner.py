@@ -381,6 +381,6 @@ class Tuner:
 
 def _is_surprising(measurement: Measurement, best: float | None) -> TypeGuard[Cost]:
     """It took much less time than the best so far; what is counted is what it is."""
-    if best is None or not isinstance(measurement, Cost) or measurement.counters is not None:
+    if best is None or not isinstance(measurement, Cost) or measurement.counted:
         return False
     return measurement.value < REPEATED * best

@@ -169,6 +169,11 @@ class PipelineSpec:
     notes: tuple[str, ...] = ()
 
     @property
+    def output_names(self) -> list[str]:
+        """One for each image that it computes: a Tuple has one for each of its elements."""
+        return [name for output in self.outputs for name in output.element_names]
+
+    @property
     def content_hash(self) -> str:
         """Identity of algorithm, estimates and promises about inputs: 64 hexadecimal digits."""
         digest = hashlib.sha256(self._without_promises())

@@ -17,7 +17,7 @@ class Unit:
         label: what people read after a number.
         heading: the heading of a column.
         per_second: how many of them are a second.
-        digits: decimals that people see.
+        digits: decimals that people see; none of what is counted.
     """
 
     name: str
@@ -26,12 +26,17 @@ class Unit:
     per_second: float
     digits: int
 
+    @property
+    def counted(self) -> bool:
+        """A machine counts them: the same schedule costs exactly the same every time, whatever goes on beside it."""
+        return not self.digits
+
     def from_seconds(self, seconds: float | None) -> float | None:
         """A cost in this unit, as scripts see it; None for None."""
         if seconds is None:
             return None
-        value = round(seconds * self.per_second, self.digits + 3 if self.digits else 0)
-        return value if self.digits else int(value)
+        value = seconds * self.per_second
+        return round(value) if self.counted else round(value, self.digits + 3)
 
     def text(self, seconds: float | None) -> str:
         """The number alone, as people see it."""

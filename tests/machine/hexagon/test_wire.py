@@ -64,6 +64,13 @@ def test_what_the_dsp_has_no_room_for_is_said_at_once(inputs: tuple[BufferArgume
     check_fits(spec_of(inputs[:1] if len(inputs) == 2 else inputs[:63] if len(inputs) > 2 else (), output))
 
 
+def test_each_element_of_a_tuple_counts() -> None:
+    output = OutputArgument(name="o", dtypes=("int32", "uint8"), estimate=((0, 2**15), (0, 2**14)))
+    with pytest.raises(InputError) as caught:
+        check_fits(spec_of((), output))
+    assert caught.value.found == f"o_0 has {2**31}, o_1 has {2**29}"
+
+
 def result(outputs: bytes, *, code: int = 0, message: bytes = b"") -> bytes:
     words = struct.pack("<4sI7I", b"HLTR", code, 10, 20, 5, 2, 4096, 0, 0)
     return words + message.ljust(MESSAGE_BYTES, b"\0") + outputs

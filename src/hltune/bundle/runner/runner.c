@@ -33,12 +33,16 @@ static void heed(int number) {
     }
 }
 
+static int works(const struct result *each) {
+    return !each->failed && each->best_s > 0;
+}
+
 /* The best of those that have at most so many passes behind them; -1 if there is none. */
 static int best_place(int passes) {
     int best = -1;
     for (int k = 0; k < candidate_count; k++) {
         const struct result *each = &results[k];
-        if (!each->failed && each->best_s > 0 && each->done <= passes && (best < 0 || each->best_s < results[best].best_s)) {
+        if (works(each) && each->done <= passes && (best < 0 || each->best_s < results[best].best_s)) {
             best = k;
         }
     }
@@ -75,13 +79,15 @@ static void run_one(int place, int pass, int number, int count) {
 /* What was close to the best is measured once more, for a disturbance may have decided; and so on until the best one is
  * among them. */
 static void run_finals(void) {
-    int count = 0, place;
+    int count = 0, most = 0, place; /* most: where few work, there are fewer than the limit */
     for (int k = 0; k < candidate_count; k++) {
         count += results[k].done > 1;
+        most += results[k].done > 1 || works(&results[k]);
     }
+    most = most < limits.finalists ? most : limits.finalists;
     while ((place = best_place(1)) >= 0 && (count < limits.finalists || place == best_place(PASSES))) {
         count++;
-        run_one(place, PASSES, count, count > limits.finalists ? count : limits.finalists);
+        run_one(place, PASSES, count, count > most ? count : most);
     }
 }
 

@@ -73,7 +73,7 @@ def _header(kind: int, layout: Layout, argument: BufferArgument | OutputArgument
 def check_fits(spec: PipelineSpec) -> None:
     """Raises an `InputError` if the harness or the memory of the DSP has no room for the arguments."""
     arguments = [*((a.name, _layout(a.dtype, a)) for a in spec.buffers())]
-    arguments += [(output.name, layout) for output, layout in _output_layouts(spec)]
+    arguments += zip(spec.output_names, (layout for _, layout in _output_layouts(spec)), strict=True)
     if (count := len(arguments) + sum(isinstance(each, ScalarArgument) for each in spec.inputs)) > _MOST_ARGUMENTS:
         raise InputError(
             "too many arguments for the Hexagon harness",

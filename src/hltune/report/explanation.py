@@ -132,9 +132,10 @@ def _predicted(bodies: Sequence[Body], account: Account | None) -> Document | No
 
 
 def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
-    """What a Func computes, beside what is needed, and how."""
+    """What a Func computes, beside what is needed, and how: as the body does that takes most of its time."""
     if not bodies:
         return {}
+    main = max(bodies, key=lambda each: each.seconds)
     points = sum(each.features["points"] for each in bodies)
     needed = sum(each.features["points"] for each in result.root.of(name)) if isinstance(result.root, Account) else 0.0
     vector = sum(each.seconds for each in bodies if each.vector)
@@ -144,11 +145,11 @@ def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
         "points": points,
         "needed": needed or None,
         "recompute": points / needed if needed else None,
-        "lanes": max(each.lanes for each in bodies),
+        "lanes": main.lanes,
         "vector_share": vector / total,
         "scattered_share": sum(each.terms["scattered"] for each in bodies) / total,
         "guarded_share": 1.0 - min(each.features["guarded"] for each in bodies),
-        "tasks": min(each.features["tasks"] for each in bodies),
+        "tasks": main.features["tasks"],
         "working_set_bytes": working,
         "fits": (cache_of(working, result.caches) or "memory") if result.caches else None,
     }

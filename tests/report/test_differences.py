@@ -80,3 +80,14 @@ def test_what_could_not_be_read_differs_in_nothing_that_is_known() -> None:
 def test_one_alone_differs_from_nothing() -> None:
     document: Any = explained(explanation(replace(FOUND, account=nest(*ROWS), advice=None)))
     assert not any("differs" in row for row in document["schedules"][0]["loops"])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_func_is_computed_as_most_of_it_is(*, first: bool) -> None:
+    """Not as its pure stage is, where nearly all of the time goes into an update."""
+    quick, slow = (nest(*ROWS, lanes=lanes).bodies[0] for lanes in (16.0, 1.0))
+    slow = replace(slow, features={**slow.features, "tasks": 60.0}, terms={"compute": 9e-3, "scattered": 0.0})
+    account = replace(nest(*ROWS), bodies=(quick, slow) if first else (slow, quick))
+    (found,) = explained(explanation(replace(FOUND, account=account, advice=None)))["schedules"]
+    (func,) = (each for each in found["funcs"] if each["name"] == "out")
+    assert (func["lanes"], func["tasks"]) == (1.0, 60.0)

@@ -19,7 +19,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.advice import advise
 from hltune.search.case import Case
 from hltune.search.faults import KINDS, faults
-from hltune.values.directives import OUTERMOST, ComputeRoot, Schedule, StoreAt, StoreIn, Vectorize
+from hltune.values.directives import ComputeRoot, Schedule, StoreIn, StoreRoot, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
@@ -316,7 +316,7 @@ def test_a_window_slides_over_the_outermost_loop(reader: Reader) -> None:
     vector = "split(x, x, xi, 8).vectorize(xi)"
     case = reader.case(f"sharp.{vector}; rows.compute_at(sharp, y).{vector};")
     (fault,) = (each for each in KINDS["recomputed"](case) if each.stage.func == "rows")
-    (change,) = (each for each in fault.changes if StoreAt(Stage("rows"), "sharp", OUTERMOST) in each.directives)
+    (change,) = (each for each in fault.changes if StoreRoot(Stage("rows")) in each.directives)
     points = [sum(each.features["points"] for each in account.of("rows")) for account in (case.account, reader(change))]
     assert points[0] > 2.9 * 4096 * 3074 and points[1] < 1.1 * 4096 * 3074
 

@@ -21,8 +21,9 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.profile import Part, Profile
 from hltune.values.unit import Unit
+from hltune.workspace.subject import Subject
 
-VERSION = 6
+VERSION = 7
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
 _LEAST = 0.05
@@ -76,9 +77,32 @@ def _explained(each: Explained, result: Explanation) -> Document:
         "failures": [failure(found) for found in (each.profile, unread) if isinstance(found, Failure)],
         "funcs": _funcs(result, account, profile, measured),
         "loops": [] if account is None else _loops(account),
+        "not_looked_for": _not_looked_for(each, result),
         "advice": None if each.advice is None else [_advice(advice, each, profile) for advice in each.advice],
         "schedule": directives(each.schedule),
     }
+
+
+def _not_looked_for(each: Explained, result: Explanation) -> str | None:
+    """Why nobody looked for what limits a schedule; None if somebody did, or nobody was to look."""
+    if each.advice is not None or each is not result.schedules[0]:
+        return None
+    reasons: list[str] = []
+    if each.schedule.base is not None:
+        reasons.append(f"directives cannot say {_unsaid(result.subject)}")
+    if isinstance(each.account, Failure):
+        reasons.append("its program could not be read")
+    elif isinstance(result.root, Failure):
+        reasons.append("the program of every Func at root, with which it is compared, could not be read")
+    return ": ".join(("what limits it was not looked for", *filter(None, ["; ".join(reasons)])))
+
+
+def _unsaid(subject: Subject) -> str:
+    """What directives leave out of the author's schedule."""
+    recovered = subject.recovered
+    if recovered is None or not recovered.lost:
+        return "all of this schedule" + (f" ({recovered.reason})" if recovered and recovered.reason else "")
+    return f"all of this schedule, which has {', '.join(recovered.lost)}"
 
 
 def _profile(profile: Profile, measured: Cost | None, unit: Unit) -> Document:

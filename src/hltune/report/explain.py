@@ -76,11 +76,7 @@ def _profiled(each: Document) -> list[str]:
     seen = f"sampled {profile['samples']:,} times in {profile['runs']:,} runs"
     if profile["counted"]:
         seen = f"counted Func by Func, {count(profile['cost'])} {each['unit']}"
-    return [
-        f"{seen}{overhead}; "
-        f"{profile['threads']:.1f} threads at work; "
-        f"heap {', '.join(_heap(each))}"
-    ]
+    return [f"{seen}{overhead}; {profile['threads']:.1f} threads at work; heap {', '.join(_heap(each))}"]
 
 
 def _heap(each: Document) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hltune.commands.explain import Explained, Explanation, helps, measured_speedup, predicted_speedup
 from hltune.lowered.account import Account, Body, Level
+from hltune.machine.bandwidth import bound_of
 from hltune.report.against import against, missing_in
 from hltune.report.documents import cost, directives, failure, verification
 from hltune.report.layout import Document
@@ -46,7 +47,7 @@ def explained(result: Explanation) -> Document:
         "also": list(result.also),
         "same_program": list(result.same_program),
         "others": [{"name": name, **_measurement(each, result.machine.unit)} for name, each in result.others.items()],
-        "limit": result.machine.unit.from_seconds(_value(result.bandwidth_bound)),
+        "limit": result.machine.unit.from_seconds(bound_of(result.bandwidth_bound)),
         "verification": verification(result.verification),
     }
 
@@ -55,10 +56,6 @@ def _measurement(each: Measurement, unit: Unit) -> Document:
     measured = each if isinstance(each, Cost) else None
     failed = failure(each) if isinstance(each, Failure) else None
     return {**cost(measured, unit), "repaired": is_repaired(each), "failure": failed}
-
-
-def _value(each: Measurement | None) -> float | None:
-    return each.value if isinstance(each, Cost) else None
 
 
 def _explained(each: Explained, result: Explanation) -> Document:

@@ -109,13 +109,7 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
     data = json.dumps(_without_pictures(document)).replace("<", "\\u003c")
     curves = [_curve(each) for each in document["pipelines"]]
     page = environment.from_string(source).render(
-        **document,
-        data=data,
-        curves=curves,
-        zip=zip,
-        refresh_s=refresh_s,
-        least=LEAST_SHOWN,
-        changed=CHANGED,
+        **document, data=data, curves=curves, zip=zip, refresh_s=refresh_s, least=LEAST_SHOWN, changed=CHANGED
     )
     write_bytes(path, page.encode(errors="backslashreplace"))  # a file's name may be no text
 

@@ -91,3 +91,14 @@ def test_a_func_is_computed_as_most_of_it_is(*, first: bool) -> None:
     (found,) = explained(explanation(replace(FOUND, account=account, advice=None)))["schedules"]
     (func,) = (each for each in found["funcs"] if each["name"] == "out")
     assert (func["lanes"], func["tasks"]) == (1.0, 60.0)
+
+
+@pytest.mark.parametrize(("loaded", "found"), [({}, [["out", "rows"]]), ({"between": 1.0}, [])])
+def test_loops_in_common_are_told_from_places_in_loops(loaded: dict[str, float], found: list[list[str]]) -> None:
+    """What a Func needs, if only for others that it needs, is computed in its loops; all else is so by compute_with."""
+    (out,) = nest(*ROWS).bodies
+    rows, between = (replace(out, stage=Stage(func), buffer=func) for func in ("rows", "between"))
+    between = replace(between, levels=(), loaded={"rows": 1.0})
+    account = replace(nest(*ROWS), bodies=(rows, between, replace(out, loaded=loaded)))
+    (document,) = explained(explanation(replace(FOUND, account=account, advice=None)))["schedules"]
+    assert document["together"] == found

@@ -46,7 +46,7 @@ def schedule(name: str, *, profiled: bool) -> dict[str, Any]:
     func = {"name": "out", "measured": measured, "predicted": {"share": 1.0, "ms": 0.25}, "disagree": False}
     document: dict[str, Any] = {"name": name, "cost": 2000.0, "unit": "packets", "spread": 0.0, "predicted_ms": 0.25}
     document["repaired"] = False
-    document["not_looked_for"] = None
+    document |= {"not_looked_for": None, "together": []}
     parts = {"profile": PROFILE if profiled else None, "failures": [], "advice": [], "funcs": [func], "loops": []}
     return {**document, **parts}
 
@@ -207,3 +207,12 @@ def test_what_was_measured_is_said_of_a_program_that_cannot_be_read() -> None:
     assert found["funcs"][0]["measured"]["share"] == 1.0 and [each["stage"] for each in found["failures"]] == ["read"]
     readable = explained(replace(explanation(FOUND), root=UNREADABLE))["schedules"][0]
     assert len(readable["failures"]) == 1, "what is needed is not known"
+
+
+def test_whose_measured_times_are_one_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    found = schedule("mine", profiled=True)
+    found["funcs"][0]["disagree"] = True
+    for groups, number in (([["out", "rows"]], 1), ([], 0)):
+        together = {**found, "together": groups}
+        print_explained(Console(width=200), {"pipeline": "blur", "also": [], "against": None, "schedules": [together]})
+        assert capsys.readouterr().out.count("out, rows have loops in common (compute_with)") == number

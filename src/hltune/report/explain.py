@@ -179,7 +179,15 @@ def _print_funcs(console: Console, each: Document) -> None:
     print_lines(console, "", "where the time goes")
     print_table(console, table)
     if any(row["disagree"] for row in each["funcs"]):
-        print_lines(console, "! differs from the measured share more than twofold")
+        print_lines(console, "! differs from the measured share more than twofold", *together(each))
+
+
+def together(each: Document) -> list[str]:
+    """Whose measured times are one: Halide's profiler asks which Func runs, and loops in common are of one."""
+    return [
+        f"{', '.join(funcs)} have loops in common (compute_with): the profiler gives most of their time to one of them"
+        for funcs in each["together"]
+    ]
 
 
 def _works_on(row: Document) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -73,6 +73,7 @@ def _explained(each: Explained, result: Explanation) -> Document:
         "profile": profile and _profile(profile, measured, result.machine.unit),
         "failures": [failure(found) for found in (each.profile, unread) if isinstance(found, Failure)],
         "funcs": _funcs(result, account, profile, measured),
+        "together": [] if account is None else _together(account),
         "loops": [] if account is None else _loops(account),
         "not_looked_for": _not_looked_for(each, result),
         "advice": None if each.advice is None else [_advice(advice, each, profile) for advice in each.advice],
@@ -192,6 +193,30 @@ def _disagree(measured: Document | None, predicted: Document | None) -> bool:
 
 def _share(found: Document | None) -> float:
     return 0.0 if found is None else found["share"]
+
+
+def _together(account: Account) -> list[list[str]]:
+    """Funcs that have loops in common though what these loops are of does not need the others: by compute_with."""
+    loaded: dict[str, set[str]] = {}
+    for body in account.bodies:
+        loaded.setdefault(body.stage.func, set()).update(body.loaded)
+    found: dict[str, dict[str, None]] = {}
+    for body in account.bodies:
+        func = body.stage.func
+        for other in {level.stage.func for level in body.levels} - {func}:
+            if func not in _needed(other, loaded):
+                found.setdefault(other, {other: None})[func] = None
+    return [[*each] for each in found.values()]
+
+
+def _needed(func: str, loaded: Mapping[str, Collection[str]]) -> set[str]:
+    """What a Func reads, and what that reads in turn."""
+    waiting, found = [func], set[str]()
+    while waiting:
+        new = {*loaded.get(waiting.pop(), ())} - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _loops(account: Account) -> list[Document]:

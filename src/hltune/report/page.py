@@ -25,7 +25,7 @@ from hltune.machine.pictures import Picture
 from hltune.machine.speedup import in_order, is_tie, ratio
 from hltune.report.against import differing, headline
 from hltune.report.documents import errors, failure
-from hltune.report.explain import LEAST_SHOWN, by_change, outcome, untried
+from hltune.report.explain import LEAST_SHOWN, by_change, outcome, together, untried
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED, Document, count, number, percent
 from hltune.report.outlook import outlook_text
@@ -103,7 +103,7 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
     source = files("hltune.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     shown = {"ms": count, "percent": percent, "size": size, "times": partial(number, form=".2f")}
-    shown |= {"number": partial(number, form=".6g"), "by_change": by_change}
+    shown |= {"number": partial(number, form=".6g"), "by_change": by_change, "together": together}
     shown |= {"outcome": outcome, "untried": untried, "headline": headline, "differing": differing}
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
     data = json.dumps(_without_pictures(document)).replace("<", "\\u003c")

@@ -32,8 +32,17 @@ def test_the_copy_has_the_size_asked_for(count: int) -> None:
     assert count * 0.98 <= copied <= count
 
 
-def test_what_is_over_at_once_is_no_limit() -> None:
-    """Of a few bytes, the time is that of calling the copy; packets are of the copy alone."""
-    short, longer = (Cost(unit=MILLISECONDS, turns=((seconds,),)) for seconds in (3e-7, 2e-6))
-    assert [bound_of(each) for each in (short, longer, None, CRASH)] == [None, 2e-6, None, None]
-    assert bound_of(packets(120)) == 1.2e-7
+@pytest.mark.parametrize(("width", "limit"), [(3, None), (4095, None), (4096, 2e-7)])
+def test_a_copy_of_a_few_bytes_is_no_limit(width: int, limit: float | None) -> None:
+    """Its time is that of calling it; packets are of the copy alone."""
+    size = ((0, width),)
+    spec = PipelineSpec(
+        name="p",
+        hlpipe=b"",
+        inputs=(BufferArgument(name="a", dtype="uint8", estimate=size),),
+        outputs=(OutputArgument(name="o", dtypes=("uint8",), estimate=size),),
+        funcs=(),
+    )
+    copy = Cost(unit=MILLISECONDS, turns=((2e-7,),))
+    assert [bound_of(each, spec) for each in (copy, None, CRASH)] == [limit, None, None]
+    assert bound_of(packets(120), spec) == 1.2e-7

@@ -148,7 +148,7 @@ def compare(
         subject=subject,
         unit=key.unit,
         rows=tuple(rows),
-        bandwidth_bound=bound_of(bound),
+        bandwidth_bound=bound_of(bound, subject.spec),
         rungs=_remarks(steps, found),
         verification=verification,
     )

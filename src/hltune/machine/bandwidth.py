@@ -10,8 +10,8 @@ from hltune.values.directives import Schedule
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
 _ROW_BYTES = 2**16
-_CALLING_S = 1e-6
-"""Within which no more is copied than what the first cache holds."""
+_LEAST_BYTES = 2**12
+"""What is less is copied in less time than a call takes."""
 
 # Unrolled, because a compiler for processors without a fast one would else call its `memcpy`.
 _SCHEDULE = "copy.compute_root().split(x, xo, xi, {block}).vectorize(xi, {vector_bytes}).unroll(xi).parallel(y);"
@@ -22,9 +22,9 @@ def copied_bytes(spec: PipelineSpec) -> int:
     return (input_bytes(spec) + output_bytes(spec) + 1) // 2
 
 
-def bound_of(copy: Measurement | None) -> float | None:
-    """What the copy costs, in seconds; None if it failed, or is over so soon that its time is that of calling it."""
-    if not isinstance(copy, Cost) or (copy.counters is None and copy.value < _CALLING_S):
+def bound_of(copy: Measurement | None, spec: PipelineSpec) -> float | None:
+    """What the copy costs, in seconds; None if it failed, or moves so little that its time is that of calling it."""
+    if not isinstance(copy, Cost) or (copy.counters is None and copied_bytes(spec) < _LEAST_BYTES):
         return None
     return copy.value
 

@@ -47,7 +47,7 @@ def explained(result: Explanation) -> Document:
         "also": list(result.also),
         "same_program": list(result.same_program),
         "others": [{"name": name, **_measurement(each, result.machine.unit)} for name, each in result.others.items()],
-        "limit": result.machine.unit.from_seconds(bound_of(result.bandwidth_bound)),
+        "limit": result.machine.unit.from_seconds(bound_of(result.bandwidth_bound, result.subject.spec)),
         "verification": verification(result.verification),
     }
 

@@ -42,7 +42,7 @@ def scheduled(hltune: Run, tmp_path: Path, scheduled_folder: Path) -> Run:
 def test_measured_and_predicted_shares_are_of_the_whole(scheduled: Run) -> None:
     document = scheduled("explain", BLUR, *THREADS, "--json").document
     (found,) = document["schedules"]
-    assert (document["version"], found["name"], found["verified"]) == (6, "mullapudi2016", True)
+    assert (document["version"], found["name"], found["verified"]) == (7, "mullapudi2016", True)
     assert found["profile"]["samples"] > 100 and not found["failures"]
     measured = [row["measured"]["share"] for row in found["funcs"] if row["measured"]]
     assert sum(measured) == pytest.approx(1.0)

@@ -60,3 +60,33 @@ def test_what_is_read_and_written_is_touched_once() -> None:
         }
         """)
     assert [level.touched for level in found.levels] == [2 * 4 * 256, 2 * 64] and found.run_bytes == 2 * 64
+
+
+@pytest.mark.parametrize(
+    ("index", "said"),
+    [
+        ("int32x8(input[ramp(sum.s1.x*8, 1, 8)])", (False, True, frozenset(("input",)))),
+        ("ramp(sum.s1.x*8, 1, 8)", (False, True, frozenset[str]())),  # nothing is accessed lane by lane
+        ("ramp(sum.s1.x*2, 4, 8)", (False, False, frozenset[str]())),
+    ],
+)
+def test_what_data_decides_is_told(index: str, said: tuple[bool, bool, frozenset[str]]) -> None:
+    found = body_of(f"""\
+        produce sum {{
+         for (sum.s1.x, 0, 32) {{
+          sum[ramp(sum.s1.x*8, 1, 8)] = input[{index}]
+         }}
+        }}
+        """)
+    assert (found.scatters, found.by_data, found.gathered) == said
+
+
+def test_a_store_where_data_decides_scatters() -> None:
+    found = body_of("""\
+        produce sum {
+         for (sum.s1.r$x, 0, 32) {
+          sum[int32(input[sum.s1.r$x])] = sum[int32(input[sum.s1.r$x])] + input[0]
+         }
+        }
+        """)
+    assert found.scatters and not found.gathered

@@ -18,7 +18,6 @@ from tests.report.values import CRASH, HOST, SCHEDULE, SUBJECT
 
 ACCOUNT = Account(bodies=(), allocations=(), terms={"compute": 2e-3}, launches=0.0, program_hash="one")
 UNREADABLE = Failure(stage="read", kind="error", message="a lowered program that this version cannot read")
-CHANGE = Schedule((Parallel(Stage("out"), "y"),))
 PROFILED = Profile(
     seconds=2.4e-3,
     runs=9,
@@ -33,10 +32,16 @@ def in_turns(*milliseconds: float) -> Cost:
     return Cost(unit=MILLISECONDS, turns=tuple((each / 1e3,) for each in milliseconds))
 
 
+def change_of(kind: str) -> Schedule:
+    """The change that a fault is advised."""
+    return Schedule((Parallel(Stage("out"), kind.replace(" ", "_")),))
+
+
 def advice(kind: str, *, measured: Measurement | None = None, change: bool = True, untried: int = 0) -> Advice:
-    fault = Fault(kind=kind, stage=Stage("out"), seconds=1e-3, text=f"is {kind}", changes=(CHANGE,) * 9)
+    new = change_of(kind)
+    fault = Fault(kind=kind, stage=Stage("out"), seconds=1e-3, text=f"is {kind}", changes=(new,) * 9)
     found = Advice(fault=fault, untried=untried)
-    return replace(found, change=CHANGE, seconds=1e-3, measured=measured) if change else found
+    return replace(found, change=new, seconds=1e-3, measured=measured) if change else found
 
 
 MEASURED = in_turns(2.0, 2.0, 2.0, 3.0, 3.0)

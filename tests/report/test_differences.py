@@ -80,3 +80,25 @@ def test_what_could_not_be_read_differs_in_nothing_that_is_known() -> None:
 def test_one_alone_differs_from_nothing() -> None:
     document: Any = explained(explanation(replace(FOUND, account=nest(*ROWS), advice=None)))
     assert not any("differs" in row for row in document["schedules"][0]["loops"])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_func_is_computed_as_most_of_it_is(*, first: bool) -> None:
+    """Not as its pure stage is, where nearly all of the time goes into an update."""
+    quick, slow = (nest(*ROWS, lanes=lanes).bodies[0] for lanes in (16.0, 1.0))
+    slow = replace(slow, features={**slow.features, "tasks": 60.0}, terms={"compute": 9e-3, "scattered": 0.0})
+    account = replace(nest(*ROWS), bodies=(quick, slow) if first else (slow, quick))
+    (found,) = explained(explanation(replace(FOUND, account=account, advice=None)))["schedules"]
+    (func,) = (each for each in found["funcs"] if each["name"] == "out")
+    assert (func["lanes"], func["tasks"]) == (1.0, 60.0)
+
+
+@pytest.mark.parametrize(("loaded", "found"), [({}, [["out", "rows"]]), ({"between": 1.0}, [])])
+def test_loops_in_common_are_told_from_places_in_loops(loaded: dict[str, float], found: list[list[str]]) -> None:
+    """What a Func needs, if only for others that it needs, is computed in its loops; all else is so by compute_with."""
+    (out,) = nest(*ROWS).bodies
+    rows, between = (replace(out, stage=Stage(func), buffer=func) for func in ("rows", "between"))
+    between = replace(between, levels=(), loaded={"rows": 1.0})
+    account = replace(nest(*ROWS), bodies=(rows, between, replace(out, loaded=loaded)))
+    (document,) = explained(explanation(replace(FOUND, account=account, advice=None)))["schedules"]
+    assert document["together"] == found

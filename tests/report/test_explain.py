@@ -12,7 +12,9 @@ from syrupy.assertion import SnapshotAssertion
 from hltune.commands.explain import Explained, in_order
 from hltune.report.explain import print_explained
 from hltune.report.explanation import explained
+from hltune.schedule.recover import Recovered
 from hltune.values.cost import Cost, Heap
+from hltune.values.directives import Schedule
 from hltune.values.unit import MILLISECONDS
 from tests.report.conftest import shown
 from tests.report.explained import FOUND, MEASURED, PROFILED, UNREADABLE, advice, explanation, in_turns
@@ -44,6 +46,7 @@ def schedule(name: str, *, profiled: bool) -> dict[str, Any]:
     func = {"name": "out", "measured": measured, "predicted": {"share": 1.0, "ms": 0.25}, "disagree": False}
     document: dict[str, Any] = {"name": name, "cost": 2000.0, "unit": "packets", "spread": 0.0, "predicted_ms": 0.25}
     document["repaired"] = False
+    document |= {"not_looked_for": None, "together": []}
     parts = {"profile": PROFILE if profiled else None, "failures": [], "advice": [], "funcs": [func], "loops": []}
     return {**document, **parts}
 
@@ -76,6 +79,20 @@ def test_what_was_tried_is_ordered_by_what_it_brought(snapshot: SnapshotAssertio
     kinds = [each.fault.kind for each in in_order(FOUND).advice or ()]
     assert kinds == ["much faster", "a little faster", "not measured", "a tie", "slower", "crashing", "hopeless"]
     assert text_of(in_order(FOUND)) == snapshot
+
+
+def test_faults_with_the_same_remedy_are_said_together() -> None:
+    """What is to be done is said once, under all that it is for."""
+    slow, idle, other = (advice(kind, untried=1) for kind in ("slow", "idle", "other"))
+    found = replace(FOUND, beside=None, advice=(slow, other, replace(idle, change=slow.change)))
+    lines = [line.strip() for line in text_of(found).splitlines()]
+    (first,) = (at for at, line in enumerate(lines) if line.startswith("1. out is slow"))
+    assert [line.partition(" (")[0] for line in lines[first + 1 : first + 3]] == [
+        "out is idle",
+        "predicted 2.00 times as fast; not tried: 2 changes",
+    ]
+    (added,) = (line for line in lines if line == "+ out.parallel(slow)")
+    assert lines[lines.index(added) + 1].startswith("2. out is other")
 
 
 def test_a_tie_has_an_interval_and_does_not_help() -> None:
@@ -132,6 +149,8 @@ def test_heap_at_a_time_and_in_all_are_told_apart() -> None:
     found = replace(FOUND, profile=profile, measured=replace(MEASURED, heap=heap))
     assert "heap at most 291 KiB at a time, 6 MiB in all per call (120 buffers)\n" in text_of(found)
     assert "heap at most 291 KiB at a time, 120 buffers per call\n" in text_of(replace(found, measured=MEASURED))
+    unseen = replace(found, profile=replace(profile, heap_peak_bytes=0, allocations=0.0))  # by the profiler
+    assert "heap 6 MiB in all per call (120 buffers)\n" in text_of(unseen)
 
 
 def test_what_was_changed_to_stay_inside_is_said_to_be() -> None:
@@ -160,7 +179,17 @@ def test_what_failed_has_the_unit_of_the_machine() -> None:
 
 def test_nothing_is_said_where_nobody_looked() -> None:
     silent = replace(FOUND, advice=None, beside=None)
-    assert "what limits it was not looked for" in text_of(silent)
+    said = "what limits it was not looked for: "
+    assert f"{said}its program could not be read\n" in text_of(replace(silent, account=UNREADABLE))
+    own = replace(silent, schedule=Schedule(base="author"))
+    assert f"{said}directives cannot say all of this schedule\n" in text_of(own)
+    result = explanation(own)
+    lost = replace(result.subject, recovered=Recovered(schedule=SCHEDULE, lost=("prefetch (out)", "specialize (out)")))
+    (found,) = explained(replace(result, subject=lost))["schedules"]
+    left_out = "directives cannot say all of this schedule, which has prefetch (out), specialize (out)"
+    assert found["not_looked_for"] == f"{said}{left_out}"
+    (unknown,) = explained(replace(explanation(silent), root=UNREADABLE))["schedules"]
+    assert unknown["not_looked_for"].startswith(f"{said}the program of every Func at root")
     both = text_of(replace(FOUND, advice=()), replace(silent, name="other"))
     assert both.count("limits it") == both.count("nothing known limits it") == 1
 
@@ -178,3 +207,12 @@ def test_what_was_measured_is_said_of_a_program_that_cannot_be_read() -> None:
     assert found["funcs"][0]["measured"]["share"] == 1.0 and [each["stage"] for each in found["failures"]] == ["read"]
     readable = explained(replace(explanation(FOUND), root=UNREADABLE))["schedules"][0]
     assert len(readable["failures"]) == 1, "what is needed is not known"
+
+
+def test_whose_measured_times_are_one_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    found = schedule("mine", profiled=True)
+    found["funcs"][0]["disagree"] = True
+    for groups, number in (([["out", "rows"]], 1), ([], 0)):
+        together = {**found, "together": groups}
+        print_explained(Console(width=200), {"pipeline": "blur", "also": [], "against": None, "schedules": [together]})
+        assert capsys.readouterr().out.count("out, rows have loops in common (compute_with)") == number

@@ -22,7 +22,7 @@ from hltune.values.cost import Heap
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.tunings import TuningCommand
-from tests.report.explained import FOUND, MEASURED, advice, explanation, in_turns
+from tests.report.explained import FOUND, MEASURED, UNREADABLE, advice, explanation, in_turns
 from tests.report.values import CRASH, HOST, ROUNDS, SCHEDULE
 
 HEAP = Heap(allocations=1234, bytes=3 << 20, peak_bytes=1 << 20, largest_mapped_bytes=0)
@@ -170,6 +170,20 @@ def test_what_was_not_looked_for_is_not_said_to_be_unknown(tmp_path: Path) -> No
     write_page(reported([silent], {}, command=""), tmp_path / "out.html")
     text = (tmp_path / "out.html").read_text()
     assert "what limits it was not looked for" in text and "Nothing known" not in text
+    unread = Reported(explanation=explanation(replace(FOUND, account=UNREADABLE, advice=None, beside=None)))
+    write_page(reported([unread], {}, command=""), tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    assert f"<p>tuned: read failed: {UNREADABLE.message}</p>" in text
+    assert "what limits it was not looked for: its program could not be read</p>" in text
+
+
+def test_faults_with_the_same_remedy_are_one_item(tmp_path: Path) -> None:
+    slow, idle = advice("slow"), advice("idle")
+    both = replace(FOUND, beside=None, advice=(slow, replace(idle, change=slow.change)))
+    write_page(reported([Reported(explanation=explanation(both))], {}, command=""), tmp_path / "out.html")
+    (item,) = re.findall(r"<li>(out is .*?)</li>", (tmp_path / "out.html").read_text(), flags=re.DOTALL)
+    assert "out is slow" in item and "out is idle" in item
+    assert item.count("predicted 2.00 times") == item.count("+ out.parallel(slow)") == 1
 
 
 def test_the_same_program_under_another_name_says_so(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ Func hist = pipeline.get_func(1);
 }
 """
     assert parsed(text) == [
-        "hist.compute_at(output, __outermost)",
+        "hist.compute_at(output, Var::outermost())",
         "hist.update(0).reorder(r_y, r_x)",
         "hist.update(1).split(x, x_vo, x_vi, 16, TailStrategy::GuardWithIf)",
         "hist.update(1).vectorize(x_vi)",
@@ -164,7 +164,7 @@ def test_counted_names_of_the_pipeline_stay() -> None:
         ('Var a("p"), b; output.split(x, a, b, 4);', ["split(x, p, b, 4, TailStrategy::Auto)"]),
         ("Var row = output.args()[1]; output.parallel(row);", ["parallel(y)"]),
         ("{ Var x = output.args()[1]; } output.parallel(x);", ["parallel(x)"]),
-        ("output.compute_at(output, Var::outermost());", ["compute_at(output, __outermost)"]),
+        ("output.compute_at(output, Var::outermost());", ["compute_at(output, Var::outermost())"]),
         ("output; output.vectorize(x);", ["vectorize(x)"]),
     ],
 )

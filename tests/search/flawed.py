@@ -106,6 +106,20 @@ def coloured(width: int = 512, height: int = 256) -> hl.Func:
     return output
 
 
+def counted(width: int = 1024, height: int = 1024) -> hl.Func:
+    """How many pixels of an image have each value, and at each pixel, how many are like it."""
+    x, y, value = hl.vars("x y value")
+    image = hl.ImageParam(hl.UInt(8), 2, "image")
+    r = hl.RDom([hl.Range(0, width), hl.Range(0, height)], "r")
+    counts, output = hl.Func("counts"), hl.Func("alike")
+    counts[value] = hl.u32(0)
+    counts[hl.i32(image[r.x, r.y])] += hl.u32(1)
+    output[x, y] = counts[hl.i32(image[x, y])]
+    image.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return output
+
+
 class Flaw(NamedTuple):
     """A schedule, and who has which fault in it."""
 

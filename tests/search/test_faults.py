@@ -19,7 +19,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.advice import advise
 from hltune.search.case import Case
 from hltune.search.faults import KINDS, faults
-from hltune.values.directives import OUTERMOST, ComputeRoot, Schedule, StoreAt, StoreIn, Vectorize
+from hltune.values.directives import ComputeRoot, Schedule, StoreIn, StoreRoot, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
@@ -28,7 +28,10 @@ from tests.loading import Unchecked
 from tests.search.flawed import FLAWS, GOOD, Flaw
 
 CORES = 2
-TOGETHER = (("sharpened", "paired", "bordered", "dashed", "windowed", "coloured"), ("sharpened_roots", "summed"))
+TOGETHER = (
+    ("sharpened", "paired", "bordered", "dashed", "windowed", "coloured"),
+    ("sharpened_roots", "summed", "counted"),
+)
 """Pipelines that one process makes: names that were used in it before get numbers."""
 
 
@@ -200,6 +203,22 @@ def test_lanes_that_are_clamped_are_dense_but_for_the_ends(readers: dict[str, Re
         assert [each for each in change.directives if isinstance(each, Vectorize) and each.stage == Stage("all")]
 
 
+def test_what_data_decides_is_not_to_be_vectorised_otherwise(readers: dict[str, Reader]) -> None:
+    case = readers["counted"].case("counts.compute_root(); alike.split(x, x, xi, 8).vectorize(xi).parallel(y);")
+    (gather,) = KINDS["scattered"](case)
+    assert gather.text.startswith("gathers from counts: data decides where")
+    (scalar,) = (each for each in KINDS["scalar"](case) if str(each.stage) == "counts.update(0)")
+    assert "for it scatters: data decides where" in scalar.text and "vectorise it" not in scalar.text
+    (idle,) = (each for each in KINDS["idle"](case) if str(each.stage) == "counts.update(0)")
+    assert "runs on one thread, and it scatters: rfactor it over r_y for the threads, or atomic() and" in idle.text
+
+
+def test_a_table_beside_columns_is_only_a_part_of_the_fault(readers: dict[str, Reader]) -> None:
+    case = readers["counted"].case("counts.compute_root(); alike.split(y, y, yi, 8).reorder(yi, x, y).vectorize(yi);")
+    (fault,) = KINDS["scattered"](case)
+    assert "vectorise along what is dense in memory, though counts will be loaded so in any case" in fault.text
+
+
 def test_copies_of_a_loop_are_one_fault(readers: dict[str, Reader]) -> None:
     """The first and the last rows are loops of their own."""
     case = readers["bordered"].case(
@@ -316,7 +335,7 @@ def test_a_window_slides_over_the_outermost_loop(reader: Reader) -> None:
     vector = "split(x, x, xi, 8).vectorize(xi)"
     case = reader.case(f"sharp.{vector}; rows.compute_at(sharp, y).{vector};")
     (fault,) = (each for each in KINDS["recomputed"](case) if each.stage.func == "rows")
-    (change,) = (each for each in fault.changes if StoreAt(Stage("rows"), "sharp", OUTERMOST) in each.directives)
+    (change,) = (each for each in fault.changes if StoreRoot(Stage("rows")) in each.directives)
     points = [sum(each.features["points"] for each in account.of("rows")) for account in (case.account, reader(change))]
     assert points[0] > 2.9 * 4096 * 3074 and points[1] < 1.1 * 4096 * 3074
 

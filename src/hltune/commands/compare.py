@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from hltune.commands.on_record import drop_refuted
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.verification import verified_against
+from hltune.machine.bandwidth import bound_of
 from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
@@ -38,7 +39,7 @@ class Comparison:
     """The schedules of one pipeline, the fastest first, failures last.
 
     Attributes:
-        bandwidth_bound: cost of a parallel, vectorised copy that moves as many bytes.
+        bandwidth_bound: cost of a parallel, vectorised copy that moves as many bytes; see `bound_of`.
         rungs: which search found an autoscheduler's schedule, by the name of its row, and why no larger one did.
         verification: what outputs were verified against.
     """
@@ -147,7 +148,7 @@ def compare(
         subject=subject,
         unit=key.unit,
         rows=tuple(rows),
-        bandwidth_bound=bound.value if isinstance(bound, Cost) else None,
+        bandwidth_bound=bound_of(bound, subject.spec),
         rungs=_remarks(steps, found),
         verification=verification,
     )

@@ -62,6 +62,9 @@ class Body:
         element_bytes: size of what it stores.
         lanes: elements that are computed at once: what it stores, or combines into what it stores, as a sum does.
         clamped: what it accesses lane by lane lies side by side nearly always: indices are clamped to an image, say.
+        scatters: data decides where it stores.
+        by_data: data decides where all is that it accesses lane by lane.
+        gathered: buffers that it loads so, by the names of Funcs.
     """
 
     stage: Stage
@@ -74,6 +77,9 @@ class Body:
     element_bytes: int
     lanes: float
     clamped: bool = False
+    scatters: bool = False
+    by_data: bool = False
+    gathered: frozenset[str] = frozenset()
 
     @property
     def seconds(self) -> float:
@@ -187,11 +193,24 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
         element_bytes=first.store.bytes,
         lanes=max(named["lanes"], *(site.reduced for site in sites)),
         clamped=_clamped(accesses),
+        scatters=any(map(_by_data, (site.store for site in sites))),
+        by_data=all(map(_by_data, _apart(accesses))),
+        gathered=frozenset(func_of(each.buffer) for each in _apart(loads) if _by_data(each)),
     )
 
 
+def _apart(accesses: Iterable[Access]) -> list[Access]:
+    """What is accessed lane by lane."""
+    return [each for each in accesses if pattern(each) in ("strided", "gather")]
+
+
+def _by_data(access: Access) -> bool:
+    """Its index depends on values that nobody knows before they are computed."""
+    return access.offset is None
+
+
 def _clamped(accesses: Iterable[Access]) -> bool:
-    apart = [each for each in accesses if pattern(each) in ("strided", "gather")]
+    apart = _apart(accesses)
     return bool(apart) and all(each.lane_stride == 1.0 for each in apart)
 
 

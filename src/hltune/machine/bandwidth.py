@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from hltune.machine.inputs import input_bytes, output_bytes
 from hltune.runtime.worker import Process
 from hltune.schedule.parse import parse_schedule
+from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
 _ROW_BYTES = 2**16
+_LEAST_BYTES = 2**12
+"""What is less is copied in less time than a call takes."""
 
 # Unrolled, because a compiler for processors without a fast one would else call its `memcpy`.
 _SCHEDULE = "copy.compute_root().split(x, xo, xi, {block}).vectorize(xi, {vector_bytes}).unroll(xi).parallel(y);"
@@ -17,6 +20,13 @@ _SCHEDULE = "copy.compute_root().split(x, xo, xi, {block}).vectorize(xi, {vector
 def copied_bytes(spec: PipelineSpec) -> int:
     """Half of what the pipeline reads and writes at least: a copy moves each of its bytes twice."""
     return (input_bytes(spec) + output_bytes(spec) + 1) // 2
+
+
+def bound_of(copy: Measurement | None, spec: PipelineSpec) -> float | None:
+    """What the copy costs, in seconds; None if it failed, or moves so little that its time is that of calling it."""
+    if not isinstance(copy, Cost) or (copy.counters is None and copied_bytes(spec) < _LEAST_BYTES):
+        return None
+    return copy.value
 
 
 def copy_size(count: int) -> tuple[Interval, Interval]:

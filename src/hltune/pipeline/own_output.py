@@ -94,7 +94,7 @@ def check_own_output(own: Own, spec: PipelineSpec, *, scheduled: bool, where: st
         return f"not checked against the pipeline in the process of its file: {found}"
     mine, specs, refilled = found
     if isinstance(mine, str) and found.failed:
-        said = f"on random images both fail: {mine.strip()}"
+        said = f"on random images it fails both in that process and as it was serialized: {mine.strip()}"
         return f"not checked against the pipeline in the process of its file: {said}"
     if mine != refilled:
         raise InputError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from rich.console import Console
 from rich.table import Column
 
@@ -24,9 +26,6 @@ LEAST_SHOWN = 0.01
 """Loops and Funcs that take less of the time are left out of the tables."""
 _CLEAR_GAIN = 1.02
 """Where the interval of a tie includes this, more rounds might find that a change helps."""
-NOT_LOOKED_FOR = (
-    "what limits it was not looked for: that takes a program that can be read, and a schedule that directives can say"
-)
 
 
 def print_explained(console: Console, document: Document) -> None:
@@ -41,8 +40,8 @@ def print_explained(console: Console, document: Document) -> None:
         _print_remarks(console, each)
         if each["advice"] is not None:
             _print_advice(console, each)
-        elif at == 0:
-            print_lines(console, "", NOT_LOOKED_FOR)
+        elif each["not_looked_for"] is not None:
+            print_lines(console, "", each["not_looked_for"])
         if not again:
             _print_funcs(console, each)
             _print_loops(console, each)
@@ -77,34 +76,49 @@ def _profiled(each: Document) -> list[str]:
     seen = f"sampled {profile['samples']:,} times in {profile['runs']:,} runs"
     if profile["counted"]:
         seen = f"counted Func by Func, {count(profile['cost'])} {each['unit']}"
-    return [
-        f"{seen}{overhead}; "
-        f"{profile['threads']:.1f} threads at work; "
-        f"heap at most {size(profile['heap_peak_bytes'])} at a time{_in_all(each)}"
-    ]
+    return [f"{seen}{overhead}; {profile['threads']:.1f} threads at work; heap {', '.join(_heap(each))}"]
 
 
-def _in_all(each: Document) -> str:
-    """What a call takes from the heap: so many buffers, which the profiler counts, and their bytes, if those are known.
+def _heap(each: Document) -> Iterator[str]:
+    """The most that is in use at a time, and what a call takes in all, which is what `compare` shows.
 
-    They are what `compare` shows: buffers that are given back meanwhile count as well.
+    What a call takes is what was measured without the profiler, which does not see all buffers: of none of these it
+    knows a peak.
     """
-    heap, allocations = each.get("heap"), each["profile"]["allocations"]
+    heap, profile = each.get("heap"), each["profile"]
+    allocations, peak = (heap or profile)["allocations"], profile["heap_peak_bytes"]
     buffers = "1 buffer" if round(allocations) == 1 else f"{allocations:,.0f} buffers"
-    return f", {size(heap['bytes'])} in all per call ({buffers})" if heap else f", {buffers} per call"
+    if peak or not allocations:
+        yield f"at most {size(peak)} at a time"
+    yield f"{size(heap['bytes'])} in all per call ({buffers})" if heap else f"{buffers} per call"
 
 
 def _print_advice(console: Console, each: Document) -> None:
-    useful = [advice for advice in each["advice"] if advice["directives"] or advice["dropped"]]
-    others = [advice for advice in each["advice"] if advice not in useful]
+    changes, others = by_change(each["advice"])
     print_lines(console, "", "what limits it" if each["advice"] else "nothing known limits it")
-    for at, advice in enumerate(useful, start=1):
-        print_lines(console, f"{at:3}. {_sentence(advice)}", f"     {outcome(advice)}")
-        print_lines(console, *(f"       - {text}" for text in advice["dropped"]))
-        print_lines(console, *(f"       + {text}" for text in advice["directives"]))
+    for at, (first, *more) in enumerate(changes, start=1):
+        print_lines(console, f"{at:3}. {_sentence(first)}", *(f"     {_sentence(advice)}" for advice in more))
+        print_lines(console, f"     {outcome([first, *more])}")
+        print_lines(console, *(f"       - {text}" for text in first["dropped"]))
+        print_lines(console, *(f"       + {text}" for text in first["directives"]))
     if others:
         print_lines(console, "  no change was found that is predicted to help with these:")
-        print_lines(console, *(f"     {_sentence(advice)}{untried(advice)}" for advice in others))
+        print_lines(console, *(f"     {_sentence(advice)}{untried([advice])}" for advice in others))
+
+
+def by_change(advice: Sequence[Document]) -> tuple[list[list[Document]], list[Document]]:
+    """Faults that have the same remedy together, in the order of the first of each; then those without a remedy."""
+    changes: list[list[Document]] = []
+    others: list[Document] = []
+    for each in advice:
+        same = next((some for some in changes if some[0]["schedule"] == each["schedule"]), None)
+        if not each["directives"] and not each["dropped"]:
+            others.append(each)
+        elif same is None:
+            changes.append([each])
+        else:
+            same.append(each)
+    return changes, others
 
 
 def _sentence(advice: Document) -> str:
@@ -114,9 +128,9 @@ def _sentence(advice: Document) -> str:
     return f"{advice['stage']} {advice['text']} ({'; '.join(shares)})"
 
 
-def outcome(advice: Document) -> str:
-    """What a change is predicted to bring, and what it brought."""
-    return f"predicted {advice['predicted_speedup']:.2f} times as fast{_brought(advice)}{untried(advice)}"
+def outcome(advice: Sequence[Document]) -> str:
+    """What a change is predicted to bring, and what it brought, whichever faults it is for."""
+    return f"predicted {advice[0]['predicted_speedup']:.2f} times as fast{_brought(advice[0])}{untried(advice)}"
 
 
 def _brought(advice: Document) -> str:
@@ -137,9 +151,9 @@ def _verdict(advice: Document) -> str:
     return "" if advice["helps"] else ", it does not help"
 
 
-def untried(advice: Document) -> str:
+def untried(advice: Sequence[Document]) -> str:
     """How many changes there was no time for."""
-    number = advice["untried"]
+    number = sum(each["untried"] for each in advice)
     return f"; not tried: {number} change{'s' if number > 1 else ''}" if number else ""
 
 
@@ -165,7 +179,15 @@ def _print_funcs(console: Console, each: Document) -> None:
     print_lines(console, "", "where the time goes")
     print_table(console, table)
     if any(row["disagree"] for row in each["funcs"]):
-        print_lines(console, "! differs from the measured share more than twofold")
+        print_lines(console, "! differs from the measured share more than twofold", *together(each))
+
+
+def together(each: Document) -> list[str]:
+    """Whose measured times are one: Halide's profiler asks which Func runs, and loops in common are of one."""
+    return [
+        f"{', '.join(funcs)} have loops in common (compute_with): the profiler gives most of their time to one of them"
+        for funcs in each["together"]
+    ]
 
 
 def _works_on(row: Document) -> str:

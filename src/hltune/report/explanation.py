@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
 from hltune.commands.explain import Explained, Explanation, helps, measured_speedup, predicted_speedup
 from hltune.lowered.account import Account, Body, Level
+from hltune.machine.bandwidth import bound_of
 from hltune.report.against import against, missing_in
 from hltune.report.documents import cost, directives, failure, verification
 from hltune.report.layout import Document
@@ -21,8 +22,9 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.profile import Part, Profile
 from hltune.values.unit import Unit
+from hltune.workspace.subject import Subject
 
-VERSION = 6
+VERSION = 7
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
 _LEAST = 0.05
@@ -45,7 +47,7 @@ def explained(result: Explanation) -> Document:
         "also": list(result.also),
         "same_program": list(result.same_program),
         "others": [{"name": name, **_measurement(each, result.machine.unit)} for name, each in result.others.items()],
-        "limit": result.machine.unit.from_seconds(_value(result.bandwidth_bound)),
+        "limit": result.machine.unit.from_seconds(bound_of(result.bandwidth_bound, result.subject.spec)),
         "verification": verification(result.verification),
     }
 
@@ -54,10 +56,6 @@ def _measurement(each: Measurement, unit: Unit) -> Document:
     measured = each if isinstance(each, Cost) else None
     failed = failure(each) if isinstance(each, Failure) else None
     return {**cost(measured, unit), "repaired": is_repaired(each), "failure": failed}
-
-
-def _value(each: Measurement | None) -> float | None:
-    return each.value if isinstance(each, Cost) else None
 
 
 def _explained(each: Explained, result: Explanation) -> Document:
@@ -75,10 +73,34 @@ def _explained(each: Explained, result: Explanation) -> Document:
         "profile": profile and _profile(profile, measured, result.machine.unit),
         "failures": [failure(found) for found in (each.profile, unread) if isinstance(found, Failure)],
         "funcs": _funcs(result, account, profile, measured),
+        "together": [] if account is None else _together(account),
         "loops": [] if account is None else _loops(account),
+        "not_looked_for": _not_looked_for(each, result),
         "advice": None if each.advice is None else [_advice(advice, each, profile) for advice in each.advice],
         "schedule": directives(each.schedule),
     }
+
+
+def _not_looked_for(each: Explained, result: Explanation) -> str | None:
+    """Why nobody looked for what limits a schedule; None if somebody did, or nobody was to look."""
+    if each.advice is not None or each is not result.schedules[0]:
+        return None
+    reasons: list[str] = []
+    if each.schedule.base is not None:
+        reasons.append(f"directives cannot say {_unsaid(result.subject)}")
+    if isinstance(each.account, Failure):
+        reasons.append("its program could not be read")
+    elif isinstance(result.root, Failure):
+        reasons.append("the program of every Func at root, with which it is compared, could not be read")
+    return ": ".join(("what limits it was not looked for", *filter(None, ["; ".join(reasons)])))
+
+
+def _unsaid(subject: Subject) -> str:
+    """What directives leave out of the author's schedule."""
+    recovered = subject.recovered
+    if recovered is None or not recovered.lost:
+        return "all of this schedule" + (f" ({recovered.reason})" if recovered and recovered.reason else "")
+    return f"all of this schedule, which has {', '.join(recovered.lost)}"
 
 
 def _profile(profile: Profile, measured: Cost | None, unit: Unit) -> Document:
@@ -132,9 +154,10 @@ def _predicted(bodies: Sequence[Body], account: Account | None) -> Document | No
 
 
 def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
-    """What a Func computes, beside what is needed, and how."""
+    """What a Func computes, beside what is needed, and how: as the body does that takes most of its time."""
     if not bodies:
         return {}
+    main = max(bodies, key=lambda each: each.seconds)
     points = sum(each.features["points"] for each in bodies)
     needed = sum(each.features["points"] for each in result.root.of(name)) if isinstance(result.root, Account) else 0.0
     vector = sum(each.seconds for each in bodies if each.vector)
@@ -144,11 +167,11 @@ def _work(name: str, bodies: Sequence[Body], result: Explanation) -> Document:
         "points": points,
         "needed": needed or None,
         "recompute": points / needed if needed else None,
-        "lanes": max(each.lanes for each in bodies),
+        "lanes": main.lanes,
         "vector_share": vector / total,
         "scattered_share": sum(each.terms["scattered"] for each in bodies) / total,
         "guarded_share": 1.0 - min(each.features["guarded"] for each in bodies),
-        "tasks": min(each.features["tasks"] for each in bodies),
+        "tasks": main.features["tasks"],
         "working_set_bytes": working,
         "fits": (cache_of(working, result.caches) or "memory") if result.caches else None,
     }
@@ -170,6 +193,30 @@ def _disagree(measured: Document | None, predicted: Document | None) -> bool:
 
 def _share(found: Document | None) -> float:
     return 0.0 if found is None else found["share"]
+
+
+def _together(account: Account) -> list[list[str]]:
+    """Funcs that have loops in common though what these loops are of does not need the others: by compute_with."""
+    loaded: dict[str, set[str]] = {}
+    for body in account.bodies:
+        loaded.setdefault(body.stage.func, set()).update(body.loaded)
+    found: dict[str, dict[str, None]] = {}
+    for body in account.bodies:
+        func = body.stage.func
+        for other in {level.stage.func for level in body.levels} - {func}:
+            if func not in _needed(other, loaded):
+                found.setdefault(other, {other: None})[func] = None
+    return [[*each] for each in found.values()]
+
+
+def _needed(func: str, loaded: Mapping[str, Collection[str]]) -> set[str]:
+    """What a Func reads, and what that reads in turn."""
+    waiting, found = [func], set[str]()
+    while waiting:
+        new = {*loaded.get(waiting.pop(), ())} - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _loops(account: Account) -> list[Document]:

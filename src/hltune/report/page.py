@@ -25,7 +25,7 @@ from hltune.machine.pictures import Picture
 from hltune.machine.speedup import in_order, is_tie, ratio
 from hltune.report.against import differing, headline
 from hltune.report.documents import errors, failure
-from hltune.report.explain import LEAST_SHOWN, NOT_LOOKED_FOR, outcome, untried
+from hltune.report.explain import LEAST_SHOWN, by_change, outcome, together, untried
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED, Document, count, number, percent
 from hltune.report.outlook import outlook_text
@@ -42,7 +42,7 @@ from hltune.values.unit import MILLISECONDS, Unit, size
 from hltune.workspace.records import TUNED
 from hltune.workspace.tunings import TuningCommand
 
-VERSION = 5
+VERSION = 6
 _SAMPLES = 500
 """Of tuning, that the page shows beside each one that was the best so far."""
 _LINES = 3
@@ -103,20 +103,13 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
     source = files("hltune.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     shown = {"ms": count, "percent": percent, "size": size, "times": partial(number, form=".2f")}
-    shown |= {"number": partial(number, form=".6g")}
+    shown |= {"number": partial(number, form=".6g"), "by_change": by_change, "together": together}
     shown |= {"outcome": outcome, "untried": untried, "headline": headline, "differing": differing}
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
     data = json.dumps(_without_pictures(document)).replace("<", "\\u003c")
     curves = [_curve(each) for each in document["pipelines"]]
     page = environment.from_string(source).render(
-        **document,
-        data=data,
-        curves=curves,
-        zip=zip,
-        refresh_s=refresh_s,
-        least=LEAST_SHOWN,
-        not_looked_for=NOT_LOOKED_FOR,
-        changed=CHANGED,
+        **document, data=data, curves=curves, zip=zip, refresh_s=refresh_s, least=LEAST_SHOWN, changed=CHANGED
     )
     write_bytes(path, page.encode(errors="backslashreplace"))  # a file's name may be no text
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hltune.values.directives import Directive, Rfactor
+from hltune.values.directives import OUTERMOST, Directive, Rfactor
 from hltune.values.errors import InputError
 from hltune.values.roles import ENUMERATIONS, Role, form_of
 
@@ -134,6 +134,8 @@ def _argument(role: Role, value: Any) -> str:
             return f"{ENUMERATIONS[role].name}::{value}"
         case Role.LOOPS | Role.DIMS:
             return ", ".join(value)
+        case Role.LEVEL if value == OUTERMOST:
+            return "Var::outermost()"
         case Role.PRESERVED:
             return "{" + ", ".join(f"{{{old}, {new}}}" for old, new in value) + "}"
         case _:

@@ -26,6 +26,7 @@ _REPEATS = 2.0
 """How often each point of an inlined Func is computed."""
 _SCATTERED = 0.3
 """Share of a body's time that goes into lanes accessed one by one."""
+_LANE_BY_LANE = "loads or stores its vectors lane by lane"
 _WALKING, _CHAINED = 0.3, 0.3
 """Share of a stage's time that goes into finding pages, and into waiting for the sum before."""
 _SIDE_BY_SIDE, _TOGETHER = (4, 8), (16, 64)
@@ -66,13 +67,22 @@ def _scalar(case: Case) -> Iterator[Fault]:
         plain = [each for each in bodies if not each.vector]
         seconds = sum(each.seconds for each in plain)
         if plain and seconds >= 0.5 * sum(each.seconds for each in bodies):
+            why = ": vectorise it"
+            if _only_scatters(case, plain):
+                why = ", for it scatters: data decides where it stores, and vectors store so lane by lane as well"
             yield Fault(
                 kind="scalar",
                 stage=stage,
                 seconds=seconds,
-                text="computes one element at a time: vectorise it",
+                text=f"computes one element at a time{why}",
                 changes=tuple(remedies.vectorised(case.patient, stage, plain[0].element_bytes)),
             )
+
+
+def _only_scatters(case: Case, bodies: Sequence[Body]) -> bool:
+    """Data decides where these store, in each of their loops: no loop goes along a dimension."""
+    loops = case.patient.view.nests.loops.get(bodies[0].stage, ())
+    return all(each.scatters for each in bodies) and all(each.rvar for each in loops)
 
 
 def _recomputed(case: Case) -> Iterator[Fault]:
@@ -157,12 +167,14 @@ def _scattered(case: Case) -> Iterator[Fault]:
         if not slow:
             continue
         told = _unclamped if all(each.clamped for each in slow) else _dense
+        if all(each.by_data for each in slow):
+            told = _by_data
         text, changes = told(case, stage, slow)
         yield Fault(
             kind="scattered",
             stage=stage,
             seconds=sum(each.terms["scattered"] for each in slow),
-            text=f"loads or stores its vectors lane by lane{text}",
+            text=text,
             changes=tuple(changes),
         )
 
@@ -171,7 +183,23 @@ def _dense(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterabl
     changes = list(remedies.revectorised(case.patient, stage, slow[0].element_bytes))
     for func in {func for each in slow for func in (*each.loaded, stage.func)} & case.funcs:
         changes += remedies.stored_otherwise(case.patient, func)
-    return ": vectorise along what is dense in memory", changes
+    tables = _tables(slow)
+    but = f", though {tables} will be loaded so in any case, for data decides where" if tables else ""
+    return f"{_LANE_BY_LANE}: vectorise along what is dense in memory{but}", changes
+
+
+def _tables(slow: Sequence[Body]) -> str:
+    """What is loaded from where data decides."""
+    return " and ".join(sorted({func for each in slow for func in each.gathered}))
+
+
+def _by_data(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterable[Schedule]]:
+    """No order of loops, or in memory, brings lanes side by side."""
+    changes = remedies.revectorised(case.patient, stage, slow[0].element_bytes)
+    if tables := _tables(slow):
+        text = f"gathers from {tables}: data decides where each lane loads"
+        return f"{text}. A smaller table, or one of narrower elements, may help", changes
+    return "scatters its vectors lane by lane: data decides where each lane stores", changes
 
 
 def _unclamped(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterable[Schedule]]:
@@ -184,7 +212,7 @@ def _unclamped(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Ite
         if inlined and bodies and not any(map(_computes, bodies)):
             changes += remedies.computed(case.patient, func.name, bodies[0].element_bytes)
     text = ", for each lane's index is clamped: leave that to the ends of the loops, or to a buffer with a border"
-    return text, changes
+    return f"{_LANE_BY_LANE}{text}", changes
 
 
 def _pages(case: Case) -> Iterator[Fault]:
@@ -233,9 +261,18 @@ def _idle(case: Case) -> Iterator[Fault]:
             kind="idle",
             stage=stage,
             seconds=sum(each.seconds for each in bodies) * idle,
-            text=f"{text}: parallelise it in more parts",
+            text=f"{text}{_in_more_parts(case, bodies)}",
             changes=tuple(remedies.parallel(case.patient, _outermost(body))),
         )
+
+
+def _in_more_parts(case: Case, bodies: Sequence[Body]) -> str:
+    """How a stage gets more tasks: threads that scatter would store to the same places at once."""
+    stage = bodies[0].stage
+    if not _only_scatters(case, bodies) or not (loops := case.patient.view.nests.loops.get(stage, ())):
+        return ": parallelise it in more parts"
+    over = loops[-1].name
+    return f", and it scatters: rfactor it over {over} for the threads, or atomic() and parallel({over})"
 
 
 def _tasks(body: Body) -> float:

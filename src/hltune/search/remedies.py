@@ -12,6 +12,7 @@ from functools import cached_property
 from hltune.schedule.loops import Loop, loop_nests
 from hltune.search.view import Directives, View, after, legal
 from hltune.values.directives import (
+    OUTERMOST,
     ComputeAt,
     ComputeRoot,
     Directive,
@@ -37,6 +38,8 @@ _PLACES = (ComputeRoot, ComputeAt, StoreRoot, StoreAt, HoistStorageRoot, HoistSt
 _STORES = (StoreRoot, StoreAt, HoistStorageRoot, HoistStorage)
 _SHORTEST_VECTOR, _LONGEST_VECTOR = 4, 64
 """Lanes of what a loop that is there already is vectorised to."""
+_VECTORS_OF_A_TASK = (1, 4)
+"""How many vectors side by side a task gets, of a loop that the threads shared element by element."""
 _FINER = (2, 4, 8)
 """How many times as many tasks are tried."""
 
@@ -79,6 +82,16 @@ class Patient:
                 waiting += self.consumers.get(each, ())
         return sorted(found)
 
+    def stored(self, stage: Stage, consumer: str, var: str) -> StoreAt | StoreRoot:
+        """Stores a Func in a loop of a consumer; outside of all loops of one that is at root, there as well."""
+        at_root = consumer in self.view.outputs or isinstance(self.place(consumer), ComputeRoot)
+        return StoreRoot(stage) if at_root and var == OUTERMOST else StoreAt(stage, consumer, var)
+
+    def hoisted(self, stage: Stage, consumer: str, var: str) -> HoistStorage | HoistStorageRoot:
+        """Takes the memory of a Func in a loop of a consumer; see `stored`."""
+        at_root = isinstance(self.stored(stage, consumer, var), StoreRoot)
+        return HoistStorageRoot(stage) if at_root else HoistStorage(stage, consumer, var)
+
     def changed(self, directives: Sequence[Directive]) -> Iterator[Schedule]:
         """The new schedule, if it is one, and another one than this."""
         schedule = legal(directives, self.spec.funcs)
@@ -87,16 +100,21 @@ class Patient:
 
 
 def vectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator[Schedule]:
-    """Computes a stage by vectors: of the dimension that is dense in memory, or of its innermost loop."""
+    """Computes a stage by vectors: of the dimension that is dense in memory, or of its innermost loop.
+
+    Where the threads share the dense dimension, each gets vectors of it, which it takes through the loops inside.
+    """
     view = patient.view
-    loops = [each for each in view.nests.loops.get(stage, ()) if not each.rvar and each.kind == "for"]
-    if not loops:
-        return
+    pure = [each for each in view.nests.loops.get(stage, ()) if not each.rvar]
     roots, innermost = _roots(view, stage), view.innermost_stored(stage.func)
-    dense = [each for each in loops if roots.get(each.name) == innermost]
     lanes = max(_SHORTEST_VECTOR, patient.vector_bytes // element_bytes)
-    for loop in dict.fromkeys((*dense[:1], loops[0])):
+    serial, shared = ([each for each in pure if each.kind == kind] for kind in ("for", "parallel"))
+    dense, shared_dense = ([each for each in some if roots.get(each.name) == innermost] for some in (serial, shared))
+    for loop in dict.fromkeys((*dense[:1], *serial[:1])):
         yield from patient.changed(_with_vector(view.directives, view, stage, loop, lanes))
+    for loop in () if dense else shared_dense[:1]:
+        for times in _VECTORS_OF_A_TASK:
+            yield from patient.changed(_with_vectors_of_a_task(view, stage, loop, lanes, times))
 
 
 def revectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator[Schedule]:
@@ -158,7 +176,7 @@ def further_out(patient: Patient, func: str) -> Iterator[Schedule]:
         return
     stage, view = Stage(func), patient.view
     for var in view.serially_outside(level):
-        slid = after(view.without(stage, *_STORES), stage, StoreAt(stage, level.consumer, var))
+        slid = after(view.without(stage, *_STORES), stage, patient.stored(stage, level.consumer, var))
         yield from patient.changed(slid)
     for loop in view.outside(level):
         if loop.kind != "vectorized":
@@ -179,7 +197,7 @@ def further_in(patient: Patient, func: str) -> Iterator[Schedule]:
         inside = _placed(serial, stage, level)
         yield from patient.changed(inside)
         for outer in view.serially_outside(level)[:1]:
-            yield from patient.changed(after(inside, stage, StoreAt(stage, consumer, outer)))
+            yield from patient.changed(after(inside, stage, patient.stored(stage, consumer, outer)))
 
 
 def computed(patient: Patient, func: str, element_bytes: int) -> Iterator[Schedule]:
@@ -192,7 +210,7 @@ def computed(patient: Patient, func: str, element_bytes: int) -> Iterator[Schedu
         for var in view.levels(consumer):
             level = ComputeAt(stage, consumer, var)
             places.append((level,))
-            places += [(level, StoreAt(stage, consumer, outer)) for outer in view.serially_outside(level)[:1]]
+            places += [(level, patient.stored(stage, consumer, var)) for var in view.serially_outside(level)[:1]]
     for place in places:
         new: Directives = [*place]
         if args:
@@ -213,7 +231,7 @@ def parallel(patient: Patient, stage: Stage) -> Iterator[Schedule]:
     for loop in serial[::-1][:2]:
         yield from patient.changed(after(others, stage, Parallel(stage, loop.name)))
     outer = [each for each in loops if each.kind in ("for", "parallel") and not each.rvar][-2:]
-    if len(outer) == 2:
+    if len(outer) == 2 and outer[0] != loops[0]:  # else each element would be a task
         fused = view.new_loop()
         both = Fuse(stage, outer[0].name, outer[1].name, fused)
         yield from patient.changed(after(others, stage, both, Parallel(stage, fused)))
@@ -243,7 +261,7 @@ def fewer_allocations(patient: Patient, func: str, *, small: bool) -> Iterator[S
         yield from patient.changed(after(view.without(stage, StoreIn), stage, StoreIn(stage, "Stack")))
     if isinstance(level, ComputeAt):
         for var in view.serially_outside(level)[::-1]:
-            hoisted = HoistStorage(stage, level.consumer, var)
+            hoisted = patient.hoisted(stage, level.consumer, var)
             yield from patient.changed(after(view.without(stage, HoistStorage, HoistStorageRoot), stage, hoisted))
 
 
@@ -264,6 +282,21 @@ def _with_vector(directives: Sequence[Directive], view: View, stage: Stage, loop
     if order and order[0] != inner and not (new and order[0] == loop.name):
         new.append(Reorder(stage, (inner, *order)))
     return after([*directives], stage, *new, Vectorize(stage, inner))
+
+
+def _with_vectors_of_a_task(view: View, stage: Stage, loop: Loop, lanes: int, times: int) -> Directives:
+    """With a part of a parallel loop in the innermost one, by vectors, and the rest for the threads, as it was."""
+    # What is split keeps its kind, and what is brought inside is for one thread.
+    threads = [each for each in view.directives if each.stage == stage and isinstance(each, Parallel)]
+    names = [each.name for each in view.nests.loops[stage]]
+    inside = names[: names.index(loop.name)]
+    part, vector = view.new_loops(2)
+    new: Directives = [Split(stage, loop.name, loop.name, part, lanes * times)]
+    if times > 1:
+        new.append(Split(stage, part, part, vector, lanes))
+    order = (vector, part) if times > 1 else (part,)
+    new += [Reorder(stage, (*order, *inside))] if inside else []
+    return after(view.without(stage, Parallel), stage, *new, Vectorize(stage, order[0]), *threads)
 
 
 def _roots(view: View, stage: Stage) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
 from typing import Any
 
 from hltune.schedule.canonical import canonical_names
@@ -91,8 +91,12 @@ class View:
 
     def new_loop(self) -> str:
         """A name that no loop has."""
+        return self.new_loops(1)[0]
+
+    def new_loops(self, number: int) -> list[str]:
+        """So many of them."""
         taken = {each.name for loops in self.nests.loops.values() for each in loops}
-        return next(name for number in range(1000) if (name := f"v{number}") not in taken)
+        return [*islice((name for at in range(1000) if (name := f"v{at}") not in taken), number)]
 
 
 def after(directives: Directives, stage: Stage, *new: Directive) -> Directives:

@@ -5,6 +5,7 @@ milliseconds, and with a billion packets per second its predictions, and the wei
 size.
 """
 
+import math
 from dataclasses import dataclass
 
 
@@ -17,7 +18,8 @@ class Unit:
         label: what people read after a number.
         heading: the heading of a column.
         per_second: how many of them are a second.
-        digits: decimals that people see; none of what is counted.
+        digits: decimals that people see, and more of less than 0.1, where these would hide the first three digits; none
+            of what is counted.
     """
 
     name: str
@@ -40,7 +42,12 @@ class Unit:
 
     def text(self, seconds: float | None) -> str:
         """The number alone, as people see it."""
-        return "-" if seconds is None else f"{seconds * self.per_second:,.{self.digits}f}"
+        if seconds is None:
+            return "-"
+        value, digits = seconds * self.per_second, self.digits
+        if digits and 0.0 < value < 0.1:
+            digits = max(digits, 2 - math.floor(math.log10(value)))
+        return f"{value:,.{digits}f}"
 
 
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")

@@ -352,7 +352,7 @@ class LimitFlags(CheckFlags):
     """How long searching may take, too.
 
     Attributes:
-        search_timeout: Limit on all searches together.
+        search_timeout: Limit on the time in which anything is searched.
     """
 
     search_timeout: Seconds = 100.0

@@ -98,7 +98,7 @@ def schedule(
 
     Args:
         search: the last rung, see `hltune.search.ladder`.
-        search_timeout_s: limit on all searches together.
+        search_timeout_s: limit on the time in which anything is searched.
         measuring: without it, what the ranker thinks most of, or else what the largest search found, is written as it
             is.
         directory: where to write it; None for the workspace.

@@ -39,6 +39,7 @@ FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
 _SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
 _WRITERS = {"python": to_python, "cpp": to_cpp_header}
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
+_OTHER_TAILS = "`hltune compare --schedule FILE` tries it with tail strategies that stay inside, and keeps what works."
 _FULL = "No space left on device"
 _PATIENT_S, _SOON_S = 60.0, 5.0
 """Limits on finding out how to write source, where somebody waits for that alone, and at the end of a tuning."""
@@ -46,11 +47,16 @@ _PATIENT_S, _SOON_S = 60.0, 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """Which files were written, of which pipeline and schedule by name."""
+    """Which files were written, of which pipeline and schedule by name.
+
+    Attributes:
+        notes: what does not work with them, for people.
+    """
 
     pipeline: str
     schedule: str
     files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Choice(NamedTuple):
@@ -115,7 +121,6 @@ def export(
     )
     if cmake:
         _check_cmake(subject, forms, directives)
-    texts: list[tuple[Path, str]] = []
     planned = [path for form in forms for path in _paths(form, job)] + ([_cmake_file(job)] if cmake else [])
     _check_different(planned)
     check_ours(
@@ -123,17 +128,20 @@ def export(
         sources=_sources(subject),
         todo="give another -o, or another --function-name for compiled code and --cmake",
     )
-    if cmake or not set(forms) <= set(_COMPILED):
-        about = About.today(subject.spec, machine, cost, target=subject.target.name)
-        about = replace(about, runs_on=_output_sizes(subject, directives, measure, progress))
-        texts = _texts([form for form in forms if form not in _COMPILED], about, subject, directives, directory)
-        if cmake:
-            known_target = target if target == HOST else subject.target.name
-            texts.append((_cmake_file(job), _cmake(subject, job, known_target, about)))
+    about = About.today(subject.spec, machine, cost, target=subject.target.name)
+    about = replace(about, runs_on=_output_sizes(subject, directives, measure, progress))
+    notes = [f"{text} {_OTHER_TAILS}"] if (text := about.refused()) is not None else []
+    for note in notes:
+        progress.note(f"{subject.spec.name}: {note}")
+    texts = _texts([form for form in forms if form not in _COMPILED], about, subject, directives, directory)
+    if cmake:
+        known_target = target if target == HOST else subject.target.name
+        texts.append((_cmake_file(job), _cmake(subject, job, known_target, about)))
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
         compiled = tuple(directory / path.name for path in _compile(forms, job))
-    return Exported(pipeline=subject.spec.name, schedule=name, files=(*_write(texts), *compiled))
+    files = (*_write(texts), *compiled)
+    return Exported(pipeline=subject.spec.name, schedule=name, files=files, notes=tuple(notes))
 
 
 def _chosen(

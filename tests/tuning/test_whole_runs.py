@@ -105,8 +105,8 @@ def test_whoever_interrupts_is_told_what_goes_on(
     monkeypatch.setattr(command, "take_rounds", interrupted)
     with pytest.raises(KeyboardInterrupt):
         whole.tune(**flags)
-    (note,) = (each for each in whole.heard.notes if "samples are kept in" in each)
-    assert text in note
+    (note,) = (each for each in whole.heard.notes if "samples of this run are kept in" in each)
+    assert text in note and note.startswith("all 0 samples") and " earlier ones" in note
 
 
 def test_after_an_error_in_a_round_what_was_measured_so_far_is_compared(

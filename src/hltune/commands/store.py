@@ -21,11 +21,9 @@ def check_store_is_free(path: Path, progress: Progress) -> None:
 def hold_store(path: Path, progress: Progress, *, todo: str) -> Generator[Store]:
     """Opens a store to write to; whoever interrupts is told that the samples of this run are kept, and what to do."""
     with Store(path, progress=progress, wait_s=WAIT_S) as store:
-        earlier = store.count()
         try:
             yield store
         except KeyboardInterrupt:
-            measured = store.count() - earlier
-            kept = f"all {measured} samples of this run are kept in {store.path}, beside {earlier} earlier ones"
+            kept = f"all {store.added} samples of this run are kept in {store.path}, which has {store.count()} in all"
             progress.note(f"{kept}; {todo}")
             raise

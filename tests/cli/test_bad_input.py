@@ -70,6 +70,8 @@ def files(tmp_path: Path) -> Path:
         (("schedule", BLUR, "--size", "64x64"), ["--size is for built-in benchmarks"]),
         (("schedule", BLUR, "-p", "radius=2"), ["radius", "radius_is_one"]),
         (("schedule", BLUR, "-i", "none.png"), ["no such image", "none.png"]),
+        (("schedule", BLUR, "-i", "input=none.png"), ["no such image", "none.png"]),
+        (("schedule", BLUR, "-i", "gain=abc"), ["gain is a scalar input", "a number of type float32", "'abc'"]),
         (("schedule", BLUR, "-i", "junk.png"), ["cannot read this as an image", "junk.png"]),
         (("schedule", BLUR, "-i", "colour.png"), ["expected: uint8, 2 dimensions", "3 dimensions (3 channels)"]),
         (("schedule", BLUR, "-i", "small.png"), ["too small", "expected: 192x128", "found: 30x20"]),

@@ -104,6 +104,15 @@ def test_no_schedule_but_the_default_one_is_a_failure(hltune: Run, monkeypatch: 
     assert "--search-timeout" in result.document["error"]["todo"]
 
 
+def test_a_name_that_no_search_takes_is_the_reason(hltune: Run) -> None:
+    """And no limit, for none was reached."""
+    pipeline = PIPELINES / "bad/dotted.py"
+    result = hltune("schedule", pipeline, *QUICK, "--memory-limit", "1G", "--no-measure", "--json")
+    assert result.code == 1
+    todo = result.document["error"]["todo"]
+    assert "give variables names without dots" in todo and "n-1.2" in todo and "timeout" not in todo
+
+
 @pytest.mark.long
 def test_the_fastest_schedule_is_kept(hltune: Run, tmp_path: Path) -> None:
     size = ("--size", "512x512")

@@ -83,9 +83,9 @@ FLAGS = {
     "--compile-timeout --run-timeout -n --candidates -o --output --workspace --json --debug",
     "bundle read": "--bundle --workspace --json --debug",
     "bundle best": "--workspace --json --debug",
-    "reproduce": "--machine -i --input --seed -o --output --workspace --json --debug",
-    "reduce": "--machine --minutes -i --input --seed -o --output --tolerance --integer-tolerance --compile-timeout "
-    "--run-timeout --heap-limit --objective --cache --workspace --json --debug",
+    "reproduce": "--pipeline --machine -i --input --seed -o --output --workspace --json --debug",
+    "reduce": "--pipeline --machine --minutes -i --input --seed -o --output --tolerance --integer-tolerance "
+    "--compile-timeout --run-timeout --heap-limit --objective --cache --workspace --json --debug",
     "doctor": "--json",
     "samples stats": "--workspace --json --debug",
     "samples best": "--machine --count --workspace --json --debug",

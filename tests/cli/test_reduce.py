@@ -15,7 +15,7 @@ from hltune.runtime.files import cannot_write
 from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure
 from tests.cli.conftest import Run
-from tests.cli.stored import BLUR, FAILURE, WORKS, alone, image_of, store, stored
+from tests.cli.stored import BLUR, FAILURE, ODD, WORKS, alone, image_of, store, stored
 
 REFUSED = "output.split(y, y, yi, 8).parallel(y).unroll(yi).vectorize(x);"
 """Halide vectorises no loop whose extent is no constant."""
@@ -131,6 +131,13 @@ def test_what_failed_may_have_worked_since(hltune: Run, failed: str, tmp_path: P
 def stored_on(folder: Path, identifier: str) -> str:
     """The key of the machine of two threads."""
     return replace(stored(folder, identifier)[1], threads=2).key
+
+
+def test_only_pipelines_on_which_it_failed_count(hltune: Run, failed: str, tmp_path: Path) -> None:
+    other = store(tmp_path, f"{ODD}:short", "output.parallel(y);")
+    refused = hltune("reduce", failed, "--pipeline", "short")
+    assert other != failed and refused.code == 2
+    assert "there are no failures of this schedule of this pipeline" in refused.err and "blur_function" in refused.err
 
 
 def test_where_it_failed_is_said_if_that_is_not_clear(hltune: Run, failed: str, tmp_path: Path) -> None:

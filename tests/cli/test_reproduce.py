@@ -63,6 +63,23 @@ def edited(folder: Path, old: str, new: str) -> None:
     script.write_text(script.read_text().replace(old, new))
 
 
+def test_the_schedule_of_several_pipelines_is_that_of_the_one_that_is_named(hltune: Run, tmp_path: Path) -> None:
+    """The default schedule has the same id in all of them."""
+    ids = {store(tmp_path, pipeline, "") for pipeline in (str(BLUR), f"{ODD}:short", f"{ODD}:pair")}
+    (default,) = ids
+    refused = hltune("reproduce", default, "-o", "out")
+    told = " ".join(refused.err.split())
+    assert refused.code == 2 and "several pipelines have this schedule" in told and "to do: say which one" in told
+    shown = {each["pipeline"]: each["hash"] for each in hltune("samples", "stats", "--json").document["pipelines"]}
+    assert all(f"{name} {key[:12]}" in told for name, key in shown.items()) and "--pipeline with" in told
+    for flag in ("short", shown["short"][:12]):
+        result = hltune("reproduce", default, "--pipeline", flag, "-o", "out", "--json")
+        assert result.code == 0, result.err
+        assert result.document["pipeline"] == "short"
+    unknown = hltune("reproduce", default, "--pipeline", "long", "-o", "out")
+    assert unknown.code == 2 and "there are no samples of this schedule of this pipeline" in unknown.err
+
+
 def test_what_works_runs_elsewhere_and_computes_the_same(hltune: Run, tmp_path: Path) -> None:
     works = store(tmp_path, str(BLUR), "output.split(y, y, yi, 8).parallel(y).vectorize(x, 16);")
     (best,) = hltune("samples", "best", "blur_function", "--json").document["schedules"]

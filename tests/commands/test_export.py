@@ -74,6 +74,31 @@ class Heard(Silent):
         self.notes.append(text)
 
 
+def test_what_does_not_run_on_its_own_sizes_says_so(tmp_path: Path) -> None:
+    (tmp_path / "scaled.py").write_text(SCALED)
+    options = SubjectOptions(pipeline=f"{tmp_path / 'scaled.py'}:scaled", target="host")
+    spec = load_subject(options, Workspace(tmp_path)).spec
+    for factor, said in ((16, False), (48, True)):
+        text = f"output.split(x, x, xi, {factor}, TailStrategy::RoundUp).vectorize(xi);"
+        file = tmp_path / f"{factor}.json"
+        file.write_text(json.dumps(schedule_codec.to_json(parse_schedule(text, spec.funcs))))
+        heard = Heard()
+        for forms in (("json",), ("object",)):
+            result = export(
+                options,
+                forms=forms,
+                directory=tmp_path / "out",
+                function_name=None,
+                schedule=file,
+                workspace=Workspace(tmp_path),
+                measure=MEASURE,
+                progress=heard,
+            )
+            assert bool(result.notes) == said
+        told = "scaled: this schedule does not run on the sizes that it is written for, output 64. It does not run on"
+        assert sum(told in note for note in heard.notes) == 2 * said
+
+
 def exported(options: SubjectOptions, directory: Path, *forms: ExportForm, schedule: Path | None = None) -> Exported:
     return export(
         options,

@@ -64,6 +64,15 @@ def test_names_in_use_need_not_be_identifiers() -> None:
         parse_lowered(text)
 
 
+def test_names_may_begin_with_digits_and_have_spaces() -> None:
+    text = "allocate 1st stage-ü$2[uint8 * (2 x.max - 7)]\n"
+    (found,) = parse_lowered(text, {"1st stage-ü_2", "2 x", "7", "y"}).statements
+    size = Binary("-", Name("2 x.max"), number(7))
+    assert found == Allocate("1st stage-ü$2", Type("uint", 8), (size,), "Auto", None)
+    (bound,) = parse_lowered("let it = (void *)1st stage-ü.buffer\n", {"1st stage-ü"}).statements
+    assert isinstance(bound, Bind) and bound.value == Name("1st stage-ü.buffer", Type("handle", 64))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -130,17 +130,16 @@ def test_what_was_changed_or_is_not_sure_is_said_to_be(tmp_path: Path) -> None:
     assert ">verified; it was changed to stay inside" in text
 
 
-def test_what_shows_a_failure_names_the_workspace(tmp_path: Path) -> None:
+def test_what_shows_a_failure_names_pipeline_and_workspace(tmp_path: Path) -> None:
+    pipeline = result().explanation.subject.spec.content_hash
+    command = f"hltune reproduce abababababab -o out --pipeline {pipeline[:12]}"
     document = reported([result(failures=(FAILED,), machine=HOST)], {}, command="", place=("--workspace", "my work"))
     write_page(document, tmp_path / "out.html")
-    assert (
-        f"hltune reproduce abababababab -o out --machine {HOST.key} --workspace &#39;my work&#39;"
-        in (tmp_path / "out.html").read_text()
-    )
+    assert f"{command} --machine {HOST.key} --workspace &#39;my work&#39;" in (tmp_path / "out.html").read_text()
     shown = re.sub("<script.*?</script>", "", (tmp_path / "out.html").read_text(), flags=re.DOTALL)
     assert ">killed by signal 11<" in shown and "signal N" not in shown
     (plain,) = reported([result(failures=(FAILED,))], {}, command="")["pipelines"]
-    assert plain["failures"][0]["reproduce"] == "hltune reproduce abababababab -o out"
+    assert plain["failures"][0]["reproduce"] == command
     (since,) = reported([result(failures=(replace(FAILED, otherwise_since=True),))], {}, command="")["pipelines"]
     assert since["failures"][0]["reproduce"] is None
 

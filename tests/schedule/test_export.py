@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hltune.runtime.worker import Worker
-from hltune.schedule.export import CompileJob
+from hltune.schedule.export import CompileJob, with_legal_names
 from hltune.schedule.parse import parse_schedule
 from hltune.values.errors import HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
@@ -32,6 +32,18 @@ def test_the_files_are_a_library_for_c(worker: Worker, job: CompileJob) -> None:
     for file in (object_file, library):
         symbols = subprocess.run(["nm", "--defined-only", file], capture_output=True, text=True, check=True).stdout
         assert " T small\n" in symbols
+
+
+def test_parameters_have_names_that_c_takes(tmp_path: Path) -> None:
+    buffer = "struct halide_buffer_t *"
+    names = ("_class_buffer", "1st___stage_buffer", "_a_buffer", "_a_buffer", "_1st___stage_buffer")
+    declared = f"int names({', '.join(buffer + name for name in names)}, bool _Bool, int32_t _x);\n"
+    header = f"#include <stdbool.h>\n#include <stdint.h>\nstruct halide_buffer_t;\n{declared}int names_argv(void **);\n"
+    legal = with_legal_names(header, "names")
+    assert f"{buffer}_1st___stage_buffer, {buffer}_a_buffer, {buffer}_a_buffer_2" in legal and "_x);" in legal
+    (tmp_path / "names.c").write_text(legal)
+    subprocess.run(["cc", "-fsyntax-only", "-Werror", tmp_path / "names.c"], check=True)
+    assert with_legal_names(header, "other") == header
 
 
 def test_compiling_again_replaces_the_files(worker: Worker, job: CompileJob) -> None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from hltune.runtime.worker import Running, Worker
+from hltune.search import ladder as ladder_module
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
 from hltune.search.ladder import Forecast, Rung, Step, baselines, beams, by_finder, climb, effort, ladder
 from hltune.search.pool import Outcome, SearchPool
@@ -27,6 +28,7 @@ TIMEOUT = Failure(stage="Adams2019 search", kind="timeout", message="took longer
 class FakeRunning:
     worker: Worker
     outcomes: tuple[Outcome, ...]
+    taken_s: float
     cancelled: bool = False
 
     def done(self) -> bool:
@@ -34,6 +36,9 @@ class FakeRunning:
 
     def result(self) -> tuple[Outcome, ...]:
         return self.outcomes
+
+    def spent_s(self) -> float:
+        return self.taken_s
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -53,7 +58,7 @@ class FakePool:
         self.begun.append(searches)
         needed_s = sum(effort(each) for each in searches) * self.greedy_s
         outcomes = (TIMEOUT,) if needed_s > timeout_s else tuple(found(each, self.greedy_s) for each in searches)
-        self.running.append(FakeRunning(worker, outcomes))
+        self.running.append(FakeRunning(worker, outcomes, needed_s))
         return cast("Running[tuple[Outcome, ...]]", self.running[-1])
 
 
@@ -181,6 +186,38 @@ def test_what_the_caller_does_meanwhile_takes_nothing_from_the_searches(monkeypa
     assert all(worked(done).values())
     climbing = climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=9.0, memory=Remembered(), end_s=now)
     assert all(step.skipped for step in climbing)
+
+
+class Clock:
+    """Searches begin when a second has passed, and end when they have taken as long as they said."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(ladder_module, "first_ended", self.first_ended)
+        began: dict[FakeRunning, float] = {}
+
+        def spent_s(running: FakeRunning) -> float:
+            return min(running.taken_s, max(0.0, self.now - began.setdefault(running, self.now) - 1.0))
+
+        monkeypatch.setattr(FakeRunning, "spent_s", spent_s)
+
+    def first_ended(self, running: list[FakeRunning], *, timeout_s: float) -> FakeRunning:
+        assert timeout_s
+        while not (ended := [each for each in running if each.spent_s() >= each.taken_s]):
+            self.now += 0.01
+        return ended[0]
+
+
+def test_neither_starting_nor_measuring_takes_from_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second for each process, and a minute for each schedule, while a larger search goes on for a moment."""
+    pool = FakePool(greedy_s=0.03)
+    clock = Clock(monkeypatch)
+    done: list[Step] = []
+    for step in climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=8.0, memory=Remembered()):
+        done.append(step)
+        clock.now += 60.0
+    assert all(worked(done).values())
 
 
 def test_small_searches_take_what_they_took() -> None:

@@ -105,8 +105,12 @@ def test_whoever_interrupts_is_told_what_goes_on(
     monkeypatch.setattr(command, "take_rounds", interrupted)
     with pytest.raises(KeyboardInterrupt):
         whole.tune(**flags)
-    (note,) = (each for each in whole.heard.notes if "samples are kept in" in each)
-    assert text in note
+    (note,) = (each for each in whole.heard.notes if "samples of this run are kept in" in each)
+    assert text in note and note.startswith("all 5 samples of this run") and "which has 5 in all" in note
+    with pytest.raises(KeyboardInterrupt):
+        whole.tune()
+    again = whole.heard.notes[-1]
+    assert again.startswith("all 0 samples of this run") and "which has 5 in all" in again
 
 
 def test_after_an_error_in_a_round_what_was_measured_so_far_is_compared(

@@ -37,6 +37,8 @@ def test_people_read_what_it_is_for() -> None:
     assert elsewhere.startswith("For arm-64-android; 1.5") and elsewhere.endswith(", as x86-64-linux-avx2.")
     any_larger = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (1, 1)})).lines()[1]
     assert any_larger == "It does not run on smaller outputs than sum 8x1."
+    for extents, fits in (((8, 1), True), ((12, 1), True), ((10, 1), False), ((4, 1), False)):
+        assert OutputSizes({"sum": (8, 1)}, {"sum": (4, 1)}).allow("sum", extents) == fits
     in_steps = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (4, 1)})).lines()[1]
     assert "smaller outputs than sum 8x1, " in in_steps and "larger by multiples of sum 4x1." in in_steps
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from hltune.values.errors import Failure
-from hltune.values.reasons import counted, reasons
+from hltune.values.reasons import counted, limits_to_raise, reasons
 
 
 def failure(message: str, stage: str = "compile") -> Failure:
@@ -65,3 +65,11 @@ def test_of_alike_failures_the_one_that_is_seen_to_this_day_is_shown() -> None:
     assert (found.count, found.example, found.schedule_hash, found.otherwise_since) == (4, "it took 4 s", "b", False)
     (found,) = counted(rows[:2])
     assert (found.schedule_hash, found.otherwise_since) == ("a", True)
+
+
+def test_only_limits_that_were_reached_are_to_be_raised() -> None:
+    late = Failure(stage="run", kind="timeout", message="took longer than its limit of 4.5 s")
+    skipped = Failure(stage="Adams2019 search", kind="timeout", message="skipped: 0.0 s are left of 8 s")
+    assert limits_to_raise([failure("no such name"), failure("no memory", "run")]) is None
+    assert limits_to_raise([late, failure("no such name")]) == "raise the limit that was reached: --run-timeout"
+    assert str(limits_to_raise([skipped, late])).endswith(": --run-timeout or --search-timeout")

@@ -1,7 +1,8 @@
 """`hltune explain`, `reproduce` and `reduce`: flags to options, results to people."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -12,7 +13,29 @@ from hltune.cli.output import OutputFlags
 from hltune.runtime import interrupts
 from hltune.values.errors import out_of_range
 
+if TYPE_CHECKING:
+    from hltune.commands.example import Wanted
+
 Identifier = Annotated[str, Parameter(group=STORED, help="Start of a schedule's id, as `hltune samples` shows it.")]
+
+
+@Parameter(name="*", group=STORED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFlags:
+    """Which schedule of the store.
+
+    Attributes:
+        pipeline: Its pipeline in the store: a name, or the start of an id.
+    """
+
+    pipeline: Annotated[str | None, Parameter(metavar="NAME|ID", show_default="the only one")] = None
+    machine: OnlyKey = None
+
+    def wanted(self, start: str) -> "Wanted":
+        """With the start of the schedule's id."""
+        from hltune.commands.example import Wanted
+
+        return Wanted(start=start, pipeline=self.pipeline, machine=self.machine)
 
 
 def explain(
@@ -63,7 +86,7 @@ def reproduce(
     schedule: Identifier,
     /,
     *,
-    machine: OnlyKey = None,
+    stored: StoredFlags = StoredFlags(),
     directory: Annotated[Path, Output, Parameter(group=OUTPUT)],
     source: InputFlags = InputFlags(),
     output: OutputFlags = OutputFlags(),
@@ -77,7 +100,7 @@ def reproduce(
         from hltune.commands import reproduce as command
         from hltune.report import examples
 
-    result = command.reproduce(output.place, schedule, machine, directory, source.inputs)
+    result = command.reproduce(output.place, stored.wanted(schedule), directory, source.inputs)
     output.show(examples.reproduced, examples.print_reproduced, result)
 
 
@@ -85,7 +108,7 @@ def reduce(
     schedule: Identifier,
     /,
     *,
-    machine: OnlyKey = None,
+    stored: StoredFlags = StoredFlags(),
     minutes: Annotated[float, Parameter(group=LIMITS)] = 5.0,
     directory: Annotated[Path | None, Output, Parameter(group=OUTPUT)] = None,
     source: InputFlags = InputFlags(),
@@ -109,8 +132,7 @@ def reduce(
     with show_progress() as progress:
         result = command.reduce(
             output.place,
-            schedule,
-            machine,
+            stored.wanted(schedule),
             minutes=minutes,
             directory=directory,
             measure=lambda threads: limits.verified(threads, emulator.options()),

@@ -69,13 +69,13 @@ def mebibytes(size: int) -> str:
 
 
 def _parse_input(text: str) -> tuple[str | None, Path | Number]:
-    """Reads ``NAME=VALUE`` of a scalar, or ``[NAME=]IMAGE``."""
+    """Reads ``NAME=VALUE`` of a scalar, or ``[NAME=]IMAGE``: which of them a name is, the pipeline tells."""
     name, equals, value = text.partition("=")
     number = parse_number(value) if name and equals and not Path(value).exists() else None
     if number is not None:
         return name, number
     image, path = split_named_file(text)
-    if not Path(path).is_file():
+    if not image and not Path(path).is_file():
         raise InputError("no such image", where=f"-i {text}", found=f"no file {path!r}")
     return image or None, Path(path).absolute()
 
@@ -352,7 +352,7 @@ class LimitFlags(CheckFlags):
     """How long searching may take, too.
 
     Attributes:
-        search_timeout: Limit on all searches together.
+        search_timeout: Limit on the time in which anything is searched.
     """
 
     search_timeout: Seconds = 100.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from functools import partial
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Pipe
 from typing import Any, Generic, TypeVar, overload
 
 from hltune.cluster.connection import RayError
@@ -107,6 +108,10 @@ class RemoteRunning(Generic[R]):
         """See `hltune.runtime.worker.Running.remaining_s`; the node itself keeps to it."""
         return _A_DAY_S
 
+    def spent_s(self) -> float:
+        """Since a node has it, or has had it: what happens there is not known here."""
+        return max(0.0, min(time.monotonic(), self._ended_s) - self._began_s)
+
     def cancel(self) -> None:
         """See `hltune.runtime.worker.Running.cancel`."""
         if not self._future.done():
@@ -133,8 +138,9 @@ class RemoteRunning(Generic[R]):
                 continue
             self._member.jobs.append(self._slot)
             self._outcome = None
+            self._began_s, self._ended_s = time.monotonic(), math.inf
             self._future: Future[Any] = reference.future()
-            self._future.add_done_callback(partial(_tell, self._told))
+            self._future.add_done_callback(self._tell)
             return
 
     def _begin_again(self, error: Exception) -> None:
@@ -146,6 +152,13 @@ class RemoteRunning(Generic[R]):
             raise JobFailed(Failure(stage="run on a node", kind="crash", message=message))
         self.connection.recv_bytes()  # the news of the loss
         self._begin()
+
+    def _tell(self, _: Future[Any]) -> None:
+        self._ended_s = time.monotonic()
+        try:
+            self._told.send_bytes(b"x")
+        except OSError:
+            return  # nobody waits any more
 
     def _end(self) -> None:
         if self._slot in self._member.jobs:
@@ -161,10 +174,3 @@ def _least_busy(head: Head) -> tuple[Member, int]:
         raise HltuneError("all nodes of the cluster are lost", where="--cluster")
     member = min(members, key=lambda each: len(each.jobs) / each.about.workers)
     return member, min(range(member.about.workers), key=member.jobs.count)
-
-
-def _tell(told: Connection, _: Future[Any]) -> None:
-    try:
-        told.send_bytes(b"x")
-    except OSError:
-        return  # nobody waits any more

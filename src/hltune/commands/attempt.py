@@ -174,9 +174,14 @@ class Attempt:
         return dict(self.session.measure_each([(label, schedule)], best=self._least_cost()))[label]
 
     def _say(self, tried: Tried) -> None:
-        if tried.failure is not None:
+        if tried.failure is None:
+            return
+        label = tried.step.rung.label
+        if tried.step.skipped:
+            self.progress.note(f"{label}: {tried.failure.message}")
+        else:
             which = "" if isinstance(tried.step.outcome, Failure) else "the schedule by "
-            self.progress.note(f"{which}{tried.step.rung.label} failed. {tried.failure}")
+            self.progress.note(f"{which}{label} failed. {tried.failure}")
 
 
 def _label(candidate: Candidate, number: int) -> str:

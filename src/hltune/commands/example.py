@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from hltune.bundle.results import CONDITIONS
-from hltune.commands.samples import ID_DIGITS, chosen_machine
+from hltune.commands.samples import ID_DIGITS, chosen_machine, chosen_pipeline, pipeline_list
 from hltune.machine.given import as_given, given_text
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -55,27 +55,45 @@ class Repetition:
     notes: tuple[str, ...] = ()
 
 
-def find(store: Path, identifier: str, machine: str | None, *, failed: bool = False) -> Example:
-    """The schedule that the user means, by the start of its id, as it was measured last.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which schedule the user means.
+
+    Attributes:
+        start: of its id.
+        pipeline: name or start of the id of its pipeline; None for the only one that has such a schedule.
+        machine: start of the key of the machine that counts; None for the only one.
+    """
+
+    start: str
+    pipeline: str | None = None
+    machine: str | None = None
+
+
+def find(store: Path, wanted: Wanted, *, failed: bool = False) -> Example:
+    """The schedule that the user means, as it was measured last.
 
     Args:
-        machine: start of the key of the machine that counts; None for the only one.
         failed: as it failed last, whatever came of it since.
 
     Raises:
         InputError: there is none, there are several, its algorithm or directives are not known, or it is not clear
-            which machine counts.
+            which pipeline or machine counts.
     """
+    identifier = wanted.start
     if not identifier:
         raise InputError("the start of a schedule's id is missing", found="no text at all", todo=_WHERE_IDS_ARE)
+    what = f"{'failures' if failed else 'samples'} of this schedule"
     with Reader(store) as reader:
-        found = reader.find(identifier) if identifier.isascii() else ()
-        _check_single(found, identifier)
-        if failed and not (found := reader.find(identifier, failed=True)):
+        known = reader.find(identifier) if identifier.isascii() else ()
+        if not known:
+            raise InputError("no schedule in the store has this id", where=identifier, todo=_WHERE_IDS_ARE)
+        found = reader.find(identifier, failed=True) if failed else known
+        if not found:
             todo = "`hltune samples failures` has the ids of some that fail"
             raise InputError("this schedule works", where=identifier, todo=todo)
-        what = f"{'failures' if failed else 'samples'} of this schedule"
-        chosen = chosen_machine([each.machine for each in found], machine, what=what, where=identifier)
+        found = _of_one_pipeline(found, reader.pipelines(), wanted, what)
+        chosen = chosen_machine([each.machine for each in found], wanted.machine, what=what, where=identifier)
         (last,) = (each for each in found if each.machine == chosen)
         spec = reader.spec(last.pipeline_hash)
     if spec is None or last.schedule is None:
@@ -92,12 +110,23 @@ def find(store: Path, identifier: str, machine: str | None, *, failed: bool = Fa
     )
 
 
-def _check_single(found: Sequence[Found], identifier: str) -> None:
-    ids = {(each.pipeline_hash, each.schedule_hash): each.schedule_hash for each in found}
-    if not ids:
-        raise InputError("no schedule in the store has this id", where=identifier, todo=_WHERE_IDS_ARE)
-    if len(ids) > 1:
-        raise several(identifier, ids.values())
+def _of_one_pipeline(found: Sequence[Found], names: Mapping[str, str], wanted: Wanted, what: str) -> list[Found]:
+    """The measurements of one schedule of one pipeline: the same directives, or none, may be those of several."""
+    known = {each.pipeline_hash: names[each.pipeline_hash] for each in found}
+    if wanted.pipeline is not None:
+        key = chosen_pipeline(known, wanted.pipeline, what=f"{what} of this pipeline", where=wanted.start)
+        known = {key: known[key]}
+    found = [each for each in found if each.pipeline_hash in known]
+    if len(ids := dict.fromkeys(each.schedule_hash for each in found)) > 1:
+        raise several(wanted.start, ids)
+    if len(known) > 1:
+        raise InputError(
+            "several pipelines have this schedule",
+            where=wanted.start,
+            expected=f"--pipeline with {pipeline_list(known)}",
+            todo="say which one: --pipeline with its name, or with the start of its id",
+        )
+    return found
 
 
 def several(identifier: str, ids: Iterable[str]) -> InputError:

@@ -39,6 +39,7 @@ ExportForm = Literal["json", "python", "cpp", "object", "offload"]
 FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
 _SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
+_OTHER_TAILS = "`hltune compare --schedule FILE` tries it with tail strategies that stay inside, and keeps what works."
 _FULL = "No space left on device"
 _PATIENT_S, _SOON_S = 60.0, 5.0
 """Limits on finding out how to write source, where somebody waits for that alone, and at the end of a tuning."""
@@ -46,11 +47,16 @@ _PATIENT_S, _SOON_S = 60.0, 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """Which files were written, of which pipeline and schedule by name."""
+    """Which files were written, of which pipeline and schedule by name.
+
+    Attributes:
+        notes: what does not work with them, for people.
+    """
 
     pipeline: str
     schedule: str
     files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Choice(NamedTuple):
@@ -117,7 +123,6 @@ def export(
     )
     if cmake:
         _check_cmake(generator, forms, directives)
-    texts: list[tuple[Path, str]] = []
     planned = [path for form in forms for path in _paths(form, job)] + ([_cmake_file(job)] if cmake else [])
     _check_different(planned)
     check_ours(
@@ -125,19 +130,22 @@ def export(
         sources=_sources(subject),
         todo="give another -o, or another --function-name for compiled code and --cmake",
     )
-    if cmake or not set(forms) <= set(_COMPILED):
-        about = About.today(subject.spec, machine, cost, target=subject.target.name)
-        about = replace(about, runs_on=_output_sizes(subject, directives, measure, progress))
-        texts = _texts([form for form in forms if form not in _COMPILED], about, subject, directives, directory)
-        if cmake:
-            known_target = target if target == HOST else subject.target.name
-            texts.append((_cmake_file(job), _cmake(generator, subject.spec, job, known_target, about)))
+    about = About.today(subject.spec, machine, cost, target=subject.target.name)
+    about = replace(about, runs_on=_output_sizes(subject, directives, measure, progress))
+    notes = [f"{text} {_OTHER_TAILS}"] if (text := about.refused()) is not None else []
+    for note in notes:
+        progress.note(f"{subject.spec.name}: {note}")
+    texts = _texts([form for form in forms if form not in _COMPILED], about, subject, directives, directory)
+    if cmake:
+        known_target = target if target == HOST else subject.target.name
+        texts.append((_cmake_file(job), _cmake(generator, subject.spec, job, known_target, about)))
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
         compiled = tuple(directory / path.name for path in _compile(forms, job))
     if generator is not None and directives.base is None:
         _warn_of_another_header(generator, directory / _text_name("cpp", subject.spec), progress)
-    return Exported(pipeline=subject.spec.name, schedule=name, files=(*_write(texts), *compiled))
+    files = (*_write(texts), *compiled)
+    return Exported(pipeline=subject.spec.name, schedule=name, files=files, notes=tuple(notes))
 
 
 def _chosen(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hltune.commands.example import Example, Repetition, find, repetition
+from hltune.commands.example import Example, Repetition, Wanted, find, repetition
 from hltune.commands.place import open_session
 from hltune.commands.reproduce import (
     allowed_on,
@@ -70,8 +70,7 @@ class Reduced:
 
 def reduce(
     workspace: Workspace,
-    identifier: str,
-    machine: str | None,
+    wanted: Wanted,
     *,
     minutes: float,
     directory: Path | None,
@@ -84,8 +83,6 @@ def reduce(
     Whoever interrupts has what is reached by then.
 
     Args:
-        identifier: the start of the schedule's id.
-        machine: start of the key of the machine that it failed on; None for the only one.
         minutes: how long to go on; what is reached by then is the result.
         directory: where to write files that reproduce it, if anywhere.
         measure: makes options for so many threads.
@@ -96,7 +93,7 @@ def reduce(
             written to.
         HltuneError: it does not fail here.
     """
-    example = find(workspace.samples, identifier, machine, failed=True)
+    example = find(workspace.samples, wanted, failed=True)
     again = repetition(example, workspace, inputs, measure(example.machine.threads))
     if directory is not None:
         failure = example.outcome if isinstance(example.outcome, Failure) else None

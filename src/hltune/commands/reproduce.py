@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.commands.example import Example, Repetition, find, repetition
+from hltune.commands.example import Example, Repetition, Wanted, find, repetition
 from hltune.commands.ours import check_example
 from hltune.commands.recall import remembered
 from hltune.commands.samples import ID_DIGITS
@@ -54,19 +54,16 @@ class Reproduced:
     notes: tuple[str, ...] = ()
 
 
-def reproduce(
-    workspace: Workspace, identifier: str, machine: str | None, directory: Path, inputs: Callable[[int], Inputs]
-) -> Reproduced:
+def reproduce(workspace: Workspace, wanted: Wanted, directory: Path, inputs: Callable[[int], Inputs]) -> Reproduced:
     """Writes the pipeline and a Python file that schedules, compiles, runs, checks and times it.
 
     Args:
-        machine: start of the key of the machine that counts; None for the only one.
         inputs: what to run on, of the seed that counts unless the user gives one.
 
     Raises:
         InputError: there is no such schedule, the inputs do not fit, or the directory cannot be written to.
     """
-    example = find(workspace.samples, identifier, machine)
+    example = find(workspace.samples, wanted)
     again = repetition(example, workspace, inputs, MeasureOptions(threads=example.machine.threads))
     failure = example.outcome if isinstance(example.outcome, Failure) else None
     again = showing(failure, again)

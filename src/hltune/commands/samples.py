@@ -6,7 +6,7 @@ An `InputError` says that it is not clear which pipeline or machine is meant.
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,18 +184,36 @@ def _choose(reader: Reader, pipeline: str, machine: str | None) -> tuple[Chosen,
 
 def _pipeline(reader: Reader, text: str) -> str:
     """Hash of the pipeline that the user means."""
-    known = reader.pipelines()
+    return chosen_pipeline(reader.pipelines(), text, what="samples of this pipeline", where=str(reader.path))
+
+
+def chosen_pipeline(known: Mapping[str, str], text: str, *, what: str, where: str) -> str:
+    """Hash of the pipeline that the user means by its name or the start of its id.
+
+    Args:
+        known: names of those that there are, by their hashes.
+        what: what is there of each, for people.
+        where: where the user looked for it.
+
+    Raises:
+        InputError: there are several, or none.
+    """
     found = [key for key, name in known.items() if text and (name == text or key.startswith(text))]
     if len(found) == 1:
         return found[0]
-    lines = [f"{known[key]} {key[:ID_DIGITS]}" for key in list(found or known)[:_SHOWN]]
     raise InputError(
-        "several pipelines have this name" if found else "there are no samples of this pipeline",
-        where=str(reader.path),
-        expected="one of " + ", ".join(lines) if lines else None,
+        "several pipelines have this name" if found else f"there are no {what}",
+        where=where,
+        expected=pipeline_list({key: known[key] for key in found} or known),
         found=repr(text),
         todo="give the start of an id; `hltune samples stats` shows all of them",
     )
+
+
+def pipeline_list(known: Mapping[str, str]) -> str | None:
+    """For people: pipelines to choose one of, by name and id; None if there is none."""
+    lines = [f"{name} {key[:ID_DIGITS]}" for key, name in list(known.items())[:_SHOWN]]
+    return "one of " + ", ".join(lines) if lines else None
 
 
 def _machine(reader: Reader, pipeline_hash: str, text: str | None) -> MachineId:

@@ -31,6 +31,8 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement, Prediction
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
+from hltune.values.pipeline import PipelineSpec
+from hltune.values.reasons import limits_to_raise
 from hltune.workspace.default_weights import default_ranker, with_default_weights
 from hltune.workspace.records import Record, Workspace
 from hltune.workspace.searches import Searches
@@ -98,7 +100,7 @@ def schedule(
 
     Args:
         search: the last rung, see `hltune.search.ladder`.
-        search_timeout_s: limit on all searches together.
+        search_timeout_s: limit on the time in which anything is searched.
         measuring: without it, what the ranker thinks most of, or else what the largest search found, is written as it
             is.
         directory: where to write it; None for the workspace.
@@ -221,7 +223,16 @@ def _winner(attempt: Attempt, search: SearchOptions) -> Tried:
             "no search found a schedule that works; all that is left is the default one, inlined, scalar and serial",
             where=attempt.subject.spec.name,
             found="; ".join(reasons),
-            todo="raise the limit that was reached: --search-timeout, --compile-timeout or --run-timeout; "
-            "or schedule for a smaller size (--estimate, or --size for a built-in benchmark)",
+            todo=_todo(attempt.subject.spec, [each.failure for each in attempt.tried if each.failure is not None]),
         )
     return found
+
+
+def _todo(spec: PipelineSpec, failures: Sequence[Failure]) -> str:
+    """What may make a search find something."""
+    loops = [var for func in spec.funcs for own in (func.args, *func.updates) for var in own]
+    if dotted := [*dict.fromkeys(var for var in loops if "." in var)]:
+        return f"give variables names without dots, for Halide's searches take no others: {', '.join(dotted)}"
+    if (raised := limits_to_raise(failures)) is not None:
+        return f"{raised}; or schedule for a smaller size (--estimate, or --size for a built-in benchmark)"
+    return "mend what is named there, no limit was reached; or write a schedule yourself, which `hltune tune` takes"

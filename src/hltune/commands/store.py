@@ -19,10 +19,11 @@ def check_store_is_free(path: Path, progress: Progress) -> None:
 
 @contextlib.contextmanager
 def hold_store(path: Path, progress: Progress, *, todo: str) -> Generator[Store]:
-    """Opens a store to write to; whoever interrupts is told that all samples are kept, and what to do."""
+    """Opens a store to write to; whoever interrupts is told that the samples of this run are kept, and what to do."""
     with Store(path, progress=progress, wait_s=WAIT_S) as store:
         try:
             yield store
         except KeyboardInterrupt:
-            progress.note(f"all {store.count()} samples are kept in {store.path}; {todo}")
+            kept = f"all {store.added} samples of this run are kept in {store.path}, which has {store.count()} in all"
+            progress.note(f"{kept}; {todo}")
             raise

@@ -29,6 +29,7 @@ _TOKEN = r"""
     "(?:[^"\\]|\\.)*"
     | \([A-Za-z_][\w ]*\ \*[\w *]*\)  # the type of a pointer
     | \((?:u?int|b?float)\d+(?:x\d+)?\)
+    | (?: ODD (?!))(?: ODD [\w.$])*[(\[]?
     | -?\d+(?:\.\d+)?(?:e[+-]?\d+)?[fh]?(?!\w)
     | -(?:inf|nan)[fh]?
     | reinterpret<[^>]*>\(
@@ -37,6 +38,8 @@ _TOKEN = r"""
     | \n
     | \S
 """
+_LIKE_A_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?[fh]?")
+"""A name that nobody can tell from a number."""
 _BINARY = frozenset(("+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "&&", "||"))
 _NO_NUMBERS = frozenset(number + suffix for number in ("inf", "nan") for suffix in ("", "f", "h"))
 _INT = Type("int", 32)
@@ -46,9 +49,19 @@ _DOUBLE = Type("float", 64)
 
 @cache
 def _tokens(odd: tuple[str, ...]) -> re.Pattern[str]:
-    """What a token is, where these names are no identifiers; ours have ``_`` where Halide's have ``$``."""
-    alternatives = "".join(re.escape(name).replace("_", "[_$]") + "|" for name in odd)
-    return re.compile(_TOKEN.replace("ODD ", alternatives), re.VERBOSE)
+    """What a token is, where these names are no identifiers."""
+    return re.compile(_TOKEN.replace("ODD ", "".join(f"{_as_printed(name)}|" for name in odd)), re.VERBOSE)
+
+
+@cache
+def _begin(odd: tuple[str, ...]) -> re.Pattern[str]:
+    """What a token begins with that is named after one of these names."""
+    return re.compile("|".join(map(_as_printed, odd)) or "(?!)")
+
+
+def _as_printed(name: str) -> str:
+    """Pattern of a name: ours have ``_`` where Halide's have ``$``."""
+    return re.escape(name).replace("_", "[_$]")
 
 
 class Expressions:
@@ -59,8 +72,10 @@ class Expressions:
     """
 
     def __init__(self, text: str, names: Iterable[str]) -> None:
-        odd = sorted({name for name in names if not re.fullmatch(r"[^\W\d]\w*", name)}, key=len, reverse=True)
-        self._tokens: list[str] = [*_tokens(tuple(odd)).findall(text.rstrip() + "\n"), ""]
+        odd = {name for name in names if not (re.fullmatch(r"[^\W\d]\w*", name) or _LIKE_A_NUMBER.fullmatch(name))}
+        longest_first = tuple(sorted(odd, key=len, reverse=True))
+        self._tokens: list[str] = [*_tokens(longest_first).findall(text.rstrip() + "\n"), ""]
+        self._odd = _begin(longest_first)
         self._at: int = 0
 
     def _index(self) -> tuple[Expression, int]:
@@ -95,7 +110,7 @@ class Expressions:
             inside = self._expression()
             self._take(")")
             return inside
-        if first.isalpha() or first == "_":
+        if first.isalpha() or first == "_" or self._odd.match(token):
             return self._named(token, last, None)
         if first == "(":
             return self._typed(Type.named(token[1:-1]) or HANDLE)
@@ -110,7 +125,7 @@ class Expressions:
     def _typed(self, type_: Type) -> Expression:
         """What stands after a type in parentheses."""
         token = self._next()
-        if token[0].isdigit() or token[0] == "-":
+        if (token[0].isdigit() or token[0] == "-") and not self._odd.match(token):
             return Number(int(token), type_)
         return self._named(token, token[-1], type_)
 

@@ -97,7 +97,13 @@ def read(lower: LowerJob, process: Process, vector_bytes: int, make: Callable[[W
         program = parse_lowered(text, _names(lower.spec))
         return make(walk(program, *arguments_of(lower.spec), vector_bits=8 * vector_bytes), program_hash(program))
     except _UNREADABLE as error:
-        return Failure(stage="read", kind="error", message=f"{type(error).__name__}: {error}")
+        return Failure(stage="read", kind="error", message=_unreadable(error))
+
+
+def _unreadable(error: Exception) -> str:
+    """For people, to whom one of Python's own errors alone says nothing."""
+    own = isinstance(error, HltuneError)
+    return str(error) if own else f"the lowered program could not be read: {type(error).__name__}, {error}"
 
 
 def _names(spec: PipelineSpec) -> set[str]:

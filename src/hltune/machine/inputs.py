@@ -20,6 +20,9 @@ from hltune.runtime.worker import Process
 from hltune.values.errors import INPUTS, InputError
 from hltune.values.pipeline import BufferArgument, Interval, Number, PipelineSpec, ScalarArgument, check_range, fits
 
+_UNREAD = "unread"
+"""In place of a digest."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
@@ -63,6 +66,7 @@ class Inputs:
             InputError: an input is unknown or taken, it is not clear for which one a file is, or a scalar does not fit.
         """
         self._check_scalars(spec)
+        self._check_files(spec)
         free = [argument.name for argument in spec.buffers()]
         known = ", ".join(free)
         assigned: dict[str, Path] = {}
@@ -83,6 +87,17 @@ class Inputs:
             free.remove(chosen)
             assigned[chosen] = path
         return assigned
+
+    def _check_files(self, spec: PipelineSpec) -> None:
+        """What is no number stands for a file, which a scalar input does not take, and which has been there."""
+        scalars = {each.name: each.dtype for each in spec.inputs if isinstance(each, ScalarArgument)}
+        for name, path in self.images:
+            where = f"-i {name}={path.name}"
+            if name in scalars:
+                what = f"{name} is a scalar input, which takes a number"
+                raise InputError(what, where=where, expected=f"a number of type {scalars[name]}", found=repr(path.name))
+            if name is not None and dict(self.digests).get(path) == _UNREAD and not path.exists():
+                raise InputError("no such image", where=where, found=f"no file {path}")
 
     def are_drawn(self, spec: PipelineSpec) -> bool:
         """An input is random data."""
@@ -114,7 +129,7 @@ def file_digest(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     except OSError:
-        return "unread"
+        return _UNREAD
 
 
 class ImageTooSmall(InputError):

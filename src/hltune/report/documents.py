@@ -81,7 +81,8 @@ def ran(result: Ran) -> Document:
 
 def exported(result: Exported) -> Document:
     """Result of `hltune export`."""
-    return {"pipeline": result.pipeline, "name": result.schedule, "files": [str(path) for path in result.files]}
+    files = [str(path) for path in result.files]
+    return {"pipeline": result.pipeline, "name": result.schedule, "files": files, "notes": [*result.notes]}
 
 
 def comparisons(results: list[Comparison], failed: Mapping[str, HltuneError]) -> Document:

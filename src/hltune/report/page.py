@@ -131,7 +131,8 @@ def _unit(unit: Unit) -> Document:
 
 def _pipeline(result: Reported, place: Sequence[str]) -> Document:
     explanation, machine = result.explanation, result.machine
-    flags = (*(("--machine", machine.key) if machine else ()), *place)
+    chosen = ("--pipeline", explanation.subject.spec.content_hash[:ID_DIGITS])
+    flags = (*chosen, *(("--machine", machine.key) if machine else ()), *place)
     unit = explanation.machine.unit
     at_s, costs = np.array(result.history, np.float64).reshape(-1, 2).T
     elapsed = minutes_without_pauses(at_s)

@@ -53,6 +53,8 @@ class Store(Reader):
         Raises:
             InputError: another process still writes to it; the store is damaged, newer, or cannot be written to.
         """
+        self.added = 0
+        """Samples that it has added, without those that it has taken back."""
         self._machines: dict[MachineId, int] = {}
         self._lock = WriterLock(lock_of(path), wait_s=wait_s, progress=progress)
         with contextlib.ExitStack() as undo:
@@ -116,7 +118,7 @@ class Store(Reader):
     def retract(self, number: int) -> None:
         """Deletes one sample, which turned out not to be what the schedule costs."""
         with self._transaction():
-            self._execute("DELETE FROM samples WHERE id = :number", number=number)
+            self.added -= self._execute("DELETE FROM samples WHERE id = :number", number=number)
 
     def delete(self, pipeline_hash: str, machine_key: str | None = None) -> Deleted:
         """Deletes all samples of a pipeline, on one machine or on all; the file shrinks."""
@@ -164,6 +166,7 @@ class Store(Reader):
         if known is not None:
             return known
         features_id = sample.featurization and self._features(pipeline_id, sample.featurization)
+        self.added += 1
         return self._insert("samples", **ids, features_id=features_id, **columns)
 
     def _pipeline(self, pipeline_hash: str) -> int:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _MARK = "// Exported by hltune.\n"
 """First line of a header, so that the next export knows what it may replace."""
+_PARAMETER = re.compile(r"(?<=[ *])\w+(?=[,)])", re.ASCII)
+"""The name of one, in a declaration."""
 _COMPILE_S = 600.0
 """Ahead of time nobody waits in a loop; some schedules take minutes."""
 
@@ -115,8 +117,25 @@ class CompileJob:
                 "Halide cannot compile this", where=f"{self.spec.name} for {self.target}", found=str(error).strip()
             ) from error
         header = Path(self.names[2])
-        header.write_text(f"{_MARK}{header.read_text()}")
+        header.write_text(f"{_MARK}{with_legal_names(header.read_text(), self.function_name)}")
         return list(self.names)
+
+
+def with_legal_names(header: str, function: str) -> str:
+    """A header in which this function has parameters of legal names: Halide's may begin with digits, or be alike."""
+    taken: set[str] = set()
+
+    def legal(found: re.Match[str]) -> str:
+        name = first = f"_{found[0]}" if found[0][0].isdigit() else found[0]
+        number = 1
+        while name in taken | C_RESERVED:
+            number += 1
+            name = f"{first}_{number}"
+        taken.add(name)
+        return name
+
+    declared = rf"^int {re.escape(function)}\(.*\)"
+    return re.sub(declared, lambda line: _PARAMETER.sub(legal, line[0]), header, flags=re.MULTILINE)
 
 
 def offload(pipeline: hl.Pipeline, schedule: Schedule, funcs: Mapping[str, hl.Func]) -> None:

@@ -113,6 +113,7 @@ int long mutable namespace new noexcept not not_eq nullptr operator or or_eq pri
 reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template
 this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
 while xor xor_eq restrict typeof typeof_unqual main NULL EOF assert errno linux unix stdin stdout stderr
+_Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local
 """
 _SMALL_MACROS = """
 HalideExtern_1 HalideExtern_2 HalideExtern_3 HalideExtern_4 HalideExtern_5 HalidePureExtern_1 HalidePureExtern_2

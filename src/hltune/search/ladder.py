@@ -8,6 +8,7 @@ A beam search takes about its beam size times its passes times what greedy searc
 each state is new, so the forecast follows the largest one that has ended. What cannot end in time is not begun.
 """
 
+import contextlib
 import math
 import time
 from collections import deque
@@ -233,9 +234,9 @@ def climb(
 ) -> Generator[Step]:
     """Runs rungs on all processes of the pool, in their order, and yields what each found, as they are done.
 
-    While the caller works on one, the next ones are searched; what the caller does when all have ended takes nothing
-    from the budget. Nothing goes on after `end_s` of the monotonic clock, or when `until` says so. Whoever leaves early
-    leaves no process busy.
+    While the caller works on one, the next ones are searched. What counts is for how long anything is searched: neither
+    the start of a process, nor what the caller does when all have ended. Nothing goes on after `end_s` of the monotonic
+    clock, or when `until` says so. Whoever leaves early leaves no process busy.
     """
     return _Climb(pool, spec, target, deque(rungs), budget_s, memory, forecast or Forecast(), end_s, until).steps()
 
@@ -246,7 +247,6 @@ class _Begun:
 
     rung: Rung
     limit_s: float
-    began_s: float
 
 
 @dataclass(slots=True)
@@ -260,33 +260,43 @@ class _Climb:
     forecast: Forecast
     last_s: float
     until: Callable[[], bool]
-    end_s: float = 0.0
+    spent_s: float = 0.0
     busy: dict[_Search, _Begun] = field(default_factory=dict[_Search, _Begun])
 
     def steps(self) -> Generator[Step]:
-        self.end_s = time.monotonic() + self.budget_s
         try:
             while (self.waiting or self.busy) and not self.until():
                 for step in self._begin():
-                    yield from self._hand_over(step)
-                if self.busy and (ended := first_ended(list(self.busy), timeout_s=LOOK_S)) is not None:
-                    yield from self._hand_over(self._end(ended))
+                    with self._counting():
+                        yield step
+                if not self.busy:
+                    continue
+                with self._counting():
+                    ended = first_ended(list(self.busy), timeout_s=LOOK_S)
+                if ended is not None:
+                    step = self._end(ended)
+                    with self._counting():
+                        yield step
         finally:
             for running, begun in self.busy.items():
+                self.forecast.gave_up(begun.rung, running.spent_s())
                 running.cancel()
-                self.forecast.gave_up(begun.rung, time.monotonic() - begun.began_s)
 
-    def _hand_over(self, step: Step) -> Generator[Step]:
-        """Yields; if nobody searches any more when the caller returns, the caller's time does not count."""
-        handed_s = time.monotonic()
-        yield step
-        if all(running.done() for running in self.busy):
-            self.end_s += time.monotonic() - handed_s
+    @contextlib.contextmanager
+    def _counting(self) -> Generator[None]:
+        """Meanwhile nothing is begun: what counts is how long the search has run that has run for longest."""
+        before = {running: self._taken_s(running) for running in self.busy}
+        yield
+        self.spent_s += max((self._taken_s(running) - taken_s for running, taken_s in before.items()), default=0.0)
+
+    def _taken_s(self, running: _Search) -> float:
+        """What a search has taken so far; whoever exceeds a limit may be asked long after that."""
+        return min(running.spent_s(), self.busy[running].limit_s)
 
     def _begin(self) -> Generator[Step]:
         """Gives work to all who are free; yields what needs no work."""
         while self.waiting and (idle := self._idle()):
-            rung, left_s = self.waiting[0], min(self.end_s, self.last_s) - time.monotonic()
+            rung, left_s = self.waiting[0], min(self.budget_s - self.spent_s, self.last_s - time.monotonic())
             if (known := self._known(rung, max(0.0, left_s))) is not None:
                 self.waiting.popleft()
                 self.forecast.saw(rung, known.outcome, left_s)
@@ -300,7 +310,7 @@ class _Climb:
                 yield Step(rung=rung, outcome=_skipped(rung, needed_s, left_s, self.budget_s), skipped=True)
                 continue
             running = self.pool.begin(idle, self.spec, self.target, rung.searches, timeout_s=left_s)
-            self.busy[running] = _Begun(rung, left_s, time.monotonic())
+            self.busy[running] = _Begun(rung, left_s)
 
     def _end(self, running: _Search) -> Step:
         begun = self.busy.pop(running)
@@ -309,6 +319,7 @@ class _Climb:
             outcomes = running.result()
         except JobFailed as failed:  # of several searches, nobody knows which one
             outcomes = (failed.failure,)
+        outcomes = tuple(_without_pauses(each, running.spent_s()) for each in outcomes)
         step = _step(rung, outcomes)
         self.forecast.saw(rung, step.outcome, limit_s)
         if len(outcomes) == len(rung.searches):
@@ -331,6 +342,13 @@ class _Climb:
         return next((worker for worker in self.pool.workers if worker not in busy), None)
 
 
+def _without_pauses(outcome: Outcome, spent_s: float) -> Outcome:
+    """A search does not know that it stood still, for somebody was timing; whoever waits for it may."""
+    if isinstance(outcome, Failure) or outcome.search_s is None or outcome.search_s <= spent_s:
+        return outcome
+    return replace(outcome, search_s=spent_s)
+
+
 def _step(rung: Rung, outcomes: Sequence[Outcome]) -> Step:
     """With the candidate of least predicted cost, or else the first failure."""
     found = [each for each in outcomes if isinstance(each, Candidate)]
@@ -341,10 +359,14 @@ def _step(rung: Rung, outcomes: Sequence[Outcome]) -> Step:
 
 
 def _skipped(rung: Rung, needed_s: float | None, left_s: float, budget_s: float) -> Failure:
-    need = "" if needed_s is None else f"would take about {needed_s:.0f} s, and "
-    left = f"{max(0.0, left_s):.0f} s are left of {budget_s:.0f} s"
+    need = "" if needed_s is None else f"would take about {_text(needed_s)} s, and "
+    left = f"{_text(max(0.0, left_s))} s are left of {budget_s:g} s"
     message = f"skipped: {need}{left} (--search-timeout)"
     return Failure(stage=f"{rung.searches[0].autoscheduler} search", kind="timeout", message=message)
+
+
+def _text(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
 
 
 def _label(search: SearchOptions) -> str:

@@ -13,6 +13,7 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Searched
+from hltune.values.reasons import limits_to_raise
 from hltune.values.unit import MILLISECONDS, Unit
 from hltune.workspace.records import TUNED, Record
 from hltune.workspace.rows import Row, fastest_first, without_twins
@@ -200,12 +201,12 @@ def _nothing_works(rows: list[Row], where: str) -> HltuneError:
             found="; ".join(reasons) or None,
             todo="mend it, or leave --keep and --only away; `hltune samples failures` lists what failed",
         )
+    raised = limits_to_raise(row.failure for row in rows if row.failure)
     return HltuneError(
         "no schedule works, not even the default one" if all(row.failure for row in rows) else "only the default works",
         where=where,
         found="; ".join(reasons) or None,
-        todo="`hltune samples failures` lists what failed; raise the limit that was reached: --compile-timeout, "
-        "--run-timeout or --search-timeout",
+        todo="; ".join(filter(None, ("`hltune samples failures` lists what failed", raised))),
     )
 
 

@@ -19,6 +19,18 @@ class OutputSizes(NamedTuple):
     steps: dict[str, tuple[int, ...]]
     """Larger extents are so by multiples of these."""
 
+    def allow(self, name: str, extents: Sequence[int]) -> bool:
+        """An output may be as large as this."""
+        rows = zip(extents, self.least[name], self.steps[name], strict=True)
+        return all(extent >= least and (extent - least) % max(1, step) == 0 for extent, least, step in rows)
+
+    def text(self) -> str:
+        """For people: a sentence."""
+        least, steps = (", ".join(f"{name} {_text(extents)}" for name, extents in each.items()) for each in self)
+        any_larger = all(step == 1 for extents in self.steps.values() for step in extents)
+        larger = "" if any_larger else f", and on larger ones only where they are larger by multiples of {steps}"
+        return f"It does not run on smaller outputs than {least}{larger}."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
@@ -87,8 +99,16 @@ class About:
             f"Written {self.day} by hltune {__version__} with Halide {self.halide}.",
         ]
         if self.runs_on is not None:
-            lines.insert(1, _limits(self.runs_on))
+            lines.insert(1, self.runs_on.text())
         return [" ".join(line.split()) for line in lines]
+
+    def refused(self) -> str | None:
+        """For people: outputs of the sizes that it is for, on which it does not run; None if it does on all."""
+        allowed, outputs = self.runs_on, {each.name: _sizes(each.estimate) for each in self.spec.outputs}
+        if allowed is None or all(allowed.allow(*each) for each in outputs.items()):
+            return None
+        own = ", ".join(f"{name} {_text(extents)}" for name, extents in outputs.items())
+        return f"this schedule does not run on the sizes that it is written for, {own}. {allowed.text()}"
 
     def _cost(self) -> str:
         if self.measured is None:
@@ -97,13 +117,6 @@ class About:
         text = f"{machine.unit.text(cost)} {machine.unit.label} on {machine.cpu}, threads: {machine.threads}"
         text += f", given {machine.given}" if machine.given else ""
         return text if machine.target == self.target else f"{text}, as {machine.target}"
-
-
-def _limits(sizes: OutputSizes) -> str:
-    least, steps = (", ".join(f"{name} {_text(extents)}" for name, extents in each.items()) for each in sizes)
-    any_larger = all(step == 1 for extents in sizes.steps.values() for step in extents)
-    larger = "" if any_larger else f", and on larger ones only where they are larger by multiples of {steps}"
-    return f"It does not run on smaller outputs than {least}{larger}."
 
 
 def _lists(extents: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:

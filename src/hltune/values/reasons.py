@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hltune.values.errors import Failure
-from hltune.values.limits import limit_flag, with_flag
+from hltune.values.limits import limit_flag, timeout_flag, with_flag
 
 _LONGEST = 160
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_])-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?%?(?![A-Za-z0-9_])")
@@ -55,6 +55,13 @@ Failed = tuple[str, str, int, str | None, bool]
 def reasons(failures: Iterable[Failure]) -> tuple[Reason, ...]:
     """The reasons of failures, the commonest first; of the failures themselves the newest is the last one."""
     return counted((each.stage, each.message, 1, None, False) for each in reversed([*failures]))
+
+
+def limits_to_raise(failures: Iterable[Failure]) -> str | None:
+    """For people: the flags of limits that were reached, or for the sake of which something was skipped."""
+    late = (each.flag or (timeout_flag(each.stage) if each.kind == "timeout" else None) for each in failures)
+    flags = sorted({flag for flag in late if flag is not None})
+    return f"raise the limit that was reached: {' or '.join(flags)}" if flags else None
 
 
 def counted(rows: Iterable[Failed]) -> tuple[Reason, ...]:

@@ -327,6 +327,21 @@ def test_paused_processes_stand_still_and_their_limits_with_them(monkeypatch: py
         assert counting.result() > 0
 
 
+def test_what_a_job_has_taken_is_known_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the start of the process nor a pause counts, nor what passes before somebody asks."""
+    with Worker() as worker:
+        began_s = time.monotonic()
+        slept = worker.start(jobs.Sleep("dozing", seconds=0.2, timeout_s=60))
+        assert eventually(lambda: slept.spent_s() > 0.0)
+        with paused([worker]):
+            time.sleep(0.3)
+        slept.result()
+        taken_s = slept.spent_s()
+        assert 0.0 < taken_s <= time.monotonic() - began_s - 0.3
+        later(monkeypatch, 1000)
+        assert slept.spent_s() == taken_s
+
+
 def test_leaving_a_pause_by_an_error_lets_the_process_go_on(worker: Worker) -> None:
     with pytest.raises(ValueError, match="in between"), paused([worker]):
         raise ValueError("in between")

@@ -34,6 +34,10 @@ class AnyRunning(Protocol[R_co]):
         """The time that it may still take."""
         ...
 
+    def spent_s(self) -> float:
+        """For how long it has run so far, or until it ended: without the start of its process, as far as is known."""
+        ...
+
     def cancel(self) -> None:
         """Ends it."""
         ...

@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -101,13 +102,13 @@ def _in_fork(connection: Connection, job_file: int) -> None:
 
 def _outcome(job: Job[Any], process: Process) -> Done | Raised:
     try:
-        return Done(job.run(process))
+        return Done(job.run(process), time.monotonic())
     except HltuneError as error:
-        return Raised(error, type(error).__name__, str(error))
+        return Raised(error, type(error).__name__, str(error), time.monotonic())
     except Exception as error:
         traceback.print_exc()
         sys.stderr.flush()
-        return Raised(None, type(error).__name__, f"{type(error).__name__}: {error}".strip())
+        return Raised(None, type(error).__name__, f"{type(error).__name__}: {error}".strip(), time.monotonic())
 
 
 def die_with_parent(parent: int) -> None:

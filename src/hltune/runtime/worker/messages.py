@@ -104,18 +104,20 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A job returned."""
+    """A job returned, at this moment of the monotonic clock."""
 
     result: Any
+    ended_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """An exception left the job: ours as it is, others as text."""
+    """An exception left the job, at this moment of the monotonic clock: ours as it is, others as text."""
 
     ours: HltuneError | None
     kind: str
     message: str
+    ended_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,6 +280,8 @@ class Running(Generic[R]):
         self._group = group
         self._pauses = pauses
         self._stage = Stage(START, _START_S, time.monotonic())
+        self._began_s: float | None = None
+        self._ended_s: float | None = None
         self._outcome: Done | Raised | JobFailed | None = None
 
     @property
@@ -309,14 +311,24 @@ class Running(Generic[R]):
 
     def remaining_s(self) -> float:
         """The time that the present stage may still take."""
-        began_s = self._stage.began_s
-        # The message that a stage begins may be older than a pause and read after it.
-        paused_s = sum(max(0.0, end_s - max(at_s, began_s)) for at_s, end_s in self._pauses)
-        left_s = began_s + paused_s + self._stage.timeout_s - time.monotonic()
+        left_s = self._stage.timeout_s - self._run_s(self._stage.began_s, time.monotonic())
         if left_s <= 0.0 and self._stage.waited_s is not None:
             waited = max(0.0, waited_s(self._group.leader.pid) - self._stage.waited_s)
             left_s += min(waited, _MOST_WAITED * self._stage.timeout_s)
         return max(0.0, left_s)
+
+    def spent_s(self) -> float:
+        """For how long it has run since its first stage began, without pauses, whether or not anybody listened."""
+        while self._outcome is None and self.connection.poll():
+            self._listen(0.0)
+        if self._began_s is None:
+            return 0.0
+        return self._run_s(self._began_s, time.monotonic() if self._ended_s is None else self._ended_s)
+
+    def _run_s(self, began_s: float, ended_s: float) -> float:
+        """The time between two moments without the pauses, of which the first one may be older than some."""
+        paused_s = sum(max(0.0, min(end_s, ended_s) - max(at_s, began_s)) for at_s, end_s in self._pauses)
+        return max(0.0, ended_s - began_s - paused_s)
 
     def cancel(self) -> None:
         """Ends the process if nobody knows yet what came of the job."""
@@ -327,21 +339,26 @@ class Running(Generic[R]):
         """Waits for one message, but no longer than this or than the job's limit."""
         if not self.connection.poll(min(seconds, self.remaining_s(), LONGEST_WAIT_S)):
             if self.remaining_s() == 0.0:
+                self._ended_s = time.monotonic()
                 self._outcome = self._failed("timeout", f"{LATE} of {self._stage.timeout_s:g} s")
                 self.worker.recycle()
             return
         try:
             message = self.connection.recv()
         except (EOFError, ConnectionResetError):
+            self._ended_s = time.monotonic()
             self._outcome = self._failed(*self._death(self._group.leader.wait()))
             self.worker.recycle()
             return
         match message:
             case Stage():
                 self._stage = message
+                self._began_s = message.began_s if self._began_s is None else self._began_s
             case Died(code=code):
+                self._ended_s = time.monotonic()
                 self._outcome = self._failed(*self._death(code))
             case _:
+                self._ended_s = message.ended_s
                 self._outcome = message
 
     def _death(self, code: int) -> tuple[FailureKind, str]:

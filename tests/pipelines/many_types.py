@@ -37,8 +37,8 @@ def many_types(gain: float = 1.5, width: int = 256) -> hl.Func:
 
 def _images(names: str, width: int) -> dict[str, hl.ImageParam]:
     images = {name: hl.ImageParam(TYPES[name], 2, name) for name in names}
-    for image in images.values():
-        image.set_estimates([hl.Range(0, width), hl.Range(0, 192)])
+    for image in images.values():  # with room for schedules that round up: whoever ships them repairs none
+        image.set_estimates([hl.Range(0, 2 * width), hl.Range(0, 384)])
     return images
 
 

@@ -139,6 +139,7 @@ def test_a_project_links_what_was_compiled(tmp_path: Path) -> None:
     assert built(tmp_path, "dilate3x3", "uint8_t") == "0 7"
 
 
+@pytest.mark.long
 def test_a_project_links_what_was_compiled_of_a_generator(tmp_path: Path) -> None:
     generator = tmp_path / "widen.cpp"
     generator.write_text(WIDEN.replace("OFFSET", "3").replace("APPLY", ""))

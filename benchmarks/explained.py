@@ -11,7 +11,6 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ def main() -> None:
     shares = [explained(name, root) for name in chosen]
     print(f"95 to 105%: {sum(0.95 <= each <= 1.05 for each in shares)} of {len(shares)}\n")
     print(f"{'':16}{'directives':>11}{'left':>6}{'tries':>7}  failure")
-    left = [reduced(name, digest, root) for name, digest in failures(chosen, root)][:_MOST]
+    left = [reduced(name, digest, root) for name, digest in failures(chosen, root)]
     if left:
         print(f"median of what is left: {statistics.median(left):.0%} of the directives, of {len(left)} failures")
 
@@ -38,14 +37,14 @@ def main() -> None:
 def explained(name: str, root: Path) -> float:
     """Prints a line; returns the sum of the shares."""
     explain = partial(hltune, "explain", name, "--schedule", "expert", "--workspace", root)
-    (schedule,) = kept(root / f"{name}.explained.json", explain)["schedules"][:1]
+    schedule = kept(root / f"{name}.explained.json", explain)["schedules"][0]
     shares = [row["measured"]["share"] for row in schedule["funcs"] if row["measured"] is not None]
     advice = schedule["advice"] or [{"stage": "nothing", "text": "is found wrong"}]
     print(f"{name:16}{sum(shares):7.1%}  {advice[0]['stage']} {advice[0]['text']}", flush=True)
     return sum(shares)
 
 
-def failures(names: list[str], root: Path) -> Iterator[tuple[str, str]]:
+def failures(names: list[str], root: Path) -> list[tuple[str, str]]:
     """The newest example of each reason, with its pipeline, ten at most."""
     found: list[tuple[str, str]] = []
     for name in names:
@@ -54,13 +53,13 @@ def failures(names: list[str], root: Path) -> Iterator[tuple[str, str]]:
         except subprocess.CalledProcessError:
             continue  # nothing was measured
         found += [(name, row["hash"]) for row in document["failures"] if not row["otherwise_since"]]
-    yield from found[:_MOST]
+    return found[:_MOST]
 
 
 def reduced(name: str, digest: str, root: Path) -> float:
     """Prints a line; returns how many of the directives are left."""
-    reduce = partial(hltune, "reduce", digest, "--minutes", _MINUTES, "--workspace", root)
-    found: Any = kept(root / f"{digest}.reduced.json", reduce)
+    reduce = partial(hltune, "reduce", digest, "--pipeline", name, "--minutes", _MINUTES, "--workspace", root)
+    found: Any = kept(root / f"{name}.{digest}.reduced.json", reduce)
     before, after = found["directives_before"], found["directives"]
     print(
         f"{name:16}{before:11}{after:6}{found['tried']:7}  {found['failure']['stage']}: {found['failure']['message']}"

@@ -148,13 +148,18 @@ def pipeline():
 """Halide itself tells the names of its two Funcs apart."""
 
 
-def test_an_output_whose_name_halide_has_counted(worker: Worker, target: TargetInfo, tmp_path: Path) -> None:
-    file = tmp_path / "twice.py"
-    file.write_text(TWICE)
+def stores_of(text: str, worker: Worker, target: TargetInfo, folder: Path) -> float:
+    """Of the pipeline of a file, in all its Funcs, without a schedule."""
+    file = folder / "pipeline.py"
+    file.write_text(text)
     source = Source(kind="python", location=str(file), entry="pipeline")
     spec = worker.run(Unchecked(source=source, target="host", cache=CACHE))
     stores, _ = counted(walked(worker, target, spec, Schedule()))
-    assert sum(stores.values()) == 64 * 48
+    return sum(stores.values())
+
+
+def test_an_output_whose_name_halide_has_counted(worker: Worker, target: TargetInfo, tmp_path: Path) -> None:
+    assert stores_of(TWICE, worker, target, tmp_path) == 64 * 48
 
 
 UP_TO = """
@@ -173,9 +178,4 @@ def pipeline():
 
 
 def test_nothing_is_counted_by_an_infinite_scalar(worker: Worker, target: TargetInfo, tmp_path: Path) -> None:
-    file = tmp_path / "up_to.py"
-    file.write_text(UP_TO)
-    source = Source(kind="python", location=str(file), entry="pipeline")
-    spec = worker.run(Unchecked(source=source, target="host", cache=CACHE))
-    stores, _ = counted(walked(worker, target, spec, Schedule()))
-    assert 64 <= sum(stores.values()) < 64 * 64
+    assert 64 <= stores_of(UP_TO, worker, target, tmp_path) < 64 * 64

@@ -153,14 +153,14 @@ def compare(
     asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
     subjects = load_subjects(asked, output.place)
     files = [[(called(path), read_for(path, each.spec).schedule) for path in schedules] for each in subjects]
-    for number, subject in enumerate(subjects, start=1):
+    for number, (subject, given) in enumerate(zip(subjects, files, strict=True), start=1):
         try:
             with show_progress() as progress:
                 result = command.compare(
                     subject,
                     adams2019,
                     search_timeout_s=limits.search_timeout,
-                    files=files[number - 1],
+                    files=given,
                     workspace=output.place,
                     measure=measure,
                     inputs=source.inputs(search.seed),

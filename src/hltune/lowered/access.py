@@ -11,6 +11,8 @@ from hltune.lowered.evaluate import Value, is_vector, row
 from hltune.lowered.tree import Type
 
 PATTERNS = ("scalar", "broadcast", "dense", "aligned", "reversed", "strided", "gather")
+LANE_BY_LANE = ("strided", "gather")
+"""Those whose lanes are accessed one after the other."""
 _MOST = 0.5
 """Lanes are evenly spaced if they are so in this share of the iterations: boundaries are exceptions."""
 

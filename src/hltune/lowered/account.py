@@ -11,12 +11,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.lowered.access import Access, pattern
+from hltune.lowered.access import LANE_BY_LANE, Access, pattern
 from hltune.lowered.estimate import TERMS, estimate
 from hltune.lowered.features import BODY, bodies, features
 from hltune.lowered.footprint import touched
 from hltune.lowered.job import LowerJob, read
-from hltune.lowered.walk import Allocation, Loop, Site, Walked
+from hltune.lowered.memory import Allocation
+from hltune.lowered.walk import Loop, Site, Walked
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -201,7 +202,7 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
 
 def _apart(accesses: Iterable[Access]) -> list[Access]:
     """What is accessed lane by lane."""
-    return [each for each in accesses if pattern(each) in ("strided", "gather")]
+    return [each for each in accesses if pattern(each) in LANE_BY_LANE]
 
 
 def _by_data(access: Access) -> bool:

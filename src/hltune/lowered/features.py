@@ -21,9 +21,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hltune.lowered import operations
-from hltune.lowered.access import PATTERNS, Access, pattern
+from hltune.lowered.access import LANE_BY_LANE, PATTERNS, Access, pattern
 from hltune.lowered.footprint import touched
-from hltune.lowered.walk import HEAP, PARALLEL, Site, Walked
+from hltune.lowered.memory import HEAP
+from hltune.lowered.walk import PARALLEL, Site, Walked
 from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
@@ -198,7 +199,7 @@ def _first_parallel(site: Site) -> int:
 def _add_access(found: dict[str, float], access: Access, what: str) -> None:
     which = pattern(access)
     found[f"{what} {which}"] += access.executed
-    if which in ("strided", "gather"):
+    if which in LANE_BY_LANE:
         found["lane_by_lane"] += access.executed * access.lanes * access.enabled
     found[f"{what}_bytes"] += access.executed * access.lanes * access.bytes * access.enabled
 

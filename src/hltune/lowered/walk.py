@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hltune.lowered.access import Access, places_of
 from hltune.lowered.evaluate import SAMPLES, Names, Sizes, Value, is_vector, row
+from hltune.lowered.memory import HEAP, LARGEST_ON_STACK, Allocation, Held
 from hltune.lowered.operations import Counter, Work
 from hltune.lowered.tree import (
     HANDLE,
@@ -37,11 +38,7 @@ from hltune.lowered.tree import (
     Type,
 )
 
-HEAP = ("Auto", "Heap")
-"""Memory of what `malloc` gives."""
 PARALLEL = frozenset(("parallel", "gpu_block", "gpu_thread", "gpu_lane"))
-LARGEST_ON_STACK = 16 << 10
-"""Bytes: what is no larger, and of a constant size, Halide does not take from the heap (``src/CodeGen_Posix.cpp``)."""
 _UNKNOWN = 0.5
 """The share of iterations for which what depends on data is thought to hold."""
 
@@ -81,54 +78,6 @@ class Site:
     def points(self) -> float:
         """Elements that it stores altogether."""
         return self.runs * self.store.lanes * self.store.enabled
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """A buffer: mean bytes, how often it is allocated, and where.
-
-    Attributes:
-        constant: its size is known when it is compiled.
-    """
-
-    buffer: str
-    bytes: float
-    runs: float
-    memory: str
-    constant: bool
-
-    @property
-    def beyond_stack(self) -> bool:
-        """It is wanted on the stack and does not go there: Halide takes it from the heap, once for each thread's part.
-
-        Features and T0 take it for free, as they take all that is wanted on the stack.
-        """
-        return self.memory == "Stack" and not (self.constant and self.bytes <= LARGEST_ON_STACK)
-
-
-@dataclass(slots=True)
-class Held:
-    """What one thread holds of the heap in the same loops, from the first buffer that it takes to the last it returns.
-
-    Attributes:
-        runs: how often.
-        peak: most bytes at a time.
-    """
-
-    runs: float = 0.0
-    peak: float = 0.0
-    _live: dict[str, float] = field(default_factory=dict[str, float])
-
-    def take(self, buffer: str, size: float, runs: float) -> None:
-        """A buffer is allocated."""
-        if not self._live:
-            self.runs = runs
-        self._live[buffer] = size
-        self.peak = max(self.peak, sum(self._live.values()))
-
-    def give_back(self, buffer: str) -> bool:
-        """A buffer is freed; True if it was the last one."""
-        return self._live.pop(buffer, None) is not None and not self._live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

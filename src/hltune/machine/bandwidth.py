@@ -24,7 +24,7 @@ def copied_bytes(spec: PipelineSpec) -> int:
 
 def bound_of(copy: Measurement | None, spec: PipelineSpec) -> float | None:
     """What the copy costs, in seconds; None if it failed, or moves so little that its time is that of calling it."""
-    if not isinstance(copy, Cost) or (copy.counters is None and copied_bytes(spec) < _LEAST_BYTES):
+    if not isinstance(copy, Cost) or (not copy.counted and copied_bytes(spec) < _LEAST_BYTES):
         return None
     return copy.value
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from hltune.lowered.account import Account, Body, func_of
-from hltune.lowered.walk import HEAP
+from hltune.lowered.memory import HEAP
 from hltune.search.remedies import Patient
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec

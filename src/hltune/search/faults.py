@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hltune.lowered import operations
 from hltune.lowered.account import Body
 from hltune.lowered.features import idle_share
-from hltune.lowered.walk import LARGEST_ON_STACK
+from hltune.lowered.memory import LARGEST_ON_STACK
 from hltune.search import remedies
 from hltune.search.case import Case, cache_of
 from hltune.values.directives import ComputeRoot, Schedule

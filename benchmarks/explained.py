@@ -29,8 +29,8 @@ def main() -> None:
     shares = [explained(name, root) for name in chosen]
     print(f"95 to 105%: {sum(0.95 <= each <= 1.05 for each in shares)} of {len(shares)}\n")
     print(f"{'':16}{'directives':>11}{'left':>6}{'tries':>7}  failure")
-    left = [reduced(name, digest, root) for name, digest in failures(chosen, root)]
-    if left:
+    tried = [reduced(name, digest, root) for name, digest in failures(chosen, root)]
+    if left := [each for each in tried if each is not None]:
         print(f"median of what is left: {statistics.median(left):.0%} of the directives, of {len(left)} failures")
 
 
@@ -56,10 +56,14 @@ def failures(names: list[str], root: Path) -> list[tuple[str, str]]:
     return found[:_MOST]
 
 
-def reduced(name: str, digest: str, root: Path) -> float:
-    """Prints a line; returns how many of the directives are left."""
+def reduced(name: str, digest: str, root: Path) -> float | None:
+    """Prints a line; returns how many of the directives are left, None if it could not be reduced."""
     reduce = partial(hltune, "reduce", digest, "--pipeline", name, "--minutes", _MINUTES, "--workspace", root)
-    found: Any = kept(root / f"{name}.{digest}.reduced.json", reduce)
+    try:
+        found: Any = kept(root / f"{name}.{digest}.reduced.json", reduce)
+    except subprocess.CalledProcessError:
+        print(f"{name:16}{'':24}  {digest} could not be reduced, for the reason above", flush=True)
+        return None
     before, after = found["directives_before"], found["directives"]
     print(
         f"{name:16}{before:11}{after:6}{found['tried']:7}  {found['failure']['stage']}: {found['failure']['message']}"

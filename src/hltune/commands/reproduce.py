@@ -20,7 +20,7 @@ from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import integer_range
 from hltune.machine.sensitivity import simplest_schedules
-from hltune.machine.task import RUN, RUN_SMOOTH, SMOOTH, Task
+from hltune.machine.task import COMPILE, RUN, RUN_SMOOTH, SMOOTH, Task
 from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance
 from hltune.pipeline.images import Array
 from hltune.pipeline.operations import rounded_outputs
@@ -36,7 +36,7 @@ from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.workspace.records import Workspace
 
 _SCRIPT = "reproduce.py"
-_TIMED = ("compile", RUN)
+_TIMED = (COMPILE, RUN)
 """Stages of a measurement that the script times."""
 
 

@@ -254,19 +254,18 @@ class ReferenceJob:
             input_arrays(process, task.spec, task.inputs),
             limited_by(self.options, fastest.compile_s, fastest.run_s, compile_ratio) if fastest else self.options,
         )
-        stage = "compile"
         try:
             with moved_inputs(arrays, task.spec, variant.moved) as inputs:
                 code = self._compile(process, task, options)
                 compiled = with_buffers(process, task, code.function, inputs)
-                stage, began_s = "run", time.perf_counter()
+                began_s = time.perf_counter()
                 compiled.run(process, options)
                 run_s = time.perf_counter() - began_s
                 # What follows is no part of the run, whose limit may be short.
                 process.enter("comparing outputs", timeout_s=self.options.verify_timeout_s)
             folders.save(Ran(variant=variant, outputs=compiled.outputs, compile_s=code.compile_s, run_s=run_s))
         except (hl.HalideError, HltuneError) as error:
-            folders.fail(variant.name, Failure.of(stage, error))
+            folders.fail(variant.name, Failure.of(process.stage, error))
             return None
         finally:
             folders.end()

@@ -11,15 +11,13 @@ from hltune.machine.inputs import Array, Inputs, laid_out, read_image, size_text
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.sizes import resized
-from hltune.machine.task import RUN, Compiled, Task, checked, compile_code, compile_task
+from hltune.machine.task import COMPILE, Compiled, Task, checked, compile_code, compile_task
 from hltune.runtime.files import part_of
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import is_about_sizes, is_outside, with_repairs
 from hltune.values.directives import Schedule
 from hltune.values.errors import INPUTS, Failure, InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec
-
-_COMPILE = "compile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ class RunImageJob:
             for argument in sized.inputs
         )
         _, compiled = with_repairs(self.schedule, lambda each: self._attempt(process, sized, each, arrays))
-        if isinstance(compiled, Failure) and compiled.stage == _COMPILE:
+        if isinstance(compiled, Failure) and compiled.stage == COMPILE:
             raise InputError("the schedule does not compile", where=self.spec.name, found=compiled.message)
         if isinstance(compiled, Failure) and not is_about_sizes(compiled.message):
             raise InputError("the pipeline fails on these inputs", where=self.spec.name, found=compiled.message)
@@ -85,13 +83,11 @@ class RunImageJob:
         import halide as hl
 
         task = Task(spec=sized, schedule=schedule, target=checked(self.target), inputs=self.inputs)
-        stage = _COMPILE
         try:
             compiled = compile_task(process, task, arrays, self.options)
-            stage = RUN
             compiled.run(process, self.options)
         except (InputError, hl.HalideError) as error:  # the schedule's failure; a repaired one may do better
-            return Failure.of(stage, error)
+            return Failure.of(process.stage, error)
         return compiled
 
     def _outside(self, process: Process, sized: PipelineSpec) -> str:

@@ -40,17 +40,16 @@ class StageTimesJob:
     def _take(self, process: Process, schedule: Schedule, arrays: tuple[Array | float, ...]) -> StageTimes | Failure:
         import halide as hl  # the parent handles jobs without it
 
-        task, stage = replace(self.task, schedule=schedule), "compile"
+        task = replace(self.task, schedule=schedule)
         try:
             began_s = time.perf_counter() - waited_s()
             function = compile_code(process, task, self.options)
             compile_s = time.perf_counter() - waited_s() - began_s  # what its limit counts
             if not self.runs:
                 return StageTimes(compile_s, None)
-            stage = "run"
             compiled = with_buffers(process, task, function, arrays)
             began_s = time.perf_counter()
             compiled.run(process, self.options)
             return StageTimes(compile_s, time.perf_counter() - began_s)
         except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
-            return Failure.of(stage, error)
+            return Failure.of(process.stage, error)

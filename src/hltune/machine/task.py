@@ -24,6 +24,7 @@ from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 WROTE_BETWEEN = "wrote beyond the ends of an output, or of its rows"
 SMOOTH = "verify on smooth inputs"
 """The stage in which outputs are wrong that are right for other inputs."""
+COMPILE = "compile"
 RUN = "run"
 RUN_SMOOTH = "run on smooth inputs"
 """The stage in which what runs on other inputs fails."""
@@ -170,7 +171,7 @@ def compile_code(process: Process, task: Task, options: MeasureOptions) -> Calla
     from hltune.pipeline.build import build
     from hltune.schedule.apply import apply_schedule
 
-    process.enter("compile", timeout_s=options.compile_timeout_s, one_thread=True)
+    process.enter(COMPILE, timeout_s=options.compile_timeout_s, one_thread=True)
     built = build(task.spec, task.schedule.base)
     apply_schedule(built, task.spec, task.schedule)
     return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))

@@ -86,13 +86,11 @@ class PrepareJob:
     def _try(self, process: Process, task: Task, arrays: tuple[Array | float, ...]) -> Compiled | Failure:
         import halide as hl  # the parent handles jobs without it
 
-        stage = "compile"
         try:
             compiled = compile_task(process, task, arrays, self.options)
-            stage = "run"
             return compiled.run_and_verify(process, self.options) or compiled
         except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
-            return Failure.of(stage, error)
+            return Failure.of(process.stage, error)
 
 
 def count_heap(process: Process, compiled: Compiled, options: MeasureOptions) -> Taken:

@@ -65,10 +65,8 @@ class ProfileJob:
             texts.append(text.decode(errors="replace"))
 
         function: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)(keep)
-        stage = "compile"
         try:
             compiled = compile_task(process, task, arrays, self.options)
-            stage = "run"
             use_handlers({"print": function})
             if (failure := compiled.run_and_verify(process, self.options)) is not None:
                 return failure
@@ -77,7 +75,7 @@ class ProfileJob:
             process.on_main_thread(lambda: settle(taken.largest_mapped_bytes))
             reports = process.on_main_thread(lambda: self._reports(compiled.call, texts))
         except (InputError, hl.HalideError) as error:
-            return Failure.of(stage, error)
+            return Failure.of(process.stage, error)
         return profile_of(reports)
 
     def _reports(self, call: Any, texts: list[str]) -> list[str]:

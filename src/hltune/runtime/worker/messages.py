@@ -59,10 +59,16 @@ LONGEST_WAIT_S = 3600.0
 
 @dataclass(slots=True)
 class Process:
-    """The worker process as a job sees it; in `state`, jobs keep what lives as long as it does, say compiled code."""
+    """The worker process as a job sees it.
+
+    Attributes:
+        state: where jobs keep what lives as long as the process does, say compiled code.
+        stage: what the job does now.
+    """
 
     _connection: Connection
     state: dict[str, Any] = field(default_factory=dict[str, Any])
+    stage: str = ""
     _main_thread: MainThread | None = None
 
     def on_main_thread(self, call: Callable[[], R]) -> R:
@@ -76,6 +82,7 @@ class Process:
             one_thread: one thread does it all, and how long it waits for a processor does not count: others that use
                 the cores do not make it take too long.
         """
+        self.stage = stage
         self._connection.send(Stage(stage, timeout_s, time.monotonic(), waited_s() if one_thread else None))
 
     def log_position(self) -> int:

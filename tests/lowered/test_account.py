@@ -7,10 +7,11 @@ import textwrap
 import pytest
 
 from hltune.lowered.account import Body, account
-from hltune.lowered.evaluate import Dimension, Sizes
+from hltune.lowered.evaluate import Sizes
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Type
 from hltune.lowered.walk import walk
+from hltune.pipeline.layout import Dimension
 
 ROW = (Dimension(minimum=0, extent=256, stride=1),)
 SIZES = Sizes(buffers={"input": ROW, "sum": ROW}, scalars={})

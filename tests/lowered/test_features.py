@@ -6,11 +6,12 @@ import textwrap
 
 import pytest
 
-from hltune.lowered.evaluate import Dimension, Sizes
+from hltune.lowered.evaluate import Sizes
 from hltune.lowered.features import BODY, WHOLE, features
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Type
 from hltune.lowered.walk import walk
+from hltune.pipeline.layout import Dimension
 
 WIDTH = 256
 UINT8, FLOAT32 = Type("uint", 8), Type("float", 32)

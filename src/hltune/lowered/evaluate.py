@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hltune.lowered.tree import Binary, Broadcast, Call, Cast, Expression, Let, Load, Name, Not, Number, Ramp, Text
+from hltune.pipeline.layout import Dimension
 
 SAMPLES = 32
 _VECTOR = 3
@@ -28,17 +29,8 @@ Value = NDArray[Any] | int | float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dimension:
-    """A dimension of an argument: as the estimates say, in elements."""
-
-    minimum: int
-    extent: int
-    stride: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """What a lowered program asks of its arguments."""
+    """What a lowered program asks of its arguments, as the estimates say, and of the tables that it brings along."""
 
     buffers: Mapping[str, Sequence[Dimension]]
     scalars: Mapping[str, int | float]

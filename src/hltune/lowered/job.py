@@ -12,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from hltune.lowered.evaluate import Dimension, Sizes
+from hltune.lowered.evaluate import Sizes
 from hltune.lowered.features import features
 from hltune.lowered.identity import program_hash
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Type
 from hltune.lowered.walk import Walked, walk
-from hltune.pipeline.layout import layout_of
+from hltune.pipeline.embedded import read_embedded
+from hltune.pipeline.layout import Dimension, layout_of
 from hltune.pipeline.serialized import read_names
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.worker import Process
@@ -110,7 +111,8 @@ def _names(spec: PipelineSpec) -> set[str]:
     """All names that users gave and that a lowered program has."""
     arguments = {each.name for each in (*spec.inputs, *spec.outputs)}
     loops = {var for func in spec.funcs for own in (func.args, *func.updates) for var in own}
-    return arguments | loops | {func.name for func in spec.funcs}
+    tables = {table.name for table in read_embedded(spec.hlpipe)}
+    return arguments | tables | loops | {func.name for func in spec.funcs}
 
 
 def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> str:
@@ -142,7 +144,10 @@ def _memory() -> str | None:
 
 
 def arguments_of(spec: PipelineSpec) -> tuple[Sizes, Mapping[str, Type]]:
-    """Sizes, from the estimates, and types of what a lowered program is called with, by Halide's names."""
+    """Sizes and types of the buffers and scalars that a lowered program does not make itself, by Halide's names.
+
+    Those that it is called with are as large as the estimates say; the others come with the pipeline.
+    """
     buffers: dict[str, tuple[Dimension, ...]] = {}
     scalars: dict[str, int | float] = {}
     types: dict[str, Type] = {}
@@ -161,6 +166,9 @@ def arguments_of(spec: PipelineSpec) -> tuple[Sizes, Mapping[str, Type]]:
             name = called if len(output.dtypes) == 1 else f"{called}.{number}"
             buffers[name] = _dimensions(output, dtype)
             types[name] = _type(dtype)
+    for table in read_embedded(spec.hlpipe):
+        buffers[table.name] = table.dimensions
+        types[table.name] = Type(table.kind, table.bits)
     return Sizes(buffers=buffers, scalars=scalars), types
 
 

@@ -15,22 +15,41 @@ from typing import Any, cast
 import numpy as np
 
 from hltune.pipeline.flatbuffer import Editor, Table, unpack
+from hltune.pipeline.layout import Dimension
 from hltune.pipeline.serialized import read_root
 from hltune.values.errors import InputError
 
 _BUFFERS = 7
 _NAME, _TYPE, _DIMENSIONS, _DATA = 1, 2, 4, 5
 _MIN, _EXTENT, _STRIDE = 0, 1, 2
-_BITS, _LANES = 1, 2
+_CODE, _BITS, _LANES = 0, 1, 2
 _COPY = "copy it before it is used: hl.Buffer(numpy.ascontiguousarray(array))"
 _INT32 = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Dimension:
-    minimum: int
-    extent: int
-    stride: int
+_KINDS = ("int", "uint", "float", "handle", "bfloat")
+"""Of elements, by Halide's numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """A buffer that a pipeline brings along.
+
+    Attributes:
+        name: as Halide has it, with ``$``.
+        kind: of its elements, such as ``uint``.
+        bits: of an element.
+    """
+
+    name: str
+    kind: str
+    bits: int
+    dimensions: tuple[Dimension, ...]
+
+
+def read_embedded(data: bytes) -> tuple[Embedded, ...]:
+    """The buffers that a serialized pipeline brings along, in no order."""
+    return tuple(_embedded(buffer) for buffer in read_root(data, where="buffers").tables(_BUFFERS))
 
 
 def store_densely(data: bytes, *, where: str) -> bytes:
@@ -49,11 +68,23 @@ def store_densely(data: bytes, *, where: str) -> bytes:
     return bytes(editor.data)
 
 
-def _read(table: Table) -> _Dimension:
-    return _Dimension(*(int(table.number(slot, "<i")) for slot in (_MIN, _EXTENT, _STRIDE)))
+def _embedded(buffer: Table) -> Embedded:
+    kind = buffer.table(_TYPE)
+    assert kind is not None, "every buffer has a type"
+    return Embedded(
+        name=buffer.text(_NAME),
+        kind=_KINDS[int(kind.number(_CODE, "<B"))],
+        bits=int(kind.number(_BITS, "<B")),
+        dimensions=tuple(_read(table) for table in buffer.tables(_DIMENSIONS)),
+    )
 
 
-def _check_forward(name: str, dimensions: Sequence[_Dimension], where: str) -> None:
+def _read(table: Table) -> Dimension:
+    minimum, extent, stride = (int(table.number(slot, "<i")) for slot in (_MIN, _EXTENT, _STRIDE))
+    return Dimension(minimum=minimum, extent=extent, stride=stride)
+
+
+def _check_forward(name: str, dimensions: Sequence[Dimension], where: str) -> None:
     """Halide compiles the wrong bytes of such a buffer into a function."""
     for number, dimension in enumerate(dimensions):
         if dimension.stride < 0 and dimension.extent > 1:
@@ -79,7 +110,7 @@ def _written_order(strides: Sequence[int]) -> list[int]:
     return order
 
 
-def _survives(dimensions: Sequence[_Dimension], order: Sequence[int]) -> bool:
+def _survives(dimensions: Sequence[Dimension], order: Sequence[int]) -> bool:
     """True if what Halide reads is what it wrote; dimensions of one element do not matter."""
     if not dimensions:
         return True
@@ -88,11 +119,11 @@ def _survives(dimensions: Sequence[_Dimension], order: Sequence[int]) -> bool:
     return matter == sorted(matter) and 0 <= span <= _INT32
 
 
-def _elements(dimensions: Sequence[_Dimension]) -> int:
+def _elements(dimensions: Sequence[Dimension]) -> int:
     return int(np.prod([dimension.extent for dimension in dimensions], dtype=np.int64))
 
 
-def _rewrite(editor: Editor, buffer: Table, dimensions: Sequence[_Dimension], order: Sequence[int], where: str) -> None:
+def _rewrite(editor: Editor, buffer: Table, dimensions: Sequence[Dimension], order: Sequence[int], where: str) -> None:
     kind, at = buffer.table(_TYPE), buffer.position_of(_DATA)
     assert kind is not None and at is not None, "read as such before"
     size = (int(kind.number(_BITS, "<B")) + 7) // 8 * max(1, int(kind.number(_LANES, "<i")))

@@ -25,6 +25,15 @@ _Placed = list[tuple[int, int]]
 """Stride and extent of the dimensions that have a place."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """A dimension of a buffer: where it begins, its size, and how far neighbours are apart, in elements."""
+
+    minimum: int
+    extent: int
+    stride: int
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where the elements of an image are.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from hltune.pipeline.operations import rounded_outputs
+from hltune.pipeline.operations import forecast, rounded_outputs
+from hltune.runtime.worker import Process, Worker
 from hltune.values.pipeline import FuncInfo
 from tests.pipeline.conftest import Load
+from tests.search.made_up import pipeline
 
 HEAD = """
 import halide as hl
@@ -87,3 +90,31 @@ def test_constant_extents_of_reductions_are_known(load: Load, tmp_path: Path) ->
         extents=((4,), (3, None)),
     )
     assert f.extents == ()
+
+
+LONG = 1200
+"""Funcs in a chain: more than Python lets calls be nested."""
+
+
+@dataclass(frozen=True)
+class ChainJob:
+    """Serializes a chain of Funcs, each of which adds to the one before."""
+
+    def run(self, process: Process) -> bytes:
+        import halide as hl
+
+        process.enter("chain", timeout_s=60)
+        x, last = hl.Var("x"), hl.ImageParam(hl.UInt(8), 1, "im")
+        for number in range(LONG):
+            func = hl.Func(f"f{number}")
+            func[x] = last[x] + 1
+            last = func
+        return hl.serialize_pipeline(hl.Pipeline([last]))
+
+
+def test_work_is_foreseen_for_a_long_chain() -> None:
+    with Worker() as worker:
+        found = forecast(replace(pipeline(FuncInfo(name="f", args=("x",))), hlpipe=worker.run(ChainJob())))
+    # Each asks once for the one before: no value is computed again.
+    assert found.inlined == found.at_root > 3 * LONG
+    assert found.inlined_first

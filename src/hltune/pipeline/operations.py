@@ -19,7 +19,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from graphlib import TopologicalSorter
 from itertools import chain
 from typing import NamedTuple
 
@@ -126,16 +126,14 @@ def rounded_outputs(spec: PipelineSpec) -> tuple[bool, ...]:
 def forecast(spec: PipelineSpec) -> Forecast:
     """How much work the two simplest schedules are."""
     funcs, outputs = _read(spec)
-
-    @cache
-    def inlined(name: str) -> float:
+    inlined: dict[str, float] = {}
+    callees = {name: func.calls if func else {} for name, func in funcs.items()}
+    for name in TopologicalSorter(callees).static_order():  # what is called comes first; a chain may be long
         func = funcs.get(name)
-        if func is None:
-            return 1.0
-        return func.count + sum(times * inlined(callee) for callee, times in func.calls.items())
-
+        calls = callees.get(name, {}).items()
+        inlined[name] = (func.count if func else 1.0) + sum(times * inlined[callee] for callee, times in calls)
     at_root = sum(func.count for func in funcs.values() if func is not None)
-    return Forecast(inlined=sum(map(inlined, outputs)), at_root=at_root)
+    return Forecast(inlined=sum(inlined[name] for name in outputs), at_root=at_root)
 
 
 def c_functions(hlpipe: bytes) -> frozenset[str]:

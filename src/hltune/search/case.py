@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 from hltune.lowered.account import Account, Body, func_of
@@ -105,17 +106,14 @@ class Case:
     def repeats(self) -> Mapping[str, float]:
         """How often each point of a Func is computed for its consumers: once where it has a buffer."""
         found = dict.fromkeys(self.funcs, 1.0)
-
-        def repeat(func: str) -> float:
+        funcs = {func.name for func in self.spec.funcs} | {each.stage.func for each in self.root.bodies}
+        consumers = {func: self.patient.consumers.get(func, frozenset()) for func in funcs}
+        for func in TopologicalSorter(consumers).static_order():  # consumers come first; a chain may be long
             if func not in found:
                 points = self.root.points(Stage(func))
                 users = [each for each in self.root.bodies if each.stage.func != func and func in each.loaded]
-                loads = sum(each.loaded[func] * repeat(each.stage.func) for each in users)
+                loads = sum(each.loaded[func] * found[each.stage.func] for each in users)
                 found[func] = loads / points if points else 1.0
-            return found[func]
-
-        for func in self.spec.funcs:
-            repeat(func.name)
         return found
 
     @cached_property

@@ -65,9 +65,7 @@ def features(entry: str, schedule: str, folder: Path) -> bytes:
         source = Source(kind="python", location=str(file), entry=entry)
         spec = worker.run(Unchecked(source=source, target="host", cache=CACHE))
         schedules = (parse_schedule(schedule, spec.funcs),)
-        job = FeaturesJob(
-            spec=spec, schedules=schedules, target=target.name, vector_bytes=target.vector_bytes, cores=2
-        )
+        job = FeaturesJob(spec=spec, schedules=schedules, target=target.name, vector_bytes=target.vector_bytes, cores=2)
         (found,) = worker.run(job)
     assert isinstance(found, ProgramFeatures), found
     return found.encode()

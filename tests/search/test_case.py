@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_an_inlined_func_is_computed_for_each_of_its_consumers() -> None:
 
 def test_a_long_chain_may_be_inlined() -> None:
     funcs = [f"f{number}" for number in range(LONG)]
-    loads = {"f0": dict[str, float]()} | {new: {old: 10.0} for old, new in zip(funcs, funcs[1:], strict=False)}
+    loads = {"f0": dict[str, float]()} | {new: {old: 10.0} for old, new in pairwise(funcs)}
     found = case(funcs, account(**loads), account(**{funcs[-1]: {}}))
     assert found.repeats == dict.fromkeys(funcs, 1.0)
     assert sum(found.computing.values()) == pytest.approx(1.0)

@@ -25,8 +25,6 @@ _MIN, _EXTENT, _STRIDE = 0, 1, 2
 _CODE, _BITS, _LANES = 0, 1, 2
 _COPY = "copy it before it is used: hl.Buffer(numpy.ascontiguousarray(array))"
 _INT32 = 2**31 - 1
-
-
 _KINDS = ("int", "uint", "float", "handle", "bfloat")
 """Of elements, by Halide's numbers."""
 

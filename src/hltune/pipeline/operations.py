@@ -127,10 +127,10 @@ def forecast(spec: PipelineSpec) -> Forecast:
     """How much work the two simplest schedules are."""
     funcs, outputs = _read(spec)
     inlined: dict[str, float] = {}
-    callees = {name: func.calls if func else {} for name, func in funcs.items()}
+    callees = {name: func.calls if func else dict[str, float]() for name, func in funcs.items()}
     for name in TopologicalSorter(callees).static_order():  # what is called comes first; a chain may be long
         func = funcs.get(name)
-        calls = callees.get(name, {}).items()
+        calls = callees.get(name, dict[str, float]()).items()
         inlined[name] = (func.count if func else 1.0) + sum(times * inlined[callee] for callee, times in calls)
     at_root = sum(func.count for func in funcs.values() if func is not None)
     return Forecast(inlined=sum(inlined[name] for name in outputs), at_root=at_root)

@@ -148,7 +148,7 @@ def test_the_default_schedule_alone_is_no_success(
 ) -> None:
     others = (row("adams2019", TIMEOUT), row("mine", CRASH if alone else cost(2e-3)))
     result = replace(compared(), rows=(row("default", cost(1e-3)), *others))
-    monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [SUBJECT])
+    monkeypatch.setattr("hltune.commands.survivors.load_subjects", lambda *_: [SUBJECT])
     monkeypatch.setattr("hltune.commands.compare.compare", lambda *_, **__: result)
     assert run_command_line(["compare", "blur.py", "--workspace", str(tmp_path)]) == code
     assert ("no schedule of blur works: what is above says why" in capsys.readouterr().out) == alone

@@ -94,6 +94,11 @@ class HltuneError(Exception):
                 lines.append(f"  {label}: {value}")
         return "\n".join(lines)
 
+    @property
+    def blames_flag(self) -> bool:
+        """It is where a flag of the command line is, and not in a pipeline."""
+        return self.where is not None and self.where.startswith("-")
+
     def document(self) -> dict[str, str | None]:
         """The same for scripts."""
         return {name: getattr(self, name) for name in ("what", "where", "expected", "found", "todo")}

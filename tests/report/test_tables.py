@@ -14,11 +14,13 @@ from hltune.commands.compare import Comparison
 from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
+from hltune.commands.tune import Tuning
 from hltune.machine.protocol import Finding
 from hltune.machine.tolerance import Tolerance, exact
 from hltune.machine.verify import Verification
 from hltune.report import documents, tables
 from hltune.report.layout import print_lines
+from hltune.report.tune import document as tune_document
 from hltune.report.tune import print_tuned
 from hltune.suite.benchmark import Benchmark, Group
 from hltune.values.cost import Prediction
@@ -128,6 +130,19 @@ VERIFIED = Verification(
     confirmed_by="every Func at root",
     outputs=(ROUNDED, exact("counts", np.zeros((3, 4), np.uint8))),
 )
+
+
+def test_documents_name_the_ties_that_the_terminal_names() -> None:
+    slow, close = cost(2e-3), cost(1e-3)
+    rows = (row("tuned", cost(1e-3)), row("close", close), row("slow", slow), row("mine", CRASH))
+    compare, tune = replace(compared(), rows=rows), replace(TUNED, finals=replace(TUNED.finals, rows=rows))
+    assert documents.comparisons([compare], {})["ties"] == ["close"]
+    assert tune_document(Tuning(results=(tune,), failed={}), Path("store"))["ties"] == ["close"]
+    for text in (
+        shown(lambda console: tables.print_comparison(console, compare)),
+        shown(lambda console: print_tuned(console, tune, ())),
+    ):
+        assert "a tie with the first one, as far as these turns can tell: close" in text
 
 
 @pytest.mark.parametrize("command", ["schedule", "compare", "tune"])

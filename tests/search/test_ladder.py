@@ -13,7 +13,7 @@ import pytest
 from hltune.runtime.worker import Running, Worker
 from hltune.search import ladder as ladder_module
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
-from hltune.search.ladder import Forecast, Rung, Step, baselines, beams, by_finder, climb, effort, ladder
+from hltune.search.ladder import Forecast, Rung, Step, baselines, beams, by_finder, climb, effort, ladder, robust
 from hltune.search.pool import Outcome, SearchPool
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
@@ -107,6 +107,12 @@ def test_it_ends_with_the_beam_that_was_asked_for() -> None:
     assert [rung.label for rung in ladder(small, QUICK)] == ["mullapudi2016", "greedy", "beam 5, 1 pass"]
     greedy = Adams2019Options(parallelism=2, beam_size=1)
     assert [rung.label for rung in ladder(greedy, QUICK)] == ["mullapudi2016", "greedy"]
+
+
+def test_the_quick_search_is_the_one_that_was_asked_for() -> None:
+    quick = replace(QUICK, balance=0.5, last_level_cache_bytes=2**10)
+    assert ladder(LAST, quick)[0].searches == (quick,)
+    assert [rung.searches for rung in robust(quick)] == [(quick,), (Li2018Options(parallelism=2),)]
 
 
 def test_what_is_asked_for_by_name_stands_alone() -> None:

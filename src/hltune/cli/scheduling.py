@@ -64,11 +64,11 @@ class ScheduleSearch(SearchFlags):
         used = {each for rung in ladder(search, quick) for each in rung.searches}
         for other in with_flags.values():
             if other not in used and other.flags:
-                name = other.autoscheduler.lower()
+                name, flags = other.autoscheduler.lower(), ", ".join(other.flags)
                 raise InputError(
                     f"only for {name}, which does not search with {self._alone(search)}",
-                    where=", ".join(other.flags),
-                    todo=f"leave it out, or give --autoscheduler {name}",
+                    where=flags,
+                    todo=f"leave {flags} out, or give --autoscheduler {name}",
                 )
         return search
 

@@ -222,11 +222,15 @@ def _winner(attempt: Attempt, search: SearchOptions, quick: Mullapudi2016Options
         found = attempt.decide()
     if found is None:
         reasons = {f"{each.step.rung.label}: {each.failure}": None for each in attempt.tried}
+        failures = [each.failure for each in attempt.tried if each.failure is not None]
+        left = "all that is left is the default one, inlined, scalar and serial"
+        if any(each.lacks_function for each in failures):
+            left = "nor would the default one, which calls the same functions"
         raise HltuneError(
-            "no search found a schedule that works; all that is left is the default one, inlined, scalar and serial",
+            f"no search found a schedule that works; {left}",
             where=attempt.subject.spec.name,
             found="; ".join(reasons),
-            todo=_todo(attempt.subject.spec, [each.failure for each in attempt.tried if each.failure is not None]),
+            todo=_todo(attempt.subject.spec, failures),
         )
     return found
 
@@ -236,6 +240,8 @@ def _todo(spec: PipelineSpec, failures: Sequence[Failure]) -> str:
     loops = [var for func in spec.funcs for own in (func.args, *func.updates) for var in own]
     if dotted := [*dict.fromkeys(var for var in loops if "." in var)]:
         return f"give variables names without dots, for Halide's searches take no others: {', '.join(dotted)}"
+    if any(each.lacks_function for each in failures):
+        return "compute without these functions, by arithmetic or a table; or schedule for a target that has them"
     if (raised := limits_to_raise(failures)) is not None:
         return f"{raised}; or schedule for a smaller size (--estimate, or --size for a built-in benchmark)"
     return "mend what is named there, no limit was reached; or write a schedule yourself, which `hltune tune` takes"

@@ -57,11 +57,12 @@ def check_options(target: TargetInfo, options: MeasureOptions) -> None:
     """Raises an `InputError` if some are for another machine than the one that runs code for a target."""
     own = options.machine_options
     if own is not None and own.machine != target.machine:
+        flags = ", ".join(own.flags)
         raise InputError(
             f"only for the machine that runs code for --target {own.machine}",
-            where=", ".join(own.flags),
+            where=flags,
             found=f"--target {target.name}",
-            todo=f"leave it out, or give --target {own.machine}",
+            todo=f"leave {flags} out, or give --target {own.machine}",
         )
 
 

@@ -133,8 +133,8 @@ VERIFIED = Verification(
 
 
 def test_documents_name_the_ties_that_the_terminal_names() -> None:
-    slow, close = cost(2e-3), cost(1e-3)
-    rows = (row("tuned", cost(1e-3)), row("close", close), row("slow", slow), row("mine", CRASH))
+    fast, slow = cost(*[1e-3] * 5), cost(*[2e-3] * 5)
+    rows = (row("tuned", fast), row("close", fast), row("slow", slow), row("mine", CRASH))
     compare, tune = replace(compared(), rows=rows), replace(TUNED, finals=replace(TUNED.finals, rows=rows))
     assert documents.comparisons([compare], {})["ties"] == ["close"]
     assert tune_document(Tuning(results=(tune,), failed={}), Path("store"))["ties"] == ["close"]

@@ -225,7 +225,7 @@ def _winner(attempt: Attempt, search: SearchOptions, quick: Mullapudi2016Options
         failures = [each.failure for each in attempt.tried if each.failure is not None]
         left = "all that is left is the default one, inlined, scalar and serial"
         if any(each.lacks_function for each in failures):
-            left = "nor would the default one, which calls the same functions"
+            left = "nor does the default one, which calls the same functions"
         raise HltuneError(
             f"no search found a schedule that works; {left}",
             where=attempt.subject.spec.name,

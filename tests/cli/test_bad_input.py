@@ -59,6 +59,51 @@ def files(tmp_path: Path) -> Path:
         (("schedule", "sobel", "--memory-limit", "lots"), ["--memory-limit", "lots"]),
         (("schedule", "sobel", "--search-timeout", 0), ["--search-timeout"]),
         (("schedule", "sobel", "--autoscheduler", "best"), ["unknown autoscheduler", "adams2019, mullapudi2016"]),
+        (
+            ("schedule", "sobel", "--autoscheduler", "li2018", "--beam-size", 7, "--random-dropout", 50),
+            ["--beam-size, --random-dropout: only for adams2019", "--autoscheduler li2018"],
+        ),
+        (
+            ("schedule", "sobel", "--autoscheduler", "li2018", "--weights", "builtin", "--memory-limit", 1),
+            ["--weights, --memory-limit: only for adams2019"],
+        ),
+        (
+            ("schedule", "sobel", "--autoscheduler", "mullapudi2016", "--num-passes", 2),
+            ["--num-passes: only for adams2019", "leave --num-passes out, or give --autoscheduler adams2019"],
+        ),
+        (
+            ("schedule", "sobel", "--autoscheduler", "li2018", "--balance", 3, "--last-level-cache", "1M"),
+            ["--last-level-cache, --balance: only for mullapudi2016"],
+        ),
+        (
+            ("schedule", "sobel", "--memory-limit", "1M", "--balance", 3),
+            ["--balance: only for mullapudi2016", "--memory-limit"],
+        ),
+        (
+            ("schedule", "sobel", "--beam-size", 1, "--random-dropout", 1, "--balance", 3),
+            ["--balance: only for mullapudi2016", "--random-dropout"],
+        ),
+        (
+            ("schedule", "sobel", "--target", "arm-64-android", "--heap-limit", "1K", "--objective", "packets+misses"),
+            ["--heap-limit, --objective: only for the machine", "--target arm-64-android", "give --target hexagon"],
+        ),
+        (("schedule", BLUR, "--heap-limit", "1K", "--no-measure"), ["--heap-limit: only for the machine"]),
+        (("compare", BLUR, "dilate3x3", "--heap-limit", "1K"), ["--heap-limit: only for the machine"]),
+        (("tune", BLUR, "dilate3x3", "--heap-limit", "1K"), ["--heap-limit: only for the machine"]),
+        (
+            ("export", BLUR, "-o", "there", "--schedule", "empty.json", "--objective", "packets+misses"),
+            ["--objective: only for the machine"],
+        ),
+        (
+            ("export", BLUR, "-o", "there", "--schedule", "empty.json", "--format", "json", "--function-name", "foo"),
+            ["--function-name", "--format json", "give --format object or --cmake"],
+        ),
+        (("schedule", "sobel", "--size", "128x96", "--example", "small.png"), ["--size 128x96", "--example"]),
+        (("compare", "dilate3x3", BLUR, "-p", "radius=2"), ["no parameters"]),
+        (("compare", BLUR, BAD / "syntax_error.py", "-p", "radius=2"), ["radius", "radius_is_one"]),
+        (("compare", BLUR, "dilate3x3", "--size", "128x96"), ["--size is for built-in benchmarks"]),
+        (("compare", BLUR, "dilate3x3", "--target", "z80"), ["unknown target", "z80"]),
+        (("compare", BAD / "syntax_error.py"), ["syntax_error.py:3", "SyntaxError"]),
         (("schedule", "sobel", "--target", "z80"), ["unknown target", "z80"]),
         (("schedule", "sobel", "--target", "hexagon-v60"), ["unknown target", "hexagon-v66"]),
         (("tune", "sobel", "--target", "hexagon", "--heap-limit", "lots"), ["--heap-limit", "'lots'"]),

@@ -19,6 +19,7 @@ from hltune.commands import ranked
 from hltune.machine.hexagon.toolchain import find_zig
 from hltune.machine.options import MeasureOptions
 from hltune.search import ladder, pool
+from hltune.search.autoschedulers import Mullapudi2016Options, SearchOptions
 from tests.cli.conftest import PIPELINES, Run
 from tests.search.slow import SlowSearch
 
@@ -242,6 +243,37 @@ def test_doctor_names_what_is_there(hltune: Run) -> None:
     own = shutil.which("gcc")
     if own and platform.machine() == "x86_64":
         assert findings["bundles for x86-64-linux"]["found"] == "gcc"
+
+
+@pytest.mark.parametrize("flags", [("--json",), ()])
+@pytest.mark.parametrize("command", [("compare", "--rounds", "1"), ("tune", "--rounds", "0")])
+def test_one_that_does_not_load_leaves_the_others_alone(
+    hltune: Run, command: tuple[str, ...], flags: tuple[str, ...]
+) -> None:
+    broken = str(PIPELINES / "bad/syntax_error.py")
+    result = hltune(*command, broken, f"{PIPELINES / 'by_hand.py'}:guarded", *GREEDY, *flags)
+    assert result.code == 1 and "SyntaxError" in result.err
+    if flags:
+        assert set(result.document["failed"]) == {broken}
+        assert [each["pipeline"] for each in result.document["pipelines"]] == ["guarded"]
+    else:
+        assert result.out.splitlines()[-1].startswith("failed: ") and "guarded" in result.out
+
+
+def test_flags_of_the_quick_search_reach_it(hltune: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is not the one that was asked for."""
+    begun: list[SearchOptions] = []
+    begin = pool.SearchPool.begin
+
+    def spy(self: pool.SearchPool, worker: Any, spec: Any, target: str, searches: Any, **limit: Any) -> Any:
+        begun.extend(searches)
+        return begin(self, worker, spec, target, searches, **limit)
+
+    monkeypatch.setattr(pool.SearchPool, "begin", spy)
+    flags = ("--last-level-cache", "64K", "--balance", "0.5", "--no-measure", "--workspace", tmp_path / "own")
+    assert hltune("schedule", BLUR, *GREEDY, *flags).code == 0
+    quick = [each for each in begun if isinstance(each, Mullapudi2016Options)]
+    assert quick == [Mullapudi2016Options(parallelism=2, last_level_cache_bytes=2**16, balance=0.5)]
 
 
 @pytest.mark.parametrize("command", [("compare", "--rounds", "1"), ("tune", "--rounds", "0")])

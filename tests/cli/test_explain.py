@@ -26,7 +26,7 @@ def short_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def scheduled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scheduled")
-    words = ("schedule", BLUR, "--beam-size", 1, "--autoscheduler", "mullapudi2016", *THREADS)
+    words = ("schedule", BLUR, "--autoscheduler", "mullapudi2016", *THREADS)
     result = running_in(folder)(*words)
     assert result.code == 0, result.err
     return folder

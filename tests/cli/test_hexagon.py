@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Run
+from tests.machine.hexagon import pipelines
 from tests.machine.opened import needs_hexagon
 
 ON_DSP = ("--target", "hexagon", "--size", "256x64", "--beam-size", 2)
@@ -68,3 +69,14 @@ def test_without_tools_the_message_says_how_to_get_them(hltune: Run, tmp_path: P
     result = hltune("compare", "sobel", *ON_DSP, environment={"PATH": str(tmp_path)})
     assert result.code == 2
     assert "apt-get install qemu-user-static" in result.err
+
+
+@needs_hexagon
+@pytest.mark.long
+def test_no_schedule_gives_the_dsp_a_function(hltune: Run) -> None:
+    """Nor is the default one what is left."""
+    pipeline = f"{Path(pipelines.__file__)}:angles"
+    result = hltune("schedule", pipeline, "--target", "hexagon", "--autoscheduler", "mullapudi2016", "--json")
+    error = result.document["error"]
+    assert result.code == 1 and "nor does the default one, which calls the same functions" in error["what"]
+    assert "no such function: atan2f" in error["found"] and "compute without these functions" in error["todo"]

@@ -188,7 +188,7 @@ def test_a_page_that_fails_in_the_end_takes_no_result_with_it(
     def fail(*_: object, **__: object) -> None:
         raise InputError("cannot write here", where="out.html")
 
-    monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [TUNED.subject])
+    monkeypatch.setattr("hltune.commands.survivors.load_subjects", lambda *_: [TUNED.subject])
     monkeypatch.setattr("hltune.commands.tune.tune", lambda *_, **__: Tuning(results=(TUNED,), failed={}))
     monkeypatch.setattr("hltune.report.pictures.plot_curve", lambda *_: ())
     monkeypatch.setattr("hltune.cli.reporting.write_report", fail)
@@ -255,7 +255,7 @@ def test_a_page_of_rounds_that_have_ended_says_so(
             raise error
         return Tuning(results=(TUNED,), failed={})
 
-    monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [TUNED.subject])
+    monkeypatch.setattr("hltune.commands.survivors.load_subjects", lambda *_: [TUNED.subject])
     monkeypatch.setattr("hltune.commands.tune.tune", tune)
     monkeypatch.setattr("hltune.report.pictures.plot_curve", lambda *_: ())
     monkeypatch.setattr("hltune.cli.reporting.write_report", lambda *_, **__: {})
@@ -269,7 +269,7 @@ def test_a_page_of_rounds_that_have_ended_says_so(
 def test_a_page_that_leaves_pipelines_out_is_told_by_the_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [TUNED.subject])
+    monkeypatch.setattr("hltune.commands.survivors.load_subjects", lambda *_: [TUNED.subject])
     monkeypatch.setattr("hltune.commands.tune.tune", lambda *_, **__: Tuning(results=(TUNED,), failed={}))
     monkeypatch.setattr("hltune.report.pictures.plot_curve", lambda *_: ())
     monkeypatch.setattr("hltune.cli.reporting.write_report", lambda *_, **__: {"failed": {"blur": {}}})

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 import halide as hl
 import pytest
 
 from hltune.commands import reproduce
-from hltune.commands.example import Example
+from hltune.commands.example import Example, Repetition
 from hltune.machine.bounds import CoverJob
 from hltune.machine.inputs import Inputs
+from hltune.machine.open import open_machine, resolve
+from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.build import spec_of
+from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
 from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, PipelineSpec
+from hltune.workspace.records import Workspace
+from tests.machine.opened import load, needs_hexagon
 
 
 def chain(stages: int) -> PipelineSpec:
@@ -63,3 +70,22 @@ def test_what_inlining_multiplies_is_not_inlined_to_see_what_it_reads(
     )
     assert reproduce.with_inputs_covered(example, Inputs()) == example
     assert tried == [Schedule() if inlined else every_func_at_root(spec)]
+
+
+@needs_hexagon
+def test_tolerances_that_were_measured_for_the_dsp_are_found(tmp_path: Path) -> None:
+    """What is expected of it is computed on this computer, for another target than its own."""
+    target, options, workspace = resolve("hexagon"), MeasureOptions(threads=1), Workspace(tmp_path)
+    spec = load("scaled", target)
+    with Store(workspace.samples, progress=Silent(), wait_s=0):
+        pass
+    with (
+        open_machine(target, options, workers=1) as machine,
+        machine.session(spec, Inputs(), memory=workspace.cache) as session,
+    ):
+        outputs, identity = session.verification.outputs, machine.identity
+    example = Example(
+        spec=spec, schedule_hash="", schedule=Schedule(), machine=identity, outcome=1.0, measured_at_s=0.0
+    )
+    again = Repetition(inputs=Inputs(), options=options)
+    assert reproduce.allowed_on(workspace, example, example, again) == reproduce.measured(outputs)

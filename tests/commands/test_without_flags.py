@@ -12,13 +12,14 @@ import pytest
 from hltune.commands.export import export
 from hltune.commands.run import run
 from hltune.commands.schedule import schedule
+from hltune.commands.survivors import Survivors, load_subjects
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Silent
 from hltune.search.autoschedulers import Mullapudi2016Options
 from hltune.values.errors import InputError
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import SubjectOptions, load_subjects
+from hltune.workspace.subject import SubjectOptions
 
 DILATE = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
 MEASURE = MeasureOptions(threads=2, turns=2)
@@ -80,7 +81,7 @@ def test_schedule_run_and_export(tmp_path: Path) -> None:
 def test_all_pipelines_are_loaded_before_the_first_is_used(tmp_path: Path) -> None:
     unknown = SubjectOptions(pipeline="nonsense", target="host")
     with pytest.raises(InputError, match="unknown benchmark"):
-        load_subjects([DILATE, unknown], Workspace(tmp_path / "ws"))
+        load_subjects([DILATE, unknown], Workspace(tmp_path / "ws"), MEASURE, Survivors(2, lambda *_: None))
 
 
 def test_nothing_is_named_twice() -> None:

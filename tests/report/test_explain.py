@@ -18,6 +18,7 @@ from hltune.values.directives import Schedule
 from hltune.values.unit import MILLISECONDS
 from tests.report.conftest import shown
 from tests.report.explained import FOUND, MEASURED, PROFILED, UNREADABLE, advice, explanation, in_turns
+from tests.report.test_tables import ROUNDED, VERIFIED
 from tests.report.values import CRASH, DSP, SCHEDULE, packets
 
 PROFILE = {
@@ -57,7 +58,10 @@ def test_two_schedules_are_compared_in_one_unit(
 ) -> None:
     """Where only one of them could be profiled, by what is predicted of both."""
     both = [schedule("mine", profiled=True), schedule("theirs", profiled=profiled)]
-    print_explained(Console(width=200), {"pipeline": "blur", "also": [], "against": AGAINST, "schedules": both})
+    print_explained(
+        Console(width=200),
+        {"pipeline": "blur", "also": [], "verification": None, "against": AGAINST, "schedules": both},
+    )
     table = capsys.readouterr().out.partition(f"mine against theirs, {what}")[2]
     (row,) = [line.split() for line in table.splitlines() if line.startswith("out ")]
     assert row == ["out", *(["2,000"] * 2 if profiled else ["0.25"] * 2), "+0"]
@@ -67,7 +71,10 @@ def test_no_milliseconds_stand_beside_packets(capsys: pytest.CaptureFixture[str]
     """A prediction in another unit than what was measured says nothing."""
     counted = schedule("mine", profiled=True)
     for found, said in ((counted, False), ({**counted, "unit": "ms"}, True)):
-        print_explained(Console(width=200), {"pipeline": "blur", "also": [], "against": None, "schedules": [found]})
+        print_explained(
+            Console(width=200),
+            {"pipeline": "blur", "also": [], "verification": None, "against": None, "schedules": [found]},
+        )
         assert ("by T0" in capsys.readouterr().out) == said
 
 
@@ -214,5 +221,17 @@ def test_whose_measured_times_are_one_is_said(capsys: pytest.CaptureFixture[str]
     found["funcs"][0]["disagree"] = True
     for groups, number in (([["out", "rows"]], 1), ([], 0)):
         together = {**found, "together": groups}
-        print_explained(Console(width=200), {"pipeline": "blur", "also": [], "against": None, "schedules": [together]})
+        print_explained(
+            Console(width=200),
+            {"pipeline": "blur", "also": [], "verification": None, "against": None, "schedules": [together]},
+        )
         assert capsys.readouterr().out.count("out, rows have loops in common (compute_with)") == number
+
+
+def test_the_tolerance_is_printed() -> None:
+    """What was verified says little without how exactly."""
+    document = explained(replace(explanation(FOUND), verification=VERIFIED))
+    printed = shown(lambda console: print_explained(console, document)).splitlines()
+    assert [line for line in printed if line.startswith("tolerance")] == [
+        f"tolerance of out: {ROUNDED.text} ({ROUNDED.reason})"
+    ]

@@ -56,7 +56,7 @@ def explained(*changes: dict[str, Any]) -> Callable[[Console], None]:
     unequal = {"same_program": False, "measured_speedup": None, "tie": None, "differences": None}
     names = dict(zip(("name", "other"), (each["name"] for each in schedules), strict=False))
     against = {**names, **unequal} if len(schedules) == 2 else None
-    document = {"pipeline": "blur", "also": [ODD], "against": against, "schedules": schedules}
+    document = {"pipeline": "blur", "also": [ODD], "verification": None, "against": against, "schedules": schedules}
     return lambda console: explain.print_explained(console, document)
 
 

@@ -14,11 +14,13 @@ from hltune.commands.compare import Comparison
 from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
+from hltune.commands.tune import Tuning
 from hltune.machine.protocol import Finding
 from hltune.machine.tolerance import Tolerance, exact
 from hltune.machine.verify import Verification
 from hltune.report import documents, tables
 from hltune.report.layout import print_lines
+from hltune.report.tune import document as tune_document
 from hltune.report.tune import print_tuned
 from hltune.suite.benchmark import Benchmark, Group
 from hltune.values.cost import Prediction
@@ -130,6 +132,19 @@ VERIFIED = Verification(
 )
 
 
+def test_documents_name_the_ties_that_the_terminal_names() -> None:
+    fast, slow = cost(*[1e-3] * 5), cost(*[2e-3] * 5)
+    rows = (row("tuned", fast), row("close", fast), row("slow", slow), row("mine", CRASH))
+    compare, tune = replace(compared(), rows=rows), replace(TUNED, finals=replace(TUNED.finals, rows=rows))
+    assert documents.comparisons([compare], {})["ties"] == ["close"]
+    assert tune_document(Tuning(results=(tune,), failed={}), Path("store"))["ties"] == ["close"]
+    for text in (
+        shown(lambda console: tables.print_comparison(console, compare)),
+        shown(lambda console: print_tuned(console, tune, ())),
+    ):
+        assert "a tie with the first one, as far as these turns can tell: close" in text
+
+
 @pytest.mark.parametrize("command", ["schedule", "compare", "tune"])
 def test_the_tolerance_is_printed_with_its_reason(command: str) -> None:
     if command == "schedule":
@@ -148,7 +163,7 @@ def test_the_default_schedule_alone_is_no_success(
 ) -> None:
     others = (row("adams2019", TIMEOUT), row("mine", CRASH if alone else cost(2e-3)))
     result = replace(compared(), rows=(row("default", cost(1e-3)), *others))
-    monkeypatch.setattr("hltune.workspace.subject.load_subjects", lambda *_: [SUBJECT])
+    monkeypatch.setattr("hltune.commands.survivors.load_subjects", lambda *_: [SUBJECT])
     monkeypatch.setattr("hltune.commands.compare.compare", lambda *_, **__: result)
     assert run_command_line(["compare", "blur.py", "--workspace", str(tmp_path)]) == code
     assert ("no schedule of blur works: what is above says why" in capsys.readouterr().out) == alone

@@ -13,7 +13,7 @@ import pytest
 from hltune.runtime.worker import Running, Worker
 from hltune.search import ladder as ladder_module
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
-from hltune.search.ladder import Forecast, Rung, Step, baselines, beams, by_finder, climb, effort, ladder
+from hltune.search.ladder import Forecast, Rung, Step, baselines, beams, by_finder, climb, effort, ladder, robust
 from hltune.search.pool import Outcome, SearchPool
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
@@ -21,6 +21,7 @@ from hltune.values.errors import Failure
 from tests.samples.values import SPEC
 
 LAST = Adams2019Options(parallelism=2, beam_size=32, num_passes=5)
+QUICK = Mullapudi2016Options(parallelism=2)
 TIMEOUT = Failure(stage="Adams2019 search", kind="timeout", message="took longer than its limit of 9 s")
 
 
@@ -94,35 +95,41 @@ def worked(done: list[Step]) -> Mapping[str, bool]:
 
 
 def test_it_ends_with_the_beam_that_was_asked_for() -> None:
-    labels = [rung.label for rung in ladder(LAST)]
+    labels = [rung.label for rung in ladder(LAST, QUICK)]
     assert labels == [
         "mullapudi2016", "greedy", "probes", "probes of finer tasks", "beam 4, 1 pass", "beam 8, 2 passes",
         "beam 16, 3 passes", "beam 32, 5 passes",
     ]  # fmt: skip
-    weighted = [rung.label for rung in ladder(replace(LAST, weights=Path("mine.weights")))]
+    weighted = [rung.label for rung in ladder(replace(LAST, weights=Path("mine.weights")), QUICK)]
     assert [each for each in weighted if each not in labels] == ["probes with Halide's weights"]
-    assert ladder(LAST)[-1].searches == (LAST,)
+    assert ladder(LAST, QUICK)[-1].searches == (LAST,)
     small = Adams2019Options(parallelism=2, beam_size=5, num_passes=1)
-    assert [rung.label for rung in ladder(small)] == ["mullapudi2016", "greedy", "beam 5, 1 pass"]
+    assert [rung.label for rung in ladder(small, QUICK)] == ["mullapudi2016", "greedy", "beam 5, 1 pass"]
     greedy = Adams2019Options(parallelism=2, beam_size=1)
-    assert [rung.label for rung in ladder(greedy)] == ["mullapudi2016", "greedy"]
+    assert [rung.label for rung in ladder(greedy, QUICK)] == ["mullapudi2016", "greedy"]
+
+
+def test_the_quick_search_is_the_one_that_was_asked_for() -> None:
+    quick = replace(QUICK, balance=0.5, last_level_cache_bytes=2**10)
+    assert ladder(LAST, quick)[0].searches == (quick,)
+    assert [rung.searches for rung in robust(quick)] == [(quick,), (Li2018Options(parallelism=2),)]
 
 
 def test_what_is_asked_for_by_name_stands_alone() -> None:
     probe = Adams2019Options(parallelism=2, beam_size=1, random_dropout=1, seed=3)
     for search in (probe, Mullapudi2016Options(parallelism=2), Li2018Options(parallelism=2)):
-        assert [rung.searches for rung in ladder(search)] == [(search,)]
+        assert [rung.searches for rung in ladder(search, QUICK)] == [(search,)]
 
 
 def test_only_searches_that_know_it_run_under_a_memory_limit() -> None:
     limited = Adams2019Options(parallelism=2, memory_limit_bytes=2**20)
-    searches = [search for rung in ladder(limited) for search in rung.searches]
+    searches = [search for rung in ladder(limited, QUICK) for search in rung.searches]
     assert all(isinstance(each, Adams2019Options) and each.memory_limit_bytes == 2**20 for each in searches)
 
 
 def test_everything_runs_where_there_is_time() -> None:
     pool = FakePool(greedy_s=0.01)
-    done = steps(pool, ladder(LAST), 100.0)
+    done = steps(pool, ladder(LAST, QUICK), 100.0)
     assert len(done) == len(pool.begun) == 8 and all(worked(done).values())
 
 
@@ -131,8 +138,10 @@ def test_everything_runs_where_there_is_time() -> None:
 )
 def test_what_cannot_end_in_time_is_not_begun(budget_s: float, largest: str | Adams2019Options) -> None:
     pool = FakePool(greedy_s=0.99)
-    done = steps(pool, ladder(LAST), budget_s)
-    assert [step.rung for step in sorted(done, key=lambda step: ladder(LAST).index(step.rung))] == [*ladder(LAST)]
+    done = steps(pool, ladder(LAST, QUICK), budget_s)
+    assert [step.rung for step in sorted(done, key=lambda step: ladder(LAST, QUICK).index(step.rung))] == [
+        *ladder(LAST, QUICK)
+    ]
     skipped = [step for step in done if step.skipped]
     assert all(isinstance(step.outcome, Failure) and step.outcome.kind == "timeout" for step in skipped)
     assert all("--search-timeout" in str(step.outcome) for step in skipped)
@@ -143,15 +152,15 @@ def test_what_cannot_end_in_time_is_not_begun(budget_s: float, largest: str | Ad
 
 
 def test_a_greedy_search_without_end_leaves_the_others() -> None:
-    done = worked(steps(FakePool(greedy_s=1000.0), ladder(LAST), 5.0))
+    done = worked(steps(FakePool(greedy_s=1000.0), ladder(LAST, QUICK), 5.0))
     assert done == {label: label == "mullapudi2016" for label in done}
 
 
 def test_nothing_that_is_remembered_is_searched_again() -> None:
     memory = Remembered()
-    first = steps(FakePool(greedy_s=0.99), ladder(LAST), 161.0, memory)
+    first = steps(FakePool(greedy_s=0.99), ladder(LAST, QUICK), 161.0, memory)
     pool = FakePool(greedy_s=0.99)
-    second = steps(pool, ladder(LAST), 161.0, memory)
+    second = steps(pool, ladder(LAST, QUICK), 161.0, memory)
     assert not pool.begun and all(step.remembered for step in second)
     assert [step.outcome for step in second] == [
         next(each.outcome for each in first if each.rung == step.rung) for step in second
@@ -159,16 +168,16 @@ def test_nothing_that_is_remembered_is_searched_again() -> None:
 
 
 def test_what_is_remembered_tells_how_long_others_take() -> None:
-    greedy = ladder(LAST)[1]
+    greedy = ladder(LAST, QUICK)[1]
     memory = Remembered({("host", greedy.searches[0]): found(greedy.searches[0], 50.0)})
     pool = FakePool(greedy_s=50.0)
-    assert worked(steps(pool, ladder(LAST), 5.0, memory))["greedy"]
-    assert pool.begun == [ladder(LAST)[0].searches]
+    assert worked(steps(pool, ladder(LAST, QUICK), 5.0, memory))["greedy"]
+    assert pool.begun == [ladder(LAST, QUICK)[0].searches]
 
 
 def test_whoever_leaves_early_leaves_nobody_busy() -> None:
     pool = FakePool(greedy_s=0.01)
-    climbing = climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=100, memory=Remembered())
+    climbing = climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST, QUICK), budget_s=100, memory=Remembered())
     first = next(climbing)
     climbing.close()
     ended = [each for each in pool.running if each.outcomes[0] is first.outcome]
@@ -180,11 +189,13 @@ def test_what_the_caller_does_meanwhile_takes_nothing_from_the_searches(monkeypa
     monkeypatch.setattr(time, "monotonic", lambda: now)
     pool = FakePool(greedy_s=0.001)
     done: list[Step] = []
-    for step in climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=0.3, memory=Remembered()):
+    for step in climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST, QUICK), budget_s=0.3, memory=Remembered()):
         done.append(step)
         now += 0.1
     assert all(worked(done).values())
-    climbing = climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=9.0, memory=Remembered(), end_s=now)
+    climbing = climb(
+        cast("SearchPool", pool), SPEC, "host", ladder(LAST, QUICK), budget_s=9.0, memory=Remembered(), end_s=now
+    )
     assert all(step.skipped for step in climbing)
 
 
@@ -214,7 +225,7 @@ def test_neither_starting_nor_measuring_takes_from_the_budget(monkeypatch: pytes
     pool = FakePool(greedy_s=0.03)
     clock = Clock(monkeypatch)
     done: list[Step] = []
-    for step in climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST), budget_s=8.0, memory=Remembered()):
+    for step in climb(cast("SearchPool", pool), SPEC, "host", ladder(LAST, QUICK), budget_s=8.0, memory=Remembered()):
         done.append(step)
         clock.now += 60.0
     assert all(worked(done).values())
@@ -231,7 +242,7 @@ def test_small_searches_take_what_they_took() -> None:
 
 
 def test_the_best_of_several_probes_counts() -> None:
-    probing, finer = (rung for rung in ladder(LAST) if rung.probing)
+    probing, finer = (rung for rung in ladder(LAST, QUICK) if rung.probing)
     assert {each.parallelism for each in finer.searches} == {4 * each.parallelism for each in probing.searches}
     (done,) = steps(FakePool(greedy_s=0.01), (probing,), 10.0)
     predicted = [found(search, 0.01).predicted_ms for search in probing.searches]

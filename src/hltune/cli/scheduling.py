@@ -23,7 +23,7 @@ from hltune.cli.flags import (
 from hltune.cli.output import JsonFlags, OutputFlags, print_error, print_json
 from hltune.runtime import interrupts
 from hltune.search.autoschedulers import AUTOSCHEDULERS, Adams2019Options, Mullapudi2016Options, SearchOptions
-from hltune.values.errors import HltuneError, InputError
+from hltune.values.errors import InputError
 
 _MULLAPUDI2016 = Mullapudi2016Options(parallelism=1)
 _TURNS = 3
@@ -49,18 +49,40 @@ class ScheduleSearch(SearchFlags):
     balance: float = _MULLAPUDI2016.balance
 
     def options(self, target: str) -> SearchOptions:
-        """The options of the autoscheduler that is asked for."""
+        """The options of the autoscheduler that is asked for; an `InputError` if others were given as well."""
+        from hltune.search.ladder import ladder
+
         adams2019 = self.limited(target, random_dropout=self.random_dropout)
-        mullapudi2016 = Mullapudi2016Options(
-            parallelism=adams2019.parallelism, last_level_cache_bytes=self.last_level_cache, balance=self.balance
-        )
-        with_flags: dict[type, SearchOptions] = {Adams2019Options: adams2019, Mullapudi2016Options: mullapudi2016}
+        quick = self.mullapudi2016(target)
+        with_flags: dict[type, SearchOptions] = {Adams2019Options: adams2019, Mullapudi2016Options: quick}
         kind = AUTOSCHEDULERS.get(self.autoscheduler)
         if kind is None:
             expected = ", ".join(AUTOSCHEDULERS)
             found = repr(self.autoscheduler)
             raise InputError("unknown autoscheduler", where="--autoscheduler", expected=expected, found=found)
-        return with_flags.get(kind) or kind(parallelism=adams2019.parallelism)
+        search = with_flags.get(kind) or kind(parallelism=adams2019.parallelism)
+        used = {each for rung in ladder(search, quick) for each in rung.searches}
+        for other in with_flags.values():
+            if other not in used and other.flags:
+                name, flags = other.autoscheduler.lower(), ", ".join(other.flags)
+                raise InputError(
+                    f"only for {name}, which does not search with {self._alone(search)}",
+                    where=flags,
+                    todo=f"leave {flags} out, or give --autoscheduler {name}",
+                )
+        return search
+
+    def _alone(self, search: SearchOptions) -> str:
+        """Which flag leaves other searches out."""
+        if not isinstance(search, Adams2019Options):
+            return f"--autoscheduler {self.autoscheduler}"
+        return "--memory-limit" if search.memory_limit_bytes is not None else "--random-dropout"
+
+    def mullapudi2016(self, target: str) -> Mullapudi2016Options:
+        """The quick search, which is also tried before a tree search."""
+        return Mullapudi2016Options(
+            parallelism=self.threads(target), last_level_cache_bytes=self.last_level_cache, balance=self.balance
+        )
 
 
 def list_benchmarks(*, output: JsonFlags = JsonFlags()) -> None:
@@ -103,6 +125,7 @@ def schedule(
         result = command.schedule(
             source.subject(pipeline, elsewhere),
             search.options(source.target),
+            mullapudi2016=search.mullapudi2016(source.target),
             search_timeout_s=limits.search_timeout,
             workspace=output.place,
             measure=measure,
@@ -137,11 +160,11 @@ def compare(
 
         from hltune.commands import compare as command
         from hltune.commands.choice import called, read_for
+        from hltune.commands.survivors import Survivors, load_subjects
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
         from hltune.runtime.progress import Numbered
         from hltune.suite.catalog import expanded
-        from hltune.workspace.subject import load_subjects
 
     elsewhere = nodes.elsewhere(source.target)
     search = search.on(elsewhere)
@@ -149,12 +172,12 @@ def compare(
     threads = search.threads(source.target)
     measure = limits.verified(threads, emulator.options(), turns=rounds, elsewhere=elsewhere)
     results: list[command.Comparison] = []
-    failed: dict[str, HltuneError] = {}
     asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
-    subjects = load_subjects(asked, output.place)
+    survivors = Survivors(len(asked), lambda _, error: print_error(error))
+    subjects = load_subjects(asked, output.place, measure, survivors)
     files = [[(called(path), read_for(path, each.spec).schedule) for path in schedules] for each in subjects]
     for number, (subject, given) in enumerate(zip(subjects, files, strict=True), start=1):
-        try:
+        with survivors.trying(subject.spec.name):
             with show_progress() as progress:
                 result = command.compare(
                     subject,
@@ -167,17 +190,11 @@ def compare(
                     progress=Numbered(progress, number, len(subjects)),
                     cluster=nodes.cluster,
                 )
-        except HltuneError as error:
-            if len(subjects) == 1:
-                raise
-            failed[subject.spec.name] = error  # the others do not depend on it
-            print_error(error)
-            continue
-        results.append(result)
-        if not output.json:
-            tables.print_comparison(Console(), result)
+            results.append(result)
+            if not output.json:
+                tables.print_comparison(Console(), result)
     if output.json:
-        print_json(documents.comparisons(results, failed))
-    elif failed:
-        tables.print_failed(Console(), failed)
-    return 1 if failed or any(result.only_default for result in results) else 0
+        print_json(documents.comparisons(results, survivors.failed))
+    elif survivors.failed:
+        tables.print_failed(Console(), survivors.failed)
+    return 1 if survivors.failed or any(result.only_default for result in results) else 0

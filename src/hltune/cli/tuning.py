@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -139,12 +139,12 @@ def tune(
 
         from hltune.cli.reporting import this_command, write_report
         from hltune.commands import tune as command
+        from hltune.commands.survivors import Survivors, load_subjects
         from hltune.report import tune as report
         from hltune.report.pictures import plot_curve
         from hltune.report.tables import print_failed
         from hltune.suite.catalog import expanded
         from hltune.tuning.options import TuneOptions
-        from hltune.workspace.subject import load_subjects
 
     page.check()
     elsewhere = nodes.elsewhere(source.target)
@@ -166,7 +166,9 @@ def tune(
     asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
     with page.listening() as listener, report.show_tuning(listener) as progress:
         progress.phase(f"loading {', '.join(pipelines)}")
-        subjects = load_subjects(asked, output.place)
+        loading = Survivors(len(asked), lambda name, error: progress.note(f"{name} is left out. {error}"))
+        subjects = load_subjects(asked, output.place, measure, loading)
+        loaded = [each for each in asked if each.pipeline not in loading.failed]
         tuning = command.tune(
             subjects,
             options,
@@ -177,6 +179,7 @@ def tune(
             cluster=nodes.cluster,
             command=this_command(),
         )
+        tuning = replace(tuning, failed={**loading.failed, **tuning.failed})
         for result in tuning.results:
             try:
                 pictures.append(plot_curve(result, output.place))
@@ -193,7 +196,7 @@ def tune(
         names = {result.subject.spec.name for result in tuning.results}
         write = partial(
             write_report,
-            [each for each, subject in zip(asked, subjects, strict=True) if subject.spec.name in names],
+            [each for each, subject in zip(loaded, subjects, strict=True) if subject.spec.name in names],
             against=None,
             workspace=output.place,
             measure=measure,

@@ -28,7 +28,7 @@ from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import initial_state
 from hltune.machine.reference import ReferenceSession
-from hltune.machine.sensitivity import STRICT
+from hltune.machine.sensitivity import REFERENCE_TARGET, STRICT
 from hltune.machine.task import RUN, RUN_SMOOTH, SMOOTH, Task
 from hltune.machine.verify import Verification
 from hltune.pipeline.target import HOST
@@ -172,7 +172,7 @@ def make(
 def _reference(subject: Subject, measure: MeasureOptions, inputs: Inputs, memory: Path) -> Generator[ReferenceSession]:
     """Begins with the expected outputs, which this computer computes whatever the target."""
     here = subject.target.machine == HOST
-    target = subject.target.name if here else f"{HOST}-{STRICT}"
+    target = subject.target.name if here else REFERENCE_TARGET
     with (
         Worker(environment=measure.environment, preload=("halide", "numpy")) as worker,
         ReferenceSession(

@@ -13,7 +13,7 @@ from hltune.lowered.readable import Readable, ReadableJob
 from hltune.machine.bounds import OutputSizesJob
 from hltune.machine.hexagon.target import offload_target
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import identify, measured_on, target_job
+from hltune.machine.open import check_options, identify, measured_on, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
 from hltune.pipeline.cpp_build import needed_stubs
@@ -114,6 +114,13 @@ def export(
             found=f"{name}, the schedule that {subject.spec.name} brings",
             todo="call the pipeline as it is",
         )
+    if function_name is not None and not cmake and not set(_COMPILED) & set(forms):
+        raise InputError(
+            "only compiled code and the file for CMake have a name of C",
+            where="--function-name",
+            found=f"--format {','.join(forms)}",
+            todo="leave it out, or give --format object or --cmake as well",
+        )
     job = CompileJob(
         spec=subject.spec,
         schedule=directives,
@@ -156,6 +163,7 @@ def _chosen(
     Without a record for the target itself, it is the best one for this computer.
     """
     subject, target = load_subject(pipeline, workspace), pipeline.target
+    check_options(subject.target, measure)
     place = measured_on(target)
     if file is not None or target == place:
         return subject, choose(subject, file, workspace, measure, progress)

@@ -23,24 +23,27 @@ from hltune.workspace.records import Workspace
 
 
 def remembered(
-    workspace: Workspace, machine: MachineId, specs: Iterable[PipelineSpec], again: Repetition
+    workspace: Workspace, machine: MachineId, target: str, specs: Iterable[PipelineSpec], again: Repetition
 ) -> tuple[Tolerance, ...] | None:
     """One per output; None if an earlier command left none for this pipeline, machine, data and given tolerances.
 
     Args:
+        target: by which expected outputs were computed: the machine's own, or `REFERENCE_TARGET`.
         specs: the pipeline with inputs that may be as large as they were then, the likeliest first.
     """
     for spec in dict.fromkeys(specs):
-        for file in _files(workspace, machine, spec, again):
+        for file in _files(workspace, machine, target, spec, again):
             known = file.read()
             if known is not None and (found := _tolerances(known)) is not None:
                 return found
     return None
 
 
-def _files(workspace: Workspace, machine: MachineId, spec: PipelineSpec, again: Repetition) -> Iterator[Remembered]:
+def _files(
+    workspace: Workspace, machine: MachineId, target: str, spec: PipelineSpec, again: Repetition
+) -> Iterator[Remembered]:
     """Where it may be: neither the author's schedule nor the benchmark of a pipeline is in the store."""
-    task = Task(spec=spec, schedule=Schedule(), target=checked(machine.target), inputs=again.inputs)
+    task = Task(spec=spec, schedule=Schedule(), target=checked(target), inputs=again.inputs)
     strict = STRICT in machine.target.split("-")
     arrays = arrays_of(spec, again.inputs)
     for reference, own in product(_references(spec), _own(workspace, machine, spec)):

@@ -19,7 +19,7 @@ from hltune.machine.inputs import Inputs, input_array, smooth
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import integer_range
-from hltune.machine.sensitivity import simplest_schedules
+from hltune.machine.sensitivity import REFERENCE_TARGET, simplest_schedules
 from hltune.machine.task import COMPILE, RUN, RUN_SMOOTH, SMOOTH, Task
 from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance
 from hltune.pipeline.images import Array
@@ -84,7 +84,8 @@ def showing(failure: Failure | None, again: Repetition) -> Repetition:
 
 def allowed_on(workspace: Workspace, covered: Example, example: Example, again: Repetition) -> Tolerances:
     """What outputs may differ by: as an earlier command has measured it, or else as little as is sensible."""
-    known = remembered(workspace, example.machine, (covered.spec, example.spec), again)
+    target = example.machine.target if runs_here(example) else REFERENCE_TARGET
+    known = remembered(workspace, example.machine, target, (covered.spec, example.spec), again)
     return usual(example.spec, again.options) if known is None else measured(known)
 
 

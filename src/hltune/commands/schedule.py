@@ -23,7 +23,7 @@ from hltune.machine.verify import Verification
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
-from hltune.search.autoschedulers import Adams2019Options, SearchOptions
+from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options, SearchOptions
 from hltune.search.ladder import ladder, robust
 from hltune.values import schedule_codec
 from hltune.values.about import About
@@ -94,6 +94,7 @@ def schedule(
     inputs: Inputs,
     directory: Path | None,
     progress: Progress,
+    mullapudi2016: Mullapudi2016Options | None = None,
     cluster: str | None = None,
 ) -> Scheduled:
     """Searches rung by rung, measures what each found, keeps the fastest schedule that works, and writes it.
@@ -104,6 +105,7 @@ def schedule(
         measuring: without it, what the ranker thinks most of, or else what the largest search found, is written as it
             is.
         directory: where to write it; None for the workspace.
+        mullapudi2016: the quick search beside the one that was asked for; None for its defaults.
         cluster: the computers that search and measure; None for this one.
 
     Raises:
@@ -120,6 +122,7 @@ def schedule(
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
     identity = identify(subject.target, measure)
+    quick = mullapudi2016 or Mullapudi2016Options(parallelism=search.parallelism)
     ranker = None
     if isinstance(search, Adams2019Options):
         asked = search.weights
@@ -176,7 +179,7 @@ def schedule(
         if ranker is not None and isinstance(search, Adams2019Options):
             attempt.ranked = _ranked(attempt, ranker, search, measure.threads)
         try:
-            found = _winner(attempt, search)
+            found = _winner(attempt, search, quick)
         except KeyboardInterrupt:
             if (best := attempt.best()) is not None and best.cost is not None:
                 files = ", ".join(map(str, keep(best, attempt.tried).files))
@@ -204,14 +207,14 @@ def _ranked(attempt: Attempt, ranker: Pretrained, search: Adams2019Options, core
     return Ranked(attempt.subject, ranker, workers, cores=cores, seed=search.seed, budget_s=budget_s)
 
 
-def _winner(attempt: Attempt, search: SearchOptions) -> Tried:
+def _winner(attempt: Attempt, search: SearchOptions, quick: Mullapudi2016Options) -> Tried:
     """The best that a search and its ladder found; where they found nothing, that of the most robust searches."""
     progress = attempt.progress
-    attempt.climb(ladder(search))
+    attempt.climb(ladder(search, quick))
     attempt.rank()
     if (found := attempt.decide()) is None:
         known = {each.step.rung.label for each in attempt.tried}
-        rest = [rung for rung in robust(search.parallelism) if rung.label not in known]
+        rest = [rung for rung in robust(quick) if rung.label not in known]
         progress.note(f"falling back to {' and '.join(rung.label for rung in rest)}")
         if isinstance(search, Adams2019Options) and search.memory_limit_bytes is not None:
             progress.note("from here on nothing keeps to --memory-limit: only Adams2019 knows it")
@@ -219,11 +222,15 @@ def _winner(attempt: Attempt, search: SearchOptions) -> Tried:
         found = attempt.decide()
     if found is None:
         reasons = {f"{each.step.rung.label}: {each.failure}": None for each in attempt.tried}
+        failures = [each.failure for each in attempt.tried if each.failure is not None]
+        left = "all that is left is the default one, inlined, scalar and serial"
+        if any(each.lacks_function for each in failures):
+            left = "nor does the default one, which calls the same functions"
         raise HltuneError(
-            "no search found a schedule that works; all that is left is the default one, inlined, scalar and serial",
+            f"no search found a schedule that works; {left}",
             where=attempt.subject.spec.name,
             found="; ".join(reasons),
-            todo=_todo(attempt.subject.spec, [each.failure for each in attempt.tried if each.failure is not None]),
+            todo=_todo(attempt.subject.spec, failures),
         )
     return found
 
@@ -233,6 +240,8 @@ def _todo(spec: PipelineSpec, failures: Sequence[Failure]) -> str:
     loops = [var for func in spec.funcs for own in (func.args, *func.updates) for var in own]
     if dotted := [*dict.fromkeys(var for var in loops if "." in var)]:
         return f"give variables names without dots, for Halide's searches take no others: {', '.join(dotted)}"
+    if any(each.lacks_function for each in failures):
+        return "compute without these functions, by arithmetic or a table; or schedule for a target that has them"
     if (raised := limits_to_raise(failures)) is not None:
         return f"{raised}; or schedule for a smaller size (--estimate, or --size for a built-in benchmark)"
     return "mend what is named there, no limit was reached; or write a schedule yourself, which `hltune tune` takes"

@@ -49,15 +49,30 @@ def open_machine(target: TargetInfo, options: MeasureOptions, *, workers: int) -
             expected="host, or hexagon: the DSP in an emulator",
             todo="hltune schedule searches for any target without measuring, and hltune export compiles for it",
         )
-    own = options.machine_options
-    if own is not None and own.machine != target.machine:
-        todo = f"leave them out, or give --target {own.machine}"
-        raise InputError(f"{own.flags} are for emulated machines", where=target.name, todo=todo)
+    check_options(target, options)
     return _BY_NAME[target.machine].open(target, options, workers)
 
 
+def check_options(target: TargetInfo, options: MeasureOptions) -> None:
+    """Raises an `InputError` if some are for another machine than the one that runs code for a target."""
+    own = options.machine_options
+    if own is not None and own.machine != target.machine:
+        flags = ", ".join(own.flags)
+        raise InputError(
+            f"only for the machine that runs code for --target {own.machine}",
+            where=flags,
+            found=f"--target {target.name}",
+            todo=f"leave {flags} out, or give --target {own.machine}",
+        )
+
+
 def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
-    """The identity of the machine that runs code for a target; this computer's where nothing does."""
+    """The identity of the machine that runs code for a target; this computer's where nothing does.
+
+    Raises:
+        InputError: some options are for another machine.
+    """
+    check_options(target, options)
     return _BY_NAME.get(target.machine or HOST.name, HOST).identify(target, options)
 
 

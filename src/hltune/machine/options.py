@@ -14,11 +14,14 @@ class MachineOptions(Protocol):
 
     Attributes:
         machine: name of the kind.
-        flags: the command line's flags for them, for messages.
     """
 
     machine: ClassVar[str]
-    flags: ClassVar[str]
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The command line's flags for those that are not the defaults."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

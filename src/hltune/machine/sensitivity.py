@@ -8,11 +8,14 @@ import numpy as np
 
 from hltune.pipeline.images import Array, pieces
 from hltune.pipeline.operations import forecast
+from hltune.pipeline.target import HOST
 from hltune.values.directives import ComputeRoot, Directive, Schedule, Split, Stage, Vectorize
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
 
 STRICT = "strict_float"
 """Halide's name of the feature with which floats are computed as they are written."""
+REFERENCE_TARGET = f"{HOST}-{STRICT}"
+"""What expected outputs are computed by, on this computer, for code that does not run on it."""
 _VECTOR = 8
 
 

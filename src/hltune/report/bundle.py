@@ -88,7 +88,7 @@ def print_made(console: Console, result: Made) -> None:
     if result.device is not None:
         print_lines(console, f"chosen by {result.measured} schedules that were measured on {result.device.cpu}")
     print_lines(console, *(f"left out, {each}" for each in result.left_out))
-    print_verification(console, result.verification)
+    print_verification(console, verification(result.verification))
     if result.compiler is None:
         print_lines(
             console,

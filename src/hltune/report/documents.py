@@ -1,6 +1,6 @@
 """The JSON documents of ``--json``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +10,7 @@ from hltune.commands.export import Exported
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.machine.speedup import ratio
+from hltune.machine.speedup import is_tie, ratio
 from hltune.machine.verify import Verification
 from hltune.report.layout import Document
 from hltune.report.verdict import Verdict
@@ -115,8 +115,15 @@ def _comparison(result: Comparison) -> Document:
             {**_row(row, result.unit), "to_best": to_best(row, result.best), "rung": result.rungs.get(row.name)}
             for row in result.rows
         ],
+        "ties": ties(result.rows),
         "verification": verification(result.verification),
     }
+
+
+def ties(rows: Sequence[Row]) -> list[str]:
+    """Who may be as fast as the first one: times are those of all turns, ratios compare turns side by side."""
+    costs = {row.name: row.cost for row in rows if row.cost}
+    return [name for name, cost in [*costs.items()][1:] if is_tie(cost, next(iter(costs.values())))]
 
 
 def to_best(row: Row, best: Cost | None) -> float | None:

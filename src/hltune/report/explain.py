@@ -18,6 +18,7 @@ from hltune.report.layout import (
     plain_table,
     print_lines,
     print_table,
+    print_verification,
 )
 from hltune.report.speedups import UNSURE, speedup_text
 from hltune.values.unit import MILLISECONDS, size
@@ -49,6 +50,7 @@ def print_explained(console: Console, document: Document) -> None:
         if rows := differing(against):
             print_lines(console, *rows, "")
         _print_against(console, against, *document["schedules"])
+    print_verification(console, document["verification"])
 
 
 def _print_remarks(console: Console, each: Document) -> None:

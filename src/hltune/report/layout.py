@@ -10,7 +10,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from hltune.machine.tolerance import EXACT
-from hltune.machine.verify import Verification
 from hltune.workspace.rows import Row
 
 Document = dict[str, Any]
@@ -34,11 +33,17 @@ def print_failures(console: Console, rows: Iterable[Row]) -> None:
     print_lines(console, *(f"{row.name} failed. {row.failure}" for row in rows if row.failure))
 
 
-def print_verification(console: Console, found: Verification | None) -> None:
-    """Prints the tolerance of each output where floats take part, and why; integers alone have to be equal."""
+def print_verification(console: Console, found: Document | None) -> None:
+    """Prints the tolerance of each output where floats take part, and why; integers alone have to be equal.
+
+    Args:
+        found: see `hltune.report.documents.verification`.
+    """
     if found is not None:
-        rounded = (each for each in found.outputs if each.reason != EXACT)
-        print_lines(console, *(f"tolerance of {each.output}: {each.text} ({each.reason})" for each in rounded))
+        rounded = (each for each in found["outputs"] if each["reason"] != EXACT)
+        print_lines(
+            console, *(f"tolerance of {each['name']}: {each['tolerance']} ({each['reason']})" for each in rounded)
+        )
 
 
 class LiteralTable(Table):

@@ -9,7 +9,8 @@ from hltune.commands.compare import Comparison
 from hltune.commands.run import Ran
 from hltune.commands.schedule import Scheduled
 from hltune.machine.protocol import Finding
-from hltune.machine.speedup import is_tie, ratio
+from hltune.machine.speedup import ratio
+from hltune.report.documents import ties, verification
 from hltune.report.layout import (
     facts,
     number,
@@ -66,7 +67,7 @@ def print_scheduled(console: Console, result: Scheduled) -> None:
         grid.add_row("ranker", f"{unit.text(seconds)} {unit.label}, {factor:.1f} times more or less")
     grid.add_row("measured", _cost(result.cost, runnable=result.runnable))
     console.print(grid)
-    print_verification(console, result.verification)
+    print_verification(console, verification(result.verification))
     print_lines(console, *result.files)
 
 
@@ -115,15 +116,13 @@ def print_comparison(console: Console, result: Comparison) -> None:
     print_lines(console, *(f"{name} is by {rung}" for name, rung in result.rungs.items() if rung != name))
     if result.only_default:
         print_lines(console, f"no schedule of {result.subject.spec.name} works: what is above says why")
-    print_verification(console, result.verification)
+    print_verification(console, verification(result.verification))
     print_lines(console, "")
 
 
 def print_ties(console: Console, rows: Sequence[Row]) -> None:
-    """Who may be as fast as the first one: times are those of all turns, ratios compare turns side by side."""
-    costs = {row.name: row.cost for row in rows if row.cost}
-    found = [name for name, cost in [*costs.items()][1:] if is_tie(cost, next(iter(costs.values())))]
-    if found:
+    """The line that names who may be as fast as the first one."""
+    if found := ties(rows):
         print_lines(console, f"a tie with the first one, as far as these turns can tell: {', '.join(found)}")
 
 

@@ -15,7 +15,7 @@ from hltune.commands.tune import Tuned, Tuning
 from hltune.cost_model.ranker import NAME as RANKER
 from hltune.machine.speedup import Speedup, ratio
 from hltune.report.documents import cost as cost_document
-from hltune.report.documents import errors, to_best
+from hltune.report.documents import errors, ties, to_best
 from hltune.report.documents import verdict as verdict_document
 from hltune.report.documents import verification as verification_document
 from hltune.report.layout import (
@@ -114,7 +114,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         for heading, text in _validated(last):
             grid.add_row(heading, text)
     console.print(grid)
-    print_verification(console, result.verification)
+    print_verification(console, verification_document(result.verification))
     print_lines(console, *files, "")
 
 
@@ -295,6 +295,7 @@ def _document(result: Tuned, store: Path) -> Document:
             }
             for row in finals.rows
         ],
+        "ties": ties(finals.rows),
         "winner_is": finals.winner_is,
         "same_program": list(finals.same_program),
         "stays": finals.stays,

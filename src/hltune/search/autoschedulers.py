@@ -7,7 +7,7 @@ Source: Halide 21, ``src/autoschedulers/{adams2019,mullapudi2016,li2018}``.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,10 +28,18 @@ class _Options:
     """
 
     autoscheduler: ClassVar[str]
+    own: ClassVar[Mapping[str, str]] = {}
+    """The command line's flags for what no other autoscheduler has, by attribute."""
     parallelism: int
 
     def __post_init__(self) -> None:
         _check("--max-parallelism", self.parallelism, 1)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Those flags of its own whose values are not the defaults."""
+        defaults = {each.name: each.default for each in fields(self)}
+        return tuple(flag for name, flag in self.own.items() if getattr(self, name) != defaults[name])
 
     def parameters(self) -> dict[str, str]:
         """As the plugin takes them."""
@@ -61,6 +69,13 @@ class Adams2019Options(_Options):
     """
 
     autoscheduler: ClassVar[str] = "Adams2019"
+    own: ClassVar[Mapping[str, str]] = {
+        "beam_size": "--beam-size",
+        "num_passes": "--num-passes",
+        "weights": "--weights",
+        "memory_limit_bytes": "--memory-limit",
+        "random_dropout": "--random-dropout",
+    }
     beam_size: int = 32
     num_passes: int | None = None
     weights: Path | None = None
@@ -113,6 +128,7 @@ class Mullapudi2016Options(_Options):
     """
 
     autoscheduler: ClassVar[str] = "Mullapudi2016"
+    own: ClassVar[Mapping[str, str]] = {"last_level_cache_bytes": "--last-level-cache", "balance": "--balance"}
     last_level_cache_bytes: int = 16 * 2**20
     balance: float = 40.0
 

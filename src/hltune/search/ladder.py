@@ -119,18 +119,21 @@ def beams(last: Adams2019Options, finder: str = BASELINE) -> tuple[Rung, ...]:
     return tuple(single(each, finder) for each in (*kept, last))
 
 
-def ladder(last: SearchOptions) -> tuple[Rung, ...]:
+def ladder(last: SearchOptions, quick: Mullapudi2016Options) -> tuple[Rung, ...]:
     """What is tried for the sake of one schedule.
 
     A search without a tree, and a random probe that was asked for, stand alone. Only Adams2019 keeps to a limit of
     memory.
+
+    Args:
+        quick: the search that is over at once, where there is one.
     """
     if not isinstance(last, Adams2019Options) or last.random_dropout < 100:
         return (single(last),)
     greedy, *others = beams(last)
     between = tuple(_probing(last)) if others and effort(last) > _PROBES else ()
-    quick = () if last.memory_limit_bytes is not None else (single(Mullapudi2016Options(parallelism=last.parallelism)),)
-    return (*quick, greedy, *between, *others)
+    first = () if last.memory_limit_bytes is not None else (single(quick),)
+    return (*first, greedy, *between, *others)
 
 
 def _probing(last: Adams2019Options) -> Iterator[Rung]:
@@ -151,10 +154,9 @@ def _probing(last: Adams2019Options) -> Iterator[Rung]:
         yield Rung(finder=BASELINE, label=label, searches=tuple(searches), effort=float(len(searches)))
 
 
-def robust(parallelism: int) -> tuple[Rung, ...]:
+def robust(quick: Mullapudi2016Options) -> tuple[Rung, ...]:
     """What is left to try where a ladder found nothing."""
-    kinds = (Mullapudi2016Options, Li2018Options)
-    return tuple(single(kind(parallelism=parallelism)) for kind in kinds)
+    return single(quick), single(Li2018Options(parallelism=quick.parallelism))
 
 
 def baselines(adams2019: Adams2019Options, others: Sequence[Rung] = ()) -> tuple[Rung, ...]:

@@ -11,6 +11,8 @@ START, INPUTS = "start", "inputs"
 """Stages before anything that is particular to a job."""
 KILLED = "was killed (SIGKILL), as the system does where memory runs out"
 """What the message of a process says that neither ended itself nor exceeded a limit of ours."""
+NO_FUNCTION = "the target has no such function"
+"""What the message of a link says that fails whatever the schedule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,11 @@ class Failure:
     def by_chance(self) -> bool:
         """What it was to do may work when nothing else runs: it was killed, or failed before it had begun with it."""
         return self.stage in (START, INPUTS) or self.message.startswith(KILLED)
+
+    @property
+    def lacks_function(self) -> bool:
+        """The pipeline calls what the target does not have, so that no schedule helps."""
+        return NO_FUNCTION in self.message
 
     @property
     def flag(self) -> str | None:
@@ -93,6 +100,11 @@ class HltuneError(Exception):
             if value is not None:
                 lines.append(f"  {label}: {value}")
         return "\n".join(lines)
+
+    @property
+    def blames_flag(self) -> bool:
+        """It is where a flag of the command line is, and not in a pipeline."""
+        return self.where is not None and self.where.startswith("-")
 
     def document(self) -> dict[str, str | None]:
         """The same for scripts."""

@@ -1,6 +1,6 @@
 """From what the user typed to a pipeline on a target: the first step of every command."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hltune.machine.open import target_job
@@ -8,7 +8,6 @@ from hltune.machine.task import NumPyReference
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Estimates, Examples, Parameters, Source, check_unique, parse_source
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.files import check_writable
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.recover import Recovered, RecoverJob
@@ -100,7 +99,7 @@ class Subject:
 
 def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
     """Loads a pipeline in a worker of its own."""
-    benchmark, source = _source(options)
+    benchmark, source = source_of(options)
     with Worker(preload=("halide",)) as worker:
         try:
             target = worker.run(target_job(options.target, options.host))
@@ -137,13 +136,8 @@ def _manual(spec: PipelineSpec, recovered: Recovered) -> dict[str, Schedule]:
     return {MANUAL: own, MANUAL_PART: recovered.schedule} if recovered.lost else {MANUAL: recovered.schedule}
 
 
-def load_subjects(pipelines: Iterable[SubjectOptions], workspace: Workspace) -> list[Subject]:
-    """Loads all pipelines before the first one is used."""
-    check_writable(workspace.root)
-    return [load_subject(pipeline, workspace) for pipeline in pipelines]
-
-
-def _source(options: SubjectOptions) -> tuple[Benchmark | None, Source]:
+def source_of(options: SubjectOptions) -> tuple[Benchmark | None, Source]:
+    """Where a pipeline is; an `InputError` if there is none of this name, or a flag is not for such pipelines."""
     name, parameters, estimates, examples = options.pipeline, options.parameters, options.estimates, options.examples
     if any(mark in name for mark in "./:"):
         if options.size is not None:
@@ -159,5 +153,13 @@ def _source(options: SubjectOptions) -> tuple[Benchmark | None, Source]:
     if parameters or estimates:
         todo = "give --size WxH, or --example IMAGE"
         raise InputError("a built-in benchmark has no parameters but its size", where=name, todo=todo)
+    if options.size is not None and examples:
+        raise InputError(
+            "two sizes of one benchmark",
+            where=name,
+            expected="--size, or --example",
+            found=f"--size {'x'.join(map(str, options.size))} and --example {', '.join(path for _, path in examples)}",
+            todo="leave one of them out",
+        )
     source = benchmark.source(*(options.size or (benchmark.width, benchmark.height)))
     return benchmark, replace(source, examples=examples)

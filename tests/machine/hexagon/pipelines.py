@@ -54,3 +54,13 @@ def hungry(rows: int = 4096) -> hl.Func:
     for func in (image, output):
         func.set_estimates([hl.Range(0, 256), hl.Range(0, rows)])
     return output
+
+
+def angles() -> hl.Func:
+    """Calls a function of the C library that the DSP's code does not have."""
+    x = hl.Var("x")
+    image, output = hl.ImageParam(hl.Float(32), 1, "image"), hl.Func("output")
+    output[x] = hl.atan2(image[x], 2.0)
+    for func in (image, output):
+        func.set_estimates([hl.Range(0, 64)])
+    return output

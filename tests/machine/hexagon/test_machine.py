@@ -129,6 +129,13 @@ def test_elements_of_all_types(machine: Machine, kind: str, dimensions: int) -> 
 
 
 @needs_hexagon
+def test_a_function_that_is_not_there_is_named(machine: Machine) -> None:
+    failure = measured(machine, pipeline("angles"), default="")["default"]
+    assert isinstance(failure, Failure) and failure.lacks_function
+    assert (failure.stage, failure.message) == ("link", "the target has no such function: atan2f")
+
+
+@needs_hexagon
 def test_a_heap_limit_is_kept(dsp: TargetInfo) -> None:
     spec = pipeline("hungry")
     options = replace(OPTIONS, machine_options=EmulatorOptions(heap_limit_bytes=2**20))

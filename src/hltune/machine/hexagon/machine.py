@@ -18,9 +18,9 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Finding, MachineKind
 from hltune.machine.reference import MoreSchedules, ReferenceSession
-from hltune.machine.sensitivity import STRICT
+from hltune.machine.sensitivity import REFERENCE_TARGET, STRICT
 from hltune.machine.task import NumPyReference, Task
-from hltune.pipeline.target import HOST, TargetInfo
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Worker, run_each
 from hltune.values.cost import Cost, Measurement
@@ -90,7 +90,7 @@ class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
         if not self.tools.harness:
             self.tools = self.host.run(toolchain.BuildJob(self.tools, with_cache=self.emulator.cache is not None))
         # Expected outputs are computed on this computer, with the same algorithm; the DSP emulates floats, as they are.
-        task = Task(spec=spec, schedule=Schedule(), target=f"{HOST}-{STRICT}", inputs=inputs)
+        task = Task(spec=spec, schedule=Schedule(), target=REFERENCE_TARGET, inputs=inputs)
         return HexagonSession(self, task, reference, numpy_reference, more, memory)
 
 

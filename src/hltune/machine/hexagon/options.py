@@ -49,10 +49,19 @@ class EmulatorOptions:
     """
 
     machine: ClassVar[str] = HEXAGON
-    flags: ClassVar[str] = "--heap-limit and --objective"
 
     heap_limit_bytes: int = 2**28
     cache: CacheModel | None = None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """See `MachineOptions`."""
+        default = EmulatorOptions()
+        given = {
+            "--heap-limit": self.heap_limit_bytes != default.heap_limit_bytes,
+            "--objective": self.cache is not None,
+        }
+        return tuple(flag for flag, changed in given.items() if changed)
 
     def __post_init__(self) -> None:
         if not 0 < self.heap_limit_bytes < 2**31:

@@ -6,6 +6,7 @@ Built things are in the user's cache, by the hash of all that went into them; th
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from hltune.machine.hexagon.target import OLDEST_CPU
 from hltune.runtime.worker import Process
-from hltune.values.errors import HltuneError, InputError
+from hltune.values.errors import NO_FUNCTION, HltuneError, InputError
 
 _EMULATORS = ("qemu-hexagon-static", "qemu-hexagon")
 INSTALL_COMPILER = "pip install 'hltune[hexagon]'"
@@ -50,10 +51,13 @@ class Tools:
 
     def link(self, candidate: Path, program: Path, *flags: str) -> None:
         """Makes a program that the emulator runs; an `HltuneError` if symbols are missing."""
-        objects = map(str, (candidate, *self.harness))
-        self.run(
-            "ld.lld", *_LINK_FLAGS, *flags, *objects, "-o", str(program), scratch=program.parent, what="linking failed"
-        )
+        words = (*_LINK_FLAGS, *flags, *map(str, (candidate, *self.harness)), "-o", str(program))
+        try:
+            self.run("ld.lld", *words, scratch=program.parent, what="linking failed")
+        except HltuneError as error:
+            if missing := re.findall(r"undefined symbol: (?!halide_)(\w+)", error.found or ""):
+                raise HltuneError(f"{NO_FUNCTION}: {', '.join(missing)}") from error
+            raise
 
     def run(self, *arguments: str, scratch: Path, what: str) -> None:
         """Runs zig, which leaves behind in `scratch` what the caller has to remove; an `HltuneError` if it fails."""

@@ -25,7 +25,7 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.schedule.cmake import for_compiled, for_generator, found_first
 from hltune.schedule.export import CompileJob
-from hltune.schedule.source import default_function_name, to_cpp_header, to_python
+from hltune.schedule.source import HEADER_ENDING, default_function_name, to_cpp_header, to_python
 from hltune.values import schedule_codec
 from hltune.values.about import About, OutputSizes
 from hltune.values.directives import Schedule
@@ -274,7 +274,7 @@ def _for_people(subject: Subject, schedule: Schedule, limit_s: float) -> Readabl
 
 
 def _text_name(form: ExportForm, spec: PipelineSpec) -> str:
-    return spec.name + {"json": ".schedule.json", "python": "_schedule.py", "cpp": "_schedule.h"}[form]
+    return spec.name + {"json": ".schedule.json", "python": "_schedule.py", "cpp": HEADER_ENDING}[form]
 
 
 def _paths(form: ExportForm, job: CompileJob) -> list[Path]:

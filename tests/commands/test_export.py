@@ -12,7 +12,8 @@ import halide as hl
 import numpy as np
 import pytest
 
-from hltune.commands.export import Exported, ExportForm, choose, export, parse_forms
+from hltune.commands.choice import choose_one
+from hltune.commands.export import Exported, ExportForm, export, parse_forms
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
@@ -89,7 +90,7 @@ def test_what_does_not_run_on_its_own_sizes_says_so(tmp_path: Path) -> None:
                 forms=forms,
                 directory=tmp_path / "out",
                 function_name=None,
-                schedule=file,
+                schedule=str(file),
                 workspace=Workspace(tmp_path),
                 measure=MEASURE,
                 progress=heard,
@@ -105,7 +106,7 @@ def exported(options: SubjectOptions, directory: Path, *forms: ExportForm, sched
         forms=forms,
         directory=directory / "out",
         function_name=None,
-        schedule=schedule,
+        schedule=None if schedule is None else str(schedule),
         workspace=Workspace(directory / "ws"),
         measure=MEASURE,
         progress=Silent(),
@@ -119,8 +120,9 @@ def test_a_file_that_was_written_for_other_sizes_says_so(tmp_path: Path) -> None
     (written,) = exported(small, tmp_path, "json", schedule=file).files
     workspace = Workspace(tmp_path / "ws")
     for options, count in ((small, 0), (replace(small, size=(256, 96)), 1)):
-        heard = Heard()
-        assert choose(load_subject(options, workspace), written, workspace, MEASURE, heard).schedule == Schedule()
+        heard, subject = Heard(), load_subject(options, workspace)
+        machine = identify(subject.target, MEASURE)
+        assert choose_one(subject, str(written), workspace, machine, heard).schedule == Schedule()
         assert len(heard.notes) == count
         assert all(str(written) in note and "hltune compare --schedule" in note for note in heard.notes)
 

@@ -276,10 +276,10 @@ class _Writer:
     def _identifier(self, name: str) -> str:
         """A new identifier like the name; legal in both languages, so without double underscores.
 
-        It begins with a letter: with an underscore begin what the templates define, and macros of Halide and compilers.
+        None begins as `_x`, which the templates use themselves, and Halide and compilers in macros.
         """
         plain = re.sub(r"[^A-Za-z0-9]+", "_", name)
-        if plain[0].isdigit() or plain[0] == "_":
+        if plain[0].isdigit() or re.match(r"_(?!\d)", plain):
             plain = "x" + plain
         if re.fullmatch(self._language.macros, plain):
             plain = plain.lower()

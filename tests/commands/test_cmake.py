@@ -107,8 +107,8 @@ SINE = """
 import halide as hl
 
 
-def sine(image: hl.Buffer(hl.Float(32), 1)):
-    x, output = hl.Var("x"), hl.Func("output")
+def sine():
+    image, x, output = hl.ImageParam(hl.Float(32), 1, "image"), hl.Var("x"), hl.Func("output")
     output[x] = hl.sin(image[x])
     image.dim(0).set_estimate(0, 256)
     output.set_estimate(x, 0, 256)

@@ -31,17 +31,16 @@ add_halide_generator({name}.generator SOURCES {sources} LINK_LIBRARIES Halide::T
 _HEADER = """\
 # In a folder of its own the header goes before all others of its name, and nothing else of this folder does but the
 # headers that hltune has written for other generators: one source may apply several.
+configure_file("${{CMAKE_CURRENT_LIST_DIR}}/{header}" "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule/{header}" COPYONLY)
+target_include_directories({name}.generator BEFORE PRIVATE "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule")
 block()
-    set(copies "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule")
-    configure_file("${{CMAKE_CURRENT_LIST_DIR}}/{header}" "${{copies}}/{header}" COPYONLY)
     file(GLOB others CONFIGURE_DEPENDS "${{CMAKE_CURRENT_LIST_DIR}}/*{ending}")
     foreach(other IN LISTS others)
         file(STRINGS "${{other}}" written REGEX "^// A schedule found by hltune" LIMIT_COUNT 1)
         if(written)
-            configure_file("${{other}}" "${{copies}}" COPYONLY)
+            configure_file("${{other}}" "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule" COPYONLY)
         endif()
     endforeach()
-    target_include_directories({name}.generator BEFORE PRIVATE "${{copies}}")
 endblock()
 """
 _MAIN = """\

@@ -26,7 +26,7 @@ from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import InputError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
-from hltune.values.schedule_codec import read_schedule_file
+from hltune.values.schedule_codec import read_schedule_file, schedule_hash
 from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 
@@ -100,7 +100,7 @@ def test_what_does_not_run_on_its_own_sizes_says_so(tmp_path: Path) -> None:
         assert sum(told in note for note in heard.notes) == 2 * said
 
 
-def exported(options: SubjectOptions, directory: Path, *forms: ExportForm, schedule: Path | None = None) -> Exported:
+def exported(options: SubjectOptions, directory: Path, *forms: ExportForm, schedule: Path | str | None = None) -> Exported:
     return export(
         options,
         forms=forms,
@@ -139,6 +139,25 @@ def test_what_was_tuned_for_a_target_is_exported_for_it(tmp_path: Path) -> None:
     assert read_schedule_file(found.files[0]) == schedule
     with pytest.raises(InputError, match="no schedule is known"):
         exported(replace(options, target="host"), tmp_path, "json")
+
+
+def test_a_schedule_is_named_or_has_an_id(tmp_path: Path) -> None:
+    """Also for a target that nothing was measured on: what is known here is known for it."""
+    host = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
+    workspace = Workspace(tmp_path / "ws")
+    subject = load_subject(host, workspace)
+    expert = subject.known_by_name()["expert"].schedule
+    record = Record(name=TUNED, schedule=Schedule(), cost=1e-3, provenance=Named(name="by hand"))
+    workspace.replace(record, subject.spec, identify(subject.target, MEASURE))
+    for asked in ("expert", schedule_hash(expert)[:8]):
+        found = exported(host, tmp_path, "json", schedule=asked)
+        assert found.schedule == asked
+        assert read_schedule_file(found.files[0]) == expert
+    arm = exported(replace(host, target="arm-64-android"), tmp_path, "json", schedule=TUNED)
+    assert read_schedule_file(arm.files[0]) == Schedule()
+    with pytest.raises(InputError, match=r"no such schedule(.|\n)*default(.|\n)*expert(.|\n)*tuned") as raised:
+        exported(host, tmp_path, "json", schedule="exprt")
+    assert "did you mean" in str(raised.value)
 
 
 def test_code_is_that_of_the_algorithm_for_its_target(tmp_path: Path) -> None:
@@ -180,7 +199,7 @@ def test_two_forms_of_one_name_are_refused(tmp_path: Path) -> None:
             forms=None,
             directory=tmp_path / "out",
             function_name="mine_schedule",
-            schedule=schedule,
+            schedule=str(schedule),
             workspace=Workspace(tmp_path / "ws"),
             measure=MEASURE,
             progress=Silent(),

@@ -100,7 +100,9 @@ def test_what_does_not_run_on_its_own_sizes_says_so(tmp_path: Path) -> None:
         assert sum(told in note for note in heard.notes) == 2 * said
 
 
-def exported(options: SubjectOptions, directory: Path, *forms: ExportForm, schedule: Path | str | None = None) -> Exported:
+def exported(
+    options: SubjectOptions, directory: Path, *forms: ExportForm, schedule: Path | str | None = None
+) -> Exported:
     return export(
         options,
         forms=forms,

@@ -22,6 +22,7 @@ from hltune.workspace.subject import SubjectOptions, load_subject
 from tests.report.values import CRASH, HOST, SCHEDULE, SPEC, SUBJECT, cost
 from tests.samples.values import PIPELINE, sample
 
+SILENT = Silent()
 OTHER = Schedule((Parallel(Stage("out"), "y"),))
 OUTER = Schedule((Parallel(Stage("out"), "x"),))
 MINE = replace(SUBJECT, hand_written={"expert": OTHER})
@@ -40,21 +41,21 @@ def written(path: Path, schedule: Schedule) -> str:
 
 def test_two_files_of_one_name_are_two_schedules(workspace: Workspace, tmp_path: Path) -> None:
     one, other = (written(tmp_path / name / "x.schedule.json", each) for name, each in (("a", SCHEDULE), ("b", OTHER)))
-    assert choose(SUBJECT, [one, other], workspace, HOST) == {one: SCHEDULE, other: OTHER}
-    assert choose(SUBJECT, [other], workspace, HOST) == {"x": OTHER}
+    assert choose(SUBJECT, [one, other], workspace, HOST, SILENT) == {one: SCHEDULE, other: OTHER}
+    assert choose(SUBJECT, [other], workspace, HOST, SILENT) == {"x": OTHER}
 
 
 def test_a_file_that_is_called_as_a_known_schedule_is_another_one(workspace: Workspace, tmp_path: Path) -> None:
     file = written(tmp_path / "expert.schedule.json", SCHEDULE)
-    assert choose(MINE, ["expert", file], workspace, HOST) == {"expert": OTHER, file: SCHEDULE}
-    assert "expert" in other_schedules(MINE, workspace, HOST, choose(MINE, [file], workspace, HOST))
+    assert choose(MINE, ["expert", file], workspace, HOST, SILENT) == {"expert": OTHER, file: SCHEDULE}
+    assert "expert" in other_schedules(MINE, workspace, HOST, choose(MINE, [file], workspace, HOST, SILENT))
 
 
 def test_the_same_schedule_twice_is_refused(workspace: Workspace) -> None:
     workspace.keep(Record(name="tuned", schedule=SCHEDULE, cost=1e-3, provenance=Named(name="tuned")), SPEC, HOST)
     with pytest.raises(InputError, match="twice"):
-        choose(SUBJECT, [None, "tuned"], workspace, HOST)
-    assert list(choose(SUBJECT, [None, "default"], workspace, HOST)) == ["tuned", "default"]
+        choose(SUBJECT, [None, "tuned"], workspace, HOST, SILENT)
+    assert list(choose(SUBJECT, [None, "default"], workspace, HOST, SILENT)) == ["tuned", "default"]
 
 
 def test_what_tuning_left_may_be_the_expert_s(workspace: Workspace) -> None:
@@ -85,14 +86,14 @@ def test_what_was_measured_is_asked_for_by_its_id(measured: Workspace) -> None:
     one, other, third = MEASURED
     asked = one.schedule_hash[:12], other.schedule_hash[:6], f"tuned-{third.schedule_hash[:8]}"
     for name, each in zip(asked, MEASURED, strict=True):
-        assert choose(SUBJECT, [name], measured, HOST) == {name: each.schedule}
-    assert choose(SUBJECT, asked[:2], measured, HOST) == {asked[0]: one.schedule, asked[1]: other.schedule}
+        assert choose(SUBJECT, [name], measured, HOST, SILENT) == {name: each.schedule}
+    assert choose(SUBJECT, asked[:2], measured, HOST, SILENT) == {asked[0]: one.schedule, asked[1]: other.schedule}
 
 
 def test_what_has_a_name_has_an_id_as_well(workspace: Workspace) -> None:
     record = Record(name="tuned", schedule=SCHEDULE, cost=1e-3, provenance=Named(name="tuned"))
     workspace.keep(record, SPEC, HOST)
-    assert choose(SUBJECT, [record.label], workspace, HOST) == {record.label: SCHEDULE}
+    assert choose(SUBJECT, [record.label], workspace, HOST, SILENT) == {record.label: SCHEDULE}
 
 
 def test_digits_that_several_ids_begin_with_are_answered_with_all_of_them(workspace: Workspace) -> None:
@@ -103,16 +104,16 @@ def test_digits_that_several_ids_begin_with_are_answered_with_all_of_them(worksp
         store.add(one)
         store.add(other)
     with pytest.raises(InputError, match=r"several schedules have ids that begin so") as raised:
-        choose(SUBJECT, [both[0][:6]], workspace, HOST)
+        choose(SUBJECT, [both[0][:6]], workspace, HOST, SILENT)
     assert both[0][:6] == both[1][:6] and all(each[:12] in str(raised.value) for each in both)
-    assert choose(SUBJECT, [both[1][:12]], workspace, HOST) == {both[1][:12]: other.schedule}
+    assert choose(SUBJECT, [both[1][:12]], workspace, HOST, SILENT) == {both[1][:12]: other.schedule}
 
 
 def test_a_file_goes_before_an_id(measured: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     file = MEASURED[0].schedule_hash[:8]
     written(tmp_path / file, OTHER)
-    assert choose(SUBJECT, [file], measured, HOST) == {file: OTHER}
+    assert choose(SUBJECT, [file], measured, HOST, SILENT) == {file: OTHER}
 
 
 @pytest.mark.parametrize(
@@ -121,14 +122,14 @@ def test_a_file_goes_before_an_id(measured: Workspace, tmp_path: Path, monkeypat
 def test_what_is_no_id_of_this_pipeline_is_answered_with_where_ids_are(measured: Workspace, asked: str) -> None:
     """Of another pipeline, too short, or unknown."""
     with pytest.raises(InputError, match=r"no such schedule(.|\n)*hltune compare blur(.|\n)*hltune samples best blur"):
-        choose(SUBJECT, [asked], measured, HOST)
+        choose(SUBJECT, [asked], measured, HOST, SILENT)
 
 
 def test_the_fastest_on_record_is_the_reference(workspace: Workspace) -> None:
     found = [("tuned", SCHEDULE, 1e-3), ("adams2019", OTHER, 2e-3), ("mullapudi2016", OUTER, 9e-3)]
     for name, schedule, seconds in found:
         workspace.keep(Record(name=name, schedule=schedule, cost=seconds, provenance=Named(name=name)), SPEC, HOST)
-    others = other_schedules(SUBJECT, workspace, HOST, choose(SUBJECT, [None], workspace, HOST))
+    others = other_schedules(SUBJECT, workspace, HOST, choose(SUBJECT, [None], workspace, HOST, SILENT))
     assert list(others) == ["default", "adams2019", "mullapudi2016"]
     assert reference(others, {}) == "adams2019"
     assert reference(others, {"adams2019": CRASH, "mullapudi2016": cost(9e-3)}) == "mullapudi2016"
@@ -148,10 +149,10 @@ def test_a_file_of_another_pipeline_is_refused_at_once(workspace: Workspace, tmp
     document = {**json.loads(file.read_text()), "about": {"pipeline": "lutpipe", "hash": "0" * 64}}
     file.write_text(json.dumps(document))
     with pytest.raises(InputError, match=r"of another pipeline than blur(.|\n)*sharpened, in a schedule of lutpipe"):
-        choose(SUBJECT, [str(file)], workspace, HOST)
+        choose(SUBJECT, [str(file)], workspace, HOST, SILENT)
     renamed = {**schedule_codec.to_json(OTHER), "about": document["about"]}
     file.write_text(json.dumps(renamed))  # the pipeline may only have been called otherwise
-    assert choose(SUBJECT, [str(file)], workspace, HOST) == {"stranger": OTHER}
+    assert choose(SUBJECT, [str(file)], workspace, HOST, SILENT) == {"stranger": OTHER}
 
 
 def test_a_file_may_name_funcs_that_it_makes(tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_a_file_may_name_funcs_that_it_makes(tmp_path: Path) -> None:
 
 def test_what_is_no_file_of_a_schedule_says_what_it_is(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="this is a folder"):
-        choose(SUBJECT, [str(tmp_path)], workspace, HOST)
+        choose(SUBJECT, [str(tmp_path)], workspace, HOST, SILENT)
     (tmp_path / "empty.json").touch()
     with pytest.raises(InputError, match="the file is empty"):
-        choose(SUBJECT, [str(tmp_path / "empty.json")], workspace, HOST)
+        choose(SUBJECT, [str(tmp_path / "empty.json")], workspace, HOST, SILENT)

@@ -16,7 +16,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.pipeline.source import parse_source
 from hltune.runtime.halide_wheel import include_directory
 from hltune.runtime.progress import Progress, Silent
-from hltune.schedule.cmake import for_generator, found_first
+from hltune.schedule.cmake import for_compiled, for_generator, found_first
 from hltune.schedule.parse import parse_schedule
 from hltune.values.errors import InputError
 from hltune.values.provenance import Named
@@ -53,6 +53,75 @@ private:
 
 HALIDE_REGISTER_GENERATOR(Widen, widen)
 """
+TWO = """
+#include "Halide.h"
+#include "halide_trace_config.h"
+HEADERS
+
+template<int K>
+class Add : public Halide::Generator<Add<K>> {
+public:
+    typename Halide::Generator<Add<K>>::template Input<Halide::Buffer<uint8_t, 3>> input{"input"};
+    typename Halide::Generator<Add<K>>::template Output<Halide::Buffer<uint8_t, 3>> output{"output"};
+
+    void generate() {
+        output(x, y, c) = input(x, y, c) + Halide::cast<uint8_t>(K);
+        input.set_estimates({{0, 256}, {0, 128}, {0, 3}});
+        output.set_estimates({{0, 256}, {0, 128}, {0, 3}});
+    }
+
+    void schedule() {
+        APPLY
+    }
+
+private:
+    Halide::Var x{"x"}, y{"y"}, c{"c"};
+};
+
+using One = Add<1>;
+using Two = Add<2>;
+HALIDE_REGISTER_GENERATOR(One, one)
+HALIDE_REGISTER_GENERATOR(Two, two)
+
+int main() { return 0; }
+"""
+APPLY_BOTH = """
+        if (K == 1) apply_schedule_one(this->get_pipeline(), this->get_target());
+        if (K == 2) apply_schedule_two(this->get_pipeline(), this->get_target());
+"""
+CALL_BOTH = """
+#include "HalideBuffer.h"
+#include "one.h"
+#include "two.h"
+
+#include <cstdio>
+
+int main() {
+    Halide::Runtime::Buffer<uint8_t> input(8, 8, 5), output(8, 8, 5), last(8, 8, 5);
+    input.fill(7);
+    const int failed = one(input, output) + two(output, last);
+    std::printf("%d %d\\n", failed, int(last(7, 7, 4)));
+}
+"""
+SINE = """
+import halide as hl
+
+
+def sine():
+    image, x, output = hl.ImageParam(hl.Float(32), 1, "image"), hl.Var("x"), hl.Func("output")
+    output[x] = hl.sin(image[x])
+    image.dim(0).set_estimate(0, 256)
+    output.set_estimate(x, 0, 256)
+    return output
+"""
+C_PROJECT = """
+cmake_minimum_required(VERSION 3.28)
+project(somebody C)
+add_subdirectory(inner)
+include(out/sine.cmake)
+add_executable(program program.c)
+target_link_libraries(program PRIVATE sine)
+"""
 PROGRAM = """
 #include "HalideBuffer.h"
 #include "NAME.h"
@@ -84,6 +153,11 @@ def built(folder: Path, name: str, kind: str, *, inputs: str = "input", find: st
     program = PROGRAM.replace("NAME", name).replace("TYPE", kind).replace("INPUTS", inputs)
     (folder / "program.cpp").write_text(program)
     project = PROJECT.replace("NAME", name).replace("FIND", find).replace("INCLUDE", str(include_directory()))
+    return ran(folder, project)
+
+
+def ran(folder: Path, project: str) -> str:
+    """What the program of a project prints."""
     (folder / "CMakeLists.txt").write_text(project)
     (packages,) = include_directory().parent.glob("lib*/cmake")
     environment = os.environ | {"LD_LIBRARY_PATH": str(packages.parent)}
@@ -137,6 +211,49 @@ def test_a_project_links_what_was_compiled(tmp_path: Path) -> None:
     files = exported(options, "output.split(x, x, xi, 16).vectorize(xi);", tmp_path, "object")
     assert tmp_path / "out" / "dilate3x3.cmake" in files
     assert built(tmp_path, "dilate3x3", "uint8_t") == "0 7"
+
+
+def test_a_project_in_c_links_what_was_compiled_from_several_folders(tmp_path: Path) -> None:
+    (tmp_path / "sine.py").write_text(SINE)
+    exported(SubjectOptions(pipeline=str(tmp_path / "sine.py"), target="host"), "", tmp_path, "object")
+    for folder, code in (("", 'puts(sine ? "linked" : "")'), ("inner", "0")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        declared = "#include <stdio.h>\nint sine();\n"
+        (tmp_path / folder / "program.c").write_text(f"{declared}int main(void) {{ {code}; return 0; }}\n")
+    inner = C_PROJECT.replace("out/", "../out/").replace("program ", "other ").partition("(inner)\n")[2]
+    (tmp_path / "inner" / "CMakeLists.txt").write_text(inner)
+    assert ran(tmp_path, C_PROJECT) == "linked"
+
+
+@pytest.mark.parametrize(
+    ("target", "flags"),
+    [
+        ("x86-64-linux-avx2", "-lpthread;-ldl;-lm"),
+        ("arm-64-android", "-ldl;-lm;-llog"),
+        ("arm-64-osx", "-lpthread;-ldl;-lm"),
+        ("x86-64-windows", ""),
+    ],
+)
+def test_what_was_compiled_is_linked_with_what_its_system_has(target: str, flags: str, tmp_path: Path) -> None:
+    text = for_compiled(name="f", target=target, directory=tmp_path)
+    assert f'INTERFACE_LINK_LIBRARIES "{flags}")' in text
+
+
+@pytest.mark.long
+def test_a_project_builds_two_generators_of_one_source_that_is_a_program_too(tmp_path: Path) -> None:
+    """Its headers are both on the path of both, Halide's tools as well; what has no constant length is unrolled."""
+    generator = tmp_path / "two.cpp"
+    generator.write_text(TWO.replace("HEADERS", "").replace("APPLY", ""))
+    for name in ("one", "two"):
+        options = SubjectOptions(pipeline=f"{generator}:{name}", target="host")
+        exported(options, "output.reorder(c, x, y).unroll(c).parallel(y);", tmp_path, "cpp")
+    headers = '#include "one_schedule.h"\n#include "two_schedule.h"'
+    generator.write_text(TWO.replace("HEADERS", headers).replace("APPLY", APPLY_BOTH))
+    (tmp_path / "program.cpp").write_text(CALL_BOTH)
+    once = "include(out/one.cmake)\n"
+    project = PROJECT.replace("include(out/NAME.cmake)", f"{once}{once}include(out/two.cmake)")
+    project = project.replace("PRIVATE NAME", "PRIVATE one two").replace("INCLUDE", str(include_directory()))
+    assert ran(tmp_path, project.replace("FIND", "find_package(Halide REQUIRED)")) == "0 10"
 
 
 @pytest.mark.long

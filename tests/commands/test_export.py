@@ -12,7 +12,8 @@ import halide as hl
 import numpy as np
 import pytest
 
-from hltune.commands.export import Exported, ExportForm, choose, export, parse_forms
+from hltune.commands.choice import choose_one
+from hltune.commands.export import Exported, ExportForm, export, parse_forms
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
@@ -25,7 +26,7 @@ from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import InputError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
-from hltune.values.schedule_codec import read_schedule_file
+from hltune.values.schedule_codec import read_schedule_file, schedule_hash
 from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 
@@ -89,7 +90,7 @@ def test_what_does_not_run_on_its_own_sizes_says_so(tmp_path: Path) -> None:
                 forms=forms,
                 directory=tmp_path / "out",
                 function_name=None,
-                schedule=file,
+                schedule=str(file),
                 workspace=Workspace(tmp_path),
                 measure=MEASURE,
                 progress=heard,
@@ -99,13 +100,15 @@ def test_what_does_not_run_on_its_own_sizes_says_so(tmp_path: Path) -> None:
         assert sum(told in note for note in heard.notes) == 2 * said
 
 
-def exported(options: SubjectOptions, directory: Path, *forms: ExportForm, schedule: Path | None = None) -> Exported:
+def exported(
+    options: SubjectOptions, directory: Path, *forms: ExportForm, schedule: Path | str | None = None
+) -> Exported:
     return export(
         options,
         forms=forms,
         directory=directory / "out",
         function_name=None,
-        schedule=schedule,
+        schedule=None if schedule is None else str(schedule),
         workspace=Workspace(directory / "ws"),
         measure=MEASURE,
         progress=Silent(),
@@ -119,8 +122,9 @@ def test_a_file_that_was_written_for_other_sizes_says_so(tmp_path: Path) -> None
     (written,) = exported(small, tmp_path, "json", schedule=file).files
     workspace = Workspace(tmp_path / "ws")
     for options, count in ((small, 0), (replace(small, size=(256, 96)), 1)):
-        heard = Heard()
-        assert choose(load_subject(options, workspace), written, workspace, MEASURE, heard).schedule == Schedule()
+        heard, subject = Heard(), load_subject(options, workspace)
+        machine = identify(subject.target, MEASURE)
+        assert choose_one(subject, str(written), workspace, machine, heard).schedule == Schedule()
         assert len(heard.notes) == count
         assert all(str(written) in note and "hltune compare --schedule" in note for note in heard.notes)
 
@@ -137,6 +141,25 @@ def test_what_was_tuned_for_a_target_is_exported_for_it(tmp_path: Path) -> None:
     assert read_schedule_file(found.files[0]) == schedule
     with pytest.raises(InputError, match="no schedule is known"):
         exported(replace(options, target="host"), tmp_path, "json")
+
+
+def test_a_schedule_is_named_or_has_an_id(tmp_path: Path) -> None:
+    """Also for a target that nothing was measured on: what is known here is known for it."""
+    host = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
+    workspace = Workspace(tmp_path / "ws")
+    subject = load_subject(host, workspace)
+    expert = subject.known_by_name()["expert"].schedule
+    record = Record(name=TUNED, schedule=Schedule(), cost=1e-3, provenance=Named(name="by hand"))
+    workspace.replace(record, subject.spec, identify(subject.target, MEASURE))
+    for asked in ("expert", schedule_hash(expert)[:8]):
+        found = exported(host, tmp_path, "json", schedule=asked)
+        assert found.schedule == asked
+        assert read_schedule_file(found.files[0]) == expert
+    arm = exported(replace(host, target="arm-64-android"), tmp_path, "json", schedule=TUNED)
+    assert read_schedule_file(arm.files[0]) == Schedule()
+    with pytest.raises(InputError, match=r"no such schedule(.|\n)*default(.|\n)*expert(.|\n)*tuned") as raised:
+        exported(host, tmp_path, "json", schedule="exprt")
+    assert "did you mean" in str(raised.value)
 
 
 def test_code_is_that_of_the_algorithm_for_its_target(tmp_path: Path) -> None:
@@ -178,7 +201,7 @@ def test_two_forms_of_one_name_are_refused(tmp_path: Path) -> None:
             forms=None,
             directory=tmp_path / "out",
             function_name="mine_schedule",
-            schedule=schedule,
+            schedule=str(schedule),
             workspace=Workspace(tmp_path / "ws"),
             measure=MEASURE,
             progress=Silent(),

@@ -59,7 +59,7 @@ def apply(tmp_path: Path, place: Workspace) -> Apply:
         iio.imwrite(tmp_path / "in.png", pixels)
         return run(
             SubjectOptions(pipeline=str(TESTS / pipeline), target=target),
-            schedule=schedule,
+            schedule=str(schedule),
             outputs=outputs,
             output_sizes=(),
             workspace=place,

@@ -64,7 +64,7 @@ def test_schedule_run_and_export(tmp_path: Path) -> None:
         forms=("json",),
         directory=tmp_path / "there",
         function_name=None,
-        schedule=scheduled.files[0],
+        schedule=str(scheduled.files[0]),
         workspace=workspace,
         measure=MEASURE,
         progress=Silent(),

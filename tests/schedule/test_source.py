@@ -19,7 +19,7 @@ from hltune.runtime.halide_wheel import include_directory, library_directory
 from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.schedule.source import default_function_name, to_cpp_header, to_python
-from hltune.values.directives import Reorder, Schedule, Unscheduled
+from hltune.values.directives import ComputeRoot, Reorder, Schedule, Unroll, Unscheduled
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
 from tests.schedule.plugin import Lower, RunSchedule, SearchAndReplay, normalised, probe
@@ -576,6 +576,41 @@ def test_funcs_may_be_called_as_the_arguments_of_the_header() -> None:
     assert "Func target_2 = " in header and "Func pipeline_2 = " in header
 
 
+PERMISSION = "HL_PERMIT_FAILED_UNROLL"
+
+
+def unrolled(pipeline: hl.Pipeline) -> None:
+    """Exports a schedule that computes the first Func at root and unrolls all of the second, and applies it."""
+    spec, names = exported_for(pipeline), dict[str, Callable[[hl.Pipeline], None]]()
+    first, output = (Stage(func.name) for func in spec.funcs)
+    schedule = Schedule((ComputeRoot(first), Unroll(output, spec.funcs[1].args[0])))
+    exec(to_python(schedule, spec), names)
+    names["apply_schedule"](pipeline)
+
+
+@pytest.mark.parametrize("name", ["_funcs", "os", "re", "hl", "funcs", "zip_longest", "_"])
+def test_funcs_may_be_called_as_what_the_module_uses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PERMISSION, "0")
+    pipeline = chain(name, "output")
+    unrolled(pipeline)
+    plans = read_plans(hl.serialize_pipeline(pipeline), where=name)
+    assert INLINED not in [plan.compute for func, plan in plans.items() if func.startswith(name)]
+
+
+@pytest.mark.parametrize("given", [None, "0"])
+def test_the_module_permits_unrolling_what_has_no_constant_length(
+    given: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PERMISSION, "0")  # so that what the module sets does not stay
+    if given is None:
+        monkeypatch.delenv(PERMISSION)
+    pipeline = chain("first", "output")
+    unrolled(pipeline)
+    refused = pytest.raises(hl.HalideError, match="only unroll for loops over a constant extent")
+    with contextlib.nullcontext() if given is None else refused:
+        pipeline.compile_to_callable([], hl.Target("host"))
+
+
 @pytest.mark.parametrize("write", [to_python, to_cpp_header])
 def test_what_the_schedule_relies_on_is_said(write: Callable[..., str]) -> None:
     spec = spec_of(*FUNCS)
@@ -594,8 +629,8 @@ def test_no_identifier_is_a_macro_of_halide(tmp_path: Path) -> None:
     command = ["g++", "-std=c++17", "-dM", "-E", "-I", include_directory(), "all.cpp"]
     defined = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     macros = set(re.findall(r"^#define (\w+)", defined, re.MULTILINE))
-    assert {"NAN", "M_PI", "M_PIf", "INT32_MAX", "EDOM", "errno", "offsetof"} <= macros
-    loops = sorted(name for name in macros if not name.startswith("_"))
+    assert {"NAN", "M_PI", "M_PIf", "INT32_MAX", "EDOM", "errno", "offsetof", "_halide_user_warning"} <= macros
+    loops = sorted(macros)
     func = FuncInfo(name="INFINITY", args=(*loops, "INT_MAX", "nan"))
     code = to_cpp_header(Schedule((Reorder(Stage("INFINITY"), func.args),)), spec_of(func))
     declared = re.findall(r"^    ::Halide::(?:Func|Var) (\w+) =", code, re.MULTILINE)

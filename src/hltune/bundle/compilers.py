@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.machine.hexagon.toolchain import find_c_compiler, find_zig
+from hltune.schedule.export import libraries
 from hltune.values.errors import HltuneError, InputError
 
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra")
-_LIBRARIES = ("-lpthread", "-ldl", "-lm")
-_ANDROID_LIBRARIES = ("-ldl", "-lm", "-llog")
+_LIBRARIES = libraries("linux")
+"""Also for Android: what is compiled here has the C library of Linux."""
 _STACK = "-Wl,-z,stack-size=8388608"
 """Threads of Linux's small C library have 128 KiB of stack, unless the program says otherwise."""
 _OWN = {"x86_64": "x86-64-linux", "aarch64": "arm-64-linux"}
@@ -65,11 +66,6 @@ class Compiler:
 def family(target: str) -> str:
     """Processor, bits and operating system of a full Halide target string."""
     return "-".join(target.split("-")[:3])
-
-
-def libraries(target: str) -> tuple[str, ...]:
-    """What a runner that is built on the device is linked with."""
-    return _ANDROID_LIBRARIES if family(target).endswith("-android") else _LIBRARIES
 
 
 def check_target(target: str) -> None:

@@ -8,10 +8,11 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hltune.bundle.compilers import FLAGS, Compiler, family, libraries
+from hltune.bundle.compilers import FLAGS, Compiler, family
 from hltune.bundle.expected import Expected
 from hltune.bundle.manifest import Manifest
 from hltune.runtime.files import cannot_write, part_of
+from hltune.schedule.export import libraries
 
 SOURCES = Path(__file__).with_name("runner")
 """C sources."""

@@ -48,7 +48,14 @@ Pipeline = Annotated[
 ]
 Target = Annotated[str, Parameter(help="host, hexagon, or a Halide target string.")]
 Known = Annotated[
-    Path | None, Parameter(name="--schedule", group=KNOWN, metavar="FILE", help="A schedule.json to use instead.")
+    str | None,
+    Parameter(
+        name="--schedule",
+        group=KNOWN,
+        metavar="NAME|ID|FILE",
+        show_default="the best known",
+        help="Schedule to use: a known one by name, one of `hltune samples best` by id, or a schedule.json.",
+    ),
 ]
 Key = Annotated[str | None, Parameter(group=STORED, metavar="KEY")]
 OnlyKey = Annotated[Key, Parameter(show_default="the only one", help="Machine in the store.")]

@@ -1,12 +1,14 @@
-"""Which schedules of a pipeline are explained, and beside which others."""
+"""Which schedules of a pipeline are meant by what people call them, and beside which others they are explained."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from hltune.commands.example import several
+from hltune.runtime.progress import Progress
 from hltune.samples.reader import Reader
 from hltune.values.cost import Measurement
 from hltune.values.directives import InsideLoop, Rfactor, Schedule
@@ -21,13 +23,34 @@ _START = re.compile("[0-9a-f]{6,64}")
 """Of an id: with fewer digits, words might be taken for one."""
 
 
+class Choice(NamedTuple):
+    """A schedule with its name and, if that is on record, what it costs on the machine, in seconds."""
+
+    name: str
+    schedule: Schedule
+    cost: float | None
+    machine: MachineId
+
+
+def choose_one(
+    subject: Subject, asked: str | None, workspace: Workspace, machine: MachineId, progress: Progress
+) -> Choice:
+    """The one schedule that is asked for, see `choose`."""
+    ((name, schedule),) = choose(subject, [asked], workspace, machine, progress).items()
+    same = [each for each in workspace.records(subject.spec, machine) if each.schedule == schedule]
+    called_so = [each for each in same if name in (each.name, each.label)]
+    costs = [each.cost for each in called_so or same if each.cost is not None]
+    return Choice(name, schedule, min(costs, default=None), machine)
+
+
 def choose(
-    subject: Subject, asked: Sequence[str | None], workspace: Workspace, machine: MachineId
+    subject: Subject, asked: Sequence[str | None], workspace: Workspace, machine: MachineId, progress: Progress
 ) -> dict[str, Schedule]:
     """Schedules by name, each asked for by its own name, a file's, or its id; None is the best one on record.
 
     A file is called by its name without folder and suffixes, or as the user wrote it where that is another's name.
-    What an id stands for is called as the user wrote it.
+    What an id stands for is called as the user wrote it. What people should know of the best one, or of a file that was
+    written for another version of the pipeline, is noted.
 
     Raises:
         InputError: there is no such schedule, or the same one is asked for twice.
@@ -42,13 +65,15 @@ def choose(
         if each is None:
             best = workspace.best(subject.spec, machine)
             name, schedule = best.name, best.schedule
+            for note in best.notes:
+                progress.note(f"{subject.spec.name}: {note}")
         elif each in known:
             name, schedule = each, known[each]
         elif each in with_id:
             name, schedule = each, with_id[each]
         else:
             taken = called(each) in known or files.count(called(each)) > 1
-            name, schedule = each if taken else called(each), _read(each, known, subject)
+            name, schedule = each if taken else called(each), _read(each, known, subject, progress)
         if name in found:
             todo = "name another one, or leave out one of them"
             raise InputError("the same schedule is asked for twice", where=name, todo=todo)
@@ -61,9 +86,18 @@ def called(file: str | Path) -> str:
     return Path(file).name.partition(".")[0]
 
 
-def _read(file: str, known: Mapping[str, Schedule], subject: Subject) -> Schedule:
+def is_known(subject: Subject, asked: str, workspace: Workspace, machine: MachineId) -> bool:
+    """True for a file and for the name of a schedule that is known on this machine."""
+    return Path(asked).exists() or asked in known_schedules(subject, workspace, machine)
+
+
+def _read(file: str, known: Mapping[str, Schedule], subject: Subject, progress: Progress) -> Schedule:
     if Path(file).exists():
-        return read_for(Path(file), subject.spec).schedule
+        schedule, made_for, _ = read_for(Path(file), subject.spec)
+        if made_for not in (None, subject.spec.content_hash):
+            other = f"was written for another version, or other sizes, of a pipeline ({made_for[:12]})"
+            progress.note(f"{subject.spec.name}: {file} {other}; `hltune compare --schedule` verifies and measures it")
+        return schedule
     raise InputError(
         "no such schedule",
         where=file,

@@ -124,7 +124,7 @@ def explain(
         progress.note(f"{subject.spec.name}: {note}")
     machine = on_given(identify(subject.target, measure), subject.spec, inputs, measure)
     asked = [schedule] if against is None else [schedule, against]
-    chosen = choose(subject, asked, workspace, machine)
+    chosen = choose(subject, asked, workspace, machine, progress)
     also = other_names(subject, workspace, machine, *next(iter(chosen.items())))
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(preload=("halide",))) for _ in range(usable_cores())]

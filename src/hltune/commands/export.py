@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
-from hltune.commands.choice import read_for
+from hltune.commands.choice import Choice, choose_one, is_known
 from hltune.commands.ours import check_ours
 from hltune.lowered.readable import Readable, ReadableJob
 from hltune.machine.bounds import OutputSizesJob
 from hltune.machine.hexagon.target import offload_target
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import check_options, identify, measured_on, target_job
+from hltune.machine.open import identify, measured_on, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
 from hltune.pipeline.cpp_build import needed_stubs
@@ -25,12 +25,11 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.schedule.cmake import for_compiled, for_generator, found_first
 from hltune.schedule.export import CompileJob
-from hltune.schedule.source import default_function_name, to_cpp_header, to_python
+from hltune.schedule.source import HEADER_ENDING, default_function_name, to_cpp_header, to_python
 from hltune.values import schedule_codec
 from hltune.values.about import About, OutputSizes
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
-from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
@@ -59,15 +58,6 @@ class Exported:
     notes: tuple[str, ...] = ()
 
 
-class Choice(NamedTuple):
-    """A schedule with its name and, if that is on record, what it costs on the machine, in seconds."""
-
-    name: str
-    schedule: Schedule
-    cost: float | None
-    machine: MachineId
-
-
 def export(
     pipeline: SubjectOptions,
     *,
@@ -75,7 +65,7 @@ def export(
     directory: Path,
     function_name: str | None,
     cmake: bool = False,
-    schedule: Path | None,
+    schedule: str | None,
     workspace: Workspace,
     measure: MeasureOptions,
     progress: Progress,
@@ -89,7 +79,7 @@ def export(
         function_name: C name of the compiled pipeline, if not the pipeline's own.
         cmake: write a file for CMake as well, which builds a C++ generator, or links what was compiled: of other
             pipelines, and where that is asked for without a header for the generator.
-        schedule: its file; None for the best known schedule.
+        schedule: name of a known one, start of an id, or a file; None for the best known one.
 
     Raises:
         InputError: the directory cannot be written to, there is no such target, or no such schedule, or it is not for
@@ -156,21 +146,22 @@ def export(
 
 
 def _chosen(
-    pipeline: SubjectOptions, file: Path | None, workspace: Workspace, measure: MeasureOptions, progress: Progress
+    pipeline: SubjectOptions, asked: str | None, workspace: Workspace, measure: MeasureOptions, progress: Progress
 ) -> tuple[Subject, Choice]:
-    """The pipeline as it is for the target, and the schedule in the file, or else the best one on record.
+    """The pipeline as it is for the target, and the schedule that is asked for, or else the best one on record.
 
-    Without a record for the target itself, it is the best one for this computer.
+    What is not known for the target itself is looked for among what is known for this computer.
     """
     subject, target = load_subject(pipeline, workspace), pipeline.target
-    check_options(subject.target, measure)
-    place = measured_on(target)
-    if file is not None or target == place:
-        return subject, choose(subject, file, workspace, measure, progress)
-    if subject.target.machine and workspace.records(subject.spec, identify(subject.target, measure)):
-        return subject, choose(subject, None, workspace, measure, progress)
+    place, machine = measured_on(target), identify(subject.target, measure)
+    if asked is not None:
+        known = is_known(subject, asked, workspace, machine)
+    else:
+        known = subject.target.machine is not None and bool(workspace.records(subject.spec, machine))
+    if target == place or known:
+        return subject, choose_one(subject, asked, workspace, machine, progress)
     here = load_subject(replace(pipeline, target=place), workspace)
-    choice = choose(here, None, workspace, measure, progress)
+    choice = choose_one(here, asked, workspace, identify(here.target, measure), progress)
     progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
     if here.spec.content_hash != subject.spec.content_hash:
         progress.note(f"{subject.spec.name} is another algorithm for {target} than for this machine")
@@ -207,24 +198,6 @@ def export_texts(about: About, subject: Subject, schedule: Schedule, directory: 
     """Writes a schedule in all forms of text and returns the files: no source of what is the author's code already."""
     forms: tuple[ExportForm, ...] = ("json",) if schedule.base is not None else ("json", *_SOURCE)
     return _write(_texts(forms, about, subject, schedule, directory, limit_s=_SOON_S))
-
-
-def choose(
-    subject: Subject, file: Path | None, workspace: Workspace, measure: MeasureOptions, progress: Progress
-) -> Choice:
-    """The schedule in a file, or else the best one on record."""
-    machine = identify(subject.target, measure)
-    if file is None:
-        record = workspace.best(subject.spec, machine)
-        for note in record.notes:
-            progress.note(f"{subject.spec.name}: {note}")
-        return Choice(record.name, record.schedule, record.cost, machine)
-    schedule, made_for, _ = read_for(file, subject.spec)
-    if made_for not in (None, subject.spec.content_hash):
-        other = f"was written for another version, or other sizes, of a pipeline ({made_for[:12]})"
-        progress.note(f"{subject.spec.name}: {file} {other}; `hltune compare --schedule` verifies and measures it")
-    known = (each.cost for each in workspace.records(subject.spec, machine) if each.schedule == schedule)
-    return Choice(file.name, schedule, min((cost for cost in known if cost is not None), default=None), machine)
 
 
 def parse_forms(text: str) -> tuple[ExportForm, ...]:
@@ -282,7 +255,7 @@ def _for_people(subject: Subject, schedule: Schedule, limit_s: float) -> Readabl
 
 
 def _text_name(form: ExportForm, spec: PipelineSpec) -> str:
-    return spec.name + {"json": ".schedule.json", "python": "_schedule.py", "cpp": "_schedule.h"}[form]
+    return spec.name + {"json": ".schedule.json", "python": "_schedule.py", "cpp": HEADER_ENDING}[form]
 
 
 def _paths(form: ExportForm, job: CompileJob) -> list[Path]:

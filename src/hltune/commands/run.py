@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hltune.commands.export import Exported, choose
+from hltune.commands.choice import choose_one
+from hltune.commands.export import Exported
 from hltune.machine.inputs import Inputs
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.run_image import RunImageJob, check_format
 from hltune.runtime.files import check_file
@@ -25,7 +27,7 @@ class Ran(Exported):
 def run(
     pipeline: SubjectOptions,
     *,
-    schedule: Path | None,
+    schedule: str | None,
     outputs: tuple[tuple[str | None, Path], ...],
     output_sizes: tuple[tuple[str, tuple[int, ...]], ...],
     workspace: Workspace,
@@ -36,7 +38,7 @@ def run(
     """Applies a schedule to images.
 
     Args:
-        schedule: its file; None for the best known schedule.
+        schedule: name of a known one, start of an id, or a file; None for the best known one.
         outputs: files to write: pairs of an output's name, or None for the next one, and a file. Where all are named,
             others are not written.
         output_sizes: extents of outputs for which they do not follow from the images.
@@ -47,7 +49,7 @@ def run(
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
-    name, directives, *_ = choose(subject, schedule, workspace, measure, progress)
+    name, directives, *_ = choose_one(subject, schedule, workspace, identify(subject.target, measure), progress)
     progress.phase(f"compiling and running {subject.spec.name}")
     files = _files(subject, outputs)
     job = RunImageJob(

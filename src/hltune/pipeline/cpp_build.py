@@ -38,8 +38,8 @@ _FLAGS = ("-std=c++17", "-fno-rtti", "-pthread")
 _DRIVER = Path(__file__).with_name("generator_driver.cpp")
 _STUB_S = 60.0
 _STUB = re.compile(r'^\s*#\s*include\s*[<"]([^">]+\.stub\.h)[">]', re.MULTILINE)
-_RENAMED_MAIN = "-Dmain=hltune_users_main"
-"""The user's files may be a program of their own, too."""
+RENAMED_MAIN = "main=hltune_users_main"
+"""A definition for the user's files: they may be a program of their own, too."""
 
 
 def build_program(source: Source, cache: Path, process: Process) -> Path:
@@ -186,7 +186,7 @@ def _missing_stubs(file: Path, folders: Iterable[Path]) -> set[str]:
 
 def _compile_command(compiler: Path, file: Path, out: Path, cxxflags: Sequence[str]) -> list[str]:
     include = include_directory()
-    rename = () if file == _DRIVER else (_RENAMED_MAIN,)
+    rename = () if file == _DRIVER else (f"-D{RENAMED_MAIN}",)
     return [
         *(str(compiler), "-c", *_FLAGS, *cxxflags, *rename, str(file), "-o", str(out)),
         *("-MMD", "-MF", str(out.with_suffix(".d")), "-MT", "object"),

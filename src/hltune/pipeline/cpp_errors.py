@@ -30,8 +30,16 @@ def rejected(source: Source, log: str, command: str) -> InputError:
 
 def is_program(source: Source) -> bool:
     """True if the files are a program of their own, and register no generator."""
-    texts = [Path(file).read_text(errors="replace") for file in source.files]
-    return any(map(_MAIN.search, texts)) and not any(map(_REGISTERS.search, texts))
+    return has_main(source) and not any(map(_REGISTERS.search, _texts(source)))
+
+
+def has_main(source: Source) -> bool:
+    """True if one of the files defines a ``main()``."""
+    return any(map(_MAIN.search, _texts(source)))
+
+
+def _texts(source: Source) -> list[str]:
+    return [Path(file).read_text(errors="replace") for file in source.files]
 
 
 def no_generator(source: Source) -> str:

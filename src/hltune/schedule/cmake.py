@@ -9,9 +9,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hltune.pipeline.cpp_build import RENAMED_MAIN
+from hltune.pipeline.cpp_errors import has_main
 from hltune.pipeline.source import Source
 from hltune.runtime.halide_wheel import CMAKE_VERSION
-from hltune.schedule.export import suffixes
+from hltune.schedule.export import libraries, suffixes
+from hltune.schedule.source import HEADER_ENDING
 
 _GENERATOR = """\
 # Builds the library {name} with the generator {entry}{applies}.
@@ -20,24 +23,40 @@ _GENERATOR = """\
 #                                    # It wants CMake {version} or newer.
 #     include({directory}/{name}.cmake)
 #     target_link_libraries(PROGRAM PRIVATE {name})
-add_halide_generator({name}.generator SOURCES {sources})
-{header}{flags}add_halide_library({name} FROM {name}.generator GENERATOR {entry} TARGETS {target} PARAMS {parameters})
+include_guard(GLOBAL)
+add_halide_generator({name}.generator SOURCES {sources} LINK_LIBRARIES Halide::Tools)
+{header}{main}{flags}add_halide_library({name} FROM {name}.generator GENERATOR {entry}
+    TARGETS {target} PARAMS {parameters})
 """
 _HEADER = """\
-# In a folder of its own the header goes before all others of its name, and nothing else of this folder does.
+# In a folder of its own the header goes before all others of its name, and nothing else of this folder does but the
+# headers that hltune has written for other generators: one source may apply several.
 configure_file("${{CMAKE_CURRENT_LIST_DIR}}/{header}" "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule/{header}" COPYONLY)
 target_include_directories({name}.generator BEFORE PRIVATE "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule")
+block()
+    file(GLOB others CONFIGURE_DEPENDS "${{CMAKE_CURRENT_LIST_DIR}}/*{ending}")
+    foreach(other IN LISTS others)
+        file(STRINGS "${{other}}" written REGEX "^// A schedule found by hltune" LIMIT_COUNT 1)
+        if(written)
+            configure_file("${{other}}" "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule" COPYONLY)
+        endif()
+    endforeach()
+endblock()
+"""
+_MAIN = """\
+# The files are a program of their own as well, whose main() is not the generator's.
+target_compile_definitions({name}.generator PRIVATE {renamed})
 """
 _COMPILED = """\
 # The library {name}, as it was compiled with its schedule for {target}. In a CMakeLists.txt:
 #     include({directory}/{name}.cmake)
 #     target_link_libraries(PROGRAM PRIVATE {name})
-find_package(Threads REQUIRED)
-add_library({name} STATIC IMPORTED)
+include_guard(GLOBAL)
+add_library({name} STATIC IMPORTED GLOBAL)
 set_target_properties({name} PROPERTIES
     IMPORTED_LOCATION "${{CMAKE_CURRENT_LIST_DIR}}/{name}{suffix}"
     INTERFACE_INCLUDE_DIRECTORIES "${{CMAKE_CURRENT_LIST_DIR}}"
-    INTERFACE_LINK_LIBRARIES "Threads::Threads;${{CMAKE_DL_LIBS}}")
+    INTERFACE_LINK_LIBRARIES "{libraries}")
 """
 
 _PATHS = frozenset({"-isystem", "-iquote", "-idirafter", "-include", "-imacros", "-isysroot"})
@@ -82,7 +101,8 @@ def for_generator(
         directory=directory.absolute().name,
         sources=" ".join(_below(directory, Path(file)) for file in source.files),
         version=".".join(map(str, CMAKE_VERSION)),
-        header="" if header is None else _HEADER.format(header=header, name=name),
+        header="" if header is None else _HEADER.format(header=header, name=name, ending=HEADER_ENDING),
+        main=_MAIN.format(name=name, renamed=RENAMED_MAIN) if has_main(source) else "",
         flags="".join(
             f"{line}({name}.generator PRIVATE {' '.join(words)})\n" for line, words in lines.items() if words
         ),
@@ -123,7 +143,11 @@ def for_compiled(*, name: str, target: str, directory: Path, about: Sequence[str
     """
     _, suffix, _ = suffixes(target)
     return _comments(about) + _COMPILED.format(
-        name=name, target=target, directory=directory.absolute().name, suffix=suffix
+        name=name,
+        target=target,
+        directory=directory.absolute().name,
+        suffix=suffix,
+        libraries=";".join(libraries(target)),
     )
 
 

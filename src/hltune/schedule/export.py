@@ -33,6 +33,16 @@ def suffixes(target: str) -> tuple[str, str, str]:
     return (".obj", ".lib", ".h") if "windows" in target.split("-") else (".o", ".a", ".h")
 
 
+def libraries(target: str) -> tuple[str, ...]:
+    """What programs are linked with that call compiled code for a target, behind it."""
+    words = target.split("-")
+    if "windows" in words:
+        return ()
+    if "noos" in words or "qurt" in words:
+        return ("-lm",)
+    return ("-ldl", "-lm", "-llog") if "android" in words else ("-lpthread", "-ldl", "-lm")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileJob:
     """Compiles ahead of time; the header says that it is hltune's.

@@ -30,13 +30,15 @@ class Language:
     end: str  # what ends a statement
     braces: bool  # lists of variables stand in braces
     reserved: frozenset[str]  # no identifiers of ours
+    permits_unrolling: str  # has Halide leave loops whose lengths turn out not to be constant, in this process
+    imports_of_permission: str  # what that needs
     macros: str = r"(?!)"  # pattern of what belongs to macros, and is written small where it is to be an identifier
 
 
 PYTHON = Language(
     file=r'''"""A schedule found by hltune; call `apply_schedule` before compiling the pipeline."""
 {about}
-import re
+{imports}import re
 from itertools import zip_longest
 
 import halide as hl
@@ -90,7 +92,7 @@ def _plain(name: str) -> str:
 def apply_schedule(pipeline: hl.Pipeline) -> None:
     """Schedules the pipeline {name}."""
     funcs = _funcs(pipeline)
-{body}''',
+{before}{body}''',
     comment="#",
     pair="\n        ({}, {}),",
     scope="hl.",
@@ -102,7 +104,12 @@ def apply_schedule(pipeline: hl.Pipeline) -> None:
     named="{id} = hl.{kind}({quoted})",
     end="",
     braces=False,
-    reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "funcs", "apply_schedule"]),
+    reserved=frozenset([*keyword.kwlist, "hl", "pipeline", "funcs", "apply_schedule", "os"]),
+    permits_unrolling="""\
+    # A loop that turns out not to have a constant length is left as a loop; without this, Halide refuses it.
+    os.environ.setdefault("HL_PERMIT_FAILED_UNROLL", "1")
+""",
+    imports_of_permission="import os\n",
 )
 
 _KEYWORDS = """
@@ -133,7 +140,7 @@ CPP = Language(
 #include "Halide.h"
 
 #include <algorithm>
-#include <iostream>
+{imports}#include <iostream>
 #include <map>
 #include <regex>
 #include <string>
@@ -195,7 +202,7 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline,
                 << told(has) << " is; {todo}\\n";
         }}
     }}
-{body}}}
+{before}{body}}}
 """,
     comment="//",
     pair="\n            {{{}, {}}},",
@@ -209,6 +216,22 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline,
     end=";",
     braces=True,
     reserved=C_RESERVED | {"pipeline", "target"},
+    permits_unrolling="""\
+    {
+        // A loop that turns out not to have a constant length is left as a loop; without this, Halide refuses it.
+        const char *const permission = "HL_PERMIT_FAILED_UNROLL";
+#ifdef _WIN32
+        size_t length = 0;
+        getenv_s(&length, nullptr, 0, permission);
+        if (length == 0) {
+            _putenv_s(permission, "1");
+        }
+#else
+        setenv(permission, "1", 0);
+#endif
+    }
+""",
+    imports_of_permission="#include <cstdlib>\n",
     macros=r"[A-Z][A-Z0-9_]+|M_\w+",
 )
 

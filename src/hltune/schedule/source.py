@@ -18,6 +18,8 @@ from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, 
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
+HEADER_ENDING = "_schedule.h"
+"""Of the names of files with what `to_cpp_header` writes."""
 _LOOPS = (
     "A comment before the directives of a stage: its loops, the outermost first, with their extents at these sizes."
 )
@@ -27,8 +29,8 @@ _PROMISES = (
     " relies on what these promise."
 )
 _UNROLLED = (
-    "Where Halide says that it can only unroll loops of constant extent, compile this with HL_PERMIT_FAILED_UNROLL=1 in"
-    " the environment, as hltune does."
+    "It unrolls a loop whose length Halide may not know, and so sets HL_PERMIT_FAILED_UNROLL=1 in the environment of"
+    " the process, unless that has a value: what cannot be unrolled stays a loop, as it was when hltune measured it."
 )
 
 
@@ -177,7 +179,9 @@ class _Writer:
             name=function_suffix(self._spec),
             funcs="".join(self._language.pair.format(*each) for each in pairs),
             todo=_todo(self._spec),
-            body=check + body,
+            imports=self._language.imports_of_permission if self._unrolls_any_length else "",
+            before=check + (self._language.permits_unrolling if self._unrolls_any_length else ""),
+            body=body,
         )
 
     def _statement(self, directive: Directive) -> str:
@@ -270,9 +274,12 @@ class _Writer:
         return name
 
     def _identifier(self, name: str) -> str:
-        """A new identifier like the name; legal in both languages, so without double underscores."""
+        """A new identifier like the name; legal in both languages, so without double underscores.
+
+        None begins as `_x`, which the templates use themselves, and Halide and compilers in macros.
+        """
         plain = re.sub(r"[^A-Za-z0-9]+", "_", name)
-        if plain[0].isdigit() or re.match(r"_[A-Z]", plain) or plain == "_":
+        if plain[0].isdigit() or re.match(r"_(?!\d)", plain):
             plain = "x" + plain
         if re.fullmatch(self._language.macros, plain):
             plain = plain.lower()

@@ -8,7 +8,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hltune.machine.hexagon.target import OLDEST_CPU
+from hltune.runtime.files import ScratchFolder
 from hltune.runtime.worker import Process
 from hltune.values.errors import HltuneError, InputError
 
@@ -241,7 +241,7 @@ def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
     if not folder.is_dir():
         process.enter("building tools for the emulator, once", timeout_s=_BUILD_S)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as scratch:
+        with ScratchFolder(folder.parent) as scratch:
             part = Path(scratch, name)
             part.mkdir()
             build(part)

@@ -6,8 +6,9 @@ The cache holds, per source, a manifest that names every file the compiler read,
     <key>-<digest>          the program; digest covers the hashes of the files
     driver-<digest>.o       our driver, compiled; digest covers the compiler
 
-The compiler counts as one of the files; system headers and the wheel stand under its and Halide's version. Files appear
-by renaming, the manifest last, so that a kill leaves nothing half-written.
+The compiler counts as one of the files; system headers and the wheel stand under its and Halide's version. All is made
+in the worker's folder for temporary files; files appear by renaming, the manifest last, so that a kill leaves nothing
+half-written.
 
 A generator that calls others includes headers that these write (``NAME.stub.h``). Where one of the files named does
 so, the others are compiled first, and a program of them writes the headers.
